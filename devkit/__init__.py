@@ -1,0 +1,1 @@
+"""Offline only, never deployed: the commands, the local Functions host and the simulator."""
