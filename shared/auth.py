@@ -1,0 +1,354 @@
+"""Where Graph tokens come from: msal, with a credential from Key Vault or the app's own identity.
+
+msal alone leaves three gaps that `TokenSource` closes (measured on msal 1.39): threads on a cold cache each ask Entra;
+a 5xx at refresh time raises although the cached token is still good; a replaced secret shows only as a refusal. So:
+one request at a time, the last good token served for as long as it lives, and one look into Key Vault after a refusal.
+"""
+
+import base64
+import binascii
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from shared import context
+from shared.config import Connection, Credential, Settings
+from shared.entra_errors import Cure, Refusal, read_refusal
+from shared.errors import ConfigurationError, GatewayError, Unavailable
+from shared.key_vault import Identity, KeyVault, Secrets, VaultSecret
+
+if TYPE_CHECKING:
+    import msal
+
+_log = logging.getLogger("gateway.auth")
+
+_MSAL_TIMEOUT = (3, 10)
+_REFRESH_BEFORE = 300.0  # msal counts a token with less than five minutes left as absent
+_SAFETY = 15.0  # a token must not die on its way
+_RETRY_REFRESH_AFTER = 20.0
+_RELOAD_AT_MOST_EVERY = 60.0
+_REREAD_AFTER = 12 * 3600.0
+_WARN_DAYS = 30
+
+
+@dataclass(frozen=True)
+class _Token:
+    value: str
+    expires_at: float
+    refresh_at: float
+
+    def is_good(self) -> bool:
+        return time.time() < self.expires_at - _SAFETY
+
+
+@dataclass(frozen=True)
+class _Hold:
+    """A refusal remembered, so that nobody asks again with the same credential before `until`."""
+
+    refusal: Refusal
+    until: float
+
+
+class TokenSource:
+    """Graph tokens of one connection, for the life of the process. Safe for threads, silent about values in logs.
+
+    `token()` costs under a microsecond while the last token is young. Around its refresh one thread asks Entra and
+    the others go on with the old token.
+    """
+
+    def __init__(self, connection: Connection, identity: Identity, secrets: Secrets | None) -> None:
+        self.connection = connection
+        self._identity = identity
+        self._secrets = secrets
+        self._scopes = [f"https://{connection.cloud.graph}/.default"]
+        self._lock = threading.Lock()
+        self._last: _Token | None = None
+        self._failure: GatewayError | None = None
+        self._failed_at = 0.0
+        self._app: msal.ConfidentialClientApplication | None = None
+        self._secret: VaultSecret | None = None
+        self._secret_read_at = 0.0
+        self._hold: _Hold | None = None
+
+    @property
+    def credential_expires_on(self) -> datetime | None:
+        """When the stored credential expires, as far as Key Vault knows and we have looked."""
+        return self._secret.expires_on if self._secret else None
+
+    def token(self) -> str:
+        """Return a token that lives. Raises ConfigurationError or Unavailable when none can be had."""
+        last = self._last
+        if last and time.time() < last.refresh_at:
+            return last.value
+        began = time.monotonic()
+        if last and last.is_good():
+            if not self._lock.acquire(blocking=False):
+                return last.value
+        elif not self._lock.acquire(timeout=_bounded(context.remaining())):
+            raise Unavailable("Signing in to Microsoft Graph took too long. Try again later.")
+        try:
+            if self._last is not last and self._last and self._last.is_good():
+                return self._last.value
+            if self._failure and self._failed_at >= began:
+                raise _again(self._failure)  # what the thread that we waited for has just learned
+            return self._refresh(claims=None, force=False)
+        finally:
+            self._lock.release()
+
+    def renew(self, rejected: str, claims: str | None = None) -> str:
+        """Return a token other than the one Graph just rejected; `claims` is the JSON text of a CAE challenge."""
+        with self._lock:
+            if self._last and self._last.value != rejected and self._last.is_good():
+                return self._last.value
+            self._last = None
+            return self._refresh(claims=claims, force=True)
+
+    def _refresh(self, *, claims: str | None, force: bool) -> str:
+        """Ask for a token; on trouble go on with the old one. The caller holds the lock."""
+        try:
+            self._last = _read_token(self._acquire(claims, force=force))
+        except GatewayError as error:
+            if self._last is None or not self._last.is_good():
+                self._failure, self._failed_at = error, time.monotonic()
+                raise
+            _log.warning("connection %s: keeping the last good token: %s", self.connection.name, error)
+            self._last = _Token(self._last.value, self._last.expires_at, time.time() + _RETRY_REFRESH_AFTER)
+        return self._last.value
+
+    def _acquire(self, claims: str | None, *, force: bool) -> Mapping[str, Any]:
+        if self._hold and time.time() < self._hold.until and not self._is_replaced_meanwhile():
+            raise self._sign_in_failed(self._hold.refusal)
+        self._hold = None
+        self._reread_if_old()
+        answer = self._ask(claims, force=force)
+        if "access_token" in answer:
+            return answer
+        refusal = read_refusal(answer)
+        if refusal.cure is Cure.RELOAD and self._reload():
+            _log.info("connection %s: trying the credential anew", self.connection.name)
+            answer = self._ask(claims, force=force)
+            if "access_token" in answer:
+                return answer
+            refusal = read_refusal(answer)
+        if refusal.cure is Cure.LATER:
+            raise Unavailable("Entra ID is not available. Try again later.", detail=refusal.describe())
+        _log.error("connection %s cannot sign in: %s", self.connection.name, refusal.describe())
+        self._hold = _Hold(refusal, time.time() + refusal.hold)
+        raise self._sign_in_failed(refusal)
+
+    def _sign_in_failed(self, refusal: Refusal) -> ConfigurationError:
+        return ConfigurationError(
+            f"The gateway cannot sign in to Microsoft Graph (connection {self.connection.name}): {refusal.text}",
+            code="SignInFailed",
+            detail=refusal.describe(),
+        )
+
+    def _ask(self, claims: str | None, *, force: bool) -> Mapping[str, Any]:
+        """Make one token request through msal, its exceptions put into the family."""
+        try:
+            app = self._application()
+            if self.connection.credential is Credential.PASSWORD:
+                return self._ask_with_password(app, claims, force=force)
+            if force:
+                app.remove_tokens_for_client()
+            return dict(app.acquire_token_for_client(self._scopes, claims_challenge=claims))
+        except ValueError:  # how msal's discovery reports an unknown tenant
+            return {"error": "invalid_request", "error_codes": [90002]}
+        except Exception as error:
+            if not type(error).__module__.startswith(("msal", "requests", "urllib3")):
+                raise
+            raise Unavailable("Entra ID did not answer. Try again later.", detail=type(error).__name__) from error
+
+    def _ask_with_password(
+        self, app: "msal.ConfidentialClientApplication", claims: str | None, *, force: bool
+    ) -> Mapping[str, Any]:
+        user = _read_user(self._credential_secret())
+        for account in app.get_accounts(user["username"]):
+            silent = app.acquire_token_silent(
+                self._scopes, account, claims_challenge=claims, force_refresh=force and claims is None
+            )
+            if silent:
+                return dict(silent)
+        return dict(
+            app.acquire_token_by_username_password(
+                user["username"], user["password"], self._scopes, claims_challenge=claims
+            )
+        )
+
+    def _application(self) -> "msal.ConfidentialClientApplication":
+        if self._app is None:
+            import msal
+
+            cloud = self.connection.cloud
+            self._app = msal.ConfidentialClientApplication(
+                self.connection.client_id,
+                client_credential=self._client_credential(),
+                authority=f"https://{cloud.login}/{self.connection.tenant_id}",
+                client_capabilities=["CP1"],
+                azure_region=False,  # silences a warning wherever the platform sets REGION_NAME
+                timeout=_MSAL_TIMEOUT,
+            )
+        return self._app
+
+    def _client_credential(self) -> Any:
+        """Return what msal takes as `client_credential` for this mode."""
+        connection = self.connection
+        match connection.credential:
+            case Credential.FEDERATED:
+                audience = connection.cloud.federated_audience
+                return {"client_assertion": lambda: self._identity.assertion(connection.identity_client_id, audience)}
+            case Credential.CERTIFICATE:
+                return read_certificate(self._credential_secret())
+            case Credential.SECRET:
+                return self._credential_secret().value
+            case Credential.PASSWORD:
+                _log.warning(
+                    "connection %s signs in with a user's password, which multi-factor sign-in will break: "
+                    "prefer an app-only credential",
+                    connection.name,
+                )
+                return _read_user(self._credential_secret())["client_secret"]
+
+    def _credential_secret(self) -> VaultSecret:
+        if self._secret is None:
+            if self._secrets is None or self.connection.credential_name is None:
+                raise ConfigurationError("This credential needs KEY_VAULT_URL and its Key Vault name.")
+            self._secret = self._secrets.get(self.connection.credential_name)
+            self._secret_read_at = time.time()
+            _warn_before_expiry(self.connection.name, self._secret)
+        return self._secret
+
+    def _reload(self) -> bool:
+        """Make ready for one more try with what is stored now; say whether there is reason to try."""
+        if self.connection.credential is Credential.FEDERATED:
+            self._app = None  # a new app object makes a new assertion
+            return True
+        before, self._secret = self._secret, None
+        try:
+            stored = self._credential_secret()
+        finally:
+            self._secret = self._secret or before
+            self._secret_read_at = time.time()
+        if before and before.version == stored.version:
+            return False
+        self._app = None
+        return True
+
+    def _is_replaced_meanwhile(self) -> bool:
+        """Look once a minute whether the credential that was refused has been replaced, which ends a hold early."""
+        if self._secret is None or time.time() - self._secret_read_at < _RELOAD_AT_MOST_EVERY:
+            return False
+        return self._reload()
+
+    def _reread_if_old(self) -> None:
+        """Look at the stored credential twice a day, so that its expiry and replacement are noticed in time."""
+        if self._secret is None or time.time() - self._secret_read_at < _REREAD_AFTER:
+            return
+        try:
+            self._reload()
+        except GatewayError as error:
+            _log.warning("connection %s: could not re-read its credential: %s", self.connection.name, error)
+
+
+def _bounded(seconds: float) -> float:
+    """Return a lock time-out: what is left of the call, or a minute outside any call."""
+    return max(0.0, min(seconds, 60.0))
+
+
+def _again(error: GatewayError) -> GatewayError:
+    """Return a copy to raise on another thread, so that no traceback grows with each waiter."""
+    copy = type(error).__new__(type(error))
+    copy.__dict__.update(error.__dict__)
+    copy.args = error.args
+    return copy
+
+
+def _warn_before_expiry(connection: str, secret: VaultSecret) -> None:
+    if secret.expires_on is None:
+        return
+    days = (secret.expires_on - datetime.now(UTC)).days
+    if days < _WARN_DAYS:
+        _log.warning("connection %s: its stored credential expires in %d days", connection, days)
+
+
+def _read_token(answer: Mapping[str, Any]) -> _Token:
+    expires_at = time.time() + float(answer["expires_in"])
+    refresh_at = expires_at - _REFRESH_BEFORE
+    if answer.get("refresh_on"):
+        refresh_at = min(refresh_at, float(answer["refresh_on"]))
+    return _Token(str(answer["access_token"]), expires_at, refresh_at)
+
+
+def _read_user(secret: VaultSecret) -> dict[str, str]:
+    """Read the JSON secret of the password mode: {"username", "password", "client_secret"}."""
+    try:
+        user = json.loads(secret.value)
+        return {field: str(user[field]) for field in ("username", "password", "client_secret")}
+    except (ValueError, KeyError, TypeError):
+        raise ConfigurationError(
+            "The Key Vault secret of the password mode must be JSON with username, password and client_secret."
+        ) from None
+
+
+def read_certificate(secret: VaultSecret) -> dict[str, Any]:
+    """Return msal's certificate credential from a Key Vault certificate: Base64 PFX without password, or PEM.
+
+    The key is handed over as an object: msal would parse PEM text at every signature. Nothing touches the disk.
+    Raises ConfigurationError when the secret is neither.
+    """
+    from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key, pkcs12
+    from cryptography.x509 import load_pem_x509_certificate
+
+    try:
+        if "-----BEGIN" in secret.value:
+            pem = secret.value.encode()
+            key: Any = load_pem_private_key(pem, password=None)
+            certificate: Any = load_pem_x509_certificate(pem)
+        else:
+            key, certificate, _ = pkcs12.load_key_and_certificates(base64.b64decode(secret.value, validate=True), None)
+        return {"private_key": key, "public_certificate": certificate.public_bytes(Encoding.PEM).decode()}
+    except (ValueError, TypeError, AttributeError, binascii.Error):
+        raise ConfigurationError(
+            "The Key Vault secret of the certificate mode must be a PFX without password (Base64) or PEM with key."
+        ) from None
+
+
+class Authenticator:
+    """The composition of this module: one identity, one vault, one token source for each connection."""
+
+    def __init__(self, settings: Settings) -> None:
+        identity = Identity(settings.identity_source)
+        self._secrets: Secrets | None = None
+        if settings.key_vault_url:
+            self._secrets = KeyVault(settings.key_vault_url, identity, settings.identity_client_id)
+        self._sources = {
+            name: TokenSource(connection, identity, self._secrets) for name, connection in settings.connections.items()
+        }
+
+    def tokens(self, connection: str) -> TokenSource:
+        """Return the token source of a configured connection."""
+        return self._sources[connection]
+
+    def sources(self) -> tuple[TokenSource, ...]:
+        """Return the token sources of all connections."""
+        return tuple(self._sources.values())
+
+    def remembered_secret(self, name: str) -> Callable[[], str]:
+        """Return a function that reads this secret at its first call and remembers it for the process."""
+        lock = threading.Lock()
+        known: list[str] = []
+
+        def read() -> str:
+            with lock:
+                if not known:
+                    if self._secrets is None:
+                        raise ConfigurationError("KEY_VAULT_URL is needed to read secrets.")
+                    known.append(self._secrets.get(name).value)
+                return known[0]
+
+        return read

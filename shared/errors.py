@@ -1,0 +1,144 @@
+"""What went wrong, told by what is known to have happened.
+
+Retries, claims and HTTP answers are read off this family, never off status codes:
+
+    GatewayError
+     +- ConfigurationError    our settings or grants are wrong; nothing was tried
+     +- Refused               nothing was written, and asking again will not help
+     |   +- Invalid           the caller's input is wrong (`target` names the field)
+     |   |   +- TooLarge
+     |   +- Forbidden         the gateway or Graph does not allow it
+     |   +- NotFound
+     |   +- Conflict
+     |   +- Rejected          the other side refused a request of ours: not the caller's fault
+     +- Unavailable           nothing was written; try later (`retry_after` seconds, if told)
+     |   +- Throttled
+     |   +- Unreachable
+     +- OutcomeUnknown        sent, but no answer to trust: look before repeating a write
+         +- TimedOut
+"""
+
+
+class GatewayError(Exception):
+    """Base of every error that a caller may read.
+
+    `message` is one or two sentences for the caller: what happened and what to do; it never holds a secret, a token
+    or a foreign text. `code` is stable and documented (docs/errors.md), `target` the offending field, `detail` for
+    the log only, `upstream_id` the other side's request id.
+    """
+
+    code = "GatewayError"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        target: str | None = None,
+        detail: str | None = None,
+        upstream_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or type(self).code
+        self.target = target
+        self.detail = detail
+        self.upstream_id = upstream_id
+
+    def __str__(self) -> str:
+        """Return the line for the log."""
+        known = [self.code, self.message]
+        known += [f"target={self.target}"] if self.target else []
+        known += [f"detail={self.detail}"] if self.detail else []
+        known += [f"request-id={self.upstream_id}"] if self.upstream_id else []
+        return " | ".join(known)
+
+
+class ConfigurationError(GatewayError):
+    """A setting, secret or grant of the gateway is wrong; only an administrator can mend it."""
+
+    code = "GatewayMisconfigured"
+
+
+class Refused(GatewayError):
+    """Nothing was written, and asking again will not help."""
+
+    code = "Refused"
+
+
+class Invalid(Refused):
+    """The caller's input is wrong."""
+
+    code = "InvalidParameter"
+
+
+class TooLarge(Invalid):
+    """The caller sent more than the gateway takes."""
+
+    code = "BodyTooLarge"
+
+
+class Forbidden(Refused):
+    """The gateway's allow-list or Graph's permissions say no."""
+
+    code = "Forbidden"
+
+
+class NotFound(Refused):
+    """The thing asked for does not exist."""
+
+    code = "NotFound"
+
+
+class Conflict(Refused):
+    """The thing is not in a state that allows this."""
+
+    code = "Conflict"
+
+
+class Rejected(Refused):
+    """The other side refused a request that the gateway itself made up."""
+
+    code = "UpstreamRefused"
+
+
+class Unavailable(GatewayError):
+    """Nothing was written; the same request may work later."""
+
+    code = "UpstreamUnavailable"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        code: str | None = None,
+        detail: str | None = None,
+        upstream_id: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code, detail=detail, upstream_id=upstream_id)
+        self.retry_after = retry_after
+
+
+class Throttled(Unavailable):
+    """The other side asks us to slow down."""
+
+    code = "Throttled"
+
+
+class Unreachable(Unavailable):
+    """No connection came about, so nothing was sent."""
+
+    code = "UpstreamUnreachable"
+
+
+class OutcomeUnknown(GatewayError):
+    """The request was sent and no trustworthy answer came back."""
+
+    code = "UpstreamError"
+
+
+class TimedOut(OutcomeUnknown):
+    """The request was sent and no answer came in time."""
+
+    code = "UpstreamTimeout"

@@ -1,0 +1,136 @@
+"""Graph's answers, read: JSON, errors of the family, and continuous-access challenges."""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+
+from shared.errors import (
+    Conflict,
+    Forbidden,
+    GatewayError,
+    NotFound,
+    OutcomeUnknown,
+    Rejected,
+    Throttled,
+    TimedOut,
+    Unavailable,
+)
+from shared.transport import Answer
+
+type Expected = dict[str, Any] | GatewayError
+
+_REFUSED = (Rejected, None, "Microsoft Graph refused the gateway's request.")
+_SERVER_FAILED = (OutcomeUnknown, None, "Microsoft Graph failed to answer.")
+_NO_TIME = (TimedOut, None, "Microsoft Graph did not answer in time.")
+_CHANGED = (Conflict, None, "It was changed meanwhile.")
+_AWAY = (Unavailable, None, "Microsoft Graph is not available just now. Ask again later.")
+_BY_STATUS: Mapping[int, tuple[type[GatewayError], str | None, str]] = {
+    HTTPStatus.UNAUTHORIZED: (Rejected, "TokenRejected", "Microsoft Graph does not accept the gateway's token."),
+    HTTPStatus.FORBIDDEN: (Forbidden, "ConsentMissing", "Microsoft Graph does not allow this to the gateway."),
+    HTTPStatus.NOT_FOUND: (NotFound, None, "Microsoft Graph knows no such thing."),
+    HTTPStatus.CONFLICT: _CHANGED,
+    HTTPStatus.PRECONDITION_FAILED: _CHANGED,
+    HTTPStatus.TOO_MANY_REQUESTS: (Throttled, None, "Microsoft Graph asks to slow down. Ask again later."),
+    HTTPStatus.SERVICE_UNAVAILABLE: _AWAY,
+    509: _AWAY,  # bandwidth limit: Graph's own use of a number that HTTP does not name
+    HTTPStatus.REQUEST_TIMEOUT: _NO_TIME,
+    HTTPStatus.GATEWAY_TIMEOUT: _NO_TIME,
+}
+# Exchange's codes for things that are not there come with several statuses; the first two speak of the whole mailbox.
+_NO_MAILBOX = frozenset({"ErrorNonExistentMailbox", "ErrorFolderNotFound"})
+_NO_ITEM = frozenset({"ErrorItemNotFound"})
+_CLAIMS = re.compile(r'claims="([^"]+)"')
+_FIRST_OK, _FIRST_REDIRECT = 200, 300
+
+
+def read_json(answer: Answer) -> dict[str, Any]:
+    """Return the JSON object of a good answer, {} for none. Raises OutcomeUnknown for anything else."""
+    if not answer.body:
+        return {}
+    try:
+        body = json.loads(answer.body)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise OutcomeUnknown("Microsoft Graph did not answer in JSON.", code="UpstreamBadAnswer")
+    return body
+
+
+def read_error(status: int, headers: Mapping[str, str], body: bytes) -> GatewayError | None:
+    """Return what a status says about the request, or None for a success.
+
+    Graph's code and message may be empty, and Bookings says 500 UnknownError for bad input, broken rule and outage
+    alike: so a 500 leaves the outcome unknown. Texts of Graph stay out of the message, its code goes to the log.
+    """
+    if _FIRST_OK <= status < _FIRST_REDIRECT:
+        return None
+    graph_code, inner_codes, request_id = _read_error_body(body)
+    if graph_code in _NO_MAILBOX | _NO_ITEM:
+        status = HTTPStatus.NOT_FOUND
+    fallback = _SERVER_FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _REFUSED
+    kind, code, message = _BY_STATUS.get(status, fallback)
+    known: dict[str, Any] = {
+        "code": "MailboxNotFound" if graph_code in _NO_MAILBOX else code,
+        "detail": f"HTTP {status} {'/'.join((graph_code, *inner_codes))}",
+        "upstream_id": request_id or _header(headers, "request-id"),
+    }
+    if issubclass(kind, Unavailable):
+        known["retry_after"] = read_retry_after(_header(headers, "Retry-After"))
+    return kind(message, **known)
+
+
+def read_retry_after(text: str | None) -> float | None:
+    """Return the seconds a Retry-After header asks for: a number or an HTTP date."""
+    if not text:
+        return None
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def read_challenge(headers: Mapping[str, str]) -> str | None:
+    """Return the claims (JSON text) of a continuous-access challenge, or None.
+
+    Several challenges may come joined in one header; both Base64 alphabets occur, padding may be missing.
+    """
+    text = _header(headers, "WWW-Authenticate") or ""
+    if "insufficient_claims" not in text or not (found := _CLAIMS.search(text)):
+        return None
+    plain = found[1].replace("-", "+").replace("_", "/").rstrip("=")
+    try:
+        return base64.b64decode(plain + "=" * (-len(plain) % 4)).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+
+
+def _read_error_body(body: bytes) -> tuple[str, list[str], str | None]:
+    """Return code, nested codes and request id of {"error": {"code", "innerError": {…}}}; each may be missing."""
+    try:
+        error = json.loads(body)["error"]
+        code = str(error.get("code") or "")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "", [], None
+    inner = error.get("innerError") or error.get("innererror")
+    codes: list[str] = []
+    request_id = None
+    while isinstance(inner, dict):
+        codes += [str(inner["code"])] if inner.get("code") else []
+        request_id = request_id or inner.get("request-id")
+        inner = inner.get("innerError") or inner.get("innererror")
+    return code, codes, request_id
+
+
+def _header(headers: Mapping[str, str], name: str) -> str | None:
+    """Look a header up in any case: batch answers carry theirs in a plain object."""
+    return next((value for key, value in headers.items() if key.lower() == name.lower()), None)

@@ -1,0 +1,130 @@
+"""The reading half of Microsoft Bookings on Graph v1.0, as it behaves rather than as its metadata promises.
+
+- No `$top`, `$filter`, `$select` or `$orderby`: with `$top` the next link was seen missing, `$filter` answers 400 or 500,
+  the rest is undocumented. Filtering, sorting and projecting are the use cases' work.
+- Lists leave `customers` empty; the whole record needs one GET for each appointment.
+- Ids that hold "/" are refused in a path; the URL-safe form of Exchange ids ("/" as "-", "+" as "_") is accepted.
+
+Sources: the reference pages of bookingBusiness, bookingAppointment and getStaffAvailability; public issue threads on
+microsoft-graph-docs (2846, 10534, 15647, 20554), msgraph-sdk-powershell (1351) and microsoft-graph-explorer (4029).
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from shared.errors import Forbidden, NotFound, OutcomeUnknown
+from shared.graph.client import GraphClient, Json, Page, segment
+from shared.retry import READ
+from shared.zones import graph_moment, utc_text
+
+_ROOT = "/solutions/bookingBusinesses"
+# Without it staff roles added after the first release come as unknownFutureValue.
+_ALL_ENUM_MEMBERS = ("include-unknown-enum-members",)
+
+CAP_OF_BUSINESSES = 500  # what one list of businesses answers at most, without a next link
+
+
+class GraphBookings:
+    """Bookings of one tenant. Raises the error family; NotFound and Forbidden say what to mend."""
+
+    def __init__(self, graph: GraphClient) -> None:
+        self._graph = graph
+
+    def list_businesses(self, search: str | None = None) -> list[Json]:
+        """Return [{"id", "displayName"}], at most CAP_OF_BUSINESSES; `search` matches a part of the name."""
+        query = {"query": search} if search else None
+        with _told():
+            return [item for page in self._graph.pages(_ROOT, query=query, retry=READ) for item in page]
+
+    def get_business(self, business: str) -> Json:
+        """Return one business with its hours, policy and page settings."""
+        with _told():
+            return self._graph.get(_path(business), retry=READ)
+
+    def list_services(self, business: str) -> list[Json]:
+        """Return all services."""
+        return self._list(business, "services")
+
+    def list_staff(self, business: str) -> list[Json]:
+        """Return all staff members, with every role by its name."""
+        return self._list(business, "staffMembers", prefer=_ALL_ENUM_MEMBERS)
+
+    def list_questions(self, business: str) -> list[Json]:
+        """Return the catalogue of custom questions."""
+        return self._list(business, "customQuestions")
+
+    def get_customers(self, business: str, link: str | None = None) -> Page:
+        """Return one page of customers: the first, or the one behind the link of an earlier page."""
+        with _told():
+            return self._graph.get_page(_path(business, "customers"), retry=READ, link=link)
+
+    def get_service(self, business: str, service: str) -> Json:
+        """Return one service."""
+        with _told(thing="service"):
+            return self._graph.get(_path(business, "services", service), retry=READ)
+
+    def get_appointment(self, business: str, appointment: str) -> Json:
+        """Return one appointment with its customers and their answers."""
+        with _told(thing="appointment"):
+            return self._graph.get(_path(business, "appointments", url_safe(appointment)), retry=READ)
+
+    def calendar_view(self, business: str, start: datetime, end: datetime) -> list[Json]:
+        """Return the appointments that Graph finds in the window, in no order. Keep it to about a month."""
+        query = {"start": utc_text(start), "end": utc_text(end)}
+        with _told():
+            path = _path(business, "calendarView")
+            return [item for page in self._graph.pages(path, query=query, retry=READ) for item in page]
+
+    def get_staff_availability(self, business: str, staff: Sequence[str], start: datetime, end: datetime) -> list[Json]:
+        """Return [{"staffId", "availabilityItems"}] as Graph sends them: not clipped, statuses in any case.
+
+        Reading, though a POST: it may be repeated. The items were seen under two names.
+        """
+        body = {"staffIds": list(staff), "startDateTime": graph_moment(start), "endDateTime": graph_moment(end)}
+        with _told():
+            answer = self._graph.post(_path(business, "getStaffAvailability"), body=body, retry=READ)
+        items: Any = answer.get("value") or answer.get("staffAvailabilityItem") or []
+        if not isinstance(items, list):
+            raise OutcomeUnknown("Microsoft Graph sent no list where one belongs.", code="UpstreamBadAnswer")
+        return items
+
+    def _list(self, business: str, collection: str, prefer: Sequence[str] = ()) -> list[Json]:
+        with _told():
+            path = _path(business, collection)
+            return [item for page in self._graph.pages(path, prefer=prefer, retry=READ) for item in page]
+
+
+def url_safe(appointment: str) -> str:
+    """Return the form of an Exchange id that may stand in a path."""
+    return appointment.replace("/", "-").replace("+", "_") if "/" in appointment else appointment
+
+
+def _path(business: str, *below: str) -> str:
+    return "/".join((_ROOT, *(segment(part) for part in (business, *below))))
+
+
+@contextmanager
+def _told(thing: str = "business") -> Iterator[None]:
+    """Put Graph's 403 and 404 into words that a caller can act on."""
+    try:
+        yield
+    except Forbidden as error:
+        raise Forbidden(
+            "Microsoft Graph refuses: the app registration needs the application permission Bookings.Read.All, "
+            "with admin consent.",
+            code="ConsentMissing",
+            detail=error.detail,
+            upstream_id=error.upstream_id,
+        ) from error
+    except NotFound as error:
+        if error.code == "MailboxNotFound":
+            thing = "business"
+        raise NotFound(
+            f"There is no such {thing}, or the gateway has no access to it.",
+            code=f"{thing.capitalize()}NotFound",
+            target="id" if thing == "appointment" else thing,
+            detail=error.detail,
+            upstream_id=error.upstream_id,
+        ) from error

@@ -1,0 +1,225 @@
+"""One client for Microsoft Graph v1.0: paths, pages, batches, errors, and one gate for the whole app.
+
+The token goes to Graph's own host only: a link that names another host is an error, never a request.
+"""
+
+import json
+import logging
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from shared import context
+from shared.auth import TokenSource
+from shared.errors import GatewayError, OutcomeUnknown, Rejected, Throttled, Unavailable
+from shared.graph.answers import Expected, read_challenge, read_error, read_json
+from shared.retry import RetryPolicy, call_with_retry
+from shared.transport import Answer, Transport
+
+_log = logging.getLogger("gateway.graph")
+
+type Json = dict[str, Any]
+
+BATCH_SIZE = 20  # Graph's own limit
+_MOST_PAGES = 200
+
+
+class Gate:
+    """How many requests the app has open at Graph at one time: Outlook lets an app have four.
+
+    One gate serves all connections and threads of an instance. Waiting counts against the call's own time.
+    """
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self._places = threading.BoundedSemaphore(width)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold one place. Raises Throttled when none comes free in time."""
+        if not self._places.acquire(timeout=max(0.0, min(context.remaining(), 60.0))):
+            raise Throttled("The gateway is busy with other calls to Microsoft Graph. Ask again soon.", retry_after=5)
+        try:
+            yield
+        finally:
+            self._places.release()
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a collection and the verified link to the next one."""
+
+    items: list[Json]
+    next_link: str | None
+
+
+@dataclass(frozen=True)
+class SubRequest:
+    """One request of a batch: `path` below /v1.0 with its query, ready escaped."""
+
+    id: str
+    method: str
+    path: str
+    body: Json | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class GraphClient:
+    """Calls Graph for one connection. Every method names its retry policy; there is no default."""
+
+    def __init__(self, tokens: TokenSource, transport: Transport, gate: Gate) -> None:
+        self._tokens = tokens
+        self._transport = transport
+        self._gate = gate
+        self._host = tokens.connection.cloud.graph
+        self._root = f"https://{self._host}/v1.0"
+
+    def get(
+        self, path: str, *, retry: RetryPolicy, query: Mapping[str, str] | None = None, prefer: Sequence[str] = ()
+    ) -> Json:
+        """Read one resource. Raises the error family."""
+        url = self._root + path
+        return call_with_retry(retry, lambda: read_json(self._send("GET", url, query=query, prefer=prefer)))
+
+    def post(self, path: str, *, body: Json, retry: RetryPolicy, prefer: Sequence[str] = ()) -> Json:
+        """Post a body; {} where Graph answers without one. Raises the error family."""
+        url = self._root + path
+        return call_with_retry(retry, lambda: read_json(self._send("POST", url, body=body, prefer=prefer)))
+
+    def get_page(
+        self,
+        path: str,
+        *,
+        retry: RetryPolicy,
+        query: Mapping[str, str] | None = None,
+        prefer: Sequence[str] = (),
+        link: str | None = None,
+    ) -> Page:
+        """Read one page of a collection: the first, or the one behind `link` (Graph's own, see `own_link`)."""
+        if link is None:
+            answer = self.get(path, retry=retry, query=query, prefer=prefer)
+        else:
+            own = self.own_link(link)
+            answer = call_with_retry(retry, lambda: read_json(self._send("GET", own, prefer=prefer)))
+        items = answer.get("value")
+        if not isinstance(items, list):
+            raise OutcomeUnknown("Microsoft Graph sent no list where one belongs.", code="UpstreamBadAnswer")
+        next_link = answer.get("@odata.nextLink")
+        return Page(items, self.own_link(next_link) if next_link else None)
+
+    def pages(
+        self, path: str, *, retry: RetryPolicy, query: Mapping[str, str] | None = None, prefer: Sequence[str] = ()
+    ) -> Iterator[list[Json]]:
+        """Follow the links of a collection to its end, holding one page at a time."""
+        link: str | None = None
+        for _ in range(_MOST_PAGES):
+            page = self.get_page(path, retry=retry, query=query, prefer=prefer, link=link)
+            yield page.items
+            link = page.next_link
+            if link is None:
+                return
+        raise Rejected(f"Microsoft Graph sent more than {_MOST_PAGES} pages. Ask for less.", code="TooManyPages")
+
+    def batch(self, requests: Sequence[SubRequest], *, retry: RetryPolicy) -> dict[str, Expected]:
+        """Send requests in batches of 20 and return each one's own answer or error by id.
+
+        Only sub-requests whose error the policy names are sent again. Each counts against Graph's limits by itself:
+        batching saves round trips, not quota.
+        """
+        answers: dict[str, Expected] = {}
+        for start in range(0, len(requests), BATCH_SIZE):
+            answers |= self._send_batch(requests[start : start + BATCH_SIZE], retry)
+        return answers
+
+    def own_link(self, link: str) -> str:
+        """Return a link unchanged if it leads to Graph v1.0 on this connection's own host.
+
+        Raises Rejected otherwise: a token must not travel wherever an answer or a stored value points.
+        """
+        parts = urlsplit(link)
+        own_host = parts.scheme == "https" and parts.netloc.lower() in (self._host, f"{self._host}:443")
+        if not own_host or not parts.path.startswith("/v1.0/"):
+            raise Rejected("A link to a place other than Microsoft Graph was not followed.", code="ForeignLink")
+        return link
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        prefer: Sequence[str] = (),
+    ) -> Answer:
+        """Send one request, once more with a new token after a 401, which tells that nothing was done."""
+        headers = {"Accept": "application/json", "client-request-id": context.request_id()}
+        if prefer:
+            headers["Prefer"] = ", ".join(prefer)
+        token = self._tokens.token()
+        with self._gate.place():
+            answer = self._transport.send(method, url, token=token, query=query, headers=headers, json=body)
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            token = self._tokens.renew(token, read_challenge(answer.headers))
+            with self._gate.place():
+                answer = self._transport.send(method, url, token=token, query=query, headers=headers, json=body)
+        error = read_error(answer.status, answer.headers, answer.body)
+        if error is not None:
+            _log.info("%s %s -> %s", method, urlsplit(url).path, error)
+            raise error
+        return answer
+
+    def _send_batch(self, requests: Sequence[SubRequest], retry: RetryPolicy) -> dict[str, Expected]:
+        waiting = {request.id: request for request in requests}
+        answers: dict[str, Expected] = {}
+
+        def send_waiting() -> None:
+            for key in waiting:
+                answers.pop(key, None)  # a second sending makes the first answer history
+            body = {"requests": [_sub_request(request) for request in waiting.values()]}
+            whole = read_json(self._send("POST", f"{self._root}/$batch", body=body))
+            for part in whole.get("responses", []):
+                answers[str(part["id"])] = _sub_answer(part)
+            again = {key: error for key in waiting if isinstance(error := answers.get(key), retry.on)}
+            for key in waiting.keys() - again.keys():
+                del waiting[key]
+            if again:
+                raise _longest_wait(list(again.values()))
+
+        failure: GatewayError = OutcomeUnknown("Microsoft Graph left a request unanswered.", code="UpstreamBadAnswer")
+        try:
+            call_with_retry(retry, send_waiting)
+        except GatewayError as error:
+            failure = error
+        return {request.id: answers.get(request.id, failure) for request in requests}
+
+
+def segment(value: str) -> str:
+    """Escape a value as one path segment. The caller has checked its form: a segment of dots would move the path."""
+    return quote(value, safe="@")
+
+
+def _sub_request(request: SubRequest) -> Json:
+    whole: Json = {"id": request.id, "method": request.method, "url": request.path}
+    headers = dict(request.headers)
+    if request.body is not None:
+        whole["body"] = request.body
+        headers.setdefault("Content-Type", "application/json")
+    if headers:
+        whole["headers"] = headers
+    return whole
+
+
+def _sub_answer(part: Json) -> Expected:
+    body = part.get("body")
+    raw = json.dumps(body).encode() if body is not None else b""
+    error = read_error(int(part["status"]), part.get("headers") or {}, raw)
+    return error if error is not None else (body if isinstance(body, dict) else {})
+
+
+def _longest_wait(errors: Sequence[GatewayError]) -> GatewayError:
+    """Choose the error that asks for the longest wait: the whole batch goes again after it."""
+    return max(errors, key=lambda error: (error.retry_after or 0.0) if isinstance(error, Unavailable) else 0.0)

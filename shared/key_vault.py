@@ -1,0 +1,141 @@
+"""The running app's own identity and the vault it opens. Only this module and shared.auth touch Azure's identity code.
+
+Imports are lazy because azure-identity and the vault client cost more start-up time than everything else together.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Protocol
+
+from shared.config import IdentitySource
+from shared.errors import ConfigurationError, GatewayError, Unavailable
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+    from azure.keyvault.secrets import SecretClient
+
+# azure-identity and the vault client wait 300 s by default; a caller of ours has 30.
+_LIMITS: dict[str, Any] = {
+    "retry_total": 2,
+    "retry_backoff_factor": 0.2,
+    "connection_timeout": 3,
+    "read_timeout": 5,
+}
+
+
+@dataclass(frozen=True, repr=False)
+class VaultSecret:
+    """One version of a secret. Has no representation, so that no log or traceback can show the value."""
+
+    value: str
+    version: str
+    expires_on: datetime | None
+    content_type: str | None
+
+
+class Secrets(Protocol):
+    """What holds secrets by name."""
+
+    def get(self, name: str) -> VaultSecret:
+        """Return the current version. Raises ConfigurationError or Unavailable."""
+
+
+class Identity:
+    """The identity of the running app: opens Key Vault and signs the federated assertion."""
+
+    def __init__(self, source: IdentitySource) -> None:
+        self._source = source
+        self._lock = threading.Lock()
+        self._credentials: dict[str | None, TokenCredential] = {}
+
+    def credential(self, client_id: str | None) -> "TokenCredential":
+        """Return the one credential object of this identity: its endpoint limits rates, its tokens are cached."""
+        with self._lock:
+            if client_id not in self._credentials:
+                self._credentials[client_id] = self._build(client_id)
+            return self._credentials[client_id]
+
+    def assertion(self, client_id: str | None, audience: str) -> str:
+        """Return a JWT for the federated exchange. Raises ConfigurationError or Unavailable."""
+        with _own_errors("The managed identity"):
+            return self.credential(client_id).get_token(f"{audience}/.default").token
+
+    def _build(self, client_id: str | None) -> "TokenCredential":
+        from azure.identity import AzureCliCredential, ManagedIdentityCredential
+
+        if self._source is IdentitySource.AZURE_CLI:
+            return AzureCliCredential()
+        return ManagedIdentityCredential(client_id=client_id, **_LIMITS)
+
+
+class KeyVault:
+    """Reads the secrets of one vault."""
+
+    def __init__(self, url: str, identity: Identity, identity_client_id: str | None) -> None:
+        self._url = url
+        self._identity = identity
+        self._identity_client_id = identity_client_id
+        self._lock = threading.Lock()
+        self._client: SecretClient | None = None
+
+    def get(self, name: str) -> VaultSecret:
+        """Return the current version of a secret. Raises ConfigurationError or Unavailable."""
+        with _own_errors(f"The Key Vault secret {name}"):
+            secret = self._open().get_secret(name)
+        properties = secret.properties
+        if not secret.value:
+            raise ConfigurationError(f"The Key Vault secret {name} is empty.")
+        return VaultSecret(secret.value, properties.version or "", properties.expires_on, properties.content_type)
+
+    def _open(self) -> "SecretClient":
+        with self._lock:
+            if self._client is None:
+                from azure.keyvault.secrets import SecretClient
+
+                credential = self._identity.credential(self._identity_client_id)
+                self._client = SecretClient(self._url, credential, **_LIMITS)
+            return self._client
+
+
+@contextmanager
+def _own_errors(what: str) -> Iterator[None]:
+    """Translate what the Azure libraries raise into the error family."""
+    from azure.core.exceptions import AzureError
+
+    try:
+        yield
+    except AzureError as error:
+        raise _translate(error, what) from error
+
+
+def _translate(error: Exception, what: str) -> GatewayError:
+    from azure.core.exceptions import ClientAuthenticationError, ResourceNotFoundError
+
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    inner = _inner_code(error)
+    detail = f"{type(error).__name__} status={status} {inner}".strip()
+    if isinstance(error, ResourceNotFoundError):
+        return ConfigurationError(f"{what} does not exist.", detail=detail)
+    if status == HTTPStatus.FORBIDDEN:
+        causes = {
+            "ForbiddenByFirewall": "is closed to this network: the vault's firewall refused the call",
+            "ForbiddenByRbac": "is closed to the app's identity: it lacks the role Key Vault Secrets User",
+        }
+        return ConfigurationError(f"{what} {causes.get(inner, 'refused access')}.", detail=detail)
+    if isinstance(error, ClientAuthenticationError) and not _may_pass(status):
+        return ConfigurationError(f"{what} could not be used: the app's own identity was refused.", detail=detail)
+    return Unavailable(f"{what} did not answer. Try again later.", detail=detail)
+
+
+def _may_pass(status: int | None) -> bool:
+    """Say whether waiting may help: silence, the server's own trouble, or too many requests."""
+    return status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
+
+
+def _inner_code(error: Exception) -> str:
+    inner = getattr(getattr(error, "error", None), "innererror", None)
+    return str(inner.get("code", "")) if isinstance(inner, dict) else ""

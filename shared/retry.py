@@ -1,0 +1,72 @@
+"""Retry policies one can read aloud. There is no default: every call names its own."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import tenacity
+
+from shared import context
+from shared.errors import GatewayError, OutcomeUnknown, Unavailable
+
+_log = logging.getLogger("gateway.retry")
+
+_FIRST_WAIT = 0.4
+_LONGEST_WAIT = 8.0
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """At most `attempts` tries within `within` seconds, and only after one of the errors in `on`.
+
+    An outcome that is unknown is tried `attempts_unknown` times: Graph's Bookings answers 500 for bad input, broken
+    rule and outage alike, so persistence pays less there than on a plain "later".
+    """
+
+    attempts: int
+    within: float
+    on: tuple[type[GatewayError], ...]
+    attempts_unknown: int = 1
+
+    def attempts_after(self, error: BaseException | None) -> int:
+        """Return how many tries this error allows in all."""
+        return self.attempts_unknown if isinstance(error, OutcomeUnknown) else self.attempts
+
+
+READ = RetryPolicy(attempts=5, within=25, on=(Unavailable, OutcomeUnknown), attempts_unknown=3)
+WRITE = RetryPolicy(attempts=3, within=20, on=(Unavailable,))
+ONCE = RetryPolicy(attempts=1, within=25, on=())
+
+_jitter = tenacity.wait_random_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT)
+
+
+def call_with_retry[T](policy: RetryPolicy, action: Callable[[], T]) -> T:
+    """Call `action` until it answers or the policy, or the budget of the call at hand, is spent.
+
+    Waits at least the error's `retry_after`; a wait that would not fit into the time left is not begun. Raises the
+    last error unchanged.
+    """
+
+    def is_spent(state: tenacity.RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        time_left = min(policy.within - (state.seconds_since_start or 0), context.remaining())
+        return state.attempt_number >= policy.attempts_after(error) or state.upcoming_sleep >= time_left
+
+    def tell(state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        _log.warning("attempt %d failed, next in %.1f s: %s", state.attempt_number, state.upcoming_sleep, error)
+
+    retrying = tenacity.Retrying(
+        stop=is_spent,
+        wait=_wait_for,
+        retry=tenacity.retry_if_exception_type(policy.on),
+        before_sleep=tell,
+        reraise=True,
+    )
+    return retrying(action)
+
+
+def _wait_for(state: tenacity.RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked_for = error.retry_after if isinstance(error, Unavailable) else None
+    return max(asked_for or 0.0, _jitter(state))

@@ -1,0 +1,145 @@
+"""One HTTP exchange on `requests`: pooled, timed, and told in the error family. No retries here.
+
+What an exception says about the request decides its class: no connection -> `Unreachable` (nothing was sent); sent
+but no whole answer -> `OutcomeUnknown`; sent and silent -> `TimedOut`.
+"""
+
+import ssl
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import requests.adapters
+import urllib3.exceptions
+
+from shared import context
+from shared.errors import ConfigurationError, OutcomeUnknown, TimedOut, Unavailable, Unreachable
+
+_CONNECT_SECONDS = 3.05
+_READ_SECONDS = 20.0
+_LARGEST_BODY = 64 * 1024 * 1024
+_CHUNK = 256 * 1024
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+# Raised before a byte of the request has left. Other TLS errors are not: a line cut mid-answer shows as one, too.
+_NOTHING_SENT = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.ProxyError,
+    ssl.SSLCertVerificationError,
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole HTTP answer: status, headers (names case-insensitive) and the body's bytes."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _Bearer(requests.auth.AuthBase):
+    """Sets the token as an auth object: a plain header would give way to a ~/.netrc entry for the host."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class Transport:
+    """Sends single requests. One session for each thread, because `requests` does not promise to share them."""
+
+    def __init__(self, *, pool_size: int = 4) -> None:
+        self._pool_size = pool_size
+        self._local = threading.local()
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        token: str,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+    ) -> Answer:
+        """Send one request with a bearer token and read the whole answer, whatever its status.
+
+        Raises Unreachable, OutcomeUnknown or TimedOut as the module says, Unavailable when no time is left to begin,
+        and ConfigurationError rather than send a token over plain http to another machine.
+        """
+        _require_safe(url)
+        time_left = context.remaining()
+        if time_left <= 0:
+            raise Unavailable("The time for this call ran out before it was sent. Ask again.", code="OutOfTime")
+        try:
+            response = self._session().request(
+                method,
+                url,
+                params=query,
+                headers=headers,
+                json=json,
+                auth=_Bearer(token),
+                timeout=(min(_CONNECT_SECONDS, time_left), min(_READ_SECONDS, time_left)),
+                allow_redirects=False,
+                stream=True,
+            )
+            with response:
+                return Answer(response.status_code, response.headers, _read_body(response))
+        except requests.exceptions.RequestException as error:
+            raise _translate(error, urlsplit(url).hostname or "") from error
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = requests.Session()
+            adapter = requests.adapters.HTTPAdapter(pool_connections=4, pool_maxsize=self._pool_size, max_retries=0)
+            session.mount("https://", adapter)
+            session.mount("http://", adapter)
+            self._local.session = session
+        return session
+
+
+def _require_safe(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+        raise ConfigurationError("A token may travel over https only. Correct the address in the settings.")
+
+
+def _read_body(response: requests.Response) -> bytes:
+    body = bytearray()
+    for chunk in response.iter_content(_CHUNK):
+        body += chunk
+        if len(body) > _LARGEST_BODY:
+            raise OutcomeUnknown("The answer was larger than the gateway reads.", code="UpstreamBadAnswer")
+        if context.remaining() <= 0:
+            raise TimedOut("The answer did not arrive in time.")
+    return bytes(body)
+
+
+def _translate(error: requests.exceptions.RequestException, host: str) -> Unreachable | OutcomeUnknown:
+    kind = type(error).__name__
+    if _wraps(error, _NOTHING_SENT):
+        return Unreachable(f"No connection to {host} could be made.", detail=kind)
+    if _wraps(error, (urllib3.exceptions.ReadTimeoutError,)):
+        return TimedOut(f"{host} did not answer in time.", detail=kind)
+    return OutcomeUnknown(f"The connection to {host} broke before its answer was complete.", detail=kind)
+
+
+def _wraps(error: BaseException, kinds: tuple[type[BaseException], ...]) -> bool:
+    """Look through the layers that requests and urllib3 put around a cause."""
+    layers: list[BaseException] = [error]
+    while layers:
+        layer = layers.pop()
+        if isinstance(layer, kinds):
+            return True
+        inner = (getattr(layer, "reason", None), getattr(layer, "original_error", None), *layer.args)
+        layers += [cause for cause in inner if isinstance(cause, BaseException)]
+    return False
