@@ -1,6 +1,6 @@
 """The reading half of Microsoft Bookings on Graph v1.0, as it behaves rather than as its metadata promises.
 
-- No `$top`, `$filter`, `$select` or `$orderby`: with `$top` the next link was seen missing, `$filter` answers 400 or 500,
+- No `$top`, `$filter`, `$select`, `$orderby`: with `$top` the next link was seen missing, `$filter` answers 400 or 500,
   the rest is undocumented. Filtering, sorting and projecting are the use cases' work.
 - Lists leave `customers` empty; the whole record needs one GET for each appointment.
 - Ids that hold "/" are refused in a path; the URL-safe form of Exchange ids ("/" as "-", "+" as "_") is accepted.

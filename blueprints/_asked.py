@@ -1,0 +1,146 @@
+"""What a caller asked: query parameters and body fields, checked and turned into values.
+
+Every complaint is an `Invalid` with a stable code, a sentence that says what to do, and the field as its target.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from shared.errors import Invalid, TooLarge
+from shared.zones import UnknownZoneError, UnreadableMomentError, Zone, find_zone, read_date, read_moment
+
+MOST_BODY_BYTES = 64 * 1024
+_LONGEST_TEXT = 1_024
+_ID = re.compile(r"[A-Za-z0-9+/=_-]{1,1024}")
+_EXAMPLE = "2026-05-05, 2026-05-05T09:00:00Z or 2026-05-05T09:00:00 with timeZone"
+
+
+class Fields:
+    """Named values of one request: texts of a query, or JSON values of a body."""
+
+    def __init__(self, values: Mapping[str, Any], allowed: Sequence[str], *, kind: str) -> None:
+        for name in values:
+            if name not in allowed:
+                raise Invalid(
+                    f"There is no {kind} called {name[:64]!r} here. Known: {', '.join(allowed) or 'none'}.",
+                    code="UnknownParameter",
+                    target=name[:64],
+                )
+        self._values = values
+
+    def text(self, name: str) -> str | None:
+        """Return a text, or None where it is missing or empty."""
+        value = self._values.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise _wrong_type(name, "a text")
+        if len(value) > _LONGEST_TEXT:
+            raise Invalid(f"{name} is too long: {_LONGEST_TEXT} characters at most.", target=name)
+        return value.strip() or None
+
+    def needed_text(self, name: str) -> str:
+        """Return a text that must be there."""
+        value = self.text(name)
+        if value is None:
+            raise Invalid(f"{name} is missing.", code="MissingParameter", target=name)
+        return value
+
+    def identifier(self, name: str) -> str | None:
+        """Return an id as Graph forms them: letters, digits and + / = _ -."""
+        value = self.text(name)
+        if value is not None and not _ID.fullmatch(value):
+            raise Invalid(f"{name} is not an id of Microsoft Bookings.", code="InvalidId", target=name)
+        return value
+
+    def needed_identifier(self, name: str) -> str:
+        """Return an id that must be there."""
+        self.needed_text(name)
+        return self.identifier(name) or ""
+
+    def identifiers(self, name: str) -> tuple[str, ...]:
+        """Return several ids: a JSON list in a body, separated by commas in a query; missing gives none."""
+        value = self._values.get(name)
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        if not isinstance(value or [], list):
+            raise _wrong_type(name, "a list of ids")
+        for part in value or []:
+            if not isinstance(part, str):
+                raise _wrong_type(name, "a list of ids")
+            if not _ID.fullmatch(part):
+                raise Invalid(f"{name} holds something that is not an id.", code="InvalidId", target=name)
+        return tuple(value or ())
+
+    def whole_number(self, name: str, *, default: int, least: int, most: int) -> int:
+        """Return a whole number within bounds."""
+        value = self.text(name)
+        if value is None:
+            return default
+        if not value.isascii() or not value.isdecimal() or not least <= int(value[:9]) <= most or len(value) > 9:  # noqa: PLR2004 - no bound here needs more digits
+            raise Invalid(f"{name} must be a whole number from {least} to {most}.", code="InvalidNumber", target=name)
+        return int(value)
+
+    def choice(self, name: str, *known: str) -> str | None:
+        """Return one of the known words, or None where it is missing."""
+        value = self.text(name)
+        if value is not None and value not in known:
+            raise Invalid(f"{name} must be one of: {', '.join(known)}.", code="InvalidChoice", target=name)
+        return value
+
+    def zone(self, name: str = "timeZone") -> Zone | None:
+        """Return the zone asked for, by its IANA or Windows name."""
+        value = self.text(name)
+        try:
+            return find_zone(value) if value else None
+        except UnknownZoneError:
+            raise Invalid(
+                "There is no such time zone. Use an IANA name such as Europe/Berlin or a Windows name such as "
+                "W. Europe Standard Time.",
+                code="UnknownTimeZone",
+                target=name,
+            ) from None
+
+    def day(self, name: str) -> date:
+        """Return a date that must be there."""
+        try:
+            return read_date(self.needed_text(name))
+        except UnreadableMomentError:
+            raise Invalid(f"{name} must be a date such as 2026-05-05.", code="InvalidDate", target=name) from None
+
+    def range(self, zone: Zone, *, longest: timedelta) -> tuple[datetime, datetime]:
+        """Return start and end, both needed, as moments in UTC; wall times are read in the zone."""
+        start, end = self._moment("start", zone), self._moment("end", zone)
+        if end <= start:
+            raise Invalid("end must lie after start.", code="EndBeforeStart", target="end")
+        if end - start > longest + timedelta(hours=2):  # days of 25 hours count as days
+            raise Invalid(
+                f"The range is too long: ask for {longest.days} days at most.", code="RangeTooLong", target="end"
+            )
+        return start, end
+
+    def _moment(self, name: str, zone: Zone) -> datetime:
+        try:
+            return read_moment(self.needed_text(name), zone)
+        except UnreadableMomentError:
+            raise Invalid(f"{name} is not a date or time. Write {_EXAMPLE}.", code="InvalidDate", target=name) from None
+
+
+def read_body(raw: bytes, allowed: Sequence[str]) -> Fields:
+    """Return the fields of a JSON body."""
+    if len(raw) > MOST_BODY_BYTES:
+        raise TooLarge(f"The body is too large: {MOST_BODY_BYTES // 1024} KiB at most.", target="body")
+    try:
+        values = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise Invalid("The body is not JSON.", code="InvalidJson", target="body") from None
+    if not isinstance(values, dict):
+        raise _wrong_type("body", "a JSON object")
+    return Fields(values, allowed, kind="field")
+
+
+def _wrong_type(name: str, wanted: str) -> Invalid:
+    return Invalid(f"{name} must be {wanted}.", code="WrongType", target=name)

@@ -1,0 +1,202 @@
+"""The HTTP door: one frame around every route, answers, errors and links.
+
+A handler gets an `Asked` and returns the JSON of its answer; this module does the rest: correlation id, time budget,
+error family -> status, and nothing of a caller's headers in any log.
+"""
+
+import json
+import logging
+import math
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import azure.functions as func
+
+from blueprints._asked import Fields, read_body
+from blueprints._services import Services, Tenant, services
+from shared import context
+from shared.config import is_business_id
+from shared.errors import (
+    ConfigurationError,
+    Conflict,
+    Forbidden,
+    GatewayError,
+    Invalid,
+    NotFound,
+    OutcomeUnknown,
+    Refused,
+    Throttled,
+    TimedOut,
+    TooLarge,
+    Unavailable,
+)
+
+_log = logging.getLogger("gateway.http")
+
+type Json = dict[str, Any]
+type Handler = Callable[["Asked"], Json]
+
+TIME_BUDGET = 30.0  # seconds; a flow's synchronous call is cut at 100 to 120
+_WAIT_WHEN_UNTOLD = 10.0
+# Every route takes these: which tenant, and the function key in the form that the host reads.
+COMMON_PARAMETERS = ("connection", "code")
+# Where a connector's gateway is known to live; links that lead back through it carry the connection's key.
+_GATEWAY_HOSTS = (".azure-apihub.net", ".azure-apim.net")
+
+# Looked up along the class tree, so that a new kind of error has a status from its first day.
+STATUS: Mapping[type[GatewayError], int] = {
+    ConfigurationError: 500,
+    TooLarge: 413,
+    Invalid: 400,
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    Refused: 502,
+    Throttled: 429,
+    Unavailable: 503,
+    TimedOut: 504,
+    OutcomeUnknown: 502,
+    GatewayError: 500,
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request, as handlers see it."""
+
+    request: func.HttpRequest
+    query: Fields
+    services: Services
+    binding: str = field(repr=False)
+
+    @property
+    def connection(self) -> str:
+        """Which tenant was asked for."""
+        name = self.query.text("connection") or "default"
+        if name not in self.services.tenants:
+            raise Invalid("There is no such connection in the settings.", code="UnknownConnection", target="connection")
+        return name
+
+    @property
+    def tenant(self) -> Tenant:
+        """The use cases of that tenant."""
+        return self.services.tenants[self.connection]
+
+    @property
+    def business(self) -> str:
+        """The business in the path, once the allow-list lets it through."""
+        business = str(self.request.route_params.get("business", ""))
+        if not is_business_id(business):
+            raise Invalid(
+                "A business id is the mail address of its booking page, such as desk@contoso.com.",
+                code="InvalidId",
+                target="business",
+            )
+        if not self.tenant.businesses.allows(business):
+            raise Forbidden(
+                "The gateway may not ask about this business. An administrator can add it to BOOKINGS_BUSINESSES.",
+                code="BusinessNotAllowed",
+                target="business",
+            )
+        return business
+
+    def body(self, *allowed: str) -> Fields:
+        """Return the fields of the JSON body."""
+        return read_body(self.request.get_body(), allowed)
+
+    def cursor(self) -> Any:
+        """Return what the `cursor` parameter holds, or None without one."""
+        text = self.query.text("cursor")
+        return self.services.cursors.open(text, binding=self.binding) if text else None
+
+    def next_link(self, payload: Any) -> str:
+        """Return the address of the next page: this question again, with a cursor, and never with the key."""
+        cursor = self.services.cursors.seal(payload, binding=self.binding)
+        kept = {name: value for name, value in self.request.params.items() if name not in ("code", "cursor")}
+        return f"{self._base()}?{urlencode(kept | {'cursor': cursor}, quote_via=quote)}"
+
+    def _base(self) -> str:
+        """Where links begin: the connector's gateway if the call came through it, the set address, or as asked."""
+        parts = urlsplit(self.request.url)
+        _, _, below_api = parts.path.partition("/api/")
+        prefix = urlsplit(self.request.headers.get("x-ms-apim-referrer-prefix") or "")
+        if prefix.scheme == "https" and (prefix.hostname or "").endswith(_GATEWAY_HOSTS) and not prefix.query:
+            return f"{prefix.geturl().rstrip('/')}/{below_api}"
+        if self.services.settings.public_base_url:
+            return f"{self.services.settings.public_base_url}/{below_api}"
+        return f"{parts.scheme}://{parts.netloc}{parts.path}"
+
+
+def answers(*parameters: str) -> Callable[[Handler], Callable[[func.HttpRequest], func.HttpResponse]]:
+    """Make a handler the function of a route that takes these query parameters."""
+    allowed = (*parameters, *COMMON_PARAMETERS)
+
+    def decorate(handler: Handler) -> Callable[[func.HttpRequest], func.HttpResponse]:
+        def function(req: func.HttpRequest) -> func.HttpResponse:
+            request_id = _correlation_id(req)
+            began = time.monotonic()
+            with context.call(request_id, seconds=TIME_BUDGET):
+                try:
+                    query = Fields(dict(req.params), allowed, kind="parameter")
+                    asked = Asked(req, query, services(), _binding(handler.__name__, req))
+                    return answer(handler(asked), request_id=request_id)
+                except GatewayError as error:
+                    level = logging.WARNING if status_of(error) >= STATUS[GatewayError] else logging.INFO
+                    seconds = time.monotonic() - began
+                    _log.log(level, "%s %s after %.1f s: %s", handler.__name__, request_id, seconds, error)
+                    return problem(error, request_id=request_id)
+                except Exception:  # noqa: BLE001 - the last frame: whatever it was, the caller gets the error shape
+                    _log.exception("%s %s failed", handler.__name__, request_id)
+                    broken = GatewayError("The gateway failed. Tell its administrator the requestId.", code="Internal")
+                    return problem(broken, request_id=request_id)
+
+        function.__name__ = handler.__name__
+        function.__qualname__ = handler.__qualname__
+        function.__module__ = handler.__module__
+        function.__doc__ = handler.__doc__
+        function.__dict__["parameters"] = allowed
+        return function
+
+    return decorate
+
+
+def answer(body: Json, *, request_id: str, status: int = 200) -> func.HttpResponse:
+    """Return JSON."""
+    headers = {"x-request-id": request_id, "Cache-Control": "no-store"}
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return func.HttpResponse(text, status_code=status, headers=headers, mimetype="application/json")
+
+
+def problem(error: GatewayError, *, request_id: str) -> func.HttpResponse:
+    """Return {"error": {"code", "message", "target"?, "requestId"}}, with Retry-After wherever waiting may help."""
+    body: Json = {"code": error.code, "message": error.message}
+    if error.target:
+        body["target"] = error.target
+    response = answer({"error": body | {"requestId": request_id}}, request_id=request_id, status=status_of(error))
+    if isinstance(error, Unavailable):
+        wait = error.retry_after if error.retry_after is not None else _WAIT_WHEN_UNTOLD
+        response.headers["Retry-After"] = str(max(1, math.ceil(wait)))
+    return response
+
+
+def status_of(error: GatewayError) -> int:
+    """Return the HTTP status of an error."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def _correlation_id(req: func.HttpRequest) -> str:
+    """Go on with the id of the flow's engine if it sent one, so that one id leads from the flow to Graph."""
+    try:
+        return str(uuid.UUID(req.headers.get("x-ms-client-request-id") or ""))
+    except ValueError:
+        return str(uuid.uuid4())
+
+
+def _binding(name: str, req: func.HttpRequest) -> str:
+    """Name the question a cursor belongs to: function, path values and every parameter that shapes the answer."""
+    shaping = {key: value for key, value in req.params.items() if key not in ("code", "cursor", "limit")}
+    return json.dumps([name, dict(req.route_params), shaping], sort_keys=True)

@@ -1,0 +1,147 @@
+"""HTTP: questions about Microsoft Bookings. Every route checks the allow-list of businesses."""
+
+from datetime import datetime, timedelta
+
+import azure.functions as func
+
+from blueprints._http import Asked, Json, answers
+from bookings.agenda import read_agenda
+from bookings.appointments import AppointmentQuery, Position
+from bookings.businesses import list_businesses as find_businesses
+from bookings.slots import SlotQuery
+from shared.zones import Zone, find_zone, utc_text
+
+bp = func.Blueprint()
+
+LONGEST_RANGE = timedelta(days=366)
+LONGEST_AVAILABILITY = timedelta(days=62)
+PAGE, LONGEST_PAGE = 100, 500
+PAGE_WITH_DETAILS, LONGEST_PAGE_WITH_DETAILS = 50, 100
+
+
+@bp.route(route="bookings/businesses", methods=["GET"])
+@answers("search")
+def list_businesses(asked: Asked) -> Json:
+    """List the booking businesses that may be asked about; with search, those whose name holds the text."""
+    tenant = asked.tenant
+    found = find_businesses(tenant.graph, tenant.businesses, asked.services.workers, asked.query.text("search"))
+    if found.is_complete:
+        return {"value": found.items}
+    message = "Microsoft Graph lists 500 businesses at most, and there may be more than could be found. Use search."
+    return {"value": found.items, "truncated": True, "message": message}
+
+
+@bp.route(route="bookings/businesses/{business}", methods=["GET"])
+@answers()
+def get_business(asked: Asked) -> Json:
+    """Get one booking business: hours, scheduling policy and page settings."""
+    return asked.tenant.catalogue.business(asked.business)
+
+
+@bp.route(route="bookings/businesses/{business}/services", methods=["GET"])
+@answers()
+def list_services(asked: Asked) -> Json:
+    """List the services of a business."""
+    return {"value": asked.tenant.catalogue.services(asked.business)}
+
+
+@bp.route(route="bookings/businesses/{business}/staff", methods=["GET"])
+@answers()
+def list_staff(asked: Asked) -> Json:
+    """List the staff members of a business."""
+    return {"value": asked.tenant.catalogue.staff(asked.business)}
+
+
+@bp.route(route="bookings/businesses/{business}/questions", methods=["GET"])
+@answers()
+def list_questions(asked: Asked) -> Json:
+    """List the custom questions of a business."""
+    return {"value": asked.tenant.catalogue.questions(asked.business)}
+
+
+@bp.route(route="bookings/businesses/{business}/customers", methods=["GET"])
+@answers("cursor")
+def list_customers(asked: Asked) -> Json:
+    """List the customers of a business, in pages as Graph cuts them."""
+    page = asked.tenant.catalogue.customers(asked.business, asked.cursor())
+    return _page(asked, page.items, page.next_link)
+
+
+@bp.route(route="bookings/businesses/{business}/appointments", methods=["GET"])
+@answers("start", "end", "service", "staff", "customer", "timeZone", "expand", "limit", "cursor")
+def list_appointments(asked: Asked) -> Json:
+    """List the appointments of a business that overlap a range, in the order of their start."""
+    business, query, zone = asked.business, asked.query, _zone(asked)
+    start, end = query.range(zone, longest=LONGEST_RANGE)
+    details = query.choice("expand", "details") is not None
+    usual, most = (PAGE_WITH_DETAILS, LONGEST_PAGE_WITH_DETAILS) if details else (PAGE, LONGEST_PAGE)
+    cursor = asked.cursor()
+    page = asked.tenant.appointments.find(
+        AppointmentQuery(
+            business=business,
+            start=start,
+            end=end,
+            zone=zone,
+            limit=query.whole_number("limit", default=usual, least=1, most=most),
+            service=query.identifier("service"),
+            staff=query.identifier("staff"),
+            customer=query.text("customer"),
+            details=details,
+            after=Position(datetime.fromisoformat(cursor[0]), cursor[1]) if cursor else None,
+        )
+    )
+    last = page.resume_after
+    return _page(asked, page.items, [last.start.isoformat(), last.id] if last else None)
+
+
+@bp.route(route="bookings/businesses/{business}/appointment", methods=["GET"])
+@answers("id", "timeZone")
+def get_appointment(asked: Asked) -> Json:
+    """Get one appointment with its customers and their answers."""
+    business, appointment = asked.business, asked.query.needed_identifier("id")
+    return asked.tenant.appointments.get(business, appointment, _zone(asked))
+
+
+@bp.route(route="bookings/businesses/{business}/availability", methods=["POST"])
+@answers()
+def get_staff_availability(asked: Asked) -> Json:
+    """Tell when staff members are free or busy."""
+    business, body = asked.business, asked.body("staffIds", "start", "end", "timeZone")
+    zone = body.zone() or find_zone("UTC")
+    start, end = body.range(zone, longest=LONGEST_AVAILABILITY)
+    return {"value": asked.tenant.availability.find(business, body.identifiers("staffIds"), start, end, zone)}
+
+
+@bp.route(route="bookings/businesses/{business}/slots", methods=["GET"])
+@answers("service", "start", "end", "staff", "timeZone")
+def find_free_slots(asked: Asked) -> Json:
+    """Find the slots of a service that are free, and who can take each."""
+    business, query, zone = asked.business, asked.query, asked.query.zone()
+    start, end = query.range(zone or find_zone("UTC"), longest=LONGEST_AVAILABILITY)
+    service, staff = query.needed_identifier("service"), query.identifiers("staff")
+    found = asked.tenant.slots.find(SlotQuery(business, service, start, end, zone, staff))
+    return {
+        "value": found.items,
+        "businessTimeZone": found.business_zone.windows or found.business_zone.iana,
+        "businessTimeZoneIana": found.business_zone.iana,
+        "staffSelectionAllowed": found.policy.allows_staff_selection,
+        "start": utc_text(start),
+        "end": utc_text(end),
+    }
+
+
+@bp.route(route="bookings/businesses/{business}/agenda", methods=["GET"])
+@answers("date", "timeZone")
+def get_agenda(asked: Asked) -> Json:
+    """Get the appointments of one day, grouped by staff member and ready to print."""
+    business, day = asked.business, asked.query.day("date")
+    return read_agenda(asked.tenant.appointments, business, day, _zone(asked))
+
+
+def _zone(asked: Asked) -> Zone:
+    return asked.query.zone() or find_zone("UTC")
+
+
+def _page(asked: Asked, items: list[Json], resume: object) -> Json:
+    """Return {"value", "nextLink"?}: the link is absent on the last page, never null."""
+    return {"value": items} | ({"nextLink": asked.next_link(resume)} if resume else {})

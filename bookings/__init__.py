@@ -1,0 +1,1 @@
+"""Questions about Microsoft Bookings: the catalogue, appointments, availability and free slots."""

@@ -1,0 +1,61 @@
+"""What a booking business offers: itself, its services, staff, customers and questions."""
+
+from dataclasses import dataclass
+
+from bookings.describe import describe_staff
+from bookings.names import Names
+from shared.graph.bookings import GraphBookings
+from shared.graph.client import Json
+
+
+@dataclass(frozen=True)
+class CustomerPage:
+    """Some customers, and Graph's link to the next page."""
+
+    items: list[Json]
+    next_link: str | None
+
+
+class Catalogue:
+    """Lists of one connection, fresh from Graph: one call each."""
+
+    def __init__(self, graph: GraphBookings, names: Names) -> None:
+        self._graph = graph
+        self._names = names
+
+    def business(self, business: str) -> Json:
+        """Return one business."""
+        return _plain(self._graph.get_business(business))
+
+    def services(self, business: str) -> list[Json]:
+        """Return the services by name, each with the names of its staff beside their ids."""
+        items = self._graph.list_services(business)
+        self._names.learn_services(business, items)
+        staff = self._names.staff(business)
+        return _by_name(
+            [_plain(item) | {"staffMembers": describe_staff(item.get("staffMemberIds") or [], staff)} for item in items]
+        )
+
+    def staff(self, business: str) -> list[Json]:
+        """Return the staff members by name."""
+        items = self._graph.list_staff(business)
+        self._names.learn_staff(business, items)
+        return _by_name([_plain(item) for item in items])
+
+    def questions(self, business: str) -> list[Json]:
+        """Return the custom questions by name."""
+        return _by_name([_plain(item) for item in self._graph.list_questions(business)])
+
+    def customers(self, business: str, link: str | None) -> CustomerPage:
+        """Return one page of customers as Graph cuts them: the first, or the one behind a link of an earlier page."""
+        page = self._graph.get_customers(business, link)
+        return CustomerPage([_plain(item) for item in page.items], page.next_link)
+
+
+def _plain(item: Json) -> Json:
+    """Leave Graph's annotations out: they describe the wire, not the thing."""
+    return {name: value for name, value in item.items() if not name.startswith("@")}
+
+
+def _by_name(items: list[Json]) -> list[Json]:
+    return sorted(items, key=lambda item: (str(item.get("displayName") or "").casefold(), str(item.get("id"))))

@@ -1,0 +1,92 @@
+"""How things of Bookings look in our answers: Graph's properties, with names, local times and answers beside them."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from bookings.names import Table
+from shared.graph.client import Json
+from shared.zones import Zone, local_text, read_graph_moment, utc_text
+
+
+def describe_times(start: datetime, end: datetime, zone: Zone) -> Json:
+    """Return the moments in UTC and as wall time in the zone, under the names that makers of flows know.
+
+    `timeZone` is the Windows name, because convertTimeZone() takes no other; `timeZoneIana` the other one.
+    """
+    return {
+        "startUtc": utc_text(start),
+        "endUtc": utc_text(end),
+        "startLocal": local_text(start, zone),
+        "endLocal": local_text(end, zone),
+        "timeZone": zone.windows or zone.iana,
+        "timeZoneIana": zone.iana,
+    }
+
+
+def describe_staff(ids: Iterable[str], staff: Table) -> list[Json]:
+    """Return id, name and mail address of staff members; the name is null for one who is not on the list any more."""
+    return [
+        {
+            "id": member,
+            "displayName": staff.get(member, {}).get("displayName"),
+            "emailAddress": staff.get(member, {}).get("emailAddress"),
+        }
+        for member in ids
+    ]
+
+
+def describe_appointment(item: Json, zone: Zone, *, staff: Table, services: Table, has_details: bool) -> Json:
+    """Return one appointment for the answer.
+
+    Without details `customers` is left out: Graph sends it empty in lists, which would read as "nobody".
+    """
+    start, end = appointment_times(item)
+    described = {name: value for name, value in item.items() if not name.startswith("@")}
+    customers = item.get("customers") or []
+    if has_details or customers:
+        described["customers"] = [_describe_customer(customer) for customer in customers]
+    else:
+        described.pop("customers", None)
+    members = describe_staff(item.get("staffMemberIds") or [], staff)
+    service = services.get(item.get("serviceId") or "", {})
+    return described | {
+        "serviceName": item.get("serviceName") or service.get("displayName"),
+        **describe_times(start, end, zone),
+        "durationMinutes": round((end - start).total_seconds() / 60),
+        "staffMembers": members,
+        "staffNames": ", ".join(member["displayName"] for member in members if member["displayName"]),
+    }
+
+
+def appointment_times(item: Mapping[str, Any]) -> tuple[datetime, datetime]:
+    """Return start and end in UTC."""
+    return read_graph_moment(item.get("startDateTime") or {}), read_graph_moment(item.get("endDateTime") or {})
+
+
+def _describe_customer(customer: Json) -> Json:
+    described = {name: value for name, value in customer.items() if not name.startswith("@")}
+    answers = {
+        str(answer.get("question") or answer.get("questionId") or ""): answer_text(answer)
+        for answer in customer.get("customQuestionAnswers") or []
+    }
+    return described | {"answers": answers}
+
+
+def answer_text(answer: Mapping[str, Any]) -> str:
+    """Return the answer to a custom question as text.
+
+    Multiple-choice answers come with `selectedOptions` only: the options' texts, or, as the Power Automate connector
+    was seen to do, their positions in `answerOptions`.
+    """
+    if answer.get("answer"):
+        return str(answer["answer"])
+    options = [str(option) for option in answer.get("answerOptions") or []]
+    return ", ".join(_option_text(chosen, options) for chosen in answer.get("selectedOptions") or [])
+
+
+def _option_text(chosen: Any, options: list[str]) -> str:
+    text = str(chosen)
+    if text not in options and text.isdecimal() and int(text) < len(options):
+        return options[int(text)]
+    return text

@@ -1,0 +1,67 @@
+"""Names behind the ids of staff and services, remembered for five minutes on each instance.
+
+Ids are joined against the lists, never looked up one by one: services keep ids of people who have left, and a single
+GET on those answers 404 or 500.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import cachetools
+
+from shared.graph.bookings import GraphBookings
+from shared.graph.client import Json
+
+REMEMBERED_SECONDS = 300
+_MOST_BUSINESSES = 256
+
+type Table = dict[str, Json]
+
+
+class Names:
+    """Staff and services of the businesses of one connection, by id."""
+
+    def __init__(self, graph: GraphBookings) -> None:
+        self._staff = _Remembered(graph.list_staff)
+        self._services = _Remembered(graph.list_services)
+
+    def staff(self, business: str) -> Table:
+        """Return the staff members by id; at most five minutes old."""
+        return self._staff.table(business)
+
+    def services(self, business: str) -> Table:
+        """Return the services by id; at most five minutes old."""
+        return self._services.table(business)
+
+    def learn_staff(self, business: str, items: Sequence[Json]) -> Table:
+        """Take over a list that was just read for its own sake."""
+        return self._staff.learn(business, items)
+
+    def learn_services(self, business: str, items: Sequence[Json]) -> Table:
+        """Take over a list that was just read for its own sake."""
+        return self._services.learn(business, items)
+
+
+class _Remembered:
+    """One kind of list, read once for all threads that ask at the same time."""
+
+    def __init__(self, read: Callable[[str], list[Json]]) -> None:
+        self._cache: cachetools.TTLCache[Any, Table] = cachetools.TTLCache(_MOST_BUSINESSES, REMEMBERED_SECONDS)
+        self._condition = threading.Condition()
+        self._read = cachetools.cached(self._cache, key=str.lower, condition=self._condition)(
+            lambda business: _by_id(read(business))
+        )
+
+    def table(self, business: str) -> Table:
+        return self._read(business)
+
+    def learn(self, business: str, items: Sequence[Json]) -> Table:
+        table = _by_id(items)
+        with self._condition:
+            self._cache[business.lower()] = table
+        return table
+
+
+def _by_id(items: Sequence[Json]) -> Table:
+    return {str(item["id"]): item for item in items if item.get("id")}

@@ -1,0 +1,253 @@
+"""Free slots: what a customer could book, and who could take it.
+
+Graph offers no such question, so it is put together: the service's policy and opening hours, the staff's working hours
+and availability, and the appointments already there. Availability alone will not do: it was seen to ignore business
+hours and to show busy time as free.
+
+- Slots begin at the start of each span of opening hours and go on in steps of the policy's interval.
+- A slot lies wholly inside opening and working hours; its buffers need only be free of other things.
+- A group appointment with free seats is a slot for its own service, at its own time, with its own staff.
+"""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from math import ceil
+
+from bookings.availability import StaffSpan, read_spans
+from bookings.describe import appointment_times, describe_staff, describe_times
+from bookings.hours import local_days, spans_of_days
+from bookings.intervals import Interval, Intervals, covers, intersect, merge, touches
+from bookings.names import Names, Table
+from bookings.policy import Policy, read_policy
+from bookings.windows import cut_windows
+from shared.errors import Invalid
+from shared.graph.bookings import GraphBookings
+from shared.graph.client import Json
+from shared.workers import Workers
+from shared.zones import UnknownZoneError, Zone, find_zone, read_duration
+
+_FREE = "available"
+_NONE = timedelta(0)
+
+
+@dataclass(frozen=True)
+class SlotQuery:
+    """Which slots of a service may be offered between start and end; no `staff` means everybody, no zone its own."""
+
+    business: str
+    service: str
+    start: datetime
+    end: datetime
+    zone: Zone | None = None
+    staff: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Free slots in order, and by what they were found."""
+
+    items: list[Json]
+    business_zone: Zone
+    policy: Policy
+
+
+@dataclass(frozen=True)
+class _Member:
+    """One staff member's time: where a slot may lie, and what it must not touch."""
+
+    open: Intervals
+    blocked: Intervals
+
+
+@dataclass(frozen=True)
+class _Offer:
+    """One who can take a slot: in a new appointment, or in a group appointment that has seats left."""
+
+    staff: str
+    seats: int
+    appointment: str | None = None
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """What one question stands on: who may be asked, by which rules, between which moments."""
+
+    staff: Table
+    policy: Policy
+    zone: Zone
+    start: datetime
+    end: datetime
+
+    @property
+    def margin(self) -> timedelta:
+        """How far outside the range something may lie and still be in the way of a slot."""
+        return self.policy.pre_buffer + self.policy.duration + self.policy.post_buffer
+
+    def days(self, zone: Zone) -> Iterator[date]:
+        return local_days(self.start - self.margin, self.end + self.margin, zone)
+
+
+class SlotFinder:
+    """Finds free slots on the businesses of one connection."""
+
+    def __init__(self, graph: GraphBookings, names: Names, workers: Workers) -> None:
+        self._graph = graph
+        self._names = names
+        self._workers = workers
+
+    def find(self, query: SlotQuery) -> Slots:
+        """Return the free slots that begin in [start, end). Raises NotFound or Invalid for an unknown service or staff.
+
+        Five calls to Graph for a month: business, service and staff, then availability and calendar side by side.
+        """
+        graph, place = self._graph, query.business
+        waiting_business = self._workers.start(lambda: graph.get_business(place))
+        waiting_service = self._workers.start(lambda: graph.get_service(place, query.service))
+        staff = self._names.learn_staff(place, graph.list_staff(place))
+        business, service = waiting_business.result(), waiting_service.result()
+        zone = _business_zone(business, staff)
+        policy = read_policy(business, service)
+        start, end = _bookable_range(query, policy)
+        ground = _Ground(_eligible(service, staff, query.staff), policy, zone, start, end)
+        items: list[Json] = []
+        if ground.staff and start < end:
+            items = _describe(self._find_offers(query, ground), query.zone or zone, staff)
+        return Slots(items, zone, policy)
+
+    def _find_offers(self, query: SlotQuery, ground: _Ground) -> dict[Interval, list[_Offer]]:
+        first, last = ground.start - ground.margin, ground.end + ground.margin
+        waiting_spans = self._workers.start(
+            lambda: read_spans(self._graph, query.business, list(ground.staff), first, last)
+        )
+        appointments = {
+            item["id"]: item
+            for window in cut_windows(first, last)
+            for item in self._graph.calendar_view(query.business, *window)
+        }.values()
+        offers = _offer_new(ground, _read_members(ground, waiting_spans.result(), appointments))
+        for item in appointments:
+            if item.get("serviceId") == query.service and ground.policy.seats > 1:
+                _offer_seats(offers, ground, item)
+        return offers
+
+
+def _business_zone(business: Json, staff: Table) -> Zone:
+    """Return the zone of the page's settings; where Graph has none (US Government), that of most of the staff."""
+    set_zone = (business.get("bookingPageSettings") or {}).get("businessTimeZone")
+    staff_zones = Counter(str(member["timeZone"]) for member in staff.values() if member.get("timeZone"))
+    for name in (set_zone, *(name for name, _ in staff_zones.most_common())):
+        try:
+            if name:
+                return find_zone(name)
+        except UnknownZoneError:
+            continue
+    return find_zone("UTC")
+
+
+def _eligible(service: Json, staff: Table, wanted: Sequence[str]) -> Table:
+    """Return those who provide the service, have not declined to join, and are asked for."""
+    if unknown := [member for member in wanted if member not in staff]:
+        raise Invalid(
+            f"There is no staff member {unknown[0]} on this calendar. List the staff to see their ids.",
+            code="StaffNotFound",
+            target="staff",
+        )
+    return {
+        member: staff[member]
+        for member in service.get("staffMemberIds") or []
+        if member in staff
+        and str(staff[member].get("membershipStatus")).lower() != "rejectedbystaff"
+        and (not wanted or member in wanted)
+    }
+
+
+def _bookable_range(query: SlotQuery, policy: Policy) -> tuple[datetime, datetime]:
+    """Narrow the range to what lead time and advance allow today."""
+    now = datetime.fromtimestamp(time.time(), UTC)
+    return max(query.start, now + policy.minimum_lead), min(query.end, now + policy.maximum_advance)
+
+
+def _read_members(ground: _Ground, spans: list[StaffSpan], appointments: Iterable[Json]) -> dict[str, _Member]:
+    available: dict[str, list[Interval]] = defaultdict(list)
+    blocked: dict[str, list[Interval]] = defaultdict(list)
+    for span in spans:
+        kind = available if span.status == _FREE else blocked
+        kind[span.staff].append((int(span.start.timestamp()), int(span.end.timestamp())))
+    for item in appointments:
+        begins, ends = appointment_times(item)
+        begins -= read_duration(item.get("preBuffer"), _NONE)
+        ends += read_duration(item.get("postBuffer"), _NONE)
+        for member in item.get("staffMemberIds") or []:
+            blocked[member].append((int(begins.timestamp()), int(ends.timestamp())))
+    return {
+        member: _Member(
+            open=intersect(_working_time(person, ground), merge(available[member])),
+            blocked=merge(blocked[member]),
+        )
+        for member, person in ground.staff.items()
+    }
+
+
+def _working_time(person: Json, ground: _Ground) -> Intervals:
+    """Return the hours of a staff member: the business's, or their own in their own zone."""
+    hours, zone = ground.policy.business_hours, ground.zone
+    if not person.get("useBusinessHours"):
+        hours = person.get("workingHours") or ()
+        with suppress(UnknownZoneError):
+            zone = find_zone(person.get("timeZone") or zone.iana)
+    return merge(spans_of_days(hours, ground.days(zone), zone))
+
+
+def _offer_new(ground: _Ground, members: dict[str, _Member]) -> dict[Interval, list[_Offer]]:
+    """Lay the grid of the policy over the opening hours and see who is free at each place."""
+    policy, start, end = ground.policy, ceil(ground.start.timestamp()), ceil(ground.end.timestamp())
+    length = int(policy.duration.total_seconds())
+    before, after = int(policy.pre_buffer.total_seconds()), int(policy.post_buffer.total_seconds())
+    spans = policy.open_spans(ground.days(ground.zone), ground.zone)
+    opening = merge(spans)
+    step = int(policy.interval.total_seconds())
+    places = {place for opens, closes in spans for place in range(opens, closes, step) if start <= place < end}
+    offers: dict[Interval, list[_Offer]] = {}
+    for place in places:
+        if not covers(opening, place, place + length):
+            continue
+        free = [
+            _Offer(name, policy.seats)
+            for name, member in members.items()
+            if covers(member.open, place, place + length)
+            and not touches(member.blocked, place - before, place + length + after)
+        ]
+        if free:
+            offers[place, place + length] = free
+    return offers
+
+
+def _offer_seats(offers: dict[Interval, list[_Offer]], ground: _Ground, item: Json) -> None:
+    """Add the seats left in a group appointment of the service."""
+    begins, ends = appointment_times(item)
+    left = int(item.get("maximumAttendeesCount") or 0) - int(item.get("filledAttendeesCount") or 0)
+    if left > 0 and ground.start <= begins < ground.end:
+        place = int(begins.timestamp()), int(ends.timestamp())
+        hosts = [member for member in item.get("staffMemberIds") or [] if member in ground.staff]
+        offers.setdefault(place, []).extend(_Offer(member, left, str(item["id"])) for member in hosts)
+
+
+def _describe(offers: dict[Interval, list[_Offer]], zone: Zone, staff: Table) -> list[Json]:
+    named = {member["id"]: member for member in describe_staff(staff, staff)}
+    return [
+        {
+            **describe_times(datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC), zone),
+            "durationMinutes": (end - start) // 60,
+            "seatsAvailable": max(offer.seats for offer in taken_by),
+            "staffMembers": [
+                named[offer.staff] | {"seatsAvailable": offer.seats, "appointmentId": offer.appointment}
+                for offer in taken_by
+            ],
+        }
+        for (start, end), taken_by in sorted(offers.items())
+        if taken_by
+    ]

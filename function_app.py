@@ -1,0 +1,9 @@
+"""The function app: which blueprints wake up, and nothing else."""
+
+import azure.functions as func
+
+from blueprints import bookings, operations
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+for blueprint in (bookings.bp, operations.bp):
+    app.register_functions(blueprint)

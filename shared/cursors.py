@@ -1,0 +1,58 @@
+"""Paging cursors: opaque, signed, and good after a restart, because all they need travels in them.
+
+The signature keeps callers from steering our token with a made-up link; `binding` ties a cursor to the question it
+belongs to, so that parameters changed halfway are noticed.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from typing import Any
+
+from shared.errors import ConfigurationError, Invalid
+
+_SIGNATURE_BYTES = 16
+_LEAST_KEY_BYTES = 32
+
+
+class Cursors:
+    """Seals and opens cursors with the key that `read_key` returns (Base64 of at least 32 bytes)."""
+
+    def __init__(self, read_key: Callable[[], str]) -> None:
+        self._read_key = read_key
+
+    def seal(self, payload: Any, *, binding: str) -> str:
+        """Return the payload (JSON values) as a cursor for the question `binding`."""
+        body = json.dumps(payload, separators=(",", ":")).encode()
+        return base64.urlsafe_b64encode(self._sign(body, binding) + body).decode().rstrip("=")
+
+    def open(self, cursor: str, *, binding: str) -> Any:
+        """Return the payload. Raises Invalid when the cursor is not ours or belongs to another question."""
+        try:
+            raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            raw = b""
+        signature, body = raw[:_SIGNATURE_BYTES], raw[_SIGNATURE_BYTES:]
+        if not body or not hmac.compare_digest(signature, self._sign(body, binding)):
+            raise Invalid(
+                "This cursor does not belong to this question. Ask again without it.",
+                code="InvalidCursor",
+                target="cursor",
+            )
+        return json.loads(body)
+
+    def _sign(self, body: bytes, binding: str) -> bytes:
+        message = hashlib.sha256(binding.encode()).digest() + body
+        return hmac.digest(self._key(), message, hashlib.sha256)[:_SIGNATURE_BYTES]
+
+    def _key(self) -> bytes:
+        try:
+            key = base64.b64decode(self._read_key(), validate=True)
+        except (binascii.Error, ValueError):
+            key = b""
+        if len(key) < _LEAST_KEY_BYTES:
+            raise ConfigurationError("The state key in Key Vault must be at least 32 random bytes in Base64.")
+        return key
