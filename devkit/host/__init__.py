@@ -1,0 +1,46 @@
+"""A local host for Python v2 function apps: HTTP, timer and queue triggers on this machine.
+
+Indexing, decoding and invoking are Microsoft's own worker library; this package supplies what the Functions host adds
+around it, with its surprising rules kept: alphabetical routing, 404 for a wrong method, past-due timers, poison queues.
+It is a developer's tool: loopback only, no scale, no blob or Event Grid triggers, no durable functions, no Easy Auth.
+
+    host = LocalHost.load(Path("."), settings_file=None, environ=os.environ, keys=Keys.generate())
+    server = serve_in_thread(host)
+    host.start()
+    ...
+    server.stop()
+    host.stop()
+"""
+
+from devkit.host.errors import (
+    FunctionError,
+    HostError,
+    IndexingError,
+    KeysError,
+    SettingsError,
+    UnsupportedError,
+)
+from devkit.host.functions import HostFunction
+from devkit.host.host import LocalHost
+from devkit.host.keys import Keys, Level
+from devkit.host.router import Route, hidden_routes
+from devkit.host.server import RunningServer, serve_in_thread
+from devkit.host.worker import Outcome
+
+__all__ = [
+    "FunctionError",
+    "HostError",
+    "HostFunction",
+    "IndexingError",
+    "Keys",
+    "KeysError",
+    "Level",
+    "LocalHost",
+    "Outcome",
+    "Route",
+    "RunningServer",
+    "SettingsError",
+    "UnsupportedError",
+    "hidden_routes",
+    "serve_in_thread",
+]

@@ -1,0 +1,241 @@
+"""The local host: one app, its HTTP front, its timers and queues."""
+
+import logging
+import time
+from collections.abc import MutableMapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+from azure.storage.blob import BlobServiceClient
+from azure.storage.queue import QueueServiceClient
+
+from devkit.host import worker
+from devkit.host.admin import AdminApi
+from devkit.host.asgi import Access, HttpApp
+from devkit.host.errors import FunctionError, HostError, SettingsError
+from devkit.host.functions import HostFunction, prepare_functions
+from devkit.host.invoker import Invoker
+from devkit.host.keys import Keys
+from devkit.host.queues import LEASE, STORAGE_OPTIONS, QueueListener, QueueOutput, QueueTrigger
+from devkit.host.router import hidden_routes
+from devkit.host.settings import HostSettings
+from devkit.host.timers import RetryPolicy, TimerListener, TimerStore, TimerTrigger
+from devkit.host.worker import Call, Outcome, Worker
+
+_LOGGER = logging.getLogger("devkit.host")
+_STORAGE = "AzureWebJobsStorage"
+
+
+class LocalHost:
+    """Runs one Python v2 function app on this machine. Use it once: ``load``, ``start``, ``stop``.
+
+    HTTP is served by giving ``asgi`` to a server; ``start`` begins timers and queues only. One host at a time can be
+    loaded in a process.
+    """
+
+    def __init__(
+        self, settings: HostSettings, loaded: Worker, keys: Keys, *, check_keys: bool, queue_lease: timedelta
+    ) -> None:
+        self._settings = settings
+        self._worker = loaded
+        self._queue_lease = queue_lease
+        self._functions = prepare_functions(loaded.functions, settings)
+        self._clients: dict[str, QueueServiceClient] = {}
+        self._blobs: BlobServiceClient | None = None
+        self._store: TimerStore | None = None
+        self._listeners: list[QueueListener | TimerListener] = []
+        self._background = ThreadPoolExecutor(thread_name_prefix="fired")
+        self._connect_storage()
+        outputs = {each.name: self._make_outputs(each) for each in self._functions if each.outputs}
+        self._invoker = Invoker(
+            loaded, settings.function_timeout, {name: self._write(outputs[name]) for name in outputs}
+        )
+        self.asgi = HttpApp(
+            settings=settings.http,
+            functions={each.name: each for each in self._functions},
+            access=Access(keys, check_keys),
+            invoker=self._invoker,
+            admin=AdminApi(settings.host_id, self._functions, self._fire),
+        )
+
+    @classmethod
+    def load(
+        cls,
+        app_dir: Path,
+        *,
+        settings_file: Path | None,
+        environ: MutableMapping[str, str],
+        keys: Keys,
+        check_keys: bool = True,
+        queue_lease: timedelta = LEASE,
+    ) -> Self:
+        """Read the settings into ``environ`` (user code sees them when that is ``os.environ``), then index the app.
+
+        ``settings_file`` None: environment variables only. ``queue_lease`` is for tests; the platform's is 10 minutes.
+        Raises SettingsError, IndexingError with the worker's reason, UnsupportedError, or HostError when another host
+        is loaded in this process. A function that alone is at fault is reported in ``functions`` instead.
+        """
+        settings = HostSettings.load(app_dir, settings_file, environ)
+        loaded = Worker.load(settings.app_dir, settings.script_file)
+        try:
+            return cls(settings, loaded, keys, check_keys=check_keys, queue_lease=queue_lease)
+        except BaseException:
+            loaded.close()
+            raise
+
+    @property
+    def functions(self) -> tuple[HostFunction, ...]:
+        """All functions in the platform's order: ``name``, ``bindings``, ``disabled``, ``error`` and more."""
+        return self._functions
+
+    @property
+    def local_port(self) -> int | None:
+        """``Host.LocalHttpPort`` of the settings file."""
+        return self._settings.local_port
+
+    @property
+    def worker(self) -> Worker:
+        """The worker that runs the functions."""
+        return self._worker
+
+    @property
+    def log_levels(self) -> dict[str, str]:
+        """``logging.logLevel`` of host.json, values in lower case."""
+        return dict(self._settings.log_levels)
+
+    def find_hidden_routes(self) -> list[tuple[str, str]]:
+        """Return (hidden function, hiding function) pairs; see ``router.hidden_routes``."""
+        return hidden_routes(each.route for each in self._functions if each.route is not None)
+
+    def start(self) -> None:
+        """Begin timers and queue polling. Raises HostError when the storage of the timers does not answer."""
+        for function in self._functions:
+            if function.listens and (listener := self._make_listener(function)) is not None:
+                self._listeners.append(listener)
+        try:
+            for listener in self._listeners:
+                listener.start()
+        except BaseException:
+            self._stop_listeners(time.monotonic())
+            raise
+
+    def fire(self, name: str, text: str = "") -> Future[Outcome]:
+        """Run a function now, in the background: the text is a queue message or a POST body; timers ignore it.
+
+        A timer's stored status is not touched. Raises HostError for an unknown function or one in error.
+        """
+        function = next((each for each in self._functions if each.name.casefold() == name.casefold()), None)
+        if function is None or function.error is not None:
+            raise HostError(f"There is no runnable function '{name}'.")
+        return self._fire(function, text)
+
+    def stop(self, limit: float = 10.0) -> bool:
+        """Stop timers and polling, wait up to ``limit`` seconds for running calls, release unfinished messages.
+
+        Return whether every call ended. A sync function that did not keeps its thread, and Python waits for it.
+        """
+        deadline = time.monotonic() + limit
+        self._stop_listeners(deadline)
+        while self._worker.is_busy and time.monotonic() < deadline:
+            time.sleep(0.01)
+        finished = not self._worker.is_busy
+        self._background.shutdown(wait=finished, cancel_futures=True)
+        self._worker.close()
+        for client in self._clients.values():
+            client.close()
+        if self._blobs is not None:
+            self._blobs.close()
+        return finished
+
+    def _stop_listeners(self, deadline: float) -> None:
+        if self._listeners:
+            with ThreadPoolExecutor(len(self._listeners)) as pool:
+                list(pool.map(lambda listener: listener.stop(deadline), self._listeners))
+        self._listeners.clear()
+
+    def _connect_storage(self) -> None:
+        if not any(each.schedule or each.queue for each in self._functions):
+            return
+        try:
+            connection = self._settings.environment.find_connection(_STORAGE)
+        except FunctionError as error:
+            raise SettingsError(f"{error} Every trigger but HTTP needs it.") from None
+        self._blobs = _connect(BlobServiceClient, connection)
+        self._store = TimerStore(self._blobs, self._settings.host_id)
+
+    def _find_queues(self, connection: str) -> QueueServiceClient:
+        if connection not in self._clients:
+            self._clients[connection] = _connect(QueueServiceClient, connection)
+        return self._clients[connection]
+
+    def _make_outputs(self, function: HostFunction) -> dict[str, QueueOutput]:
+        base64_encoded = self._settings.queues.base64
+        return {
+            name: QueueOutput(
+                self._find_queues(address.connection).get_queue_client(address.name), base64_encoded=base64_encoded
+            )
+            for name, address in function.outputs.items()
+        }
+
+    def _write(self, outputs: dict[str, QueueOutput]) -> Any:
+        def write(name: str, value: Any) -> None:
+            output = outputs.get(name)
+            if output is None:
+                return
+            output.write(value)
+            for listener in self._listeners:
+                if isinstance(listener, QueueListener) and listener.queue_name == output.queue_name:
+                    listener.wake()
+
+        return write
+
+    def _make_listener(self, function: HostFunction) -> QueueListener | TimerListener | None:
+        if function.queue is not None:
+            trigger = QueueTrigger(
+                function.indexed,
+                function.queue.name,
+                self._find_queues(function.queue.connection),
+                self._settings.queues,
+                self._queue_lease,
+            )
+            return QueueListener(trigger, self._invoker.run)
+        if function.schedule is not None:
+            binding = function.indexed.trigger
+            monitored = binding.get("useMonitor") is not False and not function.schedule.is_frequent(datetime.now(UTC))
+            timer = TimerTrigger(
+                function.indexed,
+                function.schedule,
+                function.retry or RetryPolicy.parse(None),
+                run_on_startup=bool(binding.get("runOnStartup")),
+                store=self._store if monitored else None,
+            )
+            return TimerListener(timer, self._invoker.run)
+        return None
+
+    def _fire(self, function: HostFunction, text: str) -> Future[Outcome]:
+        return self._background.submit(lambda: self._invoker.run(self._make_manual_call(function, text)))
+
+    def _make_manual_call(self, function: HostFunction, text: str) -> Call:
+        reason = "This function was programmatically called via the host APIs."
+        if function.queue is not None:
+            value = worker.make_text(text)
+            return Call(function.indexed, value, {"QueueTrigger": value}, reason=reason)
+        if function.route is not None:
+            url = f"http://localhost/{function.route.template.text}"
+            value = worker.make_http_value(
+                "POST", url, headers={"content-type": "application/json"}, query={}, params={}, body=text.encode()
+            )
+            return Call(function.indexed, value, reason=reason)
+        status = self._store.read(function.name) if self._store else None
+        value = worker.make_timer_value(status.to_json() if status else None, past_due=False)
+        metadata = {"TimerTrigger": worker.make_text(datetime.now(UTC).isoformat())}
+        return Call(function.indexed, value, metadata, reason=reason)
+
+
+def _connect[Client: (BlobServiceClient, QueueServiceClient)](kind: type[Client], connection: str) -> Client:
+    try:
+        return kind.from_connection_string(connection, **STORAGE_OPTIONS)
+    except ValueError as error:
+        raise SettingsError(f"A storage connection string is malformed: {error}") from None

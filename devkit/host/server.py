@@ -1,0 +1,75 @@
+"""Serves a local host's HTTP on the loopback interface, in a thread."""
+
+import socket
+import threading
+import time
+from dataclasses import dataclass
+
+import uvicorn
+
+from devkit.host.errors import HostError
+from devkit.host.host import LocalHost
+
+LOOPBACK = "127.0.0.1"
+_START_SECONDS = 10.0
+_POLL_SECONDS = 0.005
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A server that answers until ``stop``."""
+
+    base_url: str
+    """``http://127.0.0.1:<port>``."""
+    server: uvicorn.Server
+    thread: threading.Thread
+
+    def stop(self) -> None:
+        """Accept no more connections, let running requests finish within the grace period, end the thread."""
+        self.server.should_exit = True
+        self.thread.join()
+
+
+def serve_in_thread(host: LocalHost, port: int = 0, *, address: str = LOOPBACK, grace: int = 10) -> RunningServer:
+    """Serve the host's HTTP and return once it answers. Port 0 picks a free one; ``grace`` in seconds.
+
+    Timers and queues are begun by ``host.start()``, not here. Raises HostError when the port is taken and ValueError
+    for any address but 127.0.0.1: this is a developer's tool without TLS, on no account to be reached from outside.
+    """
+    if address != LOOPBACK:
+        raise ValueError(f"The local host listens on {LOOPBACK} only, not on {address}.")
+    listener = open_port(port)
+    config = uvicorn.Config(
+        host.asgi,
+        http="h11",
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=grace,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="functions-http", daemon=True)
+    thread.start()
+    deadline = time.monotonic() + _START_SECONDS
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise HostError("The HTTP server did not start; the log says why.")
+        time.sleep(_POLL_SECONDS)
+    return RunningServer(f"http://{LOOPBACK}:{listener.getsockname()[1]}", server, thread)
+
+
+def open_port(port: int) -> socket.socket:
+    """Return a listening loopback socket. Raises HostError when the port is taken or not ours to use."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((LOOPBACK, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise HostError(f"Port {port} cannot be used ({error.strerror}). Choose another one with --port.") from None
+    return listener

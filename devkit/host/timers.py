@@ -1,0 +1,253 @@
+"""Timers: schedule, past-due runs, persistence and retries as on the platform, in UTC.
+
+Rules: TimerListener.cs, ScheduleMonitor.cs and StorageScheduleMonitor.cs in azure-webjobs-sdk-extensions;
+https://learn.microsoft.com/azure/azure-functions/functions-bindings-error-pages (retry policies).
+"""
+
+import json
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from azure.core.exceptions import AzureError, ResourceNotFoundError
+from azure.storage.blob import BlobServiceClient
+
+from devkit.host import worker
+from devkit.host.errors import FunctionError, HostError
+from devkit.host.ncrontab import Schedule
+from devkit.host.settings import parse_time_span
+from devkit.host.worker import Call, IndexedFunction, Outcome
+
+_LOGGER = logging.getLogger("devkit.host.timers")
+_CONTAINER = "azure-webjobs-hosts"
+_NEVER = datetime(1, 1, 1, tzinfo=UTC)
+_LONGEST_WAIT = 3600.0
+"""Seconds after which a waiting timer looks at the clock again, which may have been set."""
+_JITTER = 0.2
+
+
+@dataclass(frozen=True)
+class TimerStatus:
+    """When a timer ran last (year 1: never), is due next, and when that was worked out."""
+
+    last: datetime
+    next: datetime
+    updated: datetime
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read the platform's JSON. Raises ValueError."""
+        data = json.loads(text)
+        try:
+            moments = [datetime.fromisoformat(data[name]) for name in ("Last", "Next", "LastUpdated")]
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"no timer status: {error}") from None
+        return cls(*(moment.replace(tzinfo=moment.tzinfo or UTC) for moment in moments))
+
+    def to_json(self) -> dict[str, str]:
+        """Return ``{"Last", "Next", "LastUpdated"}`` as ISO text: what is stored and what the function sees."""
+        return {
+            "Last": self.last.isoformat(),
+            "Next": self.next.isoformat(),
+            "LastUpdated": self.updated.isoformat(),
+        }
+
+
+def review_status(stored: TimerStatus | None, schedule: Schedule, now: datetime) -> tuple[TimerStatus, bool]:
+    """Return the status to go on with at start-up, and whether the timer is past due.
+
+    A first start is never past due. When the stored next run is not what the schedule says, the schedule was edited:
+    the new one holds, and what it missed before now does not count.
+    """
+    if stored is None:
+        return TimerStatus(_NEVER, _find_next(schedule, now), now), False
+    base = stored.last if stored.last > _NEVER else stored.updated if stored.updated > _NEVER else now
+    expected = _find_next(schedule, base)
+    if expected != stored.next:
+        if now > expected:
+            base, expected = now, _find_next(schedule, now)
+        stored = TimerStatus(_NEVER, expected, base)
+    return stored, now > stored.next
+
+
+class TimerStore:
+    """Timer statuses in blob storage, where the platform keeps them: ``timers/<host id>/<function>/status``."""
+
+    def __init__(self, service: BlobServiceClient, host_id: str) -> None:
+        self._container = service.get_container_client(_CONTAINER)
+        self._host_id = host_id
+
+    def read(self, function: str) -> TimerStatus | None:
+        """Return the stored status, None when there is none. Raises HostError when storage does not answer."""
+        try:
+            text = self._container.download_blob(self._name(function), encoding="utf-8").readall()
+            return TimerStatus.parse(text)
+        except ResourceNotFoundError:
+            return None
+        except ValueError as error:
+            _LOGGER.warning("%s: the stored timer status is unreadable and starts anew: %s", function, error)
+            return None
+        except AzureError as error:
+            raise HostError(f"Timers need the storage of AzureWebJobsStorage, which does not answer: {error}") from None
+
+    def write(self, function: str, status: TimerStatus) -> None:
+        """Store a status; a failure is logged, as on the platform, and the schedule goes on."""
+        data = json.dumps(status.to_json())
+        try:
+            try:
+                self._container.upload_blob(self._name(function), data, overwrite=True)
+            except ResourceNotFoundError:
+                self._container.create_container()
+                self._container.upload_blob(self._name(function), data, overwrite=True)
+        except AzureError as error:
+            _LOGGER.error("%s: the timer status could not be stored: %s", function, error)  # noqa: TRY400  no traceback helps here
+
+    def _name(self, function: str) -> str:
+        return f"timers/{self._host_id}/{function}/status"
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """A timer's retry policy. ``count`` -1: without end. Delays in seconds."""
+
+    count: int
+    fixed_delay: float | None
+    least: float
+    most: float
+
+    @classmethod
+    def parse(cls, settings: Mapping[str, Any] | None) -> Self:
+        """Read the decorator's settings (all text); None means no retries. Raises FunctionError."""
+        if settings is None:
+            return cls(0, 0.0, 0.0, 0.0)
+        try:
+            count = int(settings["max_retry_count"])
+            if settings["strategy"] == "fixed_delay":
+                return cls(count, _read_delay(settings, "delay_interval"), 0.0, 0.0)
+            return cls(
+                count, None, _read_delay(settings, "minimum_interval"), _read_delay(settings, "maximum_interval")
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise FunctionError(f"The retry policy is invalid: {error}") from None
+
+    def delay(self, attempt: int) -> float:
+        """Return the seconds before retry ``attempt`` (1 is the first): fixed, or doubling with jitter."""
+        if self.fixed_delay is not None:
+            return self.fixed_delay
+        growth = 0.0
+        if attempt > 1:
+            growth = random.uniform(1 - _JITTER, 1 + _JITTER) * 2 ** min(attempt - 2, 32)  # noqa: S311  no secret
+        return min(self.most, self.least * (1 + growth))
+
+
+def _read_delay(settings: Mapping[str, Any], name: str) -> float:
+    return parse_time_span(settings[name]).total_seconds()
+
+
+@dataclass(frozen=True)
+class TimerTrigger:
+    """What a listener needs to know about its function. ``store`` None: not monitored."""
+
+    function: IndexedFunction
+    schedule: Schedule
+    retry: RetryPolicy
+    run_on_startup: bool
+    store: TimerStore | None
+
+
+class TimerListener:
+    """Runs one timer in a thread, so it never overlaps itself."""
+
+    def __init__(self, trigger: TimerTrigger, run: Callable[[Call], Outcome]) -> None:
+        self._trigger = trigger
+        self._run = run
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name=f"timer-{trigger.function.name}", daemon=True)
+        self._status: TimerStatus | None = None
+        self._past_due = False
+
+    def start(self) -> None:
+        """Review the stored status and begin. Raises HostError when storage does not answer."""
+        now = datetime.now(UTC)
+        trigger = self._trigger
+        if trigger.schedule.find_next(now) is None:
+            _LOGGER.warning("%s: the schedule '%s' has no occurrence.", trigger.function.name, trigger.schedule.text)
+            return
+        stored = trigger.store.read(trigger.function.name) if trigger.store else None
+        self._status, self._past_due = review_status(stored, trigger.schedule, now)
+        if trigger.store and self._status != stored:
+            trigger.store.write(trigger.function.name, self._status)
+        self._thread.start()
+
+    def stop(self, deadline: float) -> None:
+        """Start no more runs; wait for a running one until ``deadline`` (``time.monotonic()``)."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _loop(self) -> None:
+        status = self._status
+        if status is None:
+            return
+        if self._past_due:
+            status = self._run_due(status, past_due=True, reason="Timer is past due.")
+        elif self._trigger.run_on_startup:
+            status = self._run_due(status, past_due=False, reason="Timer runs on start-up.", unscheduled=True)
+        while self._wait_until(status.next):
+            status = self._run_due(status, past_due=False, reason="Timer fired.")
+
+    def _wait_until(self, moment: datetime) -> bool:
+        """Wait; return False when stopping."""
+        while (seconds := (moment - datetime.now(UTC)).total_seconds()) > 0:
+            if self._stopping.wait(min(seconds, _LONGEST_WAIT)):
+                return False
+        return not self._stopping.is_set()
+
+    def _run_due(self, status: TimerStatus, *, past_due: bool, reason: str, unscheduled: bool = False) -> TimerStatus:
+        trigger = self._trigger
+        started = datetime.now(UTC)
+        if not past_due and not unscheduled:
+            started = max(started, status.next)
+        shown = status.to_json() if trigger.store else None
+        call = Call(
+            trigger.function,
+            worker.make_timer_value(shown, past_due=past_due),
+            {"TimerTrigger": worker.make_text(started.isoformat())},
+            reason=reason,
+        )
+        self._run_with_retries(call)
+        status = TimerStatus(started, _find_next(trigger.schedule, started), started)
+        if trigger.store:
+            trigger.store.write(trigger.function.name, status)
+        return status
+
+    def _run_with_retries(self, call: Call) -> None:
+        policy = self._trigger.retry
+        outcome = self._run(replace(call, max_retry_count=policy.count))
+        attempt = 0
+        while not outcome.ok and (policy.count < 0 or attempt < policy.count):
+            attempt += 1
+            delay = policy.delay(attempt)
+            _LOGGER.info("%s: retry %d follows in %g s.", call.function.name, attempt, delay)
+            if self._stopping.wait(delay):
+                return
+            outcome = self._run(
+                Call(
+                    call.function,
+                    call.value,
+                    call.metadata,
+                    reason=f"Retry {attempt}.",
+                    retry_count=attempt,
+                    max_retry_count=policy.count,
+                    retry_error=outcome.error,
+                )
+            )
+
+
+def _find_next(schedule: Schedule, base: datetime) -> datetime:
+    return schedule.find_next(base) or datetime.max.replace(tzinfo=UTC) - timedelta(days=1)

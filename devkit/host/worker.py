@@ -1,0 +1,322 @@
+"""The one door to Microsoft's worker library: index an app, call its functions, read what they return.
+
+``azure-functions-runtime`` is what the platform's worker process runs on Python 3.13. Its module
+``native_invocation`` (undocumented, present in 1.3.0 only, hence the pin) takes and gives plain ``Datum`` values
+instead of protobuf. Indexing, decoding and invoking are therefore the platform's own code; nothing else in this
+package imports that library. Source: https://pypi.org/project/azure-functions-runtime/
+"""
+
+import asyncio
+import json
+import os
+import re
+import secrets
+import sys
+import threading
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar, Self
+
+import azure_functions_runtime
+from azure_functions_runtime import handle_event, loader, native_invocation
+from azure_functions_runtime.bindings import meta
+from azure_functions_runtime.bindings.datumdef import Datum
+from azure_functions_runtime.http_v2 import HttpV2Registry
+
+from devkit.host.errors import HostError, IndexingError, UnsupportedError
+
+_PROTOS = SimpleNamespace(BindingInfo=SimpleNamespace(undefined=0, inout=2, out=1))
+"""The only protobuf names that indexing reads."""
+
+_TRIGGERS = frozenset({"httpTrigger", "timerTrigger", "queueTrigger"})
+_OUTPUTS = frozenset({"http", "queue"})
+_TRACE_PARENT = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})")
+
+
+@dataclass(frozen=True)
+class IndexedFunction:
+    """One function as the worker library sees it."""
+
+    name: str
+    function_id: str
+    bindings: tuple[Mapping[str, Any], ...]
+    """Like the ``bindings`` of a function.json; ``%NAME%`` is not expanded."""
+    retry: Mapping[str, Any] | None
+    """``strategy``, ``max_retry_count``, ``delay_interval``, ``minimum_interval``, ``maximum_interval`` as text."""
+
+    @property
+    def trigger(self) -> Mapping[str, Any]:
+        """The trigger's binding."""
+        return next(binding for binding in self.bindings if binding["type"] in _TRIGGERS)
+
+
+@dataclass(frozen=True)
+class HttpReply:
+    """What an HTTP function returned; names and values of headers as the function gave them."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Call:
+    """One invocation: the function, its trigger's value and metadata, and where it stands in a retry policy."""
+
+    function: IndexedFunction
+    value: Any
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+    trace_parent: str = ""
+    retry_count: int = 0
+    max_retry_count: int = 0
+    retry_error: str | None = None
+    invocation_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call ended. ``value`` and ``outputs`` hold str, bytes, HttpReply or decoded JSON."""
+
+    ok: bool
+    value: Any = None
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    error: str | None = None
+    traceback: str | None = None
+    stopped: bool = False
+    """The host stopped before the call ended; how it would have ended is unknown."""
+
+
+class Worker:
+    """The worker library with an event loop in a thread of its own, as the platform keeps it in a process of its own.
+
+    The library keeps its state in module globals: one worker at a time in a process. Loading imports the app's
+    script afresh, but modules that it imports stay as Python has cached them; to see edits, use a new process.
+    """
+
+    _alive: ClassVar[threading.Lock] = threading.Lock()
+
+    def __init__(self, functions: tuple[IndexedFunction, ...], undo: "_Undo") -> None:
+        self.functions = functions
+        self._undo = undo
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="functions-worker", daemon=True)
+        self._running: dict[str, str] = {}
+        self._thread.start()
+
+    @classmethod
+    def load(cls, app_dir: Path, script_file: str = "function_app.py") -> Self:
+        """Import and index the app in ``app_dir``. Settings must be in ``os.environ`` before: user code reads them.
+
+        Raises IndexingError with the worker's reason, UnsupportedError for what this host does not speak, and
+        HostError when another worker is alive in this process.
+        """
+        if not cls._alive.acquire(blocking=False):
+            raise HostError("Another worker is alive in this process; close it first.")
+        undo = _Undo(Path(script_file).stem, str(app_dir))
+        try:
+            with undo.on_failure():
+                functions = _index(app_dir, script_file)
+                azure_functions_runtime.start_threadpool_executor()
+                return cls(functions, undo)
+        except BaseException:
+            cls._alive.release()
+            raise
+
+    def submit(self, call: Call) -> Future[Outcome]:
+        """Start a call and return at once. Everything that goes wrong in it, decoding included, is an Outcome."""
+        return asyncio.run_coroutine_threadsafe(self._invoke(call), self._loop)
+
+    def find_function_name(self, invocation_id: str | None) -> str | None:
+        """Return the name of the function that a running invocation belongs to."""
+        return self._running.get(invocation_id or "")
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether calls are still running."""
+        return bool(self._running)
+
+    def close(self) -> None:
+        """Take no more calls and forget the app. A sync function that still runs keeps its thread: none can be killed.
+
+        The working directory and ``sys.path`` become what they were.
+        """
+        if self._loop.is_closed():
+            return
+        pool: ThreadPoolExecutor | None = azure_functions_runtime.get_threadpool_executor()
+        if pool is not None:
+            pool.shutdown(wait=not self._running, cancel_futures=True)
+        asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self._undo.run()
+        self._alive.release()
+
+    async def _invoke(self, call: Call) -> Outcome:
+        self._running[call.invocation_id] = call.function.name
+        try:
+            ok, value, outputs, error, traceback = await native_invocation.invocation_request_native(
+                call.invocation_id,
+                call.function.function_id,
+                [(call.function.trigger["name"], call.value)],
+                dict(call.metadata),
+                trace_parent=make_trace_parent(call.trace_parent),
+                retry_count=call.retry_count,
+                max_retry_count=call.max_retry_count,
+                retry_exception=call.retry_error,
+            )
+            return Outcome(ok, _read(value), {name: _read(datum) for name, datum in outputs}, error, traceback)
+        finally:
+            del self._running[call.invocation_id]
+
+
+@dataclass(frozen=True)
+class _Undo:
+    """What loading an app changes in the process, and how to change it back."""
+
+    module: str
+    app_dir: str
+    working_dir: str = field(default_factory=os.getcwd)
+    path: list[str] = field(default_factory=lambda: list(sys.path))
+
+    def run(self) -> None:
+        os.chdir(self.working_dir)
+        sys.path[:] = self.path
+        sys.modules.pop(self.module, None)
+        handle_event._functions._functions.clear()  # noqa: SLF001  the library has no way to forget an app
+
+    @contextmanager
+    def on_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.run()
+            raise
+
+
+def make_http_value(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    query: Mapping[str, str],
+    params: Mapping[str, str],
+    body: bytes,
+) -> Any:
+    """Return an HTTP trigger's value. The body is always bytes, for JSON too, as the platform sends it."""
+    return Datum(
+        {
+            "method": _text(method),
+            "url": _text(url),
+            "headers": {name: _text(value) for name, value in headers.items()},
+            "params": {name: _text(value) for name, value in params.items()},
+            "query": {name: _text(value) for name, value in query.items()},
+            "body": Datum(body, "bytes"),
+        },
+        "http",
+    )
+
+
+def make_timer_value(status: Mapping[str, str] | None, *, past_due: bool) -> Any:
+    """Return a timer trigger's value. ``status``: ``Last``, ``Next``, ``LastUpdated``, ISO text; None: unmonitored."""
+    info = {"IsPastDue": past_due, "ScheduleStatus": status, "Schedule": {"AdjustForDST": True}}
+    return Datum(json.dumps(info), "json")
+
+
+def make_text(value: str) -> Any:
+    """Return text, the value of a queue trigger and of most metadata."""
+    return _text(value)
+
+
+def make_json(value: Any) -> Any:
+    """Return JSON metadata."""
+    return Datum(json.dumps(value), "json")
+
+
+def make_trace_parent(received: str) -> str:
+    """Return a W3C traceparent with a new span in the caller's trace, or in a new trace."""
+    match = _TRACE_PARENT.fullmatch(received)
+    trace, flags = (match[1], match[2]) if match else (secrets.token_hex(16), "00")
+    return f"00-{trace}-{secrets.token_hex(8)}-{flags}"
+
+
+def current_invocation() -> str | None:
+    """Return the id of the invocation whose code is running in this thread or task."""
+    value = azure_functions_runtime.invocation_id_cv.get()
+    return None if value is None else str(value)
+
+
+def _index(app_dir: Path, script_file: str) -> tuple[IndexedFunction, ...]:
+    script = app_dir / script_file
+    if not script.is_file():
+        raise IndexingError(f"There is no {script_file} in {app_dir}.")
+    os.chdir(app_dir)
+    sys.path.insert(0, str(app_dir))
+    sys.modules.pop(script.stem, None)
+    meta.load_binding_registry()
+    try:
+        indexed = [
+            (
+                handle_event._functions.add_indexed_function(function=function, protos=_PROTOS),  # noqa: SLF001  as above
+                [json.loads(binding) for binding in function.get_raw_bindings()],
+                loader.get_retry_settings(function),
+            )
+            for function in loader.index_function_app(str(script))
+        ]
+    except Exception as error:  # the app's own module runs here and may raise anything
+        if HttpV2Registry.http_v2_enabled():
+            raise UnsupportedError(_STREAMING) from error
+        raise IndexingError(f"{type(error).__name__}: {str(error).partition('. Current sys.path')[0]}") from error
+    if HttpV2Registry.http_v2_enabled():
+        raise UnsupportedError(_STREAMING)
+    for info, bindings, _ in indexed:
+        _refuse_unsupported(info, bindings)
+    return tuple(IndexedFunction(info.name, info.function_id, tuple(raw), retry) for info, raw, retry in indexed)
+
+
+_STREAMING = "The app uses HTTP streaming (azurefunctions-extensions-http-*); the local host does not speak it."
+
+
+def _refuse_unsupported(info: Any, bindings: Sequence[Mapping[str, Any]]) -> None:
+    if info.deferred_bindings_enabled:
+        raise UnsupportedError(
+            f"The function {info.name} uses SDK-type (deferred) bindings; the local host does not speak them."
+        )
+    for binding in bindings:
+        known = _OUTPUTS if binding["direction"] == "OUT" else _TRIGGERS
+        if binding["type"] not in known:
+            raise UnsupportedError(
+                f"The function {info.name} has a {binding['type']} binding; the local host knows HTTP, timer and "
+                "queue triggers and queue outputs only."
+            )
+
+
+def _text(value: str) -> Any:
+    return Datum(value, "string")
+
+
+def _read(datum: Any) -> Any:
+    """Turn a Datum into plain Python: HttpReply, str, bytes, decoded JSON, or None."""
+    if datum is None or datum.type is None:
+        return None
+    if datum.type == "http":
+        parts = datum.value
+        cookies = [
+            ("Set-Cookie", morsel.OutputString()) for cookie in parts["cookies"] or () for morsel in cookie.values()
+        ]
+        headers = [(name, str(value.value)) for name, value in parts["headers"].items()]
+        return HttpReply(int(parts["status_code"].value), (*headers, *cookies), parts["body"].value)
+    return json.loads(datum.value) if datum.type == "json" else datum.value
+
+
+async def _cancel_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
