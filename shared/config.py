@@ -215,9 +215,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     settings = Settings(
         connections=connections,
         key_vault_url=_read_vault_url(reader),
-        identity_source=_read_choice(
-            reader, "IDENTITY_SOURCE", reader.text("IDENTITY_SOURCE"), IdentitySource, IdentitySource.MANAGED
-        ),
+        identity_source=_read_choice(reader, "IDENTITY_SOURCE", reader.text("IDENTITY_SOURCE"), IdentitySource)
+        or IdentitySource.MANAGED,
         identity_client_id=reader.text("IDENTITY_CLIENT_ID") or None,
         state_key_name=reader.checked(
             "STATE_KEY_NAME",
@@ -278,7 +277,7 @@ def _read_connection(
     if cloud is None:
         reader.blame(setting_name("cloud"), f"Choose one of {', '.join(CLOUDS)}.")
     credential = _read_choice(
-        reader, setting_name("credential"), text("credential") or Credential.FEDERATED, Credential, Credential.FEDERATED
+        reader, setting_name("credential"), text("credential") or Credential.FEDERATED, Credential
     )
     reader.checked(
         setting_name("tenant_id"),
@@ -295,7 +294,8 @@ def _read_connection(
         lambda value: not value or _GUID.fullmatch(value),
         "Give the client id of a user-assigned identity (a GUID), or nothing.",
     )
-    _check_credential_name(reader, setting_name("credential_name"), credential, text("credential_name"))
+    if credential:
+        _check_credential_name(reader, setting_name("credential_name"), credential, text("credential_name"))
     businesses = _read_businesses(reader, setting_name("bookings_businesses"), text("bookings_businesses"))
     if cloud and not cloud.has_bookings and (businesses.ids or businesses.everything):
         reader.blame(setting_name("bookings_businesses"), f"The cloud {cloud.name} has no Bookings: leave it empty.")
@@ -304,7 +304,7 @@ def _read_connection(
         cloud=cloud or CLOUDS["global"],
         tenant_id=text("tenant_id"),
         client_id=text("client_id"),
-        credential=credential,
+        credential=credential or Credential.SECRET,  # only reached with a fault
         credential_name=text("credential_name") or None,
         identity_client_id=text("identity_client_id") or None,
         businesses=businesses,
@@ -334,12 +334,12 @@ def is_business_id(text: str) -> bool:
     return bool(_MAIL_ADDRESS.fullmatch(text))
 
 
-def _read_choice[E: StrEnum](reader: _Reader, setting: str, text: str, kind: type[E], fallback: E) -> E:
+def _read_choice[E: StrEnum](reader: _Reader, setting: str, text: str, kind: type[E]) -> E | None:
     try:
         return kind(text)
     except ValueError:
         reader.blame(setting, f"Choose one of {', '.join(kind)}.")
-        return fallback
+        return None
 
 
 def _read_vault_url(reader: _Reader) -> str | None:

@@ -117,8 +117,9 @@ def read_duration(text: str | None, default: timedelta) -> timedelta:
     if not text:
         return default
     try:
-        return timedelta(seconds=isodate.parse_duration(text).total_seconds())
-    except (isodate.ISO8601Error, TypeError, AttributeError) as error:
-        raise OutcomeUnknown(
-            "Microsoft Graph sent a duration that the gateway cannot read.", code="UpstreamBadAnswer", detail=str(error)
-        ) from None
+        duration = isodate.parse_duration(text)
+    except (isodate.ISO8601Error, TypeError):
+        duration = None
+    if not isinstance(duration, timedelta):  # months and years have no length
+        raise OutcomeUnknown("Microsoft Graph sent a duration that the gateway cannot read.", code="UpstreamBadAnswer")
+    return duration

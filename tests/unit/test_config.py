@@ -1,0 +1,154 @@
+import json
+
+import pytest
+
+from shared.config import Credential, IdentitySource, Settings, SettingsError, load_settings
+
+TENANT = "11111111-1111-1111-1111-111111111111"
+CLIENT = "22222222-2222-2222-2222-222222222222"
+IDENTITY = "33333333-3333-3333-3333-333333333333"
+GOOD = {
+    "KEY_VAULT_URL": "https://contoso-vault.vault.azure.net/",
+    "GRAPH_TENANT_ID": TENANT,
+    "GRAPH_CLIENT_ID": CLIENT,
+    "GRAPH_CREDENTIAL": "secret",
+    "GRAPH_CREDENTIAL_NAME": "graph-secret",
+    "BOOKINGS_BUSINESSES": "Desk@contoso.example, clinic@contoso.example",
+}
+
+
+def faults(**changes: str) -> dict[str, str]:
+    """Load GOOD with changes and return the faults, setting -> sentences."""
+    with pytest.raises(SettingsError) as raised:
+        load_settings(GOOD | changes)
+    found: dict[str, str] = {}
+    for fault in raised.value.faults:
+        found[fault.setting] = found.get(fault.setting, "") + fault.message
+    return found
+
+
+def load(**changes: str) -> Settings:
+    return load_settings(GOOD | changes)
+
+
+def test_good_settings_are_read() -> None:
+    settings = load()
+    connection = settings.connections["default"]
+    assert settings.key_vault_url == "https://contoso-vault.vault.azure.net"
+    assert settings.identity_source is IdentitySource.MANAGED
+    assert settings.graph_concurrency == 4
+    assert (connection.tenant_id, connection.client_id) == (TENANT, CLIENT)
+    assert connection.credential is Credential.SECRET
+    assert connection.cloud.graph == "graph.microsoft.com"
+
+
+def test_the_allow_list_ignores_case_and_nothing_else() -> None:
+    businesses = load().connections["default"].businesses
+    assert businesses.allows("desk@CONTOSO.example")
+    assert not businesses.allows("other@contoso.example")
+    assert not businesses.allows("desk@contoso.example.net")
+
+
+def test_an_empty_allow_list_allows_nothing_and_a_star_everything() -> None:
+    assert not load(BOOKINGS_BUSINESSES="").connections["default"].businesses.allows("desk@contoso.example")
+    assert load(BOOKINGS_BUSINESSES="*").connections["default"].businesses.allows("any@contoso.example")
+
+
+def test_federated_is_the_credential_when_none_is_named() -> None:
+    settings = {name: value for name, value in GOOD.items() if not name.startswith("GRAPH_CREDENTIAL")}
+    loaded = load_settings(settings | {"IDENTITY_CLIENT_ID": IDENTITY})
+    assert loaded.connections["default"].credential is Credential.FEDERATED
+
+
+def test_every_fault_is_told_at_once() -> None:
+    with pytest.raises(SettingsError) as raised:
+        load_settings({"GRAPH_CLOUD": "moon", "GRAPH_CONCURRENCY": "many", "BOOKINGS_BUSINESSES": "*,desk"})
+    named = {fault.setting for fault in raised.value.faults}
+    assert named == {
+        "BOOKINGS_BUSINESSES",
+        "GRAPH_CLIENT_ID",
+        "GRAPH_CLOUD",
+        "GRAPH_CONCURRENCY",
+        "GRAPH_TENANT_ID",
+        "IDENTITY_CLIENT_ID",
+        "KEY_VAULT_URL",
+    }
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("KEY_VAULT_URL", ""),
+        ("KEY_VAULT_URL", "http://contoso.vault.azure.net"),
+        ("KEY_VAULT_URL", "https://vault.azure.net.evil.example"),
+        ("KEY_VAULT_URL", "https://contoso.vault.azure.net/secrets/x"),
+        ("GRAPH_TENANT_ID", "contoso"),
+        ("GRAPH_TENANT_ID", ""),
+        ("GRAPH_CLIENT_ID", "my app"),
+        ("GRAPH_CREDENTIAL", "magic"),
+        ("GRAPH_CREDENTIAL_NAME", ""),
+        ("GRAPH_CREDENTIAL_NAME", "not a vault name"),
+        ("IDENTITY_CLIENT_ID", "mine"),
+        ("IDENTITY_SOURCE", "password"),
+        ("GRAPH_CONCURRENCY", "0"),
+        ("GRAPH_CONCURRENCY", "65"),
+        ("GRAPH_CONCURRENCY", "-1"),
+        ("BOOKINGS_BUSINESSES", "desk"),
+        ("BOOKINGS_BUSINESSES", "*, desk@contoso.example"),
+        ("BOOKINGS_BUSINESSES", "desk@contoso.example/../x"),
+        ("STATE_KEY_NAME", "a b"),
+        ("PUBLIC_BASE_URL", "http://gateway.example/api"),
+        ("PUBLIC_BASE_URL", "https://gateway.example/api?code=1"),
+        ("GRAPH_CONNECTIONS", "partner"),
+        ("GRAPH_CONNECTIONS", "[]"),
+        ("GRAPH_CONNECTIONS", '{"default": {}}'),
+        ("GRAPH_CONNECTIONS", '{"Partner!": {}}'),
+        ("GRAPH_CONNECTIONS", '{"partner": 1}'),
+        ("GRAPH_CONNECTIONS", '{"partner": {"tenantId": "x"}}'),
+    ],
+)
+def test_a_wrong_setting_is_named(setting: str, value: str) -> None:
+    assert list(faults(**{setting: value})) == [setting]
+
+
+def test_a_federated_credential_with_a_secret_name_contradicts_itself() -> None:
+    found = faults(GRAPH_CREDENTIAL="federated", IDENTITY_CLIENT_ID=IDENTITY)
+    assert list(found) == ["GRAPH_CREDENTIAL_NAME"]
+
+
+def test_a_federated_credential_cannot_come_from_the_azure_cli() -> None:
+    found = faults(GRAPH_CREDENTIAL="federated", GRAPH_CREDENTIAL_NAME="", IDENTITY_SOURCE="azure-cli")
+    assert list(found) == ["GRAPH_CREDENTIAL"]
+
+
+def test_a_federated_credential_needs_its_identity() -> None:
+    assert list(faults(GRAPH_CREDENTIAL="federated", GRAPH_CREDENTIAL_NAME="")) == ["IDENTITY_CLIENT_ID"]
+
+
+def test_bookings_in_china_contradict_the_cloud() -> None:
+    assert list(faults(GRAPH_CLOUD="china")) == ["BOOKINGS_BUSINESSES"]
+    assert load(GRAPH_CLOUD="china", BOOKINGS_BUSINESSES="").connections["default"].cloud.name == "china"
+
+
+def test_further_connections_are_read_and_blamed_by_name() -> None:
+    partner = {
+        "cloud": "usgov",
+        "tenant_id": "partner.example",
+        "client_id": CLIENT,
+        "credential": "certificate",
+        "credential_name": "partner-cert",
+        "bookings_businesses": "*",
+    }
+    settings = load(GRAPH_CONNECTIONS=json.dumps({"partner": partner}))
+    assert settings.connections["partner"].cloud.graph == "graph.microsoft.us"
+    assert settings.connections["partner"].businesses.everything
+    assert not settings.connections["default"].businesses.everything
+
+    broken = faults(GRAPH_CONNECTIONS=json.dumps({"partner": partner | {"client_id": "x", "cloud": "moon"}}))
+    assert set(broken) == {"GRAPH_CONNECTIONS.partner.client_id", "GRAPH_CONNECTIONS.partner.cloud"}
+
+
+def test_a_connection_of_its_own_has_its_own_allow_list_which_is_empty_unless_given() -> None:
+    partner = {"tenant_id": TENANT, "client_id": CLIENT, "credential": "secret", "credential_name": "x"}
+    settings = load(GRAPH_CONNECTIONS=json.dumps({"partner": partner}))
+    assert not settings.connections["partner"].businesses.allows("desk@contoso.example")
