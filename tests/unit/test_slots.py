@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import Any
 
 import pytest
@@ -347,15 +348,13 @@ def expected_slots(page: Calendar, start: datetime, end: datetime) -> dict[str, 
     policy = page.business["schedulingPolicy"]
     length, step = minutes[page.service["defaultDuration"]], minutes[policy["timeSlotInterval"]]
     before, after = minutes[page.service["preBuffer"]], minutes[page.service["postBuffer"]]
-    whole = list(minutes_between(start - 30 * 60 * MINUTE, end + 6 * 60 * MINUTE))
+    whole = list(minutes_between(start - 24 * 60 * MINUTE, end + 4 * 60 * MINUTE))
     opened = open_minutes(page.business["businessHours"], zone, whole)
     works = {
         member["id"]: opened if member["useBusinessHours"] else open_minutes(member["workingHours"], "UTC", whole)
         for member in page.staff
     }
-    taken = {
-        member["id"]: {minute for minute in whole if is_taken(page, member["id"], minute)} for member in page.staff
-    }
+    taken = {member["id"]: taken_minutes(page, member["id"]) for member in page.staff}
     starts = {
         clock
         for entry in page.business["businessHours"]
@@ -366,7 +365,7 @@ def expected_slots(page: Calendar, start: datetime, end: datetime) -> dict[str, 
         if minute not in opened:
             continue
         first = minute
-        while first - MINUTE in opened and clock_of(first, zone) not in starts:
+        while first - MINUTE in opened and clock_of(first, zone)[1] not in starts:
             first -= MINUTE
         slot = set(minutes_between(minute, minute + length * MINUTE))
         kept_clear = set(minutes_between(minute - before * MINUTE, minute + (length + after) * MINUTE))
@@ -384,29 +383,26 @@ def minutes_between(start: datetime, end: datetime) -> Iterator[datetime]:
         start += MINUTE
 
 
-def clock_of(minute: datetime, zone: str) -> str:
-    return minute.astimezone(find_zone(zone).rules).strftime("%H:%M:%S.0000000")
+@cache
+def clock_of(minute: datetime, zone: str) -> tuple[str, str]:
+    """The day of the week and the wall time, both as Graph writes them."""
+    local = minute.astimezone(find_zone(zone).rules)
+    return DAYS[local.weekday()], local.strftime("%H:%M:%S.0000000")
 
 
 def open_minutes(hours: list[Json], zone: str, minutes: list[datetime]) -> set[datetime]:
-    rules = find_zone(zone).rules
     spans = {entry["day"]: [(slot["startTime"], slot["endTime"]) for slot in entry["timeSlots"]] for entry in hours}
-    return {
-        minute
-        for minute in minutes
-        for start, end in spans[DAYS[minute.astimezone(rules).weekday()]]
-        if start <= clock_of(minute, zone) < end
-    }
+    clocks = {minute: clock_of(minute, zone) for minute in minutes}
+    return {minute for minute, (day, clock) in clocks.items() if any(start <= clock < end for start, end in spans[day])}
 
 
-def is_taken(page: Calendar, member: str, minute: datetime) -> bool:
-    if any(begins <= minute < ends for begins, ends, _ in page.busy.get(member, [])):
-        return True
-    text = minute.strftime("%Y-%m-%dT%H:%M:%S.0000000Z")
-    return any(
-        member in item["staffMemberIds"] and item["startDateTime"]["dateTime"] <= text < item["endDateTime"]["dateTime"]
-        for item in page.appointments
-    )
+def taken_minutes(page: Calendar, member: str) -> set[datetime]:
+    taken = {minute for start, end, _ in page.busy.get(member, []) for minute in minutes_between(start, end)}
+    for item in page.appointments:
+        if member in item["staffMemberIds"]:
+            start, end = (datetime.fromisoformat(item[name]["dateTime"]) for name in ("startDateTime", "endDateTime"))
+            taken |= set(minutes_between(start, end))
+    return taken
 
 
 @settings(max_examples=40, deadline=None)
