@@ -1,0 +1,223 @@
+"""Run everything on this machine: storage, the simulated Microsoft cloud and the app, with sample data.
+
+With --settings FILE the app runs against your own tenant instead of the simulator; with --func Azure Functions Core
+Tools run it instead of the local host. Ctrl-C stops all.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import FrameType
+from urllib.parse import quote
+
+import requests
+
+from devkit.azurite import AzuriteError, start_azurite
+from devkit.bootstrap import ROOT
+from devkit.commands.children import Children
+from devkit.commands.running import UP_FILE, NothingRunsError, Running, find_running
+from devkit.host.keys import Keys
+from shared.config import SettingsError, load_settings
+
+PASSES_ON = False
+_STATE = ROOT / ".devkit"
+_USUAL_PORT = 7071
+_READY_SECONDS = 60.0
+_DEVELOPMENT_STORAGE = "UseDevelopmentStorage=true"
+
+
+class UpError(Exception):
+    """Something cannot be started; the message says what to do."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--port", type=int, default=_USUAL_PORT, help="of the app; taken: the next free one")
+    parser.add_argument("--settings", type=Path, metavar="FILE", help="your own tenant: a local.settings.json")
+    parser.add_argument("--func", action="store_true", help="let Azure Functions Core Tools run the app")
+
+
+def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
+    """Start all, tell where it is, follow the logs; return 0 after Ctrl-C or SIGTERM."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: _ask_to_stop(stop, _frame))
+    try:
+        _refuse_a_second()
+        with ExitStack() as stack:
+            return _run(options, stack, stop)
+    except (UpError, AzuriteError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+def _ask_to_stop(stop: threading.Event, _frame: FrameType | None) -> None:
+    stop.set()
+
+
+def _refuse_a_second() -> None:
+    try:
+        running = find_running()
+    except NothingRunsError:
+        return
+    raise UpError(f"It runs already: {running.base_url} (process {running.pid}). Stop that one first.")
+
+
+def _run(options: argparse.Namespace, stack: ExitStack, stop: threading.Event) -> int:
+    began = time.monotonic()
+    children = stack.enter_context(Children(_STATE / "logs"))
+    given = _read_settings_file(options.settings) if options.settings else {}
+    environ = dict(os.environ) | given
+    storage = environ.get("AzureWebJobsStorage") or _DEVELOPMENT_STORAGE
+    if storage == _DEVELOPMENT_STORAGE:
+        print("Starting storage (Azurite; the first time npm fetches it) ...", flush=True)
+        storage = stack.enter_context(start_azurite()).connection_string
+    environ |= {"AzureWebJobsStorage": storage, "FUNCTIONS_WORKER_RUNTIME": "python"}
+    simulator: Mapping[str, str] = {}
+    if not options.settings:
+        print("Starting the simulated Microsoft cloud ...", flush=True)
+        simulator = _start_simulator(children, stop)
+        environ |= json.loads(simulator["environment"]) | json.loads(simulator["settings"])
+    _check_settings(environ)
+    port = _find_port(options.port)
+    keys = Keys.open(_STATE / "keys.json")
+    print("Starting the app ...", flush=True)
+    children.start("app", _app_command(port, core_tools=options.func), environ=environ, cwd=ROOT)
+    running = Running(
+        pid=os.getpid(),
+        base_url=f"http://127.0.0.1:{port}",
+        host_key=keys.host["default"],
+        master_key=keys.master,
+        storage_connection=storage,
+        control_url=simulator.get("control_url"),
+        proxy_url=simulator.get("proxy_url"),
+        ca_file=simulator.get("ca_file"),
+    )
+    _wait_until_ready(running.base_url, children, stop)
+    if stop.is_set():
+        return 0
+    running.write()
+    stack.callback(UP_FILE.unlink, missing_ok=True)
+    _describe(running, environ, time.monotonic() - began)
+    while not stop.wait(0.3):
+        if ended := children.find_ended():
+            raise UpError(f"{ended[0]} has ended by itself (exit code {ended[1]}); its last lines are above.")
+    print("\nStopping ...", flush=True)
+    return 0
+
+
+def _start_simulator(children: Children, stop: threading.Event) -> Mapping[str, str]:
+    """Start it and return what it wrote when it was ready."""
+    port_file = _STATE / "simulator.json"
+    port_file.unlink(missing_ok=True)
+    state = ["--state-dir", str(_STATE / "simulator"), "--port-file", str(port_file)]
+    children.start(
+        "cloud", [sys.executable, "-m", "devkit.simulator", "--seed", "sample", *state], environ=os.environ, cwd=ROOT
+    )
+    deadline = time.monotonic() + _READY_SECONDS
+    while not port_file.exists():
+        if stop.is_set() or children.find_ended() or time.monotonic() > deadline:
+            raise UpError("The simulated cloud did not start; its lines are above.")
+        time.sleep(0.05)
+    values: dict[str, str] = json.loads(port_file.read_text())
+    return values
+
+
+def _read_settings_file(path: Path) -> dict[str, str]:
+    try:
+        values = json.loads(path.read_text())["Values"]
+        return {str(name): str(value) for name, value in values.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UpError(f"{path} is no settings file like local.settings.sample.json: {error}") from None
+
+
+def _check_settings(environ: Mapping[str, str]) -> None:
+    """Tell every fault before anything starts."""
+    try:
+        load_settings(environ)
+    except SettingsError as error:
+        faults = "\n".join(f"  {fault.setting}: {fault.message}" for fault in error.faults)
+        raise UpError(f"The settings are wrong:\n{faults}") from None
+
+
+def _find_port(wanted: int) -> int:
+    """Return the wanted port, or the next free one after it."""
+    for port in range(wanted, min(wanted + 50, 65536)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            if port != wanted:
+                print(f"Port {wanted} is taken; using {port}.", flush=True)
+            return port
+    raise UpError(f"No free port from {wanted} on. Choose another with --port.")
+
+
+def _app_command(port: int, *, core_tools: bool) -> list[str]:
+    if not core_tools:
+        keys = ["--keys-file", str(_STATE / "keys.json")]
+        return [sys.executable, "-m", "devkit.host", "--app-dir", str(ROOT), "--port", str(port), *keys]
+    func = shutil.which("func")
+    if func is None:
+        raise UpError("Azure Functions Core Tools are not installed: npm install -g azure-functions-core-tools@4")
+    return [func, "start", "--port", str(port)]
+
+
+def _wait_until_ready(base_url: str, children: Children, stop: threading.Event) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    with requests.Session() as session:
+        session.trust_env = False  # a proxy of the person's own must not stand before loopback
+        while not stop.is_set():
+            try:
+                if session.get(f"{base_url}/admin/host/ping", timeout=2).ok:
+                    return
+            except requests.ConnectionError, requests.Timeout:
+                pass
+            if children.find_ended() or time.monotonic() > deadline:
+                raise UpError("The app did not start; its lines are above.")
+            stop.wait(0.1)
+
+
+def _describe(running: Running, environ: Mapping[str, str], seconds: float) -> None:
+    """Print what runs where, and one line to paste for each feature."""
+    business = environ.get("BOOKINGS_BUSINESSES", "").partition(",")[0].strip()
+    business = business if "@" in business else "desk@contoso.example"
+    today = datetime.now(UTC).date()
+    week = f"start={today}&end={today + timedelta(days=7)}&timeZone=Europe/London"
+    root = f"{running.base_url}/api/bookings/businesses"
+    page = f"{root}/{quote(business, safe='@')}"
+    header = f'-H "x-functions-key: {running.host_key}"'
+    print(f"\nReady after {seconds:.1f} s. Everything listens on this machine only.\n")
+    print(f"  app        {running.base_url}/api")
+    if running.control_url:
+        print(f"  simulator  {running.control_url}  (GET it to see what it can be told)")
+    print(f"  details    {UP_FILE.relative_to(ROOT)}  (addresses and keys, for scripts and editors)\n")
+    print("Ask it something, in another terminal:\n")
+    print(f"  curl {running.base_url}/api/health")
+    for question in (
+        root,
+        f"{page}/services",
+        f"{page}/staff",
+        f"{page}/appointments?{week}",
+        f"{page}/agenda?date={today}&timeZone=Europe/London",
+    ):
+        print(f'  curl {header} "{question}"')
+    body = json.dumps({"start": str(today), "end": str(today + timedelta(days=1))})
+    print(f"  curl {header} -d '{body}' \"{page}/availability\"")
+    print(
+        f"  service=$(curl -s {header} \"{page}/services\" | python3 -c \"import json,sys; print(json.load(sys.stdin)['value'][0]['id'])\")"
+    )
+    print(f'  curl {header} "{page}/slots?service=$service&{week}"')
+    print("\nCtrl-C stops all. What happens shows here:\n", flush=True)
