@@ -46,11 +46,10 @@ def run_inside(arguments: list[str]) -> int:
         if not _make_environment(python):
             return 2
     command = [str(_inside_python()), "-m", "devkit", *arguments]
-    if os.name == "nt":  # execv on Windows would detach from the console
-        return subprocess.call(command, cwd=str(ROOT))
-    os.chdir(str(ROOT))
-    os.execv(command[0], command)  # noqa: S606 - the same program, in its own environment
-    return 0
+    if os.name != "nt":  # on Windows execv would detach from the console
+        os.chdir(str(ROOT))
+        os.execv(command[0], command)  # noqa: S606 - the same program, in its own environment
+    return subprocess.call(command, cwd=str(ROOT))
 
 
 def find_python() -> str | None:

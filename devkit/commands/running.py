@@ -3,7 +3,6 @@
 import json
 import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from devkit.bootstrap import ROOT

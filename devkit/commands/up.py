@@ -183,7 +183,7 @@ def _wait_until_ready(base_url: str, children: Children, stop: threading.Event) 
             try:
                 if session.get(f"{base_url}/admin/host/ping", timeout=2).ok:
                     return
-            except requests.ConnectionError, requests.Timeout:
+            except (requests.ConnectionError, requests.Timeout):
                 pass
             if children.find_ended() or time.monotonic() > deadline:
                 raise UpError("The app did not start; its lines are above.")
@@ -216,8 +216,15 @@ def _describe(running: Running, environ: Mapping[str, str], seconds: float) -> N
         print(f'  curl {header} "{question}"')
     body = json.dumps({"start": str(today), "end": str(today + timedelta(days=1))})
     print(f"  curl {header} -d '{body}' \"{page}/availability\"")
-    print(
-        f"  service=$(curl -s {header} \"{page}/services\" | python3 -c \"import json,sys; print(json.load(sys.stdin)['value'][0]['id'])\")"
-    )
-    print(f'  curl {header} "{page}/slots?service=$service&{week}"')
+    if service := _find_service(running, page):
+        print(f'  curl {header} "{page}/slots?service={service}&{week}"')
     print("\nCtrl-C stops all. What happens shows here:\n", flush=True)
+
+
+def _find_service(running: Running, page: str) -> str | None:
+    """Return the id of some service, so that the line about slots can be pasted as it is."""
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.get(f"{page}/services", headers={"x-functions-key": running.host_key}, timeout=60)
+    services = answer.json().get("value") if answer.ok else None
+    return str(services[0]["id"]) if services else None
