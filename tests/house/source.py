@@ -1,0 +1,62 @@
+"""The source tree as syntax, for the house tests."""
+
+import ast
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOYED = ("function_app", "blueprints", "bookings", "inbound_mail", "shared")
+
+
+@dataclass(frozen=True)
+class Module:
+    """One module of ours: dotted name, path, syntax tree."""
+
+    name: str
+    path: Path
+    tree: ast.Module
+
+    @property
+    def package(self) -> str:
+        return self.name.partition(".")[0]
+
+    def imports(self) -> Iterator[str]:
+        """Every dotted name it imports, at any depth; `from a import b` gives a and a.b."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{self.path}: imports are absolute here"
+                yield node.module or ""
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@cache
+def tracked_files() -> tuple[Path, ...]:
+    """What git tracks, or would: the repository as somebody else gets it."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],  # noqa: S607 - git of the developer's PATH
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return tuple(sorted(path for line in listed.stdout.splitlines() if (path := ROOT / line).is_file()))
+
+
+@cache
+def modules(*packages: str) -> tuple[Module, ...]:
+    """Our modules in the given top-level packages; none given: all."""
+    found = []
+    for path in tracked_files():
+        if path.suffix != ".py":
+            continue
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        if not packages or name.partition(".")[0] in packages:
+            found.append(Module(name, path, ast.parse(path.read_text(), str(path))))
+    return tuple(found)
+
+
+def deployed() -> tuple[Module, ...]:
+    return modules(*DEPLOYED)

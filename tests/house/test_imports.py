@@ -1,0 +1,127 @@
+"""Who may import whom. The direction is what keeps a change in one room from shaking the next."""
+
+import ast
+import importlib.metadata
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.house.source import DEPLOYED, ROOT, Module, deployed, modules
+
+# Each layer may import those below it, never one above.
+LAYERS = (
+    ("function_app",),
+    ("blueprints",),
+    ("bookings", "inbound_mail"),
+    ("shared.graph",),
+    ("shared",),
+)
+
+
+def layer_of(name: str) -> int | None:
+    for number, prefixes in reversed(list(enumerate(LAYERS))):
+        exact = [prefix for prefix in prefixes if name == prefix or name.startswith(f"{prefix}.")]
+        if exact and not (prefixes == ("shared",) and name.startswith("shared.graph")):
+            return number
+    return None
+
+
+def ids(found: tuple[Module, ...]) -> list[str]:
+    return [module.name for module in found]
+
+
+@pytest.mark.parametrize("module", deployed(), ids=ids(deployed()))
+def test_imports_lead_downwards_only(module: Module) -> None:
+    own = layer_of(module.name)
+    assert own is not None
+    for name in module.imports():
+        other = layer_of(name)
+        assert other is None or other >= own, f"{module.name} imports {name}"
+
+
+def test_features_do_not_import_each_other() -> None:
+    for one, other in (("bookings", "inbound_mail"), ("inbound_mail", "bookings")):
+        for module in modules(one):
+            assert not [name for name in module.imports() if name.partition(".")[0] == other]
+
+
+def test_only_the_triggers_import_azure_functions() -> None:
+    for module in deployed():
+        if module.package not in ("function_app", "blueprints"):
+            assert "azure.functions" not in set(module.imports()), module.name
+
+
+def test_only_the_credential_modules_import_the_identity_libraries() -> None:
+    libraries = ("azure.identity", "azure.keyvault", "msal", "azure.core")
+    for module in deployed():
+        if module.name not in ("shared.auth", "shared.key_vault"):
+            assert not [name for name in module.imports() if name.startswith(libraries)], module.name
+
+
+def test_only_the_settings_module_reads_the_environment() -> None:
+    for module in deployed():
+        if module.name == "shared.config":
+            continue
+        for node in ast.walk(module.tree):
+            reads = isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "environb")
+            assert not reads, f"{module.path}:{getattr(node, 'lineno', 0)} reads the environment"
+
+
+def test_deployed_code_knows_nothing_of_the_tool_kit() -> None:
+    for module in deployed():
+        assert not [name for name in module.imports() if name.partition(".")[0] in ("devkit", "tests", "bench")]
+        assert "simulat" not in module.path.read_text().lower(), f"{module.name} must not know that it is simulated"
+
+
+def test_the_simulator_knows_nothing_of_the_code_it_stands_in_for() -> None:
+    for module in modules("devkit"):
+        if module.name.startswith(("devkit.simulator", "devkit.seeds", "devkit.host")):
+            assert not [name for name in module.imports() if name.partition(".")[0] in DEPLOYED], module.name
+
+
+def test_only_one_module_touches_the_worker_library() -> None:
+    users = {m.name for m in modules() if any(n.startswith("azure_functions_runtime") for n in m.imports())}
+    assert users == {"devkit.host.worker"}
+
+
+def test_our_packages_bear_no_name_of_the_standard_library_or_of_a_distribution() -> None:
+    ours = {path.parent.name for path in ROOT.glob("*/__init__.py")} | {"function_app"}
+    taken = set(sys.stdlib_module_names) | set(importlib.metadata.packages_distributions())
+    assert {"shared", "bookings", "blueprints"} <= ours
+    assert not ours & taken
+
+
+PROBE = """
+import json, os, sys
+
+told = []
+def watch(event, details):
+    if event in ("socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system"):
+        told.append(event)
+    if event == "open" and isinstance(details[0], str) and details[1] and set(details[1]) & set("wax+"):
+        told.append(f"writes {details[0]}")
+sys.addaudithook(watch)
+
+class Environment(dict):
+    def get(self, name, default=None):
+        told.append(f"reads {name}") if name in OURS else None
+        return super().get(name, default)
+    def __getitem__(self, name):
+        told.append(f"reads {name}") if name in OURS else None
+        return super().__getitem__(name)
+
+from shared.config import SETTINGS
+OURS = {setting.name for setting in SETTINGS}
+os.environ = Environment(os.environ)
+import function_app
+HEAVY = ("azure.identity", "azure.keyvault", "azure.storage", "azure.data", "azure.core")
+heavy = [name for name in sys.modules if name.startswith(HEAVY)]
+print(json.dumps({"told": told, "heavy": heavy}))
+"""
+
+
+def test_importing_the_app_reads_no_setting_opens_no_connection_and_loads_nothing_heavy() -> None:
+    probe = subprocess.run([sys.executable, "-B", "-c", PROBE], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 - our own interpreter
+    assert json.loads(probe.stdout) == {"told": [], "heavy": []}

@@ -1,0 +1,71 @@
+"""What the repository as a whole promises."""
+
+import ast
+import re
+
+import pytest
+
+from tests.house.source import ROOT, deployed, modules, tracked_files
+
+TEXT = {".py", ".md", ".toml", ".txt", ".json", ".yaml", ".yml", ".cfg", ".bicep", ""}
+
+
+def texts() -> list[tuple[str, str]]:
+    return [(str(path.relative_to(ROOT)), path.read_text()) for path in tracked_files() if path.suffix in TEXT]
+
+
+def test_no_module_has_grown_past_400_lines() -> None:
+    long = {module.name: len(module.path.read_text().splitlines()) for module in modules() if module.package != "tests"}
+    assert not {name: lines for name, lines in long.items() if lines > 400}
+
+
+def test_nothing_is_left_for_later() -> None:
+    left = re.compile("|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X", "NotImplemented" + "Error")))
+    assert not [name for name, text in texts() if left.search(text) and not name.endswith("package-lock.json")]
+
+
+def test_every_ignored_rule_says_why() -> None:
+    bare = re.compile(r"#\s*(noqa(:\s*[A-Z0-9, ]+)?|type:\s*ignore(\[[a-z-, ]+\])?)\s*$", re.MULTILINE)
+    without_reason = []
+    for name, text in texts():
+        if name.endswith(".py"):
+            without_reason += [f"{name}: {found[0]}" for found in bare.finditer(text) if "noqa" in found[0]]
+    assert not without_reason
+
+
+def test_the_repository_names_no_machine() -> None:
+    machine = re.compile(r"(?<![\w./-])/(work|farm|root|home/\w+|Users/\w+)/")
+    assert not [f"{name}: {found[0]}" for name, text in texts() if (found := machine.search(text))]
+
+
+def test_lock_files_name_no_registry() -> None:
+    for path in tracked_files():
+        if path.name == "package-lock.json":
+            assert "resolved" not in path.read_text()
+
+
+def test_the_bootstrap_can_be_read_by_python_3_9_and_needs_nothing_installed() -> None:
+    import sys  # noqa: PLC0415 - beside its only use
+
+    for name in ("devkit/__init__.py", "devkit/__main__.py", "devkit/bootstrap.py"):
+        tree = ast.parse((ROOT / name).read_text(), feature_version=(3, 9))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                assert all(alias.name.partition(".")[0] in sys.stdlib_module_names for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                package = str(node.module).partition(".")[0]
+                assert package in sys.stdlib_module_names or package == "devkit"
+
+
+@pytest.mark.parametrize("package", ["shared", "bookings", "blueprints"])
+def test_every_public_function_of_the_deployed_code_says_what_it_does(package: str) -> None:
+    silent = []
+    for module in deployed():
+        if module.package != package:
+            continue
+        for node in ast.walk(module.tree):
+            if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name.startswith("_"):
+                continue
+            if not ast.get_docstring(node) and node in module.tree.body:
+                silent.append(f"{module.name}.{node.name}")
+    assert not silent
