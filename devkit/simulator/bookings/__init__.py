@@ -1,0 +1,1 @@
+"""Room of Microsoft Bookings on the Graph hosts: /solutions/bookingBusinesses and /solutions/bookingCurrencies."""

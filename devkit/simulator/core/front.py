@@ -1,0 +1,216 @@
+"""The front door: reads a request, finds its room, suffers the faults, sends and records the answer."""
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from devkit.simulator.core.faults import Answer, Cut, Delay, Drop, Fault, Faults, Garble, Hang
+from devkit.simulator.core.protocol import HOST, TRANSPORT
+from devkit.simulator.core.record import Record
+from devkit.simulator.core.room import Room
+from devkit.simulator.core.routes import Found, Miss, Router
+from devkit.simulator.core.wire import LOOPBACK, Call, Refusal, Reply
+
+if TYPE_CHECKING:
+    from devkit.simulator.world import World
+
+logger = logging.getLogger("devkit.simulator")
+
+type Receive = Callable[[], Awaitable[Any]]
+type Send = Callable[[Any], Awaitable[None]]
+
+UNRECORDED = "control"
+"""The room that people and tests steer by: no fault, no latency and no record there."""
+
+
+class Front:
+    """An ASGI application over all rooms of a world.
+
+    latency   seconds that every exchange takes at least, so that concurrent requests really overlap
+    failures  tracebacks of handlers that broke: errors of the simulator, never of its user
+    """
+
+    def __init__(self, rooms: Sequence[Room[Any]], world: "World", *, latency: float) -> None:
+        self.rooms = rooms
+        self.world = world
+        self.latency = latency
+        self.faults = Faults()
+        self.record = Record()
+        self.failures: list[str] = []
+        self._routers: dict[str, tuple[Room[Any], Router[Room[Any]]]] = {}
+
+    def knows(self, host: str) -> bool:
+        """Whether some room answers for this name today."""
+        return any(room.answers_for(host) and room.serves(host, self.world.room(room.state)) for room in self.rooms)
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Serve one request of the wire."""
+        call = await _read_call(scope, receive)
+        if call is None:
+            return
+        visit = self._find(call)
+        room = visit.room
+        if room.name == UNRECORDED:
+            await _send_reply(send, self._respond(call, visit))
+            return
+        exchange = self.record.open(call, room.secret_fields)
+        reply: Reply | None = None
+        outcome, size = "dropped", 0
+        try:
+            reply, fault = await self._work(call, visit)
+            exchange.fault = fault.id if fault else None
+            reply, outcome, size = await self._deliver(scope, receive, send, reply, fault)
+        finally:
+            call.finish()
+            self.record.close(exchange, reply, outcome=outcome, size=size, secret_fields=room.secret_fields)
+
+    def answer(self, call: Call) -> Reply:
+        """Answer a call without fault, latency or record. A batch asks this for each of its parts."""
+        return self._respond(call, self._find(call))
+
+    def _find(self, call: Call) -> "_Visit":
+        """Find the room and handler for a call; where no route matches, the first room of the host says so."""
+        if call.host not in self._routers:
+            rooms = [room for room in self.rooms if room.answers_for(call.host)]
+            self._routers[call.host] = (rooms[0], Router((room, room.routes) for room in rooms))
+        first, router = self._routers[call.host]
+        found = router.find(call.method, call.path)
+        room = first if isinstance(found, Miss) else found.room
+        call.room = room.name
+        return _Visit(room, found)
+
+    async def _work(self, call: Call, visit: "_Visit") -> tuple[Reply, Fault | None]:
+        """Everything up to the answer: the fault before, admission, latency, the handler, the fault after."""
+        early = self.faults.strike(call, "before")
+        if early is not None and not isinstance(early.action, Delay):
+            return _replace(Reply(503), early, call, visit.room), early
+        if early is not None and isinstance(early.action, Delay):
+            await asyncio.sleep(early.action.seconds)
+        refusal = self._guard(call, lambda: self._admit(call, visit.room))
+        if self.latency:
+            await asyncio.sleep(self.latency)
+        reply = visit.room.stamp(call, refusal or self._guard(call, lambda: self._handle(call, visit)) or Reply(204))
+        late = self.faults.strike(call, "after")
+        if late is not None and isinstance(late.action, Delay):
+            await asyncio.sleep(late.action.seconds)
+        return (_replace(reply, late, call, visit.room), late) if late is not None else (reply, early)
+
+    def _respond(self, call: Call, visit: "_Visit") -> Reply:
+        reply = self._guard(call, lambda: self._admit(call, visit.room) or self._handle(call, visit))
+        return visit.room.stamp(call, reply or Reply(204))
+
+    def _admit(self, call: Call, room: Room[Any]) -> Reply | None:
+        return room.admit(call, self.world.room(room.state))
+
+    def _handle(self, call: Call, visit: "_Visit") -> Reply:
+        state = self.world.room(visit.room.state)
+        if isinstance(visit.found, Miss):
+            return visit.room.miss(call, visit.found, state)
+        call.params = visit.found.params
+        return visit.found.route.handler(call, state)
+
+    def _guard(self, call: Call, work: Callable[[], Reply | None]) -> Reply | None:
+        try:
+            return work()
+        except Refusal as refusal:
+            return refusal.render(call)
+        except Exception:
+            # A broken handler must not look like a fault of the service that it plays.
+            self.failures.append(traceback.format_exc())
+            logger.exception("the simulator broke at %s %s", call.method, call.path)
+            return Reply(500, {"simulatorFailure": f"{call.method} {call.path}; see the simulator's log"})
+
+    async def _deliver(
+        self,
+        scope: Any,
+        receive: Receive,
+        send: Send,
+        reply: Reply,
+        fault: Fault | None,
+    ) -> tuple[Reply | None, str, int]:
+        """Send the answer, or fail to: (what was sent, the outcome, its size)."""
+        transport: asyncio.Transport = scope[TRANSPORT]
+        match fault.action if fault else None:
+            case Drop():
+                transport.abort()
+                await _await_disconnect(receive)
+                return None, "dropped", 0
+            case Hang():
+                await _await_disconnect(receive)
+                return None, "hung", 0
+            case Cut(share):
+                size = await _send_reply(send, reply, share=share)
+                transport.close()
+                await _await_disconnect(receive)
+                return reply, "cut", size
+            case _:
+                return reply, "answered", await _send_reply(send, reply)
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    room: Room[Any]
+    found: Found[Room[Any]] | Miss
+
+
+def _replace(reply: Reply, fault: Fault, call: Call, room: Room[Any]) -> Reply:
+    match fault.action:
+        case Answer(status, headers, body):
+            return Reply(status, room.outage(call, status) if body is None else body, headers)
+        case Garble(text):
+            return Reply(200, text)
+        case _:
+            return reply
+
+
+async def _read_call(scope: Any, receive: Receive) -> Call | None:
+    """Read the request; None when the client left before it was complete."""
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            break
+    raw_path = scope["raw_path"].decode("latin-1")
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key = name.decode("latin-1")
+        text = value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return Call(
+        host=scope.get(HOST, LOOPBACK),
+        method=scope["method"],
+        path=unquote(raw_path),
+        raw_path=raw_path,
+        query_string=scope["query_string"].decode("latin-1"),
+        headers=headers,
+        body=body,
+    )
+
+
+async def _send_reply(send: Send, reply: Reply, *, share: float = 1.0) -> int:
+    body, content_type = reply.encode()
+    headers = {"date": formatdate(usegmt=True)}
+    if reply.status != HTTPStatus.NO_CONTENT:
+        headers["content-length"] = str(len(body))
+    if content_type is not None:
+        headers["content-type"] = content_type
+    headers |= {name.lower(): value for name, value in reply.headers.items()}
+    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": reply.status, "headers": encoded})
+    cut = share < 1.0
+    await send({"type": "http.response.body", "body": body[: int(len(body) * share)], "more_body": cut})
+    return len(body)
+
+
+async def _await_disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

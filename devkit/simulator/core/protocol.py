@@ -1,0 +1,82 @@
+"""The one place that touches uvicorn's insides: an HTTP protocol that lets an application drop its connection.
+
+ASGI has no word for "abort": the transport is handed to the application in the scope, together with the host name for
+which the connection was opened.
+"""
+
+import asyncio
+from typing import Any, cast
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+TRANSPORT = "simulator.transport"
+HOST = "simulator.host"
+
+_KEEP_ALIVE_SECONDS = 120
+"""As patient as the real front ends: clients keep pooled connections for minutes."""
+
+
+def make_config(app: Any) -> Config:
+    """Make settings under which uvicorn parses HTTP and nothing else: no lifespan, no signals, no logs of its own."""
+    config = Config(
+        app=app,
+        interface="asgi3",
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+    )
+    config.load()
+    return config
+
+
+class OpenProtocol(H11Protocol):
+    """HTTP/1.1 whose scope carries the transport and the host name of the connection."""
+
+    def __init__(self, config: Config, server_state: ServerState, host: str) -> None:
+        super().__init__(config=config, server_state=server_state, app_state={}, _loop=asyncio.get_running_loop())
+        self.host = host
+        self._early: list[bytes] = []
+        inner = self.app
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            scope[TRANSPORT] = self.transport
+            scope[HOST] = host
+            await inner(scope, receive, send)
+
+        self.app = cast("Any", app)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is under way."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, and take up what came in before."""
+        super().connection_made(cast("asyncio.Transport", transport))
+        early, self._early = self._early, []
+        for data in early:
+            super().data_received(data)
+
+    def data_received(self, data: bytes) -> None:
+        """Keep bytes that came with the end of the TLS handshake, before the connection was announced."""
+        if _not_connected(self):
+            self._early.append(data)
+        else:
+            super().data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End; a connection lost before it was announced has nothing to end."""
+        if not _not_connected(self):
+            super().connection_lost(exc)
+
+
+def _not_connected(protocol: H11Protocol) -> bool:
+    transport: asyncio.Transport | None = protocol.transport
+    return transport is None

@@ -1,0 +1,81 @@
+"""The Graph hosts themselves: what they say where no room has an answer, and the control of their limits."""
+
+from devkit.simulator.core.clouds import GRAPH_HOSTS
+from devkit.simulator.core.control import read_object
+from devkit.simulator.core.room import Room
+from devkit.simulator.core.routes import Miss, Routes
+from devkit.simulator.core.wire import Call, Reply
+from devkit.simulator.graph.admission import admit
+from devkit.simulator.graph.errors import GraphRefusal, describe_outage, refuse_segment
+from devkit.simulator.graph.limits import GraphLimits
+
+control = Routes[GraphLimits]("/graph")
+
+
+@control.get("/limits")
+def show_limits(call: Call, limits: GraphLimits) -> Reply:
+    """Show the limits and how often they struck."""
+    _ = call
+    return Reply(
+        200,
+        {
+            "concurrency": limits.concurrency,
+            "retryAfter": limits.retry_after,
+            "refusals": dict(limits.refusals),
+        },
+    )
+
+
+@control.patch("/limits")
+def change_limits(call: Call, limits: GraphLimits) -> Reply:
+    """Change limits: {"concurrency"?: n or null, "retryAfter"?: seconds or null}."""
+    wish = read_object(call)
+    for name, key in (("concurrency", "concurrency"), ("retryAfter", "retry_after")):
+        if name in wish:
+            setattr(limits, key, None if wish[name] is None else int(wish[name]))
+    return show_limits(call, limits)
+
+
+@control.post("/throttle")
+def throttle(call: Call, limits: GraphLimits) -> Reply:
+    """Throttle everything: {"seconds": 10, "retryAfter"?: seconds or null}; 0 seconds ends it."""
+    wish = read_object(call)
+    limits.throttle_for(float(wish["seconds"]), retry_after=wish.get("retryAfter", 1))
+    return Reply(204)
+
+
+def miss(call: Call, found: Miss, limits: GraphLimits) -> Reply:
+    """400 naming the first unknown segment, or 405 where the path has other methods."""
+    _ = limits
+    if found.allowed:
+        message = "Specified HTTP method is not allowed for the request target."
+        refusal = GraphRefusal(405, "BadRequest", message, {"allow": ", ".join(found.allowed)})
+    else:
+        refusal = refuse_segment(found.segment)
+    return refusal.render(call)
+
+
+def stamp(call: Call, reply: Reply) -> Reply:
+    """Return the headers of every Graph answer; a client's own request id comes back."""
+    return reply.with_headers(
+        request_id=call.request_id,
+        client_request_id=call.headers.get("client-request-id", call.request_id),
+        x_ms_ags_diagnostic='{"ServerInfo":{"DataCenter":"Simulator","Slice":"E","Ring":"5","ScaleUnit":"000"}}',
+    )
+
+
+def _admit(call: Call, limits: GraphLimits) -> None:
+    admit(call, limits.world)
+
+
+ROOM = Room(
+    name="graph",
+    hosts=GRAPH_HOSTS,
+    state=GraphLimits,
+    routes=Routes[GraphLimits](),
+    control=control,
+    admit=_admit,
+    miss=miss,
+    stamp=stamp,
+    outage=describe_outage,
+)

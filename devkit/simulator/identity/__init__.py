@@ -1,0 +1,1 @@
+"""Room of the platform's managed identity endpoint (App Service and Functions)."""

@@ -1,0 +1,15 @@
+"""The rooms of the house. A new one is a folder with a ROOM, and a line here.
+
+Order matters on a shared host only: the first room of a host says what happens where no route matches.
+"""
+
+from typing import Any
+
+from devkit.simulator.bookings.room import ROOM as BOOKINGS
+from devkit.simulator.core.room import Room
+from devkit.simulator.entra.routes import ROOM as ENTRA
+from devkit.simulator.graph.room import ROOM as GRAPH
+from devkit.simulator.identity.routes import ROOM as IDENTITY
+from devkit.simulator.vault.routes import ROOM as VAULT
+
+ROOMS: tuple[Room[Any], ...] = (ENTRA, IDENTITY, VAULT, GRAPH, BOOKINGS)

@@ -1,0 +1,1 @@
+"""Room of Azure Key Vault: the secrets interface of any number of vaults."""
