@@ -4,8 +4,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import tenacity
-
 from shared import context
 from shared.errors import GatewayError, OutcomeUnknown, Unavailable
 
@@ -37,8 +35,6 @@ READ = RetryPolicy(attempts=5, within=25, on=(Unavailable, OutcomeUnknown), atte
 WRITE = RetryPolicy(attempts=3, within=20, on=(Unavailable,))
 ONCE = RetryPolicy(attempts=1, within=25, on=())
 
-_jitter = tenacity.wait_random_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT)
-
 
 def call_with_retry[T](policy: RetryPolicy, action: Callable[[], T]) -> T:
     """Call `action` until it answers or the policy, or the budget of the call at hand, is spent.
@@ -46,6 +42,14 @@ def call_with_retry[T](policy: RetryPolicy, action: Callable[[], T]) -> T:
     Waits at least the error's `retry_after`; a wait that would not fit into the time left is not begun. Raises the
     last error unchanged.
     """
+    import tenacity
+
+    jitter = tenacity.wait_random_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT)
+
+    def find_wait(state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked_for = error.retry_after if isinstance(error, Unavailable) else None
+        return max(asked_for or 0.0, jitter(state))
 
     def is_spent(state: tenacity.RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
@@ -58,15 +62,9 @@ def call_with_retry[T](policy: RetryPolicy, action: Callable[[], T]) -> T:
 
     retrying = tenacity.Retrying(
         stop=is_spent,
-        wait=_wait_for,
+        wait=find_wait,
         retry=tenacity.retry_if_exception_type(policy.on),
         before_sleep=tell,
         reraise=True,
     )
     return retrying(action)
-
-
-def _wait_for(state: tenacity.RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    asked_for = error.retry_after if isinstance(error, Unavailable) else None
-    return max(asked_for or 0.0, _jitter(state))

@@ -12,9 +12,6 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import isodate
-from tzlocal.windows_tz import tz_win, win_tz
-
 from shared.errors import OutcomeUnknown
 from shared.zone_names import DISPLAY_NAMES
 
@@ -44,6 +41,8 @@ class UnreadableMomentError(ValueError):
 @lru_cache(maxsize=512)
 def find_zone(name: str) -> Zone:
     """Return the zone of an IANA name, a Windows id or a Windows display name. Raises UnknownZoneError."""
+    from tzlocal.windows_tz import tz_win, win_tz
+
     text = name.strip()
     if display := _DISPLAY.fullmatch(text):
         text = DISPLAY_NAMES.get(display[1].strip(), text)
@@ -116,6 +115,8 @@ def read_duration(text: str | None, default: timedelta) -> timedelta:
     """Read an ISO 8601 duration of days to seconds, as Graph sends it; empty gives the default."""
     if not text:
         return default
+    import isodate
+
     try:
         duration = isodate.parse_duration(text)
     except (isodate.ISO8601Error, TypeError):

@@ -1,0 +1,23 @@
+"""`python3 -m devkit bench [NAME ...]`: run the benchmarks and print their tables."""
+
+import sys
+from collections.abc import Callable, Sequence
+
+from bench import import_cost, proxied_call
+
+BENCHMARKS: dict[str, Callable[[], None]] = {"import_cost": import_cost.run, "proxied_call": proxied_call.run}
+
+
+def main(names: Sequence[str]) -> int:
+    """Run the named benchmarks, or all."""
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        sys.stderr.write(f"There is no benchmark {unknown[0]}. There are: {', '.join(BENCHMARKS)}\n")
+        return 2
+    for name in names or BENCHMARKS:
+        BENCHMARKS[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
