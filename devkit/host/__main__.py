@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.no_reload:
             return _serve(options)
         command = [sys.executable, "-m", "devkit.host", *(sys.argv[1:] if arguments is None else arguments)]
-        return Supervisor(command, options.app_dir, options.settings).run()
+        return Supervisor(command, options.app_dir, options.settings, options.grace).run()
     except HostError as error:
         _explain(error)
         return EXIT_FAILED
@@ -46,6 +46,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--keys-file", type=Path, help="default: .devkit/keys.json in the app's folder")
     parser.add_argument("--no-auth", action="store_true", help="do not check keys, like Core Tools")
     parser.add_argument("--no-reload", action="store_true", help="one process, no restart on changes")
+    parser.add_argument("--grace", type=float, default=10.0, help="seconds that running calls get at the end")
     parser.add_argument("--under-supervisor", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     options.app_dir = options.app_dir.resolve()
@@ -78,7 +79,7 @@ def _serve(options: argparse.Namespace) -> int:
     configure_logging(InvocationFilter(host.log_levels, host.worker.find_function_name, system=system))
     port = next(each for each in (options.port, host.local_port, DEFAULT_PORT) if each is not None)
     try:
-        server = serve_in_thread(host, port)
+        server = serve_in_thread(host, port, grace=options.grace)
         try:
             host.start()
             _describe(host, server.base_url, options)
@@ -86,7 +87,7 @@ def _serve(options: argparse.Namespace) -> int:
         finally:
             server.stop()
     finally:
-        finished = host.stop()
+        finished = host.stop(options.grace)
     if not finished:  # a sync function cannot be stopped, and Python would wait for its thread
         logging.getLogger("devkit.host").warning("Functions are still running; the process ends without them.")
         logging.shutdown()

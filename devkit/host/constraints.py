@@ -122,7 +122,7 @@ _SIMPLE: dict[str, tuple[Callable[[str], bool], tuple[str, ...]]] = {
     "double": (lambda value: _FLOAT.fullmatch(value) is not None, ("1.5e3", "NaN")),
     "float": (lambda value: _FLOAT.fullmatch(value) is not None, ("1.5e3", "NaN")),
     "decimal": (lambda value: _DECIMAL.fullmatch(value) is not None, ("1.5", "99999999999999999999")),
-    "guid": (_is_guid, ("6f9619ff-8b86-d011-b42d-00cf4fc964ff", "00000000000000000000000000000000")),
+    "guid": (_is_guid, ("6f9619ff-8b86-d011-b42d-00cf4fc964ff", "0123456789abcdef0123456789abcdef")),
     "datetime": (_is_date, ("2026-01-31", "2026-01-31T10:00:00", "01/31/2026")),
     "alpha": (lambda value: re.fullmatch("[a-z]*", value, re.IGNORECASE | re.ASCII) is not None, ("abc", "z")),
     "required": (lambda value: value != "", ()),

@@ -33,7 +33,9 @@ _JITTER = 0.2
 STORAGE_OPTIONS: dict[str, Any] = {
     # Azurite refuses versions newer than itself; every service and emulator in use knows this one.
     "api_version": "2025-05-05",
-    "retry_total": 1,
+    "retry_total": 2,
+    "initial_backoff": 0.2,
+    "random_jitter_range": 0,
     "connection_timeout": 3,
     "read_timeout": 30,
 }
@@ -48,16 +50,19 @@ class Backoff:
     def __init__(self, maximum: float) -> None:
         self._maximum = maximum
         self._exponent = 0
+        self._full = False
 
     def reset(self) -> None:
         """Note that a message was found."""
         self._exponent = 0
+        self._full = False
 
     def next_delay(self) -> float:
         """Return the seconds to wait now."""
         growth = random.uniform(1 - _JITTER, 1 + _JITTER) * 2 ** (self._exponent - 1) if self._exponent else 0  # noqa: S311  no secret
         delay = _FIRST_DELAY * (1 + growth)
-        if delay >= self._maximum:
+        self._full = self._full or delay >= self._maximum
+        if self._full:
             return self._maximum
         self._exponent += 1
         return delay

@@ -30,7 +30,7 @@ class RunningServer:
         self.thread.join()
 
 
-def serve_in_thread(host: LocalHost, port: int = 0, *, address: str = LOOPBACK, grace: int = 10) -> RunningServer:
+def serve_in_thread(host: LocalHost, port: int = 0, *, address: str = LOOPBACK, grace: float = 10.0) -> RunningServer:
     """Serve the host's HTTP and return once it answers. Port 0 picks a free one; ``grace`` in seconds.
 
     Timers and queues are begun by ``host.start()``, not here. Raises HostError when the port is taken and ValueError
@@ -49,7 +49,7 @@ def serve_in_thread(host: LocalHost, port: int = 0, *, address: str = LOOPBACK, 
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=grace,
+        timeout_graceful_shutdown=max(1, round(grace)),
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="functions-http", daemon=True)

@@ -10,7 +10,9 @@ from types import FrameType
 
 from watchfiles import Change, DefaultFilter, watch
 
-_STOP_SECONDS = 15.0
+_EXTRA_SECONDS = 5.0
+"""What a child may need beyond the grace for requests and the grace for other calls."""
+
 _TICK_MS = 200
 _DEBOUNCE_MS = 200
 
@@ -18,10 +20,11 @@ _DEBOUNCE_MS = 200
 class Supervisor:
     """Runs the host as a child process and restarts it on changes."""
 
-    def __init__(self, command: Sequence[str], app_dir: Path, settings: Path | None) -> None:
+    def __init__(self, command: Sequence[str], app_dir: Path, settings: Path | None, grace: float) -> None:
         self._command = [*command, "--under-supervisor"]
         self._filter = _AppFilter(settings)
         self._folders = {app_dir, settings.parent} if settings else {app_dir}
+        self._patience = 2 * grace + _EXTRA_SECONDS
         self._stop = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -75,7 +78,7 @@ class Supervisor:
             child.stdin.close()
         child.terminate()
         try:
-            child.wait(_STOP_SECONDS)
+            child.wait(self._patience)
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()

@@ -7,6 +7,7 @@ package imports that library. Source: https://pypi.org/project/azure-functions-r
 """
 
 import asyncio
+import importlib
 import json
 import os
 import re
@@ -259,6 +260,7 @@ def _index(app_dir: Path, script_file: str) -> tuple[IndexedFunction, ...]:
     os.chdir(app_dir)
     sys.path.insert(0, str(app_dir))
     sys.modules.pop(script.stem, None)
+    importlib.invalidate_caches()
     meta.load_binding_registry()
     try:
         indexed = [

@@ -1,0 +1,158 @@
+"""Azurite, Microsoft's storage emulator, installed once per checkout and started on free loopback ports.
+
+It is an npm package; ``azurite_npm/`` pins it with a lock file. See https://github.com/Azure/Azurite.
+"""
+
+import fcntl
+import hashlib
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Self
+
+_ROOT = Path(__file__).resolve().parent.parent
+_MANIFEST = Path(__file__).resolve().parent / "azurite_npm"
+_CACHE = _ROOT / ".devkit" / "azurite"
+_SERVICES = ("Blob", "Queue", "Table")
+_READY = re.compile(r"Azurite (\w+) service is successfully listening at (http://\S+)")
+_START_SECONDS = 30.0
+_STOP_SECONDS = 10.0
+
+ACCOUNT = "devstoreaccount1"
+# The emulator's published account key, the same on every machine:
+# https://learn.microsoft.com/azure/storage/common/storage-use-azurite#well-known-storage-account-and-key
+ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+
+class AzuriteError(RuntimeError):
+    """Azurite cannot be installed or started; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Azurite:
+    """A running emulator. Use it as a context manager, or call ``stop``."""
+
+    connection_string: str
+    endpoints: dict[str, str]
+    """``Blob``, ``Queue``, ``Table`` to ``http://127.0.0.1:<port>/devstoreaccount1``."""
+    process: subprocess.Popen[str]
+
+    def stop(self) -> None:
+        """End the emulator and wait for it. With in-memory persistence its data is gone."""
+        self.process.terminate()
+        try:
+            self.process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def start_azurite(location: Path | None = None, cache: Path = _CACHE) -> Azurite:
+    """Install Azurite if need be, start it and return once all three services listen.
+
+    ``location`` keeps the data in a folder; None keeps it in memory. Raises AzuriteError.
+    """
+    script = install_azurite(cache)
+    command = [_find_program("node"), str(script), "--silent", "--disableTelemetry", "--skipApiVersionCheck"]
+    for service in _SERVICES:
+        command += [f"--{service.lower()}Host", "127.0.0.1", f"--{service.lower()}Port", "0"]
+    if location is None:
+        command.append("--inMemoryPersistence")
+    else:
+        location.mkdir(parents=True, exist_ok=True)
+        command += ["--location", str(location)]
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        endpoints = {service: f"{url}/{ACCOUNT}" for service, url in _wait_for_services(process).items()}
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    parts = {"DefaultEndpointsProtocol": "http", "AccountName": ACCOUNT, "AccountKey": ACCOUNT_KEY}
+    parts |= {f"{service}Endpoint": url for service, url in endpoints.items()}
+    return Azurite("".join(f"{name}={value};" for name, value in parts.items()), endpoints, process)
+
+
+def install_azurite(cache: Path = _CACHE) -> Path:
+    """Install the locked version into ``cache`` unless it is there; return its script for node.
+
+    Two processes may do this at once: the second waits and finds the work done. Raises AzuriteError.
+    """
+    script = cache / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
+    marker = cache / "installed"
+    wanted = hashlib.sha256((_MANIFEST / "package-lock.json").read_bytes()).hexdigest()
+    with _lock(cache.with_name(f"{cache.name}.lock")):
+        if marker.is_file() and marker.read_text() == wanted and script.is_file():
+            return script
+        marker.unlink(missing_ok=True)
+        cache.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copyfile(_MANIFEST / name, cache / name)
+        done = subprocess.run(
+            [_find_program("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+            cwd=cache,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise AzuriteError(f"npm could not install Azurite:\n{(done.stderr or done.stdout).strip()}")
+        marker.write_text(wanted)
+    return script
+
+
+def _wait_for_services(process: subprocess.Popen[str]) -> dict[str, str]:
+    """Return each service's address as soon as all are up; go on reading the output, so the pipe never fills."""
+    endpoints: dict[str, str] = {}
+    lines: list[str] = []
+    decided = threading.Event()
+
+    def read(stream: IO[str]) -> None:
+        with stream:
+            for line in stream:
+                if decided.is_set():
+                    continue
+                lines.append(line)
+                if match := _READY.search(line):
+                    endpoints[match[1]] = match[2]
+                if len(endpoints) == len(_SERVICES):
+                    decided.set()
+        decided.set()
+
+    if process.stdout is None:
+        raise AzuriteError("Azurite has no output to read.")
+    threading.Thread(target=read, args=[process.stdout], name="azurite-output", daemon=True).start()
+    decided.wait(_START_SECONDS)
+    if len(endpoints) < len(_SERVICES):
+        raise AzuriteError(f"Azurite did not start:\n{''.join(lines).strip() or 'it printed nothing.'}")
+    return endpoints
+
+
+def _find_program(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise AzuriteError(
+            f"{name} is missing. Install Node.js 20 or later with npm (https://nodejs.org) to run the storage emulator."
+        )
+    return found
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,1 @@
+"""Small real function apps, and what runs them."""

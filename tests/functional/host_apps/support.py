@@ -1,0 +1,96 @@
+"""Loads sample apps into this process, one at a time, and gives tests what they need to look at them."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import requests
+
+from devkit.host import Keys, LocalHost, RunningServer, serve_in_thread
+from devkit.host.queues import LEASE
+
+APPS = Path(__file__).parent
+MASTER, HOST_KEY, OWN_KEY = "the-master-key", "the-host-key", "the-own-key"
+KEYS = Keys(MASTER, {"default": HOST_KEY}, {"keyed": {"default": OWN_KEY}})
+
+
+@dataclass(frozen=True)
+class Running:
+    """A loaded app that answers HTTP."""
+
+    host: LocalHost
+    server: RunningServer
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return self.server.base_url
+
+    @property
+    def module(self) -> Any:
+        """The app's own module."""
+        return sys.modules["function_app"]
+
+    def call(self, method: str, path: str, **options: Any) -> requests.Response:
+        """Send a request; ``key`` goes into the header."""
+        headers = dict(options.pop("headers", {}))
+        if "key" in options:
+            headers["x-functions-key"] = options.pop("key")
+        return requests.request(method, self.url + path, headers=headers, timeout=20, **options)
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        """Send a GET."""
+        return self.call("GET", path, **options)
+
+
+@contextmanager
+def run_app(
+    app: str | Path,
+    settings: Mapping[str, str] | None = None,
+    *,
+    local: Mapping[str, Any] | None = None,
+    check_keys: bool = True,
+    listen: bool = False,
+    lease: timedelta = LEASE,
+) -> Iterator[Running]:
+    """Load an app with these environment variables, serve it, and with ``listen`` run its timers and queues."""
+    with mock.patch.dict(os.environ, settings or {}):
+        settings_file = None
+        if local is not None:
+            settings_file = Path(os.environ["SETTINGS_FOLDER"]) / "local.settings.json"
+            settings_file.write_text(json.dumps(local))
+        host = LocalHost.load(
+            APPS / app,
+            settings_file=settings_file,
+            environ=os.environ,
+            keys=KEYS,
+            check_keys=check_keys,
+            queue_lease=lease,
+        )
+        try:
+            server = serve_in_thread(host)
+            try:
+                if listen:
+                    host.start()
+                yield Running(host, server)
+            finally:
+                server.stop()
+        finally:
+            host.stop()
+
+
+def wait_until[Found](look: Callable[[], Found], what: str, seconds: float = 15.0) -> Found:
+    """Look until something true is found; fail with ``what`` after the deadline."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain for {what}"
+        time.sleep(0.02)
+    return found

@@ -1,0 +1,1 @@
+"""A sample function app."""

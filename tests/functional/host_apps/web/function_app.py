@@ -1,0 +1,125 @@
+"""HTTP functions: routes, levels, bodies, and every way to return."""
+# ruff: noqa: ARG001  the platform passes the request to every function
+
+import json
+import logging
+import os
+import threading
+import time
+
+import azure.functions as func
+
+app = func.FunctionApp()
+FINISHED = threading.Semaphore(0)
+
+
+def describe(req: func.HttpRequest, context: func.Context | None = None) -> func.HttpResponse:
+    seen = {
+        "method": req.method,
+        "url": req.url,
+        "headers": dict(req.headers),
+        "params": dict(req.params),
+        "route": dict(req.route_params),
+        "body": req.get_body().decode("latin-1"),
+        "trace": context.trace_context.trace_parent if context else None,
+    }
+    return func.HttpResponse(json.dumps(seen), mimetype="application/json")
+
+
+@app.route(route="echo/{*rest}", auth_level=func.AuthLevel.ANONYMOUS)
+def echo(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return describe(req, context)
+
+
+@app.route(route="items/{id}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+def get_item(req: func.HttpRequest) -> str:
+    return f"get_item {req.route_params['id']}"
+
+
+@app.route(route="items/recent", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+def recent_items(req: func.HttpRequest) -> str:
+    return "recent_items"
+
+
+@app.route(route="Numbers/{value:int:range(1,5)}", methods=["GET", "POST"], auth_level=func.AuthLevel.ANONYMOUS)
+def numbers(req: func.HttpRequest) -> str:
+    return str(req.route_params["value"])
+
+
+@app.route(route="views/{view=list}/{detail?}", auth_level=func.AuthLevel.ANONYMOUS)
+def views(req: func.HttpRequest) -> func.HttpResponse:
+    return describe(req)
+
+
+@app.route(methods=["GET"])
+def keyed(req: func.HttpRequest) -> str:
+    return "opened"
+
+
+@app.route(methods=["GET"], auth_level=func.AuthLevel.ADMIN)
+def masters_only(req: func.HttpRequest) -> str:
+    return "opened"
+
+
+@app.route(methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+def switched_off(req: func.HttpRequest) -> str:
+    return "ran all the same"
+
+
+@app.route(route="returns/none", auth_level=func.AuthLevel.ANONYMOUS)
+def returns_none(req: func.HttpRequest):  # type: ignore[no-untyped-def]  # noqa: ANN201  the annotation would fail indexing
+    pass
+
+
+@app.route(route="returns/dict", auth_level=func.AuthLevel.ANONYMOUS)
+def returns_dict(req: func.HttpRequest):  # type: ignore[no-untyped-def]  # noqa: ANN201  as above
+    return {"a": 1}
+
+
+@app.route(route="returns/error", auth_level=func.AuthLevel.ANONYMOUS)
+def returns_error(req: func.HttpRequest) -> str:
+    raise RuntimeError("the secret reason")
+
+
+@app.route(route="returns/status", auth_level=func.AuthLevel.ANONYMOUS)
+def returns_status(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse("body", status_code=int(req.params["code"]))
+
+
+@app.route(route="returns/json", auth_level=func.AuthLevel.ANONYMOUS)
+def returns_json(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse("{}", mimetype="application/json", headers={"Content-Length": "77", "X-Own": "yes"})
+
+
+@app.route(route="returns/cookies", auth_level=func.AuthLevel.ANONYMOUS)
+def returns_cookies(req: func.HttpRequest) -> func.HttpResponse:
+    response = func.HttpResponse("cookies")
+    response.headers.add("Set-Cookie", "a=1; Path=/; HttpOnly")
+    response.headers.add("Set-Cookie", "b=2; Max-Age=60")
+    return response
+
+
+@app.route(route="returns/output", binding_arg_name="res", auth_level=func.AuthLevel.ANONYMOUS)
+def returns_output(req: func.HttpRequest, res: func.Out[func.HttpResponse]) -> None:
+    if "quiet" not in req.params:
+        res.set(func.HttpResponse("through the output", status_code=202))
+
+
+@app.route(auth_level=func.AuthLevel.ANONYMOUS)
+def slow(req: func.HttpRequest) -> str:
+    time.sleep(float(req.params["seconds"]))
+    FINISHED.release()
+    return "done"
+
+
+@app.route(auth_level=func.AuthLevel.ANONYMOUS)
+async def blocks_the_loop(req: func.HttpRequest) -> str:
+    time.sleep(float(req.params["seconds"]))  # noqa: ASYNC251  a mistake made on purpose
+    return "done"
+
+
+@app.route(auth_level=func.AuthLevel.ANONYMOUS)
+def logs(req: func.HttpRequest) -> str:
+    logging.getLogger("shop").info("a line of the app")
+    logging.getLogger("azure.functions.shop").warning("a line on a system logger")
+    return os.environ.get("GREETING", "no greeting")

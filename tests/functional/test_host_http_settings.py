@@ -1,0 +1,93 @@
+"""HTTP under other settings than the default ones; each test loads the app anew."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+
+from devkit.host import LocalHost
+from tests.functional.host_apps.support import run_app, wait_until
+
+
+def test_the_route_prefix_can_be_changed_and_removed() -> None:
+    with run_app("web", {"AzureFunctionsJobHost__extensions__http__routePrefix": ""}) as web:
+        assert web.get("/items/1").status_code == 200
+        assert web.get("/api/items/1").status_code == 404
+
+
+def test_without_key_checks_everything_is_open() -> None:
+    with run_app("web", check_keys=False) as web:
+        assert web.get("/api/keyed").text == "opened"
+        assert web.get("/api/masters_only").text == "opened"
+        assert web.get("/admin/functions").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/admin", "/admin/", "/ADMIN/whatever", "/%61dmin/x"])
+def test_admin_paths_never_reach_functions(path: str) -> None:
+    with run_app("web", {"AzureFunctionsJobHost__extensions__http__routePrefix": ""}, check_keys=False) as web:
+        assert web.get(path).status_code == 404
+
+
+def test_a_body_over_the_limit_is_too_large() -> None:
+    with run_app("web", {"FUNCTIONS_REQUEST_BODY_SIZE_LIMIT": "10"}) as web:
+        assert web.call("POST", "/api/echo", data=b"x" * 10).status_code == 200
+        assert web.call("POST", "/api/echo", data=b"x" * 11).status_code == 413
+        assert web.call("POST", "/api/echo", data=iter([b"x" * 6, b"x" * 6])).status_code == 413
+
+
+def test_more_outstanding_requests_than_allowed_are_refused_and_concurrency_is_bounded() -> None:
+    limits = {
+        "AzureFunctionsJobHost__extensions__http__maxOutstandingRequests": "3",
+        "AzureFunctionsJobHost__extensions__http__maxConcurrentRequests": "1",
+    }
+    with run_app("web", limits) as web, ThreadPoolExecutor(6) as pool:
+        started = time.monotonic()
+        statuses = list(pool.map(lambda _: web.get("/api/slow?seconds=0.4").status_code, range(6)))
+        assert sorted(statuses) == [200, 200, 200, 429, 429, 429]
+        assert time.monotonic() - started > 1.1
+        assert web.get("/api/slow?seconds=0").status_code == 200
+
+
+def test_a_function_over_its_time_limit_answers_500_and_the_log_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    with run_app("web", {"AzureFunctionsJobHost__functionTimeout": "00:00:00.2"}) as web:
+        assert web.get("/api/slow?seconds=0.8").status_code == 500
+        assert "Timeout value of 0.2 s exceeded" in caplog.text
+        assert web.module.FINISHED.acquire(timeout=10)
+
+
+def test_a_browsers_question_is_answered_by_the_host(tmp_path: Path) -> None:
+    local = {"Values": {"GREETING": "hello"}, "Host": {"CORS": "https://a.test", "CORSCredentials": True}}
+    ask = {"Origin": "https://a.test", "Access-Control-Request-Method": "GET"}
+    extra = {
+        "SETTINGS_FOLDER": str(tmp_path),
+        "AzureFunctionsJobHost__extensions__http__customHeaders__X-Frame": "deny",
+    }
+    with run_app("web", extra, local=local) as web:
+        answer = web.call("OPTIONS", "/api/keyed", headers=ask)
+        assert answer.status_code == 204
+        assert answer.headers["access-control-allow-origin"] == "https://a.test"
+        answer = web.get("/api/keyed", headers={"Origin": "https://a.test"})
+        assert answer.status_code == 401
+        assert answer.headers["access-control-allow-credentials"] == "true"
+        assert "access-control-allow-origin" not in web.get("/api/keyed", headers={"Origin": "https://b.test"}).headers
+        assert answer.headers["x-frame"] == "deny"
+        assert web.get("/api/logs").text == "hello"
+
+
+def test_a_stopping_server_lets_running_requests_finish() -> None:
+    with run_app("web") as web, ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(web.get, "/api/slow?seconds=0.5")
+        wait_until(lambda: web.host.worker.is_busy, "the call to begin")
+        web.server.stop()
+        assert answer.result().text == "done"
+        with pytest.raises(requests.ConnectionError):
+            web.get("/admin/host/ping")
+
+
+def test_the_app_can_be_loaded_again_after_a_stop() -> None:
+    for _ in range(2):
+        with run_app("web") as web:
+            assert isinstance(web.host, LocalHost)
+            assert web.get("/api/items/1").status_code == 200
