@@ -131,7 +131,7 @@ def delete_appointment(call: Call, bookings: Bookings) -> Reply:
 
 
 def _find(call: Call, business: Business) -> Appointment:
-    """Find the appointment of the path. A slash in its id never gets here, however encoded (graph-explorer issue 4029)."""
+    """Find the appointment of the path; a slash in its id fails, however encoded (graph-explorer issue 4029)."""
     wanted = call["id"]
     if "%2f" in wanted.lower():
         raise refuse_segment(wanted[wanted.lower().index("%2f") + 3 :])

@@ -10,6 +10,8 @@ from devkit.simulator.bookings.times import parse_duration
 from devkit.simulator.core.wire import Json
 
 NAMESPACE = "#microsoft.graph."
+_TELLING = frozenset({"bookingsAvailability", "bookingsAvailabilityWindow"})
+"""Types of one family that may both stand where the first is declared."""
 _ANNOTATION = re.compile(r"^(@|.+@odata\.)")
 
 
@@ -50,9 +52,10 @@ def _read_table(text: str) -> tuple[dict[str, Type], dict[str, tuple[str, ...]]]
         words = line.split()
         if not words or words[0].startswith("#"):
             continue
-        if words[0] == "enum":
+        is_indented = line.startswith(" ")
+        if words[0] == "enum" and not is_indented:
             enums[words[1]] = tuple(words[2:])
-        elif words[0] in {"type", "abstract"}:
+        elif not is_indented:
             base = words[3] if len(words) > 3 else None  # noqa: PLR2004 - "type name : base"
             current = types[words[1]] = Type(words[1], base, words[0] == "abstract")
             if base is not None:
@@ -143,7 +146,7 @@ def _check_value(value: Any, one: Property) -> Any:
 
 def _annotate(kind: str, value: Any) -> Json:
     """Return the annotation worth keeping: where the declared type is not the only one possible."""
-    if not isinstance(value, dict) or (kind != "bookingsAvailability" and not TYPES[kind].abstract):
+    if not isinstance(value, dict) or not (kind in _TELLING or TYPES[kind].abstract):
         return {}
     return {"@odata.type": value.get("@odata.type", NAMESPACE + kind)}
 

@@ -73,10 +73,10 @@ class Shelf:
     def __len__(self) -> int:
         return len(self._items)
 
-    def add(self, values: Json, *, item_id: str | None = None) -> str:
+    def add(self, values: Json, *, item_id: str | None = None, created: datetime | None = None) -> str:
         """Add an object from what differs from the defaults; return its id. ValueError if it does not fit."""
         checked = check({"@odata.type": "#microsoft.graph." + self.type_name} | values, self.type_name)
-        now = render_instant(self._world.clock.now())
+        now = render_instant(created or self._world.clock.now())
         made_id = item_id or str(uuid.uuid4())
         stamps = {"createdDateTime": now, "lastUpdatedDateTime": now}
         self._items[made_id] = {"id": made_id} | make_defaults(self.type_name) | checked | stamps
@@ -177,9 +177,16 @@ class Bookings:
     )
     _random: random.Random = field(default_factory=random.SystemRandom)
 
-    def add_business(self, business_id: str, tenant_id: str, values: Json) -> Business:
+    def add_business(
+        self,
+        business_id: str,
+        tenant_id: str,
+        values: Json,
+        *,
+        created: datetime | None = None,
+    ) -> Business:
         """Add a business from the properties that differ from the defaults. ValueError if they misfit."""
-        now = render_instant(self.world.clock.now())
+        now = render_instant(created or self.world.clock.now())
         stamps = {"createdDateTime": now, "lastUpdatedDateTime": now}
         full = make_defaults("bookingBusiness") | check(values, "bookingBusiness") | stamps
         made = Business(self, business_id, tenant_id, {"id": business_id} | full)

@@ -161,9 +161,9 @@ _NEWER_SPELLINGS = {"Asia/Kolkata": "Asia/Calcutta", "Asia/Kathmandu": "Asia/Kat
 @cache
 def find_zone(name: str) -> tzinfo:
     """Find the zone behind a Windows id, an IANA name or a Windows display name. KeyError when it is none of them."""
-    if name in {"UTC", "Etc/UTC"}:
-        return UTC
     windows = _BY_DISPLAY.get(name, name)
+    if windows in {"UTC", "Etc/UTC"}:
+        return UTC
     try:
         return ZoneInfo(WINDOWS_TO_IANA.get(windows, windows))
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:

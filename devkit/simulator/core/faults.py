@@ -82,7 +82,10 @@ class Fault:
     added: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        re.compile(self.path or "")
+        try:
+            re.compile(self.path or "")
+        except re.PatternError as error:
+            raise ValueError(f"path is no regular expression: {error}") from error
         if isinstance(self.action, Cut) and self.when != "after":
             raise ValueError("a body can only be cut after the handler made one: when='after'")
         if self.when not in get_args(When.__value__):

@@ -97,9 +97,15 @@ def _find_owner(entra: Entra, wish: dict[str, Any]) -> App | Tenant | User:
     if "app" in wish:
         return entra.app(wish["app"])
     if "user" in wish:
-        name = str(wish["user"]).lower()
-        return next(tenant.users[name] for tenant in entra.tenants.values() if name in tenant.users)
+        return _find_user(entra, str(wish["user"]))
     return entra.tenant(str(wish["tenant"]))
+
+
+def _find_user(entra: Entra, name: str) -> User:
+    for tenant in entra.tenants.values():
+        if name.lower() in tenant.users:
+            return tenant.users[name.lower()]
+    raise KeyError(name)
 
 
 def _describe_app(app: App) -> dict[str, Any]:

@@ -1,0 +1,153 @@
+"""The sample world: a tenant with three desks, a partner's tenant with one, and every credential that works there.
+
+`build()` makes it, the same every time for the same day; `settings()` are the app settings that lead the product there.
+"""
+
+import json
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
+from typing import Literal
+
+from devkit.seeds.credentials import make_certificate, make_password_secret, make_secret, make_state_key
+from devkit.seeds.desks import CONTOSO_DESKS, SYDNEY
+from devkit.seeds.diary import furnish_desk
+from devkit.simulator.bookings.permissions import APPOINTMENT, MANAGE, READ, WRITE
+from devkit.simulator.bookings.state import Bookings
+from devkit.simulator.entra.state import App, Entra, FederatedCredential
+from devkit.simulator.identity.state import Identities, issuer_of
+from devkit.simulator.simulator import Simulator
+from devkit.simulator.vault.state import Vaults
+from devkit.simulator.world import World
+
+type Credential = Literal["federated", "certificate", "secret", "password"]
+
+TENANT_ID = "c0a70500-1111-4aaa-8bbb-000000000001"
+PARTNER_TENANT_ID = "fab21ca0-2222-4aaa-8bbb-000000000002"
+CLIENT_ID = "a9900000-3333-4aaa-8bbb-000000000003"
+PARTNER_CLIENT_ID = "a9900000-4444-4aaa-8bbb-000000000004"
+IDENTITY_CLIENT_ID = "1de00000-5555-4aaa-8bbb-000000000005"
+IDENTITY_PRINCIPAL_ID = "1de00000-6666-4aaa-8bbb-000000000006"
+VAULT = "contoso-gateway"
+
+SERVICE_USER = "bookings-service@contoso.com"
+ADMIN_USER = "admin@contoso.com"
+PARTNER_SERVICE_USER = "bookings-service@fabrikam.com"
+
+CLIENT_SECRET_NAME = "graph-client-secret"  # noqa: S105 - the name of a secret
+CERTIFICATE_NAME = "graph-certificate"
+PASSWORD_NAME = "graph-service-user"  # noqa: S105 - the name of a secret
+PARTNER_SECRET_NAME = "partner-client-secret"  # noqa: S105 - the name of a secret
+STATE_KEY_NAME = "state-key"
+
+_NAMES: dict[str, str] = {
+    "certificate": CERTIFICATE_NAME,
+    "secret": CLIENT_SECRET_NAME,
+    "password": PASSWORD_NAME,
+}
+_SECRET_LIFE = timedelta(days=180)
+
+
+def build(today: date | None = None) -> World:
+    """Make the sample world around a day; without one, around the present."""
+    return World(partial(furnish, today=today))
+
+
+def furnish(world: World, today: date | None = None) -> None:
+    """Furnish an empty world; with `today`, its clock is moved to that day unless it stands there already."""
+    if today is not None and world.clock.now().date() != today:
+        world.clock.set(datetime.combine(today, time(9), UTC))
+    day = world.clock.now().date()
+    add_access(world)
+    bookings = world.room(Bookings)
+    for desk in CONTOSO_DESKS:
+        furnish_desk(bookings, desk, TENANT_ID, day, SERVICE_USER)
+    furnish_desk(bookings, SYDNEY, PARTNER_TENANT_ID, day, PARTNER_SERVICE_USER)
+
+
+def add_access(world: World) -> None:
+    """Add tenants, apps, users, the managed identity and the vault: all that signing in needs."""
+    app, partner_app = _add_tenants(world)
+    _add_identity(world)
+    _add_vault(world, app, partner_app)
+
+
+def settings(world: World | Simulator, *, credential: Credential = "secret") -> dict[str, str]:
+    """Return the app settings for this world, with one of the four ways to sign in."""
+    vaults = (world.world if isinstance(world, Simulator) else world).room(Vaults)
+    chosen = {
+        "KEY_VAULT_URL": vaults.vault(VAULT).url,
+        "GRAPH_CLOUD": "global",
+        "GRAPH_TENANT_ID": TENANT_ID,
+        "GRAPH_CLIENT_ID": CLIENT_ID,
+        "GRAPH_CREDENTIAL": credential,
+        "IDENTITY_CLIENT_ID": IDENTITY_CLIENT_ID,
+        "BOOKINGS_BUSINESSES": ",".join(desk.id for desk in CONTOSO_DESKS),
+        "GRAPH_CONNECTIONS": json.dumps(
+            {
+                "partner": {
+                    "tenant_id": PARTNER_TENANT_ID,
+                    "client_id": PARTNER_CLIENT_ID,
+                    "credential": "secret",
+                    "credential_name": PARTNER_SECRET_NAME,
+                    "bookings_businesses": SYDNEY.id,
+                },
+            },
+        ),
+        "STATE_KEY_NAME": STATE_KEY_NAME,
+    }
+    if credential in _NAMES:
+        chosen["GRAPH_CREDENTIAL_NAME"] = _NAMES[credential]
+    return chosen
+
+
+def _add_tenants(world: World) -> tuple[App, App]:
+    entra = world.room(Entra)
+    tenant = entra.add_tenant(TENANT_ID, "contoso.com", "contoso.onmicrosoft.com")
+    app = entra.add_app(CLIENT_ID, tenant, "Graph gateway")
+    app.add_secret(make_secret("contoso"), expires=datetime.now(UTC) + _SECRET_LIFE, name="gateway")
+    app.add_certificate(make_certificate("Graph gateway")[0])
+    app.add_federated_credential(
+        FederatedCredential("function-app", issuer_of(TENANT_ID), IDENTITY_PRINCIPAL_ID),
+    )
+    principal = tenant.install(app, READ, APPOINTMENT, WRITE)
+    principal.consent(READ, APPOINTMENT, WRITE, user=SERVICE_USER)
+    principal.consent(READ, APPOINTMENT, WRITE, MANAGE, user=ADMIN_USER)
+    tenant.add_user(SERVICE_USER, make_secret("service user"))
+    tenant.add_user(ADMIN_USER, make_secret("admin user")).is_exchange_admin = True
+    partner = entra.add_tenant(PARTNER_TENANT_ID, "fabrikam.com", "fabrikam.onmicrosoft.com")
+    partner_app = entra.add_app(PARTNER_CLIENT_ID, partner, "Graph gateway (partner)")
+    partner_app.add_secret(make_secret("partner"), expires=datetime.now(UTC) + _SECRET_LIFE, name="gateway")
+    partner.install(partner_app, READ, APPOINTMENT)
+    partner.add_user(PARTNER_SERVICE_USER, make_secret("partner service user"))
+    return app, partner_app
+
+
+def _add_identity(world: World) -> None:
+    world.room(Identities).assign(
+        "gateway-identity",
+        client_id=IDENTITY_CLIENT_ID,
+        principal_id=IDENTITY_PRINCIPAL_ID,
+        tenant_id=TENANT_ID,
+    )
+
+
+def _add_vault(world: World, app: App, partner_app: App) -> None:
+    vault = world.room(Vaults).add(VAULT, TENANT_ID)
+    vault.assign_role(IDENTITY_PRINCIPAL_ID)
+    for name, owner, tenant_id in (
+        (CLIENT_SECRET_NAME, app, TENANT_ID),
+        (PARTNER_SECRET_NAME, partner_app, PARTNER_TENANT_ID),
+    ):
+        secret = next(iter(owner.secrets.values()))
+        tags = {"appId": owner.app_id, "tenantId": tenant_id, "keyId": secret.key_id}
+        vault.set_secret(name, secret.value, content_type="entra-client-secret", tags=tags, expires=secret.expires)
+    certificate, bundle = make_certificate("Graph gateway")
+    vault.set_secret(
+        CERTIFICATE_NAME,
+        bundle,
+        content_type="application/x-pkcs12",
+        expires=certificate.not_valid_after_utc,
+    )
+    password = make_password_secret(SERVICE_USER, make_secret("service user"), make_secret("contoso"))
+    vault.set_secret(PASSWORD_NAME, password, content_type="application/json")
+    vault.set_secret(STATE_KEY_NAME, make_state_key(), content_type="application/octet-stream;base64")

@@ -1,0 +1,149 @@
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from devkit.seeds import bulk, sample
+from devkit.seeds.desks import CONTOSO_DESKS, GHOST_STAFF_ID
+from devkit.simulator.bookings.hours import is_service_open, is_staff_working
+from devkit.simulator.bookings.state import Bookings, Business
+from devkit.simulator.bookings.times import Span, parse_duration
+from devkit.simulator.world import World
+
+DAY = date(2026, 5, 5)
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return sample.build(DAY)
+
+
+@pytest.fixture(scope="module")
+def desks(world: World) -> list[Business]:
+    bookings = world.room(Bookings)
+    return [bookings.business(desk.id) for desk in CONTOSO_DESKS]
+
+
+def snapshot(world: World) -> list[Any]:
+    return [
+        (business.values, business.services.all(), business.staff.all(), business.appointments.all())
+        for business in world.room(Bookings).businesses.values()
+    ]
+
+
+def test_the_same_day_makes_the_same_world(world: World) -> None:
+    assert snapshot(sample.build(DAY)) == snapshot(world)
+    assert snapshot(sample.build(DAY + timedelta(days=1))) != snapshot(world)
+
+
+def test_a_reset_undoes_every_change() -> None:
+    world = sample.build(DAY)
+    before = snapshot(world)
+    business = world.room(Bookings).business(CONTOSO_DESKS[0].id)
+    business.appointments.remove(business.appointments.all()[0].id)
+    business.services.patch(business.services.all()[0]["id"], {"displayName": "Changed"})
+    world.clock.advance(timedelta(days=3))
+
+    world.reset()
+
+    assert snapshot(world) == before
+
+
+def test_it_is_as_big_as_promised(desks: list[Business]) -> None:
+    def count(name: str) -> int:
+        return sum(len(getattr(desk, name)) for desk in desks)
+
+    assert (count("services"), count("staff"), count("appointments")) == (12, 20, 400)
+    assert count("customers") >= 60
+    assert {desk.zone_name for desk in desks} == {"GMT Standard Time", "Pacific Standard Time", "Asia/Kolkata"}
+
+
+def test_appointments_keep_to_hours_and_to_their_service(desks: list[Business]) -> None:
+    for desk in desks:
+        for one in desk.appointments.all():
+            service = desk.services.get(one.values["serviceId"])
+            assert one.end - one.start == parse_duration(service["defaultDuration"])
+            assert is_service_open(desk, service, one.span)
+            for staff_id in one.staff_ids:
+                assert staff_id in service["staffMemberIds"]
+                assert is_staff_working(desk, desk.staff.get(staff_id), one.span)
+                assert desk.staff.get(staff_id)["membershipStatus"] != "rejectedByStaff"
+
+
+def test_nobody_is_booked_twice_or_while_away(desks: list[Business]) -> None:
+    for desk in desks:
+        for staff in desk.staff.all():
+            blocked = [one.blocked for one in desk.appointments.of_staff(staff["id"])]
+            assert not [pair for pair in combinations(blocked, 2) if pair[0].overlaps(pair[1])]
+            away = desk.time_off.get(staff["id"], [])
+            assert not [span for span in blocked for other in away if span.overlaps(other)]
+
+
+def test_the_diary_holds_every_kind_of_appointment(desks: list[Business]) -> None:
+    all_of_them = [one for desk in desks for one in desk.appointments.all()]
+    groups = [one for one in all_of_them if one.values["maximumAttendeesCount"] > 1]
+    ids = [one.id for one in all_of_them]
+    days = [(one.start.date() - DAY).days for one in all_of_them]
+    answers = [
+        answer
+        for one in all_of_them
+        for customer in one.values["customers"]
+        for answer in customer["customQuestionAnswers"]
+    ]
+
+    assert {one.has_free_seats for one in groups} == {True, False}
+    assert 0.15 < sum("/" in one for one in ids) / len(ids) < 0.4
+    assert len({one.replace("/", "-").replace("+", "_") for one in ids}) == len(ids)
+    assert min(days) < -20
+    assert max(days) > 50
+    assert Counter(answer["answerInputType"] for answer in answers).keys() == {"text", "radioButton"}
+    assert all(answer["selectedOptions"] == [answer["answer"]] for answer in answers if answer["answerOptions"])
+    assert {one.values["isLocationOnline"] for one in all_of_them} == {True, False}
+    assert len({one.values["customerTimeZone"] for one in all_of_them}) > 5
+    assert all(one.values["createdDateTime"] < f"{DAY}T00:00:00Z" for one in all_of_them)
+
+
+def test_the_staff_have_every_role_and_status(desks: list[Business]) -> None:
+    staff = [one for desk in desks for one in desk.staff.all()]
+
+    assert {one["role"] for one in staff} == {
+        "administrator", "teamMember", "scheduler", "viewer", "guest", "externalGuest",
+    }  # fmt: skip
+    assert {one["membershipStatus"] for one in staff} == {"active", "rejectedByStaff", "pendingAcceptance"}
+    assert {one["useBusinessHours"] for one in staff} == {True, False}
+
+
+def test_services_differ_and_one_names_staff_that_nobody_has(desks: list[Business]) -> None:
+    services = [service for desk in desks for service in desk.services.all()]
+    policies = [service["schedulingPolicy"] for service in services]
+    general = [policy["generalAvailability"] for policy in policies if policy and policy.get("generalAvailability")]
+
+    assert None in policies
+    assert {one["availabilityType"] for one in general} == {"customWeeklyHours", "notBookable"}
+    assert any(policy and policy.get("customAvailabilities") for policy in policies)
+    assert any(service["isHiddenFromCustomers"] for service in services)
+    assert any(GHOST_STAFF_ID in service["staffMemberIds"] for service in services)
+    assert any(policy and not policy["allowStaffSelection"] for policy in policies)
+
+
+def test_every_person_has_an_address_that_is_reserved(desks: list[Business]) -> None:
+    addresses = [one["emailAddress"] for desk in desks for shelf in (desk.staff, desk.customers) for one in shelf.all()]
+
+    assert {address.partition("@")[2] for address in addresses} <= {
+        "contoso.com", "example.com", "example.net", "example.org",
+    }  # fmt: skip
+
+
+def test_the_bulk_worlds_have_their_sizes() -> None:
+    many = bulk.build_many_businesses()
+    busy = bulk.build_busy_business(DAY).room(Bookings).business(bulk.BUSY_BUSINESS)
+    first = datetime(2026, 5, 5, tzinfo=UTC)
+
+    assert len(many.room(Bookings).businesses) == 1200
+    assert (len(busy.staff), len(busy.appointments)) == (20, 2000)
+    assert all(Span(first, first + timedelta(days=30)).contains(one.span) for one in busy.appointments.all())
+    for staff in busy.staff.all():
+        starts = [one.start for one in busy.appointments.of_staff(staff["id"])]
+        assert len(starts) == len(set(starts))
