@@ -1,8 +1,8 @@
 """Restarts the host when the app's files change: a new process each time, since Python keeps what it imported."""
 
+import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -103,7 +103,9 @@ def watch_parent(stop: threading.Event) -> None:
     """Set ``stop`` when standard input closes: the supervisor that holds its other end is gone."""
 
     def wait() -> None:
-        sys.stdin.buffer.read()
+        # Not through sys.stdin: its lock, held by a reading thread, would crash the interpreter at its end.
+        while os.read(0, 1024):
+            pass
         stop.set()
 
     threading.Thread(target=wait, name="parent-watch", daemon=True).start()

@@ -1,0 +1,283 @@
+"""Queue triggers and outputs of a real app on a real emulator."""
+
+import base64
+import json
+import queue
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from azure.core.exceptions import ResourceNotFoundError
+from azure.storage.queue import QueueServiceClient
+
+from devkit.azurite import Azurite
+from devkit.host.queues import LEASE
+from tests.functional.host_apps.support import Running, run_app, wait_until
+
+pytest_plugins = ["tests.functional.host_apps.storage"]
+
+FUNCTIONS = ("read_letter", "read_slowly", "read_poison", "pass_on", "receive_passed", "answer_letter")
+GRACE = 0.4
+
+
+class Post:
+    """Queues of one test and the sample app that serves them."""
+
+    def __init__(self, service: QueueServiceClient, connection: str) -> None:
+        self.service = service
+        self.connection = connection
+        self.letters = f"letters-{uuid.uuid4().hex[:12]}"
+
+    @contextmanager
+    def run(
+        self, *functions: str, settings: dict[str, str] | None = None, lease: timedelta = LEASE
+    ) -> Iterator[Running]:
+        values = {"AzureWebJobsStorage": self.connection, "LETTERS_QUEUE": self.letters} | (settings or {})
+        values |= {f"AzureWebJobs_{name}_Disabled": "true" for name in FUNCTIONS if name not in functions}
+        with run_app("letters", values, listen=True, lease=lease) as running:
+            yield running
+
+    def send(self, name: str, *bodies: str, encode: bool = True) -> None:
+        client = self.service.get_queue_client(name)
+        if name not in {each.name for each in self.service.list_queues()}:
+            client.create_queue()
+        for body in bodies:
+            client.send_message(base64.b64encode(body.encode()).decode() if encode else body)
+
+    def peek(self, name: str) -> list[str]:
+        """Return what is visible in a queue, as stored."""
+        try:
+            return [str(message.content) for message in self.service.get_queue_client(name).peek_messages(32)]
+        except ResourceNotFoundError:
+            return []
+
+    def read(self, name: str) -> list[str]:
+        return [base64.b64decode(stored).decode() for stored in self.peek(name)]
+
+    def count(self, name: str) -> int:
+        """Return how many messages a queue holds, hidden ones included."""
+        return int(self.service.get_queue_client(name).get_queue_properties().approximate_message_count or 0)
+
+    def empty(self) -> None:
+        for each in self.service.list_queues():
+            self.service.get_queue_client(each.name).clear_messages()
+
+
+@pytest.fixture
+def post(azurite: Azurite) -> Iterator[Post]:
+    with QueueServiceClient.from_connection_string(azurite.connection_string) as service:
+        post = Post(service, azurite.connection_string)
+        yield post
+        post.empty()
+
+
+def next_seen(running: Running, seconds: float = 10.0) -> dict[str, Any]:
+    seen: dict[str, Any] = running.module.SEEN.get(timeout=seconds)
+    return seen
+
+
+def assert_nothing_more(running: Running, seconds: float = GRACE) -> None:
+    with pytest.raises(queue.Empty):
+        running.module.SEEN.get(timeout=seconds)
+
+
+def test_a_message_is_delivered_once_and_deleted(post: Post) -> None:
+    post.send(post.letters, "hello")
+    with post.run("read_letter") as running:
+        seen = next_seen(running)
+        assert (seen["body"], seen["count"]) == ("hello", 1)
+        wait_until(lambda: post.count(post.letters) == 0, "the message to be deleted")
+        assert_nothing_more(running)
+
+
+def test_the_trigger_waits_for_its_queue_and_does_not_create_it(post: Post) -> None:
+    with post.run("read_letter") as running:
+        assert_nothing_more(running)
+        assert post.letters not in {each.name for each in post.service.list_queues()}
+        post.send(post.letters, "at last")
+        assert next_seen(running)["body"] == "at last"
+
+
+def test_a_failing_message_is_tried_as_often_as_allowed_and_then_poisoned(
+    post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    post.send(post.letters, "bad", "good")
+    with post.run("read_letter") as running:
+        seen = [next_seen(running) for _ in range(4)]
+        assert [each["count"] for each in seen if each["body"] == "bad"] == [1, 2, 3]
+        assert [each["count"] for each in seen if each["body"] == "good"] == [1]
+        wait_until(lambda: post.read(f"{post.letters}-poison") == ["bad"], "the poison queue")
+        wait_until(lambda: post.count(post.letters) == 0, "the queue to be empty")
+        assert_nothing_more(running)
+    assert "failed 3 times and moves to" in caplog.text
+
+
+def test_a_failed_message_is_retried_after_the_visibility_timeout(post: Post) -> None:
+    delay = {"AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:01"}
+    post.send(post.letters, "bad")
+    with post.run("read_letter", settings=delay) as running:
+        next_seen(running)
+        first = time.monotonic()
+        assert next_seen(running)["count"] == 2
+        assert time.monotonic() - first > 0.8
+
+
+def test_a_message_received_too_often_is_poisoned_unseen(post: Post, caplog: pytest.LogCaptureFixture) -> None:
+    post.send(post.letters, "worn out")
+    client = post.service.get_queue_client(post.letters)
+    for _ in range(3):
+        message = client.receive_message(visibility_timeout=60)
+        assert message is not None
+        client.update_message(message, visibility_timeout=0)
+    with post.run("read_letter") as running:
+        wait_until(lambda: post.read(f"{post.letters}-poison") == ["worn out"], "the poison queue")
+        assert_nothing_more(running, 0)
+    assert "was received 4 times" in caplog.text
+
+
+def test_a_message_that_is_not_base64_is_poisoned_as_it_is(post: Post, caplog: pytest.LogCaptureFixture) -> None:
+    post.send(post.letters, "plain text!", encode=False)
+    with post.run("read_letter") as running:
+        wait_until(lambda: post.peek(f"{post.letters}-poison") == ["plain text!"], "the poison queue")
+        wait_until(lambda: post.count(post.letters) == 0, "the queue to be empty")
+        assert_nothing_more(running, 0)
+    assert "check messageEncoding" in caplog.text
+
+
+def test_plain_text_is_read_and_written_without_encoding(post: Post) -> None:
+    plain = {"AzureFunctionsJobHost__extensions__queues__messageEncoding": "none"}
+    post.send("chain-in", "plain", encode=False)
+    with post.run("pass_on", settings=plain) as running:
+        assert next_seen(running)["body"] == "plain"
+        wait_until(lambda: post.peek("chain-out") == ["plain passed on"], "the output")
+
+
+def test_a_message_in_a_poison_queue_stays_hidden_when_it_fails(post: Post) -> None:
+    post.send("letters-poison", "poison")
+    with post.run("read_poison") as running:
+        assert next_seen(running)["count"] == 1
+        assert_nothing_more(running)
+    assert post.peek("letters-poison") == []
+    assert post.count("letters-poison") == 1
+    assert "letters-poison-poison" not in {each.name for each in post.service.list_queues()}
+
+
+def test_the_metadata_of_a_json_message_is_overwritten_as_on_the_platform(post: Post) -> None:
+    post.send(post.letters, '{"ID": "mine", "dequeuecount": "7"}')
+    with post.run("read_letter") as running:
+        seen = next_seen(running)
+    assert (seen["id"], seen["count"]) == ("mine", 7)
+
+
+def test_a_message_is_leased_for_ten_minutes(post: Post) -> None:
+    post.send(post.letters, "hello")
+    with post.run("read_letter") as running:
+        left = next_seen(running)["next"] - datetime.now(UTC)
+    assert timedelta(minutes=9) < left <= timedelta(minutes=10)
+
+
+def test_the_lease_is_renewed_while_the_function_runs(post: Post) -> None:
+    post.send("slow-letters", "slow")
+    with post.run("read_slowly", lease=timedelta(seconds=2)) as running:
+        assert next_seen(running)["count"] == 1
+        assert_nothing_more(running, 3.5)
+        running.module.GATE.set()
+        wait_until(lambda: post.count("slow-letters") == 0, "the message to be deleted under its renewed receipt")
+
+
+def test_no_more_messages_run_at_once_than_batch_size_and_threshold_allow(post: Post) -> None:
+    post.send("slow-letters", *map(str, range(10)))
+    with post.run("read_slowly", settings={"PYTHON_THREADPOOL_THREAD_COUNT": "16"}) as running:
+        first = [next_seen(running) for _ in range(4)]
+        assert len(first) == 4
+        assert_nothing_more(running)
+        running.module.GATE.set()
+        rest = [next_seen(running) for _ in range(6)]
+        assert {int(each["body"]) for each in [*first, *rest]} == set(range(10))
+
+
+def test_a_stop_waits_for_running_messages(post: Post) -> None:
+    post.send("slow-letters", "slow")
+    with post.run("read_slowly") as running:
+        next_seen(running)
+        threading.Timer(0.4, running.module.GATE.set).start()
+        assert running.host.stop()
+    assert post.count("slow-letters") == 0
+
+
+def test_a_stop_releases_messages_that_do_not_end_in_time(post: Post, caplog: pytest.LogCaptureFixture) -> None:
+    post.send("slow-letters", "slow")
+    with post.run("read_slowly") as running:
+        next_seen(running)
+        gate = running.module.GATE
+        assert not running.host.stop(limit=0.2)
+        assert post.read("slow-letters") == ["slow"]
+        gate.set()
+    assert "released unfinished" in caplog.text
+    assert post.peek("slow-letters-poison") == []
+
+
+def test_an_output_reaches_the_next_function_at_once(post: Post) -> None:
+    post.send("chain-in", "word")
+    with post.run("pass_on", "receive_passed") as running:
+        assert next_seen(running)["body"] == "word"
+        assert next_seen(running)["body"] == "word passed on"
+
+
+def test_a_returned_value_may_be_a_message(post: Post) -> None:
+    post.send("returns-in", "question")
+    with post.run("answer_letter") as running:
+        next_seen(running)
+        wait_until(lambda: post.read("returns-out") == ["answer to question"], "the answer")
+
+
+@pytest.mark.parametrize(
+    ("order", "one", "many"),
+    [
+        ({}, [], []),
+        ({"one": "hello"}, ["hello"], []),
+        ({"many": ["a", '{"b":1}']}, [], ["a", '{"b":1}']),
+        ({"one": '["x", "y"]'}, ["x", "y"], []),
+        ({"one": '{"b":1}'}, ['{\n  "b": 1\n}'], []),
+    ],
+)
+def test_outputs_create_their_queues_and_hold_what_was_set(
+    post: Post, order: dict[str, Any], one: list[str], many: list[str]
+) -> None:
+    with post.run() as running:
+        assert running.call("POST", "/api/send", data=json.dumps(order)).status_code == 200
+        assert post.read("out-one") == one
+        assert post.read("out-many") == many
+        for name in ("out-one", "out-many"):
+            if name in {each.name for each in post.service.list_queues()}:
+                post.service.delete_queue(name)
+
+
+def test_bytes_are_sent_as_they_are(post: Post) -> None:
+    with post.run() as running:
+        assert running.call("POST", "/api/send_bytes", data=b"\xff\x00").status_code == 200
+    assert base64.b64decode(post.peek("out-one")[0]) == b"\xff\x00"
+
+
+@pytest.mark.parametrize("text", ["{no json}", "x" * 70_000])
+def test_an_output_that_cannot_be_written_fails_the_call(
+    post: Post, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with post.run() as running:
+        assert running.call("POST", "/api/send", json={"one": text}).status_code == 500
+    assert "The output binding 'one' failed" in caplog.text
+
+
+def test_a_queue_function_fired_by_hand_gets_the_text_without_a_queue(post: Post) -> None:
+    with post.run() as running:
+        assert running.host.fire("read_letter", "by hand").result(10).ok
+        seen = next_seen(running)
+        assert (seen["body"], seen["id"]) == ("by hand", None)
+        assert not running.host.fire("read_letter", "bad").result(10).ok
+        assert running.host.fire("pass_on", "word").result(10).ok
+    assert post.read("chain-out") == ["word passed on"]
