@@ -27,5 +27,5 @@ def test_signatures_of_another_library_are_verified(algorithm: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "a.b", "a.b.c.d", "!.!.!", "W10.W10.x"])
 def test_other_texts_are_no_tokens(text: str) -> None:
-    with pytest.raises(ValueError, match="(?i)token"):
+    with pytest.raises(ValueError, match=r"(?i)token"):
         read_parts(text)

@@ -47,6 +47,8 @@ class Front:
 
     def knows(self, host: str) -> bool:
         """Whether some room answers for this name today."""
+        if host == LOOPBACK:
+            return False
         return any(room.answers_for(host) and room.serves(host, self.world.room(room.state)) for room in self.rooms)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
