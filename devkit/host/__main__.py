@@ -19,6 +19,7 @@ from devkit.host.supervisor import Supervisor, watch_parent
 
 DEFAULT_PORT = 7071
 EXIT_FAILED = 1
+_SETTINGS = "local.settings.json"
 _LIMITS = (
     "This is a developer's host, not Azure: no scale, no blob or Event Grid triggers, no durable functions, "
     "no Easy Auth."
@@ -32,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.no_reload:
             return _serve(options)
         command = [sys.executable, "-m", "devkit.host", *(sys.argv[1:] if arguments is None else arguments)]
-        return Supervisor(command, options.app_dir, options.settings, options.grace).run()
+        settings = options.settings or options.app_dir / _SETTINGS
+        return Supervisor(command, options.app_dir, settings, options.grace).run()
     except HostError as error:
         _explain(error)
         return EXIT_FAILED
@@ -51,7 +53,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     options.app_dir = options.app_dir.resolve()
     if options.settings is None:
-        usual = options.app_dir / "local.settings.json"
+        usual = options.app_dir / _SETTINGS
         options.settings = usual if usual.is_file() else None
     if options.settings is not None:
         options.settings = options.settings.resolve()

@@ -4,11 +4,11 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-from watchfiles import Change, DefaultFilter, watch
+from watchfiles import Change, watch
 
 _EXTRA_SECONDS = 5.0
 """What a child may need beyond the grace for requests and the grace for other calls."""
@@ -20,10 +20,10 @@ _DEBOUNCE_MS = 200
 class Supervisor:
     """Runs the host as a child process and restarts it on changes."""
 
-    def __init__(self, command: Sequence[str], app_dir: Path, settings: Path | None, grace: float) -> None:
+    def __init__(self, command: Sequence[str], app_dir: Path, settings: Path, grace: float) -> None:
         self._command = [*command, "--under-supervisor"]
-        self._filter = _AppFilter(settings)
-        self._folders = {app_dir, settings.parent} if settings else {app_dir}
+        self._app_dir = app_dir
+        self._settings = settings
         self._patience = 2 * grace + _EXTRA_SECONDS
         self._stop = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
@@ -38,18 +38,9 @@ class Supervisor:
         self._start()
         restarted = False
         try:
-            for changes in watch(
-                *self._folders,
-                watch_filter=self._filter,
-                debounce=_DEBOUNCE_MS,
-                rust_timeout=_TICK_MS,
-                yield_on_timeout=True,
-                stop_event=self._stop,
-                raise_interrupt=False,
-            ):
-                if changes:
-                    names = ", ".join(sorted({Path(path).name for _, path in changes}))
-                    print(f"Changed: {names}. Restarting.", flush=True)
+            for changed in self._watch():
+                if changed:
+                    print(f"Changed: {', '.join(sorted(changed))}. Restarting.", flush=True)
                     self._end()
                     self._start()
                     restarted = True
@@ -61,6 +52,40 @@ class Supervisor:
         finally:
             self._end()
         return 0
+
+    def _watch(self) -> Iterator[set[str]]:
+        """Yield the names of changed files, or nothing at each tick, until the stop."""
+        while not self._stop.is_set():
+            for changes in watch(
+                *self._find_folders(),
+                watch_filter=self._is_relevant,
+                debounce=_DEBOUNCE_MS,
+                rust_timeout=_TICK_MS,
+                yield_on_timeout=True,
+                stop_event=self._stop,
+                raise_interrupt=False,
+                recursive=False,
+            ):
+                yield {Path(path).name for _, path in changes}
+                if any(Path(path).is_dir() for _, path in changes):
+                    break
+
+    def _find_folders(self) -> set[Path]:
+        """Return the app's folders but not its virtual environment and caches.
+
+        Those hold thousands of folders, and systems allow a limited number of watches.
+        """
+        folders = {self._settings.parent}
+        for folder, children, _ in self._app_dir.walk():
+            children[:] = [name for name in children if _is_source_folder(folder / name)]
+            folders.add(folder)
+        return folders
+
+    def _is_relevant(self, change: Change, path: str) -> bool:
+        changed = Path(path)
+        if change is Change.added and changed.is_dir():
+            return _is_source_folder(changed)
+        return changed.suffix == ".py" or changed == self._settings or changed == self._app_dir / "host.json"
 
     def _handle_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._stop.set()
@@ -84,19 +109,9 @@ class Supervisor:
             child.wait()
 
 
-class _AppFilter(DefaultFilter):
-    """Python files, host.json and the settings file, outside virtual environments and caches."""
-
-    ignore_dirs = (*DefaultFilter.ignore_dirs, ".devkit")
-
-    def __init__(self, settings: Path | None) -> None:
-        super().__init__()
-        self._settings = settings
-
-    def __call__(self, change: Change, path: str) -> bool:
-        changed = Path(path)
-        wanted = changed.suffix == ".py" or changed.name == "host.json" or changed == self._settings
-        return wanted and super().__call__(change, path)
+def _is_source_folder(folder: Path) -> bool:
+    hidden = folder.name.startswith(".") or folder.name in {"__pycache__", "node_modules"}
+    return not hidden and not (folder / "pyvenv.cfg").exists()
 
 
 def watch_parent(stop: threading.Event) -> None:

@@ -261,15 +261,26 @@ def test_changes_of_code_and_settings_restart_it_and_a_broken_one_is_waited_out(
         wait_until(lambda: host.answers("/api/hello", "version 3, the last"), "the repaired code")
         (app / "host.json").write_text('{"version": "2.0", "extensions": {"http": {"routePrefix": "v4"}}}')
         wait_until(lambda: host.answers("/v4/hello", "version 3, the last"), "the new prefix")
-        starts = host.text.count("Restarting")
+        (app / "local.settings.json").write_text('{"Values": {"AzureWebJobs.hello.Disabled": "1"}}')
+        wait_until(lambda: host.answers("/v4/hello", ""), "the function to be disabled")
+        assert host.end() == 0
+
+
+def test_only_the_apps_own_files_restart_it_new_folders_included(app: Path) -> None:
+    (app / ".venv").mkdir()
+    with start(app, "--port", "0") as host:
+        host.wait_for_url()
         (app / "notes.txt").write_text("of no interest")
-        (app / ".venv").mkdir()
         (app / ".venv" / "module.py").write_text("of no interest either")
         (app / "helper.py").write_text("# of interest")
-        wait_until(lambda: host.text.count("Restarting") > starts, "the restart after a new module")
-        assert host.text.count("Restarting") == starts + 1
-        assert "Changed: helper.py." in host.text
-        assert host.end() == 0
+        wait_until(lambda: "Changed: helper.py. Restarting." in host.text, "the restart after a new module")
+        wait_until(lambda: host.text.count("Listening on") == 2, "the host")
+        (app / "feature").mkdir()
+        wait_until(lambda: "Changed: feature. Restarting." in host.text, "the restart after a new folder")
+        wait_until(lambda: host.text.count("Listening on") == 3, "the host")
+        (app / "feature" / "inner.py").write_text("# of interest")
+        wait_until(lambda: "Changed: inner.py. Restarting." in host.text, "the restart after a module in it")
+        assert host.text.count("Restarting") == 3
 
 
 def test_the_host_does_not_outlive_its_supervisor(app: Path) -> None:

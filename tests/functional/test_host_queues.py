@@ -22,7 +22,7 @@ from tests.functional.host_apps.support import Running, run_app, wait_until
 pytest_plugins = ["tests.functional.host_apps.storage"]
 
 FUNCTIONS = ("read_letter", "read_slowly", "read_poison", "pass_on", "receive_passed", "answer_letter")
-GRACE = 0.4
+GRACE = 0.3
 
 
 class Post:
@@ -183,9 +183,9 @@ def test_a_message_is_leased_for_ten_minutes(post: Post) -> None:
 
 def test_the_lease_is_renewed_while_the_function_runs(post: Post) -> None:
     post.send("slow-letters", "slow")
-    with post.run("read_slowly", lease=timedelta(seconds=2)) as running:
+    with post.run("read_slowly", lease=timedelta(seconds=1)) as running:
         assert next_seen(running)["count"] == 1
-        assert_nothing_more(running, 3.5)
+        assert_nothing_more(running, 2.2)
         running.module.GATE.set()
         wait_until(lambda: post.count("slow-letters") == 0, "the message to be deleted under its renewed receipt")
 

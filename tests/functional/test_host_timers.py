@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -148,8 +147,8 @@ def test_a_timer_without_monitor_sees_no_status_and_stores_none(clock: Clock) ->
 
 def test_a_timer_of_seconds_is_never_monitored_and_never_overlaps_itself(clock: Clock) -> None:
     with clock.run("every_second") as running:
-        runs = [next_run(running) for _ in range(3)]
-    assert all(later.began - earlier.began >= 1.2 for earlier, later in pairwise(runs))
+        runs = [next_run(running) for _ in range(2)]
+    assert runs[1].began - runs[0].began >= 1.2
     assert all(run.status == {} and not run.past_due for run in runs)
     assert clock.read("every_second") is None
 
@@ -189,7 +188,6 @@ def test_disabled_timers_do_not_start(clock: Clock) -> None:
 def test_a_stop_waits_for_a_running_timer(clock: Clock) -> None:
     with clock.run("every_second") as running:
         run = next_run(running)
-        running.server.stop()
         assert running.host.stop()
     assert time.monotonic() - run.began >= 1.2
 

@@ -6,8 +6,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -22,17 +22,27 @@ MASTER, HOST_KEY, OWN_KEY = "the-master-key", "the-host-key", "the-own-key"
 KEYS = Keys(MASTER, {"default": HOST_KEY}, {"keyed": {"default": OWN_KEY}})
 
 
-@dataclass(frozen=True)
 class Running:
-    """A loaded app that answers HTTP."""
+    """A loaded app; it answers HTTP from the first request on."""
 
-    host: LocalHost
-    server: RunningServer
+    def __init__(self, host: LocalHost) -> None:
+        self.host = host
+
+    @cached_property
+    def server(self) -> RunningServer:
+        """What serves it."""
+        return serve_in_thread(self.host)
 
     @property
     def url(self) -> str:
         """Where it answers."""
         return self.server.base_url
+
+    def stop(self) -> None:
+        """End the server, if there is one, and the app."""
+        if "server" in self.__dict__:
+            self.server.stop()
+        self.host.stop()
 
     @property
     def module(self) -> Any:
@@ -75,16 +85,13 @@ def run_app(
             check_keys=check_keys,
             queue_lease=lease,
         )
+        running = Running(host)
         try:
-            server = serve_in_thread(host)
-            try:
-                if listen:
-                    host.start()
-                yield Running(host, server)
-            finally:
-                server.stop()
+            if listen:
+                host.start()
+            yield running
         finally:
-            host.stop()
+            running.stop()
 
 
 def wait_until[Found](look: Callable[[], Found], what: str, seconds: float = 15.0) -> Found:
