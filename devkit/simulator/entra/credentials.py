@@ -78,7 +78,8 @@ def _find_certificate(app: App, header: Json) -> Certificate | None:
     for certificate in tuple(app.certificates.values()):
         thumbprints = certificate.thumbprints
         named = [name for name in thumbprints if name in header]
-        if named and all(header[name] == thumbprints[name] for name in named):
+        # msal pads the thumbprint with "=", other libraries do not
+        if named and all(str(header[name]).rstrip("=") == thumbprints[name] for name in named):
             return certificate
     return None
 
