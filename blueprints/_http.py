@@ -97,11 +97,7 @@ class Asked:
                 target="business",
             )
         if not self.tenant.businesses.allows(business):
-            raise Forbidden(
-                "The gateway may not ask about this business. An administrator can add it to BOOKINGS_BUSINESSES.",
-                code="BusinessNotAllowed",
-                target="business",
-            )
+            raise not_allowed()
         return business
 
     def body(self, *allowed: str) -> Fields:
@@ -162,6 +158,15 @@ def answers(*parameters: str) -> Callable[[Handler], Callable[[func.HttpRequest]
         return function
 
     return decorate
+
+
+def not_allowed() -> Forbidden:
+    """Return the refusal of the allow-list."""
+    return Forbidden(
+        "The gateway may not ask about this business. An administrator can add it to BOOKINGS_BUSINESSES.",
+        code="BusinessNotAllowed",
+        target="business",
+    )
 
 
 def answer(body: Json, *, request_id: str, status: int = 200) -> func.HttpResponse:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import azure.functions as func
 
-from blueprints._http import Asked, Json, answers
+from blueprints._http import Asked, Json, answers, not_allowed
 from bookings.agenda import read_agenda
 from bookings.appointments import AppointmentQuery, Position
 from bookings.businesses import list_businesses as find_businesses
@@ -24,6 +24,8 @@ PAGE_WITH_DETAILS, LONGEST_PAGE_WITH_DETAILS = 50, 100
 def list_businesses(asked: Asked) -> Json:
     """List the booking businesses that may be asked about; with search, those whose name holds the text."""
     tenant = asked.tenant
+    if tenant.businesses.is_empty:
+        raise not_allowed()
     found = find_businesses(tenant.graph, tenant.businesses, asked.services.workers, asked.query.text("search"))
     if found.is_complete:
         return {"value": found.items}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bookings.describe import describe_staff
+from bookings.describe import describe_staff, plain
 from bookings.names import Names
 from shared.graph.bookings import GraphBookings
 from shared.graph.client import Json
@@ -25,7 +25,8 @@ class Catalogue:
 
     def business(self, business: str) -> Json:
         """Return one business."""
-        return _plain(self._graph.get_business(business))
+        described: Json = plain(self._graph.get_business(business))
+        return described
 
     def services(self, business: str) -> list[Json]:
         """Return the services by name, each with the names of its staff beside their ids."""
@@ -33,28 +34,23 @@ class Catalogue:
         self._names.learn_services(business, items)
         staff = self._names.staff(business)
         return _by_name(
-            [_plain(item) | {"staffMembers": describe_staff(item.get("staffMemberIds") or [], staff)} for item in items]
+            [plain(item) | {"staffMembers": describe_staff(item.get("staffMemberIds") or [], staff)} for item in items]
         )
 
     def staff(self, business: str) -> list[Json]:
         """Return the staff members by name."""
         items = self._graph.list_staff(business)
         self._names.learn_staff(business, items)
-        return _by_name([_plain(item) for item in items])
+        return _by_name([plain(item) for item in items])
 
     def questions(self, business: str) -> list[Json]:
         """Return the custom questions by name."""
-        return _by_name([_plain(item) for item in self._graph.list_questions(business)])
+        return _by_name([plain(item) for item in self._graph.list_questions(business)])
 
     def customers(self, business: str, link: str | None) -> CustomerPage:
         """Return one page of customers as Graph cuts them: the first, or the one behind a link of an earlier page."""
         page = self._graph.get_customers(business, link)
-        return CustomerPage([_plain(item) for item in page.items], page.next_link)
-
-
-def _plain(item: Json) -> Json:
-    """Leave Graph's annotations out: they describe the wire, not the thing."""
-    return {name: value for name, value in item.items() if not name.startswith("@")}
+        return CustomerPage([plain(item) for item in page.items], page.next_link)
 
 
 def _by_name(items: list[Json]) -> list[Json]:

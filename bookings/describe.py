@@ -9,6 +9,15 @@ from shared.graph.client import Json
 from shared.zones import Zone, local_text, read_graph_moment, utc_text
 
 
+def plain(value: Any) -> Any:
+    """Leave Graph's annotations out, at any depth: they describe the wire, not the thing."""
+    if isinstance(value, dict):
+        return {name: plain(inner) for name, inner in value.items() if not name.startswith("@")}
+    if isinstance(value, list):
+        return [plain(inner) for inner in value]
+    return value
+
+
 def describe_times(start: datetime, end: datetime, zone: Zone) -> Json:
     """Return the moments in UTC and as wall time in the zone, under the names that makers of flows know.
 
@@ -42,7 +51,7 @@ def describe_appointment(item: Json, zone: Zone, *, staff: Table, services: Tabl
     Without details `customers` is left out: Graph sends it empty in lists, which would read as "nobody".
     """
     start, end = appointment_times(item)
-    described = {name: value for name, value in item.items() if not name.startswith("@")}
+    described: Json = plain(item)
     customers = item.get("customers") or []
     if has_details or customers:
         described["customers"] = [_describe_customer(customer) for customer in customers]
@@ -65,7 +74,7 @@ def appointment_times(item: Mapping[str, Any]) -> tuple[datetime, datetime]:
 
 
 def _describe_customer(customer: Json) -> Json:
-    described = {name: value for name, value in customer.items() if not name.startswith("@")}
+    described: Json = plain(customer)
     answers = {
         str(answer.get("question") or answer.get("questionId") or ""): answer_text(answer)
         for answer in customer.get("customQuestionAnswers") or []

@@ -46,6 +46,11 @@ class AllowList:
     ids: frozenset[str]
     everything: bool = False
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no business at all may be asked about."""
+        return not self.everything and not self.ids
+
     def allows(self, business: str) -> bool:
         """Say whether this business id (an SMTP address, any case) may be used."""
         return self.everything or business.lower() in self.ids
@@ -297,7 +302,7 @@ def _read_connection(
     if credential:
         _check_credential_name(reader, setting_name("credential_name"), credential, text("credential_name"))
     businesses = _read_businesses(reader, setting_name("bookings_businesses"), text("bookings_businesses"))
-    if cloud and not cloud.has_bookings and (businesses.ids or businesses.everything):
+    if cloud and not cloud.has_bookings and not businesses.is_empty:
         reader.blame(setting_name("bookings_businesses"), f"The cloud {cloud.name} has no Bookings: leave it empty.")
     return Connection(
         name=name,

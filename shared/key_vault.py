@@ -3,6 +3,7 @@
 Imports are lazy because azure-identity and the vault client cost more start-up time than everything else together.
 """
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,9 @@ _LIMITS: dict[str, Any] = {
     "connection_timeout": 3,
     "read_timeout": 5,
 }
+
+
+_IDENTITY_STATUS = re.compile(r"Token request error: \(\w*\) (\d{3})\b")
 
 
 @dataclass(frozen=True, repr=False)
@@ -103,21 +107,27 @@ class KeyVault:
 
 @contextmanager
 def _own_errors(what: str) -> Iterator[None]:
-    """Translate what the Azure libraries raise into the error family."""
+    """Translate what the Azure libraries raise into the error family; a ValueError is an answer that is no JSON."""
     from azure.core.exceptions import AzureError
 
     try:
         yield
-    except AzureError as error:
+    except (AzureError, ValueError) as error:
         raise _translate(error, what) from error
 
 
 def _translate(error: Exception, what: str) -> GatewayError:
     from azure.core.exceptions import ClientAuthenticationError, ResourceNotFoundError
+    from azure.identity import CredentialUnavailableError
 
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    inner = _inner_code(error)
+    status, inner = _status(error), _inner_code(error)
     detail = f"{type(error).__name__} status={status} {inner}".strip()
+    if isinstance(error, CredentialUnavailableError) and not _may_pass(status):
+        return ConfigurationError(
+            f"{what} could not be used: the app's own identity is not there. Check IDENTITY_CLIENT_ID and which "
+            "identities are assigned to the app; on a developer's machine, IDENTITY_SOURCE and az login.",
+            detail=detail,
+        )
     if isinstance(error, ResourceNotFoundError):
         return ConfigurationError(f"{what} does not exist.", detail=detail)
     if status == HTTPStatus.FORBIDDEN:
@@ -126,14 +136,22 @@ def _translate(error: Exception, what: str) -> GatewayError:
             "ForbiddenByRbac": "is closed to the app's identity: it lacks the role Key Vault Secrets User",
         }
         return ConfigurationError(f"{what} {causes.get(inner, 'refused access')}.", detail=detail)
-    if isinstance(error, ClientAuthenticationError) and not _may_pass(status):
+    if isinstance(error, ClientAuthenticationError) and status is not None and not _may_pass(status):
         return ConfigurationError(f"{what} could not be used: the app's own identity was refused.", detail=detail)
     return Unavailable(f"{what} did not answer. Try again later.", detail=detail)
 
 
 def _may_pass(status: int | None) -> bool:
-    """Say whether waiting may help: silence, the server's own trouble, or too many requests."""
-    return status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
+    """Say whether waiting may help: the server's own trouble, or too many requests."""
+    return status is not None and (status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS)
+
+
+def _status(error: Exception) -> int | None:
+    """Return the HTTP status behind an error; the identity library tells its own in the text only."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status is None and (told := _IDENTITY_STATUS.search(str(error))):
+        status = int(told[1])
+    return status
 
 
 def _inner_code(error: Exception) -> str:

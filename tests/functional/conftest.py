@@ -1,0 +1,132 @@
+"""The stage of the functional tests: our app in the real worker library, and the simulated Microsoft cloud.
+
+Both run in this process and are started once; every test begins with a world of its own and with services built anew.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from blueprints import _services
+from devkit.host import Keys, LocalHost, serve_in_thread
+from devkit.seeds import sample, tiny
+from devkit.simulator.core.record import Exchange
+from devkit.simulator.simulator import Simulator
+from devkit.simulator.world import World
+from shared.config import SETTINGS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+type Furnish = Callable[[World], None]
+
+
+class Stage:
+    """What a test holds: the simulator, and the app as a caller sees it."""
+
+    def __init__(self, sim: Simulator, base_url: str, key: str) -> None:
+        self.sim = sim
+        self.base_url = base_url
+        self.key = key
+        self.http = requests.Session()
+        self.http.trust_env = False
+        self.business = tiny.BUSINESS
+
+    def begin(self, furnish: Furnish, **settings: str) -> None:
+        """Furnish a new world and start the app with its settings, changed as given ("" removes one)."""
+        self.sim.run(lambda: self._furnish(furnish))
+        self.configure(**(sample.settings(self.sim) | settings))
+
+    def configure(self, **settings: str) -> None:
+        """Start the app anew with these settings and no others."""
+        for setting in SETTINGS:
+            os.environ.pop(setting.name, None)
+        os.environ.update({name: value for name, value in settings.items() if value})
+        _services.replace_services(None)
+
+    def _furnish(self, furnish: Furnish) -> None:
+        self.sim.world._seed = furnish
+        self.sim.world.reset()
+        self.sim.faults.clear()
+        self.sim.exchanges.clear()
+
+    def get(
+        self, path: str, /, key: str | None = None, headers: dict[str, str] | None = None, **query: Any
+    ) -> requests.Response:
+        """GET a route below /api with the host key."""
+        shown = {"x-functions-key": self.key if key is None else key} if key != "" else {}
+        sent = shown | (headers or {})
+        return self.http.get(f"{self.base_url}/api/{path}", params=query, headers=sent, timeout=60)
+
+    def ask(self, path: str, /, **query: Any) -> Any:
+        """GET a route about the business at hand, which must answer 200; return its JSON."""
+        answer = self.get(f"bookings/businesses/{self.business}{path}", **query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def post(self, path: str, /, body: Any = None, raw: bytes | None = None, **query: Any) -> requests.Response:
+        """POST JSON to a route below /api."""
+        return self.http.post(
+            f"{self.base_url}/api/{path}",
+            params=query, json=body, data=raw, headers={"x-functions-key": self.key}, timeout=60,
+        )  # fmt: skip
+
+    def refused(self, path: str, /, **query: Any) -> dict[str, Any]:
+        """GET a route that must not answer 200; return status and error."""
+        return told(self.get(path, **query))
+
+    def graph_calls(self) -> list[Exchange]:
+        """What Graph was asked, in order."""
+        return [seen for seen in self.sim.exchanges.all() if seen.room in ("graph", "bookings")]
+
+    def forget(self) -> None:
+        """Begin to count anew."""
+        self.sim.exchanges.clear()
+
+
+def told(answer: requests.Response) -> dict[str, Any]:
+    """Return an error answer as {"status", "code", "message", "target"?, "retryAfter"?}, checked for its shape."""
+    assert answer.headers["content-type"] == "application/json"
+    error = answer.json()["error"]
+    assert set(error) <= {"code", "message", "target", "requestId"}
+    assert error["requestId"] == answer.headers["x-request-id"]
+    assert error["message"].endswith((".", "?"))
+    waits = {"retryAfter": int(answer.headers["Retry-After"])} if "Retry-After" in answer.headers else {}
+    return {"status": answer.status_code} | error | waits
+
+
+@pytest.fixture(scope="session")
+def theatre() -> Iterator[Stage]:
+    """The simulator and the host, once for all tests."""
+    before = dict(os.environ)
+    with Simulator(World(tiny.furnish)).running() as sim:
+        os.environ.update(sim.environment())
+        keys = Keys.generate()
+        host = LocalHost.load(ROOT, settings_file=None, environ=os.environ, keys=keys)
+        server = serve_in_thread(host)
+        try:
+            yield Stage(sim, server.base_url, keys.host["default"])
+        finally:
+            server.stop()
+            host.stop()
+            os.environ.clear()
+            os.environ.update(before)
+
+
+@pytest.fixture
+def desk(theatre: Stage) -> Stage:
+    """A world of one small desk that never closes, without appointments."""
+    theatre.begin(tiny.furnish, BOOKINGS_BUSINESSES=tiny.BUSINESS)
+    theatre.business = tiny.BUSINESS
+    return theatre
+
+
+@pytest.fixture
+def contoso(theatre: Stage) -> Stage:
+    """The sample world: three desks in three zones, 400 appointments around today."""
+    theatre.begin(sample.furnish)
+    theatre.business = "ithelpdesk@contoso.com"
+    return theatre
