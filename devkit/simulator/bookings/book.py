@@ -120,7 +120,8 @@ class AppointmentBook:
         end = parse_zoned(checked.pop("endDateTime")) if "endDateTime" in checked else old.end
         values = old.values | checked | {"lastUpdatedDateTime": render_instant(self._clock.now())}
         if "customers" in checked:
-            values |= _complete_customers(values | _copy_first_customer(checked["customers"]))
+            values |= _copy_first_customer(checked["customers"])
+            values |= _complete_customers(values)
         new_id = self._make_id() if renew_id else old.id
         new = replace(old, id=new_id, start=start, end=end, values=values)
         self._take(old)

@@ -34,6 +34,11 @@ class GraphLimits:
         self._until = 0.0
         self._throttle_retry_after: int | None = None
 
+    @property
+    def in_flight(self) -> int:
+        """How many requests are under way, all apps together."""
+        return sum(self._in_flight.values())
+
     def throttle_for(self, seconds: float, *, retry_after: int | None = 1) -> None:
         """Answer 429 to everything for so many seconds; `retry_after` of None leaves the header out."""
         self._throttle_retry_after = retry_after

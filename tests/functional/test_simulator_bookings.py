@@ -1,0 +1,475 @@
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import requests
+
+from devkit.seeds import bulk, sample
+from devkit.seeds.desks import GHOST_STAFF_ID, LONDON
+from devkit.seeds.sample import (
+    ADMIN_USER,
+    CLIENT_ID,
+    PARTNER_CLIENT_ID,
+    PARTNER_TENANT_ID,
+    SERVICE_USER,
+    TENANT_ID,
+)
+from devkit.simulator import Simulator
+from devkit.simulator.bookings.permissions import APPOINTMENT, MANAGE, READ, WRITE
+from devkit.simulator.bookings.state import Business
+from devkit.simulator.core.clouds import CLOUDS
+from devkit.simulator.visit import GraphVisitor
+
+ROOT = "/solutions/bookingBusinesses"
+DESK = f"{ROOT}/{LONDON.id}"
+ALWAYS = "start=2000-01-01T00:00:00Z&end=2100-01-01T00:00:00Z"
+HIDDEN_FROM_GOVERNMENT = {
+    "appointments": {
+        "appointmentLabel", "createdDateTime", "customerEmailAddress", "customerName", "customerNotes",
+        "customerPhone", "isCustomerAllowedToManageBooking", "lastUpdatedDateTime",
+    },
+    "services": {"createdDateTime", "lastUpdatedDateTime"},
+    "staffMembers": {"createdDateTime", "lastUpdatedDateTime"},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Simulator]:
+    with Simulator(sample.build(), latency=0).running() as sim:
+        yield sim
+
+
+@pytest.fixture
+def sim(running: Simulator) -> Iterator[Simulator]:
+    switches = running.bookings.switches
+    before = dict(vars(switches))
+    yield running
+    vars(switches).update(before)
+
+
+@pytest.fixture
+def desk(sim: Simulator) -> Business:
+    return sim.bookings.business(LONDON.id)
+
+
+@pytest.fixture
+def visit(sim: Simulator) -> Iterator[Callable[..., GraphVisitor]]:
+    visitors = []
+
+    def make(*permissions: str, tenant_id: str = TENANT_ID, app_id: str = CLIENT_ID, **more: Any) -> GraphVisitor:
+        visitors.append(GraphVisitor(sim, *permissions, tenant_id=tenant_id, app_id=app_id, **more))
+        return visitors[-1]
+
+    yield make
+    for visitor in visitors:
+        visitor.close()
+
+
+@pytest.fixture
+def graph(visit: Callable[..., GraphVisitor]) -> GraphVisitor:
+    return visit(READ)
+
+
+def read_error(answer: requests.Response) -> tuple[int, str, str]:
+    error = answer.json()["error"]
+    return answer.status_code, error["code"], error["message"]
+
+
+def test_the_list_of_businesses_tells_id_and_name_only(graph: GraphVisitor) -> None:
+    body = graph.get(ROOT).json()
+
+    assert {frozenset(one) for one in body["value"]} == {frozenset({"id", "displayName"})}
+    assert len(body["value"]) == 3
+    assert graph.get(f"{ROOT}?query=DESK").json()["value"] == [
+        one for one in body["value"] if "desk" in one["displayName"]
+    ]
+
+
+def test_more_than_500_businesses_are_cut_and_narrowed_by_query() -> None:
+    with (
+        Simulator(bulk.build_many_businesses(), latency=0).running() as sim,
+        GraphVisitor(sim, READ, tenant_id=TENANT_ID, app_id=CLIENT_ID) as graph,
+    ):
+        body = graph.get(f"{ROOT}?$count=true&$top=1000").json()
+        narrow = graph.get(f"{ROOT}?query=desk 11").json()["value"]
+
+    assert (len(body["value"]), body["@odata.count"]) == (500, 500)
+    assert "@odata.nextLink" not in body
+    assert len(narrow) == 100
+
+
+def test_pages_are_linked_to_the_end(sim: Simulator, graph: GraphVisitor, desk: Business) -> None:
+    sim.bookings.switches.page_size = 7
+    first = graph.get(f"{DESK}/appointments?$count=true").json()
+    everything = graph.pages(f"{DESK}/appointments")
+    view = graph.pages(f"{DESK}/calendarView?{ALWAYS}")
+
+    assert (len(first["value"]), first["@odata.count"]) == (7, 160)
+    assert first["@odata.nextLink"].startswith(f"https://graph.microsoft.com/v1.0{DESK}/appointments?")
+    assert (
+        {one["id"] for one in everything} == {one["id"] for one in view} == {one.id for one in desk.appointments.all()}
+    )
+    assert len(everything) == 160
+    starts = [one["startDateTime"]["dateTime"] for one in everything]
+    assert starts != sorted(starts)
+
+
+def test_top_loses_the_link_to_the_rest(sim: Simulator, graph: GraphVisitor) -> None:
+    assert "@odata.nextLink" not in graph.get(f"{DESK}/appointments?$top=5").json()
+    assert len(graph.get(f"{DESK}/appointments?$top=5").json()["value"]) == 5
+
+    sim.bookings.switches.top_loses_link = False
+
+    assert "@odata.nextLink" in graph.get(f"{DESK}/appointments?$top=5").json()
+
+
+def test_lists_leave_out_what_only_a_single_read_fills(graph: GraphVisitor, desk: Business) -> None:
+    listed = graph.pages(f"{DESK}/appointments")
+    full = next(one for one in desk.appointments.all() if one.values["serviceNotes"] and one.values["customerNotes"])
+    single = graph.get(f"{DESK}/appointments/{quote(full.id.replace('/', '-').replace('+', '_'))}").json()
+    same = next(one for one in listed if one["id"] == full.id)
+
+    assert all(one["customers"] == [] for one in listed)
+    assert all(
+        one["reminders"] == [] and one["serviceNotes"] is None and one["customerNotes"] is None for one in listed
+    )
+    assert {one["customerName"] is None for one in listed} == {False}
+    assert single["customers"][0]["@odata.type"] == "#microsoft.graph.bookingCustomerInformation"
+    assert single["reminders"][0]["offset"] == "P1D"
+    assert single["serviceNotes"] == full.values["serviceNotes"]
+    assert {name for name in same if same[name] != single[name]} == {
+        "customers", "reminders", "serviceNotes", "customerNotes",
+    }  # fmt: skip
+
+
+def test_lists_can_be_told_to_fill_customers(sim: Simulator, graph: GraphVisitor) -> None:
+    sim.bookings.switches.lists_fill_customers = True
+
+    assert all(one["customers"] for one in graph.pages(f"{DESK}/calendarView?{ALWAYS}"))
+
+
+def test_times_come_in_utc_with_seven_decimals(graph: GraphVisitor) -> None:
+    one = graph.get(f"{DESK}/appointments", Prefer='outlook.timezone="GMT Standard Time"').json()["value"][0]
+
+    assert one["startDateTime"]["timeZone"] == "UTC"
+    assert one["startDateTime"]["dateTime"].endswith(":00.0000000Z")
+    assert one["createdDateTime"].endswith("Z")
+    assert one["duration"].startswith("PT")
+
+
+def test_calendar_view_holds_what_overlaps_or_what_starts_inside(
+    sim: Simulator, graph: GraphVisitor, desk: Business
+) -> None:
+    one = desk.appointments.all()[0]
+    inside = one.start + timedelta(minutes=5)
+    span = f"start={inside:%Y-%m-%dT%H:%M:%S}Z&end={one.end:%Y-%m-%dT%H:%M:%S}Z"
+
+    assert one.id in [found["id"] for found in graph.pages(f"{DESK}/calendarView?{span}")]
+    sim.bookings.switches.calendar_view = "start-inside"
+    assert one.id not in [found["id"] for found in graph.pages(f"{DESK}/calendarView?{span}")]
+    offset = (one.start + timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%S") + "%2B02:00"
+    span = f"start={offset}&end={one.end:%Y-%m-%dT%H:%M:%S}Z"
+    assert one.id in [found["id"] for found in graph.pages(f"{DESK}/calendarView?{span}")]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "?start=2026-05-05T00:00:00Z",
+        "?end=2026-05-05T00:00:00Z",
+        "?start=2026-05-05T00:00:00&end=2026-05-06T00:00:00",
+        "?start=2026-05-05T00:00:00+00:00&end=2026-05-06T00:00:00Z",
+        "?start=2026-05-06T00:00:00Z&end=2026-05-05T00:00:00Z",
+        "?start=yesterday&end=today",
+    ],
+)
+def test_calendar_view_needs_a_proper_range(graph: GraphVisitor, query: str) -> None:
+    expected = (400, "ErrorInvalidRequest", "The request is invalid.")
+
+    assert read_error(graph.get(f"{DESK}/calendarView{query}")) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code", "message"),
+    [
+        (
+            "/appointments?$filter=startDateTime/dateTime ge '2026'",
+            400,
+            "BadRequest",
+            "This filter query is not supported.",
+        ),
+        ("/appointments?$filter=serviceId eq 'x'", 400, "BadRequest", "Invalid filter clause"),
+        ("/appointments?$filter=serviceId eq null", 500, "UnknownError", ""),
+        (f"/calendarView?{ALWAYS}&$filter=serviceId eq 'x'", 500, "UnknownError", ""),
+        ("/appointments?$search=x", 400, "BadRequest", "The query parameter '$search' is not supported."),
+        ("/appointments?$colour=red", 400, "BadRequest", "The query parameter '$colour' is not supported."),
+        ("/appointments?start=2026", 400, "BadRequest", "The query parameter 'start' is not supported."),
+        ("/appointments?$top=ten", 400, "BadRequest", "Invalid value 'ten' for $top"),
+        ("/appointments?$count=perhaps", 400, "BadRequest", "Invalid value 'perhaps' for $count"),
+        ("/appointments?$skiptoken=zzz", 400, "BadRequest", "The skip token is invalid."),
+        ("/appointments?$select=start", 400, "RequestBroker--ParseUri", "Could not find a property named 'start'"),
+        (
+            "/appointments?$expand=services",
+            400,
+            "RequestBroker--ParseUri",
+            "Could not find a property named 'services'",
+        ),
+        ("?$top=1", 400, "BadRequest", "The query parameter '$top' is not supported."),
+        ("?$expand=colours", 400, "RequestBroker--ParseUri", "Could not find a property named 'colours'"),
+    ],
+)
+def test_query_options_fail_as_reported(graph: GraphVisitor, path: str, status: int, code: str, message: str) -> None:
+    found = read_error(graph.get(DESK + path))
+
+    assert found[:2] == (status, code)
+    assert found[2].startswith(message)
+
+
+def test_unproven_options_are_ignored_honoured_or_refused(sim: Simulator, graph: GraphVisitor) -> None:
+    options = f"{DESK}/services?$select=displayName&$orderby=displayName desc&$skip=1"
+    plain = graph.get(f"{DESK}/services").json()["value"]
+
+    assert graph.get(options).json()["value"] == plain
+    sim.bookings.switches.unproven_options = "honour"
+    names = sorted((one["displayName"] for one in plain), reverse=True)
+    assert graph.get(options).json()["value"] == [
+        {"id": next(one["id"] for one in plain if one["displayName"] == name), "displayName": name}
+        for name in names[1:]
+    ]
+    sim.bookings.switches.unproven_options = "refuse"
+    assert read_error(graph.get(options))[:2] == (400, "BadRequest")
+
+
+def test_a_business_shows_its_zone_and_expands(graph: GraphVisitor, desk: Business) -> None:
+    body = graph.get(f"{DESK}?$expand=services,staffMembers").json()
+
+    assert body["bookingPageSettings"]["businessTimeZone"] == "GMT Standard Time"
+    assert (len(body["services"]), len(body["staffMembers"])) == (len(desk.services), len(desk.staff))
+    assert body["publicUrl"].startswith("https://outlook.office365.com/owa/calendar/")
+    assert set(graph.get(f"{DESK}?$expand=*").json()) >= {"appointments", "customers", "customQuestions"}
+    assert graph.get(f"{DESK}?$expand=calendarView").status_code == 500
+
+
+def test_staff_name_their_type_and_hide_newer_roles(graph: GraphVisitor) -> None:
+    plain = graph.get(f"{DESK}/staffMembers").json()["value"]
+    full = graph.get(f"{DESK}/staffMembers", Prefer="include-unknown-enum-members").json()["value"]
+
+    assert {one["@odata.type"] for one in plain} == {"#microsoft.graph.bookingStaffMember"}
+    assert {one["role"] for one in plain} == {"administrator", "unknownFutureValue", "guest", "viewer"}
+    assert {one["role"] for one in full} == {"administrator", "teamMember", "scheduler", "guest", "viewer"}
+
+
+def test_a_service_can_name_staff_that_nobody_finds(graph: GraphVisitor) -> None:
+    desk = f"{ROOT}/itbengaluru@contoso.com"
+    named = {staff for one in graph.get(f"{desk}/services").json()["value"] for staff in one["staffMemberIds"]}
+
+    assert GHOST_STAFF_ID in named
+    assert read_error(graph.get(f"{desk}/staffMembers/{GHOST_STAFF_ID}"))[:2] == (404, "ErrorItemNotFound")
+
+
+def test_slashes_in_ids_fail_in_every_spelling_but_one(graph: GraphVisitor, desk: Business) -> None:
+    wanted = next(one.id for one in desk.appointments.all() if "/" in one.id)
+    behind = wanted.partition("/")[2]
+    spellings = {
+        "raw": wanted,
+        "encoded": quote(wanted, safe=""),
+        "encoded twice": quote(quote(wanted, safe=""), safe=""),
+    }
+
+    for name, spelling in spellings.items():
+        status, code, message = read_error(graph.get(f"{DESK}/appointments/{spelling}"))
+        assert (status, code) == (400, "BadRequest"), name
+        assert message.startswith("Resource not found for the segment '"), name
+    assert behind in read_error(graph.get(f"{DESK}/appointments/{spellings['raw']}"))[2]
+    safe = wanted.replace("/", "-").replace("+", "_")
+    assert graph.get(f"{DESK}/appointments/{safe}").json()["id"] == wanted
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code", "message"),
+    [
+        ("GET", f"{ROOT}/nobody@contoso.com", 404, "ErrorNonExistentMailbox", "The SMTP address has no mailbox"),
+        ("GET", f"{ROOT}/support@fabrikam.com", 404, "ErrorNonExistentMailbox", "The SMTP address has no mailbox"),
+        ("GET", f"{DESK}/appointments/unknown", 404, "ErrorItemNotFound", "The specified object"),
+        ("GET", f"{DESK}/services/unknown", 404, "ErrorItemNotFound", "The specified object"),
+        ("GET", f"{DESK}/colours", 400, "BadRequest", "Resource not found for the segment 'colours'."),
+        ("GET", f"{DESK}/appointments/$count", 404, "ErrorItemNotFound", "The specified object"),
+        ("GET", "/nothing", 400, "BadRequest", "Resource not found for the segment 'nothing'."),
+        ("PUT", DESK, 405, "BadRequest", "Specified HTTP method is not allowed"),
+    ],
+)
+def test_what_is_not_there(  # noqa: PLR0917 - a row of the table
+    graph: GraphVisitor, method: str, path: str, status: int, code: str, message: str
+) -> None:
+    found = read_error(graph.request(method, path))
+
+    assert found[:2] == (status, code)
+    assert found[2].startswith(message)
+
+
+def test_business_ids_are_found_without_case(graph: GraphVisitor) -> None:
+    assert graph.get(f"{ROOT}/{quote(LONDON.id.upper(), safe='')}").json()["id"] == LONDON.id
+
+
+def test_every_answer_names_its_request(graph: GraphVisitor) -> None:
+    good = graph.get(ROOT, client_request_id="11111111-2222-4333-8444-555555555555")
+    bad = graph.get(f"{ROOT}/nobody@contoso.com", client_request_id="11111111-2222-4333-8444-555555555555")
+    inner = bad.json()["error"]["innerError"]
+
+    assert good.headers["client-request-id"] == "11111111-2222-4333-8444-555555555555"
+    assert good.headers["request-id"] != bad.headers["request-id"]
+    assert (inner["request-id"], inner["client-request-id"]) == (
+        bad.headers["request-id"], "11111111-2222-4333-8444-555555555555",
+    )  # fmt: skip
+    assert datetime.fromisoformat(inner["date"]).replace(tzinfo=UTC) <= datetime.now(UTC)
+    assert {"date", "x-ms-ags-diagnostic"} <= {name.lower() for name in good.headers}
+
+
+@pytest.mark.parametrize("token", ["", "rubbish", "a.b.c"])
+def test_a_token_that_is_none(graph: GraphVisitor, token: str) -> None:
+    answer = graph.request("GET", ROOT, headers={"Authorization": f"Bearer {token}"})
+
+    assert read_error(answer)[:2] == (401, "InvalidAuthenticationToken")
+    assert 'authorization_uri="https://login.microsoftonline.com/common' in answer.headers["www-authenticate"]
+
+
+def test_a_token_for_somebody_else(sim: Simulator, graph: GraphVisitor) -> None:
+    vault_token = sim.identities.issue(sim.identities.assigned[0], "https://vault.azure.net")["access_token"]
+
+    wrong_audience = graph.request("GET", ROOT, headers={"Authorization": f"Bearer {vault_token}"})
+    wrong_cloud = graph.request("GET", ROOT, host="graph.microsoft.us")
+
+    assert read_error(wrong_audience)[2] == "Access token validation failure. Invalid audience."
+    assert read_error(wrong_cloud)[:2] == (401, "InvalidAuthenticationToken")
+
+
+def test_an_expired_token(sim: Simulator, visit: Callable[..., GraphVisitor]) -> None:
+    app = sim.entra.app(CLIENT_ID)
+    app.expires_in = -1
+    try:
+        answer = visit(READ).get(ROOT)
+    finally:
+        app.expires_in = 3599
+
+    assert read_error(answer) == (
+        401, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired.",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("permission", "user", "method", "path", "status"),
+    [
+        (APPOINTMENT, None, "GET", ROOT, 403),
+        (READ, None, "GET", ROOT, 200),
+        (APPOINTMENT, ADMIN_USER, "GET", ROOT, 200),
+        (APPOINTMENT, None, "GET", DESK, 200),
+        (APPOINTMENT, None, "GET", f"{DESK}/customQuestions", 403),
+        (APPOINTMENT, None, "POST", f"{DESK}/appointments/x/cancel", 403),
+        (WRITE, None, "POST", f"{DESK}/appointments/x/cancel", 404),
+        (READ, None, "DELETE", f"{DESK}/appointments/x", 404),
+        (READ, None, "POST", f"{DESK}/customers", 403),
+        (READ, None, "POST", f"{DESK}/services", 403),
+        (WRITE, None, "POST", f"{DESK}/publish", 403),
+        (MANAGE, None, "POST", f"{DESK}/publish", 204),
+        (MANAGE, None, "POST", ROOT, 403),
+        (MANAGE, None, "GET", "/solutions/bookingCurrencies", 403),
+        (READ, SERVICE_USER, "GET", "/solutions/bookingCurrencies", 200),
+        ("Calendars.Read", None, "GET", DESK, 403),
+        (READ, SERVICE_USER, "POST", f"{DESK}/getStaffAvailability", 403),
+        ("Calendars.Read", None, "POST", f"{DESK}/getStaffAvailability", 400),
+        (APPOINTMENT, None, "POST", f"{DESK}/getStaffAvailability", 403),
+    ],
+)
+def test_permissions_open_what_they_open(  # noqa: PLR0917 - a row of the table
+    visit: Callable[..., GraphVisitor], permission: str, user: str | None, method: str, path: str, status: int
+) -> None:
+    json: dict[str, str] | None = {} if method == "POST" and not path.endswith(("publish", "cancel")) else None
+
+    answer = visit(permission, user=user).request(method, path, json=json)
+
+    assert answer.status_code == status, answer.text
+
+
+def test_read_all_can_be_kept_from_writing(sim: Simulator, visit: Callable[..., GraphVisitor]) -> None:
+    sim.bookings.switches.read_all_may_write = False
+
+    assert visit(READ).request("DELETE", f"{DESK}/appointments/x").status_code == 403
+    assert visit(READ).get(ROOT).ok
+
+
+@pytest.mark.parametrize(
+    ("role", "reading", "booking", "catalogue"),
+    [
+        ("administrator", 200, 404, 404),
+        ("scheduler", 200, 404, 403),
+        ("teamMember", 200, 404, 403),
+        ("viewer", 200, 403, 403),
+        ("guest", 403, 403, 403),
+        (None, 404, 404, 404),
+    ],
+)
+def test_users_act_with_their_role_on_the_staff(  # noqa: PLR0917 - a row of the table
+    visit: Callable[..., GraphVisitor], desk: Business, role: str | None, reading: int, booking: int, catalogue: int
+) -> None:
+    staff_id = desk.staff.add({"displayName": "Admin", "emailAddress": ADMIN_USER, "role": role}) if role else None
+    graph = visit(WRITE, user=ADMIN_USER)
+    try:
+        answers = [
+            graph.get(DESK),
+            graph.request("DELETE", f"{DESK}/appointments/x"),
+            graph.request("DELETE", f"{DESK}/services/x"),
+        ]
+    finally:
+        if staff_id:
+            desk.staff.remove(staff_id)
+
+    assert [answer.status_code for answer in answers] == [reading, booking, catalogue]
+    assert role or {read_error(answer)[1] for answer in answers} == {"ErrorFolderNotFound"}
+
+
+def test_tenants_do_not_see_each_other(visit: Callable[..., GraphVisitor]) -> None:
+    partner = visit(READ, tenant_id=PARTNER_TENANT_ID, app_id=PARTNER_CLIENT_ID)
+
+    assert [one["id"] for one in partner.get(ROOT).json()["value"]] == ["support@fabrikam.com"]
+    assert read_error(partner.get(DESK))[1] == "ErrorNonExistentMailbox"
+
+
+def test_government_hosts_leave_newer_properties_out(sim: Simulator, visit: Callable[..., GraphVisitor]) -> None:
+    tenant = sim.entra.tenant(TENANT_ID)
+    global_answers = {name: visit(READ).get(f"{DESK}/{name}").json()["value"] for name in HIDDEN_FROM_GOVERNMENT}
+    tenant.cloud = CLOUDS["usgov"]
+    try:
+        graph = visit(READ)
+        answers = {name: graph.get(f"{DESK}/{name}").json()["value"] for name in HIDDEN_FROM_GOVERNMENT}
+        business = graph.get(DESK).json()
+    finally:
+        tenant.cloud = CLOUDS["global"]
+
+    for name, hidden in HIDDEN_FROM_GOVERNMENT.items():
+        assert set(global_answers[name][0]) - set(answers[name][0]) == hidden, name
+    assert not {"bookingPageSettings", "createdDateTime", "lastUpdatedDateTime"} & set(business)
+
+
+def test_china_has_no_bookings(sim: Simulator, visit: Callable[..., GraphVisitor]) -> None:
+    tenant = sim.entra.tenant(TENANT_ID)
+    tenant.cloud = CLOUDS["china"]
+    try:
+        answer = visit(READ).get(ROOT)
+    finally:
+        tenant.cloud = CLOUDS["global"]
+
+    assert read_error(answer) == (400, "BadRequest", "Resource not found for the segment 'bookingBusinesses'.")
+
+
+def test_the_sample_settings_name_what_is_there(sim: Simulator) -> None:
+    for credential in ("federated", "certificate", "secret", "password"):
+        settings = sample.settings(sim, credential=credential)
+        name = settings.get("GRAPH_CREDENTIAL_NAME")
+        assert (name is None) == (credential == "federated")
+        assert name is None or sim.vaults.vault(sample.VAULT).find_secret(name).value
+        assert all(sim.bookings.business(one) for one in settings["BOOKINGS_BUSINESSES"].split(","))
+        assert sim.vaults.vault(sample.VAULT).find_secret(settings["STATE_KEY_NAME"]).value
+        assert settings["KEY_VAULT_URL"] == f"https://{sample.VAULT}.vault.azure.net"
