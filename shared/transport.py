@@ -6,7 +6,7 @@ but no whole answer -> `OutcomeUnknown`; sent and silent -> `TimedOut`.
 
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,13 +24,14 @@ _LARGEST_BODY = 64 * 1024 * 1024
 _CHUNK = 256 * 1024
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
-# Raised before a byte of the request has left. Other TLS errors are not: a line cut mid-answer shows as one, too.
+# Raised before a byte of the request has left. urllib3's ProxyError is no proof of that: it also stands for a line that
+# broke behind the proxy after the request was sent; nor are other TLS errors: a line cut mid-answer shows as one, too.
 _NOTHING_SENT = (
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
-    urllib3.exceptions.ProxyError,
     ssl.SSLCertVerificationError,
 )
+_NO_TUNNEL = "Tunnel connection failed"  # http.client's words when the proxy refuses
 
 
 @dataclass(frozen=True)
@@ -126,20 +127,17 @@ def _read_body(response: requests.Response) -> bytes:
 
 def _translate(error: requests.exceptions.RequestException, host: str) -> Unreachable | OutcomeUnknown:
     kind = type(error).__name__
-    if _wraps(error, _NOTHING_SENT):
+    layers = list(_layers(error))
+    if any(isinstance(layer, _NOTHING_SENT) or str(layer).startswith(_NO_TUNNEL) for layer in layers):
         return Unreachable(f"No connection to {host} could be made.", detail=kind)
-    if _wraps(error, (urllib3.exceptions.ReadTimeoutError,)):
+    if any(isinstance(layer, urllib3.exceptions.ReadTimeoutError) for layer in layers):
         return TimedOut(f"{host} did not answer in time.", detail=kind)
     return OutcomeUnknown(f"The connection to {host} broke before its answer was complete.", detail=kind)
 
 
-def _wraps(error: BaseException, kinds: tuple[type[BaseException], ...]) -> bool:
-    """Look through the layers that requests and urllib3 put around a cause."""
-    layers: list[BaseException] = [error]
-    while layers:
-        layer = layers.pop()
-        if isinstance(layer, kinds):
-            return True
-        inner = (getattr(layer, "reason", None), getattr(layer, "original_error", None), *layer.args)
-        layers += [cause for cause in inner if isinstance(cause, BaseException)]
-    return False
+def _layers(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and the causes that requests and urllib3 wrapped into it."""
+    yield error
+    for inner in (getattr(error, "reason", None), getattr(error, "original_error", None), *error.args):
+        if isinstance(inner, BaseException):
+            yield from _layers(inner)

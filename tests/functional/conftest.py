@@ -90,7 +90,7 @@ class Stage:
 def told(answer: requests.Response) -> dict[str, Any]:
     """Return an error answer as {"status", "code", "message", "target"?, "retryAfter"?}, checked for its shape."""
     assert answer.headers["content-type"] == "application/json"
-    error = answer.json()["error"]
+    error: dict[str, Any] = answer.json()["error"]
     assert set(error) <= {"code", "message", "target", "requestId"}
     assert error["requestId"] == answer.headers["x-request-id"]
     assert error["message"].endswith((".", "?"))

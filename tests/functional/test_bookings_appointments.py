@@ -8,6 +8,7 @@ import pytest
 
 from devkit.seeds import sample, tiny
 from devkit.simulator.core.clouds import US_GOVERNMENT
+from devkit.simulator.core.faults import Answer
 from devkit.simulator.entra.state import Entra
 from devkit.simulator.vault.state import Vaults
 from devkit.simulator.world import World
@@ -204,14 +205,14 @@ def test_filters_are_applied_here_groups_included(desk: Stage, query: dict[str, 
     cleo, dora = customer("Cleo Customer", "cleo@example.com"), customer("Dora Doe", "eve@example.com")
     book(desk, DAY + timedelta(hours=8), customers=[cleo])
     book(desk, DAY + timedelta(hours=9), customers=[dora], staffMemberIds=[tiny.BOB])
-    group = {"serviceId": tiny.GROUP, "staffMemberIds": [tiny.BOB], "maximumAttendeesCount": 6}
+    group: dict[str, Any] = {"serviceId": tiny.GROUP, "staffMemberIds": [tiny.BOB], "maximumAttendeesCount": 6}
     book(desk, DAY + timedelta(hours=10), customers=[cleo, dora], **group)
     assert starts(desk.ask("/appointments", start="2026-05-04", end="2026-05-05", **query)) == expected
     assert not any("$filter" in str(seen.query) for seen in desk.graph_calls())
 
 
 def test_a_customer_is_found_without_any_call_made_twice(desk: Stage) -> None:
-    group = {"serviceId": tiny.GROUP, "maximumAttendeesCount": 6}
+    group: dict[str, Any] = {"serviceId": tiny.GROUP, "maximumAttendeesCount": 6}
     book(desk, DAY, **group)
     desk.ask("/appointments", start="2026-05-04", end="2026-05-05", customer="cleo", expand="details")
     asked = [(seen.method, seen.path, str(seen.query)) for seen in desk.graph_calls()]
@@ -220,8 +221,6 @@ def test_a_customer_is_found_without_any_call_made_twice(desk: Stage) -> None:
 
 def test_an_appointment_that_vanishes_while_details_are_read_is_left_out(desk: Stage) -> None:
     keep, gone = book(desk, DAY), book(desk, DAY + timedelta(hours=1))
-    from devkit.simulator.core.faults import Answer
-
     body = {"error": {"code": "ErrorItemNotFound", "message": ""}}
     desk.sim.faults.add(Answer(404, body=body), path=f"/appointments/{gone.replace('/', '-').replace('+', '_')}")
     answer = desk.ask("/appointments", start="2026-05-04", end="2026-05-05", expand="details")

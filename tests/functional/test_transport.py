@@ -1,0 +1,156 @@
+"""One exchange over real sockets: what its errors prove about the request."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from shared import context, transport
+from shared.errors import ConfigurationError, GatewayError, OutcomeUnknown, TimedOut, Unavailable, Unreachable
+from shared.transport import Transport
+
+GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@contextmanager
+def server(*replies: bytes | None) -> Iterator[tuple[str, list[bytes]]]:
+    """Answer one connection after another with raw bytes, then close it; None keeps it open in silence."""
+    seen: list[bytes] = []
+    done = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            for reply in replies:
+                connection, _ = listener.accept()
+                with connection:
+                    seen.append(connection.recv(65536))
+                    if reply is None:
+                        done.wait(10)
+                    else:
+                        connection.sendall(reply)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/", seen
+        finally:
+            done.set()
+            thread.join()
+
+
+def send(url: str, *, token: str = "t") -> bytes:
+    answer = Transport().send("POST", url, token=token, json={"a": 1})
+    return answer.body
+
+
+def test_the_whole_answer_is_read() -> None:
+    with server(GOOD) as (url, seen):
+        assert send(url) == b"ok"
+    assert b"Authorization: Bearer t\r\n" in seen[0]
+    assert seen[0].endswith(b'{"a": 1}')
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe",
+        b"nonsense\r\n\r\n",
+    ],
+)
+def test_a_request_that_was_sent_and_not_wholly_answered_has_an_unknown_outcome(reply: bytes) -> None:
+    with server(reply) as (url, _), pytest.raises(OutcomeUnknown) as raised:
+        send(url)
+    assert not isinstance(raised.value, TimedOut)
+
+
+def test_silence_is_a_time_out_with_an_unknown_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "_READ_SECONDS", 0.3)
+    with server(None) as (url, _), pytest.raises(TimedOut):
+        send(url)
+
+
+def test_nobody_listening_proves_that_nothing_was_sent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(Unreachable):
+        send(f"http://127.0.0.1:{port}/")
+
+
+def use_proxy(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def ask_through_proxy(monkeypatch: pytest.MonkeyPatch, reply: bytes) -> GatewayError:
+    with server(reply) as (url, _):
+        use_proxy(monkeypatch, int(url.rpartition(":")[2].strip("/")))
+        with pytest.raises(GatewayError) as raised:
+            send("https://graph.microsoft.com/")
+    return raised.value
+
+
+def test_a_proxy_that_refuses_proves_that_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(ask_through_proxy(monkeypatch, b"HTTP/1.1 403 Forbidden\r\n\r\n"), Unreachable)
+
+
+def test_a_proxy_that_is_not_there_proves_that_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    use_proxy(monkeypatch, port)
+    with pytest.raises(Unreachable):
+        send("https://graph.microsoft.com/")
+
+
+def test_a_line_that_breaks_behind_a_proxy_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """urllib3 calls this a ProxyError, as if no connection had come about."""
+    assert isinstance(ask_through_proxy(monkeypatch, b""), OutcomeUnknown)
+
+
+def test_a_token_never_travels_in_the_clear_to_another_machine() -> None:
+    for url in ("http://graph.microsoft.com/", "ftp://127.0.0.1.evil.example/", "http://localhost.evil.example/"):
+        with pytest.raises(ConfigurationError):
+            send(url)
+
+
+def test_a_netrc_file_does_not_replace_the_token(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    home = tmp_path_factory.mktemp("home")
+    (home / "netrc").write_text("machine 127.0.0.1 login evil password evil")
+    monkeypatch.setenv("NETRC", str(home / "netrc"))
+    with server(GOOD) as (url, seen):
+        send(url)
+    assert b"Authorization: Bearer t\r\n" in seen[0]
+
+
+def test_without_time_left_nothing_is_begun() -> None:
+    with context.call("id", seconds=-1), pytest.raises(Unavailable) as raised:
+        send("http://127.0.0.1:9/")
+    assert raised.value.code == "OutOfTime"
+
+
+def test_an_answer_that_trickles_is_cut_off_with_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "_CHUNK", 1)
+    with server(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100000) as (url, _):
+        with context.call("id", seconds=0.05), pytest.raises(TimedOut):
+            send(url)
+
+
+def test_an_answer_without_end_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "_LARGEST_BODY", 1000)
+    monkeypatch.setattr(transport, "_CHUNK", 100)
+    with server(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + b"x" * 5000) as (url, _):
+        with pytest.raises(OutcomeUnknown) as raised:
+            send(url)
+    assert raised.value.code == "UpstreamBadAnswer"
+
+
+def test_redirects_are_not_followed() -> None:
+    with server(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n") as (url, _):
+        assert Transport().send("GET", url, token="t").status == 302
