@@ -31,8 +31,7 @@ _STORAGE = "AzureWebJobsStorage"
 class LocalHost:
     """Runs one Python v2 function app on this machine. Use it once: ``load``, ``start``, ``stop``.
 
-    HTTP is served by giving ``asgi`` to a server; ``start`` begins timers and queues only. One host at a time can be
-    loaded in a process.
+    HTTP is served by giving ``asgi`` to a server; ``start`` begins timers and queues only.
     """
 
     def __init__(
@@ -74,8 +73,8 @@ class LocalHost:
         """Read the settings into ``environ`` (user code sees them when that is ``os.environ``), then index the app.
 
         ``settings_file`` None: environment variables only. ``queue_lease`` is for tests; the platform's is 10 minutes.
-        Raises SettingsError, IndexingError with the worker's reason, UnsupportedError, or HostError when another host
-        is loaded in this process. A function that alone is at fault is reported in ``functions`` instead.
+        Raises SettingsError, IndexingError with the worker's reason, or UnsupportedError. A function that alone is at
+        fault is reported in ``functions`` instead.
         """
         settings = HostSettings.load(app_dir, settings_file, environ)
         loaded = Worker.load(settings.app_dir, settings.script_file)

@@ -9,11 +9,9 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from typing import Any
 
-from devkit.host.worker import Call, IndexedFunction, Outcome, Worker
+from devkit.host.worker import STOPPED, Call, IndexedFunction, Outcome, Worker
 
 _LOGGER = logging.getLogger("devkit.host")
-
-_STOPPED = Outcome(ok=False, error="The host stopped.", stopped=True)
 
 type WriteOutput = Callable[[str, Any], None]
 """Takes an output binding's value and writes it to its queue: (binding name, value)."""
@@ -38,7 +36,7 @@ class Invoker:
         except FutureTimeoutError:
             outcome = None
         except CancelledError:
-            outcome = _STOPPED
+            outcome = STOPPED
         return self._finish(call, outcome, started)
 
     async def run_async(self, call: Call) -> Outcome:
@@ -49,7 +47,7 @@ class Invoker:
         if not done:
             outcome = None
         elif future.cancelled():
-            outcome = _STOPPED
+            outcome = STOPPED
         else:
             outcome = future.result()
         return await asyncio.to_thread(self._finish, call, outcome, started)

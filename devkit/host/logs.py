@@ -57,5 +57,5 @@ def configure_logging(log_filter: logging.Filter) -> None:
     handler.setFormatter(logging.Formatter(_FORMAT))
     handler.addFilter(log_filter)
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for noisy in ("azure.core", "azure.storage", "urllib3", "watchfiles"):
+    for noisy in ("azure.core", "azure.storage", "urllib3", "uvicorn", "watchfiles"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

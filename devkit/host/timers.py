@@ -220,13 +220,14 @@ class TimerListener:
             {"TimerTrigger": worker.make_text(started.isoformat())},
             reason=reason,
         )
-        self._run_with_retries(call)
+        if self._run_with_retries(call).stopped:
+            return status  # nobody knows how the run would have ended; the next start finds it due
         status = TimerStatus(started, _find_next(trigger.schedule, started), started)
         if trigger.store:
             trigger.store.write(trigger.function.name, status)
         return status
 
-    def _run_with_retries(self, call: Call) -> None:
+    def _run_with_retries(self, call: Call) -> Outcome:
         policy = self._trigger.retry
         outcome = self._run(replace(call, max_retry_count=policy.count))
         attempt = 0
@@ -235,7 +236,7 @@ class TimerListener:
             delay = policy.delay(attempt)
             _LOGGER.info("%s: retry %d follows in %g s.", call.function.name, attempt, delay)
             if self._stopping.wait(delay):
-                return
+                break
             outcome = self._run(
                 Call(
                     call.function,
@@ -247,6 +248,7 @@ class TimerListener:
                     retry_error=outcome.error,
                 )
             )
+        return outcome
 
 
 def _find_next(schedule: Schedule, base: datetime) -> datetime:

@@ -15,24 +15,29 @@ import secrets
 import sys
 import threading
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import azure_functions_runtime
 from azure_functions_runtime import handle_event, loader, native_invocation
 from azure_functions_runtime.bindings import meta
 from azure_functions_runtime.bindings.datumdef import Datum
 from azure_functions_runtime.http_v2 import HttpV2Registry
+from azure_functions_runtime.utils import threadpool
 
-from devkit.host.errors import HostError, IndexingError, UnsupportedError
+from devkit.host.errors import IndexingError, UnsupportedError
 
 _PROTOS = SimpleNamespace(BindingInfo=SimpleNamespace(undefined=0, inout=2, out=1))
 """The only protobuf names that indexing reads."""
+
+_REGISTRY: dict[str, Any] = handle_event._functions._functions  # noqa: SLF001  the library has no way to forget an app
+_POOL: ContextVar[ThreadPoolExecutor | None] = ContextVar("functions_pool", default=None)
+native_invocation.get_threadpool_executor = _POOL.get  # the library's own pool is one for all apps of a process
 
 _TRIGGERS = frozenset({"httpTrigger", "timerTrigger", "queueTrigger"})
 _OUTPUTS = frozenset({"http", "queue"})
@@ -93,18 +98,21 @@ class Outcome:
     """The host stopped before the call ended; how it would have ended is unknown."""
 
 
+STOPPED = Outcome(ok=False, error="The host stopped.", stopped=True)
+
+
 class Worker:
     """The worker library with an event loop in a thread of its own, as the platform keeps it in a process of its own.
 
-    The library keeps its state in module globals: one worker at a time in a process. Loading imports the app's
-    script afresh, but modules that it imports stay as Python has cached them; to see edits, use a new process.
+    Loading imports the app's script afresh, but modules that it imports stay as Python has cached them; to see edits,
+    use a new process. Several apps may be loaded at once in one process, for tests: calls and threads are kept apart,
+    while the working directory, ``sys.path`` and the script's name in ``sys.modules`` are those of the last one loaded.
     """
 
-    _alive: ClassVar[threading.Lock] = threading.Lock()
-
-    def __init__(self, functions: tuple[IndexedFunction, ...], undo: "_Undo") -> None:
+    def __init__(self, functions: tuple[IndexedFunction, ...], traces: "_Traces") -> None:
         self.functions = functions
-        self._undo = undo
+        self._traces = traces
+        self._pool = ThreadPoolExecutor(threadpool._get_max_workers(), "function")  # noqa: SLF001  reads the setting
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="functions-worker", daemon=True)
         self._running: dict[str, str] = {}
@@ -114,23 +122,24 @@ class Worker:
     def load(cls, app_dir: Path, script_file: str = "function_app.py") -> Self:
         """Import and index the app in ``app_dir``. Settings must be in ``os.environ`` before: user code reads them.
 
-        Raises IndexingError with the worker's reason, UnsupportedError for what this host does not speak, and
-        HostError when another worker is alive in this process.
+        Raises IndexingError with the worker's reason, and UnsupportedError for what this host does not speak.
         """
-        if not cls._alive.acquire(blocking=False):
-            raise HostError("Another worker is alive in this process; close it first.")
-        undo = _Undo(Path(script_file).stem, str(app_dir))
+        script = app_dir / script_file
+        if not script.is_file():
+            raise IndexingError(f"There is no {script_file} in {app_dir}.")
+        traces = _Traces(script)
         try:
-            with undo.on_failure():
-                functions = _index(app_dir, script_file)
-                azure_functions_runtime.start_threadpool_executor()
-                return cls(functions, undo)
+            return cls(_index(script, traces.ids), traces)
         except BaseException:
-            cls._alive.release()
+            traces.remove()
             raise
 
     def submit(self, call: Call) -> Future[Outcome]:
         """Start a call and return at once. Everything that goes wrong in it, decoding included, is an Outcome."""
+        if self._loop.is_closed():
+            refused: Future[Outcome] = Future()
+            refused.set_result(STOPPED)
+            return refused
         return asyncio.run_coroutine_threadsafe(self._invoke(call), self._loop)
 
     def find_function_name(self, invocation_id: str | None) -> str | None:
@@ -145,22 +154,20 @@ class Worker:
     def close(self) -> None:
         """Take no more calls and forget the app. A sync function that still runs keeps its thread: none can be killed.
 
-        The working directory and ``sys.path`` become what they were.
+        The working directory, ``sys.path`` and ``sys.modules`` become what they were.
         """
         if self._loop.is_closed():
             return
-        pool: ThreadPoolExecutor | None = azure_functions_runtime.get_threadpool_executor()
-        if pool is not None:
-            pool.shutdown(wait=not self._running, cancel_futures=True)
+        self._pool.shutdown(wait=not self._running, cancel_futures=True)
         asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-        self._undo.run()
-        self._alive.release()
+        self._traces.remove()
 
     async def _invoke(self, call: Call) -> Outcome:
         self._running[call.invocation_id] = call.function.name
+        _POOL.set(self._pool)
         try:
             ok, value, outputs, error, traceback = await native_invocation.invocation_request_native(
                 call.invocation_id,
@@ -177,28 +184,26 @@ class Worker:
             del self._running[call.invocation_id]
 
 
-@dataclass(frozen=True)
-class _Undo:
-    """What loading an app changes in the process, and how to change it back."""
+class _Traces:
+    """What loading an app leaves in the process, and how to remove it."""
 
-    module: str
-    app_dir: str
-    working_dir: str = field(default_factory=os.getcwd)
-    path: list[str] = field(default_factory=lambda: list(sys.path))
+    def __init__(self, script: Path) -> None:
+        self.ids: list[str] = []
+        self._module = script.stem
+        self._folder = str(script.parent)
+        self._working_dir = Path.cwd()
+        self._shadowed = sys.modules.pop(self._module, None)
+        os.chdir(self._folder)
+        sys.path.insert(0, self._folder)
 
-    def run(self) -> None:
-        os.chdir(self.working_dir)
-        sys.path[:] = self.path
-        sys.modules.pop(self.module, None)
-        handle_event._functions._functions.clear()  # noqa: SLF001  the library has no way to forget an app
-
-    @contextmanager
-    def on_failure(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException:
-            self.run()
-            raise
+    def remove(self) -> None:
+        for function_id in self.ids:
+            del _REGISTRY[function_id]
+        os.chdir(self._working_dir)
+        sys.path.remove(self._folder)
+        sys.modules.pop(self._module, None)
+        if self._shadowed is not None:
+            sys.modules[self._module] = self._shadowed
 
 
 def make_http_value(
@@ -253,33 +258,31 @@ def current_invocation() -> str | None:
     return None if value is None else str(value)
 
 
-def _index(app_dir: Path, script_file: str) -> tuple[IndexedFunction, ...]:
-    script = app_dir / script_file
-    if not script.is_file():
-        raise IndexingError(f"There is no {script_file} in {app_dir}.")
-    os.chdir(app_dir)
-    sys.path.insert(0, str(app_dir))
-    sys.modules.pop(script.stem, None)
+def _index(script: Path, ids: list[str]) -> tuple[IndexedFunction, ...]:
+    """Import and index the app; add to ``ids`` what has been put into the library's registry."""
     importlib.invalidate_caches()
     meta.load_binding_registry()
     try:
-        indexed = [
-            (
-                handle_event._functions.add_indexed_function(function=function, protos=_PROTOS),  # noqa: SLF001  as above
-                [json.loads(binding) for binding in function.get_raw_bindings()],
-                loader.get_retry_settings(function),
-            )
-            for function in loader.index_function_app(str(script))
-        ]
+        indexed = [_register(function, ids) for function in loader.index_function_app(str(script))]
+    except UnsupportedError:
+        raise
     except Exception as error:  # the app's own module runs here and may raise anything
         if HttpV2Registry.http_v2_enabled():
             raise UnsupportedError(_STREAMING) from error
         raise IndexingError(f"{type(error).__name__}: {str(error).partition('. Current sys.path')[0]}") from error
     if HttpV2Registry.http_v2_enabled():
         raise UnsupportedError(_STREAMING)
-    for info, bindings, _ in indexed:
-        _refuse_unsupported(info, bindings)
-    return tuple(IndexedFunction(info.name, info.function_id, tuple(raw), retry) for info, raw, retry in indexed)
+    return tuple(indexed)
+
+
+def _register(function: Any, ids: list[str]) -> IndexedFunction:
+    info = handle_event._functions.add_indexed_function(function=function, protos=_PROTOS)  # noqa: SLF001  the library's own door
+    # The library derives the id from the name alone; a fresh one keeps functions of two apps apart.
+    ids.append(str(uuid.uuid4()))
+    _REGISTRY[ids[-1]] = _REGISTRY.pop(info.function_id)
+    bindings = tuple(json.loads(binding) for binding in function.get_raw_bindings())
+    _refuse_unsupported(info, bindings)
+    return IndexedFunction(info.name, ids[-1], bindings, loader.get_retry_settings(function))
 
 
 _STREAMING = "The app uses HTTP streaming (azurefunctions-extensions-http-*); the local host does not speak it."

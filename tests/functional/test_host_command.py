@@ -130,10 +130,12 @@ def test_the_start_tells_what_answers_where_and_what_this_is_not(app: Path) -> N
     assert not any(secret in host.text for secret in (keys["master"], keys["host"]["default"], "wrong-key"))
 
 
-@pytest.mark.parametrize("mode", ["--no-reload", "--no-auth"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signals_end_it_cleanly(app: Path, mode: str, number: signal.Signals) -> None:
-    with start(app, "--port", "0", mode) as host:
+@pytest.mark.parametrize(
+    ("mode", "number"),
+    [(["--no-reload"], signal.SIGTERM), (["--no-reload"], signal.SIGINT), ([], signal.SIGTERM), ([], signal.SIGINT)],
+)
+def test_signals_end_it_cleanly(app: Path, mode: list[str], number: signal.Signals) -> None:
+    with start(app, "--port", "0", *mode) as host:
         host.wait_for_url()
         assert host.end(number) == 0
     assert "Traceback" not in host.text
@@ -172,10 +174,9 @@ def test_levels_of_host_json_hide_a_functions_lines(app: Path) -> None:
     assert "a line on a system logger" in host.text
 
 
-@pytest.mark.parametrize("mode", [["--no-reload"], []])
-def test_an_app_that_cannot_be_indexed_ends_it_with_the_reason(app: Path, mode: list[str]) -> None:
+def test_an_app_that_cannot_be_indexed_ends_it_with_the_reason(app: Path) -> None:
     (app / "function_app.py").write_text(APP + "\n@app.route()\ndef bad(request): ...\n")
-    with start(app, "--port", "0", *mode) as host:
+    with start(app, "--port", "0") as host:
         assert host.process.wait(15) == 1
         wait_until(lambda: "declared in Python but not in the function definition" in host.text, host.text)
     assert "The app cannot run" in host.text

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,6 +32,15 @@ def send_raw(web: Running, request: bytes) -> bytes:
         while chunk := connection.recv(65536):
             answer += chunk
         return answer
+
+
+OTHER_APP = """
+import azure.functions as func
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+@app.route()
+def echo(req: func.HttpRequest) -> str:
+    return "the other echo"
+"""
 
 
 def echo(web: Running, path: str = "", method: str = "GET", **options: Any) -> dict[str, Any]:
@@ -286,7 +296,13 @@ def test_a_taken_port_is_named(web: Running) -> None:
         open_port(port)
 
 
-def test_a_second_host_in_one_process_is_refused(web: Running) -> None:
-    with pytest.raises(HostError, match="Another worker is alive"), run_app("web"):
-        pass
-    assert web.get("/api/items/1").status_code == 200
+def test_a_second_app_in_the_same_process_does_not_disturb_the_first(web: Running, tmp_path: Path) -> None:
+    (tmp_path / "host.json").write_text('{"version": "2.0"}')
+    (tmp_path / "function_app.py").write_text(OTHER_APP)
+    module, folder = web.module, Path.cwd()
+    with run_app(tmp_path) as other:
+        assert other.get("/api/echo").text == "the other echo"
+        assert other.get("/api/items/1").status_code == 404
+        assert echo(web)["method"] == "GET"
+    assert echo(web)["method"] == "GET"
+    assert (web.module, Path.cwd()) == (module, folder)

@@ -19,7 +19,7 @@ from tests.functional.host_apps.support import Running, run_app, wait_until
 
 pytest_plugins = ["tests.functional.host_apps.storage"]
 
-FUNCTIONS = ("hourly", "yearly_and_at_start", "unmonitored", "every_second", "stubborn")
+FUNCTIONS = ("hourly", "yearly_and_at_start", "unmonitored", "every_second", "stubborn", "patient")
 HOURLY = "0 0 * * * *"
 NEVER = "0001-01-01T00:00:00+00:00"
 
@@ -190,6 +190,17 @@ def test_a_stop_waits_for_a_running_timer(clock: Clock) -> None:
         run = next_run(running)
         assert running.host.stop()
     assert time.monotonic() - run.began >= 1.2
+
+
+def test_a_run_that_the_stop_cut_off_does_not_count(clock: Clock) -> None:
+    with clock.run("patient") as running:
+        next_run(running)
+        gate = running.module.GATE
+        assert not running.host.stop(limit=0.2)
+        gate.set()
+    status = clock.read("patient")
+    assert status is not None
+    assert status["Last"] == NEVER
 
 
 def test_timers_without_storage_stop_the_start_with_the_reason() -> None:

@@ -3,11 +3,11 @@
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -27,11 +27,16 @@ class Running:
 
     def __init__(self, host: LocalHost) -> None:
         self.host = host
+        self._server: RunningServer | None = None
+        self._lock = threading.Lock()
 
-    @cached_property
+    @property
     def server(self) -> RunningServer:
         """What serves it."""
-        return serve_in_thread(self.host)
+        with self._lock:
+            if self._server is None:
+                self._server = serve_in_thread(self.host)
+            return self._server
 
     @property
     def url(self) -> str:
@@ -40,8 +45,8 @@ class Running:
 
     def stop(self) -> None:
         """End the server, if there is one, and the app."""
-        if "server" in self.__dict__:
-            self.server.stop()
+        if self._server is not None:
+            self._server.stop()
         self.host.stop()
 
     @property

@@ -2,6 +2,7 @@
 
 import dataclasses
 import queue
+import threading
 import time
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ class Run:
     began: float = 0.0
 
 
+GATE = threading.Event()
 RUNS: "queue.Queue[Run]" = queue.Queue()
 
 
@@ -53,3 +55,9 @@ def every_second(timer: func.TimerRequest) -> None:
 def stubborn(timer: func.TimerRequest, context: func.Context) -> None:
     note("stubborn", timer, context.retry_context.retry_count)
     raise RuntimeError("not yet")
+
+
+@app.timer_trigger(schedule="0 0 0 1 1 *", arg_name="timer", run_on_startup=True)
+def patient(timer: func.TimerRequest) -> None:
+    note("patient", timer)
+    GATE.wait(30)
