@@ -1,0 +1,75 @@
+"""A separate environment with a client that is not ours, to prove that the simulator speaks to strangers.
+
+msgraph-sdk weighs some 390 MB and is needed by one test, so it stays out of the development environment. It is
+installed once into .devkit/foreign, into a folder named after the list of packages.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+REQUIREMENTS = ("msgraph-sdk==1.65.0",)
+_ROOT = Path(__file__).resolve().parents[1]
+_HOME = _ROOT / ".devkit" / "foreign"
+_INSTALL_SECONDS = 900
+
+
+class ForeignEnvironmentError(Exception):
+    """The packages could not be installed; the text ends with what pip said."""
+
+
+def find_python(requirements: tuple[str, ...] = REQUIREMENTS, *, home: Path = _HOME) -> Path:
+    """Return the interpreter of an environment with these packages, which is made first if need be.
+
+    Two processes that make it at the same time do not hurt each other: each builds its own, the first one to be ready
+    is moved into place whole, the other is thrown away. ForeignEnvironmentError when pip fails.
+    """
+    target = home / _name_environment(requirements)
+    if not target.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=home, prefix="making-", ignore_cleanup_errors=True) as draft:
+            made = Path(draft) / "environment"
+            _install(made, requirements)
+            _move_into_place(made, target)
+    return _interpreter(target)
+
+
+def _name_environment(requirements: tuple[str, ...]) -> str:
+    text = "\n".join((sys.version.split()[0], *sorted(requirements)))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _install(folder: Path, requirements: tuple[str, ...]) -> None:
+    venv.create(folder, with_pip=True)
+    # not compiled beforehand: of thousands of modules a few are used
+    command = [str(_interpreter(folder)), "-m", "pip", "install", "--quiet", "--no-compile", *requirements]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=_INSTALL_SECONDS)
+    except subprocess.CalledProcessError as error:
+        raise ForeignEnvironmentError(
+            f"pip could not install {', '.join(requirements)}: {error.stderr[-1000:]}"
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise ForeignEnvironmentError(f"pip was not done within {_INSTALL_SECONDS} s") from error
+
+
+def _move_into_place(made: Path, target: Path) -> None:
+    try:
+        made.rename(target)
+    except OSError:
+        if not target.exists():
+            raise
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _interpreter(folder: Path) -> Path:
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+if __name__ == "__main__":
+    print(find_python())

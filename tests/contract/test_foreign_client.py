@@ -1,0 +1,50 @@
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devkit.foreign import ForeignEnvironmentError, find_python
+from devkit.seeds import sample
+from devkit.seeds.credentials import make_secret
+from devkit.seeds.desks import LONDON
+from devkit.simulator import Simulator
+from tests.contract.openapi import load_contract
+
+START, END = "2000-01-01T00:00:00Z", "2100-01-01T00:00:00Z"
+SCRIPT = Path(__file__).with_name("foreign_client.py")
+
+
+def run_script(python: Path, sim: Simulator) -> dict[str, Any]:
+    plain = {name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT", "TMPDIR") if name in os.environ}
+    environment = plain | sim.environment() | {"FOREIGN_SECRET": make_secret("contoso")}
+    command = [str(python), str(SCRIPT), sample.TENANT_ID, sample.CLIENT_ID, LONDON.id, START, END]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
+    assert done.returncode == 0, done.stderr[-2000:]
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+@pytest.mark.slow
+def test_microsofts_own_sdk_feels_at_home() -> None:
+    contract = load_contract("graph-v1.0-bookings.json")
+    try:
+        python = find_python()
+    except ForeignEnvironmentError as error:
+        pytest.skip(str(error))
+    with Simulator(sample.build()).running() as sim:
+        told = run_script(python, sim)
+        desk = sim.bookings.business(LONDON.id)
+
+        kept = desk.appointments.all()
+        assert told["businesses"] == sorted(one.id for one in sim.bookings.of_tenant(sample.TENANT_ID))
+        assert told["services"] == sorted(one["displayName"] for one in desk.services.all())
+        assert told["view"] == sorted(one.id for one in kept)
+        assert told["seconds"] == sum((one.end - one.start).total_seconds() for one in kept)
+        first = desk.appointments.get(told["first"])
+        assert told["customers"] == [one["emailAddress"] for one in first.values["customers"]]
+        assert sim.refused == []
+        graph = [one for one in sim.exchanges.all() if one.room == "bookings"]
+        assert [problem for exchange in graph for problem in contract.check(exchange)] == []
