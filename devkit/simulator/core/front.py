@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from devkit.simulator.core.faults import Answer, Cut, Delay, Drop, Fault, Faults, Garble, Hang
 from devkit.simulator.core.protocol import HOST, TRANSPORT
-from devkit.simulator.core.record import Record
+from devkit.simulator.core.record import Exchange, Record
 from devkit.simulator.core.room import Room
 from devkit.simulator.core.routes import Found, Miss, Router
 from devkit.simulator.core.wire import LOOPBACK, Call, Refusal, Reply
@@ -59,18 +59,16 @@ class Front:
         visit = self._find(call)
         room = visit.room
         if room.name == UNRECORDED:
-            await _send_reply(send, self._respond(call, visit))
+            reply = self._respond(call, visit)
+            await _send_reply(send, reply, *reply.encode())
             return
         exchange = self.record.open(call, room.secret_fields)
-        reply: Reply | None = None
-        outcome, size = "dropped", 0
         try:
             reply, fault = await self._work(call, visit)
             exchange.fault = fault.id if fault else None
-            reply, outcome, size = await self._deliver(scope, receive, send, reply, fault)
+            await self._deliver(_Visitor(scope[TRANSPORT], receive, send), _Case(call, room, exchange), reply, fault)
         finally:
-            call.finish()
-            self.record.close(exchange, reply, outcome=outcome, size=size, secret_fields=room.secret_fields)
+            self._settle(_Case(call, room, exchange), "dropped")
 
     def answer(self, call: Call) -> Reply:
         """Answer a call without fault, latency or record. A batch asks this for each of its parts."""
@@ -128,31 +126,51 @@ class Front:
             logger.exception("the simulator broke at %s %s", call.method, call.path)
             return Reply(500, {"simulatorFailure": f"{call.method} {call.path}; see the simulator's log"})
 
-    async def _deliver(
-        self,
-        scope: Any,
-        receive: Receive,
-        send: Send,
-        reply: Reply,
-        fault: Fault | None,
-    ) -> tuple[Reply | None, str, int]:
-        """Send the answer, or fail to: (what was sent, the outcome, its size)."""
-        transport: asyncio.Transport = scope[TRANSPORT]
+    async def _deliver(self, visitor: "_Visitor", case: "_Case", reply: Reply, fault: Fault | None) -> None:
+        """Send the answer, or fail to. The case is settled first: who has the answer finds it recorded."""
+        body, content_type = reply.encode()
         match fault.action if fault else None:
             case Drop():
-                transport.abort()
-                await _await_disconnect(receive)
-                return None, "dropped", 0
+                self._settle(case, "dropped")
+                visitor.transport.abort()
             case Hang():
-                await _await_disconnect(receive)
-                return None, "hung", 0
+                case.exchange.outcome = "hung"
             case Cut(share):
-                size = await _send_reply(send, reply, share=share)
-                transport.close()
-                await _await_disconnect(receive)
-                return reply, "cut", size
+                self._settle(case, "cut", reply, len(body))
+                await _send_reply(visitor.send, reply, body, content_type, share=share)
+                visitor.transport.close()
             case _:
-                return reply, "answered", await _send_reply(send, reply)
+                self._settle(case, "answered", reply, len(body))
+                await _send_reply(visitor.send, reply, body, content_type)
+                return
+        await _await_disconnect(visitor.receive)
+        self._settle(case, case.exchange.outcome)
+
+    def _settle(self, case: "_Case", outcome: str, reply: Reply | None = None, size: int = 0) -> None:
+        """End an exchange, once: give its places back and record how it went."""
+        if case.exchange.ended:
+            return
+        case.call.finish()
+        fields = case.room.secret_fields
+        self.record.close(case.exchange, reply, outcome=outcome, size=size, secret_fields=fields)
+
+
+@dataclass(frozen=True, slots=True)
+class _Visitor:
+    """The other end of the line."""
+
+    transport: asyncio.Transport
+    receive: Receive
+    send: Send
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """An exchange with the call it came from."""
+
+    call: Call
+    room: Room[Any]
+    exchange: Exchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +216,14 @@ async def _read_call(scope: Any, receive: Receive) -> Call | None:
     )
 
 
-async def _send_reply(send: Send, reply: Reply, *, share: float = 1.0) -> int:
-    body, content_type = reply.encode()
+async def _send_reply(
+    send: Send,
+    reply: Reply,
+    body: bytes,
+    content_type: str | None,
+    *,
+    share: float = 1.0,
+) -> None:
     headers = {"date": formatdate(usegmt=True)}
     if reply.status != HTTPStatus.NO_CONTENT:
         headers["content-length"] = str(len(body))
@@ -208,9 +232,7 @@ async def _send_reply(send: Send, reply: Reply, *, share: float = 1.0) -> int:
     headers |= {name.lower(): value for name, value in reply.headers.items()}
     encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": reply.status, "headers": encoded})
-    cut = share < 1.0
-    await send({"type": "http.response.body", "body": body[: int(len(body) * share)], "more_body": cut})
-    return len(body)
+    await send({"type": "http.response.body", "body": body[: int(len(body) * share)], "more_body": share < 1.0})
 
 
 async def _await_disconnect(receive: Receive) -> None:
