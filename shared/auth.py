@@ -7,14 +7,20 @@ one request at a time, the last good token served for as long as it lives, and o
 
 import base64
 import binascii
+import functools
 import json
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+import requests
+import requests.adapters
+import urllib3
 
 from shared import context
 from shared.config import Connection, Credential, Settings
@@ -34,6 +40,7 @@ _RETRY_REFRESH_AFTER = 20.0
 _RELOAD_AT_MOST_EVERY = 60.0
 _REREAD_AFTER = 12 * 3600.0
 _WARN_DAYS = 30
+_DISCOVERY_STATUS = re.compile(r"OIDC Discovery failed on \S+ HTTP status: (\d{3})")
 
 
 @dataclass(frozen=True)
@@ -157,8 +164,10 @@ class TokenSource:
             if force:
                 app.remove_tokens_for_client()
             return dict(app.acquire_token_for_client(self._scopes, claims_challenge=claims))
-        except ValueError:  # how msal's discovery reports an unknown tenant
-            return {"error": "invalid_request", "error_codes": [90002]}
+        except ValueError as error:
+            if _is_unknown_tenant(error):
+                return {"error": "invalid_request", "error_codes": [90002]}
+            raise Unavailable("Entra ID did not answer in JSON. Try again later.") from error
         except Exception as error:
             if not type(error).__module__.startswith(("msal", "requests", "urllib3")):
                 raise
@@ -191,7 +200,7 @@ class TokenSource:
                 authority=f"https://{cloud.login}/{self.connection.tenant_id}",
                 client_capabilities=["CP1"],
                 azure_region=False,  # silences a warning wherever the platform sets REGION_NAME
-                timeout=_MSAL_TIMEOUT,
+                http_client=_open_session(),
             )
         return self._app
 
@@ -253,6 +262,27 @@ class TokenSource:
             self._reload()
         except GatewayError as error:
             _log.warning("connection %s: could not re-read its credential: %s", self.connection.name, error)
+
+
+def _is_unknown_tenant(error: BaseException | None) -> bool:
+    """Tell msal's bare ValueErrors apart: a tenant that discovery does not know, or an answer that is no JSON."""
+    while error is not None:
+        if told := _DISCOVERY_STATUS.search(str(error)):
+            return told[1] in ("400", "404")
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _open_session() -> requests.Session:
+    """Return the session msal is to use.
+
+    Its own would sit out the Retry-After of a throttled discovery, however long, while callers wait for the lock.
+    """
+    session = requests.Session()
+    once_more = urllib3.Retry(total=1, status=0, allowed_methods=None, respect_retry_after_header=False)
+    session.mount("https://", requests.adapters.HTTPAdapter(max_retries=once_more))
+    session.request = functools.partial(session.request, timeout=_MSAL_TIMEOUT)  # type: ignore[method-assign]
+    return session
 
 
 def _bounded(seconds: float) -> float:

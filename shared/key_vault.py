@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
     from azure.keyvault.secrets import SecretClient
 
-# azure-identity and the vault client wait 300 s by default; a caller of ours has 30.
+# azure-identity and the vault client wait 300 s by default, and sit out any Retry-After; a caller of ours has 30 s. So no
+# status is retried inside them: who asks for a token retries, and knows how much time is left.
 _LIMITS: dict[str, Any] = {
-    "retry_total": 2,
+    "retry_total": 1,
+    "retry_status": 0,
     "retry_backoff_factor": 0.2,
     "connection_timeout": 3,
     "read_timeout": 5,

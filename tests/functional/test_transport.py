@@ -137,17 +137,17 @@ def test_without_time_left_nothing_is_begun() -> None:
 
 def test_an_answer_that_trickles_is_cut_off_with_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "_CHUNK", 1)
-    with server(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100000) as (url, _):
-        with context.call("id", seconds=0.05), pytest.raises(TimedOut):
-            send(url)
+    long = server(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100000)
+    with long as (url, _), context.call("id", seconds=0.05), pytest.raises(TimedOut):
+        send(url)
 
 
 def test_an_answer_without_end_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "_LARGEST_BODY", 1000)
     monkeypatch.setattr(transport, "_CHUNK", 100)
-    with server(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + b"x" * 5000) as (url, _):
-        with pytest.raises(OutcomeUnknown) as raised:
-            send(url)
+    long = server(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + b"x" * 5000)
+    with long as (url, _), pytest.raises(OutcomeUnknown) as raised:
+        send(url)
     assert raised.value.code == "UpstreamBadAnswer"
 
 

@@ -1,0 +1,470 @@
+"""Signing in: real msal, azure-identity and Key Vault clients against the simulated Entra, in every mode."""
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import pkcs12
+
+from blueprints._services import services
+from devkit.seeds import sample, tiny
+from devkit.seeds.sample import Credential
+from devkit.simulator.core.faults import Answer, Delay, Drop, Garble
+from shared import context, retry
+from shared.auth import TokenSource
+from shared.errors import ConfigurationError, GatewayError, Unavailable
+from tests.functional.conftest import Stage
+
+MODES: list[Credential] = ["federated", "certificate", "secret", "password"]
+SECRET = sample.CLIENT_SECRET_NAME
+
+
+@pytest.fixture(autouse=True)
+def quick_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
+
+
+@contextmanager
+def clock() -> Iterator[time_machine.Traveller]:
+    """A clock that ticks and can be moved; simulator and client libraries go by it alike."""
+    with time_machine.travel(datetime.now(UTC), tick=True) as traveller:
+        yield traveller
+
+
+def begin(desk: Stage, mode: Credential = "secret", **settings: str) -> TokenSource:
+    chosen = sample.settings(desk.sim, credential=mode) | {"BOOKINGS_BUSINESSES": tiny.BUSINESS} | settings
+    desk.configure(**chosen)
+    return services().authenticator.tokens("default")
+
+
+def token_requests(desk: Stage) -> int:
+    return desk.sim.exchanges.count("entra", method="POST", path="/oauth2/v2.0/token")
+
+
+def vault_reads(desk: Stage, name: str = SECRET) -> int:
+    return len([seen for seen in desk.sim.exchanges.all(room="vault") if name in seen.path and seen.status == 200])
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def rotate(desk: Stage, *, remove_old: bool = True) -> None:
+    """A new client secret in Entra and in the vault; the old one stops working."""
+    app = desk.sim.entra.app(sample.CLIENT_ID)
+    old = list(app.secrets)
+    made = app.add_secret()
+    desk.sim.vaults.vault(sample.VAULT).set_secret(SECRET, made.value)
+    for key_id in old if remove_old else []:
+        app.remove_secret(key_id)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_answers_a_question(desk: Stage, mode: Credential) -> None:
+    begin(desk, mode)
+    assert len(desk.ask("/staff")["value"]) == 3
+    assert token_requests(desk) == 1
+    desk.ask("/staff")
+    assert token_requests(desk) == 1
+
+
+@pytest.mark.parametrize("mode", ["federated", "certificate", "secret"])
+def test_availability_needs_an_application_and_a_user_is_told_so(desk: Stage, mode: Credential) -> None:
+    body = {"start": "2026-05-04", "end": "2026-05-05"}
+    begin(desk, mode)
+    assert desk.post(f"bookings/businesses/{tiny.BUSINESS}/availability", body).status_code == 200
+    begin(desk, "password")
+    answer = desk.post(f"bookings/businesses/{tiny.BUSINESS}/availability", body)
+    assert answer.status_code in (403, 502)
+
+
+def test_federated_mode_reads_no_secret_at_all(desk: Stage) -> None:
+    begin(desk, "federated").token()
+    assert desk.sim.exchanges.all(room="vault") == []
+
+
+def test_two_tenants_are_asked_side_by_side(contoso: Stage) -> None:
+    assert contoso.get("bookings/businesses").json()["value"]
+    partner = contoso.get("bookings/businesses", connection="partner").json()["value"]
+    assert [item["displayName"] for item in partner] == ["Device Clinic Sydney"] or len(partner) == 1
+    assert partner[0]["id"].endswith("@fabrikam.com")
+    refused = contoso.refused("bookings/businesses/ithelpdesk@contoso.com", connection="partner")
+    assert (refused["status"], refused["code"]) == (403, "BusinessNotAllowed")
+
+
+def test_sixteen_threads_on_a_cold_start_make_one_token_request(desk: Stage) -> None:
+    source = begin(desk)
+    tokens: list[str] = []
+    threads = [threading.Thread(target=lambda: tokens.append(source.token())) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(tokens), len(set(tokens)), token_requests(desk), vault_reads(desk)) == (16, 1, 1, 1)
+
+
+def test_sixteen_threads_share_one_failure_too(desk: Stage) -> None:
+    source = begin(desk)
+    desk.sim.faults.add(Answer(503), room="entra", method="POST", times=None)
+    errors: list[GatewayError] = []
+    start = threading.Barrier(16)
+
+    def ask() -> None:
+        start.wait()
+        try:
+            source.token()
+        except GatewayError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(errors) == 16
+    assert all(isinstance(error, Unavailable) for error in errors)
+    assert token_requests(desk) <= 2
+
+
+@pytest.mark.parametrize(
+    "fault", [Answer(503), Answer(500, body="x"), Answer(429, headers={"Retry-After": "7"}), Drop(), Garble()], ids=str
+)
+def test_entras_faults_around_a_refresh_are_not_noticed(desk: Stage, fault: Any) -> None:
+    source = begin(desk)
+    with clock() as now:
+        first = source.token()
+        now.shift(3599 - 200)  # msal counts it as expired, Graph does not
+        desk.sim.faults.add(fault, room="entra", times=None)
+        began = time.monotonic()
+        for _ in range(5):
+            assert source.token() == first
+            assert desk.ask("/staff")["value"]
+        assert time.monotonic() - began < 5  # nobody sat a Retry-After out
+        desk.sim.faults.clear()
+        now.shift(30)
+        assert source.token() != first
+
+
+def test_a_proactive_refresh_makes_nobody_wait_but_one(desk: Stage) -> None:
+    desk.sim.entra.app(sample.CLIENT_ID).refresh_in = 1800
+    source = begin(desk)
+    with clock() as now:
+        first = source.token()
+        now.shift(1900)
+        desk.sim.faults.add(Delay(1.0), room="entra", method="POST")
+        second: list[str] = []
+        refreshing = threading.Thread(target=lambda: second.append(source.token()))
+        refreshing.start()
+        wait_until(lambda: token_requests(desk) == 2)
+        assert source.token() == first
+        refreshing.join()
+    assert second != [first]
+    assert source.token() == second[0]
+
+
+def test_without_any_token_entras_fault_is_unavailable_and_passes(desk: Stage) -> None:
+    begin(desk)
+    desk.sim.faults.add(Answer(503), room="entra", method="POST", times=None)
+    refused = desk.refused(f"bookings/businesses/{tiny.BUSINESS}/staff")
+    assert (refused["status"], refused["retryAfter"]) == (503, 10)
+
+
+def test_a_rotated_secret_is_read_once_and_tried_once(desk: Stage) -> None:
+    source = begin(desk)
+    with clock() as now:
+        source.token()
+        rotate(desk)
+        desk.forget()
+        now.shift(3600)
+        assert source.token()
+    assert (token_requests(desk), vault_reads(desk)) == (2, 1)
+
+
+def test_a_secret_is_rotated_while_callers_ask_and_none_of_them_notices(desk: Stage) -> None:
+    source = begin(desk)
+    desk.sim.entra.app(sample.CLIENT_ID).expires_in = 301  # a refresh a second after each token
+    statuses: list[int] = []
+    stop = threading.Event()
+    desk.ask("/staff")
+
+    def ask() -> None:
+        while not stop.is_set():
+            statuses.append(desk.get(f"bookings/businesses/{tiny.BUSINESS}/staff").status_code)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(3):
+            rotate(desk)
+            stored = desk.sim.vaults.vault(sample.VAULT).find_secret(SECRET).value
+            wait_until(lambda: source._secret is not None and source._secret.value == stored)  # noqa: B023 - waited for here
+            last = source._last
+            wait_until(lambda: source._last is not last)  # noqa: B023 - waited for here
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert set(statuses) == {200}
+
+
+def test_a_bad_secret_that_stays_is_asked_about_once_a_minute(desk: Stage) -> None:
+    desk.sim.vaults.vault(sample.VAULT).set_secret(SECRET, "wrong")
+    source = begin(desk)
+    with clock() as now:
+        for _ in range(5):
+            with pytest.raises(ConfigurationError) as raised:
+                source.token()
+            assert raised.value.code == "SignInFailed"
+        assert (token_requests(desk), vault_reads(desk)) == (1, 2)
+        now.shift(61)
+        with pytest.raises(ConfigurationError):
+            source.token()
+        assert (token_requests(desk), vault_reads(desk)) == (2, 3)
+        rotate(desk)
+        now.shift(61)
+        assert source.token()
+        assert (token_requests(desk), vault_reads(desk)) == (4, 4)
+
+
+def test_a_failed_sign_in_reads_well_and_names_no_secret(desk: Stage) -> None:
+    desk.sim.vaults.vault(sample.VAULT).set_secret(SECRET, "wrong-secret-value")
+    begin(desk)
+    refused = desk.refused(f"bookings/businesses/{tiny.BUSINESS}/staff")
+    assert (refused["status"], refused["code"]) == (500, "SignInFailed")
+    assert "Secret rejected" in refused["message"]
+    assert "wrong-secret-value" not in str(refused)
+
+
+def test_a_wrong_password_is_not_tried_into_a_lock_out(desk: Stage) -> None:
+    vault = desk.sim.vaults.vault(sample.VAULT)
+    good = vault.find_secret(sample.PASSWORD_NAME).value
+    vault.set_secret(sample.PASSWORD_NAME, json.dumps(json.loads(good) | {"password": "wrong"}))
+    source = begin(desk, "password")
+    with clock() as now:
+        for minutes in (0, 1, 5, 14):
+            now.shift(minutes * 60 and 61)
+            with pytest.raises(ConfigurationError):
+                source.token()
+        assert token_requests(desk) == 1
+        vault.set_secret(sample.PASSWORD_NAME, good)
+        now.shift(61)
+        assert source.token()
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (7000215, "Secret rejected"), (7000222, "expired"), (70002, "do not match"), (700027, "certificate"),
+        (700024, "clock"), (7000218, "without a credential"), (700025, "public client"), (70021, "federated"),
+        (700211, "federated"), (700212, "federated"), (700213, "federated"), (7002137, "federated"),
+        (7002138, "federated"),
+        (700229, "user's token"), (700016, "unknown in this tenant"), (7000112, "disabled"), (70001, "disabled"),
+        (7000229, "service principal"), (900382, "another cloud"), (900432, "another cloud"), (90038, "another cloud"),
+        (65001, "Consent"), (90094, "Consent"), (650057, "resource"), (65005, "resource"), (500011, "resource"),
+        (50053, "locked"), (50055, "expired"), (50144, "expired"), (50057, "disabled"), (50034, "not in this tenant"),
+        (50076, "Multi-factor"), (50079, "Multi-factor"), (50072, "Multi-factor"), (50074, "Multi-factor"),
+        (50158, "Multi-factor"), (53003, "Conditional Access"), (53000, "Conditional Access"), (53001, "Conditional"),
+        (53002, "Conditional"), (53004, "Conditional"), (530032, "Conditional"), (530035, "Security defaults"),
+        (50105, "not assigned"), (9001023, "/common"), (50196, "loop"), (50126, "password wrong"),
+    ],
+)  # fmt: skip
+def test_every_refusal_of_entra_has_words_for_the_operator(desk: Stage, number: int, words: str) -> None:
+    source = begin(desk)
+    desk.sim.entra.app(sample.CLIENT_ID).force(number)
+    with pytest.raises(ConfigurationError) as raised:
+        source.token()
+    assert words in raised.value.message
+    assert str(number) in (raised.value.detail or "")
+    assert token_requests(desk) == 1
+
+
+@pytest.mark.parametrize("number", [90055, 90006, 90024, 90033, 50033])
+def test_entras_own_trouble_is_not_held_against_the_credential(desk: Stage, number: int) -> None:
+    source = begin(desk)
+    desk.sim.entra.app(sample.CLIENT_ID).force(number, times=1)
+    with pytest.raises(Unavailable):
+        source.token()
+    desk.configure(**sample.settings(desk.sim))
+    assert services().authenticator.tokens("default").token()
+
+
+def test_an_unknown_tenant_is_told_as_such(desk: Stage) -> None:
+    source = begin(desk, GRAPH_TENANT_ID="99999999-9999-4999-8999-999999999999")
+    with pytest.raises(ConfigurationError) as raised:
+        source.token()
+    assert "Tenant not found" in raised.value.message
+
+
+def test_a_challenge_of_continuous_access_is_answered_once(desk: Stage) -> None:
+    begin(desk)
+    desk.ask("/staff")
+    principal = desk.sim.entra.tenant(sample.TENANT_ID).principals[sample.CLIENT_ID]
+    desk.sim.entra.revoke_principal(principal.object_id)
+    desk.forget()
+    assert desk.ask("/staff")["value"]
+    assert [seen.status for seen in desk.graph_calls()] == [401, 200]
+    assert token_requests(desk) == 1
+
+
+def test_graph_that_goes_on_refusing_the_token_ends_it(desk: Stage) -> None:
+    begin(desk)
+    desk.ask("/staff")
+    desk.forget()
+    desk.sim.faults.add(
+        Answer(401, body={"error": {"code": "InvalidAuthenticationToken"}}), room="bookings", times=None
+    )
+    refused = desk.refused(f"bookings/businesses/{tiny.BUSINESS}/staff")
+    assert (refused["status"], refused["code"]) == (502, "TokenRejected")
+    assert (len(desk.graph_calls()), token_requests(desk)) == (2, 1)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_token_that_graph_rejects_is_replaced(desk: Stage, mode: Credential) -> None:
+    begin(desk, mode)
+    desk.ask("/staff")
+    desk.sim.faults.add(Answer(401, body={"error": {"code": "InvalidAuthenticationToken"}}), room="bookings")
+    assert desk.ask("/staff")["value"]
+    assert token_requests(desk) == 2
+
+
+def test_threads_that_see_the_same_token_rejected_fetch_one_new_one(desk: Stage) -> None:
+    source = begin(desk)
+    rejected = source.token()
+    desk.forget()
+    tokens: set[str] = set()
+    threads = [threading.Thread(target=lambda: tokens.add(source.renew(rejected))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(tokens), token_requests(desk)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "kind", "words"),
+    [
+        (lambda vault: vault.secrets.clear(), ConfigurationError, "does not exist"),
+        (lambda vault: vault.roles.clear(), ConfigurationError, "Key Vault Secrets User"),
+        (lambda vault: setattr(vault, "network_open", False), ConfigurationError, "firewall"),
+    ],
+)
+def test_a_closed_vault_says_what_is_wrong_with_it(
+    desk: Stage, break_it: Any, kind: type[GatewayError], words: str
+) -> None:
+    source = begin(desk)
+    break_it(desk.sim.vaults.vault(sample.VAULT))
+    with pytest.raises(kind) as raised:
+        source.token()
+    assert words in raised.value.message
+
+
+@pytest.mark.parametrize("room", ["vault", "identity"])
+@pytest.mark.parametrize(
+    "fault", [Answer(500), Answer(503), Answer(429, headers={"Retry-After": "60"}), Drop(), Garble()], ids=str
+)
+def test_trouble_of_vault_and_identity_passes(desk: Stage, room: str, fault: Any) -> None:
+    source = begin(desk)
+    with clock() as now:
+        desk.sim.faults.add(fault, room=room, times=None)
+        began = time.monotonic()
+        with pytest.raises(Unavailable):
+            source.token()
+        assert time.monotonic() - began < 5  # nobody sat a Retry-After out
+        desk.sim.faults.clear()
+        now.shift(61)  # msal repeats an identity endpoint's fault by itself for as long as it asked to wait
+        assert source.token()
+
+
+def test_an_identity_that_is_not_assigned_is_the_administrators_matter(desk: Stage) -> None:
+    source = begin(desk, IDENTITY_CLIENT_ID="00000000-0000-4000-8000-000000000000")
+    with pytest.raises(ConfigurationError) as raised:
+        source.token()
+    assert "IDENTITY_CLIENT_ID" in raised.value.message
+
+
+def test_a_running_app_survives_the_loss_of_its_vault(desk: Stage) -> None:
+    source = begin(desk)
+    with clock() as now:
+        source.token()
+        desk.sim.vaults.vault(sample.VAULT).network_open = False
+        for _ in range(20):
+            now.shift(3600)
+            assert source.token()
+
+
+def test_the_credential_is_looked_at_twice_a_day_and_its_expiry_told(
+    desk: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = begin(desk)
+    with clock() as now:
+        source.token()
+        soon = datetime.now(UTC) + timedelta(days=10)
+        value = desk.sim.vaults.vault(sample.VAULT).find_secret(SECRET).value
+        desk.sim.vaults.vault(sample.VAULT).set_secret(SECRET, value, expires=soon)
+        now.shift(3600)
+        source.token()
+        assert vault_reads(desk) == 1
+        now.shift(12 * 3600)
+        source.token()
+        assert vault_reads(desk) == 2
+        assert "expires in 9 days" in caplog.text
+        health = desk.get("health", key="")
+    assert (health.status_code, health.json()) == (200, {"status": "degraded", "credentialsExpireSoon": ["default"]})
+
+
+def test_a_certificate_in_pem_works_like_one_in_pfx(desk: Stage) -> None:
+    vault = desk.sim.vaults.vault(sample.VAULT)
+    stored = vault.find_secret(sample.CERTIFICATE_NAME).value
+    key, certificate, _ = pkcs12.load_key_and_certificates(base64.b64decode(stored), None)
+    assert key is not None
+    assert certificate is not None
+    encoding = serialization.Encoding.PEM
+    pem = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    public = certificate.public_bytes(encoding)
+    for text in (pem + public, public + pem):
+        vault.set_secret(sample.CERTIFICATE_NAME, text.decode(), content_type="application/x-pem-file")
+        begin(desk, "certificate")
+        assert desk.ask("/staff")["value"]
+
+
+@pytest.mark.parametrize(
+    "value", ["not base64!", base64.b64encode(b"not a pfx").decode(), "-----BEGIN NOTHING-----", "{}"]
+)
+@pytest.mark.parametrize("mode", ["certificate", "password"])
+def test_a_stored_credential_of_the_wrong_form_is_told(desk: Stage, mode: Credential, value: str) -> None:
+    name = {"certificate": sample.CERTIFICATE_NAME, "password": sample.PASSWORD_NAME}[mode]
+    desk.sim.vaults.vault(sample.VAULT).set_secret(name, value)
+    with pytest.raises(ConfigurationError) as raised:
+        begin(desk, mode).token()
+    assert "must be" in raised.value.message
+    assert value not in str(raised.value)
+
+
+def test_the_password_mode_warns_when_it_starts(desk: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    begin(desk, "password").token()
+    assert "multi-factor" in caplog.text
+
+
+def test_a_young_token_costs_no_lock(desk: Stage) -> None:
+    source = begin(desk)
+    source.token()
+    with source._lock:
+        assert source.token()
+
+
+def test_waiting_for_another_threads_sign_in_ends_with_the_call(desk: Stage) -> None:
+    source = begin(desk)
+    with source._lock, context.call("id", seconds=0.05), pytest.raises(Unavailable):
+        source.token()
