@@ -1,11 +1,15 @@
 """The booking businesses a caller may see, however many the tenant has.
 
 Graph lists 500 at most, without a next link and without a word about the rest. Past that, the list is put together from
-searches: `query` matches any part of a name, so searching for each character finds every name that holds one of them,
-and a search that is itself cut is refined with one more character on either side.
+searches: `query` matches any part of a name. A search that is not cut has found every name that holds its text, so a
+name can only be missing if each of its letters is a cut search, and then each of its pairs of letters, and so on: the
+searches grow by a letter where both of their halves were cut, until none is left.
+
+Only a name that is itself the text of a cut search stays unprovable, so finding one makes the list incomplete; and a
+name in letters that no other name has is not looked for.
 """
 
-from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shared import context
@@ -16,7 +20,7 @@ from shared.graph.client import Json
 from shared.workers import Workers
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
-_MOST_SEARCHES = 120
+_MOST_SEARCHES = 300
 _AT_ONCE = 8
 _TIME_KEPT = 10.0  # seconds of the call's budget: an incomplete list that says so beats a time-out
 
@@ -32,19 +36,21 @@ class Businesses:
 def list_businesses(graph: GraphBookings, allowed: AllowList, workers: Workers, search: str | None) -> Businesses:
     """Return the allowed businesses whose name holds `search`, sorted by name: {"id", "displayName"} each."""
     found = graph.list_businesses(search)
-    is_complete = len(found) < CAP_OF_BUSINESSES
-    if not is_complete and allowed.everything:
-        found, is_complete = _list_in_parts(graph, workers, found, search or "")
-    elif not is_complete:
-        found, is_complete = found + _look_up_missing(graph, allowed, workers, found, search), True
+    is_complete = True
+    if len(found) >= CAP_OF_BUSINESSES:
+        if allowed.everything:
+            parts = _Parts(graph, workers, found)
+            is_complete = parts.collect()
+            found = list(parts.found.values())
+        else:
+            found = found + _look_up_missing(graph, allowed, workers, found)
+        found = [item for item in found if (search or "").casefold() in str(item.get("displayName")).casefold()]
     items = [{"id": item["id"], "displayName": item.get("displayName")} for item in found if allowed.allows(item["id"])]
     items.sort(key=lambda item: (str(item["displayName"]).casefold(), item["id"]))
     return Businesses(items, is_complete)
 
 
-def _look_up_missing(
-    graph: GraphBookings, allowed: AllowList, workers: Workers, found: list[Json], search: str | None
-) -> list[Json]:
+def _look_up_missing(graph: GraphBookings, allowed: AllowList, workers: Workers, found: list[Json]) -> list[Json]:
     """Ask for the allowed businesses that a cut list does not show, one by one: an allow-list is short."""
 
     def look_up(business: str) -> Json | None:
@@ -54,38 +60,52 @@ def _look_up_missing(
             return None
 
     seen = {item["id"].lower() for item in found}
-    missing = workers.map(look_up, sorted(allowed.ids - seen))
-    wanted = (search or "").casefold()
-    return [item for item in missing if item and wanted in str(item.get("displayName")).casefold()]
+    return [item for item in workers.map(look_up, sorted(allowed.ids - seen)) if item]
 
 
-def _list_in_parts(graph: GraphBookings, workers: Workers, found: list[Json], search: str) -> tuple[list[Json], bool]:
-    by_id = {item["id"]: item for item in found}
-    alphabet = _ALPHABET + "".join(sorted(_characters(found) - set(_ALPHABET)))
-    waiting = deque(_refine(search, alphabet))
-    asked = set(waiting)
-    searches = 0
-    while waiting and searches < _MOST_SEARCHES and context.remaining() > _TIME_KEPT:
-        part = [waiting.popleft() for _ in range(min(len(waiting), _AT_ONCE))]
-        searches += len(part)
-        for text, answer in zip(part, workers.map(graph.list_businesses, part), strict=True):
-            by_id |= {item["id"]: item for item in answer}
-            more = [character for character in sorted(_characters(answer)) if character not in alphabet]
-            alphabet += "".join(more)
-            finer = _refine(text, alphabet) if len(answer) >= CAP_OF_BUSINESSES else []
-            finer += _refine(search, "".join(more))
-            waiting.extend(candidate for candidate in finer if candidate not in asked)
-            asked.update(finer)
-    return list(by_id.values()), not waiting
+class _Parts:
+    """Collects businesses search by search."""
 
+    def __init__(self, graph: GraphBookings, workers: Workers, found: Iterable[Json]) -> None:
+        self._graph = graph
+        self._workers = workers
+        self._asked: set[str] = set()
+        self.found = {item["id"]: item for item in found}
 
-def _refine(text: str, alphabet: str) -> list[str]:
-    """Return the searches that split what `text` finds. A name that holds it at one end only needs both sides."""
-    after = [text + character for character in alphabet]
-    before = [character + text for character in alphabet] if text else []
-    return after + before
+    def collect(self) -> bool:
+        """Search until every name must have been found; False if that cannot be said."""
+        cut: set[str] = set()
+        ever_cut: set[str] = set()
+        while fresh := (set(_ALPHABET) | self._letters()) - self._asked:
+            more = self._search(fresh)
+            if more is None:
+                return False
+            cut |= more
+        while cut:
+            ever_cut |= cut
+            halves = {text[:-1]: set[str]() for text in cut}
+            for text in cut:
+                halves[text[:-1]].add(text[-1])
+            longer = {text + letter for text in cut for letter in halves.get(text[1:], ())}
+            more = self._search(longer)
+            if more is None:
+                return False
+            cut = more
+        return not any(str(item.get("displayName")).lower() in ever_cut for item in self.found.values())
 
+    def _search(self, texts: set[str]) -> set[str] | None:
+        """Search for each text and return those whose answer was cut; None when it had to stop before the end."""
+        waiting, cut = sorted(texts), set[str]()
+        while waiting:
+            if len(self._asked) >= _MOST_SEARCHES or context.remaining() < _TIME_KEPT:
+                return None
+            part, waiting = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
+            self._asked.update(part)
+            for text, answer in zip(part, self._workers.map(self._graph.list_businesses, part), strict=True):
+                self.found |= {item["id"]: item for item in answer}
+                if len(answer) >= CAP_OF_BUSINESSES:
+                    cut.add(text)
+        return cut
 
-def _characters(items: list[Json]) -> set[str]:
-    names = "".join(str(item.get("displayName") or "") for item in items).lower()
-    return {character for character in names if character.isalnum()}
+    def _letters(self) -> set[str]:
+        return {letter for item in self.found.values() for letter in str(item.get("displayName") or "").lower()}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
     from azure.keyvault.secrets import SecretClient
 
-# azure-identity and the vault client wait 300 s by default, and sit out any Retry-After; a caller of ours has 30 s. So no
+# azure-identity and the vault client wait 300 s by default and sit out any Retry-After; a caller of ours has 30 s. No
 # status is retried inside them: who asks for a token retries, and knows how much time is left.
 _LIMITS: dict[str, Any] = {
     "retry_total": 1,

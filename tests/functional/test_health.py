@@ -1,0 +1,44 @@
+"""How the app says that it is well, and how wrong settings show: all of them, at once, at the first call."""
+
+import logging
+
+import pytest
+
+from tests.functional.conftest import Stage
+
+
+def test_health_is_open_to_all_and_asks_nobody(desk: Stage) -> None:
+    answer = desk.get("health", key="")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    head = desk.http.head(f"{desk.base_url}/api/health", timeout=9)
+    assert (head.status_code, head.content) == (200, b"")
+    assert desk.sim.exchanges.all() == []
+
+
+def test_wrong_settings_are_told_at_once_and_named_in_health(desk: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    desk.configure(GRAPH_CLOUD="moon", GRAPH_CREDENTIAL="secret", GRAPH_CONCURRENCY="0", GRAPH_CLIENT_ID="my-app")
+    health = desk.get("health", key="")
+    named = [
+        "GRAPH_CLIENT_ID",
+        "GRAPH_CLOUD",
+        "GRAPH_CONCURRENCY",
+        "GRAPH_CREDENTIAL_NAME",
+        "GRAPH_TENANT_ID",
+        "KEY_VAULT_URL",
+    ]
+    assert (health.status_code, health.json()) == (503, {"status": "misconfigured", "settings": named})
+    for _ in range(3):
+        refused = desk.refused("bookings/businesses")
+        assert (refused["status"], refused["code"]) == (500, "GatewayMisconfigured")
+    told = [record for record in caplog.records if record.levelno == logging.CRITICAL]
+    assert len(told) == 1
+    for name in named:
+        assert name in told[0].getMessage()
+    assert "my-app" not in health.text + str(refused)
+
+
+def test_settings_are_read_again_after_a_restart(desk: Stage) -> None:
+    desk.configure()
+    assert desk.get("health", key="").status_code == 503
+    desk.begin(desk.sim.world._seed or (lambda _: None))
+    assert desk.get("health", key="").status_code == 200
