@@ -1,0 +1,105 @@
+"""Every request our client can send to Graph, and what comes back, against Graph's own metadata."""
+
+import inspect
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from devkit.seeds import sample
+from devkit.simulator.simulator import Simulator
+from shared.auth import Authenticator
+from shared.config import load_settings
+from shared.errors import NotFound
+from shared.graph.bookings import GraphBookings
+from shared.graph.client import Gate, GraphClient
+from shared.transport import Transport
+from tests.contract.openapi import Contract, load_contract
+
+DESK = "ithelpdesk@contoso.com"
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    before = dict(os.environ)
+    with Simulator(sample.build()).running() as running:
+        os.environ.update(running.environment())
+        try:
+            yield running
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+@pytest.fixture
+def contract() -> Contract:
+    return load_contract("graph-v1.0-bookings.json")
+
+
+def make_client(sim: Simulator) -> GraphBookings:
+    tokens = Authenticator(load_settings(sample.settings(sim))).tokens("default")
+    return GraphBookings(GraphClient(tokens, Transport(), Gate(4)))
+
+
+def call_everything(graph: GraphBookings) -> None:
+    """Call each public method of the client, in good and in bad cases."""
+    now = datetime.now(UTC)
+    graph.list_businesses()
+    graph.list_businesses("desk & co + 50 %")
+    graph.get_business(DESK)
+    services = graph.list_services(DESK)
+    graph.get_service(DESK, services[0]["id"])
+    staff = graph.list_staff(DESK)
+    graph.list_questions(DESK)
+    page = graph.get_customers(DESK)
+    assert page.next_link
+    graph.get_customers(DESK, page.next_link)
+    appointments = graph.calendar_view(DESK, now - timedelta(days=20), now + timedelta(days=11))
+    with_slash = [item["id"] for item in appointments if "/" in item["id"]]
+    assert with_slash
+    for appointment in (appointments[0]["id"], with_slash[0]):
+        assert graph.get_appointment(DESK, appointment)["id"] == appointment
+    graph.get_staff_availability(DESK, [member["id"] for member in staff], now, now + timedelta(days=31))
+    with pytest.raises(NotFound):
+        graph.get_business("nobody@contoso.com")
+    with pytest.raises(NotFound):
+        graph.get_service(DESK, "00000000-0000-4000-8000-000000000000")
+    with pytest.raises(NotFound):
+        graph.get_appointment(DESK, "AAMkADunknown=")
+
+
+def test_every_request_of_the_client_and_its_answer_fit_the_metadata(sim: Simulator, contract: Contract) -> None:
+    graph = make_client(sim)
+    sim.bookings.switches.page_size = 20
+    called = watch(graph)
+    call_everything(graph)
+    assert called == {name for name, _ in inspect.getmembers(GraphBookings, inspect.isfunction) if name[0] != "_"}
+    exchanges = [seen for seen in sim.exchanges.all() if seen.room == "bookings"]
+    assert len(exchanges) >= 15
+    complaints = {f"{seen.method} {seen.path}": found for seen in exchanges if (found := contract.check(seen))}
+    assert not complaints
+    operations = [contract.find_operation(seen.method, seen.path) for seen in exchanges]
+    assert all(operation is not None and operation.is_documented for operation in operations)
+
+
+def test_no_request_uses_an_option_that_bookings_does_not_honour(sim: Simulator) -> None:
+    sim.bookings.switches.page_size = 20
+    call_everything(make_client(sim))
+    for seen in sim.exchanges.all():
+        if seen.room == "bookings" and not seen.option("$skiptoken"):
+            assert not [name for name, _ in seen.query if name.startswith("$")], seen.path
+
+
+def watch(graph: GraphBookings) -> set[str]:
+    """Note the names of the public methods that are called."""
+    called: set[str] = set()
+    for name, method in inspect.getmembers(graph, inspect.ismethod):
+        if not name.startswith("_"):
+
+            def noted(*args: object, _name: str = name, _method: object = method, **more: object) -> object:
+                called.add(_name)
+                return _method(*args, **more)  # type: ignore[operator]
+
+            setattr(graph, name, noted)
+    return called
