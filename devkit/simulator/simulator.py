@@ -167,6 +167,7 @@ class Simulator:
 
     def start(self) -> None:
         """Bind the ports and serve; returns when the addresses are known. OSError when a wanted port is taken."""
+        self._ready, self._server_state = Future(), ServerState()
         self.state_dir = self._given_dir or Path(tempfile.mkdtemp(prefix="graph-simulator-"))
         self.state_dir.mkdir(parents=True, exist_ok=True)
         self._thread = threading.Thread(target=self._run_loop, name="simulator", daemon=True)
@@ -188,9 +189,9 @@ class Simulator:
         if self._given_dir is None:
             shutil.rmtree(self.state_dir, ignore_errors=True)
 
-    def reset(self) -> None:
-        """Seed the world anew; faults and the record are emptied too."""
-        self.run(self._reset)
+    def reset(self, seed: Callable[[World], None] | None = None) -> None:
+        """Seed the world anew, with another seed if one is given; faults and the record are emptied too."""
+        self.run(lambda: self._reset(seed))
 
     def run[T](self, work: Callable[[], T]) -> T:
         """Do something on the simulator's own thread, between two requests: for changes of several steps."""
@@ -211,8 +212,11 @@ class Simulator:
         """Close every idle connection of clients, as servers do; returns how many."""
         return self.run(self._close_idle)
 
-    def _reset(self) -> None:
-        self.world.reset()
+    def _reset(self, seed: Callable[[World], None] | None = None) -> None:
+        if seed is None:
+            self.world.reset()
+        else:
+            self.world.refurnish(seed)
         self.faults.clear()
         self.exchanges.clear()
 

@@ -29,6 +29,11 @@ class World:
         state: S = self._rooms[kind]
         return state
 
+    def refurnish(self, seed: "Callable[[World], None]") -> None:
+        """Forget everything and furnish the world with another seed, which later resets use too."""
+        self._seed = seed
+        self.reset()
+
     def reset(self) -> None:
         """Forget everything and furnish the world anew."""
         self._rooms = {}

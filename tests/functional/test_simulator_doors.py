@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -18,8 +19,9 @@ import requests
 from devkit.seeds import tiny
 from devkit.seeds.sample import CLIENT_ID, SERVICE_USER, TENANT_ID, VAULT
 from devkit.seeds.tiny import BUSINESS
-from devkit.simulator import Simulator, SimulatorBrokenError
+from devkit.simulator import Simulator, SimulatorBrokenError, World
 from devkit.simulator.bookings.permissions import READ
+from devkit.simulator.bookings.state import Bookings
 from devkit.simulator.visit import GraphVisitor, visiting
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -174,6 +176,17 @@ def test_a_reset_forgets_faults_record_and_changes(sim: Simulator, graph: GraphV
     assert [one["id"] for one in graph.get("/solutions/bookingBusinesses").json()["value"]] == [BUSINESS]
 
 
+def test_another_world_can_be_moved_in(sim: Simulator, graph: GraphVisitor) -> None:
+    def furnish(world: World) -> None:
+        tiny.furnish(world)
+        world.room(Bookings).remove_business(BUSINESS)
+
+    sim.reset(furnish)
+    assert graph.get("/solutions/bookingBusinesses").json()["value"] == []
+    sim.reset(tiny.furnish)
+    assert len(graph.get("/solutions/bookingBusinesses").json()["value"]) == 1
+
+
 def test_records_hold_neither_secret_nor_token(sim: Simulator, graph: GraphVisitor) -> None:
     secret = next(iter(sim.entra.app(CLIENT_ID).secrets.values())).value
     password = sim.entra.tenant(TENANT_ID).users[SERVICE_USER].password
@@ -262,6 +275,7 @@ def test_exchanges_and_counters_can_be_read_and_cleared(sim: Simulator, graph: G
     assert [(one["room"], one["status"]) for one in later] == [("graph", 400)]
     assert counters["counts"] == {"bookings": 1, "graph": 1}
 
+    assert requests.patch(f"{sim.control_url}/exchanges", json={"keep": 5000}, timeout=10).json() == {"keep": 5000}
     assert requests.delete(f"{sim.control_url}/exchanges", timeout=10).status_code == 204
     assert requests.get(f"{sim.control_url}/counters", timeout=10).json() == {"counts": {}, "peaks": {}}
 
@@ -315,3 +329,30 @@ def test_the_process_tells_its_addresses_and_ends_on_sigterm(tmp_path: Path) -> 
     assert not port_file.exists()
     assert settings["GRAPH_TENANT_ID"] == TENANT_ID
     assert int(told["pid"]) != os.getpid()
+
+
+def test_the_readme_lists_the_control_routes(sim: Simulator) -> None:
+    text = (ROOT / "devkit" / "simulator" / "README.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `([A-Z]+ /_control[^`]*)` \|", text, re.MULTILINE))
+    routes = requests.get(sim.control_url, timeout=10).json()["routes"]
+
+    assert listed == {f"{route['method']} {route['path']}" for route in routes}
+
+
+def test_a_visit_leaves_the_environment_as_it_was(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_CLIENT_ID", "astray")
+    monkeypatch.setenv("http_proxy", "http://proxy.example.org")
+    before = dict(os.environ)
+
+    with visiting(sim, KEY_VAULT_URL="https://contoso-gateway.vault.azure.net"):
+        assert os.environ["HTTPS_PROXY"] == sim.proxy_url
+        assert not {"AZURE_CLIENT_ID", "http_proxy", "CURL_CA_BUNDLE"} & set(os.environ)
+
+    assert dict(os.environ) == before
+
+
+def test_it_can_be_started_again(tmp_path: Path) -> None:
+    sim = Simulator(tiny.build(), state_dir=tmp_path)
+    for _ in range(2):
+        with sim.running(), visiting(sim):
+            assert requests.get(DISCOVERY, timeout=10).ok

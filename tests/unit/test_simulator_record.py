@@ -62,6 +62,27 @@ def test_the_record_is_bounded_and_numbers_go_on() -> None:
     assert [exchange.seq for exchange in record.all()] == [6]
 
 
+def test_old_exchanges_go_when_the_bodies_weigh_too_much() -> None:
+    record = Record(total_limit=1000)
+    for number in range(10):
+        keep(record, make_call(b'"%d"' % number), ["x" * 200])
+
+    assert [exchange.seq for exchange in record.all()] == [7, 8, 9, 10]
+    assert record.counts["entra"] == 10
+
+
+def test_a_record_that_keeps_nothing_still_counts() -> None:
+    record = Record(keep=0)
+    keep(record, make_call(b'"x"'), ["x"])
+
+    assert (record.all(), record.counts["entra"]) == ([], 1)
+
+    record.keep = 1
+    keep(record, make_call(b'"x"'), ["x"])
+
+    assert [exchange.request_json for exchange in record.all()] == ["x"]
+
+
 def test_what_overlaps_is_counted() -> None:
     record = Record()
     first = record.open(make_call(), frozenset())

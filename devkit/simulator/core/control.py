@@ -134,6 +134,12 @@ def _list_exchanges(call: Call, desk: ControlDesk) -> Reply:
     return Reply(200, {"exchanges": [exchange.to_json() for exchange in seen], "last": last})
 
 
+def _limit_exchanges(call: Call, desk: ControlDesk) -> Reply:
+    """Set how many exchanges are kept: {"keep": 0} for none but the counters."""
+    desk.front.record.keep = int(read_object(call)["keep"])
+    return Reply(200, {"keep": desk.front.record.keep})
+
+
 def _clear_exchanges(call: Call, desk: ControlDesk) -> Reply:
     """Forget the recorded exchanges and counters."""
     _ = call
@@ -200,6 +206,7 @@ _OWN_ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("DELETE", "/faults", _clear_faults),
     ("DELETE", "/faults/{id}", _remove_fault),
     ("GET", "/exchanges", _list_exchanges),
+    ("PATCH", "/exchanges", _limit_exchanges),
     ("DELETE", "/exchanges", _clear_exchanges),
     ("GET", "/counters", _show_counters),
     ("GET", "/health", _show_health),

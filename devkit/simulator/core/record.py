@@ -13,7 +13,9 @@ from devkit.simulator.core.wire import Call, Json, Reply
 
 REDACTED = "***"
 BODY_LIMIT = 512 * 1024
-"""Bodies above this many bytes are noted by size only, so that a benchmark does not fill the memory."""
+"""Bodies above this many bytes are noted by size only."""
+TOTAL_LIMIT = 32 * 1024 * 1024
+"""When the bodies kept exceed this many bytes, the oldest exchanges are forgotten."""
 
 _SECRET_FIELDS = frozenset(
     {
@@ -44,6 +46,7 @@ class Exchange:
     in_flight how many exchanges of the room were under way when this one began, itself included
     status    0 when no status was sent
     fault     id of the last fault that fired, or None
+    size      bytes of both bodies
     """
 
     seq: int
@@ -62,6 +65,7 @@ class Exchange:
     response_json: Any = None
     outcome: str = ""
     fault: int | None = None
+    size: int = 0
 
     def option(self, name: str) -> str | None:
         """Return the first query option of this name."""
@@ -73,10 +77,16 @@ class Exchange:
 
 
 class Record:
-    """The newest exchanges, at most `keep` of them, and counters that never forget until cleared."""
+    """The newest exchanges, at most `keep` of them, and counters that never forget until cleared.
 
-    def __init__(self, keep: int = 5000) -> None:
-        self._exchanges: deque[Exchange] = deque(maxlen=keep)
+    With `keep` at 0 nothing but the counters is kept: a benchmark should not pay for a record that nobody reads.
+    """
+
+    def __init__(self, keep: int = 5000, *, total_limit: int = TOTAL_LIMIT) -> None:
+        self.keep = keep
+        self._total_limit = total_limit
+        self._total = 0
+        self._exchanges: deque[Exchange] = deque()
         self._numbers = count(1)
         self._flying: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
@@ -93,13 +103,20 @@ class Record:
             host=call.host,
             method=call.method,
             path=call.path,
-            query=[(name, _hide(name, value, secret_fields)) for name, value in call.query],
-            request_headers=_clean_headers(call.headers),
-            request_json=_clean_request(call, secret_fields),
+            query=[],
+            request_headers={},
+            request_json=None,
             in_flight=self._flying[call.room],
             started=time.time(),
+            size=len(call.body),
         )
-        self._exchanges.append(exchange)
+        if self.keep:
+            exchange.query = [(name, _hide(name, value, secret_fields)) for name, value in call.query]
+            exchange.request_headers = _clean_headers(call.headers)
+            exchange.request_json = _clean_request(call, secret_fields)
+            self._exchanges.append(exchange)
+            self._total += exchange.size
+            self._forget_oldest()
         return exchange
 
     def close(
@@ -117,8 +134,16 @@ class Record:
         exchange.outcome = outcome
         if reply is not None:
             exchange.status = reply.status
+        if reply is not None and self.keep:
+            exchange.size += size
+            self._total += size
             exchange.response_headers = _clean_headers(reply.headers)
             exchange.response_json = _clean_answer(reply, size, secret_fields)
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        while len(self._exchanges) > self.keep or (self._total > self._total_limit and len(self._exchanges) > 1):
+            self._total -= self._exchanges.popleft().size
 
     def all(self, *, room: str | None = None, since: int = 0) -> list[Exchange]:
         """Exchanges in order of arrival, those of one room if asked, those numbered above `since`."""
@@ -131,6 +156,7 @@ class Record:
     def clear(self) -> None:
         """Forget exchanges and counters; numbers go on, so an old `since` stays valid."""
         self._exchanges.clear()
+        self._total = 0
         self.counts.clear()
         self.peaks.clear()
 
