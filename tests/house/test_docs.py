@@ -1,0 +1,128 @@
+"""What is written is what is built: settings, routes, parameters and errors."""
+
+import ast
+import json
+import re
+from typing import Any
+
+from shared.config import SETTINGS
+from tests.house.source import ROOT, deployed
+
+API = (ROOT / "docs/api.md").read_text()
+ERRORS = (ROOT / "docs/errors.md").read_text()
+
+
+def functions() -> list[dict[str, Any]]:
+    """Every function of the app: its trigger and, for HTTP, the parameters it takes."""
+    from blueprints import bookings, operations  # noqa: PLC0415 - only here are the triggers wanted
+
+    found = []
+    for blueprint in (bookings.bp, operations.bp):
+        for builder in blueprint._function_builders:
+            function = builder._function
+            trigger = next(b for b in function.get_bindings() if "Trigger" in str(b.type)).get_dict_repr()
+            found.append(
+                {
+                    "route": trigger.get("route"),
+                    "methods": [str(getattr(method, "value", method)) for method in trigger.get("methods") or ()],
+                    "parameters": getattr(function.get_user_function(), "parameters", ()),
+                }
+            )
+    return found
+
+
+def sections() -> dict[str, str]:
+    """docs/api.md by heading: "GET bookings/…" -> text."""
+    parts = re.split(r"^### (.+)$", API, flags=re.MULTILINE)
+    return {heading.strip(): text for heading, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def test_every_route_is_documented_and_every_documented_route_exists() -> None:
+    built = {f"{next(m for m in each['methods'] if m != 'HEAD')} {each['route']}" for each in functions()}
+    assert set(sections()) == built
+
+
+def test_every_parameter_is_documented_with_its_route() -> None:
+    for each in functions():
+        text = sections()[f"{next(m for m in each['methods'] if m != 'HEAD')} {each['route']}"]
+        for name in set(each["parameters"]) - {"connection", "code"}:
+            assert re.search(rf"`{name}(=\w+)?`", text), f"{each['route']}: {name}"
+
+
+def test_the_readme_names_routes_that_exist() -> None:
+    routes = {each["route"] for each in functions()}
+    readme = (ROOT / "README.md").read_text()
+    named = set(re.findall(r"`(?:GET|POST) (bookings/[^`?]+|health)", readme))
+    assert named <= routes
+    assert {route for route in routes if route.count("/") <= 2} <= named | routes
+
+
+def test_every_setting_is_documented_word_for_word_and_sampled() -> None:
+    text = (ROOT / "docs/settings.md").read_text()
+    rows = {
+        name: (default, meaning)
+        for name, default, meaning in re.findall(r"^\| `([A-Z_]+)` \| (.+?) \| (.+) \|$", text, flags=re.MULTILINE)
+    }
+    wanted = {
+        setting.name: (
+            f"`{setting.default}`" if setting.default else "empty" if setting.default == "" else "none",
+            setting.text,
+        )
+        for setting in SETTINGS
+    }
+    assert rows == wanted
+    sample = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
+    assert {name: sample[name] for name in wanted} == {setting.name: setting.sample for setting in SETTINGS}
+    assert set(sample) - set(wanted) == {"AzureWebJobsStorage", "FUNCTIONS_WORKER_RUNTIME"}
+
+
+def test_the_readme_names_settings_that_exist() -> None:
+    known = {setting.name for setting in SETTINGS}
+    table = (ROOT / "README.md").read_text().partition("## Settings")[2].partition("## More")[0]
+    assert set(re.findall(r"`([A-Z]+_[A-Z_]+)`", table)) <= known
+
+
+def codes_in_the_code() -> set[str]:
+    """Every error code that deployed code can send, read off the syntax."""
+    found = set()
+    for module in deployed():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.keyword) and node.arg == "code" and isinstance(node.value, ast.Constant):
+                found.add(str(node.value.value))
+            if isinstance(node, ast.ClassDef) and module.name == "shared.errors":
+                found |= {
+                    str(line.value.value)
+                    for line in node.body
+                    if isinstance(line, ast.Assign) and isinstance(line.value, ast.Constant)
+                }
+            if isinstance(node, ast.keyword) and node.arg == "thing" and isinstance(node.value, ast.Constant):
+                found.add(f"{str(node.value.value).capitalize()}NotFound")
+    tables = (ROOT / "shared/graph/answers.py").read_text()
+    found |= set(re.findall(r'\(\w+, "(\w+)", "', tables))
+    return found
+
+
+# Defaults of the family's branches: every raise gives a code of its own, which `test_no_branch_is_raised_bare` watches.
+BRANCHES = {"GatewayError", "Refused", "Forbidden", "NotFound"}
+
+
+def test_every_error_code_is_documented_and_every_documented_code_exists() -> None:
+    documented = {
+        code
+        for cell in re.findall(r"^\| \d{3} \| (.+?) \|", ERRORS, flags=re.MULTILINE)
+        for code in re.findall(r"`(\w+)`", cell)
+    }
+    assert documented == (codes_in_the_code() | {"BusinessNotFound"}) - BRANCHES
+
+
+def test_no_branch_is_raised_bare() -> None:
+    for module in deployed():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in BRANCHES:
+                assert "code" in {keyword.arg for keyword in node.keywords}, f"{module.name}:{node.lineno}"
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("bench/*.md")]:
+        for target in re.findall(r"\]\((?!https?://)([^)#]+)", path.read_text()):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
