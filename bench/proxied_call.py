@@ -1,0 +1,109 @@
+"""What one proxied call adds to the same call made directly with `requests`: CPU and latency, as ratios in one run.
+
+All go to the simulator, which runs in a process of its own and answers after 30 ms, about as long as a near Graph takes.
+The direct caller has a session and a token ready; the gateway is called as a function, and once more over HTTP through
+the local host and Microsoft's worker library. They take turns, so that all see the same machine.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+import requests
+
+ROOT = Path(__file__).resolve().parent.parent
+ROUNDS = 200
+LATENCY = 0.03
+PAGE = "ithelpdesk@contoso.com"
+GRAPH = f"https://graph.microsoft.com/v1.0/solutions/bookingBusinesses/{PAGE}/services"
+
+
+def run() -> None:
+    """Measure and print."""
+    with _simulator() as world:
+        os.environ.update(json.loads(world["environment"]) | json.loads(world["settings"]))
+        from devkit.host import Keys, LocalHost, serve_in_thread  # noqa: PLC0415 - after the environment is set
+
+        keys = Keys.generate()
+        host = LocalHost.load(ROOT, settings_file=None, environ=os.environ, keys=keys)
+        server = serve_in_thread(host)
+        try:
+            _measure(server.base_url, keys.host["default"])
+        finally:
+            server.stop()
+            host.stop()
+
+
+def _measure(base_url: str, key: str) -> None:
+    from blueprints._services import services  # noqa: PLC0415 - after the environment is set
+    from blueprints.bookings import list_services  # noqa: PLC0415 - as above
+
+    direct = requests.Session()
+    token = services().authenticator.tokens("default").token()
+    local = requests.Session()
+    local.trust_env = False
+    request = _make_request()
+    cases: dict[str, Callable[[], object]] = {
+        "direct, requests": lambda: direct.get(GRAPH, headers={"Authorization": f"Bearer {token}"}, timeout=30).json(),
+        "gateway, function": lambda: list_services(request),
+        "gateway, over HTTP": lambda: local.get(
+            f"{base_url}/api/bookings/businesses/{PAGE}/services", headers={"x-functions-key": key}, timeout=30
+        ).json(),
+    }
+    wall: dict[str, list[float]] = {name: [] for name in cases}
+    cpu: dict[str, float] = dict.fromkeys(cases, 0.0)
+    for number in range(ROUNDS + 5):
+        for name, call in cases.items():
+            began, used = time.perf_counter(), time.process_time()
+            call()
+            if number >= 5:  # noqa: PLR2004 - the first ones open connections
+                wall[name].append(time.perf_counter() - began)
+                cpu[name] += time.process_time() - used
+    base = "direct, requests"
+    print(f"one proxied list of services, {ROUNDS} calls each, Graph answering after {LATENCY * 1e3:.0f} ms")
+    for name in cases:
+        times = wall[name]
+        print(
+            f"  {name:20} latency median {median(times) * 1e3:6.2f} ms ({median(times) / median(wall[base]):.2f} x)"
+            f"   CPU {cpu[name] / ROUNDS * 1e3:5.2f} ms ({cpu[name] / cpu[base]:.2f} x)"
+        )
+    print(
+        "  (CPU over HTTP counts the local host and the test's own client too; on Azure the host is another process)\n"
+    )
+
+
+def _make_request() -> object:
+    import azure.functions as func  # noqa: PLC0415 - only this benchmark needs it
+
+    return func.HttpRequest(
+        method="GET",
+        url=f"http://127.0.0.1/api/bookings/businesses/{PAGE}/services",
+        headers={},
+        params={},
+        route_params={"business": PAGE},
+        body=b"",
+    )
+
+
+@contextmanager
+def _simulator() -> Iterator[dict[str, str]]:
+    with tempfile.TemporaryDirectory() as folder:
+        port_file = Path(folder) / "simulator.json"
+        command = [sys.executable, "-m", "devkit.simulator", "--state-dir", folder, "--port-file", str(port_file)]
+        process = subprocess.Popen([*command, "--latency", str(LATENCY)], cwd=ROOT, stdout=subprocess.DEVNULL)
+        try:
+            while not port_file.exists():
+                if process.poll() is not None:
+                    raise RuntimeError("the simulator did not start")
+                time.sleep(0.05)
+            yield json.loads(port_file.read_text())
+        finally:
+            process.terminate()
+            process.wait()
