@@ -5,6 +5,8 @@ which the connection was opened.
 """
 
 import asyncio
+import contextlib
+import socket
 from typing import Any, cast
 
 from uvicorn.config import Config
@@ -14,6 +16,7 @@ from uvicorn.server import ServerState
 TRANSPORT = "simulator.transport"
 HOST = "simulator.host"
 
+_QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 _KEEP_ALIVE_SECONDS = 120
 """As patient as the real front ends: clients keep pooled connections for minutes."""
 
@@ -43,6 +46,7 @@ class OpenProtocol(H11Protocol):
         super().__init__(config=config, server_state=server_state, app_state={}, _loop=asyncio.get_running_loop())
         self.host = host
         self._early: list[bytes] = []
+        self._socket: Any = None
         inner = self.app
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -60,16 +64,28 @@ class OpenProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, and take up what came in before."""
         super().connection_made(cast("asyncio.Transport", transport))
+        self._socket = transport.get_extra_info("socket")
         early, self._early = self._early, []
         for data in early:
             super().data_received(data)
 
     def data_received(self, data: bytes) -> None:
         """Keep bytes that came with the end of the TLS handshake, before the connection was announced."""
+        self._acknowledge()
         if _not_connected(self):
             self._early.append(data)
         else:
             super().data_received(data)
+
+    def _acknowledge(self) -> None:
+        """Acknowledge at once, where the system can.
+
+        urllib3 turns Nagle's algorithm on for connections through a proxy, and sends the body of a POST only when the
+        headers are acknowledged: 40 ms later by default, which no benchmark should have to bear.
+        """
+        if _QUICK_ACK is not None and self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End; a connection lost before it was announced has nothing to end."""
