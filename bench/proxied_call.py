@@ -1,6 +1,6 @@
 """What one proxied call adds to the same call made directly with `requests`: CPU and latency, as ratios in one run.
 
-All go to the simulator, which runs in a process of its own and answers after 30 ms, about as long as a near Graph takes.
+All go to the simulator, which runs in a process of its own and answers after 30 ms, about as long as a near Graph does.
 The direct caller has a session and a token ready; the gateway is called as a function, and once more over HTTP through
 the local host and Microsoft's worker library. They take turns, so that all see the same machine.
 """

@@ -71,8 +71,16 @@ class Front:
             self._settle(_Case(call, room, exchange), "dropped")
 
     def answer(self, call: Call) -> Reply:
-        """Answer a call without fault, latency or record. A batch asks this for each of its parts."""
-        return self._respond(call, self._find(call))
+        """Answer a call without latency or record: what a batch asks for each of its parts.
+
+        A fault that answers strikes here, too; others, which speak of connections, cannot and turn into a 503.
+        """
+        visit = self._find(call)
+        try:
+            fault = self.faults.strike(call, "before")
+            return _replace(Reply(503), fault, call, visit.room) if fault else self._respond(call, visit)
+        finally:
+            call.finish()
 
     def _find(self, call: Call) -> "_Visit":
         """Find the room and handler for a call; where no route matches, the first room of the host says so."""
@@ -83,6 +91,7 @@ class Front:
         found = router.find(call.method, call.path)
         room = first if isinstance(found, Miss) else found.room
         call.room = room.name
+        call.ask = self.answer
         return _Visit(room, found)
 
     async def _work(self, call: Call, visit: "_Visit") -> tuple[Reply, Fault | None]:

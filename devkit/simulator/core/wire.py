@@ -33,6 +33,8 @@ class Call:
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     caller: Any = None
     """Who asks; set by the room's admission."""
+    ask: "Callable[[Call], Reply] | None" = None
+    """Puts another call to all rooms of the house; set by the front door. A batch needs it."""
     _closers: list[Callable[[], None]] = field(default_factory=list)
 
     def __getitem__(self, name: str) -> str:

@@ -6,10 +6,19 @@ from devkit.simulator.core.room import Room
 from devkit.simulator.core.routes import Miss, Routes
 from devkit.simulator.core.wire import Call, Reply
 from devkit.simulator.graph.admission import admit
+from devkit.simulator.graph.batch import answer_batch
 from devkit.simulator.graph.errors import GraphRefusal, describe_outage, refuse_segment
 from devkit.simulator.graph.limits import GraphLimits
 
 control = Routes[GraphLimits]("/graph")
+routes = Routes[GraphLimits]("/v1.0")
+
+
+@routes.post("/$batch")
+def batch(call: Call, limits: GraphLimits) -> Reply:
+    """Answer up to 20 requests in one."""
+    _ = limits
+    return answer_batch(call)
 
 
 @control.get("/limits")
@@ -72,7 +81,7 @@ ROOM = Room(
     name="graph",
     hosts=GRAPH_HOSTS,
     state=GraphLimits,
-    routes=Routes[GraphLimits](),
+    routes=routes,
     control=control,
     admit=_admit,
     miss=miss,
