@@ -3,17 +3,16 @@
 It is an npm package; ``azurite_npm/`` pins it with a lock file. See https://github.com/Azure/Azurite.
 """
 
-import fcntl
 import hashlib
 import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
+
+from filelock import FileLock
 
 _ROOT = Path(__file__).resolve().parent.parent
 _MANIFEST = Path(__file__).resolve().parent / "azurite_npm"
@@ -94,7 +93,8 @@ def install_azurite(cache: Path = _CACHE) -> Path:
     script = cache / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
     marker = cache / "installed"
     wanted = hashlib.sha256((_MANIFEST / "package-lock.json").read_bytes()).hexdigest()
-    with _lock(cache.with_name(f"{cache.name}.lock")):
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache.with_name(f"{cache.name}.lock")):
         if marker.is_file() and marker.read_text() == wanted and script.is_file():
             return script
         marker.unlink(missing_ok=True)
@@ -148,11 +148,3 @@ def _find_program(name: str) -> str:
             f"{name} is missing. Install Node.js 20 or later with npm (https://nodejs.org) to run the storage emulator."
         )
     return found
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

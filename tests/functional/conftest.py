@@ -27,8 +27,9 @@ type Furnish = Callable[[World], None]
 class Stage:
     """What a test holds: the simulator, and the app as a caller sees it."""
 
-    def __init__(self, sim: Simulator, base_url: str, key: str) -> None:
+    def __init__(self, sim: Simulator, host: LocalHost, base_url: str, key: str) -> None:
         self.sim = sim
+        self.host = host
         self.base_url = base_url
         self.key = key
         self.http = requests.Session()
@@ -108,7 +109,7 @@ def theatre() -> Iterator[Stage]:
         host = LocalHost.load(ROOT, settings_file=None, environ=os.environ, keys=keys)
         server = serve_in_thread(host)
         try:
-            yield Stage(sim, server.base_url, keys.host["default"])
+            yield Stage(sim, host, server.base_url, keys.host["default"])
         finally:
             server.stop()
             host.stop()

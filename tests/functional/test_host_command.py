@@ -92,7 +92,7 @@ class Host:
 @contextmanager
 def start(folder: Path, *arguments: str, environ: dict[str, str] | None = None) -> Iterator[Host]:
     command = [sys.executable, "-m", "devkit.host", "--app-dir", str(folder), *arguments]
-    process = subprocess.Popen(  # noqa: S603  our own module
+    process = subprocess.Popen(
         command,
         cwd=ROOT,
         env=os.environ | {"PYTHONUNBUFFERED": "1"} | (environ or {}),

@@ -312,7 +312,7 @@ def test_the_process_tells_its_addresses_and_ends_on_sigterm(tmp_path: Path) -> 
     port_file = tmp_path / "addresses.json"
     command = [sys.executable, "-m", "devkit.simulator", "--state-dir", str(tmp_path), "--port-file", str(port_file)]
     began = time.monotonic()
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:  # noqa: S603 - our own module
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
         while not port_file.exists():
             assert process.poll() is None
             assert time.monotonic() - began < 30

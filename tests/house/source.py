@@ -38,7 +38,7 @@ class Module:
 def tracked_files() -> tuple[Path, ...]:
     """What git tracks, or would: the repository as somebody else gets it."""
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],  # noqa: S607 - git of the developer's PATH
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return tuple(sorted(path for line in listed.stdout.splitlines() if (path := ROOT / line).is_file()))

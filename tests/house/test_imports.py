@@ -123,5 +123,5 @@ print(json.dumps({"told": told, "heavy": heavy}))
 
 
 def test_importing_the_app_reads_no_setting_opens_no_connection_and_loads_nothing_heavy() -> None:
-    probe = subprocess.run([sys.executable, "-B", "-c", PROBE], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 - our own interpreter
+    probe = subprocess.run([sys.executable, "-B", "-c", PROBE], cwd=ROOT, capture_output=True, text=True, check=True)
     assert json.loads(probe.stdout) == {"told": [], "heavy": []}

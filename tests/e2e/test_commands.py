@@ -1,0 +1,189 @@
+"""The commands as a newcomer types them, in a checkout of their own."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from devkit.azurite import install_azurite
+from tests.house.source import ROOT, tracked_files
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy of what git tracks. The environment and the storage emulator, which take minutes to fetch, are shared."""
+    install_azurite()
+    folder = tmp_path_factory.mktemp("checkout")
+    for path in tracked_files():
+        target = folder / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    (folder / ".venv").symlink_to(Path(sys.prefix))
+    (folder / ".devkit").mkdir()
+    (folder / ".devkit/azurite").symlink_to(ROOT / ".devkit/azurite")
+    yield folder
+    shutil.rmtree(folder)
+
+
+class Up:
+    """A running `up`."""
+
+    def __init__(self, folder: Path, *options: str, **environ: str) -> None:
+        self.folder = folder
+        self.log = folder / ".devkit/output.txt"
+        self._file = self.log.open("w")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "devkit", "up", *options],
+            cwd=folder, env=os.environ | environ, stdout=self._file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def wait(self) -> dict[str, Any]:
+        deadline = time.monotonic() + 90
+        file = self.folder / ".devkit/up.json"
+        while not file.exists() or "Ctrl-C stops all" not in self.log.read_text():
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+        found: dict[str, Any] = json.loads(file.read_text())
+        return found
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        self.process.send_signal(number)
+        try:
+            return self.process.wait(30)
+        finally:
+            self.process.kill()
+            self._file.close()
+
+
+@pytest.fixture
+def up(checkout: Path) -> Iterator[Up]:
+    running = Up(checkout)
+    yield running
+    if running.process.poll() is None:
+        running.stop()
+
+
+def run(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "devkit", *arguments],
+        cwd=folder, env=os.environ | environ, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+def ask(url: str, key: str | None = None) -> requests.Response:
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.get(url, headers={"x-functions-key": key} if key else {}, timeout=30)
+
+
+def test_up_answers_every_question_it_prints(up: Up, checkout: Path) -> None:
+    found = up.wait()
+    printed = [line.strip() for line in up.log.read_text().splitlines() if line.strip().startswith("curl ")]
+    assert len(printed) >= 8
+    assert any("/slots?service=" in line for line in printed)
+    for line in printed:
+        pasted = f"{line} --silent --noproxy '*' --fail"
+        answer = subprocess.run(pasted, shell=True, capture_output=True, text=True, check=True)  # noqa: S602 - as pasted
+        assert "error" not in json.loads(answer.stdout)
+    assert found["storage_connection"].startswith("DefaultEndpointsProtocol=http;")
+    assert ask(found["control_url"]).ok
+    assert (checkout / ".devkit/up.json").stat().st_mode & 0o077 == 0
+
+    second = run(checkout, "up")
+    assert second.returncode == 1
+    assert "runs already" in second.stderr
+
+    assert run(checkout, "fire", "no_such_function").returncode == 1
+    fired = run(checkout, "fire", "health")
+    assert (fired.returncode, "was started" in fired.stdout) == (0, True)
+
+    assert up.stop() == 0
+    assert not (checkout / ".devkit/up.json").exists()
+    storage = found["storage_connection"].partition("BlobEndpoint=")[2].partition(";")[0]
+    for gone in (found["base_url"], found["control_url"], found["proxy_url"], storage):
+        with pytest.raises(requests.ConnectionError):
+            ask(gone)
+    assert run(checkout, "fire", "health").returncode == 1
+
+
+def test_a_taken_port_gives_way_to_the_next(checkout: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        running = Up(checkout, "--port", str(port))
+        try:
+            found = running.wait()
+            assert found["base_url"] != f"http://127.0.0.1:{port}"
+            assert ask(f"{found['base_url']}/api/health").json() == {"status": "ok"}
+            assert f"Port {port} is taken" in running.log.read_text()
+        finally:
+            running.stop(signal.SIGTERM)
+
+
+def test_wrong_settings_are_all_told_before_anything_starts(checkout: Path) -> None:
+    sample = json.loads((checkout / "local.settings.sample.json").read_text())
+    sample["Values"] |= {
+        "GRAPH_CLOUD": "moon",
+        "GRAPH_CONCURRENCY": "0",
+        "KEY_VAULT_URL": "",
+        "AzureWebJobsStorage": "x=y",
+    }
+    (checkout / "wrong.json").write_text(json.dumps(sample))
+    tried = run(checkout, "up", "--settings", "wrong.json")
+    assert tried.returncode == 1
+    for name in ("GRAPH_CLOUD", "GRAPH_CONCURRENCY", "KEY_VAULT_URL"):
+        assert name in tried.stderr
+    assert run(checkout, "up", "--settings", "none.json").returncode == 1
+
+
+def test_core_tools_run_the_app_where_they_are_installed(checkout: Path, tmp_path: Path) -> None:
+    absent = run(
+        checkout,
+        "up",
+        "--func",
+        PATH=os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if not (Path(p) / "func").exists()),
+    )
+    assert (absent.returncode, "azure-functions-core-tools" in absent.stderr) == (1, True)
+    stand_in = tmp_path / "func"
+    stand_in.write_text(
+        f'#!/bin/sh\necho "asked: $@"\nexec {sys.executable} -m devkit.host --no-auth --no-reload --port "$3"\n'
+    )
+    stand_in.chmod(0o755)
+    running = Up(checkout, "--func", PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    try:
+        found = running.wait()
+        assert ask(f"{found['base_url']}/api/health").ok
+        assert "asked: start --port" in running.log.read_text()
+    finally:
+        running.stop()
+
+
+def test_an_app_that_cannot_start_ends_up_with_its_reason(checkout: Path) -> None:
+    app = checkout / "function_app.py"
+    good = app.read_text()
+    app.write_text("raise RuntimeError('broken on purpose')\n")
+    try:
+        tried = run(checkout, "up")
+    finally:
+        app.write_text(good)
+    assert tried.returncode == 1
+    assert "broken on purpose" in tried.stdout
+    assert not (checkout / ".devkit/up.json").exists()
+
+
+def test_a_command_that_does_not_exist_is_told() -> None:
+    tried = run(ROOT, "fly")
+    assert tried.returncode == 2
+    assert "up" in tried.stderr
