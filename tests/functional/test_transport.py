@@ -1,5 +1,6 @@
 """One exchange over real sockets: what its errors prove about the request."""
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ def server(*replies: bytes | None) -> Iterator[tuple[str, list[bytes]]]:
             for reply in replies:
                 connection, _ = listener.accept()
                 with connection:
-                    seen.append(connection.recv(65536))
+                    seen.append(read_request(connection))
                     if reply is None:
                         done.wait(10)
                     else:
@@ -38,6 +39,18 @@ def server(*replies: bytes | None) -> Iterator[tuple[str, list[bytes]]]:
         finally:
             done.set()
             thread.join()
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """Read head and body: they may come in two parts."""
+    raw = connection.recv(65536)
+    while raw and not (raw.startswith(b"CONNECT") and raw.endswith(b"\r\n\r\n")):
+        head, complete, body = raw.partition(b"\r\n\r\n")
+        length = re.search(rb"Content-Length: (\d+)", head)
+        if complete and len(body) >= int(length[1] if length else 0):
+            break
+        raw += connection.recv(65536)
+    return raw
 
 
 def send(url: str, *, token: str = "t") -> bytes:
