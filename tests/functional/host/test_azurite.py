@@ -11,7 +11,7 @@ from azure.storage.blob import BlobServiceClient
 from devkit import azurite as emulator
 from devkit.azurite import Azurite, AzuriteError, install_azurite, start_azurite
 
-pytest_plugins = ["tests.functional.host_apps.storage"]
+pytest_plugins = ["tests.functional.host.apps.storage"]
 
 FAKE_NPM = """#!/bin/sh
 echo "$@" >> "{log}"

@@ -17,9 +17,9 @@ from azure.storage.queue import QueueServiceClient
 
 from devkit.azurite import Azurite
 from devkit.host.queues import LEASE
-from tests.functional.host_apps.support import Running, run_app, wait_until
+from tests.functional.host.apps.support import Running, run_app, wait_until
 
-pytest_plugins = ["tests.functional.host_apps.storage"]
+pytest_plugins = ["tests.functional.host.apps.storage"]
 
 FUNCTIONS = ("read_letter", "read_slowly", "read_poison", "pass_on", "receive_passed", "answer_letter")
 GRACE = 0.3

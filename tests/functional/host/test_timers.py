@@ -15,9 +15,9 @@ from azure.storage.blob import BlobServiceClient
 
 from devkit.azurite import Azurite
 from devkit.host import HostError
-from tests.functional.host_apps.support import Running, run_app, wait_until
+from tests.functional.host.apps.support import Running, run_app, wait_until
 
-pytest_plugins = ["tests.functional.host_apps.storage"]
+pytest_plugins = ["tests.functional.host.apps.storage"]
 
 FUNCTIONS = ("hourly", "yearly_and_at_start", "unmonitored", "every_second", "stubborn", "patient")
 HOURLY = "0 0 * * * *"

@@ -5,14 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
-import msal
 import pytest
 import requests
 from azure.identity import ClientSecretCredential, ManagedIdentityCredential
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from devkit.seeds import tiny
 from devkit.seeds.credentials import make_certificate
 from devkit.seeds.sample import (
     CLIENT_ID,
@@ -26,46 +24,21 @@ from devkit.seeds.sample import (
 from devkit.simulator import Simulator
 from devkit.simulator.entra.state import FederatedCredential
 from devkit.simulator.identity.state import issuer_of
-from devkit.simulator.visit import visiting
-
-AUTHORITY = f"https://login.microsoftonline.com/{TENANT_ID}"
-TOKEN_URL = f"{AUTHORITY}/oauth2/v2.0/token"
-SCOPE = "https://graph.microsoft.com/.default"
-BUSINESSES = "https://graph.microsoft.com/v1.0/solutions/bookingBusinesses"
-DELEGATED = ["https://graph.microsoft.com/Bookings.Read.All"]
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Simulator]:
-    with Simulator(tiny.build()).running() as sim:
-        yield sim
+from tests.functional.simulator.sign_in import (
+    DELEGATED,
+    SCOPE,
+    TOKEN_URL,
+    ask_for_app,
+    list_businesses,
+    make_client,
+    read_secret,
+)
 
 
 @pytest.fixture
-def sim(running: Simulator) -> Iterator[Simulator]:
-    running.reset()
-    with visiting(running):
-        yield running
-    assert running.refused == []
-
-
-def make_client(credential: Any, tenant: str = TENANT_ID, app: str = CLIENT_ID, **more: Any) -> Any:
-    authority = f"https://login.microsoftonline.com/{tenant}"
-    return msal.ConfidentialClientApplication(app, client_credential=credential, authority=authority, **more)
-
-
-def ask_for_app(client: Any, **more: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = client.acquire_token_for_client([SCOPE], **more)
-    return answer
-
-
-def read_secret(sim: Simulator, app: str = CLIENT_ID) -> str:
-    return next(iter(sim.entra.app(app).secrets.values())).value
-
-
-def list_businesses(token: dict[str, Any]) -> requests.Response:
-    assert "access_token" in token, token
-    return requests.get(BUSINESSES, headers={"Authorization": f"Bearer {token['access_token']}"}, timeout=10)
+def sim(led: Simulator) -> Iterator[Simulator]:
+    yield led
+    assert led.refused == []
 
 
 def make_key_and_certificate() -> tuple[Any, str]:

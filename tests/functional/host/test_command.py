@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.functional.host_apps.support import wait_until
+from tests.functional.host.apps.support import wait_until
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 APP = """
 import logging, time
 import azure.functions as func

@@ -1,10 +1,8 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote
 
 import pytest
-import requests
 
 from devkit.seeds import sample
 from devkit.seeds.desks import LONDON
@@ -21,6 +19,7 @@ from devkit.simulator.bookings.permissions import APPOINTMENT, MANAGE, READ, WRI
 from devkit.simulator.bookings.state import Business
 from devkit.simulator.core.clouds import CLOUDS
 from devkit.simulator.visit import GraphVisitor
+from tests.functional.simulator.desk import read_error
 
 ROOT = "/solutions/bookingBusinesses"
 DESK = f"{ROOT}/{LONDON.id}"
@@ -34,18 +33,9 @@ HIDDEN_FROM_GOVERNMENT = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Simulator]:
-    with Simulator(sample.build(), latency=0).running() as sim:
-        yield sim
-
-
 @pytest.fixture
-def sim(running: Simulator) -> Iterator[Simulator]:
-    switches = running.bookings.switches
-    before = dict(vars(switches))
-    yield running
-    vars(switches).update(before)
+def sim(sample_sim: Simulator) -> Simulator:
+    return sample_sim
 
 
 @pytest.fixture
@@ -54,26 +44,8 @@ def desk(sim: Simulator) -> Business:
 
 
 @pytest.fixture
-def visit(sim: Simulator) -> Iterator[Callable[..., GraphVisitor]]:
-    visitors = []
-
-    def make(*permissions: str, tenant_id: str = TENANT_ID, app_id: str = CLIENT_ID, **more: Any) -> GraphVisitor:
-        visitors.append(GraphVisitor(sim, *permissions, tenant_id=tenant_id, app_id=app_id, **more))
-        return visitors[-1]
-
-    yield make
-    for visitor in visitors:
-        visitor.close()
-
-
-@pytest.fixture
 def graph(visit: Callable[..., GraphVisitor]) -> GraphVisitor:
     return visit(READ)
-
-
-def read_error(answer: requests.Response) -> tuple[int, str, str]:
-    error = answer.json()["error"]
-    return answer.status_code, error["code"], error["message"]
 
 
 def test_business_ids_are_found_without_case(graph: GraphVisitor) -> None:

@@ -1,29 +1,14 @@
 """JSON batches of the simulated Graph."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from devkit.seeds import tiny
-from devkit.seeds.sample import CLIENT_ID, TENANT_ID
 from devkit.simulator import Answer, Simulator
-from devkit.simulator.bookings.permissions import READ
-from devkit.simulator.visit import GraphVisitor, visiting
+from devkit.simulator.visit import GraphVisitor
 
 ROOT = f"/solutions/bookingBusinesses/{tiny.BUSINESS}"
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with Simulator(tiny.build()).running() as running, visiting(running):
-        yield running
-
-
-@pytest.fixture
-def graph(sim: Simulator) -> Iterator[GraphVisitor]:
-    with GraphVisitor(sim, READ, tenant_id=TENANT_ID, app_id=CLIENT_ID) as visitor:
-        yield visitor
 
 
 def send(graph: GraphVisitor, *requests: Any) -> Any:

@@ -14,7 +14,7 @@ import pytest
 
 from devkit.host import HostError, serve_in_thread
 from devkit.host.server import open_port
-from tests.functional.host_apps.support import HOST_KEY, MASTER, OWN_KEY, Running, run_app
+from tests.functional.host.apps.support import HOST_KEY, MASTER, OWN_KEY, Running, run_app
 
 
 @pytest.fixture(scope="module")

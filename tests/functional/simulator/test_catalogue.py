@@ -1,84 +1,15 @@
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 import requests
 
-from devkit.seeds import tiny
 from devkit.seeds.sample import ADMIN_USER, CLIENT_ID, SERVICE_USER, TENANT_ID
 from devkit.seeds.tiny import BUSINESS, CUSTOMER, VISIT
 from devkit.simulator import Simulator
 from devkit.simulator.bookings.permissions import MANAGE, WRITE
 from devkit.simulator.bookings.state import Business
 from devkit.simulator.visit import GraphVisitor
-
-DESK = f"/solutions/bookingBusinesses/{BUSINESS}"
-ROBIN = {
-    "@odata.type": "#microsoft.graph.bookingCustomerInformation",
-    "name": "Robin Example",
-    "emailAddress": "robin@example.com",
-    "phone": "+44 20 7946 0100",
-    "timeZone": "Europe/London",
-}
-UNKNOWN_ERROR = (500, "UnknownError", "")
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Simulator]:
-    with Simulator(tiny.build(), latency=0).running() as sim:
-        yield sim
-
-
-@pytest.fixture
-def sim(running: Simulator) -> Simulator:
-    running.reset()
-    return running
-
-
-@pytest.fixture
-def desk(sim: Simulator) -> Business:
-    return sim.bookings.business(BUSINESS)
-
-
-@pytest.fixture
-def graph(sim: Simulator) -> Iterator[GraphVisitor]:
-    with GraphVisitor(sim, WRITE, tenant_id=TENANT_ID, app_id=CLIENT_ID) as visitor:
-        yield visitor
-
-
-@pytest.fixture
-def noon(sim: Simulator) -> datetime:
-    tomorrow = sim.world.clock.now() + timedelta(days=1)
-    return tomorrow.replace(hour=12, minute=0, second=0, microsecond=0)
-
-
-def zoned(instant: datetime) -> dict[str, str]:
-    return {"dateTime": f"{instant:%Y-%m-%dT%H:%M:%S.0000000}", "timeZone": "UTC"}
-
-
-def wish(start: datetime, /, minutes: int = 30, **more: Any) -> dict[str, Any]:
-    return {
-        "@odata.type": "#microsoft.graph.bookingAppointment",
-        "serviceId": VISIT,
-        "startDateTime": zoned(start),
-        "endDateTime": zoned(start + timedelta(minutes=minutes)),
-        "customers": [ROBIN],
-        "customerTimeZone": "Europe/London",
-    } | more
-
-
-def book(graph: GraphVisitor, start: datetime, /, **more: Any) -> requests.Response:
-    return graph.request("POST", f"{DESK}/appointments", json=wish(start, **more))
-
-
-def make_safe(appointment_id: str) -> str:
-    return appointment_id.replace("/", "-").replace("+", "_")
-
-
-def read_error(answer: requests.Response) -> tuple[int, str, str]:
-    error = answer.json()["error"]
-    return answer.status_code, error["code"], error["message"]
+from tests.functional.simulator.desk import DESK, UNKNOWN_ERROR, book, make_safe, read_error, wish
 
 
 def test_an_administrator_may_override_rules_and_a_scheduler_may_not(

@@ -1,28 +1,18 @@
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import requests
 
-from devkit.seeds import tiny
 from devkit.seeds.desks import week
-from devkit.seeds.sample import CLIENT_ID, TENANT_ID
 from devkit.seeds.tiny import ANNE, BOB, BUSINESS, CUSTOMER, GROUP, VISIT
 from devkit.simulator import Simulator
-from devkit.simulator.bookings.permissions import READ
 from devkit.simulator.bookings.state import Business
 from devkit.simulator.visit import GraphVisitor
 
 MONDAY = datetime(2026, 5, 4, tzinfo=UTC)
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 CUSTOMER_INFORMATION = {"@odata.type": "#microsoft.graph.bookingCustomerInformation", "customerId": CUSTOMER}
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Simulator]:
-    with Simulator(tiny.build(), latency=0).running() as sim:
-        yield sim
 
 
 @pytest.fixture
@@ -37,12 +27,6 @@ def desk(sim: Simulator) -> Business:
     business = sim.bookings.business(BUSINESS)
     business.patch({"businessHours": week(("09:00", "17:00"), days=DAYS)})
     return business
-
-
-@pytest.fixture
-def graph(sim: Simulator) -> Iterator[GraphVisitor]:
-    with GraphVisitor(sim, READ, tenant_id=TENANT_ID, app_id=CLIENT_ID) as visitor:
-        yield visitor
 
 
 def at(hour: int, minute: int = 0, day: int = 0) -> datetime:

@@ -24,21 +24,13 @@ from devkit.simulator.bookings.permissions import READ
 from devkit.simulator.bookings.state import Bookings
 from devkit.simulator.visit import GraphVisitor, visiting
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DISCOVERY = f"https://login.microsoftonline.com/{TENANT_ID}/v2.0/.well-known/openid-configuration"
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Simulator]:
-    with Simulator(tiny.build()).running() as sim:
-        yield sim
-
-
 @pytest.fixture
-def sim(running: Simulator) -> Iterator[Simulator]:
-    running.reset()
-    with visiting(running):
-        yield running
+def sim(led: Simulator) -> Simulator:
+    return led
 
 
 @pytest.fixture

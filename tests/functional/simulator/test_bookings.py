@@ -1,12 +1,10 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 from urllib.parse import quote
 
 import pytest
-import requests
 
-from devkit.seeds import bulk, sample
+from devkit.seeds import bulk
 from devkit.seeds.desks import GHOST_STAFF_ID, LONDON
 from devkit.seeds.sample import (
     CLIENT_ID,
@@ -16,24 +14,16 @@ from devkit.simulator import Simulator
 from devkit.simulator.bookings.permissions import READ
 from devkit.simulator.bookings.state import Business
 from devkit.simulator.visit import GraphVisitor
+from tests.functional.simulator.desk import read_error
 
 ROOT = "/solutions/bookingBusinesses"
 DESK = f"{ROOT}/{LONDON.id}"
 ALWAYS = "start=2000-01-01T00:00:00Z&end=2100-01-01T00:00:00Z"
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Simulator]:
-    with Simulator(sample.build(), latency=0).running() as sim:
-        yield sim
-
-
 @pytest.fixture
-def sim(running: Simulator) -> Iterator[Simulator]:
-    switches = running.bookings.switches
-    before = dict(vars(switches))
-    yield running
-    vars(switches).update(before)
+def sim(sample_sim: Simulator) -> Simulator:
+    return sample_sim
 
 
 @pytest.fixture
@@ -42,26 +32,8 @@ def desk(sim: Simulator) -> Business:
 
 
 @pytest.fixture
-def visit(sim: Simulator) -> Iterator[Callable[..., GraphVisitor]]:
-    visitors = []
-
-    def make(*permissions: str, tenant_id: str = TENANT_ID, app_id: str = CLIENT_ID, **more: Any) -> GraphVisitor:
-        visitors.append(GraphVisitor(sim, *permissions, tenant_id=tenant_id, app_id=app_id, **more))
-        return visitors[-1]
-
-    yield make
-    for visitor in visitors:
-        visitor.close()
-
-
-@pytest.fixture
 def graph(visit: Callable[..., GraphVisitor]) -> GraphVisitor:
     return visit(READ)
-
-
-def read_error(answer: requests.Response) -> tuple[int, str, str]:
-    error = answer.json()["error"]
-    return answer.status_code, error["code"], error["message"]
 
 
 def test_the_list_of_businesses_tells_id_and_name_only(graph: GraphVisitor) -> None:

@@ -4,34 +4,18 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from devkit.seeds import tiny
-from devkit.seeds.sample import CLIENT_ID, TENANT_ID
+from devkit.seeds.sample import TENANT_ID
 from devkit.seeds.tiny import BUSINESS
 from devkit.simulator import Answer, Cut, Delay, Drop, Garble, Hang, Simulator
-from devkit.simulator.bookings.permissions import WRITE
-from devkit.simulator.visit import GraphVisitor, visiting
+from devkit.simulator.visit import GraphVisitor
 
 QUESTIONS = f"/solutions/bookingBusinesses/{BUSINESS}/customQuestions"
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Simulator]:
-    with Simulator(tiny.build()).running() as sim:
-        yield sim
-
-
 @pytest.fixture
-def sim(running: Simulator) -> Iterator[Simulator]:
-    running.reset()
-    with visiting(running):
-        yield running
-    assert running.faults.unfired() == []
-
-
-@pytest.fixture
-def graph(sim: Simulator) -> Iterator[GraphVisitor]:
-    with GraphVisitor(sim, WRITE, tenant_id=TENANT_ID, app_id=CLIENT_ID) as visitor:
-        yield visitor
+def sim(led: Simulator) -> Iterator[Simulator]:
+    yield led
+    assert led.faults.unfired() == []
 
 
 def create_question(graph: GraphVisitor) -> requests.Response:

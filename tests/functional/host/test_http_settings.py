@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from devkit.host import LocalHost
-from tests.functional.host_apps.support import run_app, wait_until
+from tests.functional.host.apps.support import run_app, wait_until
 
 
 def test_the_route_prefix_can_be_changed_and_removed() -> None:

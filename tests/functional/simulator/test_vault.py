@@ -18,7 +18,6 @@ from azure.core.exceptions import (
 from azure.identity import ClientSecretCredential, CredentialUnavailableError, ManagedIdentityCredential
 from azure.keyvault.secrets import SecretClient
 
-from devkit.seeds import tiny
 from devkit.seeds.sample import (
     CLIENT_ID,
     CLIENT_SECRET_NAME,
@@ -29,23 +28,14 @@ from devkit.seeds.sample import (
 )
 from devkit.simulator import Answer, Drop, Hang, Simulator
 from devkit.simulator.vault.state import SECRETS_OFFICER, Vault
-from devkit.simulator.visit import visiting
 
 URL = f"https://{VAULT}.vault.azure.net"
 PATIENCE: dict[str, Any] = {"retry_total": 2, "retry_backoff_factor": 0.01, "read_timeout": 1}
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Simulator]:
-    with Simulator(tiny.build()).running() as sim:
-        yield sim
-
-
 @pytest.fixture
-def sim(running: Simulator) -> Iterator[Simulator]:
-    running.reset()
-    with visiting(running):
-        yield running
+def sim(led: Simulator) -> Simulator:
+    return led
 
 
 @pytest.fixture
