@@ -1,0 +1,1 @@
+"""Support mailboxes: every mail becomes exactly one ticket."""
