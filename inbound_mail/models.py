@@ -107,10 +107,11 @@ class Screening:
 
 @dataclass(frozen=True)
 class Rendering:
-    """A mail as a ticket shows it. Texts use "\\n" and hold no control characters.
+    """A mail as a ticket shows it. Lines end in a line feed, and no other control character is left.
 
-    `title` has no reply prefixes; `text` is the whole body as plain text, `new_text` what its author added (the whole text
-    where cutting is uncertain); `html` is safe to show, None for a plain-text mail; `was_cut` says whether they differ.
+    `title` has no reply prefixes; `text` is the whole body as plain text, `new_text` what its author added (the whole
+    text where cutting is uncertain); `html` is safe to show, None for a plain-text mail; `was_cut` says whether they
+    differ.
     """
 
     title: str
