@@ -1,25 +1,34 @@
 """Every setting of the app, read once and checked as a whole.
 
-The only module that reads the environment. `SETTINGS` is the catalogue: docs, sample and infrastructure are tested
-against it. No setting of ours begins with AZURE_: azure-identity reads those names with meanings of its own.
+The only module that reads the environment. No setting of ours begins with AZURE_: azure-identity reads those names with
+meanings of its own.
 """
 
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
+from shared.catalogue import SETTINGS
 from shared.clouds import CLOUDS, Cloud
 from shared.errors import ConfigurationError
+from shared.mail_settings import (
+    NAME,
+    Mailbox,
+    SinkSettings,
+    StorageSettings,
+    read_mailboxes,
+    read_sinks,
+    read_storage,
+)
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.IGNORECASE)
 _VAULT_NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
-_CONNECTION_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _MAIL_ADDRESS = re.compile(r"[^@\s/\\?#%\x00-\x1f]{1,64}@[A-Za-z0-9.-]{1,253}")
 
 
@@ -81,86 +90,12 @@ class Settings:
     state_key_name: str
     public_base_url: str | None
     graph_concurrency: int
+    storage: StorageSettings
+    mailboxes: Mapping[str, Mailbox]
+    sinks: Mapping[str, SinkSettings]
 
 
-@dataclass(frozen=True)
-class Setting:
-    """One entry of the catalogue. `default` None: required, or needed only with another setting (see `text`)."""
-
-    name: str
-    default: str | None
-    sample: str
-    text: str
-
-
-SETTINGS = (
-    Setting(
-        "KEY_VAULT_URL", None, "https://my-vault.vault.azure.net", "The vault that holds credentials and the state key."
-    ),
-    Setting("GRAPH_CLOUD", "global", "global", "Microsoft cloud: global, usgov, usgov-dod or china."),
-    Setting(
-        "GRAPH_TENANT_ID", None, "00000000-0000-0000-0000-000000000000", "Directory (tenant) id, or a verified domain."
-    ),
-    Setting(
-        "GRAPH_CLIENT_ID", None, "00000000-0000-0000-0000-000000000000", "Application (client) id of the registration."
-    ),
-    Setting(
-        "GRAPH_CREDENTIAL",
-        "federated",
-        "secret",
-        "How the app signs in: federated (user-assigned identity, no secret), certificate, secret or password.",
-    ),
-    Setting(
-        "GRAPH_CREDENTIAL_NAME",
-        None,
-        "graph-client-secret",
-        "Key Vault name of the credential; needed for certificate, secret and password, refused for federated.",
-    ),
-    Setting(
-        "IDENTITY_CLIENT_ID",
-        None,
-        "",
-        "Client id of the user-assigned identity; needed for federated, optional elsewhere.",
-    ),
-    Setting(
-        "IDENTITY_SOURCE",
-        "managed-identity",
-        "azure-cli",
-        "Who opens Key Vault: managed-identity, or azure-cli on a developer's machine.",
-    ),
-    Setting(
-        "GRAPH_CONNECTIONS",
-        "{}",
-        "{}",
-        "Further tenants: a JSON object, name -> {cloud, tenant_id, client_id, credential, credential_name, "
-        "identity_client_id, bookings_businesses}. The plain settings are the connection called default.",
-    ),
-    Setting(
-        "BOOKINGS_BUSINESSES",
-        "",
-        "ithelpdesk@contoso.example",
-        "Booking businesses that may be asked about: ids (SMTP addresses) separated by commas, or * for all. "
-        "Empty allows none.",
-    ),
-    Setting(
-        "STATE_KEY_NAME",
-        "gateway-state-key",
-        "gateway-state-key",
-        "Key Vault name of the key (32 random bytes, Base64) that signs paging cursors.",
-    ),
-    Setting(
-        "PUBLIC_BASE_URL",
-        "",
-        "",
-        "Address that links in answers begin with, such as https://gateway.contoso.example/api; empty: as asked.",
-    ),
-    Setting(
-        "GRAPH_CONCURRENCY",
-        "4",
-        "4",
-        "Calls to Graph at the same time, for each instance of the app (1 to 64). Outlook allows an app 4.",
-    ),
-)
+type CheckSink = Callable[[SinkSettings], Iterable[tuple[str, str]]]
 
 _CONNECTION_FIELDS = (
     "cloud",
@@ -204,7 +139,15 @@ class _Reader:
         self.faults.append(Fault(setting, message))
 
     def text(self, name: str) -> str:
-        return (self._environ.get(name) or self._defaults[name]).strip()
+        return (self._environ.get(name) or self._defaults.get(name, "")).strip()
+
+    def json(self, name: str) -> Any:
+        """Return the JSON of a setting, None (and a fault) where it is none."""
+        try:
+            return json.loads(self.text(name))
+        except ValueError:
+            self.blame(name, "This is not JSON.")
+            return None
 
     def checked(self, name: str, value: str, is_right: Callable[[str], Any], message: str) -> str:
         if not is_right(value):
@@ -212,12 +155,25 @@ class _Reader:
         return value
 
 
-def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read and check all settings. Raises SettingsError with every fault at once."""
+def load_settings(environ: Mapping[str, str] | None = None, *, check_sink: CheckSink | None = None) -> Settings:
+    """Read and check all settings. Raises SettingsError with every fault at once.
+
+    `check_sink` tells what is wrong with a sink's options, as (option, sentence); the kinds of sinks live above us.
+    """
     reader = _Reader(os.environ if environ is None else environ)
     connections = {"default": _read_connection(reader, "default", _plain_fields(reader), _plain_name)}
     connections |= _read_further_connections(reader)
+    sinks = read_sinks(given, reader.blame) if (given := reader.json("SINKS")) is not None else {}
+    for sink in sinks.values():
+        for option, message in check_sink(sink) if check_sink else ():
+            reader.blame(f"SINKS.{sink.name}.{option}", message)
+    mailboxes = reader.json("MAILBOXES")
     settings = Settings(
+        storage=read_storage(reader.text),
+        sinks=sinks,
+        mailboxes=read_mailboxes(mailboxes, list(connections), list(sinks), reader.blame)
+        if mailboxes is not None
+        else {},
         connections=connections,
         key_vault_url=_read_vault_url(reader),
         identity_source=_read_choice(reader, "IDENTITY_SOURCE", reader.text("IDENTITY_SOURCE"), IdentitySource)
@@ -249,17 +205,14 @@ def _plain_fields(reader: _Reader) -> dict[str, str]:
 
 def _read_further_connections(reader: _Reader) -> dict[str, Connection]:
     name = "GRAPH_CONNECTIONS"
-    try:
-        given = json.loads(reader.text(name))
-    except ValueError:
-        reader.blame(name, "This is not JSON. Write an object, connection name -> fields.")
-        return {}
+    given = reader.json(name)
     if not isinstance(given, dict):
-        reader.blame(name, "Write a JSON object, connection name -> fields.")
+        if given is not None:
+            reader.blame(name, "Write a JSON object, connection name -> fields.")
         return {}
     connections = {}
     for key, fields in given.items():
-        if key == "default" or not _CONNECTION_NAME.fullmatch(key):
+        if key == "default" or not NAME.fullmatch(key):
             reader.blame(name, f"{key!r} cannot name a connection: use a-z, 0-9 and dashes, and not default.")
         elif not isinstance(fields, dict) or not all(isinstance(value, str) for value in fields.values()):
             reader.blame(name, f"The connection {key} must be an object of texts.")
@@ -377,6 +330,8 @@ def _read_concurrency(reader: _Reader) -> int:
 
 
 def _check_together(reader: _Reader, settings: Settings) -> None:
+    if settings.mailboxes and not (settings.storage.connection_string or settings.storage.table_url):
+        reader.blame("AzureWebJobsStorage", "Needed: mailboxes keep their state in this storage account.")
     if settings.key_vault_url is None:
         reader.blame("KEY_VAULT_URL", "Needed: the state key, and every credential but a federated one, live there.")
     for connection in settings.connections.values():

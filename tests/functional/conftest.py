@@ -17,7 +17,9 @@ from devkit.seeds import sample, tiny
 from devkit.simulator.core.record import Exchange
 from devkit.simulator.simulator import Simulator
 from devkit.simulator.world import World
-from shared.config import SETTINGS
+from shared.catalogue import SETTINGS
+
+pytest_plugins = ["tests.functional.storage"]
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -5,7 +5,7 @@ import json
 import re
 from typing import Any
 
-from shared.config import SETTINGS
+from shared.catalogue import SETTINGS
 from tests.house.source import ROOT, deployed
 
 API = (ROOT / "docs/api.md").read_text()

@@ -53,11 +53,25 @@ def test_only_the_triggers_import_azure_functions() -> None:
             assert "azure.functions" not in set(module.imports()), module.name
 
 
-def test_only_the_credential_modules_import_the_identity_libraries() -> None:
-    libraries = ("azure.identity", "azure.keyvault", "msal", "azure.core")
+HOMES = {
+    ("azure.identity", "azure.keyvault", "msal"): {"shared.auth", "shared.key_vault"},
+    ("azure.data", "azure.storage"): {"shared.storage", "shared.tables", "shared.blobs", "shared.queues"},
+}
+
+
+@pytest.mark.parametrize(("libraries", "homes"), HOMES.items())
+def test_only_their_home_modules_import_the_azure_libraries(libraries: tuple[str, ...], homes: set[str]) -> None:
     for module in deployed():
-        if module.name not in ("shared.auth", "shared.key_vault"):
+        if module.name not in homes:
             assert not [name for name in module.imports() if name.startswith(libraries)], module.name
+
+
+def test_nothing_else_of_azure_is_imported() -> None:
+    known = {home for homes in HOMES.values() for home in homes}
+    for module in deployed():
+        if module.name not in known:
+            azure = {name for name in module.imports() if name.startswith("azure.")}
+            assert azure <= {"azure.functions"}, module.name
 
 
 def test_only_the_settings_module_reads_the_environment() -> None:
@@ -112,7 +126,7 @@ class Environment(dict):
         told.append(f"reads {name}") if name in OURS else None
         return super().__getitem__(name)
 
-from shared.config import SETTINGS
+from shared.catalogue import SETTINGS
 OURS = {setting.name for setting in SETTINGS}
 os.environ = Environment(os.environ)
 import function_app

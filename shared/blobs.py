@@ -1,0 +1,120 @@
+"""Blobs: whole or streamed, and leases on them."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from shared.errors import Conflict, Unavailable
+from shared.storage import Lazy, Storage, storage_errors
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobClient
+
+
+class Container:
+    """Blobs of one container."""
+
+    def __init__(self, storage: Storage, name: str) -> None:
+        self._client = Lazy(lambda: storage.open_container(name))
+        self._name = name
+
+    def put(self, name: str, data: bytes | Iterable[bytes], *, content_type: str = "application/octet-stream") -> None:
+        """Write a blob, whole or not at all; what was there is replaced. An iterable is streamed in blocks of 4 MiB."""
+        from azure.core.exceptions import ResourceNotFoundError
+        from azure.storage.blob import ContentSettings
+
+        settings = ContentSettings(content_type=content_type)
+        blob = self._client.get().get_blob_client(name)
+        with storage_errors(self._name):
+            try:
+                blob.upload_blob(data, overwrite=True, content_settings=settings)
+            except ResourceNotFoundError:
+                if not isinstance(data, bytes):
+                    raise
+                self.make()
+                blob.upload_blob(data, overwrite=True, content_settings=settings)
+
+    def get(self, name: str) -> bytes | None:
+        """Return a blob's bytes, or None."""
+        chunks = self.read(name)
+        return None if chunks is None else b"".join(chunks)
+
+    def read(self, name: str) -> Iterator[bytes] | None:
+        """Return a blob in chunks of 4 MiB, or None where there is none."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with storage_errors(self._name):
+            try:
+                download = self._client.get().get_blob_client(name).download_blob()
+            except ResourceNotFoundError:
+                return None
+        return self._chunks(download)
+
+    def _chunks(self, download: Any) -> Iterator[bytes]:
+        with storage_errors(self._name):
+            yield from download.chunks()
+
+    def make(self) -> None:
+        """Make the container if it is not there."""
+        from azure.core.exceptions import ResourceExistsError
+
+        with storage_errors(self._name):
+            try:
+                self._client.get().create_container()
+            except ResourceExistsError:
+                return
+
+    @contextmanager
+    def lease(self, name: str, seconds: int) -> Iterator["Lease | None"]:
+        """Hold the lease of a blob (made if need be) for 15 to 60 s at a time; None if somebody else holds it."""
+        from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+
+        blob = self._client.get().get_blob_client(name)
+        with storage_errors(self._name):
+            try:
+                held = _acquire(blob, seconds)
+            except ResourceNotFoundError:
+                self._make_blob(blob)
+                held = _acquire(blob, seconds)
+            except ResourceExistsError:
+                held = None
+        if held is None:
+            yield None
+            return
+        try:
+            yield Lease(held)
+        finally:
+            with storage_errors(self._name, quiet=True):
+                held.release()
+
+    def _make_blob(self, blob: "BlobClient") -> None:
+        from azure.core.exceptions import ResourceExistsError
+
+        self.make()
+        with storage_errors(self._name):
+            try:
+                blob.upload_blob(b"", overwrite=False)
+            except ResourceExistsError:
+                return
+
+
+class Lease:
+    """A lease that is held. It ends by itself when its holder dies."""
+
+    def __init__(self, held: Any) -> None:
+        self._held = held
+
+    def renew(self) -> None:
+        """Hold it for another term. Raises Conflict when it was lost meanwhile."""
+        from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
+
+        try:
+            self._held.renew()
+        except (ServiceRequestError, ServiceResponseError) as error:
+            raise Unavailable("The storage account did not answer.", detail=type(error).__name__) from error
+        except HttpResponseError as error:
+            raise Conflict("The lease was lost to somebody else.", detail=str(error.status_code)) from error
+
+
+def _acquire(blob: "BlobClient", seconds: int) -> Any:
+    return blob.acquire_lease(lease_duration=seconds)

@@ -1,0 +1,43 @@
+"""Queues: JSON messages as the platform's triggers read them."""
+
+import base64
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from shared.storage import Lazy, Storage, storage_errors
+
+
+class Queue:
+    """Messages of one queue: JSON objects, in Base64 as the platform's triggers expect."""
+
+    def __init__(self, storage: Storage, name: str) -> None:
+        self._client = Lazy(lambda: storage.open_queue(name))
+        self._name = name
+
+    def put(self, message: Mapping[str, Any], *, delay: float = 0, keep_for_ever: bool = True) -> None:
+        """Add a message that is seen after `delay` seconds (at most 7 days)."""
+        from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+
+        text = base64.b64encode(json.dumps(message, separators=(",", ":")).encode()).decode()
+        client = self._client.get()
+        more: dict[str, Any] = {"visibility_timeout": int(delay)} if delay >= 1 else {}
+        more |= {"time_to_live": -1} if keep_for_ever else {}
+        with storage_errors(self._name):
+            try:
+                client.send_message(text, **more)
+            except ResourceNotFoundError:
+                with suppress(ResourceExistsError):
+                    client.create_queue()
+                client.send_message(text, **more)
+
+    def count(self) -> int:
+        """Return about how many messages wait; 0 where there is no queue."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with storage_errors(self._name):
+            try:
+                return int(self._client.get().get_queue_properties().approximate_message_count or 0)
+            except ResourceNotFoundError:
+                return 0

@@ -1,0 +1,193 @@
+"""Tables, blobs and queues on a real storage emulator."""
+
+import base64
+import json
+import time
+from typing import Any
+
+import pytest
+from azure.storage.blob import BlobLeaseClient
+
+from devkit.azurite import Azurite
+from shared.blobs import Container
+from shared.config import IdentitySource
+from shared.errors import ConfigurationError, Conflict, Unavailable
+from shared.key_vault import Identity
+from shared.mail_settings import StorageSettings
+from shared.queues import Queue
+from shared.storage import Storage
+from shared.tables import Operation, Table
+
+
+def entity(row: str, **values: Any) -> dict[str, Any]:
+    return {"PartitionKey": "p", "RowKey": row} | values
+
+
+def test_a_table_is_made_when_first_written_to_and_empty_before(storage: Storage, name: str) -> None:
+    table = Table(storage, name)
+    assert table.get("p", "a") is None
+    assert list(table.query("p", start="", end="~")) == []
+    assert table.create(entity("a", text="x"))
+    found = table.get("p", "a")
+    assert found is not None
+    assert found.values["text"] == "x"
+
+
+def test_creating_twice_is_told(storage: Storage, name: str) -> None:
+    table = Table(storage, name)
+    assert table.create(entity("a"))
+    assert not table.create(entity("a"))
+
+
+def test_an_update_of_another_version_is_refused(storage: Storage, name: str) -> None:
+    table = Table(storage, name)
+    table.create(entity("a", n=1))
+    found = table.get("p", "a")
+    assert found is not None
+    assert table.update(entity("a", n=2), found.etag)
+    assert not table.update(entity("a", n=3), found.etag)
+    now = table.get("p", "a")
+    assert now is not None
+    assert now.values["n"] == 2
+    assert not table.update(entity("gone"), found.etag)
+
+
+def test_a_transaction_is_done_whole_or_not_at_all(storage: Storage, name: str) -> None:
+    table = Table(storage, name)
+    table.transact([Operation("create", entity("a")), Operation("create", entity("b"))])
+    with pytest.raises(Conflict) as raised:
+        table.transact([Operation("create", entity("c")), Operation("create", entity("b"))])
+    assert raised.value.target == "1"
+    assert table.get("p", "c") is None
+    found = table.get("p", "a")
+    assert found is not None
+    table.transact([Operation("delete", entity("a"), found.etag), Operation("merge", entity("b", n=1))])
+    assert [row.row_key for row in table.query("p", start="", end="~")] == ["b"]
+
+
+def test_a_merge_leaves_other_properties_alone(storage: Storage, name: str) -> None:
+    table = Table(storage, name)
+    table.create(entity("a", n=1, m=1))
+    table.transact([Operation("merge", entity("a", m=2))])
+    found = table.get("p", "a")
+    assert found is not None
+    assert (found.values["n"], found.values["m"]) == (1, 2)
+
+
+def test_rows_come_in_order_and_within_bounds(storage: Storage, name: str) -> None:
+    table = Table(storage, name)
+    for row in ("a|2", "a|1", "b|1", "a|3"):
+        table.create(entity(row, n=row))
+    assert [row.row_key for row in table.query("p", start="a|", end="a}")] == ["a|1", "a|2", "a|3"]
+    assert [row.row_key for row in table.query("p", start="a|2", end="a}", limit=1)] == ["a|2"]
+    assert list(table.query("q", start="", end="~")) == []
+    selected = next(table.query("p", start="b", end="c", select=["RowKey"]))
+    assert "n" not in selected.values
+
+
+def test_keys_from_outside_do_not_reach_the_filter_unescaped(storage: Storage, name: str) -> None:
+    table = Table(storage, name)
+    table.create(entity("a"))
+    assert list(table.query("p' or PartitionKey ne '", start="", end="~")) == []
+
+
+def test_blobs_are_written_and_read_whole_or_in_chunks(storage: Storage, name: str) -> None:
+    container = Container(storage, name)
+    assert container.get("x") is None
+    assert container.read("x") is None
+    container.put("a/b.json", b"{}", content_type="application/json")
+    container.put("a/b.json", b"[]")
+    assert container.get("a/b.json") == b"[]"
+    container.put("big", (bytes([number]) * 1024 * 1024 for number in range(10)))
+    chunks = container.read("big")
+    assert chunks is not None
+    assert sum(len(chunk) for chunk in chunks) == 10 * 1024 * 1024
+
+
+def test_a_stream_that_breaks_leaves_no_blob(storage: Storage, name: str) -> None:
+    container = Container(storage, name)
+    container.make()
+
+    def broken() -> Any:
+        yield b"x" * 5_000_000
+        raise KeyError("source")
+
+    with pytest.raises(KeyError):
+        container.put("x", broken())
+    assert container.get("x") is None
+
+
+def test_a_lease_is_held_by_one(storage: Storage, name: str) -> None:
+    container = Container(storage, name)
+    with container.lease("poll", 15) as first:
+        assert first is not None
+        first.renew()
+        with container.lease("poll", 15) as second:
+            assert second is None
+    with container.lease("poll", 15) as third:
+        assert third is not None
+
+
+def test_a_lease_ends_with_its_holder(storage: Storage, name: str) -> None:
+    container = Container(storage, name)
+    blob = storage.open_container(name).get_blob_client("poll")
+    with container.lease("poll", 15):
+        pass
+    blob.acquire_lease(lease_duration=15)  # somebody who died
+    began = time.monotonic()
+    while True:
+        with container.lease("poll", 15) as lease:
+            if lease is not None:
+                break
+        assert time.monotonic() - began < 30
+        time.sleep(0.5)
+    assert time.monotonic() - began > 5
+
+
+def test_a_lost_lease_is_told(storage: Storage, name: str) -> None:
+    container = Container(storage, name)
+    with container.lease("poll", 15) as lease:
+        assert lease is not None
+        BlobLeaseClient(storage.open_container(name).get_blob_client("poll")).break_lease(0)
+        with pytest.raises(Conflict):
+            lease.renew()
+
+
+def test_messages_are_base64_json_as_the_platform_reads_them(storage: Storage, name: str) -> None:
+    queue = Queue(storage, name)
+    assert queue.count() == 0
+    queue.put({"mailbox": "support", "text": "é"})
+    queue.put({"later": True}, delay=60)
+    assert queue.count() == 2
+    seen = [json.loads(base64.b64decode(message.content)) for message in storage.open_queue(name).receive_messages()]
+    assert seen == [{"mailbox": "support", "text": "é"}]
+
+
+def test_storage_that_is_not_there_is_unavailable_soon(name: str) -> None:
+    dead = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;" + "".join(
+        f"{service}Endpoint=http://127.0.0.1:1/a;" for service in ("Blob", "Queue", "Table")
+    )
+    storage = Storage(StorageSettings(dead, None, None, None, None), Identity(IdentitySource.MANAGED))
+    began = time.monotonic()
+    with pytest.raises(Unavailable):
+        Table(storage, name).get("p", "a")
+    with pytest.raises(Unavailable):
+        Container(storage, name).get("a")
+    with pytest.raises(Unavailable):
+        Queue(storage, name).put({})
+    assert time.monotonic() - began < 20
+
+
+def test_a_wrong_key_is_the_administrators_matter(azurite: Azurite, name: str) -> None:
+    parts = dict(part.split("=", 1) for part in azurite.connection_string.strip(";").split(";"))
+    wrong = ";".join(f"{key}={value}" for key, value in (parts | {"AccountKey": "d3Jvbmc="}).items())
+    storage = Storage(StorageSettings(wrong, None, None, None, None), Identity(IdentitySource.MANAGED))
+    with pytest.raises(ConfigurationError) as raised:
+        Table(storage, name).get("p", "a")
+    assert "AzureWebJobsStorage" in raised.value.message
+
+
+def test_storage_that_is_not_set_is_told() -> None:
+    storage = Storage(StorageSettings(None, None, None, None, None), Identity(IdentitySource.MANAGED))
+    with pytest.raises(ConfigurationError):
+        Table(storage, "x").get("p", "a")

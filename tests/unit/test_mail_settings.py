@@ -1,0 +1,118 @@
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from shared.config import Settings, SettingsError, load_settings
+from shared.mail_settings import SinkSettings
+from tests.unit.test_config import GOOD
+
+SINKS = {"desk": {"kind": "easyvista", "url": "https://x.example"}, "hook": {"kind": "webhook"}}
+SUPPORT: dict[str, Any] = {"name": "support", "address": "support@contoso.example", "sinks": ["desk"]}
+
+
+def load(mailboxes: Any, sinks: Any = None, **more: str) -> Settings:
+    environ = {"MAILBOXES": json.dumps(mailboxes), "SINKS": json.dumps(sinks or SINKS), "AzureWebJobsStorage": "x"}
+    return load_settings(GOOD | environ | more)
+
+
+def faults(mailboxes: Any, sinks: Any = None, **more: str) -> list[str]:
+    with pytest.raises(SettingsError) as raised:
+        load(mailboxes, sinks, **more)
+    return [fault.setting for fault in raised.value.faults]
+
+
+def test_a_mailbox_needs_little_and_has_sensible_defaults() -> None:
+    mailbox = load([SUPPORT]).mailboxes["support"]
+    assert (mailbox.folders, mailbox.connection, mailbox.sinks) == (("inbox",), "default", ("desk",))
+    assert (mailbox.attachment_mb, mailbox.page_size, mailbox.alarm_minutes) == (25, 50, 30)
+    assert not mailbox.write_back.is_wanted
+    assert mailbox.since is None
+
+
+def test_all_that_can_be_said_of_a_mailbox_is_read() -> None:
+    write_back = {"read": True, "category": "Ticket", "move_to": "archive"}
+    more = {"folders": ["inbox", "junkemail"], "since": "2026-11-01T00:00:00+01:00", "write_back": write_back}
+    mailbox = load([SUPPORT | more]).mailboxes["support"]
+    assert mailbox.folders == ("inbox", "junkemail")
+    assert mailbox.since == datetime(2026, 10, 31, 23, tzinfo=UTC)
+    assert (mailbox.write_back.read, mailbox.write_back.category, mailbox.write_back.move_to) == (
+        True,
+        "Ticket",
+        "archive",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"name": "Support!"}, "name"),
+        ({"address": "support"}, "address"),
+        ({"address": "a/../b@contoso.example"}, "address"),
+        ({"folders": []}, "folders"),
+        ({"folders": ["Boîte de réception"]}, "folders"),
+        ({"folders": ["../x"]}, "folders"),
+        ({"folders": [1]}, "folders"),
+        ({"folders": "inbox"}, "folders"),
+        ({"connection": "moon"}, "connection"),
+        ({"sinks": []}, "sinks"),
+        ({"sinks": ["unknown"]}, "sinks"),
+        ({"since": "yesterday"}, "since"),
+        ({"since": "2026-11-01"}, "since"),
+        ({"attachment_mb": 0}, "attachment_mb"),
+        ({"attachment_mb": 151}, "attachment_mb"),
+        ({"attachment_mb": True}, "attachment_mb"),
+        ({"page_size": 1000}, "page_size"),
+        ({"alarm_minutes": "30"}, "alarm_minutes"),
+        ({"write_back": {"read": "yes"}}, "write_back.read"),
+        ({"write_back": {"delete": True}}, "write_back.delete"),
+        ({"write_back": {"move_to": "inbox"}}, "write_back.move_to"),
+        ({"folder": "inbox"}, "folder"),
+    ],
+)
+def test_a_fault_of_a_mailbox_is_named_by_its_place(change: dict[str, Any], field: str) -> None:
+    assert faults([SUPPORT | change]) == [f"MAILBOXES[0].{field}"]
+
+
+def test_faults_of_several_mailboxes_are_told_at_once() -> None:
+    second = SUPPORT | {"name": "x y", "since": "then"}
+    assert faults([SUPPORT, second, SUPPORT]) == ["MAILBOXES[1].name", "MAILBOXES[1].since", "MAILBOXES[2].name"]
+
+
+@pytest.mark.parametrize("given", ["[", "5", "{}", '"x"'])
+def test_mailboxes_are_a_json_list(given: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load_settings(GOOD | {"MAILBOXES": given, "AzureWebJobsStorage": "x"})
+    assert [fault.setting for fault in raised.value.faults] == ["MAILBOXES"]
+
+
+@pytest.mark.parametrize(
+    ("sinks", "setting"),
+    [([], "SINKS"), ({"A!": {"kind": "x"}}, "SINKS"), ({"a": 1}, "SINKS.a"), ({"a": {"url": "x"}}, "SINKS.a")],
+)
+def test_a_fault_of_the_sinks_is_named(sinks: Any, setting: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load_settings(GOOD | {"SINKS": json.dumps(sinks)})
+    assert [fault.setting for fault in raised.value.faults] == [setting]
+
+
+def test_the_options_of_a_sink_are_judged_by_its_kind() -> None:
+    def check(sink: SinkSettings) -> list[tuple[str, str]]:
+        return [("url", "No.")] if sink.kind == "easyvista" else []
+
+    with pytest.raises(SettingsError) as raised:
+        load_settings(GOOD | {"SINKS": json.dumps(SINKS)}, check_sink=check)
+    assert [fault.setting for fault in raised.value.faults] == ["SINKS.desk.url"]
+
+
+def test_mailboxes_without_storage_cannot_keep_their_state() -> None:
+    assert faults([SUPPORT], AzureWebJobsStorage="") == ["AzureWebJobsStorage"]
+
+
+def test_storage_may_be_opened_by_identity() -> None:
+    storage = load([SUPPORT], AzureWebJobsStorage="", AzureWebJobsStorage__accountName="contosostate").storage
+    assert storage.table_url == "https://contosostate.table.core.windows.net"
+    assert storage.connection_string is None
+    own = load([SUPPORT], AzureWebJobsStorage="", AzureWebJobsStorage__tableServiceUri="https://t.example").storage
+    assert own.table_url == "https://t.example"
