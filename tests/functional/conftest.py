@@ -19,8 +19,6 @@ from devkit.simulator.simulator import Simulator
 from devkit.simulator.world import World
 from shared.catalogue import SETTINGS
 
-pytest_plugins = ["tests.functional.storage"]
-
 ROOT = Path(__file__).resolve().parents[2]
 
 type Furnish = Callable[[World], None]

@@ -9,7 +9,15 @@ from contextlib import contextmanager
 import pytest
 
 from shared import context, transport
-from shared.errors import ConfigurationError, GatewayError, OutcomeUnknown, TimedOut, Unavailable, Unreachable
+from shared.errors import (
+    AnswerTooLarge,
+    ConfigurationError,
+    GatewayError,
+    OutcomeUnknown,
+    TimedOut,
+    Unavailable,
+    Unreachable,
+)
 from shared.transport import Transport
 
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -159,9 +167,26 @@ def test_an_answer_without_end_is_not_read_to_its_end(monkeypatch: pytest.Monkey
     monkeypatch.setattr(transport, "_LARGEST_BODY", 1000)
     monkeypatch.setattr(transport, "_CHUNK", 100)
     long = server(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + b"x" * 5000)
-    with long as (url, _), pytest.raises(OutcomeUnknown) as raised:
+    with long as (url, _), pytest.raises(AnswerTooLarge):
         send(url)
-    assert raised.value.code == "UpstreamBadAnswer"
+
+
+def test_an_answer_larger_than_wanted_is_given_up_however_it_comes() -> None:
+    told = b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + b"x" * 5000
+    untold = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1388\r\n" + b"x" * 5000 + b"\r\n0\r\n\r\n"
+    for answer in (told, untold):
+        with server(answer) as (url, _), pytest.raises(AnswerTooLarge):
+            Transport().send("GET", url, token="t", most_bytes=4999)
+        with server(answer) as (url, _):
+            assert len(Transport().send("GET", url, token="t", most_bytes=5000).body) == 5000
+
+
+def test_a_stream_that_breaks_off_is_told_while_it_is_read() -> None:
+    cut = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"
+    with server(cut) as (url, _), Transport().open("GET", url, token="t") as streamed:
+        assert streamed.status == 200
+        with pytest.raises(OutcomeUnknown):
+            list(streamed.chunks())
 
 
 def test_redirects_are_not_followed() -> None:

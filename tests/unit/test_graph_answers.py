@@ -62,6 +62,22 @@ def test_an_error_without_a_proper_body_is_read_by_its_status(body: bytes) -> No
     assert type(read_error(503, {"Retry-After": "7"}, body)) is Unavailable
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (410, b""),
+        (410, error_body("SyncStateNotFound")),
+        (400, error_body("syncStateNotFound")),
+        (404, error_body("ErrorInvalidRequest", {"code": "resyncRequired"})),
+        (400, error_body("x", {"code": "y", "innerError": {"code": "SyncStateInvalid"}})),
+    ],
+)
+def test_a_forgotten_cursor_is_known_by_status_or_by_code_at_any_depth(status: int, body: bytes) -> None:
+    error = read_error(status, {}, body)
+    assert error is not None
+    assert error.code == "CursorLost"
+
+
 def test_graphs_request_id_is_kept_from_the_body_or_the_header() -> None:
     inner = {"request-id": "abc", "innerError": {"code": "deep"}}
     from_body = read_error(400, {"request-id": "other"}, error_body("x", inner))

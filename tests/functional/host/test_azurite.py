@@ -11,8 +11,6 @@ from azure.storage.blob import BlobServiceClient
 from devkit import azurite as emulator
 from devkit.azurite import Azurite, AzuriteError, install_azurite, start_azurite
 
-pytest_plugins = ["tests.functional.host.apps.storage"]
-
 FAKE_NPM = """#!/bin/sh
 echo "$@" >> "{log}"
 mkdir -p node_modules/azurite/dist/src

@@ -19,8 +19,6 @@ from devkit.azurite import Azurite
 from devkit.host.queues import LEASE
 from tests.functional.host.apps.support import Running, run_app, wait_until
 
-pytest_plugins = ["tests.functional.host.apps.storage"]
-
 FUNCTIONS = ("read_letter", "read_slowly", "read_poison", "pass_on", "receive_passed", "answer_letter")
 GRACE = 0.3
 

@@ -17,8 +17,6 @@ from devkit.azurite import Azurite
 from devkit.host import HostError
 from tests.functional.host.apps.support import Running, run_app, wait_until
 
-pytest_plugins = ["tests.functional.host.apps.storage"]
-
 FUNCTIONS = ("hourly", "yearly_and_at_start", "unmonitored", "every_second", "stubborn", "patient")
 HOURLY = "0 0 * * * *"
 NEVER = "0001-01-01T00:00:00+00:00"

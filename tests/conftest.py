@@ -1,0 +1,3 @@
+"""What every test may ask for: pytest takes plug-ins from the topmost conftest only."""
+
+pytest_plugins = ["tests.functional.storage"]
