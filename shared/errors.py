@@ -10,6 +10,7 @@ Retries, claims and HTTP answers are read off this family, never off status code
      |   +- Forbidden         the gateway or Graph does not allow it
      |   +- NotFound
      |   +- Conflict
+     |   +- AnswerTooLarge     it is there, but larger than was asked for
      |   +- Rejected          the other side refused a request of ours: not the caller's fault
      +- Unavailable           nothing was written; try later (`retry_after` seconds, if told)
      |   +- Throttled
@@ -94,6 +95,12 @@ class Conflict(Refused):
     """The thing is not in a state that allows this."""
 
     code = "Conflict"
+
+
+class AnswerTooLarge(Refused):
+    """The answer is larger than the caller is willing to hold; it was not read to its end."""
+
+    code = "AnswerTooLarge"
 
 
 class Rejected(Refused):

@@ -7,6 +7,7 @@ but no whole answer -> `OutcomeUnknown`; sent and silent -> `TimedOut`.
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ import requests.adapters
 import urllib3.exceptions
 
 from shared import context
-from shared.errors import ConfigurationError, OutcomeUnknown, TimedOut, Unavailable, Unreachable
+from shared.errors import AnswerTooLarge, ConfigurationError, OutcomeUnknown, TimedOut, Unavailable, Unreachable
 
 _CONNECT_SECONDS = 3.05
 _READ_SECONDS = 20.0
@@ -41,6 +42,39 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class Streamed:
+    """An answer whose body is still on its way."""
+
+    def __init__(self, response: requests.Response, host: str) -> None:
+        self._response = response
+        self._host = host
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the body as it comes. Raises OutcomeUnknown or TimedOut when it breaks off."""
+        try:
+            for chunk in self._response.iter_content(_CHUNK):
+                if context.remaining() <= 0:
+                    raise TimedOut("The answer did not arrive in time.")
+                yield chunk
+        except requests.exceptions.RequestException as error:
+            raise _translate(error, self._host) from error
+
+    def read(self, most_bytes: int) -> bytes:
+        """Return the whole body. Raises AnswerTooLarge, before reading it where its length is told."""
+        told = self.headers.get("Content-Length", "")
+        too_large = AnswerTooLarge("The answer is larger than the gateway reads at once.")
+        if told.isdecimal() and int(told) > most_bytes:
+            raise too_large
+        body = bytearray()
+        for chunk in self.chunks():
+            body += chunk
+            if len(body) > most_bytes:
+                raise too_large
+        return bytes(body)
 
 
 class _Bearer(requests.auth.AuthBase):
@@ -70,16 +104,33 @@ class Transport:
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         json: Any = None,
+        most_bytes: int | None = None,
     ) -> Answer:
         """Send one request with a bearer token and read the whole answer, whatever its status.
 
         Raises Unreachable, OutcomeUnknown or TimedOut as the module says, Unavailable when no time is left to begin,
-        and ConfigurationError rather than send a token over plain http to another machine.
+        AnswerTooLarge past `most_bytes`, and ConfigurationError rather than send a token over plain http elsewhere.
         """
+        with self.open(method, url, token=token, query=query, headers=headers, json=json) as streamed:
+            return Answer(streamed.status, streamed.headers, streamed.read(most_bytes or _LARGEST_BODY))
+
+    @contextmanager
+    def open(
+        self,
+        method: str,
+        url: str,
+        *,
+        token: str,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+    ) -> Iterator["Streamed"]:
+        """Send one request and hand over the answer while it comes in. Raises as `send` does, also while it is read."""
         _require_safe(url)
         time_left = context.remaining()
         if time_left <= 0:
             raise Unavailable("The time for this call ran out before it was sent. Ask again.", code="OutOfTime")
+        host = urlsplit(url).hostname or ""
         try:
             response = self._session().request(
                 method,
@@ -92,10 +143,10 @@ class Transport:
                 allow_redirects=False,
                 stream=True,
             )
-            with response:
-                return Answer(response.status_code, response.headers, _read_body(response))
         except requests.exceptions.RequestException as error:
-            raise _translate(error, urlsplit(url).hostname or "") from error
+            raise _translate(error, host) from error
+        with response:
+            yield Streamed(response, host)
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
@@ -112,17 +163,6 @@ def _require_safe(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
         raise ConfigurationError("A token may travel over https only. Correct the address in the settings.")
-
-
-def _read_body(response: requests.Response) -> bytes:
-    body = bytearray()
-    for chunk in response.iter_content(_CHUNK):
-        body += chunk
-        if len(body) > _LARGEST_BODY:
-            raise OutcomeUnknown("The answer was larger than the gateway reads.", code="UpstreamBadAnswer")
-        if context.remaining() <= 0:
-            raise TimedOut("The answer did not arrive in time.")
-    return bytes(body)
 
 
 def _translate(error: requests.exceptions.RequestException, host: str) -> Unreachable | OutcomeUnknown:

@@ -30,12 +30,14 @@ _SERVER_FAILED = (OutcomeUnknown, None, "Microsoft Graph failed to answer.")
 _NO_TIME = (TimedOut, None, "Microsoft Graph did not answer in time.")
 _CHANGED = (Conflict, None, "It was changed meanwhile.")
 _AWAY = (Unavailable, None, "Microsoft Graph is not available just now. Ask again later.")
+_LOST = (Rejected, "CursorLost", "Microsoft Graph has forgotten where this reading stood.")
 _BY_STATUS: Mapping[int, tuple[type[GatewayError], str | None, str]] = {
     HTTPStatus.UNAUTHORIZED: (Rejected, "TokenRejected", "Microsoft Graph does not accept the gateway's token."),
     HTTPStatus.FORBIDDEN: (Forbidden, "ConsentMissing", "Microsoft Graph does not allow this to the gateway."),
     HTTPStatus.NOT_FOUND: (NotFound, None, "Microsoft Graph knows no such thing."),
     HTTPStatus.CONFLICT: _CHANGED,
     HTTPStatus.PRECONDITION_FAILED: _CHANGED,
+    HTTPStatus.GONE: _LOST,
     HTTPStatus.TOO_MANY_REQUESTS: (Throttled, None, "Microsoft Graph asks to slow down. Ask again later."),
     HTTPStatus.SERVICE_UNAVAILABLE: _AWAY,
     509: _AWAY,  # bandwidth limit: Graph's own use of a number that HTTP does not name
@@ -45,6 +47,8 @@ _BY_STATUS: Mapping[int, tuple[type[GatewayError], str | None, str]] = {
 # Exchange's codes for things that are not there come with several statuses; the first two speak of the whole mailbox.
 _NO_MAILBOX = frozenset({"ErrorNonExistentMailbox", "ErrorFolderNotFound"})
 _NO_ITEM = frozenset({"ErrorItemNotFound"})
+# A delta link that Graph has forgotten: 410, or one of these under another status; they may be nested.
+_CURSOR_LOST = frozenset({"syncstatenotfound", "syncstateinvalid", "resyncrequired"})
 _CLAIMS = re.compile(r'claims="([^"]+)"')
 _FIRST_OK, _FIRST_REDIRECT = 200, 300
 
@@ -75,6 +79,8 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> GatewayE
         status = HTTPStatus.NOT_FOUND
     fallback = _SERVER_FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _REFUSED
     kind, code, message = _BY_STATUS.get(status, fallback)
+    if _CURSOR_LOST & {name.lower() for name in (graph_code, *inner_codes)}:
+        kind, code, message = _LOST
     known: dict[str, Any] = {
         "code": "MailboxNotFound" if graph_code in _NO_MAILBOX else code,
         "detail": f"HTTP {status} {'/'.join((graph_code, *inner_codes))}",

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.errors import Forbidden, NotFound, OutcomeUnknown
-from shared.graph.client import GraphClient, Json, Page, segment
+from shared.graph.client import GraphClient, Json, Page, segment, url_safe
 from shared.retry import READ
 from shared.zones import graph_moment, utc_text
 
@@ -94,11 +94,6 @@ class GraphBookings:
         with _told():
             path = _path(business, collection)
             return [item for page in self._graph.pages(path, prefer=prefer, retry=READ) for item in page]
-
-
-def url_safe(appointment: str) -> str:
-    """Return the form of an Exchange id that may stand in a path."""
-    return appointment.replace("/", "-").replace("+", "_") if "/" in appointment else appointment
 
 
 def _path(business: str, *below: str) -> str:

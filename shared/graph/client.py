@@ -26,6 +26,7 @@ type Json = dict[str, Any]
 
 BATCH_SIZE = 20  # Graph's own limit
 _MOST_PAGES = 200
+_LARGEST_ERROR = 256 * 1024
 
 
 class Gate:
@@ -85,6 +86,11 @@ class GraphClient:
         url = self._root + path
         return call_with_retry(retry, lambda: read_json(self._send("GET", url, query=query, prefer=prefer)))
 
+    def get_link(self, link: str, *, retry: RetryPolicy, prefer: Sequence[str] = ()) -> Json:
+        """Read what an earlier answer linked to, see `own_link`. Raises the error family."""
+        own = self.own_link(link)
+        return call_with_retry(retry, lambda: read_json(self._send("GET", own, prefer=prefer)))
+
     def post(self, path: str, *, body: Json, retry: RetryPolicy, prefer: Sequence[str] = ()) -> Json:
         """Post a body; {} where Graph answers without one. Raises the error family."""
         url = self._root + path
@@ -103,8 +109,7 @@ class GraphClient:
         if link is None:
             answer = self.get(path, retry=retry, query=query, prefer=prefer)
         else:
-            own = self.own_link(link)
-            answer = call_with_retry(retry, lambda: read_json(self._send("GET", own, prefer=prefer)))
+            answer = self.get_link(link, retry=retry, prefer=prefer)
         items = answer.get("value")
         if not isinstance(items, list):
             raise OutcomeUnknown("Microsoft Graph sent no list where one belongs.", code="UpstreamBadAnswer")
@@ -124,16 +129,36 @@ class GraphClient:
                 return
         raise Rejected(f"Microsoft Graph sent more than {_MOST_PAGES} pages. Ask for less.", code="TooManyPages")
 
-    def batch(self, requests: Sequence[SubRequest], *, retry: RetryPolicy) -> dict[str, Expected]:
+    def batch(
+        self, requests: Sequence[SubRequest], *, retry: RetryPolicy, most_bytes: int | None = None
+    ) -> dict[str, Expected]:
         """Send requests in batches of 20 and return each one's own answer or error by id.
 
         Only sub-requests whose error the policy names are sent again. Each counts against Graph's limits by itself:
-        batching saves round trips, not quota.
+        batching saves round trips, not quota. Past `most_bytes` a batch's requests end as AnswerTooLarge.
         """
         answers: dict[str, Expected] = {}
         for start in range(0, len(requests), BATCH_SIZE):
-            answers |= self._send_batch(requests[start : start + BATCH_SIZE], retry)
+            answers |= self._send_batch(requests[start : start + BATCH_SIZE], retry, most_bytes)
         return answers
+
+    @contextmanager
+    def stream(self, path: str, *, prefer: Sequence[str] = ()) -> Iterator[Iterator[bytes]]:
+        """Read a resource's bytes as they come, once: who repeats must begin anew. Raises the error family."""
+        token = self._tokens.token()
+        with (
+            self._gate.place(),
+            self._transport.open(
+                "GET", self._root + path, token=token, headers=_headers(prefer, accept="*/*")
+            ) as streamed,
+        ):
+            if streamed.status == HTTPStatus.UNAUTHORIZED:
+                self._tokens.renew(token, read_challenge(streamed.headers))
+                raise Unavailable("Microsoft Graph wants a fresh token. Ask again.", retry_after=0)
+            if streamed.status != HTTPStatus.OK:
+                error = read_error(streamed.status, streamed.headers, streamed.read(_LARGEST_ERROR))
+                raise error or OutcomeUnknown("Microsoft Graph did not send the bytes.", code="UpstreamBadAnswer")
+            yield streamed.chunks()
 
     def own_link(self, link: str) -> str:
         """Return a link unchanged if it leads to Graph v1.0 on this connection's own host.
@@ -154,25 +179,35 @@ class GraphClient:
         query: Mapping[str, str] | None = None,
         body: Json | None = None,
         prefer: Sequence[str] = (),
+        most_bytes: int | None = None,
     ) -> Answer:
         """Send one request, once more with a new token after a 401, which tells that nothing was done."""
-        headers = {"Accept": "application/json", "client-request-id": context.request_id()}
-        if prefer:
-            headers["Prefer"] = ", ".join(prefer)
-        token = self._tokens.token()
-        with self._gate.place():
-            answer = self._transport.send(method, url, token=token, query=query, headers=headers, json=body)
-        if answer.status == HTTPStatus.UNAUTHORIZED:
-            token = self._tokens.renew(token, read_challenge(answer.headers))
+
+        def send(token: str) -> Answer:
             with self._gate.place():
-                answer = self._transport.send(method, url, token=token, query=query, headers=headers, json=body)
+                return self._transport.send(
+                    method,
+                    url,
+                    token=token,
+                    query=query,
+                    headers=_headers(prefer),
+                    json=body,
+                    most_bytes=most_bytes,
+                )
+
+        token = self._tokens.token()
+        answer = send(token)
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            answer = send(self._tokens.renew(token, read_challenge(answer.headers)))
         error = read_error(answer.status, answer.headers, answer.body)
         if error is not None:
             _log.info("%s %s -> %s", method, urlsplit(url).path, error)
             raise error
         return answer
 
-    def _send_batch(self, requests: Sequence[SubRequest], retry: RetryPolicy) -> dict[str, Expected]:
+    def _send_batch(
+        self, requests: Sequence[SubRequest], retry: RetryPolicy, most_bytes: int | None
+    ) -> dict[str, Expected]:
         waiting = {request.id: request for request in requests}
         answers: dict[str, Expected] = {}
 
@@ -180,7 +215,7 @@ class GraphClient:
             for key in waiting:
                 answers.pop(key, None)  # a second sending makes the first answer history
             body = {"requests": [_sub_request(request) for request in waiting.values()]}
-            whole = read_json(self._send("POST", f"{self._root}/$batch", body=body))
+            whole = read_json(self._send("POST", f"{self._root}/$batch", body=body, most_bytes=most_bytes))
             for part in whole.get("responses", []):
                 answers[str(part["id"])] = _sub_answer(part)
             again = {key: error for key in waiting if isinstance(error := answers.get(key), retry.on)}
@@ -195,6 +230,16 @@ class GraphClient:
         except GatewayError as error:
             failure = error
         return {request.id: answers.get(request.id, failure) for request in requests}
+
+
+def _headers(prefer: Sequence[str], *, accept: str = "application/json") -> dict[str, str]:
+    headers = {"Accept": accept, "client-request-id": context.request_id()}
+    return headers | ({"Prefer": ", ".join(prefer)} if prefer else {})
+
+
+def url_safe(identifier: str) -> str:
+    """Return the form of an Exchange id that may stand in a path: one that holds "/" is refused otherwise."""
+    return identifier.replace("/", "-").replace("+", "_") if "/" in identifier else identifier
 
 
 def segment(value: str) -> str:

@@ -1,0 +1,168 @@
+"""Mailboxes on Graph v1.0, as far as reading support mail needs them.
+
+- `Prefer` is not part of a delta token: page size and id type go with every request.
+- Page size by Prefer only: with `$top` a delta was seen to skip the rest of a folder.
+- A delta's query is frozen in its link; `DELTA_QUERY` is compared with what a stored link was made with.
+- Immutable ids survive moves inside the mailbox, and are shown only to who asks for them each time.
+
+Sources: the reference pages of message: delta, message and attachment, "Get immutable identifiers for Outlook
+resources", "JSON batching"; public threads on microsoft-graph-docs-contrib (7946, 8431) and microsoft-graph-docs
+(2162, 7776).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.errors import GatewayError, OutcomeUnknown, Unavailable
+from shared.graph.answers import Expected
+from shared.graph.client import GraphClient, Json, SubRequest, segment, url_safe
+from shared.retry import RetryPolicy
+from shared.zones import utc_text
+
+_IMMUTABLE = 'IdType="ImmutableId"'
+_FIELDS = (
+    "id,receivedDateTime,subject,from,sender,replyTo,toRecipients,ccRecipients,body,internetMessageHeaders,"
+    "internetMessageId,conversationId,hasAttachments,importance,isRead,categories,parentFolderId"
+)
+DELTA_QUERY = f"$select={_FIELDS}"
+
+# A poll has minutes, unlike a caller's request. A page that times out is asked for once more, then in half its size.
+POLL = RetryPolicy(attempts=6, within=120, on=(Unavailable, OutcomeUnknown), attempts_unknown=2)
+# Setting a flag twice does no harm, so these writes may be repeated whatever became of them.
+SET_AGAIN = RetryPolicy(attempts=4, within=60, on=(Unavailable, OutcomeUnknown), attempts_unknown=3)
+MOVE = RetryPolicy(attempts=4, within=60, on=(Unavailable,))
+
+
+@dataclass(frozen=True)
+class DeltaPage:
+    """One page of changes. Exactly one of the links is set: more of this round, or where the next round begins."""
+
+    items: list[Json]
+    next_link: str | None
+    delta_link: str | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """What to set on one mail: the body of a PATCH."""
+
+    graph_id: str
+    values: Json
+
+
+class GraphMail:
+    """One mailbox. Raises the error family; ids are immutable ones, in and out."""
+
+    def __init__(self, graph: GraphClient, address: str) -> None:
+        self._graph = graph
+        self._root = f"/users/{segment(address)}"
+
+    def read_delta(self, folder: str, link: str | None, page_size: int) -> DeltaPage:
+        """Read one page of a folder's changes: of a first round, or the one behind a stored link.
+
+        Rejected with code CursorLost when Graph has forgotten the link.
+        """
+        prefer = (_IMMUTABLE, f"odata.maxpagesize={page_size}")
+        if link is None:
+            path = f"{self._folder(folder)}/messages/delta"
+            answer = self._graph.get(path, query={"$select": _FIELDS}, prefer=prefer, retry=POLL)
+        else:
+            answer = self._graph.get_link(link, prefer=prefer, retry=POLL)
+        items, next_link, delta_link = (
+            answer.get("value"),
+            answer.get("@odata.nextLink"),
+            answer.get("@odata.deltaLink"),
+        )
+        if not isinstance(items, list) or not (next_link or delta_link):
+            raise OutcomeUnknown("Microsoft Graph sent a round of changes without an end.", code="UpstreamBadAnswer")
+        return DeltaPage(
+            items,
+            self._graph.own_link(next_link) if next_link else None,
+            self._graph.own_link(delta_link) if delta_link and not next_link else None,
+        )
+
+    def get_message(self, graph_id: str) -> Json:
+        """Return one message with the same fields as a delta's."""
+        return self._graph.get(self._message(graph_id), query={"$select": _FIELDS}, prefer=(_IMMUTABLE,), retry=POLL)
+
+    def list_recent(self, folder: str, since: datetime) -> Iterator[list[Json]]:
+        """Yield pages of {"id", "internetMessageId", "receivedDateTime"} of what came since a moment."""
+        query = {
+            "$filter": f"receivedDateTime ge {utc_text(since)}",
+            "$select": "id,internetMessageId,receivedDateTime",
+            "$top": "500",
+        }
+        return self._graph.pages(f"{self._folder(folder)}/messages", query=query, prefer=(_IMMUTABLE,), retry=POLL)
+
+    def read_attachments(self, graph_ids: Sequence[str], *, most_bytes: int) -> dict[str, Expected]:
+        """Return {"value": [attachments with their bytes]} of several messages, or why not, by message id.
+
+        One batch for 20 messages. A batch past `most_bytes` is given up: AnswerTooLarge for each of its messages.
+        """
+        requests = [
+            SubRequest(id=str(number), method="GET", path=f"{self._message(graph_id)}/attachments", headers=_HEADERS)
+            for number, graph_id in enumerate(graph_ids)
+        ]
+        answers = self._graph.batch(requests, retry=POLL, most_bytes=most_bytes)
+        return {graph_id: answers[str(number)] for number, graph_id in enumerate(graph_ids)}
+
+    def list_attachments(self, graph_id: str) -> list[Json]:
+        """Return the attachments of one message without their bytes: id, name, contentType, size, isInline, type."""
+        query = {"$select": "id,name,contentType,size,isInline"}
+        path = f"{self._message(graph_id)}/attachments"
+        return [
+            item for page in self._graph.pages(path, query=query, prefer=(_IMMUTABLE,), retry=POLL) for item in page
+        ]
+
+    @contextmanager
+    def stream_attachment(self, graph_id: str, attachment_id: str) -> Iterator[Iterator[bytes]]:
+        """Read an attachment's bytes as they come: a file as it is, an attached item as MIME, iCal or vCard."""
+        path = f"{self._message(graph_id)}/attachments/{segment(url_safe(attachment_id))}/$value"
+        with self._graph.stream(path, prefer=(_IMMUTABLE,)) as chunks:
+            yield chunks
+
+    @contextmanager
+    def stream_mime(self, graph_id: str) -> Iterator[Iterator[bytes]]:
+        """Read the whole message as MIME, which Exchange makes anew each time."""
+        with self._graph.stream(f"{self._message(graph_id)}/$value", prefer=(_IMMUTABLE,)) as chunks:
+            yield chunks
+
+    def set_values(self, changes: Sequence[Change]) -> dict[str, GatewayError | None]:
+        """PATCH several messages, 20 in one call; return by message id what went wrong, None for nothing."""
+        headers = {"Prefer": f"{_IMMUTABLE}, return=minimal"}
+        requests = [
+            SubRequest(str(number), "PATCH", self._message(change.graph_id), change.values, headers)
+            for number, change in enumerate(changes)
+        ]
+        answers = self._graph.batch(requests, retry=SET_AGAIN)
+        return {change.graph_id: _error(answers[str(number)]) for number, change in enumerate(changes)}
+
+    def move(self, graph_ids: Sequence[str], folder: str) -> dict[str, GatewayError | None]:
+        """Move several messages; after an unclear answer look where they are before moving again."""
+        requests = [
+            SubRequest(str(number), "POST", f"{self._message(graph_id)}/move", {"destinationId": folder}, _HEADERS)
+            for number, graph_id in enumerate(graph_ids)
+        ]
+        answers = self._graph.batch(requests, retry=MOVE)
+        return {graph_id: _error(answers[str(number)]) for number, graph_id in enumerate(graph_ids)}
+
+    def get_folder(self, folder: str) -> Json:
+        """Return a folder's id and counts."""
+        return self._graph.get(
+            self._folder(folder), query={"$select": "id,displayName,totalItemCount,unreadItemCount"}, retry=POLL
+        )
+
+    def _folder(self, folder: str) -> str:
+        return f"{self._root}/mailFolders/{segment(folder)}"
+
+    def _message(self, graph_id: str) -> str:
+        return f"{self._root}/messages/{segment(url_safe(graph_id))}"
+
+
+_HEADERS: Mapping[str, str] = {"Prefer": _IMMUTABLE}
+
+
+def _error(answer: Expected) -> GatewayError | None:
+    return answer if isinstance(answer, GatewayError) else None
