@@ -65,7 +65,7 @@ def build_services(settings: Settings) -> Services:
     return Services(
         settings=settings,
         authenticator=authenticator,
-        cursors=Cursors(authenticator.remembered_secret(settings.state_key_name)),
+        cursors=Cursors(authenticator.secret(settings.state_key_name)),
         workers=workers,
         tenants={name: build_tenant(name) for name in settings.connections},
     )

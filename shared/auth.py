@@ -13,7 +13,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from shared import context
 from shared.config import Connection, Credential, Settings
 from shared.entra_errors import Cure, Refusal, read_refusal
 from shared.errors import ConfigurationError, GatewayError, Unavailable
-from shared.key_vault import Identity, KeyVault, Secrets, VaultSecret
+from shared.key_vault import Identity, KeyVault, RememberedSecret, Secrets, VaultSecret
 
 if TYPE_CHECKING:
     import msal
@@ -368,17 +368,6 @@ class Authenticator:
         """Return the token sources of all connections."""
         return tuple(self._sources.values())
 
-    def remembered_secret(self, name: str) -> Callable[[], str]:
-        """Return a function that reads this secret at its first call and remembers it for the process."""
-        lock = threading.Lock()
-        known: list[str] = []
-
-        def read() -> str:
-            with lock:
-                if not known:
-                    if self._secrets is None:
-                        raise ConfigurationError("KEY_VAULT_URL is needed to read secrets.")
-                    known.append(self._secrets.get(name).value)
-                return known[0]
-
-        return read
+    def secret(self, name: str) -> RememberedSecret:
+        """Return a secret that is read at its first use and remembered for the process."""
+        return RememberedSecret(self._secrets, name)

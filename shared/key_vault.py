@@ -5,6 +5,7 @@ Imports are lazy because azure-identity and the vault client cost more start-up 
 
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ _LIMITS: dict[str, Any] = {
 }
 
 
+_READ_AGAIN_SECONDS = 60.0
 _IDENTITY_STATUS = re.compile(r"Token request error: \(\w*\) (\d{3})\b")
 
 
@@ -48,6 +50,45 @@ class Secrets(Protocol):
 
     def get(self, name: str) -> VaultSecret:
         """Return the current version. Raises ConfigurationError or Unavailable."""
+
+
+class RememberedSecret:
+    """One secret by name: read at its first use, remembered for the process, read again when it is refused."""
+
+    def __init__(self, secrets: Secrets | None, name: str) -> None:
+        self.name = name
+        self._secrets = secrets
+        self._lock = threading.Lock()
+        self._known: VaultSecret | None = None
+        self._read_at = 0.0
+
+    def __call__(self) -> str:
+        """Return the value. Raises ConfigurationError or Unavailable."""
+        with self._lock:
+            return (self._known or self._read()).value
+
+    @property
+    def expires_on(self) -> datetime | None:
+        """When the version in use ends; None if it was not read yet or has no end."""
+        known = self._known
+        return known.expires_on if known else None
+
+    def renew(self, refused: str) -> bool:
+        """Read it again after somebody refused its value; say whether there is another one now.
+
+        The vault is asked once a minute at most. Raises ConfigurationError or Unavailable.
+        """
+        with self._lock:
+            if self._known and self._known.value == refused and time.monotonic() - self._read_at > _READ_AGAIN_SECONDS:
+                self._read()
+            return self._known is not None and self._known.value != refused
+
+    def _read(self) -> VaultSecret:
+        if self._secrets is None:
+            raise ConfigurationError("KEY_VAULT_URL is needed to read secrets.")
+        self._read_at = time.monotonic()
+        self._known = self._secrets.get(self.name)
+        return self._known
 
 
 class Identity:

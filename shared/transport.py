@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import requests
@@ -77,22 +77,39 @@ class Streamed:
         return bytes(body)
 
 
-class _Bearer(requests.auth.AuthBase):
-    """Sets the token as an auth object: a plain header would give way to a ~/.netrc entry for the host."""
+class Body(Protocol):
+    """A body that is read while it is sent; its length is known before."""
 
-    def __init__(self, token: str) -> None:
-        self._token = token
+    def __len__(self) -> int:
+        """Return the length in bytes."""
+        ...
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next bytes, b"" at the end."""
+        ...
+
+
+class _Authorization(requests.auth.AuthBase):
+    """Sets the header as an auth object: a plain one would give way to a ~/.netrc entry for the host."""
+
+    def __init__(self, value: str | None) -> None:
+        self._value = value
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        if self._value is not None:
+            request.headers["Authorization"] = self._value
         return request
 
 
 class Transport:
-    """Sends single requests. One session for each thread, because `requests` does not promise to share them."""
+    """Sends single requests. One session for each thread, because `requests` does not promise to share them.
 
-    def __init__(self, *, pool_size: int = 4) -> None:
+    `read_seconds` is how long the other side may be silent. Redirects are not followed.
+    """
+
+    def __init__(self, *, pool_size: int = 4, read_seconds: float = _READ_SECONDS) -> None:
         self._pool_size = pool_size
+        self._read_seconds = read_seconds
         self._local = threading.local()
 
     def send(
@@ -100,18 +117,21 @@ class Transport:
         method: str,
         url: str,
         *,
-        token: str,
+        authorization: str | None = None,
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         json: Any = None,
+        data: bytes | Body | None = None,
         most_bytes: int | None = None,
     ) -> Answer:
-        """Send one request with a bearer token and read the whole answer, whatever its status.
+        """Send one request (`authorization` is that header's value) and read the whole answer, whatever its status.
 
         Raises Unreachable, OutcomeUnknown or TimedOut as the module says, Unavailable when no time is left to begin,
-        AnswerTooLarge past `most_bytes`, and ConfigurationError rather than send a token over plain http elsewhere.
+        AnswerTooLarge past `most_bytes`, and ConfigurationError rather than use plain http to another machine.
         """
-        with self.open(method, url, token=token, query=query, headers=headers, json=json) as streamed:
+        with self.open(
+            method, url, authorization=authorization, query=query, headers=headers, json=json, data=data
+        ) as streamed:
             return Answer(streamed.status, streamed.headers, streamed.read(most_bytes or _LARGEST_BODY))
 
     @contextmanager
@@ -120,10 +140,11 @@ class Transport:
         method: str,
         url: str,
         *,
-        token: str,
+        authorization: str | None = None,
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         json: Any = None,
+        data: bytes | Body | None = None,
     ) -> Iterator["Streamed"]:
         """Send one request and hand over the answer while it comes in. Raises as `send` does, also while it is read."""
         _require_safe(url)
@@ -138,8 +159,9 @@ class Transport:
                 params=query,
                 headers=headers,
                 json=json,
-                auth=_Bearer(token),
-                timeout=(min(_CONNECT_SECONDS, time_left), min(_READ_SECONDS, time_left)),
+                data=data,
+                auth=_Authorization(authorization),
+                timeout=(min(_CONNECT_SECONDS, time_left), min(self._read_seconds, time_left)),
                 allow_redirects=False,
                 stream=True,
             )
@@ -162,7 +184,7 @@ class Transport:
 def _require_safe(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
-        raise ConfigurationError("A token may travel over https only. Correct the address in the settings.")
+        raise ConfigurationError("Plain http is for this machine only. Correct the address in the settings.")
 
 
 def _translate(error: requests.exceptions.RequestException, host: str) -> Unreachable | OutcomeUnknown:

@@ -149,7 +149,7 @@ class GraphClient:
         with (
             self._gate.place(),
             self._transport.open(
-                "GET", self._root + path, token=token, headers=_headers(prefer, accept="*/*")
+                "GET", self._root + path, authorization=f"Bearer {token}", headers=_headers(prefer, accept="*/*")
             ) as streamed,
         ):
             if streamed.status == HTTPStatus.UNAUTHORIZED:
@@ -188,7 +188,7 @@ class GraphClient:
                 return self._transport.send(
                     method,
                     url,
-                    token=token,
+                    authorization=f"Bearer {token}",
                     query=query,
                     headers=_headers(prefer),
                     json=body,
