@@ -15,7 +15,7 @@ from devkit.simulator.core.protocol import HOST, TRANSPORT
 from devkit.simulator.core.record import Exchange, Record
 from devkit.simulator.core.room import Room
 from devkit.simulator.core.routes import Found, Miss, Router
-from devkit.simulator.core.wire import LOOPBACK, Call, Refusal, Reply
+from devkit.simulator.core.wire import LOOPBACK, Call, Refusal, Reply, Stream
 
 if TYPE_CHECKING:
     from devkit.simulator.world import World
@@ -73,12 +73,15 @@ class Front:
     def answer(self, call: Call) -> Reply:
         """Answer a call without latency or record: what a batch asks for each of its parts.
 
-        A fault that answers strikes here, too; others, which speak of connections, cannot and turn into a 503.
+        A fault that answers strikes here, too, before or after the work; others, which speak of connections, cannot
+        and turn into a 503.
         """
         visit = self._find(call)
         try:
-            fault = self.faults.strike(call, "before")
-            return _replace(Reply(503), fault, call, visit.room) if fault else self._respond(call, visit)
+            early = self.faults.strike(call, "before")
+            reply = Reply(503) if early else self._respond(call, visit)
+            fault = early or self.faults.strike(call, "after")
+            return _replace(Reply(503), fault, call, visit.room) if fault else reply
         finally:
             call.finish()
 
@@ -136,7 +139,10 @@ class Front:
             return Reply(500, {"simulatorFailure": f"{call.method} {call.path}; see the simulator's log"})
 
     async def _deliver(self, visitor: "_Visitor", case: "_Case", reply: Reply, fault: Fault | None) -> None:
-        """Send the answer, or fail to. The case is settled first: who has the answer finds it recorded."""
+        """Send the answer, or fail to. The case is settled first: who has the answer finds it recorded.
+
+        A stream is settled before its last piece: until then it holds its place.
+        """
         body, content_type = reply.encode()
         match fault.action if fault else None:
             case Drop():
@@ -149,8 +155,11 @@ class Front:
                 await _send_reply(visitor.send, reply, body, content_type, share=share)
                 visitor.transport.close()
             case _:
-                self._settle(case, "answered", reply, len(body))
-                await _send_reply(visitor.send, reply, body, content_type)
+
+                def settle() -> None:
+                    self._settle(case, "answered", reply, len(body))
+
+                await _send_reply(visitor.send, reply, body, content_type, before_end=settle)
                 return
         await _await_disconnect(visitor.receive)
         self._settle(case, case.exchange.outcome)
@@ -228,10 +237,11 @@ async def _read_call(scope: Any, receive: Receive) -> Call | None:
 async def _send_reply(
     send: Send,
     reply: Reply,
-    body: bytes,
+    body: bytes | Stream,
     content_type: str | None,
     *,
     share: float = 1.0,
+    before_end: Callable[[], None] = lambda: None,
 ) -> None:
     headers = {"date": formatdate(usegmt=True)}
     if reply.status != HTTPStatus.NO_CONTENT:
@@ -240,8 +250,18 @@ async def _send_reply(
         headers["content-type"] = content_type
     headers |= {name.lower(): value for name, value in reply.headers.items()}
     encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    if not isinstance(body, Stream):
+        before_end()
     await send({"type": "http.response.start", "status": reply.status, "headers": encoded})
-    await send({"type": "http.response.body", "body": body[: int(len(body) * share)], "more_body": share < 1.0})
+    left = int(len(body) * share)
+    for piece in body.read() if isinstance(body, Stream) else ():
+        if 0 < left <= len(piece):
+            before_end()
+        await send({"type": "http.response.body", "body": piece[:left], "more_body": True})
+        left = max(0, left - len(piece))
+        await asyncio.sleep(0)  # a long stream must not keep others waiting
+    rest = body[:left] if isinstance(body, bytes) else b""
+    await send({"type": "http.response.body", "body": rest, "more_body": share < 1.0})
 
 
 async def _await_disconnect(receive: Receive) -> None:

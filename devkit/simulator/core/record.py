@@ -47,6 +47,7 @@ class Exchange:
     status    0 when no status was sent
     fault     id of the last fault that fired, or None
     size      bytes of both bodies
+    kept      bytes of the bodies that were kept, by which old exchanges are forgotten
     """
 
     seq: int
@@ -66,6 +67,7 @@ class Exchange:
     outcome: str = ""
     fault: int | None = None
     size: int = 0
+    kept: int = 0
 
     def option(self, name: str) -> str | None:
         """Return the first query option of this name."""
@@ -115,7 +117,7 @@ class Record:
             exchange.request_headers = _clean_headers(call.headers)
             exchange.request_json = _clean_request(call, secret_fields)
             self._exchanges.append(exchange)
-            self._total += exchange.size
+            self._weigh(exchange, len(call.body))
             self._forget_oldest()
         return exchange
 
@@ -136,14 +138,19 @@ class Record:
             exchange.status = reply.status
         if reply is not None and self.keep:
             exchange.size += size
-            self._total += size
+            self._weigh(exchange, size)
             exchange.response_headers = _clean_headers(reply.headers)
             exchange.response_json = _clean_answer(reply, size, secret_fields)
             self._forget_oldest()
 
     def _forget_oldest(self) -> None:
         while len(self._exchanges) > self.keep or (self._total > self._total_limit and len(self._exchanges) > 1):
-            self._total -= self._exchanges.popleft().size
+            self._total -= self._exchanges.popleft().kept
+
+    def _weigh(self, exchange: Exchange, size: int) -> None:
+        kept = size if size <= BODY_LIMIT else 0
+        exchange.kept += kept
+        self._total += kept
 
     def all(self, *, room: str | None = None, since: int = 0) -> list[Exchange]:
         """Exchanges in order of arrival, those of one room if asked, those numbered above `since`."""

@@ -1,17 +1,69 @@
 """One request and one answer, as rooms see them. Nothing here knows about sockets."""
 
+import base64
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
 type Json = dict[str, Any]
-type Body = Json | list[Any] | str | bytes | None
+type Body = Json | list[Any] | str | bytes | Stream | None
 
 LOOPBACK = "(loopback)"
 """What rooms of the plain-http port register as their host; no name in a URL can be this."""
+
+
+_BASE64_UNIT = 3 * 32 * 1024
+"""A multiple of three, so that pieces of this size can be put into base64 one by one."""
+_STREAM_MARK = f"stream-{uuid.uuid4().hex}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Bytes that are made while they are sent, so that nobody holds the whole. In JSON they stand for their base64.
+
+    `read` begins anew each time it is called and yields `size` bytes in all.
+    """
+
+    size: int
+    read: Callable[[], Iterator[bytes]]
+
+    def __len__(self) -> int:
+        return self.size
+
+    def whole(self) -> bytes:
+        """Return all bytes at once."""
+        return b"".join(self.read())
+
+    def as_base64(self) -> "Stream":
+        """Return the stream of this one's base64 text."""
+        return Stream((self.size + 2) // 3 * 4, lambda: map(base64.b64encode, self.pieces(_BASE64_UNIT)))
+
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """Yield the bytes in pieces of one size; the last one may be smaller."""
+        waiting = bytearray()
+        for chunk in self.read():
+            waiting += chunk
+            while len(waiting) >= size:
+                yield bytes(waiting[:size])
+                del waiting[:size]
+        if waiting:
+            yield bytes(waiting)
+
+
+def stream_of(*parts: "bytes | Stream") -> Stream:
+    """Join bytes and streams into one stream."""
+
+    def read() -> Iterator[bytes]:
+        for part in parts:
+            if isinstance(part, Stream):
+                yield from part.read()
+            else:
+                yield part
+
+    return Stream(sum(map(len, parts)), read)
 
 
 @dataclass(slots=True)
@@ -33,6 +85,8 @@ class Call:
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     caller: Any = None
     """Who asks; set by the room's admission."""
+    places: Any = None
+    """What the room's limits hold for it; set by the room's admission or by the batch that it is a part of."""
     ask: "Callable[[Call], Reply] | None" = None
     """Puts another call to all rooms of the house; set by the front door. A batch needs it."""
     _closers: list[Callable[[], None]] = field(default_factory=list)
@@ -70,7 +124,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer. A dict or list is sent as JSON, text as text/html, bytes as they are, None as no body."""
+    """An answer. A dict or list is sent as JSON, text as text/html, bytes and streams as they are, None as no body."""
 
     status: int = 200
     body: Body = None
@@ -81,15 +135,46 @@ class Reply:
         more = {name.replace("_", "-"): value for name, value in headers.items()}
         return Reply(self.status, self.body, {**more, **self.headers})
 
-    def encode(self) -> tuple[bytes, str | None]:
-        """Body bytes and their content type; the type is None when there is no body."""
-        if self.body is None:
-            return b"", None
-        if isinstance(self.body, bytes):
-            return self.body, "application/octet-stream"
-        if isinstance(self.body, str):
-            return self.body.encode(), "text/html; charset=utf-8"
-        return json.dumps(self.body, ensure_ascii=False).encode(), "application/json; charset=utf-8"
+    @property
+    def content_type(self) -> str | None:
+        """The type that goes with the kind of body; a header of the answer's own wins over it."""
+        match self.body:
+            case None:
+                return None
+            case bytes() | Stream():
+                return "application/octet-stream"
+            case str():
+                return "text/html; charset=utf-8"
+            case _:
+                return "application/json; charset=utf-8"
+
+    def encode(self) -> tuple[bytes | Stream, str | None]:
+        """Body and content type; the type is None when there is no body."""
+        match self.body:
+            case None:
+                return b"", None
+            case bytes() | Stream():
+                return self.body, self.content_type
+            case str():
+                return self.body.encode(), self.content_type
+            case _:
+                return _encode_json(self.body), self.content_type
+
+
+def _encode_json(body: Json | list[Any]) -> bytes | Stream:
+    streams: list[Stream] = []
+
+    def mark(value: object) -> str:
+        if not isinstance(value, Stream):
+            raise TypeError(f"{type(value).__name__} has no place in JSON")
+        streams.append(value.as_base64())
+        return _STREAM_MARK
+
+    text = json.dumps(body, ensure_ascii=False, default=mark)
+    if not streams:
+        return text.encode()
+    first, *others = (piece.encode() for piece in text.split(_STREAM_MARK))
+    return stream_of(first, *(part for pair in zip(streams, others, strict=True) for part in pair))
 
 
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer of the twin, not a fault of ours

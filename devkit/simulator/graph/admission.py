@@ -54,7 +54,12 @@ def admit(call: Call, world: World) -> None:
     if tenant is None or tenant.cloud is not cloud:
         raise _refuse_token(cloud, "Access token validation failure. Invalid tenant.")
     call.caller = _read_caller(tenant, cloud, claims)
-    world.room(GraphLimits).enter(call, f"{tenant.id}/{call.caller.app_id}")
+    world.room(GraphLimits).enter(call, key_of(call.caller))
+
+
+def key_of(caller: Caller) -> str:
+    """Return the key under which the limits count an app."""
+    return f"{caller.tenant.id}/{caller.app_id}"
 
 
 def _read_caller(tenant: Tenant, cloud: Cloud, claims: Json) -> Caller:

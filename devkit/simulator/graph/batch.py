@@ -2,7 +2,10 @@
 
 Public source: learn.microsoft.com/graph/json-batching. Ids are unique without case, URLs relative to the version; the
 outer 200 says nothing about the parts, whose order is arbitrary (here: backwards, so that nobody relies on it); a part
-whose `dependsOn` failed answers 424; each part counts against the limits by itself.
+whose `dependsOn` failed answers 424; each part counts against the limits by itself. Bytes come as base64 text.
+
+Outlook works on up to four parts of a batch at once (learn.microsoft.com/graph/throttling-limits), so a batch takes as
+many places of the app's concurrency as it can get, and its parts that find none answer 429.
 """
 
 import json
@@ -10,8 +13,9 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
-from devkit.simulator.core.wire import Call, Json, Reply
+from devkit.simulator.core.wire import Call, Json, Reply, stream_of
 from devkit.simulator.graph.errors import GraphRefusal, describe_error
+from devkit.simulator.graph.limits import BatchPlaces
 
 MOST_PARTS = 20
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -20,12 +24,27 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 def answer_batch(call: Call) -> Reply:
     """Answer each part. GraphRefusal 400 when the batch itself is malformed; then no part is done."""
     parts = _read_parts(call)
+    places = call.places if isinstance(call.places, BatchPlaces) else None
     answers: dict[str, Json] = {}
     for part in parts:
         needed = [str(name).lower() for name in part.get("dependsOn") or []]
         failed = any(answers[name]["status"] >= HTTPStatus.BAD_REQUEST for name in needed)
-        answers[str(part["id"]).lower()] = _fail_dependency(call, part) if failed else _answer_part(call, part)
+        answers[str(part["id"]).lower()] = _fail_dependency(call, part) if failed else _answer_part(call, part, places)
     return Reply(200, {"responses": list(reversed(answers.values()))})
+
+
+def count_outlook_parts(call: Call) -> int:
+    """Return how many parts Outlook would work on at once; 0 for what is no proper batch."""
+    try:
+        parts = call.json()["requests"]
+        return sum(1 for part in parts if is_outlook(part["url"]) and not part.get("dependsOn"))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return 0
+
+
+def is_outlook(url: str) -> bool:
+    """Whether the relative URL of a part leads into a mailbox."""
+    return url.lstrip("/").lower().startswith("users/")
 
 
 def _read_parts(call: Call) -> list[Json]:
@@ -52,9 +71,9 @@ def _read_parts(call: Call) -> list[Json]:
     return parts
 
 
-def _answer_part(call: Call, part: Json) -> Json:
+def _answer_part(call: Call, part: Json, places: BatchPlaces | None) -> Json:
     path, _, query = str(part["url"]).lstrip("/").partition("?")
-    body: Any = part.get("body")
+    sent: Any = part.get("body")
     inner = Call(
         host=call.host,
         method=part["method"],
@@ -63,15 +82,18 @@ def _answer_part(call: Call, part: Json) -> Json:
         query_string=query,
         headers={"authorization": call.headers.get("authorization", "")}
         | {name.lower(): str(value) for name, value in (part.get("headers") or {}).items()},
-        body=b"" if body is None else json.dumps(body).encode(),
+        body=b"" if sent is None else json.dumps(sent).encode(),
     )
     if call.ask is None:
         raise AssertionError("a batch came in by another way than the front door")
+    if places is not None and is_outlook(path):
+        inner.places = places.take()
     reply = call.ask(inner)
-    answer: Json = {"id": str(part["id"]), "status": reply.status}
-    _, content_type = reply.encode()
-    answer["headers"] = dict(reply.headers) | ({"Content-Type": content_type} if content_type else {})
-    return answer | ({} if reply.body is None else {"body": reply.body})
+    told = reply.content_type if "content-type" not in reply.headers else None
+    headers = {"Content-Type": told} if told else {}
+    answer: Json = {"id": str(part["id"]), "status": reply.status, "headers": headers | dict(reply.headers)}
+    body = stream_of(reply.body) if isinstance(reply.body, bytes) else reply.body
+    return answer | ({} if body is None else {"body": body})
 
 
 def _fail_dependency(call: Call, part: Json) -> Json:

@@ -5,8 +5,8 @@ from devkit.simulator.core.control import read_object
 from devkit.simulator.core.room import Room
 from devkit.simulator.core.routes import Miss, Routes
 from devkit.simulator.core.wire import Call, Reply
-from devkit.simulator.graph.admission import admit
-from devkit.simulator.graph.batch import answer_batch
+from devkit.simulator.graph.admission import admit, caller_of, key_of
+from devkit.simulator.graph.batch import answer_batch, count_outlook_parts
 from devkit.simulator.graph.errors import GraphRefusal, describe_outage, refuse_segment
 from devkit.simulator.graph.limits import GraphLimits
 
@@ -75,6 +75,8 @@ def stamp(call: Call, reply: Reply) -> Reply:
 
 def _admit(call: Call, limits: GraphLimits) -> None:
     admit(call, limits.world)
+    if call.path.endswith("/$batch"):
+        limits.widen(call, key_of(caller_of(call)), count_outlook_parts(call))
 
 
 ROOM = Room(
