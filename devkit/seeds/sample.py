@@ -9,6 +9,7 @@ from functools import partial
 from typing import Literal
 
 from devkit.seeds.credentials import make_certificate, make_password_secret, make_secret, make_state_key
+from devkit.seeds.desk import add_desk
 from devkit.seeds.desks import CONTOSO_DESKS, SYDNEY
 from devkit.seeds.diary import furnish_desk
 from devkit.simulator.bookings.permissions import APPOINTMENT, MANAGE, READ, WRITE
@@ -65,10 +66,11 @@ def furnish(world: World, today: date | None = None) -> None:
 
 
 def add_access(world: World) -> None:
-    """Add tenants, apps, users, the managed identity and the vault: all that signing in needs."""
+    """Add tenants, apps, users, the managed identity, the vault and the service desk: all but booking desks."""
     app, partner_app = _add_tenants(world)
     _add_identity(world)
     _add_vault(world, app, partner_app)
+    add_desk(world, world.room(Vaults).vault(VAULT))
 
 
 def settings(world: World | Simulator, *, credential: Credential = "secret") -> dict[str, str]:

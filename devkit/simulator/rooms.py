@@ -7,9 +7,10 @@ from typing import Any
 
 from devkit.simulator.bookings.room import ROOM as BOOKINGS
 from devkit.simulator.core.room import Room
+from devkit.simulator.easyvista.room import ROOM as EASYVISTA
 from devkit.simulator.entra.routes import ROOM as ENTRA
 from devkit.simulator.graph.room import ROOM as GRAPH
 from devkit.simulator.identity.routes import ROOM as IDENTITY
 from devkit.simulator.vault.routes import ROOM as VAULT
 
-ROOMS: tuple[Room[Any], ...] = (ENTRA, IDENTITY, VAULT, GRAPH, BOOKINGS)
+ROOMS: tuple[Room[Any], ...] = (ENTRA, IDENTITY, VAULT, GRAPH, BOOKINGS, EASYVISTA)

@@ -22,6 +22,7 @@ from devkit.simulator.core.proxy import TunnelDesk
 from devkit.simulator.core.record import Record
 from devkit.simulator.core.room import Room
 from devkit.simulator.core.wire import LOOPBACK
+from devkit.simulator.easyvista.state import EasyVista
 from devkit.simulator.entra.state import Entra
 from devkit.simulator.graph.limits import GraphLimits
 from devkit.simulator.identity.state import ENDPOINT_PATH, Identities
@@ -129,6 +130,11 @@ class Simulator:
     def bookings(self) -> Bookings:
         """Booking businesses and all in them."""
         return self.world.room(Bookings)
+
+    @property
+    def easyvista(self) -> EasyVista:
+        """The service desk: its tickets, people and switches."""
+        return self.world.room(EasyVista)
 
     @property
     def graph_limits(self) -> GraphLimits:
