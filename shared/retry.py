@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from shared import context
 from shared.errors import GatewayError, OutcomeUnknown, Unavailable
@@ -68,3 +70,17 @@ def call_with_retry[T](policy: RetryPolicy, action: Callable[[], T]) -> T:
         reraise=True,
     )
     return retrying(action)
+
+
+def read_retry_after(text: str | None) -> float | None:
+    """Return the seconds a Retry-After header asks for: a number or an HTTP date."""
+    if not text:
+        return None
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None

@@ -5,8 +5,6 @@ import binascii
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -21,6 +19,7 @@ from shared.errors import (
     TimedOut,
     Unavailable,
 )
+from shared.retry import read_retry_after
 from shared.transport import Answer
 
 type Expected = dict[str, Any] | GatewayError
@@ -89,20 +88,6 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> GatewayE
     if issubclass(kind, Unavailable):
         known["retry_after"] = read_retry_after(_header(headers, "Retry-After"))
     return kind(message, **known)
-
-
-def read_retry_after(text: str | None) -> float | None:
-    """Return the seconds a Retry-After header asks for: a number or an HTTP date."""
-    if not text:
-        return None
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None
 
 
 def read_challenge(headers: Mapping[str, str]) -> str | None:

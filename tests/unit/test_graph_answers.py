@@ -16,7 +16,8 @@ from shared.errors import (
     TimedOut,
     Unavailable,
 )
-from shared.graph.answers import read_challenge, read_error, read_json, read_retry_after
+from shared.graph.answers import read_challenge, read_error, read_json
+from shared.retry import read_retry_after
 from shared.transport import Answer
 
 
