@@ -1,15 +1,19 @@
-"""The service desk of the sample tenant: an EasyVista with people, catalog, groups, a program's account, one ticket.
+"""Where the sample tenant's mails go: an EasyVista with people, catalog and one ticket; a webhook receiver; a workflow.
 
-Its secrets lie in the sample vault under the names below; people are those who write to the support mailboxes.
+Their secrets lie in the sample vault under the names below; people are those who write to the support mailboxes.
 """
 
 import base64
+from hashlib import sha256
 
 from devkit.seeds.credentials import make_secret
 from devkit.simulator.easyvista.instance import Instance
 from devkit.simulator.easyvista.records import ActionType, Group
 from devkit.simulator.easyvista.state import EasyVista
 from devkit.simulator.vault.state import Vault
+from devkit.simulator.webhook.rooms import FLOW_HOST, HOOKS_HOST
+from devkit.simulator.webhook.signature import PREFIX
+from devkit.simulator.webhook.state import Webhooks
 from devkit.simulator.world import World
 
 HOST = "contoso.easyvista.com"
@@ -18,6 +22,8 @@ ROOT = f"https://{HOST}/api/v1/{PRODUCTION}"
 
 TOKEN_NAME = "easyvista-token"  # noqa: S105 - the name of a secret
 BASIC_NAME = "easyvista-basic"
+WEBHOOK_KEY_NAME = "webhook-key"
+FLOW_URL_NAME = "flow-url"
 LOGIN = "mail-connector"
 
 PLAIN_CODE, HARDWARE_CODE = "MAIL_INCIDENT", "HARDWARE"
@@ -29,6 +35,10 @@ CATCH_ALL = "unknown.sender@contoso.com"
 OPEN_TICKET = "I261120_00012"
 OPEN_TICKET_TITLE = "Notebook does not charge"
 OPEN_TICKET_REQUESTOR = "alex.wilber@contoso.com"
+
+HOOK_URL = f"https://{HOOKS_HOST}/mail"
+WORKFLOW = "c0ffee00f1004aaa8bbb000000000001"
+FLOW_PATH = f"/workflows/{WORKFLOW}/triggers/manual/paths/invoke"
 
 PEOPLE = (
     "Adele Vance", "Alex Wilber", "Diego Siciliani", "Grady Archie", "Henrietta Mueller", "Isaiah Langer",
@@ -63,6 +73,15 @@ def add_desk(world: World, vault: Vault) -> Instance:
     return production
 
 
+def add_receivers(world: World, vault: Vault) -> None:
+    """Let the receiver check signatures (it refuses nothing), add the workflow, put both keys into the vault."""
+    receivers = world.room(Webhooks)
+    receivers.check_signatures([webhook_key()])
+    receivers.add_workflow(WORKFLOW, make_secret("flow sig"))
+    vault.set_secret(WEBHOOK_KEY_NAME, webhook_key(), content_type="webhook-key")
+    vault.set_secret(FLOW_URL_NAME, flow_url(), content_type="flow-url")
+
+
 def furnish_instance(world: World, account: str, people: tuple[str, ...] = PEOPLE) -> Instance:
     """Make an instance with people, catalog, groups, action types and the program's account, without tickets."""
     made = world.room(EasyVista).add_instance(HOST, account)
@@ -90,6 +109,19 @@ def token() -> str:
 def password() -> str:
     """Return the password of the program's account."""
     return make_secret("easyvista password")
+
+
+def webhook_key() -> str:
+    """Return the key that deliveries are signed with: 32 bytes."""
+    return PREFIX + base64.b64encode(sha256(make_secret("webhook key").encode()).digest()).decode()
+
+
+def flow_url() -> str:
+    """Return the whole address of the workflow's trigger, which is its credential."""
+    return (
+        f"https://{FLOW_HOST}:443{FLOW_PATH}?api-version=2016-10-01&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0"
+        f"&sig={make_secret('flow sig')}"
+    )
 
 
 def basic() -> str:

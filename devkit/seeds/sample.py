@@ -9,7 +9,7 @@ from functools import partial
 from typing import Literal
 
 from devkit.seeds.credentials import make_certificate, make_password_secret, make_secret, make_state_key
-from devkit.seeds.desk import add_desk
+from devkit.seeds.desk import add_desk, add_receivers
 from devkit.seeds.desks import CONTOSO_DESKS, SYDNEY
 from devkit.seeds.diary import furnish_desk
 from devkit.simulator.bookings.permissions import APPOINTMENT, MANAGE, READ, WRITE
@@ -70,7 +70,9 @@ def add_access(world: World) -> None:
     app, partner_app = _add_tenants(world)
     _add_identity(world)
     _add_vault(world, app, partner_app)
-    add_desk(world, world.room(Vaults).vault(VAULT))
+    vault = world.room(Vaults).vault(VAULT)
+    add_desk(world, vault)
+    add_receivers(world, vault)
 
 
 def settings(world: World | Simulator, *, credential: Credential = "secret") -> dict[str, str]:

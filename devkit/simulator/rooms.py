@@ -12,5 +12,6 @@ from devkit.simulator.entra.routes import ROOM as ENTRA
 from devkit.simulator.graph.room import ROOM as GRAPH
 from devkit.simulator.identity.routes import ROOM as IDENTITY
 from devkit.simulator.vault.routes import ROOM as VAULT
+from devkit.simulator.webhook.rooms import FLOWS, HOOKS
 
-ROOMS: tuple[Room[Any], ...] = (ENTRA, IDENTITY, VAULT, GRAPH, BOOKINGS, EASYVISTA)
+ROOMS: tuple[Room[Any], ...] = (ENTRA, IDENTITY, VAULT, GRAPH, BOOKINGS, EASYVISTA, HOOKS, FLOWS)

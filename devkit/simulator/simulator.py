@@ -28,6 +28,7 @@ from devkit.simulator.graph.limits import GraphLimits
 from devkit.simulator.identity.state import ENDPOINT_PATH, Identities
 from devkit.simulator.rooms import ROOMS
 from devkit.simulator.vault.state import Vaults
+from devkit.simulator.webhook.state import Webhooks
 from devkit.simulator.world import World
 
 _ADDRESS = "127.0.0.1"
@@ -135,6 +136,11 @@ class Simulator:
     def easyvista(self) -> EasyVista:
         """The service desk: its tickets, people and switches."""
         return self.world.room(EasyVista)
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """What was delivered to receivers of webhooks and to workflows, and what they answer."""
+        return self.world.room(Webhooks)
 
     @property
     def graph_limits(self) -> GraphLimits:

@@ -183,7 +183,7 @@ def test_lists_come_in_pages_without_values(sim: Simulator, vault: Vault, secret
     assert names == [f"many-{number:02}" for number in range(60)]
     by_two = [str(one.name) for one in secrets.list_properties_of_secrets(max_page_size=2)]
     assert by_two == sorted(by_two)
-    assert len(by_two) == 65
+    assert len(by_two) == len(vault.secrets)
     assert sim.exchanges.count("vault") > 30
     assert "hidden" not in str([exchange.to_json() for exchange in sim.exchanges.all(room="vault")])
 
