@@ -40,13 +40,20 @@ def read_documents(call: Call) -> list[Members]:
     if "multipart/form-data" in kind:
         given = _parse_field(_find_part(call))
     elif "x-www-form-urlencoded" in kind:
-        given = _parse_field(call.form().get("documents", ""))
+        given = _parse_field(_find_field(call))
     else:
         given = read_members(call).get("documents")
     files = given if isinstance(given, list) else [given]
     if not files or not all(isinstance(one, dict) for one in files):
         raise refuse("documents: filename and filedata are needed")
     return [lower(one) for one in files]
+
+
+def _find_field(call: Call) -> str:
+    try:
+        return call.form().get("documents", "")
+    except ValueError:
+        return ""
 
 
 def _find_part(call: Call) -> str:
