@@ -1,5 +1,7 @@
 """Blobs: whole or streamed, and leases on them."""
 
+import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -82,7 +84,7 @@ class Container:
             yield None
             return
         try:
-            yield Lease(held)
+            yield Lease(held, seconds)
         finally:
             with storage_errors(self._name, quiet=True):
                 held.release()
@@ -101,19 +103,51 @@ class Container:
 class Lease:
     """A lease that is held. It ends by itself when its holder dies."""
 
-    def __init__(self, held: Any) -> None:
+    def __init__(self, held: Any, seconds: int) -> None:
         self._held = held
+        self._seconds = seconds
+        self._good_until = time.monotonic() + seconds
 
     def renew(self) -> None:
         """Hold it for another term. Raises Conflict when it was lost meanwhile."""
         from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
 
+        asked_at = time.monotonic()
         try:
             self._held.renew()
         except (ServiceRequestError, ServiceResponseError) as error:
             raise Unavailable("The storage account did not answer.", detail=type(error).__name__) from error
         except HttpResponseError as error:
+            self._good_until = 0.0
             raise Conflict("The lease was lost to somebody else.", detail=str(error.status_code)) from error
+        self._good_until = asked_at + self._seconds
+
+    def check(self) -> None:
+        """Raise Conflict unless it is certain that the lease is still held."""
+        if time.monotonic() >= self._good_until:
+            raise Conflict("The lease has run out.")
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Renew it on a thread of its own, while the block runs, three times in each term."""
+        done = threading.Event()
+
+        def keep() -> None:
+            while not done.wait(self._seconds / 3):
+                try:
+                    self.renew()
+                except Unavailable:
+                    continue  # there is time for another try; `check` tells when there is not
+                except Conflict:
+                    return
+
+        thread = threading.Thread(target=keep, name="lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
 
 
 def _acquire(blob: "BlobClient", seconds: int) -> Any:

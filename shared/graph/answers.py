@@ -65,13 +65,18 @@ def read_json(answer: Answer) -> dict[str, Any]:
     return body
 
 
+def is_success(status: int) -> bool:
+    """Say whether a status tells of success."""
+    return _FIRST_OK <= status < _FIRST_REDIRECT
+
+
 def read_error(status: int, headers: Mapping[str, str], body: bytes) -> GatewayError | None:
     """Return what a status says about the request, or None for a success.
 
     Graph's code and message may be empty, and Bookings says 500 UnknownError for bad input, broken rule and outage
     alike: so a 500 leaves the outcome unknown. Texts of Graph stay out of the message, its code goes to the log.
     """
-    if _FIRST_OK <= status < _FIRST_REDIRECT:
+    if is_success(status):
         return None
     graph_code, inner_codes, request_id = _read_error_body(body)
     if graph_code in _NO_MAILBOX | _NO_ITEM:

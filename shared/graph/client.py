@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 from shared import context
 from shared.auth import TokenSource
 from shared.errors import GatewayError, OutcomeUnknown, Rejected, Throttled, Unavailable
-from shared.graph.answers import Expected, read_challenge, read_error, read_json
+from shared.graph.answers import Expected, is_success, read_challenge, read_error, read_json
 from shared.retry import RetryPolicy, call_with_retry
 from shared.transport import Answer, Transport
 
@@ -259,10 +259,12 @@ def _sub_request(request: SubRequest) -> Json:
 
 
 def _sub_answer(part: Json) -> Expected:
-    body = part.get("body")
+    body, status = part.get("body"), int(part["status"])
+    if is_success(status):
+        return body if isinstance(body, dict) else {}
     raw = json.dumps(body).encode() if body is not None else b""
-    error = read_error(int(part["status"]), part.get("headers") or {}, raw)
-    return error if error is not None else (body if isinstance(body, dict) else {})
+    error = read_error(status, part.get("headers") or {}, raw)
+    return error or OutcomeUnknown("Microsoft Graph left a request unanswered.", code="UpstreamBadAnswer")
 
 
 def _longest_wait(errors: Sequence[GatewayError]) -> GatewayError:

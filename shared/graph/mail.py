@@ -116,6 +116,11 @@ class GraphMail:
             item for page in self._graph.pages(path, query=query, prefer=(_IMMUTABLE,), retry=POLL) for item in page
         ]
 
+    def get_attachment(self, graph_id: str, attachment_id: str) -> Json:
+        """Return one attachment with its bytes (`contentBytes`, Base64), as a list gives it."""
+        path = f"{self._message(graph_id)}/attachments/{segment(url_safe(attachment_id))}"
+        return self._graph.get(path, prefer=(_IMMUTABLE,), retry=POLL)
+
     @contextmanager
     def stream_attachment(self, graph_id: str, attachment_id: str) -> Iterator[Iterator[bytes]]:
         """Read an attachment's bytes as they come: a file as it is, an attached item as MIME, iCal or vCard."""
