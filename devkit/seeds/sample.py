@@ -16,6 +16,7 @@ from devkit.simulator.bookings.permissions import APPOINTMENT, MANAGE, READ, WRI
 from devkit.simulator.bookings.state import Bookings
 from devkit.simulator.entra.state import App, Entra, FederatedCredential
 from devkit.simulator.identity.state import Identities, issuer_of
+from devkit.simulator.mail.permissions import WRITE as MAIL_WRITE
 from devkit.simulator.simulator import Simulator
 from devkit.simulator.vault.state import Vaults
 from devkit.simulator.world import World
@@ -113,7 +114,7 @@ def _add_tenants(world: World) -> tuple[App, App]:
     app.add_federated_credential(
         FederatedCredential("function-app", issuer_of(TENANT_ID), IDENTITY_PRINCIPAL_ID),
     )
-    principal = tenant.install(app, READ, APPOINTMENT, WRITE)
+    principal = tenant.install(app, READ, APPOINTMENT, WRITE, MAIL_WRITE)
     principal.consent(READ, APPOINTMENT, WRITE, user=SERVICE_USER)
     principal.consent(READ, APPOINTMENT, WRITE, MANAGE, user=ADMIN_USER)
     tenant.add_user(SERVICE_USER, make_secret("service user"))

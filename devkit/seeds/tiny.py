@@ -1,5 +1,9 @@
-"""A world of one small desk that never closes: for tests that want no surprises. Access is that of the sample."""
+"""A world of one small desk that never closes, and two empty mailboxes: for tests that want no surprises.
 
+Access is that of the sample.
+"""
+
+from devkit.seeds import mails
 from devkit.seeds.desks import week
 from devkit.seeds.sample import SERVICE_USER, TENANT_ID, add_access
 from devkit.simulator.bookings.state import Bookings
@@ -29,6 +33,7 @@ def build() -> World:
 def furnish(world: World) -> None:
     """Furnish an empty world."""
     add_access(world)
+    mails.furnish_tiny(world)
     always = week(("00:00", "00:00"), days=_ALL_DAYS)
     business = world.room(Bookings).add_business(
         BUSINESS,

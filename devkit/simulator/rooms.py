@@ -11,7 +11,8 @@ from devkit.simulator.easyvista.room import ROOM as EASYVISTA
 from devkit.simulator.entra.routes import ROOM as ENTRA
 from devkit.simulator.graph.room import ROOM as GRAPH
 from devkit.simulator.identity.routes import ROOM as IDENTITY
+from devkit.simulator.mail.room import ROOM as MAIL
 from devkit.simulator.vault.routes import ROOM as VAULT
 from devkit.simulator.webhook.rooms import FLOWS, HOOKS
 
-ROOMS: tuple[Room[Any], ...] = (ENTRA, IDENTITY, VAULT, GRAPH, BOOKINGS, EASYVISTA, HOOKS, FLOWS)
+ROOMS: tuple[Room[Any], ...] = (ENTRA, IDENTITY, VAULT, GRAPH, BOOKINGS, MAIL, EASYVISTA, HOOKS, FLOWS)

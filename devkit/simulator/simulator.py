@@ -26,6 +26,7 @@ from devkit.simulator.easyvista.state import EasyVista
 from devkit.simulator.entra.state import Entra
 from devkit.simulator.graph.limits import GraphLimits
 from devkit.simulator.identity.state import ENDPOINT_PATH, Identities
+from devkit.simulator.mail.state import Mail
 from devkit.simulator.rooms import ROOMS
 from devkit.simulator.vault.state import Vaults
 from devkit.simulator.webhook.state import Webhooks
@@ -141,6 +142,11 @@ class Simulator:
     def webhooks(self) -> Webhooks:
         """What was delivered to receivers of webhooks and to workflows, and what they answer."""
         return self.world.room(Webhooks)
+
+    @property
+    def mail(self) -> Mail:
+        """Mailboxes and all in them."""
+        return self.world.room(Mail)
 
     @property
     def graph_limits(self) -> GraphLimits:

@@ -1,0 +1,57 @@
+"""Behaviour of mailboxes that is undocumented, disputed or a known fault, to be turned in tests."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass
+class Switches:
+    """The switches. Each default promises the least that a client may expect.
+
+    delta_page_size        items per page of a delta without Prefer: odata.maxpagesize
+    delta_largest_page     the largest page that Prefer gets
+    delta_top_skips_rest   with $top the second page is empty and the last (microsoft-graph-docs-contrib issue 7946)
+    delta_unordered        items of a round come in no order
+    delta_delay_seconds    how old a change must be until a delta shows it, by the world's clock
+    delta_empty_pages      empty pages with a nextLink at the beginning of each round
+    delta_repeats          items that come a second time at the end of the same round
+    delta_stubs            a changed mail shows what changed only (microsoft-graph-docs issue 7776), or all of it
+    delta_removed_at_first what was removed shows in a first round, too
+    delta_filter_cap       most messages of a delta with $filter
+    move_reason            reason in @removed for a mail that went to another folder
+    cursors_kept           cursors that are remembered; older ones fall out
+    slash_share            share of mutable ids that hold "/" and "+"
+    text_bodies            a mail in plain text has a body of type text, or one of html made of it
+    stamps_message_id      a mail without Message-ID gets one
+    readwrite_reads        Mail.ReadWrite covers what the permissions data list under Mail.Read only
+    attachment_overhead    bytes by which `size` exceeds the file
+    """
+
+    delta_page_size: int = 10
+    delta_largest_page: int = 500
+    delta_top_skips_rest: bool = True
+    delta_unordered: bool = True
+    delta_delay_seconds: float = 0.0
+    delta_empty_pages: int = 0
+    delta_repeats: int = 0
+    delta_stubs: bool = True
+    delta_removed_at_first: bool = False
+    delta_filter_cap: int = 5000
+    move_reason: Literal["changed", "deleted"] = "changed"
+    cursors_kept: int = 20_000
+    slash_share: float = 0.25
+    text_bodies: Literal["text", "html"] = "text"
+    stamps_message_id: bool = False
+    readwrite_reads: bool = True
+    attachment_overhead: int = 404
+
+    def turn(self, wish: dict[str, Any]) -> None:
+        """Set switches by name. ValueError for an unknown one or a value of another type."""
+        for name, value in wish.items():
+            if name not in self.__dataclass_fields__:
+                raise ValueError(f"no switch {name!r}; there are {', '.join(self.__dataclass_fields__)}")
+            wanted = type(getattr(self, name))
+            if not isinstance(value, wanted if wanted is not float else int | float):
+                raise ValueError(f"{name} is of type {wanted.__name__}")  # noqa: TRY004 - ValueError is 400 to control
+        for name, value in wish.items():
+            setattr(self, name, value)
