@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
+from inbound_mail.sinks import easyvista
 from inbound_mail.sinks.protocol import Kind, Sink, Tools
 from shared.mail_settings import SinkSettings
 
-KINDS: Mapping[str, Kind] = {}
+KINDS: Mapping[str, Kind] = {"easyvista": easyvista.KIND}
 
 
 def check_sink(settings: SinkSettings) -> Iterable[tuple[str, str]]:

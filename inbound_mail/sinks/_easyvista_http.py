@@ -1,0 +1,215 @@
+"""One exchange with EasyVista: signing in, few at a time, and its answers in the words of the error family.
+
+Sources: the EasyVista wiki, "WebService REST" and its pages; where a behaviour was only measured, on one instance, the
+public Python client baraline/easyvista_python_client says so (vendor-api-reference).
+
+- Any 2xx is success: writes answer 201 in the wiki and 200 in measurements.
+- 401 also stands for a wrong account number, 403 also for a path that does not exist.
+- 590 is a refusal of EasyVista's own; after a create it may hide that the row was written.
+- Error JSON has its code under `error_code` or `code`, its text under `error`, `error_message` or `message`, and the
+  last may itself hold JSON.
+"""
+
+import base64
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+from shared import context
+from shared.errors import (
+    ConfigurationError,
+    GatewayError,
+    NotFound,
+    OutcomeUnknown,
+    Rejected,
+    Throttled,
+    TimedOut,
+    Unavailable,
+)
+from shared.key_vault import RememberedSecret
+from shared.retry import RetryPolicy, call_with_retry, read_retry_after
+from shared.transport import Answer, Body, Transport
+
+type Json = dict[str, Any]
+type MakeBody = Callable[[], bytes | Body]
+
+REJECTED = 590
+# Its own time limit is 60 s (wiki, REST API - View): who hangs up before may leave a write behind unseen.
+READ_SECONDS = 70.0
+_READ = RetryPolicy(attempts=3, within=60, on=(Unavailable, OutcomeUnknown), attempts_unknown=2)
+# Its SOAP interface ran out of connections, so they are counted; REST publishes no limit.
+_AT_ONCE = 2
+_LONGEST_DETAIL = 200
+_TIMEOUT = re.compile(
+    r"time-?\s?(?:d )?out", re.IGNORECASE
+)  # its own time limit has an error code that nobody published
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+# What a text of EasyVista may quote from a mail: addresses, and anything in quotation marks that is no plain name.
+_FOREIGN = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+|'(?!\w{1,40}')[^']*'?|\"(?!\w{1,40}\")[^\"]*\"?")
+
+
+@dataclass(frozen=True)
+class _Meaning:
+    """What a status says: kind of error, sentence, and a code if not that of the kind."""
+
+    kind: type[GatewayError]
+    message: str
+    code: str | None = None
+
+
+_TIMED_OUT = _Meaning(TimedOut, "EasyVista did not answer in time.")
+_FAILED = _Meaning(OutcomeUnknown, "EasyVista failed to answer.")
+_REFUSED = _Meaning(Rejected, "EasyVista refused this.", code="TicketRefused")
+_BY_STATUS: Mapping[int, _Meaning] = {
+    HTTPStatus.MULTIPLE_CHOICES: _Meaning(ConfigurationError, "EasyVista redirects: correct the url of the sink."),
+    HTTPStatus.UNAUTHORIZED: _Meaning(
+        ConfigurationError,
+        "EasyVista refuses the sign-in: check the secret, and the account number in the settings.",
+        code="TicketLoginRefused",
+    ),
+    HTTPStatus.FORBIDDEN: _Meaning(
+        ConfigurationError,
+        "EasyVista does not allow this: the account's profile lacks a right, or the address is wrong.",
+        code="TicketRightMissing",
+    ),
+    HTTPStatus.NOT_FOUND: _Meaning(NotFound, "EasyVista knows no such thing.", code="TicketNotFound"),
+    HTTPStatus.NOT_ACCEPTABLE: _Meaning(Rejected, "EasyVista does not know this person.", code="UnknownSender"),
+    HTTPStatus.TOO_MANY_REQUESTS: _Meaning(Throttled, "EasyVista asks to slow down."),
+    HTTPStatus.REQUEST_TIMEOUT: _TIMED_OUT,
+    HTTPStatus.GATEWAY_TIMEOUT: _TIMED_OUT,
+}
+
+
+class SignIn:
+    """How to sign in: with an access token, or with "user:password", as the secret holds it."""
+
+    def __init__(self, secret: RememberedSecret, *, is_login: bool) -> None:
+        self.secret = secret
+        self._is_login = is_login
+
+    def header(self, value: str) -> str:
+        """Return the Authorization header of a secret's value. Raises ConfigurationError for one that cannot be."""
+        value = value.strip()
+        if self._is_login:
+            if ":" not in value:
+                raise ConfigurationError(f"The secret {self.secret.name} must hold user:password.")
+            return f"Basic {base64.b64encode(value.encode()).decode()}"
+        if not _TOKEN.fullmatch(value):
+            raise ConfigurationError(f"The secret {self.secret.name} must hold an access token and nothing else.")
+        return f"Bearer {value}"
+
+
+class Http:
+    """Sends to one instance, two exchanges at a time whatever the number of sinks. Reads are repeated, writes never."""
+
+    def __init__(self, root: str, sign_in: SignIn, transport: Transport) -> None:
+        self._root = root
+        self._sign_in = sign_in
+        self._transport = transport
+        self._gate = _find_gate(root)
+
+    def read(self, path: str, query: Mapping[str, str] | None = None) -> Json:
+        """GET a path below the account. Raises the error family; JSON names come in lower case."""
+        return call_with_retry(_READ, lambda: self._send("GET", path, query=query))
+
+    def write(self, method: str, path: str, make_body: MakeBody, content_type: str = "application/json") -> Json:
+        """Send a body once, or twice where the first was refused for a secret that has a new version."""
+        return self._send(method, path, make_body=make_body, content_type=content_type)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        make_body: MakeBody | None = None,
+        content_type: str | None = None,
+    ) -> Json:
+        headers = {"Accept": "application/json"} | ({"Content-Type": content_type} if content_type else {})
+
+        def exchange(value: str) -> Answer:
+            with self._one_of_few():
+                return self._transport.send(
+                    method,
+                    f"{self._root}{path}",
+                    authorization=self._sign_in.header(value),
+                    query=query,
+                    headers=headers,
+                    data=make_body() if make_body else None,
+                )
+
+        value = self._sign_in.secret()
+        answer = exchange(value)
+        if answer.status == HTTPStatus.UNAUTHORIZED and self._sign_in.secret.renew(value):
+            answer = exchange(self._sign_in.secret())
+        return _read(answer)
+
+    @contextmanager
+    def _one_of_few(self) -> Iterator[None]:
+        left = context.remaining()
+        if not self._gate.acquire(timeout=None if left == float("inf") else max(0.0, left)):
+            raise Unavailable("EasyVista was busy with other mails until the time ran out.", code="OutOfTime")
+        try:
+            yield
+        finally:
+            self._gate.release()
+
+
+@cache
+def _find_gate(root: str) -> threading.BoundedSemaphore:  # noqa: ARG001 - the key that the cache goes by
+    return threading.BoundedSemaphore(_AT_ONCE)
+
+
+def _read(answer: Answer) -> Json:
+    if answer.status not in range(HTTPStatus.OK, HTTPStatus.MULTIPLE_CHOICES):
+        raise _read_error(answer)
+    if not answer.body.strip():
+        return {}
+    body = _parse(answer.body)
+    if body is None:
+        raise OutcomeUnknown("EasyVista did not answer in JSON.", code="UpstreamBadAnswer")
+    return body
+
+
+def _parse(text: bytes | str) -> Json | None:
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return None
+    return _lower(body) if isinstance(body, dict) else None
+
+
+def _lower(value: Any) -> Any:
+    """Return JSON with names in lower case: EasyVista takes and gives them in any."""
+    if isinstance(value, dict):
+        return {str(name).lower(): _lower(inner) for name, inner in value.items()}
+    return [_lower(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _read_error(answer: Answer) -> GatewayError:
+    code, text = read_error_text(answer.body)
+    status = answer.status
+    if status in range(HTTPStatus.MULTIPLE_CHOICES, HTTPStatus.BAD_REQUEST):
+        status = HTTPStatus.MULTIPLE_CHOICES
+    fallback = _FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != REJECTED else _REFUSED
+    meaning = _TIMED_OUT if _TIMEOUT.search(text) else _BY_STATUS.get(status, fallback)
+    more: dict[str, Any] = {"code": meaning.code, "detail": f"HTTP {answer.status} {code} {text}".strip()}
+    if meaning.kind is Throttled:
+        more["retry_after"] = read_retry_after(answer.headers.get("Retry-After"))
+    return meaning.kind(meaning.message, **more)
+
+
+def read_error_text(body: bytes) -> tuple[str, str]:
+    """Return code and text of an error, trimmed, and without what it may quote from a mail; ("", "") for no JSON."""
+    found = _parse(body) or {}
+    inner = _parse(found["message"]) if isinstance(found.get("message"), str) else None
+    found |= inner or {}
+    code = str(found.get("error_code") or found.get("code") or "")
+    text = next((str(found[name]) for name in ("error", "error_message", "message") if found.get(name)), "")
+    return code[:20], " ".join(_FOREIGN.sub("(cut)", text).split())[:_LONGEST_DETAIL]

@@ -1,0 +1,141 @@
+"""Mails as sinks get them, made by hand: parcels, their progress, what is known of earlier mails, and secrets."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from inbound_mail.models import Attachment, AttachmentKind, InboundMail, Rendering, Screening
+from inbound_mail.sinks import build_sink
+from inbound_mail.sinks.protocol import Parcel, Sink, Thread, Tools
+from shared.errors import ConfigurationError
+from shared.key_vault import RememberedSecret, VaultSecret
+from shared.mail_settings import SinkSettings
+from shared.storage import Storage
+
+AUTHOR = "lee.gu@contoso.com"
+STRANGER = "mallory@fabrikam.example"
+BODY = "The printer on floor 3 burns. Body-of-the-mail."
+CHUNK = 64 * 1024
+
+
+def address(mail: str, name: str = "") -> dict[str, Any]:
+    return {"emailAddress": {"address": mail, "name": name}}
+
+
+def make_file(number: int, name: str, data: bytes, **more: Any) -> tuple[Attachment, bytes]:
+    """An attachment whose bytes lie in a blob, and the bytes."""
+    values: dict[str, Any] = {
+        "number": number,
+        "name": name,
+        "content_type": "application/octet-stream",
+        "size": len(data),
+        "kind": AttachmentKind.FILE,
+        "blob": f"support/0a1b/{number}",
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+    return Attachment(**(values | more)), data
+
+
+class KnownThreads:
+    """What earlier mails became, in memory."""
+
+    def __init__(self, by_id: Mapping[str, Thread] | None = None, by_conversation: Mapping[str, Thread] | None = None):
+        self.by_id = dict(by_id or {})
+        self.by_conversation = dict(by_conversation or {})
+
+    def find(self, message_ids: Sequence[str]) -> Thread | None:
+        return next((self.by_id[one] for one in message_ids if one in self.by_id), None)
+
+    def find_conversation(self, conversation_id: str) -> Thread | None:
+        return self.by_conversation.get(conversation_id)
+
+
+class Died(BaseException):
+    """The process ends here: nothing below may catch it."""
+
+
+class MemoryProgress:
+    """A record that survives its process: values go through JSON. `dies_after` ends the process after that many saves."""
+
+    def __init__(self, values: Mapping[str, Any] | None = None, *, interrupted: bool = False) -> None:
+        self.values: Mapping[str, Any] = dict(values or {})
+        self.interrupted = interrupted
+        self.saves = 0
+        self.dies_after: int | None = None
+
+    def save(self, **values: Any) -> None:
+        self.values = json.loads(json.dumps({**self.values, **values}))
+        self.saves += 1
+        if self.saves == self.dies_after:
+            raise Died
+
+    def next_attempt(self) -> "MemoryProgress":
+        """The same record after an attempt that ended in the dark."""
+        return MemoryProgress(self.values, interrupted=True)
+
+
+def make_parcel(
+    *files: tuple[Attachment, bytes],
+    threads: KnownThreads | None = None,
+    rendering: Mapping[str, Any] | None = None,
+    screening: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+    reference: str = "mail-3754b8567692ee3c459585c5f7ffb3df523d1942",
+    **message: Any,
+) -> Parcel:
+    """A mail from somebody whom the desk knows; `message` changes Graph's properties."""
+    graph: dict[str, Any] = {
+        "id": "AAMkAGI2=",
+        "internetMessageId": "<CAF1234@mail.example.com>",
+        "conversationId": "conversation-1",
+        "subject": "Printer on fire",
+        "importance": "normal",
+        "receivedDateTime": "2026-11-23T09:30:00Z",
+        "from": address(AUTHOR, "Lee Gu"),
+        "toRecipients": [address("support@contoso.com", "Support")],
+        "ccRecipients": [address("megan.bowen@contoso.com", "Megan Bowen")],
+        "internetMessageHeaders": [{"name": name, "value": value} for name, value in (headers or {}).items()],
+    }
+    graph |= message
+    shown: dict[str, Any] = {
+        "title": graph["subject"], "text": BODY, "new_text": BODY, "html": None, "was_cut": False,
+    }  # fmt: skip
+    data = {attachment.number: content for attachment, content in files}
+
+    def open_it(attachment: Attachment) -> Iterator[bytes]:
+        content = data[attachment.number]
+        return (content[start : start + CHUNK] for start in range(0, len(content), CHUNK))
+
+    attachments = tuple(attachment for attachment, _ in files)
+    return Parcel(
+        mail=InboundMail("support", "support@contoso.com", "0a1b2c3d", graph, attachments),
+        rendering=Rendering(**(shown | dict(rendering or {}))),
+        screening=Screening(**({"may_reply": True, "makes_ticket": True, "is_bounce": False} | dict(screening or {}))),
+        reference=reference,
+        threads=threads or KnownThreads(),
+        open=open_it,
+    )
+
+
+class Vault:
+    """Secrets in memory."""
+
+    def __init__(self, **secrets: str) -> None:
+        self.secrets = {name.replace("_", "-"): value for name, value in secrets.items()}
+        self.reads: list[str] = []
+
+    def get(self, name: str) -> VaultSecret:
+        self.reads.append(name)
+        if name not in self.secrets:
+            raise ConfigurationError(f"The Key Vault secret {name} does not exist.")
+        return VaultSecret(self.secrets[name], "1", None, None)
+
+
+def make_sink(
+    kind: str, options: Mapping[str, Any], vault: Vault, *, storage: Storage | None = None, base_url: str = ""
+) -> Sink:
+    """Build a sink as the app does."""
+    nowhere: Any = None
+    tools = Tools(lambda name: RememberedSecret(vault, name), storage or nowhere, base_url)
+    return build_sink(SinkSettings("desk", kind, options), tools)
