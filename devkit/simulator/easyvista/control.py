@@ -9,7 +9,7 @@ from devkit.simulator.core.routes import Routes
 from devkit.simulator.core.wire import Call, Json, Reply
 from devkit.simulator.easyvista.instance import Instance
 from devkit.simulator.easyvista.lists import show
-from devkit.simulator.easyvista.records import Employee, Ticket
+from devkit.simulator.easyvista.records import Ticket
 from devkit.simulator.easyvista.state import EasyVista
 
 control = Routes[EasyVista]("/easyvista")
@@ -195,8 +195,8 @@ def describe_ticket(ticket: Ticket) -> Json:
         "closed": ticket.is_closed,
         "complete": ticket.is_complete,
         "catalog": ticket.entry.code,
-        "requestor": _describe_person(ticket.requestor),
-        "recipient": _describe_person(ticket.recipient),
+        "requestor": ticket.requestor_mail,
+        "recipient": ticket.recipient_mail,
         "parent": ticket.parent.rfc if ticket.parent else None,
         "submitted": show(ticket.submitted),
         "description": ticket.description,
@@ -207,15 +207,11 @@ def describe_ticket(ticket: Ticket) -> Json:
             for one in tuple(ticket.documents)
         ],
         "tasks": [
-            {"id": one.id, "type": one.type.label, "text": one.description or one.comment, "created": show(one.created)}
+            {"id": one.id, "type": one.type.label, "text": one.text, "created": show(one.created)}
             for one in ticket.tasks
         ],
         "actions": len(ticket.actions),
     }
-
-
-def _describe_person(person: Employee | None) -> str | None:
-    return person.e_mail if person else None
 
 
 def _find_instance(call: Call, room: EasyVista) -> Instance:

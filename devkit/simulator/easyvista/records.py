@@ -107,6 +107,11 @@ class Action:
     """The columns AVAILABLE_FIELD_1 and _6, by upper-case name."""
 
     @property
+    def text(self) -> str:
+        """What people read: a comment is hidden by a description (python client, measured)."""
+        return self.description or self.comment
+
+    @property
     def is_generated(self) -> bool:
         """Whether the workflow made it."""
         return self.workflow_id is not None
@@ -147,6 +152,16 @@ class Ticket:
     def is_closed(self) -> bool:
         """Whether its end date is set, which is what END_DATE_UT tells."""
         return self.ended is not None
+
+    @property
+    def requestor_mail(self) -> str | None:
+        """Address of the one who asks."""
+        return self.requestor.e_mail if self.requestor else None
+
+    @property
+    def recipient_mail(self) -> str | None:
+        """Address of the one for whom it is asked."""
+        return self.recipient.e_mail if self.recipient else None
 
     @property
     def comment(self) -> str:

@@ -28,9 +28,7 @@ def test_a_create_answers_201_with_an_address_and_nothing_else(sim: Simulator, c
     assert answer.json() == {"HREF": f"{desk.ROOT}/requests/I261123_00001"}
     ticket = sim.easyvista.ticket("I261123_00001")
     assert (ticket.title, ticket.description) == ("Printer", "On fire")
-    assert ticket.requestor is not None
-    assert ticket.requestor.e_mail == LEE
-    assert ticket.recipient == ticket.requestor
+    assert (ticket.requestor_mail, ticket.recipient_mail) == (LEE, LEE)
 
 
 def test_numbers_count_per_day_and_start_with_the_letter_of_the_subject(sim: Simulator, caller: Caller) -> None:
@@ -132,7 +130,20 @@ def test_a_person_is_found_by_the_first_member_of_the_family_that_fits(sim: Simu
     caller.made(recipient_id=lee.id, recipient_mail="adele.vance@contoso.com")
     caller.made(recipient_identification="nobody", recipient_mail="adele.vance@contoso.com")
 
-    assert [one.recipient.last_name for one in sim.easyvista.tickets[-2:] if one.recipient] == ["Gu", "Vance"]
+    assert [one.recipient_mail for one in sim.easyvista.tickets[-2:]] == [LEE, "adele.vance@contoso.com"]
+
+
+def test_what_differs_between_desks_is_switched(sim: Simulator, caller: Caller) -> None:
+    switches = {"several_elements": "first", "unknown_requestor": "blank", "title_limit": 10, "workflow_actions": 12}
+    sim.easyvista.switches.turn(switches)
+    wish = {"catalog_code": desk.PLAIN_CODE, "title": "0123456789", "requestor_mail": "stranger@example.com"}
+
+    answer = caller.ask("POST", "/requests", json={"requests": [wish, wish]})
+
+    assert answer.status_code == 201
+    ticket = sim.easyvista.tickets[-1]
+    assert (ticket.requestor_mail, len(ticket.actions), len(sim.easyvista.tickets)) == (None, 12, 2)
+    assert caller.create(title="0123456789A").status_code == 590
 
 
 @pytest.mark.parametrize(("length", "status"), [(45, 201), (50, 201), (51, 590)])
