@@ -2,8 +2,8 @@
 
 import azure.functions as func
 
-from blueprints import bookings, operations
+from blueprints import bookings, mail_work, mailboxes, operations
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
-for blueprint in (bookings.bp, operations.bp):
+for blueprint in (bookings.bp, mailboxes.bp, mail_work.bp, operations.bp):
     app.register_functions(blueprint)

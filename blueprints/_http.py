@@ -7,6 +7,7 @@ error family -> status, and nothing of a caller's headers in any log.
 import json
 import logging
 import math
+import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ import azure.functions as func
 
 from blueprints._asked import Fields, read_body
 from blueprints._services import Services, Tenant, services
+from inbound_mail.desk import Desk
 from shared import context
 from shared.config import is_business_id
 from shared.errors import (
@@ -36,9 +38,10 @@ from shared.errors import (
 )
 
 _log = logging.getLogger("gateway.http")
+_MAIL_KEY = re.compile(r"[0-9a-f]{40}")
 
 type Json = dict[str, Any]
-type Handler = Callable[["Asked"], Json]
+type Handler = Callable[["Asked"], "Json | Content"]
 
 TIME_BUDGET = 30.0  # seconds; a flow's synchronous call is cut at 100 to 120
 _WAIT_WHEN_UNTOLD = 10.0
@@ -62,6 +65,16 @@ STATUS: Mapping[type[GatewayError], int] = {
     OutcomeUnknown: 502,
     GatewayError: 500,
 }
+
+
+@dataclass(frozen=True)
+class Content:
+    """An answer other than JSON with status 200."""
+
+    body: bytes | Json
+    status: int = 200
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -99,6 +112,23 @@ class Asked:
         if not self.tenant.businesses.allows(business):
             raise not_allowed()
         return business
+
+    @property
+    def desk(self) -> Desk:
+        """The mailbox in the path."""
+        name = str(self.request.route_params.get("mailbox", ""))
+        desk = self.services.mail.desks.get(name)
+        if desk is None:
+            raise NotFound("The settings name no such mailbox.", code="UnknownMailbox", target="mailbox")
+        return desk
+
+    @property
+    def mail_key(self) -> str:
+        """The mail in the path."""
+        key = str(self.request.route_params.get("key", ""))
+        if not _MAIL_KEY.fullmatch(key):
+            raise Invalid("A mail's key has 40 digits and letters a to f.", code="InvalidId", target="key")
+        return key
 
     def body(self, *allowed: str) -> Fields:
         """Return the fields of the JSON body."""
@@ -139,7 +169,7 @@ def answers(*parameters: str) -> Callable[[Handler], Callable[[func.HttpRequest]
                 try:
                     query = Fields(dict(req.params), allowed, kind="parameter")
                     asked = Asked(req, query, services(), _binding(handler.__name__, req))
-                    return answer(handler(asked), request_id=request_id)
+                    return _render(handler(asked), request_id)
                 except GatewayError as error:
                     level = logging.WARNING if status_of(error) >= STATUS[GatewayError] else logging.INFO
                     seconds = time.monotonic() - began
@@ -174,6 +204,20 @@ def answer(body: Json, *, request_id: str, status: int = 200) -> func.HttpRespon
     headers = {"x-request-id": request_id, "Cache-Control": "no-store"}
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return func.HttpResponse(text, status_code=status, headers=headers, mimetype="application/json")
+
+
+def _render(result: Json | Content, request_id: str) -> func.HttpResponse:
+    if not isinstance(result, Content):
+        return answer(result, request_id=request_id)
+    if isinstance(result.body, bytes):
+        headers = {"x-request-id": request_id, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+        return func.HttpResponse(
+            result.body,
+            status_code=result.status,
+            headers=headers | dict(result.headers),
+            mimetype=result.content_type,
+        )
+    return answer(result.body, request_id=request_id, status=result.status)
 
 
 def problem(error: GatewayError, *, request_id: str) -> func.HttpResponse:

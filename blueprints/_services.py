@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bookings.appointments import Appointments
@@ -9,15 +10,30 @@ from bookings.availability import Availability
 from bookings.catalogue import Catalogue
 from bookings.names import Names
 from bookings.slots import SlotFinder
+from inbound_mail import ledger, store, threads
+from inbound_mail.alarms import Watch
+from inbound_mail.delivery import Deliverer
+from inbound_mail.desk import Desk
+from inbound_mail.polling import Poller
+from inbound_mail.sinks import build_sink, check_sink
+from inbound_mail.sinks.protocol import Sink, Tools
 from shared.auth import Authenticator
+from shared.blobs import Container
 from shared.config import AllowList, Settings, SettingsError, load_settings
 from shared.cursors import Cursors
 from shared.graph.bookings import GraphBookings
 from shared.graph.client import Gate, GraphClient
+from shared.graph.mail import GraphMail
+from shared.queues import Queue
+from shared.storage import Storage
+from shared.tables import Table
 from shared.transport import Transport
 from shared.workers import Workers
 
 _log = logging.getLogger("gateway.settings")
+
+POLLS, DELIVERIES = "mailbox-polls", "mail-deliveries"
+_STORAGE_WORKERS = 8
 
 
 @dataclass(frozen=True)
@@ -33,6 +49,21 @@ class Tenant:
 
 
 @dataclass(frozen=True)
+class MailSide:
+    """The use cases of support mail."""
+
+    desks: dict[str, Desk]
+    sinks: dict[str, Sink]
+    table: Table
+    polls: Queue
+    deliveries: Queue
+    poller: Poller
+    deliverer: Deliverer
+    watch: Watch
+    workers: Workers
+
+
+@dataclass(frozen=True)
 class Services:
     """Everything the functions use."""
 
@@ -41,6 +72,7 @@ class Services:
     cursors: Cursors
     workers: Workers
     tenants: dict[str, Tenant]
+    mail: MailSide
 
 
 def build_services(settings: Settings) -> Services:
@@ -50,8 +82,10 @@ def build_services(settings: Settings) -> Services:
     transport = Transport(pool_size=settings.graph_concurrency)
     workers = Workers(settings.graph_concurrency)
 
+    clients = {name: GraphClient(authenticator.tokens(name), transport, gate) for name in settings.connections}
+
     def build_tenant(name: str) -> Tenant:
-        graph = GraphBookings(GraphClient(authenticator.tokens(name), transport, gate))
+        graph = GraphBookings(clients[name])
         names = Names(graph)
         return Tenant(
             businesses=settings.connections[name].businesses,
@@ -68,6 +102,43 @@ def build_services(settings: Settings) -> Services:
         cursors=Cursors(authenticator.secret(settings.state_key_name)),
         workers=workers,
         tenants={name: build_tenant(name) for name in settings.connections},
+        mail=_build_mail_side(settings, authenticator, clients),
+    )
+
+
+def _build_mail_side(settings: Settings, authenticator: Authenticator, clients: Mapping[str, GraphClient]) -> MailSide:
+    storage = Storage(settings.storage, authenticator.identity)
+    table, blobs = Table(storage, ledger.TABLE), Container(storage, store.CONTAINER)
+    polls, deliveries = Queue(storage, POLLS), Queue(storage, DELIVERIES)
+    tools = Tools(authenticator.secret, storage, settings.public_base_url or "")
+    sinks = {name: build_sink(sink, tools) for name, sink in settings.sinks.items()}
+    workers = Workers(_STORAGE_WORKERS)
+    desks = {
+        name: Desk(
+            mailbox,
+            settings.connections[mailbox.connection].tenant_id,
+            GraphMail(clients[mailbox.connection], mailbox.address),
+            ledger.Ledger(table, name),
+            store.MailStore(blobs, name, mailbox.address),
+        )
+        for name, mailbox in settings.mailboxes.items()
+    }
+    return MailSide(
+        desks=desks,
+        sinks=sinks,
+        table=table,
+        polls=polls,
+        deliveries=deliveries,
+        poller=Poller(blobs, deliveries, workers),
+        deliverer=Deliverer(
+            sinks,
+            mails=table,
+            threads=Table(storage, threads.TABLE),
+            queue=deliveries,
+            own_addresses=[mailbox.address for mailbox in settings.mailboxes.values()],
+        ),
+        watch=Watch(table, desks.values(), sinks),
+        workers=workers,
     )
 
 
@@ -89,7 +160,7 @@ class _Once:
 
     def _build(self) -> None:
         try:
-            self._services = build_services(load_settings())
+            self._services = build_services(load_settings(check_sink=check_sink))
         except SettingsError as error:
             self._error = error
             faults = "\n".join(f"  {fault.setting}: {fault.message}" for fault in error.faults)

@@ -14,7 +14,7 @@ deliveries belong to whoever holds their claim.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -74,14 +74,6 @@ class NewMail:
 
 
 @dataclass(frozen=True)
-class Part:
-    """How far one sink is with an open mail: `due` is when its state is stale and somebody has to look."""
-
-    state: DeliveryState
-    due: datetime
-
-
-@dataclass(frozen=True)
 class OpenMail:
     """Open work on one mail, as the row says it."""
 
@@ -100,15 +92,6 @@ class OpenMail:
         """The categories that the mail bore when it was read."""
         found: list[str] = json.loads(self.values.get("categories") or "[]")
         return found
-
-    def parts(self, sinks: Iterable[str]) -> dict[str, Part | None]:
-        """Return how far each sink is; None where a sink has never been asked."""
-        return {
-            sink: Part(DeliveryState(self.values[state]), self.values[due])
-            if (state := f"state_{_column(sink)}") in self.values and (due := f"due_{_column(sink)}") in self.values
-            else None
-            for sink in sinks
-        }
 
     @property
     def tickets(self) -> list[str]:
@@ -171,7 +154,7 @@ class Ledger:
         number = state.last_number
         now = datetime.now(UTC)
         for mail, reference, identity in resolved:
-            summary = self._summary(mail, reference, now)
+            summary, message = self._summary(mail, reference, now), mail.message
             if identity:
                 operations.append(Operation("create", identity))
             if mail.skipped:
@@ -179,11 +162,11 @@ class Ledger:
                 operations.append(Operation("create", entity))
             elif mail.phase is Phase.FETCH:
                 operations.append(Operation("create", summary | {"state": MailState.SEEN}))
-                operations.append(Operation("create", self._open_row(mail, Phase.FETCH)))
+                operations.append(Operation("create", self._open_row(mail.key, message, Phase.FETCH)))
             else:
                 number += 1
                 operations.append(Operation("create", summary | {"state": MailState.STORED, "number": number}))
-                operations += self._ready(self._open_row(mail, Phase.DELIVER), number, sinks, now)
+                operations += self._ready(self._open_row(mail.key, message, Phase.DELIVER), number, sinks, now)
         if number != state.last_number:
             operations.append(state.operation(last_number=number))
         return operations
@@ -204,13 +187,13 @@ class Ledger:
             "seen_at": now,
         }
 
-    def _open_row(self, mail: NewMail, phase: Phase) -> Entity:
+    def _open_row(self, key: str, message: Json, phase: Phase) -> Entity:
         return {
-            **self._id(f"o|{mail.key}"),
+            **self._id(f"o|{key}"),
             "phase": phase,
-            "graph_id": str(mail.message["id"]),
-            "folder_id": str(mail.message.get("parentFolderId") or ""),
-            "categories": json.dumps(mail.message.get("categories") or []),
+            "graph_id": str(message["id"]),
+            "folder_id": str(message.get("parentFolderId") or ""),
+            "categories": json.dumps(message.get("categories") or []),
             "enqueued": False,
         }
 
@@ -290,6 +273,16 @@ class Ledger:
         operations = [Operation("merge", self._id(f"o|{key}") | values) for key, values in keys_and_values]
         for start in range(0, len(operations), TRANSACTION_SIZE):
             self.table.transact(operations[start : start + TRANSACTION_SIZE])
+
+    def reopen(self, key: str, message: Json, parts: Entity) -> Operation:
+        """Return the step that opens the work on a mail again."""
+        row = self._open_row(key, message, Phase.DELIVER) | {"enqueued": True}
+        return Operation("upsert-merge", row | parts)
+
+    def note_categories(self, key: str, categories: Sequence[str]) -> None:
+        """Note that somebody changed a mail's categories, which a write-back replaces as a whole."""
+        with suppress(Conflict):  # the work on this mail has ended
+            self.merge_open([(key, {"categories": json.dumps(categories)})])
 
     def postpone(self, key: str, sink: str, due: datetime) -> None:
         """Note that a delivery is not to be missed before a moment, whatever its state."""

@@ -106,7 +106,7 @@ class FolderReader:
 
     def _take_page(self, folder: str, page: DeltaPage, seen: Seen) -> None:
         whole: dict[str, Json] = {}
-        stubs: set[str] = set()
+        stubs: dict[str, Json] = {}
         removed: set[str] = set()
         for item in page.items:
             graph_id = str(item["id"])
@@ -115,12 +115,13 @@ class FolderReader:
             elif "receivedDateTime" in item:
                 whole[graph_id] = item
             else:
-                stubs.add(graph_id)
-        unclear = sorted((stubs | removed) - whole.keys())
+                stubs[graph_id] = item
+        unclear = sorted((stubs.keys() | removed) - whole.keys())
         for graph_id, known in zip(unclear, self._are_known(unclear), strict=True):
             if known:
-                continue
-            if graph_id in removed:
+                if "categories" in stubs.get(graph_id, {}):
+                    self._ledger.note_categories(self._desk.key(graph_id), stubs[graph_id]["categories"])
+            elif graph_id in removed:
                 seen.removed_unseen += 1
             elif (message := self._read_one(graph_id)) is not None:
                 whole[graph_id] = message

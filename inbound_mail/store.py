@@ -57,9 +57,9 @@ class MailStore:
             tuple(Attachment(**{**one, "kind": AttachmentKind(one["kind"])}) for one in attachments),
         )
 
-    def open(self, attachment: Attachment) -> Iterator[bytes]:
-        """Yield the bytes of an attachment that has any."""
-        chunks = self._container.read(attachment.blob) if attachment.blob else None
+    def open(self, attachment: Attachment, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes of an attachment that has any, or a part of them."""
+        chunks = self._container.read(attachment.blob, offset=offset, length=length) if attachment.blob else None
         if chunks is None:
             raise LookupError(f"attachment {attachment.number} has no bytes")
         return chunks

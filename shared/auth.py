@@ -352,7 +352,7 @@ class Authenticator:
     """The composition of this module: one identity, one vault, one token source for each connection."""
 
     def __init__(self, settings: Settings) -> None:
-        identity = Identity(settings.identity_source)
+        self.identity = identity = Identity(settings.identity_source)
         self._secrets: Secrets | None = None
         if settings.key_vault_url:
             self._secrets = KeyVault(settings.key_vault_url, identity, settings.identity_client_id)

@@ -41,13 +41,13 @@ class Container:
         chunks = self.read(name)
         return None if chunks is None else b"".join(chunks)
 
-    def read(self, name: str) -> Iterator[bytes] | None:
-        """Return a blob in chunks of 4 MiB, or None where there is none."""
+    def read(self, name: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes] | None:
+        """Return a blob, or a part of it, in chunks of 4 MiB; None where there is none."""
         from azure.core.exceptions import ResourceNotFoundError
 
         with storage_errors(self._name):
             try:
-                download = self._client.get().get_blob_client(name).download_blob()
+                download = self._client.get().get_blob_client(name).download_blob(offset, length)
             except ResourceNotFoundError:
                 return None
         return self._chunks(download)

@@ -16,14 +16,14 @@ class Queue:
         self._client = Lazy(lambda: storage.open_queue(name))
         self._name = name
 
-    def put(self, message: Mapping[str, Any], *, delay: float = 0, keep_for_ever: bool = True) -> None:
-        """Add a message that is seen after `delay` seconds (at most 7 days)."""
+    def put(self, message: Mapping[str, Any], *, delay: float = 0, ttl: float | None = None) -> None:
+        """Add a message that is seen after `delay` seconds (at most 7 days) and vanishes after `ttl`, or never."""
         from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 
         text = base64.b64encode(json.dumps(message, separators=(",", ":")).encode()).decode()
         client = self._client.get()
         more: dict[str, Any] = {"visibility_timeout": int(delay)} if delay >= 1 else {}
-        more |= {"time_to_live": -1} if keep_for_ever else {}
+        more |= {"time_to_live": -1 if ttl is None else int(ttl)}
         with storage_errors(self._name):
             try:
                 client.send_message(text, **more)

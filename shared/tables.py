@@ -27,7 +27,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Operation:
-    """One step of a transaction: "create", "upsert", "merge", "replace" or "delete"; `etag` None: whatever version."""
+    """One step of a transaction: "create", "upsert", "upsert-merge", "merge", "replace" or "delete".
+
+    An upsert replaces what is there, an upsert-merge adds to it. `etag` None: whatever version.
+    """
 
     kind: str
     entity: Entity
@@ -148,6 +151,8 @@ def _step(operation: Operation) -> Any:
             return ("create", operation.entity)
         case "upsert":
             return ("upsert", operation.entity, {"mode": "replace"})
+        case "upsert-merge":
+            return ("upsert", operation.entity, {"mode": "merge"})
         case "delete":
             more = {"etag": operation.etag, "match_condition": MatchConditions.IfNotModified} if operation.etag else {}
             return ("delete", operation.entity, more)

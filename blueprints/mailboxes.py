@@ -1,0 +1,139 @@
+"""HTTP: support mailboxes, their mails, and what a person may do about them."""
+
+import re
+from urllib.parse import quote
+
+import azure.functions as func
+
+from blueprints._http import Asked, Content, Json, answers
+from inbound_mail.models import Attachment
+from inbound_mail.reading import describe_mailbox, list_mails, list_quarantined, read_mail, redeliver
+from shared.errors import AnswerTooLarge, Invalid, NotFound
+
+bp = func.Blueprint()
+
+PAGE, LONGEST_PAGE = 50, 100
+MOST_BYTES = 32 * 1024 * 1024
+_RANGE = re.compile(r"bytes=(\d{1,12})-(\d{0,12})")
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100}")
+
+
+@bp.route(route="mailboxes", methods=["GET"])
+@answers()
+def list_mailboxes(asked: Asked) -> Json:
+    """List the mailboxes with their state."""
+    mail = asked.services.mail
+    return {"value": mail.workers.map(describe_mailbox, list(mail.desks.values()))}
+
+
+@bp.route(route="mailboxes/{mailbox}", methods=["GET"])
+@answers()
+def get_mailbox(asked: Asked) -> Json:
+    """Get one mailbox with its state."""
+    return describe_mailbox(asked.desk)
+
+
+@bp.route(route="mailboxes/{mailbox}/poll", methods=["POST"])
+@answers()
+def poll_now(asked: Asked) -> Content:
+    """Ask for a poll at once, also of a mailbox that rests after a failure."""
+    desk = asked.desk
+    asked.services.mail.polls.put({"mailbox": desk.name, "atOnce": True}, ttl=600)
+    return Content({"mailbox": desk.name, "status": "queued"}, status=202)
+
+
+@bp.route(route="mailboxes/{mailbox}/mails", methods=["GET"])
+@answers("state", "limit", "cursor")
+def list_mailbox_mails(asked: Asked) -> Json:
+    """List mails in the order in which they became complete; `cursor` of the answer leads on, also later."""
+    desk, workers = asked.desk, asked.services.mail.workers
+    limit = asked.query.whole_number("limit", default=PAGE, least=1, most=LONGEST_PAGE)
+    if asked.query.choice("state", "quarantined"):
+        return {"value": list_quarantined(desk, limit, workers)}
+    found, position = list_mails(desk, int(asked.cursor() or 0), limit, workers)
+    page: Json = {"value": found, "cursor": asked.services.cursors.seal(position, binding=asked.binding)}
+    return page | ({"nextLink": asked.next_link(position)} if len(found) == limit else {})
+
+
+@bp.route(route="mailboxes/{mailbox}/mails/{key}", methods=["GET"])
+@answers()
+def get_mail(asked: Asked) -> Json:
+    """Get one mail: Graph's message, its attachments, its deliveries."""
+    return read_mail(asked.desk, asked.mail_key)
+
+
+@bp.route(route="mailboxes/{mailbox}/mails/{key}/attachments/{number}", methods=["GET"])
+@answers()
+def get_attachment(asked: Asked) -> Content:
+    """Get the bytes of an attachment, or a part of them by the header Range."""
+    desk, found = asked.desk, _find_attachment(asked)
+    start, end = _read_range(asked.request.headers.get("Range"), found.size)
+    if end - start > MOST_BYTES:
+        raise Invalid(
+            f"This attachment has more than {MOST_BYTES // 1024 // 1024} MiB. Ask for parts with the header Range.",
+            code="RangeNeeded",
+            target="Range",
+        )
+    is_part = (start, end) != (0, found.size)
+    body = b"".join(desk.store.open(found, offset=start, length=end - start)) if found.size else b""
+    headers = {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(found.name or str(found.number), safe='')}",
+        "Accept-Ranges": "bytes",
+    }
+    headers |= {"Content-Range": f"bytes {start}-{end - 1}/{found.size}"} if is_part else {}
+    media_type = found.content_type.partition(";")[0].strip()
+    return Content(
+        body,
+        status=206 if is_part else 200,
+        content_type=media_type if _MEDIA_TYPE.fullmatch(media_type) else "application/octet-stream",
+        headers=headers,
+    )
+
+
+@bp.route(route="mailboxes/{mailbox}/mails/{key}/eml", methods=["GET"])
+@answers()
+def get_mail_as_eml(asked: Asked) -> Content:
+    """Get the whole mail as MIME, which Exchange makes anew each time: only while it is in the mailbox."""
+    desk = asked.desk
+    row = desk.ledger.mail(asked.mail_key)
+    if row is None:
+        raise NotFound("There is no such mail in this mailbox's ledger.", code="MailNotFound", target="key")
+    data = bytearray()
+    with desk.graph.stream_mime(str(row.values["graph_id"])) as chunks:
+        for chunk in chunks:
+            data += chunk
+            if len(data) > MOST_BYTES:
+                raise AnswerTooLarge("This mail is too large to be handed on whole. Ask for its attachments.")
+    headers = {"Content-Disposition": f'attachment; filename="{asked.mail_key}.eml"'}
+    return Content(bytes(data), content_type="message/rfc822", headers=headers)
+
+
+@bp.route(route="mailboxes/{mailbox}/mails/{key}/redeliver", methods=["POST"])
+@answers()
+def redeliver_mail(asked: Asked) -> Content:
+    """Let deliveries in quarantine begin anew: {"sink"?}."""
+    desk, body = asked.desk, asked.request.get_body()
+    sink = asked.body("sink").text("sink") if body.strip() else None
+    sinks = redeliver(desk, asked.services.mail.deliveries, asked.mail_key, sink)
+    return Content({"key": asked.mail_key, "sinks": sinks, "status": "queued"}, status=202)
+
+
+def _find_attachment(asked: Asked) -> Attachment:
+    mail = asked.desk.store.load(asked.mail_key)
+    number = str(asked.request.route_params.get("number", ""))
+    for one in mail.attachments if mail else ():
+        if str(one.number) == number:
+            if one.blob is None:
+                raise NotFound(
+                    f"This attachment has no bytes here ({one.omitted}).", code="AttachmentOmitted", target="number"
+                )
+            return one
+    raise NotFound("There is no such attachment.", code="AttachmentNotFound", target="number")
+
+
+def _read_range(header: str | None, size: int) -> tuple[int, int]:
+    """Return the first byte and the one behind the last; anything but one simple range means all, as HTTP allows."""
+    match = _RANGE.fullmatch(header or "")
+    if match is None or int(match[1]) >= size:
+        return 0, size
+    return int(match[1]), min(int(match[2]) + 1 if match[2] else size, size)
