@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 
-from inbound_mail.sinks import easyvista
+from inbound_mail.sinks import easyvista, storage_queue, webhook
 from inbound_mail.sinks.protocol import Kind, Sink, Tools
 from shared.mail_settings import SinkSettings
 
-KINDS: Mapping[str, Kind] = {"easyvista": easyvista.KIND}
+KINDS: Mapping[str, Kind] = {
+    "easyvista": easyvista.KIND,
+    "webhook": webhook.KIND,
+    "storage-queue": storage_queue.KIND,
+}
 
 
 def check_sink(settings: SinkSettings) -> Iterable[tuple[str, str]]:

@@ -11,12 +11,12 @@ from typing import Any
 
 from inbound_mail.models import InboundMail
 from inbound_mail.sinks._easyvista_client import Client
+from inbound_mail.sinks._threads import find_answered, find_bounced, find_conversation
 from inbound_mail.sinks.protocol import Parcel
 from shared.errors import Refused
 
 # Letters for the kind of object, the date, a counter of 3 to 8 digits: widths 4, 5 and 6 were seen.
 _NUMBER = re.compile(r"(?<![A-Z0-9])([A-Z]{1,2}\d{6}_\d{3,8})(?![A-Z0-9_])")
-_MESSAGE_ID = re.compile(r"<\s*([^<>\s]+)\s*>")
 
 
 @dataclass(frozen=True)
@@ -63,27 +63,15 @@ def decide_closed(rfc: str, options: Mapping[str, Any]) -> Decision:
 
 def find_claim(parcel: Parcel) -> Claim | None:
     """Return the best evidence: ids of mails we know, then a number in the subject, then the conversation."""
-    mail, screening = parcel.mail, parcel.screening
-    if screening.is_bounce and (thread := parcel.threads.find(screening.bounced)):
+    if thread := find_bounced(parcel):
         return Claim(thread.ticket, thread.participants, is_proven=True)
-    if thread := parcel.threads.find(answered_ids(mail)):
+    if thread := find_answered(parcel):
         return Claim(thread.ticket, thread.participants)
-    if number := _NUMBER.search(mail.subject.upper()):
+    if number := _NUMBER.search(parcel.mail.subject.upper()):
         return Claim(number[1])
-    conversation = str(mail.message.get("conversationId") or "")
-    thread = parcel.threads.find_conversation(conversation) if conversation else None
-    if thread and mail.sender in thread.participants:
+    if thread := find_conversation(parcel):
         return Claim(thread.ticket, thread.participants)
     return None
-
-
-def answered_ids(mail: InboundMail) -> list[str]:
-    """Return the message ids that a mail answers, the nearest first."""
-    found = []
-    for name in ("In-Reply-To", "References"):
-        for value in mail.headers(name):
-            found += reversed(_MESSAGE_ID.findall(value))
-    return list(dict.fromkeys(found))
 
 
 def _may_speak(mail: InboundMail, claim: Claim, options: Mapping[str, Any], client: Client) -> bool:

@@ -40,7 +40,9 @@ def make_file(number: int, name: str, data: bytes, **more: Any) -> tuple[Attachm
 class KnownThreads:
     """What earlier mails became, in memory."""
 
-    def __init__(self, by_id: Mapping[str, Thread] | None = None, by_conversation: Mapping[str, Thread] | None = None):
+    def __init__(
+        self, by_id: Mapping[str, Thread] | None = None, by_conversation: Mapping[str, Thread] | None = None
+    ) -> None:
         self.by_id = dict(by_id or {})
         self.by_conversation = dict(by_conversation or {})
 
@@ -56,7 +58,7 @@ class Died(BaseException):
 
 
 class MemoryProgress:
-    """A record that survives its process: values go through JSON. `dies_after` ends the process after that many saves."""
+    """A record that survives its process; `dies_after` ends the process after that many saves."""
 
     def __init__(self, values: Mapping[str, Any] | None = None, *, interrupted: bool = False) -> None:
         self.values: Mapping[str, Any] = dict(values or {})

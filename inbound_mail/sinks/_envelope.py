@@ -1,0 +1,80 @@
+"""A mail as an event: CloudEvents 1.0 in structured mode, one JSON object (CloudEvents specification, JSON format).
+
+The same mail gives the same bytes at each attempt, for receivers compare a repetition with what they know. What may
+change meanwhile, the ticket that the mail answers, is settled in the progress before the first attempt.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from inbound_mail.models import Attachment
+from inbound_mail.sinks._threads import answered_ids, find_answered, find_bounced, find_conversation
+from inbound_mail.sinks.protocol import Parcel, Progress
+
+type Json = dict[str, Any]
+
+RECEIVED, REPLY = "mail.received.v1", "mail.reply.v1"
+
+
+def settle_ticket(parcel: Parcel, progress: Progress) -> str | None:
+    """Return the ticket that the mail answers, None for none: as it was found at the first attempt."""
+    if "answers" not in progress.values:
+        thread = find_bounced(parcel) or find_answered(parcel) or find_conversation(parcel)
+        progress.save(answers=thread.ticket if thread else None)
+    answers: str | None = progress.values["answers"]
+    return answers
+
+
+def make_event(parcel: Parcel, ticket: str | None, data: Json) -> Json:
+    """Return the event with this data. Its id is the mail's reference; (source, id) is the mail's name for ever."""
+    return {
+        "specversion": "1.0",
+        "id": parcel.reference,
+        "source": f"/connector/{parcel.mail.mailbox}",
+        "type": REPLY if ticket else RECEIVED,
+        "time": parcel.mail.received.isoformat().replace("+00:00", "Z"),
+        "datacontenttype": "application/json",
+        **({"subject": ticket} if ticket else {}),
+        "data": data,
+    }
+
+
+def make_data(parcel: Parcel, attachments: Iterable[Json], *, with_html: bool) -> Json:
+    """Return what the event says about the mail."""
+    mail, rendering = parcel.mail, parcel.rendering
+    data: Json = {
+        "route": mail.mailbox,
+        "mailbox": mail.address,
+        "messageId": mail.message_id,
+        "inReplyTo": answered_ids(mail),
+        "conversationId": mail.message.get("conversationId"),
+        "from": mail.sender,
+        "fromName": mail.sender_name,
+        "to": mail.recipients("toRecipients"),
+        "cc": mail.recipients("ccRecipients"),
+        "subject": mail.subject,
+        "importance": mail.message.get("importance") or "normal",
+        "bodyText": rendering.text,
+        "attachments": list(attachments),
+    }
+    data |= {"newText": rendering.new_text} if rendering.was_cut else {}
+    data |= {"bodyHtml": rendering.html} if with_html and rendering.html is not None else {}
+    return data
+
+
+def describe_attachment(attachment: Attachment) -> Json:
+    """Return what is known of an attachment, without its bytes and where they are."""
+    described: Json = {
+        "name": attachment.name,
+        "contentType": attachment.content_type,
+        "size": attachment.size,
+        "sha256": attachment.sha256,
+    }
+    described |= {"contentId": attachment.content_id, "isInline": True} if attachment.is_inline else {}
+    return described | ({"omitted": attachment.omitted} if attachment.omitted else {})
+
+
+def write(event: Json) -> bytes:
+    """Return the event as it is sent."""
+    return json.dumps(event, separators=(",", ":")).encode()

@@ -1,0 +1,212 @@
+"""The receiver of webhooks: a signed POST, and what its answer says. An address that is a secret is never shown."""
+
+import base64
+import binascii
+import json
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+from standardwebhooks.webhooks import Webhook
+
+from shared.errors import (
+    AnswerTooLarge,
+    ConfigurationError,
+    GatewayError,
+    OutcomeUnknown,
+    Refused,
+    Throttled,
+    TimedOut,
+    Unavailable,
+)
+from shared.key_vault import RememberedSecret
+from shared.retry import read_retry_after
+from shared.transport import Transport
+
+_KEY_PREFIX = "whsec_"
+_KEY_BYTES = range(24, 65)
+_LARGEST_ANSWER = 1024 * 1024
+_SHOWN = re.compile(r"[^\w .:/#-]+")
+_MIND_CHANGED = frozenset({401, 403, 404, 410})  # what a changed key or address may mend
+
+
+@dataclass(frozen=True)
+class _Meaning:
+    """What a status says: kind of error, sentence, and a code if not that of the kind."""
+
+    kind: type[GatewayError]
+    message: str
+    code: str | None = None
+
+
+_REFUSED = _Meaning(Refused, "The receiver refused this event.", code="ReceiverRefused")
+_MISCONFIGURED = _Meaning(
+    ConfigurationError, "The receiver does not take events like ours: check address and preset.", code="ReceiverClosed"
+)
+_NO_SIGN_IN = _Meaning(
+    ConfigurationError, "The receiver refuses us: check its address and the signing keys.", code="ReceiverClosed"
+)
+_LATER = _Meaning(Unavailable, "The receiver is not available just now.")
+_TIMED_OUT = _Meaning(TimedOut, "The receiver did not answer in time.")
+_FAILED = _Meaning(OutcomeUnknown, "The receiver failed to answer.")
+_BY_STATUS: Mapping[int, _Meaning] = {
+    HTTPStatus.UNAUTHORIZED: _NO_SIGN_IN,
+    HTTPStatus.FORBIDDEN: _NO_SIGN_IN,
+    HTTPStatus.NOT_FOUND: _Meaning(
+        ConfigurationError, "There is no receiver at this address, or it is turned off.", code="ReceiverClosed"
+    ),
+    HTTPStatus.GONE: _Meaning(ConfigurationError, "The receiver wants no more events (410).", code="ReceiverClosed"),
+    HTTPStatus.BAD_REQUEST: _REFUSED,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: _REFUSED,
+    HTTPStatus.UNPROCESSABLE_ENTITY: _REFUSED,
+    HTTPStatus.CONFLICT: _Meaning(Unavailable, "The receiver is still busy with this event."),
+    HTTPStatus.TOO_EARLY: _LATER,
+    HTTPStatus.SERVICE_UNAVAILABLE: _LATER,
+    HTTPStatus.TOO_MANY_REQUESTS: _Meaning(Throttled, "The receiver asks to slow down."),
+    HTTPStatus.REQUEST_TIMEOUT: _TIMED_OUT,
+    HTTPStatus.GATEWAY_TIMEOUT: _TIMED_OUT,
+}
+
+
+class _NoSecretAddress(logging.Filter):
+    """Leaves out what the HTTP library logs about hosts whose addresses are secrets: it shows path and query."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hosts: frozenset[str] = frozenset()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether a record may be shown."""
+        text = record.getMessage()
+        return not any(host in text for host in self.hosts)
+
+    def cover(self, host: str) -> None:
+        """Show nothing about a host from now on."""
+        for name in ("urllib3.connectionpool", "urllib3.util.retry"):
+            logging.getLogger(name).addFilter(self)
+        self.hosts |= {host}
+
+
+_no_secret_address = _NoSecretAddress()
+
+
+class Receiver:
+    """One address that takes signed events."""
+
+    def __init__(
+        self,
+        *,
+        url: str | None,
+        url_secret: RememberedSecret | None,
+        keys: Sequence[RememberedSecret],
+        content_type: str,
+        timeout: float,
+        wants_answer: bool,
+    ) -> None:
+        self._url = url
+        self._url_secret = url_secret
+        self._keys = keys
+        self._content_type = content_type
+        self._wants_answer = wants_answer
+        self._transport = Transport(read_seconds=timeout)
+        self.secrets = [*keys, *([url_secret] if url_secret else [])]
+
+    def check_secrets(self) -> None:
+        """Raise ConfigurationError for a secret that is missing or wrong."""
+        self._read_url()
+        for key in self._keys:
+            _read_key(key)
+
+    def send(self, event_id: str, body: bytes) -> bytes:
+        """POST an event; return the answer's body. Raises the error family, without the address anywhere in it."""
+        try:
+            used = [(one, one()) for one in self.secrets]
+            status, error, answer = self._exchange(event_id, body)
+            renewed = [one for one, value in used if status in _MIND_CHANGED and one.renew(value)]
+            if renewed:
+                status, error, answer = self._exchange(event_id, body)
+        except GatewayError as failure:
+            raise failure from None  # the HTTP library's error below it shows the address
+        if error:
+            raise error
+        return answer
+
+    def _exchange(self, event_id: str, body: bytes) -> tuple[int, GatewayError | None, bytes]:
+        url, moment = self._read_url(), datetime.now(UTC)
+        headers = {
+            "Content-Type": self._content_type,
+            "webhook-id": event_id,
+            "webhook-timestamp": str(int(moment.timestamp())),
+            "Idempotency-Key": f'"{event_id}"',
+        }
+        if self._keys:
+            text = body.decode()
+            signatures = [Webhook(_read_key(key)).sign(event_id, moment, text) for key in self._keys]
+            headers["webhook-signature"] = " ".join(signatures)
+        with self._transport.open("POST", url, headers=headers, data=body) as answer:
+            is_good = answer.status in range(HTTPStatus.OK, HTTPStatus.MULTIPLE_CHOICES)
+            try:
+                content = answer.read(_LARGEST_ANSWER)
+            except AnswerTooLarge:
+                content = b""
+            except OutcomeUnknown:
+                if not is_good or self._wants_answer:
+                    raise
+                content = b""  # the status said all that is wanted
+            return answer.status, None if is_good else _read_error(answer.status, answer.headers, content), content
+
+    def _read_url(self) -> str:
+        if self._url_secret is None:
+            return self._url or ""
+        url = self._url_secret().strip()
+        parts = urlsplit(url)
+        if parts.scheme != "https" or not parts.hostname or parts.username or parts.fragment:
+            raise ConfigurationError(f"The secret {self._url_secret.name} must hold an https address.")
+        _no_secret_address.cover(parts.hostname)
+        return url
+
+
+def _read_key(secret: RememberedSecret) -> bytes:
+    """Return the bytes of a signing key. Raises ConfigurationError; the library would take almost any text for one."""
+    text = secret().strip()
+    try:
+        key = base64.b64decode(text.removeprefix(_KEY_PREFIX), validate=True)
+    except binascii.Error:
+        key = b""
+    if not text.startswith(_KEY_PREFIX) or len(key) not in _KEY_BYTES:
+        raise ConfigurationError(f"The secret {secret.name} must hold {_KEY_PREFIX} and 24 to 64 bytes in Base64.")
+    return key
+
+
+def _read_error(status: int, headers: Mapping[str, str], body: bytes) -> GatewayError:
+    wait = read_retry_after(headers.get("Retry-After"))
+    fallback = _FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _MISCONFIGURED
+    meaning = _BY_STATUS.get(status, fallback)
+    if issubclass(meaning.kind, OutcomeUnknown) and wait is not None:
+        meaning = _LATER  # it may be sent again in any case; a family member that can tell when
+    more: dict[str, Any] = {"code": meaning.code, "detail": _describe(status, headers, body)}
+    if issubclass(meaning.kind, Unavailable):
+        more["retry_after"] = wait
+    return meaning.kind(meaning.message, **more)
+
+
+def _describe(status: int, headers: Mapping[str, str], body: bytes) -> str:
+    """Return what the log may know of a refusal: type and title of a problem (RFC 9457), or a Logic Apps code."""
+    kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    try:
+        found = json.loads(body) if kind.endswith("json") else None
+    except ValueError:
+        found = None
+    words = []
+    if isinstance(found, dict):
+        inner = found.get("error")
+        is_problem = kind == "application/problem+json"
+        told = [found.get("type"), found.get("title")] if is_problem else []
+        told += [inner.get("code")] if isinstance(inner, dict) else []
+        words = [_SHOWN.sub(" ", str(one))[:100] for one in told if one]
+    return " ".join([f"HTTP {status}", *words])

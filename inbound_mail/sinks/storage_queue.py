@@ -1,0 +1,92 @@
+"""Azure Storage Queue: the event as a message; what does not fit lies in the blobs of the mail.
+
+Sources: Microsoft Learn, "Put Message" (64 KiB encoded, time to live 7 days unless told, -1 for ever) and "Azure Queue
+storage trigger" (Base64 by default). Delivery is at least once and unordered: consumers go by the event's id.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from inbound_mail.models import Attachment
+from inbound_mail.sinks._envelope import Json, describe_attachment, make_data, make_event, settle_ticket, write
+from inbound_mail.sinks._options import Option, check_options, read_options
+from inbound_mail.sinks.protocol import Kind, Parcel, Progress, Receipt, Tools
+from shared.blobs import Container
+from shared.key_vault import RememberedSecret
+from shared.mail_settings import SinkSettings
+from shared.queues import Queue
+
+# 64 KiB hold 48 KiB in Base64; the rest is room for what the service adds.
+_LARGEST_MESSAGE = 40 * 1024
+_CONTAINER = "mails"
+_TIME_LIMIT = 60.0
+_DAY = 24 * 60 * 60
+
+OPTIONS: Mapping[str, Option] = {
+    "queue": Option(
+        "Name of the queue in the gateway's storage account.",
+        needed=True,
+        pattern=re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]"),
+        wrong="Give a queue name: 3 to 63 of a-z, 0-9 and single dashes.",
+    ),
+    "ttl_days": Option("Days that a message is kept unread; without it, for ever.", kind=int, bounds=(1, 3650)),
+    "body": Option("`html` adds the sanitised HTML to the text.", usual="text", choices=("text", "html")),
+}
+
+
+class StorageQueueSink:
+    """One queue."""
+
+    time_limit = _TIME_LIMIT
+
+    def __init__(self, name: str, options: Mapping[str, Any], tools: Tools) -> None:
+        self._name = name
+        self._with_html = options["body"] == "html"
+        self._ttl = options["ttl_days"] and options["ttl_days"] * _DAY
+        self._queue = Queue(tools.storage, options["queue"])
+        self._blobs = Container(tools.storage, _CONTAINER)
+
+    def deliver(self, parcel: Parcel, progress: Progress) -> Receipt:
+        """Put the event of a mail into the queue; after a crash perhaps once more, with the same id."""
+        ticket = settle_ticket(parcel, progress)
+        if not progress.values.get("sent"):
+            self._queue.put(self._make_message(parcel, ticket), ttl=self._ttl)
+            progress.save(sent=True)
+        return Receipt()
+
+    def probe(self) -> None:
+        """Ask how long the queue is; raises ConfigurationError without access."""
+        self._queue.count()
+
+    def secrets(self) -> Iterable[RememberedSecret]:
+        """Return none: the app's identity opens its storage account."""
+        return ()
+
+    def _make_message(self, parcel: Parcel, ticket: str | None) -> Json:
+        described = [_describe(attachment) for attachment in parcel.mail.attachments]
+        event = make_event(parcel, ticket, make_data(parcel, described, with_html=self._with_html))
+        raw = write(event)
+        if len(raw) <= _LARGEST_MESSAGE:
+            return event
+        name = f"{parcel.mail.mailbox}/{parcel.mail.key}/event-{self._name}.json"
+        self._blobs.put(name, raw, content_type="application/cloudevents+json")
+        claim = {"container": _CONTAINER, "blob": name, "size": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
+        return event | {"data": {"route": parcel.mail.mailbox, "mailbox": parcel.mail.address, "event": claim}}
+
+
+def _describe(attachment: Attachment) -> Json:
+    place = {"container": _CONTAINER, "blob": attachment.blob} if attachment.blob else {}
+    return describe_attachment(attachment) | place
+
+
+def _check(settings: SinkSettings) -> Iterator[tuple[str, str]]:
+    yield from check_options(OPTIONS, settings.options)
+
+
+def _build(settings: SinkSettings, tools: Tools) -> StorageQueueSink:
+    return StorageQueueSink(settings.name, read_options(OPTIONS, settings.options), tools)
+
+
+KIND = Kind(check=_check, build=_build)
