@@ -30,6 +30,7 @@ MOST_DEPTH = 150
 MOST_WORDS_IN_TAG = 2_000
 _MOST_CELL = 100
 _MOST_ROWS = 500
+_MOST_COLUMNS = 20
 
 _DATA_URI = re.compile(
     r"""(?<=["'=(])data:[a-z]{1,20}/[\w.+-]{1,80}(?:;[\w=.-]{1,80}){0,4},[a-z0-9+/=%\s]*""", re.IGNORECASE
@@ -51,8 +52,8 @@ _ATTRIBUTES = {
 }
 _SCHEMES = {"http", "https", "mailto", "tel", "cid"}
 # Blocks of the tag-by-tag reading: these end a line.
-_BREAKS = re.compile(r"</?(?:br|p|div|tr|li|table|h[1-6]|blockquote|pre|hr|ul|ol)\b[^>]{0,5000}>", re.IGNORECASE)
-_UNSEEN = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style|head|title)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+_BREAKS = re.compile(r"</?(?:br|p|div|tr|li|table|h[1-6]|blockquote|pre|hr|ul|ol)\b[^<>]{0,5000}>", re.IGNORECASE)
+_UNSEEN = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style|title)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"</?[a-z!?][^<>]{0,100000}>", re.IGNORECASE)
 
 
@@ -74,7 +75,8 @@ def read_html(source: str) -> HtmlBody:
         text = _take_tags_out(source)
         return HtmlBody(text, f"<pre>{html.escape(text)}</pre>", content_ids)
     safe = _clean(tree)
-    return HtmlBody(_as_text(tree), safe, content_ids)
+    text = _as_text(tree)
+    return HtmlBody(text if text.strip() else _take_tags_out(source), safe, content_ids)
 
 
 def _content_ids(source: str) -> Iterator[str]:
@@ -144,8 +146,8 @@ def _as_text(tree: "HtmlElement") -> str:
         if not isinstance(element.tag, str):
             continue
         if element.tag in _DROPPED or "hidden" in element.attrib or _HIDDEN.search(element.get("style") or ""):
-            if element.getparent() is not None and element.tag != "body":
-                element.drop_tree()
+            if element.tag != "body":
+                element.clear(keep_tail=True)
             continue
         _mark(element)
     for table in list(tree.iter("table")):
@@ -191,11 +193,12 @@ def _mark(element: "HtmlElement") -> None:
 def _is_small_table(table: "HtmlElement") -> bool:
     """Whether a table holds data rather than the layout of a page: only such is laid out in columns."""
     rows = list(table.iter("tr"))
-    if len(rows) > _MOST_ROWS or next(table.iterdescendants("table"), None) is not None:
+    if not rows or len(rows) > _MOST_ROWS or next(table.iterdescendants("table"), None) is not None:
         return False
-    cells = [cell for row in rows for cell in row.iter("td", "th")]
-    lengths = [len(cell.text_content()) for cell in cells]
-    return bool(cells) and max(lengths) <= _MOST_CELL and len(cells) >= 2 * len(rows) and len(cells) <= 10 * _MOST_ROWS
+    cells = [list(row.iter("td", "th")) for row in rows]
+    if not 1 < max(map(len, cells)) <= _MOST_COLUMNS:
+        return False
+    return all(len(cell.text_content()) <= _MOST_CELL for row in cells for cell in row)
 
 
 def _dissolve(table: "HtmlElement") -> None:
@@ -208,7 +211,11 @@ def _spell_out(element: "HtmlElement") -> None:
     if element.tag == "a":
         target = (element.get("href") or "").strip()
         shown = element.text_content()
-        if target.lower().startswith(("http://", "https://")) and target.rstrip("/") not in shown and shown.strip():
+        if (
+            target.lower().startswith(("http://", "https://"))
+            and target.partition("://")[2].rstrip("/") not in shown
+            and shown.strip()
+        ):
             element.tail = f" <{target}>{element.tail or ''}"
     elif element.tag == "img" and (element.get("src") or "").strip().lower().startswith("cid:"):
         element.tail = f"[{(element.get('alt') or '').strip() or 'image'}]{element.tail or ''}"

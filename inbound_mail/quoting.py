@@ -158,15 +158,22 @@ def _attribution(lines: list[_Line], number: int) -> int:
     for count in (1, 2, 3):
         block = lines[number : number + count]
         text = " ".join(line.text.strip() for line in block)
+        if count > 1 and (not _is_dated(text) or any(_WROTE_START.match(line.text) for line in block[1:])):
+            continue
         if len(text) > _LONGEST or (len(block) > 1 and not block[-1].text.strip()):
             return 0
         if text.endswith((":", "\uff1a")) and _WROTE.search(text):
             following = next((line for line in lines[number + count : number + count + 3] if line.text.strip()), None)
             if following is not None and following.quoted:
                 return count
-            if _WROTE_START.match(text) and _MOMENT.search(text) and re.search(r"\d", text):
+            if _is_dated(text):
                 return count
     return 0
+
+
+def _is_dated(text: str) -> bool:
+    """Whether a text begins as "on …" and has a figure and a time or an address."""
+    return bool(_WROTE_START.match(text) and _MOMENT.search(text) and re.search(r"\d", text))
 
 
 def _goes_on_below(lines: list[_Line], start: int) -> bool:

@@ -11,8 +11,8 @@ NO_SUBJECT = "(no subject)"
 _MOST_TITLE = 10_000
 
 # "Reply" and "forward" in the languages of Outlook; the forwards apart, since their history is the message.
-_REPLY = "re|aw|antw|sv|vs|ref|res|rif|r|odp|ynt|atb|απ|ha|vá|回复|答复|回覆"
-_FORWARD = "fwd?|wg|tr|rv|enc|i|vb|vl|pd|doorst|ilt|πρθ|trs|továbbítás|转发|轉寄"
+_REPLY = "re|aw|antw|sv|vs|ref|res|rif|(?-i:R)|odp|ynt|atb|απ|ha|vá|回复|答复|回覆"
+_FORWARD = "fwd?|wg|tr|rv|enc|(?-i:I)|vb|vl|pd|doorst|ilt|πρθ|trs|továbbítás|转发|轉寄"
 _PREFIX = re.compile(
     rf"(?P<word>{_REPLY}|{_FORWARD}) ?(?:\[\d{{1,4}}\]|\(\d{{1,4}}\)|\^\d{{1,4}})? ?[:\uff1a] ?", re.IGNORECASE
 )
@@ -21,19 +21,20 @@ _FORWARD_WORD = re.compile(rf"(?:{_FORWARD})\Z", re.IGNORECASE)
 _LINE_ENDS = re.compile(r"\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _UNWANTED = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufeff\u202a-\u202e\u2066-\u2069]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+_INVISIBLE = ("Cf", "Mn", "Zs")
 _GAP = re.compile(r"\n{4,}")
 
 
 def render_mail(mail: InboundMail, title_limit: int = 200) -> Rendering:
     """Render a mail whose text, HTML and headers may be anything at all."""
-    title, is_forward = _read_subject(mail.subject)
+    title, prefix = _read_subject(mail.subject)
     body = mail.message.get("body") or {}
     content = clean_text(str(body.get("content") or ""))
     is_html = str(body.get("contentType") or "").lower() == "html"
     page = read_html(content) if is_html else None
     marked = _tidy(clean_marked(page.marked) if page else content)
     text = _tidy(strip_marks(marked))
-    new_text = None if is_forward else find_new_text(marked)
+    new_text = find_new_text(marked) if _may_have_history(mail, prefix) else None
     return Rendering(
         title=cut(title, title_limit),
         text=text,
@@ -79,15 +80,23 @@ def _is_flag_part(character: str) -> bool:
     return "\U0001f1e6" <= character <= "\U0001f1ff" or "\U000e0020" <= character <= "\U000e007f"
 
 
-def _read_subject(subject: str) -> tuple[str, bool]:
-    """Return the title without its prefixes, and whether the outermost of them says "forward"."""
+def _may_have_history(mail: InboundMail, prefix: str) -> bool:
+    """Whether a mail answers another. In a forwarded one, and in the copy of headers in a new one, nothing is cut."""
+    if _FORWARD_WORD.match(prefix):
+        return False
+    return bool(prefix) or any(value.strip() for value in (*mail.headers("In-Reply-To"), *mail.headers("References")))
+
+
+def _read_subject(subject: str) -> tuple[str, str]:
+    """Return the title without its prefixes, and the outermost of them."""
     title = " ".join(clean_text(subject[:_MOST_TITLE]).split())
     first = _PREFIX.match(title)
     position = 0
     while found := _PREFIX.match(title, position):
         position = found.end()
-    is_forward = bool(first and _FORWARD_WORD.match(first["word"]))
-    return title[position:].strip() or NO_SUBJECT, is_forward
+    title = title[position:].strip()
+    is_visible = any(unicodedata.category(character) not in _INVISIBLE for character in title)
+    return title if is_visible else NO_SUBJECT, first["word"] if first else ""
 
 
 def _tidy(text: str) -> str:

@@ -11,7 +11,8 @@ An empty Return-Path alone proves no delivery report: out-of-office replies and 
 forbids the answer, and makes a bounce only together with a mailer daemon or postmaster as author.
 
 Sources: RFC 3834 (Auto-Submitted), RFC 3464 and 6522 (delivery reports), RFC 2369 and 2919 (List-*), MS-OXCMAIL
-2.1.3.2.20 (X-Auto-Response-Suppress); the rest is custom, as the help desks Zammad, FreeScout and osTicket know it.
+2.1.3.2.20 (X-Auto-Response-Suppress); headers of Exchange Online as seen in public samples; the rest is custom, as the
+help desks Zammad, FreeScout and osTicket know it.
 """
 
 import html
@@ -20,7 +21,7 @@ from collections.abc import Collection, Iterator
 
 from inbound_mail.models import InboundMail, Screening, clean_message_id
 
-_AUTOMATIC_CLASSES = ("X-Precedence", "Precedence")
+_PRECEDENCE = ("Precedence", "X-Precedence")
 _CLASSES = ("bulk", "list", "junk", "auto_reply", "auto-reply")
 # Some servers prepend to these values, or add to them: the start of a word decides.
 _SUPPRESSED = ("all", "autoreply", "auto-reply", "oof", "dr")
@@ -35,64 +36,66 @@ _LIST_HEADERS = (
     "List-Archive",
 )
 _DAEMONS = ("mailer-daemon", "microsoftexchange329e71ec88ae4615bbc36ab6ce41109e")
-# Exchange sends its out-of-office replies as auto-generated, so the subject has to tell them from alerts.
+# Exchange sends its out-of-office replies as auto-generated: the subject, or its rules agent, tells them from alerts.
 _OUT_OF_OFFICE = re.compile(
-    r"(?:automatic reply|auto(?:matic)?[- ]?(?:reply|response)|out of (?:the )?office|automatische antwort|"
+    r"(?:auto(?:matic)?[- ]?(?:reply|response)|out of (?:the )?office|automatische antwort|"
     r"abwesenheits|réponse automatique|absence du bureau|respuesta automática|fuera de la oficina|"
     r"risposta automatica|fuori sede|automatisch antwoord|afwezig|resposta automática|autosvar|"
-    r"automatisk svar|automaattinen vastaus|autoodpowiedź|odpowiedź automatyczna|automatická odpověď)",
+    r"automatisk svar|automaattinen vastaus|autoodpowiedź|odpowiedź automatyczna|automatická odpověď)[\w\s-]{0,25}:",
     re.IGNORECASE,
 )
 _COMMENT = re.compile(r"\([^()]*\)")
 _WORD = re.compile(r"[a-z0-9_-]+")
+_ADDRESS = re.compile(r"[^\s<>,;\"()]{1,250}@[^\s<>,;\"()]{1,250}")
 _ID = re.compile(r"<([^<>\s]{1,990})>")
 _ID_LINE = re.compile(r"\bmessage-id:\s{0,9}(?:</?[a-z]{1,9}>\s{0,9}){0,4}<([^<>\s]{1,990})>", re.IGNORECASE)
 _BODY_LIMIT = 1_000_000
-_MESSAGE_CLASS = "string 0x1a"
 
 
 def screen_mail(mail: InboundMail, own_addresses: Collection[str]) -> Screening:
     """Decide about one mail; `own_addresses` are our mailboxes' addresses. No headers, no evidence."""
     own = {address.strip().lower() for address in (*own_addresses, mail.address)}
-    loops = list(_loops(mail, own))
-    reports = list(_delivery_reports(mail))
-    replies = list(_automatic_replies(mail))
-    signs = list(_automatic_signs(mail))
+    bounces = list(_bounces(mail))
+    unwanted = [*_loops(mail, own), *bounces, *_receipts(mail), *_automatic_replies(mail)]
+    signs = list(_automatic_signs(mail, own))
     return Screening(
-        may_reply=not (loops or reports or replies or signs),
-        makes_ticket=not (loops or reports or replies),
-        is_bounce=any(not evidence.endswith(_RECEIPT) for evidence in reports),
-        evidence=tuple(dict.fromkeys([*loops, *reports, *replies, *signs])),
-        bounced=_bounced(mail) if reports else (),
+        may_reply=not (unwanted or signs),
+        makes_ticket=not unwanted,
+        is_bounce=bool(bounces),
+        evidence=tuple(dict.fromkeys([*unwanted, *signs])),
+        bounced=_bounced(mail) if bounces else (),
     )
-
-
-_RECEIPT = "report-type=disposition-notification"
 
 
 def _loops(mail: InboundMail, own: set[str]) -> Iterator[str]:
     if mail.sender in own:
         yield "From: one of our own mailboxes"
     for value in mail.headers("X-Loop"):
-        if any(address in value.lower() for address in own if address):
+        if not own.isdisjoint(_ADDRESS.findall(value.lower())):
             yield "X-Loop: one of our own mailboxes"
 
 
-def _delivery_reports(mail: InboundMail) -> Iterator[str]:
-    for value in mail.headers("Content-Type"):
-        plain = re.sub(r'[\s"]+', "", _COMMENT.sub("", value)).lower()
-        if plain.startswith("multipart/report"):
-            kinds = re.findall(r";report-type=(delivery-status|disposition-notification)", plain)
-            yield from (f"Content-Type: report-type={kind}" for kind in kinds)
-    if mail.headers("X-Failed-Recipients"):
-        yield "X-Failed-Recipients is set"
-    if _message_class(mail).startswith("report."):
-        yield f"Message class: report-type={'disposition-notification' if _is_receipt(mail) else 'delivery-status'}"
-    name = mail.sender.partition("@")[0]
-    if name.startswith(_DAEMONS):
+def _bounces(mail: InboundMail) -> Iterator[str]:
+    if "delivery-status" in _report_types(mail):
+        yield "Content-Type: multipart/report, delivery-status"
+    for name in ("X-Failed-Recipients", "X-MS-Exchange-Message-Is-Ndr"):
+        if mail.headers(name):
+            yield f"{name} is set"
+    if mail.sender.startswith(_DAEMONS):
         yield "From: mailer-daemon"
-    elif name == "postmaster" and _has_empty_return_path(mail):
+    elif mail.sender.startswith("postmaster@") and _has_empty_return_path(mail):
         yield "From: postmaster, with an empty Return-Path"
+
+
+def _receipts(mail: InboundMail) -> Iterator[str]:
+    if "disposition-notification" in _report_types(mail):
+        yield "Content-Type: multipart/report, disposition-notification"
+
+
+def _report_types(mail: InboundMail) -> list[str]:
+    values = [re.sub(r'[\s"]', "", _COMMENT.sub("", value)).lower() for value in mail.headers("Content-Type")]
+    parameters = [value.split(";") for value in values if value.startswith("multipart/report;")]
+    return [each.removeprefix("report-type=") for found in parameters for each in found]
 
 
 def _automatic_replies(mail: InboundMail) -> Iterator[str]:
@@ -102,24 +105,30 @@ def _automatic_replies(mail: InboundMail) -> Iterator[str]:
     for name in _REPLY_HEADERS:
         if any(_token(value) not in ("no", "false", "0") for value in mail.headers(name)):
             yield f"{name} is set"
-    for name in _AUTOMATIC_CLASSES:
+    for name in _PRECEDENCE:
         if any(_token(value).startswith(("auto_reply", "auto-reply")) for value in mail.headers(name)):
             yield f"{name}: auto_reply"
     if any(_token(value) == "reply" for value in mail.headers("X-Autogenerated")):
         yield "X-Autogenerated: reply"
-    if _message_class(mail).startswith("ipm.note.rules.oof"):
-        yield "Message class: out of office"
-    automatic = any(kind.startswith("auto-") for kind in kinds) or mail.headers("X-Auto-Response-Suppress")
-    if automatic and _OUT_OF_OFFICE.match(mail.subject.strip()):
-        yield "Subject: an automatic reply, and headers that say so"
+    if any(kind.startswith("auto-") for kind in kinds) and _OUT_OF_OFFICE.match(mail.subject.strip()):
+        yield "Subject: an out-of-office reply, and Auto-Submitted agrees"
+    if _is_of_rules_agent(mail):
+        yield "X-MS-Exchange-Generated-Message-Source: Mailbox Rules Agent, and no answer wanted"
 
 
-def _automatic_signs(mail: InboundMail) -> Iterator[str]:
+def _is_of_rules_agent(mail: InboundMail) -> bool:
+    """Whether Exchange sent this for an absent person; what a rule of theirs forwards wants its answer."""
+    sources = [value.strip().lower() for value in mail.headers("X-MS-Exchange-Generated-Message-Source")]
+    wishes = [_token(value) for value in mail.headers("X-Auto-Response-Suppress")]
+    return "mailbox rules agent" in sources and "all" in wishes
+
+
+def _automatic_signs(mail: InboundMail, own: set[str]) -> Iterator[str]:
     """Yield what forbids an answer and nothing else."""
     for value in mail.headers("Auto-Submitted"):
         if (kind := _token(value)) and kind != "no":
             yield f"Auto-Submitted: {kind}"
-    for name in _AUTOMATIC_CLASSES:
+    for name in _PRECEDENCE:
         for value in mail.headers(name):
             yield from (f"{name}: {known}" for known in _CLASSES if _token(value).startswith(known))
     for value in mail.headers("X-Auto-Response-Suppress"):
@@ -128,6 +137,8 @@ def _automatic_signs(mail: InboundMail) -> Iterator[str]:
     yield from (f"{name} is set" for name in ("X-Autogenerated", "X-Loop", *_LIST_HEADERS) if mail.headers(name))
     if _has_empty_return_path(mail):
         yield "Return-Path: <>"
+    if not own.isdisjoint(mail.recipients("replyTo")):
+        yield "Reply-To: one of our own mailboxes"
     if not mail.sender:
         yield "From: nobody"
     elif mail.sender.startswith("postmaster@"):
@@ -147,18 +158,6 @@ def _any_starts(words: list[str], start: str) -> bool:
 def _has_empty_return_path(mail: InboundMail) -> bool:
     paths = [re.sub(r"\s", "", value).lower() for value in mail.headers("Return-Path")]
     return any(path in ("", "<>") or path.startswith("<mailer-daemon") for path in paths)
-
-
-def _message_class(mail: InboundMail) -> str:
-    """Return PidTagMessageClass in lower case, where it was asked for (singleValueExtendedProperties)."""
-    for entry in mail.message.get("singleValueExtendedProperties") or []:
-        if re.sub(r"0x0*", "0x", str(entry.get("id")).lower()) == _MESSAGE_CLASS:
-            return str(entry.get("value") or "").lower()
-    return ""
-
-
-def _is_receipt(mail: InboundMail) -> bool:
-    return _message_class(mail).endswith((".ipnrn", ".ipnnrn"))
 
 
 def _bounced(mail: InboundMail) -> tuple[str, ...]:
