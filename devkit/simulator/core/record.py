@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 from urllib.parse import parse_qsl
 
-from devkit.simulator.core.wire import Call, Json, Reply
+from devkit.simulator.core.wire import Call, Json, Reply, Stream
 
 REDACTED = "***"
 BODY_LIMIT = 512 * 1024
@@ -183,7 +183,7 @@ def _redact(value: Any, secrets: frozenset[str]) -> Any:
         }
     if isinstance(value, list):
         return [_redact(inner, secrets) for inner in value]
-    return value
+    return value.as_base64().whole().decode() if isinstance(value, Stream) else value
 
 
 def _hide(name: str, value: str, secret_fields: frozenset[str]) -> str:

@@ -29,6 +29,7 @@ def show_limits(call: Call, limits: GraphLimits) -> Reply:
         200,
         {
             "concurrency": limits.concurrency,
+            "batchWidth": limits.batch_width,
             "retryAfter": limits.retry_after,
             "refusals": dict(limits.refusals),
         },
@@ -37,8 +38,9 @@ def show_limits(call: Call, limits: GraphLimits) -> Reply:
 
 @control.patch("/limits")
 def change_limits(call: Call, limits: GraphLimits) -> Reply:
-    """Change limits: {"concurrency"?: n or null, "retryAfter"?: seconds or null}."""
+    """Change limits: {"concurrency"?: n or null, "batchWidth"?: n, "retryAfter"?: seconds or null}."""
     wish = read_object(call)
+    limits.batch_width = int(wish.get("batchWidth", limits.batch_width))
     for name, key in (("concurrency", "concurrency"), ("retryAfter", "retry_after")):
         if name in wish:
             setattr(limits, key, None if wish[name] is None else int(wish[name]))
