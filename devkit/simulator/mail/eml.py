@@ -93,7 +93,8 @@ class _Parts:
             kind = _safely(part.get_content_type, "text/plain")
             inner = part.get_payload()
             if kind.startswith("multipart/") and isinstance(inner, list):
-                waiting += [(one, kind == "multipart/alternative") for one in reversed(inner) if isinstance(one, Part)]
+                inside = is_choice or kind == "multipart/alternative"
+                waiting += [(one, inside) for one in reversed(inner) if isinstance(one, Part)]
             elif not self._take_body(part, kind, is_choice=is_choice):
                 self.attachments.append(_make_attachment(part, kind, len(self.attachments) + 1))
 
