@@ -1,0 +1,304 @@
+"""One contract, three sinks."""
+
+import base64
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from devkit.azurite import Azurite
+from devkit.seeds import desk, tiny
+from devkit.simulator import Answer, Drop, Simulator
+from devkit.simulator.easyvista.errors import PROXY_PAGE
+from devkit.simulator.visit import visiting
+from inbound_mail.sinks.protocol import Parcel, Sink, Thread
+from shared import retry
+from shared.blobs import Container
+from shared.config import IdentitySource
+from shared.errors import (
+    ConfigurationError,
+    GatewayError,
+    OutcomeUnknown,
+    Refused,
+    Rejected,
+    Throttled,
+    TimedOut,
+    Unavailable,
+)
+from shared.key_vault import Identity
+from shared.mail_settings import StorageSettings
+from shared.queues import Queue
+from shared.storage import Storage
+from shared.transport import Transport
+from tests.contract.sink_contract import Death, Harness, SinkContract
+from tests.functional.parcels import AUTHOR, KnownThreads, Vault, make_file, make_parcel, make_sink
+
+FILES = (make_file(1, "log.txt", b"x" * 1000), make_file(2, "log.txt", b"y" * 100_000))
+EARLIER = "earlier@mail.example.com"
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Simulator]:
+    with Simulator(tiny.build(), latency=0).running() as started, visiting(started):
+        yield started
+
+
+@pytest.fixture
+def sim(running: Simulator, monkeypatch: pytest.MonkeyPatch) -> Simulator:
+    running.reset()
+    running.faults.clear()
+    monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
+    return running
+
+
+class OverHttp(Harness):
+    """What sinks that speak HTTP have in common."""
+
+    def __init__(self, sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.sim = sim
+        self._monkeypatch = monkeypatch
+
+    @contextmanager
+    def dying_after(self, exchange: int) -> Iterator[Death]:
+        death, real = Death(exchange), Transport.open
+
+        @contextmanager
+        def opened(*given: Any, **more: Any) -> Iterator[Any]:
+            with real(*given, **more) as streamed:
+                death.step()
+                yield streamed
+
+        with self._monkeypatch.context() as patch:
+            patch.setattr(Transport, "open", opened)
+            yield death
+
+    def begin_anew(self) -> None:
+        self.sim.reset()
+
+    def fault(self, action: Any, **where: Any) -> Callable[[], None]:
+        def begin() -> None:
+            self.sim.faults.add(action, times=None, **where)
+
+        return begin
+
+    def end_troubles(self) -> None:
+        self.sim.faults.clear()
+
+
+class EasyVistaTicket(OverHttp):
+    secrets = (desk.token(),)
+
+    def build(self) -> Sink:
+        options = {
+            "url": f"https://{desk.HOST}",
+            "account": desk.PRODUCTION,
+            "token": "token",
+            "catalog_code": desk.PLAIN_CODE,
+            "comment_action_type_id": desk.PUBLIC_COMMENT,
+            "comment_group_mail": desk.GROUP,
+        }
+        return make_sink("easyvista", options, Vault(token=desk.token()))
+
+    def parcel(self) -> Parcel:
+        return make_parcel(*FILES)
+
+    def effects(self) -> list[str]:
+        found = []
+        for ticket in self.sim.easyvista.tickets:
+            if ticket.reference == self.parcel().reference:
+                found.append("ticket")
+                found += [f"{one.name}: {len(one.data)}" for one in ticket.documents]
+        return found
+
+    def expected(self) -> list[str]:
+        return ["ticket", "log.txt: 1000", "2-log.txt: 100000"]
+
+    def troubles(self) -> Mapping[str, tuple[type[GatewayError], Callable[[], None]]]:
+        def fault(action: Any, when: Any = "before") -> Callable[[], None]:
+            return self.fault(action, method="POST", path="/requests$", when=when)
+
+        return {
+            "slow down": (Throttled, fault(Answer(429, {"retry-after": "7"}))),
+            "refused": (Rejected, fault(Answer(400))),
+            "unknown person": (Rejected, fault(Answer(406))),
+            "no right": (ConfigurationError, fault(Answer(403))),
+            "no sign-in": (ConfigurationError, fault(Answer(401))),
+            "broken gateway": (OutcomeUnknown, fault(Answer(502, body=PROXY_PAGE))),
+            "late": (TimedOut, fault(Answer(504))),
+            "dropped before": (OutcomeUnknown, fault(Drop())),
+            "dropped after": (OutcomeUnknown, fault(Drop(), "after")),
+        }
+
+
+class EasyVistaReply(EasyVistaTicket):
+    def parcel(self) -> Parcel:
+        threads = KnownThreads({EARLIER: Thread(desk.OPEN_TICKET, frozenset({AUTHOR}))})
+        return make_parcel(*FILES, threads=threads, headers={"In-Reply-To": f"<{EARLIER}>"})
+
+    def effects(self) -> list[str]:
+        ticket = self.sim.easyvista.ticket(desk.OPEN_TICKET)
+        comments = ["comment" for one in ticket.tasks if self.parcel().reference in one.description]
+        return super().effects() + comments + [f"{one.name}: {len(one.data)}" for one in ticket.documents]
+
+    def expected(self) -> list[str]:
+        return ["comment", "log.txt: 1000", "2-log.txt: 100000"]
+
+    def troubles(self) -> Mapping[str, tuple[type[GatewayError], Callable[[], None]]]:
+        def fault(action: Any, when: Any = "before") -> Callable[[], None]:
+            return self.fault(action, method="POST", path="/(tasks|documents)$", when=when)
+
+        return {
+            "slow down": (Throttled, fault(Answer(429))),
+            "refused": (Rejected, fault(Answer(400))),
+            "no right": (ConfigurationError, fault(Answer(403))),
+            "broken gateway": (OutcomeUnknown, fault(Answer(502, body=PROXY_PAGE))),
+            "dropped after": (OutcomeUnknown, fault(Drop(), "after")),
+        }
+
+
+class ToWebhook(OverHttp):
+    secrets = (desk.webhook_key(), desk.webhook_key().removeprefix("whsec_"))
+
+    def build(self) -> Sink:
+        self.sim.webhooks.check_signatures([desk.webhook_key()], refuse=True)
+        options = {"url": desk.HOOK_URL, "signing_keys": ["key"], "inline_kib": 8}
+        return make_sink("webhook", options, Vault(key=desk.webhook_key()), base_url="https://gateway.example/api")
+
+    def parcel(self) -> Parcel:
+        return make_parcel(*FILES)
+
+    def effects(self) -> list[str]:
+        return sorted({f"{one.id} {one.body.decode()}" for one in self.sim.webhooks.deliveries if one.verified})
+
+    def expected(self) -> list[str]:
+        first = self.sim.webhooks.deliveries[0]
+        return [f"{self.parcel().reference} {first.body.decode()}"]
+
+    def troubles(self) -> Mapping[str, tuple[type[GatewayError], Callable[[], None]]]:
+        def fault(action: Any, when: Any = "before") -> Callable[[], None]:
+            return self.fault(action, room="webhook", when=when)
+
+        return {
+            "moved": (ConfigurationError, fault(Answer(302, {"location": "https://elsewhere.example/"}))),
+            "no sign-in": (ConfigurationError, fault(Answer(401))),
+            "gone": (ConfigurationError, fault(Answer(410))),
+            "wrong": (Refused, fault(Answer(422))),
+            "busy": (Unavailable, fault(Answer(409))),
+            "slow down": (Throttled, fault(Answer(429, {"retry-after": "7"}))),
+            "away": (Unavailable, fault(Answer(503))),
+            "failed": (OutcomeUnknown, fault(Answer(500))),
+            "late": (TimedOut, fault(Answer(504))),
+            "dropped after": (OutcomeUnknown, fault(Drop(), "after")),
+        }
+
+
+class ToFlow(ToWebhook):
+    secrets = (desk.flow_url(), desk.flow_url().partition("sig=")[2])
+
+    def build(self) -> Sink:
+        options = {"url_secret": "flow", "preset": "power-automate", "inline_kib": 8}
+        return make_sink("webhook", options, Vault(flow=desk.flow_url()))
+
+    def effects(self) -> list[str]:
+        return sorted({f"{one.id} {one.body.decode()}" for one in self.sim.webhooks.deliveries})
+
+    def troubles(self) -> Mapping[str, tuple[type[GatewayError], Callable[[], None]]]:
+        def fault(action: Any, when: Any = "before") -> Callable[[], None]:
+            return self.fault(action, room="flow", when=when)
+
+        return {
+            "turned off": (ConfigurationError, fault(Answer(404))),
+            "schema": (Refused, fault(Answer(400))),
+            "late": (TimedOut, fault(Answer(504))),
+            "dropped": (OutcomeUnknown, fault(Drop(), "after")),
+        }
+
+
+class ToQueue(Harness):
+    def __init__(self, azurite: Azurite, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.good = azurite.connection_string
+        self.connection = self.good
+        self.name = name
+        self._monkeypatch = monkeypatch
+        self.seen: dict[str, str] = {}
+        key = dict(part.split("=", 1) for part in self.good.split(";") if "=" in part)["AccountKey"]
+        self.key, self.secrets = key, (key,)
+
+    def begin_anew(self) -> None:
+        self.seen = {}
+        self.name += "1"
+
+    def storage(self, connection: str) -> Storage:
+        return Storage(StorageSettings(connection, None, None, None, None), Identity(IdentitySource.MANAGED))
+
+    def build(self) -> Sink:
+        return make_sink("storage-queue", {"queue": self.name}, Vault(), storage=self.storage(self.connection))
+
+    def parcel(self) -> Parcel:
+        return make_parcel(*FILES, rendering={"text": "long " * 10_000})
+
+    def effects(self) -> list[str]:
+        client = self.storage(self.good).open_queue(self.name)
+        for message in client.receive_messages(max_messages=32):
+            event = json.loads(base64.b64decode(message.content))
+            blob = Container(self.storage(self.good), "mails").get(event["data"]["event"]["blob"])
+            self.seen[event["id"]] = json.loads(blob or b"{}")["data"]["subject"]
+        return list(self.seen.values())
+
+    def expected(self) -> list[str]:
+        return [self.parcel().mail.subject]
+
+    @contextmanager
+    def dying_after(self, exchange: int) -> Iterator[Death]:
+        death = Death(exchange)
+        with self._monkeypatch.context() as patch:
+            death.patching(patch, Queue, "put")
+            death.patching(patch, Container, "put")
+            yield death
+
+    def troubles(self) -> Mapping[str, tuple[type[GatewayError], Callable[[], None]]]:
+        wrong_key = self.good.replace(self.key, base64.b64encode(b"another key").decode())
+
+        def use(connection: str) -> Callable[[], None]:
+            return lambda: setattr(self, "connection", connection)
+
+        closed = ";".join(
+            part if "Endpoint" not in part else part.split("=")[0] + "=http://127.0.0.1:9/devstoreaccount1"
+            for part in self.good.split(";")
+        )
+        return {"wrong key": (ConfigurationError, use(wrong_key)), "away": (Unavailable, use(closed))}
+
+    def end_troubles(self) -> None:
+        self.connection = self.good
+
+
+class TestTicketsAtEasyVista(SinkContract):
+    @pytest.fixture
+    def harness(self, sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> Harness:
+        return EasyVistaTicket(sim, monkeypatch)
+
+
+class TestRepliesAtEasyVista(SinkContract):
+    @pytest.fixture
+    def harness(self, sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> Harness:
+        return EasyVistaReply(sim, monkeypatch)
+
+
+class TestWebhook(SinkContract):
+    @pytest.fixture
+    def harness(self, sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> Harness:
+        return ToWebhook(sim, monkeypatch)
+
+
+class TestPowerAutomate(SinkContract):
+    @pytest.fixture
+    def harness(self, sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> Harness:
+        return ToFlow(sim, monkeypatch)
+
+
+class TestStorageQueue(SinkContract):
+    @pytest.fixture
+    def harness(self, azurite: Azurite, name: str, monkeypatch: pytest.MonkeyPatch) -> Harness:
+        return ToQueue(azurite, name, monkeypatch)
