@@ -91,8 +91,9 @@ class Contract:
         return sorted(found, key=lambda one: one.template.count("{"))
 
     def find_operation(self, method: str, path: str) -> Operation | None:
-        """The operation behind a request, if the document has it."""
+        """The operation behind a request, if the document has it. Functions may be called without brackets."""
         inner = re.sub("/+", "/", path).removeprefix(self.prefix)
+        inner = re.sub("/delta$", "/delta()", inner)
         for operation in self.operations:
             if operation.method == method and operation.pattern.fullmatch(inner):
                 return operation
@@ -175,6 +176,8 @@ class Contract:
             yield f"status {status} is not declared"
             return
         content = self.resolve(declared).get("content")
+        if content is not None and "application/json" not in content:
+            return  # bytes, which the record does not keep
         if exchange.response_json is None:
             if content is not None and exchange.status != _NO_CONTENT:
                 yield f"status {status} came without its body"

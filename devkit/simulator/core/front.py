@@ -250,12 +250,14 @@ async def _send_reply(
         headers["content-type"] = content_type
     headers |= {name.lower(): value for name, value in reply.headers.items()}
     encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    if not isinstance(body, Stream):
+    if not isinstance(body, Stream) or not body.size:
         before_end()
     await send({"type": "http.response.start", "status": reply.status, "headers": encoded})
     left = int(len(body) * share)
     for piece in body.read() if isinstance(body, Stream) else ():
-        if 0 < left <= len(piece):
+        if not left:
+            break
+        if left <= len(piece):
             before_end()
         await send({"type": "http.response.body", "body": piece[:left], "more_body": True})
         left = max(0, left - len(piece))
