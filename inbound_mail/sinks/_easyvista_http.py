@@ -50,8 +50,9 @@ _TIMEOUT = re.compile(
     r"time-?\s?(?:d )?out", re.IGNORECASE
 )  # its own time limit has an error code that nobody published
 _TOKEN = re.compile(r"[\x21-\x7e]+")
-# What a text of EasyVista may quote from a mail: addresses, and anything in quotation marks that is no plain name.
-_FOREIGN = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+|'(?!\w{1,40}')[^']*'?|\"(?!\w{1,40}\")[^\"]*\"?")
+# What a text of EasyVista may quote from a mail: addresses, and what stands in quotation marks unless it is a name.
+_FOREIGN = re.compile(r"""[^\s@<>"']+@[^\s@<>"']+|(?<!\w)'[^']*'?|(?<!\w)"[^"]*"?""")
+_NAME = re.compile(r"""(['"])\w{1,40}\1""")
 
 
 @dataclass(frozen=True)
@@ -212,4 +213,8 @@ def read_error_text(body: bytes) -> tuple[str, str]:
     found |= inner or {}
     code = str(found.get("error_code") or found.get("code") or "")
     text = next((str(found[name]) for name in ("error", "error_message", "message") if found.get(name)), "")
-    return code[:20], " ".join(_FOREIGN.sub("(cut)", text).split())[:_LONGEST_DETAIL]
+    return code[:20], " ".join(_FOREIGN.sub(_cut, text).split())[:_LONGEST_DETAIL]
+
+
+def _cut(found: re.Match[str]) -> str:
+    return found[0] if _NAME.fullmatch(found[0]) else "(cut)"

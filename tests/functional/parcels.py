@@ -23,6 +23,9 @@ def address(mail: str, name: str = "") -> dict[str, Any]:
     return {"emailAddress": {"address": mail, "name": name}}
 
 
+LEE = address(AUTHOR, "Lee Gu")
+
+
 def make_file(number: int, name: str, data: bytes, **more: Any) -> tuple[Attachment, bytes]:
     """An attachment whose bytes lie in a blob, and the bytes."""
     values: dict[str, Any] = {
@@ -83,6 +86,7 @@ def make_parcel(
     rendering: Mapping[str, Any] | None = None,
     screening: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
+    sender: Any = LEE,
     reference: str = "mail-3754b8567692ee3c459585c5f7ffb3df523d1942",
     **message: Any,
 ) -> Parcel:
@@ -94,7 +98,7 @@ def make_parcel(
         "subject": "Printer on fire",
         "importance": "normal",
         "receivedDateTime": "2026-11-23T09:30:00Z",
-        "from": address(AUTHOR, "Lee Gu"),
+        "from": sender,
         "toRecipients": [address("support@contoso.com", "Support")],
         "ccRecipients": [address("megan.bowen@contoso.com", "Megan Bowen")],
         "internetMessageHeaders": [{"name": name, "value": value} for name, value in (headers or {}).items()],

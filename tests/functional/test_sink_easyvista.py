@@ -1,0 +1,775 @@
+"""Mails become tickets, replies become comments: EasyVista with all its traps, as the simulator has them."""
+
+import hashlib
+import json
+import threading
+import time
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from devkit.seeds import desk, tiny
+from devkit.simulator import Answer, Delay, Drop, Garble, Simulator
+from devkit.simulator.easyvista.errors import PROXY_PAGE
+from devkit.simulator.easyvista.instance import Instance, Profile
+from devkit.simulator.easyvista.records import Ticket
+from devkit.simulator.visit import visiting
+from inbound_mail.models import Attachment, AttachmentKind
+from inbound_mail.sinks import check_sink
+from inbound_mail.sinks._easyvista_client import Client
+from inbound_mail.sinks._easyvista_http import _find_gate
+from inbound_mail.sinks._upload import Upload
+from inbound_mail.sinks.easyvista import OPTIONS
+from inbound_mail.sinks.protocol import Receipt, Sink, Thread
+from shared import context, retry
+from shared.errors import (
+    ConfigurationError,
+    OutcomeUnknown,
+    Refused,
+    Rejected,
+    Throttled,
+    TimedOut,
+    Unavailable,
+)
+from shared.mail_settings import SinkSettings
+from tests.functional.parcels import (
+    AUTHOR,
+    STRANGER,
+    KnownThreads,
+    MemoryProgress,
+    Vault,
+    address,
+    make_file,
+    make_parcel,
+    make_sink,
+)
+
+EARLIER = "earlier@mail.example.com"
+OTHER_REFERENCE = "mail-" + "1" * 40
+
+
+class Desk:
+    """A sink at the simulated desk."""
+
+    def __init__(self, sim: Simulator) -> None:
+        self.sim = sim
+        self.vault = Vault(token=desk.token(), login=f"{desk.LOGIN}:{desk.password()}")
+        self.options: dict[str, Any] = {
+            "url": f"https://{desk.HOST}",
+            "account": desk.PRODUCTION,
+            "token": "token",
+            "catalog_code": desk.PLAIN_CODE,
+            "comment_action_type_id": desk.PUBLIC_COMMENT,
+            "comment_group_mail": desk.GROUP,
+        }
+
+    def sink(self, **options: Any) -> Sink:
+        """Build it; an option that is None is left out."""
+        merged = self.options | options
+        kept = {name: value for name, value in merged.items() if value is not None}
+        assert list(check_sink(SinkSettings("desk", "easyvista", kept))) == []
+        return make_sink("easyvista", kept, self.vault)
+
+    def deliver(self, *files: Any, progress: MemoryProgress | None = None, **more: Any) -> Receipt:
+        """Deliver a mail; names of options are taken out of `more`."""
+        options = {name: more.pop(name) for name in list(more) if name in OPTIONS}
+        return self.sink(**options).deliver(make_parcel(*files, **more), progress or MemoryProgress())
+
+    def ticket(self, receipt: Receipt) -> Ticket:
+        assert receipt.ticket
+        return self.sim.easyvista.ticket(receipt.ticket)
+
+    @property
+    def instance(self) -> Instance:
+        return self.sim.easyvista.instance()
+
+    @property
+    def made(self) -> list[Ticket]:
+        """Tickets that came by mail."""
+        return [one for one in self.sim.easyvista.tickets if one.reference]
+
+    def asked(self, method: str, ending: str) -> int:
+        """How often a path was asked for."""
+        return sum(
+            seen.method == method and seen.path.endswith(ending)
+            for seen in self.sim.exchanges.all()
+            if seen.room == "easyvista"
+        )
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Simulator]:
+    with Simulator(tiny.build(), latency=0).running() as started, visiting(started):
+        yield started
+
+
+@pytest.fixture
+def here(running: Simulator, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    running.reset()
+    monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
+    return Desk(running)
+
+
+def reply_to(rfc: str, *participants: str) -> dict[str, Any]:
+    """A mail that answers one that we know."""
+    threads = KnownThreads({EARLIER: Thread(rfc, frozenset(participants))})
+    return {"threads": threads, "headers": {"In-Reply-To": f"<{EARLIER}>"}}
+
+
+# -- what a ticket is made of
+
+
+def test_a_mail_becomes_a_ticket_with_its_author_as_requestor_and_recipient(here: Desk) -> None:
+    ticket = here.ticket(here.deliver())
+    assert (ticket.title, ticket.entry.code) == ("Printer on fire", desk.PLAIN_CODE)
+    assert ticket.requestor
+    assert ticket.recipient
+    assert (ticket.requestor.e_mail, ticket.recipient.e_mail) == (AUTHOR, AUTHOR)
+    assert ticket.reference == make_parcel().reference
+    assert here.instance.origins[int(ticket.fields["REQUEST_ORIGIN_ID"])] == "Email"
+
+
+def test_the_description_begins_with_who_wrote_to_whom_and_ends_with_the_reference(here: Desk) -> None:
+    ticket = here.ticket(here.deliver(make_file(1, "log.txt", b"x" * 2048)))
+    assert ticket.description.splitlines() == [
+        "From: Lee Gu (lee.gu@contoso.com)",
+        "To: support@contoso.com",
+        "Cc: megan.bowen@contoso.com",
+        "Date: 2026-11-23 09:30 UTC",
+        "Message-ID: CAF1234@mail.example.com",
+        "Attachments: log.txt (2 KiB)",
+        "",
+        make_parcel().rendering.text,
+        "",
+        f"Reference: {make_parcel().reference}",
+    ]
+
+
+def test_configured_fields_go_along_and_high_importance_has_an_urgency_of_its_own(here: Desk) -> None:
+    options: dict[str, Any] = {
+        "urgency_id": 3, "high_importance_urgency_id": 1, "impact_id": 2, "severity_id": 4, "department_id": 12,
+        "location_code": "PAR", "origin": "Phone", "fields": {"E_MESSAGE_ID": "{message_id} to {mailbox}"},
+    }  # fmt: skip
+    usual = here.ticket(here.deliver(**options))
+    urgent = here.ticket(here.deliver(**options, importance="high", reference=OTHER_REFERENCE))
+    assert usual.fields == {
+        "REQUEST_ORIGIN_ID": "1", "URGENCY_ID": "3", "IMPACT_ID": "2", "SEVERITY_ID": "4", "DEPARTMENT_ID": "12",
+        "LOCATION_CODE": "PAR", "E_MESSAGE_ID": "CAF1234@mail.example.com to support",
+    }  # fmt: skip
+    assert urgent.fields["URGENCY_ID"] == "1"
+
+
+def test_a_template_is_filled_once_whatever_the_mail_brings(here: Desk) -> None:
+    ticket = here.ticket(here.deliver(fields={"e_message_id": "{subject}"}, subject="{sender} <script>"))
+    assert ticket.fields["E_MESSAGE_ID"] == "{sender} < script>"
+
+
+def test_a_long_title_is_cut_and_an_empty_one_named(here: Desk) -> None:
+    long = here.ticket(here.deliver(rendering={"title": "x" * 500}, title_length=100))
+    none = here.ticket(here.deliver(rendering={"title": ""}, reference=OTHER_REFERENCE))
+    assert (long.title, none.title) == ("x" * 99 + "…", "(no subject)")
+
+
+def test_plain_text_brings_no_tag_into_the_pages_of_the_desk(here: Desk) -> None:
+    text = "a < b <script>alert(1)</script> <img src=x onerror=alert(1)> <!-- <a@b.c> 1<2"
+    ticket = here.ticket(here.deliver(rendering={"text": text, "title": "<b>bold"}, importance="high"))
+    assert "a < b < script>alert(1)< /script> < img src=x onerror=alert(1)> < !-- < a@b.c> 1<2" in ticket.description
+    assert ticket.title == "< b>bold"
+
+
+def test_html_is_the_sanitised_one_and_everything_around_it_is_escaped(here: Desk) -> None:
+    sender = address(AUTHOR, "<i>Lee</i> & Co")
+    rendering = {"html": "<p>It <b>burns</b></p>"}
+    ticket = here.ticket(here.deliver(body="html", rendering=rendering, sender=sender))
+    assert "<div><p>It <b>burns</b></p></div>" in ticket.description
+    assert "From: &lt; i&gt;Lee&lt; /i&gt; &amp; Co (lee.gu@contoso.com)<br>" in ticket.description
+    plain = here.ticket(here.deliver(body="html", rendering={"text": "a <b>\nc"}, reference=OTHER_REFERENCE))
+    assert "<div>a &lt;b&gt;<br>c</div>" in plain.description
+
+
+def test_the_description_is_written_once_more_where_an_instance_loses_it(here: Desk) -> None:
+    here.sim.easyvista.switches.create_loses_description = True
+    ticket = here.ticket(here.deliver(body_write="create_then_put"))
+    assert make_parcel().rendering.text in ticket.comment
+    assert here.asked("PUT", ticket.rfc) == 1
+
+
+def test_a_reference_never_exceeds_the_column(here: Desk) -> None:
+    assert len(here.ticket(here.deliver()).reference) == 45
+
+
+# -- files
+
+
+def test_files_arrive_whole_one_at_a_time_in_both_forms(here: Desk) -> None:
+    contents = [b"", b"a", b"ab", b"abc", bytes(range(256)) * 4000]
+    for form, reference in (("json", make_parcel().reference), ("form", OTHER_REFERENCE)):
+        files = [make_file(number, f"{number}.bin", data) for number, data in enumerate(contents, 1)]
+        ticket = here.ticket(here.deliver(*files, document_form=form, reference=reference))
+        assert [one.data for one in ticket.documents] == contents
+    assert here.asked("POST", "/documents") == 10
+
+
+def test_names_are_made_safe_and_differ(here: Desk) -> None:
+    names = ["a.txt", "A.TXT", "../../etc/passwd", "a\x00b\u202egpj.exe", "con:?.txt", "...", "2-a.txt", "a.txt"]
+    files = [make_file(number, name, b"x") for number, name in enumerate(names, 1)]
+    long = make_file(9, "x" * 300 + ".pdf", b"x")
+    mail = make_file(10, "Re: old mail", b"MIME", kind=AttachmentKind.ITEM)
+    ticket = here.ticket(here.deliver(*files, long, mail))
+    assert ticket.file_names == [
+        "a.txt", "2-A.TXT", "_.._etc_passwd", "a b gpj.exe", "con__.txt", "attachment-6", "2-2-a.txt", "3-a.txt",
+        "x" * 116 + ".pdf", "Re_ old mail.eml",
+    ]  # fmt: skip
+
+
+def test_what_cannot_come_along_is_named_in_the_text(here: Desk) -> None:
+    link = Attachment(1, "Plan.docx", "", 0, AttachmentKind.REFERENCE)
+    unread = Attachment(2, "film.mp4", "video/mp4", 90_000_000, AttachmentKind.FILE, omitted="more than 25 MiB")
+    large = make_file(3, "large.bin", b"x", size=2 * 1024 * 1024)
+    ticket = here.ticket(here.deliver((link, b""), (unread, b""), large, attachment_mb=1))
+    assert [line for line in ticket.description.splitlines() if line.startswith("Not")] == [
+        "Not attached: Plan.docx (a link: open it from the mail)",
+        "Not attached: film.mp4 (more than 25 MiB)",
+        "Not attached: large.bin (2.0 MiB, more than 1 MiB)",
+    ]
+    assert ticket.documents == []
+
+
+def test_inline_pictures_come_along_if_the_text_shows_them_and_they_are_no_decoration(here: Desk) -> None:
+    def picture(number: int, content_id: str, size: int, **more: Any) -> tuple[Attachment, bytes]:
+        values = {"is_inline": True, "content_id": content_id, "content_type": "image/png"} | more
+        return make_file(number, f"{content_id}.png", b"x" * size, **values)
+
+    files = [picture(1, "logo", 500), picture(2, "shot", 20_000), picture(3, "lost", 20_000)]
+    files += [picture(4, "table", 500, content_type="text/csv")]
+    rendering = {"html": "<img>", "referenced_content_ids": frozenset({"logo", "shot"})}
+    ticket = here.ticket(here.deliver(*files, rendering=rendering))
+    assert ticket.file_names == ["shot.png", "table.png"]
+    assert "Not attached: lost.png (an inline picture that the text does not show)" in ticket.description
+    assert "logo" not in ticket.description
+    plain = here.ticket(here.deliver(*files, reference=OTHER_REFERENCE))
+    assert plain.file_names == ["logo.png", "shot.png", "lost.png", "table.png"]
+
+
+def test_a_large_file_costs_little_memory() -> None:
+    size = 20 * 1024 * 1024
+    piece = bytes(range(256)) * 4096
+    attachment, _ = make_file(1, "large.bin", b"", size=size, sha256=hashlib.sha256(piece * 20).hexdigest())
+    upload = Upload(b"[", attachment, lambda _: iter([piece] * 20), b"]")
+    tracemalloc.start()
+    sent = 0
+    while block := upload.read(16_384):
+        sent += len(block)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert sent == len(upload)
+    assert peak < 4 * 1024 * 1024
+
+
+@pytest.mark.parametrize("change", [{"size": 11}, {"size": 9}, {"sha256": "0" * 64}])
+def test_bytes_that_are_not_those_of_the_mail_are_never_sent_whole(here: Desk, change: dict[str, Any]) -> None:
+    with pytest.raises(Refused) as caught:
+        here.deliver(make_file(1, "log.txt", b"0123456789", **change))
+    assert caught.value.code == "AttachmentDamaged"
+    assert here.made[0].documents == []
+
+
+def test_files_that_are_refused_do_not_keep_the_others_back(here: Desk) -> None:
+    here.sim.easyvista.switches.document_limit = 100
+    files = [make_file(1, "big.bin", b"x" * 101), make_file(2, "small.bin", b"x")]
+    progress = MemoryProgress()
+    with pytest.raises(Rejected) as caught:
+        here.deliver(*files, progress=progress)
+    assert caught.value.code == "AttachmentRefused"
+    assert "1 of 2" in caught.value.message
+    here.sim.easyvista.switches.document_limit = None
+    assert here.ticket(here.deliver(*files, progress=progress)).file_names == ["small.bin", "big.bin"]
+
+
+# -- once, whatever happens
+
+
+def test_a_ticket_that_is_there_is_adopted(here: Desk) -> None:
+    first = here.deliver(make_file(1, "log.txt", b"x"))
+    again = here.deliver(make_file(1, "log.txt", b"x"))
+    assert again == first
+    assert here.ticket(first).file_names == ["log.txt"]
+    assert len(here.made) == 1
+
+
+def test_a_lost_answer_is_looked_for_before_anything_is_written(here: Desk) -> None:
+    here.sim.faults.add(Drop(), method="POST", path="/requests$", when="after")
+    progress = MemoryProgress()
+    with pytest.raises(OutcomeUnknown):
+        here.deliver(progress=progress)
+    receipt = here.deliver(progress=progress.next_attempt())
+    assert [one.rfc for one in here.made] == [receipt.ticket]
+    assert here.asked("POST", "/requests") == 1
+
+
+def test_of_two_tickets_the_older_is_adopted_and_the_operator_told(here: Desk) -> None:
+    entry, reference = here.instance.entry(desk.PLAIN_CODE), make_parcel().reference
+    for rfc in ("I261120_00100", "I261120_00099"):
+        here.instance.open_ticket(entry, rfc=rfc, reference=reference)
+    receipt = here.deliver()
+    assert receipt.ticket == "I261120_00099"
+    assert receipt.notes == ("Several tickets bear the reference of this mail: I261120_00099, I261120_00100.",)
+
+
+def test_a_filter_that_is_ignored_leads_to_no_adoption_and_no_ticket(
+    here: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Client._list
+
+    def spoilt(self: Any, path: str, column: str, value: str, fields: str, **more: Any) -> Any:
+        return real(self, path, f"NO_{column}", value, fields, **more)
+
+    monkeypatch.setattr(Client, "_list", spoilt)
+    with pytest.raises(ConfigurationError) as caught:
+        here.deliver()
+    assert caught.value.code == "TicketFilterIgnored"
+    assert here.made == []
+    with pytest.raises(ConfigurationError):
+        here.sink().probe()
+
+
+def test_a_search_that_answers_with_an_error_writes_nothing(here: Desk) -> None:
+    for fault, kind in ((Answer(502, body=PROXY_PAGE), OutcomeUnknown), (Garble(), OutcomeUnknown)):
+        here.sim.faults.add(fault, method="GET", path="/requests$", times=None)
+        with pytest.raises(kind):
+            here.deliver()
+        here.sim.faults.clear()
+    assert here.made == []
+    assert here.asked("POST", "/requests") == 0
+
+
+def test_reads_are_repeated_and_writes_are_not(here: Desk) -> None:
+    here.sim.faults.add(Answer(502, body=PROXY_PAGE), method="GET", path="/requests$")
+    here.sim.faults.add(Answer(502, body=PROXY_PAGE), method="POST", path="/requests$")
+    with pytest.raises(OutcomeUnknown):
+        here.deliver()
+    assert (here.asked("GET", "/requests"), here.asked("POST", "/requests")) == (2, 1)
+
+
+def test_an_answer_that_names_no_ticket_is_looked_up(here: Desk) -> None:
+    here.sim.faults.add(Answer(201, body={"HREF": ""}), method="POST", path="/requests$", when="after")
+    assert here.deliver().ticket == here.made[0].rfc
+    here.sim.faults.add(Answer(200, body={}), method="POST", path="/requests$")
+    with pytest.raises(OutcomeUnknown) as caught:
+        here.deliver(reference=OTHER_REFERENCE)
+    assert caught.value.code == "UpstreamBadAnswer"
+
+
+@pytest.mark.parametrize(("status", "shape"), [(200, "plain"), (201, "nested"), (200, "code")])
+def test_both_dialects_are_understood(here: Desk, status: int, shape: Any) -> None:
+    switches = here.sim.easyvista.switches
+    switches.write_status, switches.error_shape, switches.counts = status, shape, "number"
+    assert here.deliver(make_file(1, "a", b"x")).ticket
+    switches.incomplete_create_stores = False
+    with pytest.raises(Rejected) as caught:
+        here.deliver(catalog_code=desk.HARDWARE_CODE, reference=OTHER_REFERENCE)
+    assert "2013" in str(caught.value.detail)
+    assert "SQL Parser" in str(caught.value.detail)
+
+
+# -- the error table
+
+
+def test_a_refusal_that_wrote_the_row_all_the_same_is_adopted_with_a_note(here: Desk) -> None:
+    receipt = here.deliver(make_file(1, "log.txt", b"x"), catalog_code=desk.HARDWARE_CODE)
+    ticket = here.ticket(receipt)
+    assert not ticket.is_complete
+    assert ticket.file_names == ["log.txt"]
+    assert any("created_incomplete" in note for note in receipt.notes)
+    assert len(here.made) == 1
+
+
+def test_a_refusal_that_wrote_nothing_is_final(here: Desk) -> None:
+    here.sim.easyvista.switches.incomplete_create_stores = False
+    with pytest.raises(Rejected) as caught:
+        here.deliver(catalog_code=desk.HARDWARE_CODE)
+    assert caught.value.code == "TicketRefused"
+    assert here.asked("POST", "/requests") == 1
+
+
+def test_the_time_limit_of_easyvista_is_no_refusal(here: Desk) -> None:
+    body = {"error_code": 12, "error": "The query timed out"}
+    here.sim.faults.add(Answer(590, body=body), method="POST", path="/requests$")
+    with pytest.raises(TimedOut):
+        here.deliver()
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, "TicketLoginRefused"), (403, "TicketRightMissing"), (302, "GatewayMisconfigured")]
+)
+def test_wrong_settings_keep_every_mail_waiting(here: Desk, status: int, code: str) -> None:
+    here.sim.faults.add(Answer(status, {"location": "https://evil.example/"}), room="easyvista", times=None)
+    with pytest.raises(ConfigurationError) as caught:
+        here.deliver()
+    assert caught.value.code == code
+    with pytest.raises(ConfigurationError):
+        here.sink().probe()
+    assert {seen.host for seen in here.sim.exchanges.all()} == {desk.HOST}
+
+
+def test_a_wrong_account_or_address_is_a_matter_of_settings(here: Desk) -> None:
+    with pytest.raises(ConfigurationError):
+        here.deliver(account="50009")
+    here.sim.faults.add(Answer(404), method="GET", path="/requests$", times=None)
+    with pytest.raises(ConfigurationError):
+        here.sink().probe()
+
+
+def test_a_missing_right_for_documents_is_told_and_mended_without_a_second_ticket(here: Desk) -> None:
+    here.instance.change_user(desk.LOGIN, profile=Profile(denied=frozenset({"documents"})))
+    progress, file = MemoryProgress(), make_file(1, "log.txt", b"x")
+    with pytest.raises(ConfigurationError):
+        here.deliver(file, progress=progress)
+    here.instance.change_user(desk.LOGIN, profile=Profile())
+    assert here.ticket(here.deliver(file, progress=progress)).file_names == ["log.txt"]
+    assert len(here.made) == 1
+
+
+def test_slow_down_is_told_with_the_time_to_wait(here: Desk) -> None:
+    here.sim.faults.add(Answer(429, {"retry-after": "77"}), method="POST", path="/requests$")
+    with pytest.raises(Throttled) as caught:
+        here.deliver()
+    assert caught.value.retry_after == 77
+
+
+def test_a_renewed_token_is_read_and_the_refused_call_repeated(here: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.key_vault._READ_AGAIN_SECONDS", -1)
+    sink = here.sink()
+    sink.probe()
+    here.instance.change_user(desk.LOGIN, token="renewed-token")
+    here.vault.secrets["token"] = "renewed-token"
+    assert sink.deliver(make_parcel(make_file(1, "a", b"xyz")), MemoryProgress()).ticket == here.made[0].rfc
+    assert len(here.vault.reads) == 2
+
+
+def test_a_login_works_as_well(here: Desk) -> None:
+    sink = here.sink(token=None, login="login")
+    sink.probe()
+    assert [one.name for one in sink.secrets()] == ["login"]
+
+
+@pytest.mark.parametrize(("option", "value"), [("token", "two words"), ("token", "ümlaut"), ("login", "no-colon")])
+def test_a_secret_that_cannot_be_one_is_never_sent_or_shown(here: Desk, option: str, value: str) -> None:
+    here.vault.secrets[option] = value
+    with pytest.raises(ConfigurationError) as caught:
+        here.sink(**({"token": None} | {option: option})).probe()
+    assert value not in str(caught.value)
+    assert here.sim.exchanges.count("easyvista") == 0
+
+
+def test_texts_of_easyvista_go_to_the_log_cut_and_without_what_they_quote(here: Desk) -> None:
+    error = f"Value 'My secret story' of column 'TITLE' by {AUTHOR} is wrong " + "x" * 500
+    here.sim.faults.add(Answer(590, body={"message": json.dumps({"code": 7, "error": error})}), method="POST")
+    with pytest.raises(Rejected) as caught:
+        here.deliver()
+    detail = str(caught.value.detail)
+    assert detail.startswith("HTTP 590 7 Value (cut) of column 'TITLE' by (cut) is wrong")
+    assert len(detail) < 230
+    assert "x" not in caught.value.message
+
+
+def test_at_most_two_calls_at_a_time_reach_an_instance(here: Desk) -> None:
+    here.sim.faults.add(Delay(0.15), room="easyvista", times=None)
+    sinks = [here.sink(), here.sink(catalog_code=desk.HARDWARE_CODE)]
+    threads = [threading.Thread(target=sinks[number % 2].probe) for number in range(6)]
+    begun = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert time.monotonic() - begun >= 0.45
+    assert max(seen.in_flight for seen in here.sim.exchanges.all()) == 2
+
+
+def test_who_waits_for_a_busy_instance_waits_no_longer_than_the_call(here: Desk) -> None:
+    gate = _find_gate(desk.ROOT)
+    with gate, gate, context.call("id", seconds=0.1), pytest.raises(Unavailable) as caught:
+        here.sink().probe()
+    assert caught.value.code == "OutOfTime"
+
+
+# -- unknown authors
+
+
+def test_an_unknown_author_puts_the_mail_into_quarantine(here: Desk) -> None:
+    with pytest.raises(Rejected) as caught:
+        here.deliver(sender=address(STRANGER))
+    assert caught.value.code == "UnknownSender"
+    assert here.made == []
+
+
+def test_an_unknown_author_may_be_rejected(here: Desk) -> None:
+    with pytest.raises(Rejected) as caught:
+        here.deliver(sender=address(STRANGER), unknown_sender="reject")
+    assert caught.value.code == "SenderRejected"
+
+
+@pytest.mark.parametrize("sender", [address(STRANGER, "Mallory"), None])
+def test_a_default_recipient_stands_in_and_the_text_names_the_author(here: Desk, sender: Any) -> None:
+    options: dict[str, Any] = {"unknown_sender": "default_recipient", "default_recipient": desk.CATCH_ALL}
+    receipt = here.deliver(sender=sender, **options)
+    ticket = here.ticket(receipt)
+    assert ticket.recipient
+    assert ticket.recipient.e_mail == desk.CATCH_ALL
+    assert sender is None or f"From: Mallory ({STRANGER})" in ticket.description
+    assert receipt.notes == ("EasyVista does not know the author: the ticket is for the default recipient.",)
+
+
+def test_the_policy_for_unknown_authors_is_tried_once(here: Desk) -> None:
+    options: dict[str, Any] = {"unknown_sender": "default_recipient", "default_recipient": "nobody@contoso.com"}
+    with pytest.raises(Rejected) as caught:
+        here.deliver(sender=address(STRANGER), **options)
+    assert caught.value.code == "UnknownSender"
+    assert here.asked("POST", "/requests") == 2
+
+
+# -- replies
+
+
+def test_a_reply_becomes_a_comment_that_shows_and_brings_its_files(here: Desk) -> None:
+    new = {"text": "all of it", "new_text": "only the new"}
+    receipt = here.deliver(make_file(1, "a.txt", b"x"), rendering=new, **reply_to(desk.OPEN_TICKET, AUTHOR))
+    ticket = here.sim.easyvista.ticket(desk.OPEN_TICKET)
+    [comment] = ticket.tasks
+    assert receipt == Receipt(desk.OPEN_TICKET, is_reply=True)
+    assert comment.ended is not None
+    assert comment.type.id == desk.PUBLIC_COMMENT
+    assert comment.group
+    assert comment.group.e_mail == desk.GROUP
+    assert "only the new" in comment.description
+    assert "all of it" not in comment.description
+    assert comment.description.splitlines()[-1] == f"Reference: {make_parcel().reference}"
+    assert ticket.file_names == ["a.txt"]
+    assert here.made == []
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        {"subject": f"Re: [{desk.OPEN_TICKET.lower()}] charge", "sender": address(desk.OPEN_TICKET_REQUESTOR)},
+        {"subject": f"AW:{desk.OPEN_TICKET}: x", "sender": address(desk.OPEN_TICKET_REQUESTOR)},
+        {"headers": {"References": f"<root@x> <{EARLIER}>"}, "sender": address(desk.OPEN_TICKET_REQUESTOR)},
+        {"subject": desk.OPEN_TICKET, "trusted_domains": ["Contoso.com"]},
+    ],
+)
+def test_evidence_from_somebody_who_has_to_do_with_the_ticket_counts(here: Desk, evidence: dict[str, Any]) -> None:
+    threads = KnownThreads({EARLIER: Thread(desk.OPEN_TICKET, frozenset())})
+    assert here.deliver(threads=threads, **evidence) == Receipt(desk.OPEN_TICKET, is_reply=True)
+
+
+@pytest.mark.parametrize("subject", ["XI261120_000120", "I26112_00012", "I261120_00012x", "I261120_12", "_I261120"])
+def test_what_only_looks_like_a_number_is_none(here: Desk, subject: str) -> None:
+    receipt = here.deliver(subject=subject)
+    assert not receipt.is_reply
+    assert here.asked("GET", desk.OPEN_TICKET) == 0
+
+
+def test_what_we_know_of_earlier_mails_counts_more_than_the_subject(here: Desk) -> None:
+    older = here.deliver(reference=OTHER_REFERENCE).ticket or ""
+    receipt = here.deliver(subject=f"Re: {desk.OPEN_TICKET}", **reply_to(older, AUTHOR))
+    assert receipt.ticket == older
+
+
+def test_a_stranger_with_a_guessed_number_gets_a_ticket_of_its_own(here: Desk) -> None:
+    receipt = here.deliver(subject=f"Re: {desk.OPEN_TICKET}", sender=address("megan.bowen@contoso.com"))
+    note = f"The mail names ticket {desk.OPEN_TICKET}; its author has no part in that one."
+    assert receipt.notes == (note,)
+    assert f"Note: {note}" in here.ticket(receipt).description
+    assert here.ticket(receipt).parent is None
+    assert here.sim.easyvista.ticket(desk.OPEN_TICKET).tasks == []
+
+
+def test_a_number_of_no_ticket_leads_to_a_new_one(here: Desk) -> None:
+    receipt = here.deliver(subject="Re: I991231_00001")
+    assert receipt.notes == ("The mail names ticket I991231_00001, which is not there.",)
+    assert len(here.made) == 1
+
+
+def test_a_conversation_counts_for_those_who_took_part_in_it(here: Desk) -> None:
+    threads = KnownThreads(by_conversation={"conversation-1": Thread(desk.OPEN_TICKET, frozenset({AUTHOR}))})
+    assert here.deliver(threads=threads).is_reply
+    stranger = here.deliver(threads=threads, reference=OTHER_REFERENCE, sender=address("megan.bowen@contoso.com"))
+    assert stranger == Receipt(here.made[0].rfc)
+
+
+def test_a_report_of_failed_delivery_belongs_to_the_ticket_of_the_mail_it_speaks_of(here: Desk) -> None:
+    threads = KnownThreads({EARLIER: Thread(desk.OPEN_TICKET, frozenset({AUTHOR}))})
+    screening = {"is_bounce": True, "bounced": (EARLIER,)}
+    sender = address("mailer-daemon@contoso.com")
+    assert here.deliver(threads=threads, screening=screening, sender=sender).ticket == desk.OPEN_TICKET
+
+
+def test_a_reply_to_a_closed_ticket_becomes_a_linked_one(here: Desk) -> None:
+    here.sim.easyvista.close(desk.OPEN_TICKET)
+    receipt = here.deliver(**reply_to(desk.OPEN_TICKET, AUTHOR))
+    ticket = here.ticket(receipt)
+    assert not receipt.is_reply
+    assert ticket.parent
+    assert ticket.parent.rfc == desk.OPEN_TICKET
+    assert f"Note: Follow-up of ticket {desk.OPEN_TICKET}, which is closed." in ticket.description
+
+
+def test_a_reply_to_a_closed_ticket_may_go_into_quarantine(here: Desk) -> None:
+    here.sim.easyvista.close(desk.OPEN_TICKET)
+    with pytest.raises(Refused) as caught:
+        here.deliver(closed_reply="quarantine", **reply_to(desk.OPEN_TICKET, AUTHOR))
+    assert caught.value.code == "TicketClosed"
+    assert here.made == []
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+def test_a_comment_on_a_closed_ticket_is_tried_and_else_linked(here: Desk, refuses: bool) -> None:
+    here.sim.easyvista.close(desk.OPEN_TICKET)
+    here.sim.easyvista.switches.closed_refuses = refuses
+    receipt = here.deliver(closed_reply="comment", **reply_to(desk.OPEN_TICKET, AUTHOR))
+    assert receipt.is_reply != refuses
+    assert len(here.made) == int(refuses)
+
+
+def test_a_ticket_that_closes_between_look_and_comment_gets_a_successor(here: Desk) -> None:
+    progress = MemoryProgress({"reply": desk.OPEN_TICKET})
+    here.sim.easyvista.close(desk.OPEN_TICKET)
+    receipt = here.deliver(progress=progress, **reply_to(desk.OPEN_TICKET, AUTHOR))
+    assert here.ticket(receipt).parent
+    assert here.deliver(progress=progress.next_attempt()) == receipt
+    assert len(here.made) == 1
+
+
+def test_a_ticket_that_vanishes_between_look_and_comment_gets_a_successor(here: Desk) -> None:
+    progress = MemoryProgress({"reply": "I261120_99999"})
+    receipt = here.deliver(progress=progress)
+    assert receipt.notes == ("The mail answers ticket I261120_99999, which is not there any more.",)
+    assert here.ticket(receipt).parent is None
+
+
+def test_a_suspended_ticket_is_commented_and_stays_suspended(here: Desk) -> None:
+    here.instance.suspend(desk.OPEN_TICKET)
+    assert here.deliver(**reply_to(desk.OPEN_TICKET, AUTHOR)).is_reply
+    assert here.instance.ticket(desk.OPEN_TICKET).status.label == "Suspended"
+    assert here.asked("PUT", desk.OPEN_TICKET) == 0
+
+
+def test_without_a_type_for_comments_a_reply_becomes_a_linked_ticket(here: Desk) -> None:
+    options = {"comment_action_type_id": None, "comment_group_mail": None}
+    receipt = here.deliver(**options, **reply_to(desk.OPEN_TICKET, AUTHOR))
+    assert here.ticket(receipt).parent
+    assert receipt.notes == (f"Follow-up of ticket {desk.OPEN_TICKET}.",)
+
+
+def test_a_refused_comment_on_an_open_ticket_is_final(here: Desk) -> None:
+    with pytest.raises(Rejected) as caught:
+        here.deliver(comment_action_type_id=999, **reply_to(desk.OPEN_TICKET, AUTHOR))
+    assert caught.value.code == "CommentRefused"
+    assert here.made == []
+
+
+@pytest.mark.parametrize("how", ["commit-then-drop", "commit-then-590"])
+def test_a_comment_whose_answer_was_lost_is_not_written_twice(here: Desk, how: Any) -> None:
+    here.sim.easyvista.unreliable(share=1, how=how, on=("task",))
+    progress = MemoryProgress()
+    for _ in range(3):
+        try:
+            receipt = here.deliver(progress=progress, **reply_to(desk.OPEN_TICKET, AUTHOR))
+            break
+        except OutcomeUnknown:
+            progress = progress.next_attempt()
+    assert receipt == Receipt(desk.OPEN_TICKET, is_reply=True)
+    assert len(here.sim.easyvista.ticket(desk.OPEN_TICKET).tasks) == 1
+
+
+def test_a_file_of_a_reply_does_not_pass_for_an_older_one_of_the_same_name(here: Desk) -> None:
+    ticket = here.sim.easyvista.ticket(desk.OPEN_TICKET)
+    here.instance.add_document(ticket, "log.txt", b"old")
+    here.sim.faults.add(Drop(), method="POST", path="/documents$", when="after")
+    progress, file = MemoryProgress(), make_file(1, "log.txt", b"new")
+    with pytest.raises(OutcomeUnknown):
+        here.deliver(file, progress=progress, **reply_to(desk.OPEN_TICKET, AUTHOR))
+    here.deliver(file, progress=progress.next_attempt(), **reply_to(desk.OPEN_TICKET, AUTHOR))
+    assert [(one.name, one.data) for one in ticket.documents] == [("log.txt", b"old"), ("2-log.txt", b"new")]
+
+
+# -- a bad day
+
+
+@pytest.mark.parametrize("how", ["commit-then-drop", "commit-then-590"])
+def test_on_a_bad_day_every_mail_is_one_ticket_with_all_files(here: Desk, how: Any) -> None:
+    here.sim.easyvista.unreliable(share=0.4, how=how, seed=7)
+    files = [make_file(1, "a.txt", b"a"), make_file(2, "b.txt", b"b")]
+    for number in range(12):
+        progress = MemoryProgress()
+        for _ in range(20):
+            try:
+                here.deliver(*files, progress=progress, reference=f"mail-{number:040x}")
+                break
+            except OutcomeUnknown:
+                progress = progress.next_attempt()
+    assert here.sim.easyvista.duplicates() == {}
+    assert [one.file_names for one in here.made] == [["a.txt", "b.txt"]] * 12
+
+
+# -- settings
+
+
+@pytest.mark.parametrize(
+    ("change", "option"),
+    [
+        ({"url": "http://contoso.easyvista.com"}, "url"),
+        ({"url": "https://contoso.easyvista.com/api"}, "url"),
+        ({"url": "https://user:pw@contoso.easyvista.com"}, "url"),
+        ({"url": None}, "url"),
+        ({"account": None}, "account"),
+        ({"account": 50004}, "account"),
+        ({"token": None}, "token"),
+        ({"login": "x"}, "token"),
+        ({"token": "not a name!"}, "token"),
+        ({"catalog_code": None}, "catalog_code"),
+        ({"catalog_guid": desk.PLAIN_GUID}, "catalog_code"),
+        ({"catalog_code": None, "catalog_guid": "no guid"}, "catalog_guid"),
+        ({"urgency_id": "3"}, "urgency_id"),
+        ({"urgency_id": True}, "urgency_id"),
+        ({"urgency_id": 0}, "urgency_id"),
+        ({"department_id": 1, "department_code": "X"}, "department_id"),
+        ({"fields": {"title": "x"}}, "fields"),
+        ({"fields": {"e_x": 3}}, "fields"),
+        ({"fields": {"e_x": "{body}"}}, "fields"),
+        ({"fields": "e_x"}, "fields"),
+        ({"unknown_sender": "drop"}, "unknown_sender"),
+        ({"unknown_sender": "default_recipient"}, "default_recipient"),
+        ({"default_recipient": "nobody"}, "default_recipient"),
+        ({"closed_reply": "reopen"}, "closed_reply"),
+        ({"comment_group_mail": None}, "comment_action_type_id"),
+        ({"comment_action_type_id": None}, "comment_action_type_id"),
+        ({"comment_group_id": 31}, "comment_action_type_id"),
+        ({"trusted_domains": ["@contoso.com"]}, "trusted_domains"),
+        ({"trusted_domains": "contoso.com"}, "trusted_domains"),
+        ({"document_form": "xml"}, "document_form"),
+        ({"attachment_mb": 0}, "attachment_mb"),
+        ({"body": "rtf"}, "body"),
+        ({"inline_min_kib": -1}, "inline_min_kib"),
+        ({"time_limit": 5}, "time_limit"),
+        ({"body_write": "put"}, "body_write"),
+        ({"password": "x"}, "password"),
+    ],
+)
+def test_every_fault_in_the_settings_is_told_with_a_sentence(change: dict[str, Any], option: str) -> None:
+    good = {
+        "url": f"https://{desk.HOST}", "account": "50004", "token": "token", "catalog_code": "X",
+        "comment_action_type_id": 94, "comment_group_mail": desk.GROUP,
+    }  # fmt: skip
+    options = {name: value for name, value in (good | change).items() if value is not None}
+    found = dict(check_sink(SinkSettings("desk", "easyvista", options)))
+    assert list(found) == [option]
+    assert found[option].endswith(".")
+
+
+def test_an_unknown_kind_is_told() -> None:
+    assert dict(check_sink(SinkSettings("desk", "fax", {}))) == {
+        "kind": "There is no such kind. Known: easyvista, webhook, storage-queue."
+    }
