@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nh3 import Cleaner
 
 MOST_CHARACTERS = 1_000_000
-MOST_DEPTH = 150
+MOST_DEPTH = 240
 MOST_WORDS_IN_TAG = 2_000
 _MOST_CELL = 100
 _MOST_ROWS = 500
@@ -71,12 +71,14 @@ def read_html(source: str) -> HtmlBody:
     content_ids = frozenset(_content_ids(source))
     source = _DATA_URI.sub("", source)
     tree = _parse(source)
-    if tree is None:
+    safe = None if tree is None else _clean(tree)
+    if tree is None or safe is None:
         text = _take_tags_out(source)
         return HtmlBody(text, f"<pre>{html.escape(text)}</pre>", content_ids)
-    safe = _clean(tree)
     text = _as_text(tree)
-    return HtmlBody(text if text.strip() else _take_tags_out(source), safe, content_ids)
+    if not text.strip() or len(text) > 2 * MOST_CHARACTERS:
+        text = _take_tags_out(source)
+    return HtmlBody(text, safe, content_ids)
 
 
 def _content_ids(source: str) -> Iterator[str]:
@@ -106,11 +108,13 @@ def _parse(source: str) -> "HtmlElement | None":
     return tree
 
 
-def _clean(tree: "HtmlElement") -> str:
+def _clean(tree: "HtmlElement") -> str | None:
+    """Return safe HTML, or None where it swells when written properly: a million "&", which nh3 reads too slowly."""
     from lxml.html import tostring
 
     body = tree.find("body")
-    return _cleaner().clean(tostring(tree if body is None else body, encoding="unicode", with_tail=False)).strip()
+    written = tostring(tree if body is None else body, encoding="unicode", with_tail=False)
+    return _cleaner().clean(written).strip() if len(written) <= 2 * MOST_CHARACTERS else None
 
 
 @cache

@@ -80,8 +80,9 @@ _RULE = re.compile(r"\s{0,9}[-_=*]{5,}\s{0,9}\Z")
 @dataclass(frozen=True)
 class _Line:
     text: str
-    quoted: bool
-    rest: bool
+    quoted: bool = False
+    mixed: bool = False
+    rest: bool = False
 
 
 def strip_marks(text: str) -> str:
@@ -93,7 +94,7 @@ def find_new_text(marked: str) -> str | None:
     """Return what the author wrote above the history, or None where there is none or cutting is uncertain."""
     lines = _read_lines(marked)
     start = _find_history(lines)
-    if start is None or _FORWARDED.match(lines[start].text):
+    if start is None or _FORWARDED.match(lines[start].text) or any(line.mixed for line in lines):
         return None
     new = lines[:start]
     while new and (not new[-1].text.strip() or _RULE.match(new[-1].text)):
@@ -105,10 +106,10 @@ def find_new_text(marked: str) -> str | None:
 
 
 def _read_lines(marked: str) -> list[_Line]:
-    """Tell for every line whether HTML calls it quoted; one with new text beside a quote is new."""
+    """Tell for every line whether HTML calls it quoted, or a part of it (mixed)."""
     found, depth = [], 0
     for line in marked.split("\n"):
-        outside, rest, was_inside = "", False, depth > 0
+        inside, outside, rest = "", "", False
         for part in re.split(r"([\ufdd0-\ufdd2])", line):
             if part == BEGIN:
                 depth += 1
@@ -119,10 +120,10 @@ def _read_lines(marked: str) -> list[_Line]:
             elif depth == 0:
                 outside += part
             else:
-                was_inside = True
-        text = strip_marks(line)
-        quoted = (was_inside and not outside.strip()) or text.lstrip().startswith(">")
-        found.append(_Line(text, quoted=quoted, rest=rest))
+                inside += part
+        text, is_inside, is_outside = strip_marks(line), bool(inside.strip()), bool(outside.strip())
+        quoted = text.lstrip().startswith(">") or (is_inside and not is_outside)
+        found.append(_Line(text, quoted=quoted, mixed=is_inside and is_outside, rest=rest))
     return found
 
 
