@@ -51,6 +51,8 @@ _ATTRIBUTES = {
     "ol": {"start"},
 }
 _SCHEMES = {"http", "https", "mailto", "tel", "cid"}
+# The marks of quoting.MARKS, U+FDD0 to U+FDEF, spelled as entities.
+_MARK_ENTITY = re.compile(r"&#(?:x0*fd[de][0-9a-f]|0*(?:6497[6-9]|649[89]\d|6500[0-7]));?", re.IGNORECASE)
 # Blocks of the tag-by-tag reading: these end a line.
 _BREAKS = re.compile(r"</?(?:br|p|div|tr|li|table|h[1-6]|blockquote|pre|hr|ul|ol)\b[^<>]{0,5000}>", re.IGNORECASE)
 _UNSEEN = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style|title)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
@@ -69,7 +71,7 @@ class HtmlBody:
 def read_html(source: str) -> HtmlBody:
     """Read HTML that may be anything; `source` has no control characters and no marks."""
     content_ids = frozenset(_content_ids(source))
-    source = _DATA_URI.sub("", source)
+    source = _MARK_ENTITY.sub("", _DATA_URI.sub("", source))
     tree = _parse(source)
     safe = None if tree is None else _clean(tree)
     if tree is None or safe is None:
