@@ -1,4 +1,4 @@
-"""The sample world: a tenant with three desks, a partner's tenant with one, and every credential that works there.
+"""The sample world: a tenant with three desks and three mailboxes, a partner's tenant with a desk, every credential.
 
 `build()` makes it, the same every time for the same day; `settings()` are the app settings that lead the product there.
 """
@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import Literal
 
+from devkit.seeds import mails
 from devkit.seeds.credentials import make_certificate, make_password_secret, make_secret, make_state_key
 from devkit.seeds.desk import add_desk, add_receivers
 from devkit.seeds.desks import CONTOSO_DESKS, SYDNEY
@@ -64,6 +65,7 @@ def furnish(world: World, today: date | None = None) -> None:
     for desk in CONTOSO_DESKS:
         furnish_desk(bookings, desk, TENANT_ID, day, SERVICE_USER)
     furnish_desk(bookings, SYDNEY, PARTNER_TENANT_ID, day, PARTNER_SERVICE_USER)
+    mails.furnish(world)
 
 
 def add_access(world: World) -> None:
