@@ -1,5 +1,6 @@
 """Mailboxes of the sample tenant: three with a dozen mails each, one of every kind that gives trouble; empty ones."""
 
+import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -89,6 +90,35 @@ def furnish_tiny(world: World) -> list[Mailbox]:
         mail.add_mailbox(SUPPORT, tenant.id, name="IT Support"),
         mail.add_mailbox(SECOND, tenant.id, name="Second"),
     ]
+
+
+def make_demo() -> Iterator[dict[str, Any]]:
+    """Make three mails as the control path takes them: plain, an answer to the open ticket, one with attachments."""
+    asker, other = address_of("Adele Vance"), address_of("Lee Gu")
+    yield {
+        "subject": "My screen stays dark",
+        "from": f"Adele Vance <{asker}>",
+        "text": "Hello,\r\n\r\nsince the update my second screen stays dark.\r\n\r\nAdele\r\n",
+    }
+    answer = make_answer()
+    yield {
+        "subject": answer["subject"],
+        "from": f"Alex Wilber <{OPEN_TICKET_REQUESTOR}>",
+        "html": answer["html"],
+        "inReplyTo": answer["in_reply_to"],
+    }
+    picture, paper = base64.b64encode(make_png(240, 90)).decode(), base64.b64encode(make_pdf("Invoice 4711")).decode()
+    yield {
+        "subject": "Strange message when I print the invoice",
+        "from": f"Lee Gu <{other}>",
+        "html": '<p>This is what I see:</p><p><img src="cid:screen@contoso"></p><p>Invoice and log are attached.</p>',
+        "attachments": [
+            {"name": "screen.png", "contentType": "image/png", "base64": picture, "inline": True,
+             "contentId": "screen@contoso"},
+            {"name": "invoice.pdf", "contentType": "application/pdf", "base64": paper},
+            {"name": "print.log", "contentType": "text/plain", "text": "09:41:07 E112 tray 2 is empty\n"},
+        ],
+    }  # fmt: skip
 
 
 def _furnish_one(mail: Mail, tenant_id: str, theme: Theme) -> Mailbox:

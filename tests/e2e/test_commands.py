@@ -110,6 +110,9 @@ def test_up_answers_every_question_it_prints(up: Up, checkout: Path) -> None:
     fired = run(checkout, "fire", "health")
     assert (fired.returncode, "was started" in fired.stdout) == (0, True)
 
+    sent = run(checkout, "send", "--demo")
+    assert (sent.returncode, len(sent.stdout.splitlines())) == (0, 3), sent.stderr
+
     assert up.stop() == 0
     assert not (checkout / ".devkit/up.json").exists()
     storage = found["storage_connection"].partition("BlobEndpoint=")[2].partition(";")[0]

@@ -1,5 +1,6 @@
 """Steering mailboxes from outside: drop mails in, lose cursors, turn switches, narrow an app's scope."""
 
+import base64
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -185,7 +186,7 @@ def _read_keywords(wish: Json) -> dict[str, Any]:
 
 
 def _read_enclosure(wish: Json) -> Enclosure:
-    """Read {"name", "contentType"?, "text"?, "inline"?, "contentId"?}, {"size"}, {"mail"} or {"url"}."""
+    """Read {"name", "contentType"?, "text" or "base64", "inline"?, "contentId"?}, {"size"}, {"mail"} or {"url"}."""
     name = str(wish.get("name", "file.bin"))
     kind = str(wish.get("contentType", "application/octet-stream"))
     if "mail" in wish:
@@ -194,7 +195,7 @@ def _read_enclosure(wish: Json) -> Enclosure:
         return Reference(name, str(wish["url"]))
     if "size" in wish:
         return Synthetic(int(wish["size"]), name, kind)
-    data = str(wish.get("text", "")).encode()
+    data = base64.b64decode(wish["base64"]) if "base64" in wish else str(wish.get("text", "")).encode()
     return File(name, kind, data, bool(wish.get("inline", False)), wish.get("contentId"))
 
 
