@@ -1,0 +1,395 @@
+"""Events by webhook: what is sent, how it is signed, what the answers mean; a flow's address stays a secret."""
+
+import base64
+import hashlib
+import json
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from cloudevents.core.bindings.http import HTTPMessage, from_structured_event
+from cloudevents.core.formats.json import JSONFormat
+from standardwebhooks.webhooks import Webhook
+
+from devkit.seeds import desk, tiny
+from devkit.simulator import Answer, Delay, Drop, Simulator
+from devkit.simulator.visit import visiting
+from devkit.simulator.webhook.state import Delivery
+from inbound_mail.models import Attachment, AttachmentKind
+from inbound_mail.sinks import check_sink
+from inbound_mail.sinks.protocol import Receipt, Thread
+from shared.errors import ConfigurationError, OutcomeUnknown, Refused, TimedOut, Unavailable
+from shared.mail_settings import SinkSettings
+from shared.transport import Transport
+from tests.functional.parcels import (
+    AUTHOR,
+    KnownThreads,
+    MemoryProgress,
+    Vault,
+    make_file,
+    make_parcel,
+    make_sink,
+)
+
+EARLIER = "earlier@mail.example.com"
+NEW_KEY = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+
+
+class Hooks:
+    """A sink and its receiver."""
+
+    def __init__(self, sim: Simulator) -> None:
+        self.sim = sim
+        self.vault = Vault(key=desk.webhook_key(), new=NEW_KEY, flow=desk.flow_url())
+        sim.webhooks.check_signatures([desk.webhook_key()], refuse=True)
+        self.base_url = ""
+
+    def deliver(self, *files: Any, progress: MemoryProgress | None = None, **more: Any) -> Receipt:
+        options = {"url": desk.HOOK_URL, "signing_keys": ["key"]} | more.pop("options", {})
+        kept = {name: value for name, value in options.items() if value is not None}
+        assert list(check_sink(SinkSettings("hook", "webhook", kept))) == []
+        sink = make_sink("webhook", kept, self.vault, base_url=self.base_url)
+        return sink.deliver(make_parcel(*files, **more), progress or MemoryProgress())
+
+    @property
+    def last(self) -> Delivery:
+        return self.sim.webhooks.deliveries[-1]
+
+
+FLOW = {"url": None, "url_secret": "flow", "preset": "power-automate", "signing_keys": None}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Simulator]:
+    with Simulator(tiny.build(), latency=0).running() as started, visiting(started):
+        yield started
+
+
+@pytest.fixture
+def hooks(running: Simulator) -> Hooks:
+    running.reset()
+    return Hooks(running)
+
+
+def known(*participants: str) -> KnownThreads:
+    return KnownThreads({EARLIER: Thread("T-17", frozenset(participants))})
+
+
+# -- the event
+
+
+def test_the_event_is_a_cloud_event_with_all_of_the_mail(hooks: Hooks) -> None:
+    file = make_file(1, "log.txt", b"hello", content_type="text/plain")
+    link = Attachment(2, "Plan.docx", "", 0, AttachmentKind.REFERENCE, omitted="a link")
+    rendering = {"text": "all", "new_text": "new", "was_cut": True, "html": "<p>all</p>"}
+    hooks.deliver(file, (link, b""), rendering=rendering, headers={"References": "<a@x> <b@x>"})
+    sent = hooks.last
+    event = from_structured_event(HTTPMessage(dict(sent.headers), sent.body), JSONFormat())
+    assert event.get_attributes() == {
+        "specversion": "1.0",
+        "id": make_parcel().reference,
+        "source": "/connector/support",
+        "type": "mail.received.v1",
+        "time": datetime(2026, 11, 23, 9, 30, tzinfo=UTC),
+        "datacontenttype": "application/json",
+    }
+    assert event.get_data() == {
+        "route": "support",
+        "mailbox": "support@contoso.com",
+        "messageId": "CAF1234@mail.example.com",
+        "inReplyTo": ["b@x", "a@x"],
+        "conversationId": "conversation-1",
+        "from": AUTHOR,
+        "fromName": "Lee Gu",
+        "to": ["support@contoso.com"],
+        "cc": ["megan.bowen@contoso.com"],
+        "subject": "Printer on fire",
+        "importance": "normal",
+        "bodyText": "all",
+        "newText": "new",
+        "attachments": [
+            {
+                "name": "log.txt",
+                "contentType": "text/plain",
+                "size": 5,
+                "sha256": hashlib.sha256(b"hello").hexdigest(),
+                "contentBase64": "aGVsbG8=",
+            },
+            {"name": "Plan.docx", "contentType": "", "size": 0, "sha256": None, "omitted": "a link"},
+        ],
+    }
+
+
+def test_sanitised_html_goes_along_if_wanted(hooks: Hooks) -> None:
+    hooks.deliver(rendering={"html": "<p>all</p>"}, options={"body": "html"})
+    assert hooks.last.json["data"]["bodyHtml"] == "<p>all</p>"
+
+
+def test_a_reply_names_the_ticket_of_the_mail_it_answers(hooks: Hooks) -> None:
+    hooks.deliver(threads=known(), headers={"In-Reply-To": f"<{EARLIER}>"})
+    assert (hooks.last.json["type"], hooks.last.json["subject"]) == ("mail.reply.v1", "T-17")
+
+
+def test_what_a_reply_answers_is_settled_at_the_first_attempt(hooks: Hooks) -> None:
+    hooks.sim.webhooks.answer(500, times=1)
+    progress = MemoryProgress()
+    with pytest.raises(OutcomeUnknown):
+        hooks.deliver(progress=progress, headers={"In-Reply-To": f"<{EARLIER}>"})
+    hooks.deliver(progress=progress.next_attempt(), threads=known(), headers={"In-Reply-To": f"<{EARLIER}>"})
+    first, second = hooks.sim.webhooks.deliveries
+    assert (first.body, first.id) == (second.body, second.id)
+
+
+def test_what_is_too_much_for_the_event_goes_by_link(hooks: Hooks) -> None:
+    files = [make_file(1, "a", b"x" * 700), make_file(2, "b", b"x" * 700), make_file(3, "c", b"x" * 300)]
+    hooks.base_url = "https://gateway.example/api"
+    hooks.deliver(*files, options={"inline_kib": 1})
+    described = hooks.last.json["data"]["attachments"]
+    assert ["contentBase64" in one for one in described] == [True, False, True]
+    path = "mailboxes/support/mails/0a1b2c3d/attachments/2"
+    assert described[1]["url"] == f"https://gateway.example/api/{path}"
+    hooks.base_url = ""
+    hooks.deliver(*files, options={"inline_kib": 1}, reference="mail-" + "1" * 40)
+    assert hooks.last.json["data"]["attachments"][1]["path"] == path
+
+
+# -- the signature
+
+
+def test_the_signature_is_that_of_the_specification() -> None:
+    secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+    body = '{"specversion":"1.0","id":"mail-1","data":{"subject":"Café"}}'
+    signed = Webhook(secret).sign("mail-1", datetime.fromtimestamp(1763856000, UTC), body)
+    assert signed == "v1,aLtu2j1YLQNiHijeBX6ZUjKu/MOSMUeKHw47l8VXAng="
+
+
+def test_headers_let_receivers_check_and_recognise_a_delivery(hooks: Hooks) -> None:
+    hooks.deliver(subject="Café ☕")
+    sent = hooks.last
+    assert sent.verified
+    assert sent.headers["content-type"] == "application/cloudevents+json"
+    assert sent.headers["webhook-id"] == make_parcel().reference
+    assert abs(int(sent.headers["webhook-timestamp"]) - time.time()) < 5
+    assert sent.headers["idempotency-key"] == f'"{make_parcel().reference}"'
+    Webhook(desk.webhook_key()).verify(sent.body, sent.headers)
+
+
+def test_two_keys_sign_while_the_key_changes(hooks: Hooks) -> None:
+    hooks.deliver(options={"signing_keys": ["key", "new"]})
+    for key in (desk.webhook_key(), NEW_KEY):
+        Webhook(key).verify(hooks.last.body, hooks.last.headers)
+    assert hooks.last.headers["webhook-signature"].count("v1,") == 2
+
+
+@pytest.mark.parametrize("key", ["whsec_c2hvcnQ=", "no key at all", "whsec_***", "whsk_" + "A" * 44])
+def test_a_key_that_cannot_be_one_signs_nothing(hooks: Hooks, key: str) -> None:
+    hooks.vault.secrets["key"] = key
+    with pytest.raises(ConfigurationError) as caught:
+        hooks.deliver()
+    assert key not in str(caught.value)
+    assert hooks.sim.webhooks.deliveries == []
+
+
+def test_a_key_that_was_changed_is_read_again(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.key_vault._READ_AGAIN_SECONDS", -1)
+    sink = make_sink("webhook", {"url": desk.HOOK_URL, "signing_keys": ["key"]}, hooks.vault)
+    sink.probe()
+    hooks.vault.secrets["key"] = NEW_KEY
+    hooks.sim.webhooks.check_signatures([NEW_KEY], refuse=True)
+    sink.deliver(make_parcel(), MemoryProgress())
+    assert [one.status for one in hooks.sim.webhooks.deliveries] == [401, 204]
+
+
+# -- answers
+
+
+def test_a_ticket_in_the_answer_is_read_and_remembered(hooks: Hooks) -> None:
+    hooks.sim.webhooks.answer(200, {"result": [{"a/b": "INC-{number}"}]})
+    progress = MemoryProgress()
+    receipt = hooks.deliver(progress=progress, options={"ticket_pointer": "/result/0/a~1b"})
+    assert receipt == Receipt("INC-1")
+    assert hooks.deliver(progress=progress, options={"ticket_pointer": "/result/0/a~1b"}) == receipt
+    assert len(hooks.sim.webhooks.deliveries) == 1
+
+
+@pytest.mark.parametrize("body", [{"ticket": ""}, {"ticket": {"a": 1}}, {"ticket": "x" * 101}, {}, [], "no json", ""])
+def test_an_answer_without_a_ticket_is_taken_all_the_same(hooks: Hooks, body: Any) -> None:
+    hooks.sim.webhooks.answer(200, body)
+    assert hooks.deliver(options={"ticket_pointer": "/ticket"}) == Receipt(None)
+
+
+def test_an_answer_about_the_known_ticket_is_a_reply(hooks: Hooks) -> None:
+    hooks.sim.webhooks.answer(200, {"ticket": "T-17"})
+    receipt = hooks.deliver(
+        threads=known(), headers={"In-Reply-To": f"<{EARLIER}>"}, options={"ticket_pointer": "/ticket"}
+    )
+    assert receipt == Receipt("T-17", is_reply=True)
+
+
+def test_accepted_is_not_ticketed(hooks: Hooks) -> None:
+    hooks.sim.webhooks.answer(202)
+    assert hooks.deliver() == Receipt(None)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "code"),
+    [
+        (301, ConfigurationError, "ReceiverClosed"),
+        (308, ConfigurationError, "ReceiverClosed"),
+        (401, ConfigurationError, "ReceiverClosed"),
+        (403, ConfigurationError, "ReceiverClosed"),
+        (404, ConfigurationError, "ReceiverClosed"),
+        (405, ConfigurationError, "ReceiverClosed"),
+        (410, ConfigurationError, "ReceiverClosed"),
+        (415, ConfigurationError, "ReceiverClosed"),
+        (400, Refused, "ReceiverRefused"),
+        (413, Refused, "ReceiverRefused"),
+        (422, Refused, "ReceiverRefused"),
+        (409, Unavailable, "UpstreamUnavailable"),
+        (429, Unavailable, "Throttled"),
+        (503, Unavailable, "UpstreamUnavailable"),
+        (500, OutcomeUnknown, "UpstreamError"),
+        (502, OutcomeUnknown, "UpstreamError"),
+        (504, OutcomeUnknown, "UpstreamTimeout"),
+        (408, OutcomeUnknown, "UpstreamTimeout"),
+    ],
+)
+def test_each_status_has_its_meaning(hooks: Hooks, status: int, kind: type[Exception], code: str) -> None:
+    hooks.sim.webhooks.answer(status, headers={"location": "https://evil.example/"})
+    with pytest.raises(kind) as caught:
+        hooks.deliver()
+    assert getattr(caught.value, "code", None) == code
+    assert len(hooks.sim.webhooks.deliveries) == 1
+    assert {seen.host for seen in hooks.sim.exchanges.all()} == {"hooks.contoso.com"}
+
+
+@pytest.mark.parametrize("status", [409, 429, 500, 502, 503, 504])
+def test_a_receiver_that_names_a_time_is_given_it(hooks: Hooks, status: int) -> None:
+    hooks.sim.webhooks.answer(status, headers={"retry-after": "120"})
+    with pytest.raises(Unavailable) as caught:
+        hooks.deliver()
+    assert caught.value.retry_after == 120
+
+
+def test_type_and_title_of_a_problem_go_to_the_log_and_its_detail_does_not(hooks: Hooks) -> None:
+    problem = {"type": "https://x/bad", "title": "Bad subject", "status": 422, "detail": "Printer on fire"}
+    hooks.sim.webhooks.answer(422, problem, headers={"content-type": "application/problem+json"})
+    with pytest.raises(Refused) as caught:
+        hooks.deliver()
+    assert caught.value.detail == "HTTP 422 https://x/bad Bad subject"
+
+
+def test_a_lost_answer_is_sent_for_again_with_the_same_id_and_body(hooks: Hooks) -> None:
+    hooks.sim.faults.add(Drop(), room="webhook", when="after")
+    progress = MemoryProgress()
+    with pytest.raises(OutcomeUnknown):
+        hooks.deliver(make_file(1, "a", b"x"), progress=progress)
+    hooks.deliver(make_file(1, "a", b"x"), progress=progress.next_attempt())
+    first, second = hooks.sim.webhooks.deliveries
+    assert (first.id, first.body) == (second.id, second.body)
+
+
+def test_a_silent_receiver_is_given_up(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inbound_mail.sinks._receiver.Transport", lambda **_: Transport(read_seconds=0.2))
+    hooks.sim.faults.add(Delay(1), room="webhook")
+    with pytest.raises(TimedOut):
+        hooks.deliver()
+
+
+# -- Power Automate and Logic Apps
+
+
+def test_a_flow_gets_json_it_can_read(hooks: Hooks) -> None:
+    assert hooks.deliver(options=FLOW) == Receipt(None)
+    sent = hooks.last
+    assert sent.status == 202
+    assert sent.headers["content-type"] == "application/json"
+    assert "webhook-signature" not in sent.headers
+    assert sent.trigger_body["data"]["subject"] == "Printer on fire"
+
+
+def test_a_flow_may_name_a_ticket(hooks: Hooks) -> None:
+    hooks.sim.webhooks.workflows[desk.WORKFLOW].response = {"status": 200, "body": {"ticket": "I1"}}
+    assert hooks.deliver(options=FLOW | {"ticket_pointer": "/ticket"}) == Receipt("I1")
+
+
+def test_what_the_trigger_refuses_is_told_with_its_code(hooks: Hooks) -> None:
+    workflow = hooks.sim.webhooks.workflows[desk.WORKFLOW]
+    workflow.schema = {"type": "object", "required": ["somethingElse"]}
+    with pytest.raises(Refused) as caught:
+        hooks.deliver(options=FLOW)
+    assert caught.value.detail == "HTTP 400 TriggerInputSchemaMismatch"
+    workflow.enabled = False
+    with pytest.raises(ConfigurationError):
+        hooks.deliver(options=FLOW)
+
+
+def test_a_renewed_address_is_read_again(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.key_vault._READ_AGAIN_SECONDS", -1)
+    sink = make_sink("webhook", {name: value for name, value in FLOW.items() if value}, hooks.vault)
+    good = desk.flow_url()
+    hooks.vault.secrets["flow"] = good + "old"
+    sink.probe()
+    hooks.vault.secrets["flow"] = good
+    sink.deliver(make_parcel(), MemoryProgress())
+    assert [one.status for one in hooks.sim.webhooks.deliveries] == [401, 202]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://x.example/?sig=abc", "https://u:p@x.example/", "ftp://x", "sig=abc", "https://"]
+)
+def test_an_address_that_cannot_be_one_is_never_called_or_shown(hooks: Hooks, url: str) -> None:
+    hooks.vault.secrets["flow"] = url
+    with pytest.raises(ConfigurationError) as caught:
+        hooks.deliver(options=FLOW)
+    assert url not in str(caught.value)
+
+
+def test_no_error_shows_an_address_that_is_a_secret(hooks: Hooks) -> None:
+    hooks.sim.faults.add(Answer(502), method="CONNECT", times=None)
+    with pytest.raises(Unavailable) as caught:
+        hooks.deliver(options=FLOW)
+    text = "".join(traceback.format_exception(caught.value))
+    assert "sig=" not in text
+    assert desk.WORKFLOW not in text
+
+
+# -- settings
+
+
+@pytest.mark.parametrize(
+    ("change", "options"),
+    [
+        ({"url": None}, ["url"]),
+        ({"url_secret": "flow"}, ["url"]),
+        ({"url": "http://x.example"}, ["url"]),
+        ({"url": "https://u:p@x.example"}, ["url"]),
+        ({"url": "https://x.example/#a"}, ["url"]),
+        ({"url": "https://x.example/?api-version=1&sig=abc"}, ["url"]),
+        ({"signing_keys": None}, ["signing_keys"]),
+        ({"signing_keys": []}, ["signing_keys"]),
+        ({"signing_keys": "key"}, ["signing_keys"]),
+        ({"signing_keys": [NEW_KEY]}, ["signing_keys"]),
+        ({"preset": "teams"}, ["preset"]),
+        ({"inline_kib": 5000}, ["inline_kib"]),
+        ({"ticket_pointer": "ticket"}, ["ticket_pointer"]),
+        ({"timeout": 1}, ["timeout"]),
+        ({"body": "rtf"}, ["body"]),
+        ({"headers": {}}, ["headers"]),
+    ],
+)
+def test_every_fault_in_the_settings_is_told_with_a_sentence(change: dict[str, Any], options: Sequence[str]) -> None:
+    good = {"url": desk.HOOK_URL, "signing_keys": ["key"]}
+    given = {name: value for name, value in (good | change).items() if value is not None}
+    found = dict(check_sink(SinkSettings("hook", "webhook", given)))
+    assert list(found) == options
+    assert all(sentence.endswith(".") for sentence in found.values())
+    assert "whsec" not in json.dumps(found)
+
+
+def test_the_secrets_to_watch_are_told(hooks: Hooks) -> None:
+    sink = make_sink("webhook", {"url_secret": "flow", "signing_keys": ["key"]}, hooks.vault)
+    assert [one.name for one in sink.secrets()] == ["key", "flow"]

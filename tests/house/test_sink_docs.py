@@ -1,0 +1,46 @@
+"""docs/sinks.md says what each sink takes, word for word."""
+
+import json
+import re
+
+import pytest
+
+from inbound_mail.sinks import KINDS, check_sink, easyvista, storage_queue, webhook
+from inbound_mail.sinks._options import Option
+from shared.mail_settings import SinkSettings
+from tests.house.source import ROOT
+
+TEXT = (ROOT / "docs/sinks.md").read_text()
+MODULES = {"easyvista": easyvista, "webhook": webhook, "storage-queue": storage_queue}
+
+
+def section(kind: str) -> str:
+    found = re.search(rf"^## {kind}$(.*?)(?=^## |\Z)", TEXT, flags=re.MULTILINE | re.DOTALL)
+    assert found, kind
+    return found[1]
+
+
+def usual(option: Option) -> str:
+    if option.needed:
+        return "needed"
+    return "none" if option.usual in (None, ()) else f"`{option.usual}`"
+
+
+def test_every_kind_has_its_section_and_its_module() -> None:
+    assert set(re.findall(r"^## (.+)$", TEXT, flags=re.MULTILINE)) == set(KINDS) == set(MODULES)
+
+
+@pytest.mark.parametrize("kind", MODULES)
+def test_every_option_is_documented_word_for_word(kind: str) -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", section(kind), flags=re.MULTILINE)
+    wanted = [(name, usual(option), option.text) for name, option in MODULES[kind].OPTIONS.items()]
+    assert rows == wanted
+
+
+def test_the_example_is_right() -> None:
+
+    example = re.search(r"```json\n(.*?)```", TEXT, flags=re.DOTALL)
+    assert example
+    for name, given in json.loads(example[1]).items():
+        options = {key: value for key, value in given.items() if key != "kind"}
+        assert list(check_sink(SinkSettings(name, given["kind"], options))) == []
