@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from inbound_mail.sinks._easyvista_http import Http, Json, MakeBody
-from shared.errors import ConfigurationError, NotFound, OutcomeUnknown
+from shared.errors import ConfigurationError, NotFound, OutcomeUnknown, Refused
 
 _TICKET = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _NUMBER = re.compile(r"[A-Z]*(\d{6})_(\d+)")
@@ -63,10 +63,18 @@ class Client:
         self._http.write("PUT", _path(rfc), _json_body(members))
 
     def ticket(self, rfc: str) -> Ticket | None:
-        """Return a ticket, or None."""
+        """Return a ticket, or None for one that is not there for us.
+
+        The number may come from a stranger's subject: whatever EasyVista says of it, 403 included, is said of that
+        ticket. That the account may read tickets at all is known from the search before.
+        """
         try:
             record = self._http.read(_path(rfc))
-        except NotFound:
+        except Refused:
+            return None
+        except ConfigurationError as error:
+            if error.code != "TicketRightMissing":
+                raise
             return None
         if str(record.get("rfc_number") or "").upper() != rfc.upper():
             raise OutcomeUnknown("EasyVista answered with another ticket.", code="UpstreamBadAnswer")
@@ -97,8 +105,14 @@ class Client:
         )
         for row in rows:
             _require_row(_nested(row, "request", "rfc_number").upper() == rfc.upper())
-        wanted = [int(row["action_id"]) for row in rows if str(row.get("action_type_id")) == str(action_type)]
-        for number in sorted(wanted, reverse=True):
+        wanted = [
+            str(row.get("action_id") or "")
+            for row in rows
+            if str(row.get("action_type_id") or action_type) == str(action_type)
+        ]
+        if not all(number.isdecimal() for number in wanted):
+            raise OutcomeUnknown("EasyVista's list names no actions.", code="UpstreamBadAnswer")
+        for number in sorted(wanted, key=int, reverse=True):
             memo = self._http.read(f"/actions/{number}/description")
             yield " ".join(str(value) for name, value in memo.items() if name != "href")
 

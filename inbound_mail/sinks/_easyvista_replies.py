@@ -44,7 +44,7 @@ def decide(parcel: Parcel, options: Mapping[str, Any], client: Client) -> Decisi
     if claim is None:
         return Decision()
     if ticket is None:
-        return Decision(notes=(f"The mail names ticket {claim.rfc}, which is not there.",))
+        return Decision(notes=(f"The mail names ticket {claim.rfc}, which cannot be read.",))
     if not _may_speak(parcel.mail, claim, options, client):
         return Decision(notes=(f"The mail names ticket {claim.rfc}; its author has no part in that one.",))
     if ticket.is_closed and options["closed_reply"] != "comment":

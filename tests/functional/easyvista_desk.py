@@ -1,0 +1,83 @@
+"""A sink at the simulated service desk; test files take `running` and `here` from here."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from devkit.seeds import desk, tiny
+from devkit.simulator import Simulator
+from devkit.simulator.easyvista.instance import Instance
+from devkit.simulator.easyvista.records import Ticket
+from devkit.simulator.visit import visiting
+from inbound_mail.sinks import check_sink
+from inbound_mail.sinks.easyvista import OPTIONS
+from inbound_mail.sinks.protocol import Receipt, Sink
+from shared import retry
+from shared.mail_settings import SinkSettings
+from tests.functional.parcels import MemoryProgress, Vault, make_parcel, make_sink
+
+EARLIER = "earlier@mail.example.com"
+OTHER_REFERENCE = "mail-" + "1" * 40
+
+
+class Desk:
+    """A sink at the simulated desk."""
+
+    def __init__(self, sim: Simulator) -> None:
+        self.sim = sim
+        self.vault = Vault(token=desk.token(), login=f"{desk.LOGIN}:{desk.password()}")
+        self.options: dict[str, Any] = {
+            "url": f"https://{desk.HOST}",
+            "account": desk.PRODUCTION,
+            "token": "token",
+            "catalog_code": desk.PLAIN_CODE,
+            "comment_action_type_id": desk.PUBLIC_COMMENT,
+            "comment_group_mail": desk.GROUP,
+        }
+
+    def sink(self, **options: Any) -> Sink:
+        """Build it; an option that is None is left out."""
+        merged = self.options | options
+        kept = {name: value for name, value in merged.items() if value is not None}
+        assert list(check_sink(SinkSettings("desk", "easyvista", kept))) == []
+        return make_sink("easyvista", kept, self.vault)
+
+    def deliver(self, *files: Any, progress: MemoryProgress | None = None, **more: Any) -> Receipt:
+        """Deliver a mail; names of options are taken out of `more`."""
+        options = {name: more.pop(name) for name in list(more) if name in OPTIONS}
+        return self.sink(**options).deliver(make_parcel(*files, **more), progress or MemoryProgress())
+
+    def ticket(self, receipt: Receipt) -> Ticket:
+        assert receipt.ticket
+        return self.sim.easyvista.ticket(receipt.ticket)
+
+    @property
+    def instance(self) -> Instance:
+        return self.sim.easyvista.instance()
+
+    @property
+    def made(self) -> list[Ticket]:
+        """Tickets that came by mail."""
+        return [one for one in self.sim.easyvista.tickets if one.reference]
+
+    def asked(self, method: str, ending: str) -> int:
+        """How often a path was asked for."""
+        return sum(
+            seen.method == method and seen.path.endswith(ending)
+            for seen in self.sim.exchanges.all()
+            if seen.room == "easyvista"
+        )
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Simulator]:
+    with Simulator(tiny.build(), latency=0).running() as started, visiting(started):
+        yield started
+
+
+@pytest.fixture
+def here(running: Simulator, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    running.reset()
+    monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
+    return Desk(running)
