@@ -7,7 +7,7 @@ import azure.functions as func
 
 from blueprints._http import Asked, Content, Json, answers
 from inbound_mail.models import Attachment
-from inbound_mail.reading import describe_mailbox, list_mails, list_quarantined, read_mail, redeliver
+from inbound_mail.reading import describe_mailbox, find_mail, list_mails, list_quarantined, read_mail, redeliver
 from shared.errors import AnswerTooLarge, Invalid, NotFound
 
 bp = func.Blueprint()
@@ -95,11 +95,9 @@ def get_attachment(asked: Asked) -> Content:
 def get_mail_as_eml(asked: Asked) -> Content:
     """Get the whole mail as MIME, which Exchange makes anew each time: only while it is in the mailbox."""
     desk = asked.desk
-    row = desk.ledger.mail(asked.mail_key)
-    if row is None:
-        raise NotFound("There is no such mail in this mailbox's ledger.", code="MailNotFound", target="key")
+    graph_id = str(find_mail(desk, asked.mail_key)["graph_id"])
     data = bytearray()
-    with desk.graph.stream_mime(str(row.values["graph_id"])) as chunks:
+    with desk.graph.stream_mime(graph_id) as chunks:
         for chunk in chunks:
             data += chunk
             if len(data) > MOST_BYTES:

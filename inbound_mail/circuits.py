@@ -4,6 +4,7 @@ One row for each sink, in the partition `sinks` of the mails' table. While it is
 something harmless; the first good answer closes it.
 """
 
+import time
 from datetime import UTC, datetime, timedelta
 
 from inbound_mail.sinks.protocol import Sink
@@ -13,6 +14,7 @@ from shared.tables import Row, Table
 
 PROBE_EVERY = timedelta(minutes=5)
 _PARTITION = "sinks"
+_TRUSTED_SECONDS = 5.0  # a worker that has not heard yet adds one refused call, no more
 
 
 class Circuit:
@@ -21,11 +23,15 @@ class Circuit:
     def __init__(self, table: Table, sink: str) -> None:
         self._table = table
         self._sink = sink
+        self._closed_until = 0.0
 
     def is_open(self, sink: Sink) -> bool:
         """Say whether deliveries must wait; asks the sink itself when it is time to."""
+        if time.monotonic() < self._closed_until:
+            return False
         row = self._row()
         if row is None or not row.values["open"]:
+            self._closed_until = time.monotonic() + _TRUSTED_SECONDS
             return False
         now = datetime.now(UTC)
         if row.values["probe_at"] > now or not self._table.update(
@@ -41,6 +47,7 @@ class Circuit:
 
     def open(self, error: ConfigurationError) -> None:
         """Let deliveries wait. The first to say so is heard; others only renew the time of the next probe."""
+        self._closed_until = 0.0
         row = self._row()
         now = datetime.now(UTC)
         was_open = bool(row and row.values["open"])

@@ -31,12 +31,12 @@ class Overtaken(Conflict):
 class Claim:
     """A delivery in the hands of one worker. Is the `Progress` of a sink."""
 
-    def __init__(self, ledger: Ledger, key: str, sink: str, values: Entity) -> None:
+    def __init__(self, ledger: Ledger, key: str, sink: str, row: Row) -> None:
         self._ledger = ledger
         self.key = key
         self.sink = sink
-        self._values = values
-        self._version = int(values["version"])
+        self._values = row.values
+        self._etag = row.etag
         self.is_dark = False
 
     @property
@@ -117,15 +117,12 @@ class Claim:
         self._change(values, self._ledger.part(self.sink, DeliveryState.WAITING, due))
 
     def _change(self, values: Entity, part: Entity | None = None, *more: Operation) -> None:
-        row = self._ledger.delivery(self.key, self.sink)
-        if row is None or int(row.values.get("version", 0)) != self._version:
-            raise Overtaken("Another worker has taken this delivery over.")
-        changed = {name: value for name, value in (dict(row.values) | values).items() if value is not None}
-        operations = [Operation("replace", changed, row.etag), *more]
+        changed = {name: value for name, value in (self._values | values).items() if value is not None}
+        operations = [Operation("replace", changed, self._etag), *more]
         if part is not None:
             operations.append(_open_work(self._ledger, self.key, part))
         try:
-            self._ledger.table.transact(operations)
+            self._etag = self._ledger.table.transact(operations)[0]
         except Conflict as error:
             raise Overtaken("Another worker has taken this delivery over.", detail=error.detail) from error
         self._values = changed
@@ -142,7 +139,6 @@ def claim(ledger: Ledger, key: str, sink: str, seconds: float) -> Claim | None:
     values |= {
         "state": DeliveryState.CLAIMED,
         "due": now + timedelta(seconds=seconds),
-        "version": int(values.get("version", 0)) + 1,
         "attempts": int(values["attempts"]) + 1,
         "crashes": int(values["crashes"]) + crashed,
         "interrupted": bool(values["interrupted"]) or crashed,
@@ -150,10 +146,10 @@ def claim(ledger: Ledger, key: str, sink: str, seconds: float) -> Claim | None:
     }
     part = ledger.part(sink, DeliveryState.CLAIMED, values["due"])
     try:
-        ledger.table.transact([Operation("replace", values, row.etag), _open_work(ledger, key, part)])
+        etags = ledger.table.transact([Operation("replace", values, row.etag), _open_work(ledger, key, part)])
     except Conflict:
         return None
-    return Claim(ledger, key, sink, values)
+    return Claim(ledger, key, sink, Row(values, etags[0]))
 
 
 def _is_free(row: Row) -> bool:

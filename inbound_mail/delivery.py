@@ -60,16 +60,15 @@ class Deliverer:
         own_addresses: Collection[str],
     ) -> None:
         self._sinks = sinks
-        self._mails = mails
         self._threads = threads
+        self._circuits = {name: Circuit(mails, name) for name in sinks}
         self._queue = queue
         self._own_addresses = own_addresses
 
     def deliver(self, desk: Desk, key: str, sink_name: str) -> Outcome:
         """Do one delivery, or find that it is not the time. Raises Unavailable only when our own storage does."""
         sink = self._sinks.get(sink_name)
-        circuit = Circuit(self._mails, sink_name)
-        if sink is not None and circuit.is_open(sink):
+        if sink is not None and self._circuits[sink_name].is_open(sink):
             wait = PROBE_EVERY.total_seconds() * random.uniform(1, 1.2)  # noqa: S311 - spreads load, guards nothing
             self._enqueue(desk, key, sink_name, wait)
             desk.ledger.postpone(key, sink_name, datetime.now(UTC) + timedelta(seconds=wait))
@@ -84,7 +83,7 @@ class Deliverer:
                 _log.warning("%s: mail %s was taken over by another worker", desk.name, key)
                 return Outcome.NOTHING_TO_DO
             except Exception as error:  # noqa: BLE001 - whatever it was, the delivery must not be forgotten
-                return self._fail(desk, claimed, circuit, error)
+                return self._fail(desk, claimed, error)
 
     def _deliver(self, desk: Desk, claimed: Claim, sink: Sink | None) -> Outcome:
         if sink is None:
@@ -118,7 +117,7 @@ class Deliverer:
             _log.exception("mail %s cannot be read", mail.key)
             raise Rejected(f"The mail cannot be read ({type(error).__name__}).", code="MailUnreadable") from error
 
-    def _fail(self, desk: Desk, claimed: Claim, circuit: Circuit, error: Exception) -> Outcome:
+    def _fail(self, desk: Desk, claimed: Claim, error: Exception) -> Outcome:
         """Decide what a failed attempt means."""
         _log.log(
             logging.WARNING if isinstance(error, GatewayError) else logging.ERROR,
@@ -128,7 +127,7 @@ class Deliverer:
         )  # fmt: skip
         verdict = _judge(claimed, error)
         if isinstance(error, ConfigurationError):
-            circuit.open(error)
+            self._circuits[claimed.sink].open(error)
         try:
             if verdict.wait is None:
                 claimed.reject(verdict.code, verdict.message)

@@ -64,10 +64,7 @@ def list_quarantined(desk: Desk, limit: int, workers: Workers) -> list[Json]:
 
 def describe_mail(desk: Desk, key: str) -> Json:
     """Return what the ledger knows about one mail and its deliveries. Raises NotFound."""
-    row = desk.ledger.mail(key)
-    if row is None:
-        raise NotFound("There is no such mail in this mailbox's ledger.", code="MailNotFound", target="key")
-    values = row.values
+    values = find_mail(desk, key)
     deliveries = [_describe_delivery(delivery) for delivery in desk.ledger.deliveries(key)]
     return {
         "key": key,
@@ -83,6 +80,14 @@ def describe_mail(desk: Desk, key: str) -> Json:
         "folder": values["folder"],
         "deliveries": deliveries,
     }
+
+
+def find_mail(desk: Desk, key: str) -> Entity:
+    """Return a mail's row of the ledger. Raises NotFound."""
+    row = desk.ledger.mail(key)
+    if row is None:
+        raise NotFound("There is no such mail in this mailbox's ledger.", code="MailNotFound", target="key")
+    return row.values
 
 
 def read_mail(desk: Desk, key: str) -> Json:
@@ -133,7 +138,6 @@ def redeliver(desk: Desk, queue: Queue, key: str, sink: str | None) -> list[str]
             "interrupted": True,
             "forced": True,
             "progress": row.values["progress"],
-            "version": row.values.get("version", 0),
         }
         operations += [
             Operation("replace", fresh, row.etag),

@@ -13,6 +13,7 @@ from inbound_mail.desk import Desk
 from inbound_mail.ledger import NewMail, Phase
 from inbound_mail.models import Json
 from inbound_mail.references import digest
+from inbound_mail.store import may_have_files
 from shared.blobs import Lease
 from shared.errors import AnswerTooLarge, GatewayError, NotFound, Rejected, TimedOut
 from shared.events import Event, tell
@@ -25,7 +26,6 @@ SWEEP_EVERY = timedelta(hours=1)
 SWEEP_BACK = timedelta(hours=48)
 _SMALLEST_PAGE = 5
 _QUERY = digest(DELTA_QUERY)
-_INLINE = "cid:"
 
 
 @dataclass
@@ -144,14 +144,11 @@ class FolderReader:
     def _describe(self, folder: str, message: Json) -> NewMail:
         received = datetime.fromisoformat(str(message["receivedDateTime"]))
         since = self._mailbox.since
-        body = str((message.get("body") or {}).get("content") or "")
-        # hasAttachments is false when all attachments are inline: then only the body tells.
-        has_files = bool(message.get("hasAttachments")) or _INLINE in body.lower()
         return NewMail(
             key=self._desk.key(str(message["id"])),
             message=message,
             folder=folder,
-            phase=Phase.FETCH if has_files else Phase.DELIVER,
+            phase=Phase.FETCH if may_have_files(message) else Phase.DELIVER,
             skipped="before-cutover" if since and received < since else None,
         )
 

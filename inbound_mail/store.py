@@ -48,7 +48,7 @@ class MailStore:
         message = self._get_json(f"{self._folder(key)}/mail.json")
         if message is None:
             return None
-        attachments = self._get_json(f"{self._folder(key)}/attachments.json") or []
+        attachments = self._get_json(f"{self._folder(key)}/attachments.json") or [] if may_have_files(message) else []
         return InboundMail(
             self._mailbox,
             self._address,
@@ -74,6 +74,11 @@ class MailStore:
     def _get_json(self, name: str) -> Any:
         data = self._container.get(name)
         return None if data is None else json.loads(data)
+
+
+def may_have_files(message: Json) -> bool:
+    """Say whether to look for attachments: hasAttachments is false when all are inline, then only the body tells."""
+    return bool(message.get("hasAttachments")) or "cid:" in str((message.get("body") or {}).get("content")).lower()
 
 
 class _Counted:

@@ -1,12 +1,12 @@
 """Which tickets earlier mails became: rows by message id and by conversation, one partition for each sink."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from inbound_mail.models import InboundMail
 from inbound_mail.references import digest
 from inbound_mail.sinks.protocol import Thread
-from shared.tables import Row, Table
+from shared.tables import Entity, Operation, Row, Table
 
 TABLE = "threads"
 _MOST_PARTICIPANTS = 100
@@ -36,20 +36,18 @@ class KnownThreads:
     def remember(self, mail: InboundMail, ticket: str) -> None:
         """Note what a mail became. Said twice, it is noted once; people of one ticket add up."""
         people = {mail.sender, *mail.recipients("toRecipients"), *mail.recipients("ccRecipients")} - {"", mail.address}
-        names = [f"m|{digest(mail.message_id)}"] if mail.message_id else []
-        conversation = mail.message.get("conversationId")
-        names += [f"c|{digest(str(conversation))}"] if conversation else []
-        for name in names:
+        rows: list[tuple[str, Iterable[str]]] = [(f"m|{digest(mail.message_id)}", people)] if mail.message_id else []
+        if conversation := mail.message.get("conversationId"):
+            name = f"c|{digest(str(conversation))}"
             row = self._get(name)
             known = _thread(row).participants if row and row.values["ticket"] == ticket else frozenset[str]()
-            self._table.upsert(
-                {
-                    "PartitionKey": self._sink,
-                    "RowKey": name,
-                    "ticket": ticket,
-                    "participants": json.dumps(sorted(known | people)[:_MOST_PARTICIPANTS]),
-                }
-            )
+            rows.append((name, known | people))
+        if rows:
+            self._table.transact([Operation("upsert", self._entity(name, ticket, who)) for name, who in rows])
+
+    def _entity(self, name: str, ticket: str, people: Iterable[str]) -> Entity:
+        participants = json.dumps(sorted(people)[:_MOST_PARTICIPANTS])
+        return {"PartitionKey": self._sink, "RowKey": name, "ticket": ticket, "participants": participants}
 
     def _get(self, row: str) -> Row | None:
         return self._table.get(self._sink, row)

@@ -97,8 +97,8 @@ class Table:
         """Insert or replace, whatever is there."""
         self.transact([Operation("upsert", entity)])
 
-    def transact(self, operations: Sequence[Operation]) -> None:
-        """Do all of it or nothing: at most 100 operations on one partition.
+    def transact(self, operations: Sequence[Operation]) -> list[str]:
+        """Do all of it or nothing: at most 100 operations on one partition; return the new versions, "" for deletes.
 
         Raises Conflict (`target`: index of the operation) when an entity exists, is gone, or has another version.
         """
@@ -111,7 +111,7 @@ class Table:
         for _ in range(2):
             try:
                 with storage_errors(self._name):
-                    client.submit_transaction(steps)
+                    results = client.submit_transaction(steps)
             except GatewayError as error:
                 cause = error.__cause__
                 if not isinstance(cause, TableTransactionError):
@@ -126,7 +126,7 @@ class Table:
                     detail=str(code),
                 ) from cause
             else:
-                return
+                return [str(result.get("etag") or "") for result in results]
         raise Unavailable(f"The table {self._name} could not be made.")
 
     def _make(self, client: Any) -> None:

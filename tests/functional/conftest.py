@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from blueprints import _services
+from devkit.azurite import Azurite
 from devkit.host import Keys, LocalHost, serve_in_thread
 from devkit.seeds import sample, tiny
 from devkit.simulator.core.record import Exchange
@@ -100,11 +101,13 @@ def told(answer: requests.Response) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def theatre() -> Iterator[Stage]:
-    """The simulator and the host, once for all tests."""
+def theatre(azurite: Azurite) -> Iterator[Stage]:
+    """The simulator and the host, once for all tests; clocks and queues stand still."""
     before = dict(os.environ)
     with Simulator(World(tiny.furnish)).running() as sim:
         os.environ.update(sim.environment())
+        os.environ["AzureWebJobsStorage"] = azurite.connection_string  # noqa: SIM112 - the platform spells it so
+        os.environ["MAILBOX_POLL_SCHEDULE"] = "0 * * * * *"
         keys = Keys.generate()
         host = LocalHost.load(ROOT, settings_file=None, environ=os.environ, keys=keys)
         server = serve_in_thread(host)

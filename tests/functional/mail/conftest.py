@@ -1,0 +1,215 @@
+"""A support desk for tests: mailboxes in the simulator, the app's own use cases, a sink that remembers."""
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from blueprints import _services
+from blueprints._services import MailSide
+from devkit.seeds import tiny
+from devkit.seeds.mails import SUPPORT
+from devkit.simulator.core.record import Exchange
+from devkit.simulator.mail.mailbox import Mailbox
+from inbound_mail import store, threads
+from inbound_mail.delivery import Deliverer, Outcome
+from inbound_mail.desk import Desk
+from inbound_mail.ledger import DeliveryState
+from inbound_mail.models import Json
+from inbound_mail.polling import Polled, Poller
+from inbound_mail.reading import describe_mail, list_mails
+from inbound_mail.sinks.protocol import Parcel, Progress, Receipt
+from shared.blobs import Container
+from shared.key_vault import RememberedSecret
+from shared.storage import Storage
+from shared.tables import Operation, Table
+from tests.functional.conftest import Stage
+
+EASYVISTA = {
+    "kind": "easyvista",
+    "url": "https://contoso.easyvista.com",
+    "account": "50004",
+    "token": "easyvista-token",
+    "catalog_code": "MAIL_INCIDENT",
+}
+
+
+class MemoryQueue:
+    """A queue whose delays do not pass: what waits is seen, and taken when a test says so."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[Mapping[str, Any], float]] = []
+
+    def put(self, message: Mapping[str, Any], *, delay: float = 0, ttl: float | None = None) -> None:
+        assert ttl is None
+        self.messages.append((dict(message), delay))
+
+    def take(self) -> list[tuple[Mapping[str, Any], float]]:
+        taken, self.messages = self.messages, []
+        return taken
+
+
+@dataclass
+class RecordingSink:
+    """Takes tickets as a desk with a search would; `then` may raise before or after the ticket is written."""
+
+    time_limit: float = 20.0
+    tickets: dict[str, str] = field(default_factory=dict)
+    parcels: list[Parcel] = field(default_factory=list)
+    looks: int = 0
+    before: Callable[[], None] = lambda: None
+    after: Callable[[], None] = lambda: None
+    probes: Callable[[], None] = lambda: None
+
+    def deliver(self, parcel: Parcel, progress: Progress) -> Receipt:
+        self.parcels.append(parcel)
+        self.before()
+        if progress.interrupted:
+            self.looks += 1
+        if not (progress.interrupted and parcel.reference in self.tickets):
+            assert parcel.reference not in self.tickets, "a second ticket"
+            self.tickets[parcel.reference] = f"T-{len(self.tickets) + 1}"
+        self.after()
+        return Receipt(self.tickets[parcel.reference])
+
+    def probe(self) -> None:
+        self.probes()
+
+    def secrets(self) -> list[RememberedSecret]:
+        return []
+
+
+class Office:
+    """One support mailbox, whole: what comes in, what the app does, what comes out."""
+
+    def __init__(self, stage: Stage, mail: MailSide, storage: Storage, name: str, sinks: tuple[str, ...]) -> None:
+        self.stage = stage
+        self.side = mail
+        self.name = name
+        self.queue = MemoryQueue()
+        self.sinks = {sink: RecordingSink() for sink in sinks}
+        self._storage = storage
+        self.addresses = [SUPPORT]
+
+    @property
+    def sink(self) -> RecordingSink:
+        return next(iter(self.sinks.values()))
+
+    @property
+    def desk(self) -> Desk:
+        return self.side.desks[self.name]
+
+    @property
+    def mailbox(self) -> Mailbox:
+        return self.stage.sim.mail.mailbox(self.desk.mailbox.address)
+
+    def receive(self, **mail: Any) -> Any:
+        """Let a mail come in; returns the simulator's message."""
+        return self.stage.sim.run(lambda: self.mailbox.receive(**mail))
+
+    def poll(self, *, at_once: bool = True) -> Polled:
+        poller = Poller(Container(self._storage, store.CONTAINER), self.queue, self.side.workers)  # type: ignore[arg-type]  # stands in for the queue
+        return poller.poll(self.desk, at_once=at_once)
+
+    def deliver(self) -> list[Outcome]:
+        """Work on every message in the queue, as if its time had come."""
+        deliverer = self.deliverer()
+        messages = [message for message, _ in self._due(self.queue.take())]
+        return self.side.workers.map(
+            lambda message: deliverer.deliver(self.desk, message["key"], message["sink"]), messages
+        )
+
+    def deliver_nowhere(self) -> None:
+        """Note every waiting delivery as done, which costs Graph as much as doing it: nothing."""
+        now = datetime.now(UTC)
+        ledger = self.desk.ledger
+        done = [
+            (message["key"], ledger.part(message["sink"], DeliveryState.DELIVERED, now, "T"))
+            for message, _ in self.queue.take()
+        ]
+        ledger.merge_open(done)
+
+    def deliverer(self) -> Deliverer:
+        return Deliverer(
+            self.sinks,
+            mails=self.side.table,
+            threads=Table(self._storage, threads.TABLE),
+            queue=self.queue,  # type: ignore[arg-type]  # stands in for the queue
+            own_addresses=self.addresses,
+        )
+
+    def run(self) -> None:
+        """Poll and deliver until nothing is left to do."""
+        for _ in range(8):
+            self.poll()
+            if not self.queue.messages:
+                return
+            self.deliver()
+        raise AssertionError("it does not come to rest")
+
+    def mails(self) -> list[Json]:
+        """Return the feed."""
+        return list_mails(self.desk, 0, 100, self.side.workers)[0]
+
+    def describe(self, graph_id: str) -> Json:
+        return describe_mail(self.desk, self.desk.key(graph_id))
+
+    def calls(self) -> list[Exchange]:
+        """Return what Graph was asked, without the parts of batches."""
+        return [seen for seen in self.stage.sim.exchanges.all() if seen.room in ("graph", "mail")]
+
+    def _due(self, messages: list[tuple[Mapping[str, Any], float]]) -> list[tuple[Mapping[str, Any], float]]:
+        now = datetime.now(UTC)
+        for message, _ in messages:
+            row = self.desk.ledger.delivery(message["key"], message["sink"])
+            if row is not None and row.values["state"] == DeliveryState.WAITING and row.values["due"] > now:
+                self.desk.ledger.table.transact([Operation("merge", {**_id(row.values), "due": now}, row.etag)])
+        return messages
+
+    def age_claims(self) -> None:
+        """Let every claim run out, as if time had passed."""
+        past = datetime(2020, 1, 1, tzinfo=UTC)
+        for row in self.desk.ledger.table.query(self.name, start="d|", end="d}"):
+            if row.values["state"] == DeliveryState.CLAIMED:
+                self.desk.ledger.table.transact([Operation("merge", {**_id(row.values), "due": past}, row.etag)])
+                key, sink = row.row_key.split("|")[1:]
+                self.desk.ledger.postpone(key, sink, past)
+
+
+def _id(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in ("PartitionKey", "RowKey")}
+
+
+type OpenOffice = Callable[..., Office]
+
+
+@pytest.fixture
+def open_office(theatre: Stage) -> OpenOffice:
+    """A function that opens a desk with sinks and mailbox settings of its own."""
+
+    def open_it(*, sinks: tuple[str, ...] = ("tickets",), **mailbox: Any) -> Office:
+        suffix = uuid.uuid4().hex[:10]
+        named = tuple(f"{sink}-{suffix}" for sink in sinks)
+        name = f"m{suffix}"
+        given = {"name": name, "address": SUPPORT, "sinks": list(named)} | mailbox
+        theatre.begin(
+            tiny.furnish,
+            BOOKINGS_BUSINESSES=tiny.BUSINESS,
+            MAILBOXES=json.dumps([given]),
+            SINKS=json.dumps(dict.fromkeys(named, EASYVISTA)),
+        )
+        services = _services.services()
+        storage = Storage(services.settings.storage, services.authenticator.identity)
+        return Office(theatre, services.mail, storage, name, named)
+
+    return open_it
+
+
+@pytest.fixture
+def office(open_office: OpenOffice) -> Office:
+    """A desk with the usual settings."""
+    return open_office()
