@@ -1,7 +1,7 @@
-"""A separate environment with a client that is not ours, to prove that the simulator speaks to strangers.
+"""Separate environments with clients that are not ours, to prove that the simulator speaks to strangers.
 
-msgraph-sdk weighs some 390 MB and is needed by one test, so it stays out of the development environment. It is
-installed once into .devkit/foreign, into a folder named after the list of packages.
+msgraph-sdk weighs some 390 MB, O365 brings a dozen packages, and each is needed by one test: so they stay out of the
+development environment. Each is installed once into .devkit/foreign, into a folder named after the list of packages.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ import venv
 from pathlib import Path
 
 REQUIREMENTS = ("msgraph-sdk==1.65.0",)
+MAIL_REQUIREMENTS = ("O365==2.1.10",)
 _ROOT = Path(__file__).resolve().parents[1]
 _HOME = _ROOT / ".devkit" / "foreign"
 _INSTALL_SECONDS = 900

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 _SCRIPT = re.compile(r"<script\b.*?(</script\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _HANDLER = re.compile(r"""\son[a-z]+\s*=\s*("[^"]*"|'[^']*'|[^\s>]+)""", re.IGNORECASE)
+_BODY = re.compile(r"<body\b", re.IGNORECASE)
 _BREAKING = frozenset({"br", "p", "div", "tr", "li", "h1", "h2", "h3", "table", "blockquote"})
 _SILENT = frozenset({"script", "style", "head", "title"})
 _HEAD = '<html><head>\r\n<meta http-equiv="Content-Type" content="text/html; charset=utf-8"></head>'
@@ -19,10 +20,14 @@ def make_safe_html(text: str) -> str:
     return _HANDLER.sub("", text) if " on" in text.lower() else text
 
 
+def make_document(markup: str) -> str:
+    """Make a whole document of a piece of HTML; one that is whole stays as it is."""
+    return markup if _BODY.search(markup) else f"{_HEAD}<body>{markup}</body></html>"
+
+
 def make_html(text: str) -> str:
     """Make HTML of plain text."""
-    lines = "<br>\r\n".join(html.escape(line, quote=False) for line in text.splitlines())
-    return f"{_HEAD}<body>{lines}</body></html>"
+    return make_document("<br>\r\n".join(html.escape(line, quote=False) for line in text.splitlines()))
 
 
 class _Reader(HTMLParser):

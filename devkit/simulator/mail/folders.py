@@ -17,6 +17,7 @@ from devkit.simulator.mail.options import (
     check_options,
     read_delta_filter,
     read_filter,
+    read_name_filter,
     read_names,
     read_selection,
     sort_messages,
@@ -159,10 +160,13 @@ def _answer_messages(call: Call, mail: Mail, messages: list[Message]) -> Reply:
 
 
 def _answer_folders(call: Call, mailbox: Mailbox, parent: Folder, context: str) -> Reply:
-    check_options(call, "$select", "$top", "$skip", "$count", "includeHiddenFolders")
+    check_options(call, "$select", "$top", "$skip", "$filter", "$count", "includeHiddenFolders")
+    wanted = read_name_filter(call)
     names = read_names(call, FOLDER, "mailFolder")
     hidden = read_flag(call, "includeHiddenFolders")
-    found = [one for one in mailbox.children(parent) if hidden or not one.is_hidden]
+    found = [
+        one for one in mailbox.children(parent) if (hidden or not one.is_hidden) and wanted in (None, one.name.lower())
+    ]
     page, link = _cut(call, found, _read_top(call))
     count = len(found) if read_flag(call, "$count") else None
     rendered = [render_folder(mailbox, one, names) for one in page]

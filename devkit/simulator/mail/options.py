@@ -19,6 +19,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 }  # fmt: skip
 _CLAUSE = re.compile(r"([\w/]+) (eq|ne|ge|gt|le|lt) ('(?:[^']|'')*'|[^\s']+)")
 _STARTS = re.compile(r"startswith\(\s*subject\s*,\s*'((?:[^']|'')*)'\s*\)", re.IGNORECASE)
+_NAME = re.compile(r"displayName eq '((?:[^']|'')*)'", re.IGNORECASE)
 _CATEGORY = re.compile(r"categories/any\((\w+):\s*\1 eq '((?:[^']|'')*)'\)", re.IGNORECASE)
 _EXTENDED = re.compile(
     r"singleValueExtendedProperties/any\((\w+):\s*\1/id eq '([^']*)' and \1/value eq '((?:[^']|'')*)'\)", re.IGNORECASE
@@ -109,6 +110,17 @@ def read_delta_filter(call: Call) -> tuple[Condition, ...]:
     if any(one.name != "receivedDateTime" or one.comparison not in ("ge", "gt") for one in conditions):
         raise refuse_filter("The filter is not supported: only 'receivedDateTime ge' and 'receivedDateTime gt' are.")
     return conditions
+
+
+def read_name_filter(call: Call) -> str | None:
+    """Read the $filter of a list of folders, in lower case: a display name, or None."""
+    text = call.option("$filter")
+    if text is None:
+        return None
+    found = _NAME.fullmatch(text)
+    if found is None:
+        raise refuse_filter()
+    return _unquote(found[1]).lower()
 
 
 def sort_messages(call: Call, messages: list[Message], conditions: tuple[Condition, ...]) -> list[Message]:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from devkit.simulator.core.wire import Call, Json
 from devkit.simulator.graph.odata import read_preferences
-from devkit.simulator.mail.bodies import make_html, make_preview, make_safe_html, make_text
+from devkit.simulator.mail.bodies import make_document, make_html, make_preview, make_safe_html, make_text
 from devkit.simulator.mail.contents import Attachment
 from devkit.simulator.mail.draft import Draft, render_time
 from devkit.simulator.mail.eml import read_eml
@@ -146,7 +146,8 @@ def _shape_body(body: Json, view: View) -> Json:
         if view.switches.text_bodies == "text":
             return body
         return {"contentType": "html", "content": make_html(content)}
-    return body if view.unsafe else {"contentType": "html", "content": make_safe_html(content)}
+    markup = content if view.unsafe else make_safe_html(content)
+    return {"contentType": "html", "content": make_document(markup) if view.switches.html_documents else markup}
 
 
 def _unique_body(one: Message, view: View) -> Json:

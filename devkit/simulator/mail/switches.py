@@ -22,6 +22,7 @@ class Switches:
     cursors_kept           cursors that are remembered; older ones fall out
     slash_share            share of mutable ids that hold "/" and "+"
     text_bodies            a mail in plain text has a body of type text, or one of html made of it
+    html_documents         a piece of HTML comes as a whole document, as Exchange writes it, or as it was sent
     stamps_message_id      a mail without Message-ID gets one
     readwrite_reads        Mail.ReadWrite covers what the permissions data list under Mail.Read only
     attachment_overhead    bytes by which `size` exceeds the file
@@ -41,6 +42,7 @@ class Switches:
     cursors_kept: int = 20_000
     slash_share: float = 0.25
     text_bodies: Literal["text", "html"] = "text"
+    html_documents: bool = True
     stamps_message_id: bool = False
     readwrite_reads: bool = True
     attachment_overhead: int = 404

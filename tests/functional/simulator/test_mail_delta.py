@@ -394,7 +394,8 @@ def test_bodies_and_headers_come_when_selected(box: Mailbox, graph: GraphVisitor
     text = walk(graph, DELTA, prefer='outlook.body-content-type="text"').items[0]
 
     assert "internetMessageHeaders" not in whole
-    assert whole["body"] == {"contentType": "html", "content": "<p>On fire</p>"}
+    assert whole["body"]["contentType"] == "html"
+    assert "<p>On fire</p>" in whole["body"]["content"]
     assert {"name": "Auto-Submitted", "value": "auto-replied"} in chosen["internetMessageHeaders"]
     assert text["body"] == {"contentType": "text", "content": "On fire"}
 

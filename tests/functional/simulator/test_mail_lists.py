@@ -156,6 +156,13 @@ def test_folders_count_their_mails(filled: Mailbox, graph: GraphVisitor) -> None
     assert read_error(graph.get(f"{BOX}/mailFolders/Done")) == (400, "ErrorInvalidIdMalformed")
 
 
+def test_a_folder_is_found_by_its_name(box: Mailbox, graph: GraphVisitor) -> None:
+    made = box.add_folder("Robin's")
+
+    assert [one["id"] for one in graph.pages(f"{BOX}/mailFolders?$filter=displayName eq 'robin''s'")] == [made.id]
+    assert graph.get(f"{BOX}/mailFolders?$filter=unreadItemCount gt 1").status_code == 400
+
+
 def test_hidden_folders_are_listed_on_demand(graph: GraphVisitor) -> None:
     shown = graph.pages(f"{BOX}/mailFolders?$top=50")
     every = graph.pages(f"{BOX}/mailFolders?includeHiddenFolders=true")

@@ -1,0 +1,69 @@
+import json
+import os
+import subprocess
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devkit.foreign import MAIL_REQUIREMENTS, ForeignEnvironmentError, find_python
+from devkit.seeds import mails, sample
+from devkit.seeds.credentials import make_secret
+from devkit.simulator import Simulator, World
+from devkit.simulator.mail.state import Mail
+from tests.contract.openapi import load_contract
+
+SCRIPT = Path(__file__).with_name("foreign_mail_client.py")
+
+
+def run_script(python: Path, sim: Simulator, folder: Path) -> dict[str, Any]:
+    plain = {name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT", "TMPDIR") if name in os.environ}
+    environment = plain | sim.environment() | {"FOREIGN_SECRET": make_secret("contoso")}
+    command = [str(python), str(SCRIPT), sample.TENANT_ID, sample.CLIENT_ID, mails.SUPPORT, str(folder)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def furnish(world: World) -> None:
+    """The sample world with ids that need no escaping: python-o365 puts them into paths as they are."""
+    world.room(Mail).switches.slash_share = 0
+    sample.furnish(world)
+
+
+@pytest.mark.slow
+def test_python_o365_reads_a_mailbox(tmp_path: Path) -> None:
+    contract = load_contract("graph-v1.0-mail.json")
+    try:
+        python = find_python(MAIL_REQUIREMENTS)
+    except ForeignEnvironmentError as error:
+        pytest.skip(str(error))
+    with Simulator(World(furnish)).running() as sim:
+        box = sim.mail.mailbox(mails.SUPPORT)
+        before = {one.mutable_id: one for one in box.messages("inbox")}
+        was_read = {key: one.is_read for key, one in before.items()}
+
+        told = run_script(python, sim, tmp_path)
+
+        assert told["signed_in"]
+        assert sorted(one["id"] for one in told["messages"]) == sorted(before)
+        for one in told["messages"]:
+            message = before[one["id"]]
+            sender = message.draft.values["sender"]["emailAddress"]["address"]
+            assert (one["subject"], one["sender"]) == (message.subject, sender)
+            assert datetime.fromisoformat(one["received"]) == message.received.replace(microsecond=0)
+            assert one["was_read"] is was_read[one["id"]]
+            files = {each.name: each.content.size for each in message.attachments if each.kind == "file"}
+            assert one["saved"] == files
+        assert any(one["saved"] for one in told["messages"])
+        assert all(message.is_read for message in before.values())
+        assert told["unread"] == []
+        assert (told["moved"], told["archived"]) == (True, [told["messages"][0]["subject"]])
+        assert [one.subject for one in box.messages("archive")] == told["archived"]
+        assert {"Inbox", "Archive", "Deleted Items"} <= set(told["folders"])
+        assert told["mime"] > 100
+        assert sim.refused == []
+        asked = sim.exchanges.all(room="mail")
+        assert [problem for exchange in asked for problem in contract.check(exchange)] == []
