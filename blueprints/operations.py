@@ -6,9 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import azure.functions as func
 
-from blueprints._http import Json, answer
+from blueprints._http import Asked, Content, Json, answer, answers
 from blueprints._services import services
+from blueprints._status_page import render_status
+from inbound_mail.circuits import Circuit
+from inbound_mail.reading import describe_mailbox
 from shared.config import SettingsError
+from shared.zones import utc_text
 
 bp = func.Blueprint()
 _log = logging.getLogger("gateway.health")
@@ -23,6 +27,36 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
     body, status = _health()
     _log.debug("health %s: %s", req.method, body["status"])
     return answer(body, request_id=request_id, status=status)
+
+
+@bp.route(route="status", methods=["GET"])
+@answers()
+def status(asked: Asked) -> Json | Content:
+    """Tell how mailboxes, sinks, credentials and alarms stand: JSON, or a page for a browser."""
+    used = asked.services
+    mail = used.mail
+    circuits = {name: Circuit(mail.table, name).describe() for name in mail.sinks}
+    body: Json = {
+        "alarms": mail.watch.active(),
+        "mailboxes": mail.workers.map(describe_mailbox, list(mail.desks.values())),
+        "sinks": [
+            {"name": name, "kind": used.settings.sinks[name].kind, "circuit": "open" if why else "closed"}
+            | ({"why": why} if why else {})
+            for name, why in circuits.items()
+        ],
+        "credentials": [
+            {"connection": source.connection.name, "expiresOn": utc_text(source.credential_expires_on)}
+            for source in used.authenticator.sources()
+            if source.credential_expires_on
+        ],
+        "waitingMessages": {"polls": mail.polls.count(), "deliveries": mail.deliveries.count()},
+        "poisonMessages": mail.watch.count_poison(),
+    }
+    if "text/html" not in (asked.request.headers.get("Accept") or ""):
+        return body
+    page = render_status(body).encode()
+    policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+    return Content(page, content_type="text/html", headers=policy)
 
 
 def _health() -> tuple[Json, int]:

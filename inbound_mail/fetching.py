@@ -16,7 +16,7 @@ from inbound_mail.ledger import MailState, OpenMail
 from inbound_mail.models import Attachment, AttachmentKind, Json, clean_message_id
 from inbound_mail.rounds import Seen
 from shared.blobs import Lease
-from shared.errors import AnswerTooLarge, Forbidden, GatewayError, NotFound, OutcomeUnknown, Refused
+from shared.errors import AnswerTooLarge, Forbidden, GatewayError, NotFound, OutcomeUnknown, Refused, Rejected
 from shared.graph.answers import Expected
 
 _log = logging.getLogger("gateway.mail")
@@ -109,7 +109,8 @@ class Fetcher:
         except (Refused, OutcomeUnknown) as error:
             _log.warning("%s: mail %s goes to quarantine: %s", self._mailbox.name, mail.key, error)
             self._store.put_attachments(mail.key, [_UNREADABLE])
-            self._ledger.complete(mail, self._mailbox.sinks, cause=("AttachmentsUnreadable", error.message))
+            cause = Rejected(error.message, code="AttachmentsUnreadable")
+            self._ledger.complete(mail, self._mailbox.sinks, cause=(cause.code, cause.message))
 
     def _fetch_one(self, mail: OpenMail, number: int, item: Json) -> Attachment:
         described = _describe(number, item)

@@ -6,18 +6,20 @@ import re
 from typing import Any
 
 from shared.catalogue import SETTINGS
+from shared.events import Event
 from tests.house.source import ROOT, deployed
 
 API = (ROOT / "docs/api.md").read_text()
 ERRORS = (ROOT / "docs/errors.md").read_text()
+OPERATIONS = (ROOT / "docs/operations.md").read_text()
 
 
 def functions() -> list[dict[str, Any]]:
     """Every function of the app: its trigger and, for HTTP, the parameters it takes."""
-    from blueprints import bookings, operations  # noqa: PLC0415 - only here are the triggers wanted
+    from blueprints import bookings, mailboxes, operations  # noqa: PLC0415 - only here are the triggers wanted
 
     found = []
-    for blueprint in (bookings.bp, operations.bp):
+    for blueprint in (bookings.bp, mailboxes.bp, operations.bp):
         for builder in blueprint._function_builders:
             function = builder._function
             trigger = next(b for b in function.get_bindings() if "Trigger" in str(b.type)).get_dict_repr()
@@ -52,7 +54,7 @@ def test_every_parameter_is_documented_with_its_route() -> None:
 def test_the_readme_names_routes_that_exist() -> None:
     routes = {each["route"] for each in functions()}
     readme = (ROOT / "README.md").read_text()
-    named = set(re.findall(r"`(?:GET|POST) (bookings/[^`?]+|health)", readme))
+    named = set(re.findall(r"`(?:GET|POST) ((?:bookings|mailboxes)[^`?]*|health|status)", readme))
     assert named <= routes
     assert {route for route in routes if route.count("/") <= 2} <= named | routes
 
@@ -74,6 +76,11 @@ def test_every_setting_is_documented_word_for_word_and_sampled() -> None:
     sample = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
     assert {name: sample[name] for name in wanted} == {setting.name: setting.sample for setting in SETTINGS}
     assert set(sample) - set(wanted) == {"AzureWebJobsStorage", "FUNCTIONS_WORKER_RUNTIME"}
+
+
+def test_every_event_is_documented_and_every_documented_event_exists() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", OPERATIONS.partition("## Events")[2], flags=re.MULTILINE)
+    assert sorted(rows) == sorted(event.value for event in Event)
 
 
 def test_the_readme_names_settings_that_exist() -> None:

@@ -1,0 +1,50 @@
+"""The status as a page: plain tables, no script, nothing from elsewhere."""
+
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import Any
+
+_STYLE = (
+    "body{font:14px system-ui,sans-serif;margin:2em;max-width:70em}table{border-collapse:collapse;margin:0 0 2em}"
+    "th,td{border:1px solid #ccc;padding:.3em .6em;text-align:left;vertical-align:top}th{background:#f3f3f3}"
+    ".bad{background:#fde7e7}"
+)
+
+
+def render_status(status: Mapping[str, Any]) -> str:
+    """Return the answer of the route `status` as an HTML page."""
+    mailboxes = [{key: value for key, value in one.items() if key != "lastError"} for one in status["mailboxes"]]
+    errors = [{"mailbox": one["name"], **one["lastError"]} for one in status["mailboxes"] if "lastError" in one]
+    parts = [
+        _table("Alarms", status["alarms"], empty="No alarm is raised.", bad=True),
+        _table("Mailboxes", mailboxes, empty="The settings name no mailbox."),
+        _table("Last errors of mailboxes", errors, empty="None."),
+        _table("Sinks", status["sinks"], empty="The settings name no sink."),
+        _table("Credentials", status["credentials"], empty="No end is known."),
+        _table("Queues", [{**status["waitingMessages"], "poison": status["poisonMessages"]}], empty=""),
+    ]
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Graph gateway: status</title>'
+        f"<style>{_STYLE}</style></head><body><h1>Graph gateway</h1>{''.join(parts)}</body></html>"
+    )
+
+
+def _table(title: str, rows: Iterable[Mapping[str, Any]], *, empty: str, bad: bool = False) -> str:
+    found = list(rows)
+    if not found:
+        return f"<h2>{escape(title)}</h2><p>{escape(empty)}</p>"
+    columns = list(dict.fromkeys(name for row in found for name in row))
+    head = "".join(f"<th>{escape(name)}</th>" for name in columns)
+    body = "".join("<tr>" + "".join(f"<td>{_cell(row.get(name))}</td>" for name in columns) + "</tr>" for row in found)
+    marked = ' class="bad"' if bad else ""
+    return f"<h2>{escape(title)}</h2><table{marked}><tr>{head}</tr>{body}</table>"
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Mapping):
+        return "<br>".join(f"{escape(str(name))}: {_cell(one)}" for name, one in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_cell(one) for one in value)
+    return escape(str(value))
