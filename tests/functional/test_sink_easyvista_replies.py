@@ -182,3 +182,21 @@ def test_a_file_of_a_reply_does_not_pass_for_an_older_one_of_the_same_name(here:
         here.deliver(file, progress=progress, **reply_to(desk.OPEN_TICKET, AUTHOR))
     here.deliver(file, progress=progress.next_attempt(), **reply_to(desk.OPEN_TICKET, AUTHOR))
     assert [(one.name, one.data) for one in ticket.documents] == [("log.txt", b"old"), ("2-log.txt", b"new")]
+
+
+def test_a_comment_that_was_written_before_the_ticket_closed_gets_no_successor(here: Desk) -> None:
+    here.sim.faults.add(Drop(), method="POST", path="/tasks$", when="after")
+    progress = MemoryProgress()
+    with pytest.raises(OutcomeUnknown):
+        here.deliver(progress=progress, **reply_to(desk.OPEN_TICKET, AUTHOR))
+    here.sim.easyvista.close(desk.OPEN_TICKET)
+    receipt = here.deliver(progress=progress.next_attempt(), **reply_to(desk.OPEN_TICKET, AUTHOR))
+    assert receipt == Receipt(desk.OPEN_TICKET, is_reply=True)
+    assert here.made == []
+
+
+def test_a_comment_that_is_known_to_be_written_is_not_looked_for(here: Desk) -> None:
+    progress = MemoryProgress()
+    here.deliver(progress=progress, **reply_to(desk.OPEN_TICKET, AUTHOR))
+    here.deliver(progress=progress.next_attempt(), **reply_to(desk.OPEN_TICKET, AUTHOR))
+    assert (here.asked("GET", "/actions"), here.asked("POST", "/tasks")) == (0, 1)
