@@ -1,0 +1,138 @@
+"""Alarms: told once, daily and when over."""
+
+import json
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from inbound_mail.alarms import Watch
+from inbound_mail.circuits import Circuit
+from shared.errors import ConfigurationError, Rejected
+from shared.tables import Operation
+from tests.functional.mail.conftest import Office
+
+
+@pytest.fixture
+def watch(office: Office, caplog: pytest.LogCaptureFixture) -> Watch:
+    """The watch over one desk, with no alarm raised."""
+    table = office.side.table
+    for row in list(table.query("alarms", start="", end="~")):
+        table.transact([Operation("delete", {"PartitionKey": "alarms", "RowKey": row.row_key})])
+    caplog.set_level(logging.INFO, logger="gateway.events")
+    return Watch(table, [office.desk], office.sinks)
+
+
+def events(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    found = [
+        json.loads(record.getMessage().partition(" ")[2])
+        for record in caplog.records
+        if "{" in record.msg % record.args
+    ]
+    caplog.clear()
+    return found
+
+
+def silence(office: Office, minutes: int) -> None:
+    office.desk.ledger.put_state(last_success=datetime.now(UTC) - timedelta(minutes=minutes))
+
+
+def test_nothing_is_told_while_all_is_well(office: Office, watch: Watch, caplog: pytest.LogCaptureFixture) -> None:
+    office.poll()
+    watch.look({})
+    assert events(caplog) == []
+    assert watch.active() == []
+
+
+def test_a_silent_mailbox_is_told_once_and_when_it_is_over(
+    office: Office, watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    silence(office, 31)
+    watch.look({})
+    watch.look({})
+    [told] = events(caplog)
+    assert (told["event"], told["about"]) == ("MailboxSilent", office.name)
+    assert [alarm["event"] for alarm in watch.active()] == ["MailboxSilent"]
+    office.poll()
+    watch.look({})
+    [over] = events(caplog)
+    assert (over["event"], over["alarm"]) == ("AlarmCleared", "MailboxSilent")
+    assert watch.active() == []
+
+
+def test_a_mailbox_that_never_answered_is_silent_too(
+    office: Office, watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch.look({})
+    assert events(caplog) == []
+    row = office.side.table.get("watch", office.name)
+    assert row is not None
+    office.side.table.upsert(dict(row.values) | {"since": datetime.now(UTC) - timedelta(hours=2)})
+    watch.look({})
+    assert [told["event"] for told in events(caplog)] == ["MailboxSilent"]
+
+
+def test_an_alarm_that_lasts_is_told_again_after_a_day(
+    office: Office, watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    silence(office, 60)
+    watch.look({})
+    events(caplog)
+    name = f"MailboxSilent|{office.name}"
+    row = office.side.table.get("alarms", name)
+    assert row is not None
+    office.side.table.upsert(dict(row.values) | {"told_at": datetime.now(UTC) - timedelta(hours=25)})
+    watch.look({})
+    assert [told["event"] for told in events(caplog)] == ["MailboxSilent"]
+
+
+def test_a_quarantine_that_grows_is_told_each_time(
+    office: Office, watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse() -> None:
+        raise Rejected("No.", code="TicketRefused")
+
+    office.sink.before = refuse
+    for expected in (1, 2):
+        office.receive(subject=f"Bad {expected}")
+        office.run()
+        events(caplog)
+        watch.look({})
+        watch.look({})
+        [told] = events(caplog)
+        assert (told["event"], told["mails"], told["causes"]) == (
+            "QuarantineGrew", expected, {"TicketRefused": expected},
+        )  # fmt: skip
+
+
+def test_automatic_mails_in_quarantine_raise_no_alarm(
+    office: Office, watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.receive(subject="Out of office", headers={"Auto-Submitted": "auto-replied"})
+    office.run()
+    assert office.desk.ledger.quarantined() == 1
+    events(caplog)
+    watch.look({})
+    assert events(caplog) == []
+
+
+def test_an_open_circuit_and_an_ending_secret_are_told(
+    office: Office, watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.poll()
+    name = next(iter(office.sinks))
+    Circuit(office.side.table, name).open(ConfigurationError("The desk refuses the token."))
+    events(caplog)
+    soon = datetime.now(UTC) + timedelta(days=3)
+    watch.look({"connection default": soon, "connection partner": soon + timedelta(days=90), "connection x": None})
+    told = {one["event"]: one["about"] for one in events(caplog)}
+    assert told == {"CircuitOpen": name, "SecretExpiresSoon": "connection default"}
+
+
+def test_a_poison_message_is_told_and_counted(watch: Watch, caplog: pytest.LogCaptureFixture) -> None:
+    watch.report_poison("mail-deliveries", {"mailbox": "m", "key": "k", "body": "secret"})
+    [told] = events(caplog)
+    assert told == {"event": "PoisonMessage", "queue": "mail-deliveries", "mailbox": "m", "key": "k"}
+    assert watch.count_poison() == 1
+    assert watch.active() == []
