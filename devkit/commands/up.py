@@ -27,6 +27,7 @@ from devkit.bootstrap import ROOT
 from devkit.commands.children import Children
 from devkit.commands.running import UP_FILE, NothingRunsError, Running, find_running
 from devkit.host.keys import Keys
+from inbound_mail.sinks import check_sink
 from shared.config import SettingsError, load_settings
 
 PASSES_ON = False
@@ -144,7 +145,7 @@ def _read_settings_file(path: Path) -> dict[str, str]:
 def _check_settings(environ: Mapping[str, str]) -> None:
     """Tell every fault before anything starts."""
     try:
-        load_settings(environ)
+        load_settings(environ, check_sink=check_sink)
     except SettingsError as error:
         faults = "\n".join(f"  {fault.setting}: {fault.message}" for fault in error.faults)
         raise UpError(f"The settings are wrong:\n{faults}") from None
@@ -218,6 +219,15 @@ def _describe(running: Running, environ: Mapping[str, str], seconds: float) -> N
     print(f"  curl {header} -d '{body}' \"{page}/availability\"")
     if service := _find_service(running, page):
         print(f'  curl {header} "{page}/slots?service={service}&{week}"')
+    print(f'  curl {header} "{running.base_url}/api/mailboxes"')
+    print(f"  {running.base_url}/api/status?code={running.host_key}  (in a browser)")
+    if running.control_url:
+        print("\nMails become tickets within half a minute. Send some more, and look:\n")
+        print("  python3 -m devkit send --demo")
+        for mailbox in json.loads(environ["MAILBOXES"])[:1]:
+            print(f'  curl {header} "{running.base_url}/api/mailboxes/{mailbox["name"]}/mails"')
+        print(f"  curl {running.control_url}/easyvista/tickets")
+        print(f"  curl {running.control_url}/webhook/deliveries")
     print("\nCtrl-C stops all. What happens shows here:\n", flush=True)
 
 

@@ -6,11 +6,10 @@
 import json
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
-from devkit.seeds import mails
+from devkit.seeds import desk, mails
 from devkit.seeds.credentials import make_certificate, make_password_secret, make_secret, make_state_key
-from devkit.seeds.desk import add_desk, add_receivers
 from devkit.seeds.desks import CONTOSO_DESKS, SYDNEY
 from devkit.seeds.diary import furnish_desk
 from devkit.simulator.bookings.permissions import APPOINTMENT, MANAGE, READ, WRITE
@@ -49,6 +48,33 @@ _NAMES: dict[str, str] = {
 }
 _SECRET_LIFE = timedelta(days=180)
 
+_MAILBOXES: list[dict[str, Any]] = [
+    {
+        "name": "support",
+        "address": mails.SUPPORT,
+        "sinks": ["desk"],
+        "write_back": {"read": True, "category": "Ticket {ticket}"},
+    },
+    {"name": "facilities", "address": mails.FACILITIES, "sinks": ["hook", "flow"], "write_back": {"read": True}},
+    {"name": "security", "address": mails.SECURITY, "sinks": ["handover"]},
+]
+_SINKS: dict[str, dict[str, Any]] = {
+    "desk": {
+        "kind": "easyvista",
+        "url": f"https://{desk.HOST}",
+        "account": desk.PRODUCTION,
+        "token": desk.TOKEN_NAME,
+        "catalog_code": desk.PLAIN_CODE,
+        "comment_action_type_id": desk.PUBLIC_COMMENT,
+        "comment_group_mail": desk.GROUP,
+        "unknown_sender": "default_recipient",
+        "default_recipient": desk.CATCH_ALL,
+    },
+    "hook": {"kind": "webhook", "url": desk.HOOK_URL, "signing_keys": [desk.WEBHOOK_KEY_NAME]},
+    "flow": {"kind": "webhook", "preset": "power-automate", "url_secret": desk.FLOW_URL_NAME},
+    "handover": {"kind": "storage-queue", "queue": "mail-events"},
+}
+
 
 def build(today: date | None = None) -> World:
     """Make the sample world around a day; without one, around the present."""
@@ -62,8 +88,8 @@ def furnish(world: World, today: date | None = None) -> None:
     day = world.clock.now().date()
     add_access(world)
     bookings = world.room(Bookings)
-    for desk in CONTOSO_DESKS:
-        furnish_desk(bookings, desk, TENANT_ID, day, SERVICE_USER)
+    for page in CONTOSO_DESKS:
+        furnish_desk(bookings, page, TENANT_ID, day, SERVICE_USER)
     furnish_desk(bookings, SYDNEY, PARTNER_TENANT_ID, day, PARTNER_SERVICE_USER)
     mails.furnish(world)
 
@@ -74,8 +100,8 @@ def add_access(world: World) -> None:
     _add_identity(world)
     _add_vault(world, app, partner_app)
     vault = world.room(Vaults).vault(VAULT)
-    add_desk(world, vault)
-    add_receivers(world, vault)
+    desk.add_desk(world, vault)
+    desk.add_receivers(world, vault)
 
 
 def settings(world: World | Simulator, *, credential: Credential = "secret") -> dict[str, str]:
@@ -88,7 +114,7 @@ def settings(world: World | Simulator, *, credential: Credential = "secret") -> 
         "GRAPH_CLIENT_ID": CLIENT_ID,
         "GRAPH_CREDENTIAL": credential,
         "IDENTITY_CLIENT_ID": IDENTITY_CLIENT_ID,
-        "BOOKINGS_BUSINESSES": ",".join(desk.id for desk in CONTOSO_DESKS),
+        "BOOKINGS_BUSINESSES": ",".join(page.id for page in CONTOSO_DESKS),
         "GRAPH_CONNECTIONS": json.dumps(
             {
                 "partner": {
@@ -101,6 +127,9 @@ def settings(world: World | Simulator, *, credential: Credential = "secret") -> 
             },
         ),
         "STATE_KEY_NAME": STATE_KEY_NAME,
+        "MAILBOXES": json.dumps(_MAILBOXES),
+        "SINKS": json.dumps(_SINKS),
+        "MAILBOX_POLL_SCHEDULE": "*/15 * * * * *",
     }
     if credential in _NAMES:
         chosen["GRAPH_CREDENTIAL_NAME"] = _NAMES[credential]
