@@ -45,13 +45,15 @@ class Cursor:
     """Where a reader stands. It never changes: the same link gives the same page again.
 
     position  how much of the folder's log the next round has behind it
-    entries   what is left of the running round; None between rounds
+    entries   all of the running round, shared by its cursors; None between rounds
+    at        how many of them have been told
     blanks    empty pages yet to come in this round
     """
 
     query: Query
     position: int
     entries: tuple[Entry, ...] | None = None
+    at: int = 0
     blanks: int = 0
 
 
@@ -93,12 +95,12 @@ def turn_page(mail: Mail, cursor: Cursor, size: int | None) -> Page:
         return Page((), replace(cursor, blanks=cursor.blanks - 1), done=False)
     top = cursor.query.top
     wanted = min(size or switches.delta_page_size, switches.delta_largest_page) if top is None else top
-    page, rest = entries[:wanted], entries[wanted:]
-    if top is not None and switches.delta_top_skips_rest and rest:
-        return Page(page, replace(cursor, entries=()), done=False)
-    if rest:
-        return Page(page, replace(cursor, entries=rest), done=False)
-    return Page(page, replace(cursor, entries=None), done=True)
+    end = cursor.at + wanted
+    page = entries[cursor.at : end]
+    if end >= len(entries):
+        return Page(page, replace(cursor, entries=None, at=0), done=True)
+    skips = top is not None and switches.delta_top_skips_rest
+    return Page(page, replace(cursor, at=len(entries) if skips else end), done=False)
 
 
 def is_due(entry: Entry, query: Query) -> bool:
@@ -120,7 +122,7 @@ def _arrange(mail: Mail, query: Query, position: int, entries: list[Entry]) -> C
     elif mail.switches.delta_unordered:
         _SHUFFLE.shuffle(entries)
     repeated = [one for one in entries if one.removed is None][: mail.switches.delta_repeats]
-    return Cursor(query, position, (*entries, *repeated), mail.switches.delta_empty_pages)
+    return Cursor(query, position, (*entries, *repeated), blanks=mail.switches.delta_empty_pages)
 
 
 def _collapse(query: Query, start: int, end: int) -> list[Entry]:
