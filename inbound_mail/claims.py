@@ -93,6 +93,11 @@ class Claim:
         part = self._ledger.part(self.sink, DeliveryState.DELIVERED, now, receipt.ticket)
         self._change(done, part)
 
+    @property
+    def ticket(self) -> str | None:
+        """The ticket that an unfinished delivery already made or chose, as sinks note it."""
+        return self.values.get("ticket") or self.values.get("reply")
+
     def reject(self, cause: str, message: str) -> None:
         """Put it into quarantine: a person decides."""
         now = datetime.now(UTC)
@@ -101,6 +106,7 @@ class Claim:
             "finished_at": now,
             "cause": cause,
             "message": message[:_LONGEST_MESSAGE],
+            "ticket": self.ticket or "",
         }
         part = self._ledger.part(self.sink, DeliveryState.QUARANTINED, now)
         self._change(done, part, self._ledger.into_quarantine(self.key, self.sink, cause, now))

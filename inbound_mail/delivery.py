@@ -92,7 +92,12 @@ class Deliverer:
             raise Rejected("Whoever works on this mail dies of it.", code="WorkerDied")
         threads = KnownThreads(self._threads, claimed.sink)
         parcel = self._pack(desk, claimed, threads)
-        receipt = sink.deliver(parcel, claimed)
+        try:
+            receipt = sink.deliver(parcel, claimed)
+        except Refused:
+            if claimed.ticket:  # the text is there, something else was refused: answers still belong to that ticket
+                threads.remember(parcel.mail, claimed.ticket)
+            raise
         if receipt.ticket:
             threads.remember(parcel.mail, receipt.ticket)
         claimed.complete(receipt)

@@ -8,7 +8,7 @@ sizes are asked for first.
 import base64
 import binascii
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from inbound_mail.desk import Desk
@@ -26,6 +26,7 @@ _MOST_BYTES_AT_ONCE = 12 * 1024 * 1024
 _SMALL = 1024 * 1024
 _MIB = 1024 * 1024
 _TRIES = 3
+_CAUSE = "AttachmentsUnreadable"
 _KINDS = {
     "#microsoft.graph.fileAttachment": AttachmentKind.FILE,
     "#microsoft.graph.itemAttachment": AttachmentKind.ITEM,
@@ -47,9 +48,15 @@ class Fetcher:
 
     def fetch(self, mails: Sequence[OpenMail], lease: Lease, seen: Seen) -> None:
         """Complete these mails. One that cannot be is set aside; raises what stops the mailbox as a whole."""
+        denied: GatewayError | None = None
         for start in range(0, len(mails), _GROUP):
             lease.check()
-            self._fetch_group(mails[start : start + _GROUP], lease, seen)
+            try:
+                self._fetch_group(mails[start : start + _GROUP], lease, seen)
+            except Forbidden as error:  # one mail may be barred among many: the others do not wait for it
+                denied = error
+        if denied:
+            raise denied
 
     def _fetch_group(self, mails: Sequence[OpenMail], lease: Lease, seen: Seen) -> None:
         answers = self._graph.read_attachments([mail.graph_id for mail in mails], most_bytes=_MOST_BYTES_AT_ONCE)
@@ -57,60 +64,65 @@ class Fetcher:
         stopped: GatewayError | None = None
         for mail in mails:
             if mail not in too_large:
-                stopped = self._take_answer(mail, answers.pop(mail.graph_id), seen) or stopped
+                stopped = self._take_answer(mail, answers.pop(mail.graph_id), lease, seen) or stopped
         half = len(too_large) // 2
         if half:
             self._fetch_group(too_large[:half], lease, seen)
             self._fetch_group(too_large[half:], lease, seen)
         elif too_large:
-            self._fetch_singly(too_large[0], lease, seen)
+            stopped = self._fetch_singly(too_large[0], lease, seen) or stopped
         if stopped:
             raise stopped
 
-    def _take_answer(self, mail: OpenMail, answer: Expected, seen: Seen) -> GatewayError | None:
+    def _take_answer(self, mail: OpenMail, answer: Expected, lease: Lease, seen: Seen) -> GatewayError | None:
         """Keep what came for one mail; return an error that is more than this mail's own matter."""
+        if isinstance(answer, GatewayError):
+            return self._fail(mail, answer, lease, seen)
         try:
-            if isinstance(answer, GatewayError):
-                raise answer
-            self._complete(mail, [self._keep(mail, number, item) for number, item in _numbered(answer)])
-        except NotFound:
-            self._ledger.close([(mail, MailState.GONE)], guarded=False)
-            seen.gone += 1
-        except Forbidden as error:
-            return error
-        except (OutcomeUnknown, Refused) as error:
-            self._try_again(mail, error, seen)
+            kept = [self._keep(mail, number, item) for number, item in _numbered(answer)]
         except GatewayError as error:
-            return error
+            return self._fail(mail, error, lease, seen)
+        self._complete(mail, kept)
         return None
 
-    def _try_again(self, mail: OpenMail, error: GatewayError, seen: Seen) -> None:
-        """Leave it for the next poll; the third time try another way, and then leave it to a person."""
-        tries = int(mail.values.get("fetch_tries", 0)) + 1
+    def _fetch_singly(self, mail: OpenMail, lease: Lease, seen: Seen) -> GatewayError | None:
+        kept = []
+        try:
+            for number, item in enumerate(self._graph.list_attachments(mail.graph_id), start=1):
+                lease.check()
+                kept.append(self._fetch_one(mail, number, item))
+        except Conflict:
+            raise
+        except GatewayError as error:
+            return self._fail(mail, error, lease, seen, is_last_way=True)
+        self._complete(mail, kept)
+        return None
+
+    def _fail(
+        self, mail: OpenMail, error: GatewayError, lease: Lease, seen: Seen, *, is_last_way: bool = False
+    ) -> GatewayError | None:
+        """Leave it for the next poll; the third time try another way, and then leave it to a person.
+
+        Returns an error that is more than this mail's own matter: while the mailbox does not answer, none is.
+        """
+        if not (seen.answered and is_of_one_mail(error)):
+            return error
+        if isinstance(error, NotFound):
+            self._ledger.close([(mail, MailState.GONE)], guarded=False)
+            seen.gone += 1
+            return None
+        tries = _tries(mail) + 1
         _log.warning("%s: attachments of mail %s failed (%d): %s", self._mailbox.name, mail.key, tries, error)
         if tries < _TRIES:
             self._ledger.merge_open([(mail.key, {"fetch_tries": tries})])
-        else:
-            self._fetch_singly(mail, None, seen)
-
-    def _fetch_singly(self, mail: OpenMail, lease: Lease | None, seen: Seen) -> None:
-        try:
-            kept = []
-            for number, item in enumerate(self._graph.list_attachments(mail.graph_id), start=1):
-                if lease:
-                    lease.check()
-                kept.append(self._fetch_one(mail, number, item))
-            self._complete(mail, kept)
-        except NotFound:
-            self._ledger.close([(mail, MailState.GONE)], guarded=False)
-            seen.gone += 1
-        except Forbidden:
-            raise
-        except (Refused, OutcomeUnknown) as error:
-            _log.warning("%s: mail %s goes to quarantine: %s", self._mailbox.name, mail.key, error)
+        elif is_last_way:
             self._store.put_attachments(mail.key, [_UNREADABLE])
-            cause = Rejected(error.message, code="AttachmentsUnreadable")
-            self._ledger.complete(mail, self._mailbox.sinks, cause=(cause.code, cause.message))
+            self._ledger.complete(mail, self._mailbox.sinks, cause=(_CAUSE, error.message))
+            for sink in self._mailbox.sinks:
+                tell(Event.MAIL_QUARANTINED, mailbox=self._mailbox.name, key=mail.key, sink=sink, cause=_CAUSE)
+        else:
+            return self._fetch_singly(mail, lease, seen)
+        return None
 
     def _fetch_one(self, mail: OpenMail, number: int, item: Json) -> Attachment:
         described = _describe(number, item)
@@ -120,7 +132,11 @@ class Fetcher:
             return replace(described, omitted="TooLarge")
         if described.is_inline and described.kind is AttachmentKind.FILE and described.size <= _SMALL:
             # Only this form tells the content id, by which the body refers to a picture.
-            return self._keep(mail, number, self._graph.get_attachment(mail.graph_id, str(item["id"])))
+            return self._or_leave_out(
+                mail,
+                described,
+                lambda: self._keep(mail, number, self._graph.get_attachment(mail.graph_id, str(item["id"]))),
+            )
         return self._stream(mail, described, str(item["id"]))
 
     def _keep(self, mail: OpenMail, number: int, item: Json) -> Attachment:
@@ -138,12 +154,20 @@ class Fetcher:
         return self._put(mail, described, [data])
 
     def _stream(self, mail: OpenMail, described: Attachment, attachment_id: str) -> Attachment:
-        try:
+        def read() -> Attachment:
             with self._graph.stream_attachment(mail.graph_id, attachment_id) as chunks:
                 return self._put(mail, described, chunks)
-        except Forbidden:
-            raise
+
+        return self._or_leave_out(mail, described, lambda: call_with_retry(STREAM, read))
+
+    def _or_leave_out(self, mail: OpenMail, described: Attachment, read: Callable[[], Attachment]) -> Attachment:
+        """Read an attachment. One that Graph refuses is left out, one that it fails to send with the last try."""
+        try:
+            return read()
         except (Refused, OutcomeUnknown) as error:
+            may_come = isinstance(error, OutcomeUnknown) and _tries(mail) + 1 < _TRIES
+            if may_come or not is_of_one_mail(error):
+                raise
             _log.warning("%s: an attachment of mail %s is left out: %s", self._mailbox.name, mail.key, error)
             return replace(described, omitted="Unreadable")
 
@@ -159,6 +183,10 @@ class Fetcher:
     def _complete(self, mail: OpenMail, attachments: Sequence[Attachment]) -> None:
         self._store.put_attachments(mail.key, attachments)
         self._ledger.complete(mail, self._mailbox.sinks)
+
+
+def _tries(mail: OpenMail) -> int:
+    return int(mail.values.get("fetch_tries", 0))
 
 
 def _numbered(answer: Json) -> Iterator[tuple[int, Json]]:

@@ -177,7 +177,7 @@ def _describe_delivery(row: Row) -> Json:
             "finishedDateTime": _text(values["finished_at"]),
         }
     elif state is DeliveryState.QUARANTINED:
-        answer |= {"cause": values["cause"], "message": values["message"]}
+        answer |= {"cause": values["cause"], "message": values["message"], "ticket": values.get("ticket") or None}
     else:
         answer |= {"nextAttemptDateTime": _text(values["due"]), "lastError": values.get("last_error")}
     return answer
