@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes
-from email.errors import HeaderParseError
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message as Part
 from email.utils import getaddresses, parsedate_to_datetime
@@ -18,7 +18,7 @@ from devkit.simulator.core.wire import Json, stream_of
 from devkit.simulator.mail.contents import Attachment
 from devkit.simulator.mail.draft import Draft, make_recipient, render_time
 
-_MISHAPS = (LookupError, ValueError, TypeError, AttributeError, OverflowError, HeaderParseError)
+_MISHAPS = (LookupError, ValueError, TypeError, AttributeError, OverflowError, MessageError)
 _IMPORTANCE = {"high": "high", "low": "low", "1": "high", "2": "high", "4": "low", "5": "low"}
 _MESSAGE_ID = re.compile(r"<[^<>\s]+>")
 

@@ -1,5 +1,6 @@
 """Single messages: read, change, move, delete, MIME, and what hangs on them."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,7 @@ messages = Routes[Mail]("/v1.0/users/{user}/messages/{id}")
 
 _ITEM = "microsoft.graph.itemattachment/item"
 _ITEM_TYPES = {"message": "message/rfc822", "event": "text/calendar", "contact": "text/vcard"}
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(;[ -~]*)?", re.ASCII)
 _LEVELS = frozenset({"low", "normal", "high"})
 _FLAGS = frozenset({"notFlagged", "complete", "flagged"})
 _FLAG_MEMBERS = frozenset({"flagStatus", "startDateTime", "dueDateTime", "completedDateTime"})
@@ -139,8 +141,8 @@ def get_content(call: Call, mail: Mail) -> Reply:
     found = find_attachment(call, message)
     if found.kind == "reference":
         raise refuse_value()
-    told = _ITEM_TYPES[found.item] if found.kind == "item" else found.content_type or "application/octet-stream"
-    return Reply(200, found.content, {"content-type": told if told.isascii() else "application/octet-stream"})
+    told = _ITEM_TYPES[found.item] if found.kind == "item" else found.content_type or ""
+    return Reply(200, found.content, {"content-type": told} if _MEDIA_TYPE.fullmatch(told) else {})
 
 
 def _answer_message(call: Call, message: Message, view: View, selection: Selection, *, status: int = 200) -> Reply:
