@@ -16,8 +16,20 @@ from inbound_mail.ledger import MailState, OpenMail
 from inbound_mail.models import Attachment, AttachmentKind, Json, clean_message_id
 from inbound_mail.rounds import Seen
 from shared.blobs import Lease
-from shared.errors import AnswerTooLarge, Forbidden, GatewayError, NotFound, OutcomeUnknown, Refused, Rejected
+from shared.errors import (
+    AnswerTooLarge,
+    Conflict,
+    Forbidden,
+    GatewayError,
+    NotFound,
+    OutcomeUnknown,
+    Refused,
+    Rejected,
+)
+from shared.events import Event, tell
 from shared.graph.answers import Expected
+from shared.graph.mail import STREAM, is_of_one_mail
+from shared.retry import call_with_retry
 
 _log = logging.getLogger("gateway.mail")
 
@@ -26,7 +38,6 @@ _MOST_BYTES_AT_ONCE = 12 * 1024 * 1024
 _SMALL = 1024 * 1024
 _MIB = 1024 * 1024
 _TRIES = 3
-_CAUSE = "AttachmentsUnreadable"
 _KINDS = {
     "#microsoft.graph.fileAttachment": AttachmentKind.FILE,
     "#microsoft.graph.itemAttachment": AttachmentKind.ITEM,
@@ -34,6 +45,10 @@ _KINDS = {
 }
 # Stands for attachments that cannot even be listed, so that whoever delivers the mail all the same is told.
 _UNREADABLE = Attachment(1, "attachments", "", 0, AttachmentKind.FILE, omitted="Unreadable")
+
+
+# What comes of an answer of another form than the documented one; it is that mail's own trouble.
+_ODD = (KeyError, TypeError, ValueError, AttributeError)
 
 
 class Fetcher:
@@ -82,6 +97,8 @@ class Fetcher:
             kept = [self._keep(mail, number, item) for number, item in _numbered(answer)]
         except GatewayError as error:
             return self._fail(mail, error, lease, seen)
+        except _ODD as error:
+            return self._fail(mail, _bad_answer(error), lease, seen)
         self._complete(mail, kept)
         return None
 
@@ -95,6 +112,8 @@ class Fetcher:
             raise
         except GatewayError as error:
             return self._fail(mail, error, lease, seen, is_last_way=True)
+        except _ODD as error:
+            return self._fail(mail, _bad_answer(error), lease, seen, is_last_way=True)
         self._complete(mail, kept)
         return None
 
@@ -116,13 +135,16 @@ class Fetcher:
         if tries < _TRIES:
             self._ledger.merge_open([(mail.key, {"fetch_tries": tries})])
         elif is_last_way:
-            self._store.put_attachments(mail.key, [_UNREADABLE])
-            self._ledger.complete(mail, self._mailbox.sinks, cause=(_CAUSE, error.message))
-            for sink in self._mailbox.sinks:
-                tell(Event.MAIL_QUARANTINED, mailbox=self._mailbox.name, key=mail.key, sink=sink, cause=_CAUSE)
+            self._set_aside(mail, Rejected(error.message, code="AttachmentsUnreadable"))
         else:
             return self._fetch_singly(mail, lease, seen)
         return None
+
+    def _set_aside(self, mail: OpenMail, cause: Rejected) -> None:
+        self._store.put_attachments(mail.key, [_UNREADABLE])
+        self._ledger.complete(mail, self._mailbox.sinks, cause=(cause.code, cause.message))
+        for sink in self._mailbox.sinks:
+            tell(Event.MAIL_QUARANTINED, mailbox=self._mailbox.name, key=mail.key, sink=sink, cause=cause.code)
 
     def _fetch_one(self, mail: OpenMail, number: int, item: Json) -> Attachment:
         described = _describe(number, item)
@@ -192,8 +214,16 @@ def _tries(mail: OpenMail) -> int:
 def _numbered(answer: Json) -> Iterator[tuple[int, Json]]:
     items = answer.get("value")
     if not isinstance(items, list):
-        raise OutcomeUnknown("Microsoft Graph sent no list where one belongs.", code="UpstreamBadAnswer")
+        raise _bad_answer(items)
     return enumerate(items, start=1)
+
+
+def _bad_answer(what: object) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        "Microsoft Graph sent attachments of a form unknown to the gateway.",
+        code="UpstreamBadAnswer",
+        detail=type(what).__name__,
+    )
 
 
 def _describe(number: int, item: Json) -> Attachment:

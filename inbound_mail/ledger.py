@@ -13,7 +13,6 @@ Rows that must agree change in one transaction. Only the holder of the mailbox's
 deliveries belong to whoever holds their claim.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -88,12 +87,6 @@ class OpenMail:
         return str(self.values["graph_id"])
 
     @property
-    def categories(self) -> list[str]:
-        """The categories that the mail bore when it was read."""
-        found: list[str] = json.loads(self.values.get("categories") or "[]")
-        return found
-
-    @property
     def tickets(self) -> list[str]:
         """Tickets that this mail became or was added to."""
         return [str(value) for name, value in sorted(self.values.items()) if name.startswith("ticket_") and value]
@@ -136,7 +129,7 @@ class Ledger:
         looks = content_digest(mail.message)
         twin = next((one for one in before if message_id_of(one.message) == message_id and not one.skipped), None)
         known = self.table.get(self.mailbox, name) if twin is None else None
-        if twin is None and known is None:
+        if twin is None and (known is None or self._is_gone(str(known.values["key"]))):
             entity = {**self._id(name), "key": mail.key, "looks": looks}
             return mail, reference_of(self.mailbox, message_id), entity
         first = content_digest(twin.message) if twin else str(known.values["looks"]) if known else ""
@@ -147,6 +140,11 @@ class Ledger:
             return replace(mail, skipped="copy"), reference_of(self.mailbox, message_id), None
         return mail, reference_of(self.mailbox, graph_id), None
 
+    def _is_gone(self, key: str) -> bool:
+        """Whether a mail vanished before it could be delivered; a copy that comes later is then the mail."""
+        row = self.mail(key)
+        return row is not None and row.values["state"] == MailState.GONE
+
     def _entries(
         self, resolved: Sequence[tuple[NewMail, str, Entity | None]], sinks: Sequence[str], state: "State"
     ) -> list[Operation]:
@@ -156,7 +154,7 @@ class Ledger:
         for mail, reference, identity in resolved:
             summary, message = self._summary(mail, reference, now), mail.message
             if identity:
-                operations.append(Operation("create", identity))
+                operations.append(Operation("upsert", identity))
             if mail.skipped:
                 entity = summary | {"state": MailState.SKIPPED, "reason": mail.skipped}
                 operations.append(Operation("create", entity))
@@ -193,7 +191,6 @@ class Ledger:
             "phase": phase,
             "graph_id": str(message["id"]),
             "folder_id": str(message.get("parentFolderId") or ""),
-            "categories": json.dumps(message.get("categories") or []),
             "enqueued": False,
         }
 
@@ -275,14 +272,13 @@ class Ledger:
             self.table.transact(operations[start : start + TRANSACTION_SIZE])
 
     def reopen(self, key: str, message: Json, parts: Entity) -> Operation:
-        """Return the step that opens the work on a mail again."""
+        """Return the step that opens the work on a mail again; deliveries that are over keep their place in it."""
         row = self._open_row(key, message, Phase.DELIVER) | {"enqueued": True}
+        for delivery in self.deliveries(key):
+            values, state = delivery.values, DeliveryState(delivery.values["state"])
+            if state.is_final:
+                row |= self.part(delivery.row_key.split("|")[2], state, values["due"], values.get("ticket"))
         return Operation("upsert-merge", row | parts)
-
-    def note_categories(self, key: str, categories: Sequence[str]) -> None:
-        """Note that somebody changed a mail's categories, which a write-back replaces as a whole."""
-        with suppress(Conflict):  # the work on this mail has ended
-            self.merge_open([(key, {"categories": json.dumps(categories)})])
 
     def postpone(self, key: str, sink: str, due: datetime) -> None:
         """Note that a delivery is not to be missed before a moment, whatever its state."""

@@ -17,7 +17,7 @@ from inbound_mail.ledger import DeliveryState, MailState, OpenMail, Phase
 from inbound_mail.rounds import FolderReader, Seen
 from inbound_mail.settling import Settler
 from shared.blobs import Container, Lease
-from shared.errors import ConfigurationError, Conflict, GatewayError
+from shared.errors import ConfigurationError, Conflict, GatewayError, Unavailable
 from shared.queues import Queue
 from shared.tables import Entity
 from shared.workers import Workers
@@ -30,7 +30,7 @@ _AFTER_CLAIM = timedelta(seconds=5)
 _AFTER_SILENCE = timedelta(minutes=30)
 _FIRST_PAUSE = timedelta(seconds=30)
 _LONGEST_PAUSE = timedelta(minutes=10)
-
+_LONGEST_WISH = timedelta(hours=1)  # what Graph may ask for
 
 type Step = Callable[[], None]
 
@@ -70,7 +70,8 @@ class Poller:
         reader = FolderReader(desk, self._workers)
 
         def settle() -> None:
-            closed.update(Settler(desk).settle(list(desk.ledger.open_mails()), lease))
+            settler = Settler(desk, is_well=not state.get("failures"))
+            closed.update(settler.settle(list(desk.ledger.open_mails()), lease))
 
         def fetch() -> None:
             waiting = [mail for mail in desk.ledger.open_mails() if mail.phase is Phase.FETCH]
@@ -94,6 +95,9 @@ class Poller:
                 break
             except GatewayError as error:
                 errors.append(error)
+            except Exception as error:  # noqa: BLE001 - one strange mail must not keep the others from being handed on
+                _log.exception("a part of the poll of %s broke", desk.name)
+                errors.append(GatewayError(f"The gateway failed: {type(error).__name__}.", code="Internal"))
         self.hand_on(desk, lease)
         lease.check()
         desk.ledger.put_state(**_tell(state, seen, closed, errors))
@@ -162,6 +166,8 @@ def _tell(state: Entity, seen: Seen, closed: dict[MailState, int], errors: list[
         return values | {"last_success": now, "failures": 0, "paused_until": now}
     failures = int(state.get("failures", 0)) + 1
     pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(failures - 1, 10))
+    asked_for = max((each.retry_after or 0.0 for each in errors if isinstance(each, Unavailable)), default=0.0)
+    pause = min(_LONGEST_WISH, max(pause, timedelta(seconds=min(asked_for, 86_400.0))))
     error = errors[0]
     return values | {
         "failures": failures,

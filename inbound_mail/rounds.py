@@ -6,7 +6,7 @@ Nothing is delivered between two pages, for a link that waits too long is forgot
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from inbound_mail.desk import Desk
@@ -15,9 +15,9 @@ from inbound_mail.models import Json
 from inbound_mail.references import digest
 from inbound_mail.store import may_have_files
 from shared.blobs import Lease
-from shared.errors import AnswerTooLarge, GatewayError, NotFound, Rejected, TimedOut
+from shared.errors import AnswerTooLarge, NotFound, Rejected, TimedOut
 from shared.events import Event, tell
-from shared.graph.mail import DELTA_QUERY, DeltaPage
+from shared.graph.mail import DELTA_QUERY, DeltaPage, is_of_one_mail
 from shared.workers import Workers
 
 _log = logging.getLogger("gateway.mail")
@@ -25,12 +25,13 @@ _log = logging.getLogger("gateway.mail")
 SWEEP_EVERY = timedelta(hours=1)
 SWEEP_BACK = timedelta(hours=48)
 _SMALLEST_PAGE = 5
+_MOST_LOST = 3  # a folder whose links do not live through one round is left to the next poll
 _QUERY = digest(DELTA_QUERY)
 
 
 @dataclass
 class Seen:
-    """What one poll met, in numbers."""
+    """What one poll met, in numbers; `answered`: a folder could be read, so the mailbox as such is there."""
 
     new: int = 0
     skipped: int = 0
@@ -38,7 +39,7 @@ class Seen:
     removed_unseen: int = 0
     resyncs: int = 0
     swept: int = 0
-    errors: list[GatewayError] = field(default_factory=list)
+    answered: bool = False
 
 
 class FolderReader:
@@ -55,14 +56,15 @@ class FolderReader:
         """Walk one round to its end. Raises the error family; what was read until then is safe."""
         cursor = self._ledger.cursor(folder)
         link = str(cursor.get("link") or "") if cursor.get("query") == _QUERY else ""
-        page_size = self._mailbox.page_size
+        page_size, lost = self._mailbox.page_size, 0
         while True:
             lease.check()
             try:
                 page = self._graph.read_delta(folder, link or None, page_size)
             except Rejected as error:
-                if error.code != "CursorLost" or not link:
+                if error.code != "CursorLost" or not link or lost >= _MOST_LOST:
                     raise
+                lost += 1
                 tell(Event.CURSOR_LOST, mailbox=self._mailbox.name, folder=folder)
                 seen.resyncs += 1
                 link = ""
@@ -73,6 +75,7 @@ class FolderReader:
                 page_size = max(_SMALLEST_PAGE, page_size // 2)
                 _log.info("%s: the page was too fat, going on with %d", self._mailbox.name, page_size)
                 continue
+            seen.answered = True
             self._take_page(folder, page, seen)
             link = page.next_link or page.delta_link or ""
             lease.check()
@@ -119,9 +122,8 @@ class FolderReader:
         unclear = sorted((stubs.keys() | removed) - whole.keys())
         for graph_id, known in zip(unclear, self._are_known(unclear), strict=True):
             if known:
-                if "categories" in stubs.get(graph_id, {}):
-                    self._ledger.note_categories(self._desk.key(graph_id), stubs[graph_id]["categories"])
-            elif graph_id in removed:
+                continue
+            if graph_id in removed:
                 seen.removed_unseen += 1
             elif (message := self._read_one(graph_id)) is not None:
                 whole[graph_id] = message
@@ -155,7 +157,9 @@ class FolderReader:
     def _read_one(self, graph_id: str) -> Json | None:
         try:
             return self._graph.get_message(graph_id)
-        except NotFound:
+        except NotFound as error:
+            if not is_of_one_mail(error):
+                raise
             return None
 
     def _are_known(self, graph_ids: Sequence[str]) -> list[bool]:

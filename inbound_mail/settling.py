@@ -5,15 +5,15 @@ on without them.
 """
 
 import logging
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from inbound_mail.desk import Desk
 from inbound_mail.ledger import DeliveryState, MailState, OpenMail, Phase
+from inbound_mail.models import Json
 from shared.blobs import Lease
-from shared.errors import Forbidden, GatewayError, NotFound, Refused
+from shared.errors import Forbidden, GatewayError, NotFound
 from shared.events import Event, tell
-from shared.graph.mail import Change
+from shared.graph.mail import Change, is_of_one_mail
 
 _log = logging.getLogger("gateway.mail")
 
@@ -24,11 +24,13 @@ _TRIES = 10
 class Settler:
     """Closes the mails of one mailbox, for the holder of its lease."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, *, is_well: bool = True) -> None:
+        """`is_well`: the mailbox answered, when it was polled last."""
         self._mailbox = desk.mailbox
         self._graph = desk.graph
         self._ledger = desk.ledger
         self._wish = desk.mailbox.write_back
+        self._is_well = is_well
 
     def settle(self, mails: Sequence[OpenMail], lease: Lease) -> dict[MailState, int]:
         """Write back and close what is done; return how many were closed in which state.
@@ -58,56 +60,74 @@ class Settler:
 
     def _write_back(self, mails: Sequence[OpenMail]) -> tuple[list[OpenMail], GatewayError | None]:
         """Return the mails that need no more, and the error that stops the others."""
-        changes = [Change(mail.graph_id, values) for mail in mails if (values := self._values(mail))]
         results: dict[str, GatewayError | None] = {mail.graph_id: None for mail in mails}
+        marks: dict[str, Json] = {}
+        unseen = [mail.graph_id for mail in mails if self._wish.category or mail.values.get("moving")]
+        for graph_id, answer in (self._graph.read_marks(unseen) if unseen else {}).items():
+            if isinstance(answer, GatewayError):
+                results[graph_id] = answer
+            else:
+                marks[graph_id] = answer
+        changes = [
+            change
+            for mail in mails
+            if results[mail.graph_id] is None and (change := self._change(mail, marks.get(mail.graph_id)))
+        ]
         results |= self._graph.set_values(changes) if changes else {}
         if self._wish.move_to:
-            results |= self._move([mail for mail in mails if results[mail.graph_id] is None], self._wish.move_to)
-        done, stopped = [], None
+            results |= self._move([mail for mail in mails if results[mail.graph_id] is None], marks, self._wish.move_to)
         if any(isinstance(error, Forbidden) for error in results.values()):
             tell(Event.WRITE_BACK_DENIED, mailbox=self._mailbox.name)
+        done, stopped = [], None
         for mail in mails:
             error = results[mail.graph_id]
-            if error is None or isinstance(error, (NotFound, Forbidden)) or self._is_spent(mail, error):
+            if error is None or isinstance(error, Forbidden):
                 done.append(mail)
-            elif not isinstance(error, Refused):
+            elif not is_of_one_mail(error):
                 stopped = error
+            elif isinstance(error, NotFound) or self._is_spent(mail, error):
+                done.append(mail)
         return done, stopped
 
     def _is_spent(self, mail: OpenMail, error: GatewayError) -> bool:
-        tries = int(mail.values.get("write_tries", 0)) + 1
+        """Count a failure that is this mail's own, as far as one can tell: in a mailbox that fails, none is."""
+        tries = int(mail.values.get("write_tries", 0)) + self._is_well
         _log.warning("%s: write-back of mail %s failed (%d): %s", self._mailbox.name, mail.key, tries, error)
         if tries < _TRIES:
             self._ledger.merge_open([(mail.key, {"write_tries": tries})])
         return tries >= _TRIES
 
-    def _values(self, mail: OpenMail) -> dict[str, Any]:
-        values: dict[str, Any] = {"isRead": True} if self._wish.read else {}
-        if self._wish.category:
-            # Categories are replaced as a whole.
+    def _change(self, mail: OpenMail, marks: Json | None) -> Change | None:
+        """Return what is to be set on a mail; None where it is so already, as far as that was looked up."""
+        values: Json = {"isRead": True} if self._wish.read else {}
+        if self._wish.category and marks is not None:
+            # Categories are replaced as a whole, so what a colleague set must be among them.
             name = self._wish.category.replace("{ticket}", ", ".join(mail.tickets)).strip()
-            values["categories"] = list(dict.fromkeys([*mail.categories, name]))
-        return values
+            values["categories"] = list(dict.fromkeys([*(marks.get("categories") or []), name]))
+        if marks is None:
+            return Change(mail.graph_id, values) if values else None
+        differing = {name: value for name, value in values.items() if marks.get(name) != value}
+        etag = marks.get("@odata.etag") if "categories" in differing else None
+        return Change(mail.graph_id, differing, etag) if differing else None
 
-    def _move(self, mails: Sequence[OpenMail], folder: str) -> dict[str, GatewayError | None]:
+    def _move(
+        self, mails: Sequence[OpenMail], marks: Mapping[str, Json], folder: str
+    ) -> dict[str, GatewayError | None]:
         """Move what was not moved yet: a move may have happened without our knowing, and is not to be repeated."""
-        results: dict[str, GatewayError | None] = {}
-        waiting = []
-        for mail in mails:
-            if not mail.values.get("moving"):
-                waiting.append(mail)
-                continue
-            try:
-                is_there = self._graph.get_message(mail.graph_id).get("parentFolderId") == mail.values["folder_id"]
-            except GatewayError as error:
-                results[mail.graph_id] = error
-            else:
-                results[mail.graph_id] = None
-                waiting += [mail] if is_there else []
-        if waiting:
-            self._ledger.merge_open([(mail.key, {"moving": True}) for mail in waiting])
-            results |= self._graph.move([mail.graph_id for mail in waiting], folder)
-        return results
+        waiting = [
+            mail
+            for mail in mails
+            if not mail.values.get("moving") or marks[mail.graph_id].get("parentFolderId") == mail.values["folder_id"]
+        ]
+        if not waiting:
+            return {}
+        self._ledger.merge_open([(mail.key, {"moving": True}) for mail in waiting if not mail.values.get("moving")])
+        results = self._graph.move([mail.graph_id for mail in waiting], folder)
+        lost = sum(1 for error in results.values() if isinstance(error, NotFound))
+        if lost:
+            _log.warning("%s: %d mails were not moved: they or the folder are gone", self._mailbox.name, lost)
+        # What could be changed just now and cannot be moved lacks its target: no reason to stop a mailbox.
+        return {graph_id: None if isinstance(error, NotFound) else error for graph_id, error in results.items()}
 
 
 def states_of(mail: OpenMail) -> list[DeliveryState]:

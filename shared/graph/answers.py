@@ -38,13 +38,23 @@ _BY_STATUS: Mapping[int, tuple[type[GatewayError], str | None, str]] = {
     HTTPStatus.PRECONDITION_FAILED: _CHANGED,
     HTTPStatus.GONE: _LOST,
     HTTPStatus.TOO_MANY_REQUESTS: (Throttled, None, "Microsoft Graph asks to slow down. Ask again later."),
+    HTTPStatus.FAILED_DEPENDENCY: _AWAY,
     HTTPStatus.SERVICE_UNAVAILABLE: _AWAY,
+    HTTPStatus.INSUFFICIENT_STORAGE: _AWAY,  # a full mailbox says so to reads as well
     509: _AWAY,  # bandwidth limit: Graph's own use of a number that HTTP does not name
     HTTPStatus.REQUEST_TIMEOUT: _NO_TIME,
     HTTPStatus.GATEWAY_TIMEOUT: _NO_TIME,
 }
-# Exchange's codes for things that are not there come with several statuses; the first two speak of the whole mailbox.
-_NO_MAILBOX = frozenset({"ErrorNonExistentMailbox", "ErrorFolderNotFound"})
+# Exchange's codes for things that are not there come with several statuses; these speak of the whole mailbox.
+_NO_MAILBOX = frozenset(
+    {
+        "ErrorNonExistentMailbox",
+        "ErrorFolderNotFound",
+        "ErrorInvalidUser",
+        "MailboxNotEnabledForRESTAPI",  # inactive, soft-deleted, without a licence or on the customer's own servers
+        "extensionError",
+    }
+)
 _NO_ITEM = frozenset({"ErrorItemNotFound"})
 # A delta link that Graph has forgotten: 410, or one of these under another status; they may be nested.
 _CURSOR_LOST = frozenset({"syncstatenotfound", "syncstateinvalid", "resyncrequired"})
