@@ -1,0 +1,287 @@
+// The gateway's Azure resources, as a table of contents. What each part is for: docs/deploy.md.
+// Written without registry modules, so that it compiles without a network. Kept to the language that the tests' parser
+// reads: no lambdas, no spread, no imports.
+targetScope = 'subscription'
+
+// --- where and who ---------------------------------------------------------------------------------------------------
+
+@description('Name of this deployment; part of the resource group\'s name and seed of all other names.')
+@minLength(1)
+@maxLength(40)
+param environmentName string
+
+@description('Azure region; it must offer Flex Consumption.')
+@minLength(1)
+param location string
+
+@description('Object id of whoever deploys: may write secrets into the vault. Empty: nobody may.')
+param deployerId string = ''
+
+@description('What the deployer is: User, Group or ServicePrincipal.')
+@allowed(['User', 'Group', 'ServicePrincipal'])
+param deployerType string = 'User'
+
+// --- the gateway's own settings, see docs/settings.md ----------------------------------------------------------------
+
+@description('Microsoft cloud of the tenant: global, usgov, usgov-dod or china.')
+@allowed(['global', 'usgov', 'usgov-dod', 'china'])
+param graphCloud string = 'global'
+
+@description('Directory (tenant) id of the app registration. Empty: the tenant of the subscription.')
+param graphTenantId string = ''
+
+@description('Application (client) id of the app registration. Empty until the app is registered.')
+param graphClientId string = ''
+
+@description('How the gateway signs in: federated, certificate, secret or password.')
+@allowed(['federated', 'certificate', 'secret', 'password'])
+param graphCredential string = 'federated'
+
+@description('Key Vault name of the credential; empty for federated.')
+param graphCredentialName string = ''
+
+@description('Further tenants by name; secrets by their Key Vault names only.')
+param graphConnections object = {}
+
+@description('Booking businesses that may be asked about: ids separated by commas, or *. Empty allows none.')
+param bookingsBusinesses string = ''
+
+@description('Key Vault name of the key that signs paging cursors.')
+param stateKeyName string = 'gateway-state-key'
+
+@description('Address that links in answers begin with, when a front door stands before the gateway.')
+param publicBaseUrl string = ''
+
+@description('Mailboxes to read.')
+param mailboxes array = []
+
+@description('Where mails go, by name; secrets by their Key Vault names only.')
+param sinks object = {}
+
+@description('When mailboxes are polled: an NCRONTAB expression of six fields, in UTC.')
+param mailboxPollSchedule string = '0 * * * * *'
+
+@description('Calls to Graph at the same time, for each instance.')
+@minValue(1)
+@maxValue(64)
+param graphConcurrency int = 4
+
+// --- size ------------------------------------------------------------------------------------------------------------
+
+@description('Memory of an instance in MB.')
+@allowed([512, 2048, 4096])
+param instanceMemoryMB int = 2048
+
+@description('Most instances at the same time.')
+@minValue(40)
+@maxValue(1000)
+param maximumInstanceCount int = 40
+
+@description('Instances for HTTP that are kept warm. 0: the first call after a pause waits some seconds.')
+@minValue(0)
+@maxValue(20)
+param alwaysReadyInstances int = 0
+
+@description('HTTP calls that one instance answers at the same time; the platform\'s own choice for Python is one.')
+@minValue(1)
+@maxValue(100)
+param httpConcurrency int = 16
+
+@description('Copies of the state: LRS in one data centre, ZRS in three zones, GZRS in a second region as well.')
+@allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
+param storageSku string = 'Standard_LRS'
+
+// --- watch -----------------------------------------------------------------------------------------------------------
+
+@description('Address that alerts are mailed to. Empty: alerts show in the portal only.')
+param alertEmail string = ''
+
+@description('Days that logs are kept.')
+@minValue(30)
+@maxValue(730)
+param logRetentionDays int = 30
+
+// --- network and recovery --------------------------------------------------------------------------------------------
+
+@description('Close storage and vault to the internet; the gateway reaches them through a virtual network.')
+param privateNetwork bool = false
+
+@description('Addresses of the virtual network; used with privateNetwork, like the two below.')
+param networkAddresses string = '10.42.0.0/24'
+
+@description('Addresses of the app\'s subnet, at least a /27.')
+param appAddresses string = '10.42.0.0/26'
+
+@description('Addresses of the private endpoints\' subnet, at least a /28.')
+param endpointAddresses string = '10.42.0.64/26'
+
+@description('Bring back the vault of a removed deployment of the same name instead of making one.')
+param recoverVault bool = false
+
+var token = toLower(uniqueString(subscription().id, environmentName, location))
+var tags = { 'azd-env-name': environmentName }
+var polls = 'mailbox-polls'
+var deliveries = 'mail-deliveries'
+
+resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
+  name: 'rg-${environmentName}'
+  location: location
+  tags: tags
+}
+
+// Who the gateway is: opens storage, vault and telemetry, and signs in as the app registration without a secret.
+module identity 'modules/identity.bicep' = {
+  name: 'identity'
+  scope: group
+  params: { name: 'id-${token}', location: location, tags: tags }
+}
+
+// Logs, traces and requests.
+module monitoring 'modules/monitoring.bicep' = {
+  name: 'monitoring'
+  scope: group
+  params: {
+    workspaceName: 'log-${token}'
+    componentName: 'appi-${token}'
+    location: location
+    tags: tags
+    retentionDays: logRetentionDays
+  }
+}
+
+// The app's package, the platform's state, the mail ledger and its queues.
+module storage 'modules/storage.bicep' = {
+  name: 'storage'
+  scope: group
+  params: {
+    name: 'st${token}'
+    location: location
+    tags: tags
+    sku: storageSku
+    isPrivate: privateNetwork
+    containers: ['app-package', 'mails']
+    queues: [polls, '${polls}-poison', deliveries, '${deliveries}-poison']
+    tables: ['mails', 'threads']
+  }
+}
+
+// Credentials (none with a federated one) and the key that signs cursors.
+module vault 'modules/vault.bicep' = {
+  name: 'vault'
+  scope: group
+  params: {
+    name: 'kv-${token}'
+    location: location
+    tags: tags
+    isPrivate: privateNetwork
+    isRecovered: recoverVault
+    workspaceId: monitoring.outputs.workspaceId
+  }
+}
+
+// Virtual network, private endpoints and their names.
+module network 'modules/network.bicep' = if (privateNetwork) {
+  name: 'network'
+  scope: group
+  params: {
+    name: 'vnet-${token}'
+    location: location
+    tags: tags
+    addresses: networkAddresses
+    appAddresses: appAddresses
+    endpointAddresses: endpointAddresses
+    storageId: storage.outputs.id
+    vaultId: vault.outputs.id
+  }
+}
+
+// Every role that anybody gets.
+module roles 'modules/roles.bicep' = {
+  name: 'roles'
+  scope: group
+  params: {
+    storageName: storage.outputs.name
+    vaultName: vault.outputs.name
+    componentName: monitoring.outputs.componentName
+    gatewayPrincipalId: identity.outputs.principalId
+    deployerId: deployerId
+    deployerType: deployerType
+  }
+}
+
+// The gateway itself. It waits for its roles: a start without them looks like a broken app.
+module gateway 'modules/gateway.bicep' = {
+  name: 'gateway'
+  scope: group
+  params: {
+    planName: 'plan-${token}'
+    name: 'func-${token}'
+    location: location
+    tags: union(tags, { 'azd-service-name': 'gateway' })
+    identityName: identity.outputs.name
+    storageName: storage.outputs.name
+    packageContainer: 'app-package'
+    componentName: monitoring.outputs.componentName
+    subnetId: privateNetwork ? network!.outputs.appSubnetId : ''
+    instanceMemoryMB: instanceMemoryMB
+    maximumInstanceCount: maximumInstanceCount
+    alwaysReadyInstances: alwaysReadyInstances
+    httpConcurrency: httpConcurrency
+    settings: {
+      KEY_VAULT_URL: vault.outputs.uri
+      GRAPH_CLOUD: graphCloud
+      GRAPH_TENANT_ID: empty(graphTenantId) ? subscription().tenantId : graphTenantId
+      GRAPH_CLIENT_ID: graphClientId
+      GRAPH_CREDENTIAL: graphCredential
+      GRAPH_CREDENTIAL_NAME: graphCredentialName
+      IDENTITY_CLIENT_ID: identity.outputs.clientId
+      IDENTITY_SOURCE: 'managed-identity'
+      GRAPH_CONNECTIONS: string(graphConnections)
+      BOOKINGS_BUSINESSES: bookingsBusinesses
+      STATE_KEY_NAME: stateKeyName
+      PUBLIC_BASE_URL: publicBaseUrl
+      MAILBOXES: string(mailboxes)
+      SINKS: string(sinks)
+      MAILBOX_POLL_SCHEDULE: mailboxPollSchedule
+      GRAPH_CONCURRENCY: string(graphConcurrency)
+    }
+  }
+  dependsOn: [roles]
+}
+
+// Who is told, and of what.
+module alerts 'modules/alerts.bicep' = {
+  name: 'alerts'
+  scope: group
+  params: {
+    componentName: monitoring.outputs.componentName
+    location: location
+    tags: tags
+    email: alertEmail
+    hasMailboxes: !empty(mailboxes)
+  }
+}
+
+@description('The resource group of everything.')
+output AZURE_RESOURCE_GROUP string = group.name
+
+@description('Name of the function app.')
+output GATEWAY_NAME string = gateway.outputs.name
+
+@description('Address of the gateway\'s routes.')
+output GATEWAY_URL string = '${gateway.outputs.uri}/api'
+
+@description('Object id of the gateway\'s identity: the subject of the federated credential.')
+output GATEWAY_IDENTITY_PRINCIPAL_ID string = identity.outputs.principalId
+
+@description('Client id of the gateway\'s identity; not the app registration\'s.')
+output GATEWAY_IDENTITY_CLIENT_ID string = identity.outputs.clientId
+
+@description('Name of the vault.')
+output KEY_VAULT_NAME string = vault.outputs.name
+
+@description('Name in the vault of the key that signs cursors.')
+output STATE_KEY_NAME string = stateKeyName
+
+@description('Name of the storage account.')
+output STORAGE_ACCOUNT_NAME string = storage.outputs.name

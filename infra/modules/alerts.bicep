@@ -1,0 +1,98 @@
+// Alerts on the events of shared/events.py, which docs/operations.md explains, and one for the case that nobody speaks.
+param componentName string
+param location string
+param tags object
+
+@description('Empty: nobody is mailed.')
+param email string
+
+@description('Without mailboxes no timer has to be heard.')
+param hasMailboxes bool
+
+// severity: 1 error (mails or callers suffer now), 2 warning (they will)
+var alarms = [
+  { event: 'MailboxSilent', severity: 1, text: 'A mailbox has not been read for longer than its alarm_minutes.' }
+  { event: 'QuarantineGrew', severity: 2, text: 'More mails wait for a person.' }
+  { event: 'SecretExpiresSoon', severity: 2, text: 'A secret or certificate ends soon, or has ended.' }
+  { event: 'CircuitOpen', severity: 1, text: 'A sink refuses the gateway; its mails wait.' }
+  { event: 'PoisonMessage', severity: 2, text: 'A queue message failed five times.' }
+]
+
+resource component 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: componentName
+}
+
+resource people 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(email)) {
+  name: 'gateway-people'
+  location: 'global'
+  tags: tags
+  properties: {
+    groupShortName: 'gateway'
+    enabled: true
+    emailReceivers: [{ name: 'people', emailAddress: email, useCommonAlertSchema: true }]
+  }
+}
+
+// The window is longer than the interval because rows arrive some minutes late; muting keeps that from telling twice.
+// Nothing is resolved by itself: that the gateway tells an alarm once does not mean that it is over.
+resource alarm 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = [for each in alarms: {
+  name: 'gateway-${each.event}'
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    displayName: 'Gateway: ${each.event}'
+    description: '${each.text} What to do: docs/operations.md, Events.'
+    severity: each.severity
+    enabled: true
+    scopes: [component.id]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT15M'
+    autoMitigate: false
+    muteActionsDuration: 'PT1H'
+    skipQueryValidation: true
+    criteria: {
+      allOf: [
+        {
+          query: 'traces | where message startswith "${each.event} "'
+          timeAggregation: 'Count'
+          operator: 'GreaterThan'
+          threshold: 0
+          failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
+        }
+      ]
+    }
+    actions: { actionGroups: empty(email) ? [] : [people.id] }
+  }
+}]
+
+// The other alarms are told by the gateway itself; this one is for a gateway that does not run.
+resource silence 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = if (hasMailboxes) {
+  name: 'gateway-silence'
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    displayName: 'Gateway: silence'
+    description: 'The timer that polls mailboxes has not run well for an hour. Ask /api/health.'
+    severity: 1
+    enabled: true
+    scopes: [component.id]
+    evaluationFrequency: 'PT15M'
+    windowSize: 'PT1H'
+    autoMitigate: true
+    skipQueryValidation: true
+    criteria: {
+      allOf: [
+        {
+          query: 'requests | where name == "schedule_mailbox_polls" and success == true'
+          timeAggregation: 'Count'
+          operator: 'LessThan'
+          threshold: 1
+          failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
+        }
+      ]
+    }
+    actions: { actionGroups: empty(email) ? [] : [people.id] }
+  }
+}

@@ -1,0 +1,70 @@
+// Every role assignment of the deployment. Nothing else grants anything.
+param storageName string
+param vaultName string
+param componentName string
+param gatewayPrincipalId string
+param deployerId string
+param deployerType string
+
+// https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
+var roleIds = {
+  'Storage Blob Data Owner': 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
+  'Storage Queue Data Contributor': '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
+  'Storage Table Data Contributor': '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
+  'Key Vault Secrets User': '4633458b-17de-408a-b874-0445c86b69e6'
+  'Key Vault Secrets Officer': 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7'
+  'Monitoring Metrics Publisher': '3913510d-42f4-4e42-8a64-420c390055eb'
+}
+
+// The platform's leases, keys and timers need Owner on blobs; queues and tables the gateway's triggers and ledger.
+var onStorage = ['Storage Blob Data Owner', 'Storage Queue Data Contributor', 'Storage Table Data Contributor']
+var onComponent = ['Monitoring Metrics Publisher']
+var gatewayOnVault = [
+  { role: 'Key Vault Secrets User', principalId: gatewayPrincipalId, principalType: 'ServicePrincipal' }
+]
+var deployerOnVault = [
+  { role: 'Key Vault Secrets Officer', principalId: deployerId, principalType: deployerType }
+]
+var onVault = concat(gatewayOnVault, empty(deployerId) ? [] : deployerOnVault)
+
+resource storage 'Microsoft.Storage/storageAccounts@2023-05-01' existing = {
+  name: storageName
+}
+
+resource vault 'Microsoft.KeyVault/vaults@2023-07-01' existing = {
+  name: vaultName
+}
+
+resource component 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: componentName
+}
+
+resource storageRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role in onStorage: {
+  name: guid(storage.id, gatewayPrincipalId, roleIds[role])
+  scope: storage
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds[role])
+    principalId: gatewayPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}]
+
+resource componentRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role in onComponent: {
+  name: guid(component.id, gatewayPrincipalId, roleIds[role])
+  scope: component
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds[role])
+    principalId: gatewayPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}]
+
+resource vaultRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for grant in onVault: {
+  name: guid(vault.id, grant.principalId, roleIds[grant.role])
+  scope: vault
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds[grant.role])
+    principalId: grant.principalId
+    principalType: grant.principalType
+  }
+}]
