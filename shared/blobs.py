@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import Conflict, Unavailable
@@ -42,14 +43,18 @@ class Container:
         return None if chunks is None else b"".join(chunks)
 
     def read(self, name: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes] | None:
-        """Return a blob, or a part of it, in chunks of 4 MiB; None where there is none."""
-        from azure.core.exceptions import ResourceNotFoundError
+        """Return a blob, or a part of it, in chunks of 4 MiB; None where there is none, nothing behind its end."""
+        from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
         with storage_errors(self._name):
             try:
                 download = self._client.get().get_blob_client(name).download_blob(offset, length)
             except ResourceNotFoundError:
                 return None
+            except HttpResponseError as error:
+                if error.status_code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                    raise
+                return iter(())  # an empty blob has no range at all
         return self._chunks(download)
 
     def _chunks(self, download: Any) -> Iterator[bytes]:

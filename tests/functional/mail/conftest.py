@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -23,6 +24,7 @@ from inbound_mail.models import Json
 from inbound_mail.polling import Polled, Poller
 from inbound_mail.reading import describe_mail, list_mails
 from inbound_mail.sinks.protocol import Parcel, Progress, Receipt
+from shared import retry
 from shared.blobs import Container
 from shared.key_vault import RememberedSecret
 from shared.storage import Storage
@@ -162,6 +164,16 @@ class Office:
         """Return what Graph was asked, without the parts of batches."""
         return [seen for seen in self.stage.sim.exchanges.all() if seen.room in ("graph", "mail")]
 
+    def requests(self) -> list[str]:
+        """Return "METHOD path" of all that Graph was asked, the parts of batches among them."""
+        found: list[str] = []
+        for seen in self.calls():
+            found.append(f"{seen.method} {seen.path}")
+            if seen.path.endswith("/$batch"):
+                parts = seen.request_json["requests"]
+                found += [f"{part['method']} {unquote(part['url']).partition('?')[0]}" for part in parts]
+        return found
+
     def _due(self, messages: list[tuple[Mapping[str, Any], float]]) -> list[tuple[Mapping[str, Any], float]]:
         now = datetime.now(UTC)
         for message, _ in messages:
@@ -207,6 +219,13 @@ def open_office(theatre: Stage) -> OpenOffice:
         return Office(theatre, services.mail, storage, name, named)
 
     return open_it
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits between two tries that nobody asked for pass at once."""
+    monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
+    monkeypatch.setattr(retry, "_LONGEST_WAIT", 0.02)
 
 
 @pytest.fixture
