@@ -61,6 +61,11 @@ class Claim:
         return int(self._values["crashes"])
 
     @property
+    def faults(self) -> int:
+        """How many of them ended with an error that nobody foresaw."""
+        return int(self._values.get("faults", 0))
+
+    @property
     def first_at(self) -> datetime:
         """When the first attempt began."""
         first: datetime = self._values["first_at"]
@@ -111,12 +116,15 @@ class Claim:
         part = self._ledger.part(self.sink, DeliveryState.QUARANTINED, now)
         self._change(done, part, self._ledger.into_quarantine(self.key, self.sink, cause, now))
 
-    def release(self, due: datetime, *, cause: str, unknown: bool = False, counts: bool = True) -> None:
+    def release(
+        self, due: datetime, *, cause: str, unknown: bool = False, counts: bool = True, is_fault: bool = False
+    ) -> None:
         """Let it wait until `due`. `unknown`: look first, the next time; `counts`: it was an attempt."""
         values: Entity = {
             "state": DeliveryState.WAITING,
             "due": due,
             "last_error": cause,
+            "faults": self.faults + is_fault,
             "interrupted": self.interrupted or self.is_dark or unknown,
         }
         values |= {} if counts else {"attempts": self.attempts - 1, "first_at": None}

@@ -144,7 +144,9 @@ class Deliverer:
             # The message first: whoever dies after it leaves a claim that runs out, as one before it does.
             self._enqueue(desk, claimed.key, claimed.sink, verdict.wait)
             due = datetime.now(UTC) + timedelta(seconds=verdict.wait)
-            claimed.release(due, cause=verdict.code, unknown=verdict.unknown, counts=verdict.counts)
+            claimed.release(
+                due, cause=verdict.code, unknown=verdict.unknown, counts=verdict.counts, is_fault=verdict.is_fault
+            )
         except Overtaken:
             return Outcome.NOTHING_TO_DO
         return Outcome.WAITING
@@ -155,13 +157,17 @@ class Deliverer:
 
 @dataclass(frozen=True)
 class _Verdict:
-    """What a failed attempt means: `wait` seconds (None: quarantine), whether to look first, whether it counts."""
+    """What a failed attempt means: `wait` seconds (None: quarantine), whether to look first, whether it counts.
+
+    `is_fault`: nobody foresaw it.
+    """
 
     code: str
     message: str = ""
     wait: float | None = None
     unknown: bool = False
     counts: bool = True
+    is_fault: bool = False
 
 
 def _judge(claimed: Claim, error: Exception) -> _Verdict:
@@ -169,14 +175,18 @@ def _judge(claimed: Claim, error: Exception) -> _Verdict:
     message = error.message if isinstance(error, GatewayError) else f"The gateway failed: {type(error).__name__}."
     if isinstance(error, ConfigurationError):
         return _Verdict(code, wait=PROBE_EVERY.total_seconds(), counts=False)
-    is_tireless = isinstance(error, (Unavailable, OutcomeUnknown))
-    if isinstance(error, Refused) or not (is_tireless or claimed.attempts < _MOST_FAULTS):
+    if isinstance(error, Refused):
+        return _Verdict(code, message)
+    is_fault = not isinstance(error, (Unavailable, OutcomeUnknown))
+    if is_fault and claimed.faults + 1 >= _MOST_FAULTS:
         return _Verdict(code, message)
     if datetime.now(UTC) - claimed.first_at > GIVE_UP_AFTER:
         return _Verdict(code="GaveUp", message=f"No success within 24 hours. The last answer: {message}")
     if isinstance(error, Unavailable):
-        return _Verdict(code, wait=max(error.retry_after or 0.0, _backoff(claimed.attempts)))
-    return _Verdict(code, wait=max(_WAIT_IN_THE_DARK, _backoff(claimed.attempts)), unknown=True)
+        asked_for = min(error.retry_after or 0.0, GIVE_UP_AFTER.total_seconds())
+        return _Verdict(code, wait=max(asked_for, _backoff(claimed.attempts)))
+    wait = max(_WAIT_IN_THE_DARK, _backoff(claimed.attempts))
+    return _Verdict(code, wait=wait, unknown=True, is_fault=is_fault)
 
 
 def _backoff(attempts: int) -> float:
