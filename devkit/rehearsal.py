@@ -1,0 +1,255 @@
+"""The crash rehearsal: the app is killed again and again while mails flow to the desk, which loses answers.
+
+Afterwards every mail must be exactly one ticket, with each of its files once. The app runs as a process of its own on
+the local host, as on a laptop, against the simulator and real Azurite; it is killed with SIGKILL at random moments, so
+nothing of it gets a chance to tidy up.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from azure.core.exceptions import ResourceNotFoundError
+from azure.data.tables import TableClient
+
+from devkit.azurite import start_azurite
+from devkit.bootstrap import ROOT
+from devkit.seeds import desk, mails, sample, tiny
+from devkit.simulator.mail.contents import File
+from devkit.simulator.simulator import Simulator
+from devkit.simulator.world import World
+
+_MAILBOX = "rehearsal"
+_QUIET_SECONDS = 2.0
+_START_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How large a rehearsal is: `share` of writes whose answer is lost, `alive` seconds between start and kill."""
+
+    mails: int = 2_000
+    per_second: float = 40.0
+    share: float = 0.05
+    alive: tuple[float, float] = (0.5, 6.0)
+    limit: float = 3_600.0
+    seed: int = 1
+
+
+@dataclass
+class Findings:
+    """What came of it."""
+
+    mails: int = 0
+    seconds: float = 0.0
+    kills: int = 0
+    steps: Counter[str] = field(default_factory=Counter)
+    tickets: int = 0
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    wrong_files: list[str] = field(default_factory=list)
+    quarantined: int = 0
+    unread: int = 0
+    lost_answers: int = 0
+
+    @property
+    def is_good(self) -> bool:
+        """Whether every mail is one ticket with each file once."""
+        return not (self.lost or self.doubled or self.wrong_files or self.quarantined or self.unread)
+
+    def describe(self) -> str:
+        """Return the figures as lines."""
+        steps = "\n".join(f"    {count:4} x {step}" for step, count in sorted(self.steps.items()))
+        return (
+            f"{self.mails} mails, {self.tickets} tickets in {self.seconds:.0f} s\n"
+            f"  lost {len(self.lost)}, doubled {len(self.doubled)}, with wrong files {len(self.wrong_files)}, "
+            f"quarantined {self.quarantined}, not marked as read {self.unread}\n"
+            f"  {self.lost_answers} answers of the desk were lost after writing\n"
+            f"  {self.kills} kills; what they struck (one kill strikes several):\n{steps or '    nothing'}"
+        )
+
+
+def rehearse(plan: Plan) -> Findings:
+    """Run it; takes minutes. Everything listens on loopback."""
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        start_azurite() as storage,
+        Simulator(World(tiny.furnish), latency=0).running() as sim,
+    ):
+        return _Rehearsal(plan, Path(scratch), storage.connection_string, sim).run()
+
+
+class _Rehearsal:
+    def __init__(self, plan: Plan, scratch: Path, storage: str, sim: Simulator) -> None:
+        self._plan = plan
+        self._scratch = scratch
+        self._storage = storage
+        self._sim = sim
+        self._dice = random.Random(plan.seed)  # noqa: S311 - a rehearsed accident, not a secret
+        self._expected: dict[str, tuple[str, ...]] = {}
+        self._findings = Findings(mails=plan.mails)
+        self._table = TableClient.from_connection_string(storage, "mails")
+
+    def run(self) -> Findings:
+        began = time.monotonic()
+        unreliable = partial(self._sim.easyvista.unreliable, share=self._plan.share)
+        hazards = [unreliable(how="commit-then-drop", seed=1), unreliable(how="commit-then-590", seed=2)]
+        sender = threading.Thread(target=self._send, daemon=True)
+        sender.start()
+        while time.monotonic() - began < self._plan.limit:
+            with self._app() as app:
+                is_over = self._wait(app, self._dice.uniform(*self._plan.alive), sender)
+                if is_over:
+                    break
+                os.killpg(app.pid, signal.SIGKILL)
+                app.wait()
+                self._findings.kills += 1
+                self._findings.steps.update(self._look())
+        sender.join()
+        self._findings.seconds = time.monotonic() - began
+        self._findings.lost_answers = sum(hazard.struck for hazard in hazards)
+        self._compare()
+        return self._findings
+
+    @contextmanager
+    def _app(self) -> Iterator[subprocess.Popen[bytes]]:
+        settings = sample.settings(self._sim) | {
+            "MAILBOXES": json.dumps(
+                [{"name": _MAILBOX, "address": mails.SUPPORT, "sinks": ["desk"], "write_back": {"read": True}}]
+            ),
+            "SINKS": json.dumps({"desk": _SINK}),
+            "MAILBOX_POLL_SCHEDULE": "*/2 * * * * *",
+            "AzureWebJobsStorage": self._storage,
+        }
+        command = [sys.executable, "-m", "devkit.host", "--app-dir", str(ROOT), "--port", "0", "--no-reload"]
+        command += ["--keys-file", str(self._scratch / "keys.json")]
+        with (self._scratch / "app.log").open("ab") as log:
+            app = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=dict(os.environ) | self._sim.environment() | settings,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+            try:
+                yield app
+            finally:
+                if app.poll() is None:
+                    os.killpg(app.pid, signal.SIGKILL)
+                    app.wait()
+
+    def _wait(self, app: subprocess.Popen[bytes], seconds: float, sender: threading.Thread) -> bool:
+        """Let the app work until its hour has come; return whether all is done before. It must not die by itself."""
+        seen, latest = self._last_exchange(), time.monotonic() + _START_SECONDS
+        while self._last_exchange() == seen:
+            self._check_alive(app, is_late=time.monotonic() > latest)
+            time.sleep(0.05)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline or not self._is_pending():
+            self._check_alive(app)
+            if not sender.is_alive() and not self._is_pending():
+                time.sleep(_QUIET_SECONDS)
+                if not self._is_pending():
+                    return True
+            time.sleep(0.2)
+        return False
+
+    def _last_exchange(self) -> int:
+        seen = self._sim.exchanges.all()
+        return seen[-1].seq if seen else 0
+
+    def _check_alive(self, app: subprocess.Popen[bytes], *, is_late: bool = False) -> None:
+        if is_late or app.poll() is not None:
+            log = (self._scratch / "app.log").read_text(errors="replace")
+            raise RuntimeError(f"the app does not work:\n{log[-3000:]}")
+
+    def _is_pending(self) -> bool:
+        """Whether a mail was not read yet, or is not closed."""
+        box = self._sim.mail.mailbox(mails.SUPPORT)
+        return any(not message.is_read for message in box.messages("inbox")) or len(box.messages("inbox")) == 0
+
+    def _send(self) -> None:
+        for number in range(self._plan.mails):
+            subject = f"Rehearsal {number:05}"
+            names = tuple(f"file {number}-{index}.txt" for index in range(number % 5 == 0 and 1 + number % 2))
+            self._expected[subject] = names
+            files = [File(name, "text/plain", f"{name}\n".encode() * 200) for name in names]
+            self._sim.run(partial(self._drop, subject, files))
+            time.sleep(1 / self._plan.per_second)
+
+    def _drop(self, subject: str, files: Sequence[File]) -> None:
+        self._sim.mail.mailbox(mails.SUPPORT).receive(
+            subject=subject,
+            sender=("Alex Wilber", desk.OPEN_TICKET_REQUESTOR),
+            text=f"{subject}: it does not work.",
+            attachments=files,
+        )
+
+    def _look(self) -> Counter[str]:
+        """Tell at which steps mails stood when the app was killed."""
+        found: Counter[str] = Counter()
+        try:
+            rows = list(
+                self._table.query_entities(f"PartitionKey eq '{_MAILBOX}' and RowKey ge 'd|' and RowKey lt 'p'")
+            )
+        except ResourceNotFoundError:
+            return Counter({"before the first mail was entered": 1})
+        for row in rows:
+            kind = row["RowKey"][0]
+            if kind == "d" and row["state"] == "claimed":
+                progress = json.loads(row["progress"])
+                found["claimed, with its ticket noted" if "ticket" in progress else "claimed, no ticket noted"] += 1
+            elif kind == "d" and row["state"] == "waiting" and row["interrupted"]:
+                found["waiting after a lost answer"] += 1
+            elif kind == "o" and row["phase"] == "fetch":
+                found["entered, attachments not fetched"] += 1
+            elif kind == "o" and not row["enqueued"]:
+                found["stored, not handed on"] += 1
+            elif kind == "o" and row.get("state_desk") == "delivered":
+                found["delivered, not marked as read or closed"] += 1
+        links = [row for row in rows if row["RowKey"].startswith("c|") and "skiptoken" in str(row.get("link")).lower()]
+        found.update({"between two pages of a round": len(links)} if links else {})
+        return found
+
+    def _compare(self) -> None:
+        findings = self._findings
+        tickets: dict[str, list[Any]] = {}
+        for ticket in self._sim.easyvista.tickets:
+            tickets.setdefault(ticket.title, []).append(ticket)
+        for subject, names in self._expected.items():
+            made = tickets.get(subject, [])
+            if not made:
+                findings.lost.append(subject)
+            elif len(made) > 1:
+                findings.doubled.append(subject)
+            elif sorted(document.name for document in made[0].documents) != sorted(names):
+                findings.wrong_files.append(subject)
+        findings.tickets = sum(len(tickets.get(subject, [])) for subject in self._expected)
+        quarantined = self._table.query_entities(f"PartitionKey eq '{_MAILBOX}' and RowKey ge 'q|' and RowKey lt 'r'")
+        findings.quarantined = sum(1 for _ in quarantined)
+        box = self._sim.mail.mailbox(mails.SUPPORT)
+        findings.unread = sum(1 for message in box.messages("inbox") if not message.is_read)
+
+
+_SINK = {
+    "kind": "easyvista",
+    "url": f"https://{desk.HOST}",
+    "account": desk.PRODUCTION,
+    "token": desk.TOKEN_NAME,
+    "catalog_code": desk.PLAIN_CODE,
+    "time_limit": 30,
+}
