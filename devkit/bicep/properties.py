@@ -36,7 +36,7 @@ def _compare_fields(given: Mapping[str, Any], fields: Mapping[str, Any], models:
 
 def _compare(value: Any, kind: Any, models: Models, where: str) -> Iterator[str]:
     value = unwrap(value)
-    if value is None or kind == "any" or (isinstance(value, dict) and _EXPRESSION & set(value)):
+    if value is None or kind == "any" or (isinstance(value, dict) and len(value) == 1 and _EXPRESSION & set(value)):
         return
     if isinstance(kind, str) or "enum" in kind:
         yield from _compare_plain(value, kind, where)

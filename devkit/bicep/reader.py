@@ -24,11 +24,11 @@ def main() -> None:
     for name in asked["classes"]:
         module, _, cls = name.partition(":")
         _describe(getattr(importlib.import_module(module), cls), importlib.import_module(module), models, name)
-    json.dump({"trees": [_parse(text) for text in asked["texts"]], "models": models}, sys.stdout)
-
-
-def _parse(text: str) -> dict[str, Any]:
     parser = importlib.import_module("pycep").BicepParser()
+    json.dump({"trees": [_parse(parser, text) for text in asked["texts"]], "models": models}, sys.stdout)
+
+
+def _parse(parser: Any, text: str) -> dict[str, Any]:
     try:
         return {"tree": _plain(parser.parse(text=text))}
     except Exception as error:  # noqa: BLE001 - whatever the parser says is the finding

@@ -6,9 +6,6 @@ param isPrivate bool
 param isRecovered bool
 param workspaceId string
 
-// A variable, because one of checkov's rules stumbles over an expression in its place.
-var access = isPrivate ? 'Disabled' : 'Enabled'
-
 resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
   name: name
   location: location
@@ -21,7 +18,7 @@ resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
     enableSoftDelete: true
     enablePurgeProtection: true
     softDeleteRetentionInDays: 90
-    publicNetworkAccess: access
+    publicNetworkAccess: isPrivate ? 'Disabled' : 'Enabled'
     networkAcls: {
       bypass: 'AzureServices'
       defaultAction: isPrivate ? 'Deny' : 'Allow'
