@@ -14,6 +14,7 @@ from tests.house.source import ROOT
 INFRA = ROOT / "infra"
 MAIN, GATEWAY, STORAGE, ROLES = "main.bicep", "modules/gateway.bicep", "modules/storage.bicep", "modules/roles.bicep"
 VAULT, ALERTS = "modules/vault.bicep", "modules/alerts.bicep"
+ASSIGNMENT = "Microsoft.Authorization/roleAssignments@2022-04-01"
 
 # rule, file, what stands there, what is put in its place
 FAULTS = (
@@ -34,7 +35,7 @@ FAULTS = (
     ("roles", ROLES, "b7e6dc6d-f1e8-4753-8033-0f276bb0955b", "b7e6dc6d-f1e8-4753-8033-0f276bb0955c"),
     ("roles", ROLES, "4633458b-17de-408a-b874-0445c86b69e6", "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"),
     ("roles", ROLES, "['Storage Blob Data Owner', ", "["),
-    ("roles", STORAGE, "Microsoft.Storage/storageAccounts@2023-05-01", "Microsoft.Authorization/roleAssignments@2022-04-01"),
+    ("roles", STORAGE, "Microsoft.Storage/storageAccounts@2023-05-01", ASSIGNMENT),
     ("resources", STORAGE, "storageAccounts@2023-05-01", "storageAccounts@2019-06-01"),
     ("resources", STORAGE, "Microsoft.Storage/storageAccounts@", "Microsoft.Storage/accounts@"),
     ("resources", STORAGE, "allowSharedKeyAccess: false", "allowSharedKeyAccess: true"),

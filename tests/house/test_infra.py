@@ -1,0 +1,192 @@
+"""What is deployed fits the code: settings, queues, events, threads; and what is written fits what is deployed."""
+
+import json
+import re
+from dataclasses import dataclass
+
+import pytest
+
+from blueprints import mail_work
+from blueprints._services import DELIVERIES, POLLS
+from devkit.bicep.reading import CHECKOV
+from devkit.bicep.resources import ROLES
+from inbound_mail import ledger, store, threads
+from inbound_mail.sinks import check_sink
+from shared.catalogue import SETTINGS
+from shared.config import load_settings
+from shared.events import Event
+from tests.house.source import ROOT
+
+MAIN = (ROOT / "infra/main.bicep").read_text()
+DEPLOY = (ROOT / "docs/deploy.md").read_text()
+FILE = json.loads((ROOT / "infra/main.parameters.json").read_text())["parameters"]
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+
+
+def module(name: str) -> str:
+    return (ROOT / f"infra/modules/{name}.bicep").read_text()
+
+
+@dataclass(frozen=True)
+class Parameter:
+    kind: str
+    default: str | None
+    text: str
+
+    @property
+    def value(self) -> object:
+        """The default as JSON knows it."""
+        if self.kind in ("object", "array"):
+            return {"{}": {}, "[]": []}[self.default or ""]
+        return self.default if self.kind == "string" else json.loads(self.default or "null")
+
+
+def parameters() -> dict[str, Parameter]:
+    pattern = r"^@description\('((?:[^'\\]|\\.)*)'\)\n(?:@.+\n)*param (\w+) (\w+)(?: = (.+))?$"
+    found = re.findall(pattern, MAIN, flags=re.MULTILINE)
+    assert len(found) == len(re.findall(r"^param ", MAIN, flags=re.MULTILINE))
+    return {
+        name: Parameter(kind, default.strip("'") if default else None, text.replace("\\'", "'"))
+        for text, name, kind, default in found
+    }
+
+
+def variable(name: str) -> tuple[str, str] | None:
+    """The environment variable that gives a parameter, and its default there; None: a value in the file."""
+    value = FILE[name]["value"]
+    found = re.fullmatch(r"\$\{(\w+)(?:=([^}]*))?\}", value) if isinstance(value, str) else None
+    return (found[1], found[2] or "") if found else None
+
+
+def settings_block() -> dict[str, str]:
+    block = re.search(r"^    settings: \{\n(.*?)^    \}", MAIN, flags=re.MULTILINE | re.DOTALL)
+    assert block
+    return dict(re.findall(r"^      (\w+): (.+)$", block[1], flags=re.MULTILINE))
+
+
+def test_every_setting_is_deployed_as_a_parameter_or_a_fixed_value() -> None:
+    block = settings_block()
+    assert list(block) == [setting.name for setting in SETTINGS]
+    fixed = {name for name, value in block.items() if not set(re.findall(r"\w+", value)) & set(parameters())}
+    assert fixed == {"KEY_VAULT_URL", "IDENTITY_CLIENT_ID", "IDENTITY_SOURCE"}
+
+
+def test_a_parameter_defaults_to_what_the_setting_defaults_to() -> None:
+    for setting in SETTINGS:
+        for name in set(re.findall(r"\w+", settings_block()[setting.name])) & set(parameters()):
+            assert parameters()[name].default == (setting.default or ""), name
+            given = variable(name)
+            assert given is None or given[0] == setting.name
+
+
+def test_the_settings_that_are_deployed_are_right_once_the_app_is_registered() -> None:
+    """As the platform would hold them: the gateway itself finds no fault."""
+    one = "11111111-2222-3333-4444-555555555555"
+    known = {"KEY_VAULT_URL": "https://kv-x.vault.azure.net/", "IDENTITY_CLIENT_ID": one, "GRAPH_TENANT_ID": one}
+    environ = {setting.name: setting.default or "" for setting in SETTINGS} | known | {"GRAPH_CLIENT_ID": one}
+    environ |= {
+        f"AzureWebJobsStorage__{each}ServiceUri": f"https://stx.{each}.core.windows.net/" for each in ("blob", "table")
+    }
+    settings = load_settings(environ | {"AzureWebJobsStorage__clientId": one})
+    assert settings.storage.client_id == one
+
+
+def test_the_parameters_file_gives_every_parameter_its_own_default() -> None:
+    assert set(FILE) == set(parameters())
+    for name, parameter in parameters().items():
+        given = variable(name)
+        if given is None:
+            assert FILE[name]["value"] == parameter.value, name
+        elif parameter.default is not None:
+            assert given[1] == parameter.default, name
+
+
+def test_every_parameter_is_documented_word_for_word() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \| (.+) \|$", DEPLOY, flags=re.MULTILINE)
+    wanted = []
+    for name, parameter in parameters().items():
+        default = "needed" if parameter.default is None else f"`{parameter.default}`" if parameter.default else "empty"
+        given = variable(name)
+        wanted.append((name, f"`{given[0]}`" if given else "in the file", default, parameter.text))
+    assert rows == wanted
+
+
+def test_the_example_of_mailboxes_and_sinks_is_right() -> None:
+    example = re.search(r"```json\n(\"mailboxes\".*?),\n```", DEPLOY, flags=re.DOTALL)
+    assert example
+    given = {name: json.dumps(each["value"]) for name, each in json.loads(f"{{{example[1]}}}").items()}
+    one = "11111111-2222-3333-4444-555555555555"
+    settings = load_settings(
+        {
+            "KEY_VAULT_URL": "https://kv-x.vault.azure.net/", "IDENTITY_CLIENT_ID": one, "GRAPH_TENANT_ID": one,
+            "GRAPH_CLIENT_ID": one, "AzureWebJobsStorage__accountName": "stx",
+            "MAILBOXES": given["mailboxes"], "SINKS": given["sinks"],
+        },
+        check_sink=check_sink,
+    )  # fmt: skip
+    assert settings.mailboxes["support"].sinks == ("desk",)
+
+
+def test_every_output_is_documented() -> None:
+    for name in re.findall(r"^output (\w+)", MAIN, flags=re.MULTILINE):
+        assert f"`{name}`" in DEPLOY, name
+
+
+def test_every_role_is_documented() -> None:
+    rows = set(
+        re.findall(r"^\| ([A-Z]\w+(?: [A-Z]\w+)+) \| (?:the gateway|the deployer) \|", DEPLOY, flags=re.MULTILINE)
+    )
+    table = dict(re.findall(r"^  '(.+)': '([0-9a-f-]{36})'$", module("roles"), flags=re.MULTILINE))
+    assert rows == set(table)
+    assert table == dict(ROLES)
+
+
+def test_queues_tables_and_containers_are_those_of_the_code() -> None:
+    assert re.findall(r"^var (?:polls|deliveries) = '(.+)'$", MAIN, flags=re.MULTILINE) == [POLLS, DELIVERIES]
+    assert "queues: [polls, '${polls}-poison', deliveries, '${deliveries}-poison']" in MAIN
+    assert f"tables: ['{ledger.TABLE}', '{threads.TABLE}']" in MAIN
+    assert f"containers: ['app-package', '{store.CONTAINER}']" in MAIN
+
+
+def test_every_alarm_has_an_alert() -> None:
+    alarms = re.findall(r"event: '(\w+)'", module("alerts"))
+    assert alarms == [
+        Event.MAILBOX_SILENT, Event.QUARANTINE_GREW, Event.SECRET_EXPIRES_SOON, Event.CIRCUIT_OPEN, Event.POISON_MESSAGE
+    ]  # fmt: skip
+    heard = re.search(r'name == "(\w+)"', module("alerts"))
+    assert heard
+    assert hasattr(mail_work, heard[1])
+
+
+def test_there_are_threads_for_all_that_runs_at_once() -> None:
+    queues = json.loads((ROOT / "host.json").read_text())["extensions"]["queues"]
+    spare = re.search(r"PYTHON_THREADPOOL_THREAD_COUNT: string\(httpConcurrency \+ (\d+)\)", module("gateway"))
+    assert spare
+    threads_of_an_instance = int(parameters()["httpConcurrency"].default or 0) + int(spare[1])
+    assert threads_of_an_instance >= queues["batchSize"] + queues["newBatchThreshold"]
+
+
+def test_azd_finds_the_app_and_the_hook() -> None:
+    text = (ROOT / "azure.yaml").read_text()
+    service = re.search(r"^services:\n  (\w+):", text, flags=re.MULTILINE)
+    assert service
+    assert f"'azd-service-name': '{service[1]}'" in MAIN
+    for script in re.findall(r"run: python3? (\S+)", text):
+        assert (ROOT / script).is_file()
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows_are_pinned_and_hold_no_secret(path: object) -> None:
+    text = (ROOT / str(path)).read_text()
+    for used in re.findall(r"uses: (?!\./)(.+)$", text, flags=re.MULTILINE):
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", used), used
+    assert "secrets." not in text
+    assert re.search(r"^permissions:\n  contents: read$", text, flags=re.MULTILINE)
+
+
+def test_ci_runs_what_a_person_runs() -> None:
+    text = (ROOT / ".github/workflows/ci.yml").read_text()
+    assert "run: .ci/run" in text
+    assert f'python-version: "{(ROOT / ".python-version").read_text().strip()}"' in text
+    assert CHECKOV[0] in text
+    assert "az bicep build --file infra/main.bicep" in text
