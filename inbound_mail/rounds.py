@@ -4,6 +4,7 @@ A page's mails are kept and entered in the ledger before its link is: whoever di
 Nothing is delivered between two pages, for a link that waits too long is forgotten by Graph.
 """
 
+import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from inbound_mail.models import Json
 from inbound_mail.references import digest
 from inbound_mail.store import may_have_files
 from shared.blobs import Lease
-from shared.errors import AnswerTooLarge, NotFound, Rejected, TimedOut
+from shared.errors import AnswerTooLarge, GatewayError, NotFound, Rejected, TimedOut
 from shared.events import Event, tell
 from shared.graph.mail import DELTA_QUERY, DeltaPage, is_of_one_mail
 from shared.workers import Workers
@@ -25,6 +26,7 @@ _log = logging.getLogger("gateway.mail")
 SWEEP_EVERY = timedelta(hours=1)
 SWEEP_BACK = timedelta(hours=48)
 _SMALLEST_PAGE = 5
+_MOST_LATER = 100
 _MOST_LOST = 3  # a folder whose links do not live through one round is left to the next poll
 _QUERY = digest(DELTA_QUERY)
 
@@ -57,6 +59,7 @@ class FolderReader:
         cursor = self._ledger.cursor(folder)
         link = str(cursor.get("link") or "") if cursor.get("query") == _QUERY else ""
         page_size, lost = self._mailbox.page_size, 0
+        later: list[str] = json.loads(cursor.get("later") or "[]")
         while True:
             lease.check()
             try:
@@ -76,10 +79,10 @@ class FolderReader:
                 _log.info("%s: the page was too fat, going on with %d", self._mailbox.name, page_size)
                 continue
             seen.answered = True
-            self._take_page(folder, page, seen)
+            later = self._take_page(folder, page, later, seen)
             link = page.next_link or page.delta_link or ""
             lease.check()
-            self._ledger.put_cursor(folder, link=link, query=_QUERY, **_lasting(cursor))
+            self._ledger.put_cursor(folder, link=link, query=_QUERY, later=json.dumps(later), **_lasting(cursor))
             if not page.next_link:
                 return
 
@@ -87,7 +90,7 @@ class FolderReader:
         """Look behind the delta once an hour: whatever came in 48 hours and is not in the ledger is taken now."""
         cursor = self._ledger.cursor(folder)
         now = datetime.now(UTC)
-        stands = _lasting(cursor, "link", "query")
+        stands = _lasting(cursor, "link", "query", "later")
         swept_at = stands.pop("swept_at", None)
         if swept_at is None or now - swept_at < SWEEP_EVERY:
             if swept_at is None:
@@ -100,16 +103,17 @@ class FolderReader:
                 for item, known in zip(page, self._are_known([str(item["id"]) for item in page]), strict=True)
                 if not known
             ]
-            messages = [message for graph_id in missing if (message := self._read_one(graph_id)) is not None]
+            messages = [message for graph_id in missing if isinstance(message := self._read_one(graph_id), dict)]
             found = self._take(folder, messages, seen)
             if found:
                 seen.swept += found
                 tell(Event.SWEEP_FOUND, mailbox=self._mailbox.name, folder=folder, mails=found)
         self._ledger.put_cursor(folder, **stands, swept_at=now)
 
-    def _take_page(self, folder: str, page: DeltaPage, seen: Seen) -> None:
+    def _take_page(self, folder: str, page: DeltaPage, later: Sequence[str], seen: Seen) -> list[str]:
+        """Take what a page shows; `later`, here and in return, are mails that could not be read by themselves yet."""
         whole: dict[str, Json] = {}
-        stubs: dict[str, Json] = {}
+        stubs = set(later)
         removed: set[str] = set()
         for item in page.items:
             graph_id = str(item["id"])
@@ -118,18 +122,22 @@ class FolderReader:
             elif "receivedDateTime" in item:
                 whole[graph_id] = item
             else:
-                stubs[graph_id] = item
-        unclear = sorted((stubs.keys() | removed) - whole.keys())
+                stubs.add(graph_id)
+        unclear = sorted((stubs | removed) - whole.keys())
+        unread: list[str] = []
         for graph_id, known in zip(unclear, self._are_known(unclear), strict=True):
             if known:
                 continue
             if graph_id in removed:
                 seen.removed_unseen += 1
-            elif (message := self._read_one(graph_id)) is not None:
+            elif isinstance(message := self._read_one(graph_id), GatewayError):
+                unread.append(graph_id)
+            elif message is not None:
                 whole[graph_id] = message
             else:
                 seen.removed_unseen += 1
         self._take(folder, list(whole.values()), seen)
+        return unread[:_MOST_LATER]
 
     def _take(self, folder: str, messages: Sequence[Json], seen: Seen) -> int:
         """Keep and enter what is new among whole messages; return how many were."""
@@ -144,26 +152,36 @@ class FolderReader:
         return len(added)
 
     def _describe(self, folder: str, message: Json) -> NewMail:
-        received = datetime.fromisoformat(str(message["receivedDateTime"]))
         since = self._mailbox.since
         return NewMail(
             key=self._desk.key(str(message["id"])),
             message=message,
             folder=folder,
             phase=Phase.FETCH if may_have_files(message) else Phase.DELIVER,
-            skipped="before-cutover" if since and received < since else None,
+            skipped="before-cutover" if since and _received(message) < since else None,
         )
 
-    def _read_one(self, graph_id: str) -> Json | None:
+    def _read_one(self, graph_id: str) -> Json | GatewayError | None:
+        """Return a message, None if it is gone, or why this one alone cannot be read. Raises what stops the folder."""
         try:
             return self._graph.get_message(graph_id)
-        except NotFound as error:
+        except GatewayError as error:
             if not is_of_one_mail(error):
                 raise
-            return None
+            if isinstance(error, NotFound):
+                return None
+            _log.warning("%s: a mail cannot be read yet: %s", self._mailbox.name, error)
+            return error
 
     def _are_known(self, graph_ids: Sequence[str]) -> list[bool]:
         return self._workers.map(lambda graph_id: self._ledger.is_known(self._desk.key(graph_id)), graph_ids)
+
+
+def _received(message: Json) -> datetime:
+    try:
+        return datetime.fromisoformat(str(message.get("receivedDateTime")))
+    except ValueError:  # a mail without a time has just come, as far as anybody can tell
+        return datetime.now(UTC)
 
 
 def _lasting(cursor: Json, *names: str) -> Json:
