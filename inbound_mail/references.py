@@ -19,10 +19,15 @@ def reference_of(mailbox: str, identity: str) -> str:
 
 
 def content_digest(message: Json) -> str:
-    """Return what two copies of one mail share (hex): devices that reuse message ids send different mails."""
+    """Return what two copies of one mail share (hex): devices that reuse message ids send different mails.
+
+    Scanners send the same words each time; but when a mail was sent stays with its copies.
+    """
+    headers = message.get("internetMessageHeaders") or []
+    sent = next((str(one.get("value")) for one in headers if str(one.get("name")).lower() == "date"), "")
     author = ((message.get("from") or {}).get("emailAddress") or {}).get("address") or ""
     body = (message.get("body") or {}).get("content") or ""
-    return digest(author.lower(), str(message.get("subject") or ""), body)
+    return digest(author.lower(), sent.strip(), str(message.get("subject") or ""), body)
 
 
 def message_id_of(message: Json) -> str | None:

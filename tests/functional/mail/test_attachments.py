@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -221,7 +222,7 @@ def test_a_mail_deleted_before_its_files_were_read_is_gone_and_counted(office: O
 
 
 def test_a_copy_of_a_mail_that_was_gone_before_it_was_whole_is_taken(office: Office) -> None:
-    same = {"subject": "Restored", "text": "T", "message_id": "<r@example.com>"}
+    same = {"subject": "Restored", "text": "T", "message_id": "<r@example.com>", "received": datetime.now(UTC)}
     doomed = receive(office, File("a.txt", data=b"a"), **same)
     office.stage.sim.faults.add(Answer(503), room="mail", path=PARTS, times=None)
     office.poll()

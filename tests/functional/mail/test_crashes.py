@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
@@ -118,9 +119,10 @@ def go_on(office: Office, play: Callable[[Office], None]) -> None:
 def begin_with_three(open_office: OpenOffice) -> Office:
     office = open_office(write_back={"read": True, "category": "{ticket}", "move_to": "archive"})
     office.side = replace(office.side, workers=Workers(1))
-    office.receive(subject="Plain", text="T", message_id="<plain@example.com>")
+    twice = {"subject": "Plain", "text": "T", "message_id": "<plain@example.com>", "received": datetime.now(UTC)}
+    office.receive(**twice)
     office.receive(subject="Files", attachments=[File("a.bin", data=b"bytes of a"), Item(LETTER)])
-    office.receive(subject="Plain", text="T", message_id="<plain@example.com>")
+    office.receive(**twice)
     return office
 
 

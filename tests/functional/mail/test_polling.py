@@ -145,17 +145,19 @@ def test_a_mail_that_comes_back_is_not_new(office: Office) -> None:
 
 
 def test_a_copy_with_the_same_message_id_is_no_second_ticket(office: Office) -> None:
-    office.receive(subject="Restored", text="Same", message_id="<one@example.com>")
+    same = {"subject": "Restored", "text": "Same", "message_id": "<one@example.com>", "received": datetime.now(UTC)}
+    office.receive(**same)
     office.run()
-    copy = office.receive(subject="Restored", text="Same", message_id="<one@example.com>")
+    copy = office.receive(**same)
     office.run()
     assert len(office.sink.parcels) == 1
     assert office.describe(copy.id)["reason"] == "copy"
 
 
 def test_a_copy_in_the_same_round_is_told_as_well(office: Office) -> None:
+    sent = datetime.now(UTC)
     for _ in range(2):
-        office.receive(subject="Twice", text="Same", message_id="<two@example.com>")
+        office.receive(subject="Twice", text="Same", message_id="<two@example.com>", received=sent)
     office.run()
     assert len(office.sink.parcels) == 1
 
@@ -163,6 +165,19 @@ def test_a_copy_in_the_same_round_is_told_as_well(office: Office) -> None:
 def test_a_device_that_reuses_its_message_id_still_gets_its_tickets(office: Office) -> None:
     office.receive(subject="Scan 1", text="First", message_id="<scanner@example.com>")
     office.receive(subject="Scan 2", text="Second", message_id="<scanner@example.com>")
+    office.run()
+    assert len(office.sink.tickets) == 2
+
+
+def test_a_scanner_that_repeats_its_words_and_its_message_id_gets_its_tickets_as_well(office: Office) -> None:
+    sent = datetime.now(UTC)
+    for minutes in (0, 3):
+        office.receive(
+            subject="Scan",
+            text="See attachment.",
+            message_id="<s@example.com>",
+            received=sent + timedelta(minutes=minutes),
+        )
     office.run()
     assert len(office.sink.tickets) == 2
 

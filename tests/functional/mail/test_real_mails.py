@@ -1,0 +1,69 @@
+"""Mails as they occur in the world, broken ones among them, through the whole pipeline: none is lost, none stops it."""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from devkit.simulator.mail.message import Message
+from inbound_mail.models import Json
+from inbound_mail.reading import list_mails
+from tests.functional.mail.conftest import Office, OpenOffice
+
+MAILS = Path(os.environ.get("GATEWAY_MAILS") or Path(__file__).resolve().parents[4] / "shared" / "data" / "mails")
+
+AUTOMATIC = {
+    "mime_emails/raw_email_with_mimepart_without_content_type.eml",
+    "multipart_report_emails/multi_address_bounce1.eml",  # these two bear the same message id
+    "multipart_report_emails/multi_address_bounce2.eml",
+    "multipart_report_emails/multipart_report_multiple_status.eml",
+    "multipart_report_emails/report_422.eml",
+    "multipart_report_emails/report_530.eml",
+}
+
+
+@pytest.mark.slow
+def test_every_mail_becomes_a_ticket_or_is_set_aside_for_a_reason(open_office: OpenOffice) -> None:
+    files = sorted(MAILS.rglob("*.eml"))
+    if not files:
+        pytest.skip(f"{MAILS} holds no mails: set GATEWAY_MAILS to a folder of them")
+    office = open_office(write_back={"read": True, "move_to": "archive"})
+    received = {str(file.relative_to(MAILS)): office.receive(eml=file.read_bytes()) for file in files}
+    office.run()
+    told = {name: office.describe(mail.id) for name, mail in received.items()}
+    states = {name: str(one["state"]) for name, one in told.items()}
+    counts = Counter(states.values())
+    assert set(counts) <= {"delivered", "quarantined", "skipped"}
+    assert counts.total() == len(files)
+    assert counts["delivered"] == len(office.sink.tickets) == len(office.sink.parcels)
+
+    causes = {name: one["deliveries"][0]["cause"] for name, one in told.items() if one["state"] == "quarantined"}
+    assert set(causes.values()) <= {"AutomaticMail"}
+    assert {states[name] for name in AUTOMATIC & states.keys()} <= {"quarantined", "skipped"}
+    skipped = [name for name, state in states.items() if state == "skipped"]
+    assert {told[name]["reason"] for name in skipped} <= {"copy"}
+    known = {received[name].internet_message_id for name, state in states.items() if state != "skipped"}
+    assert {received[name].internet_message_id for name in skipped} <= known
+
+    assert list(office.desk.ledger.open_mails()) == []
+    assert [mail["number"] for mail in _feed(office)] == list(range(1, len(files) - len(skipped) + 1))
+    for name, mail in received.items():
+        assert mail.folder == ("archive" if states[name] == "delivered" else "inbox"), name
+        if states[name] != "skipped":
+            assert _stored(office, mail) == _sent(mail), name
+
+
+def _feed(office: Office) -> list[Json]:
+    return list_mails(office.desk, 0, 1000, office.side.workers)[0]
+
+
+def _sent(mail: Message) -> list[tuple[str, bytes]]:
+    shown = mail.has_attachments or "cid:" in mail.draft.values["body"]["content"].lower()
+    return [(one.name, one.content.whole()) for one in mail.attachments] if shown else []
+
+
+def _stored(office: Office, mail: Message) -> list[tuple[str, bytes]]:
+    kept = office.desk.store.load(office.desk.key(mail.id))
+    assert kept is not None
+    return [(one.name, b"".join(office.desk.store.open(one))) for one in kept.attachments]
