@@ -74,7 +74,7 @@ resource silence 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = if (hasMa
   kind: 'LogAlert'
   properties: {
     displayName: 'Gateway: silence'
-    description: 'The timer that polls mailboxes has not run well for an hour. Ask /api/health.'
+    description: 'The timer that watches mailboxes has not run well for an hour. Ask /api/health.'
     severity: 1
     enabled: true
     scopes: [component.id]
@@ -85,7 +85,7 @@ resource silence 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = if (hasMa
     criteria: {
       allOf: [
         {
-          query: 'requests | where name == "schedule_mailbox_polls" and success == true'
+          query: 'requests | where name == "watch_mailboxes" and success == true'
           timeAggregation: 'Count'
           operator: 'LessThan'
           threshold: 1

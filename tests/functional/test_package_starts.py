@@ -12,8 +12,8 @@ import pytest
 
 from blueprints import bookings, mail_work, mailboxes, operations
 from devkit.commands import package
-from devkit.foreign import ForeignEnvironmentError, find_python
 from tests.house.source import ROOT
+from tests.house.tools import find_or_skip
 
 SCRIPT = Path(__file__).with_name("empty_start.py")
 ID = "00000000-0000-0000-0000-000000000000"
@@ -34,10 +34,7 @@ def requirements() -> tuple[str, ...]:
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    try:
-        python = find_python(requirements())
-    except ForeignEnvironmentError as error:
-        pytest.skip(f"the deployed requirements cannot be installed, probably offline: {error}")
+    python = find_or_skip(requirements())
     folder = tmp_path_factory.mktemp("deployed")
     package.write_package(folder / "app.zip", package.list_files())
     with zipfile.ZipFile(folder / "app.zip") as archive:

@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from devkit.bicep import find_tools
-from devkit.foreign import ForeignEnvironmentError
 from tests.house.source import ROOT
+from tests.house.tools import find_or_skip
 
 SEEDED = """
 resource app 'Microsoft.Web/sites@2024-04-01' = {
@@ -41,10 +40,7 @@ def skipped() -> dict[str, str]:
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """One run over our files and a file with faults, without any skip."""
-    try:
-        python = find_tools()
-    except ForeignEnvironmentError as error:
-        pytest.skip(f"checkov cannot be installed, probably offline: {error}")
+    python = find_or_skip()
     folder = tmp_path_factory.mktemp("checked")
     shutil.copytree(ROOT / "infra", folder / "infra")
     shutil.copytree(ROOT / ".github", folder / ".github")
