@@ -1,4 +1,4 @@
-"""A resource's properties against the class that Azure's own library has for it: names, kinds, allowed words."""
+"""A resource's properties against the class that Azure's own library has for it: names, kinds, allowed words, gaps."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -20,12 +20,15 @@ def unwrap(config: Any) -> dict[str, Any]:
 
 
 def find_wrong_properties(config: Mapping[str, Any], model: str, models: Models) -> Iterator[str]:
-    """Yield a sentence for each property that the resource does not have or that has the wrong kind."""
+    """Yield a sentence for each property that the resource does not have, that has the wrong kind, or that it lacks."""
     own = {name: value for name, value in config.items() if name not in _LANGUAGE}
     yield from _compare_fields(own, models[model], models, "")
 
 
 def _compare_fields(given: Mapping[str, Any], fields: Mapping[str, Any], models: Models, path: str) -> Iterator[str]:
+    for name in sorted(set(fields.get("$required", ())) - set(given)):
+        if path or name not in _LANGUAGE:
+            yield f"{path}{name} is missing"
     for name, value in given.items():
         where = f"{path}{name}"
         if name not in fields:

@@ -1,8 +1,9 @@
 """Runs in the tools' environment: reads {"texts", "classes"} from stdin, writes {"trees", "models"} to stdout.
 
 A tree is pycep's, with {"$ref": name} where a name stands and not a text. A model is {property: kind}; a kind is str,
-int, bool, any, {"enum": values}, {"list": kind}, {"map": kind} or {"class": model}. The management libraries come in
-two generations: fields with type hints, and `_attribute_map` with types as texts.
+int, bool, any, {"enum": values}, {"list": kind}, {"map": kind} or {"class": model}; what must be given stands under
+"$required". The management libraries come in two generations: fields with type hints, and `_attribute_map` with types
+as texts.
 """
 
 import enum
@@ -52,6 +53,9 @@ def _describe(cls: type, module: Any, models: dict[str, dict[str, Any]], name: s
     if hasattr(cls, "_attribute_map"):
         for each in cls._attribute_map.values():
             _put_old(models[name], each["key"].replace("\\.", "\0"), each["type"], module, models)
+        for attribute, rules in getattr(cls, "_validation", {}).items():
+            if rules.get("required"):
+                _require(models[name], cls._attribute_map[attribute]["key"])
     else:
         _put_new(cls, module, models, name)
 
@@ -66,6 +70,13 @@ def _put_old(into: dict[str, Any], key: str, kind: str, module: Any, models: dic
             _put_old(inner["fields"], rest, kind, module, models)
     else:
         into[first] = _read_old(kind, module, models)
+
+
+def _require(into: dict[str, Any], key: str) -> None:
+    first, _, rest = key.partition(".")
+    into.setdefault("$required", []).append(first)
+    if rest:
+        _require(into[first]["fields"], rest)
 
 
 def _read_old(kind: str, module: Any, models: dict[str, dict[str, Any]]) -> Any:
@@ -87,6 +98,8 @@ def _put_new(cls: type, module: Any, models: dict[str, dict[str, Any]], name: st
             if field is None or type(field).__name__ != "_RestField":
                 continue
             wire = field._rest_name_input or attribute  # noqa: SLF001 - the library keeps it nowhere else
+            if type(None) not in typing.get_args(hint) and field._visibility != ["read"]:  # noqa: SLF001 - as above
+                models[name].setdefault("$required", []).append(wire)
             try:
                 one = type("One", (), {"__annotations__": {"kind": hint}})
                 models[name][wire] = _read_new(typing.get_type_hints(one, namespace)["kind"], module, models)
