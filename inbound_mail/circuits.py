@@ -4,13 +4,16 @@ One row for each sink, in the partition `sinks` of the mails' table. While it is
 something harmless; the first good answer closes it.
 """
 
+import logging
 import time
 from datetime import UTC, datetime, timedelta
 
 from inbound_mail.sinks.protocol import Sink
-from shared.errors import ConfigurationError, GatewayError
+from shared.errors import ConfigurationError
 from shared.events import Event, tell
-from shared.tables import Row, Table
+from shared.tables import Entity, Row, Table
+
+_log = logging.getLogger("gateway.mail")
 
 PROBE_EVERY = timedelta(minutes=5)
 _PARTITION = "sinks"
@@ -40,7 +43,8 @@ class Circuit:
             return True
         try:
             sink.probe()
-        except GatewayError:
+        except Exception as error:  # noqa: BLE001 - whatever it was, it was no good answer
+            _log.warning("sink %s is not well yet: %s", self._sink, error)
             return True
         self.close()
         return False
@@ -52,13 +56,16 @@ class Circuit:
         now = datetime.now(UTC)
         was_open = bool(row and row.values["open"])
         since = row.values["since"] if row and was_open else now
-        self._put(open=True, since=since, probe_at=now + PROBE_EVERY, cause=error.code, message=error.message)
-        if not was_open:
+        entity = self._entity(
+            open=True, since=since, probe_at=now + PROBE_EVERY, cause=error.code, message=error.message
+        )
+        is_first = self._table.create(entity) if row is None else self._table.update(entity, row.etag)
+        if is_first and not was_open:
             tell(Event.CIRCUIT_OPEN, sink=self._sink, cause=error.code)
 
     def close(self) -> None:
         """Let deliveries pass."""
-        self._put(open=False)
+        self._table.upsert(self._entity(open=False))
 
     def describe(self) -> dict[str, str] | None:
         """Return {"since", "cause", "message"} of an open circuit."""
@@ -71,5 +78,5 @@ class Circuit:
     def _row(self) -> Row | None:
         return self._table.get(_PARTITION, self._sink)
 
-    def _put(self, **values: object) -> None:
-        self._table.upsert({"PartitionKey": _PARTITION, "RowKey": self._sink, **values})
+    def _entity(self, **values: object) -> Entity:
+        return {"PartitionKey": _PARTITION, "RowKey": self._sink, **values}

@@ -103,7 +103,8 @@ class Settler:
         if self._wish.category and marks is not None:
             # Categories are replaced as a whole, so what a colleague set must be among them.
             name = self._wish.category.replace("{ticket}", ", ".join(mail.tickets)).strip()
-            values["categories"] = list(dict.fromkeys([*(marks.get("categories") or []), name]))
+            known = marks.get("categories") or []
+            values["categories"] = list(dict.fromkeys([*known, name])) if name else known
         if marks is None:
             return Change(mail.graph_id, values) if values else None
         differing = {name: value for name, value in values.items() if marks.get(name) != value}

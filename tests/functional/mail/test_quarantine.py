@@ -1,5 +1,6 @@
 """The circuit, quarantine and what comes after: mails that have to wait for a person, and the others that do not."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -67,6 +68,36 @@ def test_an_open_circuit_is_probed_by_one_worker_at_a_time(office: Office) -> No
     probe_now(office)
     office.deliver()
     assert len(probes) == 1
+
+
+def test_many_workers_that_meet_wrong_settings_at_once_tell_of_it_once(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(8):
+        office.receive(subject=f"{number}")
+    office.poll()
+    gate = threading.Barrier(8, timeout=10)
+
+    def refuse() -> None:
+        gate.wait()
+        raise WRONG
+
+    office.sink.before = refuse
+    assert office.deliver() == [Outcome.WAITING] * 8
+    assert len(office.sink.parcels) == 8
+    assert sum(one.getMessage().startswith("CircuitOpen") for one in caplog.records) == 1
+
+
+def test_a_probe_that_breaks_leaves_the_circuit_open(office: Office) -> None:
+    mail = taken_in(office)
+    office.sink.before = failing(WRONG, 1)
+    office.sink.probes = failing(ValueError("a bug"), 1)
+    assert deliver(office, mail) is Outcome.WAITING
+    for _ in range(2):
+        probe_now(office)
+        outcome = deliver(office, mail)
+    assert outcome is Outcome.DELIVERED
+    assert len(office.sink.parcels) == 2
 
 
 def test_a_circuit_holds_back_its_own_sink_only(open_office: OpenOffice) -> None:

@@ -14,8 +14,9 @@ from inbound_mail.delivery import Outcome
 from inbound_mail.ledger import Ledger
 from inbound_mail.polling import Polled
 from inbound_mail.reading import redeliver
+from inbound_mail.sinks.protocol import Receipt
 from shared.errors import Rejected
-from tests.functional.mail.conftest import Office, OpenOffice
+from tests.functional.mail.conftest import Office, OpenOffice, RecordingSink
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -128,6 +129,16 @@ def test_a_category_without_a_ticket_in_it_is_set_once(open_office: OpenOffice) 
     office.run()
     assert mail.categories == ["Taken"]
     assert writes(office).total() == 0
+
+
+def test_a_sink_that_names_no_ticket_gives_no_empty_category(
+    open_office: OpenOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = open_office(write_back={"category": "{ticket}", "read": True})
+    monkeypatch.setattr(RecordingSink, "deliver", lambda *_: Receipt())
+    mail = office.receive()
+    office.run()
+    assert (mail.is_read, mail.categories) == (True, [])
 
 
 def test_all_tickets_of_a_mail_are_named(open_office: OpenOffice) -> None:
