@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 
 from devkit.simulator.mail.contents import File, Item
+from inbound_mail.polling import Polled
 from inbound_mail.reading import redeliver
 from shared.blobs import Container
-from shared.errors import Rejected
+from shared.errors import Rejected, Unavailable
 from shared.graph.mail import GraphMail
 from shared.tables import Table
 from shared.workers import Workers
@@ -45,9 +46,13 @@ class Killed(BaseException):
 
 
 class Reaper:
-    """Counts steps and kills at one of them; what is dead stays dead until it is revived."""
+    """Counts steps and kills at one of them; what is dead stays dead until it is revived.
 
-    def __init__(self) -> None:
+    With an `error`, one step fails with it and the process lives on.
+    """
+
+    def __init__(self, error: type[Exception] | None = None) -> None:
+        self.error = error
         self.at: int | None = None
         self.steps: list[str] = []
         self._lock = Lock()
@@ -57,7 +62,10 @@ class Reaper:
         with self._lock:
             if not self._is_dead:
                 self.steps.append(name)
-                self._is_dead = len(self.steps) == self.at
+                is_struck = len(self.steps) == self.at
+                if is_struck and self.error:
+                    raise self.error(f"{name} failed.")
+                self._is_dead = is_struck
             if self._is_dead:
                 raise Killed(name)
 
@@ -217,6 +225,44 @@ def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, open_off
             raise
     print(f"{name}: died at {len(deaths)} steps:", ", ".join(deaths))  # noqa: T201 - shown with -s
     assert deaths == whole.steps
+
+
+def struggle(office: Office) -> None:
+    """Poll and deliver as the platform does: what raises is called again later."""
+    for _ in range(12):
+        try:
+            is_done = office.poll() is Polled.DONE
+        except Unavailable:
+            is_done = False
+        messages = office.queue.take()
+        if is_done and not messages:
+            return
+        for message, delay in office._due(list(messages)):
+            try:
+                office.deliverer().deliver(office.desk, message["key"], message["sink"])
+            except Unavailable:
+                office.queue.messages.append((message, delay))
+                office.age_claims()
+    raise AssertionError("it does not come to rest")
+
+
+@pytest.mark.slow
+def test_a_step_that_fails_once_is_made_good(open_office: OpenOffice) -> None:
+    at = 0
+    while True:
+        at += 1
+        office, reaper = begin_with_three(open_office), Reaper(Unavailable)
+        with reaper.watching():
+            reaper.at = at
+            struggle(office)
+        try:
+            check_three(office)
+        except AssertionError as error:
+            error.add_note(f"after step {at} failed: {reaper.steps[at - 1 : at]}")
+            raise
+        if len(reaper.steps) < at:
+            break
+    assert at > 30
 
 
 @pytest.mark.parametrize("steps", [11, 14])
