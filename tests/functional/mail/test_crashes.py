@@ -177,7 +177,7 @@ def ask_again(office: Office) -> None:
         [mail] = office.mails()
         redeliver(office.desk, office.queue, mail["key"], None)  # type: ignore[arg-type]  # stands in for the queue
     if not office.queue.messages and list(office.desk.ledger.open_mails()):
-        # died before the message: the poll finds the silence after half an hour
+        # died before the message: the poll notices the silence after a while
         [mail] = office.mails()
         office.queue.put({"mailbox": office.name, "key": mail["key"], "sink": next(iter(office.sinks))})
     work(office)

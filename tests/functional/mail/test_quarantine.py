@@ -275,7 +275,7 @@ def test_threads_are_remembered_for_each_sink(open_office: OpenOffice) -> None:
     assert KnownThreads(threads, "third").find(["first@example.com"]) is None
 
 
-def test_a_message_that_the_queue_lost_is_sent_again_after_half_an_hour(office: Office) -> None:
+def test_a_message_that_the_queue_lost_is_sent_again_after_a_long_silence(office: Office) -> None:
     mail = taken_in(office)
     assert office.poll() is Polled.DONE
     assert office.queue.messages == []
