@@ -25,9 +25,10 @@ from shared.workers import Workers
 _log = logging.getLogger("gateway.mail")
 
 LEASE_SECONDS = 30
-# A delivery whose worker died shows by its claim; a message that a queue lost shows by silence only.
+# A delivery whose worker died shows by its claim; a lost message shows by silence only, longer than the ten minutes
+# for which the platform hides a message whose worker died before it claimed anything.
 _AFTER_CLAIM = timedelta(seconds=5)
-_AFTER_SILENCE = timedelta(minutes=30)
+_AFTER_SILENCE = timedelta(minutes=15)
 _FIRST_PAUSE = timedelta(seconds=30)
 _LONGEST_PAUSE = timedelta(minutes=10)
 _LONGEST_WISH = timedelta(hours=1)  # what Graph may ask for

@@ -8,12 +8,14 @@ import sys
 import threading
 import traceback
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from devkit.host.errors import HostError, IndexingError
 from devkit.host.host import LocalHost
 from devkit.host.keys import Keys
 from devkit.host.logs import InvocationFilter, configure_logging
+from devkit.host.queues import LEASE
 from devkit.host.server import serve_in_thread
 from devkit.host.supervisor import Supervisor, watch_parent
 
@@ -49,6 +51,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--no-auth", action="store_true", help="do not check keys, like Core Tools")
     parser.add_argument("--no-reload", action="store_true", help="one process, no restart on changes")
     parser.add_argument("--grace", type=float, default=10.0, help="seconds that running calls get at the end")
+    parser.add_argument("--queue-lease", type=float, default=LEASE.total_seconds(), help=argparse.SUPPRESS)
     parser.add_argument("--under-supervisor", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     options.app_dir = options.app_dir.resolve()
@@ -76,6 +79,7 @@ def _serve(options: argparse.Namespace) -> int:
         environ=os.environ,
         keys=keys,
         check_keys=not options.no_auth,
+        queue_lease=timedelta(seconds=options.queue_lease),
     )
     system = os.environ.get("PYTHON_ENABLE_DEBUG_LOGGING", "").lower() in {"1", "true"}
     configure_logging(InvocationFilter(host.log_levels, host.worker.find_function_name, system=system))
