@@ -45,10 +45,10 @@ class Plan:
     """
 
     mails: int = 2_000
-    per_second: float = 40.0
+    per_second: float = 10.0
     share: float = 0.05
-    alive: tuple[float, float] = (0.5, 6.0)
-    kills: int = 60
+    alive: tuple[float, float] = (1.0, 25.0)
+    kills: int = 50
     limit: float = 3_600.0
     seed: int = 1
 
