@@ -127,13 +127,19 @@ def settings(world: World | Simulator, *, credential: Credential = "secret") -> 
             },
         ),
         "STATE_KEY_NAME": STATE_KEY_NAME,
-        "MAILBOXES": json.dumps(_MAILBOXES),
-        "SINKS": json.dumps(_SINKS),
-        "MAILBOX_POLL_SCHEDULE": "*/15 * * * * *",
     }
     if credential in _NAMES:
         chosen["GRAPH_CREDENTIAL_NAME"] = _NAMES[credential]
     return chosen
+
+
+def mail_settings() -> dict[str, str]:
+    """Return the app settings that let it read the support mailboxes. They need a storage account."""
+    return {
+        "MAILBOXES": json.dumps(_MAILBOXES),
+        "SINKS": json.dumps(_SINKS),
+        "MAILBOX_POLL_SCHEDULE": "*/15 * * * * *",
+    }
 
 
 def _add_tenants(world: World) -> tuple[App, App]:

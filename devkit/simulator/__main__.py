@@ -67,7 +67,7 @@ def describe(simulator: Simulator, *, credential: sample.Credential = "secret") 
         "identity_endpoint": simulator.identity_endpoint,
         "identity_header": simulator.identity_header,
         "environment": json.dumps(simulator.environment()),
-        "settings": json.dumps(sample.settings(simulator, credential=credential)),
+        "settings": json.dumps(sample.settings(simulator, credential=credential) | sample.mail_settings()),
     }
 
 

@@ -168,7 +168,7 @@ class GraphMail:
     def move(self, graph_ids: Sequence[str], folder: str) -> dict[str, GatewayError | None]:
         """Move several messages; after an unclear answer look where they are before moving again."""
         requests = [
-            SubRequest(str(number), "POST", f"{self._message(graph_id)}/move", {"destinationId": folder}, _HEADERS)
+            SubRequest(str(number), "POST", f"{self._message(graph_id)}/move", {"DestinationId": folder}, _HEADERS)
             for number, graph_id in enumerate(graph_ids)
         ]
         answers = self._graph.batch(requests, retry=MOVE)
