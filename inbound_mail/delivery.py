@@ -22,7 +22,15 @@ from inbound_mail.screening import screen_mail
 from inbound_mail.sinks.protocol import Parcel, Sink
 from inbound_mail.threads import KnownThreads
 from shared import context
-from shared.errors import ConfigurationError, GatewayError, OutcomeUnknown, Refused, Rejected, Unavailable
+from shared.errors import (
+    ConfigurationError,
+    GatewayError,
+    OutcomeUnknown,
+    Refused,
+    Rejected,
+    Unavailable,
+    place_of,
+)
 from shared.events import Event, tell
 from shared.queues import Queue
 from shared.tables import Table
@@ -119,7 +127,7 @@ class Deliverer:
         try:
             return screen_mail(mail, self._own_addresses), render_mail(mail)
         except Exception as error:
-            _log.exception("mail %s cannot be read", mail.key)
+            _log.error("mail %s cannot be read: %s", mail.key, place_of(error))
             raise Rejected(f"The mail cannot be read ({type(error).__name__}).", code="MailUnreadable") from error
 
     def _fail(self, desk: Desk, claimed: Claim, error: Exception) -> Outcome:
@@ -127,8 +135,8 @@ class Deliverer:
         _log.log(
             logging.WARNING if isinstance(error, GatewayError) else logging.ERROR,
             "%s: mail %s to %s, attempt %d: %s",
-            desk.name, claimed.key, claimed.sink, claimed.attempts, error,
-            exc_info=None if isinstance(error, GatewayError) else error,
+            desk.name, claimed.key, claimed.sink, claimed.attempts,
+            error if isinstance(error, GatewayError) else place_of(error),
         )  # fmt: skip
         verdict = _judge(claimed, error)
         if isinstance(error, ConfigurationError):

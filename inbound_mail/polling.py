@@ -17,7 +17,7 @@ from inbound_mail.ledger import DeliveryState, MailState, OpenMail, Phase
 from inbound_mail.rounds import FolderReader, Seen
 from inbound_mail.settling import Settler
 from shared.blobs import Container, Lease
-from shared.errors import ConfigurationError, Conflict, GatewayError, Unavailable
+from shared.errors import ConfigurationError, Conflict, GatewayError, Unavailable, place_of
 from shared.queues import Queue
 from shared.tables import Entity
 from shared.workers import Workers
@@ -97,7 +97,7 @@ class Poller:
             except GatewayError as error:
                 errors.append(error)
             except Exception as error:  # noqa: BLE001 - one strange mail must not keep the others from being handed on
-                _log.exception("a part of the poll of %s broke", desk.name)
+                _log.error("a part of the poll of %s broke: %s", desk.name, place_of(error))
                 errors.append(GatewayError(f"The gateway failed: {type(error).__name__}.", code="Internal"))
         self.hand_on(desk, lease)
         lease.check()

@@ -19,6 +19,9 @@ Retries, claims and HTTP answers are read off this family, never off status code
          +- TimedOut
 """
 
+import traceback
+from pathlib import PurePath
+
 
 class GatewayError(Exception):
     """Base of every error that a caller may read.
@@ -149,3 +152,10 @@ class TimedOut(OutcomeUnknown):
     """The request was sent and no answer came in time."""
 
     code = "UpstreamTimeout"
+
+
+def place_of(error: BaseException) -> str:
+    """Return what an unforeseen error was and where, without its message: that may quote a mail or a secret."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    way = " < ".join(f"{PurePath(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+    return f"{type(error).__name__} at {way}"

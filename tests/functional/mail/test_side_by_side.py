@@ -1,0 +1,87 @@
+"""Many mailboxes, several tenants: what fails in one is no matter of the others."""
+
+import json
+import threading
+import time
+import uuid
+
+from blueprints import _services
+from devkit.seeds import sample, tiny
+from devkit.seeds.mails import SECOND, SUPPORT
+from devkit.simulator import Hang
+from devkit.simulator.mail.permissions import WRITE
+from inbound_mail.polling import Polled, Poller
+from inbound_mail.store import CONTAINER
+from shared import context
+from shared.blobs import Container
+from shared.storage import Storage
+from tests.functional.conftest import Stage
+from tests.functional.mail.conftest import EASYVISTA, MemoryQueue
+
+PARTNER = "desk@fabrikam.com"
+
+
+def test_a_mailbox_that_hangs_delays_no_other_one(theatre: Stage) -> None:
+    first, second = (f"m{uuid.uuid4().hex[:8]}" for _ in range(2))
+    theatre.begin(
+        tiny.furnish,
+        SINKS=json.dumps({"desk": EASYVISTA}),
+        MAILBOXES=json.dumps(
+            [
+                {"name": first, "address": SUPPORT, "sinks": ["desk"]},
+                {"name": second, "address": SECOND, "sinks": ["desk"]},
+            ]
+        ),
+    )
+    used = _services.services()
+    storage = Storage(used.settings.storage, used.authenticator.identity)
+    queue = MemoryQueue()
+    poller = Poller(Container(storage, CONTAINER), queue, used.mail.workers)  # type: ignore[arg-type]  # stands in
+    theatre.sim.mail.mailbox(SECOND).receive(subject="In time")
+    theatre.sim.faults.add(Hang(), room="mail", path=f"/users/{SUPPORT}/", times=None)
+
+    def poll_the_hanging_one() -> None:
+        with context.call(str(uuid.uuid4()), seconds=4):
+            poller.poll(used.mail.desks[first])
+
+    hanging = threading.Thread(target=poll_the_hanging_one)
+    hanging.start()
+    while not [seen for seen in theatre.sim.exchanges.all() if SUPPORT in seen.path]:
+        time.sleep(0.02)
+    assert poller.poll(used.mail.desks[second]) is Polled.DONE
+    assert hanging.is_alive()
+    assert [message["mailbox"] for message, _ in queue.messages] == [second]
+    theatre.sim.close_connections()
+    theatre.sim.faults.clear()
+    hanging.join(30)
+
+
+def test_mailboxes_of_several_tenants_are_read_each_with_its_own_sign_in(theatre: Stage) -> None:
+    own, partner = (f"m{uuid.uuid4().hex[:8]}" for _ in range(2))
+    theatre.begin(
+        tiny.furnish,
+        SINKS=json.dumps({"desk": EASYVISTA}),
+        MAILBOXES=json.dumps(
+            [
+                {"name": own, "address": SUPPORT, "sinks": ["desk"]},
+                {"name": partner, "address": PARTNER, "connection": "partner", "sinks": ["desk"]},
+            ]
+        ),
+    )
+
+    def furnish_partner() -> None:
+        theatre.sim.mail.add_mailbox(PARTNER, sample.PARTNER_TENANT_ID).receive(subject="From the partner")
+        principal = theatre.sim.entra.tenants[sample.PARTNER_TENANT_ID].principals[sample.PARTNER_CLIENT_ID]
+        principal.roles |= {WRITE}
+
+    theatre.sim.run(furnish_partner)
+    theatre.sim.mail.mailbox(SUPPORT).receive(subject="Our own")
+    used = _services.services()
+    storage = Storage(used.settings.storage, used.authenticator.identity)
+    queue = MemoryQueue()
+    poller = Poller(Container(storage, CONTAINER), queue, used.mail.workers)  # type: ignore[arg-type]  # stands in
+    for name in (own, partner):
+        assert poller.poll(used.mail.desks[name]) is Polled.DONE
+    assert [message["mailbox"] for message, _ in queue.messages] == [own, partner]
+    tenants = {seen.path.split("/")[1] for seen in theatre.sim.exchanges.all() if seen.path.endswith("/token")}
+    assert tenants >= {sample.TENANT_ID, sample.PARTNER_TENANT_ID}
