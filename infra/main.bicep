@@ -46,6 +46,10 @@ param graphConnections object = {}
 @description('Booking businesses that may be asked about: ids separated by commas, or *. Empty allows none.')
 param bookingsBusinesses string = ''
 
+@description('Whether appointments and customers may be written: off or on.')
+@allowed(['off', 'on'])
+param bookingsWrites string = 'off'
+
 @description('Key Vault name of the key that signs paging cursors.')
 param stateKeyName string = 'gateway-state-key'
 
@@ -238,6 +242,7 @@ module gateway 'modules/gateway.bicep' = {
       IDENTITY_SOURCE: 'managed-identity'
       GRAPH_CONNECTIONS: string(graphConnections)
       BOOKINGS_BUSINESSES: bookingsBusinesses
+      BOOKINGS_WRITES: bookingsWrites
       STATE_KEY_NAME: stateKeyName
       PUBLIC_BASE_URL: publicBaseUrl
       MAILBOXES: string(mailboxes)

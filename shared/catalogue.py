@@ -53,7 +53,8 @@ SETTINGS = (
         "{}",
         "{}",
         "Further tenants: a JSON object, name -> {cloud, tenant_id, client_id, credential, credential_name, "
-        "identity_client_id, bookings_businesses}. The plain settings are the connection called default.",
+        "identity_client_id, bookings_businesses, bookings_writes}. The plain settings are the connection called "
+        "default.",
     ),
     Setting(
         "BOOKINGS_BUSINESSES",
@@ -61,6 +62,13 @@ SETTINGS = (
         "ithelpdesk@contoso.example",
         "Booking businesses that may be asked about: ids (SMTP addresses) separated by commas, or * for all. "
         "Empty allows none.",
+    ),
+    Setting(
+        "BOOKINGS_WRITES",
+        "off",
+        "off",
+        "Whether appointments and customers may be written: off or on. Keys against repetition are kept in the app's "
+        "storage account.",
     ),
     Setting(
         "STATE_KEY_NAME",

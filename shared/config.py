@@ -41,6 +41,13 @@ class Credential(StrEnum):
     PASSWORD = "password"  # noqa: S105 - the name of a mode, not a password
 
 
+class Switch(StrEnum):
+    """A setting that is off or on."""
+
+    OFF = "off"
+    ON = "on"
+
+
 class IdentitySource(StrEnum):
     """Whose identity opens Key Vault (and signs the federated assertion)."""
 
@@ -77,6 +84,7 @@ class Connection:
     credential_name: str | None
     identity_client_id: str | None
     businesses: AllowList
+    may_write: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,6 +114,7 @@ _CONNECTION_FIELDS = (
     "identity_client_id",
     "bookings_businesses",
 )
+    "bookings_writes",
 
 
 @dataclass(frozen=True)
@@ -195,8 +204,8 @@ def load_settings(environ: Mapping[str, str] | None = None, *, check_sink: Check
 
 
 def _plain_name(field: str) -> str:
-    names = {"cloud": "GRAPH_CLOUD", "bookings_businesses": "BOOKINGS_BUSINESSES"}
-    return names.get(field) or (field.upper() if field == "identity_client_id" else f"GRAPH_{field.upper()}")
+    own = ("identity_client_id", "bookings_businesses", "bookings_writes")
+    return field.upper() if field in own else f"GRAPH_{field.upper()}"
 
 
 def _plain_fields(reader: _Reader) -> dict[str, str]:
@@ -262,6 +271,7 @@ def _read_connection(
         cloud=cloud or CLOUDS["global"],
         tenant_id=text("tenant_id"),
         client_id=text("client_id"),
+    writes = _read_choice(reader, setting_name("bookings_writes"), text("bookings_writes") or Switch.OFF, Switch)
         credential=credential or Credential.SECRET,  # only reached with a fault
         credential_name=text("credential_name") or None,
         identity_client_id=text("identity_client_id") or None,
@@ -271,6 +281,7 @@ def _read_connection(
 
 def _check_credential_name(reader: _Reader, setting: str, credential: Credential, name: str) -> None:
     if credential is Credential.FEDERATED:
+        may_write=writes is Switch.ON,
         if name:
             reader.blame(setting, "A federated credential has no secret: remove the name or choose another credential.")
     elif not _VAULT_NAME.fullmatch(name):
@@ -330,13 +341,18 @@ def _read_concurrency(reader: _Reader) -> int:
 
 
 def _check_together(reader: _Reader, settings: Settings) -> None:
-    if settings.mailboxes and not (settings.storage.connection_string or settings.storage.table_url):
+    has_storage = settings.storage.connection_string or settings.storage.table_url
+    if settings.mailboxes and not has_storage:
         reader.blame("AzureWebJobsStorage", "Needed: mailboxes keep their state in this storage account.")
     if settings.key_vault_url is None:
         reader.blame("KEY_VAULT_URL", "Needed: the state key, and every credential but a federated one, live there.")
     for connection in settings.connections.values():
         prefix = "" if connection.name == "default" else f"GRAPH_CONNECTIONS.{connection.name}."
         if connection.credential is not Credential.FEDERATED:
+    elif any(each.may_write for each in settings.connections.values()) and not has_storage:
+        reader.blame(
+            "AzureWebJobsStorage", "Needed: writes keep their keys against repetition in this storage account."
+        )
             continue
         if settings.identity_source is IdentitySource.AZURE_CLI:
             reader.blame(

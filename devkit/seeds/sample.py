@@ -142,6 +142,11 @@ def mail_settings() -> dict[str, str]:
     }
 
 
+def write_settings() -> dict[str, str]:
+    """Return the app setting that lets it write appointments and customers. That needs a storage account."""
+    return {"BOOKINGS_WRITES": "on"}
+
+
 def _add_tenants(world: World) -> tuple[App, App]:
     entra = world.room(Entra)
     tenant = entra.add_tenant(TENANT_ID, "contoso.com", "contoso.onmicrosoft.com")

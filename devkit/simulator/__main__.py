@@ -59,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def describe(simulator: Simulator, *, credential: sample.Credential = "secret") -> dict[str, str]:
     """Describe a running simulator: addresses, the variables for a client, the settings for the app."""
+    settings = sample.settings(simulator, credential=credential) | sample.write_settings() | sample.mail_settings()
     return {
         "pid": str(os.getpid()),
         "proxy_url": simulator.proxy_url,
@@ -67,7 +68,7 @@ def describe(simulator: Simulator, *, credential: sample.Credential = "secret") 
         "identity_endpoint": simulator.identity_endpoint,
         "identity_header": simulator.identity_header,
         "environment": json.dumps(simulator.environment()),
-        "settings": json.dumps(sample.settings(simulator, credential=credential) | sample.mail_settings()),
+        "settings": json.dumps(settings),
     }
 
 

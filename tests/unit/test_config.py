@@ -96,6 +96,7 @@ def test_every_fault_is_told_at_once() -> None:
         ("BOOKINGS_BUSINESSES", "desk"),
         ("BOOKINGS_BUSINESSES", "*, desk@contoso.example"),
         ("BOOKINGS_BUSINESSES", "desk@contoso.example/../x"),
+        ("BOOKINGS_WRITES", "yes"),
         ("STATE_KEY_NAME", "a b"),
         ("PUBLIC_BASE_URL", "http://gateway.example/api"),
         ("PUBLIC_BASE_URL", "https://gateway.example/api?code=1"),
@@ -152,3 +153,15 @@ def test_a_connection_of_its_own_has_its_own_allow_list_which_is_empty_unless_gi
     partner = {"tenant_id": TENANT, "client_id": CLIENT, "credential": "secret", "credential_name": "x"}
     settings = load(GRAPH_CONNECTIONS=json.dumps({"partner": partner}))
     assert not settings.connections["partner"].businesses.allows("desk@contoso.example")
+
+
+def test_writes_are_off_until_they_are_asked_for_by_connection() -> None:
+    partner = {"tenant_id": "partner.example", "client_id": CLIENT, "credential": "secret", "credential_name": "s"}
+    given = json.dumps({"partner": partner | {"bookings_writes": "on"}, "other": partner})
+    loaded = load(GRAPH_CONNECTIONS=given, AzureWebJobsStorage="UseDevelopmentStorage=true")
+    assert {name: each.may_write for name, each in loaded.connections.items()} == {
+        "default": False,
+        "partner": True,
+        "other": False,
+    }
+    assert list(faults(BOOKINGS_WRITES="on")) == ["AzureWebJobsStorage"]
