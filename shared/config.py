@@ -113,8 +113,8 @@ _CONNECTION_FIELDS = (
     "credential_name",
     "identity_client_id",
     "bookings_businesses",
-)
     "bookings_writes",
+)
 
 
 @dataclass(frozen=True)
@@ -266,22 +266,22 @@ def _read_connection(
     businesses = _read_businesses(reader, setting_name("bookings_businesses"), text("bookings_businesses"))
     if cloud and not cloud.has_bookings and not businesses.is_empty:
         reader.blame(setting_name("bookings_businesses"), f"The cloud {cloud.name} has no Bookings: leave it empty.")
+    writes = _read_choice(reader, setting_name("bookings_writes"), text("bookings_writes") or Switch.OFF, Switch)
     return Connection(
         name=name,
         cloud=cloud or CLOUDS["global"],
         tenant_id=text("tenant_id"),
         client_id=text("client_id"),
-    writes = _read_choice(reader, setting_name("bookings_writes"), text("bookings_writes") or Switch.OFF, Switch)
         credential=credential or Credential.SECRET,  # only reached with a fault
         credential_name=text("credential_name") or None,
         identity_client_id=text("identity_client_id") or None,
         businesses=businesses,
+        may_write=writes is Switch.ON,
     )
 
 
 def _check_credential_name(reader: _Reader, setting: str, credential: Credential, name: str) -> None:
     if credential is Credential.FEDERATED:
-        may_write=writes is Switch.ON,
         if name:
             reader.blame(setting, "A federated credential has no secret: remove the name or choose another credential.")
     elif not _VAULT_NAME.fullmatch(name):
@@ -344,15 +344,15 @@ def _check_together(reader: _Reader, settings: Settings) -> None:
     has_storage = settings.storage.connection_string or settings.storage.table_url
     if settings.mailboxes and not has_storage:
         reader.blame("AzureWebJobsStorage", "Needed: mailboxes keep their state in this storage account.")
+    elif any(each.may_write for each in settings.connections.values()) and not has_storage:
+        reader.blame(
+            "AzureWebJobsStorage", "Needed: writes keep their keys against repetition in this storage account."
+        )
     if settings.key_vault_url is None:
         reader.blame("KEY_VAULT_URL", "Needed: the state key, and every credential but a federated one, live there.")
     for connection in settings.connections.values():
         prefix = "" if connection.name == "default" else f"GRAPH_CONNECTIONS.{connection.name}."
         if connection.credential is not Credential.FEDERATED:
-    elif any(each.may_write for each in settings.connections.values()) and not has_storage:
-        reader.blame(
-            "AzureWebJobsStorage", "Needed: writes keep their keys against repetition in this storage account."
-        )
             continue
         if settings.identity_source is IdentitySource.AZURE_CLI:
             reader.blame(
