@@ -50,7 +50,9 @@ class Storage:
         """Build a client for a container."""
         from azure.storage.blob import ContainerClient
 
-        sizes: dict[str, Any] = {"max_single_put_size": BLOCK, "max_block_size": BLOCK, "max_chunk_get_size": BLOCK}
+        # max_single_get_size is what comes at once with the first read: 32 MiB, if it is not told otherwise.
+        limits = ("max_single_put_size", "max_block_size", "max_single_get_size", "max_chunk_get_size")
+        sizes: dict[str, Any] = dict.fromkeys(limits, BLOCK)
         if self._settings.connection_string:
             return ContainerClient.from_connection_string(self._settings.connection_string, name, **_LIMITS, **sizes)
         return ContainerClient(self._address("blob"), name, credential=self._credential(), **_LIMITS, **sizes)
