@@ -216,7 +216,7 @@ def make_answer() -> dict[str, Any]:
         "sender": ("Alex Wilber", OPEN_TICKET_REQUESTOR),
         "html": (
             '<p>It charges again with the new power supply, thank you.</p><div id="divRplyFwdMsg"><hr>'
-            "<b>From:</b> Service Desk &lt;servicedesk@contoso.com&gt;<br><b>Sent:</b> Friday, 20 November 2026 15:10<br>"
+            "<b>From:</b> Service Desk<br><b>Sent:</b> Friday, 20 November 2026 15:10<br>"
             f"<b>To:</b> Alex Wilber<br><b>Subject:</b> [{OPEN_TICKET}] {OPEN_TICKET_TITLE}</div>"
             "<p>Please try another power supply.</p>"
         ),
