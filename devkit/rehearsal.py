@@ -139,6 +139,7 @@ class _Rehearsal:
             ),
             "SINKS": json.dumps({"desk": _SINK}),
             "MAILBOX_POLL_SCHEDULE": "*/2 * * * * *",
+            "CHANGES_SCHEDULE": "15 */5 * * * *",
             "AzureWebJobsStorage": self._storage,
         }
         command = [sys.executable, "-m", "devkit.host", "--app-dir", str(ROOT), "--port", "0", "--under-supervisor"]

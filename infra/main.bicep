@@ -65,6 +65,19 @@ param sinks object = {}
 @description('When mailboxes are polled: an NCRONTAB expression of six fields, in UTC.')
 param mailboxPollSchedule string = '0 * * * * *'
 
+@description('How old, in seconds, the last look at a business may be when a caller asks for its changes.')
+@minValue(10)
+@maxValue(3600)
+param changesRefreshSeconds int = 60
+
+@description('How many days ahead appointments are watched at each look.')
+@minValue(1)
+@maxValue(366)
+param changesWindowDays int = 90
+
+@description('When businesses with a change feed are looked at: an NCRONTAB expression of six fields, in UTC.')
+param changesSchedule string = '15 */5 * * * *'
+
 @description('Calls to Graph at the same time, for each instance.')
 @minValue(1)
 @maxValue(64)
@@ -163,9 +176,9 @@ module storage 'modules/storage.bicep' = {
     tags: tags
     sku: storageSku
     isPrivate: privateNetwork
-    containers: ['app-package', 'mails']
+    containers: ['app-package', 'mails', 'changes']
     queues: [polls, '${polls}-poison', deliveries, '${deliveries}-poison']
-    tables: ['mails', 'threads']
+    tables: ['mails', 'threads', 'changes']
   }
 }
 
@@ -248,6 +261,9 @@ module gateway 'modules/gateway.bicep' = {
       MAILBOXES: string(mailboxes)
       SINKS: string(sinks)
       MAILBOX_POLL_SCHEDULE: mailboxPollSchedule
+      CHANGES_REFRESH_SECONDS: string(changesRefreshSeconds)
+      CHANGES_WINDOW_DAYS: string(changesWindowDays)
+      CHANGES_SCHEDULE: changesSchedule
       GRAPH_CONCURRENCY: string(graphConcurrency)
     }
   }

@@ -42,6 +42,16 @@ class Container:
         chunks = self.read(name)
         return None if chunks is None else b"".join(chunks)
 
+    def delete(self, name: str) -> None:
+        """Remove a blob; nothing happens where there is none."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with storage_errors(self._name):
+            try:
+                self._client.get().delete_blob(name)
+            except ResourceNotFoundError:
+                return
+
     def read(self, name: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes] | None:
         """Return a blob, or a part of it, in chunks of 4 MiB; None where there is none, nothing behind its end."""
         from azure.core.exceptions import HttpResponseError, ResourceNotFoundError

@@ -102,6 +102,25 @@ SETTINGS = (
         "When mailboxes are polled: an NCRONTAB expression of six fields. Read by the platform, which needs it set.",
     ),
     Setting(
+        "CHANGES_REFRESH_SECONDS",
+        "60",
+        "60",
+        "How old, in seconds, the last look at a business may be when a caller asks for its changes (10 to 3600).",
+    ),
+    Setting(
+        "CHANGES_WINDOW_DAYS",
+        "90",
+        "90",
+        "How many days ahead appointments are watched at each look (1 to 366); what lies beyond, once a day.",
+    ),
+    Setting(
+        "CHANGES_SCHEDULE",
+        "15 */5 * * * *",
+        "15 */5 * * * *",
+        "When businesses with a change feed are looked at: an NCRONTAB expression of six fields. "
+        "Read by the platform, which needs it set.",
+    ),
+    Setting(
         "GRAPH_CONCURRENCY",
         "4",
         "4",

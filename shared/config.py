@@ -98,6 +98,8 @@ class Settings:
     state_key_name: str
     public_base_url: str | None
     graph_concurrency: int
+    changes_refresh_seconds: int
+    changes_window_days: int
     storage: StorageSettings
     mailboxes: Mapping[str, Mailbox]
     sinks: Mapping[str, SinkSettings]
@@ -195,7 +197,9 @@ def load_settings(environ: Mapping[str, str] | None = None, *, check_sink: Check
             "A Key Vault name has 1 to 127 letters, digits and dashes.",
         ),
         public_base_url=_read_public_url(reader),
-        graph_concurrency=_read_concurrency(reader),
+        graph_concurrency=_read_number(reader, "GRAPH_CONCURRENCY", 1, 64),
+        changes_refresh_seconds=_read_number(reader, "CHANGES_REFRESH_SECONDS", 10, 3_600),
+        changes_window_days=_read_number(reader, "CHANGES_WINDOW_DAYS", 1, 366),
     )
     _check_together(reader, settings)
     if reader.faults:
@@ -331,12 +335,11 @@ def _read_public_url(reader: _Reader) -> str | None:
     return text or None
 
 
-def _read_concurrency(reader: _Reader) -> int:
-    text = reader.text("GRAPH_CONCURRENCY")
-    highest = 64
-    if not text.isdecimal() or not 1 <= int(text) <= highest:
-        reader.blame("GRAPH_CONCURRENCY", f"Give a whole number from 1 to {highest}.")
-        return 1
+def _read_number(reader: _Reader, name: str, least: int, most: int) -> int:
+    text = reader.text(name)
+    if not text.isdecimal() or not least <= int(text) <= most:
+        reader.blame(name, f"Give a whole number from {least} to {most}.")
+        return least
     return int(text)
 
 

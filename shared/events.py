@@ -21,6 +21,8 @@ class Event(StrEnum):
     CURSOR_LOST = "CursorLost"
     WRITE_BACK_DENIED = "WriteBackDenied"
     SWEEP_FOUND = "SweepFound"
+    CHANGES_LOST = "ChangesLost"
+    TRIGGER_RESET = "TriggerReset"
 
 
 def tell(event: Event, *, level: int = logging.WARNING, **fields: Any) -> None:

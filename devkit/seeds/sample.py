@@ -139,6 +139,7 @@ def mail_settings() -> dict[str, str]:
         "MAILBOXES": json.dumps(_MAILBOXES),
         "SINKS": json.dumps(_SINKS),
         "MAILBOX_POLL_SCHEDULE": "*/15 * * * * *",
+        "CHANGES_SCHEDULE": "15 */5 * * * *",
     }
 
 

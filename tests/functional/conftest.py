@@ -108,6 +108,7 @@ def theatre(azurite: Azurite) -> Iterator[Stage]:
         os.environ.update(sim.environment())
         os.environ["AzureWebJobsStorage"] = azurite.connection_string  # noqa: SIM112 - the platform spells it so
         os.environ["MAILBOX_POLL_SCHEDULE"] = "0 * * * * *"
+        os.environ["CHANGES_SCHEDULE"] = "15 */5 * * * *"
         keys = Keys.generate()
         host = LocalHost.load(ROOT, settings_file=None, environ=os.environ, keys=keys)
         server = serve_in_thread(host)

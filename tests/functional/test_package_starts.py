@@ -23,6 +23,7 @@ SETTINGS = {
     "GRAPH_CLIENT_ID": ID,
     "IDENTITY_CLIENT_ID": ID,
     "MAILBOX_POLL_SCHEDULE": "0 * * * * *",
+    "CHANGES_SCHEDULE": "15 */5 * * * *",
     "AzureWebJobsStorage": "UseDevelopmentStorage=true",
 }
 

@@ -8,6 +8,7 @@ import pytest
 
 from blueprints import mail_work
 from blueprints._services import DELIVERIES, POLLS
+from bookings.changes import journal
 from devkit.bicep.reading import CHECKOV
 from devkit.bicep.resources import ROLES
 from inbound_mail import ledger, store, threads
@@ -144,8 +145,8 @@ def test_every_role_is_documented() -> None:
 def test_queues_tables_and_containers_are_those_of_the_code() -> None:
     assert re.findall(r"^var (?:polls|deliveries) = '(.+)'$", MAIN, flags=re.MULTILINE) == [POLLS, DELIVERIES]
     assert "queues: [polls, '${polls}-poison', deliveries, '${deliveries}-poison']" in MAIN
-    assert f"tables: ['{ledger.TABLE}', '{threads.TABLE}']" in MAIN
-    assert f"containers: ['app-package', '{store.CONTAINER}']" in MAIN
+    assert f"tables: ['{ledger.TABLE}', '{threads.TABLE}', '{journal.TABLE}']" in MAIN
+    assert f"containers: ['app-package', '{store.CONTAINER}', '{journal.CONTAINER}']" in MAIN
 
 
 def test_every_alarm_has_an_alert() -> None:

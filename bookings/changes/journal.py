@@ -1,0 +1,310 @@
+"""What is kept of the change feed of one business: one partition of one table, and a blob.
+
+    s|state       how far the feed is, the snapshot it stands on, who looks just now; its version guards every change
+    f|{number}    one change; numbers follow one another without a gap
+
+    feeds, {connection}|{business}    which feeds there are, and when somebody last asked for one
+
+The snapshot lies in a blob that is written once. A look publishes in one transaction: its changes, and the state that
+leads to the new snapshot. More changes than fit go ahead in transactions of their own, under numbers that nobody reads
+before the state says so; a look that dies half-way leaves rows that the next one overwrites. Each transaction holds the
+state's version, so whoever was overtaken writes nothing any more.
+"""
+
+import gzip
+import json
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bookings.changes.comparing import Change, Kind
+from bookings.changes.snapshots import Snapshot
+from shared.blobs import Container
+from shared.errors import Conflict, Unavailable
+from shared.graph.client import Json
+from shared.tables import TRANSACTION_SIZE, Entity, Operation, Row, Table
+
+TABLE, CONTAINER = "changes", "changes"
+REGISTRY = "feeds"
+_STATE = "s|state"
+_LONGEST_BODY = 60_000  # a property holds 64 KiB
+_MOST_BYTES = 2_000_000  # a transaction holds 4 MiB, in Base64 and with its frame
+_SHORTENED = 1_000
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One change, as published."""
+
+    number: int
+    at: datetime
+    kinds: tuple[Kind, ...]
+    record: Json
+    previous: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a feed is. `generation` names its life: numbers of another one mean nothing here."""
+
+    row: Row | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        return self.row.values.get(name) if self.row else None
+
+    @property
+    def is_seeded(self) -> bool:
+        """Whether there is a snapshot to compare with."""
+        return bool(self["blob"])
+
+    @property
+    def generation(self) -> str:
+        """Name of the feed's life."""
+        return str(self["generation"] or "")
+
+    @property
+    def last(self) -> int:
+        """Number of the last change; 0 before the first."""
+        return int(self["last"] or 0)
+
+    @property
+    def first(self) -> int:
+        """Number of the oldest change that is still kept, or will be."""
+        return int(self["first"] or 1)
+
+    def moment(self, name: str) -> datetime:
+        """Return a moment of the state; long ago where there is none."""
+        found: datetime = self[name] or _NEVER
+        return found
+
+
+class Journal:
+    """The change feed of one business. Methods raise Unavailable when the storage account does."""
+
+    def __init__(self, table: Table, blobs: Container, connection: str, business: str) -> None:
+        self._table = table
+        self._blobs = blobs
+        self.connection = connection
+        self.business = business
+        self.partition = f"{connection}|{business.lower()}"
+
+    def state(self) -> State:
+        """Return how far the feed is."""
+        return State(self._table.get(self.partition, _STATE))
+
+    def read(self, after: int, last: int, limit: int) -> list[Entry]:
+        """Return changes after a number, up to a number that a state has told."""
+        rows = self._table.query(
+            self.partition, start=f"f|{after + 1:012}", end=f"f|{last + 1:012}", limit=max(1, limit)
+        )
+        return [_read_entry(row) for row in rows] if last > after else []
+
+    def find_last_before(self, moment: datetime, state: State) -> int:
+        """Return the number of the last change that was published before a moment."""
+        low, high = state.first - 1, state.last
+        while low < high:
+            middle = (low + high + 1) // 2
+            entry = self.read(middle - 1, middle, 1)
+            if entry and entry[0].at >= moment:
+                high = middle - 1
+            else:
+                low = middle
+        return low
+
+    def snapshot(self, state: State) -> Snapshot | None:
+        """Return the snapshot of a state; None when a newer state has replaced it."""
+        data = self._blobs.get(str(state["blob"])) if state.is_seeded else None
+        return Snapshot.unpack(data) if data is not None else None
+
+    def ask(self, moment: datetime) -> None:
+        """Note that somebody wants this feed."""
+        self._table.upsert(
+            {
+                "PartitionKey": REGISTRY,
+                "RowKey": self.partition,
+                "connection": self.connection,
+                "business": self.business,
+                "asked_at": moment,
+            }
+        )
+
+    def claim(self, state: State, now: datetime, seconds: float) -> "Look | None":
+        """Claim the next look, for some seconds; None when somebody else was faster."""
+        values: Entity = dict(state.row.values) if state.row else self._first_values(now)
+        blob = f"{self.partition}/{uuid.uuid4().hex}"
+        litter = [*json.loads(values["litter"]), *([values["next_blob"]] if values["next_blob"] else [])]
+        values |= {
+            "held_until": now + timedelta(seconds=seconds),
+            "next_blob": blob,
+            "litter": json.dumps([name for name in litter if name != values["blob"]][-20:]),
+        }
+        step = Operation("replace", values, state.row.etag) if state.row else Operation("create", values)
+        try:
+            etag = self._table.transact([step])[0]
+        except Conflict:
+            return None
+        return Look(self._table, self._blobs, Row(values, etag))
+
+    def _first_values(self, now: datetime) -> Entity:
+        return {
+            "PartitionKey": self.partition,
+            "RowKey": _STATE,
+            "generation": uuid.uuid4().hex[:12],
+            "first": 1,
+            "last": 0,
+            "blob": "",
+            "next_blob": "",
+            "litter": "[]",
+            "digest": "",
+            "seeded_at": now,
+            "asked_at": now,
+        }
+
+    def forget(self, state: State, cutoff: datetime) -> int:
+        """Remove changes published before a moment; return how many. Raises Conflict when somebody looks just now."""
+        forgotten = 0
+        while state.row and state.first <= state.last:
+            entries = self.read(state.first - 1, state.last, TRANSACTION_SIZE - 1)
+            old = [entry.number for entry in entries if entry.at < cutoff]
+            if not old:
+                break
+            values = state.row.values | {"first": old[-1] + 1}
+            deletions = [Operation("delete", self._row(number)) for number in old]
+            etags = self._table.transact([Operation("replace", values, state.row.etag), *deletions])
+            state = State(replace(state.row, values=values, etag=etags[0]))
+            forgotten += len(old)
+        return forgotten
+
+    def drop(self) -> None:
+        """Remove all of it. Raises Conflict when somebody looks just now."""
+        state = self.state()
+        if state.row:
+            self.forget(state, datetime.max.replace(tzinfo=UTC))
+            state = self.state()
+        if state.row:
+            for name in {*json.loads(state["litter"]), state["blob"], state["next_blob"]} - {""}:
+                self._blobs.delete(name)
+            rows = list(self._table.query(self.partition, start="f|", end="f}", limit=TRANSACTION_SIZE - 1))
+            leftovers = [Operation("delete", self._row(int(row.row_key[2:]))) for row in rows]
+            self._table.transact([*leftovers, Operation("delete", self._state_row(), state.row.etag)])
+        self._table.transact([Operation("delete", {"PartitionKey": REGISTRY, "RowKey": self.partition})])
+
+    def _state_row(self) -> Entity:
+        return {"PartitionKey": self.partition, "RowKey": _STATE}
+
+    def _row(self, number: int) -> Entity:
+        return {"PartitionKey": self.partition, "RowKey": f"f|{number:012}"}
+
+
+class Look:
+    """One look at a business, in the hands of whoever claimed it. Methods raise Conflict when it was overtaken."""
+
+    def __init__(self, table: Table, blobs: Container, row: Row) -> None:
+        self._table = table
+        self._blobs = blobs
+        self._row = row
+
+    @property
+    def state(self) -> State:
+        """The state it stands on."""
+        return State(self._row)
+
+    def publish(self, changes: Sequence[Change], snapshot: Snapshot, **values: Any) -> State:
+        """Make changes, snapshot and state known, all or none."""
+        old = self._row.values
+        self._clean(json.loads(old["litter"]))
+        self._blobs.put(str(old["next_blob"]), snapshot.pack())
+        now = max(datetime.now(UTC), self.state.moment("published_at"))  # in order, whatever the instances' clocks say
+        entities = [
+            _entity(str(old["PartitionKey"]), number, now, change)
+            for number, change in enumerate(changes, start=self.state.last + 1)
+        ]
+        *ahead, rest = _cut(entities)
+        for part in ahead:
+            self._transact(part, old)
+        litter = [old["blob"]] if old["blob"] else []
+        final = old | {"last": self.state.last + len(changes), "published_at": now} | values
+        final |= {"blob": old["next_blob"], "next_blob": "", "litter": json.dumps(litter)}
+        self._transact(rest, self._over(final))
+        with suppress(Unavailable):  # the next look cleans again
+            self._clean(litter)
+        return self.state
+
+    def finish(self, **values: Any) -> State:
+        """Note that nothing has happened."""
+        self._clean(json.loads(self._row.values["litter"]))
+        self._transact([], self._over(self._row.values | values | {"next_blob": "", "litter": "[]"}))
+        return self.state
+
+    def give_up(self, **values: Any) -> None:
+        """Let somebody else look."""
+        self._transact([], self._over(self._row.values | values))
+
+    @staticmethod
+    def _over(values: Entity) -> Entity:
+        return {name: value for name, value in values.items() if name != "held_until"}
+
+    def _transact(self, entities: Sequence[Entity], state: Entity) -> None:
+        steps = [Operation("replace", state, self._row.etag), *(Operation("upsert", each) for each in entities)]
+        self._row = Row(state, self._table.transact(steps)[0])
+
+    def _clean(self, litter: Sequence[str]) -> None:
+        for name in litter:
+            self._blobs.delete(name)
+
+
+def list_feeds(table: Table) -> Iterator[tuple[str, str, datetime]]:
+    """Yield (connection, business, when somebody last asked) of all feeds."""
+    for row in table.query(REGISTRY, start="!", end="~"):
+        yield str(row.values["connection"]), str(row.values["business"]), row.values["asked_at"]
+
+
+def _entity(partition: str, number: int, now: datetime, change: Change) -> Entity:
+    return {
+        "PartitionKey": partition,
+        "RowKey": f"f|{number:012}",
+        "at": now,
+        "kinds": ",".join(change.kinds),
+        "body": _pack(change.record, change.previous),
+    }
+
+
+def _pack(record: Json, previous: Mapping[str, Any]) -> bytes:
+    def pack(record: Json, previous: Mapping[str, Any]) -> bytes:
+        text = json.dumps([record, dict(previous)], separators=(",", ":"))
+        return gzip.compress(text.encode(), compresslevel=5, mtime=0)
+
+    packed = pack(record, previous)
+    return packed if len(packed) <= _LONGEST_BODY else pack(_shorten(record), _shorten(previous))
+
+
+def _shorten(values: Mapping[str, Any]) -> Json:
+    """Cut long texts: notes of a size that no person wrote."""
+    return {
+        name: value[:_SHORTENED] if isinstance(value, str) else value
+        for name, value in values.items()
+        if isinstance(value, str) or len(json.dumps(value)) <= _SHORTENED * 4
+    }
+
+
+def _cut(entities: Sequence[Entity]) -> list[list[Entity]]:
+    """Cut into parts that fit into a transaction beside the state; there is always one."""
+    parts: list[list[Entity]] = [[]]
+    size = 0
+    for entity in entities:
+        size += len(entity["body"])
+        if len(parts[-1]) == TRANSACTION_SIZE - 1 or size > _MOST_BYTES:
+            parts.append([])
+            size = len(entity["body"])
+        parts[-1].append(entity)
+    return parts
+
+
+def _read_entry(row: Row) -> Entry:
+    record, previous = json.loads(gzip.decompress(row.values["body"]))
+    kinds = tuple(Kind(kind) for kind in str(row.values["kinds"]).split(","))
+    return Entry(int(row.row_key[2:]), row.values["at"], kinds, record, previous)
