@@ -5,20 +5,18 @@ The direct caller has a session and a token ready; the gateway is called as a fu
 the local host and Microsoft's worker library. They take turns, so that all see the same machine.
 """
 
-import json
 import os
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 import requests
 
-ROOT = Path(__file__).resolve().parent.parent
+from bench.stage import ROOT, simulator, storage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 ROUNDS = 200
 LATENCY = 0.03
 PAGE = "ithelpdesk@contoso.com"
@@ -27,8 +25,8 @@ GRAPH = f"https://graph.microsoft.com/v1.0/solutions/bookingBusinesses/{PAGE}/se
 
 def run() -> None:
     """Measure and print."""
-    with _simulator() as world:
-        os.environ.update(json.loads(world["environment"]) | json.loads(world["settings"]))
+    with simulator(LATENCY) as world, storage() as account:  # what needs storage is loaded, and not started
+        os.environ.update(world.environment | world.settings | {"AzureWebJobsStorage": account})
         from devkit.host import Keys, LocalHost, serve_in_thread  # noqa: PLC0415 - after the environment is set
 
         keys = Keys.generate()
@@ -90,20 +88,3 @@ def _make_request() -> object:
         route_params={"business": PAGE},
         body=b"",
     )
-
-
-@contextmanager
-def _simulator() -> Iterator[dict[str, str]]:
-    with tempfile.TemporaryDirectory() as folder:
-        port_file = Path(folder) / "simulator.json"
-        command = [sys.executable, "-m", "devkit.simulator", "--state-dir", folder, "--port-file", str(port_file)]
-        process = subprocess.Popen([*command, "--latency", str(LATENCY)], cwd=ROOT, stdout=subprocess.DEVNULL)
-        try:
-            while not port_file.exists():
-                if process.poll() is not None:
-                    raise RuntimeError("the simulator did not start")
-                time.sleep(0.05)
-            yield json.loads(port_file.read_text())
-        finally:
-            process.terminate()
-            process.wait()

@@ -1,0 +1,102 @@
+"""The gateway's own use cases in a process of their own, see `bench.stage`: `poll NAME`, `skip NAME` and so on.
+
+With `--in-memory` the mail side's storage is a stand-in in this process: what is left is the work for Graph.
+"""
+
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from bench.memory_storage import MemoryContainer, MemoryQueue, MemoryTable
+from blueprints._services import MailSide, services
+from inbound_mail.desk import Desk
+from inbound_mail.ledger import DeliveryState, Ledger, OpenMail
+from inbound_mail.polling import Poller
+from inbound_mail.store import MailStore
+
+
+class Driver:
+    """Does what the commands say."""
+
+    def __init__(self, mail: MailSide) -> None:
+        self._mail = mail
+
+    def poll(self, name: str) -> str:
+        """Poll a mailbox, as the timer would."""
+        return self._mail.poller.poll(self._mail.desks[name], at_once=True).value
+
+    def skip(self, name: str) -> int:
+        """Note every waiting delivery as done, without doing it."""
+        desk, now = self._mail.desks[name], datetime.now(UTC)
+        waiting = list(_waiting(desk))
+        desk.ledger.merge_open(
+            [(mail.key, desk.ledger.part(sink, DeliveryState.DELIVERED, now, "T-1")) for mail, sink in waiting]
+        )
+        return len(waiting)
+
+    def deliver(self, name: str) -> list[str]:
+        """Deliver what waits, one after the other."""
+        desk = self._mail.desks[name]
+        waiting = list(_waiting(desk))
+        return [str(self._mail.deliverer.deliver(desk, mail.key, sink)) for mail, sink in waiting]
+
+    def read(self, name: str) -> list[list[Any]]:
+        """Read all attachments back in chunks; returns [size, digest as read, digest as noted] of each."""
+        desk = self._mail.desks[name]
+        found = []
+        for row in desk.ledger.table.query(name, start="m|", end="m}"):
+            stored = desk.store.load(row.row_key[2:])
+            for one in stored.attachments if stored else ():
+                digest, size = hashlib.sha256(), 0
+                for chunk in desk.store.open(one):
+                    digest.update(chunk)
+                    size += len(chunk)
+                found.append([size, digest.hexdigest(), one.sha256])
+        return found
+
+
+def _waiting(desk: Desk) -> Iterator[tuple[OpenMail, str]]:
+    for mail in desk.ledger.open_mails():
+        for name, value in mail.values.items():
+            if name.startswith("state_") and value == DeliveryState.WAITING:
+                yield mail, name.removeprefix("state_").replace("_", "-")
+
+
+def keep_in_memory(mail: MailSide) -> MailSide:
+    """Return the mail side with storage that is none."""
+    table: Any = MemoryTable()
+    container: Any = MemoryContainer()
+    queue: Any = MemoryQueue()
+    desks = {
+        name: replace(
+            desk,
+            ledger=Ledger(table, name),
+            store=MailStore(container, name, desk.mailbox.address),
+        )
+        for name, desk in mail.desks.items()
+    }
+    return replace(mail, desks=desks, table=table, poller=Poller(container, queue, mail.workers))
+
+
+def main(flags: list[str]) -> None:
+    """Obey until stdin ends. An answer has "wall" and "cpu" in seconds and the "result"."""
+    mail = services().mail
+    if "--in-memory" in flags:
+        mail = keep_in_memory(mail)
+    driver = Driver(mail)
+    for line in sys.stdin:
+        word, name = line.split()
+        command: Callable[[str], Any] = getattr(driver, word)
+        began, used = time.perf_counter(), time.process_time()
+        result = command(name)
+        spent = {"wall": time.perf_counter() - began, "cpu": time.process_time() - used}
+        print(json.dumps(spent | {"result": result}), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,28 @@
+"""The benchmarks run, in tiny sizes; what they measure is no matter of tests."""
+
+import re
+
+import pytest
+
+from bench import large_attachment, mail_ingest
+from bench.__main__ import BENCHMARKS, main
+
+
+def test_the_ingest_of_mails_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    plan = mail_ingest.Plan(mails=7, latencies=(0.0,), rounds=1, counts=(21,), with_foreign=False)
+    mail_ingest.run(plan)
+    told = capsys.readouterr().out
+    assert re.search(r"gateway +HTTP +4 .*billed +12", told), told
+    assert "N=21, A=5: formula 4 HTTP, seen 4 and 1 for the echo" in told
+
+
+def test_the_memory_of_a_large_file_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    large_attachment.run(large_attachment.Plan(large=13_000_000, delivered=500_000, batch=1_000_000, rounds=1))
+    told = capsys.readouterr().out
+    assert re.search(r"a file of 13 MB +\d+\.\d", told), told
+    assert re.search(r"delivered to the desk +\d+\.\d", told), told
+
+
+def test_an_unknown_benchmark_is_told() -> None:
+    assert main(["nothing"]) == 2
+    assert set(BENCHMARKS) >= {"mail_ingest", "large_attachment"}
