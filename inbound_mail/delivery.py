@@ -102,6 +102,9 @@ class Deliverer:
         parcel = self._pack(desk, claimed, threads)
         try:
             receipt = sink.deliver(parcel, claimed)
+        except ConfigurationError as error:
+            self._circuits[claimed.sink].open(error)
+            raise
         except Refused:
             if claimed.ticket:  # the text is there, something else was refused: answers still belong to that ticket
                 threads.remember(parcel.mail, claimed.ticket)
@@ -139,8 +142,6 @@ class Deliverer:
             error if isinstance(error, GatewayError) else place_of(error),
         )  # fmt: skip
         verdict = _judge(claimed, error)
-        if isinstance(error, ConfigurationError):
-            self._circuits[claimed.sink].open(error)
         try:
             if verdict.wait is None:
                 claimed.reject(verdict.code, verdict.message)

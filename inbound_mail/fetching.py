@@ -9,6 +9,7 @@ import base64
 import binascii
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from inbound_mail.desk import Desk
@@ -46,7 +47,6 @@ _KINDS = {
 # Stands for attachments that cannot even be listed, so that whoever delivers the mail all the same is told.
 _UNREADABLE = Attachment(1, "attachments", "", 0, AttachmentKind.FILE, omitted="Unreadable")
 
-
 # What comes of an answer of another form than the documented one; it is that mail's own trouble.
 _ODD = (KeyError, TypeError, ValueError, AttributeError)
 
@@ -60,16 +60,22 @@ class Fetcher:
         self._ledger = desk.ledger
         self._store = desk.store
         self._limit = desk.mailbox.attachment_mb * _MIB
+        self._barred: dict[str, tuple[OpenMail, Forbidden]] = {}
+        self._completed = 0
 
     def fetch(self, mails: Sequence[OpenMail], lease: Lease, seen: Seen) -> None:
         """Complete these mails. One that cannot be is set aside; raises what stops the mailbox as a whole."""
-        denied: GatewayError | None = None
         for start in range(0, len(mails), _GROUP):
             lease.check()
-            try:
+            with suppress(Forbidden):  # one mail may be barred among many: the others do not wait for it
                 self._fetch_group(mails[start : start + _GROUP], lease, seen)
-            except Forbidden as error:  # one mail may be barred among many: the others do not wait for it
-                denied = error
+        denied: GatewayError | None = None
+        for mail, refusal in self._barred.values():
+            # A mail that alone is barred, now or when it was first tried, is no matter of the mailbox.
+            if self._completed or mail.values.get("barred"):
+                self._count(mail, refusal, barred=True)
+            else:
+                denied = refusal
         if denied:
             raise denied
 
@@ -124,21 +130,26 @@ class Fetcher:
 
         Returns an error that is more than this mail's own matter: while the mailbox does not answer, none is.
         """
+        if isinstance(error, Forbidden):
+            self._barred[mail.key] = (mail, error)
         if not (seen.answered and is_of_one_mail(error)):
             return error
         if isinstance(error, NotFound):
             self._ledger.close([(mail, MailState.GONE)], guarded=False)
             seen.gone += 1
             return None
+        if is_last_way or _tries(mail) + 1 < _TRIES:
+            self._count(mail, error)
+            return None
+        return self._fetch_singly(mail, lease, seen)
+
+    def _count(self, mail: OpenMail, error: GatewayError, *, barred: bool = False) -> None:
         tries = _tries(mail) + 1
         _log.warning("%s: attachments of mail %s failed (%d): %s", self._mailbox.name, mail.key, tries, error)
         if tries < _TRIES:
-            self._ledger.merge_open([(mail.key, {"fetch_tries": tries})])
-        elif is_last_way:
-            self._set_aside(mail, Rejected(error.message, code="AttachmentsUnreadable"))
+            self._ledger.merge_open([(mail.key, {"fetch_tries": tries, "barred": barred})])
         else:
-            return self._fetch_singly(mail, lease, seen)
-        return None
+            self._set_aside(mail, Rejected(error.message, code="AttachmentsUnreadable"))
 
     def _set_aside(self, mail: OpenMail, cause: Rejected) -> None:
         self._store.put_attachments(mail.key, [_UNREADABLE])
@@ -205,6 +216,7 @@ class Fetcher:
     def _complete(self, mail: OpenMail, attachments: Sequence[Attachment]) -> None:
         self._store.put_attachments(mail.key, attachments)
         self._ledger.complete(mail, self._mailbox.sinks)
+        self._completed += 1
 
 
 def _tries(mail: OpenMail) -> int:

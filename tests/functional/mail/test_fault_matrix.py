@@ -178,9 +178,23 @@ def test_one_mail_whose_attachments_are_barred_does_not_bar_those_of_a_long_queu
     mails = [office.receive(subject=f"{number}", attachments=[File("a.txt", data=b"a")]) for number in range(45)]
     barred = min(mails, key=lambda mail: office.desk.key(mail.id))  # the first in the queue
     strike(office, "attachments", 403, "ErrorAccessDenied", path=rf"/{barred.id}/attachments$")
-    assert office.poll() is Polled.FAILED
+    for _ in range(3):
+        assert office.poll() is Polled.DONE
     office.deliver()
     assert len(office.sink.tickets) == 44
+    [set_aside] = office.describe(barred.id)["deliveries"]
+    assert (set_aside["state"], set_aside["cause"]) == ("quarantined", "AttachmentsUnreadable")
+
+
+def test_attachments_that_are_barred_everywhere_are_the_matter_of_the_mailbox(office: Office) -> None:
+    mails = [office.receive(subject=f"{number}", attachments=[File("a.txt", data=b"a")]) for number in range(3)]
+    strike(office, "attachments", 403, "ErrorAccessDenied")
+    for _ in range(4):
+        assert office.poll() is Polled.FAILED
+    assert [office.describe(mail.id)["state"] for mail in mails] == ["seen"] * 3
+    relent(office)
+    office.run()
+    assert [office.describe(mail.id)["state"] for mail in mails] == ["delivered"] * 3
 
 
 @pytest.mark.parametrize(
