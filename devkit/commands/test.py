@@ -22,7 +22,8 @@ def run(_options: argparse.Namespace, more: Sequence[str]) -> int:
         "lint": [*python, "ruff", "check", "."],
         "format": [*python, "ruff", "format", "--check", "."],
         "types": [*python, "mypy"],
-        "tests": [*python, "pytest", *more],
+        # Side by side as long as nobody asks for something special; a file stays whole, for the sake of its fixtures.
+        "tests": [*python, "pytest", *(more or ("-n", "auto", "--dist", "loadfile"))],
     }
     results = {}
     for name, command in steps.items():
