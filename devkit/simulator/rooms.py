@@ -7,6 +7,7 @@ from typing import Any
 
 from devkit.simulator.bookings.room import ROOM as BOOKINGS
 from devkit.simulator.core.room import Room
+from devkit.simulator.directory.room import ROOM as DIRECTORY
 from devkit.simulator.easyvista.room import ROOM as EASYVISTA
 from devkit.simulator.entra.routes import ROOM as ENTRA
 from devkit.simulator.graph.room import ROOM as GRAPH
@@ -15,4 +16,4 @@ from devkit.simulator.mail.room import ROOM as MAIL
 from devkit.simulator.vault.routes import ROOM as VAULT
 from devkit.simulator.webhook.rooms import FLOWS, HOOKS
 
-ROOMS: tuple[Room[Any], ...] = (ENTRA, IDENTITY, VAULT, GRAPH, BOOKINGS, MAIL, EASYVISTA, HOOKS, FLOWS)
+ROOMS: tuple[Room[Any], ...] = (ENTRA, IDENTITY, VAULT, GRAPH, BOOKINGS, MAIL, DIRECTORY, EASYVISTA, HOOKS, FLOWS)

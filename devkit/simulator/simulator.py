@@ -22,6 +22,7 @@ from devkit.simulator.core.proxy import TunnelDesk
 from devkit.simulator.core.record import Record
 from devkit.simulator.core.room import Room
 from devkit.simulator.core.wire import LOOPBACK
+from devkit.simulator.directory.state import Directory
 from devkit.simulator.easyvista.state import EasyVista
 from devkit.simulator.entra.state import Entra
 from devkit.simulator.graph.limits import GraphLimits
@@ -147,6 +148,11 @@ class Simulator:
     def mail(self) -> Mail:
         """Mailboxes and all in them."""
         return self.world.room(Mail)
+
+    @property
+    def directory(self) -> Directory:
+        """App registrations beyond sign-in, the recycle bin, and the switches of both."""
+        return self.world.room(Directory)
 
     @property
     def graph_limits(self) -> GraphLimits:

@@ -84,15 +84,18 @@ def test_only_the_settings_module_reads_the_environment() -> None:
 
 
 def test_deployed_code_knows_nothing_of_the_tool_kit() -> None:
+    undeployed = ("devkit", "setup", "tests", "bench")
     for module in deployed():
-        assert not [name for name in module.imports() if name.partition(".")[0] in ("devkit", "tests", "bench")]
+        assert not [name for name in module.imports() if name.partition(".")[0] in undeployed]
         assert "simulat" not in module.path.read_text().lower(), f"{module.name} must not know that it is simulated"
 
 
 def test_the_simulator_knows_nothing_of_the_code_it_stands_in_for() -> None:
     for module in modules("devkit"):
         if module.name.startswith(("devkit.simulator", "devkit.seeds", "devkit.host")):
-            assert not [name for name in module.imports() if name.partition(".")[0] in DEPLOYED], module.name
+            assert not [name for name in module.imports() if name.partition(".")[0] in (*DEPLOYED, "setup")], (
+                module.name
+            )
 
 
 def test_only_one_module_touches_the_worker_library() -> None:

@@ -1,10 +1,14 @@
 """Which handler answers a path, and what exactly was unknown when none does."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from devkit.simulator.core.wire import Call, Reply
+
+_KEYED = re.compile(r"(\w+)\((\w+)='([^']*)'\)")
+"""OData's alternate key: things(name='value'), which routes write as things(name)/{value}."""
 
 type Handler[S] = Callable[[Call, S], Reply]
 
@@ -90,7 +94,8 @@ class Router[R]:
 
     def find(self, method: str, path: str) -> Found[R] | Miss:
         """Look up a path that is percent-decoded already; empty segments (a trailing slash) do not count."""
-        segments = [segment for segment in path.split("/") if segment]
+        plain = _KEYED.sub(r"\1(\2)/\3", path) if "='" in path else path
+        segments = [segment for segment in plain.split("/") if segment]
         best = Miss(segments[0] if segments else "/")
         deepest = 0
         for node, values, depth in self._walk(self._root, segments):

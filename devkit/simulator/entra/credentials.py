@@ -38,6 +38,10 @@ def _check_secret(app: App, value: str) -> None:
     matching = [secret for secret in tuple(app.secrets.values()) if secret.value == value]
     if not matching:
         raise EntraRefusal(7000215, app=app.app_id)
+    if all(secret.unknown_for > 0 for secret in matching):
+        for secret in matching:
+            secret.unknown_for -= 1
+        raise EntraRefusal(7000215, app=app.app_id)
     now = datetime.now(UTC)
     if all(secret.expires is not None and secret.expires <= now for secret in matching):
         raise EntraRefusal(7000222, app=app.app_id)

@@ -25,12 +25,13 @@ _LOCKOUT_AFTER = 10
 
 @dataclass(slots=True)
 class Secret:
-    """A client secret. `expires` is an aware instant; None for never."""
+    """A client secret. `expires` is an aware instant; None for never. `unknown_for` token requests refuse it first."""
 
     key_id: str
     value: str
     expires: datetime | None = None
     name: str = ""
+    unknown_for: int = 0
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ class Certificate:
 
     key_id: str
     certificate: x509.Certificate
+    name: str = ""
 
     @property
     def thumbprints(self) -> dict[str, str]:
@@ -143,12 +145,17 @@ class App(Forcible):
 
 
 class ServicePrincipal:
-    """An app in one tenant: what it may do there. `roles` are application permissions on Graph, by name."""
+    """An app in one tenant: what it may do there.
+
+    roles           application permissions on Graph, by name
+    exchange_roles  the same for mailboxes, given by Exchange ("RBAC for Applications"): tokens do not show them
+    """
 
     def __init__(self, app_id: str, object_id: str, roles: Iterable[str] = ()) -> None:
         self.app_id = app_id
         self.object_id = object_id
         self.roles = frozenset(roles)
+        self.exchange_roles = frozenset[str]()
         self.enabled = True
         self.consents: dict[str | None, frozenset[str]] = {}
 
@@ -182,6 +189,7 @@ class User(Forcible):
         self.mfa = False
         self.password_expired = False
         self.is_exchange_admin = False
+        self.directory_roles = frozenset[str]()
         self.failures = 0
         self.lockout_after = _LOCKOUT_AFTER
 

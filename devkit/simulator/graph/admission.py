@@ -65,7 +65,9 @@ def key_of(caller: Caller) -> str:
 def _read_caller(tenant: Tenant, cloud: Cloud, claims: Json) -> Caller:
     app_id = str(claims.get("appid"))
     if claims.get("idtyp") == "app":
-        return Caller(tenant, cloud, app_id, frozenset(claims.get("roles", [])))
+        principal = tenant.principals.get(app_id)
+        by_exchange = principal.exchange_roles if principal else frozenset[str]()
+        return Caller(tenant, cloud, app_id, frozenset(claims.get("roles", [])) | by_exchange)
     user = tenant.users.get(str(claims.get("upn")).lower())
     if user is None:
         raise _refuse_token(cloud, "The user of the access token is unknown.")

@@ -1,0 +1,135 @@
+"""Admin consent: application permissions as role assignments, delegated ones as a grant for one user.
+
+Source: learn.microsoft.com/graph/permissions-grant-via-msgraph. Granting works at once and without a review screen.
+"""
+
+from typing import Any
+
+from setup.directory import quote
+from setup.errors import APP_ROLE, CONSENT_ROLE, SCOPE_CONSENT_ROLE, Stopped
+from setup.patience import wait_out
+from setup.permissions import Permission, find_mail_roles
+from setup.plan import Plan
+from setup.tenant import Tenant
+from shared.errors import Conflict, NotFound
+
+_SLOW = "Not every server of the directory knows the service principal yet."
+_OPEN_MAIL = (
+    "{names} is granted in Entra ID: the app can read EVERY mailbox of the tenant, whatever Exchange's scope says, "
+    "for both add up. To withdraw it: --close-mail."
+)
+
+
+def plan_consent(tenant: Tenant, plan: Plan, permissions: list[Permission]) -> None:
+    """Plan what is missing of the grants."""
+    if tenant.wish.is_delegated:
+        _plan_scopes(tenant, plan, permissions)
+        return
+    given = _list_assignments(tenant)
+    for permission in permissions:
+        if permission.id not in {one["appRoleId"] for one in given}:
+            plan.add(
+                f"Grant the application permission {permission.name} (admin consent)",
+                f"it is needed {permission.why}, and is not granted",
+                lambda permission=permission: _assign(tenant, permission),  # type: ignore[misc]
+            )
+    _plan_closing(tenant, plan, given)
+
+
+def _plan_closing(tenant: Tenant, plan: Plan, given: list[Any]) -> None:
+    mail = find_mail_roles(tenant.graph)
+    found = [one for one in given if one["appRoleId"] in mail]
+    if found and not tenant.wish.close_mail:
+        plan.note(_OPEN_MAIL.format(names=" and ".join(sorted(mail[one["appRoleId"]] for one in found))))
+        return
+    for one in found:
+        plan.add(
+            f"Withdraw the application permission {mail[one['appRoleId']]}",
+            "it opens every mailbox of the tenant; Exchange lets the app into the right ones",
+            lambda one=one: withdraw(tenant, one),  # type: ignore[misc]
+        )
+
+
+def withdraw(tenant: Tenant, assignment: Any) -> None:
+    """Take an application permission away."""
+    path = f"/servicePrincipals/{(tenant.principal or {})['id']}/appRoleAssignments/{assignment['id']}"
+    tenant.directory.write("DELETE", path, doing="Withdrawing a permission", role=CONSENT_ROLE)
+
+
+def list_assignments(tenant: Tenant) -> list[Any]:
+    """List the application permissions that the app has."""
+    return _list_assignments(tenant)
+
+
+def list_grants(tenant: Tenant) -> list[Any]:
+    """List the delegated permissions that the app has."""
+    if tenant.principal is None:
+        return []
+    query = f"clientId eq '{tenant.principal['id']}'"
+    return list(tenant.directory.list("/oauth2PermissionGrants", filter=query))
+
+
+def _list_assignments(tenant: Tenant) -> list[Any]:
+    if tenant.principal is None:
+        return []
+    found = tenant.directory.list(f"/servicePrincipals/{tenant.principal['id']}/appRoleAssignments")
+    return [one for one in found if one["resourceId"] == tenant.graph["id"]]
+
+
+def _assign(tenant: Tenant, permission: Permission) -> None:
+    if tenant.principal is None:
+        raise Stopped("The app is not in the tenant: run the part `prepare` first.")
+    body = {"principalId": tenant.principal["id"], "resourceId": tenant.graph["id"], "appRoleId": permission.id}
+    path = f"/servicePrincipals/{tenant.graph['id']}/appRoleAssignedTo"
+
+    def write() -> None:
+        try:
+            tenant.directory.write("POST", path, body, doing=f"Granting {permission.name}", role=CONSENT_ROLE)
+        except Conflict:
+            return  # a repeat whose first answer was lost
+
+    wait_out(write, on=(NotFound,), screen=tenant.screen, sentence=_SLOW)
+
+
+def _plan_scopes(tenant: Tenant, plan: Plan, permissions: list[Permission]) -> None:
+    address = tenant.wish.service_user or ""
+    user = tenant.directory.find(f"/users/{quote(address)}", select="id,userPrincipalName")
+    if user is None:
+        raise Stopped(f"There is no user {address} in this tenant.")
+    grants = [one for one in list_grants(tenant) if one["principalId"] == user["id"]]
+    given = set(str(grants[0]["scope"]).split()) if grants else set()
+    wanted = {one.name for one in permissions}
+    if wanted <= given:
+        return
+    plan.add(
+        f"Consent to {', '.join(sorted(wanted - given))} for {address} and nobody else",
+        "the app acts for that user",
+        lambda: _grant(tenant, str(user["id"]), grants[0] if grants else None, wanted | given),
+    )
+
+
+def _grant(tenant: Tenant, user_id: str, grant: Any, scopes: set[str]) -> None:
+    scope = " ".join(sorted(scopes))
+    doing = "Consenting to delegated permissions"
+    if grant is not None:
+        path = f"/oauth2PermissionGrants/{grant['id']}"
+        tenant.directory.write("PATCH", path, {"scope": scope}, doing=doing, role=SCOPE_CONSENT_ROLE)
+        return
+    body = {
+        "clientId": (tenant.principal or {})["id"],
+        "consentType": "Principal",
+        "principalId": user_id,
+        "resourceId": tenant.graph["id"],
+        "scope": scope,
+    }
+
+    def write() -> None:
+        tenant.directory.write("POST", "/oauth2PermissionGrants", body, doing=doing, role=SCOPE_CONSENT_ROLE)
+
+    wait_out(write, on=(NotFound,), screen=tenant.screen, sentence=_SLOW)
+
+
+def disable(tenant: Tenant) -> None:
+    """Keep the app from signing in."""
+    path = f"/servicePrincipals/{(tenant.principal or {})['id']}"
+    tenant.directory.write("PATCH", path, {"accountEnabled": False}, doing="Disabling the app", role=APP_ROLE)

@@ -1,0 +1,48 @@
+"""Whose rights are used: the person who is signed in with the Azure CLI.
+
+`AzureCliCredential` runs `az` and keeps nothing, so tokens are kept here while they are young.
+Source: learn.microsoft.com/python/api/azure-identity/azure.identity.azureclicredential
+"""
+
+import time
+from typing import Any
+
+from setup.errors import Stopped
+from shared.clouds import Cloud
+
+_YOUNG = 300.0
+_AZ_SECONDS = 60
+
+
+class Person:
+    """Tokens of the Azure CLI's user, for one tenant and cloud. Says nothing about their values."""
+
+    def __init__(self, cloud: Cloud, tenant: str | None) -> None:
+        self.cloud = cloud
+        self._tenant = tenant
+        self._tokens: dict[str, Any] = {}
+
+    def authorization(self, resource: str) -> str:
+        """Return the Authorization header for a resource. Raises Stopped when nobody is signed in."""
+        known = self._tokens.get(resource)
+        if known is None or known.expires_on < time.time() + _YOUNG:
+            known = self._tokens[resource] = self._ask(resource)
+        return f"Bearer {known.token}"
+
+    def forget(self) -> None:
+        """Drop all tokens: a role that was just given shows in new ones only."""
+        self._tokens = {}
+
+    def _ask(self, resource: str) -> Any:
+        from azure.core.exceptions import ClientAuthenticationError  # noqa: PLC0415 - slow to load
+        from azure.identity import AzureCliCredential  # noqa: PLC0415 - slow to load
+
+        credential = AzureCliCredential(tenant_id=self._tenant or "", process_timeout=_AZ_SECONDS)
+        try:
+            return credential.get_token(f"{resource}/.default")
+        except ClientAuthenticationError as error:
+            where = f" --tenant {self._tenant}" if self._tenant else ""
+            raise Stopped(
+                f"The Azure CLI gives no token: sign in with `az login{where} --allow-no-subscriptions`.",
+                detail=type(error).__name__,
+            ) from None
