@@ -83,8 +83,12 @@ class Asked:
 
     request: func.HttpRequest
     query: Fields
-    services: Services
     binding: str = field(repr=False)
+
+    @property
+    def services(self) -> Services:
+        """What the functions use. Raises SettingsError."""
+        return services()
 
     @property
     def connection(self) -> str:
@@ -157,7 +161,9 @@ class Asked:
         return f"{parts.scheme}://{parts.netloc}{parts.path}"
 
 
-def answers(*parameters: str) -> Callable[[Handler], Callable[[func.HttpRequest], func.HttpResponse]]:
+def answers(
+    *parameters: str, seconds: float = TIME_BUDGET
+) -> Callable[[Handler], Callable[[func.HttpRequest], func.HttpResponse]]:
     """Make a handler the function of a route that takes these query parameters."""
     allowed = (*parameters, *COMMON_PARAMETERS)
 
@@ -165,15 +171,15 @@ def answers(*parameters: str) -> Callable[[Handler], Callable[[func.HttpRequest]
         def function(req: func.HttpRequest) -> func.HttpResponse:
             request_id = _correlation_id(req)
             began = time.monotonic()
-            with context.call(request_id, seconds=TIME_BUDGET):
+            with context.call(request_id, seconds=seconds):
                 try:
                     query = Fields(dict(req.params), allowed, kind="parameter")
-                    asked = Asked(req, query, services(), _binding(handler.__name__, req))
+                    asked = Asked(req, query, _binding(handler.__name__, req))
                     return _render(handler(asked), request_id)
                 except GatewayError as error:
                     level = logging.WARNING if status_of(error) >= STATUS[GatewayError] else logging.INFO
-                    seconds = time.monotonic() - began
-                    _log.log(level, "%s %s after %.1f s: %s", handler.__name__, request_id, seconds, error)
+                    taken = time.monotonic() - began
+                    _log.log(level, "%s %s after %.1f s: %s", handler.__name__, request_id, taken, error)
                     return problem(error, request_id=request_id)
                 except Exception:  # noqa: BLE001 - the last frame: whatever it was, the caller gets the error shape
                     _log.exception("%s %s failed", handler.__name__, request_id)

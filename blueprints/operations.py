@@ -59,6 +59,15 @@ def status(asked: Asked) -> Json | Content:
     return Content(page, content_type="text/html", headers=policy)
 
 
+@bp.route(route="doctor", methods=["GET"], auth_level=func.AuthLevel.ADMIN)
+@answers(seconds=90)
+def doctor(_asked: Asked) -> Json:
+    """Try everything that the gateway stands on: identity, vault, sign-in, Graph, mailboxes, sinks, storage, timer."""
+    from blueprints import _doctor  # noqa: PLC0415 - only who asks for it pays for it
+
+    return _doctor.look()
+
+
 def _health() -> tuple[Json, int]:
     try:
         sources = services().authenticator.sources()

@@ -103,6 +103,7 @@ class Settings:
     storage: StorageSettings
     mailboxes: Mapping[str, Mailbox]
     sinks: Mapping[str, SinkSettings]
+    schedules: Mapping[str, str | None]  # as they are set: the platform reads them itself and knows no default
 
 
 type CheckSink = Callable[[SinkSettings], Iterable[tuple[str, str]]]
@@ -150,7 +151,10 @@ class _Reader:
         self.faults.append(Fault(setting, message))
 
     def text(self, name: str) -> str:
-        return (self._environ.get(name) or self._defaults.get(name, "")).strip()
+        return self.given(name) or self._defaults.get(name, "")
+
+    def given(self, name: str) -> str:
+        return self._environ.get(name, "").strip()
 
     def json(self, name: str) -> Any:
         """Return the JSON of a setting, None (and a fault) where it is none."""
@@ -200,6 +204,7 @@ def load_settings(environ: Mapping[str, str] | None = None, *, check_sink: Check
         graph_concurrency=_read_number(reader, "GRAPH_CONCURRENCY", 1, 64),
         changes_refresh_seconds=_read_number(reader, "CHANGES_REFRESH_SECONDS", 10, 3_600),
         changes_window_days=_read_number(reader, "CHANGES_WINDOW_DAYS", 1, 366),
+        schedules={each.name: reader.given(each.name) or None for each in SETTINGS if each.name.endswith("_SCHEDULE")},
     )
     _check_together(reader, settings)
     if reader.faults:

@@ -45,6 +45,10 @@ class VaultSecret:
     content_type: str | None
 
 
+class SecretMissingError(ConfigurationError):
+    """The vault answers, but holds no secret of this name."""
+
+
 class Secrets(Protocol):
     """What holds secrets by name."""
 
@@ -172,7 +176,7 @@ def _translate(error: Exception, what: str) -> GatewayError:
             detail=detail,
         )
     if isinstance(error, ResourceNotFoundError):
-        return ConfigurationError(f"{what} does not exist.", detail=detail)
+        return SecretMissingError(f"{what} does not exist.", detail=detail)
     if status == HTTPStatus.FORBIDDEN:
         causes = {
             "ForbiddenByFirewall": "is closed to this network: the vault's firewall refused the call",

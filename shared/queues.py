@@ -41,3 +41,16 @@ class Queue:
                 return int(self._client.get().get_queue_properties().approximate_message_count or 0)
             except ResourceNotFoundError:
                 return 0
+
+    def try_out(self) -> bool:
+        """Put a message, look for it, take it away; say whether it was there. For a queue that nobody listens to."""
+        from azure.core.exceptions import ResourceExistsError
+
+        client = self._client.get()
+        with storage_errors(self._name):
+            with suppress(ResourceExistsError):
+                client.create_queue()
+            sent = client.send_message("probe", time_to_live=60)
+            seen = any(one.id == sent.id for one in client.peek_messages(32))
+            client.delete_message(sent)
+        return seen

@@ -4,9 +4,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from devkit.commands import bench, fire, package, register, rehearse, send, test, up
+from devkit.commands import bench, doctor, fire, package, register, rehearse, send, test, up
 
-_COMMANDS = (up, test, fire, send, package, bench, rehearse, register)
+_COMMANDS = (up, test, fire, send, package, bench, rehearse, register, doctor)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -180,6 +180,16 @@ class GraphMail:
             self._folder(folder), query={"$select": "id,displayName,totalItemCount,unreadItemCount"}, retry=POLL
         )
 
+    def shows_immutable_ids(self, folder: str) -> bool | None:
+        """Say whether a message shows another id when the immutable one is asked for; None for an empty folder."""
+        query = {"$select": "id", "$top": "1"}
+        items = self._graph.get(f"{self._folder(folder)}/messages", query=query, retry=POLL).get("value")
+        if not isinstance(items, list) or not items:
+            return None
+        usual = str(items[0]["id"])
+        asked = self._graph.get(self._message(usual), query={"$select": "id"}, prefer=(_IMMUTABLE,), retry=POLL)
+        return asked.get("id") != usual
+
     def _folder(self, folder: str) -> str:
         return f"{self._root}/mailFolders/{segment(folder)}"
 

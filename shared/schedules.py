@@ -1,0 +1,58 @@
+"""Timer schedules as the platform reads them (NCRONTAB): what is wrong with one.
+
+Rules: https://github.com/atifaziz/NCrontab. Names are any prefix of the English ones, Sunday is 0 and nothing else, and
+there is nothing of `? L W # @daily`. A schedule that the platform refuses keeps its function from starting.
+"""
+
+import re
+from dataclasses import dataclass
+
+_NUMBER = re.compile(r"[0-9]{1,4}")
+
+
+@dataclass(frozen=True)
+class _Field:
+    name: str
+    first: int
+    last: int
+    words: tuple[str, ...] = ()
+
+    def find_fault(self, text: str) -> str | None:
+        for item in text.split(","):
+            body, slash, step = item.partition("/")
+            if slash and not _NUMBER.fullmatch(step):
+                return f"{step!r} is no step for the {self.name}"
+            ends = [] if body == "*" else body.split("-", 1) if "-" in body[1:] else [body]
+            for end in ends:
+                if not self._is_value(end):
+                    return f"{end!r} is no {self.name}"
+        return None
+
+    def _is_value(self, text: str) -> bool:
+        if _NUMBER.fullmatch(text):
+            return self.first <= int(text) <= self.last
+        return bool(text) and any(word.startswith(text.lower()) for word in self.words)
+
+
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+_DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+_FIELDS = (
+    _Field("second", 0, 59),
+    _Field("minute", 0, 59),
+    _Field("hour", 0, 23),
+    _Field("day", 1, 31),
+    _Field("month", 1, 12, _MONTHS),
+    _Field("day of the week", 0, 6, _DAYS),
+)
+
+
+def find_schedule_fault(text: str) -> str | None:
+    """Return what is wrong with a schedule of six fields, in words; None for nothing."""
+    parts = text.split()
+    if len(parts) != len(_FIELDS):
+        return f"it has {len(parts)} fields and needs six: second, minute, hour, day, month, day of the week"
+    faults = (field.find_fault(part) for field, part in zip(_FIELDS, parts, strict=True))
+    return next((fault for fault in faults if fault), None)

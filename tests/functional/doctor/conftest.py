@@ -1,0 +1,66 @@
+"""The sample world, well in every part, and what the doctor says of it."""
+
+import json
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from blueprints import _doctor, _services
+from devkit.seeds import sample
+from devkit.simulator.vault.state import Vault
+from tests.functional.conftest import Stage
+from tests.functional.secrecy import secrets_of
+
+type Name = tuple[str, str]
+
+
+class Clinic:
+    """The app in the sample world, with mailboxes of its own, each polled a moment ago."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        stage.sim.run(lambda: stage._furnish(sample.furnish))
+        self.mailboxes: list[dict[str, Any]] = json.loads(sample.mail_settings()["MAILBOXES"])
+        for mailbox in self.mailboxes:
+            mailbox["name"] += f"-{uuid.uuid4().hex[:8]}"
+        self.support, self.facilities, self.security = (mailbox["name"] for mailbox in self.mailboxes)
+        self.configure()
+        now = datetime.now(UTC)
+        for desk in _services.services().mail.desks.values():
+            desk.ledger.put_state(last_poll=now, last_success=now, failures=0)
+
+    def configure(self, **settings: str) -> None:
+        """Start the app with the sample's settings, changed as given; "" removes one."""
+        usual = sample.settings(self.stage.sim) | sample.mail_settings() | sample.write_settings()
+        self.stage.configure(**(usual | {"MAILBOXES": json.dumps(self.mailboxes)} | settings))
+
+    @property
+    def vault(self) -> Vault:
+        return self.stage.sim.vaults.vault(sample.VAULT)
+
+    def examine(self) -> dict[str, Any]:
+        """Return the doctor's report, in which nothing secret may show."""
+        found = _doctor.look()
+        text = json.dumps(found)
+        assert not [secret for secret in secrets_of(self.stage) if secret in text]
+        assert "eyJ" not in text
+        return found
+
+    def find(self, *statuses: str) -> dict[Name, dict[str, Any]]:
+        """Return the steps with one of these statuses."""
+        steps = {(one["step"], one["about"]): one for one in self.examine()["steps"]}
+        return {name: one for name, one in steps.items() if one["status"] in statuses}
+
+    def find_only(self, *names: Name) -> str:
+        """Assert that these steps fail, and no other complains; return what they say and what mends it."""
+        found = self.find("fail", "warn")
+        assert set(found) == set(names), found
+        assert all(one["status"] == "fail" and one["remedy"] for one in found.values())
+        return " | ".join(f"{one['message']} {one['remedy']}" for one in found.values())
+
+
+@pytest.fixture
+def clinic(theatre: Stage) -> Clinic:
+    return Clinic(theatre)

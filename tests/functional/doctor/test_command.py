@@ -1,0 +1,81 @@
+"""`python3 -m devkit doctor`, against the running app and from a settings file."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from devkit.commands import doctor, main
+from devkit.commands.running import NothingRunsError
+from devkit.seeds import desk, sample
+from tests.functional.doctor.conftest import Clinic
+
+
+def ask(clinic: Clinic, *more: str, key: str | None = None) -> int:
+    master = clinic.stage.host.asgi._access.keys.master
+    return main(["doctor", "--url", clinic.stage.base_url, "--key", key or master, *more])
+
+
+def test_all_well_is_a_table_and_exit_code_0(clinic: Clinic, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask(clinic) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("ok       settings ")
+    assert lines[-1].startswith("ok: ")
+    assert lines[-1].endswith(" ok, 0 warn, 0 fail, 0 skipped")
+
+
+def test_a_failure_names_what_mends_it_and_ends_with_1(clinic: Clinic, capsys: pytest.CaptureFixture[str]) -> None:
+    del clinic.vault.secrets[desk.TOKEN_NAME]
+    assert ask(clinic) == 1
+    out = capsys.readouterr().out
+    assert "fail     secret easyvista-token" in out
+    assert f"-> az keyvault secret set --vault-name {sample.VAULT} --name easyvista-token" in out
+    assert "skipped  sink desk" in out
+
+
+def test_the_key_may_come_from_the_environment(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GATEWAY_MASTER_KEY", clinic.stage.host.asgi._access.keys.master)
+    assert main(["doctor", "--url", f"{clinic.stage.base_url}/api/", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["status"] == "ok"
+    monkeypatch.delenv("GATEWAY_MASTER_KEY")
+    assert main(["doctor", "--url", clinic.stage.base_url]) == 1
+    assert "az functionapp keys list" in capsys.readouterr().err
+
+
+def test_a_function_key_is_refused(clinic: Clinic, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask(clinic, key=clinic.stage.key) == 1
+    said = capsys.readouterr().err
+    assert "not the master key" in said
+    assert clinic.stage.key not in said
+
+
+@pytest.mark.parametrize("url", ["http://gateway.example", "gateway", "ftp://gateway.example"])
+def test_the_key_travels_over_https_only(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--url", url, "--key", "k"]) == 1
+    assert "https" in capsys.readouterr().err
+
+
+def test_a_settings_file_is_examined_from_here(
+    clinic: Clinic, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "local.settings.json"
+    values = sample.settings(clinic.stage.sim) | {"MAILBOX_POLL_SCHEDULE": "soon"}
+    file.write_text(json.dumps({"IsEncrypted": False, "Values": values}))
+    assert main(["doctor", "--settings", str(file)]) == 1
+    assert "fail     schedule MAILBOX_POLL_SCHEDULE" in capsys.readouterr().out
+    file.write_text("{}")
+    assert main(["doctor", "--settings", str(file)]) == 1
+    assert "is no settings file" in capsys.readouterr().err
+
+
+def test_without_anything_running_it_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def find_nothing() -> None:
+        raise NothingRunsError("Nothing runs here.")
+
+    monkeypatch.setattr(doctor, "find_running", find_nothing)
+    assert main(["doctor"]) == 1
+    assert "Nothing runs here" in capsys.readouterr().err

@@ -1,0 +1,82 @@
+"""What the platform's timer takes and what it refuses; the local host's own parser is the oracle."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devkit.host.errors import FunctionError
+from devkit.host.ncrontab import Schedule
+from shared.catalogue import SETTINGS
+from shared.schedules import find_schedule_fault
+
+VALUES = (
+    "*",
+    "0",
+    "1",
+    "6",
+    "7",
+    "12",
+    "13",
+    "23",
+    "24",
+    "31",
+    "59",
+    "60",
+    "jan",
+    "J",
+    "december",
+    "MON",
+    "sunda",
+    "x",
+)
+SHAPES = (
+    "*/5",
+    "5/20",
+    "1-5",
+    "5-1",
+    "1-10/2",
+    "*/0",
+    "1,2",
+    "Fri-Mon",
+    ",",
+    "-",
+    "/",
+    "1-",
+    "-1",
+    "?",
+    "L",
+    "1#2",
+    "15W",
+)
+ITEMS = st.sampled_from(VALUES + SHAPES)
+
+
+def is_taken(text: str) -> bool:
+    try:
+        Schedule.parse(text)
+    except FunctionError:
+        return False
+    return True
+
+
+@given(st.lists(ITEMS, min_size=6, max_size=6))
+def test_it_agrees_with_the_local_host(parts: list[str]) -> None:
+    text = " ".join(parts)
+    assert (find_schedule_fault(text) is None) == is_taken(text)
+
+
+@pytest.mark.parametrize("text", ["", "* * * * *", "0 * * * * * *", "@daily", "00:05:00"])
+def test_it_wants_six_fields(text: str) -> None:
+    assert "needs six" in str(find_schedule_fault(text))
+
+
+def test_it_names_the_field_at_fault() -> None:
+    assert find_schedule_fault("0 0 25 * * *") == "'25' is no hour"
+    assert find_schedule_fault("0 0 0 * * 7") == "'7' is no day of the week"
+    assert find_schedule_fault("0 */x 0 * * *") == "'x' is no step for the minute"
+
+
+def test_the_defaults_are_schedules() -> None:
+    schedules = [setting for setting in SETTINGS if setting.name.endswith("_SCHEDULE")]
+    assert schedules
+    assert [find_schedule_fault(setting.default or "") for setting in schedules] == [None] * len(schedules)
