@@ -2,8 +2,16 @@
 
 import azure.functions as func
 
-from blueprints import bookings, mail_work, mailboxes, operations
+from blueprints import bookings, changes, changes_work, mail_work, mailboxes, operations, triggers
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
-for blueprint in (bookings.bp, mailboxes.bp, mail_work.bp, operations.bp):
+for blueprint in (
+    bookings.bp,
+    changes.bp,
+    changes_work.bp,
+    mailboxes.bp,
+    mail_work.bp,
+    operations.bp,
+    triggers.bp,
+):
     app.register_functions(blueprint)

@@ -111,9 +111,13 @@ class Fields:
         except UnreadableMomentError:
             raise Invalid(f"{name} must be a date such as 2026-05-05.", code="InvalidDate", target=name) from None
 
+    def optional_moment(self, name: str, zone: Zone) -> datetime | None:
+        """Return a moment in UTC, or None where it is missing; wall time is read in the zone."""
+        return self.moment(name, zone) if self.text(name) else None
+
     def range(self, zone: Zone, *, longest: timedelta) -> tuple[datetime, datetime]:
         """Return start and end, both needed, as moments in UTC; wall times are read in the zone."""
-        start, end = self._moment("start", zone), self._moment("end", zone)
+        start, end = self.moment("start", zone), self.moment("end", zone)
         if end <= start:
             raise Invalid("end must lie after start.", code="EndBeforeStart", target="end")
         if end - start > longest + timedelta(hours=2):  # days of 25 hours count as days
@@ -122,7 +126,8 @@ class Fields:
             )
         return start, end
 
-    def _moment(self, name: str, zone: Zone) -> datetime:
+    def moment(self, name: str, zone: Zone) -> datetime:
+        """Return a moment that must be there; wall times are read in the zone."""
         try:
             return read_moment(self.needed_text(name), zone)
         except UnreadableMomentError:

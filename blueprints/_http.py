@@ -47,6 +47,8 @@ TIME_BUDGET = 30.0  # seconds; a flow's synchronous call is cut at 100 to 120
 _WAIT_WHEN_UNTOLD = 10.0
 # Every route takes these: which tenant, and the function key in the form that the host reads.
 COMMON_PARAMETERS = ("connection", "code")
+# Where to go on from: no part of the question itself.
+_PLACES = ("cursor", "since", "triggerState")
 # Where a connector's gateway is known to live; links that lead back through it carry the connection's key.
 _GATEWAY_HOSTS = (".azure-apihub.net", ".azure-apim.net")
 
@@ -106,7 +108,10 @@ class Asked:
     @property
     def business(self) -> str:
         """The business in the path, once the allow-list lets it through."""
-        business = str(self.request.route_params.get("business", ""))
+        return self.allowed_business(str(self.request.route_params.get("business", "")))
+
+    def allowed_business(self, business: str) -> str:
+        """Return a business id, once the allow-list lets it through."""
         if not is_business_id(business):
             raise Invalid(
                 "A business id is the mail address of its booking page, such as desk@contoso.com.",
@@ -120,7 +125,10 @@ class Asked:
     @property
     def desk(self) -> Desk:
         """The mailbox in the path."""
-        name = str(self.request.route_params.get("mailbox", ""))
+        return self.named_desk(str(self.request.route_params.get("mailbox", "")))
+
+    def named_desk(self, name: str) -> Desk:
+        """Return a mailbox of the settings."""
         desk = self.services.mail.desks.get(name)
         if desk is None:
             raise NotFound("The settings name no such mailbox.", code="UnknownMailbox", target="mailbox")
@@ -145,9 +153,12 @@ class Asked:
 
     def next_link(self, payload: Any) -> str:
         """Return the address of the next page: this question again, with a cursor, and never with the key."""
-        cursor = self.services.cursors.seal(payload, binding=self.binding)
-        kept = {name: value for name, value in self.request.params.items() if name not in ("code", "cursor")}
-        return f"{self._base()}?{urlencode(kept | {'cursor': cursor}, quote_via=quote)}"
+        return self.link(cursor=self.services.cursors.seal(payload, binding=self.binding))
+
+    def link(self, **more: str) -> str:
+        """Return the address of this question with other places to go on from, and never with the key."""
+        kept = {name: value for name, value in self.request.params.items() if name not in ("code", *_PLACES)}
+        return f"{self._base()}?{urlencode(kept | more, quote_via=quote)}"
 
     def _base(self) -> str:
         """Where links begin: the connector's gateway if the call came through it, the set address, or as asked."""
@@ -223,7 +234,10 @@ def _render(result: Json | Content, request_id: str) -> func.HttpResponse:
             headers=headers | dict(result.headers),
             mimetype=result.content_type,
         )
-    return answer(result.body, request_id=request_id, status=result.status)
+    response = answer(result.body, request_id=request_id, status=result.status)
+    for name, value in result.headers.items():
+        response.headers[name] = value
+    return response
 
 
 def problem(error: GatewayError, *, request_id: str) -> func.HttpResponse:
@@ -253,5 +267,5 @@ def _correlation_id(req: func.HttpRequest) -> str:
 
 def _binding(name: str, req: func.HttpRequest) -> str:
     """Name the question a cursor belongs to: function, path values and every parameter that shapes the answer."""
-    shaping = {key: value for key, value in req.params.items() if key not in ("code", "cursor", "limit")}
+    shaping = {key: value for key, value in req.params.items() if key not in ("code", "limit", *_PLACES)}
     return json.dumps([name, dict(req.route_params), shaping], sort_keys=True)

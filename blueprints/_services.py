@@ -4,10 +4,14 @@ import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bookings.appointments import Appointments
 from bookings.availability import Availability
 from bookings.catalogue import Catalogue
+from bookings.changes import journal
+from bookings.changes.feed import ChangeFeed
+from bookings.changes.looking import Observer, Pace
 from bookings.names import Names
 from bookings.slots import SlotFinder
 from inbound_mail import ledger, store, threads
@@ -46,6 +50,8 @@ class Tenant:
     appointments: Appointments
     availability: Availability
     slots: SlotFinder
+    names: Names
+    changes: ChangeFeed
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,7 @@ class Services:
     workers: Workers
     tenants: dict[str, Tenant]
     mail: MailSide
+    changes: Table
 
 
 def build_services(settings: Settings) -> Services:
@@ -84,6 +91,10 @@ def build_services(settings: Settings) -> Services:
 
     clients = {name: GraphClient(authenticator.tokens(name), transport, gate) for name in settings.connections}
 
+    storage = Storage(settings.storage, authenticator.identity)
+    table, blobs = Table(storage, journal.TABLE), Container(storage, journal.CONTAINER)
+    pace = Pace(timedelta(days=settings.changes_window_days), timedelta(seconds=settings.changes_refresh_seconds))
+
     def build_tenant(name: str) -> Tenant:
         graph = GraphBookings(clients[name])
         names = Names(graph)
@@ -94,6 +105,8 @@ def build_services(settings: Settings) -> Services:
             appointments=Appointments(graph, names, workers),
             availability=Availability(graph, names),
             slots=SlotFinder(graph, names, workers),
+            names=names,
+            changes=ChangeFeed(name, Observer(graph, workers, pace), table, blobs),
         )
 
     return Services(
@@ -103,6 +116,7 @@ def build_services(settings: Settings) -> Services:
         workers=workers,
         tenants={name: build_tenant(name) for name in settings.connections},
         mail=_build_mail_side(settings, authenticator, clients),
+        changes=table,
     )
 
 

@@ -5,9 +5,9 @@ Graph filters and sorts appointments unreliably or not at all.
 """
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import cachetools
@@ -91,6 +91,12 @@ class Appointments:
         item = self._graph.get_appointment(business, appointment)
         staff, services = self._names.staff(business), self._names.services(business)
         return describe_appointment(item, zone, staff=staff, services=services, has_details=True)
+
+    def details(self, business: str, items: Sequence[Json]) -> dict[str, Json]:
+        """Return the whole records of listed appointments by id, as far as they are still there."""
+        nowhere = datetime.min.replace(tzinfo=UTC)
+        entries = self._whole(business, [_Entry(Position(nowhere, item["id"]), item) for item in items])
+        return {entry.position.id: entry.item for entry in entries}
 
     def _in_order(self, query: AppointmentQuery) -> Iterator[_Entry]:
         """Yield the matching appointments by position, reading a window only when the ones before it are used up."""

@@ -5,6 +5,7 @@
     o|{key}          open work on the mail; gone when there is nothing left to do
     d|{key}|{sink}   one delivery: claims, attempts, result
     f|{number}       the feed: mails in the order in which they became complete
+    r|{number}       results: mails in the order in which the work on them ended, again if it was begun again
     q|{key}|{sink}   a delivery in quarantine
     s|state          the mailbox: last success, last error, counters; written under the poll's lease only
     c|{digest}       where the reading of a folder stands
@@ -20,6 +21,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from inbound_mail.mailbox_state import State
 from inbound_mail.models import Json
 from inbound_mail.references import content_digest, digest, message_id_of, reference_of
 from shared.errors import Conflict
@@ -91,6 +93,14 @@ class OpenMail:
         """Tickets that this mail became or was added to."""
         return [str(value) for name, value in sorted(self.values.items()) if name.startswith("ticket_") and value]
 
+    @property
+    def newly_delivered(self) -> list[str]:
+        """Sinks that took the mail since it was opened, or opened again."""
+        told = str(self.values.get("told", "")).split(",")
+        done = [name for name, value in self.values.items() if value == DeliveryState.DELIVERED]
+        sinks = [name.removeprefix("state_").replace("_", "-") for name in sorted(done) if name.startswith("state_")]
+        return [sink for sink in sinks if sink not in told]
+
 
 class Ledger:
     """The rows of one mailbox. Methods raise Unavailable when the storage account does, and Conflict as they say."""
@@ -115,28 +125,36 @@ class Ledger:
 
     def _add_some(self, mails: Sequence[NewMail], sinks: Sequence[str]) -> list[NewMail]:
         state = self.state()
-        resolved = [self._tell_copies(mail, mails[:number]) for number, mail in enumerate(mails)]
-        self.table.transact(self._entries(resolved, sinks, state))
+        try:  # hardly ever is a message id known already, so it is not asked for: the transaction tells
+            return self._enter(mails, sinks, state, looks=False)
+        except Conflict:
+            return self._enter(mails, sinks, state, looks=True)
+
+    def _enter(self, mails: Sequence[NewMail], sinks: Sequence[str], state: State, *, looks: bool) -> list[NewMail]:
+        resolved = [self._tell_copies(mail, mails[:number], looks=looks) for number, mail in enumerate(mails)]
+        self.table.transact(self._entries(resolved, sinks, state, "upsert" if looks else "create"))
         return [mail for mail, _, _ in resolved]
 
-    def _tell_copies(self, mail: NewMail, before: Sequence[NewMail]) -> tuple[NewMail, str, Entity | None]:
+    def _tell_copies(
+        self, mail: NewMail, before: Sequence[NewMail], *, looks: bool
+    ) -> tuple[NewMail, str, Entity | None]:
         """Return the mail, its reference, and the row that makes its message id known, if it is the first with it."""
         message_id = message_id_of(mail.message)
         graph_id = str(mail.message["id"])
         if message_id is None or mail.skipped:
             return mail, reference_of(self.mailbox, message_id or graph_id), None
         name = f"i|{digest(message_id)}"
-        looks = content_digest(mail.message)
+        content = content_digest(mail.message)
         twin = next((one for one in before if message_id_of(one.message) == message_id and not one.skipped), None)
-        known = self.table.get(self.mailbox, name) if twin is None else None
+        known = self.table.get(self.mailbox, name) if twin is None and looks else None
         if twin is None and (known is None or self._is_gone(str(known.values["key"]))):
-            entity = {**self._id(name), "key": mail.key, "looks": looks}
+            entity = {**self._id(name), "key": mail.key, "looks": content}
             return mail, reference_of(self.mailbox, message_id), entity
         first = content_digest(twin.message) if twin else str(known.values["looks"]) if known else ""
         owner = twin.key if twin else str(known.values["key"]) if known else ""
         if owner == mail.key:
             return mail, reference_of(self.mailbox, message_id), None
-        if first == looks:
+        if first == content:
             return replace(mail, skipped="copy"), reference_of(self.mailbox, message_id), None
         return mail, reference_of(self.mailbox, graph_id), None
 
@@ -146,7 +164,7 @@ class Ledger:
         return row is not None and row.values["state"] == MailState.GONE
 
     def _entries(
-        self, resolved: Sequence[tuple[NewMail, str, Entity | None]], sinks: Sequence[str], state: "State"
+        self, resolved: Sequence[tuple[NewMail, str, Entity | None]], sinks: Sequence[str], state: State, how: str
     ) -> list[Operation]:
         operations: list[Operation] = []
         number = state.last_number
@@ -154,7 +172,7 @@ class Ledger:
         for mail, reference, identity in resolved:
             summary, message = self._summary(mail, reference, now), mail.message
             if identity:
-                operations.append(Operation("upsert", identity))
+                operations.append(Operation(how, identity))
             if mail.skipped:
                 entity = summary | {"state": MailState.SKIPPED, "reason": mail.skipped}
                 operations.append(Operation("create", entity))
@@ -240,19 +258,24 @@ class Ledger:
         """End the work on mails; return on how many. Guarded, what changed meanwhile stays open."""
         now = datetime.now(UTC)
         closed = 0
-        for start in range(0, len(mails), TRANSACTION_SIZE // 2):
-            some = mails[start : start + TRANSACTION_SIZE // 2]
+        size = (TRANSACTION_SIZE - 1) // 3
+        for start in range(0, len(mails), size):
+            some = mails[start : start + size]
+            operations: list[Operation] = []
+            number = (own := self.state()).last_outcome
+            for mail, state in some:
+                operations += [
+                    Operation("merge", self._id(f"m|{mail.key}") | {"state": state, "closed_at": now}),
+                    Operation("delete", self._id(f"o|{mail.key}"), mail.etag if guarded else None),
+                ]
+                if state in (MailState.DELIVERED, MailState.QUARANTINED):
+                    number += 1
+                    result = {"key": mail.key, "state": state, "at": now, "sinks": ",".join(mail.newly_delivered)}
+                    operations.append(Operation("create", self._id(f"r|{number:012}") | result))
+            if number != own.last_outcome:
+                operations.append(own.operation(last_outcome=number))
             try:
-                self.table.transact(
-                    [
-                        operation
-                        for mail, state in some
-                        for operation in (
-                            Operation("merge", self._id(f"m|{mail.key}") | {"state": state, "closed_at": now}),
-                            Operation("delete", self._id(f"o|{mail.key}"), mail.etag if guarded else None),
-                        )
-                    ]
-                )
+                self.table.transact(operations)
                 closed += len(some)
             except Conflict:
                 continue
@@ -274,11 +297,14 @@ class Ledger:
     def reopen(self, key: str, message: Json, parts: Entity) -> Operation:
         """Return the step that opens the work on a mail again; deliveries that are over keep their place in it."""
         row = self._open_row(key, message, Phase.DELIVER) | {"enqueued": True}
+        told: list[str] = []
         for delivery in self.deliveries(key):
             values, state = delivery.values, DeliveryState(delivery.values["state"])
             if state.is_final:
-                row |= self.part(delivery.row_key.split("|")[2], state, values["due"], values.get("ticket"))
-        return Operation("upsert-merge", row | parts)
+                sink = delivery.row_key.split("|")[2]
+                row |= self.part(sink, state, values["due"], values.get("ticket"))
+                told += [sink] if state is DeliveryState.DELIVERED else []
+        return Operation("upsert-merge", row | {"told": ",".join(told)} | parts)
 
     def postpone(self, key: str, sink: str, due: datetime) -> None:
         """Note that a delivery is not to be missed before a moment, whatever its state."""
@@ -333,7 +359,7 @@ class Ledger:
         rows = self.table.query(self.mailbox, start=f"f|{after + 1:012}", end="f}", limit=limit)
         return [(int(row.row_key[2:]), str(row.values["key"])) for row in rows]
 
-    def state(self) -> "State":
+    def state(self) -> State:
         """Return the mailbox's own row."""
         row = self.table.get(self.mailbox, "s|state")
         return State(self._id("s|state"), row)
@@ -353,30 +379,6 @@ class Ledger:
 
     def _id(self, row: str) -> Entity:
         return {"PartitionKey": self.mailbox, "RowKey": row}
-
-
-class State:
-    """A mailbox's own row, and the version that guards its change."""
-
-    def __init__(self, identity: Entity, row: Row | None) -> None:
-        self._identity = identity
-        self._row = row
-
-    @property
-    def values(self) -> Entity:
-        """What it says."""
-        return dict(self._row.values) if self._row else {}
-
-    @property
-    def last_number(self) -> int:
-        """The last number that the feed has given out."""
-        return int(self.values.get("last_number", 0))
-
-    def operation(self, **values: Any) -> Operation:
-        """Return the guarded step that adds these values."""
-        if self._row is None:
-            return Operation("create", self._identity | values)
-        return Operation("merge", self._identity | values, self._row.etag)
 
 
 def _column(sink: str) -> str:

@@ -81,6 +81,7 @@ def compare(old: Snapshot, views: Sequence[View], verify: Verify, is_old: IsOld,
     changes: list[Change] = []
     kept: dict[str, Json] = {name: old.records[name] for name in vanished[MOST_VERIFIED:]}
     doubts: dict[str, int] = {}
+    hidden = False
     for name in asked:
         known, answer = old.records[name], answers[name]
         if isinstance(answer, Doubt) and (count := old.doubts.get(name, 0) + answer.counts) < _MOST_DOUBTS:
@@ -89,6 +90,7 @@ def compare(old: Snapshot, views: Sequence[View], verify: Verify, is_old: IsOld,
             changes.append(Change((Kind.GONE,), known, {}))
         else:
             kept[name] = answer
+            hidden = hidden or any(view.covers(answer) for view in views)  # the list has forgotten it: look again
             changes += _tell(known, answer)
     for name, known in old.records.items():
         if name in renamed:
@@ -104,7 +106,7 @@ def compare(old: Snapshot, views: Sequence[View], verify: Verify, is_old: IsOld,
         if name not in paired and not is_old(record)
     ]
     records = {name: record for name, record in (kept | seen).items() if start_of(record) >= retire}
-    is_whole = not doubts and len(vanished) <= MOST_VERIFIED
+    is_whole = not (doubts or hidden or len(vanished) > MOST_VERIFIED)
     return Outcome(sorted(changes, key=_order), Snapshot(records, doubts), is_whole)
 
 

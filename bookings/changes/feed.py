@@ -79,7 +79,14 @@ class ChangeFeed:
         number = journal.find_last_before(since, state) if since else state.first - 1
         return Position(state.generation, number)
 
-    def page(self, business: str, position: Position, limit: int, wanted: Wanted = lambda _: True) -> Page:
+    def page(
+        self,
+        business: str,
+        position: Position,
+        limit: int,
+        wanted: Wanted = lambda _: True,
+        until: Position | None = None,
+    ) -> Page:
         """Return the wanted changes behind a position. Raises Invalid (CursorTooOld) for one that is not kept.
 
         When Graph fails, what is known already comes all the same; only where that is nothing, the error does.
@@ -90,7 +97,8 @@ class ChangeFeed:
             state = self._fresh(journal)
         except (Unavailable, OutcomeUnknown) as caught:
             error, state = caught, journal.state()
-        page = self._read(journal, state, position, limit, wanted)
+        last = min(state.last, until.number) if until else state.last
+        page = self._read(journal, state, position, last=last, limit=limit, wanted=wanted)
         if error and not page.entries:
             raise error
         return page
@@ -126,7 +134,8 @@ class ChangeFeed:
     def _journal(self, business: str) -> Journal:
         return Journal(self._table, self._blobs, self._connection, business)
 
-    def _read(self, journal: Journal, state: State, position: Position, limit: int, wanted: Wanted) -> Page:
+    @staticmethod
+    def _read(journal: Journal, state: State, position: Position, *, last: int, limit: int, wanted: Wanted) -> Page:
         known = state.first - 1 <= position.number <= state.last
         if position.generation != state.generation or not known:
             raise Invalid(
@@ -136,8 +145,8 @@ class ChangeFeed:
             )
         found: list[Entry] = []
         number = position.number
-        while len(found) < limit and number < state.last and number - position.number < _MOST_SCANNED:
-            entries = journal.read(number, state.last, limit)
+        while len(found) < limit and number < last and number - position.number < _MOST_SCANNED:
+            entries = journal.read(number, last, limit)
             if not entries:
                 break
             for entry in entries:
@@ -146,7 +155,7 @@ class ChangeFeed:
                 number = entry.number
                 if len(found) == limit:
                     break
-        return Page(found, Position(state.generation, number), number < state.last)
+        return Page(found, Position(state.generation, number), number < last)
 
     def _fresh(self, journal: Journal, *, with_net: bool = False) -> State:
         """Return a state that is young enough, looking or waiting for somebody else's look."""

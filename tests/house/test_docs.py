@@ -16,10 +16,16 @@ OPERATIONS = (ROOT / "docs/operations.md").read_text()
 
 def functions() -> list[dict[str, Any]]:
     """Every function of the app: its trigger and, for HTTP, the parameters it takes."""
-    from blueprints import bookings, mailboxes, operations  # noqa: PLC0415 - only here are the triggers wanted
+    from blueprints import (  # noqa: PLC0415 - only here are the triggers wanted
+        bookings,
+        changes,
+        mailboxes,
+        operations,
+        triggers,
+    )
 
     found = []
-    for blueprint in (bookings.bp, mailboxes.bp, operations.bp):
+    for blueprint in (bookings.bp, changes.bp, mailboxes.bp, operations.bp, triggers.bp):
         for builder in blueprint._function_builders:
             function = builder._function
             trigger = next(b for b in function.get_bindings() if "Trigger" in str(b.type)).get_dict_repr()

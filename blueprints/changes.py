@@ -1,0 +1,64 @@
+"""HTTP: the change feed of Microsoft Bookings."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import azure.functions as func
+
+from blueprints._http import Asked, Json, answers
+from blueprints._services import Tenant
+from bookings.changes.describing import describe_change, needs_details
+from bookings.changes.feed import Position
+from bookings.changes.journal import Entry
+from shared.errors import Invalid
+from shared.zones import Zone, find_zone
+
+bp = func.Blueprint()
+
+PAGE, LONGEST_PAGE = 100, 500
+PAGE_WITH_DETAILS, LONGEST_PAGE_WITH_DETAILS = 50, 100
+
+
+@bp.route(route="bookings/businesses/{business}/changes", methods=["GET"])
+@answers("since", "limit", "cursor", "timeZone", "expand")
+def list_changes(asked: Asked) -> Json:
+    """List what happened to appointments, in order; `cursor` of the answer leads on, also later."""
+    business, feed, query = asked.business, asked.tenant.changes, asked.query
+    zone = query.zone() or find_zone("UTC")
+    wants_details = query.choice("expand", "details") is not None
+    default, most = (PAGE_WITH_DETAILS, LONGEST_PAGE_WITH_DETAILS) if wants_details else (PAGE, LONGEST_PAGE)
+    limit = query.whole_number("limit", default=default, least=1, most=most)
+    since = query.optional_moment("since", zone)
+    given = asked.cursor()
+    position = read_position(given) if given else feed.start(business, since)
+    page = feed.page(business, position, limit)
+    value = describe_changes(asked.tenant, business, page.entries, page.position, zone, wants_details=wants_details)
+    place = [page.position.generation, page.position.number]
+    answer: Json = {"value": value, "cursor": asked.services.cursors.seal(place, binding=asked.binding)}
+    return answer | ({"nextLink": asked.next_link(place)} if page.has_more else {})
+
+
+def read_position(payload: Any) -> Position:
+    """Return the position that a cursor or a trigger's state holds. Raises Invalid."""
+    match payload:
+        case [str() as generation, int() as number]:
+            return Position(generation, number)
+        case _:
+            raise Invalid("This cursor is not one of a change feed.", code="InvalidCursor", target="cursor")
+
+
+def describe_changes(
+    tenant: Tenant, business: str, entries: Sequence[Entry], position: Position, zone: Zone, *, wants_details: bool
+) -> list[Json]:
+    """Return changes for an answer; names cost a call to Graph now and then, details one for each appointment."""
+    if not entries:
+        return []
+    details = tenant.appointments.details(business, needs_details(entries)) if wants_details else {}
+    staff, services_ = tenant.names.staff(business), tenant.names.services(business)
+    return [
+        describe_change(
+            entry, position, business, zone,
+            staff=staff, services=services_, details=details.get(entry.record["id"]),
+        )
+        for entry in entries
+    ]  # fmt: skip

@@ -1,0 +1,32 @@
+"""What happens by itself: businesses with a change feed are looked at by the clock."""
+
+import logging
+import uuid
+
+import azure.functions as func
+
+from blueprints._services import services
+from bookings.changes.feed import tick_feeds
+from shared import context
+from shared.workers import Workers
+
+bp = func.Blueprint()
+_log = logging.getLogger("gateway.changes")
+
+TICK_SECONDS = 240.0  # below functionTimeout; what is left undone is the next tick's
+_AT_ONCE = 4
+
+
+@bp.timer_trigger(arg_name="timer", schedule="%CHANGES_SCHEDULE%", run_on_startup=False, use_monitor=True)
+def refresh_changes(timer: func.TimerRequest) -> None:
+    """Look at every business whose changes somebody wants, so that nothing is missed while nobody asks."""
+    used = services()
+    _log.debug("looking at businesses, past due: %s", timer.past_due)
+    feeds = {name: tenant.changes for name, tenant in used.tenants.items()}
+    with context.call(str(uuid.uuid4()), seconds=TICK_SECONDS):
+        tick_feeds(
+            used.changes,
+            feeds,
+            lambda connection, business: used.tenants[connection].businesses.allows(business),
+            Workers(_AT_ONCE),
+        )

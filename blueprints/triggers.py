@@ -1,0 +1,182 @@
+"""HTTP: polling triggers for flows, one route for each kind of thing that something happens to."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import azure.functions as func
+
+from blueprints._http import Asked, Content, Json, answers
+from blueprints._polling import MOST_ITEMS, STATE, News, StaleState, poll
+from blueprints.changes import describe_changes, read_position
+from bookings.changes.comparing import Kind
+from bookings.changes.describing import describe_flat
+from bookings.changes.feed import Position
+from bookings.changes.journal import Entry
+from bookings.changes.upcoming import Due, Horizon, Place, begin, find_due, place_of
+from inbound_mail.desk import Desk
+from inbound_mail.happenings import Happenings, find_arrived, find_failed, find_tickets
+from shared.errors import Invalid
+from shared.workers import Workers
+from shared.zones import Zone, find_zone
+
+bp = func.Blueprint()
+
+_MAIL_SECONDS = 60  # mailboxes are polled once a minute
+_UPDATES = frozenset({Kind.RESCHEDULED, Kind.REASSIGNED, Kind.CHANGED})
+_KINDS: Mapping[str, frozenset[Kind]] = {
+    "created": frozenset({Kind.CREATED}),
+    "updated": _UPDATES,
+    "rescheduled": frozenset({Kind.RESCHEDULED}),
+    "cancelled": frozenset({Kind.GONE}),
+    "staff-changed": frozenset({Kind.REASSIGNED}),
+    "any": frozenset(Kind),
+}
+_UPCOMING = "upcoming"
+_MINUTES, _MOST_MINUTES = 60, 7 * 24 * 60
+
+
+@bp.route(route="triggers/appointments/{kind}", methods=["GET"])
+@answers("business", "service", "staff", "minutes", "timeZone", "expand", STATE)
+def on_appointment(asked: Asked) -> Content:
+    """Trigger: created, updated, rescheduled, cancelled, staff-changed, any, or upcoming."""
+    kind = _kind(asked, *_KINDS, _UPCOMING)
+    question = _Question(asked)
+    if kind == _UPCOMING:
+        ahead = timedelta(minutes=asked.query.whole_number("minutes", default=_MINUTES, least=1, most=_MOST_MINUTES))
+        return poll(
+            asked,
+            seconds=question.seconds,
+            begin=lambda: _write_horizon(begin(question.feed, question.business, ahead)),
+            go_on=lambda state: question.find_due(state, ahead),
+        )
+    return poll(
+        asked,
+        seconds=question.seconds,
+        begin=lambda: _write(question.feed.tail(question.business)),
+        go_on=lambda state: question.find_changes(state, _KINDS[kind]),
+    )
+
+
+@bp.route(route="triggers/mails/{kind}", methods=["GET"])
+@answers("mailbox", "folder", STATE)
+def on_mail(asked: Asked) -> Content:
+    """Trigger: a mail arrived whole, or failed: a delivery of it went to quarantine."""
+    kind, folder = _kind(asked, "arrived", "failed"), asked.query.text("folder")
+    return _poll_mailbox(asked, find_arrived if kind == "arrived" else find_failed, folder)
+
+
+@bp.route(route="triggers/tickets/{kind}", methods=["GET"])
+@answers("mailbox", "folder", STATE)
+def on_ticket(asked: Asked) -> Content:
+    """Trigger: a ticket was created from a mail."""
+    _kind(asked, "created")
+    return _poll_mailbox(asked, find_tickets, asked.query.text("folder"))
+
+
+class _Question:
+    """What a flow wants to know about the appointments of a business."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._tenant = asked.tenant
+        self.feed = asked.tenant.changes
+        self.business = asked.allowed_business(asked.query.needed_text("business"))
+        self.seconds = asked.services.settings.changes_refresh_seconds
+        self._service, self._staff = asked.query.identifier("service"), asked.query.identifier("staff")
+        self._zone: Zone = asked.query.zone() or find_zone("UTC")
+        self._wants_details = asked.query.choice("expand", "details") is not None
+
+    def find_changes(self, state: Any, kinds: frozenset[Kind]) -> News:
+        """Return the changes of some kinds since a state."""
+
+        def wanted(entry: Entry) -> bool:
+            people = [*(entry.record.get("staffMemberIds") or []), *(entry.previous.get("staffMemberIds") or [])]
+            return bool(kinds & set(entry.kinds)) and self._is_of(entry.record, people)
+
+        page = _kept(lambda: self.feed.page(self.business, read_position(state), MOST_ITEMS, wanted))
+        items = describe_changes(
+            self._tenant, self.business, page.entries, page.position, self._zone, wants_details=self._wants_details
+        )
+        return News(items, _write(page.position), page.has_more)
+
+    def find_due(self, state: Any, ahead: timedelta) -> News:
+        """Return the appointments that are about to start and were not told yet."""
+
+        def wanted(record: Json) -> bool:
+            return self._is_of(record, record.get("staffMemberIds") or [])
+
+        def find() -> Due:
+            return find_due(self.feed, self.business, _read_horizon(state), ahead, limit=MOST_ITEMS, wanted=wanted)
+
+        due = _kept(find)
+        return News(self._describe_due(due), _write_horizon(due.horizon), due.has_more)
+
+    def _describe_due(self, due: Due) -> list[Json]:
+        if not due.records:
+            return []
+        names = self._tenant.names
+        staff, services = names.staff(self.business), names.services(self.business)
+        details = self._tenant.appointments.details(self.business, due.records) if self._wants_details else {}
+        generation = due.horizon.position.generation
+        return [
+            {
+                "eventId": f"{generation}-{place_of(record).name}-{int(place_of(record).start.timestamp())}",
+                "eventKind": _UPCOMING,
+                "businessId": self.business,
+                **describe_flat(record, self._zone, staff=staff, services=services, details=details.get(record["id"])),
+            }
+            for record in due.records
+        ]
+
+    def _is_of(self, record: Json, people: list[str]) -> bool:
+        return self._service in (None, record.get("serviceId")) and (self._staff is None or self._staff in people)
+
+
+def _kind(asked: Asked, *known: str) -> str:
+    kind = str(asked.request.route_params.get("kind", ""))
+    if kind not in known:
+        raise Invalid(f"kind must be one of: {', '.join(known)}.", code="InvalidChoice", target="kind")
+    return kind
+
+
+def _poll_mailbox(
+    asked: Asked, find: Callable[[Desk, int | None, int, str | None, Workers], Happenings], folder: str | None
+) -> Content:
+    desk = asked.named_desk(asked.query.needed_text("mailbox"))
+    workers = asked.services.mail.workers
+
+    def go_on(state: Any) -> News:
+        if not isinstance(state, int):
+            raise StaleState
+        found = find(desk, state, MOST_ITEMS, folder, workers)
+        if found.last < state:  # the ledger was lost and began anew
+            raise StaleState
+        return News(found.items, found.number, found.number < found.last)
+
+    return poll(asked, seconds=_MAIL_SECONDS, begin=lambda: find(desk, None, 0, folder, workers).number, go_on=go_on)
+
+
+def _kept[T](find: Callable[[], T]) -> T:
+    """Turn a position that is not kept any more, or no position at all, into what the protocol knows."""
+    try:
+        return find()
+    except Invalid as error:
+        raise StaleState from error
+
+
+def _write(position: Position) -> list[Any]:
+    return [position.generation, position.number]
+
+
+def _write_horizon(horizon: Horizon) -> list[Any]:
+    place = horizon.place
+    return [*_write(horizon.position), place.start.timestamp(), place.name]
+
+
+def _read_horizon(state: Any) -> Horizon:
+    match state:
+        case [generation, number, int() | float() as start, str() as name]:
+            place = Place(datetime.fromtimestamp(start, UTC), name)
+            return Horizon(place, read_position([generation, number]))
+        case _:
+            raise Invalid("This is no state of an upcoming appointment.", code="InvalidCursor", target=STATE)

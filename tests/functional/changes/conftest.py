@@ -1,0 +1,167 @@
+"""A booking business whose changes are watched: what people do in it, and what a consumer of the feed sees."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from blueprints import _services
+from bookings.changes.feed import ChangeFeed
+from bookings.changes.journal import TABLE, Journal, State
+from devkit.seeds import sample, tiny
+from devkit.simulator.bookings.state import Bookings
+from devkit.simulator.bookings.state import Business as SimulatedBusiness
+from devkit.simulator.world import World
+from shared.blobs import Container
+from shared.storage import Storage
+from shared.tables import Operation, Table
+from shared.zones import utc_text
+from tests.functional.conftest import Furnish, Stage
+
+CLEO = {
+    "@odata.type": "#microsoft.graph.bookingCustomerInformation",
+    "name": "Cleo Customer",
+    "emailAddress": "cleo@example.com",
+    "customQuestionAnswers": [],
+}
+
+
+def zoned(moment: datetime) -> dict[str, str]:
+    return {"dateTime": moment.strftime("%Y-%m-%dT%H:%M:%S.0000000Z"), "timeZone": "UTC"}
+
+
+def ahead(**span: float) -> datetime:
+    """A whole minute in the future."""
+    return (datetime.now(UTC) + timedelta(**span)).replace(second=0, microsecond=0)
+
+
+class Page:
+    """One booking page with a name of its own, so that no feed is shared between tests."""
+
+    def __init__(self, stage: Stage, furnish: Furnish = tiny.furnish, **settings: str) -> None:
+        self.stage = stage
+        self._furnish_first = furnish
+        self.name = f"desk-{uuid.uuid4().hex[:10]}@contoso.com"
+        stage.begin(self._furnish, BOOKINGS_BUSINESSES=f"{self.name},other@contoso.com", **settings)
+        stage.business = self.name
+
+    def _furnish(self, world: World) -> None:
+        self._furnish_first(world)
+        bookings = world.room(Bookings)
+        business = bookings.businesses.pop(tiny.BUSINESS)
+        business.id = self.name
+        business.values |= {"id": self.name}
+        bookings.businesses[self.name] = business
+
+    # -- what people do ---------------------------------------------------------------------------------------------
+
+    @property
+    def simulated(self) -> SimulatedBusiness:
+        return self.stage.sim.bookings.business(self.name)
+
+    def book(
+        self, start: datetime, *, self_service: str | None = None, created: datetime | None = None, **values: Any
+    ) -> str:
+        """Put an appointment of Anne's into the calendar; return its id."""
+        appointment = {
+            "serviceId": tiny.VISIT,
+            "serviceName": "Visit",
+            "staffMemberIds": [tiny.ANNE],
+            "startDateTime": zoned(start),
+            "endDateTime": zoned(start + timedelta(minutes=30)),
+            "customers": [CLEO],
+        } | values
+        # Stamps have whole seconds, and what happens next must show.
+        more: dict[str, Any] = {"created": created or datetime.now(UTC) - timedelta(hours=1)}
+        more |= {"self_service_id": self_service} if self_service else {}
+        return self.stage.sim.run(lambda: self.simulated.appointments.add(appointment, **more)).id
+
+    def change(self, appointment: str, *, renew_id: bool = False, **values: Any) -> str:
+        return self.stage.sim.run(lambda: self.simulated.appointments.patch(appointment, values, renew_id=renew_id)).id
+
+    def move(self, appointment: str, start: datetime, *, renew_id: bool = False) -> str:
+        times = {"startDateTime": zoned(start), "endDateTime": zoned(start + timedelta(minutes=30))}
+        return self.change(appointment, renew_id=renew_id, **times)
+
+    def cancel(self, appointment: str) -> None:
+        self.stage.sim.run(lambda: self.simulated.appointments.remove(appointment))
+
+    # -- the app ----------------------------------------------------------------------------------------------------
+
+    @property
+    def feed(self) -> ChangeFeed:
+        return _services.services().tenants["default"].changes
+
+    @property
+    def table(self) -> Table:
+        return _services.services().changes
+
+    @property
+    def journal(self) -> Journal:
+        used = _services.services()
+        storage = Storage(used.settings.storage, used.authenticator.identity)
+        return Journal(Table(storage, TABLE), Container(storage, TABLE), "default", self.name)
+
+    def state(self) -> State:
+        return self.journal.state()
+
+    def set_state(self, **values: Any) -> None:
+        """Change the feed's state behind everybody's back."""
+        name = {"PartitionKey": self.journal.partition, "RowKey": "s|state"}
+        self.table.transact([Operation("merge", name | values)])
+
+    def age(self, seconds: float = 61) -> None:
+        """Let time pass since the last look; pauses and claims run out."""
+        past = datetime.now(UTC) - timedelta(seconds=seconds)
+        self.set_state(looked_at=past, paused_until=past, held_until=past)
+
+    def restart(self) -> None:
+        """A new process: nothing in memory."""
+        self.stage.configure(**(sample.settings(self.stage.sim) | {"BOOKINGS_BUSINESSES": self.name}))
+
+    def ask(self, cursor: str | None = None, **query: Any) -> Any:
+        """Ask for changes now, however young the last look is."""
+        if self.state().row:
+            self.age()
+        return self.stage.ask("/changes", **({"cursor": cursor} if cursor else {}), **query)
+
+    def calls(self) -> list[str]:
+        """What Graph was asked about this business: the last part of each path."""
+        return [call.path.rpartition("/")[2] for call in self.stage.graph_calls() if self.name in call.path]
+
+
+class Consumer:
+    """Somebody who keeps a cursor and follows the feed."""
+
+    def __init__(self, page: Page, **query: Any) -> None:
+        self.page = page
+        self.query = query
+        self.seen: list[dict[str, Any]] = []
+        self.cursor: str | None = None
+        self.follow()
+
+    def follow(self) -> list[dict[str, Any]]:
+        """Read to the end; return what is new."""
+        found: list[dict[str, Any]] = []
+        while True:
+            answer = self.page.ask(self.cursor, **self.query)
+            self.cursor = answer["cursor"]
+            found += answer["value"]
+            if "nextLink" not in answer:
+                self.seen += found
+                return found
+
+
+def summary(events: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(event["eventKind"], event["appointmentId"]) for event in events]
+
+
+def at(moment: datetime) -> str:
+    return utc_text(moment)
+
+
+@pytest.fixture
+def page(theatre: Stage) -> Page:
+    """A page without appointments, not looked at yet."""
+    return Page(theatre)
