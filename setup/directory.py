@@ -15,7 +15,7 @@ from shared.errors import Conflict, GatewayError, NotFound, OutcomeUnknown, Reje
 from shared.retry import RetryPolicy, call_with_retry
 from shared.transport import Answer, Transport
 
-_PATIENT = RetryPolicy(attempts=8, within=180, on=(Unavailable, OutcomeUnknown), attempts_unknown=4)
+_PATIENT = RetryPolicy(attempts=8, within=180, on=(Unavailable, OutcomeUnknown), attempts_unknown=8)
 _ONCE_SENT = RetryPolicy(attempts=8, within=180, on=(Unavailable,))
 _UPSERT = {"Prefer": "create-if-missing"}
 _POLICIES = {

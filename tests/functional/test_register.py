@@ -1,0 +1,356 @@
+"""`register` makes what the portal makes by hand, once, and only what is missing."""
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from devkit.seeds import sample
+from devkit.simulator.core.faults import Answer, Drop
+from devkit.simulator.directory.permissions import ROLE_IDS
+from devkit.simulator.entra.state import FederatedCredential
+from devkit.simulator.identity.state import issuer_of
+from setup.permissions import GRAPH_APP_ID
+from setup.screen import Screen
+from setup.vault import Vault
+from tests.functional.registry_office import NAME, SECOND_PERSON, UNIQUE_NAME, Office
+
+SECRET = ("--credential", "secret")
+SECRET_NAME = "graph-client-secret"
+KINDS = {
+    "federated": ("",),
+    "certificate": ("graph-certificate",),
+    "secret": (SECRET_NAME,),
+    "password": ("graph-service-user",),
+}
+
+
+class Killed(BaseException):
+    """The machine is switched off."""
+
+
+@pytest.fixture(autouse=True)
+def typed_password(monkeypatch: pytest.MonkeyPatch, office: Office) -> None:
+    password = office.tenant.users[sample.SERVICE_USER].password
+    monkeypatch.setattr(Screen, "ask_hidden", lambda *_: password)
+
+
+def begin_anew(office: Office, kind: str) -> tuple[str, ...]:
+    """Options for one kind of credential; names that the sample world stored by hand are out of the way."""
+    for (name,) in KINDS.values():
+        office.vault.secrets.pop(name, None)
+    more = ("--service-user", sample.SERVICE_USER) if kind == "password" else ()
+    return ("--credential", kind, *more)
+
+
+def test_without_apply_nothing_is_changed(office: Office) -> None:
+    plan = office.plan()
+    assert [line.split()[0] for line in plan] == ["Register", "Add", "Trust", "Grant"]
+    assert office.writes() == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_credential_is_made_once_and_the_gateway_answers_with_it(office: Office, kind: str) -> None:
+    options = begin_anew(office, kind)
+    text = office.do(*options)
+    assert "ok the app signs in with its credential, and Bookings answers" in text
+    assert office.plan(*options) == []
+    before = office.writes()
+    assert "nothing to do" in office.do(*options)
+    assert office.writes() == before
+    assert len(office.ask_as_the_gateway(kind, *KINDS[kind])) == 3
+
+
+def test_the_app_is_what_the_portal_would_make(office: Office) -> None:
+    office.do("--for", "read", "writes")
+    app, details = office.app, office.registration.details
+    assert (app.name, app.multi_tenant, app.is_public_client) == (NAME, False, False)
+    assert details["publicClient"] == {"redirectUris": []}
+    names = ("Bookings.Read.All", "BookingsAppointment.ReadWrite.All")
+    access = [{"id": ROLE_IDS[name], "type": "Role"} for name in names]
+    assert details["requiredResourceAccess"] == [{"resourceAppId": GRAPH_APP_ID, "resourceAccess": access}]
+    assert office.principal.roles == set(names)
+    assert list(app.federated.values()) == [
+        FederatedCredential("graph-gateway", issuer_of(sample.TENANT_ID), sample.IDENTITY_PRINCIPAL_ID)
+    ]
+    assert (app.secrets, app.certificates) == ({}, {})
+
+
+def test_several_tenants_and_a_native_redirect_only_where_asked_for(office: Office) -> None:
+    office.do("--multi-tenant", "--native-redirect")
+    assert office.app.multi_tenant
+    redirect = "https://login.microsoftonline.com/common/oauth2/nativeclient"
+    assert office.registration.details["publicClient"] == {"redirectUris": [redirect]}
+
+
+def test_the_password_works_for_its_user_alone(office: Office) -> None:
+    office.do(*begin_anew(office, "password"))
+    assert office.principal.roles == frozenset()
+    assert set(office.principal.consents) == {sample.SERVICE_USER}
+    assert "Mailboxes" not in office.do(*begin_anew(office, "secret"))
+
+
+def test_what_somebody_changed_by_hand_is_put_right_and_what_they_added_stays(office: Office) -> None:
+    office.do()
+    foreign = {"resourceAppId": "00000002-0000-0000-c000-000000000000", "resourceAccess": []}
+    office.registration.details |= {"isFallbackPublicClient": True, "requiredResourceAccess": [foreign]}
+    office.app.is_public_client, office.app.multi_tenant = True, True
+    office.principal.enabled, office.principal.roles = False, frozenset({"User.Read.All"})
+    plan = office.plan()
+    assert plan[0] == "Change the app: isFallbackPublicClient, requiredResourceAccess, signInAudience"
+    assert plan[1:] == [
+        "Enable the app in the tenant",
+        "Grant the application permission Bookings.Read.All (admin consent)",
+    ]
+    office.do()
+    assert office.registration.details["requiredResourceAccess"][0] == foreign
+    assert office.principal.roles == {"User.Read.All", "Bookings.Read.All"}
+    assert not office.app.is_public_client
+    assert len(office.ask_as_the_gateway("federated")) == 3
+
+
+def test_another_deployment_takes_the_credential_over(office: Office) -> None:
+    office.do()
+    other = "1de00000-6666-4aaa-8bbb-0000000000ff"
+    code, text = office.run("prepare", "--identity", other, "--apply")
+    assert (code, "instead of " + sample.IDENTITY_PRINCIPAL_ID in text) == (0, True)
+    assert [one.subject for one in office.app.federated.values()] == [other]
+
+
+@pytest.mark.parametrize("kind", ["secret", "certificate"])
+def test_a_run_that_dies_between_entra_and_the_vault_is_cleared_up_by_the_next(
+    office: Office, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = begin_anew(office, kind)
+
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Vault, "store", die)
+        with pytest.raises(Killed):
+            office.run(*options, "--apply")
+    orphans = [*office.app.secrets, *office.app.certificates]
+    assert len(orphans) == 1
+    plan = office.plan(*options)
+    assert plan[0].startswith("Remove the c")
+    office.do(*options)
+    left = [*office.app.secrets, *office.app.certificates]
+    assert len(left) == 1
+    assert left != orphans
+    assert office.plan(*options) == []
+    assert len(office.ask_as_the_gateway(kind, *KINDS[kind])) == 3
+
+
+def test_a_lost_answer_to_a_new_secret_is_not_repeated_but_cleared_up(office: Office) -> None:
+    options = begin_anew(office, "secret")
+    office.sim.faults.add(Drop(), room="directory", path="addPassword", when="after")
+    assert "goes on from here" in office.stop(*options)
+    assert len(office.app.secrets) == 1
+    office.do(*options)
+    assert len(office.app.secrets) == 1
+
+
+def test_a_secret_that_cannot_be_stored_is_taken_back(office: Office) -> None:
+    options = begin_anew(office, "secret")
+    office.sign_in(sample.ADMIN_USER, "Global Administrator", vault_role="Key Vault Secrets User")
+    text = office.stop(*options)
+    assert "Key Vault Secrets Officer" in text
+    assert office.app.secrets == {}
+
+
+def test_a_vault_that_is_closed_to_this_network_is_told_from_one_without_a_role(office: Office) -> None:
+    options = begin_anew(office, "secret")
+    office.vault.network_open = False
+    assert "closed to this machine's network" in office.stop(*options)
+    office.vault.network_open = True
+    office.sign_in(sample.ADMIN_USER, "Global Administrator", vault_role=None)
+    assert "az role assignment create" in office.stop(*options)
+
+
+def test_a_deleted_secret_of_the_name_is_brought_back_first(office: Office) -> None:
+    options = begin_anew(office, "secret")
+    office.do(*options)
+    office.vault.delete_secret(SECRET_NAME)
+    office.do(*options)
+    assert office.plan(*options) == []
+    assert len(office.app.secrets) == 1
+
+
+def test_a_deleted_namesake_is_restored_not_doubled(office: Office) -> None:
+    office.do()
+    app_id = office.app.app_id
+    office.sim.directory.delete(office.registration)
+    assert office.plan() == ['Bring the app "Desk gateway" back from the recycle bin']
+    office.do()
+    assert office.app.app_id == app_id
+    assert office.plan() == []
+    assert len(office.ask_as_the_gateway("federated")) == 3
+
+
+def test_slow_propagation_is_waited_out_with_a_sentence(office: Office) -> None:
+    switches = {"unseen_requests": 2, "secret_requests": 3, "federated_requests": 3}
+    office.sim.directory.switches.turn(switches)
+    text = office.do()
+    assert "Not every server of the directory knows of it yet. Waiting" in text
+    assert "Entra ID does not accept the new credential or grant everywhere yet. Waiting" in text
+    assert office.plan() == []
+
+
+def test_a_policy_that_forbids_secrets_is_explained(office: Office) -> None:
+    options = begin_anew(office, "secret")
+    office.sim.directory.switches.secrets_allowed = False
+    text = office.stop(*options)
+    assert "app management policy forbids client secrets" in text
+    assert "--credential federated" in text
+
+
+def test_a_policy_that_limits_their_life_is_explained_and_can_be_kept(office: Office) -> None:
+    options = begin_anew(office, "secret")
+    office.sim.directory.switches.secret_days = 90
+    assert "--days" in office.stop(*options)
+    office.do(*options, "--days", "89")
+    [secret], [version] = office.app.secrets.values(), office.vault.secrets[SECRET_NAME]
+    assert secret.expires == version.expires
+    assert version.tags == {"appId": office.app.app_id, "tenantId": sample.TENANT_ID, "keyId": secret.key_id}
+
+
+def test_throttling_and_outages_are_sat_out(office: Office) -> None:
+    for method in ("GET", "PATCH", "POST"):
+        office.sim.faults.add(Answer(429, {"Retry-After": "0"}), room="directory", method=method, times=2)
+        office.sim.faults.add(Answer(503), room="directory", method=method, times=1)
+    office.sim.faults.add(Drop(), room="directory", method="PATCH", path="uniqueName", when="after")
+    office.sim.faults.add(Drop(), room="directory", path="appRoleAssignedTo", when="after")
+    office.do()
+    assert office.sim.faults.unfired() == []
+    assert office.plan() == []
+
+
+ROLES: list[tuple[tuple[str, ...], str, tuple[str, ...]]] = [
+    ((), "Application Developer", ()),
+    (("Application Developer",), "Privileged Role Administrator", ()),
+    (("Application Administrator",), "Privileged Role Administrator", ()),
+    (("Application Developer",), "Cloud Application Administrator", ("password",)),
+]
+
+
+@pytest.mark.parametrize(("roles", "missing", "kind"), ROLES)
+def test_the_missing_role_is_named_with_the_way_on(
+    office: Office, roles: tuple[str, ...], missing: str, kind: tuple[str, ...]
+) -> None:
+    options = begin_anew(office, kind[0]) if kind else ()
+    office.sim.directory.switches.users_may_register = False
+    office.sign_in(sample.ADMIN_USER, *roles)
+    text = office.stop(*options)
+    assert missing in text.partition("Stopped:")[2]
+    if missing != "Application Developer":
+        assert "python3 -m setup register consent --tenant contoso.com --unique-name desk-gateway" in text
+
+
+def test_two_people_one_prepares_the_other_consents(office: Office) -> None:
+    office.sign_in(sample.ADMIN_USER, "Cloud Application Administrator")
+    text = office.do("prepare", *SECRET, "--credential-name", "desk-secret")
+    assert "Somebody who may give it runs" in text
+    assert office.principal.roles == frozenset()
+    office.sign_in(SECOND_PERSON, "Privileged Role Administrator", vault_role=None)
+    code, text = office.run("consent", "--apply")
+    assert code == 0, text
+    assert office.principal.roles == {"Bookings.Read.All"}
+    office.sign_in(sample.ADMIN_USER, "Cloud Application Administrator")
+    assert "ok the app signs in" in office.do("verify", *SECRET, "--credential-name", "desk-secret")
+
+
+def test_consent_in_a_customers_tenant_needs_the_app_id_only(office: Office) -> None:
+    office.do("--multi-tenant")
+    app_id = office.app.app_id
+    partner = office.sim.entra.tenants[sample.PARTNER_TENANT_ID]
+    office.tenant.users.pop(SECOND_PERSON)
+    partner.add_user(SECOND_PERSON, "made up").directory_roles = frozenset({"Global Administrator"})
+    from devkit.simulator.directory.az import install_az  # noqa: PLC0415 - a person of another tenant, here only
+
+    install_az(office.folder, office.sim.loopback_url, SECOND_PERSON)
+    code, text = office.run("consent", "--tenant", "fabrikam.com", "--app", app_id, "--apply")
+    assert code == 0, text
+    assert partner.principals[app_id].roles == {"Bookings.Read.All"}
+
+
+def test_an_app_made_by_hand_is_taken_over_only_by_name(office: Office) -> None:
+    made = office.sim.directory.register(office.tenant, NAME, None, None)
+    made.app.multi_tenant = True
+    made.app.add_secret(name="from the portal")
+    assert f"--adopt {made.app.app_id}" in office.stop()
+    assert office.plan("--adopt", made.app.app_id)[0].startswith(f"Take over the app {made.app.app_id}")
+    text = office.do("--adopt", made.app.app_id)
+    assert 'The client secret "from the portal"' in text
+    assert office.app is made.app
+    assert (made.unique_name, made.app.multi_tenant, len(made.app.secrets)) == (UNIQUE_NAME, False, 1)
+    assert office.plan("--adopt", made.app.app_id) == office.plan() == []
+
+
+def test_removal_takes_everything_away_and_registering_again_brings_it_back(office: Office) -> None:
+    options = begin_anew(office, "secret")
+    office.do(*options)
+    app_id = office.app.app_id
+    office.do(*options, "--remove")
+    assert (office.principal.enabled, office.principal.roles, office.app.secrets) == (False, frozenset(), {})
+    assert [version.enabled for version in office.vault.secrets[SECRET_NAME]] == [False]
+    assert office.plan(*options, "--remove") == []
+    office.do(*options)
+    assert office.app.app_id == app_id
+    assert len(office.ask_as_the_gateway("secret", SECRET_NAME)) == 3
+    office.do(*options, "--remove", "--delete")
+    assert next(iter(office.sim.directory.deleted.values())).unique_name == UNIQUE_NAME
+
+
+def test_another_tenant_than_the_one_that_is_meant_is_left_alone(office: Office) -> None:
+    code, text = office.run("--tenant", sample.PARTNER_TENANT_ID, "--apply")
+    assert (code, "az login" in text) == (1, True)
+    assert office.writes() == []
+
+
+def test_with_nobody_signed_in_it_says_how_to(office: Office) -> None:
+    (office.folder / "az").write_text("#!/bin/sh\necho \"ERROR: Please run 'az login'\" >&2\nexit 1\n")
+    assert "az login --tenant contoso.com --allow-no-subscriptions" in office.stop()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--identity", "not-an-id"), "GUIDs"),
+        (("--days", "400"), "--days"),
+        (("--delete",), "--remove"),
+        (("rotate",), "nothing to rotate"),
+        (("--cloud", "china"), "no Bookings"),
+        (("--mailbox", "a/b@contoso.com"), "addresses"),
+        (("--vault", "https://evil.example"), "--vault"),
+        (("--credential", "password"), "--service-user"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused_before_anything_is_asked(
+    office: Office, options: tuple[str, ...], sentence: str
+) -> None:
+    code, text = office.run(*options)
+    assert (code, sentence in text) == (2, True)
+    assert office.sim.exchanges.all(room="directory") == []
+
+
+def test_ids_are_written_into_a_settings_file_beside_what_is_there(office: Office, tmp_path: Path) -> None:
+    file = tmp_path / "local.settings.json"
+    file.write_text(json.dumps({"IsEncrypted": False, "Values": {"MAILBOXES": "[]", "GRAPH_CLIENT_ID": "old"}}))
+    office.do("--settings", str(file))
+    values = json.loads(file.read_text())["Values"]
+    assert (values["GRAPH_CLIENT_ID"], values["MAILBOXES"]) == (office.app.app_id, "[]")
+    assert values["GRAPH_TENANT_ID"] == sample.TENANT_ID
+    assert office.plan("--settings", str(file)) == []
+
+
+def test_nothing_secret_is_logged_either(office: Office, caplog: pytest.LogCaptureFixture) -> None:
+    options = begin_anew(office, "secret")
+    with caplog.at_level(logging.DEBUG):
+        office.do(*options)
+        office.do("rotate", *options)
+    assert caplog.records
+    shown = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
+    assert not [value for value in office.secrets() if value in shown]
+    assert "eyJ" not in shown

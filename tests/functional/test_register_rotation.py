@@ -1,0 +1,104 @@
+"""`rotate`: a new credential beside the old one, accepted before it is stored; the old one goes after its grace."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+
+from devkit.simulator.core.faults import Answer
+from shared.auth import Authenticator
+from shared.config import load_settings
+from shared.errors import GatewayError
+from tests.functional.registry_office import Office
+
+KINDS = {"secret": "desk-secret", "certificate": "desk-certificate"}
+
+
+def options(kind: str) -> tuple[str, ...]:
+    return ("--credential", kind, "--credential-name", KINDS[kind])
+
+
+def keys(office: Office) -> list[str]:
+    return [*office.app.secrets, *office.app.certificates]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_old_one_stays_for_its_grace_and_goes_then(office: Office, kind: str) -> None:
+    office.do(*options(kind))
+    [old] = keys(office)
+    office.do("rotate", *options(kind))
+    assert len(keys(office)) == 2
+    assert office.plan(*options(kind)) == []
+    assert office.plan("rotate", *options(kind)) == []
+    code, text = office.run("rotate", *options(kind))
+    assert (code, "may go after" in text) == (0, True)
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=25), tick=True):
+        assert office.plan(*options(kind))[0].startswith("Remove the c")
+        office.do(*options(kind))
+    assert len(keys(office)) == 1
+    assert old not in keys(office)
+    assert len(office.ask_as_the_gateway(kind, KINDS[kind])) == 3
+
+
+def test_a_credential_that_ends_soon_is_replaced_without_being_asked(office: Office) -> None:
+    office.do(*options("secret"))
+    assert office.plan(*options("secret")) == []
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=160), tick=True):
+        [line] = office.plan(*options("secret"))
+        assert line.startswith("Make a client secret for 180 days")
+
+
+def test_the_vault_gets_nothing_that_entra_does_not_accept_yet(office: Office) -> None:
+    office.do(*options("secret"))
+    office.sim.directory.switches.secret_requests = 4
+    text = office.do("rotate", *options("secret"))
+    assert "Entra ID does not accept it on every server yet" in text
+    stored = office.vault.secrets["desk-secret"][-1].value
+    assert [secret.unknown_for for secret in office.app.secrets.values() if secret.value == stored] == [0]
+
+
+def test_a_secret_that_entra_never_accepts_is_not_stored_and_taken_back(office: Office) -> None:
+    office.do(*options("secret"))
+    before = keys(office)
+    office.sim.faults.add(Answer(503), room="entra", method="POST", times=None)
+    text = office.stop("rotate", *options("secret"))
+    office.sim.faults.clear()
+    assert "taking it off the app again" in text
+    assert keys(office) == before
+    assert len(office.vault.secrets["desk-secret"]) == 1
+
+
+def test_no_instance_of_the_gateway_notices_a_rotation(office: Office) -> None:
+    """Instances start all the time, each reads the vault and signs in; one that runs already goes on, too."""
+    office.do(*options("secret"))
+    office.sim.directory.switches.secret_requests = 3
+    settings = load_settings(office.settings("secret", "desk-secret"))
+    running = Authenticator(settings).tokens("default")
+    office.app.expires_in = 16  # a second later the token is too old to be used
+    failures: list[GatewayError] = []
+    asked: list[str] = []
+    is_over = threading.Event()
+
+    def ask() -> None:
+        while not is_over.is_set():
+            try:
+                asked.append(Authenticator(settings).tokens("default").token())
+                asked.append(running.token())
+            except GatewayError as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        office.do("rotate", *options("secret"))
+        office.do("rotate", *options("secret"), "--grace-hours", "0")
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+    assert len(keys(office)) == 1
+    assert failures == []
+    assert len(asked) > 10
+    running.renew(running.token())
