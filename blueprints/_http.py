@@ -186,16 +186,19 @@ def answers(
                 try:
                     query = Fields(dict(req.params), allowed, kind="parameter")
                     asked = Asked(req, query, _binding(handler.__name__, req))
-                    return _render(handler(asked), request_id)
+                    response = _render(handler(asked), request_id)
+                    taken = time.monotonic() - began
+                    _log.info("%s answered %d after %.2f s", handler.__name__, response.status_code, taken)
                 except GatewayError as error:
                     level = logging.WARNING if status_of(error) >= STATUS[GatewayError] else logging.INFO
                     taken = time.monotonic() - began
-                    _log.log(level, "%s %s after %.1f s: %s", handler.__name__, request_id, taken, error)
+                    _log.log(level, "%s failed after %.2f s: %s", handler.__name__, taken, error)
                     return problem(error, request_id=request_id)
                 except Exception:  # noqa: BLE001 - the last frame: whatever it was, the caller gets the error shape
-                    _log.exception("%s %s failed", handler.__name__, request_id)
+                    _log.exception("%s failed", handler.__name__)
                     broken = GatewayError("The gateway failed. Tell its administrator the requestId.", code="Internal")
                     return problem(broken, request_id=request_id)
+                return response
 
         function.__name__ = handler.__name__
         function.__qualname__ = handler.__qualname__

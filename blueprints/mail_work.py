@@ -29,13 +29,13 @@ def schedule_mailbox_polls(timer: func.TimerRequest) -> None:
 
 @bp.queue_trigger(arg_name="message", queue_name=POLLS, connection=_STORAGE)
 def poll_mailbox(message: func.QueueMessage) -> None:
-    """Poll one mailbox: {"mailbox", "atOnce"?}."""
+    """Poll one mailbox: {"mailbox", "atOnce"?, "correlationId"?}, the latter of the person who asked."""
     mail, asked = services().mail, _read(message)
     desk = mail.desks.get(str(asked.get("mailbox")))
     if desk is None:
         _log.warning("a poll of a mailbox that the settings do not name was dropped")
         return
-    with context.call(str(uuid.uuid4()), seconds=POLL_SECONDS):
+    with context.call(_correlation_id(asked), seconds=POLL_SECONDS):
         try:
             mail.poller.poll(desk, at_once=bool(asked.get("atOnce")))
         except (Conflict, Unavailable) as error:
@@ -82,6 +82,13 @@ def _report(mail: MailSide, queue: str, message: func.QueueMessage) -> None:
     except ValueError:
         known = {}
     mail.watch.report_poison(queue, known)
+
+
+def _correlation_id(asked: dict[str, Any]) -> str:
+    try:
+        return str(uuid.UUID(str(asked.get("correlationId"))))
+    except ValueError:
+        return str(uuid.uuid4())
 
 
 def _read(message: func.QueueMessage) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import azure.functions as func
 from blueprints._http import Asked, Content, Json, answers
 from inbound_mail.models import Attachment
 from inbound_mail.reading import describe_mailbox, find_mail, list_mails, list_quarantined, read_mail, redeliver
+from shared import context
 from shared.errors import AnswerTooLarge, Invalid, NotFound
 
 bp = func.Blueprint()
@@ -38,7 +39,8 @@ def get_mailbox(asked: Asked) -> Json:
 def poll_now(asked: Asked) -> Content:
     """Ask for a poll at once, also of a mailbox that rests after a failure."""
     desk = asked.desk
-    asked.services.mail.polls.put({"mailbox": desk.name, "atOnce": True}, ttl=600)
+    message = {"mailbox": desk.name, "atOnce": True, "correlationId": context.request_id()}
+    asked.services.mail.polls.put(message, ttl=600)
     return Content({"mailbox": desk.name, "status": "queued"}, status=202)
 
 

@@ -72,6 +72,12 @@ class Claim:
         return first
 
     @property
+    def correlation_id(self) -> str | None:
+        """The id of the poll, or of the person's call, that this delivery goes back to; older ones have none."""
+        found: str | None = self._values.get("correlation_id")
+        return found
+
+    @property
     def is_forced(self) -> bool:
         """Whether a person asked for this delivery, whatever screening says."""
         return bool(self._values.get("forced"))

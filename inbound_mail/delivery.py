@@ -84,7 +84,9 @@ class Deliverer:
         claimed = claim(desk.ledger, key, sink_name, (sink.time_limit if sink else 0) + _CLAIM_MARGIN)
         if claimed is None:
             return Outcome.NOTHING_TO_DO
-        with context.call(str(uuid.uuid4()), seconds=sink.time_limit if sink else _CLAIM_MARGIN):
+        with context.call(
+            claimed.correlation_id or str(uuid.uuid4()), seconds=sink.time_limit if sink else _CLAIM_MARGIN
+        ):
             try:
                 return self._deliver(desk, claimed, sink)
             except Overtaken:

@@ -24,6 +24,7 @@ from typing import Any
 from inbound_mail.mailbox_state import State
 from inbound_mail.models import Json
 from inbound_mail.references import content_digest, digest, message_id_of, reference_of
+from shared import context
 from shared.errors import Conflict
 from shared.tables import TRANSACTION_SIZE, Entity, Operation, Row, Table
 
@@ -320,7 +321,7 @@ class Ledger:
     # -- deliveries -------------------------------------------------------------------------------------------------
 
     def new_delivery(self, key: str, sink: str, now: datetime) -> Entity:
-        """Return the first version of a delivery's record."""
+        """Return the first version of a delivery's record; it is of the call at hand, a poll or a wish to redeliver."""
         return {
             **self._id(f"d|{key}|{sink}"),
             "state": DeliveryState.WAITING,
@@ -330,6 +331,7 @@ class Ledger:
             "created_at": now,
             "due": now,
             "progress": "{}",
+            "correlation_id": context.request_id(),
         }
 
     def delivery(self, key: str, sink: str) -> Row | None:

@@ -169,6 +169,7 @@ def _describe_delivery(row: Row) -> Json:
     values = row.values
     state = DeliveryState(values["state"])
     answer: dict[str, Any] = {"sink": _sink_of(row), "state": state.value, "attempts": int(values["attempts"])}
+    answer |= {"correlationId": values["correlation_id"]} if "correlation_id" in values else {}
     if state is DeliveryState.DELIVERED:
         answer |= {
             "ticket": values["ticket"] or None,

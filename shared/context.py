@@ -31,6 +31,11 @@ def request_id() -> str:
     return _request_id.get() or str(uuid.uuid4())
 
 
+def known_request_id() -> str | None:
+    """Return the correlation id of the call at hand, or None outside any call."""
+    return _request_id.get()
+
+
 def remaining() -> float:
     """Return the seconds left of the call's budget (may be negative); infinite outside any call."""
     deadline = _deadline.get()

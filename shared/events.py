@@ -5,6 +5,8 @@ import logging
 from enum import StrEnum
 from typing import Any
 
+from shared import context
+
 _log = logging.getLogger("gateway.events")
 
 
@@ -26,5 +28,17 @@ class Event(StrEnum):
 
 
 def tell(event: Event, *, level: int = logging.WARNING, **fields: Any) -> None:
-    """Log an event. Fields are names, numbers and codes: never a subject, an author, a text or a secret."""
-    _log.log(level, "%s %s", event.value, json.dumps({"event": event.value, **fields}, default=str, sort_keys=True))
+    """Log an event. Fields are names, numbers and codes: never a subject, an author, a text or a secret.
+
+    The same stands in the text, as JSON, and in attributes of the record, of which only OpenTelemetry takes notice.
+    """
+    told = {"event": event.value, **fields}
+    if request_id := context.known_request_id():
+        told["requestId"] = request_id
+    text = json.dumps(told, default=str, sort_keys=True)
+    _log.log(level, "%s %s", event.value, text, extra={f"gateway.{name}": _plain(told[name]) for name in told})
+
+
+def _plain(value: Any) -> str | int | float | bool | None:
+    """Return a value as an attribute can hold it."""
+    return value if isinstance(value, str | int | float | None) else json.dumps(value, default=str, sort_keys=True)

@@ -6,6 +6,7 @@ The token goes to Graph's own host only: a link that names another host is an er
 import json
 import logging
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ type Json = dict[str, Any]
 
 BATCH_SIZE = 20  # Graph's own limit
 _MOST_PAGES = 200
+_SLOW_SECONDS = 3.0
 _LARGEST_ERROR = 256 * 1024
 
 
@@ -185,7 +187,8 @@ class GraphClient:
 
         def send(token: str) -> Answer:
             with self._gate.place():
-                return self._transport.send(
+                began = time.monotonic()
+                answer = self._transport.send(
                     method,
                     url,
                     authorization=f"Bearer {token}",
@@ -194,6 +197,9 @@ class GraphClient:
                     json=body,
                     most_bytes=most_bytes,
                 )
+                if (taken := time.monotonic() - began) > _SLOW_SECONDS:
+                    _log.info("slow: %.1f s for %s %s -> %d", taken, method, urlsplit(url).path, answer.status)
+                return answer
 
         token = self._tokens.token()
         answer = send(token)
