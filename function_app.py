@@ -2,13 +2,14 @@
 
 import azure.functions as func
 
-from blueprints import bookings, changes, changes_work, mail_work, mailboxes, operations, triggers
+from blueprints import booking_writes, bookings, changes, changes_work, mail_work, mailboxes, operations, triggers
 from shared import telemetry
 
 telemetry.install()
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 for blueprint in (
     bookings.bp,
+    booking_writes.bp,
     changes.bp,
     changes_work.bp,
     mailboxes.bp,

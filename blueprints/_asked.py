@@ -14,6 +14,7 @@ from shared.zones import UnknownZoneError, UnreadableMomentError, Zone, find_zon
 
 MOST_BODY_BYTES = 64 * 1024
 _LONGEST_TEXT = 1_024
+_LONGEST_LONG_TEXT = 16_384
 _ID = re.compile(r"[A-Za-z0-9+/=_-]{1,1024}")
 _EXAMPLE = "2026-05-05, 2026-05-05T09:00:00Z or 2026-05-05T09:00:00 with timeZone"
 
@@ -114,6 +115,40 @@ class Fields:
     def optional_moment(self, name: str, zone: Zone) -> datetime | None:
         """Return a moment in UTC, or None where it is missing; wall time is read in the zone."""
         return self.moment(name, zone) if self.text(name) else None
+
+    def flag(self, name: str) -> bool | None:
+        """Return true or false, or None where it is missing."""
+        value = self._values.get(name)
+        if value is not None and not isinstance(value, bool):
+            raise _wrong_type(name, "true or false")
+        return value
+
+    def long_text(self, name: str) -> str | None:
+        """Return a text of several lines, "" too; None where it is missing."""
+        value = self._values.get(name)
+        if value is not None and not isinstance(value, str):
+            raise _wrong_type(name, "a text")
+        if value is not None and len(value) > _LONGEST_LONG_TEXT:
+            raise Invalid(f"{name} is too long: {_LONGEST_LONG_TEXT} characters at most.", target=name)
+        return value
+
+    def texts(self, name: str) -> dict[str, str]:
+        """Return an object of texts; missing gives none."""
+        value = self._values.get(name)
+        if value is None:
+            return {}
+        if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+            raise _wrong_type(name, "an object of texts")
+        return value
+
+    def several(self, name: str, *allowed: str) -> list["Fields"] | None:
+        """Return the fields of each object in a list, or None where it is missing."""
+        value = self._values.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+            raise _wrong_type(name, "a list of objects")
+        return [Fields(each, allowed, kind="field") for each in value]
 
     def range(self, zone: Zone, *, longest: timedelta) -> tuple[datetime, datetime]:
         """Return start and end, both needed, as moments in UTC; wall times are read in the zone."""

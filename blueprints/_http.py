@@ -27,6 +27,7 @@ from shared.errors import (
     Conflict,
     Forbidden,
     GatewayError,
+    InProgress,
     Invalid,
     NotFound,
     OutcomeUnknown,
@@ -249,7 +250,7 @@ def problem(error: GatewayError, *, request_id: str) -> func.HttpResponse:
     if error.target:
         body["target"] = error.target
     response = answer({"error": body | {"requestId": request_id}}, request_id=request_id, status=status_of(error))
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | InProgress):
         wait = error.retry_after if error.retry_after is not None else _WAIT_WHEN_UNTOLD
         response.headers["Retry-After"] = str(max(1, math.ceil(wait)))
     return response

@@ -14,6 +14,7 @@ from bookings.changes.feed import ChangeFeed
 from bookings.changes.looking import Observer, Pace
 from bookings.names import Names
 from bookings.slots import SlotFinder
+from bookings.writes import Writes
 from inbound_mail import ledger, store, threads
 from inbound_mail.alarms import Watch
 from inbound_mail.delivery import Deliverer
@@ -21,6 +22,7 @@ from inbound_mail.desk import Desk
 from inbound_mail.polling import Poller
 from inbound_mail.sinks import build_sink, check_sink
 from inbound_mail.sinks.protocol import Sink, Tools
+from shared import idempotency
 from shared.auth import Authenticator
 from shared.blobs import Container
 from shared.config import AllowList, Settings, SettingsError, load_settings
@@ -50,6 +52,7 @@ class Tenant:
     appointments: Appointments
     availability: Availability
     slots: SlotFinder
+    writes: Writes | None  # None: switched off
     names: Names
     changes: ChangeFeed
 
@@ -78,6 +81,7 @@ class Services:
     cursors: Cursors
     workers: Workers
     tenants: dict[str, Tenant]
+    once: idempotency.Once
     mail: MailSide
     changes: Table
 
@@ -95,6 +99,8 @@ def build_services(settings: Settings) -> Services:
     table, blobs = Table(storage, journal.TABLE), Container(storage, journal.CONTAINER)
     pace = Pace(timedelta(days=settings.changes_window_days), timedelta(seconds=settings.changes_refresh_seconds))
 
+    once = idempotency.Once(Table(Storage(settings.storage, authenticator.identity), idempotency.TABLE))
+
     def build_tenant(name: str) -> Tenant:
         graph = GraphBookings(clients[name])
         names = Names(graph)
@@ -105,6 +111,7 @@ def build_services(settings: Settings) -> Services:
             appointments=Appointments(graph, names, workers),
             availability=Availability(graph, names),
             slots=SlotFinder(graph, names, workers),
+            writes=Writes(name, graph, names, workers, once) if settings.connections[name].may_write else None,
             names=names,
             changes=ChangeFeed(name, Observer(graph, workers, pace), table, blobs),
         )
@@ -115,6 +122,7 @@ def build_services(settings: Settings) -> Services:
         cursors=Cursors(authenticator.secret(settings.state_key_name)),
         workers=workers,
         tenants={name: build_tenant(name) for name in settings.connections},
+        once=once,
         mail=_build_mail_side(settings, authenticator, clients),
         changes=table,
     )

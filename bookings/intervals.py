@@ -35,6 +35,15 @@ def intersect(left: Intervals, right: Intervals) -> Intervals:
     return common
 
 
+def subtract(intervals: Intervals, taken: Interval) -> Intervals:
+    """Return what is left when one span is taken out."""
+    left: Intervals = []
+    for start, end in intervals:
+        left += [(start, min(end, taken[0]))] if start < taken[0] else []
+        left += [(max(start, taken[1]), end)] if end > taken[1] else []
+    return left
+
+
 def covers(intervals: Intervals, start: int, end: int) -> bool:
     """Say whether one interval holds the whole span."""
     place = bisect_right(intervals, start, key=_start) - 1

@@ -10,28 +10,21 @@ hours and to show busy time as free.
 """
 
 import time
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from math import ceil
 
-from bookings.availability import StaffSpan, read_spans
+from bookings.availability import read_spans
 from bookings.describe import appointment_times, describe_staff, describe_times
-from bookings.hours import local_days, spans_of_days
-from bookings.intervals import Interval, Intervals, covers, intersect, merge, touches
+from bookings.ground import Ground, Member, business_zone, eligible, read_members
+from bookings.intervals import Interval, covers, merge, touches
 from bookings.names import Names, Table
 from bookings.policy import Policy, read_policy
 from bookings.windows import cut_windows
-from shared.errors import Invalid
 from shared.graph.bookings import GraphBookings
 from shared.graph.client import Json
 from shared.workers import Workers
-from shared.zones import UnknownZoneError, Zone, find_zone, read_duration
-
-_FREE = "available"
-_NONE = timedelta(0)
+from shared.zones import Zone
 
 
 @dataclass(frozen=True)
@@ -56,39 +49,12 @@ class Slots:
 
 
 @dataclass(frozen=True)
-class _Member:
-    """One staff member's time: where a slot may lie, and what it must not touch."""
-
-    open: Intervals
-    blocked: Intervals
-
-
-@dataclass(frozen=True)
 class _Offer:
     """One who can take a slot: in a new appointment, or in a group appointment that has seats left."""
 
     staff: str
     seats: int
     appointment: str | None = None
-
-
-@dataclass(frozen=True)
-class _Ground:
-    """What one question stands on: who may be asked, by which rules, between which moments."""
-
-    staff: Table
-    policy: Policy
-    zone: Zone
-    start: datetime
-    end: datetime
-
-    @property
-    def margin(self) -> timedelta:
-        """How far outside the range something may lie and still be in the way of a slot."""
-        return self.policy.pre_buffer + self.policy.duration + self.policy.post_buffer
-
-    def days(self, zone: Zone) -> Iterator[date]:
-        return local_days(self.start - self.margin, self.end + self.margin, zone)
 
 
 class SlotFinder:
@@ -109,16 +75,16 @@ class SlotFinder:
         waiting_service = self._workers.start(lambda: graph.get_service(place, query.service))
         staff = self._names.learn_staff(place, graph.list_staff(place))
         business, service = waiting_business.result(), waiting_service.result()
-        zone = _business_zone(business, staff)
+        zone = business_zone(business, staff)
         policy = read_policy(business, service)
         start, end = _bookable_range(query, policy)
-        ground = _Ground(_eligible(service, staff, query.staff), policy, zone, start, end)
+        ground = Ground(eligible(service, staff, query.staff), policy, zone, start, end)
         items: list[Json] = []
         if ground.staff and start < end:
             items = _describe(self._find_offers(query, ground), query.zone or zone, staff)
         return Slots(items, zone, policy)
 
-    def _find_offers(self, query: SlotQuery, ground: _Ground) -> dict[Interval, list[_Offer]]:
+    def _find_offers(self, query: SlotQuery, ground: Ground) -> dict[Interval, list[_Offer]]:
         first, last = ground.start - ground.margin, ground.end + ground.margin
         waiting_spans = self._workers.start(
             lambda: read_spans(self._graph, query.business, list(ground.staff), first, last)
@@ -128,41 +94,11 @@ class SlotFinder:
             for window in cut_windows(first, last)
             for item in self._graph.calendar_view(query.business, *window)
         }.values()
-        offers = _offer_new(ground, _read_members(ground, waiting_spans.result(), appointments))
+        offers = _offer_new(ground, read_members(ground, waiting_spans.result(), appointments))
         for item in appointments:
             if item.get("serviceId") == query.service and ground.policy.seats > 1:
                 _offer_seats(offers, ground, item)
         return offers
-
-
-def _business_zone(business: Json, staff: Table) -> Zone:
-    """Return the zone of the page's settings; where Graph has none (US Government), that of most of the staff."""
-    set_zone = (business.get("bookingPageSettings") or {}).get("businessTimeZone")
-    staff_zones = Counter(str(member["timeZone"]) for member in staff.values() if member.get("timeZone"))
-    for name in (set_zone, *(name for name, _ in staff_zones.most_common())):
-        try:
-            if name:
-                return find_zone(name)
-        except UnknownZoneError:
-            continue
-    return find_zone("UTC")
-
-
-def _eligible(service: Json, staff: Table, wanted: Sequence[str]) -> Table:
-    """Return those who provide the service, have not declined to join, and are asked for."""
-    if unknown := [member for member in wanted if member not in staff]:
-        raise Invalid(
-            f"There is no staff member {unknown[0]} on this calendar. List the staff to see their ids.",
-            code="StaffNotFound",
-            target="staff",
-        )
-    return {
-        member: staff[member]
-        for member in service.get("staffMemberIds") or []
-        if member in staff
-        and str(staff[member].get("membershipStatus")).lower() != "rejectedbystaff"
-        and (not wanted or member in wanted)
-    }
 
 
 def _bookable_range(query: SlotQuery, policy: Policy) -> tuple[datetime, datetime]:
@@ -171,38 +107,7 @@ def _bookable_range(query: SlotQuery, policy: Policy) -> tuple[datetime, datetim
     return max(query.start, now + policy.minimum_lead), min(query.end, now + policy.maximum_advance)
 
 
-def _read_members(ground: _Ground, spans: list[StaffSpan], appointments: Iterable[Json]) -> dict[str, _Member]:
-    available: dict[str, list[Interval]] = defaultdict(list)
-    blocked: dict[str, list[Interval]] = defaultdict(list)
-    for span in spans:
-        kind = available if span.status == _FREE else blocked
-        kind[span.staff].append((int(span.start.timestamp()), int(span.end.timestamp())))
-    for item in appointments:
-        begins, ends = appointment_times(item)
-        begins -= read_duration(item.get("preBuffer"), _NONE)
-        ends += read_duration(item.get("postBuffer"), _NONE)
-        for member in item.get("staffMemberIds") or []:
-            blocked[member].append((int(begins.timestamp()), int(ends.timestamp())))
-    return {
-        member: _Member(
-            open=intersect(_working_time(person, ground), merge(available[member])),
-            blocked=merge(blocked[member]),
-        )
-        for member, person in ground.staff.items()
-    }
-
-
-def _working_time(person: Json, ground: _Ground) -> Intervals:
-    """Return the hours of a staff member: the business's, or their own in their own zone."""
-    hours, zone = ground.policy.business_hours, ground.zone
-    if not person.get("useBusinessHours"):
-        hours = person.get("workingHours") or ()
-        with suppress(UnknownZoneError):
-            zone = find_zone(person.get("timeZone") or zone.iana)
-    return merge(spans_of_days(hours, ground.days(zone), zone))
-
-
-def _offer_new(ground: _Ground, members: dict[str, _Member]) -> dict[Interval, list[_Offer]]:
+def _offer_new(ground: Ground, members: dict[str, Member]) -> dict[Interval, list[_Offer]]:
     """Lay the grid of the policy over the opening hours and see who is free at each place."""
     policy, start, end = ground.policy, ceil(ground.start.timestamp()), ceil(ground.end.timestamp())
     length = int(policy.duration.total_seconds())
@@ -226,7 +131,7 @@ def _offer_new(ground: _Ground, members: dict[str, _Member]) -> dict[Interval, l
     return offers
 
 
-def _offer_seats(offers: dict[Interval, list[_Offer]], ground: _Ground, item: Json) -> None:
+def _offer_seats(offers: dict[Interval, list[_Offer]], ground: Ground, item: Json) -> None:
     """Add the seats left in a group appointment of the service."""
     begins, ends = appointment_times(item)
     left = int(item.get("maximumAttendeesCount") or 0) - int(item.get("filledAttendeesCount") or 0)

@@ -178,7 +178,7 @@ module storage 'modules/storage.bicep' = {
     isPrivate: privateNetwork
     containers: ['app-package', 'mails', 'changes']
     queues: [polls, '${polls}-poison', deliveries, '${deliveries}-poison']
-    tables: ['mails', 'threads', 'changes']
+    tables: ['mails', 'threads', 'changes', 'idempotency']
   }
 }
 

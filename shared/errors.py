@@ -10,6 +10,7 @@ Retries, claims and HTTP answers are read off this family, never off status code
      |   +- Forbidden         the gateway or Graph does not allow it
      |   +- NotFound
      |   +- Conflict
+     |   |   +- InProgress    the same is being done by another call (`retry_after` seconds)
      |   +- AnswerTooLarge     it is there, but larger than was asked for
      |   +- Rejected          the other side refused a request of ours: not the caller's fault
      +- Unavailable           nothing was written; try later (`retry_after` seconds, if told)
@@ -98,6 +99,16 @@ class Conflict(Refused):
     """The thing is not in a state that allows this."""
 
     code = "Conflict"
+
+
+class InProgress(Conflict):
+    """Another call is doing the same just now."""
+
+    code = "InProgress"
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class AnswerTooLarge(Refused):

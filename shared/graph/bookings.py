@@ -1,12 +1,16 @@
-"""The reading half of Microsoft Bookings on Graph v1.0, as it behaves rather than as its metadata promises.
+"""Microsoft Bookings on Graph v1.0, as it behaves rather than as its metadata promises.
 
 - No `$top`, `$filter`, `$select`, `$orderby`: with `$top` the next link was seen missing, `$filter` answers 400 or 500,
   the rest is undocumented. Filtering, sorting and projecting are the use cases' work.
 - Lists leave `customers` empty; the whole record needs one GET for each appointment.
 - Ids that hold "/" are refused in a path; the URL-safe form of Exchange ids ("/" as "-", "+" as "_") is accepted.
+- A create that answers 5xx may have made something all the same: it is never repeated here. A change says the same
+  thing twice, so it may be repeated where Graph says "later".
+- PATCH answers 204 without a body, or 200 with the object, by kind.
 
 Sources: the reference pages of bookingBusiness, bookingAppointment and getStaffAvailability; public issue threads on
-microsoft-graph-docs (2846, 10534, 15647, 20554), msgraph-sdk-powershell (1351) and microsoft-graph-explorer (4029).
+microsoft-graph-docs (2846, 10534, 15647, 20554), msgraph-sdk-powershell (1351), microsoft-graph-explorer (4029) and
+msgraph-sdk-java (1581).
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,14 +18,22 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from shared.errors import Forbidden, NotFound, OutcomeUnknown
+from shared.errors import Forbidden, NotFound, OutcomeUnknown, Throttled, Unavailable, Unreachable
 from shared.graph.client import GraphClient, Json, Page, segment, url_safe
-from shared.retry import READ
+from shared.retry import READ, WRITE, RetryPolicy
 from shared.zones import graph_moment, utc_text
 
 _ROOT = "/solutions/bookingBusinesses"
 # Without it staff roles added after the first release come as unknownFutureValue.
 _ALL_ENUM_MEMBERS = ("include-unknown-enum-members",)
+
+# For what must not be made twice: repeated only after a refusal that was certainly given before any work.
+_CREATE = RetryPolicy(attempts=WRITE.attempts, within=WRITE.within, on=(Throttled, Unreachable))
+_READ_ALL, _WRITE_APPOINTMENTS, _WRITE_ALL = (
+    "Bookings.Read.All",
+    "BookingsAppointment.ReadWrite.All",
+    "Bookings.ReadWrite.All",
+)
 
 CAP_OF_BUSINESSES = 500  # what one list of businesses answers at most, without a next link
 
@@ -90,6 +102,46 @@ class GraphBookings:
             raise OutcomeUnknown("Microsoft Graph sent no list where one belongs.", code="UpstreamBadAnswer")
         return items
 
+    def create_appointment(self, business: str, body: Json) -> Json:
+        """Book and return the whole appointment. OutcomeUnknown: look for it before doing anything else."""
+        return self._create(_path(business, "appointments"), body)
+
+    def update_appointment(self, business: str, appointment: str, body: Json) -> None:
+        """Change what is sent; Graph returns nothing."""
+        with _told(thing="appointment", permission=_WRITE_APPOINTMENTS):
+            self._graph.patch(_path(business, "appointments", url_safe(appointment)), body=body, retry=WRITE)
+
+    def cancel_appointment(self, business: str, appointment: str, message: str) -> None:
+        """Cancel and let Bookings mail customer and staff. NotFound may mean that an earlier try did it."""
+        with _told(thing="appointment", permission=_WRITE_ALL):
+            path = _path(business, "appointments", url_safe(appointment), "cancel")
+            self._graph.post(path, body={"cancellationMessage": message}, retry=WRITE)
+
+    def get_customer(self, business: str, customer: str) -> Json:
+        """Return one customer."""
+        with _told(thing="customer"):
+            return self._graph.get(_path(business, "customers", customer), retry=READ)
+
+    def create_customer(self, business: str, body: Json) -> Json:
+        """Make a customer and return it. OutcomeUnknown: look for it before doing anything else."""
+        return self._create(_path(business, "customers"), body)
+
+    def update_customer(self, business: str, customer: str, body: Json) -> None:
+        """Change what is sent of a customer."""
+        with _told(thing="customer", permission=_WRITE_APPOINTMENTS):
+            self._graph.patch(_path(business, "customers", customer), body=body, retry=WRITE)
+
+    def _create(self, path: str, body: Json) -> Json:
+        with _told(permission=_WRITE_APPOINTMENTS):
+            try:
+                return self._graph.post(path, body=body, retry=_CREATE)
+            except (Throttled, Unreachable):
+                raise
+            except Unavailable as error:
+                if error.code == "OutOfTime":  # nothing was sent
+                    raise
+                raise OutcomeUnknown(error.message, detail=error.detail, upstream_id=error.upstream_id) from error
+
     def _list(self, business: str, collection: str, prefer: Sequence[str] = ()) -> list[Json]:
         with _told():
             path = _path(business, collection)
@@ -101,13 +153,13 @@ def _path(business: str, *below: str) -> str:
 
 
 @contextmanager
-def _told(thing: str = "business") -> Iterator[None]:
+def _told(thing: str = "business", permission: str = _READ_ALL) -> Iterator[None]:
     """Put Graph's 403 and 404 into words that a caller can act on."""
     try:
         yield
     except Forbidden as error:
         raise Forbidden(
-            "Microsoft Graph refuses: the app registration needs the application permission Bookings.Read.All, "
+            f"Microsoft Graph refuses: the app registration needs the application permission {permission}, "
             "with admin consent.",
             code="ConsentMissing",
             detail=error.detail,

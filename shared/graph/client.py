@@ -98,6 +98,11 @@ class GraphClient:
         url = self._root + path
         return call_with_retry(retry, lambda: read_json(self._send("POST", url, body=body, prefer=prefer)))
 
+    def patch(self, path: str, *, body: Json, retry: RetryPolicy) -> Json:
+        """Change the properties that are sent; {} where Graph answers without a body. Raises the error family."""
+        url = self._root + path
+        return call_with_retry(retry, lambda: read_json(self._send("PATCH", url, body=body)))
+
     def get_page(
         self,
         path: str,

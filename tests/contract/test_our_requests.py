@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bookings import bodies
+from bookings.describe import appointment_times
 from devkit.seeds import sample
 from devkit.simulator.simulator import Simulator
 from shared.auth import Authenticator
@@ -15,6 +17,7 @@ from shared.errors import NotFound
 from shared.graph.bookings import GraphBookings
 from shared.graph.client import Gate, GraphClient
 from shared.transport import Transport
+from shared.zones import find_zone
 from tests.contract.openapi import Contract, load_contract
 
 DESK = "ithelpdesk@contoso.com"
@@ -69,11 +72,43 @@ def call_everything(graph: GraphBookings) -> None:
         graph.get_appointment(DESK, "AAMkADunknown=")
 
 
+def write_everything(graph: GraphBookings) -> None:
+    """Call each method that writes, with the bodies that the use cases make."""
+    now = datetime.now(UTC)
+    single = {each["id"] for each in graph.list_services(DESK) if each["maximumAttendeesCount"] == 1}
+    calendar = graph.calendar_view(DESK, now, now + timedelta(days=31))
+    with_slash = next(item["id"] for item in calendar if "/" in item["id"] and item["serviceId"] in single)
+    old = graph.get_appointment(DESK, with_slash)
+    customers = [bodies.kept_customer(each) for each in old["customers"]]
+    graph.update_appointment(DESK, with_slash, bodies.customers_change(customers, 1) | {"serviceNotes": "x"})
+    graph.cancel_appointment(DESK, with_slash, "Closed.")
+    record = bodies.customer_record("Robin", "robin@example.com", [{"number": "1", "type": "business"}])
+    robin = graph.create_customer(DESK, record)
+    graph.update_customer(DESK, robin["id"], bodies.customer_record("Robin E.", None, None))
+    assert graph.get_customer(DESK, robin["id"])["displayName"] == "Robin E."
+    questions = graph.list_questions(DESK)
+    answers = {str(each["displayName"]): (each["answerOptions"] or ["x"])[0] for each in questions}
+    person = bodies.Person(id=robin["id"], name="Robin", mail="robin@example.com", phone="1", notes="x")
+    customer = bodies.typed_customer(person, bodies.typed_answers(answers, questions))
+    start, end = appointment_times(old)
+    booking = bodies.Booking(DESK, str(old["serviceId"]), start, (person,), details={"isLocationOnline": True})
+    service = graph.get_service(DESK, booking.service)
+    body = bodies.appointment_body(
+        booking, (start, end), [customer], service=service, zone=find_zone("Europe/London"), mark="0123456789ab"
+    )
+    made = graph.create_appointment(DESK, body)
+    moved = bodies.times(start, end) | {"staffMemberIds": made["staffMemberIds"]}
+    graph.update_appointment(DESK, made["id"], moved)
+    with pytest.raises(NotFound):
+        graph.cancel_appointment(DESK, "AAMkADunknown=", "")
+
+
 def test_every_request_of_the_client_and_its_answer_fit_the_metadata(sim: Simulator, contract: Contract) -> None:
     graph = make_client(sim)
     sim.bookings.switches.page_size = 20
     called = watch(graph)
     call_everything(graph)
+    write_everything(graph)
     assert called == {name for name, _ in inspect.getmembers(GraphBookings, inspect.isfunction) if name[0] != "_"}
     exchanges = [seen for seen in sim.exchanges.all() if seen.room == "bookings"]
     assert len(exchanges) >= 15

@@ -5,7 +5,7 @@ from tests.functional.conftest import Stage
 
 def test_every_function_is_indexed_and_none_is_at_fault(theatre: Stage) -> None:
     assert {function.name: function.error for function in theatre.host.functions if function.error} == {}
-    assert len(theatre.host.functions) == 33
+    assert len(theatre.host.functions) == 39
 
 
 def test_no_route_hides_another(theatre: Stage) -> None:

@@ -17,6 +17,7 @@ OPERATIONS = (ROOT / "docs/operations.md").read_text()
 def functions() -> list[dict[str, Any]]:
     """Every function of the app: its trigger and, for HTTP, the parameters it takes."""
     from blueprints import (  # noqa: PLC0415 - only here are the triggers wanted
+        booking_writes,
         bookings,
         changes,
         mailboxes,
@@ -25,7 +26,7 @@ def functions() -> list[dict[str, Any]]:
     )
 
     found = []
-    for blueprint in (bookings.bp, changes.bp, mailboxes.bp, operations.bp, triggers.bp):
+    for blueprint in (bookings.bp, booking_writes.bp, changes.bp, mailboxes.bp, operations.bp, triggers.bp):
         for builder in blueprint._function_builders:
             function = builder._function
             trigger = next(b for b in function.get_bindings() if "Trigger" in str(b.type)).get_dict_repr()

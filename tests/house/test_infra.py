@@ -13,6 +13,7 @@ from devkit.bicep.reading import CHECKOV
 from devkit.bicep.resources import ROLES
 from inbound_mail import ledger, store, threads
 from inbound_mail.sinks import check_sink
+from shared import idempotency
 from shared.catalogue import SETTINGS
 from shared.config import load_settings
 from shared.events import Event
@@ -145,7 +146,7 @@ def test_every_role_is_documented() -> None:
 def test_queues_tables_and_containers_are_those_of_the_code() -> None:
     assert re.findall(r"^var (?:polls|deliveries) = '(.+)'$", MAIN, flags=re.MULTILINE) == [POLLS, DELIVERIES]
     assert "queues: [polls, '${polls}-poison', deliveries, '${deliveries}-poison']" in MAIN
-    assert f"tables: ['{ledger.TABLE}', '{threads.TABLE}', '{journal.TABLE}']" in MAIN
+    assert f"tables: ['{ledger.TABLE}', '{threads.TABLE}', '{journal.TABLE}', '{idempotency.TABLE}']" in MAIN
     assert f"containers: ['app-package', '{store.CONTAINER}', '{journal.CONTAINER}']" in MAIN
 
 

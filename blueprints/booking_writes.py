@@ -1,0 +1,176 @@
+"""HTTP: writing to Microsoft Bookings, where the settings allow it. Every route honours Idempotency-Key."""
+
+import json
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+
+import azure.functions as func
+
+from blueprints._asked import Fields
+from blueprints._http import Asked, Content, Json, answers
+from bookings.bodies import Booking, Person
+from bookings.writes import Writes
+from shared.errors import Forbidden, Invalid
+from shared.idempotency import Attempt, Request
+from shared.zones import Zone, find_zone
+
+bp = func.Blueprint()
+
+_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
+_TEXTS, _FLAGS = ("additionalInformation", "serviceNotes"), ("isLocationOnline", "optOutOfCustomerEmail")
+_DETAILS = (*_TEXTS, *_FLAGS, "smsNotificationsEnabled", "location")
+_CUSTOMER = ("customerId", "name", "emailAddress", "phone", "notes", "answers")
+
+
+@bp.route(route="bookings/businesses/{business}/appointments", methods=["POST"])
+@answers()
+def create_appointment(asked: Asked) -> Content:
+    """Book an appointment, or seats in the group appointment at that time."""
+    writes, business = _open(asked), asked.business
+    body = asked.body("service", "start", "end", "timeZone", "staff", "customers", *_DETAILS)
+    zone = _zone(body)
+    booking = Booking(
+        business=business,
+        service=body.needed_identifier("service"),
+        start=body.moment("start", zone),
+        end=body.optional_moment("end", zone),
+        zone=body.zone(),
+        staff=body.identifiers("staff"),
+        customers=_needed_customers(body),
+        details=_details(body),
+    )
+    return _once(asked, "create", lambda attempt: writes.create(booking, attempt), status=HTTPStatus.CREATED)
+
+
+@bp.route(route="bookings/businesses/{business}/appointment", methods=["PATCH"])
+@answers("id")
+def update_appointment(asked: Asked) -> Content:
+    """Change details or customers of an appointment."""
+    writes, business, appointment = _open(asked), asked.business, asked.query.needed_identifier("id")
+    body = asked.body("timeZone", "customers", *_DETAILS)
+    zone, details, customers = _zone(body), _details(body), _customers(body)
+    if not details and customers is None:
+        raise Invalid("There is nothing to change.", code="MissingParameter", target="body")
+    return _once(asked, "update", lambda _: writes.update(business, appointment, details, customers, zone))
+
+
+@bp.route(route="bookings/businesses/{business}/appointment/reschedule", methods=["POST"])
+@answers("id")
+def reschedule_appointment(asked: Asked) -> Content:
+    """Move an appointment to another time."""
+    writes, business, appointment = _open(asked), asked.business, asked.query.needed_identifier("id")
+    body = asked.body("start", "end", "timeZone", "staff")
+    zone, staff = _zone(body), body.identifiers("staff")
+    wanted = body.moment("start", zone), body.optional_moment("end", zone)
+    return _once(
+        asked, "reschedule", lambda _: writes.reschedule(business, appointment, wanted, staff=staff, zone=zone)
+    )
+
+
+@bp.route(route="bookings/businesses/{business}/appointment/assign", methods=["POST"])
+@answers("id")
+def assign_staff(asked: Asked) -> Content:
+    """Give an appointment to other staff members."""
+    writes, business, appointment = _open(asked), asked.business, asked.query.needed_identifier("id")
+    body = asked.body("staff", "timeZone")
+    zone, staff = _zone(body), body.identifiers("staff")
+    if not staff:
+        raise Invalid("staff is missing.", code="MissingParameter", target="staff")
+    return _once(asked, "assign", lambda _: writes.assign(business, appointment, staff, zone))
+
+
+@bp.route(route="bookings/businesses/{business}/appointment/cancel", methods=["POST"])
+@answers("id")
+def cancel_appointment(asked: Asked) -> Content:
+    """Cancel an appointment; Bookings mails customer and staff."""
+    writes, business, appointment = _open(asked), asked.business, asked.query.needed_identifier("id")
+    message = (asked.body("message").long_text("message") or "") if asked.request.get_body() else ""
+    return _once(asked, "cancel", lambda attempt: writes.cancel(business, appointment, message, attempt))
+
+
+@bp.route(route="bookings/businesses/{business}/customer", methods=["POST"])
+@answers()
+def save_customer(asked: Asked) -> Content:
+    """Change the customer with this id or mail address, or make one."""
+    writes, business = _open(asked), asked.business
+    body = asked.body("customerId", "name", "emailAddress", "phone")
+    person = Person(
+        id=body.identifier("customerId"),
+        name=body.text("name"),
+        mail=body.text("emailAddress"),
+        phone=body.text("phone"),
+    )
+    if person.id is None:
+        body.needed_text("emailAddress")
+    return _once(asked, "customer", lambda _: writes.customers.save(business, person))
+
+
+def _open(asked: Asked) -> Writes:
+    """Return what writes to the business in the path, where that is allowed."""
+    _ = asked.business  # the allow-list comes first
+    if asked.tenant.writes is None:
+        raise Forbidden(
+            "The gateway may not write to Bookings. An administrator can switch it on with BOOKINGS_WRITES.",
+            code="WritesOff",
+        )
+    return asked.tenant.writes
+
+
+def _once(
+    asked: Asked, operation: str, work: Callable[[Attempt], Json], *, status: HTTPStatus = HTTPStatus.OK
+) -> Content:
+    """Do the work once for its Idempotency-Key; an answer that was given before says so in a header."""
+    key = asked.request.headers.get("Idempotency-Key")
+    if key is not None and not _KEY.fullmatch(key):
+        raise Invalid("An Idempotency-Key has 1 to 255 visible characters.", code="InvalidId", target="Idempotency-Key")
+    payload = {"body": json.loads(asked.request.get_body() or b"{}"), "id": asked.query.text("id")}
+    scope = f"{asked.connection}|{asked.business.lower()}"
+    given = asked.services.once.run(Request(scope, operation, payload, key), work)
+    headers = {"Idempotency-Replayed": "true"} if given.is_replayed else {}
+    return Content(given.body, status=status, headers=headers)
+
+
+def _zone(body: Fields) -> Zone:
+    return body.zone() or find_zone("UTC")
+
+
+def _details(body: Fields) -> Json:
+    """Return the properties of an appointment that pass through as Graph names them."""
+    details: Json = {name: body.long_text(name) for name in _TEXTS}
+    details |= {name: body.flag(name) for name in (*_FLAGS, "smsNotificationsEnabled")}
+    place = body.text("location")
+    details["serviceLocation"] = {"displayName": place} if place else None
+    return {name: value for name, value in details.items() if value is not None}
+
+
+def _needed_customers(body: Fields) -> tuple[Person, ...]:
+    customers = _customers(body)
+    if not customers:
+        raise Invalid("customers is missing: name at least one.", code="MissingParameter", target="customers")
+    return customers
+
+
+def _customers(body: Fields) -> tuple[Person, ...] | None:
+    """Return the customers, or None where the field is missing."""
+    given = body.several("customers", *_CUSTOMER)
+    if given is None:
+        return None
+    return tuple(_person(number, each) for number, each in enumerate(given))
+
+
+def _person(number: int, each: Fields) -> Person:
+    try:
+        person = Person(
+            id=each.identifier("customerId"),
+            name=each.text("name"),
+            mail=each.text("emailAddress"),
+            phone=each.text("phone"),
+            notes=each.long_text("notes"),
+            answers=each.texts("answers"),
+        )
+        if not (person.id or person.name or person.mail):
+            each.needed_text("name")
+    except Invalid as error:
+        raise Invalid(error.message, code=error.code, target=f"customers[{number}].{error.target}") from error
+    return person

@@ -1,0 +1,71 @@
+"""What the tests of writing to Bookings share: a desk that may be written to, and a caller that writes."""
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import requests
+
+from devkit.seeds import tiny
+from devkit.simulator.bookings.book import Appointment
+from tests.functional.conftest import Stage, told
+
+TOMORROW = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), time(), UTC)
+PAGE = f"bookings/businesses/{tiny.BUSINESS}"
+CLEO = {"name": "Cleo Customer", "emailAddress": "cleo@example.com", "phone": "+44 20 7946 0000"}
+
+
+def clock(hours: float) -> str:
+    return (TOMORROW + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Writer:
+    """A caller that writes to the small desk."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+
+    def send(self, method: str, path: str, body: Any, key: str | None = None, **query: Any) -> requests.Response:
+        """Send one request; `path` below the business."""
+        headers = {"x-functions-key": self.stage.key} | ({"Idempotency-Key": key} if key is not None else {})
+        url = f"{self.stage.base_url}/api/{PAGE}{path}"
+        return self.stage.http.request(method, url, params=query, json=body, headers=headers, timeout=60)
+
+    def create(self, key: str | None = None, **changes: Any) -> requests.Response:
+        """Book a visit of Cleo's tomorrow at nine, or what the changes say; None leaves a field out."""
+        whole = {"service": tiny.VISIT, "start": clock(9), "customers": [CLEO]} | changes
+        body = {name: value for name, value in whole.items() if value is not None}
+        return self.send("POST", "/appointments", body, key)
+
+    def made(self, **changes: Any) -> Any:
+        """Book, which must succeed; return the appointment."""
+        answer = self.create(**changes)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    def update(self, appointment: str, key: str | None = None, **body: Any) -> requests.Response:
+        return self.send("PATCH", "/appointment", body, key, id=appointment)
+
+    def verb(self, verb: str, appointment: str, key: str | None = None, **body: Any) -> requests.Response:
+        return self.send("POST", f"/appointment/{verb}", body, key, id=appointment)
+
+    def customer(self, key: str | None = None, **body: Any) -> requests.Response:
+        return self.send("POST", "/customer", body, key)
+
+    def calendar(self) -> list[Appointment]:
+        """All appointments that the desk really has."""
+        return self.stage.sim.run(self.stage.sim.bookings.business(tiny.BUSINESS).appointments.all)
+
+    def customers(self) -> list[Any]:
+        return self.stage.sim.run(self.stage.sim.bookings.business(tiny.BUSINESS).customers.all)
+
+    def writes(self) -> list[str]:
+        """What Graph was asked to write: method and last part of the path."""
+        found = [seen for seen in self.stage.graph_calls() if seen.method != "GET"]
+        names = [f"{seen.method} {seen.path.rpartition('/')[2]}" for seen in found]
+        return [name for name in names if not name.endswith("getStaffAvailability")]
+
+
+def refused(answer: requests.Response) -> tuple[int, str, str | None]:
+    """Status, code and target of an error answer."""
+    error = told(answer)
+    return error["status"], error["code"], error.get("target")
