@@ -7,6 +7,7 @@ names is an orphan: the run that made it died before it had stored the value, wh
 import json
 from datetime import UTC, datetime, timedelta
 
+from setup.directory import quote
 from setup.errors import VAULT_ROLE, MissingRole, Stopped
 from setup.keys import Key, Made, add_certificate, add_secret, list_keys, remove_key
 from setup.patience import TRIES, wait_out
@@ -30,11 +31,12 @@ _SLOW = "Entra ID does not accept it on every server yet."
 def plan_stored(tenant: Tenant, plan: Plan, *, rotate: bool = False) -> None:
     """Plan the credential in the vault: a first one, a new one beside the old, the end of replaced ones and orphans."""
     vault, wish = _vault_of(tenant), tenant.wish
-    versions = _read_versions(tenant, vault, plan)
+    versions = [version for version in _read_versions(tenant, vault, plan) if version.enabled]
     keys = [key for key in list_keys(tenant) if key.is_ours] if tenant.app else []
     current = versions[-1] if versions else None
     key = next((one for one in keys if current and one.id == current.key_id), None)
-    named = {version.key_id for version in versions if version.enabled}
+    named = {version.key_id for version in versions}
+    _check_owner(tenant, current)
     others = [one for one in keys if one is not key]
     for orphan in (one for one in others if one.id not in named):
         plan.add(
@@ -55,6 +57,24 @@ def plan_stored(tenant: Tenant, plan: Plan, *, rotate: bool = False) -> None:
         end = current.created + timedelta(hours=wish.grace_hours)
         plan.note(f"The replaced {replaced[0].describe()} may go after {end:%Y-%m-%d %H:%M} UTC: run this again then.")
     _plan_new(tenant, plan, key, current, rotate=rotate and not replaced)
+
+
+def _check_owner(tenant: Tenant, current: Version | None) -> None:
+    """Stop rather than put a new version over somebody else's secret."""
+    wish = tenant.wish
+    owner = current.tags.get("appId", "") if current else ""
+    if current is None or (tenant.app is not None and owner == tenant.app_id):
+        return
+    if not owner:
+        raise Stopped(
+            f"The vault's secret {wish.credential_name} was not stored by this command. Choose another name: "
+            "--credential-name."
+        )
+    if tenant.directory.find(f"/applications(appId='{quote(owner)}')", select="id") is not None:
+        raise Stopped(
+            f"The vault's secret {wish.credential_name} belongs to the app {owner}. Choose another name: "
+            "--credential-name."
+        )
 
 
 def _plan_new(tenant: Tenant, plan: Plan, key: Key | None, current: Version | None, *, rotate: bool) -> None:
@@ -87,9 +107,21 @@ def _read_versions(tenant: Tenant, vault: Vault, plan: Plan) -> list[Version]:
     if not versions and vault.is_deleted(name):
         plan.add(
             f"Bring the deleted secret {name} back in the vault", "its name is taken until then",
-            lambda: vault.recover(name), replan=True,
+            lambda: _recover(tenant, vault), replan=True,
         )  # fmt: skip
     return versions
+
+
+def _recover(tenant: Tenant, vault: Vault) -> None:
+    """Bring the secret back; the vault takes some seconds to do so."""
+    name = tenant.wish.credential_name
+    vault.recover(name)
+
+    def read() -> None:
+        if not vault.versions(name):
+            raise NotFound("The secret is not back yet.", code="NotThere")
+
+    wait_out(read, on=(NotFound,), screen=tenant.screen, sentence="The vault is at it.")
 
 
 def _make(tenant: Tenant, *, is_first: bool) -> None:

@@ -29,10 +29,6 @@ class Person:
             known = self._tokens[resource] = self._ask(resource)
         return f"Bearer {known.token}"
 
-    def forget(self) -> None:
-        """Drop all tokens: a role that was just given shows in new ones only."""
-        self._tokens = {}
-
     def _ask(self, resource: str) -> Any:
         from azure.core.exceptions import ClientAuthenticationError  # noqa: PLC0415 - slow to load
         from azure.identity import AzureCliCredential  # noqa: PLC0415 - slow to load

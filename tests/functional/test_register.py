@@ -1,8 +1,11 @@
 """`register` makes what the portal makes by hand, once, and only what is missing."""
 
+import itertools
 import json
 import logging
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +17,7 @@ from devkit.simulator.identity.state import issuer_of
 from setup.permissions import GRAPH_APP_ID
 from setup.screen import Screen
 from setup.vault import Vault
+from shared.transport import Transport
 from tests.functional.registry_office import NAME, SECOND_PERSON, UNIQUE_NAME, Office
 
 SECRET = ("--credential", "secret")
@@ -143,6 +147,39 @@ def test_a_run_that_dies_between_entra_and_the_vault_is_cleared_up_by_the_next(
     assert len(office.ask_as_the_gateway(kind, *KINDS[kind])) == 3
 
 
+@pytest.mark.parametrize("kind", ["federated", "secret"])
+def test_death_after_any_change_is_made_good_by_the_next_run(
+    office: Office, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = Transport.send
+    for fatal in itertools.count(1):
+        name = f"Mortal {fatal}"
+        more = ("--credential-name", f"mortal-{fatal}") if kind == "secret" else ()
+        options = ("--credential", kind, "--name", name, *more)
+        left = iter(range(fatal))
+
+        def send_and_die(self: Transport, method: str, url: str, left: Iterator[int] = left, **sent: Any) -> Any:
+            answer = send(self, method, url, **sent)
+            if method != "GET" and next(left, None) == fatal - 1:  # noqa: B023 - used within its round only
+                raise Killed
+            return answer
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Transport, "send", send_and_die)
+            try:
+                office.run(*options, "--apply")
+            except Killed:
+                pass
+            else:
+                break
+        office.do(*options)
+        assert office.plan(*options) == []
+        [made] = [app for app in office.sim.entra.apps.values() if app.name == name]
+        assert len(made.secrets) + len(made.federated) == 1
+        assert office.tenant.principals[made.app_id].roles == {"Bookings.Read.All"}
+    assert fatal > 4
+
+
 def test_a_lost_answer_to_a_new_secret_is_not_repeated_but_cleared_up(office: Office) -> None:
     options = begin_anew(office, "secret")
     office.sim.faults.add(Drop(), room="directory", path="addPassword", when="after")
@@ -167,6 +204,13 @@ def test_a_vault_that_is_closed_to_this_network_is_told_from_one_without_a_role(
     office.vault.network_open = True
     office.sign_in(sample.ADMIN_USER, "Global Administrator", vault_role=None)
     assert "az role assignment create" in office.stop(*options)
+
+
+def test_a_secret_of_somebody_else_is_not_written_over(office: Office) -> None:
+    before = dict(office.vault.secrets)
+    assert f"belongs to the app {sample.CLIENT_ID}" in office.stop(*SECRET)
+    assert "was not stored by this command" in office.stop(*SECRET, "--credential-name", sample.STATE_KEY_NAME)
+    assert office.vault.secrets == before
 
 
 def test_a_deleted_secret_of_the_name_is_brought_back_first(office: Office) -> None:

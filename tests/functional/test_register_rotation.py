@@ -6,17 +6,26 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
+from devkit.seeds import sample
 from devkit.simulator.core.faults import Answer
+from setup.screen import Screen
 from shared.auth import Authenticator
 from shared.config import load_settings
 from shared.errors import GatewayError
 from tests.functional.registry_office import Office
 
-KINDS = {"secret": "desk-secret", "certificate": "desk-certificate"}
+KINDS = {"secret": "desk-secret", "certificate": "desk-certificate", "password": "desk-user"}
 
 
 def options(kind: str) -> tuple[str, ...]:
-    return ("--credential", kind, "--credential-name", KINDS[kind])
+    return ("--credential", kind, "--credential-name", KINDS[kind], "--service-user", sample.SERVICE_USER)
+
+
+@pytest.fixture(autouse=True)
+def typed_once(monkeypatch: pytest.MonkeyPatch, office: Office) -> None:
+    """The service user's password is asked for at the first run; a rotation takes it from the vault."""
+    typed = [office.tenant.users[sample.SERVICE_USER].password]
+    monkeypatch.setattr(Screen, "ask_hidden", lambda *_: typed.pop())
 
 
 def keys(office: Office) -> list[str]:

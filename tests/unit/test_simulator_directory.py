@@ -1,0 +1,139 @@
+"""The simulated directory refuses what the real one refuses."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from devkit.seeds import sample, tiny
+from devkit.simulator import Simulator
+from devkit.simulator.directory.access import CLI_SCOPES
+from devkit.simulator.directory.permissions import ROLE_IDS
+from devkit.simulator.directory.render import graph_id
+from devkit.simulator.visit import GraphVisitor
+
+UPSERT = {"Prefer": "create-if-missing"}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Simulator]:
+    with Simulator(tiny.build(), latency=0).running() as sim:
+        yield sim
+
+
+@pytest.fixture
+def sim(running: Simulator) -> Simulator:
+    running.reset()
+    return running
+
+
+def visit(sim: Simulator, *roles: str) -> GraphVisitor:
+    user = sim.entra.tenants[sample.TENANT_ID].users[sample.ADMIN_USER]
+    user.directory_roles = frozenset(roles)
+    return GraphVisitor(
+        sim, *CLI_SCOPES, tenant_id=sample.TENANT_ID, app_id=sample.CLIENT_ID, user=sample.ADMIN_USER
+    )  # fmt: skip
+
+
+def make(visitor: GraphVisitor, name: str = "one", **more: Any) -> Any:
+    answer = visitor.request(
+        "PATCH", f"/applications(uniqueName='{name}')", json={"displayName": name, **more}, headers=UPSERT
+    )
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def code(answer: Any) -> tuple[int, str]:
+    return answer.status_code, answer.json()["error"]["code"]
+
+
+def test_an_upsert_makes_one_and_changes_it_the_next_time(sim: Simulator) -> None:
+    with visit(sim, "Cloud Application Administrator") as visitor:
+        made = make(visitor)
+        assert made["signInAudience"] == "AzureADMultipleOrgs"
+        path = "/applications(uniqueName='one')"
+        again = visitor.request("PATCH", path, json={"signInAudience": "AzureADMyOrg"}, headers=UPSERT)
+        assert again.status_code == 204
+        assert visitor.get(path).json()["signInAudience"] == "AzureADMyOrg"
+        assert code(visitor.request("PATCH", "/applications(uniqueName='two')", json={"displayName": "x"}))[0] == 404
+
+
+def test_unknown_properties_options_and_filters_are_refused(sim: Simulator) -> None:
+    with visit(sim, "Cloud Application Administrator") as visitor:
+        made = make(visitor)
+        path = f"/applications/{made['id']}"
+        assert code(visitor.request("PATCH", path, json={"nmae": "x"})) == (400, "Request_BadRequest")
+        assert code(visitor.request("PATCH", path, json={"uniqueName": "other"})) == (400, "Request_BadRequest")
+        assert visitor.get(f"{path}?$select=nmae").status_code == 400
+        assert visitor.get("/applications?$filter=notes eq 'x'").status_code == 400
+        assert visitor.get("/applications?$search=x").status_code == 400
+        assert len(visitor.pages("/applications?$filter=displayName eq 'one'")) == 1
+
+
+def test_the_recycle_bin_keeps_the_unique_name_taken_until_the_app_is_purged(sim: Simulator) -> None:
+    with visit(sim, "Cloud Application Administrator") as visitor:
+        made = make(visitor)
+        assert visitor.request("DELETE", f"/applications/{made['id']}").status_code == 204
+        body = {"displayName": "one"}
+        path = "/applications(uniqueName='one')"
+        assert code(visitor.request("PATCH", path, json=body, headers=UPSERT)) == (400, "Request_BadRequest")
+        assert visitor.request("DELETE", f"/directory/deletedItems/{made['id']}").status_code == 204
+        assert make(visitor)["id"] != made["id"]
+
+
+def test_a_new_app_is_unknown_to_some_servers_for_a_while(sim: Simulator) -> None:
+    sim.directory.switches.unseen_requests = 2
+    with visit(sim, "Cloud Application Administrator") as visitor:
+        made = make(visitor)
+        principal = f"/servicePrincipals(appId='{made['appId']}')"
+        assert code(visitor.request("PATCH", principal, json={}, headers=UPSERT)) == (400, "NoBackingApplicationObject")
+        assert code(visitor.get(f"/applications/{made['id']}")) == (404, "Request_ResourceNotFound")
+        assert visitor.get(f"/applications/{made['id']}").status_code == 200
+
+
+def test_consent_to_application_permissions_takes_the_privileged_role_and_works_once(sim: Simulator) -> None:
+    tenant = sim.entra.tenants[sample.TENANT_ID]
+    principal = tenant.principals[sample.CLIENT_ID]
+    body = {
+        "principalId": principal.object_id,
+        "resourceId": graph_id(tenant),
+        "appRoleId": ROLE_IDS["Bookings.Manage.All"],
+    }
+    path = f"/servicePrincipals/{graph_id(tenant)}/appRoleAssignedTo"
+    with visit(sim, "Application Administrator") as visitor:
+        assert code(visitor.request("POST", path, json=body)) == (403, "Authorization_RequestDenied")
+    with visit(sim, "Privileged Role Administrator") as visitor:
+        assert visitor.request("POST", path, json=body).status_code == 201
+        assert code(visitor.request("POST", path, json=body)) == (400, "Request_BadRequest")
+        listed = visitor.pages(f"/servicePrincipals/{principal.object_id}/appRoleAssignments")
+        assert ROLE_IDS["Bookings.Manage.All"] in {one["appRoleId"] for one in listed}
+
+
+def test_without_a_role_one_may_change_ones_own_apps_only(sim: Simulator) -> None:
+    other = sim.directory.registration(sim.entra.app(sample.CLIENT_ID))
+    with visit(sim) as visitor:
+        made = make(visitor)
+        assert visitor.request("PATCH", f"/applications/{made['id']}", json={"notes": "mine"}).status_code == 204
+        assert code(visitor.request("PATCH", f"/applications/{other.object_id}", json={"notes": "x"}))[0] == 403
+        sim.directory.switches.users_may_register = False
+        assert code(visitor.request("POST", "/applications", json={"displayName": "two"}))[0] == 403
+
+
+def test_a_secret_is_shown_once_and_signs_in(sim: Simulator) -> None:
+    with visit(sim, "Cloud Application Administrator") as visitor:
+        made = make(visitor)
+        told = visitor.request("POST", f"/applications/{made['id']}/addPassword", json={}).json()
+        [listed] = visitor.get(f"/applications/{made['id']}").json()["passwordCredentials"]
+        assert (listed["keyId"], listed["secretText"]) == (told["keyId"], None)
+        assert told["secretText"].startswith(listed["hint"])
+        assert sim.entra.app(made["appId"]).secrets[told["keyId"]].value == told["secretText"]
+        recorded = str([exchange.to_json() for exchange in sim.exchanges.all(room="directory")])
+        assert told["secretText"] not in recorded
+
+
+def test_mail_tokens_of_others_do_not_open_the_directory(sim: Simulator) -> None:
+    with GraphVisitor(
+        sim, "Mail.Read", tenant_id=sample.TENANT_ID, app_id=sample.CLIENT_ID
+    ) as visitor:  # fmt: skip
+        assert code(visitor.get("/applications")) == (403, "Authorization_RequestDenied")
+        assert code(visitor.get("/me"))[0] == 400
