@@ -48,7 +48,8 @@ def _name_environment(requirements: tuple[str, ...]) -> str:
 def _install(folder: Path, requirements: tuple[str, ...]) -> None:
     venv.create(folder, with_pip=True)
     # not compiled beforehand: of thousands of modules a few are used
-    command = [str(_interpreter(folder)), "-m", "pip", "install", "--quiet", "--no-compile", *requirements]
+    command = [str(_interpreter(folder)), "-m", "pip", "install", "--quiet", "--no-compile"]
+    command += ["--timeout", "60", "--retries", "5", *requirements]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=_INSTALL_SECONDS)
     except subprocess.CalledProcessError as error:
