@@ -13,6 +13,7 @@ from devkit.seeds import sample, tiny
 from devkit.simulator.bookings.state import Bookings
 from devkit.simulator.bookings.state import Business as SimulatedBusiness
 from devkit.simulator.world import World
+from shared import retry
 from shared.blobs import Container
 from shared.storage import Storage
 from shared.tables import Operation, Table
@@ -42,6 +43,7 @@ class Page:
     def __init__(self, stage: Stage, furnish: Furnish = tiny.furnish, **settings: str) -> None:
         self.stage = stage
         self._furnish_first = furnish
+        self._made = 0
         self.name = f"desk-{uuid.uuid4().hex[:10]}@contoso.com"
         stage.begin(self._furnish, BOOKINGS_BUSINESSES=f"{self.name},other@contoso.com", **settings)
         stage.business = self.name
@@ -72,8 +74,10 @@ class Page:
             "endDateTime": zoned(start + timedelta(minutes=30)),
             "customers": [CLEO],
         } | values
-        # Stamps have whole seconds, and what happens next must show.
-        more: dict[str, Any] = {"created": created or datetime.now(UTC) - timedelta(hours=1)}
+        # Stamps have whole seconds: no two are made in the same one, and what happens next must show.
+        self._made += 1
+        made_at = datetime.now(UTC) - timedelta(hours=2) + timedelta(seconds=self._made)
+        more: dict[str, Any] = {"created": created or made_at}
         more |= {"self_service_id": self_service} if self_service else {}
         return self.stage.sim.run(lambda: self.simulated.appointments.add(appointment, **more)).id
 
@@ -165,3 +169,10 @@ def at(moment: datetime) -> str:
 def page(theatre: Stage) -> Page:
     """A page without appointments, not looked at yet."""
     return Page(theatre)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits between two tries that nobody asked for pass at once."""
+    monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
+    monkeypatch.setattr(retry, "_LONGEST_WAIT", 0.02)
