@@ -15,12 +15,13 @@ from shared.errors import Forbidden, NotFound, Rejected
 
 _MOST_BUSINESSES = 20
 _BOOKINGS_READ = "Bookings.Read.All"
-_BOOKINGS_WRITE = "BookingsAppointment.ReadWrite.All"
+_BOOKINGS_WRITE, _BOOKINGS_CANCEL = "BookingsAppointment.ReadWrite.All", "Bookings.ReadWrite.All"
 _MAIL_READ, _MAIL_WRITE = "Mail.Read", "Mail.ReadWrite"
 _GRANT = (
-    "Entra ID, App registrations, {client}, API permissions: the application permission {role}, then Grant admin "
-    "consent; tokens that are out lack it for up to an hour"
+    "python3 -m devkit register, or Entra ID, App registrations, {client}, API permissions: the application "
+    "permission {role}, then Grant admin consent; tokens that are out lack it for up to an hour"
 )
+_GRANT_MAIL = "Exchange Online PowerShell: the role Application {role} for these mailboxes, see docs/security.md"
 _SCOPE = (
     "Exchange Online PowerShell: Test-ServicePrincipalAuthorization -Identity {client} -Resource {address}; then the "
     "role assignment of docs/security.md. A change takes up to two hours"
@@ -38,7 +39,7 @@ def list_graph_steps(settings: Settings, services: Services) -> Iterator[Step]:
                 "mail-permission",
                 connection.name,
                 partial(_check_mail_roles, services, connection, desks),
-                _GRANT.format(client=connection.client_id, role=_MAIL_WRITE),
+                _GRANT_MAIL.format(role=_MAIL_WRITE),
                 needs=(_token(connection),),
             )
         for desk in desks:
@@ -93,7 +94,9 @@ def _check_write_roles(services: Services, connection: Connection) -> str | Verd
         return Verdict(Status.SKIPPED, "Skipped because the token does not show its permissions.")
     if _BOOKINGS_WRITE not in roles:
         return Verdict(Status.FAIL, f"Writes are switched on, but {_BOOKINGS_WRITE} is missing.")
-    return f"{_BOOKINGS_WRITE} is granted."
+    if _BOOKINGS_CANCEL not in roles:
+        return f"{_BOOKINGS_WRITE} is granted; to cancel appointments takes {_BOOKINGS_CANCEL} as well."
+    return f"{_BOOKINGS_WRITE} and {_BOOKINGS_CANCEL} are granted."
 
 
 def _permitted(services: Services, connection: Connection, look: Callable[[], str | Verdict]) -> str | Verdict:
@@ -165,7 +168,7 @@ def _check_mail_roles(services: Services, connection: Connection, desks: list[De
         return Verdict(
             Status.FAIL,
             f"{_MAIL_READ} is missing: without it mails come without their text.",
-            _GRANT.format(client=connection.client_id, role=_MAIL_READ),
+            _GRANT_MAIL.format(role=_MAIL_READ),
         )
     return f"{', '.join(sorted(mail))} granted in Entra ID, for every mailbox unless Exchange narrows it."
 

@@ -140,6 +140,12 @@ def test_writes_without_their_permission(clinic: Clinic) -> None:
     assert "BookingsAppointment.ReadWrite.All" in clinic.find_only(("bookings-writes", "default"))
 
 
+def test_cancelling_takes_more_and_the_doctor_says_so(clinic: Clinic) -> None:
+    principal(clinic).revoke_roles(WRITE)
+    found = clinic.find("ok")["bookings-writes", "default"]
+    assert found["message"].endswith("to cancel appointments takes Bookings.ReadWrite.All as well.")
+
+
 def test_a_business_that_does_not_exist(clinic: Clinic) -> None:
     clinic.configure(BOOKINGS_BUSINESSES=f"{LONDON.id},zz@contoso.com")
     assert "BOOKINGS_BUSINESSES" in clinic.find_only(("bookings-business", "default/zz@contoso.com"))
