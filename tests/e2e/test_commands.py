@@ -1,5 +1,6 @@
 """The commands as a newcomer types them, in a checkout of their own."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -91,8 +92,14 @@ def ask(url: str, key: str | None = None) -> requests.Response:
 
 def list_processes(folder: Path) -> list[str]:
     """Return the command lines of processes that work in this checkout; a port tells less, as it may be taken again."""
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
-    return [line for line in listed.stdout.splitlines() if str(folder) in line]
+    if Path("/proc/self/cmdline").exists():
+        lines = []
+        for file in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                lines.append(file.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    else:
+        lines = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return [line for line in lines if str(folder) in line]
 
 
 def test_up_answers_every_question_it_prints(up: Up, checkout: Path) -> None:
