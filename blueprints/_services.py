@@ -25,7 +25,7 @@ from inbound_mail.sinks.protocol import Sink, Tools
 from shared import idempotency
 from shared.auth import Authenticator
 from shared.blobs import Container
-from shared.config import AllowList, Settings, SettingsError, load_settings
+from shared.config import AllowList, Fault, Settings, SettingsError, load_settings
 from shared.cursors import Cursors
 from shared.graph.bookings import GraphBookings
 from shared.graph.client import Gate, GraphClient
@@ -170,27 +170,28 @@ class _Once:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._services: Services | None = None
-        self._error: SettingsError | None = None
+        self._faults: tuple[Fault, ...] = ()
 
     def get(self) -> Services:
         with self._lock:
-            if self._services is None and self._error is None:
+            if self._services is None and not self._faults:
                 self._build()
             if self._services is None:
-                raise self._error or AssertionError
+                # anew each time: one that is raised again and again keeps every frame it ever went through
+                raise SettingsError(self._faults)
             return self._services
 
     def _build(self) -> None:
         try:
             self._services = build_services(load_settings(check_sink=check_sink))
         except SettingsError as error:
-            self._error = error
+            self._faults = error.faults
             faults = "\n".join(f"  {fault.setting}: {fault.message}" for fault in error.faults)
             _log.critical("The settings are wrong; no call can be answered until they are corrected:\n%s", faults)
 
     def put(self, services: Services | None) -> None:
         with self._lock:
-            self._services, self._error = services, None
+            self._services, self._faults = services, ()
 
 
 _once = _Once()

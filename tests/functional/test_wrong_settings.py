@@ -1,0 +1,26 @@
+"""Settings that are wrong are told at every call, for days if need be."""
+
+import pytest
+
+from blueprints._services import replace_services, services
+from shared.config import SettingsError
+
+
+def depth(error: BaseException) -> int:
+    count, step = 0, error.__traceback__
+    while step is not None:
+        count, step = count + 1, step.tb_next
+    return count
+
+
+def test_each_call_is_told_anew_and_nothing_piles_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPH_TENANT_ID", "not a tenant/")
+    replace_services(None)
+    told = []
+    for _ in range(3):
+        with pytest.raises(SettingsError) as caught:
+            services()
+        told.append(caught.value)
+    replace_services(None)
+    assert len({depth(error) for error in told}) == 1
+    assert told[0].faults == told[2].faults
