@@ -28,7 +28,7 @@ class Tenant:
     id: str
     title: str
     person: str
-    roles: list[str]
+    roles: str
     graph: dict[str, Any]
     app: dict[str, Any] | None = None
     principal: dict[str, Any] | None = None
@@ -88,8 +88,9 @@ class Tenant:
         app = self.app
         there = "not there yet" if app is None else f"there, client id {app['appId']}"
         self.screen.say(f"Tenant   {self.title}")
-        self.screen.say(f"You      {self.person}; active directory roles: {', '.join(self.roles) or 'none'}")
-        self.screen.say(f"App      {self.wish.name} (unique name {self.wish.unique_name}): {there}")
+        name = self.wish.name if app is None else str(app["displayName"])
+        self.screen.say(f"You      {self.person}; {self.roles}")
+        self.screen.say(f"App      {name} (unique name {self.wish.unique_name}): {there}")
 
 
 def read_tenant(wish: Wish, directory: Directory, vault: Vault | None, screen: Screen) -> Tenant:
@@ -115,11 +116,15 @@ def read_tenant(wish: Wish, directory: Directory, vault: Vault | None, screen: S
     return tenant
 
 
-def _read_person(directory: Directory) -> tuple[str, list[str]]:
-    """Return who is signed in; an app (in a pipeline) has no /me."""
+def _read_person(directory: Directory) -> tuple[str, str]:
+    """Return who is signed in and a phrase on their roles; an app (in a pipeline) has no /me."""
     try:
-        me = directory.get("/me", select="id,userPrincipalName")
-        listed = directory.list("/me/transitiveMemberOf/microsoft.graph.directoryRole", select="id,displayName")
-        return str(me["userPrincipalName"]), [str(role["displayName"]) for role in listed]
+        person = str(directory.get("/me", select="id,userPrincipalName")["userPrincipalName"])
     except GatewayError:
-        return "an application", []
+        return "an application", "what it may do is said by its permissions"
+    try:
+        listed = directory.list("/me/transitiveMemberOf/microsoft.graph.directoryRole", select="id,displayName")
+        names = [str(role["displayName"]) for role in listed]
+    except GatewayError:
+        return person, "directory roles could not be read"
+    return person, f"active directory roles: {', '.join(names) or 'none'}"

@@ -76,6 +76,7 @@ class Wish:
         """Return the line that does another part of the same registration."""
         words = ["python3 -m setup register", part.value, f"--tenant {self.tenant or '<tenant id>'}"]
         words += [f"--unique-name {self.unique_name}", f"--for {' '.join(self.features)}"]
+        words += [f"--app {self.app}"] if self.app else []
         words += [f"--cloud {self.cloud.name}"] if self.cloud.name != "global" else []
         if self.is_delegated:
             words += [f"--credential password --service-user {self.service_user}"]

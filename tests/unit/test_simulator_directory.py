@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 
 from devkit.seeds import sample, tiny
 from devkit.simulator import Simulator
@@ -137,3 +138,18 @@ def test_mail_tokens_of_others_do_not_open_the_directory(sim: Simulator) -> None
     ) as visitor:  # fmt: skip
         assert code(visitor.get("/applications")) == (403, "Authorization_RequestDenied")
         assert code(visitor.get("/me"))[0] == 400
+
+
+def test_roles_and_switches_can_be_turned_from_outside(sim: Simulator) -> None:
+    with requests.Session() as session:
+        session.trust_env = False
+        turned = session.patch(f"{sim.control_url}/directory/switches", json={"secret_days": 90}, timeout=9)
+        assert turned.json()["secret_days"] == 90
+        url = f"{sim.control_url}/directory/roles/{sample.ADMIN_USER}"
+        assert session.put(url, json={"roles": ["Application Developer"]}, timeout=9).status_code == 200
+        assert session.put(url, json={"roles": ["King"]}, timeout=9).status_code == 400
+        shown = session.get(f"{sim.control_url}/directory", timeout=9).json()
+        assert shown["roles"] == {sample.ADMIN_USER: ["Application Developer"]}
+        assert (shown["switches"]["secret_days"], shown["deleted"]) == (90, {})
+        wish = {"user": "nobody@contoso.com", "resource": "https://graph.microsoft.com"}
+        assert session.post(f"{sim.control_url}/directory/cli-token", json=wish, timeout=9).status_code == 404
