@@ -119,13 +119,12 @@ class ChangeFeed:
         raise Unavailable("The change feed is being renewed. Try again.", retry_after=1)
 
     def tick(self, business: str) -> None:
-        """Do what the clock asks for: a look if the last one is too old, the net and the broom once a day."""
+        """Do what the clock asks for: a look if the last one is too old, the net once a day; and sweep."""
         journal = self._journal(business)
         state = journal.state()
         net_is_due = datetime.now(UTC) - state.moment("net_at") > NET_EVERY
         state = self._fresh(journal, with_net=state.is_seeded and net_is_due)
-        if net_is_due:
-            journal.forget(state, datetime.now(UTC) - KEPT)
+        journal.forget(state, datetime.now(UTC) - KEPT)
 
     def drop(self, business: str) -> None:
         """Remove a feed that nobody wants any more."""

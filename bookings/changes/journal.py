@@ -167,7 +167,8 @@ class Journal:
     def forget(self, state: State, cutoff: datetime) -> int:
         """Remove changes published before a moment; return how many. Raises Conflict when somebody looks just now."""
         forgotten = 0
-        while state.row and state.first <= state.last:
+        oldest = self.read(state.first - 1, state.last, 1)
+        while oldest and oldest[0].at < cutoff and state.row and state.first <= state.last:
             entries = self.read(state.first - 1, state.last, TRANSACTION_SIZE - 1)
             old = [entry.number for entry in entries if entry.at < cutoff]
             if not old:

@@ -66,7 +66,7 @@ class Observer:
         views = [near]
         if with_net:
             views.append(self._view(journal.business, end, now + _FAR))
-            values |= {"seeded_until": now + _FAR, "net_at": now}
+            values |= {"seeded_until": now + _FAR}
         outcome = compare(
             old,
             views,
@@ -75,7 +75,9 @@ class Observer:
             retire=start,
         )
         _log.info("looked at %s: %d changes", journal.partition, len(outcome.changes))
-        # Without a digest the next look compares again, and finishes what was left.
+        if with_net and outcome.is_whole:
+            values |= {"net_at": now}
+        # Without a digest the next look compares again, without that stamp the net, and both finish what was left.
         return look.publish(outcome.changes, outcome.snapshot, **values, digest=seen if outcome.is_whole else "")
 
     @staticmethod

@@ -10,14 +10,14 @@ import pytest
 
 from blueprints import _services
 from blueprints.changes_work import refresh_changes
-from bookings.changes import comparing, journal
+from bookings.changes import comparing
 from bookings.changes.feed import ChangeFeed, Position
 from bookings.changes.journal import REGISTRY, list_feeds
 from bookings.changes.looking import Observer, Pace
+from shared.errors import Conflict
 from shared.tables import Operation
 from shared.workers import Workers
 from tests.functional.changes.conftest import Consumer, Page, ahead, at, summary
-from tests.functional.conftest import Stage
 
 MONTH = timedelta(days=30)
 
@@ -30,7 +30,7 @@ def instance(page: Page) -> ChangeFeed:
     return ChangeFeed("default", Observer(used.tenants["default"].graph, Workers(3), pace), own._table, own._blobs)
 
 
-def tick(page: Page) -> None:
+def tick(_page: Page) -> None:
     """Let the clock strike."""
     refresh_changes.build().get_user_function()(_Timer())
 
@@ -94,7 +94,7 @@ def test_who_was_overtaken_writes_nothing(page: Page) -> None:
     consumer = page.feed.page(page.name, Position(page.state().generation, 0), 10)
     before = page.state()
     change = comparing.Change((comparing.Kind.GONE,), consumer.entries[0].record, {})
-    with pytest.raises(journal.Conflict):
+    with pytest.raises(Conflict):
         slow.publish([change] * 150, page.journal.snapshot(before) or pytest.fail("no snapshot"))
     assert page.state().row == before.row
     assert [entry.kinds for entry in page.journal.read(0, 10, 10)] == [(comparing.Kind.CREATED,)]

@@ -108,7 +108,7 @@ def test_details_come_when_they_are_asked_for(page: Page) -> None:
 
 def test_links_lead_through_the_gateway_or_back_to_where_they_were_asked(page: Page) -> None:
     assert (flow(page, prefix=None).location or "").startswith(page.stage.base_url)
-    query = {"business": page.name}
+    query: dict[str, Any] = {"business": page.name}
     for prefix in (
         "https://evil.example/apim/x",
         "http://env.azure-apihub.net/apim/x",
@@ -279,7 +279,7 @@ def test_what_has_begun_while_a_flow_was_off_is_not_about_to_start(page: Page) -
     ],
 )
 def test_what_is_wrong_in_the_flow_shows_in_its_history(
-    kind: str, query: dict[str, str], expected: tuple[int, str, str], page: Page
+    kind: str, query: dict[str, Any], expected: tuple[int, str, str], page: Page
 ) -> None:
     error = told(page.stage.get(f"triggers/appointments/{kind}", **query))
     assert (error["status"], error["code"], error["target"]) == expected
