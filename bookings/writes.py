@@ -5,7 +5,7 @@ it, say so; check the rules; write; and where no answer came that can be trusted
 
 - A change says what shall be, so it may be said twice; a create is never repeated within a call.
 - After a change the appointment is read again: PATCH answers without a body.
-- A group appointment that exists at the time is joined: Graph refuses a second one beside it.
+- A group appointment that exists at the time is joined, as a customer on the booking page would.
 """
 
 import time
@@ -83,9 +83,12 @@ class Writes:
             return self._describe(found, booking.zone, house)
         check_choice(house, booking.staff)
         check_times(house, span)
-        if policy.seats > 1 and there:
-            return self._join(plan, there)
-        self._check_free(house, span, booking.staff, calendar)
+        if policy.seats > 1 and there and (group := self._find_group(plan, there)):
+            return self._join(plan, group)
+        try:
+            self._check_free(house, span, booking.staff, calendar)
+        except Conflict as conflict:
+            raise _no_seats(there) if there and policy.seats > 1 else conflict from None
         if policy.seats > 1:
             customers = self.customers.enlist(business, customers)
         body = appointment_body(booking, span, customers, service=house.service, zone=house.zone, mark=attempt.mark)
@@ -195,28 +198,24 @@ class Writes:
         staff, services = self._names.staff(business), self._names.services(business)
         return describe_appointment(fresh, zone, staff=staff, services=services, has_details=True)
 
-    def _join(self, plan: _Plan, there: Sequence[Json]) -> Json:
-        """Add the customers to the group appointment at the time; whoever is in it already stays in it once."""
+    def _find_group(self, plan: _Plan, there: Sequence[Json]) -> Json | None:
+        """Find the group appointment to join: the one that holds the customers already, or the one with most seats."""
+        if joined := traces.find_joined(self._graph, plan.house.id, there, plan.customers):
+            return joined
+        fitting = [item for item in there if set(plan.booking.staff) <= set(item.get("staffMemberIds") or [])]
+        group = max(fitting, key=_seats_left, default=None)
+        return group if group and _seats_left(group) >= len(plan.customers) else None
+
+    def _join(self, plan: _Plan, group: Json) -> Json:
+        """Add the customers to a group appointment; whoever is in it already stays in it once."""
         booking, house, business = plan.booking, plan.house, plan.house.id
-        fitting = [item for item in there if set(booking.staff) <= set(item.get("staffMemberIds") or [])]
-        if not fitting:
-            raise Conflict(
-                "The group at this time has other staff. Leave staff out to join it.",
-                code="StaffNotFree",
-                target="staff",
-            )
-        group = max(fitting, key=_seats_left)
         with self._alone(business, group["id"]):
             whole = self._graph.get_appointment(business, group["id"])
             new = [customer for customer in plan.customers if not traces.holds(whole, [customer])]
             if not new:
                 return self._describe(whole, booking.zone, house)
             if len(new) > _seats_left(whole):
-                raise Conflict(
-                    f"The group at this time has {_seats_left(whole)} seats left. Ask for slots.",
-                    code="NoSeats",
-                    target="customers",
-                )
+                raise _no_seats([whole])
             everybody = [kept_customer(each) for each in whole["customers"]] + self.customers.enlist(business, new)
             body = customers_change(everybody, int(whole["maximumAttendeesCount"]))
             span = appointment_times(whole)
@@ -317,6 +316,11 @@ class Writes:
 
 def _lost(error: OutcomeUnknown) -> WriteLost:
     return WriteLost(_LOST, detail=error.detail, upstream_id=error.upstream_id)
+
+
+def _no_seats(groups: Sequence[Json]) -> Conflict:
+    left = max(_seats_left(group) for group in groups)
+    return Conflict(f"The group at this time has {left} seats left. Ask for slots.", code="NoSeats", target="customers")
 
 
 def _has_staff(item: Json, staff: Sequence[str]) -> bool:

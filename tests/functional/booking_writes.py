@@ -69,3 +69,10 @@ def refused(answer: requests.Response) -> tuple[int, str, str | None]:
     """Status, code and target of an error answer."""
     error = told(answer)
     return error["status"], error["code"], error.get("target")
+
+
+def open_desk(stage: Stage) -> Writer:
+    """Begin with the small desk, which may be written to."""
+    stage.begin(tiny.furnish, BOOKINGS_BUSINESSES=tiny.BUSINESS, BOOKINGS_WRITES="on")
+    stage.business = tiny.BUSINESS
+    return Writer(stage)

@@ -8,7 +8,7 @@ import pytest
 
 from devkit.seeds import sample, tiny
 from devkit.simulator.bookings.permissions import APPOINTMENT, MANAGE, READ, WRITE
-from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, refused
+from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_desk, refused
 from tests.functional.conftest import Stage
 
 KNOWN = "#microsoft.graph.bookingCustomerInformation"
@@ -16,9 +16,7 @@ KNOWN = "#microsoft.graph.bookingCustomerInformation"
 
 @pytest.fixture
 def writer(theatre: Stage) -> Writer:
-    theatre.begin(tiny.furnish, BOOKINGS_BUSINESSES=tiny.BUSINESS, BOOKINGS_WRITES="on")
-    theatre.business = tiny.BUSINESS
-    return Writer(theatre)
+    return open_desk(theatre)
 
 
 def sent(writer: Writer, method: str) -> Any:
