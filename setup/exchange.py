@@ -6,8 +6,6 @@ effect takes half an hour to two hours; grants in Entra ID add up with these.
 
 from setup.tenant import Tenant
 
-_ROLES = ("Application Mail.ReadWrite",)
-
 
 def show_commands(tenant: Tenant) -> None:
     """Print the commands, filled in; the ones for mailboxes only if some were named."""
@@ -23,10 +21,8 @@ def show_commands(tenant: Tenant) -> None:
     say(f"  New-ServicePrincipal -AppId {app_id} -ObjectId {object_id} -DisplayName {_quote(wish.name)}")
     condition = f"CustomAttribute1 -eq '{mark}'"
     say(f'  New-ManagementScope -Name {_quote(scope)} -RecipientRestrictionFilter "{condition}"')
-    for role in _ROLES:
-        say(
-            f"  New-ManagementRoleAssignment -App {object_id} -Role {_quote(role)} -CustomResourceScope {_quote(scope)}"
-        )
+    role = "Application Mail.Read" if wish.mail_read_only else "Application Mail.ReadWrite"
+    say(f"  New-ManagementRoleAssignment -App {object_id} -Role {_quote(role)} -CustomResourceScope {_quote(scope)}")
     for mailbox in [*wish.mailboxes, *([wish.refused_mailbox] if wish.refused_mailbox else [])]:
         say(f"  Test-ServicePrincipalAuthorization -Identity {app_id} -Resource {_quote(mailbox)} | Format-Table")
     say("  It takes half an hour to two hours to work. The test command does not see grants made in Entra ID,")

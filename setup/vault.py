@@ -17,7 +17,7 @@ from shared.retry import RetryPolicy, call_with_retry
 from shared.transport import Answer, Transport
 
 _API = "7.5"
-_PATIENT = RetryPolicy(attempts=6, within=90, on=(Unavailable, OutcomeUnknown), attempts_unknown=4)
+_PATIENT = RetryPolicy(attempts=8, within=120, on=(Unavailable, OutcomeUnknown), attempts_unknown=8)
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,7 @@ class Wish:
     mailboxes: tuple[str, ...]
     refused_mailbox: str | None
     close_mail: bool
+    mail_read_only: bool
     settings_file: Path | None
 
     @property
@@ -108,6 +109,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--mailbox", dest="mailboxes", action="append", default=[], metavar="ADDRESS", help="mail: one to be read")
     add("--refused-mailbox", metavar="ADDRESS", help="mail: one that the app must not be able to read")
     add("--close-mail", action="store_true", help="withdraw Mail permissions in Entra, which open every mailbox")
+    add("--mail-read-only", action="store_true", help="mail: without the right to mark and move, for no write_back")
     add("--settings", dest="settings_file", type=Path, metavar="FILE", help="a local.settings.json to write ids into")
     add("--remove", action="store_true", help="take credentials and grants away and disable the app")
     add("--delete", action="store_true", help="with --remove: delete it as well; recoverable for 30 days")
@@ -145,6 +147,7 @@ def read_wish(options: argparse.Namespace, environ: Mapping[str, str] | None = N
         mailboxes=tuple(options.mailboxes),
         refused_mailbox=options.refused_mailbox,
         close_mail=options.close_mail,
+        mail_read_only=options.mail_read_only,
         settings_file=options.settings_file,
     )
     if fault := _find_fault(wish):

@@ -271,6 +271,18 @@ def test_throttling_and_outages_are_sat_out(office: Office) -> None:
     assert office.plan() == []
 
 
+def test_a_throttled_vault_is_sat_out(office: Office) -> None:
+    options = begin_anew(office, "secret")
+    for method in ("GET", "PUT"):
+        office.sim.faults.add(Answer(429, {"Retry-After": "0"}), room="vault", method=method, times=2)
+        office.sim.faults.add(Answer(503), room="vault", method=method)
+    office.sim.faults.add(Drop(), room="vault", method="PUT", when="after")
+    office.do(*options)
+    assert office.sim.faults.unfired() == []
+    assert office.plan(*options) == []
+    assert len(office.app.secrets) == 1
+
+
 ROLES: list[tuple[tuple[str, ...], str, tuple[str, ...]]] = [
     ((), "Application Developer", ()),
     (("Application Developer",), "Privileged Role Administrator", ()),

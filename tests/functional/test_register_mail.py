@@ -53,3 +53,9 @@ def test_a_mailbox_that_does_not_exist_proves_nothing(office: Office) -> None:
     open_by_exchange(office)
     code, text = office.run("verify", "--refused-mailbox", "nobody@contoso.com")
     assert (code, "proves nothing" in text) == (1, True)
+
+
+def test_without_write_back_the_narrower_role_is_enough(office: Office) -> None:
+    text = office.do(*MAIL, "--mail-read-only")
+    assert "-Role 'Application Mail.Read' " in text
+    assert "Mail.ReadWrite" not in text
