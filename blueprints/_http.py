@@ -36,6 +36,7 @@ from shared.errors import (
     TimedOut,
     TooLarge,
     Unavailable,
+    place_of,
 )
 
 _log = logging.getLogger("gateway.http")
@@ -174,16 +175,16 @@ class Asked:
 
 
 def answers(
-    *parameters: str, seconds: float = TIME_BUDGET
+    *parameters: str, seconds: float | None = None
 ) -> Callable[[Handler], Callable[[func.HttpRequest], func.HttpResponse]]:
-    """Make a handler the function of a route that takes these query parameters."""
+    """Make a handler the function of a route that takes these query parameters, and `seconds` at most (usually 30)."""
     allowed = (*parameters, *COMMON_PARAMETERS)
 
     def decorate(handler: Handler) -> Callable[[func.HttpRequest], func.HttpResponse]:
         def function(req: func.HttpRequest) -> func.HttpResponse:
             request_id = _correlation_id(req)
             began = time.monotonic()
-            with context.call(request_id, seconds=seconds):
+            with context.call(request_id, seconds=seconds or TIME_BUDGET):
                 try:
                     query = Fields(dict(req.params), allowed, kind="parameter")
                     asked = Asked(req, query, _binding(handler.__name__, req))
@@ -195,8 +196,8 @@ def answers(
                     taken = time.monotonic() - began
                     _log.log(level, "%s failed after %.2f s: %s", handler.__name__, taken, error)
                     return problem(error, request_id=request_id)
-                except Exception:  # noqa: BLE001 - the last frame: whatever it was, the caller gets the error shape
-                    _log.exception("%s failed", handler.__name__)
+                except Exception as error:  # noqa: BLE001 - the last frame: whatever it was, the caller gets the error shape
+                    _log.error("%s broke: %s", handler.__name__, place_of(error))
                     broken = GatewayError("The gateway failed. Tell its administrator the requestId.", code="Internal")
                     return problem(broken, request_id=request_id)
                 return response

@@ -18,6 +18,7 @@ from devkit.simulator.core.faults import Answer
 from shared import context, retry, telemetry
 from shared.events import Event, tell
 from shared.graph import client
+from shared.graph.bookings import GraphBookings
 from tests.functional.conftest import Stage
 from tests.house.source import ROOT
 
@@ -78,6 +79,19 @@ def test_a_refusal_is_told_with_its_id(desk: Stage, log: pytest.LogCaptureFixtur
     assert line.startswith("list_appointments failed after 0.")
     assert line.endswith(f"[{flow}]")
     assert line.count(flow) == 1
+
+
+def test_what_nobody_foresaw_is_told_by_kind_and_place_not_by_its_text(
+    desk: Stage, log: pytest.LogCaptureFixture, flow: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(*_: object) -> None:
+        raise ValueError("Robin Example has an appointment")
+
+    monkeypatch.setattr(GraphBookings, "list_staff", break_down)
+    assert ask(desk, flow) == 500
+    [line] = lines(log, "gateway.http")
+    assert re.fullmatch(rf"list_staff broke: ValueError at test_telemetry\.py:\d+ .*\[{flow}\]", line)
+    assert "Robin" not in log.text
 
 
 def test_outside_any_call_a_line_stays_as_it_is(log: pytest.LogCaptureFixture) -> None:

@@ -13,7 +13,7 @@ from tests.functional.doctor.conftest import Clinic
 
 def ask(clinic: Clinic, *more: str, key: str | None = None) -> int:
     master = clinic.stage.host.asgi._access.keys.master
-    return main(["doctor", "--url", clinic.stage.base_url, "--key", key or master, *more])
+    return main(["doctor", "--url", clinic.stage.base_url, f"--key={key or master}", *more])
 
 
 def test_all_well_is_a_table_and_exit_code_0(clinic: Clinic, capsys: pytest.CaptureFixture[str]) -> None:
