@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bench.memory_storage import MemoryContainer, MemoryQueue, MemoryTable
-from blueprints._services import MailSide, services
+from blueprints._mail_side import MailSide
+from blueprints._services import services
 from inbound_mail.desk import Desk
 from inbound_mail.ledger import DeliveryState, Ledger, OpenMail
 from inbound_mail.polling import Poller

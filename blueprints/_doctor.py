@@ -13,10 +13,10 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from blueprints._composition import Services, build_services
 from blueprints._doctor_graph import list_graph_steps
 from blueprints._doctor_storage import list_storage_steps
 from blueprints._examination import Finding, Name, Status, Step, Verdict, examine, report
-from blueprints._services import Services, build_services
 from inbound_mail.sinks import check_sink
 from inbound_mail.sinks.protocol import Sink
 from shared.config import Credential, IdentitySource, Settings, SettingsError, load_settings

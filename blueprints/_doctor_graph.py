@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from blueprints._composition import Services, Tenant
 from blueprints._examination import Name, Status, Step, Verdict
-from blueprints._services import Services, Tenant
 from inbound_mail.desk import Desk
 from shared.config import Connection, Settings
 from shared.errors import Forbidden, NotFound, Rejected

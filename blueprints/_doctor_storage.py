@@ -4,8 +4,8 @@ import uuid
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from blueprints._composition import Services
 from blueprints._examination import Name, Step, Verdict
-from blueprints._services import Services
 from inbound_mail import ledger, store
 from shared.blobs import Container
 from shared.errors import OutcomeUnknown

@@ -12,14 +12,13 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import azure.functions as func
 
 from blueprints._asked import Fields, read_body
-from blueprints._services import Services, Tenant, services
-from inbound_mail.desk import Desk
+from blueprints._services import services
 from shared import context
 from shared.config import is_business_id
 from shared.errors import (
@@ -38,6 +37,10 @@ from shared.errors import (
     Unavailable,
     place_of,
 )
+
+if TYPE_CHECKING:
+    from blueprints._composition import Services, Tenant
+    from inbound_mail.desk import Desk
 
 _log = logging.getLogger("gateway.http")
 _MAIL_KEY = re.compile(r"[0-9a-f]{40}")
@@ -90,7 +93,7 @@ class Asked:
     binding: str = field(repr=False)
 
     @property
-    def services(self) -> Services:
+    def services(self) -> "Services":
         """What the functions use. Raises SettingsError."""
         return services()
 
@@ -103,7 +106,7 @@ class Asked:
         return name
 
     @property
-    def tenant(self) -> Tenant:
+    def tenant(self) -> "Tenant":
         """The use cases of that tenant."""
         return self.services.tenants[self.connection]
 
@@ -125,11 +128,11 @@ class Asked:
         return business
 
     @property
-    def desk(self) -> Desk:
+    def desk(self) -> "Desk":
         """The mailbox in the path."""
         return self.named_desk(str(self.request.route_params.get("mailbox", "")))
 
-    def named_desk(self, name: str) -> Desk:
+    def named_desk(self, name: str) -> "Desk":
         """Return a mailbox of the settings."""
         desk = self.services.mail.desks.get(name)
         if desk is None:

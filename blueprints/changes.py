@@ -1,17 +1,19 @@
 """HTTP: the change feed of Microsoft Bookings."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
 from blueprints._http import Asked, Json, answers
-from blueprints._services import Tenant
 from bookings.changes.describing import describe_change, needs_details
 from bookings.changes.feed import Position
 from bookings.changes.journal import Entry
 from shared.errors import Invalid
 from shared.zones import Zone, find_zone
+
+if TYPE_CHECKING:
+    from blueprints._composition import Tenant
 
 bp = func.Blueprint()
 
@@ -48,7 +50,7 @@ def read_position(payload: Any) -> Position:
 
 
 def describe_changes(
-    tenant: Tenant, business: str, entries: Sequence[Entry], position: Position, zone: Zone, *, wants_details: bool
+    tenant: "Tenant", business: str, entries: Sequence[Entry], position: Position, zone: Zone, *, wants_details: bool
 ) -> list[Json]:
     """Return changes for an answer; names cost a call to Graph now and then, details one for each appointment."""
     if not entries:

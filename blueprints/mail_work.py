@@ -3,13 +3,16 @@
 import json
 import logging
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
-from blueprints._services import DELIVERIES, POLLS, MailSide, services
+from blueprints._services import DELIVERIES, POLLS, services
 from shared import context
 from shared.errors import Conflict, Unavailable
+
+if TYPE_CHECKING:
+    from blueprints._mail_side import MailSide
 
 bp = func.Blueprint()
 _log = logging.getLogger("gateway.mail")
@@ -76,7 +79,7 @@ def watch_mailboxes(timer: func.TimerRequest) -> None:
     used.mail.watch.look(expiring)
 
 
-def _report(mail: MailSide, queue: str, message: func.QueueMessage) -> None:
+def _report(mail: "MailSide", queue: str, message: func.QueueMessage) -> None:
     try:
         known = _read(message)
     except ValueError:

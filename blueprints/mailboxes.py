@@ -1,15 +1,17 @@
 """HTTP: support mailboxes, their mails, and what a person may do about them."""
 
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import azure.functions as func
 
 from blueprints._http import Asked, Content, Json, answers
-from inbound_mail.models import Attachment
-from inbound_mail.reading import describe_mailbox, find_mail, list_mails, list_quarantined, read_mail, redeliver
 from shared import context
 from shared.errors import AnswerTooLarge, Invalid, NotFound
+
+if TYPE_CHECKING:
+    from inbound_mail.models import Attachment
 
 bp = func.Blueprint()
 
@@ -23,6 +25,8 @@ _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,10
 @answers()
 def list_mailboxes(asked: Asked) -> Json:
     """List the mailboxes with their state."""
+    from inbound_mail.reading import describe_mailbox
+
     mail = asked.services.mail
     return {"value": mail.workers.map(describe_mailbox, list(mail.desks.values()))}
 
@@ -31,6 +35,8 @@ def list_mailboxes(asked: Asked) -> Json:
 @answers()
 def get_mailbox(asked: Asked) -> Json:
     """Get one mailbox with its state."""
+    from inbound_mail.reading import describe_mailbox
+
     return describe_mailbox(asked.desk)
 
 
@@ -48,6 +54,8 @@ def poll_now(asked: Asked) -> Content:
 @answers("state", "limit", "cursor")
 def list_mailbox_mails(asked: Asked) -> Json:
     """List mails in the order in which they became complete; `cursor` of the answer leads on, also later."""
+    from inbound_mail.reading import list_mails, list_quarantined
+
     desk, workers = asked.desk, asked.services.mail.workers
     limit = asked.query.whole_number("limit", default=PAGE, least=1, most=LONGEST_PAGE)
     if asked.query.choice("state", "quarantined"):
@@ -61,6 +69,8 @@ def list_mailbox_mails(asked: Asked) -> Json:
 @answers()
 def get_mail(asked: Asked) -> Json:
     """Get one mail: Graph's message, its attachments, its deliveries."""
+    from inbound_mail.reading import read_mail
+
     return read_mail(asked.desk, asked.mail_key)
 
 
@@ -96,6 +106,8 @@ def get_attachment(asked: Asked) -> Content:
 @answers()
 def get_mail_as_eml(asked: Asked) -> Content:
     """Get the whole mail as MIME, which Exchange makes anew each time: only while it is in the mailbox."""
+    from inbound_mail.reading import find_mail
+
     desk = asked.desk
     graph_id = str(find_mail(desk, asked.mail_key)["graph_id"])
     data = bytearray()
@@ -112,13 +124,15 @@ def get_mail_as_eml(asked: Asked) -> Content:
 @answers()
 def redeliver_mail(asked: Asked) -> Content:
     """Let deliveries in quarantine begin anew: {"sink"?}."""
+    from inbound_mail.reading import redeliver
+
     desk, body = asked.desk, asked.request.get_body()
     sink = asked.body("sink").text("sink") if body.strip() else None
     sinks = redeliver(desk, asked.services.mail.deliveries, asked.mail_key, sink)
     return Content({"key": asked.mail_key, "sinks": sinks, "status": "queued"}, status=202)
 
 
-def _find_attachment(asked: Asked) -> Attachment:
+def _find_attachment(asked: Asked) -> "Attachment":
     mail = asked.desk.store.load(asked.mail_key)
     number = str(asked.request.route_params.get("number", ""))
     for one in mail.attachments if mail else ():

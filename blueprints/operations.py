@@ -9,8 +9,6 @@ import azure.functions as func
 from blueprints._http import Asked, Content, Json, answer, answers
 from blueprints._services import services
 from blueprints._status_page import render_status
-from inbound_mail.circuits import Circuit
-from inbound_mail.reading import describe_mailbox
 from shared.config import SettingsError
 from shared.zones import utc_text
 
@@ -33,6 +31,9 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
 @answers()
 def status(asked: Asked) -> Json | Content:
     """Tell how mailboxes, sinks, credentials and alarms stand: JSON, or a page for a browser."""
+    from inbound_mail.circuits import Circuit
+    from inbound_mail.reading import describe_mailbox
+
     used = asked.services
     mail = used.mail
     circuits = {name: Circuit(mail.table, name).describe() for name in mail.sinks}
@@ -63,7 +64,7 @@ def status(asked: Asked) -> Json | Content:
 @answers(seconds=90)
 def doctor(_asked: Asked) -> Json:
     """Try everything that the gateway stands on: identity, vault, sign-in, Graph, mailboxes, sinks, storage, timer."""
-    from blueprints import _doctor  # noqa: PLC0415 - only who asks for it pays for it
+    from blueprints import _doctor
 
     return _doctor.look()
 

@@ -19,7 +19,7 @@ from bookings.changes.looking import NET_EVERY, Observer
 from bookings.changes.snapshots import Snapshot
 from shared import context
 from shared.blobs import Container
-from shared.errors import Conflict, GatewayError, Invalid, OutcomeUnknown, Unavailable
+from shared.errors import Conflict, GatewayError, Invalid, OutcomeUnknown, Unavailable, place_of
 from shared.tables import Table
 from shared.workers import Workers
 
@@ -221,8 +221,8 @@ def tick_feeds(table: Table, feeds: Mapping[str, ChangeFeed], allows: Callable[[
                 feed.tick(business)
         except GatewayError as error:
             _log.warning("the change feed of %s, %s: %s", connection, business, error)
-        except Exception:  # noqa: BLE001 - one strange business must not keep the others from being looked at
-            _log.exception("the change feed of %s, %s broke", connection, business)
+        except Exception as error:  # noqa: BLE001 - one strange business must not keep the others from being looked at
+            _log.error("the change feed of %s, %s broke: %s", connection, business, place_of(error))
 
     own.map(tick, list_feeds(table))
 

@@ -177,9 +177,9 @@ def test_the_queries_of_the_document_look_for_lines_that_are_written() -> None:
 PROBE = """
 import json, sys
 import function_app
-from blueprints import _services
+from blueprints import _composition
 from shared.config import load_settings
-built = _services.build_services(load_settings())
+built = _composition.build_services(load_settings())
 built.mail.table._client.get(), built.mail.polls._client.get(), built.authenticator.identity.credential(None)
 for source in built.authenticator.sources():
     source._identity.credential(None)

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import pytest
 
 from blueprints import _services
-from blueprints._services import MailSide
+from blueprints._mail_side import MailSide
 from devkit.seeds import tiny
 from devkit.seeds.mails import SUPPORT
 from devkit.simulator.core.record import Exchange
