@@ -230,11 +230,10 @@ def test_a_step_that_fails_once_is_made_good(name: str, theatre: Stage) -> None:
         at += 1
         page, expected, position = start(theatre, story)
         reaper = Reaper(at, Unavailable)
-        with reaper.watching():
-            with suppress(Unavailable):
-                story.play(page)
-            again(page, story)
+        with reaper.watching(), suppress(Unavailable):
+            story.play(page)
         try:
+            again(page, story)
             check(page, story, expected, position)
         except (AssertionError, GatewayError) as error:
             error.add_note(f"after step {at} failed: {reaper.steps[at - 1 : at]}")
