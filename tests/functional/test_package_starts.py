@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from blueprints import bookings, mail_work, mailboxes, operations
+from blueprints import booking_writes, bookings, changes, changes_work, mail_work, mailboxes, operations, triggers
 from devkit.commands import package
 from tests.house.source import ROOT
 from tests.house.tools import find_or_skip
@@ -58,8 +58,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_every_function_is_found_and_none_is_in_error(told: dict[str, Any]) -> None:
-    blueprints = (bookings.bp, mail_work.bp, mailboxes.bp, operations.bp)
-    wanted = {builder._function.get_function_name() for bp in blueprints for builder in bp._function_builders}
+    modules = (booking_writes, bookings, changes, changes_work, mail_work, mailboxes, operations, triggers)
+    wanted = {builder._function.get_function_name() for module in modules for builder in module.bp._function_builders}
     assert told["functions"] == dict.fromkeys(wanted, "")
 
 
