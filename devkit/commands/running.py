@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from devkit.bootstrap import ROOT
@@ -16,7 +16,11 @@ class NothingRunsError(Exception):
 
 @dataclass(frozen=True)
 class Running:
-    """The addresses of one running `up`. The simulator's are None when the app runs against a real tenant."""
+    """The addresses of one running `up`. The simulator's are None when the app runs against a real tenant.
+
+    `environment` are the variables that lead client libraries into the simulated cloud. `settings_file` is where the
+    app reads its settings, and starts anew when they change; None where Core Tools run it.
+    """
 
     pid: int
     base_url: str
@@ -26,6 +30,8 @@ class Running:
     control_url: str | None = None
     proxy_url: str | None = None
     ca_file: str | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+    settings_file: str | None = None
 
     def write(self) -> None:
         """Write the file, readable by its owner only: it holds the keys of the local host."""

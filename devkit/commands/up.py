@@ -77,9 +77,9 @@ def _refuse_a_second() -> None:
 def _run(options: argparse.Namespace, stack: ExitStack, stop: threading.Event) -> int:
     began = time.monotonic()
     children = stack.enter_context(Children(_STATE / "logs"))
-    given = _read_settings_file(options.settings) if options.settings else {}
-    environ = dict(os.environ) | given
-    storage = environ.get("AzureWebJobsStorage") or _DEVELOPMENT_STORAGE
+    settings = _read_settings_file(options.settings) if options.settings else {}
+    environ = dict(os.environ)
+    storage = settings.pop("AzureWebJobsStorage", "") or environ.get("AzureWebJobsStorage") or _DEVELOPMENT_STORAGE
     if storage == _DEVELOPMENT_STORAGE:
         print("Starting storage (Azurite; the first time npm fetches it) ...", flush=True)
         storage = stack.enter_context(start_azurite()).connection_string
@@ -88,12 +88,20 @@ def _run(options: argparse.Namespace, stack: ExitStack, stop: threading.Event) -
     if not options.settings:
         print("Starting the simulated Microsoft cloud ...", flush=True)
         simulator = _start_simulator(children, stop)
-        environ |= json.loads(simulator["environment"]) | json.loads(simulator["settings"])
-    _check_settings(environ)
+        environ |= json.loads(simulator["environment"])
+        settings = json.loads(simulator["settings"])
+    _check_settings(environ | settings)
     port = _find_port(options.port)
     keys = Keys.open(_STATE / "keys.json")
     print("Starting the app ...", flush=True)
-    children.start("app", _app_command(port, core_tools=options.func), environ=environ, cwd=ROOT)
+    settings_file: Path | None = None
+    if options.func:
+        environ |= settings
+    else:
+        # in a file, not in variables, which would win over it: the app starts anew with what is changed there
+        settings_file = options.settings.resolve() if options.settings else _write_settings(settings)
+        environ = {name: value for name, value in environ.items() if name not in settings}
+    children.start("app", _app_command(port, settings_file), environ=environ, cwd=ROOT)
     running = Running(
         pid=os.getpid(),
         base_url=f"http://127.0.0.1:{port}",
@@ -103,13 +111,15 @@ def _run(options: argparse.Namespace, stack: ExitStack, stop: threading.Event) -
         control_url=simulator.get("control_url"),
         proxy_url=simulator.get("proxy_url"),
         ca_file=simulator.get("ca_file"),
+        environment=json.loads(simulator.get("environment", "{}")),
+        settings_file=str(settings_file) if settings_file else None,
     )
     _wait_until_ready(running.base_url, children, stop)
     if stop.is_set():
         return 0
     running.write()
     stack.callback(UP_FILE.unlink, missing_ok=True)
-    _describe(running, environ, time.monotonic() - began)
+    _describe(running, environ | settings, time.monotonic() - began)
     while not stop.wait(0.3):
         if ended := children.find_ended():
             raise UpError(f"{ended[0]} has ended by itself (exit code {ended[1]}); its last lines are above.")
@@ -142,6 +152,14 @@ def _read_settings_file(path: Path) -> dict[str, str]:
         raise UpError(f"{path} is no settings file like local.settings.sample.json: {error}") from None
 
 
+def _write_settings(settings: Mapping[str, str]) -> Path:
+    """Write the simulated world's settings into a file of the form of local.settings.json; return it."""
+    file = _STATE / "settings" / "local.settings.json"  # a folder of its own: the host watches all of it
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"IsEncrypted": False, "Values": settings}, indent=2))
+    return file
+
+
 def _check_settings(environ: Mapping[str, str]) -> None:
     """Tell every fault before anything starts."""
     try:
@@ -166,10 +184,11 @@ def _find_port(wanted: int) -> int:
     raise UpError(f"No free port from {wanted} on. Choose another with --port.")
 
 
-def _app_command(port: int, *, core_tools: bool) -> list[str]:
-    if not core_tools:
-        keys = ["--keys-file", str(_STATE / "keys.json")]
-        return [sys.executable, "-m", "devkit.host", "--app-dir", str(ROOT), "--port", str(port), *keys]
+def _app_command(port: int, settings_file: Path | None) -> list[str]:
+    """Return the command of the local host, or without a file that of Core Tools."""
+    if settings_file is not None:
+        files = ["--keys-file", str(_STATE / "keys.json"), "--settings", str(settings_file)]
+        return [sys.executable, "-m", "devkit.host", "--app-dir", str(ROOT), "--port", str(port), *files]
     func = shutil.which("func")
     if func is None:
         raise UpError("Azure Functions Core Tools are not installed: npm install -g azure-functions-core-tools@4")
