@@ -14,11 +14,12 @@ from devkit.seeds.desks import CONTOSO_DESKS, SYDNEY
 from devkit.seeds.diary import furnish_desk
 from devkit.simulator.bookings.permissions import APPOINTMENT, MANAGE, READ, WRITE
 from devkit.simulator.bookings.state import Bookings
+from devkit.simulator.directory.access import CLOUD_APPLICATION_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR
 from devkit.simulator.entra.state import App, Entra, FederatedCredential
 from devkit.simulator.identity.state import Identities, issuer_of
 from devkit.simulator.mail.permissions import WRITE as MAIL_WRITE
 from devkit.simulator.simulator import Simulator
-from devkit.simulator.vault.state import Vaults
+from devkit.simulator.vault.state import SECRETS_OFFICER, Vaults
 from devkit.simulator.world import World
 
 type Credential = Literal["federated", "certificate", "secret", "password"]
@@ -33,6 +34,7 @@ VAULT = "contoso-gateway"
 
 SERVICE_USER = "bookings-service@contoso.com"
 ADMIN_USER = "admin@contoso.com"
+ADMIN_OBJECT_ID = "ad310000-7777-4aaa-8bbb-000000000007"
 PARTNER_SERVICE_USER = "bookings-service@fabrikam.com"
 
 CLIENT_SECRET_NAME = "graph-client-secret"  # noqa: S105 - the name of a secret
@@ -151,7 +153,7 @@ def write_settings() -> dict[str, str]:
 def _add_tenants(world: World) -> tuple[App, App]:
     entra = world.room(Entra)
     tenant = entra.add_tenant(TENANT_ID, "contoso.com", "contoso.onmicrosoft.com")
-    app = entra.add_app(CLIENT_ID, tenant, "Graph gateway")
+    app = entra.add_app(CLIENT_ID, tenant, "Sample gateway")
     app.add_secret(make_secret("contoso"), expires=datetime.now(UTC) + _SECRET_LIFE, name="gateway")
     app.add_certificate(make_certificate("Graph gateway")[0])
     app.add_federated_credential(
@@ -161,7 +163,9 @@ def _add_tenants(world: World) -> tuple[App, App]:
     principal.consent(READ, APPOINTMENT, WRITE, user=SERVICE_USER)
     principal.consent(READ, APPOINTMENT, WRITE, MANAGE, user=ADMIN_USER)
     tenant.add_user(SERVICE_USER, make_secret("service user"))
-    tenant.add_user(ADMIN_USER, make_secret("admin user")).is_exchange_admin = True
+    admin = tenant.add_user(ADMIN_USER, make_secret("admin user"), object_id=ADMIN_OBJECT_ID)
+    admin.is_exchange_admin = True
+    admin.directory_roles = frozenset({CLOUD_APPLICATION_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR})
     partner = entra.add_tenant(PARTNER_TENANT_ID, "fabrikam.com", "fabrikam.onmicrosoft.com")
     partner_app = entra.add_app(PARTNER_CLIENT_ID, partner, "Graph gateway (partner)")
     partner_app.add_secret(make_secret("partner"), expires=datetime.now(UTC) + _SECRET_LIFE, name="gateway")
@@ -182,6 +186,7 @@ def _add_identity(world: World) -> None:
 def _add_vault(world: World, app: App, partner_app: App) -> None:
     vault = world.room(Vaults).add(VAULT, TENANT_ID)
     vault.assign_role(IDENTITY_PRINCIPAL_ID)
+    vault.assign_role(ADMIN_OBJECT_ID, SECRETS_OFFICER)
     for name, owner, tenant_id in (
         (CLIENT_SECRET_NAME, app, TENANT_ID),
         (PARTNER_SECRET_NAME, partner_app, PARTNER_TENANT_ID),

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -20,7 +20,14 @@ TIMEOUT = 20
 
 @contextmanager
 def visiting(sim: Simulator, **more: str) -> Iterator[None]:
-    """Lead this process's client libraries to a simulator, and nowhere else; undone at the end.
+    """Lead this process's client libraries to a simulator, and nowhere else; undone at the end."""
+    with leading_to(sim.environment(), **more):
+        yield
+
+
+@contextmanager
+def leading_to(environment: Mapping[str, str], **more: str) -> Iterator[None]:
+    """Lead this process's client libraries to where these variables of a simulator lead; undone at the end.
 
     Variables of the developer's own that would lead them astray are taken away meanwhile. `more` are further ones.
     """
@@ -28,7 +35,7 @@ def visiting(sim: Simulator, **more: str) -> Iterator[None]:
     for name in before:
         if name.startswith(_LEADING_ASTRAY) or name.lower() in _PROXIES or name in _TRUST:
             del os.environ[name]
-    os.environ.update(sim.environment() | more)
+    os.environ.update({**environment, **more})
     forget_challenges()
     try:
         yield

@@ -17,6 +17,7 @@ import pytest
 import requests
 
 from devkit.azurite import install_azurite
+from devkit.seeds import sample
 from tests.house.source import ROOT, tracked_files
 
 pytestmark = pytest.mark.slow
@@ -90,6 +91,13 @@ def ask(url: str, key: str | None = None) -> requests.Response:
         return session.get(url, headers={"x-functions-key": key} if key else {}, timeout=30)
 
 
+def steer(found: dict[str, Any], method: str, path: str, **body: Any) -> None:
+    """Change the simulated world through its control path."""
+    with requests.Session() as session:
+        session.trust_env = False
+        session.request(method, f"{found['control_url']}{path}", json=body, timeout=30).raise_for_status()
+
+
 def list_processes(folder: Path) -> list[str]:
     """Return the command lines of processes that work in this checkout; a port tells less, as it may be taken again."""
     if Path("/proc/self/cmdline").exists():
@@ -131,6 +139,41 @@ def test_up_answers_every_question_it_prints(up: Up, checkout: Path) -> None:
     assert not (checkout / ".devkit/up.json").exists()
     assert list_processes(checkout) == []
     assert run(checkout, "fire", "health").returncode == 1
+
+
+def wait_for_restarts(up: Up, number: int) -> None:
+    """Wait until the app has started anew so many times because of its settings, and listens again."""
+    deadline = time.monotonic() + 60
+    told = ""
+    while told.count("Changed: local.settings.json") < number or "Listening on" not in told.rpartition("Changed:")[2]:
+        assert time.monotonic() < deadline, told
+        time.sleep(0.1)
+        told = up.log.read_text()
+
+
+def test_a_registration_is_rehearsed_and_the_running_app_answers_with_it(up: Up, checkout: Path) -> None:
+    found = up.wait()
+    staff = f"{found['base_url']}/api/bookings/businesses/ithelpdesk@contoso.com/staff"
+    steer(found, "PATCH", f"/entra/tenants/contoso.com/principals/{sample.CLIENT_ID}", enabled=False)
+    for number, kind in enumerate(("federated", "secret", "certificate", "password"), 1):
+        command = ("register", "--simulated", "--name", f"{kind} gateway", "--credential", kind)
+        done = run(checkout, *command, "--apply")
+        assert (done.returncode, "ok the app signs in with its credential" in done.stdout) == (0, True), done.stdout
+        again = run(checkout, *command)
+        assert (again.returncode, "nothing to do" in again.stdout) == (0, True), again.stdout
+        wait_for_restarts(up, number)
+        answer = ask(staff, found["host_key"])
+        assert (answer.status_code, len(answer.json()["value"]) > 3) == (200, True)
+
+    steer(found, "PUT", f"/directory/roles/{sample.ADMIN_USER}", roles=["Cloud Application Administrator"])
+    stopped = run(checkout, "register", "--simulated", "--name", "one more", "--apply")
+    assert (stopped.returncode, "Privileged Role Administrator" in stopped.stdout) == (1, True)
+    assert run(checkout, "register", "--simulated", "nobody@contoso.com").returncode == 1
+
+
+def test_nothing_is_rehearsed_where_nothing_runs(checkout: Path) -> None:
+    tried = run(checkout, "register", "--simulated")
+    assert (tried.returncode, "python3 -m devkit up" in tried.stderr) == (2, True)
 
 
 def test_a_taken_port_gives_way_to_the_next(checkout: Path) -> None:

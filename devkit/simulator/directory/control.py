@@ -8,7 +8,7 @@ from devkit.simulator.core.routes import Routes
 from devkit.simulator.core.wire import Call, Reply
 from devkit.simulator.directory.access import CLI_SCOPES, ROLE_TEMPLATES
 from devkit.simulator.directory.state import Directory
-from devkit.simulator.entra.state import App, ServicePrincipal
+from devkit.simulator.entra.state import App, ServicePrincipal, User
 from devkit.simulator.entra.tokens import Order, issue_token
 
 control = Routes[Directory]("/directory")
@@ -44,11 +44,15 @@ def set_roles(call: Call, directory: Directory) -> Reply:
     roles = [str(role) for role in read_object(call)["roles"]]
     if unknown := set(roles) - set(ROLE_TEMPLATES):
         raise ValueError(f"{min(unknown)} is not among {sorted(ROLE_TEMPLATES)}")
-    for tenant in directory.entra.tenants.values():
-        if call["user"].lower() in tenant.users:
-            tenant.users[call["user"].lower()].directory_roles = frozenset(roles)
-            return Reply(200, {"roles": sorted(roles)})
-    raise KeyError(call["user"])
+    _find_user(call, directory).directory_roles = frozenset(roles)
+    return Reply(200, {"roles": sorted(roles)})
+
+
+@control.put("/passwords/{user}")
+def set_password(call: Call, directory: Directory) -> Reply:
+    """Give a user another password: {"password": "..."}."""
+    _find_user(call, directory).password = str(read_object(call)["password"])
+    return Reply(204)
 
 
 @control.post("/cli-token")
@@ -65,4 +69,12 @@ def issue_cli_token(call: Call, directory: Directory) -> Reply:
             token = issue_token(directory.entra, order)
             expires = int(time.time()) + cli.expires_in
             return Reply(200, {"accessToken": token, "expires_on": expires, "tenant": tenant.id, "tokenType": "Bearer"})
+    raise KeyError(name)
+
+
+def _find_user(call: Call, directory: Directory) -> User:
+    name = call["user"].lower()
+    for tenant in directory.entra.tenants.values():
+        if name in tenant.users:
+            return tenant.users[name]
     raise KeyError(name)

@@ -1,0 +1,68 @@
+"""The simulated tenant of a running `up`, as a place to rehearse the registration: same code, nobody's real directory.
+
+As always nothing but environment variables leads there, and a stand-in for the Azure CLI is signed in as a sample
+person. Roles are taken from that person, and trouble is made, through the simulator's control path.
+"""
+
+import argparse
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import requests
+
+from devkit.bootstrap import ROOT
+from devkit.commands.running import NothingRunsError, find_running
+from devkit.seeds import sample
+from devkit.simulator.core.control import PREFIX
+from devkit.simulator.directory.az import install_az
+from devkit.simulator.visit import leading_to
+from setup.screen import Screen
+from shared.config import Credential
+
+_TENANT = "contoso.com"
+_BIN = ROOT / ".devkit" / "bin"
+
+
+class RehearsalScreen(Screen):
+    """A screen whose person needs no password told: the simulated service user gets a new one, which is typed in."""
+
+    def __init__(self, control_url: str, user: str) -> None:
+        self._address = f"{control_url}/directory/passwords/{quote(user, safe='@')}"
+
+    def ask_hidden(self, question: str) -> str:
+        """Give the simulated user a new password and return it."""
+        password = secrets.token_urlsafe(12)
+        with requests.Session() as session:
+            session.trust_env = False
+            session.put(self._address, json={"password": password}, timeout=10).raise_for_status()
+        self.say(f"{question}*** (a new one of the simulated user)")
+        return password
+
+
+@contextmanager
+def simulated(options: argparse.Namespace) -> Iterator[Screen]:
+    """Lead this process to the running simulated cloud, and complete the options with what is there.
+
+    The settings go into the file that the running app reads, so that it signs in with the registration from then on.
+    Raises NothingRunsError.
+    """
+    running = find_running()
+    if running.control_url is None:
+        raise NothingRunsError("The app that runs here talks to a real tenant: leave --simulated out.")
+    install_az(_BIN, running.control_url.removesuffix(PREFIX), options.simulated)
+    options.tenant = options.tenant or _TENANT
+    options.vault = options.vault or sample.VAULT
+    options.identity = options.identity or sample.IDENTITY_PRINCIPAL_ID
+    options.identity_client_id = options.identity_client_id or sample.IDENTITY_CLIENT_ID
+    if options.settings_file is None and running.settings_file is not None:
+        options.settings_file = Path(running.settings_file)
+    if options.credential is not Credential.FEDERATED:  # the usual names hold what the sample app signs in with
+        options.credential_name = options.credential_name or f"rehearsed-{options.credential}"
+    if options.credential is Credential.PASSWORD:
+        options.service_user = options.service_user or sample.SERVICE_USER
+    with leading_to(running.environment, PATH=f"{_BIN}{os.pathsep}{os.environ.get('PATH', '')}"):
+        yield RehearsalScreen(running.control_url, options.service_user or sample.SERVICE_USER)
