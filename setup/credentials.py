@@ -81,6 +81,12 @@ def _plan_new(tenant: Tenant, plan: Plan, key: Key | None, current: Version | No
     wish = tenant.wish
     kind = "certificate" if wish.credential is Credential.CERTIFICATE else "client secret"
     what = f"Make a {kind} for {wish.days} days and store it in {wish.vault_url} as {wish.credential_name}"
+    if key is not None and current is not None and wish.new_password:
+        plan.add(
+            f"Store a new password of {wish.service_user} in {wish.vault_url} as {wish.credential_name}",
+            "--new-password asks for it; it is tried before it is stored",
+            lambda: _store_password(tenant, current),
+        )
     if key is None:
         why = "there is none" if current is None else "what the vault holds belongs to no credential of this app"
         plan.add(f"{what}; its value is not shown", why, lambda: _make(tenant, is_first=True))
@@ -136,7 +142,7 @@ def _make(tenant: Tenant, *, is_first: bool) -> None:
     made = wait_out(lambda: add(tenant), on=(NotFound,), screen=tenant.screen, sentence=_SLOW)
     value = made.value
     if password is not None:
-        value = json.dumps({"username": wish.service_user, "password": password, "client_secret": made.value})
+        value = _join_password(tenant, password, made.value)
     try:
         if not is_first:
             _await_acceptance(tenant, value)
@@ -150,6 +156,28 @@ def _make(tenant: Tenant, *, is_first: bool) -> None:
     except GatewayError:
         _take_back(tenant, made)
         raise
+
+
+def _store_password(tenant: Tenant, current: Version) -> None:
+    """Ask for the user's password and store it beside the same client secret. Stored is only what signs in."""
+    vault, wish = _vault_of(tenant), tenant.wish
+    try:
+        client_secret = str(json.loads(vault.value(wish.credential_name) or "")["client_secret"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise Stopped(f"The vault's secret {wish.credential_name} is not in the form of a password.") from error
+    value = _join_password(tenant, _type_password(tenant), client_secret)
+    probe(tenant, value)
+    vault.store(
+        wish.credential_name,
+        value,
+        content_type=_CONTENT_TYPES[Credential.PASSWORD],
+        expires=current.expires,
+        tags=current.tags,
+    )
+
+
+def _join_password(tenant: Tenant, password: str, client_secret: str) -> str:
+    return json.dumps({"username": tenant.wish.service_user, "password": password, "client_secret": client_secret})
 
 
 def _take_back(tenant: Tenant, made: Made) -> None:
@@ -176,8 +204,13 @@ def _ask_password(tenant: Tenant, vault: Vault) -> str:
         stored = json.loads(vault.value(tenant.wish.credential_name) or "{}")
     except ValueError:
         stored = {}
-    if stored.get("username") == tenant.wish.service_user and stored.get("password"):
+    is_known = stored.get("username") == tenant.wish.service_user and stored.get("password")
+    if is_known and not tenant.wish.new_password:
         return str(stored["password"])
+    return _type_password(tenant)
+
+
+def _type_password(tenant: Tenant) -> str:
     return tenant.screen.ask_hidden(f"    Password of {tenant.wish.service_user} (not shown): ")
 
 

@@ -3,12 +3,24 @@
 Each try takes a new token source: msal repeats refusals from memory for a minute.
 """
 
+import re
 from dataclasses import dataclass, field
 
+from setup.errors import Stopped
 from setup.tenant import Tenant
 from shared.auth import TokenSource
 from shared.config import AllowList, Connection, Credential, IdentitySource
+from shared.errors import ConfigurationError
 from shared.key_vault import Identity, Secrets, VaultSecret
+
+_NUMBER = re.compile(r"codes=\[(\d+)")  # as shared.entra_errors describes a refusal
+# Password, account, multi-factor sign-in, Conditional Access: time cures none, and wrong passwords lock the account.
+_OF_THE_USER = frozenset(
+    {50126, 50053, 50055, 50144, 50057, 50034, 50105, 50072, 50074, 50076, 50079, 50158, 53000, 53001, 53002, 53003}
+    | {53004, 530032, 530035}
+)
+_PASSWORDS = frozenset({50126, 50055, 50144})
+_HINT = "To type it in anew: --new-password."
 
 
 @dataclass(frozen=True)
@@ -26,7 +38,8 @@ class _InHand:
 def probe(tenant: Tenant, value: str | None) -> str:
     """Return a Graph token of the app, with a stored value or (None) the identity of the machine we run on.
 
-    Raises ConfigurationError with the reason, or Unavailable.
+    Raises ConfigurationError with the reason, which waiting may cure, Stopped for what a user's account is refused for,
+    or Unavailable.
     """
     wish = tenant.wish
     connection = Connection(
@@ -41,4 +54,12 @@ def probe(tenant: Tenant, value: str | None) -> str:
     )
     source = IdentitySource.MANAGED if wish.credential is Credential.FEDERATED else IdentitySource.AZURE_CLI
     secrets: Secrets | None = None if value is None else _InHand(value)
-    return TokenSource(connection, Identity(source), secrets).token()
+    try:
+        return TokenSource(connection, Identity(source), secrets).token()
+    except ConfigurationError as error:
+        found = _NUMBER.search(error.detail or "")
+        number = int(found[1]) if found else 0
+        if number not in _OF_THE_USER:
+            raise
+        hint = f" {_HINT}" if number in _PASSWORDS else ""
+        raise Stopped(f"{error.message}{hint}", code=error.code, detail=error.detail) from error

@@ -88,12 +88,13 @@ def _make_plan(tenant: Tenant) -> Plan:
             plan_federation(tenant, plan)
         else:
             plan_stored(tenant, plan)
-        plan_settings(tenant, plan)
     if wish.part in (Part.ALL, Part.CONSENT):
         if wish.part is Part.CONSENT:
             _ = tenant.app_id
             plan_principal(tenant, plan)
         plan_consent(tenant, plan, permissions)
+    if wish.part in (Part.ALL, Part.PREPARE):
+        plan_settings(tenant, plan)  # last: an app that starts with the ids keeps its first token for an hour
     return plan
 
 

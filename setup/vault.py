@@ -77,13 +77,15 @@ class Vault:
         """Bring a deleted secret back."""
         self._send("POST", f"/deletedsecrets/{name}/recover")
 
-    def store(self, name: str, value: str, *, content_type: str, expires: datetime, tags: Mapping[str, str]) -> None:
+    def store(
+        self, name: str, value: str, *, content_type: str, expires: datetime | None, tags: Mapping[str, str]
+    ) -> None:
         """Store a new version. Storing the same twice does no harm."""
         body = {
             "value": value,
             "contentType": content_type,
             "tags": dict(tags),
-            "attributes": {"exp": int(expires.timestamp())},
+            "attributes": {"exp": int(expires.timestamp())} if expires else {},
         }
         self._send("PUT", f"/secrets/{name}", body)
 

@@ -62,6 +62,7 @@ class Wish:
     identity_client_id: str | None
     vault_url: str | None
     service_user: str | None
+    new_password: bool
     mailboxes: tuple[str, ...]
     refused_mailbox: str | None
     close_mail: bool
@@ -106,6 +107,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--identity-client-id", metavar="ID", help="federated: client id of the same identity")
     add("--vault", metavar="NAME", help="the vault, by name or address")
     add("--service-user", metavar="ADDRESS", help="password: the user that the app acts for")
+    add("--new-password", action="store_true", help="password: ask for the user's password anew, and store it")
     add("--mailbox", dest="mailboxes", action="append", default=[], metavar="ADDRESS", help="mail: one to be read")
     add("--refused-mailbox", metavar="ADDRESS", help="mail: one that the app must not be able to read")
     add("--close-mail", action="store_true", help="withdraw Mail permissions in Entra, which open every mailbox")
@@ -144,6 +146,7 @@ def read_wish(options: argparse.Namespace, environ: Mapping[str, str] | None = N
         identity_client_id=options.identity_client_id or known.get("GATEWAY_IDENTITY_CLIENT_ID"),
         vault_url=_read_vault(options.vault or known.get("KEY_VAULT_NAME"), cloud),
         service_user=options.service_user,
+        new_password=options.new_password,
         mailboxes=tuple(options.mailboxes),
         refused_mailbox=options.refused_mailbox,
         close_mail=options.close_mail,
@@ -183,6 +186,7 @@ def _find_fault(wish: Wish) -> str | None:
             wish.part is Part.ROTATE and wish.credential is Credential.FEDERATED,
             "A federated credential has no secret, so there is nothing to rotate. For another one: --credential.",
         ),
+        (wish.new_password and not wish.is_delegated, "--new-password goes with --credential password."),
         (wish.is_delegated and not wish.service_user, "The password credential needs --service-user."),
         (wish.is_delegated and "mail" in wish.features, "Mailboxes are read by the app itself: not with a password."),
     )

@@ -48,6 +48,10 @@ def begin_anew(office: Office, kind: str) -> tuple[str, ...]:
     return ("--credential", kind, *more)
 
 
+def count_sign_ins(office: Office) -> int:
+    return sum(one.path.endswith("/token") for one in office.sim.exchanges.all(room="entra"))
+
+
 def test_without_apply_nothing_is_changed(office: Office) -> None:
     plan = office.plan()
     assert [line.split()[0] for line in plan] == ["Register", "Add", "Trust", "Grant"]
@@ -93,6 +97,29 @@ def test_the_password_works_for_its_user_alone(office: Office) -> None:
     assert office.principal.roles == frozenset()
     assert set(office.principal.consents) == {sample.SERVICE_USER}
     assert "Mailboxes" not in office.do(*begin_anew(office, "secret"))
+
+
+def test_a_wrong_password_is_tried_once_and_typed_anew(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = begin_anew(office, "password")
+    right = office.tenant.users[sample.SERVICE_USER].password
+    typed = iter(["wrong", "wrong again", right])
+    monkeypatch.setattr(Screen, "ask_hidden", lambda *_: next(typed))
+    assert "--new-password" in office.stop(*options)
+    assert count_sign_ins(office) == 1
+    office.stop(*options, "--new-password")
+    assert count_sign_ins(office) == 2
+    assert len(office.vault.secrets["graph-service-user"]) == 1
+    assert office.plan(*options, "--new-password")[0].startswith("Store a new password of")
+    office.do(*options, "--new-password")
+    assert len(office.app.secrets) == 1
+    assert len(office.ask_as_the_gateway("password", *KINDS["password"])) == 3
+
+
+def test_what_a_tenants_policy_holds_against_the_user_is_not_waited_for(office: Office) -> None:
+    options = begin_anew(office, "password")
+    office.tenant.force(50076, times=5)
+    assert "Multi-factor sign-in is required" in office.stop(*options)
+    assert count_sign_ins(office) == 1
 
 
 def test_what_somebody_changed_by_hand_is_put_right_and_what_they_added_stays(office: Office) -> None:
@@ -381,6 +408,7 @@ def test_with_nobody_signed_in_it_says_how_to(office: Office) -> None:
         (("--mailbox", "a/b@contoso.com"), "addresses"),
         (("--vault", "https://evil.example"), "--vault"),
         (("--credential", "password"), "--service-user"),
+        (("--new-password",), "--credential password"),
     ],
 )
 def test_options_that_do_not_fit_are_refused_before_anything_is_asked(
