@@ -283,7 +283,7 @@ def _read_connection(
         client_id=text("client_id"),
         credential=credential or Credential.SECRET,  # only reached with a fault
         credential_name=text("credential_name") or None,
-        identity_client_id=text("identity_client_id") or None,
+        identity_client_id=text("identity_client_id") or reader.text("IDENTITY_CLIENT_ID") or None,
         businesses=businesses,
         may_write=writes is Switch.ON,
     )
@@ -367,7 +367,7 @@ def _check_together(reader: _Reader, settings: Settings) -> None:
                 f"{prefix}credential" if prefix else "GRAPH_CREDENTIAL",
                 "A federated credential needs a managed identity: the Azure CLI's user token is refused by Entra ID.",
             )
-        elif not (connection.identity_client_id or settings.identity_client_id):
+        elif not connection.identity_client_id:
             reader.blame(
                 f"{prefix}identity_client_id" if prefix else "IDENTITY_CLIENT_ID",
                 "A federated credential needs the client id of its user-assigned identity.",

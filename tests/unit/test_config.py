@@ -155,6 +155,16 @@ def test_a_connection_of_its_own_has_its_own_allow_list_which_is_empty_unless_gi
     assert not settings.connections["partner"].businesses.allows("desk@contoso.example")
 
 
+def test_a_further_connection_signs_in_with_the_same_identity_unless_it_names_another() -> None:
+    other = "44444444-4444-4444-4444-444444444444"
+    further = {"tenant_id": "fabrikam.example", "client_id": CLIENT}
+    given = {"partner": further, "clinic": further | {"identity_client_id": other}}
+    read = load(GRAPH_CONNECTIONS=json.dumps(given), IDENTITY_CLIENT_ID=IDENTITY).connections
+    assert (read["partner"].credential, read["partner"].identity_client_id) == (Credential.FEDERATED, IDENTITY)
+    assert read["clinic"].identity_client_id == other
+    assert "identity_client_id" in next(iter(faults(GRAPH_CONNECTIONS=json.dumps({"partner": further}))))
+
+
 def test_writes_are_off_until_they_are_asked_for_by_connection() -> None:
     partner = {"tenant_id": "partner.example", "client_id": CLIENT, "credential": "secret", "credential_name": "s"}
     given = json.dumps({"partner": partner | {"bookings_writes": "on"}, "other": partner})
