@@ -14,13 +14,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from blueprints._composition import Services, build_services
-from blueprints._doctor_graph import list_graph_steps
+from blueprints._doctor_graph import list_graph_steps, make_refusal_step
 from blueprints._doctor_storage import list_storage_steps
 from blueprints._examination import Finding, Name, Status, Step, Verdict, examine, report
 from inbound_mail.sinks import check_sink
 from inbound_mail.sinks.protocol import Sink
-from shared.config import Credential, IdentitySource, Settings, SettingsError, load_settings
-from shared.errors import ConfigurationError
+from shared.config import Connection, Credential, IdentitySource, Settings, SettingsError, load_settings
+from shared.errors import ConfigurationError, Invalid
 from shared.key_vault import RememberedSecret, SecretMissingError
 from shared.schedules import find_schedule_fault
 from shared.transport import Transport
@@ -36,14 +36,30 @@ _LATER_STEPS = (
 )  # fmt: skip
 
 
-def look(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Examine everything that the settings name; return {"status", "steps"}."""
+def look(
+    environ: Mapping[str, str] | None = None, *, refused: str | None = None, connection: str | None = None
+) -> dict[str, Any]:
+    """Examine everything that the settings name; return {"status", "steps"}.
+
+    `refused` is the address of a mailbox that the app of this connection must not be able to read. Raises Invalid.
+    """
     try:
         settings = load_settings(environ, check_sink=check_sink)
     except SettingsError as error:
         return report([*_tell_faults(error), *_skip_all()])
     fine = Finding("settings", "", Status.OK, f"All settings are right: {_count(settings)}.")
-    return report([fine, *examine(list(list_steps(settings, build_services(settings))))])
+    services = build_services(settings)
+    steps = list(list_steps(settings, services))
+    if refused:
+        steps.append(make_refusal_step(_find_connection(settings, connection), services, refused))
+    return report([fine, *examine(steps)])
+
+
+def _find_connection(settings: Settings, name: str | None) -> Connection:
+    found = settings.connections.get(name or "default")
+    if found is None:
+        raise Invalid("There is no such connection in the settings.", code="UnknownConnection", target="connection")
+    return found
 
 
 def list_steps(settings: Settings, services: Services) -> Iterator[Step]:

@@ -12,6 +12,9 @@ from blueprints._examination import Name, Status, Step, Verdict
 from inbound_mail.desk import Desk
 from shared.config import Connection, Settings
 from shared.errors import Forbidden, NotFound, Rejected
+from shared.graph.client import Gate, GraphClient
+from shared.graph.mail import GraphMail
+from shared.transport import Transport
 
 _MOST_BUSINESSES = 20
 _BOOKINGS_READ = "Bookings.Read.All"
@@ -25,6 +28,10 @@ _GRANT_MAIL = "Exchange Online PowerShell: the role Application {role} for these
 _SCOPE = (
     "Exchange Online PowerShell: Test-ServicePrincipalAuthorization -Identity {client} -Resource {address}; then the "
     "role assignment of docs/security.md. A change takes up to two hours"
+)
+_CLOSE = (
+    "python3 -m devkit register --close-mail withdraws Mail permissions in Entra ID, which open every mailbox; without "
+    "any, the scope of docs/security.md is too wide"
 )
 
 
@@ -44,6 +51,13 @@ def list_graph_steps(settings: Settings, services: Services) -> Iterator[Step]:
             )
         for desk in desks:
             yield from _mailbox_steps(connection, desk)
+
+
+def make_refusal_step(connection: Connection, services: Services, address: str) -> Step:
+    """Return the step that proves the scope: the app of this connection must not be able to read this mailbox."""
+    client = GraphClient(services.authenticator.tokens(connection.name), Transport(), Gate(1))
+    look = partial(_check_refused, GraphMail(client, address), address)
+    return Step("refused-mailbox", address, look, _CLOSE, needs=(_token(connection),))
 
 
 def _token(connection: Connection) -> Name:
@@ -212,6 +226,18 @@ def _check_mailbox(desk: Desk) -> str | Verdict:
             f"MAILBOXES, {desk.name}: address and connection",
         )
     return f"{address} can be read."
+
+
+def _check_refused(mailbox: GraphMail, address: str) -> str | Verdict:
+    try:
+        mailbox.get_folder("inbox")
+    except Forbidden:
+        return f"{address} is closed to the app, as it must be."
+    except NotFound:
+        return Verdict(
+            Status.FAIL, f"There is no mailbox {address}, which proves nothing.", "Name a mailbox that exists"
+        )
+    return Verdict(Status.FAIL, f"The app can read {address}, and must not.")
 
 
 def _check_folder(desk: Desk, folder: str, use: str) -> str | Verdict:

@@ -9,7 +9,8 @@ import azure.functions as func
 from blueprints._http import Asked, Content, Json, answer, answers
 from blueprints._services import services
 from blueprints._status_page import render_status
-from shared.config import SettingsError
+from shared.config import SettingsError, is_business_id
+from shared.errors import Invalid
 from shared.zones import utc_text
 
 bp = func.Blueprint()
@@ -61,12 +62,19 @@ def status(asked: Asked) -> Json | Content:
 
 
 @bp.route(route="doctor", methods=["GET"], auth_level=func.AuthLevel.ADMIN)
-@answers(seconds=90)
-def doctor(_asked: Asked) -> Json:
+@answers("refusedMailbox", seconds=90)
+def doctor(asked: Asked) -> Json:
     """Try everything that the gateway stands on: identity, vault, sign-in, Graph, mailboxes, sinks, storage, timer."""
     from blueprints import _doctor
 
-    return _doctor.look()
+    refused = asked.query.text("refusedMailbox")
+    if refused and not is_business_id(refused):
+        raise Invalid(
+            "refusedMailbox is the mail address of a mailbox, such as ceo@contoso.com.",
+            code="InvalidId",
+            target="refusedMailbox",
+        )
+    return _doctor.look(refused=refused, connection=asked.query.text("connection"))
 
 
 def _health() -> tuple[Json, int]:

@@ -57,9 +57,14 @@ def _find_value(tenant: Tenant) -> str | None:
     if wish.credential is Credential.FEDERATED:
         if "IDENTITY_ENDPOINT" in os.environ and wish.identity_client_id:
             return None
+        known = wish.azd or {}
+        group, app = known.get("AZURE_RESOURCE_GROUP", "<group>"), known.get("GATEWAY_NAME", "<app>")
+        url = known.get("GATEWAY_URL", "https://<app>.azurewebsites.net")
+        closed = f" --refused-mailbox {wish.refused_mailbox}" if wish.refused_mailbox else ""
         raise Stopped(
-            "Only the gateway itself can try a federated credential. After `azd up` with the settings above: "
-            'curl "$(azd env get-value GATEWAY_URL)/health" and one question about a booking page.'
+            "Only the gateway itself can try a federated credential. Once it has the settings above, it does so by\n"
+            f"     export GATEWAY_MASTER_KEY=$(az functionapp keys list -g {group} -n {app} --query masterKey -o tsv)\n"
+            f"     python3 -m devkit doctor --url {url}{closed}"
         )
     value = tenant.vault.value(wish.credential_name) if tenant.vault else None
     if value is None:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import requests
 
 from devkit.commands.running import NothingRunsError, find_running
+from shared.errors import Invalid
 
 PASSES_ON = False
 _SECONDS = 120
@@ -33,13 +34,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--settings", type=Path, metavar="FILE", help="examine these settings from this machine")
     where.add_argument("--url", metavar="BASE", help="examine a running app, such as https://func-x.azurewebsites.net")
     parser.add_argument("--key", help=f"its master key; better in the environment variable {_KEY_VARIABLE}")
+    parser.add_argument("--refused-mailbox", metavar="ADDRESS", help="a mailbox that the app must not be able to read")
+    parser.add_argument("--connection", metavar="NAME", help="of --refused-mailbox, where there are several tenants")
     parser.add_argument("--json", action="store_true", help="print the answer as it is")
 
 
 def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
     """Examine and print; return 1 when a step failed or nobody could be examined."""
+    asked = {"refusedMailbox": options.refused_mailbox, "connection": options.connection}
+    query = {name: value for name, value in asked.items() if value}
     try:
-        found = _look_from_here(options.settings) if options.settings else _ask(options.url, options.key)
+        found = _look_from_here(options.settings, query) if options.settings else _ask(options.url, options.key, query)
     except (DoctorError, NothingRunsError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -50,17 +55,21 @@ def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
     return 1 if found["status"] == "fail" else 0
 
 
-def _look_from_here(path: Path) -> dict[str, Any]:
+def _look_from_here(path: Path, query: Mapping[str, str]) -> dict[str, Any]:
     try:
         values = {str(name): str(value) for name, value in json.loads(path.read_text())["Values"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DoctorError(f"{path} is no settings file like local.settings.sample.json: {error}") from None
     from blueprints import _doctor  # noqa: PLC0415 - the app's own code, for this way only
 
-    return _doctor.look(dict(os.environ) | values)
+    environ = dict(os.environ) | values
+    try:
+        return _doctor.look(environ, refused=query.get("refusedMailbox"), connection=query.get("connection"))
+    except Invalid as error:
+        raise DoctorError(error.message) from error
 
 
-def _ask(url: str | None, key: str | None) -> dict[str, Any]:
+def _ask(url: str | None, key: str | None, query: Mapping[str, str]) -> dict[str, Any]:
     if url is None:
         running = find_running()
         url, key = running.base_url, running.master_key
@@ -80,7 +89,11 @@ def _ask(url: str | None, key: str | None) -> dict[str, Any]:
         session.trust_env = not is_local
         try:
             answer = session.get(
-                address, headers={"x-functions-key": key}, timeout=(10, _SECONDS), allow_redirects=False
+                address,
+                params=query,
+                headers={"x-functions-key": key},
+                timeout=(10, _SECONDS),
+                allow_redirects=False,
             )
         except requests.RequestException as error:
             raise DoctorError(f"{parts.hostname} does not answer: {type(error).__name__}") from None

@@ -7,7 +7,7 @@ import pytest
 
 from devkit.commands import doctor, main
 from devkit.commands.running import NothingRunsError
-from devkit.seeds import desk, sample
+from devkit.seeds import desk, mails, sample
 from tests.functional.doctor.conftest import Clinic
 
 
@@ -31,6 +31,13 @@ def test_a_failure_names_what_mends_it_and_ends_with_1(clinic: Clinic, capsys: p
     assert "fail     secret easyvista-token" in out
     assert f"-> az keyvault secret set --vault-name {sample.VAULT} --name easyvista-token" in out
     assert "skipped  sink desk" in out
+
+
+def test_a_mailbox_that_must_be_refused_is_asked_for(clinic: Clinic, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask(clinic, "--refused-mailbox", mails.SUPPORT) == 1
+    assert f"The app can read {mails.SUPPORT}, and must not." in capsys.readouterr().out
+    assert ask(clinic, "--refused-mailbox", mails.SUPPORT, "--connection", "moon") == 1
+    assert "UnknownConnection" in capsys.readouterr().err
 
 
 def test_the_key_may_come_from_the_environment(
@@ -63,8 +70,12 @@ def test_a_settings_file_is_examined_from_here(
     file = tmp_path / "local.settings.json"
     values = sample.settings(clinic.stage.sim) | {"MAILBOX_POLL_SCHEDULE": "soon"}
     file.write_text(json.dumps({"IsEncrypted": False, "Values": values}))
-    assert main(["doctor", "--settings", str(file)]) == 1
-    assert "fail     schedule MAILBOX_POLL_SCHEDULE" in capsys.readouterr().out
+    assert main(["doctor", "--settings", str(file), "--refused-mailbox", mails.SUPPORT]) == 1
+    told = capsys.readouterr().out
+    assert "fail     schedule MAILBOX_POLL_SCHEDULE" in told
+    assert f"fail     refused-mailbox {mails.SUPPORT}" in told
+    assert main(["doctor", "--settings", str(file), "--refused-mailbox", mails.SUPPORT, "--connection", "moon"]) == 1
+    assert "no such connection" in capsys.readouterr().err
     file.write_text("{}")
     assert main(["doctor", "--settings", str(file)]) == 1
     assert "is no settings file" in capsys.readouterr().err

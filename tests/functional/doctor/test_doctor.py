@@ -5,10 +5,11 @@ import os
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
-from blueprints import _services
+from blueprints import _doctor, _services
 from devkit.seeds import desk, mails, sample
 from devkit.seeds.credentials import make_secret
 from devkit.seeds.desks import LONDON
@@ -182,6 +183,30 @@ def test_a_mailbox_that_does_not_exist(clinic: Clinic) -> None:
     assert "address and connection" in clinic.find_only(("mailbox", clinic.security))
 
 
+def restrict(clinic: Clinic, *mailboxes: str) -> None:
+    sim = clinic.stage.sim
+    sim.run(lambda: sim.mail.restrict(sample.CLIENT_ID, sample.TENANT_ID, list(mailboxes)))
+
+
+def test_a_mailbox_that_must_be_refused_is_proven_to_be(clinic: Clinic) -> None:
+    sim, own = clinic.stage.sim, [mails.SUPPORT, mails.FACILITIES, mails.SECURITY]
+    sim.run(lambda: sim.mail.add_mailbox(mails.SECOND, sample.TENANT_ID))
+    restrict(clinic, *own)
+    [proof] = [one for one in _doctor.look(refused=mails.SECOND)["steps"] if one["step"] == "refused-mailbox"]
+    assert (proof["status"], proof["about"]) == ("ok", mails.SECOND)
+    restrict(clinic, *own, mails.SECOND)
+    found = _doctor.look(refused=mails.SECOND)
+    [proof] = [one for one in found["steps"] if one["step"] == "refused-mailbox"]
+    assert (found["status"], proof["status"]) == ("fail", "fail")
+    assert "--close-mail" in proof["remedy"]
+
+
+@pytest.mark.usefixtures("clinic")
+def test_a_refused_mailbox_that_does_not_exist_proves_nothing() -> None:
+    [proof] = [one for one in _doctor.look(refused="nobody@contoso.com")["steps"] if one["step"] == "refused-mailbox"]
+    assert (proof["status"], "proves nothing" in proof["message"]) == ("fail", True)
+
+
 def test_folders_that_do_not_exist(clinic: Clinic) -> None:
     clinic.mailboxes[0]["folders"] = ["inbox", "Printers"]
     clinic.mailboxes[0]["write_back"]["move_to"] = "Erledigt"
@@ -272,6 +297,19 @@ def test_the_route_takes_the_master_key_only(clinic: Clinic) -> None:
     assert (answer.status_code, answer.json()["status"]) == (200, "ok")
     assert set(answer.json()["steps"][0]) == {"step", "about", "status", "message", "remedy"}
     assert clinic.stage.get("doctor", key=master, deep="yes").json()["error"]["code"] == "UnknownParameter"
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ({"refusedMailbox": "ceo"}, "InvalidId"),
+        ({"refusedMailbox": mails.SECOND, "connection": "moon"}, "UnknownConnection"),
+    ],
+)
+def test_the_route_tells_a_wrong_question(clinic: Clinic, query: dict[str, str], code: str) -> None:
+    master = clinic.stage.host.asgi._access.keys.master
+    answer = clinic.stage.get(f"doctor?{urlencode(query)}", key=master)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
 
 
 def test_the_route_answers_while_settings_are_wrong(clinic: Clinic) -> None:
