@@ -6,7 +6,7 @@ Sources: learn.microsoft.com/graph/api/application-upsert and serviceprincipal-u
 
 from typing import Any
 
-from setup.errors import APP_ROLE, Stopped
+from setup.errors import APP_ROLE, CREATE_ROLE, Stopped
 from setup.patience import wait_out
 from setup.permissions import GRAPH_APP_ID, Permission
 from setup.plan import Plan
@@ -154,7 +154,7 @@ def _create(tenant: Tenant, permissions: list[Permission]) -> None:
         "requiredResourceAccess": _merge_access([], permissions) or [],
     }
     path = f"/applications(uniqueName='{wish.unique_name}')"
-    tenant.directory.write("PATCH", path, body, doing="Registering the app", role=APP_ROLE, upsert=True)
+    tenant.directory.write("PATCH", path, body, doing="Registering the app", role=CREATE_ROLE, upsert=True)
 
     def read() -> None:
         tenant.read_app()

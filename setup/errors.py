@@ -28,9 +28,11 @@ class Role:
 
 
 _PIM = "A role that is only eligible has to be activated first; then `az login` again. "
+_PREPARE = f"{_PIM}Or ask somebody who has the role to run the same command with the part `prepare`."
+CREATE_ROLE = Role("the directory role Application Developer", _PREPARE)
 APP_ROLE = Role(
-    "the directory role Application Developer (for apps of one's own) or Cloud Application Administrator",
-    f"{_PIM}Or ask somebody who has the role to run the same command with the part `prepare`.",
+    "the directory role Cloud Application Administrator, as the app is not one's own (its owners need no role)",
+    _PREPARE,
 )
 CONSENT_ROLE = Role(
     "the directory role Privileged Role Administrator (Application Administrators cannot consent to application "

@@ -1,25 +1,39 @@
-"""Where the ids go: a local.settings.json, and lines to paste for azd and for an app that runs already."""
+"""Where the ids go: azd's environment, a local.settings.json, and lines to paste for an app that runs already."""
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from setup.errors import Stopped
 from setup.plan import Plan
 from setup.tenant import Tenant
+from setup.wish import Part, tell_azd
 from shared.config import Credential
 
 _TO_BE = "<client id>"
 
 
 def plan_settings(tenant: Tenant, plan: Plan) -> None:
-    """Plan the settings file, if one was named."""
-    file = tenant.wish.settings_file
-    if file is None:
-        return
-    known = _read(file).get("Values", {})
-    if tenant.app is None or any(known.get(name, "") != value for name, value in make_settings(tenant).items()):
+    """Plan the settings file, if one was named, and azd's environment, if it was asked for its outputs."""
+    file, azd = tenant.wish.settings_file, tenant.wish.azd
+    if file is not None and _differs(tenant, make_settings(tenant), _read(file).get("Values", {})):
         plan.add(f"Write the ids into {file}", "it names other ones, or none", lambda: _write(tenant, file))
+    if azd is not None and _differs(tenant, _make_azd_settings(tenant), azd):
+        plan.add(
+            "Tell azd the ids, for its next `azd provision`",
+            "its environment names other ones, or none",
+            lambda: tell_azd(_make_azd_settings(tenant)),
+        )
+
+
+def _differs(tenant: Tenant, wanted: Mapping[str, str], known: Mapping[str, str]) -> bool:
+    return tenant.app is None or any(known.get(name, "") != value for name, value in wanted.items())
+
+
+def _make_azd_settings(tenant: Tenant) -> dict[str, str]:
+    """Return what the deployment takes as parameters; it knows vault and identity by itself."""
+    return {name: value for name, value in make_settings(tenant).items() if name.startswith("GRAPH_")}
 
 
 def make_settings(tenant: Tenant) -> dict[str, str]:
@@ -40,17 +54,38 @@ def make_settings(tenant: Tenant) -> dict[str, str]:
 
 
 def show_settings(tenant: Tenant) -> None:
-    """Print the lines to paste."""
-    say, settings = tenant.screen.say, make_settings(tenant)
-    graph = {name: value for name, value in settings.items() if name.startswith("GRAPH_")}
+    """Print where the ids are, or the lines to paste."""
+    wish, say, settings = tenant.wish, tenant.screen.say, _make_azd_settings(tenant)
     say()
+    if wish.azd is not None and wish.apply:
+        say("Settings: azd knows them. To bring them to the app: azd provision")
+        return
     say("Settings: for the next `azd up`")
-    for name, value in graph.items():
+    for name, value in settings.items():
         say(f'  azd env set {name} "{value}"')
     say("or for an app that runs already, without azd")
-    pairs = " ".join(f'"{name}={value}"' for name, value in graph.items())
+    pairs = " ".join(f'"{name}={value}"' for name, value in settings.items())
     say("  az functionapp config appsettings set --resource-group <group> --name <app> --output none \\")
     say(f"    --settings {pairs}")
+
+
+def show_other_tenants(tenant: Tenant) -> None:
+    """Print how another tenant adds the app."""
+    say = tenant.screen.say
+    say()
+    say("Other tenants: an administrator there runs")
+    say(f"  {tenant.wish.command(Part.CONSENT, tenant='<their tenant id>', app=tenant.app_id)}")
+
+
+def show_connection(tenant: Tenant) -> None:
+    """Print the setting that leads the gateway into another tenant, which has added the app."""
+    wish, say = tenant.wish, tenant.screen.say
+    entry = {"tenant_id": tenant.id, "client_id": tenant.app_id, "credential": wish.credential.value}
+    entry |= {"credential_name": wish.credential_name} if wish.credential_name else {}
+    entry |= {"cloud": wish.cloud.name} if wish.cloud.name != "global" else {}
+    say()
+    say("Settings: one more entry of GRAPH_CONNECTIONS, under a name of your choice; bookings_businesses opens pages")
+    say(f'  "<name>": {json.dumps(entry | {"bookings_businesses": ""})}')
 
 
 def _read(file: Path) -> dict[str, dict[str, str]]:

@@ -10,7 +10,7 @@ from setup.directory import Directory
 from setup.errors import CONSENT_ROLE, SCOPE_CONSENT_ROLE, MissingRole
 from setup.exchange import show_commands
 from setup.federation import plan_federation
-from setup.outputs import plan_settings, show_settings
+from setup.outputs import plan_settings, show_connection, show_other_tenants, show_settings
 from setup.permissions import Permission, name_permissions, resolve
 from setup.person import Person
 from setup.plan import Plan
@@ -111,10 +111,7 @@ def _finish(tenant: Tenant, plan: Plan) -> int:
             screen.say("Nothing was changed. To do it, repeat the command with --apply.")
     if wish.remove:
         return 0
-    if wish.part in (Part.ALL, Part.PREPARE) and tenant.app is not None:
-        show_settings(tenant)
-        if "mail" in wish.features:
-            show_commands(tenant)
+    _show_what_follows(tenant)
     if wish.part is Part.PREPARE:
         screen.say()
         screen.say("Consent is still needed, unless it was given before. Somebody who may give it runs:")
@@ -122,3 +119,18 @@ def _finish(tenant: Tenant, plan: Plan) -> int:
     if wish.part is Part.ALL and (wish.apply or not plan.steps):
         return 0 if verify(tenant) else 1
     return 0
+
+
+def _show_what_follows(tenant: Tenant) -> None:
+    """Print where the ids go, and what others have to do."""
+    wish = tenant.wish
+    if tenant.app is None or not (wish.app or wish.part in (Part.ALL, Part.PREPARE)):
+        return
+    if wish.app:
+        show_connection(tenant)
+    else:
+        show_settings(tenant)
+    if wish.multi_tenant:
+        show_other_tenants(tenant)
+    if "mail" in wish.features:
+        show_commands(tenant)

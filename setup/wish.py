@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -68,17 +68,20 @@ class Wish:
     close_mail: bool
     mail_read_only: bool
     settings_file: Path | None
+    azd: Mapping[str, str] | None
+    """What azd's environment holds, where it was asked; else None."""
 
     @property
     def is_delegated(self) -> bool:
         """Whether the app acts for a user, with delegated permissions."""
         return self.credential is Credential.PASSWORD
 
-    def command(self, part: Part) -> str:
-        """Return the line that does another part of the same registration."""
-        words = ["python3 -m setup register", part.value, f"--tenant {self.tenant or '<tenant id>'}"]
-        words += [f"--unique-name {self.unique_name}", f"--for {' '.join(self.features)}"]
-        words += [f"--app {self.app}"] if self.app else []
+    def command(self, part: Part, *, tenant: str | None = None, app: str | None = None) -> str:
+        """Return the line that does another part of the same registration, be it in another tenant."""
+        tenant, app = tenant or self.tenant or "<tenant id>", app or self.app
+        words = ["python3 -m setup register", part.value, f"--tenant {tenant}"]
+        words += [f"--app {app}"] if app else [f"--unique-name {self.unique_name}"]
+        words += [f"--for {' '.join(self.features)}"]
         words += [f"--cloud {self.cloud.name}"] if self.cloud.name != "global" else []
         if self.is_delegated:
             words += [f"--credential password --service-user {self.service_user}"]
@@ -120,8 +123,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def read_wish(options: argparse.Namespace, environ: Mapping[str, str] | None = None) -> Wish:
     """Complete the options from the environment and azd. Raises Stopped when they do not fit together."""
     known = dict(os.environ if environ is None else environ)
+    azd = None
     if not (options.identity and options.vault) and "KEY_VAULT_NAME" not in known:
-        known |= _read_azd()
+        azd = _read_azd()
+        known |= azd or {}
     cloud = CLOUDS[options.cloud]
     is_named = options.credential is not Credential.FEDERATED
     wish = Wish(
@@ -152,6 +157,7 @@ def read_wish(options: argparse.Namespace, environ: Mapping[str, str] | None = N
         close_mail=options.close_mail,
         mail_read_only=options.mail_read_only,
         settings_file=options.settings_file,
+        azd=azd,
     )
     if fault := _find_fault(wish):
         raise Stopped(fault)
@@ -202,15 +208,28 @@ def _read_vault(name: str | None, cloud: Cloud) -> str | None:
     return url
 
 
-def _read_azd() -> dict[str, str]:
-    """Read the outputs of the last `azd up`, if azd is here and has been used in this folder."""
-    azd = shutil.which("azd")
-    if azd is None or not Path(".azure").is_dir():
-        return {}
-    command: Sequence[str] = [azd, "env", "get-values"]
-    try:
-        told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_AZD_SECONDS)  # noqa: S603 - azd
-    except (OSError, subprocess.SubprocessError):
-        return {}
-    lines = re.findall(r'^([A-Z_]+)="(.*)"$', told.stdout, flags=re.MULTILINE)
+def tell_azd(settings: Mapping[str, str]) -> None:
+    """Put settings, none of them a secret, into azd's environment. Raises Stopped."""
+    for name, value in settings.items():
+        if _run_azd("env", "set", name, value) is None:
+            raise Stopped(f"azd did not take {name}: `azd env set {name} {value}` tells why.")
+
+
+def _read_azd() -> dict[str, str] | None:
+    """Read the outputs of the last `azd up`; None unless azd is here and has been used in this folder."""
+    told = _run_azd("env", "get-values") if Path(".azure").is_dir() else None
+    if told is None:
+        return None
+    lines = re.findall(r'^([A-Z_]+)="(.*)"$', told, flags=re.MULTILINE)
     return {name: value for name, value in lines if value}
+
+
+def _run_azd(*words: str) -> str | None:
+    azd = shutil.which("azd")
+    if azd is None:
+        return None
+    try:
+        done = subprocess.run([azd, *words], capture_output=True, text=True, check=True, timeout=_AZD_SECONDS)  # noqa: S603 - azd
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout

@@ -32,6 +32,7 @@ class Office:
         self.folder = folder
         self.tenant = self.sim.entra.tenants[sample.TENANT_ID]
         self.tenant.add_user(SECOND_PERSON, "made up")
+        self.names_deployment = True
         self.sign_in(sample.ADMIN_USER, *BOTH)
 
     @property
@@ -66,8 +67,10 @@ class Office:
         """Run the command; return exit code and screen, on which nothing secret may be."""
         before = self.secrets()
         screen = io.StringIO()
-        words = ["register", "--tenant", "contoso.com", "--name", NAME, "--vault", sample.VAULT]
-        words += ["--identity", sample.IDENTITY_PRINCIPAL_ID, "--identity-client-id", sample.IDENTITY_CLIENT_ID]
+        words = ["register", "--tenant", "contoso.com", "--name", NAME]
+        if self.names_deployment:
+            words += ["--vault", sample.VAULT, "--identity", sample.IDENTITY_PRINCIPAL_ID]
+            words += ["--identity-client-id", sample.IDENTITY_CLIENT_ID]
         with contextlib.redirect_stdout(screen), contextlib.redirect_stderr(screen):
             code = main([*_put_part_first(words, more)])
         text = screen.getvalue()

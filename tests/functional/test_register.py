@@ -3,14 +3,18 @@
 import itertools
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from devkit.seeds import sample
+from devkit.seeds.desks import SYDNEY
+from devkit.seeds.diary import furnish_desk
+from devkit.simulator.bookings.state import Bookings
 from devkit.simulator.core.faults import Answer, Drop
+from devkit.simulator.directory.az import install_az
 from devkit.simulator.directory.permissions import ROLE_IDS
 from devkit.simulator.entra.state import FederatedCredential
 from devkit.simulator.identity.state import issuer_of
@@ -46,6 +50,12 @@ def begin_anew(office: Office, kind: str) -> tuple[str, ...]:
         office.vault.secrets.pop(name, None)
     more = ("--service-user", sample.SERVICE_USER) if kind == "password" else ()
     return ("--credential", kind, *more)
+
+
+def furnish_partner(office: Office) -> None:
+    world = office.sim.world
+    day = world.clock.now().date()
+    furnish_desk(world.room(Bookings), SYDNEY, sample.PARTNER_TENANT_ID, day, sample.PARTNER_SERVICE_USER)
 
 
 def count_sign_ins(office: Office) -> int:
@@ -317,6 +327,66 @@ ROLES: list[tuple[tuple[str, ...], str, tuple[str, ...]]] = [
     (("Application Developer",), "Cloud Application Administrator", ("password",)),
 ]
 
+type Scene = Callable[[Office], tuple[str, ...]]
+
+
+def somebody_elses_app(office: Office) -> tuple[str, ...]:
+    office.do()
+    office.registration.owners.clear()
+    office.app.multi_tenant = True
+    return ()
+
+
+def somebody_elses_secret(office: Office) -> tuple[str, ...]:
+    options = begin_anew(office, "secret")
+    office.do(*options)
+    office.registration.owners.clear()
+    return ("rotate", *options)
+
+
+def somebody_elses_federated_credential(office: Office) -> tuple[str, ...]:
+    office.do()
+    office.registration.owners.clear()
+    return ("prepare", "--identity", "1de00000-6666-4aaa-8bbb-0000000000ff")
+
+
+def deleted_app(office: Office) -> tuple[str, ...]:
+    office.do()
+    office.sim.directory.delete(office.registration)
+    return ()
+
+
+def app_made_by_hand(office: Office) -> tuple[str, ...]:
+    made = office.sim.directory.register(office.tenant, NAME, None, None)
+    return ("--adopt", made.app.app_id)
+
+
+def app_to_be_disabled(office: Office) -> tuple[str, ...]:
+    office.do()
+    office.registration.owners.clear()
+    return ("--remove",)
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        somebody_elses_app,
+        somebody_elses_secret,
+        somebody_elses_federated_credential,
+        deleted_app,
+        app_made_by_hand,
+        app_to_be_disabled,
+    ],
+)
+def test_an_app_that_is_not_ones_own_takes_an_administrator_of_apps(office: Office, scene: Scene) -> None:
+    options = scene(office)
+    office.sign_in(sample.ADMIN_USER, "Application Developer")
+    told = office.stop(*options).partition("Stopped:")[2]
+    assert "Cloud Application Administrator, as the app is not one's own" in told
+    assert "Application Developer" not in told
+    office.sign_in(sample.ADMIN_USER, "Cloud Application Administrator", "Privileged Role Administrator")
+    office.do(*options)
+
 
 @pytest.mark.parametrize(("roles", "missing", "kind"), ROLES)
 def test_the_missing_role_is_named_with_the_way_on(
@@ -350,12 +420,36 @@ def test_consent_in_a_customers_tenant_needs_the_app_id_only(office: Office) -> 
     partner = office.sim.entra.tenants[sample.PARTNER_TENANT_ID]
     office.tenant.users.pop(SECOND_PERSON)
     partner.add_user(SECOND_PERSON, "made up").directory_roles = frozenset({"Global Administrator"})
-    from devkit.simulator.directory.az import install_az  # noqa: PLC0415 - a person of another tenant, here only
-
     install_az(office.folder, office.sim.loopback_url, SECOND_PERSON)
     code, text = office.run("consent", "--tenant", "fabrikam.com", "--app", app_id, "--apply")
     assert code == 0, text
     assert partner.principals[app_id].roles == {"Bookings.Read.All"}
+    [line] = [line.strip() for line in text.splitlines() if line.startswith('  "<name>": ')]
+    entry = json.loads(f"{{{line}}}")["<name>"]
+    settings = office.settings("federated") | {
+        "GRAPH_CONNECTIONS": json.dumps({"partner": entry | {"bookings_businesses": SYDNEY.id}})
+    }
+    office.stage.configure(**settings)
+    office.sim.run(lambda: furnish_partner(office))
+    assert office.stage.get(f"bookings/businesses/{SYDNEY.id}/staff", connection="partner").status_code == 200
+
+
+def test_an_app_for_several_tenants_says_how_the_others_add_it(office: Office) -> None:
+    assert "Other tenants" not in office.do()
+    text = office.do("--multi-tenant", "--for", "read", "writes")
+    line = f"register consent --tenant <their tenant id> --app {office.app.app_id} --for read writes --apply"
+    assert f"python3 -m setup {line}\n" in text
+
+
+def test_a_customers_administrator_of_apps_is_named(office: Office) -> None:
+    office.do("--multi-tenant")
+    app_id = office.app.app_id
+    partner = office.sim.entra.tenants[sample.PARTNER_TENANT_ID]
+    office.tenant.users.pop(SECOND_PERSON)
+    partner.add_user(SECOND_PERSON, "made up")
+    install_az(office.folder, office.sim.loopback_url, SECOND_PERSON)
+    text = office.stop("consent", "--tenant", "fabrikam.com", "--app", app_id)
+    assert "Cloud Application Administrator" in text.partition("Stopped:")[2]
 
 
 def test_an_app_made_by_hand_is_taken_over_only_by_name(office: Office) -> None:
@@ -427,6 +521,47 @@ def test_ids_are_written_into_a_settings_file_beside_what_is_there(office: Offic
     assert (values["GRAPH_CLIENT_ID"], values["MAILBOXES"]) == (office.app.app_id, "[]")
     assert values["GRAPH_TENANT_ID"] == sample.TENANT_ID
     assert office.plan("--settings", str(file)) == []
+
+
+AZD = """#!/bin/sh
+cd {folder}
+case "$2" in
+  get-values) cat values ;;
+  set) grep -v "^$3=" values > draft; mv draft values; printf '%s="%s"\\n' "$3" "$4" >> values ;;
+esac
+"""
+
+
+def test_azd_is_told_the_ids_where_it_told_its_outputs(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".azure").mkdir()
+    outputs = {
+        "KEY_VAULT_NAME": sample.VAULT,
+        "GATEWAY_IDENTITY_PRINCIPAL_ID": sample.IDENTITY_PRINCIPAL_ID,
+        "GATEWAY_URL": "https://func-x.example/api",
+        "GATEWAY_NAME": "func-x",
+        "AZURE_RESOURCE_GROUP": "rg-x",
+    }
+    values = tmp_path / "values"
+    values.write_text("".join(f'{name}="{value}"\n' for name, value in outputs.items()))
+    (office.folder / "azd").write_text(AZD.format(folder=tmp_path))
+    (office.folder / "azd").chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    office.names_deployment = False
+    assert office.plan()[-1] == "Tell azd the ids, for its next `azd provision`"
+    assert "GRAPH_" not in values.read_text()
+    text = office.do("--for", "read", "mail", "--refused-mailbox", "ceo@contoso.com")
+    assert "Settings: azd knows them. To bring them to the app: azd provision\n" in text
+    assert "az functionapp keys list -g rg-x -n func-x " in text
+    assert "doctor --url https://func-x.example/api --refused-mailbox ceo@contoso.com\n" in text
+    told = dict(line.split("=", 1) for line in values.read_text().splitlines())
+    assert told["GRAPH_CLIENT_ID"] == f'"{office.app.app_id}"'
+    assert told["GRAPH_TENANT_ID"] == f'"{sample.TENANT_ID}"'
+    assert told["GRAPH_CREDENTIAL"] == '"federated"'
+    assert office.plan() == []
+    (office.folder / "azd").write_text('#!/bin/sh\n[ "$2" = get-values ] && cat values\n')
+    assert "azd did not take" in office.stop("--credential", "certificate", "--credential-name", "desk-certificate")
 
 
 def test_nothing_secret_is_logged_either(office: Office, caplog: pytest.LogCaptureFixture) -> None:
