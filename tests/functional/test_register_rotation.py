@@ -1,6 +1,8 @@
 """`rotate`: a new credential beside the old one, accepted before it is stored; the old one goes after its grace."""
 
 import threading
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -76,6 +78,47 @@ def test_a_secret_that_entra_never_accepts_is_not_stored_and_taken_back(office: 
     assert "taking it off the app again" in text
     assert keys(office) == before
     assert len(office.vault.secrets["desk-secret"]) == 1
+
+
+@pytest.mark.parametrize("kind", ["secret", "certificate"])
+def test_no_call_under_load_fails_while_the_credential_is_rotated_again_and_again(office: Office, kind: str) -> None:
+    """Tokens live a second, so the app signs in all the time, and what it signed in with is taken away each time."""
+    office.do(*options(kind))
+    assert len(office.ask_as_the_gateway(kind, KINDS[kind])) == 3
+    office.app.expires_in = 16
+    office.sim.directory.switches.secret_requests = 3
+    statuses: list[int] = []
+    is_over = threading.Event()
+
+    def call() -> None:
+        while not is_over.is_set():
+            statuses.append(office.stage.get(f"bookings/businesses/{office.stage.business}/staff").status_code)
+
+    callers = [threading.Thread(target=call) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    try:
+        seen = set(keys(office))
+        for _ in range(3):
+            for command in (("rotate",), ()):
+                office.do(*command, *options(kind), "--grace-hours", "0")
+                before = len(statuses)
+                wait_for(lambda before=before: len(statuses) > before + 40)  # type: ignore[misc]
+            assert len(keys(office)) == 1
+            seen |= set(keys(office))
+    finally:
+        is_over.set()
+        for caller in callers:
+            caller.join()
+    assert set(statuses) == {200}
+    assert len(seen) == 4
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_no_instance_of_the_gateway_notices_a_rotation(office: Office) -> None:
