@@ -2,7 +2,18 @@
 
 import azure.functions as func
 
-from blueprints import booking_writes, bookings, changes, changes_work, mail_work, mailboxes, operations, triggers
+from blueprints import (
+    booking_writes,
+    bookings,
+    changes,
+    changes_work,
+    connector,
+    description,
+    mail_work,
+    mailboxes,
+    operations,
+    triggers,
+)
 from shared import telemetry
 
 telemetry.install()
@@ -12,6 +23,8 @@ for blueprint in (
     booking_writes.bp,
     changes.bp,
     changes_work.bp,
+    connector.bp,
+    description.bp,
     mailboxes.bp,
     mail_work.bp,
     operations.bp,

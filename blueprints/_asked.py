@@ -141,6 +141,13 @@ class Fields:
             raise _wrong_type(name, "an object of texts")
         return value
 
+    def inner(self, name: str, *allowed: str) -> "Fields | None":
+        """Return the fields of an object, or None where it is missing or empty: forms send what was left blank."""
+        value = self._values.get(name)
+        if value is not None and not isinstance(value, dict):
+            raise _wrong_type(name, "an object")
+        return Fields(value, allowed, kind="field") if value else None
+
     def several(self, name: str, *allowed: str) -> list["Fields"] | None:
         """Return the fields of each object in a list, or None where it is missing."""
         value = self._values.get(name)

@@ -11,6 +11,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -20,7 +21,7 @@ import azure.functions as func
 from blueprints._asked import Fields, read_body
 from blueprints._services import services
 from shared import context
-from shared.config import is_business_id
+from shared.config import SettingsError, is_business_id
 from shared.errors import (
     ConfigurationError,
     Conflict,
@@ -165,16 +166,23 @@ class Asked:
         kept = {name: value for name, value in self.request.params.items() if name not in ("code", *_PLACES)}
         return f"{self._base()}?{urlencode(kept | more, quote_via=quote)}"
 
+    @property
+    def base_url(self) -> str:
+        """Where all routes begin: the set address, or as asked."""
+        with suppress(SettingsError):  # what needs no settings answers without them, too
+            if self.services.settings.public_base_url:
+                return self.services.settings.public_base_url
+        parts = urlsplit(self.request.url)
+        above, api, _ = parts.path.partition("/api/")
+        return f"{parts.scheme}://{parts.netloc}{above}{api.rstrip('/')}"
+
     def _base(self) -> str:
         """Where links begin: the connector's gateway if the call came through it, the set address, or as asked."""
-        parts = urlsplit(self.request.url)
-        _, _, below_api = parts.path.partition("/api/")
+        _, _, below_api = urlsplit(self.request.url).path.partition("/api/")
         prefix = urlsplit(self.request.headers.get("x-ms-apim-referrer-prefix") or "")
         if prefix.scheme == "https" and (prefix.hostname or "").endswith(_GATEWAY_HOSTS) and not prefix.query:
             return f"{prefix.geturl().rstrip('/')}/{below_api}"
-        if self.services.settings.public_base_url:
-            return f"{self.services.settings.public_base_url}/{below_api}"
-        return f"{parts.scheme}://{parts.netloc}{parts.path}"
+        return f"{self.base_url}/{below_api}"
 
 
 def answers(

@@ -28,7 +28,7 @@ _CUSTOMER = ("customerId", "name", "emailAddress", "phone", "notes", "answers")
 def create_appointment(asked: Asked) -> Content:
     """Book an appointment, or seats in the group appointment at that time."""
     writes, business = _open(asked), asked.business
-    body = asked.body("service", "start", "end", "timeZone", "staff", "customers", *_DETAILS)
+    body = asked.body("service", "start", "end", "timeZone", "staff", "customer", "customers", *_DETAILS)
     zone = _zone(body)
     booking = Booking(
         business=business,
@@ -145,9 +145,14 @@ def _details(body: Fields) -> Json:
 
 
 def _needed_customers(body: Fields) -> tuple[Person, ...]:
-    customers = _customers(body)
+    """Return whom it is for: one `customer`, as forms of flows have it, or several `customers`."""
+    customers, one = _customers(body), body.inner("customer", *_CUSTOMER)
+    if one is not None and customers:
+        raise Invalid("Give customer or customers, not both.", code="Contradiction", target="customer")
+    if one is not None:
+        return (_person("customer", one),)
     if not customers:
-        raise Invalid("customers is missing: name at least one.", code="MissingParameter", target="customers")
+        raise Invalid("customer is missing: say for whom it is.", code="MissingParameter", target="customer")
     return customers
 
 
@@ -156,10 +161,10 @@ def _customers(body: Fields) -> tuple[Person, ...] | None:
     given = body.several("customers", *_CUSTOMER)
     if given is None:
         return None
-    return tuple(_person(number, each) for number, each in enumerate(given))
+    return tuple(_person(f"customers[{number}]", each) for number, each in enumerate(given))
 
 
-def _person(number: int, each: Fields) -> Person:
+def _person(place: str, each: Fields) -> Person:
     try:
         person = Person(
             id=each.identifier("customerId"),
@@ -172,5 +177,5 @@ def _person(number: int, each: Fields) -> Person:
         if not (person.id or person.name or person.mail):
             each.needed_text("name")
     except Invalid as error:
-        raise Invalid(error.message, code=error.code, target=f"customers[{number}].{error.target}") from error
+        raise Invalid(error.message, code=error.code, target=f"{place}.{error.target}") from error
     return person

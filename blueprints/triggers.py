@@ -14,10 +14,8 @@ from bookings.changes.describing import describe_flat
 from bookings.changes.feed import Position
 from bookings.changes.journal import Entry
 from bookings.changes.upcoming import Due, Horizon, Place, begin, find_due, place_of
-from inbound_mail.desk import Desk
-from inbound_mail.happenings import Happenings, find_arrived, find_failed, find_tickets
+from inbound_mail.happenings import Find, find_arrived, find_failed, find_tickets
 from shared.errors import Invalid
-from shared.workers import Workers
 from shared.zones import Zone, find_zone
 
 bp = func.Blueprint()
@@ -32,7 +30,10 @@ _KINDS: Mapping[str, frozenset[Kind]] = {
     "staff-changed": frozenset({Kind.REASSIGNED}),
     "any": frozenset(Kind),
 }
-_UPCOMING = "upcoming"
+UPCOMING = "upcoming"
+KINDS = (*_KINDS, UPCOMING)
+MOST_PREVIEWED = 3
+_LATELY, _SOON = timedelta(days=7), timedelta(days=60)
 _MINUTES, _MOST_MINUTES = 60, 7 * 24 * 60
 
 
@@ -40,9 +41,9 @@ _MINUTES, _MOST_MINUTES = 60, 7 * 24 * 60
 @answers("business", "service", "staff", "minutes", "timeZone", "expand", STATE)
 def on_appointment(asked: Asked) -> Content:
     """Trigger: created, updated, rescheduled, cancelled, staff-changed, any, or upcoming."""
-    kind = _kind(asked, *_KINDS, _UPCOMING)
-    question = _Question(asked)
-    if kind == _UPCOMING:
+    kind = _kind(asked, *KINDS)
+    question = Question(asked)
+    if kind == UPCOMING:
         ahead = timedelta(minutes=asked.query.whole_number("minutes", default=_MINUTES, least=1, most=_MOST_MINUTES))
         return poll(
             asked,
@@ -74,7 +75,7 @@ def on_ticket(asked: Asked) -> Content:
     return _poll_mailbox(asked, find_tickets, asked.query.text("folder"))
 
 
-class _Question:
+class Question:
     """What a flow wants to know about the appointments of a business."""
 
     def __init__(self, asked: Asked) -> None:
@@ -90,14 +91,10 @@ class _Question:
         """Return the changes of some kinds since a state."""
 
         def wanted(entry: Entry) -> bool:
-            people = [*(entry.record.get("staffMemberIds") or []), *(entry.previous.get("staffMemberIds") or [])]
-            return bool(kinds & set(entry.kinds)) and self._is_of(entry.record, people)
+            return bool(kinds & set(entry.kinds)) and self._is_of(entry.record, self._people(entry))
 
         page = _kept(lambda: self.feed.page(self.business, read_position(state), MOST_ITEMS, wanted))
-        items = describe_changes(
-            self._tenant, self.business, page.entries, page.position, self._zone, wants_details=self._wants_details
-        )
-        return News(items, _write(page.position), page.has_more)
+        return News(self._describe(page.entries, page.position), _write(page.position), page.has_more)
 
     def find_due(self, state: Any, ahead: timedelta) -> News:
         """Return the appointments that are about to start and were not told yet."""
@@ -111,6 +108,33 @@ class _Question:
         due = _kept(find)
         return News(self._describe_due(due), _write_horizon(due.horizon), due.has_more)
 
+    def preview(self, kind: str) -> list[Json]:
+        """Return a few things as the trigger would tell them: what happened lately, or else what is to come."""
+
+        def wanted(entry: Entry) -> bool:
+            return bool(_KINDS[kind] & set(entry.kinds)) and self._is_of(entry.record, self._people(entry))
+
+        if kind != UPCOMING:
+            start = self.feed.start(self.business, datetime.now(UTC) - _LATELY)
+            page = self.feed.page(self.business, start, MOST_ITEMS, wanted)
+            if page.entries:
+                return self._describe(page.entries[-MOST_PREVIEWED:], page.position)
+        now = Horizon(Place(datetime.now(UTC)), self.feed.tail(self.business))
+        due = find_due(
+            self.feed, self.business, now, _SOON, limit=MOST_PREVIEWED,
+            wanted=lambda record: self._is_of(record, record.get("staffMemberIds") or []),
+        )  # fmt: skip
+        return self._describe_due(due)
+
+    @staticmethod
+    def _people(entry: Entry) -> list[str]:
+        return [*(entry.record.get("staffMemberIds") or []), *(entry.previous.get("staffMemberIds") or [])]
+
+    def _describe(self, entries: list[Entry], position: Position) -> list[Json]:
+        return describe_changes(
+            self._tenant, self.business, entries, position, self._zone, wants_details=self._wants_details
+        )
+
     def _describe_due(self, due: Due) -> list[Json]:
         if not due.records:
             return []
@@ -121,7 +145,7 @@ class _Question:
         return [
             {
                 "eventId": f"{generation}-{place_of(record).name}-{int(place_of(record).start.timestamp())}",
-                "eventKind": _UPCOMING,
+                "eventKind": UPCOMING,
                 "businessId": self.business,
                 **describe_flat(record, self._zone, staff=staff, services=services, details=details.get(record["id"])),
             }
@@ -139,9 +163,7 @@ def _kind(asked: Asked, *known: str) -> str:
     return kind
 
 
-def _poll_mailbox(
-    asked: Asked, find: Callable[[Desk, int | None, int, str | None, Workers], Happenings], folder: str | None
-) -> Content:
+def _poll_mailbox(asked: Asked, find: Find, folder: str | None) -> Content:
     desk = asked.named_desk(asked.query.needed_text("mailbox"))
     workers = asked.services.mail.workers
 

@@ -126,6 +126,12 @@ def customer_record(name: str | None, mail: str | None, phones: Sequence[Json] |
     }
 
 
+def read_options(question: Json) -> tuple[list[str], bool]:
+    """Return what can be chosen, and whether one of it must be."""
+    options = [str(option) for option in question.get("answerOptions") or []]
+    return options, str(question.get("answerInputType")).lower() == "radiobutton"
+
+
 def typed_answers(answers: Mapping[str, str], questions: Iterable[Json]) -> list[Json]:
     """Return answers with their questions. Raises Invalid for an unknown question or an option that is not offered."""
     by_name = {str(question.get(name) or "").casefold(): question for question in questions for name in _QUESTION_NAMES}
@@ -138,8 +144,7 @@ def typed_answers(answers: Mapping[str, str], questions: Iterable[Json]) -> list
                 code="QuestionNotFound",
                 target="answers",
             )
-        options = [str(option) for option in question.get("answerOptions") or []]
-        is_choice = str(question.get("answerInputType")).lower() == "radiobutton"
+        options, is_choice = read_options(question)
         if is_choice and answer not in options:
             raise Invalid(f"The answer must be one of: {', '.join(options)}.", code="InvalidChoice", target="answers")
         typed.append(

@@ -1,6 +1,6 @@
 """How things of Bookings look in our answers: Graph's properties, with names, local times and answers beside them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -55,6 +55,7 @@ def describe_appointment(item: Json, zone: Zone, *, staff: Table, services: Tabl
     customers = item.get("customers") or []
     if has_details or customers:
         described["customers"] = [_describe_customer(customer) for customer in customers]
+        described |= _describe_answers(described["customers"])
     else:
         described.pop("customers", None)
     members = describe_staff(item.get("staffMemberIds") or [], staff)
@@ -64,8 +65,13 @@ def describe_appointment(item: Json, zone: Zone, *, staff: Table, services: Tabl
         **describe_times(start, end, zone),
         "durationMinutes": round((end - start).total_seconds() / 60),
         "staffMembers": members,
-        "staffNames": ", ".join(member["displayName"] for member in members if member["displayName"]),
+        "staffNames": join_names(members),
     }
+
+
+def join_names(members: Iterable[Json]) -> str:
+    """Return the names of described staff members in a line."""
+    return ", ".join(member["displayName"] for member in members if member["displayName"])
 
 
 def appointment_times(item: Mapping[str, Any]) -> tuple[datetime, datetime]:
@@ -80,6 +86,13 @@ def _describe_customer(customer: Json) -> Json:
         for answer in customer.get("customQuestionAnswers") or []
     }
     return described | {"answers": answers}
+
+
+def _describe_answers(customers: Sequence[Json]) -> Json:
+    """Return the first customer's answers beside the list: makers of flows pick tokens, and a loop is none."""
+    answers: Mapping[str, str] = customers[0]["answers"] if customers else {}
+    lines = [f"{asked} {said}" if asked.endswith(("?", ":")) else f"{asked}: {said}" for asked, said in answers.items()]
+    return {"answers": answers, "answersText": "\n".join(lines)}
 
 
 def answer_text(answer: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from math import ceil
 
 from bookings.availability import read_spans
-from bookings.describe import appointment_times, describe_staff, describe_times
+from bookings.describe import appointment_times, describe_staff, describe_times, join_names
 from bookings.ground import Ground, Member, business_zone, eligible, read_members
 from bookings.intervals import Interval, covers, merge, touches
 from bookings.names import Names, Table
@@ -148,6 +148,7 @@ def _describe(offers: dict[Interval, list[_Offer]], zone: Zone, staff: Table) ->
             **describe_times(datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC), zone),
             "durationMinutes": (end - start) // 60,
             "seatsAvailable": max(offer.seats for offer in taken_by),
+            "staffNames": join_names(named[offer.staff] for offer in taken_by),
             "staffMembers": [
                 named[offer.staff] | {"seatsAvailable": offer.seats, "appointmentId": offer.appointment}
                 for offer in taken_by

@@ -11,7 +11,7 @@ from inbound_mail.reading import describe_mail
 from shared.workers import Workers
 from shared.zones import utc_text
 
-_MOST_SCANNED = 200
+_MOST_SCANNED, _MOST_PREVIEWED = 200, 50
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,9 @@ class Happenings:
     items: list[Json]
     number: int
     last: int
+
+
+type Find = Callable[[Desk, int | None, int, str | None, Workers], Happenings]
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,19 @@ def find_tickets(desk: Desk, after: int | None, limit: int, folder: str | None, 
         ]
 
     return _find(desk, after, describe, limit=limit, folder=folder, workers=workers)
+
+
+def find_latest(find: Find, desk: Desk, limit: int, folder: str | None, workers: Workers) -> list[Json]:
+    """Return the last few of some happenings, the oldest first, as far as they are not long past."""
+    last = find(desk, None, 0, folder, workers).last
+    after, items = max(0, last - _MOST_PREVIEWED), list[Json]()
+    while after < last:
+        found = find(desk, after, _MOST_PREVIEWED, folder, workers)
+        items = [*items, *found.items][-limit:]
+        if found.number == after:
+            break
+        after = found.number
+    return items
 
 
 def _made_ticket(values: Json) -> bool:

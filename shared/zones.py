@@ -55,6 +55,13 @@ def find_zone(name: str) -> Zone:
     return Zone(iana=iana, windows=windows or tz_win.get(iana), rules=rules)
 
 
+def list_zones() -> list[Zone]:
+    """Return the zones that Windows knows, by their Windows names."""
+    from tzlocal.windows_tz import win_tz
+
+    return [find_zone(name) for name in sorted(win_tz)]
+
+
 def read_moment(text: str, zone: Zone) -> datetime:
     """Read ISO 8601: with offset or Z as it stands, without as wall time in `zone`; a bare date is its midnight.
 

@@ -6,7 +6,14 @@ from typing import Any
 from bookings.changes.comparing import Kind
 from bookings.changes.feed import Position
 from bookings.changes.journal import Entry
-from bookings.describe import appointment_times, describe_appointment, describe_staff, describe_times, plain
+from bookings.describe import (
+    appointment_times,
+    describe_appointment,
+    describe_staff,
+    describe_times,
+    join_names,
+    plain,
+)
 from bookings.names import Table
 from shared.graph.client import Json
 from shared.zones import Zone, utc_text
@@ -49,5 +56,5 @@ def _describe_previous(entry: Entry, zone: Zone, staff: Table) -> Json:
     return described | {
         **describe_times(start, end, zone),
         "staffMembers": members,
-        "staffNames": ", ".join(member["displayName"] for member in members if member["displayName"]),
+        "staffNames": join_names(members),
     }

@@ -12,7 +12,19 @@ from pathlib import Path
 from devkit.bootstrap import ROOT
 
 PASSES_ON = False
-FILES = ("function_app.py", "host.json", "requirements.txt")
+FILES = (
+    "function_app.py",
+    "host.json",
+    "requirements.txt",
+    "viewer/openapi.json",
+    "viewer/index.html",
+    "viewer/initializer.js",
+    "viewer/swagger-ui-bundle.js",
+    "viewer/swagger-ui.css",
+    "viewer/LICENSE",
+    "viewer/NOTICE",
+    "viewer/swagger-ui-bundle.js.LICENSE.txt",
+)
 PACKAGES = ("blueprints", "bookings", "inbound_mail", "shared")
 _SUFFIX = ".py"
 _MOMENT = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can tell; every file gets it

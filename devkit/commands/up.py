@@ -33,6 +33,7 @@ from shared.config import SettingsError, load_settings
 PASSES_ON = False
 _STATE = ROOT / ".devkit"
 _USUAL_PORT = 7071
+_PATIENT_TRIES, _LATER = 10, {429, 503, 504}
 _READY_SECONDS = 60.0
 _DEVELOPMENT_STORAGE = "UseDevelopmentStorage=true"
 
@@ -251,9 +252,16 @@ def _describe(running: Running, environ: Mapping[str, str], seconds: float) -> N
 
 
 def _find_service(running: Running, page: str) -> str | None:
-    """Return the id of some service, so that the line about slots can be pasted as it is."""
+    """Return the id of some service, so that the line about slots can be pasted as it is.
+
+    The first polls of the mailboxes take the gateway's places at Graph meanwhile: on a slow machine it may say "later".
+    """
     with requests.Session() as session:
         session.trust_env = False
-        answer = session.get(f"{page}/services", headers={"x-functions-key": running.host_key}, timeout=60)
+        for _ in range(_PATIENT_TRIES):
+            answer = session.get(f"{page}/services", headers={"x-functions-key": running.host_key}, timeout=60)
+            if answer.status_code not in _LATER:
+                break
+            time.sleep(1)
     services = answer.json().get("value") if answer.ok else None
     return str(services[0]["id"]) if services else None

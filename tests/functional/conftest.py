@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -19,6 +20,7 @@ from devkit.simulator.core.record import Exchange
 from devkit.simulator.simulator import Simulator
 from devkit.simulator.world import World
 from shared.catalogue import SETTINGS
+from tests.contract.definition import load_definition
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,6 +37,7 @@ class Stage:
         self.key = key
         self.http = requests.Session()
         self.http.trust_env = False
+        self.http.hooks["response"].append(hold_to_the_definition)
         self.business = tiny.BUSINESS
 
     def begin(self, furnish: Furnish, **settings: str) -> None:
@@ -87,6 +90,15 @@ class Stage:
     def forget(self) -> None:
         """Begin to count anew."""
         self.sim.exchanges.clear()
+
+
+def hold_to_the_definition(answer: requests.Response, *_: object, **__: object) -> None:
+    """Check every answer of the app, whatever the test is about, against what the connector's definition says."""
+    method, path = str(answer.request.method), urlsplit(str(answer.request.url)).path
+    if path.startswith("/api/") and not answer.request.headers.get("Accept", "").startswith("text/html"):
+        media_type = answer.headers.get("content-type", "")
+        described = path.removeprefix("/api")
+        assert not load_definition().complaints(method, described, answer.status_code, media_type, answer.content)
 
 
 def told(answer: requests.Response) -> dict[str, Any]:

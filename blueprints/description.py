@@ -1,0 +1,68 @@
+"""HTTP: the app described by itself: a definition that Power Platform imports by its address, and a page to try it.
+
+Both are open to anybody: they are the repository's own public text and know nothing of settings or data. The viewer is
+Swagger UI, served from here, so that the page reaches no other host.
+"""
+
+import gzip
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import azure.functions as func
+
+from blueprints._http import Asked, Content, Json, answers
+from shared.errors import NotFound
+
+bp = func.Blueprint()
+
+_VIEWER = Path(__file__).resolve().parent.parent / "viewer"
+_ASSETS = {
+    "swagger-ui-bundle.js": "text/javascript",
+    "swagger-ui.css": "text/css",
+    "initializer.js": "text/javascript",
+}
+_ASSET_SECONDS = 24 * 3600
+# Swagger UI sets styles on elements and draws its icons from data addresses.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+@bp.route(route="openapi.json", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@answers()
+def get_openapi(asked: Asked) -> Json:
+    """Get the connector's definition (OpenAPI 2.0) with the address under which it was asked for."""
+    parts = urlsplit(asked.base_url)
+    described = json.loads((_VIEWER / "openapi.json").read_bytes())
+    described |= {"host": parts.netloc, "basePath": parts.path, "schemes": [parts.scheme]}
+    return dict(described)
+
+
+@bp.route(route="docs", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@answers()
+def show_docs(_asked: Asked) -> Content:
+    """Show the page on which the API can be read and tried."""
+    headers = {"Content-Security-Policy": _POLICY, "Referrer-Policy": "no-referrer"}
+    return Content((_VIEWER / "index.html").read_bytes(), content_type="text/html", headers=headers)
+
+
+@bp.route(route="docs/{asset}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@answers()
+def show_docs_asset(asked: Asked) -> Content:
+    """Get a script or style of that page."""
+    name = str(asked.request.route_params.get("asset", ""))
+    if name not in _ASSETS:
+        raise NotFound("There is no such file here.", code="AssetNotFound", target="asset")
+    headers: dict[str, Any] = {"Cache-Control": f"public, max-age={_ASSET_SECONDS}", "Vary": "Accept-Encoding"}
+    if "gzip" in (asked.request.headers.get("Accept-Encoding") or ""):
+        return Content(_packed(name), content_type=_ASSETS[name], headers=headers | {"Content-Encoding": "gzip"})
+    return Content((_VIEWER / name).read_bytes(), content_type=_ASSETS[name], headers=headers)
+
+
+@lru_cache(maxsize=len(_ASSETS))
+def _packed(name: str) -> bytes:
+    return gzip.compress((_VIEWER / name).read_bytes())

@@ -1,0 +1,184 @@
+"""The operations that ask Microsoft Bookings."""
+
+from devkit.connector.operations import NEXT_LINK, PAGEABLE, Operation, body, describe, value_list
+from devkit.connector.parameters import STAFF, ZONES, query, shared
+from devkit.connector.shapes import flag, list_of, moment, ref, text, thing
+
+_BUSINESSES = "/bookings/businesses"
+_ONE = f"{_BUSINESSES}/{{business}}"
+_RANGE = "A moment in UTC, such as 2026-05-05T09:00:00Z, or a date or wall time in the time zone below."
+
+_EVENTS_ASIDE = text(
+    "Cursor", "Keep it, and ask again later with it for what came since.", visibility="advanced"
+)  # fmt: skip
+
+OPERATIONS: dict[str, dict[str, Operation]] = {
+    _BUSINESSES: {
+        "get": describe(
+            "ListBookingPages",
+            "List booking pages",
+            "Lists the booking pages that the gateway may ask about, by name.",
+            value_list(
+                "BookingPageEntry",
+                "Booking Pages",
+                "The booking pages.",
+                truncated=flag("Incomplete", "Whether there may be more than Microsoft 365 lists."),
+                message=text("Hint", "What to do where the list is incomplete."),
+            ),
+            parameters=[query("search", "Search", "Only pages whose name holds this text.")],
+        )
+    },
+    _ONE: {
+        "get": describe(
+            "GetBookingPage",
+            "Get a booking page",
+            "Gets hours, scheduling policy and settings of a booking page.",
+            ref("BookingPage"),
+            parameters=shared("Business"),
+        )
+    },
+    f"{_ONE}/services": {
+        "get": describe(
+            "ListServices",
+            "List services",
+            "Lists the services of a booking page, with who serves.",
+            value_list("Service", "Services", "The services, by name."),
+            parameters=shared("Business"),
+        )
+    },
+    f"{_ONE}/staff": {
+        "get": describe(
+            "ListStaffMembers",
+            "List staff members",
+            "Lists the staff members of a booking page, with their hours.",
+            value_list("StaffMember", "Staff Members", "The staff members, by name."),
+            parameters=shared("Business"),
+        )
+    },
+    f"{_ONE}/questions": {
+        "get": describe(
+            "ListCustomQuestions",
+            "List custom questions",
+            "Lists the questions of a booking page that customers are asked.",
+            value_list("Question", "Questions", "The custom questions, by their text."),
+            parameters=shared("Business"),
+        )
+    },
+    f"{_ONE}/customers": {
+        "get": describe(
+            "ListCustomers",
+            "List customers",
+            "Lists the customers on record of a booking page.",
+            value_list("Customer", "Customers", "The customers.", nextLink=NEXT_LINK),
+            parameters=shared("Business", "Cursor"),
+            x_ms_pageable=PAGEABLE,
+        )
+    },
+    f"{_ONE}/appointments": {
+        "get": describe(
+            "ListAppointments",
+            "List appointments",
+            "Lists the appointments of a booking page in a range, in the order of their start, with names beside ids.",
+            value_list("Appointment", "Appointments", "The appointments.", nextLink=NEXT_LINK),
+            parameters=shared(
+                "Business",
+                "Start",
+                "End",
+                "TimeZone",
+                "Service",
+                "StaffMember",
+                "Customer",
+                "Details",
+                "PageSize",
+                "Cursor",
+            ),
+            x_ms_pageable=PAGEABLE,
+        )
+    },
+    f"{_ONE}/appointment": {
+        "get": describe(
+            "GetAppointment",
+            "Get an appointment",
+            "Gets one appointment with its customers and their answers to the custom questions.",
+            ref("Appointment"),
+            parameters=shared("Business", "AppointmentId", "TimeZone"),
+        )
+    },
+    f"{_ONE}/slots": {
+        "get": describe(
+            "FindFreeSlots",
+            "Find free slots",
+            "Finds the times at which a service can be booked, and who can serve: what policy, hours, availability and "
+            "calendar allow.",
+            value_list(
+                "Slot",
+                "Slots",
+                "The free slots, in their order.",
+                businessTimeZone=text("Business Time Zone", "Time zone of the business, by its Windows name."),
+                businessTimeZoneIana=text("Business Time Zone (IANA)", "Time zone of the business, by its IANA name."),
+                staffSelectionAllowed=flag("Staff Selection", "Whether customers may choose who serves them."),
+                start=moment("Range Start", "Where the range begins, in UTC."),
+                end=moment("Range End", "Where the range ends, in UTC."),
+            ),
+            parameters=shared("Business", "ServiceNeeded", "Start", "End", "StaffMembers", "TimeZone"),
+        )
+    },
+    f"{_ONE}/availability": {
+        "post": describe(
+            "GetStaffAvailability",
+            "Get staff availability",
+            "Tells when staff members are free or busy in a range, as Microsoft 365 sees it.",
+            value_list("StaffAvailability", "Availability", "One entry for each staff member."),
+            parameters=[
+                *shared("Business"),
+                body(
+                    thing(
+                        {
+                            "start": text("Start", f"Where the range begins. {_RANGE}"),
+                            "end": text("End", f"Where the range ends. {_RANGE}"),
+                            "timeZone": text("Time Zone", "The zone of wall times, here and in the answer.", **ZONES),
+                            "staffIds": list_of(
+                                {"type": "string", **STAFF}, "Staff Members", "Whom to look at; none for everybody."
+                            ),
+                        },
+                        required=["start", "end"],
+                    )
+                ),
+            ],
+            writes=True,
+            x_ms_safe_operation=True,
+        )
+    },
+    f"{_ONE}/agenda": {
+        "get": describe(
+            "GetAgenda",
+            "Get the agenda of a day",
+            "Gets the appointments of a day grouped by staff member, and as a text that is ready to send.",
+            value_list(
+                "AgendaGroup",
+                "Staff",
+                "The day, by staff member.",
+                text=text("Agenda", "The day as a text, ready to print or send."),
+                date=text("Day", "The day that was asked for.", form="date"),
+                timeZone=text("Time Zone", "The time zone of the day, by its Windows name."),
+                timeZoneIana=text("Time Zone (IANA)", "The time zone of the day, by its IANA name."),
+            ),
+            parameters=shared("Business", "Date", "TimeZone"),
+        )
+    },
+    f"{_ONE}/changes": {
+        "get": describe(
+            "ListAppointmentChanges",
+            "List changes of appointments",
+            "Lists what happened to the appointments of a booking page, in order: created, rescheduled, reassigned, "
+            "changed, gone.",
+            value_list("AppointmentEvent", "Changes", "What happened.", cursor=_EVENTS_ASIDE, nextLink=NEXT_LINK),
+            parameters=[
+                *shared("Business"),
+                query("since", "Since", f"Only what was found out since then. {_RANGE}", visibility="advanced"),
+                *shared("TimeZone", "Details", "PageSize", "Cursor"),
+            ],
+            x_ms_pageable=PAGEABLE,
+        )
+    },
+}

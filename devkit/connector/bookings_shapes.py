@@ -1,0 +1,240 @@
+"""What appointments, and what happens to them, look like in the gateway's answers.
+
+Names and types are Graph's (bookingAppointment of v1.0), and our own beside them.
+"""
+
+from devkit.connector.catalogue_shapes import CREATED, PRICE_TYPES, UPDATED, place_of
+from devkit.connector.shapes import (
+    Shape,
+    decimal,
+    flag,
+    from_schema,
+    list_of,
+    moment,
+    ref,
+    text,
+    texts_by_name,
+    thing,
+    wall_time,
+    whole,
+)
+
+_PAGE_ANSWERS = from_schema("GetAnswersSchema", old={"business": "business"}, new={"business": "business"})
+
+
+def before(shape: Shape) -> Shape:
+    """Describe a property as it was before a change."""
+    return shape | {
+        "x-ms-summary": f"Previous {shape['x-ms-summary']}",
+        "description": f"As it was before. {shape['description']}",
+    }
+
+
+STAFF_MEMBERS = list_of(ref("StaffReference"), "Staff Members", "Who serves, with name and mail address.")
+STAFF_IDS = list_of({"type": "string"}, "Staff IDs", "Ids of who serves.", null=True)
+
+TIMES: dict[str, Shape] = {
+    "startUtc": moment("Start Time", "When it starts, in UTC."),
+    "endUtc": moment("End Time", "When it ends, in UTC."),
+    "startLocal": wall_time("Start Local Time", "When it starts by the clock of the time zone that was asked for."),
+    "endLocal": wall_time("End Local Time", "When it ends by the clock of the time zone that was asked for."),
+    "timeZone": text("Time Zone", "The time zone of the local times, by its Windows name."),
+    "timeZoneIana": text("Time Zone (IANA)", "The time zone of the local times, by its IANA name."),
+}
+
+
+def graph_moment(title: str, description: str) -> Shape:
+    """Describe Graph's dateTimeTimeZone, which is passed on for those who know it."""
+    return thing(
+        {
+            "dateTime": text(title, description, visibility="advanced"),
+            "timeZone": text(f"{title} Zone", "The zone of the time as Graph tells it, UTC as a rule.", null=True,
+                             visibility="advanced"),
+        },
+        null=True,
+    )  # fmt: skip
+
+
+# What every description of an appointment has, in lists, alone, and in triggers.
+APPOINTMENT: dict[str, Shape] = {
+    "serviceId": text("Service ID", "Id of the service that is booked.", null=True),
+    "serviceName": text("Service Name", "Name of the service that is booked.", null=True),
+    **TIMES,
+    "durationMinutes": whole("Duration in Minutes", "How long it takes."),
+    "staffNames": text("Staff Names", "Names of who serves, separated by commas."),
+    "staffMembers": STAFF_MEMBERS,
+    "staffMemberIds": STAFF_IDS,
+    "customerName": text("Customer Name", "Name of the customer; empty for group appointments.", null=True),
+    "customerEmailAddress": text("Customer Email", "Mail address of the customer.", null=True),
+    "customerPhone": text("Customer Phone", "Telephone number of the customer.", null=True),
+    "customerNotes": text("Customer Notes", "What the customer wrote when booking.", null=True),
+    "customerTimeZone": text("Customer Time Zone", "The time zone of the customer.", null=True),
+    "customers": list_of(
+        ref("AppointmentCustomer"), "Customers", "All customers, with their answers. Only where details are asked for."
+    ),
+    "answers": texts_by_name(
+        "Answers", "The first customer's answers to the custom questions. Only where details are asked for."
+    )
+    | _PAGE_ANSWERS,
+    "answersText": text(
+        "Answers as Text", "The first customer's answers, ready to print. Only where details are asked for."
+    ),
+    "joinWebUrl": text("Join Link", "Link to the online meeting.", null=True),
+    "anonymousJoinWebUrl": text("Anonymous Join Link", "Link to the online meeting for guests.", null=True),
+    "isLocationOnline": flag("Online Meeting", "Whether it takes place online."),
+    "serviceLocation": place_of("the appointment"),
+    "price": decimal("Price", "What it costs, in the currency of the page."),
+    "priceType": text("Price Type", PRICE_TYPES, null=True),
+    "serviceNotes": text("Staff Notes", "Notes for staff, which customers do not see.", null=True),
+    "additionalInformation": text("Additional Information", "Information for the customer.", null=True),
+    "appointmentLabel": text("Label", "Label of the appointment in the calendar.", null=True),
+    "maximumAttendeesCount": whole("Seats", "How many customers it takes.", null=True),
+    "filledAttendeesCount": whole("Seats Taken", "How many customers have booked.", null=True),
+    "isCustomerAllowedToManageBooking": flag(
+        "Managed by Customer", "Whether the customer may move or cancel it.", null=True
+    ),
+    "optOutOfCustomerEmail": flag("No Customer Mails", "Whether the customer gets no mails.", null=True),
+    "smsNotificationsEnabled": flag("Text Messages", "Whether the customer gets text messages.", null=True),
+    "reminders": list_of(ref("Reminder"), "Reminders", "Mails that go out before the start.", null=True),
+    "preBuffer": text("Buffer Before", "Time kept free before it, as an ISO 8601 duration.", null=True),
+    "postBuffer": text("Buffer After", "Time kept free after it, as an ISO 8601 duration.", null=True),
+    "duration": text("Duration", "How long it takes, as an ISO 8601 duration.", null=True),
+    "selfServiceAppointmentId": text(
+        "Self Service ID", "Id of the appointment on the page where customers manage it.", null=True
+    ),
+    "createdDateTime": CREATED,
+    "lastUpdatedDateTime": UPDATED,
+    "startDateTime": graph_moment("Graph Start", "When it starts, as Graph tells it."),
+    "endDateTime": graph_moment("Graph End", "When it ends, as Graph tells it."),
+}
+APPOINTMENT_ID = text("Appointment ID", "Id of the appointment, for later actions.")
+
+_KINDS = {
+    "created": "Created",
+    "rescheduled": "Rescheduled",
+    "reassigned": "Given to others",
+    "changed": "Changed",
+    "gone": "Cancelled or deleted",
+    "upcoming": "About to start",
+}
+_EVENT: dict[str, Shape] = {
+    "eventId": text("Event ID", "Stays the same if the event is told again, so that a flow can drop a repeat."),
+    "eventKind": text("Event Kind", "What happened first of all.", choices=_KINDS),
+}
+_OF_EVENT: dict[str, Shape] = {
+    "businessId": text("Page ID", "Id of the booking page, which is its mail address."),
+    "appointmentId": APPOINTMENT_ID,
+    **APPOINTMENT,
+}
+_TOLD = ("startUtc", "endUtc", "startLocal", "endLocal", "timeZone", "timeZoneIana", "staffNames", "staffMembers")
+_PREVIOUS: dict[str, Shape] = {
+    name: shape if "$ref" in shape or "description" not in shape else before(shape)
+    for name, shape in APPOINTMENT.items()
+    if name in _TOLD or name not in ("durationMinutes", "answers", "answersText")
+}
+
+DEFINITIONS: dict[str, Shape] = {
+    "StaffReference": thing(
+        {
+            "id": text("Staff ID", "Id of the staff member.", null=True),
+            "displayName": text("Staff Name", "Name of the staff member.", null=True),
+            "emailAddress": text("Staff Email", "Mail address of the staff member.", null=True),
+        }
+    ),
+    "Reminder": thing(
+        {
+            "offset": text("Time Before", "How long before the start it goes out, as an ISO 8601 duration.", null=True),
+            "recipients": text("Recipients", "Who gets it: allAttendees, staff or customer.", null=True),
+            "message": text("Reminder Text", "What it says.", null=True),
+        }
+    ),
+    "QuestionAnswer": thing(
+        {
+            "question": text("Question", "The question that was asked.", null=True),
+            "questionId": text("Question ID", "Id of the custom question.", null=True),
+            "answer": text("Answer", "The answer; choices are in the selected options.", null=True),
+            "answerInputType": text("Answer Type", "How it is answered: text or radioButton.", null=True),
+            "answerOptions": list_of({"type": "string"}, "Options", "What can be chosen.", null=True),
+            "selectedOptions": list_of({"type": "string"}, "Selected Options", "What was chosen.", null=True),
+            "isRequired": flag("Required Answer", "Whether it must be answered.", null=True),
+        }
+    ),
+    "AppointmentCustomer": thing(
+        {
+            "customerId": text("Customer ID", "Id of the customer's record.", null=True),
+            "name": text("Name", "Name of this customer.", null=True),
+            "emailAddress": text("Email", "Mail address of this customer.", null=True),
+            "phone": text("Phone", "Telephone number of this customer.", null=True),
+            "notes": text("Notes", "What this customer wrote when booking.", null=True),
+            "timeZone": text("Home Time Zone", "The time zone of this customer.", null=True),
+            "location": place_of("the customer"),
+            "answers": texts_by_name("Answers by Question", "This customer's answers, under the questions' texts."),
+            "customQuestionAnswers": list_of(
+                ref("QuestionAnswer"),
+                "Question Answers",
+                "This customer's answers with all that Graph tells.",
+                null=True,
+            ),
+        }
+    ),
+    "Appointment": thing({"id": APPOINTMENT_ID, **APPOINTMENT}),
+    "AppointmentEvent": thing(
+        {
+            **_EVENT,
+            "changes": list_of({"type": "string"}, "Changes", "All that happened since the last look."),
+            "changedProperties": list_of({"type": "string"}, "Changed Properties", "Which properties changed."),
+            "occurredUtc": moment("Event Time", "When the gateway found it out, in UTC."),
+            **_OF_EVENT,
+            "previous": thing(_PREVIOUS, null=True),
+        }
+    ),
+    "UpcomingAppointment": thing({**_EVENT, **_OF_EVENT}),
+    "Slot": thing(
+        {
+            **TIMES,
+            "durationMinutes": whole("Duration in Minutes", "How long it takes."),
+            "seatsAvailable": whole("Free Seats", "How many customers can still book."),
+            "staffNames": text("Staff Names", "Names of who can serve, separated by commas."),
+            "staffMembers": list_of(
+                thing(
+                    {
+                        "id": text("Free Staff ID", "Id of somebody who can serve."),
+                        "displayName": text("Free Staff Name", "Name of somebody who can serve.", null=True),
+                        "emailAddress": text("Free Staff Email", "Mail address of somebody who can serve.", null=True),
+                        "seatsAvailable": whole("Free Seats with Staff", "How many seats there are with this person."),
+                        "appointmentId": text(
+                            "Group Appointment ID", "The group appointment to join; none for a new one.", null=True
+                        ),
+                    }
+                ),
+                "Free Staff",
+                "Who can serve at that time.",
+            ),
+        }
+    ),
+    "StaffAvailability": thing(
+        {
+            "staffId": text("Staff ID", "Id of the staff member."),
+            "displayName": text("Staff Name", "Name of the staff member.", null=True),
+            "availabilityItems": list_of(
+                thing(
+                    {
+                        "status": text("Status", "What it is then: available, busy, outOfOffice or slotsAvailable."),
+                        "serviceId": text("Group Service ID", "Id of the group service with free seats.", null=True),
+                        "serviceName": text("Group Service", "Name of the group service with free seats.", null=True),
+                        **TIMES,
+                    }
+                ),
+                "Spans",
+                "When the person is free or busy.",
+            ),
+        }
+    ),
+    "AgendaGroup": thing(
+        {
+            "staffId": text("Staff ID", "Id of the staff member.", null=True),
+            "displayName": text("Staff Name", "Name of the staff member, or that nobody is assigned."),
+            "appointments": list_of(ref("Appointment"), "Appointments", "The person's appointments of the day."),
+        }
+    ),
+}

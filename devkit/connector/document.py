@@ -1,0 +1,165 @@
+"""The definition put together: what Power Platform imports, what `GET openapi.json` serves, what the API page shows."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from devkit.bootstrap import ROOT
+from devkit.connector import (
+    bookings_operations,
+    bookings_shapes,
+    catalogue_shapes,
+    inner_operations,
+    mail_operations,
+    mail_shapes,
+    trigger_operations,
+    write_operations,
+)
+from devkit.connector.operations import FAILURES, Operation
+from devkit.connector.parameters import PARAMETERS
+
+FOLDER = ROOT / "power-automate"
+DEFINITION = FOLDER / "apiDefinition.swagger.json"
+PROPERTIES = FOLDER / "apiProperties.json"
+SERVED = ROOT / "viewer" / "openapi.json"
+# An address that leads nowhere: each gateway has its own, which is filled in where the definition is handed out.
+HOST = "gateway.example.com"
+BRAND = "#0b5cab"
+_OWNER = "Graph gateway"
+_REFERENCE = re.compile(r'"#/(parameters|definitions)/(\w+)"')
+
+_PARTS = {
+    "Triggers": trigger_operations,
+    "Bookings": bookings_operations,
+    "Changing bookings": write_operations,
+    "Support mail": mail_operations,
+    "For designers": inner_operations,
+}
+_SHAPES = catalogue_shapes.DEFINITIONS | bookings_shapes.DEFINITIONS | mail_shapes.DEFINITIONS
+_SHAPES |= inner_operations.DEFINITIONS
+
+
+def build_definition() -> dict[str, Any]:
+    """Return the definition (Swagger 2.0), its parts in the order that Microsoft's reviewers ask for."""
+    paths: dict[str, dict[str, Operation]] = {}
+    for tag, part in _PARTS.items():
+        for path, operations in part.OPERATIONS.items():
+            tagged = {method: {"tags": [tag], **operation} for method, operation in operations.items()}
+            paths.setdefault(path, {}).update(tagged)
+    return {
+        "swagger": "2.0",
+        "info": {
+            "title": "Graph Gateway",
+            "description": "Ask and change Microsoft Bookings, be told what happens to appointments, and follow "
+            "support mails until they are tickets. One gateway of your own in Azure holds the rights, so that whoever "
+            "builds a flow needs none.",
+            "version": "1.0.0",
+            "contact": {
+                "name": f"{_OWNER} maintainers",
+                "url": "https://gateway.example.com/support",
+                "email": "support@gateway.example.com",
+            },
+            "x-ms-api-annotation": {"status": "Production"},
+        },
+        "host": HOST,
+        "basePath": "/api",
+        "schemes": ["https"],
+        "consumes": ["application/json"],
+        "produces": ["application/json"],
+        "paths": paths,
+        "definitions": {name: _SHAPES[name] for name in sorted(_used(paths, "definitions"))},
+        "parameters": {name: PARAMETERS[name] for name in sorted(_used(paths, "parameters"))},
+        "responses": {f"Failure{code}": {"description": told} for code, told in FAILURES.items()},
+        "securityDefinitions": {
+            "api_key": {"type": "apiKey", "in": "header", "name": "x-functions-key"},
+        },
+        "security": [{"api_key": []}],
+        "x-ms-connector-metadata": [
+            {"propertyName": "Website", "propertyValue": "https://gateway.example.com"},
+            {"propertyName": "Privacy policy", "propertyValue": "https://gateway.example.com/privacy"},
+            {"propertyName": "Categories", "propertyValue": "IT Operations;Productivity"},
+        ],
+        "x-ms-capabilities": {"testConnection": {"operationId": "TestConnection", "parameters": {}}},
+    }
+
+
+def build_properties() -> dict[str, Any]:
+    """Return what stands beside the definition: the connection's parameters and what the platform's gateway does."""
+    return {
+        "properties": {
+            "connectionParameters": {
+                "api_key": {
+                    "type": "securestring",
+                    "uiDefinition": {
+                        "displayName": "Function key",
+                        "description": "A host key of the gateway's function app, made for this purpose.",
+                        "tooltip": "Your administrator finds it under App keys, Host keys. Never use the master key.",
+                        "constraints": {"tabIndex": 2, "clearText": False, "required": "true"},
+                    },
+                },
+                "tenant": {
+                    "type": "string",
+                    "uiDefinition": {
+                        "displayName": "Tenant connection",
+                        "description": "Which tenant of the gateway is asked; leave it empty if there is one only.",
+                        "tooltip": "A name from the gateway's setting GRAPH_CONNECTIONS.",
+                        "constraints": {"tabIndex": 3, "required": "false"},
+                    },
+                },
+            },
+            "iconBrandColor": BRAND,
+            "capabilities": [],
+            "publisher": _OWNER,
+            "stackOwner": _OWNER,
+            "policyTemplateInstances": [
+                {
+                    "templateId": "setqueryparameter",
+                    "title": "Ask the tenant of the connection",
+                    "parameters": {
+                        "x-ms-apimTemplateParameter.name": "connection",
+                        "x-ms-apimTemplateParameter.value": "@connectionParameters('tenant','default')",
+                        "x-ms-apimTemplateParameter.existsAction": "override",
+                    },
+                },
+                {
+                    "templateId": "updatenextlink",
+                    "title": "Follow pages through the connection",
+                    "parameters": {
+                        "x-ms-apimTemplateParameter.nextLinkPropertyName": "nextLink",
+                        "x-ms-apimTemplate-operationName": [
+                            operation["operationId"] for operation in _operations() if "x-ms-pageable" in operation
+                        ],
+                    },
+                },
+            ],
+        }
+    }
+
+
+def build_files() -> dict[Path, str]:
+    """Return every file that is generated, with its text: indented as Microsoft asks, or short for the app itself."""
+    definition = build_definition()
+    return {
+        DEFINITION: json.dumps(definition, indent=4) + "\n",
+        PROPERTIES: json.dumps(build_properties(), indent=4) + "\n",
+        SERVED: json.dumps(definition, separators=(",", ":")) + "\n",
+    }
+
+
+def _operations() -> Iterator[Operation]:
+    for path in build_definition()["paths"].values():
+        yield from path.values()
+
+
+def _used(start: Any, kind: str) -> set[str]:
+    """Name the definitions or parameters that the paths refer to, at any depth."""
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        for name_kind, name in _REFERENCE.findall(json.dumps(waiting.pop())):
+            if name not in found and name_kind == kind:
+                found.add(name)
+                waiting.append(_SHAPES[name] if kind == "definitions" else PARAMETERS[name])
+    return found

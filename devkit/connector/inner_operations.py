@@ -1,0 +1,107 @@
+"""Operations that makers do not see: the designer calls them for lists, schemas and trials."""
+
+from devkit.connector.operations import Operation, describe, value_list
+from devkit.connector.parameters import query, shared
+from devkit.connector.shapes import flag, ref, text, thing, whole
+from devkit.connector.trigger_operations import OPERATIONS as TRIGGERS
+
+_INTERNAL = "internal"
+
+
+def _kinds(feed: str) -> list[str]:
+    return [path.rpartition("/")[2] for path in TRIGGERS if path.startswith(f"/triggers/{feed}/")]
+
+
+_SCHEMA = thing(
+    {"schema": {"type": "object", "x-ms-summary": "Schema", "description": "A JSON schema.", "properties": {}}}
+)
+
+
+def _preview(feed: str, items: str, *names: str) -> Operation:
+    return describe(
+        f"Preview{feed.title()}",
+        f"Preview {feed}",
+        f"Gets recent {feed} as a trigger would tell them, so that a flow can be tried without waiting.",
+        value_list(items, "Items", "What a trigger would tell."),
+        parameters=[
+            query("kind", "Kind", "Which trigger is tried.", required=True, enum=_kinds(feed)),
+            *shared(*names),
+        ],
+        visibility=_INTERNAL,
+    )
+
+
+OPERATIONS: dict[str, dict[str, Operation]] = {
+    "/connector/connection": {
+        "get": describe(
+            "TestConnection",
+            "Test the connection",
+            "Tries the key, and whether the gateway reaches Microsoft 365.",
+            thing(
+                {
+                    "status": text("Status", "That it works.", choices=("ok",)),
+                    "connection": text("Tenant Connection", "Name of the tenant's connection."),
+                    "canWrite": flag("Can Write", "Whether the gateway may write to booking pages."),
+                    "mailboxes": whole("Mailbox Count", "How many support mailboxes there are."),
+                }
+            ),
+            visibility=_INTERNAL,
+        )
+    },
+    "/connector/folders": {
+        "get": describe(
+            "ListMailFolders",
+            "List folders",
+            "Lists the folders of a support mailbox that are read.",
+            value_list("Named", "Folders", "The folders."),
+            parameters=shared("MailboxAsked"),
+            visibility=_INTERNAL,
+        )
+    },
+    "/connector/time-zones": {
+        "get": describe(
+            "ListTimeZones",
+            "List time zones",
+            "Lists the time zones by their Windows names, with an IANA name each.",
+            value_list("TimeZone", "Time Zones", "The time zones, by name."),
+            visibility=_INTERNAL,
+        )
+    },
+    "/connector/schemas/answers": {
+        "get": describe(
+            "GetAnswersSchema",
+            "Get the schema of answers",
+            "Gets the custom questions of a booking page as the schema of answers that are read.",
+            _SCHEMA,
+            parameters=shared("BusinessAsked"),
+            visibility=_INTERNAL,
+        )
+    },
+    "/connector/schemas/questions": {
+        "get": describe(
+            "GetQuestionsSchema",
+            "Get the schema of questions",
+            "Gets the custom questions of a service as the schema of answers that are written.",
+            _SCHEMA,
+            parameters=shared("BusinessAsked", "Service"),
+            visibility=_INTERNAL,
+        )
+    },
+    "/connector/previews/appointments": {
+        "get": _preview(
+            "appointments", "AppointmentEvent", "BusinessAsked", "Service", "StaffMember", "TimeZone", "Details"
+        )
+    },
+    "/connector/previews/mails": {"get": _preview("mails", "MailFailure", "MailboxAsked", "Folder")},
+    "/connector/previews/tickets": {"get": _preview("tickets", "Ticket", "MailboxAsked", "Folder")},
+}
+NAMED = thing({"name": text("Folder", "Name of the folder.")})
+ZONE = thing(
+    {
+        "name": text("Zone", "Windows name of the time zone."),
+        "title": text("Zone Title", "Windows and IANA name of the time zone."),
+        "iana": text("Zone (IANA)", "IANA name of the time zone."),
+    }
+)
+DEFINITIONS = {"Named": NAMED, "TimeZone": ZONE}
+__all__ = ["DEFINITIONS", "OPERATIONS", "ref"]

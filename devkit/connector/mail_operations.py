@@ -1,0 +1,130 @@
+"""The operations on support mailboxes, and the gateway's own state."""
+
+from devkit.connector.operations import NEXT_LINK, PAGEABLE, Operation, body, describe, value_list
+from devkit.connector.parameters import path, query, shared
+from devkit.connector.shapes import Shape, list_of, ref, text, thing
+
+_BOXES = "/mailboxes"
+_ONE = f"{_BOXES}/{{mailbox}}"
+_MAILS = f"{_ONE}/mails"
+_MAIL = f"{_MAILS}/{{key}}"
+_BYTES: Shape = {"type": "string", "format": "binary"}
+_QUEUED = text("Status", "That it is queued.", choices=("queued",))
+
+OPERATIONS: dict[str, dict[str, Operation]] = {
+    _BOXES: {
+        "get": describe(
+            "ListSupportMailboxes",
+            "List support mailboxes",
+            "Lists the support mailboxes with their state: last success, lag, backlog and counters.",
+            value_list("SupportMailbox", "Mailboxes", "The support mailboxes."),
+        )
+    },
+    _ONE: {
+        "get": describe(
+            "GetSupportMailbox",
+            "Get a support mailbox",
+            "Gets the state of one support mailbox.",
+            ref("SupportMailbox"),
+            parameters=shared("Mailbox"),
+        )
+    },
+    f"{_ONE}/poll": {
+        "post": describe(
+            "PollMailbox",
+            "Read a support mailbox now",
+            "Reads a support mailbox at once instead of at its next time, also while it rests after a failure.",
+            thing({"mailbox": text("Mailbox", "Name of the mailbox that is read."), "status": _QUEUED}),
+            status=202,
+            told="The poll is queued.",
+            parameters=shared("Mailbox"),
+            writes=True,
+        )
+    },
+    _MAILS: {
+        "get": describe(
+            "ListMails",
+            "List support mails",
+            "Lists the mails of a support mailbox in the order in which they were read, with their tickets.",
+            value_list(
+                "Mail",
+                "Mails",
+                "The mails.",
+                cursor=text("Cursor", "Keep it, and ask again later with it for what came since.",
+                            visibility="advanced"),
+                nextLink=NEXT_LINK,
+            ),
+            parameters=[
+                *shared("Mailbox"),
+                query("state", "State", "Only mails with a delivery in quarantine.", enum=["quarantined"],
+                      extra={"x-ms-enum-values": [{"value": "quarantined", "displayName": "In quarantine"}]}),
+                *shared("PageSize", "Cursor"),
+            ],
+            x_ms_pageable=PAGEABLE,
+        )
+    },
+    _MAIL: {
+        "get": describe(
+            "GetMail",
+            "Get a support mail",
+            "Gets one mail whole: headers, body, attachments and where it was delivered.",
+            ref("WholeMail"),
+            parameters=shared("Mailbox", "MailKey"),
+        )
+    },
+    f"{_MAIL}/attachments/{{number}}": {
+        "get": describe(
+            "GetMailAttachment",
+            "Get an attachment of a support mail",
+            "Gets the bytes of an attachment, 32 MiB at most.",
+            _BYTES,
+            told="The bytes of the attachment.",
+            also={206: "A part of the bytes, for the header Range."},
+            parameters=[
+                *shared("Mailbox", "MailKey"),
+                path("number", "Attachment Number", "The attachment, by its number in the mail."),
+            ],
+            produces=["application/octet-stream"],
+        )
+    },
+    f"{_MAIL}/eml": {
+        "get": describe(
+            "ExportMail",
+            "Export a support mail as a file",
+            "Gets the whole mail as a file in MIME format, as long as it is in the mailbox.",
+            _BYTES,
+            told="The mail as a file.",
+            parameters=shared("Mailbox", "MailKey"),
+            produces=["message/rfc822"],
+        )
+    },
+    f"{_MAIL}/redeliver": {
+        "post": describe(
+            "RedeliverMail",
+            "Deliver a support mail again",
+            "Lets deliveries in quarantine begin anew; a ticket that exists is found and not made twice.",
+            thing(
+                {
+                    "key": text("Mail Key", "Key of the mail."),
+                    "sinks": list_of({"type": "string"}, "Sinks", "The sinks to which it is delivered again."),
+                    "status": _QUEUED,
+                }
+            ),
+            status=202,
+            told="The deliveries are queued.",
+            parameters=[
+                *shared("Mailbox", "MailKey"),
+                body(thing({"sink": text("Sink", "Name of one sink; none for all.")}), required=False),
+            ],
+            writes=True,
+        )
+    },
+    "/status": {
+        "get": describe(
+            "GetGatewayStatus",
+            "Get the state of the gateway",
+            "Gets alarms, mailboxes, sinks, credentials that expire and waiting messages at a glance.",
+            ref("GatewayStatus"),
+        )
+    },
+}  # fmt: skip

@@ -1,0 +1,219 @@
+"""What support mailboxes, mails, deliveries and tickets look like in the gateway's answers."""
+
+from devkit.connector.shapes import Shape, flag, list_of, moment, ref, text, thing, whole
+
+_STATES = ("waiting", "delivered", "quarantined")
+
+
+def _person(title: str, whose: str) -> Shape:
+    return thing(
+        {
+            "emailAddress": thing(
+                {
+                    "name": text(f"{title} Name", f"Name of {whose}.", null=True),
+                    "address": text(f"{title} Address", f"Mail address of {whose}.", null=True),
+                },
+                null=True,
+            )
+        },
+        null=True,
+    )
+
+
+def _people(title: str, whose: str, description: str) -> Shape:
+    return list_of(_person(title, whose), f"{title} List", description, null=True)
+
+
+MAIL: dict[str, Shape] = {
+    "key": text("Mail Key", "What the gateway calls the mail, for later actions."),
+    "subject": text("Subject", "Subject of the mail.", null=True),
+    "from": text("From", "Mail address of the sender.", null=True),
+    "receivedDateTime": moment("Received Time", "When Exchange received it, in UTC.", null=True),
+    "folder": text("Folder", "The folder in which it was read.", null=True),
+    "state": text(
+        "State",
+        "How far it is: waiting, delivered or quarantined; skipped or gone for mails that were not taken.",
+    ),
+    "reference": text("Reference", "The reference by which the ticket can be found in the desk."),
+    "number": whole("Number", "Its place in the order of the mailbox.", null=True),
+    "messageId": text("Message ID", "The mail's own id, as its header tells it.", null=True),
+    "conversationId": text("Conversation ID", "Id of the conversation in Exchange.", null=True),
+    "deliveries": list_of(ref("Delivery"), "Deliveries", "One for each sink: where the mail goes, and how far it is."),
+    "reason": text("Reason", "Why it was not taken: copy or before-cutover. Only for mails that were skipped."),
+}
+MAILBOX_NAME = text("Mailbox", "Name of the mailbox in the gateway's settings.")
+EVENT: dict[str, Shape] = {
+    "eventId": text("Event ID", "Stays the same if the event is told again, so that a flow can drop a repeat."),
+    "mailbox": MAILBOX_NAME,
+}
+OCCURRED = moment("Event Time", "When it happened, in UTC.")
+
+DEFINITIONS: dict[str, Shape] = {
+    "Delivery": thing(
+        {
+            "sink": text("Sink", "Name of the sink in the gateway's settings."),
+            "state": text("Delivery State", "How far it is: waiting, leased, delivered or quarantined."),
+            "attempts": whole("Attempts", "How often it was tried."),
+            "ticket": text("Ticket", "Number of the ticket that the mail became or was added to.", null=True),
+            "isReply": flag("Reply", "Whether the mail was added to a ticket instead of making one."),
+            "notes": list_of({"type": "string"}, "Notes", "What an operator should know about the delivery."),
+            "finishedDateTime": moment("Finished Time", "When it was delivered, in UTC."),
+            "cause": text("Cause", "Why it is in quarantine, as a stable code."),
+            "message": text("Message", "Why it is in quarantine, as a sentence."),
+            "nextAttemptDateTime": moment("Next Attempt", "When it is tried again, in UTC.", null=True),
+            "lastError": text("Last Error", "What went wrong last, as a code.", null=True),
+            "correlationId": text("Correlation ID", "The id that leads through the log."),
+        }
+    ),
+    "Mail": thing(MAIL),
+    "WholeMail": thing(
+        {
+            **MAIL,
+            "message": thing(
+                {
+                    "id": text("Graph ID", "Immutable id of the mail in Microsoft Graph."),
+                    "subject": text("Graph Subject", "Subject of the mail.", null=True),
+                    "from": _person("From", "the sender as the mail tells it"),
+                    "sender": _person("Sender", "the account that sent it"),
+                    "replyTo": _people("Reply To", "who wants the answer", "Who wants the answers."),
+                    "toRecipients": _people("To", "a recipient", "The recipients."),
+                    "ccRecipients": _people("Cc", "a recipient of a copy", "The recipients of copies."),
+                    "body": thing(
+                        {
+                            "contentType": text("Body Type", "What the body is: text or html."),
+                            "content": text("Body", "The body as it came; HTML is not cleaned."),
+                        },
+                        null=True,
+                    ),
+                    "importance": text("Importance", "How important it is: low, normal or high.", null=True),
+                    "isRead": flag("Read", "Whether it was read when the gateway saw it.", null=True),
+                    "hasAttachments": flag("Has Files", "What Exchange says; false for inline files alone.", null=True),
+                    "categories": list_of({"type": "string"}, "Categories", "Categories of the mail.", null=True),
+                    "receivedDateTime": moment("Graph Received Time", "When Exchange received it, in UTC.", null=True),
+                    "internetMessageId": text("Internet Message ID", "The mail's own id.", null=True),
+                    "internetMessageHeaders": list_of(
+                        thing(
+                            {
+                                "name": text("Header Name", "Name of a header of the mail."),
+                                "value": text("Header Value", "What the header says.", null=True),
+                            }
+                        ),
+                        "Headers",
+                        "Headers of the mail.",
+                        null=True,
+                    ),
+                    "conversationId": text("Graph Conversation ID", "Id of the conversation.", null=True),
+                    "parentFolderId": text("Folder ID", "Id of the folder in which it was read.", null=True),
+                    "@odata.type": text("Type", "Graph's name of the kind of message.", visibility="internal"),
+                    "@odata.etag": text("Version", "Graph's mark of the mail's version.", visibility="internal"),
+                },
+                null=True,
+            ),
+            "attachments": list_of(ref("Attachment"), "Attachments", "Files, attached mails and links of the mail."),
+        }
+    ),
+    "Attachment": thing(
+        {
+            "number": whole("Attachment Number", "Its place in the mail, by which its bytes are asked for."),
+            "name": text("File Name", "Name of the attachment.", null=True),
+            "contentType": text("Content Type", "Media type of the attachment.", null=True),
+            "size": whole("Size", "Its size in bytes.", null=True),
+            "kind": text("Kind", "What it is.", choices=("file", "item", "reference")),
+            "isInline": flag("Inline", "Whether it is a picture inside the text."),
+            "contentId": text("Content ID", "Id by which the text refers to it.", null=True),
+            "sha256": text("Checksum", "SHA-256 of its bytes.", null=True),
+            "omitted": text("Omitted", "Why there are no bytes: Link, TooLarge or Unreadable.", null=True),
+        }
+    ),
+    "SupportMailbox": thing(
+        {
+            "name": MAILBOX_NAME,
+            "address": text("Address", "Mail address of the mailbox."),
+            "folders": list_of({"type": "string"}, "Folders", "The folders that are read."),
+            "sinks": list_of({"type": "string"}, "Sinks", "Names of the sinks that its mails go to."),
+            "lastSuccessDateTime": moment("Last Success", "When it was last read without an error.", null=True),
+            "lagSeconds": whole("Lag in Seconds", "The time since then.", null=True),
+            "backlog": whole("Backlog", "How many mails are not closed yet."),
+            "quarantined": whole("Quarantined", "How many deliveries wait for a person."),
+            "isPaused": flag("Paused", "Whether it rests after a failure."),
+            "received": whole("Received", "How many mails were read since the beginning."),
+            "delivered": whole("Delivered", "How many mails were delivered since the beginning."),
+            "skipped": whole("Skipped", "How many mails were not taken: copies, and what came before the cutover."),
+            "gone": whole("Gone", "How many mails vanished before they were read whole."),
+            "resyncs": whole("Resyncs", "How often the folder had to be read from its beginning."),
+            "foundBySweep": whole("Found by Sweep", "How many mails only the hourly sweep found."),
+            "lastError": thing(
+                {
+                    "code": text("Error Code", "What went wrong last, as a code."),
+                    "message": text("Error Message", "What went wrong last, as a sentence."),
+                    "dateTime": moment("Error Time", "When it went wrong, in UTC.", null=True),
+                }
+            ),
+        }
+    ),
+    "MailEvent": thing({**EVENT, **MAIL}),
+    "MailFailure": thing(
+        {
+            **EVENT,
+            "occurredUtc": OCCURRED,
+            "cause": text("Failure Cause", "Why it could not be processed, as a stable code.", null=True),
+            "message": text("Failure Message", "Why it could not be processed, as a sentence.", null=True),
+            **MAIL,
+        }
+    ),
+    "Ticket": thing(
+        {
+            **EVENT,
+            "occurredUtc": OCCURRED,
+            "ticket": text("Ticket", "Number of the ticket."),
+            "sink": text("Sink", "Name of the sink that made the ticket."),
+            **{name: shape for name, shape in MAIL.items() if name != "deliveries"},
+        }
+    ),
+    "GatewayStatus": thing(
+        {
+            "alarms": list_of(
+                thing(
+                    {
+                        "name": text("Alarm", "Name of the alarm."),
+                        "about": text("Alarm Subject", "What the alarm is about.", null=True),
+                        "message": text("Alarm Message", "What is wrong.", null=True),
+                        "since": moment("Alarm Since", "Since when it is raised.", null=True),
+                    }
+                ),
+                "Alarms",
+                "What is wrong now.",
+            ),
+            "mailboxes": list_of(ref("SupportMailbox"), "Mailboxes", "The support mailboxes with their state."),
+            "sinks": list_of(
+                thing(
+                    {
+                        "name": text("Sink Name", "Name of the sink."),
+                        "kind": text("Sink Kind", "What kind of sink it is."),
+                        "circuit": text("Circuit", "Whether mails go through.", choices=("open", "closed")),
+                        "why": text("Open Because", "Why every mail waits."),
+                    }
+                ),
+                "Sinks",
+                "Where mails go.",
+            ),
+            "credentials": list_of(
+                thing(
+                    {
+                        "connection": text("Tenant Connection", "Name of the connection."),
+                        "expiresOn": moment("Expires", "When its stored credential expires."),
+                    }
+                ),
+                "Credentials",
+                "When stored credentials expire.",
+            ),
+            "waitingMessages": thing(
+                {
+                    "polls": whole("Waiting Polls", "How many polls wait in the queue."),
+                    "deliveries": whole("Waiting Deliveries", "How many deliveries wait in the queue."),
+                }
+            ),
+            "poisonMessages": whole("Poison Messages", "How many messages the platform gave up."),
+        }
+    ),
+}

@@ -1,0 +1,89 @@
+"""Parameters that several operations share, once each; operations refer to them by name."""
+
+from devkit.connector.shapes import Shape, from_list
+
+ZONES = from_list("ListTimeZones", "name", "title")
+OPEN_SERVICES = from_list("ListServices", "id", "displayName", business="business")
+STAFF = from_list("ListStaffMembers", "id", "displayName", business="business")
+_PAGES = from_list("ListBookingPages", "id", "displayName")
+_MAILBOXES = from_list("ListSupportMailboxes", "name", "address")
+
+
+def query(
+    name: str, title: str, description: str, *, required: bool = False, kind: str = "string", **more: object
+) -> Shape:
+    """Describe a query parameter; keyword names that are no Swagger words are given as a mapping in `extra`."""
+    shape: Shape = {"name": name, "in": "query", "required": required, "type": kind}
+    shape |= {"x-ms-summary": title, "description": description}
+    extra = more.pop("extra", {})
+    assert isinstance(extra, dict)  # noqa: S101 - a slip in a description, found when it is built
+    return shape | {key.replace("visibility", "x-ms-visibility"): value for key, value in more.items()} | extra
+
+
+def path(name: str, title: str, description: str, extra: Shape | None = None) -> Shape:
+    """Describe a path parameter."""
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "type": "string",
+        "x-ms-summary": title,
+        "description": description,
+        "x-ms-url-encoding": "single",
+        **(extra or {}),
+    }
+
+
+_WALL_TIME = "A moment in UTC, such as 2026-05-05T09:00:00Z, or a date or wall time in the time zone below."
+
+PARAMETERS: dict[str, Shape] = {
+    "Business": path("business", "Booking Page", "The booking page, by its mail address.", _PAGES),
+    "BusinessAsked": query("business", "Booking Page", "The booking page, by its mail address.", required=True,
+                           extra=_PAGES),
+    "Mailbox": path("mailbox", "Mailbox", "The support mailbox, by its name in the gateway's settings.", _MAILBOXES),
+    "MailboxAsked": query("mailbox", "Mailbox", "The support mailbox, by its name in the gateway's settings.",
+                          required=True, extra=_MAILBOXES),
+    "MailKey": path("key", "Mail Key", "The mail, by its key from a list or a trigger."),
+    "AppointmentId": query("id", "Appointment ID", "The appointment, by its id from a list or a trigger.",
+                           required=True),
+    "Service": query("service", "Service", "Only appointments of this service.", extra=OPEN_SERVICES),
+    "ServiceNeeded": query("service", "Service", "The service that shall be booked.", required=True,
+                           extra=OPEN_SERVICES),
+    "StaffMember": query("staff", "Staff Member", "Only appointments of this staff member.", extra=STAFF),
+    "StaffMembers": query("staff", "Staff Members", "Only slots with these staff members, ids separated by commas.",
+                          extra=STAFF),
+    "Start": query("start", "Start", f"Where the range begins. {_WALL_TIME}", required=True),
+    "End": query("end", "End", f"Where the range ends. {_WALL_TIME}", required=True),
+    "Date": query("date", "Date", "The day, such as 2026-05-05.", required=True, format="date"),
+    "TimeZone": query("timeZone", "Time Zone", "The zone of wall times and of the local times in the answer.",
+                      extra=ZONES),
+    "Details": query("expand", "Details", "Also customers and their answers, at one more call for each appointment.",
+                     enum=["details"],
+                     extra={"x-ms-enum-values": [{"value": "details", "displayName": "Customers and answers"}]}),
+    "Customer": query("customer", "Customer", "Only appointments of this mail address, or of a name like this."),
+    "PageSize": query("limit", "Page Size", "How many items one page holds; less if customers are asked for.",
+                      kind="integer", minimum=1, maximum=100, visibility="advanced"),
+    "Cursor": query("cursor", "Cursor", "Where to go on; comes with the link to the next page.",
+                    visibility="internal"),
+    "TriggerState": query("triggerState", "Trigger State", "Where to go on; comes with each answer.",
+                          visibility="internal"),
+    "Folder": query("folder", "Folder", "Only mails of this folder.",
+                    extra=from_list("ListMailFolders", "name", "name", mailbox="mailbox")),
+    "IdempotencyKey": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "type": "string",
+        "maxLength": 255,
+        "x-ms-summary": "Idempotency Key",
+        "description": "A text of your own for this one write: however often it is sent, it is done once.",
+        "x-ms-visibility": "advanced",
+    },
+}  # fmt: skip
+
+
+def shared(*names: str) -> list[Shape]:
+    """Refer to shared parameters."""
+    for name in names:
+        assert name in PARAMETERS, name  # noqa: S101 - a slip in a description, found when it is built
+    return [{"$ref": f"#/parameters/{name}"} for name in names]

@@ -1,0 +1,141 @@
+"""The words of which schemas are made: Swagger 2.0 with the extensions of Power Platform connectors.
+
+Every leaf has a title (`x-ms-summary`) and a description, because makers of flows see these and nothing else. Swagger
+2.0 knows no null; `x-nullable` says where it may come.
+
+Source: "OpenAPI extensions for custom connectors".
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+type Shape = dict[str, Any]
+
+
+def text(
+    title: str,
+    description: str,
+    *,
+    form: str | None = None,
+    null: bool = False,
+    choices: Sequence[str] | Mapping[str, str] | None = None,
+    **more: Any,
+) -> Shape:
+    """Describe a text. `form`: a format such as date-time; `choices`: what it may be, with labels in a mapping."""
+    shape = _leaf("string", title, description, null=null, form=form)
+    if choices:
+        shape["enum"] = list(choices)
+    if isinstance(choices, Mapping):
+        shape["x-ms-enum-values"] = [{"value": value, "displayName": label} for value, label in choices.items()]
+    return shape | _extensions(more)
+
+
+def moment(title: str, description: str, *, null: bool = False, **more: Any) -> Shape:
+    """Describe a moment in UTC."""
+    return text(title, description, form="date-time", null=null, **more)
+
+
+def wall_time(title: str, description: str, **more: Any) -> Shape:
+    """Describe a wall time without offset."""
+    return text(title, description, form="date-no-tz", **more)
+
+
+def whole(title: str, description: str, *, null: bool = False, **more: Any) -> Shape:
+    """Describe a whole number."""
+    return _leaf("integer", title, description, null=null, form="int32") | _extensions(more)
+
+
+def decimal(title: str, description: str, *, null: bool = False, **more: Any) -> Shape:
+    """Describe a number."""
+    return _leaf("number", title, description, null=null, form="double") | _extensions(more)
+
+
+def flag(title: str, description: str, *, null: bool = False, **more: Any) -> Shape:
+    """Describe yes or no."""
+    return _leaf("boolean", title, description, null=null) | _extensions(more)
+
+
+def list_of(items: Shape, title: str, description: str, *, null: bool = False, **more: Any) -> Shape:
+    """Describe a list."""
+    return _leaf("array", title, description, null=null) | {"items": items} | _extensions(more)
+
+
+def thing(
+    properties: Mapping[str, Shape],
+    title: str | None = None,
+    description: str | None = None,
+    *,
+    required: Sequence[str] = (),
+    null: bool = False,
+    **more: Any,
+) -> Shape:
+    """Describe an object."""
+    shape: Shape = {"type": "object"}
+    if title and description:
+        shape = _leaf("object", title, description, null=null)
+    elif null:
+        shape["x-nullable"] = True
+    shape["properties"] = dict(properties)
+    if required:
+        shape["required"] = list(required)
+    return shape | _extensions(more)
+
+
+def texts_by_name(title: str, description: str, *, null: bool = False, **more: Any) -> Shape:
+    """Describe an object whose properties are all texts, under names that only the booking page knows."""
+    shape = _leaf("object", title, description, null=null)
+    return shape | {"additionalProperties": {"type": "string"}} | _extensions(more)
+
+
+def ref(name: str) -> Shape:
+    """Refer to a definition."""
+    return {"$ref": f"#/definitions/{name}"}
+
+
+def from_list(operation: str, value: str, shown: str, **parameters: str) -> Shape:
+    """Let the value be picked from a list, in both forms. `parameters`: the list's, each from a parameter of ours."""
+    return {
+        "x-ms-dynamic-values": {
+            "operationId": operation,
+            "parameters": {name: {"parameter": ours} for name, ours in parameters.items()},
+            "value-collection": "value",
+            "value-path": value,
+            "value-title": shown,
+        },
+        "x-ms-dynamic-list": {
+            "operationId": operation,
+            "parameters": {name: {"parameterReference": ours} for name, ours in parameters.items()},
+            "itemsPath": "value",
+            "itemValuePath": value,
+            "itemTitlePath": shown,
+        },
+    }
+
+
+def from_schema(operation: str, *, old: Mapping[str, str], new: Mapping[str, str]) -> Shape:
+    """Let the schema come from the page's own questions, in both forms; the forms name a body's fields differently."""
+    return {
+        "x-ms-dynamic-schema": {
+            "operationId": operation,
+            "parameters": {name: {"parameter": ours} for name, ours in old.items()},
+            "value-path": "schema",
+        },
+        "x-ms-dynamic-properties": {
+            "operationId": operation,
+            "parameters": {name: {"parameterReference": ours} for name, ours in new.items()},
+            "itemValuePath": "schema",
+        },
+    }
+
+
+def _leaf(kind: str, title: str, description: str, *, null: bool, form: str | None = None) -> Shape:
+    shape: Shape = {"type": kind}
+    if form:
+        shape["format"] = form
+    shape |= {"x-ms-summary": title, "description": description}
+    return shape | ({"x-nullable": True} if null else {})
+
+
+def _extensions(more: Mapping[str, Any]) -> Shape:
+    """Turn keyword names into extensions: `visibility` is x-ms-visibility; Swagger's own words stay, dashes allowed."""
+    return {f"x-ms-{name}" if name == "visibility" else name: value for name, value in more.items()}

@@ -1,0 +1,105 @@
+"""Polling triggers: what a flow is started by."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from devkit.connector.operations import Operation, describe, value_list
+from devkit.connector.parameters import query, shared
+from devkit.connector.shapes import Shape
+
+_APPOINTMENT = ("BusinessAsked", "Service", "StaffMember", "TimeZone", "Details", "TriggerState")
+_MAIL = ("MailboxAsked", "Folder", "TriggerState")
+_MINUTES = query(
+    "minutes", "Minutes Before", "How long before the start the flow shall run.",
+    kind="integer", minimum=1, maximum=10080, default=60,
+)  # fmt: skip
+
+
+def _trigger(
+    operation_id: str,
+    summary: str,
+    when: str,
+    *,
+    items: str,
+    parameters: Sequence[Shape],
+    hint: str,
+    simulate: tuple[str, dict[str, Any]],
+) -> Operation:
+    operation = describe(
+        operation_id,
+        summary,
+        f"This operation triggers when {when}.",
+        value_list(items, "Items", "What happened, the oldest first; the flow runs once for each."),
+        parameters=parameters,
+        told="Something happened.",
+        visibility="important",
+        x_ms_trigger="batch",
+        x_ms_trigger_metadata={"kind": "query", "mode": "polling"},
+        x_ms_trigger_hint=f"To see it work now, {hint}.",
+        x_ms_operation_context={"simulate": {"operationId": simulate[0], "parameters": simulate[1]}},
+    )
+    operation["responses"]["202"] = {"description": "Nothing happened since the last time."}
+    operation["responses"] = dict(sorted(operation["responses"].items()))
+    return operation
+
+
+def _appointment(kind: str, name: str, what: str, when: str, hint: str) -> tuple[str, dict[str, Operation]]:
+    trigger = _trigger(
+        f"OnAppointment{name}",
+        f"When {what}",
+        when,
+        items="UpcomingAppointment" if kind == "upcoming" else "AppointmentEvent",
+        parameters=[
+            *shared(*_APPOINTMENT[:3]),
+            *([_MINUTES] if kind == "upcoming" else []),
+            *shared(*_APPOINTMENT[3:]),
+        ],
+        hint=hint,
+        simulate=("PreviewAppointments", {"kind": kind}),
+    )
+    return f"/triggers/appointments/{kind}", {"get": trigger}
+
+
+def _mail(
+    feed: str, kind: str, *, name: str, what: str, when: str, hint: str, items: str
+) -> tuple[str, dict[str, Any]]:
+    trigger = _trigger(
+        f"On{name}",
+        f"When {what}",
+        when,
+        items=items,
+        parameters=shared(*_MAIL),
+        hint=hint,
+        simulate=(f"Preview{feed.title()}", {"kind": kind}),
+    )
+    return f"/triggers/{feed}/{kind}", {"get": trigger}
+
+
+OPERATIONS: dict[str, dict[str, Operation]] = dict(
+    [
+        _appointment("created", "Created", "an appointment is created",
+                     "an appointment is booked on the page, by a customer or by staff", "book one on the page"),
+        _appointment("updated", "Updated", "an appointment is updated",
+                     "an appointment is moved, given to others or changed in any way", "change one in the calendar"),
+        _appointment("rescheduled", "Rescheduled", "an appointment is rescheduled",
+                     "an appointment is moved to another time; the item tells both", "move one in the calendar"),
+        _appointment("cancelled", "Cancelled", "an appointment is cancelled",
+                     "an appointment is cancelled or deleted; the item tells how it was", "cancel one in the calendar"),
+        _appointment("staff-changed", "StaffChanged", "the staff of an appointment changes",
+                     "an appointment is given to other staff members; the item tells the old ones, too",
+                     "give one to somebody else"),
+        _appointment("any", "Changed", "anything happens to an appointment",
+                     "an appointment is created, moved, given to others, changed or cancelled", "book one on the page"),
+        _appointment("upcoming", "Upcoming", "an appointment is about to start",
+                     "an appointment begins within the minutes that are set", "book one that begins soon"),
+        _mail("mails", "arrived", name="SupportMailArrived", what="a support mail arrives",
+              when="a mail has come into a support mailbox and was read whole", hint="send a mail to the mailbox",
+              items="MailEvent"),
+        _mail("mails", "failed", name="SupportMailFailed", what="a support mail could not be processed",
+              when="the delivery of a mail was given up and waits for a person",
+              hint="send a mail that the desk cannot take", items="MailFailure"),
+        _mail("tickets", "created", name="TicketCreated", what="a ticket is created from a mail",
+              when="a mail became a new ticket", hint="send a mail to the mailbox and wait a minute or two",
+              items="Ticket"),
+    ]
+)  # fmt: skip

@@ -1,0 +1,181 @@
+"""The operations that write to Microsoft Bookings, where the gateway's settings allow it."""
+
+from devkit.connector.operations import Operation, body, describe
+from devkit.connector.parameters import OPEN_SERVICES, STAFF, ZONES, shared
+from devkit.connector.shapes import Shape, flag, from_schema, list_of, ref, text, texts_by_name, thing
+
+_ONE = "/bookings/businesses/{business}"
+_APPOINTMENT = f"{_ONE}/appointment"
+_ANSWERS_TITLE, _ANSWERS = "Answers", "Answers to the custom questions of the page."
+_ZONE = text("Time Zone", "The zone of wall times, here and in the answer.", **ZONES)
+
+
+def _customer(answers: Shape) -> dict[str, Shape]:
+    return {
+        "name": text("Customer Name", "Name of the customer."),
+        "emailAddress": text("Customer Email", "Mail address of the customer, who gets the confirmation."),
+        "phone": text("Customer Phone", "Telephone number of the customer."),
+        "notes": text("Customer Notes", "What the customer wants to say."),
+        "answers": answers,
+        "customerId": text("Customer ID", "Id of a customer on record.", visibility="advanced"),
+    }
+
+
+def _staff(description: str) -> Shape:
+    return list_of({"type": "string", **STAFF}, "Staff Members", description)
+
+
+def _time(name: str, description: str) -> Shape:
+    how = "A moment in UTC, such as 2026-05-05T09:00:00Z, or wall time in the time zone below."
+    return text(name, f"{description} {how}")
+
+
+_OPEN_ANSWERS = texts_by_name(_ANSWERS_TITLE, _ANSWERS)
+_PAGE_ANSWERS = _OPEN_ANSWERS | from_schema(
+    "GetQuestionsSchema",
+    old={"business": "business", "service": "service"},
+    new={"business": "business", "service": "body/service"},
+)
+_MORE_CUSTOMERS = list_of(
+    thing(_customer(_OPEN_ANSWERS)),
+    "Customers",
+    "All customers of a group appointment, four at most, instead of the one above.",
+    visibility="advanced",
+)
+_DETAILS: dict[str, Shape] = {
+    "additionalInformation": text("Additional Information", "Information for the customer."),
+    "serviceNotes": text("Staff Notes", "Notes for staff, which customers do not see."),
+    "location": text("Location", "Where it takes place."),
+    "isLocationOnline": flag("Online Meeting", "Whether it takes place online.", visibility="advanced"),
+    "optOutOfCustomerEmail": flag("No Customer Mails", "Whether the customer gets no mails.", visibility="advanced"),
+    "smsNotificationsEnabled": flag("Text Messages", "Whether the customer gets text messages.", visibility="advanced"),
+}
+
+OPERATIONS: dict[str, dict[str, Operation]] = {
+    f"{_ONE}/appointments": {
+        "post": describe(
+            "CreateAppointment",
+            "Create an appointment",
+            "Books an appointment, or seats in the group appointment then; hours, policy and staff are checked.",
+            ref("Appointment"),
+            status=201,
+            told="The appointment that was booked.",
+            parameters=[
+                *shared("Business", "IdempotencyKey"),
+                body(
+                    thing(
+                        {
+                            "service": text("Service", "The service to book.", **OPEN_SERVICES),
+                            "start": _time("Start", "When it starts."),
+                            "timeZone": _ZONE,
+                            "end": text("End", "When it ends; none for as long as the service takes.",
+                                        visibility="advanced"),
+                            "staff": _staff("Who shall serve; none to leave it to the page."),
+                            "customer": thing(_customer(_PAGE_ANSWERS), "Customer", "For whom it is."),
+                            "customers": _MORE_CUSTOMERS,
+                            **_DETAILS,
+                        },
+                        required=["service", "start"],
+                    )
+                ),
+            ],
+            writes=True,
+        )
+    },
+    _APPOINTMENT: {
+        "patch": describe(
+            "UpdateAppointment",
+            "Update an appointment",
+            "Changes details or customers of an appointment; time and staff have actions of their own.",
+            ref("Appointment"),
+            told="The appointment as it is now.",
+            parameters=[
+                *shared("Business", "AppointmentId", "IdempotencyKey"),
+                body(thing({**_DETAILS, "customers": _MORE_CUSTOMERS, "timeZone": _ZONE})),
+            ],
+            writes=True,
+        )
+    },
+    f"{_APPOINTMENT}/reschedule": {
+        "post": describe(
+            "RescheduleAppointment",
+            "Reschedule an appointment",
+            "Moves an appointment to another time, if hours, policy and staff allow it.",
+            ref("Appointment"),
+            told="The appointment as it is now.",
+            parameters=[
+                *shared("Business", "AppointmentId", "IdempotencyKey"),
+                body(
+                    thing(
+                        {
+                            "start": _time("New Start", "When it shall start."),
+                            "end": text("New End", "When it shall end; none for as long as before.",
+                                        visibility="advanced"),
+                            "timeZone": _ZONE,
+                            "staff": _staff("Who shall serve then; none for the same as before."),
+                        },
+                        required=["start"],
+                    )
+                ),
+            ],
+            writes=True,
+        )
+    },
+    f"{_APPOINTMENT}/assign": {
+        "post": describe(
+            "AssignStaff",
+            "Assign staff to an appointment",
+            "Gives an appointment to other staff members, if they are free.",
+            ref("Appointment"),
+            told="The appointment as it is now.",
+            parameters=[
+                *shared("Business", "AppointmentId", "IdempotencyKey"),
+                body(thing({"staff": _staff("All who shall serve."), "timeZone": _ZONE}, required=["staff"])),
+            ],
+            writes=True,
+        )
+    },
+    f"{_APPOINTMENT}/cancel": {
+        "post": describe(
+            "CancelAppointment",
+            "Cancel an appointment",
+            "Cancels an appointment; customer and staff are told by mail.",
+            thing(
+                {
+                    "id": text("Appointment ID", "Id of the appointment that was cancelled."),
+                    "status": text("Status", "That it is cancelled.", choices=("cancelled",)),
+                }
+            ),
+            told="That it is cancelled.",
+            parameters=[
+                *shared("Business", "AppointmentId", "IdempotencyKey"),
+                body(thing({"message": text("Message", "What customer and staff are told.")}), required=False),
+            ],
+            writes=True,
+        )
+    },
+    f"{_ONE}/customer": {
+        "post": describe(
+            "SaveCustomer",
+            "Create or update a customer",
+            "Changes the customer with this id or mail address, or puts a new one on record.",
+            ref("SavedCustomer"),
+            told="The customer as it is now.",
+            parameters=[
+                *shared("Business", "IdempotencyKey"),
+                body(
+                    thing(
+                        {
+                            "emailAddress": text("Customer Email", "Mail address of the customer."),
+                            "name": text("Customer Name", "Name of the customer."),
+                            "phone": text("Customer Phone", "Telephone number of the customer."),
+                            "customerId": text("Customer ID", "Id of the customer's record, to change it.",
+                                               visibility="advanced"),
+                        }
+                    )
+                ),
+            ],
+            writes=True,
+        )
+    },
+}  # fmt: skip
