@@ -152,7 +152,7 @@ def _needed_customers(body: Fields) -> tuple[Person, ...]:
     if one is not None:
         return (_person("customer", one),)
     if not customers:
-        raise Invalid("customer is missing: say for whom it is.", code="MissingParameter", target="customer")
+        raise Invalid("customer or customers is missing: name one.", code="MissingParameter", target="customers")
     return customers
 
 

@@ -19,7 +19,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 _HOME = _ROOT / ".devkit" / "foreign"
 _INSTALL_SECONDS = 900
 # as the process began: meanwhile its own variables may lead into a simulator, which refuses the package index
-_OUTSIDE = dict(os.environ)
+OUTSIDE = dict(os.environ)
 
 
 class ForeignEnvironmentError(Exception):
@@ -53,7 +53,7 @@ def _install(folder: Path, requirements: tuple[str, ...]) -> None:
     command = [str(_interpreter(folder)), "-m", "pip", "install", "--quiet", "--no-compile"]
     command += ["--timeout", "60", "--retries", "5", *requirements]
     try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=_INSTALL_SECONDS, env=_OUTSIDE)
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=_INSTALL_SECONDS, env=OUTSIDE)
     except subprocess.CalledProcessError as error:
         raise ForeignEnvironmentError(
             f"pip could not install {', '.join(requirements)}: {error.stderr[-1000:]}"

@@ -21,8 +21,8 @@ FILES = (
     "viewer/initializer.js",
     "viewer/swagger-ui-bundle.js",
     "viewer/swagger-ui.css",
-    "viewer/LICENSE",
-    "viewer/NOTICE",
+    "viewer/swagger-ui.LICENSE.txt",
+    "viewer/swagger-ui.NOTICE.txt",
     "viewer/swagger-ui-bundle.js.LICENSE.txt",
 )
 PACKAGES = ("blueprints", "bookings", "inbound_mail", "shared")

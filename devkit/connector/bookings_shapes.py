@@ -126,11 +126,14 @@ _OF_EVENT: dict[str, Shape] = {
     "appointmentId": APPOINTMENT_ID,
     **APPOINTMENT,
 }
-_TOLD = ("startUtc", "endUtc", "startLocal", "endLocal", "timeZone", "timeZoneIana", "staffNames", "staffMembers")
+_NEVER_PREVIOUS = ("durationMinutes", "answers", "answersText")
 _PREVIOUS: dict[str, Shape] = {
-    name: shape if "$ref" in shape or "description" not in shape else before(shape)
-    for name, shape in APPOINTMENT.items()
-    if name in _TOLD or name not in ("durationMinutes", "answers", "answersText")
+    "id": text("Previous Appointment ID", "The id that the appointment had before, if it has another one now."),
+    **{
+        name: before(shape) if "description" in shape else shape
+        for name, shape in APPOINTMENT.items()
+        if name not in _NEVER_PREVIOUS
+    },
 }
 
 DEFINITIONS: dict[str, Shape] = {

@@ -175,10 +175,17 @@ DEFINITIONS: dict[str, Shape] = {
             "alarms": list_of(
                 thing(
                     {
-                        "name": text("Alarm", "Name of the alarm."),
-                        "about": text("Alarm Subject", "What the alarm is about.", null=True),
-                        "message": text("Alarm Message", "What is wrong.", null=True),
-                        "since": moment("Alarm Since", "Since when it is raised.", null=True),
+                        "event": text("Alarm", "Name of the alarm."),
+                        "about": text("Alarm Subject", "Which mailbox, sink or connection it is about."),
+                        "sinceDateTime": moment("Alarm Since", "Since when it is raised, in UTC."),
+                        "since": text("Open Since", "Since when a sink's circuit is open."),
+                        "cause": text("Alarm Cause", "Why a sink's circuit is open, as a stable code."),
+                        "message": text("Alarm Message", "Why a sink's circuit is open, as a sentence."),
+                        "lastSuccess": moment("Last Success Before", "When a silent mailbox was last read."),
+                        "lastError": text("Last Mailbox Error", "What a silent mailbox failed with.", null=True),
+                        "mails": whole("Mails in Quarantine", "How many deliveries wait for a person."),
+                        "causes": thing({}, "Causes", "How many deliveries wait, by their cause."),
+                        "expiresOn": moment("Secret Expires", "When a secret expires."),
                     }
                 ),
                 "Alarms",
@@ -191,7 +198,13 @@ DEFINITIONS: dict[str, Shape] = {
                         "name": text("Sink Name", "Name of the sink."),
                         "kind": text("Sink Kind", "What kind of sink it is."),
                         "circuit": text("Circuit", "Whether mails go through.", choices=("open", "closed")),
-                        "why": text("Open Because", "Why every mail waits."),
+                        "why": thing(
+                            {
+                                "since": text("Waiting Since", "Since when every mail waits."),
+                                "cause": text("Waiting Cause", "Why every mail waits, as a stable code."),
+                                "message": text("Waiting Because", "Why every mail waits, as a sentence."),
+                            }
+                        ),
                     }
                 ),
                 "Sinks",

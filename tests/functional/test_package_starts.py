@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from blueprints import booking_writes, bookings, changes, changes_work, mail_work, mailboxes, operations, triggers
 from devkit.commands import package
 from tests.house.source import ROOT
 from tests.house.tools import find_or_skip
+from tests.house.triggers import builders
 
 SCRIPT = Path(__file__).with_name("empty_start.py")
 ID = "00000000-0000-0000-0000-000000000000"
@@ -58,8 +58,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_every_function_is_found_and_none_is_in_error(told: dict[str, Any]) -> None:
-    modules = (booking_writes, bookings, changes, changes_work, mail_work, mailboxes, operations, triggers)
-    wanted = {builder._function.get_function_name() for module in modules for builder in module.bp._function_builders}
+    wanted = {function.get_function_name() for function in builders()}
     assert told["functions"] == dict.fromkeys(wanted, "")
 
 

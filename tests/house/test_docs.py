@@ -3,41 +3,15 @@
 import ast
 import json
 import re
-from typing import Any
 
 from shared.catalogue import SETTINGS
 from shared.events import Event
 from tests.house.source import ROOT, deployed
+from tests.house.triggers import functions
 
 API = (ROOT / "docs/api.md").read_text()
 ERRORS = (ROOT / "docs/errors.md").read_text()
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
-
-
-def functions() -> list[dict[str, Any]]:
-    """Every function of the app: its trigger and, for HTTP, the parameters it takes."""
-    from blueprints import (  # noqa: PLC0415 - only here are the triggers wanted
-        booking_writes,
-        bookings,
-        changes,
-        mailboxes,
-        operations,
-        triggers,
-    )
-
-    found = []
-    for blueprint in (bookings.bp, booking_writes.bp, changes.bp, mailboxes.bp, operations.bp, triggers.bp):
-        for builder in blueprint._function_builders:
-            function = builder._function
-            trigger = next(b for b in function.get_bindings() if "Trigger" in str(b.type)).get_dict_repr()
-            found.append(
-                {
-                    "route": trigger.get("route"),
-                    "methods": [str(getattr(method, "value", method)) for method in trigger.get("methods") or ()],
-                    "parameters": getattr(function.get_user_function(), "parameters", ()),
-                }
-            )
-    return found
 
 
 def sections() -> dict[str, str]:

@@ -1,0 +1,122 @@
+"""The connector's definition against the app: every operation a route, every route an operation, every name known."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from devkit.connector.document import FOLDER, build_definition, build_files
+from tests.contract.definition import load_definition
+from tests.house.source import ROOT
+from tests.house.triggers import functions
+
+SHARED = Path(__file__).resolve().parents[3] / "shared"
+LINT, SCHEMAS = SHARED / "checks/connector_lint.py", SHARED / "contracts"
+# What is for people, browsers and the platform; flows have no use for it.
+NOT_FOR_FLOWS = {"health", "doctor", "openapi.json", "docs", "docs/{asset}"}
+OPERATIONS = load_definition().operations()
+
+
+def test_the_files_are_what_the_descriptions_say() -> None:
+    for path, text in build_files().items():
+        assert path.read_text() == text, f"{path.name}: run python3 -m devkit.connector"
+
+
+def route_of(path: str) -> str:
+    """The app's route behind a path of the definition: triggers are one route for all kinds."""
+    return re.sub(r"^triggers/(\w+)/[\w-]+$", r"triggers/\1/{kind}", path.removeprefix("/"))
+
+
+def test_every_operation_has_its_route_and_every_route_its_operation() -> None:
+    built = {
+        f"{method} {each['route']}" for each in functions() for method in each["methods"]
+        if each["route"] not in NOT_FOR_FLOWS
+    }  # fmt: skip
+    assert {f"{method} {route_of(path)}" for method, path, _ in OPERATIONS.values()} == built
+
+
+def test_every_kind_of_trigger_is_an_operation() -> None:
+    from blueprints.triggers import KINDS  # noqa: PLC0415 - only here are the triggers wanted
+
+    paths = {path for _, path, _ in OPERATIONS.values()}
+    assert {path.rpartition("/")[2] for path in paths if path.startswith("/triggers/appointments/")} == set(KINDS)
+    assert {path for path in paths if path.startswith(("/triggers/mails/", "/triggers/tickets/"))} == {
+        "/triggers/mails/arrived",
+        "/triggers/mails/failed",
+        "/triggers/tickets/created",
+    }
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_every_query_parameter_is_the_routes_own(name: str) -> None:
+    method, path, operation = OPERATIONS[name]
+    declared = {one["name"] for one in load_definition().parameters(operation) if one["in"] == "query"}
+    known = next(
+        set(each["parameters"]) for each in functions() if each["route"] == route_of(path) and method in each["methods"]
+    ) - {"connection", "code"}  # the connection's own, and the key in another form
+    if path.startswith("/triggers/appointments/") and not path.endswith("/upcoming"):
+        known -= {"minutes"}
+    assert declared == known
+
+
+def test_each_list_that_pages_is_led_through_the_connection() -> None:
+    properties = json.loads((FOLDER / "apiProperties.json").read_text())["properties"]
+    policy = next(p for p in properties["policyTemplateInstances"] if p["templateId"] == "updatenextlink")
+    listed = policy["parameters"]["x-ms-apimTemplate-operationName"]
+    paging = {name for name, (_, _, operation) in OPERATIONS.items() if "x-ms-pageable" in operation}
+    assert set(listed) == paging == {"ListCustomers", "ListAppointments", "ListAppointmentChanges", "ListMails"}
+
+
+def test_every_trigger_can_be_tried_with_what_it_was_given() -> None:
+    definition = load_definition()
+    for name, (_, _, operation) in OPERATIONS.items():
+        if "x-ms-trigger" not in operation:
+            continue
+        trial = operation["x-ms-operation-context"]["simulate"]
+        preview = {one["name"]: one for one in definition.parameters(OPERATIONS[trial["operationId"]][2])}
+        given = {one["name"] for one in definition.parameters(operation)} | set(trial["parameters"])
+        assert {each for each, one in preview.items() if one["required"]} <= given, name
+        assert trial["parameters"]["kind"] in preview["kind"]["enum"]
+
+
+def test_the_readme_lists_every_operation_that_makers_see_word_for_word() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", (FOLDER / "readme.md").read_text(), flags=re.MULTILINE)
+    shown = [
+        (name, operation["summary"], operation["description"])
+        for name, (_, _, operation) in OPERATIONS.items()
+        if operation.get("x-ms-visibility") != "internal"
+    ]
+    assert sorted(rows) == sorted(shown)
+
+
+def test_the_definition_keeps_its_size_and_its_version() -> None:
+    definition = build_definition()
+    assert (FOLDER / "apiDefinition.swagger.json").stat().st_size < 1024 * 1024
+    assert re.fullmatch(r"\d+\.\d+\.\d+", definition["info"]["version"])
+    assert len(OPERATIONS) <= 256
+
+
+@pytest.mark.skipif(not LINT.exists(), reason="the folder with the connector's lint is not beside the repository")
+def test_the_lint_finds_nothing_at_its_strictest_level() -> None:
+    command = [sys.executable, str(LINT), str(FOLDER), "--level", "gold", "--publisher", "verified"]
+    done = subprocess.run(
+        [*command, "--schemas", str(SCHEMAS)], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    last = done.stdout.splitlines()[-1]
+    assert re.fullmatch(r"\d{4,} passed, 0 failed", last), done.stdout[-3000:]
+
+
+@pytest.mark.skipif(not LINT.exists(), reason="the folder with the connector's lint is not beside the repository")
+def test_the_lint_does_find_faults(tmp_path: Path) -> None:
+    for file in FOLDER.glob("*.*"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    broken = build_definition()
+    broken["paths"]["/status"]["get"].pop("description")
+    (tmp_path / "apiDefinition.swagger.json").write_text(json.dumps(broken, indent=4))
+    command = [sys.executable, str(LINT), str(tmp_path), "--level", "gold", "--publisher", "verified"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert "GET /status" in done.stdout

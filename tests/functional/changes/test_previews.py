@@ -1,0 +1,46 @@
+"""Previews: what a trigger would tell, for a flow that is tried before anything happens."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from devkit.seeds import tiny
+from tests.functional.booking_writes import clock
+from tests.functional.changes.conftest import Page
+from tests.functional.conftest import told
+
+
+def soon() -> datetime:
+    return datetime.fromisoformat(clock(9)) + timedelta(days=2)
+
+
+def preview(page: Page, kind: str, **query: Any) -> list[Any]:
+    answer = page.stage.get("connector/previews/appointments", business=page.name, kind=kind, **query)
+    assert answer.status_code == 200, answer.text
+    found: list[Any] = answer.json()["value"]
+    return found
+
+
+def test_a_preview_shows_what_happened_lately(page: Page) -> None:
+    preview(page, "created")  # the first look tells nothing
+    made = page.book(soon())
+    page.age()
+    [item] = preview(page, "created")
+    assert (item["appointmentId"], item["eventKind"]) == (made, "created")
+
+
+def test_without_news_a_preview_shows_what_is_to_come(page: Page) -> None:
+    made = page.book(soon())
+    [item] = preview(page, "cancelled")
+    assert (item["appointmentId"], item["eventKind"]) == (made, "upcoming")
+
+
+def test_a_preview_keeps_to_the_triggers_filters(page: Page) -> None:
+    page.book(soon())
+    assert preview(page, "upcoming", staff=tiny.BOB) == []
+    assert len(preview(page, "upcoming", staff=tiny.ANNE, expand="details")) == 1
+
+
+def test_a_preview_of_an_unknown_kind_is_refused(page: Page) -> None:
+    answer = page.stage.get("connector/previews/appointments", business=page.name, kind="nonsense")
+    assert told(answer)["code"] == "InvalidChoice"
+    assert told(page.stage.get("connector/previews/appointments", business=page.name))["code"] == "MissingParameter"

@@ -1,0 +1,130 @@
+"""What a designer asks for: a trial of the connection, lists to pick from, schemas of questions, previews."""
+
+from typing import Any
+
+import pytest
+
+from devkit.seeds import sample, tiny
+from devkit.simulator.bookings.permissions import APPOINTMENT, MANAGE, READ, WRITE
+from devkit.simulator.bookings.state import Bookings
+from devkit.simulator.world import World
+from tests.functional.booking_writes import CLEO, clock, open_desk
+from tests.functional.conftest import Stage, told
+
+ASKED = {"business": tiny.BUSINESS}
+
+
+def ask(stage: Stage, path: str, **query: Any) -> Any:
+    answer = stage.get(f"connector/{path}", **query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def furnish_questions(world: World) -> None:
+    tiny.furnish(world)
+    business = world.room(Bookings).business(tiny.BUSINESS)
+    choice = business.questions.add(
+        {"displayName": "Which floor?", "answerInputType": "radioButton", "answerOptions": ["Ground", "First"]}
+    )
+    asked = [{"questionId": tiny.QUESTION, "isRequired": True}, {"questionId": choice, "isRequired": False}]
+    business.services.patch(tiny.VISIT, {"customQuestions": asked})
+
+
+@pytest.fixture
+def quizzing(theatre: Stage) -> Stage:
+    theatre.begin(furnish_questions, BOOKINGS_BUSINESSES=tiny.BUSINESS)
+    return theatre
+
+
+def test_a_good_connection_says_so_for_one_call_to_graph(desk: Stage) -> None:
+    said = ask(desk, "connection")
+    assert said == {"status": "ok", "connection": "default", "canWrite": False, "mailboxes": 0}
+    assert len(desk.graph_calls()) == 1
+
+
+def test_a_connection_that_may_write_says_so(theatre: Stage) -> None:
+    assert ask(open_desk(theatre).stage, "connection")["canWrite"] is True
+
+
+def test_a_connection_tells_that_consent_is_missing(desk: Stage) -> None:
+    desk.sim.entra.tenant(sample.TENANT_ID).principals[sample.CLIENT_ID].revoke_roles(READ, WRITE, APPOINTMENT, MANAGE)
+    desk.configure(**(sample.settings(desk.sim) | {"BOOKINGS_BUSINESSES": tiny.BUSINESS}))
+    error = told(desk.get("connector/connection"))
+    assert (error["status"], error["code"]) == (403, "ConsentMissing")
+
+
+def test_a_connection_with_the_wrong_key_is_refused(desk: Stage) -> None:
+    assert desk.get("connector/connection", key="wrong").status_code == 401
+
+
+def test_a_connection_for_mail_alone_asks_nothing_of_bookings(theatre: Stage) -> None:
+    theatre.begin(tiny.furnish, BOOKINGS_BUSINESSES="")
+    assert ask(theatre, "connection")["status"] == "ok"
+    assert theatre.graph_calls() == []
+
+
+def test_folders_of_a_mailbox_can_be_picked(contoso: Stage) -> None:
+    contoso.configure(**sample.settings(contoso.sim), **sample.mail_settings())
+    assert ask(contoso, "connection")["mailboxes"] == 3
+    assert ask(contoso, "folders", mailbox="support") == {"value": [{"name": "inbox"}]}
+    assert told(contoso.get("connector/folders", mailbox="nobody"))["code"] == "UnknownMailbox"
+    assert told(contoso.get("connector/folders"))["code"] == "MissingParameter"
+
+
+def test_every_time_zone_that_can_be_picked_is_understood(desk: Stage) -> None:
+    zones = ask(desk, "time-zones")["value"]
+    names = [zone["name"] for zone in zones]
+    assert names == sorted(names)
+    assert len(names) > 130
+    assert {"name": "W. Europe Standard Time", "title": "W. Europe Standard Time (Europe/Berlin)",
+            "iana": "Europe/Berlin"} in zones  # fmt: skip
+    for name in names[:: len(names) // 5]:
+        desk.ask("/appointments", start=clock(0), end=clock(1), timeZone=name)
+
+
+def test_answers_that_are_read_have_the_questions_as_properties(quizzing: Stage) -> None:
+    schema = ask(quizzing, "schemas/answers", **ASKED)["schema"]
+    assert schema["type"] == "object"
+    assert set(schema["properties"]) == {"Asset tag?", "Which floor?"}
+    assert schema["properties"]["Asset tag?"]["x-ms-summary"] == "Asset tag?"
+    assert "required" not in schema
+
+
+def test_answers_that_are_written_know_choices_and_what_must_be_said(quizzing: Stage) -> None:
+    schema = ask(quizzing, "schemas/questions", **ASKED, service=tiny.VISIT)["schema"]
+    assert schema["properties"]["Which floor?"]["enum"] == ["Ground", "First"]
+    assert "enum" not in schema["properties"]["Asset tag?"]
+    assert schema["required"] == ["Asset tag?"]
+
+
+def test_a_service_shows_only_its_own_questions(quizzing: Stage) -> None:
+    assert ask(quizzing, "schemas/questions", **ASKED, service=tiny.GROUP)["schema"]["properties"] == {}
+    assert len(ask(quizzing, "schemas/questions", **ASKED)["schema"]["properties"]) == 2
+
+
+def test_schemas_are_of_allowed_pages_only(desk: Stage) -> None:
+    for path in ("answers", "questions"):
+        assert told(desk.get(f"connector/schemas/{path}", business="other@contoso.com"))["code"] == "BusinessNotAllowed"
+
+
+def test_a_schema_names_what_a_booking_then_takes_and_shows(theatre: Stage) -> None:
+    writer = open_desk(theatre)
+    [question] = ask(writer.stage, "schemas/questions", **ASKED)["schema"]["properties"]
+    made = writer.made(customers=None, customer=CLEO | {"answers": {question: "LT-0042"}})
+    assert made["answers"] == {question: "LT-0042"}
+    assert made["answersText"] == f"{question} LT-0042"
+
+
+def test_one_customer_and_several_at_once_are_refused(theatre: Stage) -> None:
+    error = told(open_desk(theatre).create(customer=CLEO))
+    assert (error["status"], error["code"], error["target"]) == (400, "Contradiction", "customer")
+
+
+def test_a_customer_that_a_form_left_blank_is_none(theatre: Stage) -> None:
+    error = told(open_desk(theatre).create(customers=None, customer={}))
+    assert (error["code"], error["target"]) == ("MissingParameter", "customers")
+
+
+def test_a_fault_in_the_one_customer_is_named_by_its_place(theatre: Stage) -> None:
+    error = told(open_desk(theatre).create(customers=None, customer={"name": 5}))
+    assert (error["code"], error["target"]) == ("WrongType", "customer.name")

@@ -1,0 +1,61 @@
+"""The app described by itself: the definition with the caller's address, and a page to try it."""
+
+import gzip
+
+import pytest
+import requests
+
+from devkit.seeds import sample
+from tests.contract.definition import load_definition
+from tests.functional.conftest import Stage, told
+
+
+def test_the_definition_comes_with_the_address_it_was_asked_under(desk: Stage) -> None:
+    found = desk.get("openapi.json", key="").json()
+    scheme, _, host = desk.base_url.partition("://")
+    assert (found["host"], found["basePath"], found["schemes"]) == (host, "/api", [scheme])
+    address = ("host", "basePath", "schemes")
+    assert {name: value for name, value in found.items() if name not in address} == {
+        name: value for name, value in load_definition().document.items() if name not in address
+    }
+
+
+def test_behind_a_front_door_the_set_address_is_told(desk: Stage) -> None:
+    settings = sample.settings(desk.sim) | {"PUBLIC_BASE_URL": "https://desk.example.com/gateway/api"}
+    desk.configure(**settings)
+    found = desk.get("openapi.json", key="").json()
+    assert (found["host"], found["basePath"], found["schemes"]) == ("desk.example.com", "/gateway/api", ["https"])
+
+
+def test_the_definition_comes_while_settings_are_wrong(desk: Stage) -> None:
+    desk.configure()
+    assert desk.get("openapi.json", key="").status_code == 200
+    assert told(desk.get("bookings/businesses"))["code"] == "GatewayMisconfigured"
+
+
+def test_the_page_may_reach_no_other_host(desk: Stage) -> None:
+    answer = desk.get("docs", key="")
+    assert answer.headers["content-type"].startswith("text/html")
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "http" not in policy
+
+
+@pytest.mark.parametrize("name", ["swagger-ui-bundle.js", "swagger-ui.css", "initializer.js"])
+def test_its_files_come_packed_for_who_can_unpack(desk: Stage, name: str) -> None:
+    plain = desk.get(f"docs/{name}", key="", headers={"Accept-Encoding": "identity"})
+    packed = requests.get(
+        f"{desk.base_url}/api/docs/{name}", headers={"Accept-Encoding": "gzip"}, stream=True, timeout=60,
+        proxies={"http": ""},
+    )  # fmt: skip
+    raw = packed.raw.read(decode_content=False)
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(raw) == plain.content
+    assert len(raw) < len(plain.content)
+    assert "max-age" in plain.headers["Cache-Control"]
+    assert "no-store" not in plain.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("name", ["index.html", "openapi.json", "sources.json", "..%2fhost.json"])
+def test_no_other_file_is_served(desk: Stage, name: str) -> None:
+    assert told(desk.get(f"docs/{name}", key=""))["status"] == 404
