@@ -1,0 +1,54 @@
+"""All offline checks of the sample flows, so that whoever changes one knows before an import fails."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from devkit.flows.check_form import check_form
+from devkit.flows.check_reads import check_reads
+from devkit.flows.check_world import check_world
+from devkit.flows.complaints import Complaint
+from devkit.flows.connectors import Connector
+from devkit.flows.sources import Flow
+
+_FLOW_FILE = "#/definitions/flowFile"
+
+
+def check_flows(
+    flows: Iterable[Flow], connectors: dict[str, Connector], contract: Mapping[str, Any] | None = None
+) -> list[Complaint]:
+    """Return every complaint about the flows, alone and among each other, sorted.
+
+    `contract` is the JSON schema of flow files; without it their form is held against our own checks only.
+    """
+    flows = list(flows)
+    found: list[Complaint] = []
+    for flow in flows:
+        found += check_form(flow)
+        found += check_reads(flow, connectors)
+        found += check_world(flow, connectors)
+        if contract is not None:
+            found += _check_schema(flow, contract)
+    return sorted({*found, *_check_among(flows)})
+
+
+def _check_schema(flow: Flow, contract: Mapping[str, Any]) -> Iterator[Complaint]:
+    from jsonschema import Draft7Validator  # noqa: PLC0415 - only this check needs it
+
+    validator = Draft7Validator({**contract, "anyOf": [{"$ref": _FLOW_FILE}]})
+    for error in validator.iter_errors(flow.document):
+        for cause in error.context or [error]:
+            place = "/".join(str(part) for part in cause.absolute_path)
+            yield Complaint(flow.name, "schema", place or "file", cause.message[:300])
+
+
+def _check_among(flows: list[Flow]) -> Iterator[Complaint]:
+    first: dict[str, tuple[str, tuple[Any, ...]]] = {}
+    titles: dict[str, str] = {}
+    for flow in flows:
+        if (other := titles.setdefault(flow.title.lower(), flow.name)) != flow.name:
+            yield Complaint(flow.name, "name", "displayName", f"“{other}” has the same name")
+        for setting in flow.settings.values():
+            meaning = (setting.name, setting.type, setting.default, setting.description)
+            name, known = first.setdefault(setting.schema_name, (flow.name, meaning))
+            if known != meaning:
+                yield Complaint(flow.name, "setting", setting.name, f"means something else in “{name}”")

@@ -1,0 +1,157 @@
+"""The flows as they lie in `power-automate/flows`: one file each, the one source of all containers."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from devkit.bootstrap import ROOT
+
+FLOWS = ROOT / "power-automate" / "flows"
+CONNECTED = ("OpenApiConnection", "OpenApiConnectionWebhook", "OpenApiConnectionNotification")
+_SETTING = re.compile(r"(?P<title>[A-Za-z][A-Za-z ]*) \((?P<schema>ggw_[A-Za-z]+)\)")
+_EXAMPLE = "example.com"
+
+type Json = dict[str, Any]
+
+
+class FlowFileError(ValueError):
+    """A file is no flow at all; the message names the file and what is missing."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What whoever imports the flow chooses: a parameter of the definition named `Title (schema_name)`."""
+
+    name: str
+    title: str
+    schema_name: str
+    type: str
+    default: Any
+    description: str
+
+    @property
+    def short_name(self) -> str:
+        """The schema name without the publisher's prefix."""
+        return self.schema_name.partition("_")[2]
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether the value must not be read by everybody who may see the flow."""
+        return self.type == "SecureString"
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether there is no value that would do for most: it is empty, or an example."""
+        return self.default in ("", None) or _EXAMPLE in str(self.default)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One action and where it stands."""
+
+    name: str
+    action: Json
+    siblings: Mapping[str, Json]
+    parents: tuple["Step", ...]  # the scopes, branches and loops around it, the outermost first
+
+
+@dataclass(frozen=True)
+class Flow:
+    """One flow; `name` is its file's name without the ending."""
+
+    name: str
+    document: Json
+
+    @property
+    def definition(self) -> Json:
+        """The workflow definition."""
+        return dict(self.document["properties"]["definition"])
+
+    @property
+    def title(self) -> str:
+        """The name that people see."""
+        return str(self.document["properties"].get("displayName", self.name))
+
+    @property
+    def description(self) -> str:
+        """What the flow does, in a sentence."""
+        return str(self.definition.get("description", ""))
+
+    @property
+    def references(self) -> Mapping[str, Json]:
+        """The connection references by the key that the steps use."""
+        return dict(self.document["properties"]["connectionReferences"])
+
+    @property
+    def trigger(self) -> tuple[str, Json]:
+        """The name of the trigger and the trigger."""
+        name, trigger = next(iter(self.definition["triggers"].items()))
+        return name, trigger
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """Every action at any depth, each after those around it."""
+        return tuple(_walk_actions(self.definition["actions"], ()))
+
+    @cached_property
+    def settings(self) -> Mapping[str, Setting]:
+        """The parameters to choose, by their whole names."""
+        found = {}
+        for name, parameter in self.definition.get("parameters", {}).items():
+            if (match := _SETTING.fullmatch(name)) is not None:
+                found[name] = Setting(
+                    name, match["title"], match["schema"], str(parameter.get("type")),
+                    parameter.get("defaultValue"), str(parameter.get("metadata", {}).get("description", "")),
+                )  # fmt: skip
+        return found
+
+
+def load_flows(folder: Path = FLOWS) -> list[Flow]:
+    """Read every flow of a folder, by name. FlowFileError where a file is none."""
+    return [load_flow(path) for path in sorted(folder.glob("*.json"))]
+
+
+def load_flow(path: Path) -> Flow:
+    """Read one flow. FlowFileError where it is none."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        flow = Flow(path.stem, document)
+        _ = flow.trigger, flow.steps, flow.references
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError, StopIteration) as error:
+        raise FlowFileError(f"{path.name} is no flow: {type(error).__name__}: {error}") from error
+    return flow
+
+
+def find_branches(action: Json) -> list[Mapping[str, Json]]:
+    """Return the groups of actions inside an action: of a scope or loop, of both sides of a condition, of each case."""
+    inside = [action, action.get("else", {}), action.get("default", {}), *action.get("cases", {}).values()]
+    return [branch["actions"] for branch in inside if "actions" in branch]
+
+
+def find_texts(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every string below a value with its place, such as `inputs/parameters/business`."""
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, dict):
+        for key, below in value.items():
+            yield from find_texts(below, f"{place}/{key}" if place else str(key))
+    elif isinstance(value, list):
+        for number, below in enumerate(value):
+            yield from find_texts(below, f"{place}/{number}")
+
+
+def strip_branches(action: Json) -> Json:
+    """Return an action without what stands inside it."""
+    return {key: value for key, value in action.items() if key not in ("actions", "else", "cases", "default")}
+
+
+def _walk_actions(actions: Mapping[str, Json], parents: tuple[Step, ...]) -> Iterator[Step]:
+    for name, action in actions.items():
+        step = Step(name, action, actions, parents)
+        yield step
+        for branch in find_branches(action):
+            yield from _walk_actions(branch, (*parents, step))
