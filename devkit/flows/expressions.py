@@ -60,12 +60,7 @@ def find_expressions(text: str) -> list[str]:
     """
     if text.startswith("@") and not text.startswith(("@@", "@{")):
         return [text[1:]]
-    return [text[start + 2 : end - 1] for start, end in _find_interpolations(text)]
-
-
-def is_one_interpolation(text: str) -> bool:
-    """Say whether the string is nothing but one `@{…}`."""
-    return _find_interpolations(text) == [(0, len(text))]
+    return [text[start + 2 : end - 1] for start, end in find_interpolations(text)]
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -79,7 +74,8 @@ def walk(node: Node) -> Iterator[Node]:
         yield from walk(node.key)
 
 
-def _find_interpolations(text: str) -> list[tuple[int, int]]:
+def find_interpolations(text: str) -> list[tuple[int, int]]:
+    """Return where each `@{…}` of a text begins and ends. ExpressionError if one does not end."""
     found, position = [], 0
     while (start := text.find("@{", position)) >= 0:
         if start and text[start - 1] == "@":  # escaped

@@ -126,7 +126,7 @@ def load_flow(path: Path) -> Flow:
     return flow
 
 
-def find_branches(action: Json) -> list[Mapping[str, Json]]:
+def find_branches(action: Json) -> list[dict[str, Json]]:
     """Return the groups of actions inside an action: of a scope or loop, of both sides of a condition, of each case."""
     inside = [action, action.get("else", {}), action.get("default", {}), *action.get("cases", {}).values()]
     return [branch["actions"] for branch in inside if "actions" in branch]

@@ -1,0 +1,95 @@
+"""Write everything that an environment imports: connector, sample flows, packages, workflows.
+
+First every flow is checked against the connector's definition, and then what was built; nothing is written while there
+is a complaint. With --check, flows of your own are checked and nothing is written.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from devkit.bootstrap import ROOT
+from devkit.flows.build import WishError, build_all, load_sources
+from devkit.flows.check import check_flows
+from devkit.flows.check_packages import check_built
+from devkit.flows.connectors import load_connectors
+from devkit.flows.sources import FlowFileError, load_flow, load_flows
+
+PASSES_ON = False
+_CONTRACT = "flow-definition-subset.schema.json"
+_BLOCKED = """\
+The connector calls {host}. Data policies can block custom connectors by host pattern: if yours do, let an
+administrator of the environment allow https://{host} before the import, or flows are turned off after it.
+"""
+_ASKED = """\
+No --host: the import of the first solution asks for it. connector/apiDefinition.swagger.json still names an example.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--host", metavar="NAME", help="host of the gateway's function app")
+    parser.add_argument(
+        "--connector-name",
+        metavar="shared_…",
+        help="what the environment calls the connector, once it is there; the packages then find it by themselves",
+    )
+    parser.add_argument("--output", type=Path, default=ROOT / "dist" / "power-automate", metavar="FOLDER")
+    parser.add_argument("--check", nargs="*", type=Path, metavar="FLOW.json", help="check only; none: the sample flows")
+
+
+def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
+    """Check, build, check what was built, write; 1 with a complaint for each fault, 2 where a wish or file is none."""
+
+    try:
+        if options.check is not None:
+            return _check(options.check)
+        return _build(options)
+    except (WishError, FlowFileError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except OSError as error:
+        sys.stderr.write(f"{error.filename}: {error.strerror}\n")
+        return 2
+
+
+def _check(paths: Sequence[Path]) -> int:
+    flows = [load_flow(path) for path in paths] if paths else load_flows()
+    complaints = check_flows(flows, load_connectors(), _find_contract())
+    for complaint in complaints:
+        print(complaint)
+    print(f"{len(flows)} flows, {len(complaints)} complaints")
+    return 1 if complaints else 0
+
+
+def _build(options: argparse.Namespace) -> int:
+    sources = load_sources()
+    files = build_all(sources, options.host, options.connector_name)
+    complaints = [*check_flows(sources.flows, sources.connectors, _find_contract()), *check_built(files)]
+    for complaint in complaints:
+        sys.stderr.write(f"{complaint}\n")
+    if complaints:
+        sys.stderr.write(f"{len(complaints)} complaints; nothing was written.\n")
+        return 1
+    for name, content in files.items():
+        target = options.output / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    print(
+        f"{options.output}: {len(files)} files for {len(sources.flows)} flows; README.md there says what to import how."
+    )
+    sys.stderr.write(_BLOCKED.format(host=options.host) if options.host else _ASKED)
+    return 0
+
+
+def _find_contract() -> dict[str, object] | None:
+    """Return the schema of flow files, from GATEWAY_CONTRACTS or ../shared/contracts; None where it is not at hand."""
+    folder = Path(os.environ.get("GATEWAY_CONTRACTS") or ROOT.parent / "shared" / "contracts")
+    path = folder / _CONTRACT
+    if not path.is_file():
+        return None
+    contract: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
+    return contract

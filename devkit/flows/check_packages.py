@@ -1,0 +1,281 @@
+"""Checks of what was built: each container holds together, so that an import does not fail for want of a name."""
+
+import json
+import re
+import uuid
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from devkit.flows.check_world import find_real_names
+from devkit.flows.complaints import Complaint
+from devkit.flows.packing import Files, unpack
+from devkit.flows.sources import CONNECTED, find_branches, find_texts
+
+_FLOW, _CONNECTOR, _VARIABLE = "29", "372", "380"
+_WORKFLOW_FILE = re.compile(r"/Workflows/\w+-(?P<guid>[0-9A-F-]{36})\.json")
+_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_VARIABLE_FILE = re.compile(r"environmentvariabledefinitions/(\w+)/environmentvariabledefinition\.xml")
+_CONNECTION = re.compile(r"parameters\('\$connections'\)\['(\w+)'\]")
+_MADE = 5
+_MAPS = {
+    "apisMap.json": "Microsoft.PowerApps/apis",
+    "connectionsMap.json": "Microsoft.PowerApps/apis/connections",
+}
+_FLAT_PATH = re.compile(r"(?:outputs\('[^']*'\)|triggerOutputs\(\))\??\['[^']*/")
+
+type Found = tuple[str, str, str]  # rule, place, message
+
+
+def check_built(files: Files) -> list[Complaint]:
+    """Return every complaint about what `build_all` gives, sorted."""
+    found: list[Complaint] = []
+    for name, content in files.items():
+        checks = {"packages/": check_package, "logic-apps/": check_workflow}
+        if name.endswith(".zip"):
+            check = next((each for start, each in checks.items() if name.startswith(start)), None)
+            if name == "certification.zip":
+                found += check_certification(name, content)
+            else:
+                found += (check or check_solution)(name, content)
+        elif name.startswith("logic-apps/") and name.endswith(".json"):
+            found += check_workflow(name, content)
+    return sorted(set(found))
+
+
+def check_solution(name: str, content: bytes) -> list[Complaint]:
+    """Return what is wrong with a solution zip."""
+    try:
+        files = unpack(content)
+    except zipfile.BadZipFile:
+        return [Complaint(name, "zip", name, "is no zip")]
+    parsed: dict[str, Any] = {}
+    found = list(_parse(files, parsed))
+    missing = [each for each in ("[Content_Types].xml", "solution.xml", "customizations.xml") if each not in parsed]
+    found += [("zip", each, "is missing") for each in missing]
+    if not found:
+        found += [
+            *_check_content_types(files, parsed["[Content_Types].xml"]),
+            *_check_workflows(files, parsed),
+            *_check_connectors(files, parsed),
+            *_check_references(parsed),
+            *_check_variables(files, parsed),
+        ]
+    return [Complaint(name, *each) for each in found]
+
+
+def check_package(name: str, content: bytes) -> list[Complaint]:
+    """Return what is wrong with a legacy package."""
+    parsed: dict[str, Any] = {}
+    found = list(_parse(unpack(content), parsed))
+    if not found:
+        found += _check_manifest(parsed)
+    return [Complaint(name, *each) for each in found]
+
+
+def check_workflow(name: str, content: bytes) -> list[Complaint]:
+    """Return what is wrong with a workflow for Logic Apps."""
+    workflow = json.loads(content)
+    definition = workflow["definition"]
+    found: list[Found] = []
+    wanted = {key for key, each in definition["parameters"].items() if each["type"] != "SecureString"}
+    if wanted != set(workflow["parameters"]):
+        found.append(("setting", "parameters", "values and parameters are not the same"))
+    keys = workflow["parameters"]["$connections"]["value"]
+    for place, text in find_texts(definition):
+        if _FLAT_PATH.search(text):
+            found.append(("path", place, f"“{text[:80]}” is a path that only Power Automate reads"))
+        unknown = [key for key in _CONNECTION.findall(text) if key not in keys]
+        found += [("reference", place, f"there is no connection “{key}”") for key in unknown]
+    left = [(step, thing["type"]) for step, thing in _list_steps(definition) if thing["type"] in CONNECTED]
+    found += [("operation", step, f"is still of type {kind}") for step, kind in left]
+    return [Complaint(name, *each) for each in found]
+
+
+def check_certification(name: str, content: bytes) -> list[Complaint]:
+    """Return what Microsoft's public validator of packages would complain about."""
+    outer = unpack(content)
+    inner = [each for each in outer if each.endswith(".zip")]
+    if sorted(outer) != sorted(["intro.md", *inner]) or len(inner) != 1:
+        return [Complaint(name, "zip", name, "holds intro.md and one package zip")]
+    assets = unpack(outer[inner[0]])
+    solutions = {each: data for each, data in assets.items() if each.startswith("PkgAssets/") and each.endswith(".zip")}
+    shapes = sorted(_name_shape(unpack(data)) for data in solutions.values())
+    found = [complaint for each, data in solutions.items() for complaint in check_solution(f"{name}/{each}", data)]
+    if shapes != ["Connector", "Connector Workflows"]:
+        found.append(Complaint(name, "zip", "PkgAssets", "holds the connector alone, and connector and flows together"))
+    return found
+
+
+def check_names(files: Files) -> list[Complaint]:
+    """Return ids, addresses and hosts in texts that could be somebody's; ids that we make are of version 5."""
+    found = []
+    for name, content in files.items():
+        for inner, data in unpack(content).items() if name.endswith(".zip") else [(name, content)]:
+            if inner.endswith((".zip", ".png", ".Png")):
+                continue
+            strange = [real for real in find_real_names(data.decode()) if not _is_made(real)]
+            found += [Complaint(name, "real", inner, f"“{real}” could be somebody's") for real in strange]
+    return found
+
+
+def _is_made(name: str) -> bool:
+    return _GUID.fullmatch(name.lower()) is not None and uuid.UUID(name).version == _MADE
+
+
+def _parse(files: Files, parsed: dict[str, Any]) -> Iterator[Found]:
+    for name, content in files.items():
+        if "\\" in name:
+            yield "zip", name, "backslashes in a name"
+        try:
+            if name.endswith(".json"):
+                parsed[name] = json.loads(content)
+            elif name.endswith(".xml"):
+                parsed[name] = ET.fromstring(content)  # noqa: S314 - our own file
+        except (json.JSONDecodeError, ET.ParseError) as error:
+            yield "form", name, f"cannot be read: {error}"
+
+
+def _check_content_types(files: Files, types: ET.Element) -> Iterator[Found]:
+    known = {str(each.get("Extension")) for each in types}
+    for name in files:
+        if (extension := name.rpartition(".")[2]) not in known:
+            yield "zip", name, f"[Content_Types].xml says nothing of “{extension}”"
+
+
+def _check_workflows(files: Files, parsed: dict[str, Any]) -> Iterator[Found]:
+    listed = _components(parsed, _FLOW, "id")
+    seen, named = set(), set()
+    for workflow in parsed["customizations.xml"].iter("Workflow"):
+        guid = str(workflow.get("WorkflowId")).strip("{}")
+        file = str(workflow.findtext("JsonFileName"))
+        seen.add(guid)
+        named.add(file.removeprefix("/"))
+        match = _WORKFLOW_FILE.fullmatch(file)
+        if match is None or match["guid"].lower() != guid or guid != guid.lower():
+            yield "guid", file, f"does not carry the id of its flow, {guid}"
+        if workflow.findtext("Category") != "5":
+            yield "form", file, "is not of category 5, a cloud flow"
+    if listed != seen:
+        yield "guid", "solution.xml", "lists other flows than customizations.xml"
+    if named != {name for name in files if name.startswith("Workflows/")}:
+        yield "guid", "Workflows", "holds other files than customizations.xml names"
+
+
+def _check_connectors(files: Files, parsed: dict[str, Any]) -> Iterator[Found]:
+    ids, named = set(), set()
+    for connector in parsed["customizations.xml"].iter("Connector"):
+        ids.add(str(connector.findtext("connectorid")))
+        logical = connector.findtext("name")
+        for part in connector:
+            if str(part.text).startswith("/Connector/"):
+                named.add(str(part.text).removeprefix("/"))
+        if logical not in _components(parsed, _CONNECTOR, "schemaName"):
+            yield "guid", "solution.xml", f"does not list the connector {logical}"
+    if ids != _components(parsed, _CONNECTOR, "id"):
+        yield "guid", "solution.xml", "lists other connectors than customizations.xml"
+    if named != {name for name in files if name.startswith("Connector/")}:
+        yield "guid", "Connector", "holds other files than customizations.xml names"
+    for name, content in parsed.items():
+        if name.endswith("_connectionparameters.json") and "properties" in content:
+            yield "form", name, "is the bare object, not wrapped in properties"
+
+
+def _check_references(parsed: dict[str, Any]) -> Iterator[Found]:
+    listed = {
+        str(each.get("connectionreferencelogicalname")): each
+        for each in parsed["customizations.xml"].iter("connectionreference")
+    }
+    used = set()
+    for name, content in parsed.items():
+        if not name.startswith("Workflows/"):
+            continue
+        for key, reference in content["properties"]["connectionReferences"].items():
+            logical = str(reference["connection"]["connectionReferenceLogicalName"])
+            used.add(logical)
+            if logical not in listed:
+                yield "reference", f"{name}/{key}", f"customizations.xml has no connection reference {logical}"
+                continue
+            own_name = reference["api"]["name"]
+            if listed[logical].findtext("connectorid") != f"/providers/Microsoft.PowerApps/apis/{own_name}":
+                yield "reference", f"{name}/{key}", f"{logical} is of another connector than {own_name}"
+            if ("logicalName" in reference["api"]) != (listed[logical].find("customconnectorid") is not None):
+                yield "reference", f"{name}/{key}", f"{logical}: one file calls the connector ours, the other does not"
+    for logical in sorted(set(listed) - used):
+        yield "reference", "customizations.xml", f"no flow uses {logical}"
+
+
+def _check_variables(files: Files, parsed: dict[str, Any]) -> Iterator[Found]:
+    listed = _components(parsed, _VARIABLE, "schemaName")
+    defined = set()
+    for name in files:
+        if (match := _VARIABLE_FILE.fullmatch(name)) is None:
+            continue
+        defined.add(match[1])
+        if parsed[name].get("schemaname") != match[1]:
+            yield "guid", name, "is not the variable that its folder names"
+        if not files[name].startswith(b"<environmentvariabledefinition"):
+            yield "form", name, "holds more than its root element: the import would fail and name no cause"
+    if listed != defined:
+        yield "guid", "solution.xml", "lists other variables than there are"
+    for name, content in parsed.items():
+        if name.startswith("Workflows/"):
+            for key, parameter in content["properties"]["definition"]["parameters"].items():
+                schema_name = parameter.get("metadata", {}).get("schemaName")
+                if not key.startswith("$") and schema_name not in defined:
+                    yield "setting", f"{name}/{key}", f"there is no variable {schema_name}"
+
+
+def _check_manifest(parsed: dict[str, Any]) -> Iterator[Found]:
+    resources = parsed.get("manifest.json", {}).get("resources", {})
+    assets = parsed.get("Microsoft.Flow/flows/manifest.json", {}).get("flowAssets", {}).get("assetPaths", [])
+    if not resources or not assets:
+        yield "manifest", "manifest.json", "names no flow: the import would succeed and bring nothing"
+    for asset in assets:
+        if resources.get(asset, {}).get("type") != "Microsoft.Flow/flows":
+            yield "manifest", "manifest.json", f"the flow {asset} is not among the resources"
+        yield from _check_asset(parsed, f"Microsoft.Flow/flows/{asset}", resources)
+    for resource, entry in resources.items():
+        for other in entry["dependsOn"]:
+            if other not in resources:
+                yield "manifest", resource, f"depends on {other}, which is not there"
+
+
+def _check_asset(parsed: dict[str, Any], folder: str, resources: dict[str, Any]) -> Iterator[Found]:
+    flow = parsed[f"{folder}/definition.json"]["properties"]
+    keys = set(flow["connectionReferences"])
+    steps = [step for _, step in _list_steps(flow["definition"]) if step["type"] in CONNECTED]
+    if {step["inputs"]["host"]["connectionName"] for step in steps} != keys:
+        yield "reference", f"{folder}/definition.json", "steps and connection references do not name the same"
+    for file, kind in _MAPS.items():
+        mapped = parsed[f"{folder}/{file}"]
+        if set(mapped) != keys:
+            yield "manifest", file, "does not name the connections of the flow"
+        for key, resource in mapped.items():
+            if resources.get(resource, {}).get("type") != kind:
+                yield "manifest", file, f"“{key}” leads to no resource of type {kind}"
+
+
+def _components(parsed: dict[str, Any], kind: str, attribute: str) -> set[str]:
+    root = parsed["solution.xml"]
+    return {
+        str(each.get(attribute)).strip("{}") for each in root.iter("RootComponent") if each.get("type") == kind
+    }  # fmt: skip
+
+
+def _name_shape(files: Files) -> str:
+    folders = {name.partition("/")[0] for name in files if "/" in name}
+    return " ".join(sorted(folders & {"Connector", "Workflows"}))
+
+
+def _list_steps(definition: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield from definition["triggers"].items()
+    yield from _list_actions(definition["actions"])
+
+
+def _list_actions(actions: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, action in actions.items():
+        yield name, action
+        for branch in find_branches(action):
+            yield from _list_actions(branch)

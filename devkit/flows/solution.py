@@ -1,0 +1,228 @@
+"""Two solutions, the supported way into an environment with Dataverse: the connector, and the flows that use it.
+
+The connector comes first. In one solution its own flows would not find it: it is registered only when the import is
+over.
+"""
+
+import copy
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from devkit.flows.connectors import GATEWAY, Connector
+from devkit.flows.names import (
+    CONNECTOR_SOLUTION,
+    FLOWS_SOLUTION,
+    HOST_VARIABLE,
+    PREFIX,
+    PUBLISHER_TITLE,
+    Identity,
+    make_file_name,
+    make_guid,
+)
+from devkit.flows.packing import Files, write_json
+from devkit.flows.rewriting import put_first, replace_parameters, rewrite_texts
+from devkit.flows.solution_xml import (
+    PackedFlow,
+    Reference,
+    name_components,
+    name_connector_files,
+    write_content_types,
+    write_customizations,
+    write_solution,
+    write_variable,
+)
+from devkit.flows.sources import Flow, Json, Setting
+
+_DATAVERSE = "shared_commondataserviceforapps"
+_DATAVERSE_REFERENCE = f"{PREFIX}_Dataverse"
+_HOST = Setting(
+    "", "Gateway host", HOST_VARIABLE, "String", "",
+    "Host of the gateway's function app, such as my-gateway.example.com; no https, no path.",
+)  # fmt: skip
+_VARIABLES = "environmentvariabledefinitions"
+_SCHEMA_VERSION = "1.0.0.0"
+
+
+@dataclass(frozen=True)
+class ConnectorFiles:
+    """The connector as it lies in `power-automate`."""
+
+    definition: Json
+    properties: Json
+    icon: bytes
+    settings: bytes
+
+
+def build_connector_solution(files: ConnectorFiles, identity: Identity, host: str | None, version: str) -> Files:
+    """Return the files of the first solution. Without a host the import asks for it."""
+    variables = [] if host else [_HOST]
+    description = str(files.definition["info"]["description"])
+    return {
+        "[Content_Types].xml": write_content_types(["xml", "json", "Png"]),
+        "solution.xml": write_solution(
+            CONNECTOR_SOLUTION, f"{PUBLISHER_TITLE}: connector", "Import this before the flows.", version,
+            name_components(connector=identity, variables=[each.schema_name for each in variables]),
+        ),
+        "customizations.xml": write_customizations(
+            version, connector=(identity, description, str(files.properties["properties"]["iconBrandColor"]))
+        ),
+        **_write_connector(files, identity, host),
+        **_write_variables(variables, version),
+    }  # fmt: skip
+
+
+def build_flows_solution(
+    flows: Iterable[Flow],
+    connectors: dict[str, Connector],
+    identity: Identity,
+    version: str,
+    with_connector: tuple[ConnectorFiles, str | None] | None = None,
+) -> Files:
+    """Return the files of the second solution; with the connector in it only for certification."""
+    flows = list(flows)
+    documents = {flow.name: bind_flow(flow, identity) for flow in flows}
+    packed = [_name_packed(flow) for flow in flows]
+    settings = {each.schema_name: each for flow in flows for each in flow.settings.values()}
+    variables = [settings[name] for name in sorted(settings)]
+    connector = with_connector[0] if with_connector else None
+    return {
+        "[Content_Types].xml": write_content_types(["xml", "json", "Png"] if connector else ["xml", "json"]),
+        "solution.xml": write_solution(
+            FLOWS_SOLUTION, f"{PUBLISHER_TITLE}: flows", "Sample flows; import the connector first.", version,
+            name_components(packed, identity if connector else None, sorted(settings)),
+        ),
+        "customizations.xml": write_customizations(
+            version, packed, _list_references(documents.values(), connectors, identity),
+            (identity, str(connector.definition["info"]["description"]),
+             str(connector.properties["properties"]["iconBrandColor"])) if connector else None,
+        ),
+        **{each.file.lstrip("/"): write_json(documents[flow.name]) for each, flow in zip(packed, flows, strict=True)},
+        **_write_variables(variables, version),
+        **(_write_connector(with_connector[0], identity, with_connector[1]) if with_connector else {}),
+    }  # fmt: skip
+
+
+def bind_flow(flow: Flow, identity: Identity) -> Json:
+    """Return a flow file for a solution: our connector by its names there, secrets read from their own place."""
+    document = copy.deepcopy(flow.document)
+    document["schemaVersion"] = _SCHEMA_VERSION
+    properties = document["properties"]
+    properties["templateName"] = None
+    properties.pop("displayName", None)  # customizations.xml says it
+    for setting in flow.settings.values():
+        if setting.is_secret:
+            _read_secret(properties, setting)
+    own = f"/providers/Microsoft.PowerApps/apis/{GATEWAY}"
+    properties["definition"] = rewrite_texts(
+        properties["definition"], lambda text: identity.api_id if text == own else text
+    )
+    for reference in properties["connectionReferences"].values():
+        if reference["api"]["name"] == GATEWAY:
+            reference["api"] = {"name": identity.api_name, "logicalName": identity.logical_name}
+    return dict(document)
+
+
+def list_settings(flows: Iterable[Flow], references: Iterable[Reference]) -> Json:
+    """Return the file that `pac solution import --settings-file` takes, with the values left empty or as by default."""
+    settings = {each.schema_name: each for flow in flows for each in flow.settings.values()}
+    return {
+        "EnvironmentVariables": [
+            {"SchemaName": name, "Value": "" if settings[name].is_asked else str(settings[name].default)}
+            for name in sorted(settings)
+        ],
+        "ConnectionReferences": [
+            {"LogicalName": each.logical_name, "ConnectionId": "", "ConnectorId": each.connector_id}
+            for each in references
+        ],
+    }
+
+
+def find_references(flows: Iterable[Flow], connectors: dict[str, Connector], identity: Identity) -> list[Reference]:
+    """Return the connection references of the second solution."""
+    return _list_references((bind_flow(flow, identity) for flow in flows), connectors, identity)
+
+
+def _name_packed(flow: Flow) -> PackedFlow:
+    guid = make_guid("flow", flow.name)
+    file = f"/Workflows/{make_file_name(flow.title)}-{guid.upper()}.json"
+    return PackedFlow(guid, flow.title, flow.description, file)
+
+
+def _read_secret(properties: Json, setting: Setting) -> None:
+    """Let a flow read a secret through Dataverse: a parameter cannot hold one, and one with a secret never turns on."""
+    name = f"Read_the_{setting.title.lower().replace(' ', '_')}"
+    definition = properties["definition"]
+    del definition["parameters"][setting.name]
+    value = f"outputs('{name}')?['body/EnvironmentVariableSecretValue']"
+    definition = rewrite_texts(definition, lambda text: replace_parameters(text, {setting.name: value}))
+    properties["definition"] = put_first(definition, name, {
+        "type": "OpenApiConnection",
+        "description": "The secret lies in Key Vault; the environment variable names it, and secure outputs hide it.",
+        "inputs": {
+            "host": {
+                "apiId": f"/providers/Microsoft.PowerApps/apis/{_DATAVERSE}", "connectionName": _DATAVERSE,
+                "operationId": "PerformUnboundAction",
+            },
+            "parameters": {
+                "actionName": "RetrieveEnvironmentVariableSecretValue",
+                "item/EnvironmentVariableName": setting.schema_name,
+            },
+            "authentication": "@parameters('$authentication')",
+        },
+        "runtimeConfiguration": {"secureData": {"properties": ["outputs"]}},
+    })  # fmt: skip
+    properties["connectionReferences"][_DATAVERSE] = {
+        "runtimeSource": "embedded",
+        "connection": {"connectionReferenceLogicalName": _DATAVERSE_REFERENCE},
+        "api": {"name": _DATAVERSE},
+    }
+
+
+def _list_references(
+    documents: Iterable[Json], connectors: dict[str, Connector], identity: Identity
+) -> list[Reference]:
+    found: dict[str, Reference] = {}
+    for document in documents:
+        for reference in document["properties"]["connectionReferences"].values():
+            logical = str(reference["connection"]["connectionReferenceLogicalName"])
+            name = str(reference["api"]["name"])
+            is_own = name == identity.api_name
+            title = identity.title if is_own else connectors[name].title
+            api = f"/providers/Microsoft.PowerApps/apis/{name}"
+            found[logical] = Reference(logical, title, api, identity.id if is_own else None)
+    return [found[name] for name in sorted(found)]
+
+
+def _write_connector(files: ConnectorFiles, identity: Identity, host: str | None) -> Files:
+    named = name_connector_files(identity)
+    properties = files.properties["properties"]
+    definition = {**files.definition, "host": host or f'@environmentVariables("{HOST_VARIABLE}")'}
+    return {
+        named["openapidefinition"]: write_json(definition),
+        named["connectionparameters"]: write_json(properties["connectionParameters"]),
+        named["policytemplateinstances"]: write_json([
+            _spell_policy(each) for each in properties.get("policyTemplateInstances", [])
+        ]),
+        named["iconblob"]: files.icon,
+    }  # fmt: skip
+
+
+def _spell_policy(policy: dict[str, Any]) -> dict[str, Any]:
+    """Spell a policy as solutions do; apiProperties.json has the same names with small letters."""
+    return {
+        "TemplateId": policy["templateId"], "Title": policy["title"], "Parameters": policy["parameters"], "Type": None,
+    }  # fmt: skip
+
+
+def _write_variables(settings: Iterable[Setting], version: str) -> Files:
+    return {
+        f"{_VARIABLES}/{each.schema_name}/environmentvariabledefinition.xml": write_variable(each, version)
+        for each in settings
+    }
+
+
+def read_connector_files(definition: bytes, properties: bytes, icon: bytes, settings: bytes) -> ConnectorFiles:
+    """Read the connector's files. json.JSONDecodeError where one is no JSON."""
+    return ConnectorFiles(json.loads(definition), json.loads(properties), icon, settings)

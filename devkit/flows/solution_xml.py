@@ -1,0 +1,221 @@
+"""The XML files of a solution, as the platform itself exports them.
+
+Read off exports in public repositories: microsoft/iom-provider-shopify (a solution with a connector),
+microsoft/coe-starter-kit and microsoft/contoso-real-estate-power-platform (flows, connection references, variables).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from xml.etree import ElementTree as ET
+
+from devkit.flows.names import OPTION_PREFIX, PREFIX, PUBLISHER, PUBLISHER_TITLE, Identity
+from devkit.flows.sources import Setting
+
+_XSI = "http://www.w3.org/2001/XMLSchema-instance"
+_ENGLISH = "1033"
+_PLATFORM = "9.2.24000.0"  # a version of Dataverse that knows all this
+_FLOW, _CONNECTOR, _VARIABLE = "29", "372", "380"
+_EMPTY_SECTIONS = (
+    "FieldSecurityProfiles", "Templates", "EntityMaps", "EntityRelationships", "OrganizationSettings", "optionsets",
+    "CustomControls", "EntityDataProviders",
+)  # fmt: skip
+_ADDRESS_FIELDS = (
+    "City", "County", "Country", "Fax", "FreightTermsCode", "ImportSequenceNumber", "Latitude", "Line1", "Line2",
+    "Line3", "Longitude", "Name", "PostalCode", "PostOfficeBox", "PrimaryContactName", "ShippingMethodCode",
+    "StateOrProvince", "Telephone1", "Telephone2", "Telephone3", "TimeZoneRuleVersionNumber", "UPSZone", "UTCOffset",
+    "UTCConversionTimeZoneCode",
+)  # fmt: skip
+# A flow as shipped: category 5 is a cloud flow, owned by the organisation's user who imports it, and turned off.
+_WORKFLOW = {
+    "Type": "1", "Subprocess": "0", "Category": "5", "Mode": "0", "Scope": "4", "OnDemand": "0",
+    "TriggerOnCreate": "0", "TriggerOnDelete": "0", "AsyncAutodelete": "0", "SyncWorkflowLogOnFailure": "0",
+    "StateCode": "0", "StatusCode": "1", "RunAs": "1", "IsTransacted": "1", "IntroducedVersion": "",
+    "IsCustomizable": "1", "BusinessProcessType": "0",
+    "IsCustomProcessingStepAllowedForOtherPublishers": "1", "ModernFlowType": "0", "PrimaryEntity": "none",
+}  # fmt: skip
+_VARIABLE_TEXT, _VARIABLE_SECRET = "100000000", "100000005"
+_KEY_VAULT = "0"
+
+
+@dataclass(frozen=True)
+class PackedFlow:
+    """A flow as it lies in a solution."""
+
+    id: str
+    title: str
+    description: str
+    file: str  # such as /Workflows/Name-GUID.json
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A connection reference: its logical name, the connector's title and resource id."""
+
+    logical_name: str
+    title: str
+    connector_id: str
+    custom_connector: str | None = None  # the id of a connector of ours
+
+
+def write_content_types(extensions: Iterable[str]) -> bytes:
+    """Return [Content_Types].xml for files with these extensions."""
+    root = ET.Element("Types", xmlns="http://schemas.openxmlformats.org/package/2006/content-types")
+    for extension in extensions:
+        ET.SubElement(root, "Default", Extension=extension, ContentType="application/octet-stream")
+    return _write(root)
+
+
+def write_solution(
+    name: str, title: str, description: str, version: str, components: Iterable[dict[str, str]]
+) -> bytes:
+    """Return solution.xml: an unmanaged solution of ours with these root components."""
+    root = _root(version=_PLATFORM, SolutionPackageVersion="9.2", languagecode=_ENGLISH, generatedBy="CrmLive")
+    manifest = ET.SubElement(root, "SolutionManifest")
+    _text(manifest, "UniqueName", name)
+    _localized(manifest, "LocalizedNames", "LocalizedName", title)
+    _localized(manifest, "Descriptions", "Description", description)
+    _text(manifest, "Version", version)
+    _text(manifest, "Managed", "0")
+    _add_publisher(manifest)
+    listed = ET.SubElement(manifest, "RootComponents")
+    for component in components:
+        ET.SubElement(listed, "RootComponent", {**component, "behavior": "0"})
+    ET.SubElement(manifest, "MissingDependencies")
+    return _write(root)
+
+
+def name_components(
+    flows: Iterable[PackedFlow] = (), connector: Identity | None = None, variables: Iterable[str] = ()
+) -> list[dict[str, str]]:
+    """Return the root components of a solution."""
+    named = [{"type": _FLOW, "id": f"{{{flow.id}}}"} for flow in flows]
+    if connector is not None:
+        named.append({"type": _CONNECTOR, "id": f"{{{connector.id}}}", "schemaName": connector.logical_name})
+    return [*named, *({"type": _VARIABLE, "schemaName": name} for name in variables)]
+
+
+def write_customizations(
+    version: str,
+    flows: Iterable[PackedFlow] = (),
+    references: Iterable[Reference] = (),
+    connector: tuple[Identity, str, str] | None = None,
+) -> bytes:
+    """Return customizations.xml. `connector` is its identity, description and brand colour."""
+    root = ET.Element("ImportExportXml", {"xmlns:xsi": _XSI})
+    ET.SubElement(root, "Entities")
+    ET.SubElement(root, "Roles")
+    workflows = ET.SubElement(root, "Workflows")
+    for flow in flows:
+        _add_workflow(workflows, flow, version)
+    for section in _EMPTY_SECTIONS:
+        ET.SubElement(root, section)
+    if connector is not None:
+        _add_connector(ET.SubElement(root, "Connectors"), *connector)
+    if listed := list(references):
+        place = ET.SubElement(root, "connectionreferences")
+        for reference in listed:
+            _add_reference(place, reference)
+    _text(ET.SubElement(root, "Languages"), "Language", _ENGLISH)
+    return _write(root)
+
+
+def write_variable(setting: Setting, version: str) -> bytes:
+    """Return environmentvariabledefinition.xml: without a value where the import shall ask for one.
+
+    The file must hold its root element and nothing else: with an XML declaration the import fails and names no cause.
+    """
+    root = ET.Element("environmentvariabledefinition", schemaname=setting.schema_name)
+    if not setting.is_asked:
+        _text(root, "defaultvalue", str(setting.default))
+    for tag, text in (("description", setting.description), ("displayname", setting.title)):
+        place = ET.SubElement(root, tag, default=text)
+        ET.SubElement(place, "label", description=text, languagecode=_ENGLISH)
+    _text(root, "introducedversion", version)
+    _text(root, "iscustomizable", "1")
+    _text(root, "isrequired", "1")
+    _text(root, "secretstore", _KEY_VAULT)
+    _text(root, "type", _VARIABLE_SECRET if setting.is_secret else _VARIABLE_TEXT)
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode").encode()
+
+
+def name_connector_files(connector: Identity) -> Mapping[str, str]:
+    """Return the files of a connector by the element of customizations.xml that names each."""
+    return {
+        "openapidefinition": f"Connector/{connector.logical_name}_openapidefinition.json",
+        "connectionparameters": f"Connector/{connector.logical_name}_connectionparameters.json",
+        "policytemplateinstances": f"Connector/{connector.logical_name}_policytemplateinstances.json",
+        "iconblob": f"Connector/{connector.logical_name}_iconblob.Png",
+    }
+
+
+def _add_workflow(place: ET.Element, flow: PackedFlow, version: str) -> None:
+    workflow = ET.SubElement(
+        place, "Workflow", WorkflowId=f"{{{flow.id}}}", Name=flow.title, Description=flow.description
+    )
+    _text(workflow, "JsonFileName", flow.file)
+    for tag, value in _WORKFLOW.items():
+        _text(workflow, tag, version if tag == "IntroducedVersion" else value)
+    _localized(workflow, "LocalizedNames", "LocalizedName", flow.title)
+    _localized(workflow, "Descriptions", "Description", flow.description)
+
+
+def _add_connector(place: ET.Element, identity: Identity, description: str, colour: str) -> None:
+    connector = ET.SubElement(place, "Connector")
+    _text(connector, "connectorid", identity.id)
+    _text(connector, "description", description)
+    _text(connector, "displayname", identity.title)
+    _text(connector, "iconbrandcolor", colour)
+    _text(connector, "name", identity.logical_name)
+    _text(connector, "connectortype", "1")
+    for tag, file in name_connector_files(identity).items():
+        _text(connector, tag, f"/{file}")
+
+
+def _add_reference(place: ET.Element, reference: Reference) -> None:
+    element = ET.SubElement(place, "connectionreference", connectionreferencelogicalname=reference.logical_name)
+    _text(element, "connectionreferencedisplayname", reference.title)
+    _text(element, "connectorid", reference.connector_id)
+    if reference.custom_connector is not None:
+        _text(ET.SubElement(element, "customconnectorid"), "connectorid", reference.custom_connector)
+    for tag, value in (("iscustomizable", "1"), ("promptingbehavior", "0"), ("statecode", "0"), ("statuscode", "1")):
+        _text(element, tag, value)
+
+
+def _add_publisher(manifest: ET.Element) -> None:
+    publisher = ET.SubElement(manifest, "Publisher")
+    _text(publisher, "UniqueName", PUBLISHER)
+    _localized(publisher, "LocalizedNames", "LocalizedName", PUBLISHER_TITLE)
+    ET.SubElement(publisher, "Descriptions")
+    for tag in ("EMailAddress", "SupportingWebsiteUrl"):
+        _nil(publisher, tag)
+    _text(publisher, "CustomizationPrefix", PREFIX)
+    _text(publisher, "CustomizationOptionValuePrefix", str(OPTION_PREFIX))
+    addresses = ET.SubElement(publisher, "Addresses")
+    for number in ("1", "2"):
+        address = ET.SubElement(addresses, "Address")
+        _text(address, "AddressNumber", number)
+        for tag in ("AddressTypeCode", *_ADDRESS_FIELDS):
+            _nil(address, tag)
+
+
+def _root(**attributes: str) -> ET.Element:
+    ET.register_namespace("xsi", _XSI)
+    return ET.Element("ImportExportXml", attributes)
+
+
+def _text(parent: ET.Element, tag: str, text: str) -> None:
+    ET.SubElement(parent, tag).text = text
+
+
+def _nil(parent: ET.Element, tag: str) -> None:
+    ET.SubElement(parent, tag, {f"{{{_XSI}}}nil": "true"})
+
+
+def _localized(parent: ET.Element, group: str, tag: str, text: str) -> None:
+    ET.SubElement(ET.SubElement(parent, group), tag, description=text, languagecode=_ENGLISH)
+
+
+def _write(root: ET.Element) -> bytes:
+    ET.indent(root)
+    return b'<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode").encode() + b"\n"
