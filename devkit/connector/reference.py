@@ -1,0 +1,91 @@
+"""`python3 -m devkit.connector.reference`: write the makers' reference anew, with examples asked of what `up` runs."""
+
+import json
+import re
+import sys
+from typing import Any
+
+from devkit.bootstrap import ROOT
+from devkit.commands.running import NothingRunsError, find_running
+from devkit.connector.document import build_definition
+from devkit.connector.trials import Trial, TrialError, Trials
+
+REFERENCE = ROOT / "docs" / "flows-reference.md"
+_HEAD = """\
+# Every operation, with an example
+
+For makers of flows; [how to begin and what to know](flows.md) comes first. The examples were asked of the sample
+world. Long ids are cut short, lists show their first item, and what is empty is left out.
+"""
+_LONG_ID = re.compile(r"[A-Za-z0-9+/=_-]{48,}")
+_LONGEST_TEXT = 300
+_KEPT = 24
+
+
+def write_reference(trials: dict[str, Trial]) -> str:
+    """Return the page. Raises KeyError for an operation without an example."""
+    definition = build_definition()
+    parts: dict[str, list[str]] = {}
+    for item in definition["paths"].values():
+        for operation in item.values():
+            if operation.get("x-ms-visibility") != "internal":
+                section = _describe(operation, trials[operation["operationId"]], definition)
+                parts.setdefault(operation["tags"][0], []).append(section)
+    return _HEAD + "".join(f"\n## {tag}\n" + "".join(sections) for tag, sections in parts.items())
+
+
+def _describe(operation: dict[str, Any], trial: Trial, definition: dict[str, Any]) -> str:
+    titles = dict(_titles(operation, definition))
+    rows = [f"| {titles[name]} | `{_shown(value)}` |" for name, value in trial.given.items()]
+    given = "\n".join(["| Field | Value |", "|---|---|", *rows]) if rows else "Takes nothing."
+    if isinstance(trial.answer, str):
+        told = f"The file's bytes, as `{trial.answer}`."
+    else:
+        told = f"```json\n{json.dumps(shorten(trial.answer), indent=1, ensure_ascii=False)}\n```"
+    return (
+        f"\n### {operation['summary']}\n`{operation['operationId']}`. {operation['description']}\n\n{given}\n\n{told}\n"
+    )
+
+
+def _titles(operation: dict[str, Any], definition: dict[str, Any]) -> list[tuple[str, str]]:
+    """Name each parameter and field as makers see it."""
+    found = []
+    for parameter in operation["parameters"]:
+        one = definition["parameters"][parameter["$ref"].rpartition("/")[2]] if "$ref" in parameter else parameter
+        if one["in"] == "body":
+            found += [(name, each["x-ms-summary"]) for name, each in one["schema"]["properties"].items()]
+        else:
+            found.append((one["name"], one["x-ms-summary"]))
+    return found
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(shorten(value), ensure_ascii=False)
+    return str(shorten(text))
+
+
+def shorten(value: Any) -> Any:
+    """Cut long ids and texts, keep one item of each list, and leave out what is empty."""
+    if isinstance(value, dict):
+        return {name: shorten(inner) for name, inner in value.items() if inner not in (None, "", [], {})}
+    if isinstance(value, list):
+        return [shorten(each) for each in value[:1]]
+    if isinstance(value, str) and _LONG_ID.fullmatch(value):
+        return f"{value[:_KEPT]}…"
+    if isinstance(value, str) and len(value) > _LONGEST_TEXT:
+        return f"{value[:_LONGEST_TEXT]}…"
+    return value
+
+
+def main() -> int:
+    """Run the trials and write the page."""
+    try:
+        REFERENCE.write_text(write_reference(Trials(find_running()).run()), encoding="utf-8")
+    except (NothingRunsError, TrialError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

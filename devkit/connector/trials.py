@@ -1,0 +1,197 @@
+"""Every operation that makers see, asked of a running sample world once: the examples of the makers' reference.
+
+Things have to happen for triggers to tell of them, so this books, moves, gives away and cancels an appointment, sends
+mails, and waits for the gateway's next look in between: some minutes.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import requests
+
+from devkit.commands.running import Running
+from devkit.connector.document import build_definition
+from devkit.seeds.mails import SUPPORT, make_demo
+
+type Json = dict[str, Any]
+
+_PAGE, _MAILBOX = "ithelpdesk@contoso.com", "support"
+_ZONE = "GMT Standard Time"
+_LOOK_SECONDS = 65  # CHANGES_REFRESH_SECONDS, and a little
+_MAIL_SECONDS = 50
+_AUTOMATIC = b"""From: Adele Vance <adele.vance@contoso.com>
+To: support@contoso.com
+Subject: Out of office: your ticket
+Message-ID: <away-%d@mail.example.com>
+Auto-Submitted: auto-replied
+
+I am away until Monday.
+"""
+_APPOINTMENT_TRIGGERS = ("Created", "Updated", "Rescheduled", "Cancelled", "StaffChanged", "Changed", "Upcoming")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One call as a maker would make it, and its answer: JSON, or what kind of bytes came."""
+
+    given: Json
+    status: int
+    answer: Any
+
+
+class TrialError(Exception):
+    """An operation did not do what the examples need."""
+
+
+class Trials:
+    """The calls, in an order in which each finds what it needs."""
+
+    def __init__(self, world: Running) -> None:
+        self._world = world
+        self._operations = {
+            operation["operationId"]: (method.upper(), path)
+            for path, item in build_definition()["paths"].items()
+            for method, operation in item.items()
+        }
+        self._http = requests.Session()
+        self._http.trust_env = False
+        self.made: dict[str, Trial] = {}
+        self._locations: dict[str, str] = {}
+
+    def run(self) -> dict[str, Trial]:
+        """Make every call; return them by operation. Raises TrialError."""
+        self._begin_triggers()
+        self._read_bookings()
+        self._write_bookings()
+        self._follow_mails()
+        return self.made
+
+    # -- bookings ---------------------------------------------------------------------------------------------------
+
+    def _read_bookings(self) -> None:
+        today = datetime.now(UTC).date()
+        week = {"start": str(today), "end": str(today + timedelta(days=7)), "timeZone": _ZONE}
+        page = {"business": _PAGE}
+        self._do("ListBookingPages")
+        for name in ("GetBookingPage", "ListServices", "ListStaffMembers", "ListCustomQuestions", "ListCustomers"):
+            self._do(name, page)
+        self._do("ListAppointments", page | week | {"expand": "details", "limit": 1})
+        self._do("GetStaffAvailability", page, body=week)
+        self._do("GetAgenda", page | {"date": str(today + timedelta(days=1)), "timeZone": _ZONE})
+        self._do("GetGatewayStatus")
+
+    def _write_bookings(self) -> None:
+        page = {"business": _PAGE}
+        service = next(one for one in self._list("ListServices") if one["displayName"].startswith("Password"))
+        first = datetime.now(UTC).date() + timedelta(days=2)
+        slots = self._do(
+            "FindFreeSlots",
+            page | {"service": service["id"], "start": str(first), "end": str(first + timedelta(days=7)),
+                    "timeZone": _ZONE},
+        ).answer["value"]  # fmt: skip
+        slot, later = slots[0], slots[-1]
+        [question, *_] = self._list("ListCustomQuestions")
+        customer = {"name": "Robin Example", "emailAddress": "robin@example.com",
+                    "answers": {question["displayName"]: "LT-0042"}}  # fmt: skip
+        body = {"service": service["id"], "start": slot["startLocal"], "timeZone": _ZONE, "customer": customer}
+        made = self._do("CreateAppointment", page, body=body, key=True).answer
+        one = page | {"id": made["id"]}
+        self._do("GetAppointment", one | {"timeZone": _ZONE})
+        self._tell("Created", "Upcoming")
+        self._do("RescheduleAppointment", one, body={"start": later["startLocal"], "timeZone": _ZONE}, key=True)
+        self._tell("Rescheduled")
+        others = [each["id"] for each in later["staffMembers"] if each["displayName"] not in made["staffNames"]]
+        self._do("AssignStaff", one, body={"staff": others[:1]}, key=True)
+        self._tell("StaffChanged")
+        self._do("UpdateAppointment", one, body={"serviceNotes": "Bring a spare charger."}, key=True)
+        self._tell("Updated", "Changed")
+        self._do("CancelAppointment", one, body={"message": "We call you instead."}, key=True)
+        self._tell("Cancelled")
+        self._do("ListAppointmentChanges", page | {"timeZone": _ZONE})
+        self._do("SaveCustomer", page, body={"emailAddress": "robin@example.com", "name": "Robin Example"}, key=True)
+
+    # -- triggers ---------------------------------------------------------------------------------------------------
+
+    def _begin_triggers(self) -> None:
+        for kind in _APPOINTMENT_TRIGGERS:
+            query = {"business": _PAGE, "timeZone": _ZONE} | ({"expand": "details"} if kind == "Created" else {})
+            self._begin(f"OnAppointment{kind}", query | ({"minutes": 10_080} if kind == "Upcoming" else {}))
+        for name in ("OnSupportMailArrived", "OnSupportMailFailed", "OnTicketCreated"):
+            self._begin(name, {"mailbox": _MAILBOX})
+
+    def _begin(self, name: str, query: Json) -> None:
+        answer = self._send(name, query)
+        if answer.status_code != requests.codes.accepted:
+            raise TrialError(f"{name} began with {answer.status_code}: {answer.text}")
+        self._locations[name] = answer.headers["Location"]
+        self.made[name] = Trial(query, answer.status_code, None)
+
+    def _tell(self, *kinds: str) -> None:
+        time.sleep(_LOOK_SECONDS)
+        for kind in kinds:
+            self._follow(f"OnAppointment{kind}")
+
+    def _follow(self, name: str) -> None:
+        answer = self._http.get(self._locations[name], headers=self._headers(), timeout=60)
+        if answer.status_code != requests.codes.ok:
+            raise TrialError(f"{name} told nothing: {answer.status_code}")
+        items = answer.json()["value"]
+        self.made[name] = Trial(self.made[name].given, answer.status_code, {"value": items[:1]})
+
+    # -- support mail -----------------------------------------------------------------------------------------------
+
+    def _follow_mails(self) -> None:
+        for sending in ({"json": wish} for wish in make_demo()):
+            self._drop(sending)
+        self._drop({"data": _AUTOMATIC % time.time_ns(), "headers": {"Content-Type": "message/rfc822"}})
+        box = {"mailbox": _MAILBOX}
+        self._do("PollMailbox", box)
+        time.sleep(_MAIL_SECONDS)
+        for name in ("OnSupportMailArrived", "OnSupportMailFailed", "OnTicketCreated"):
+            self._follow(name)
+        self._do("ListSupportMailboxes")
+        self._do("GetSupportMailbox", box)
+        self._do("ListMails", box | {"limit": 100})
+        mails = self._list("ListMails")
+        mail = next(
+            found for each in mails if (found := self._do("GetMail", box | {"key": each["key"]})).answer["attachments"]
+        )
+        one = box | {"key": mail.answer["key"]}
+        self._do("GetMailAttachment", one | {"number": mail.answer["attachments"][0]["number"]})
+        self._do("ExportMail", one)
+        stuck = next(each for each in mails if each["state"] == "quarantined")
+        self._do("RedeliverMail", box | {"key": stuck["key"]}, body={"sink": stuck["deliveries"][0]["sink"]})
+
+    def _drop(self, sending: Mapping[str, Any]) -> None:
+        url = f"{self._world.control_url}/mail/mailboxes/{SUPPORT}/messages"
+        self._http.post(url, timeout=60, **sending).raise_for_status()
+
+    # -- calls --------------------------------------------------------------------------------------------------------
+
+    def _do(self, name: str, query: Json | None = None, *, body: Json | None = None, key: bool = False) -> Trial:
+        given = (query or {}) | (body or {}) | ({"Idempotency-Key": f"example-{time.time_ns()}"} if key else {})
+        answer = self._send(name, query or {}, body=body, key=given.get("Idempotency-Key"))
+        if not answer.ok:
+            raise TrialError(f"{name} answered {answer.status_code}: {answer.text}")
+        is_json = answer.headers["content-type"].startswith("application/json")
+        told = json.loads(answer.content) if is_json else answer.headers["content-type"]
+        self.made[name] = Trial(given, answer.status_code, told)
+        return self.made[name]
+
+    def _send(self, name: str, query: Json, *, body: Json | None = None, key: str | None = None) -> requests.Response:
+        method, path = self._operations[name]
+        rest = {field: value for field, value in query.items() if f"{{{field}}}" not in path}
+        url = f"{self._world.base_url}/api{path.format(**query)}"
+        headers = self._headers() | ({"Idempotency-Key": key} if key else {})
+        return self._http.request(method, url, params=rest, json=body, headers=headers, timeout=60)
+
+    def _headers(self) -> dict[str, str]:
+        return {"x-functions-key": self._world.host_key}
+
+    def _list(self, name: str) -> list[Json]:
+        found: list[Json] = self.made[name].answer["value"]
+        return found
