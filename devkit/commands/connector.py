@@ -43,7 +43,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
     """Check, build, check what was built, write; 1 with a complaint for each fault, 2 where a wish or file is none."""
-
     try:
         if options.check is not None:
             return _check(options.check)
@@ -61,7 +60,7 @@ def _check(paths: Sequence[Path]) -> int:
     complaints = check_flows(flows, load_connectors(), _find_contract())
     for complaint in complaints:
         print(complaint)
-    print(f"{len(flows)} flows, {len(complaints)} complaints")
+    print(f"flows: {len(flows)}, complaints: {len(complaints)}")
     return 1 if complaints else 0
 
 

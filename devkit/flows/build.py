@@ -10,7 +10,7 @@ from devkit.flows.certification import build_certification
 from devkit.flows.connectors import Connector, load_connectors
 from devkit.flows.legacy import build_legacy_package
 from devkit.flows.logic_apps import build_workflows
-from devkit.flows.names import CONNECTOR_SOLUTION, FLOWS_SOLUTION, Identity, make_identity
+from devkit.flows.names import Identity, make_identity
 from devkit.flows.packing import Files, pack, write_json
 from devkit.flows.solution import (
     ConnectorFiles,
@@ -73,13 +73,12 @@ def build_all(sources: Sources, host: str | None = None, api_name: str | None = 
     if api_name is not None and not _API_NAME.fullmatch(api_name):
         raise WishError(f"“{api_name}” is no connector's name: it begins with shared_ and stands in its address.")
     identity = make_identity(str(sources.files.definition["info"]["title"]), api_name)
-    underscored = sources.version.replace(".", "_")
     connector = pack(build_connector_solution(sources.files, identity, host, sources.version))
     flows = pack(build_flows_solution(sources.flows, sources.connectors, identity, sources.version))
     return {
         "README.md": sources.readme,
-        f"1-{CONNECTOR_SOLUTION}_{underscored}.zip": connector,
-        f"2-{FLOWS_SOLUTION}_{underscored}.zip": flows,
+        "connector.zip": connector,
+        "flows.zip": flows,
         "deployment-settings.json": write_json(
             list_settings(sources.flows, find_references(sources.flows, sources.connectors, identity))
         ),

@@ -67,6 +67,8 @@ def _check_operations(flow: Flow, shapes: Shapes) -> Iterator[Found]:
         if is_trigger != bool(operation.trigger):
             kind = "a trigger" if operation.trigger else "an action"
             yield "operation", name, f"{operation.id} is {kind}"
+        if "paginationPolicy" in thing.get("runtimeConfiguration", {}) and not operation.is_pageable:
+            yield "operation", name, f"{operation.id} has no pages to follow: pagination"
         given = thing["inputs"].get("parameters", {})
         for message in _check_inputs(connector, operation, given):
             yield "input", name, message

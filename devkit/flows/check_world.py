@@ -17,7 +17,8 @@ _BARE_HOST = re.compile(
     re.IGNORECASE,
 )
 _EXAMPLE = re.compile(r"(?:.+\.)?example\.(?:com|org|net)")
-_SCHEMA_HOST = "schema.management.azure.com"
+_PUBLIC = {"schema.management.azure.com", "www.w3.org", "schemas.openxmlformats.org", "api.powerapps.com"}
+_PLACEHOLDER = "YOUR-"
 _ESCAPED = "'&lt;'"
 _KEY_IN_ADDRESS = re.compile(r"[?&](?:code|key|x-functions-key)=", re.IGNORECASE)
 
@@ -33,12 +34,14 @@ def check_world(flow: Flow, connectors: dict[str, Connector]) -> list[Complaint]
 def find_real_names(text: str) -> list[str]:
     """Return ids, mail addresses and hosts in a text that are not made for examples."""
     mails = [found[0] for found in _MAIL.finditer(text) if not _EXAMPLE.fullmatch(found[1].lower())]
-    hosts = [host for host in _HOST.findall(text) if not _is_example(host)]
-    return [*_GUID.findall(text), *mails, *hosts, *_BARE_HOST.findall(text)]
+    hosts = {*_HOST.findall(text), *_BARE_HOST.findall(text)}
+    return [*_GUID.findall(text), *mails, *sorted(host for host in hosts if not _is_example(host))]
 
 
 def _is_example(host: str) -> bool:
-    return host.lower() == _SCHEMA_HOST or _EXAMPLE.fullmatch(host.lower()) is not None
+    if host.startswith(_PLACEHOLDER) or host.lower() in _PUBLIC:
+        return True
+    return _EXAMPLE.fullmatch(host.lower()) is not None
 
 
 def _check_addresses(flow: Flow) -> Iterator[Found]:

@@ -42,6 +42,7 @@ class Operation:
     trigger: str | None  # batch, single, or None for an action
     parameters: tuple[Schema, ...]
     response: Schema | None  # references resolved by its connector
+    is_pageable: bool = False
 
     @property
     def body(self) -> Schema | None:
@@ -118,6 +119,7 @@ class Connector:
                     trigger=entry.get("x-ms-trigger"),
                     parameters=tuple(self.resolve(each) for each in (*shared, *entry.get("parameters", ()))),
                     response=self._find_response(entry, item),
+                    is_pageable="x-ms-pageable" in entry,
                 )
 
     def _find_response(self, entry: Schema, item: Schema) -> Schema | None:

@@ -137,7 +137,8 @@ def _write_values(flow: Flow) -> bytes:
     ]
     for each in flow.settings.values():
         lines += [f"  // {each.description}"]
-        lines += [f"  {each.short_name}: {_bicep_text('' if each.is_secret else str(each.default))}"]
+        value = _bicep_text("" if each.is_secret else str(each.default))
+        lines += [f"  {each.short_name}: {{", f"    value: {value}", "  }"]
     return ("\n".join([*lines, "}"]) + "\n").encode()
 
 

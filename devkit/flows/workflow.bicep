@@ -13,7 +13,7 @@ param workflow object
 @description('The connections that it uses, by key: connectionId, connectionName and id of each.')
 param connections object
 
-@description('What there is to choose, by name. A value that must stay secret is best read from Key Vault with getSecret.')
+@description('What there is to choose, by name: { value: … } of each. Read a secret from Key Vault with az.getSecret.')
 @secure()
 param settings object
 
@@ -23,7 +23,7 @@ resource app 'Microsoft.Logic/workflows@2019-05-01' = {
   properties: {
     state: 'Disabled'
     definition: workflow.definition
-    parameters: union(toObject(items(settings), each => each.key, each => { value: each.value }), {
+    parameters: union(settings, {
       '$connections': {
         value: connections
       }

@@ -1,7 +1,7 @@
-"""What the steps of a sample flow ask the gateway, sent to the running app as the connector, or the flow, would send it.
+"""What the steps of a sample flow ask the gateway, sent to the running app as the connector or the flow would send it.
 
-Expressions are not evaluated: settings and fields of the trigger's item are looked up, and whatever else a flow computes
-must stand in a table of the test, word for word. An expression that is in neither fails the test.
+Expressions are not evaluated: settings and fields of the trigger's item are looked up, and whatever else a flow
+computes must stand in a table of the test, word for word. An expression that is in neither fails the test.
 """
 
 import re

@@ -1,0 +1,59 @@
+"""`python3 -m devkit connector`, as somebody who runs an environment types it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from devkit.commands import main
+from devkit.flows.sources import FLOWS
+
+type Says = pytest.CaptureFixture[str]
+
+
+def test_it_writes_what_is_imported_and_says_what_may_stand_in_the_way(tmp_path: Path, capsys: Says) -> None:
+    assert main(["connector", "--host", "my-gateway.example.net", "--output", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr()
+    written = {
+        path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()
+    }
+    assert {"README.md", "connector.zip", "flows.zip", "deployment-settings.json", "certification.zip"} <= written
+    assert f"{len(written)} files for 12 flows" in said.out
+    assert "allow https://my-gateway.example.net" in said.err
+
+
+def test_without_a_host_it_says_that_the_import_asks(tmp_path: Path, capsys: Says) -> None:
+    assert main(["connector", "--output", str(tmp_path)]) == 0
+    assert "No --host" in capsys.readouterr().err
+
+
+def test_what_is_no_host_is_refused_and_nothing_written(tmp_path: Path, capsys: Says) -> None:
+    assert main(["connector", "--host", "https://my-gateway.example.net/api", "--output", str(tmp_path / "out")]) == 2
+    assert "is no host" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_sample_flows_pass(capsys: Says) -> None:
+    assert main(["connector", "--check"]) == 0
+    assert capsys.readouterr().out.endswith("flows: 12, complaints: 0\n")
+
+
+def test_a_flow_of_ones_own_is_checked(tmp_path: Path, capsys: Says) -> None:
+    flow = json.loads((FLOWS / "daily-agenda.json").read_text())
+    flow["properties"]["definition"]["actions"]["Get_the_agenda"]["inputs"]["parameters"]["day"] = "2026-05-05"
+    (tmp_path / "mine.json").write_text(json.dumps(flow))
+    assert main(["connector", "--check", str(tmp_path / "mine.json")]) == 1
+    assert (
+        "mine: Get_the_agenda: GetAgenda has no input “day” [input]\nflows: 1, complaints: 1\n" in capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize(("content", "words"), [("{", "is no flow"), (None, "No such file")])
+def test_a_file_that_is_none_is_named(tmp_path: Path, capsys: Says, content: str | None, words: str) -> None:
+    path = tmp_path / "mine.json"
+    if content is not None:
+        path.write_text(content)
+    assert main(["connector", "--check", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert "mine.json" in said
+    assert words in said

@@ -1,0 +1,434 @@
+"""The sample flows in their containers: valid by the schema of the format, whole, the same each time."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from devkit.flows.build import Sources, WishError, build_all, load_sources
+from devkit.flows.check import check_flows
+from devkit.flows.check_packages import check_built, check_certification, check_names, check_package, check_solution
+from devkit.flows.connectors import GATEWAY
+from devkit.flows.legacy import KEY_PLACEHOLDER, SETTINGS_STEP
+from devkit.flows.logic_apps import TEMPLATE
+from devkit.flows.names import encode_name, make_file_name, make_identity
+from devkit.flows.packing import Files, pack, unpack
+from devkit.flows.sources import Flow, find_texts
+from tests.contract.openapi import find_contracts
+
+HOST = "my-gateway.example.net"
+FORMAT = "flow-definition-subset.schema.json"
+
+
+@pytest.fixture(scope="module")
+def sources() -> Sources:
+    return load_sources()
+
+
+@pytest.fixture(scope="module")
+def built(sources: Sources) -> dict[str, bytes]:
+    return dict(build_all(sources, HOST))
+
+
+@pytest.fixture(scope="module")
+def contract() -> dict[str, Any]:
+    path = find_contracts() / FORMAT
+    if not path.is_file():
+        pytest.skip(f"{path} is not here: set GATEWAY_CONTRACTS to the folder with the contract documents")
+    read: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return read
+
+
+def workflows_of(built: Files) -> dict[str, Any]:
+    """The flows of the second solution by file."""
+    files = unpack(built["flows.zip"])
+    return {name: json.loads(data) for name, data in files.items() if name.startswith("Workflows/")}
+
+
+def legacy_of(built: Files, name: str) -> Any:
+    files = unpack(built[f"packages/{name}.zip"])
+    return json.loads(next(data for inner, data in files.items() if inner.endswith("definition.json")))["properties"]
+
+
+def logic_app_of(built: Files, name: str) -> Any:
+    return json.loads(built[f"logic-apps/{name}.json"])
+
+
+# -- the format ------------------------------------------------------------------------------------------------------
+
+
+def test_the_sample_flows_are_without_complaint(sources: Sources, contract: dict[str, Any]) -> None:
+    assert len(sources.flows) >= 12
+    assert check_flows(sources.flows, sources.connectors, contract) == []
+
+
+def test_flows_in_the_solution_are_without_complaint(sources: Sources, built: Files, contract: dict[str, Any]) -> None:
+    identity = make_identity("Graph Gateway")
+    connectors = sources.connectors | {identity.api_name: sources.connectors[GATEWAY]}
+    flows = []
+    for name, document in workflows_of(built).items():
+        document["properties"]["displayName"] = name.partition("-")[0].rpartition("/")[2]
+        flows.append(Flow(name, document))
+    assert check_flows(flows, connectors, contract) == []
+
+
+def test_flows_in_legacy_packages_are_without_complaint(
+    sources: Sources, built: Files, contract: dict[str, Any]
+) -> None:
+    identity = make_identity("Graph Gateway")
+    connectors = sources.connectors | {identity.api_name: sources.connectors[GATEWAY]}
+    for flow in sources.flows:
+        properties = legacy_of(built, flow.name)
+        for key, reference in properties["connectionReferences"].items():
+            # what a package says of a connection by other names
+            more = {"api": {"name": reference["id"].rpartition("/")[2]}, "runtimeSource": "embedded"}
+            reference.update(more | {"connection": {"connectionReferenceLogicalName": f"ggw_{key}"}})
+        found = check_flows([Flow(flow.name, {"properties": properties})], connectors, contract)
+        # what is chosen in the trigger itself is empty until then
+        empty = [one for one in found if one.place == flow.trigger[0] and re.search("needs “\\w+”", one.message)]
+        assert [str(one) for one in found if one not in empty] == []
+
+
+def test_workflows_fit_the_format_of_logic_apps(sources: Sources, built: Files, contract: dict[str, Any]) -> None:
+    import jsonschema  # noqa: PLC0415 - beside its only use
+
+    validator = jsonschema.Draft7Validator({**contract, "anyOf": [{"$ref": "#/definitions/logicAppFile"}]})
+    for flow in sources.flows:
+        assert not [error.message for error in validator.iter_errors(logic_app_of(built, flow.name))]
+
+
+# -- whole and the same ----------------------------------------------------------------------------------------------
+
+
+def test_what_is_built_holds_together(built: Files) -> None:
+    assert check_built(built) == []
+
+
+def test_nothing_built_could_be_somebodys(sources: Sources) -> None:
+    assert check_names(build_all(sources)) == []
+
+
+def test_two_builds_are_the_same_byte_for_byte(built: Files) -> None:
+    assert dict(build_all(load_sources(), HOST)) == built
+
+
+def test_every_flow_is_in_every_container(sources: Sources, built: Files) -> None:
+    names = {flow.name for flow in sources.flows}
+    assert {
+        name.removesuffix(".zip").removeprefix("packages/") for name in built if name.startswith("packages/")
+    } == names
+    assert {name[11:-5] for name in built if name.startswith("logic-apps/") and name.endswith(".json")} == names
+    assert {name[11:-11] for name in built if name.endswith(".bicepparam")} == names
+    assert len(workflows_of(built)) == len(names)
+
+
+# -- solutions -------------------------------------------------------------------------------------------------------
+
+
+def test_the_connector_calls_the_host_that_was_given(built: Files) -> None:
+    [definition] = [json.loads(data) for name, data in unpack(built["connector.zip"]).items() if "openapi" in name]
+    assert definition["host"] == HOST
+    assert json.loads(built["connector/apiDefinition.swagger.json"])["host"] == HOST
+    assert not [name for name in unpack(built["connector.zip"]) if "environmentvariable" in name]
+
+
+def test_without_a_host_the_import_asks_for_it(sources: Sources) -> None:
+    files = unpack(build_all(sources)["connector.zip"])
+    [definition] = [json.loads(data) for name, data in files.items() if "openapi" in name]
+    assert definition["host"] == '@environmentVariables("ggw_GatewayHost")'
+    variable = files["environmentvariabledefinitions/ggw_GatewayHost/environmentvariabledefinition.xml"]
+    assert b"defaultvalue" not in variable
+    assert check_solution("connector.zip", pack(files)) == []
+
+
+@pytest.mark.parametrize("host", ["https://my.example.com", "my.example.com/api", "gateway", "my_host.example.com", ""])
+def test_what_is_no_host_is_refused(sources: Sources, host: str) -> None:
+    with pytest.raises(WishError, match="is no host"):
+        build_all(sources, host)
+
+
+def test_an_environments_name_for_the_connector_is_used(sources: Sources) -> None:
+    files = build_all(sources, HOST, "shared_ggw-5fgraph-20gateway-5f0123456789abcdef")
+    assert b"shared_ggw-5fgraph-20gateway-5f0123456789abcdef" in unpack(files["flows.zip"])["customizations.xml"]
+    with pytest.raises(WishError, match="no connector's name"):
+        build_all(sources, HOST, "Graph Gateway")
+
+
+def test_flows_are_shipped_turned_off(built: Files) -> None:
+    root = ET.fromstring(unpack(built["flows.zip"])["customizations.xml"])  # noqa: S314 - our own file
+    states = {(one.findtext("StateCode"), one.findtext("StatusCode")) for one in root.iter("Workflow")}
+    assert states == {("0", "1")}
+
+
+def test_the_import_asks_for_what_has_no_good_default(sources: Sources, built: Files) -> None:
+    files = unpack(built["flows.zip"])
+    for flow in sources.flows:
+        for setting in flow.settings.values():
+            xml = files[f"environmentvariabledefinitions/{setting.schema_name}/environmentvariabledefinition.xml"]
+            assert (b"<defaultvalue>" in xml) != setting.is_asked
+            assert (b"<type>100000005</type>" in xml) == setting.is_secret
+    asked = {setting.short_name for flow in sources.flows for setting in flow.settings.values() if setting.is_asked}
+    assert {"BookingPage", "TimeZone", "SharePointSite", "GatewayKey"} <= asked
+    assert "TicketList" not in asked
+
+
+def test_a_secret_is_read_from_its_variable_and_kept_secret(built: Files) -> None:
+    [document] = [one for name, one in workflows_of(built).items() if "PlainHTTP" in name]
+    definition = document["properties"]["definition"]
+    assert "SecureString" not in {each["type"] for each in definition["parameters"].values()}
+    read = definition["actions"]["Read_the_gateway_key"]
+    assert read["runtimeConfiguration"]["secureData"]["properties"] == ["outputs"]
+    assert read["inputs"]["parameters"]["item/EnvironmentVariableName"] == "ggw_GatewayKey"
+    header = definition["actions"]["Ask_for_changes"]["inputs"]["headers"]["x-functions-key"]
+    assert header == "@outputs('Read_the_gateway_key')?['body/EnvironmentVariableSecretValue']"
+    first = [name for name, action in definition["actions"].items() if not action["runAfter"]]
+    assert first == ["Read_the_gateway_key"]
+
+
+def test_settings_can_be_given_from_a_file(sources: Sources, built: Files) -> None:
+    settings = json.loads(built["deployment-settings.json"])
+    names = {one.schema_name for flow in sources.flows for one in flow.settings.values()}
+    assert {one["SchemaName"] for one in settings["EnvironmentVariables"]} == names
+    assert {one["LogicalName"] for one in settings["ConnectionReferences"]} >= {
+        "ggw_Gateway",
+        "ggw_Teams",
+        "ggw_Dataverse",
+    }
+
+
+# -- legacy packages and workflows -----------------------------------------------------------------------------------
+
+
+def test_a_package_has_its_settings_in_one_action(built: Files) -> None:
+    definition = legacy_of(built, "new-appointment-without-connector")["definition"]
+    assert set(definition["parameters"]) == {"$connections", "$authentication"}
+    assert set(definition["actions"][SETTINGS_STEP]["inputs"]) >= {"BookingPage", "GatewayAddress", "TicketList"}
+    asking = definition["actions"]["Ask_for_changes"]
+    assert asking["inputs"]["headers"]["x-functions-key"] == KEY_PLACEHOLDER
+    assert asking["runtimeConfiguration"]["secureData"]["properties"] == ["inputs"]
+    texts = [text for _, text in find_texts(definition["actions"])]
+    assert sum(KEY_PLACEHOLDER in text for text in texts) == 1
+    assert not [text for text in texts if "parameters('" in text and "$authentication" not in text]
+
+
+def test_a_packages_trigger_has_the_example_in_it(built: Files) -> None:
+    trigger = legacy_of(built, "new-appointment-ticket")["definition"]["triggers"]["When_an_appointment_is_created"]
+    assert trigger["inputs"]["parameters"] == {"business": "helpdesk@example.com", "timeZone": "", "expand": "details"}
+
+
+def test_operations_become_requests(built: Files) -> None:
+    definition = logic_app_of(built, "appointment-cancelled")["definition"]
+    trigger = definition["triggers"]["When_an_appointment_is_cancelled"]
+    assert trigger["type"] == "ApiConnection"
+    assert (trigger["inputs"]["method"], trigger["inputs"]["path"]) == ("get", "/triggers/appointments/cancelled")
+    assert trigger["inputs"]["queries"]["business"] == "@parameters('BookingPage')"
+    assert trigger["splitOn"] == "@triggerBody()?['value']"
+    note = definition["actions"]["For_each_ticket"]["actions"]["If_not_noted_yet"]["actions"]["Note_the_cancellation"]
+    site = "@{encodeURIComponent(encodeURIComponent(parameters('SharePointSite')))}"
+    assert note["inputs"]["path"].startswith(f"/datasets/{site}/tables/")
+    assert note["inputs"]["path"].endswith("/items/@{encodeURIComponent(items('For_each_ticket')?['ID'])}")
+    assert set(note["inputs"]["body"]) == {"Title", "Notes"}
+    teams = definition["actions"]["If_it_lies_ahead"]["actions"]["Tell_the_team"]["inputs"]
+    assert teams["body"]["recipient"] == {"groupId": "@parameters('TeamId')", "channelId": "@parameters('ChannelId')"}
+
+
+def test_a_webhook_subscribes_by_itself(built: Files) -> None:
+    trigger = logic_app_of(built, "free-slot-answer")["definition"]["triggers"]["When_a_response_is_submitted"]
+    assert trigger["type"] == "ApiConnectionWebhook"
+    assert trigger["inputs"]["body"]["notificationUrl"] == "@{listCallbackUrl()}"
+
+
+def test_a_header_and_a_nested_body_find_their_place(built: Files) -> None:
+    definition = logic_app_of(built, "book-appointment")["definition"]
+    step = definition["actions"]["If_there_is_an_appointment"]["actions"]["Book_the_appointment"]["inputs"]
+    assert set(step["headers"]) == {"Idempotency-Key"}
+    assert set(step["body"]["customer"]) == {"name", "emailAddress", "phone", "notes"}
+    assert "triggerAuthenticationType" not in json.dumps(definition)
+
+
+def test_a_secret_has_no_value_in_a_workflow(built: Files) -> None:
+    workflow = logic_app_of(built, "new-appointment-without-connector")
+    assert workflow["definition"]["parameters"]["GatewayKey"]["type"] == "SecureString"
+    assert "GatewayKey" not in workflow["parameters"]
+    assert "defaultValue" not in workflow["definition"]["parameters"]["GatewayKey"]
+
+
+def test_values_for_bicep_name_every_setting(sources: Sources, built: Files) -> None:
+    assert TEMPLATE.name in {name.removeprefix("logic-apps/") for name in built}
+    declared = set(re.findall(r"^param (\w+)", TEMPLATE.read_text(), flags=re.MULTILINE))
+    for flow in sources.flows:
+        text = built[f"logic-apps/{flow.name}.bicepparam"].decode()
+        assert set(re.findall(r"^param (\w+)", text, flags=re.MULTILINE)) == declared - {"location"}
+        values = dict(re.findall(r"^  (\w+): \{\n    value: '(.*)'$", text, flags=re.MULTILINE))
+        assert values == {one.short_name: str(one.default) for one in flow.settings.values()}
+
+
+# -- names -----------------------------------------------------------------------------------------------------------
+
+
+def test_names_are_encoded_as_the_platform_does() -> None:
+    assert encode_name("Stable Baseline") == "stable-20baseline"
+    assert encode_name("cw_psa-server") == "cw-5fpsa-2dserver"
+    assert make_file_name("New appointment: ticket and Teams message") == "NewAppointmentTicketAndTeamsMessage"
+    identity = make_identity("Graph Gateway")
+    assert identity.logical_name == "ggw_graph-20gateway"
+    assert re.fullmatch(r"shared_ggw-5fgraph-20gateway-5f[0-9a-f]{16}", identity.api_name)
+
+
+# -- seeded faults ---------------------------------------------------------------------------------------------------
+
+type Spoil = Callable[[dict[str, bytes]], object]
+
+
+def swap(name: str, old: str, new: str) -> Spoil:
+    """A fault: other words in every file whose name holds this."""
+
+    def spoil(files: dict[str, bytes]) -> None:
+        touched = [each for each in files if name in each and old.encode() in files[each]]
+        assert touched, f"no {name} holds {old}"
+        for each in touched:
+            files[each] = files[each].replace(old.encode(), new.encode(), 1)
+
+    return spoil
+
+
+def drop(name: str) -> Spoil:
+    def spoil(files: dict[str, bytes]) -> None:
+        del files[next(each for each in files if name in each)]
+
+    return spoil
+
+
+def add(name: str, data: bytes) -> Spoil:
+    return lambda files: files.update({name: data})
+
+
+SOLUTION_FAULTS: list[tuple[str, str, Spoil, str]] = [
+    ("flows.zip", "form", swap("customizations.xml", "</Workflows>", "</Workflow>"), "cannot be read"),
+    ("flows.zip", "form", swap("Workflows/DailyAgenda", "{", "{{"), "cannot be read"),
+    ("flows.zip", "zip", drop("solution.xml"), "is missing"),
+    ("flows.zip", "zip", swap("[Content_Types].xml", 'Extension="json"', 'Extension="jsn"'), "says nothing of “json”"),
+    ("flows.zip", "zip", add("Workflows\\Extra.json", b"{}"), "backslashes"),
+    ("flows.zip", "guid", drop("Workflows/DailyAgenda"), "holds other files"),
+    (
+        "flows.zip",
+        "guid",
+        swap("solution.xml", '<RootComponent type="29" id="{3', '<RootComponent type="29" id="{4'),
+        "lists other flows",
+    ),
+    ("flows.zip", "guid", swap("customizations.xml", 'WorkflowId="{3', 'WorkflowId="{4'), "does not carry the id"),
+    ("flows.zip", "form", swap("customizations.xml", "<Category>5<", "<Category>0<"), "category 5"),
+    (
+        "flows.zip",
+        "reference",
+        swap("customizations.xml", 'logicalname="ggw_Teams"', 'logicalname="ggw_Team"'),
+        "no connection reference ggw_Teams",
+    ),
+    ("flows.zip", "reference", swap("customizations.xml", "shared_teams", "shared_team"), "another connector"),
+    (
+        "flows.zip",
+        "reference",
+        swap("customizations.xml", "customconnectorid>", "customconnector>"),
+        "cannot be read|calls the connector ours",
+    ),
+    ("flows.zip", "guid", drop("ggw_TeamId/"), "lists other variables"),
+    ("flows.zip", "setting", drop("ggw_TeamId/"), "no variable ggw_TeamId"),
+    ("flows.zip", "guid", swap("ggw_TeamId/", 'schemaname="ggw_TeamId"', 'schemaname="ggw_Team"'), "folder names"),
+    (
+        "flows.zip",
+        "form",
+        swap("ggw_TeamId/", "<environmentvariabledefinition ", '<?xml version="1.0"?><environmentvariabledefinition '),
+        "more than its root",
+    ),
+    ("connector.zip", "guid", swap("solution.xml", 'type="372" id="{e', 'type="372" id="{f'), "lists other connectors"),
+    (
+        "connector.zip",
+        "guid",
+        swap("solution.xml", 'schemaName="ggw_', 'schemaName="gw_'),
+        "does not list the connector",
+    ),
+    ("connector.zip", "guid", drop("_iconblob.Png"), "holds other files"),
+    (
+        "connector.zip",
+        "form",
+        swap("_connectionparameters.json", '{\n  "api_key"', '{"properties": {},\n  "api_key"'),
+        "bare object",
+    ),
+]
+
+
+@pytest.mark.parametrize(("zip_name", "rule", "spoil", "words"), SOLUTION_FAULTS)
+def test_a_fault_in_a_solution_is_seen(built: Files, zip_name: str, rule: str, spoil: Spoil, words: str) -> None:
+    files = unpack(built[zip_name])
+    spoil(files)
+    found = check_solution(zip_name, pack(files))
+    assert any(one.rule in (rule, "form") and re.search(words, one.message) for one in found), found
+
+
+def test_what_is_no_zip_is_no_solution() -> None:
+    assert [one.message for one in check_solution("flows.zip", b"PK")] == ["is no zip"]
+
+
+PACKAGE_FAULTS: list[tuple[str, Spoil, str]] = [
+    ("manifest", swap("manifest.json", '"resources": {', '"resource": {'), "names no flow"),
+    ("manifest", swap("flows/manifest.json", '"assetPaths": [', '"assets": ['), "names no flow"),
+    ("manifest", swap("apisMap.json", '"shared_teams": "', '"shared_teams": "0'), "leads to no resource"),
+    ("manifest", swap("connectionsMap.json", '"shared_teams": "', '"shared_teams": "0'), "leads to no resource"),
+    ("manifest", swap("apisMap.json", '"shared_teams"', '"shared_team"'), "does not name the connections"),
+    (
+        "reference",
+        swap("definition.json", '"connectionReferences": {', '"connectionReferences": {"spare": {},'),
+        "do not name the same",
+    ),
+    ("form", swap("definition.json", "{", "{{"), "cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("rule", "spoil", "words"), PACKAGE_FAULTS)
+def test_a_fault_in_a_package_is_seen(built: Files, rule: str, spoil: Spoil, words: str) -> None:
+    name = "packages/new-appointment-ticket.zip"
+    files = unpack(built[name])
+    spoil(files)
+    found = check_package(name, pack(files))
+    assert any(one.rule == rule and words in one.message for one in found), found
+
+
+def test_a_dependency_on_nothing_is_seen(built: Files) -> None:
+    files = unpack(built["packages/daily-agenda.zip"])
+    manifest = json.loads(files["manifest.json"])
+    next(iter(manifest["resources"].values()))["dependsOn"].append("nowhere")
+    files["manifest.json"] = json.dumps(manifest).encode()
+    assert [one.rule for one in check_package("daily-agenda.zip", pack(files))] == ["manifest"]
+
+
+def test_faults_in_a_workflow_are_seen(built: Files) -> None:
+    name = "logic-apps/appointment-cancelled.json"
+    for old, new, rule in (
+        ("triggerOutputs()?['body']?['eventId']", "triggerOutputs()?['body/eventId']", "path"),
+        ('"ApiConnection"', '"OpenApiConnection"', "operation"),
+        ("['shared_teams']", "['teams']", "reference"),
+        ('"TeamId": {\n      "value"', '"Team": {\n      "value"', "setting"),
+    ):
+        text = built[name].decode()
+        assert old in text
+        spoilt = text.replace(old, new, 1).encode()
+        assert rule in {one.rule for one in check_built({name: spoilt})}
+
+
+def test_the_package_for_certification_has_both_solutions(built: Files) -> None:
+    name = "certification.zip"
+    assert check_certification(name, built[name]) == []
+    outer = unpack(built[name])
+    assert [one.rule for one in check_certification(name, pack({"intro.md": b"", "readme.md": b""}))] == ["zip"]
+    inner = unpack(outer["GraphGateway.pdpkg.zip"])
+    inner.popitem()
+    lacking = pack(outer | {"GraphGateway.pdpkg.zip": pack(inner)})
+    assert "together" in check_certification(name, lacking)[0].message
+
+
+def test_a_real_name_is_seen_anywhere(built: Files) -> None:
+    files = {"flows.zip": pack(unpack(built["flows.zip"]) | {"Workflows/x.json": b'{"to": "alex@fabrikam.com"}'})}
+    assert "alex@fabrikam.com" in "".join(one.message for one in check_names(files))
