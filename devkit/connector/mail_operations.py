@@ -1,7 +1,7 @@
 """The operations on support mailboxes, and the gateway's own state."""
 
 from devkit.connector.operations import NEXT_LINK, PAGEABLE, Operation, body, describe, value_list
-from devkit.connector.parameters import path, query, shared
+from devkit.connector.parameters import SINKS, path, query, shared
 from devkit.connector.shapes import Shape, list_of, ref, text, thing
 
 _BOXES = "/mailboxes"
@@ -114,7 +114,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             told="The deliveries are queued.",
             parameters=[
                 *shared("Mailbox", "MailKey"),
-                body(thing({"sink": text("Sink", "Name of one sink; none for all.")}), required=False),
+                body(thing({"sink": text("Sink", "Name of one sink; none for all.", **SINKS)}), required=False),
             ],
             writes=True,
         )

@@ -6,6 +6,8 @@ ZONES = from_list("ListTimeZones", "name", "title")
 OPEN_SERVICES = from_list("ListServices", "id", "displayName", business="business")
 STAFF = from_list("ListStaffMembers", "id", "displayName", business="business")
 _PAGES = from_list("ListBookingPages", "id", "displayName")
+CUSTOMERS = from_list("ListCustomers", "id", "displayName", business="business")
+SINKS = from_list("GetGatewayStatus", "name", "name", collection="sinks")
 _MAILBOXES = from_list("ListSupportMailboxes", "name", "address")
 
 
@@ -43,7 +45,12 @@ PARAMETERS: dict[str, Shape] = {
     "Mailbox": path("mailbox", "Mailbox", "The support mailbox, by its name in the gateway's settings.", _MAILBOXES),
     "MailboxAsked": query("mailbox", "Mailbox", "The support mailbox, by its name in the gateway's settings.",
                           required=True, extra=_MAILBOXES),
-    "MailKey": path("key", "Mail Key", "The mail, by its key from a list or a trigger."),
+    "MailKey": path(
+        "key",
+        "Mail Key",
+        "The mail, by its key from a list or a trigger.",
+        from_list("ListMails", "key", "subject", mailbox="mailbox"),
+    ),
     "AppointmentId": query("id", "Appointment ID", "The appointment, by its id from a list or a trigger.",
                            required=True),
     "Service": query("service", "Service", "Only appointments of this service.", extra=OPEN_SERVICES),

@@ -92,20 +92,20 @@ def ref(name: str) -> Shape:
     return {"$ref": f"#/definitions/{name}"}
 
 
-def from_list(operation: str, value: str, shown: str, **parameters: str) -> Shape:
+def from_list(operation: str, value: str, shown: str, collection: str = "value", **parameters: str) -> Shape:
     """Let the value be picked from a list, in both forms. `parameters`: the list's, each from a parameter of ours."""
     return {
         "x-ms-dynamic-values": {
             "operationId": operation,
             "parameters": {name: {"parameter": ours} for name, ours in parameters.items()},
-            "value-collection": "value",
+            "value-collection": collection,
             "value-path": value,
             "value-title": shown,
         },
         "x-ms-dynamic-list": {
             "operationId": operation,
             "parameters": {name: {"parameterReference": ours} for name, ours in parameters.items()},
-            "itemsPath": "value",
+            "itemsPath": collection,
             "itemValuePath": value,
             "itemTitlePath": shown,
         },

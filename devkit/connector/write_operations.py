@@ -1,7 +1,7 @@
 """The operations that write to Microsoft Bookings, where the gateway's settings allow it."""
 
 from devkit.connector.operations import Operation, body, describe
-from devkit.connector.parameters import OPEN_SERVICES, STAFF, ZONES, shared
+from devkit.connector.parameters import CUSTOMERS, OPEN_SERVICES, STAFF, ZONES, shared
 from devkit.connector.shapes import Shape, flag, from_schema, list_of, ref, text, texts_by_name, thing
 
 _ONE = "/bookings/businesses/{business}"
@@ -17,7 +17,7 @@ def _customer(answers: Shape) -> dict[str, Shape]:
         "phone": text("Customer Phone", "Telephone number of the customer."),
         "notes": text("Customer Notes", "What the customer wants to say."),
         "answers": answers,
-        "customerId": text("Customer ID", "Id of a customer on record.", visibility="advanced"),
+        "customerId": text("Customer ID", "Id of a customer on record.", visibility="advanced", **CUSTOMERS),
     }
 
 
@@ -170,7 +170,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                             "name": text("Customer Name", "Name of the customer."),
                             "phone": text("Customer Phone", "Telephone number of the customer."),
                             "customerId": text("Customer ID", "Id of the customer's record, to change it.",
-                                               visibility="advanced"),
+                                               visibility="advanced", **CUSTOMERS),
                         }
                     )
                 ),
