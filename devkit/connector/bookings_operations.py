@@ -176,7 +176,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             parameters=[
                 *shared("Business"),
                 query("since", "Since", f"Only what was found out since then. {_RANGE}", visibility="advanced"),
-                *shared("TimeZone", "Details", "PageSize", "Cursor"),
+                *shared("TimeZone", "Details", "PageSize", "CursorKept"),
             ],
             x_ms_pageable=PAGEABLE,
         )

@@ -72,6 +72,8 @@ PARAMETERS: dict[str, Shape] = {
                       kind="integer", minimum=1, maximum=100, visibility="advanced"),
     "Cursor": query("cursor", "Cursor", "Where to go on; comes with the link to the next page.",
                     visibility="internal"),
+    "CursorKept": query("cursor", "Cursor", "The cursor of an earlier answer, to go on from there.",
+                        visibility="advanced"),
     "TriggerState": query("triggerState", "Trigger State", "Where to go on; comes with each answer.",
                           visibility="internal"),
     "Folder": query("folder", "Folder", "Only mails of this folder.",
