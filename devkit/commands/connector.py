@@ -13,7 +13,7 @@ from pathlib import Path
 
 from devkit.bootstrap import ROOT
 from devkit.flows.build import WishError, build_all, load_sources
-from devkit.flows.check import check_flows
+from devkit.flows.check import check_flows, recognise_gateway
 from devkit.flows.check_packages import check_built
 from devkit.flows.connectors import load_connectors
 from devkit.flows.sources import FlowFileError, load_flow, load_flows
@@ -57,7 +57,8 @@ def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
 
 def _check(paths: Sequence[Path]) -> int:
     flows = [load_flow(path) for path in paths] if paths else load_flows()
-    complaints = check_flows(flows, load_connectors(), _find_contract())
+    connectors = recognise_gateway(flows, load_connectors())
+    complaints = check_flows(flows, connectors, _find_contract(), are_shipped=not paths)
     for complaint in complaints:
         print(complaint)
     print(f"flows: {len(flows)}, complaints: {len(complaints)}")

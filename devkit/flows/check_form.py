@@ -93,7 +93,7 @@ def _check_descriptions(flow: Flow) -> Iterator[Found]:
     for place, thing in places:
         text = str(thing.get("description", ""))
         if not text:
-            yield "description", place, "says nothing of what it is for"
+            yield "explained", place, "says nothing of what it is for"
         if len(text) > _DESCRIPTION:
             yield "description", place, f"{len(text)} characters, {_DESCRIPTION} are allowed"
 

@@ -40,7 +40,7 @@ def _check_references(flow: Flow, connectors: dict[str, Connector]) -> Iterator[
             yield "reference", key, "no step uses this connection"
         api = reference.get("api", {}).get("name")
         if api not in connectors:
-            yield "reference", key, f"nothing is known of the connector “{api}”"
+            yield "known", key, f"nothing is known of the connector “{api}”"
         if reference.get("runtimeSource") != "embedded":
             yield "reference", key, "runtimeSource is embedded, or the flow asks whoever runs it for a connection"
         if not reference.get("connection", {}).get("connectionReferenceLogicalName"):
@@ -214,13 +214,13 @@ def _check_settings(flow: Flow) -> Iterator[Found]:
             continue
         setting = flow.settings.get(name)
         if setting is None:
-            yield "setting", name, "settings are named “Title (ggw_Name)”"
+            yield "named", name, "settings are named “Title (ggw_Name)”"
         elif parameters[name].get("metadata", {}).get("schemaName") != setting.schema_name:
-            yield "setting", name, f"metadata.schemaName is not {setting.schema_name}"
+            yield "named", name, f"metadata.schemaName is not {setting.schema_name}"
         elif not setting.description:
-            yield "setting", name, "says nothing of what to choose"
+            yield "explained", name, "says nothing of what to choose"
         if f"parameters('{name}')" not in text:
-            yield "setting", name, "is asked for and never used"
+            yield "asked", name, "is asked for and never used"
 
 
 def _find_variables(flow: Flow) -> set[str]:

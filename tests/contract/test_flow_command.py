@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from devkit.commands import main
-from devkit.flows.sources import FLOWS
+from devkit.flows.names import make_identity
+from devkit.flows.solution import bind_flow
+from devkit.flows.sources import FLOWS, load_flow
 
 type Says = pytest.CaptureFixture[str]
 
@@ -38,13 +40,31 @@ def test_the_sample_flows_pass(capsys: Says) -> None:
     assert capsys.readouterr().out.endswith("flows: 12, complaints: 0\n")
 
 
+def test_an_exported_flow_may_name_its_tenant_and_other_connectors(tmp_path: Path, capsys: Says) -> None:
+    identity = make_identity("Graph Gateway", "shared_ggw-5fgraph-20gateway-5f0123456789abcdef")
+    document = bind_flow(load_flow(FLOWS / "daily-agenda.json"), identity)
+    definition = document["properties"]["definition"]
+    mail = definition["actions"]["Mail_the_agenda"]
+    mail["inputs"]["parameters"]["emailMessage/To"] = "team@fabrikam.com"
+    del mail["description"]
+    teams = document["properties"]["connectionReferences"]["shared_teams"]["api"]
+    definition["actions"]["Tell_the_team"]["inputs"]["host"]["apiId"] = (
+        "/providers/Microsoft.PowerApps/apis/shared_slack"
+    )
+    teams["name"] = "shared_slack"
+    (tmp_path / "DailyAgenda-1234.json").write_text(json.dumps(document))
+    assert main(["connector", "--check", str(tmp_path / "DailyAgenda-1234.json")]) == 0
+    assert capsys.readouterr().out == "flows: 1, complaints: 0\n"
+
+
 def test_a_flow_of_ones_own_is_checked(tmp_path: Path, capsys: Says) -> None:
     flow = json.loads((FLOWS / "daily-agenda.json").read_text())
     flow["properties"]["definition"]["actions"]["Get_the_agenda"]["inputs"]["parameters"]["day"] = "2026-05-05"
     (tmp_path / "mine.json").write_text(json.dumps(flow))
     assert main(["connector", "--check", str(tmp_path / "mine.json")]) == 1
     assert (
-        "mine: Get_the_agenda: GetAgenda has no input “day” [input]\nflows: 1, complaints: 1\n" in capsys.readouterr().out
+        "mine: Get_the_agenda: GetAgenda has no input “day” [input]\nflows: 1, complaints: 1\n"
+        in capsys.readouterr().out
     )
 
 

@@ -65,9 +65,9 @@ FAULTS: list[tuple[str, Spoil, str]] = [
     ("name", put("actions|What?", COMPOSE), "letters, digits"),
     ("name", put("actions|Each|actions|List", COMPOSE), "another of that name"),
     ("name", put("file|displayName", "T" * 81), "81 characters"),
-    ("description", put(f"{LIST}|description", None), "what it is for"),
+    ("explained", put(f"{LIST}|description", None), "what it is for"),
     ("description", put(f"{TRIGGER}|description", "D" * 257), "257 characters"),
-    ("description", put("definition|description", ""), "what it is for"),
+    ("explained", put("definition|description", ""), "what it is for"),
     # sizes
     ("size", put("actions|Long", COMPOSE | {"inputs": "@concat('" + "x" * 8192 + "')"}), "8203 characters"),
     # retries and concurrency
@@ -153,23 +153,23 @@ FAULTS: list[tuple[str, Spoil, str]] = [
         "no step uses",
     ),
     ("reference", put(f"file|connectionReferences|{GATEWAY}|runtimeSource", "invoker"), "embedded"),
-    ("reference", put(f"file|connectionReferences|{GATEWAY}|api", {"name": "shared_none"}), "shared_none"),
+    ("known", put(f"file|connectionReferences|{GATEWAY}|api", {"name": "shared_none"}), "shared_none"),
     ("reference", put(f"file|connectionReferences|{GATEWAY}|connection", {}), "no logical name"),
     ("reference", put(f"{LIST}|inputs|host|connectionName", "other"), "not among the references"),
     ("reference", put(f"{LIST}|inputs|host|apiId", "/providers/Microsoft.PowerApps/apis/shared_teams"), "shared_teams"),
     # settings
     ("setting", put(f"{LIST}|inputs|parameters|page", "@parameters('Pgae')"), "no parameter “Pgae”"),
     (
-        "setting",
+        "asked",
         put(
             "parameters|Spare (ggw_Spare)",
             {"type": "String", "defaultValue": "", "metadata": {"schemaName": "ggw_Spare", "description": "S."}},
         ),
         "never used",
     ),
-    ("setting", put("parameters|spare", {"type": "String"}), "named “Title (ggw_Name)”"),
-    ("setting", put(f"parameters|{PAGE}|metadata", {"schemaName": "ggw_Other", "description": "O."}), "not ggw_Page"),
-    ("setting", put(f"parameters|{PAGE}|metadata|description", ""), "what to choose"),
+    ("named", put("parameters|spare", {"type": "String"}), "named “Title (ggw_Name)”"),
+    ("named", put(f"parameters|{PAGE}|metadata", {"schemaName": "ggw_Other", "description": "O."}), "not ggw_Page"),
+    ("explained", put(f"parameters|{PAGE}|metadata|description", ""), "what to choose"),
     ("setting", put("parameters|$connections", None), "is missing"),
     # the world
     ("real", put(f"{TELL}|emailMessage/To", "alex@fabrikam.com"), "alex@fabrikam.com"),
