@@ -65,6 +65,25 @@ def test_the_sample_flows_are_without_complaint(sources: Sources, contract: dict
     assert check_flows(sources.flows, sources.connectors, contract) == []
 
 
+_READ_NAME = re.compile(r"\?\['([\w/]+)'\]")
+_GIVEN_NAME = re.compile(r'"((?:item|body|emailMessage)/\w+|business|mailbox|key|service|start|end|\$filter)": "')
+
+
+@pytest.mark.parametrize("pattern", [_READ_NAME, _GIVEN_NAME], ids=["read", "given"])
+def test_a_misspelt_name_anywhere_in_a_sample_flow_is_seen(sources: Sources, pattern: re.Pattern[str]) -> None:
+    spelt, unseen = 0, []
+    for flow in sources.flows:
+        text = json.dumps(flow.document)
+        for found in pattern.finditer(text):
+            spelt += 1
+            wrong = f"{text[: found.end(1)]}x{text[found.end(1) :]}"
+            if not check_flows([Flow(flow.name, json.loads(wrong))], sources.connectors):
+                unseen.append(found[1])
+    assert spelt > 90
+    # answers of a form are named by the form's questions, so any name may be one
+    assert set(unseen) <= {"body/responder"}
+
+
 def test_flows_in_the_solution_are_without_complaint(sources: Sources, built: Files, contract: dict[str, Any]) -> None:
     identity = make_identity("Graph Gateway")
     connectors = sources.connectors | {identity.api_name: sources.connectors[GATEWAY]}
