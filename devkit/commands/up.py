@@ -33,7 +33,7 @@ from shared.config import SettingsError, load_settings
 PASSES_ON = False
 _STATE = ROOT / ".devkit"
 _USUAL_PORT = 7071
-_PATIENT_TRIES, _LATER = 10, {429, 503, 504}
+_PATIENT_TRIES = 10
 _READY_SECONDS = 60.0
 _DEVELOPMENT_STORAGE = "UseDevelopmentStorage=true"
 
@@ -260,8 +260,9 @@ def _find_service(running: Running, page: str) -> str | None:
         session.trust_env = False
         for _ in range(_PATIENT_TRIES):
             answer = session.get(f"{page}/services", headers={"x-functions-key": running.host_key}, timeout=60)
-            if answer.status_code not in _LATER:
-                break
+            if answer.ok:
+                services = answer.json()["value"]
+                return str(services[0]["id"]) if services else None
             time.sleep(1)
-    services = answer.json().get("value") if answer.ok else None
-    return str(services[0]["id"]) if services else None
+    print(f"  (No line about slots: the services could not be read: {answer.status_code} {answer.text})")
+    return None
