@@ -118,6 +118,10 @@ param alertEmail string = ''
 @maxValue(730)
 param logRetentionDays int = 30
 
+@description('Telemetry by OpenTelemetry, for which requirements.txt needs one more line: off or on.')
+@allowed(['off', 'on'])
+param openTelemetry string = 'off'
+
 // --- network and recovery --------------------------------------------------------------------------------------------
 
 @description('Close storage and vault to the internet; the gateway reaches them through a virtual network.')
@@ -244,6 +248,7 @@ module gateway 'modules/gateway.bicep' = {
     maximumInstanceCount: maximumInstanceCount
     alwaysReadyInstances: alwaysReadyInstances
     httpConcurrency: httpConcurrency
+    openTelemetry: openTelemetry
     settings: {
       KEY_VAULT_URL: vault.outputs.uri
       GRAPH_CLOUD: graphCloud

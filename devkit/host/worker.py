@@ -24,11 +24,12 @@ from types import SimpleNamespace
 from typing import Any, Self
 
 import azure_functions_runtime
-from azure_functions_runtime import handle_event, loader, native_invocation
+from azure_functions_runtime import handle_event, loader, native_invocation, otel
 from azure_functions_runtime.bindings import meta
 from azure_functions_runtime.bindings.datumdef import Datum
 from azure_functions_runtime.http_v2 import HttpV2Registry
-from azure_functions_runtime.utils import threadpool
+from azure_functions_runtime.utils import constants, threadpool
+from azure_functions_runtime.utils.app_setting_manager import is_envvar_true
 
 from devkit.host.errors import IndexingError, UnsupportedError
 
@@ -127,6 +128,7 @@ class Worker:
         script = app_dir / script_file
         if not script.is_file():
             raise IndexingError(f"There is no {script_file} in {app_dir}.")
+        _start_telemetry()
         traces = _Traces(script)
         try:
             return cls(_index(script, traces.ids), traces)
@@ -182,6 +184,13 @@ class Worker:
             return Outcome(ok, _read(value), {name: _read(datum) for name, datum in outputs}, error, traceback)
         finally:
             del self._running[call.invocation_id]
+
+
+def _start_telemetry() -> None:
+    """Let the library configure OpenTelemetry where a setting asks for it: before user code, as the worker does."""
+    wanted = is_envvar_true(constants.PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY)
+    if wanted and not otel.otel_manager.get_azure_monitor_available():
+        otel.initialize_azure_monitor()
 
 
 class _Traces:

@@ -15,6 +15,9 @@ param maximumInstanceCount int
 param alwaysReadyInstances int
 param httpConcurrency int
 
+@description('on: OpenTelemetry, by the worker and by the platform.')
+param openTelemetry string
+
 @description('The settings of shared/catalogue.py.')
 param settings object
 
@@ -94,7 +97,11 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
     // One thread for each HTTP call and eight more, so that a full instance still answers its health probe.
     PYTHON_THREADPOOL_THREAD_COUNT: string(httpConcurrency + 8)
-  })
+  }, openTelemetry == 'on' ? {
+      AzureFunctionsJobHost__telemetryMode: 'OpenTelemetry'
+      PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
+      PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME: 'gateway' // else the exporter's own lines are exported, for ever
+    } : {})
 }
 
 // Deployment goes by Entra ID: user name and password of the deployment site are off.
