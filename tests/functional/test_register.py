@@ -151,12 +151,40 @@ def test_what_somebody_changed_by_hand_is_put_right_and_what_they_added_stays(of
     assert len(office.ask_as_the_gateway("federated")) == 3
 
 
+def add_identity(office: Office, *, system: bool = False) -> str:
+    """Another managed identity in the tenant; return its object id."""
+    other = "1de00000-6666-4aaa-8bbb-0000000000ff"
+    client_id = "1de00000-5555-4aaa-8bbb-0000000000ff"
+    office.sim.identities.assign(
+        "other", client_id=client_id, principal_id=other, tenant_id=sample.TENANT_ID, system=system
+    )
+    return other
+
+
 def test_another_deployment_takes_the_credential_over(office: Office) -> None:
     office.do()
-    other = "1de00000-6666-4aaa-8bbb-0000000000ff"
+    other = add_identity(office)
     code, text = office.run("prepare", "--identity", other, "--apply")
     assert (code, "instead of " + sample.IDENTITY_PRINCIPAL_ID in text) == (0, True)
     assert [one.subject for one in office.app.federated.values()] == [other]
+
+
+def test_an_id_that_is_no_identity_of_this_tenant_is_found_out_before_it_is_trusted(office: Office) -> None:
+    """Entra ID takes any subject without a word."""
+    wrong = {
+        sample.IDENTITY_CLIENT_ID: "not the client id",
+        office.tenant.principals[sample.CLIENT_ID].object_id: "is an app",
+        add_identity(office, system=True): "system-assigned",
+    }
+    for identity, sentence in wrong.items():
+        code, text = office.run("--identity", identity)
+        assert (code, sentence in text) == (1, True)
+    assert office.writes() == []
+
+
+def test_the_subject_is_spelled_as_the_directory_spells_it(office: Office) -> None:
+    office.do("--identity", sample.IDENTITY_PRINCIPAL_ID.upper())
+    assert [one.subject for one in office.app.federated.values()] == [sample.IDENTITY_PRINCIPAL_ID]
 
 
 @pytest.mark.parametrize("kind", ["secret", "certificate"])
@@ -347,7 +375,7 @@ def somebody_elses_secret(office: Office) -> tuple[str, ...]:
 def somebody_elses_federated_credential(office: Office) -> tuple[str, ...]:
     office.do()
     office.registration.owners.clear()
-    return ("prepare", "--identity", "1de00000-6666-4aaa-8bbb-0000000000ff")
+    return ("prepare", "--identity", add_identity(office))
 
 
 def deleted_app(office: Office) -> tuple[str, ...]:

@@ -16,12 +16,20 @@ from devkit.simulator.directory.access import (
 from devkit.simulator.directory.applications import read_body
 from devkit.simulator.directory.errors import refuse_request, refuse_unknown, refuse_unknown_app
 from devkit.simulator.directory.permissions import ROLE_IDS, ROLES
-from devkit.simulator.directory.render import describe_graph, describe_principal, graph_id, matches, select
+from devkit.simulator.directory.render import (
+    describe_graph,
+    describe_identity,
+    describe_principal,
+    graph_id,
+    matches,
+    select,
+)
 from devkit.simulator.directory.state import Directory, make_id
 from devkit.simulator.entra.state import ServicePrincipal, Tenant
 from devkit.simulator.entra.tokens import GRAPH_APP_ID
 from devkit.simulator.graph.admission import Caller, caller_of
 from devkit.simulator.graph.odata import answer_collection, answer_entity, make_context, read_preferences
+from devkit.simulator.identity.state import Identities
 
 principals = Routes[Directory]("/v1.0")
 
@@ -50,6 +58,9 @@ def get_principal(call: Call, directory: Directory) -> Reply:
     tenant = check_reading(call).tenant
     if call["id"] == graph_id(tenant):
         return _answer(call, describe_graph(tenant))
+    for identity in directory.world.room(Identities).assigned:
+        if (identity.principal_id, identity.tenant_id) == (call["id"].lower(), tenant.id):
+            return _answer(call, describe_identity(identity))
     return _answer(call, _describe(directory, _find(call, directory)))
 
 

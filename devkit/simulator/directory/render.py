@@ -13,6 +13,7 @@ from devkit.simulator.directory.state import Registration, make_id
 from devkit.simulator.entra.state import App, Certificate, FederatedCredential, Secret, ServicePrincipal, Tenant
 from devkit.simulator.entra.tokens import GRAPH_APP_ID
 from devkit.simulator.graph.errors import refuse_option
+from devkit.simulator.identity.state import ManagedIdentity
 
 _OPTIONS = frozenset({"$select", "$filter", "$top", "$skiptoken", "$count"})
 _FILTER = re.compile(r"(\w+) eq '((?:[^']|'')*)'")
@@ -117,6 +118,21 @@ def describe_principal(principal: ServicePrincipal, name: str) -> Json:
         "displayName": name,
         "accountEnabled": principal.enabled,
         "servicePrincipalType": "Application",
+        "alternativeNames": [],
+        "appRoles": [],
+        "oauth2PermissionScopes": [],
+    }
+
+
+def describe_identity(identity: ManagedIdentity) -> Json:
+    """Describe the principal of a managed identity; its names tell who assigned it."""
+    return {
+        "id": identity.principal_id,
+        "appId": identity.client_id,
+        "displayName": identity.name,
+        "accountEnabled": True,
+        "servicePrincipalType": "ManagedIdentity",
+        "alternativeNames": [f"isExplicit={not identity.is_system_assigned}", identity.resource_id],
         "appRoles": [],
         "oauth2PermissionScopes": [],
     }
@@ -130,6 +146,7 @@ def describe_graph(tenant: Tenant) -> Json:
         "displayName": "Microsoft Graph",
         "accountEnabled": True,
         "servicePrincipalType": "Application",
+        "alternativeNames": [],
         "appRoles": describe_roles(),
         "oauth2PermissionScopes": describe_scopes(),
     }
