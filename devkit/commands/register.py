@@ -23,13 +23,9 @@ ADMIN_USER = "admin@contoso.com"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_wishes(parser)
-    parser.add_argument(
-        "--simulated",
-        nargs="?",
-        const=ADMIN_USER,
-        metavar="USER",
-        help=f"rehearse it in the simulated tenant of the running `up`, as a user of it ({ADMIN_USER})",
-    )
+    add = parser.add_argument
+    add("--simulated", action="store_true", help="rehearse it in the simulated tenant of the `up` that runs here")
+    add("--person", default=ADMIN_USER, metavar="USER", help="with --simulated: who is signed in (%(default)s)")
 
 
 def run(options: argparse.Namespace, _more: Sequence[str]) -> int:

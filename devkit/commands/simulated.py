@@ -53,7 +53,7 @@ def simulated(options: argparse.Namespace) -> Iterator[Screen]:
     running = find_running()
     if running.control_url is None:
         raise NothingRunsError("The app that runs here talks to a real tenant: leave --simulated out.")
-    install_az(_BIN, running.control_url.removesuffix(PREFIX), options.simulated)
+    install_az(_BIN, running.control_url.removesuffix(PREFIX), options.person)
     options.tenant = options.tenant or _TENANT
     options.vault = options.vault or sample.VAULT
     options.identity = options.identity or sample.IDENTITY_PRINCIPAL_ID

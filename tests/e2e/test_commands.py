@@ -168,7 +168,10 @@ def test_a_registration_is_rehearsed_and_the_running_app_answers_with_it(up: Up,
     steer(found, "PUT", f"/directory/roles/{sample.ADMIN_USER}", roles=["Cloud Application Administrator"])
     stopped = run(checkout, "register", "--simulated", "--name", "one more", "--apply")
     assert (stopped.returncode, "Privileged Role Administrator" in stopped.stdout) == (1, True)
-    assert run(checkout, "register", "--simulated", "nobody@contoso.com").returncode == 1
+    nobody = run(checkout, "register", "--simulated", "--person", "nobody@contoso.com")
+    assert (nobody.returncode, "az login" in nobody.stdout) == (1, True)
+    rotated = run(checkout, "register", "--simulated", "rotate", "--name", "secret gateway", "--credential", "secret")
+    assert (rotated.returncode, "rotation was asked for" in rotated.stdout) == (0, True)
 
 
 def test_nothing_is_rehearsed_where_nothing_runs(checkout: Path) -> None:
