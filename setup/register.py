@@ -15,7 +15,7 @@ from setup.permissions import Permission, name_permissions, resolve
 from setup.person import Person
 from setup.plan import Plan
 from setup.removal import plan_removal
-from setup.screen import Screen
+from setup.screen import Screen, quiet_logs
 from setup.tenant import Tenant, read_tenant
 from setup.vault import Vault
 from setup.verify import verify
@@ -30,7 +30,8 @@ _MOST_ROUNDS = 4
 def register(wish: Wish, screen: Screen) -> int:
     """Do what is wished; return the exit code: 0 when all is well, 1 when something stopped it."""
     try:
-        return _register(wish, screen)
+        with quiet_logs(screen):
+            return _register(wish, screen)
     except MissingRole as missing:
         screen.say()
         screen.say(f"Stopped: {missing.message}")

@@ -155,10 +155,12 @@ def test_a_registration_is_rehearsed_and_the_running_app_answers_with_it(up: Up,
     found = up.wait()
     staff = f"{found['base_url']}/api/bookings/businesses/ithelpdesk@contoso.com/staff"
     steer(found, "PATCH", f"/entra/tenants/contoso.com/principals/{sample.CLIENT_ID}", enabled=False)
+    steer(found, "PATCH", "/directory/switches", federated_requests=1)
     for number, kind in enumerate(("federated", "secret", "certificate", "password"), 1):
         command = ("register", "--simulated", "--name", f"{kind} gateway", "--credential", kind)
         done = run(checkout, *command, "--apply")
         assert (done.returncode, "ok the app signs in with its credential" in done.stdout) == (0, True), done.stdout
+        assert (done.stderr, "Waiting" in done.stdout) == ("", kind == "federated")
         again = run(checkout, *command)
         assert (again.returncode, "nothing to do" in again.stdout) == (0, True), again.stdout
         wait_for_restarts(up, number)

@@ -331,7 +331,8 @@ def test_throttling_and_outages_are_sat_out(office: Office) -> None:
         office.sim.faults.add(Answer(503), room="directory", method=method, times=1)
     office.sim.faults.add(Drop(), room="directory", method="PATCH", path="uniqueName", when="after")
     office.sim.faults.add(Drop(), room="directory", path="appRoleAssignedTo", when="after")
-    office.do()
+    text = office.do()
+    assert "next in 0.0 s: Throttled | The directory asks us to slow down." in text
     assert office.sim.faults.unfired() == []
     assert office.plan() == []
 
