@@ -79,7 +79,7 @@ def list_steps(settings: Settings, services: Services) -> Iterator[Step]:
         yield Step(
             "poll",
             desk.name,
-            partial(_check_poll, desk.ledger.state, desk.mailbox.alarm_minutes),
+            partial(_check_poll, desk.name, desk.ledger.state, desk.mailbox.alarm_minutes),
             "Look whether the functions schedule_mailbox_polls and poll_mailbox run: docs/telemetry.md, A poll.",
             needs=(_SCHEDULE, ("storage", "tables")),
         )
@@ -290,7 +290,7 @@ def _check_schedule(text: str | None) -> str | Verdict:
     return Verdict(Status.FAIL, f"The platform refuses {text!r}: {fault}.") if fault else f"{text!r} is a schedule."
 
 
-def _check_poll(read_state: Callable[[], Any], alarm_minutes: int) -> str | Verdict:
+def _check_poll(name: str, read_state: Callable[[], Any], alarm_minutes: int) -> str | Verdict:
     values = read_state().values
     last: datetime | None = values.get("last_poll")
     if last is None:
@@ -299,5 +299,11 @@ def _check_poll(read_state: Callable[[], Any], alarm_minutes: int) -> str | Verd
     if minutes > alarm_minutes:
         return Verdict(Status.FAIL, f"The last poll was {minutes:.0f} minutes ago, longer than its alarm_minutes.")
     if values.get("failures"):
-        return Verdict(Status.WARN, f"The last poll was {minutes:.0f} minutes ago and failed: {values['last_error']}.")
+        again = values.get("paused_until", last)
+        return Verdict(
+            Status.WARN,
+            f"The last poll was {minutes:.0f} minutes ago and failed: {values['last_error']}. The next one is due at "
+            f"{again:%H:%M} UTC.",
+            f"Mend the cause (docs/errors.md), then POST mailboxes/{name}/poll polls at once",
+        )
     return f"The last poll was {minutes:.0f} minutes ago."

@@ -264,7 +264,8 @@ def test_a_mailbox_never_polled_and_one_that_fails_are_warnings(clinic: Clinic) 
     clinic.configure()
     warned = clinic.find("warn")
     assert set(warned) == {("poll", clinic.support), ("poll", f"{clinic.facilities}x")}
-    assert "Throttled" in warned["poll", clinic.support]["message"]
+    assert "Throttled. The next one is due at " in warned["poll", clinic.support]["message"]
+    assert f"POST mailboxes/{clinic.support}/poll" in warned["poll", clinic.support]["remedy"]
     assert clinic.examine()["status"] == "warn"
 
 
