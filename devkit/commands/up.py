@@ -77,13 +77,13 @@ def _refuse_a_second() -> None:
 
 def _run(options: argparse.Namespace, stack: ExitStack, stop: threading.Event) -> int:
     began = time.monotonic()
-    children = stack.enter_context(Children(_STATE / "logs"))
     settings = _read_settings_file(options.settings) if options.settings else {}
     environ = dict(os.environ)
     storage = settings.pop("AzureWebJobsStorage", "") or environ.get("AzureWebJobsStorage") or _DEVELOPMENT_STORAGE
     if storage == _DEVELOPMENT_STORAGE:
         print("Starting storage (Azurite; the first time npm fetches it) ...", flush=True)
         storage = stack.enter_context(start_azurite()).connection_string
+    children = stack.enter_context(Children(_STATE / "logs"))  # end before the storage does
     environ |= {"AzureWebJobsStorage": storage, "FUNCTIONS_WORKER_RUNTIME": "python"}
     simulator: Mapping[str, str] = {}
     if not options.settings:
