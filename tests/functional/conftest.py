@@ -20,7 +20,7 @@ from devkit.simulator.core.record import Exchange
 from devkit.simulator.simulator import Simulator
 from devkit.simulator.world import World
 from shared.catalogue import SETTINGS
-from tests.contract.definition import load_definition
+from devkit.connector.answers import load_definition
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from devkit.seeds import sample, tiny
-from tests.contract.definition import load_definition
+from devkit.connector.answers import load_definition
 from tests.functional.booking_writes import open_desk
 from tests.functional.conftest import Stage
 

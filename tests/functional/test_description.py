@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from devkit.seeds import sample
-from tests.contract.definition import load_definition
+from devkit.connector.answers import load_definition
 from tests.functional.conftest import Stage, told
 
 

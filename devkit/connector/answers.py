@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import jsonschema
 
-from tests.house.source import ROOT
+from devkit.bootstrap import ROOT
 
 type Json = dict[str, Any]
 
