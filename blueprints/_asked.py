@@ -17,6 +17,8 @@ _LONGEST_TEXT = 1_024
 _LONGEST_LONG_TEXT = 16_384
 _ID = re.compile(r"[A-Za-z0-9+/=_-]{1,1024}")
 _EXAMPLE = "2026-05-05, 2026-05-05T09:00:00Z or 2026-05-05T09:00:00 with timeZone"
+# What calendars hold, with room on either side for zones and days around.
+_FIRST_YEAR, _LAST_YEAR = 1900, 2199
 
 
 class Fields:
@@ -108,7 +110,7 @@ class Fields:
     def day(self, name: str) -> date:
         """Return a date that must be there."""
         try:
-            return read_date(self.needed_text(name))
+            return _within_years(name, read_date(self.needed_text(name)))
         except UnreadableMomentError:
             raise Invalid(f"{name} must be a date such as 2026-05-05.", code="InvalidDate", target=name) from None
 
@@ -171,7 +173,7 @@ class Fields:
     def moment(self, name: str, zone: Zone) -> datetime:
         """Return a moment that must be there; wall times are read in the zone."""
         try:
-            return read_moment(self.needed_text(name), zone)
+            return _within_years(name, read_moment(self.needed_text(name), zone))
         except UnreadableMomentError:
             raise Invalid(f"{name} is not a date or time. Write {_EXAMPLE}.", code="InvalidDate", target=name) from None
 
@@ -187,6 +189,14 @@ def read_body(raw: bytes, allowed: Sequence[str]) -> Fields:
     if not isinstance(values, dict):
         raise _wrong_type("body", "a JSON object")
     return Fields(values, allowed, kind="field")
+
+
+def _within_years[Day: date](name: str, day: Day) -> Day:
+    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise Invalid(
+            f"{name} must lie between the years {_FIRST_YEAR} and {_LAST_YEAR}.", code="InvalidDate", target=name
+        )
+    return day
 
 
 def _wrong_type(name: str, wanted: str) -> Invalid:

@@ -105,17 +105,22 @@ def read_graph_moment(value: Mapping[str, Any]) -> datetime:
 
 def graph_moment(moment: datetime) -> dict[str, str]:
     """Return Graph's dateTimeTimeZone in UTC."""
-    return {"dateTime": moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "timeZone": "UTC"}
+    return {"dateTime": _wall_text(moment.astimezone(UTC)), "timeZone": "UTC"}
 
 
 def utc_text(moment: datetime) -> str:
     """Return the moment as 2026-05-05T09:00:00Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{_wall_text(moment.astimezone(UTC))}Z"
 
 
 def local_text(moment: datetime, zone: Zone) -> str:
     """Return the wall time in the zone, without offset: 2026-05-05T11:00:00."""
-    return moment.astimezone(zone.rules).strftime("%Y-%m-%dT%H:%M:%S")
+    return _wall_text(moment.astimezone(zone.rules))
+
+
+def _wall_text(moment: datetime) -> str:
+    """Write a year before 1000 with four digits, too: strftime does not everywhere."""
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def read_duration(text: str | None, default: timedelta) -> timedelta:

@@ -48,6 +48,12 @@ def test_a_name_that_is_no_zone_is_refused(name: str) -> None:
         find_zone(name)
 
 
+def test_years_have_four_digits() -> None:
+    first = datetime(1, 1, 1, tzinfo=UTC)
+    assert utc_text(first) == "0001-01-01T00:00:00Z"
+    assert local_text(first, find_zone("UTC")) == "0001-01-01T00:00:00"
+
+
 def test_every_display_name_leads_to_a_zone_that_windows_and_the_zone_database_know() -> None:
     for text, windows in DISPLAY_NAMES.items():
         assert windows in win_tz
