@@ -184,6 +184,9 @@ def read_body(raw: bytes, allowed: Sequence[str]) -> Fields:
         raise TooLarge(f"The body is too large: {MOST_BODY_BYTES // 1024} KiB at most.", target="body")
     try:
         values = json.loads(raw)
+        json.dumps(values, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # "\ud83d" alone: legal JSON, but no text, and it could be sent on to nobody
+        raise Invalid("The body holds half a character.", code="InvalidJson", target="body") from None
     except (ValueError, RecursionError):
         raise Invalid("The body is not JSON.", code="InvalidJson", target="body") from None
     if not isinstance(values, dict):

@@ -98,6 +98,13 @@ def test_what_is_no_json_is_refused(desk: Stage, raw: bytes) -> None:
     assert (refused["status"], refused["code"], refused["target"]) == (400, "InvalidJson", "body")
 
 
+@pytest.mark.parametrize("raw", [rb'{"staffIds":["\ud83d"]}', rb'{"\udc00":1}', rb'{"timeZone":{"a":"x\ud83dx"}}'])
+def test_half_a_character_is_refused_before_anybody_must_write_it(desk: Stage, raw: bytes) -> None:
+    refused = told(desk.post(f"{PAGE}/availability", raw=raw))
+    assert (refused["status"], refused["code"], refused["target"]) == (400, "InvalidJson", "body")
+    assert refused["message"] == "The body holds half a character."
+
+
 def test_an_oversized_body_is_refused(desk: Stage) -> None:
     refused = told(desk.post(f"{PAGE}/availability", BODY | {"staffIds": ["a" * 40] * 2000}))
     assert (refused["status"], refused["code"], refused["target"]) == (413, "BodyTooLarge", "body")

@@ -105,8 +105,10 @@ class Call:
         return next((value for key, value in self.query if key == name), None)
 
     def json(self) -> Any:
-        """Return the parsed JSON body; None for an empty one; ValueError for anything that is not JSON."""
-        return json.loads(self.body) if self.body.strip() else None
+        """Return the parsed JSON body; None for an empty one; ValueError for anything that is not JSON or not text."""
+        found = json.loads(self.body) if self.body.strip() else None
+        json.dumps(found, ensure_ascii=False).encode()  # half a character could never be answered with
+        return found
 
     def form(self) -> dict[str, str]:
         """Return the url-encoded form body; the last value wins; ValueError for bytes that are not text."""

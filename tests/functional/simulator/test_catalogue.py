@@ -133,3 +133,12 @@ def test_a_change_moves_the_stamp(sim: Simulator, desk: Business, noon: datetime
     assert timedelta(hours=5) <= stamps[1] - stamps[0] < timedelta(hours=6)
     assert changed.values["createdDateTime"] == made.values["createdDateTime"]
     assert stamps[0].tzinfo == UTC
+
+
+def test_half_a_character_is_refused_and_spoils_no_list(graph: GraphVisitor) -> None:
+    answer = graph.request(
+        "POST", f"{DESK}/customers", json={"@odata.type": "#microsoft.graph.bookingCustomer", "displayName": "\ud83d"}
+    )
+
+    assert read_error(answer) == (400, "BadRequest", "Unable to read JSON request payload.")
+    assert graph.get(f"{DESK}/customers").status_code == 200
