@@ -5,7 +5,8 @@ from html import escape
 from typing import Any
 
 _STYLE = (
-    "body{font:14px system-ui,sans-serif;margin:2em;max-width:70em}table{border-collapse:collapse;margin:0 0 2em}"
+    "body{font:14px system-ui,sans-serif;margin:2em}"
+    "table{border-collapse:collapse;display:block;margin:0 0 2em;overflow-x:auto}"
     "th,td{border:1px solid #ccc;padding:.3em .6em;text-align:left;vertical-align:top}th{background:#f3f3f3}"
     ".bad{background:#fde7e7}"
 )
@@ -24,7 +25,8 @@ def render_status(status: Mapping[str, Any]) -> str:
         _table("Queues", [{**status["waitingMessages"], "poison": status["poisonMessages"]}], empty=""),
     ]
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Graph gateway: status</title>'
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><title>Graph gateway: status</title>'
         f"<style>{_STYLE}</style></head><body><h1>Graph gateway</h1>{''.join(parts)}</body></html>"
     )
 
@@ -43,6 +45,8 @@ def _table(title: str, rows: Iterable[Mapping[str, Any]], *, empty: str, bad: bo
 def _cell(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, Mapping):
         return "<br>".join(f"{escape(str(name))}: {_cell(one)}" for name, one in value.items())
     if isinstance(value, (list, tuple)):
