@@ -21,6 +21,7 @@ _JSON = "application/json"
 
 @cache
 def load_definition() -> "Definition":
+    """Return the definition as the app serves it, but for its address."""
     return Definition(json.loads((ROOT / "viewer/openapi.json").read_text()))
 
 
@@ -35,7 +36,7 @@ class Definition:
         }
 
     def operations(self) -> dict[str, tuple[str, str, Json]]:
-        """Every operation by its id: method in capitals, path, description."""
+        """Return every operation by its id: method in capitals, path, description."""
         return {
             operation["operationId"]: (method.upper(), path, operation)
             for path, item in self.document["paths"].items()
@@ -43,7 +44,7 @@ class Definition:
         }
 
     def find(self, method: str, path: str) -> Json | None:
-        """The operation that a path below /api belongs to."""
+        """Return the operation that a path below /api belongs to."""
         for template, pattern in self._patterns.items():
             if pattern.fullmatch(path) and method.lower() in self.document["paths"][template]:
                 found: Json = self.document["paths"][template][method.lower()]
@@ -51,10 +52,11 @@ class Definition:
         return None
 
     def parameters(self, operation: Json) -> list[Json]:
+        """Return the operation's parameters, references filled in."""
         return [self._resolve(one) for one in operation.get("parameters", [])]
 
     def complaints(self, method: str, path: str, status: int, content_type: str, body: bytes) -> list[str]:
-        """What an answer says that the definition does not, or the other way round; nothing for routes of others."""
+        """Return what an answer says and the definition does not, or the other way round; nothing for other routes."""
         operation = self.find(method, unquote(path))
         if operation is None or method == "HEAD":
             return []
@@ -73,7 +75,7 @@ class Definition:
         ]
 
     def strict(self, schema: Json) -> Json:
-        """The schema as JSON Schema: references filled in, null where it may come, nothing that is not described."""
+        """Return the schema as JSON Schema: references filled in, null where it may come, and nothing else."""
         schema = self._resolve(schema)
         shown = {name: value for name, value in schema.items() if name in ("type", "enum", "required")}
         if "properties" in schema:

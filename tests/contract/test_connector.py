@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from devkit.connector.document import FOLDER, build_definition, build_files
 from devkit.connector.answers import load_definition
+from devkit.connector.document import FOLDER, build_definition, build_files
 from tests.house.source import ROOT
 from tests.house.triggers import functions
 

@@ -14,13 +14,13 @@ import requests
 
 from blueprints import _services
 from devkit.azurite import Azurite
+from devkit.connector.answers import load_definition
 from devkit.host import Keys, LocalHost, serve_in_thread
 from devkit.seeds import sample, tiny
 from devkit.simulator.core.record import Exchange
 from devkit.simulator.simulator import Simulator
 from devkit.simulator.world import World
 from shared.catalogue import SETTINGS
-from devkit.connector.answers import load_definition
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from devkit.seeds import sample, tiny
 from devkit.connector.answers import load_definition
+from devkit.seeds import sample, tiny
 from tests.functional.booking_writes import open_desk
 from tests.functional.conftest import Stage
 

@@ -5,8 +5,8 @@ import gzip
 import pytest
 import requests
 
-from devkit.seeds import sample
 from devkit.connector.answers import load_definition
+from devkit.seeds import sample
 from tests.functional.conftest import Stage, told
 
 

@@ -1,0 +1,84 @@
+"""One run: the world is started, schemathesis asks the app, and what came of it is counted."""
+
+import json
+import os
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from devkit.bootstrap import ROOT
+from devkit.foreign import find_python
+from devkit.fuzzing.findings import Findings
+from devkit.fuzzing.world import Running, running_world
+
+# jsonschema reads the definition strictly, as the tests do
+REQUIREMENTS = ("schemathesis==4.32.5", "jsonschema==4.26.0")
+_BROKEN = re.compile(r"^\S+ \S+ (?:ERROR|CRITICAL) .*$", flags=re.MULTILINE)
+_LOG_LINES = 3
+_PROGRESS = 1_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is asked; the seed makes the same requests again, as far as the world is the same again."""
+
+    requests: int = 10_000
+    seed: int = 1
+
+
+def fuzz(plan: Plan, progress: Callable[[str], None] = lambda _text: None) -> Findings:
+    """Run it: 10,000 requests take a quarter of an hour. Everything listens on loopback.
+
+    ForeignEnvironmentError when schemathesis cannot be installed, WorldError when the app does not start.
+    """
+    python = find_python(REQUIREMENTS)
+    with running_world() as app:
+        progress("The world is ready.")
+        findings = run_driver(python, app, plan, progress)
+        _look_into_the_log(findings, app)
+    return findings
+
+
+def run_driver(
+    python: Path, app: Running, plan: Plan, progress: Callable[[str], None] = lambda _text: None
+) -> Findings:
+    """Let the driver ask an app that runs already; return what it told."""
+    findings = Findings(plan.seed)
+    began = time.monotonic()
+    command = [str(python), "-m", "devkit.fuzzing.driver", app.base_url, str(plan.requests), str(plan.seed)]
+    environ = os.environ | {"FUZZ_KEY": app.key, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    with (
+        tempfile.TemporaryDirectory() as scratch,  # no configuration of anybody's is found there
+        (Path(scratch) / "driver.log").open("w+") as errors,
+        subprocess.Popen(command, cwd=scratch, env=environ, stdout=subprocess.PIPE, stderr=errors, text=True) as driver,
+    ):
+        try:
+            for line in driver.stdout or ():
+                findings.read(read := json.loads(line))
+                if read["kind"] == "answer" and findings.requests % _PROGRESS == 0:
+                    progress(f"{findings.requests:,} requests after {time.monotonic() - began:.0f} s")
+        except BaseException:
+            driver.kill()
+            raise
+        if driver.wait() != 0:
+            errors.seek(0)
+            findings.add_trouble(f"The driver ended with {driver.returncode}:\n{errors.read()[-3000:]}")
+    findings.seconds = time.monotonic() - began
+    return findings
+
+
+def _look_into_the_log(findings: Findings, app: Running) -> None:
+    """Add what the app wrote about failures, and what broke where nobody asked."""
+    log = app.log.read_text(errors="replace")
+    lines = log.splitlines()
+    for failure in findings.failures.values():
+        if failure.request_id:
+            failure.log = [line for line in lines if failure.request_id in line][:_LOG_LINES]
+    for line in _BROKEN.findall(log):
+        findings.add_trouble(f"in the app's log: {line[:500]}")
+    if app.process and app.process.poll() is not None:
+        findings.add_trouble(f"The app has ended with {app.process.returncode}.")
