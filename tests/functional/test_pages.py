@@ -1,8 +1,6 @@
 """The pages for people, in a real browser: the API page and the status page."""
 
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,10 +12,9 @@ from devkit.connector.answers import load_definition
 from devkit.foreign import OUTSIDE
 from devkit.seeds import sample
 from tests.functional.conftest import Stage
-from tests.house.tools import find_or_skip
+from tests.house.tools import find_browser_or_skip, find_or_skip
 
 PLAYWRIGHT = ("playwright==1.65.2",)
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SCRIPT = Path(__file__).with_name("foreign_browser.py")
 pytestmark = pytest.mark.slow
 
@@ -25,9 +22,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def seen(theatre: Stage) -> dict[str, Any]:
     """What the browser saw of the sample world."""
-    browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    if browser is None:
-        pytest.skip(f"no browser on this machine: install one of {', '.join(BROWSERS)}")
+    browser = find_browser_or_skip()
     python = find_or_skip(PLAYWRIGHT)
     theatre.begin(sample.furnish, **sample.mail_settings())
     done = subprocess.run(

@@ -1,6 +1,7 @@
-"""Environments with tools that are not ours: skipped where there is no network, and only there."""
+"""Tools that are not ours: tests that need them are skipped where they cannot be had, and only there."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,16 @@ from devkit.foreign import ForeignEnvironmentError, find_python
 
 # pip's own words for a line that is down; a version that does not exist is no reason to skip
 _OFFLINE = re.compile(r"after connection broken by|Failed to establish a new connection|pip was not done within")
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def find_browser_or_skip() -> str:
+    """Return the program of a Chromium or Chrome on the PATH; skip the test where there is none."""
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip(f"no browser on this machine: install one of {', '.join(BROWSERS)}")
+    return found
 
 
 def find_or_skip(requirements: tuple[str, ...] = CHECKOV) -> Path:
