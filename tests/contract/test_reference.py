@@ -7,8 +7,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from devkit.connector.answers import load_definition
 from devkit.connector.reference import REFERENCE, shorten
-from tests.contract.definition import load_definition
 
 PAGE = REFERENCE.read_text()
 SECTIONS = {
