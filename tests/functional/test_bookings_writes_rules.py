@@ -69,6 +69,15 @@ def test_rules_of_page_and_service_are_kept(writer: Writer) -> None:
     assert refused(writer.create()) == (400, "TooShortNotice", "start")
 
 
+def test_an_appointment_keeps_its_staff_when_it_moves_where_staff_cannot_be_chosen(writer: Writer) -> None:
+    business = writer.stage.sim.bookings.business(tiny.BUSINESS)
+    business.patch({"schedulingPolicy": business.values["schedulingPolicy"] | {"allowStaffSelection": False}})
+    made = writer.made()
+    moved = writer.verb("reschedule", made["id"], start=clock(11))
+    assert moved.status_code == 200, moved.text
+    assert (moved.json()["startUtc"], moved.json()["staffMemberIds"]) == (clock(11), made["staffMemberIds"])
+
+
 def test_hours_are_those_of_the_pages_zone(writer: Writer) -> None:
     business = writer.stage.sim.bookings.business(tiny.BUSINESS)
     settings = business.values["bookingPageSettings"]

@@ -204,8 +204,8 @@ def _check_changes(call: Call, business: Business, old: Appointment, body: Json)
         if span != old.span:
             check_times(business, service, span, business.world.clock.now())
         if span != old.span or "staffMemberIds" in body:
-            wanted = body.get("staffMemberIds") or old.staff_ids
-            choose_staff(business, service, span, wanted, but=old.id)
+            wanted = body.get("staffMemberIds") or []
+            choose_staff(business, service, span, wanted or old.staff_ids, but=old.id, kept=not wanted)
     changes = dict(body)
     if "customers" in body:
         kept = check_customers(business, service, body["customers"])

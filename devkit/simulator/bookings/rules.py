@@ -33,15 +33,16 @@ def check_times(business: Business, service: Json, span: Span, now: datetime) ->
 
 
 def choose_staff(
-    business: Business, service: Json, span: Span, wanted: list[str], *, but: str | None = None
+    business: Business, service: Json, span: Span, wanted: list[str], *, but: str | None = None, kept: bool = False
 ) -> list[str]:
     """Choose the staff for a booking: those wanted, or the first free one. RuleBrokenError when they cannot.
 
-    `but` is the id of an appointment that does not count: the one being moved.
+    `but` is the id of an appointment that does not count: the one being moved. `kept` says that nobody chose: they are
+    those who are booked already.
     """
     team = [staff_id for staff_id in service["staffMemberIds"] if staff_id in business.staff]
     if wanted:
-        if not effective_policy(business, service)["allowStaffSelection"]:
+        if not kept and not effective_policy(business, service)["allowStaffSelection"]:
             raise RuleBrokenError("the service does not allow a choice of staff")
         strangers = [staff_id for staff_id in wanted if staff_id not in team]
         if strangers:

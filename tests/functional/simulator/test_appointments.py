@@ -208,6 +208,19 @@ def test_a_choice_of_staff_must_be_allowed(graph: GraphVisitor, desk: Business, 
     assert book(graph, noon).status_code == 201
 
 
+def test_where_staff_cannot_be_chosen_an_appointment_moves_with_the_staff_it_has(
+    graph: GraphVisitor, desk: Business, noon: datetime
+) -> None:
+    desk.services.patch(VISIT, {"schedulingPolicy": {"allowStaffSelection": False}})
+    made = book(graph, noon).json()
+    later = noon + timedelta(hours=2)
+    times = {"startDateTime": zoned(later), "endDateTime": zoned(later + timedelta(minutes=30))}
+
+    assert change(graph, made["id"], times).status_code == 204
+    assert desk.appointments.get(made["id"]).staff_ids == made["staffMemberIds"]
+    assert read_error(change(graph, made["id"], {"staffMemberIds": [BOB]})) == UNKNOWN_ERROR
+
+
 def test_a_group_takes_existing_customers_and_drops_unknown_ones(graph: GraphVisitor, noon: datetime) -> None:
     unknown = CLEO | {"customerId": "00000000-0000-4000-8000-000000000000"}
     made = book(graph, noon, minutes=60, serviceId=GROUP, customers=[CLEO, unknown]).json()
