@@ -19,7 +19,7 @@ from devkit.fuzzing.world import Running, running_world
 REQUIREMENTS = ("schemathesis==4.32.5", "jsonschema==4.26.0")
 _BROKEN = re.compile(r"^\S+ \S+ (?:ERROR|CRITICAL) .*$", flags=re.MULTILINE)
 _LOG_LINES = 3
-_PROGRESS = 1_000
+_STIR, _PROGRESS = 250, 1_000
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ def run_driver(
         try:
             for line in driver.stdout or ():
                 findings.read(read := json.loads(line))
+                if read["kind"] == "answer" and findings.requests % _STIR == 0:
+                    app.stir()
                 if read["kind"] == "answer" and findings.requests % _PROGRESS == 0:
                     progress(f"{findings.requests:,} requests after {time.monotonic() - began:.0f} s")
         except BaseException:

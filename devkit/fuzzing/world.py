@@ -21,10 +21,12 @@ import requests
 from devkit.azurite import start_azurite
 from devkit.bootstrap import ROOT
 from devkit.host.keys import Keys
-from devkit.seeds import sample
+from devkit.seeds import mails, sample
+from devkit.simulator.mail.contents import File
 from devkit.simulator.simulator import Simulator
 
-_ADDRESS = re.compile(r"^Listening on (http://127\.0\.0\.1:\d+)$", flags=re.MULTILINE)
+_LISTENING = re.compile(r"^Listening on (http://127\.0\.0\.1:\d+)$", flags=re.MULTILINE)
+_ADDRESSES = (mails.SUPPORT, mails.FACILITIES, mails.SECURITY)
 _START_SECONDS = 60.0
 _MAILS_SECONDS = 120.0
 _LOOK_SECONDS = 0.2
@@ -44,6 +46,8 @@ class Running:
     key: str
     log: Path
     process: subprocess.Popen[bytes] | None = None
+    stir: Callable[[], None] = lambda: None
+    """Lets something happen that no caller of the app can bring about: new mails."""
 
     def ask(self, path: str) -> Any:
         """GET a route below /api, which must answer 200; return its JSON."""
@@ -85,16 +89,28 @@ def _running_app(scratch: Path, sim: Simulator, storage: str) -> Iterator[Runnin
         )
         waiting = Running("", "", log, process)
         try:
-            _wait_for(lambda: _ADDRESS.search(log.read_text(errors="replace")), waiting, "start", _START_SECONDS)
-            found = _ADDRESS.search(log.read_text(errors="replace"))
+            _wait_for(lambda: _LISTENING.search(log.read_text(errors="replace")), waiting, "start", _START_SECONDS)
+            found = _LISTENING.search(log.read_text(errors="replace"))
             address = found[1] if found else ""
-            yield Running(address, Keys.open(keys).host["default"], log, process)
+            key = Keys.open(keys).host["default"]
+            yield Running(address, key, log, process, lambda: sim.run(lambda: _bring_mails(sim)))
         finally:
             if process.stdin:
                 process.stdin.close()
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+
+
+def _bring_mails(sim: Simulator) -> None:
+    """Let a question and an automatic reply, which ends in quarantine, come into every mailbox."""
+    number = sum(len(sim.mail.mailbox(address).messages()) for address in _ADDRESSES)
+    for address in _ADDRESSES:
+        box = sim.mail.mailbox(address)
+        box.receive(
+            subject=f"Question {number}", text="Where is it?", attachments=[File("it.txt", "text/plain", b"It.")]
+        )
+        box.receive(subject=f"Automatic reply: {number}", text="I am away.", headers={"Auto-Submitted": "auto-replied"})
 
 
 def _are_mails_done(mailboxes: list[dict[str, Any]]) -> bool:
