@@ -1,8 +1,8 @@
 """When staff are free or busy, as getStaffAvailability tells it: clipped, in UTC and local time, one spelling."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from bookings.describe import describe_times
 from bookings.names import Names
@@ -16,8 +16,7 @@ _STATUSES = {name.lower(): name for name in ("available", "busy", "slotsAvailabl
 _STATUSES["slotavailable"] = "slotsAvailable"  # how the reference page spells it in one place
 
 
-@dataclass(frozen=True)
-class StaffSpan:
+class StaffSpan(NamedTuple):
     """What one staff member does from start to end (UTC). `service` only while a group appointment has free seats."""
 
     staff: str
@@ -40,18 +39,14 @@ def read_spans(
 
 def _clip(answer: list[Json], start: datetime, end: datetime) -> Iterator[StaffSpan]:
     for member in answer:
+        staff = str(member.get("staffId"))
         for item in member.get("availabilityItems") or []:
             begins = max(start, read_graph_moment(item.get("startDateTime") or {}))
             ends = min(end, read_graph_moment(item.get("endDateTime") or {}))
             if begins < ends:
                 status = str(item.get("status") or "")
-                yield StaffSpan(
-                    staff=str(member.get("staffId")),
-                    status=_STATUSES.get(status.lower(), status),
-                    service=item.get("serviceId") or None,
-                    start=begins,
-                    end=ends,
-                )
+                known = _STATUSES.get(status.lower(), status)
+                yield StaffSpan(staff, known, item.get("serviceId") or None, begins, ends)
 
 
 class Availability:

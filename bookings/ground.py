@@ -95,7 +95,7 @@ def read_members(
         if span.status == _FREE:
             available[span.staff].append(place)
         elif moving is not None and span.staff in (moving.get("staffMemberIds") or []):
-            blocked[span.staff] += subtract([place], _taken_by(moving))
+            blocked[span.staff] += subtract([place], [_taken_by(moving)])
         else:
             blocked[span.staff].append(place)
     for item in appointments:
@@ -106,9 +106,12 @@ def read_members(
     if moving is not None:
         for member in moving.get("staffMemberIds") or []:
             available[member].append(_taken_by(moving))
+    house = merge(spans_of_days(ground.policy.business_hours, ground.days(ground.zone), ground.zone))
     return {
         member: Member(
-            open=intersect(_working_time(person, ground), merge(available[member])),
+            open=intersect(
+                house if person.get("useBusinessHours") else _own_time(person, ground), merge(available[member])
+            ),
             blocked=merge(blocked[member]),
         )
         for member, person in ground.staff.items()
@@ -123,11 +126,9 @@ def _taken_by(item: Json) -> Interval:
     return int(begins.timestamp()), int(ends.timestamp())
 
 
-def _working_time(person: Json, ground: Ground) -> Intervals:
-    """Return the hours of a staff member: the business's, or their own in their own zone."""
-    hours, zone = ground.policy.business_hours, ground.zone
-    if not person.get("useBusinessHours"):
-        hours = person.get("workingHours") or ()
-        with suppress(UnknownZoneError):
-            zone = find_zone(person.get("timeZone") or zone.iana)
-    return merge(spans_of_days(hours, ground.days(zone), zone))
+def _own_time(person: Json, ground: Ground) -> Intervals:
+    """Return the hours of a staff member who keeps hours of their own, in their own zone."""
+    zone = ground.zone
+    with suppress(UnknownZoneError):
+        zone = find_zone(person.get("timeZone") or zone.iana)
+    return merge(spans_of_days(person.get("workingHours") or (), ground.days(zone), zone))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 
 from bookings.intervals import Interval
@@ -13,13 +14,12 @@ _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "su
 _AS_GOOD_AS_MIDNIGHT = time(23, 59)
 
 type WeeklyHours = Sequence[Mapping[str, Any]]
+type _Slot = Mapping[str, Any]
 
 
 def day_spans(hours: WeeklyHours, day: date, zone: Zone) -> list[Interval]:
     """Return the open spans of one local day from bookingWorkHours [{"day", "timeSlots": [{startTime, endTime}]}]."""
-    name = _DAYS[day.weekday()]
-    slots = (slot for entry in hours if str(entry.get("day")).lower() == name for slot in entry.get("timeSlots") or ())
-    return [_span(slot, day, zone) for slot in slots]
+    return spans_of_days(hours, [day], zone)
 
 
 def local_days(start: datetime, end: datetime, zone: Zone) -> Iterator[date]:
@@ -33,11 +33,14 @@ def local_days(start: datetime, end: datetime, zone: Zone) -> Iterator[date]:
 
 def spans_of_days(hours: WeeklyHours, days: Iterable[date], zone: Zone) -> list[Interval]:
     """Return the open spans of several local days."""
-    return [span for day in days for span in day_spans(hours, day, zone)]
+    week: dict[str, list[_Slot]] = {}
+    for entry in hours:
+        week.setdefault(str(entry.get("day")).lower(), []).extend(entry.get("timeSlots") or ())
+    return [_span(slot, day, zone) for day in days for slot in week.get(_DAYS[day.weekday()], ())]
 
 
-def _span(slot: Mapping[str, Any], day: date, zone: Zone) -> Interval:
-    start, end = _time(slot.get("startTime")), _time(slot.get("endTime"))
+def _span(slot: _Slot, day: date, zone: Zone) -> Interval:
+    start, end = _time(str(slot.get("startTime"))), _time(str(slot.get("endTime")))
     last_day = day + timedelta(days=1) if end >= _AS_GOOD_AS_MIDNIGHT or end <= start else day
     closing = time.min if end >= _AS_GOOD_AS_MIDNIGHT else end
     return _instant(day, start, zone), _instant(last_day, closing, zone)
@@ -47,9 +50,10 @@ def _instant(day: date, moment: time, zone: Zone) -> int:
     return int(datetime.combine(day, moment, tzinfo=zone.rules).timestamp())
 
 
-def _time(text: Any) -> time:
+@lru_cache(maxsize=256)
+def _time(text: str) -> time:
     try:
-        return time.fromisoformat(str(text))
+        return time.fromisoformat(text)
     except ValueError:
         raise OutcomeUnknown(
             "Microsoft Graph sent opening hours that the gateway cannot read.", code="UpstreamBadAnswer"

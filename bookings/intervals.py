@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from math import inf
 
 type Interval = tuple[int, int]
 type Intervals = list[Interval]
@@ -35,28 +36,47 @@ def intersect(left: Intervals, right: Intervals) -> Intervals:
     return common
 
 
-def subtract(intervals: Intervals, taken: Interval) -> Intervals:
-    """Return what is left when one span is taken out."""
+def subtract(intervals: Intervals, taken: Intervals) -> Intervals:
+    """Return what is left when others are taken out."""
     left: Intervals = []
-    for start, end in intervals:
-        left += [(start, min(end, taken[0]))] if start < taken[0] else []
-        left += [(max(start, taken[1]), end)] if end > taken[1] else []
+    first = 0
+    for begins, end in intervals:
+        start = begins
+        while first < len(taken) and taken[first][1] <= start:
+            first += 1
+        for place in range(first, len(taken)):
+            from_, to = taken[place]
+            if from_ >= end:
+                break
+            if start < from_:
+                left.append((start, from_))
+            start = to
+        if start < end:
+            left.append((start, end))
     return left
+
+
+def beginnings(within: Intervals, blocked: Intervals, length: int, before: int, after: int) -> Intervals:
+    """Return when a span of this length may begin: it lies inside one, and with its margins touches nothing blocked."""
+    inside = [(start, end - length + 1) for start, end in within if start + length <= end]
+    in_the_way = [(min(start, start - length - after + 1), end + before) for start, end in blocked]
+    return subtract(inside, merge(in_the_way))
 
 
 def covers(intervals: Intervals, start: int, end: int) -> bool:
     """Say whether one interval holds the whole span."""
-    place = bisect_right(intervals, start, key=_start) - 1
+    place = _last_begun(intervals, start)
     return place >= 0 and end <= intervals[place][1]
 
 
 def touches(intervals: Intervals, start: int, end: int) -> bool:
     """Say whether any interval shares time with the span."""
-    place = bisect_right(intervals, start, key=_start) - 1
+    place = _last_begun(intervals, start)
     if place >= 0 and intervals[place][1] > start:
         return True
     return place + 1 < len(intervals) and intervals[place + 1][0] < end
 
 
-def _start(interval: Interval) -> int:
-    return interval[0]
+def _last_begun(intervals: Intervals, moment: int) -> int:
+    """Return the place of the last interval that begins at a moment or before; -1: none does."""
+    return bisect_right(intervals, (moment, inf)) - 1

@@ -10,21 +10,26 @@ hours and to show busy time as free.
 """
 
 import time
+from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import ceil
+from operator import itemgetter
 
 from bookings.availability import read_spans
 from bookings.describe import appointment_times, describe_staff, describe_times, join_names
 from bookings.ground import Ground, Member, business_zone, eligible, read_members
-from bookings.intervals import Interval, covers, merge, touches
-from bookings.names import Names, Table
+from bookings.intervals import Interval, beginnings, covers, merge
+from bookings.names import Names
 from bookings.policy import Policy, read_policy
 from bookings.windows import cut_windows
 from shared.graph.bookings import GraphBookings
 from shared.graph.client import Json
 from shared.workers import Workers
 from shared.zones import Zone
+
+# Who can take a slot, as the answer shows them: in a new appointment, or in a group appointment that has seats left.
+type Offers = dict[Interval, list[Json]]
 
 
 @dataclass(frozen=True)
@@ -46,15 +51,6 @@ class Slots:
     items: list[Json]
     business_zone: Zone
     policy: Policy
-
-
-@dataclass(frozen=True)
-class _Offer:
-    """One who can take a slot: in a new appointment, or in a group appointment that has seats left."""
-
-    staff: str
-    seats: int
-    appointment: str | None = None
 
 
 class SlotFinder:
@@ -81,10 +77,10 @@ class SlotFinder:
         ground = Ground(eligible(service, staff, query.staff), policy, zone, start, end)
         items: list[Json] = []
         if ground.staff and start < end:
-            items = _describe(self._find_offers(query, ground), query.zone or zone, staff)
+            items = _describe(self._find_offers(query, ground), query.zone or zone)
         return Slots(items, zone, policy)
 
-    def _find_offers(self, query: SlotQuery, ground: Ground) -> dict[Interval, list[_Offer]]:
+    def _find_offers(self, query: SlotQuery, ground: Ground) -> Offers:
         first, last = ground.start - ground.margin, ground.end + ground.margin
         waiting_spans = self._workers.start(
             lambda: read_spans(self._graph, query.business, list(ground.staff), first, last)
@@ -107,7 +103,7 @@ def _bookable_range(query: SlotQuery, policy: Policy) -> tuple[datetime, datetim
     return max(query.start, now + policy.minimum_lead), min(query.end, now + policy.maximum_advance)
 
 
-def _offer_new(ground: Ground, members: dict[str, Member]) -> dict[Interval, list[_Offer]]:
+def _offer_new(ground: Ground, members: dict[str, Member]) -> Offers:
     """Lay the grid of the policy over the opening hours and see who is free at each place."""
     policy, start, end = ground.policy, ceil(ground.start.timestamp()), ceil(ground.end.timestamp())
     length = int(policy.duration.total_seconds())
@@ -115,45 +111,40 @@ def _offer_new(ground: Ground, members: dict[str, Member]) -> dict[Interval, lis
     spans = policy.open_spans(ground.days(ground.zone), ground.zone)
     opening = merge(spans)
     step = int(policy.interval.total_seconds())
-    places = {place for opens, closes in spans for place in range(opens, closes, step) if start <= place < end}
-    offers: dict[Interval, list[_Offer]] = {}
-    for place in places:
-        if not covers(opening, place, place + length):
-            continue
-        free = [
-            _Offer(name, policy.seats)
-            for name, member in members.items()
-            if covers(member.open, place, place + length)
-            and not touches(member.blocked, place - before, place + length + after)
-        ]
-        if free:
-            offers[place, place + length] = free
+    grid = {place for opens, closes in spans for place in range(opens, closes, step) if start <= place < end}
+    places = sorted(place for place in grid if covers(opening, place, place + length))
+    offers: Offers = {}
+    for name, member in members.items():
+        offer = _offer(ground, name, policy.seats)
+        for first, last in beginnings(member.open, member.blocked, length, before, after):
+            for place in places[bisect_left(places, first) : bisect_left(places, last)]:
+                offers.setdefault((place, place + length), []).append(offer)
     return offers
 
 
-def _offer_seats(offers: dict[Interval, list[_Offer]], ground: Ground, item: Json) -> None:
+def _offer_seats(offers: Offers, ground: Ground, item: Json) -> None:
     """Add the seats left in a group appointment of the service."""
     begins, ends = appointment_times(item)
     left = int(item.get("maximumAttendeesCount") or 0) - int(item.get("filledAttendeesCount") or 0)
     if left > 0 and ground.start <= begins < ground.end:
         place = int(begins.timestamp()), int(ends.timestamp())
         hosts = [member for member in item.get("staffMemberIds") or [] if member in ground.staff]
-        offers.setdefault(place, []).extend(_Offer(member, left, str(item["id"])) for member in hosts)
+        offers.setdefault(place, []).extend(_offer(ground, member, left, str(item["id"])) for member in hosts)
 
 
-def _describe(offers: dict[Interval, list[_Offer]], zone: Zone, staff: Table) -> list[Json]:
-    named = {member["id"]: member for member in describe_staff(staff, staff)}
+def _offer(ground: Ground, member: str, seats: int, appointment: str | None = None) -> Json:
+    return describe_staff([member], ground.staff)[0] | {"seatsAvailable": seats, "appointmentId": appointment}
+
+
+def _describe(offers: Offers, zone: Zone) -> list[Json]:
     return [
         {
             **describe_times(datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC), zone),
             "durationMinutes": (end - start) // 60,
-            "seatsAvailable": max(offer.seats for offer in taken_by),
-            "staffNames": join_names(named[offer.staff] for offer in taken_by),
-            "staffMembers": [
-                named[offer.staff] | {"seatsAvailable": offer.seats, "appointmentId": offer.appointment}
-                for offer in taken_by
-            ],
+            "seatsAvailable": max(offer["seatsAvailable"] for offer in taken_by),
+            "staffNames": join_names(taken_by),
+            "staffMembers": taken_by,
         }
-        for (start, end), taken_by in sorted(offers.items())
+        for (start, end), taken_by in sorted(offers.items(), key=itemgetter(0))
         if taken_by
     ]

@@ -18,6 +18,7 @@ from shared.zone_names import DISPLAY_NAMES
 _DISPLAY = re.compile(r"\(UTC(?:[+-]\d{2}:\d{2})?\)\s*(.+)")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOMENT = re.compile(_DATE.pattern + r"(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?")
+_UP_TO_SECONDS = len("2026-05-05T09:00:00")
 _LOST_PLUS = re.compile(r" (\d{2}:\d{2})$")  # an unescaped + in a query arrives as a blank
 
 
@@ -68,7 +69,10 @@ def read_moment(text: str, zone: Zone) -> datetime:
     A wall time that the zone skips in spring means the same moment as an hour later; one that it repeats in autumn
     means the first. Raises UnreadableMomentError.
     """
-    text = _LOST_PLUS.sub(r"+\1", text.strip())
+    return _read_iso(_LOST_PLUS.sub(r"+\1", text.strip()), zone)
+
+
+def _read_iso(text: str, zone: Zone) -> datetime:
     if not _MOMENT.fullmatch(text):
         raise UnreadableMomentError(text)
     try:
@@ -96,37 +100,46 @@ def read_graph_moment(value: Mapping[str, Any]) -> datetime:
     Raises OutcomeUnknown when Graph sent something that cannot be understood: a guess could move an appointment.
     """
     try:
-        return read_moment(str(value["dateTime"]), find_zone(str(value.get("timeZone") or "UTC")))
+        return _read_zoned(value["dateTime"], value.get("timeZone"))
     except (KeyError, TypeError, UnknownZoneError, UnreadableMomentError) as error:
         raise OutcomeUnknown(
             "Microsoft Graph sent a time that the gateway cannot read.", code="UpstreamBadAnswer", detail=repr(error)
         ) from None
 
 
+@lru_cache(maxsize=4096)
+def _read_zoned(text: object, zone: object) -> datetime:
+    """Read a moment once: a calendar's appointments and its staff's availability meet at few different ones."""
+    return _read_iso(str(text).strip(), find_zone(str(zone or "UTC")))
+
+
 def graph_moment(moment: datetime) -> dict[str, str]:
     """Return Graph's dateTimeTimeZone in UTC."""
-    return {"dateTime": _wall_text(moment.astimezone(UTC)), "timeZone": "UTC"}
+    return {"dateTime": _seconds_text(moment.astimezone(UTC)), "timeZone": "UTC"}
 
 
 def utc_text(moment: datetime) -> str:
     """Return the moment as 2026-05-05T09:00:00Z."""
-    return f"{_wall_text(moment.astimezone(UTC))}Z"
+    return f"{_seconds_text(moment.astimezone(UTC))}Z"
 
 
 def local_text(moment: datetime, zone: Zone) -> str:
     """Return the wall time in the zone, without offset: 2026-05-05T11:00:00."""
-    return _wall_text(moment.astimezone(zone.rules))
+    return _seconds_text(moment.astimezone(zone.rules))
 
 
-def _wall_text(moment: datetime) -> str:
+def _seconds_text(moment: datetime) -> str:
     """Write a year before 1000 with four digits, too: strftime does not everywhere."""
-    return moment.replace(tzinfo=None).isoformat(timespec="seconds")
+    return moment.isoformat(timespec="seconds")[:_UP_TO_SECONDS]
 
 
 def read_duration(text: str | None, default: timedelta) -> timedelta:
     """Read an ISO 8601 duration of days to seconds, as Graph sends it; empty gives the default."""
-    if not text:
-        return default
+    return _parse_duration(text) if text else default
+
+
+@lru_cache(maxsize=512)
+def _parse_duration(text: str) -> timedelta:
     import isodate
 
     try:
