@@ -65,7 +65,7 @@ class World:
         """Count what Graph was asked since then: "HTTP", "billed" (batches by their parts) and kinds of requests."""
         found: Counter[str] = Counter()
         for seen in self.control("GET", "/exchanges")["exchanges"]:
-            if seen["room"] not in ("graph", "mail"):
+            if seen["room"] not in ("graph", "mail", "bookings"):
                 continue
             found["HTTP"] += 1
             parts = [seen]
@@ -90,11 +90,12 @@ def _name(request: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def simulator(latency: float = 0.0) -> Iterator[World]:
-    """Run the simulator with the sample world; ids hold nothing that a simple client stumbles over."""
+def simulator(latency: float = 0.0, seed: str = "sample") -> Iterator[World]:
+    """Run the simulator with the sample world or another; ids hold nothing that a simple client stumbles over."""
     with tempfile.TemporaryDirectory() as folder:
         port_file = Path(folder) / "simulator.json"
         command = [sys.executable, "-m", "devkit.simulator", "--state-dir", folder, "--port-file", str(port_file)]
+        command += ["--seed", seed]
         process = subprocess.Popen([*command, "--latency", str(latency)], cwd=ROOT, stdout=subprocess.DEVNULL)
         try:
             while not port_file.exists():

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from bench import large_attachment, mail_ingest
+from bench import large_attachment, mail_ingest, slots
 from bench.__main__ import BENCHMARKS, main
 
 
@@ -23,6 +23,13 @@ def test_the_memory_of_a_large_file_is_measured(capsys: pytest.CaptureFixture[st
     assert re.search(r"delivered to the desk +\d+\.\d", told), told
 
 
+def test_a_question_for_free_slots_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    slots.run(slots.Plan(rounds=1, days=2))
+    told = capsys.readouterr().out
+    assert re.search(r"free slots of 2 days, 20 staff, \d+ appointments", told), told
+    assert re.search(r"gateway, function +CPU median +\d+\.\d ms", told), told
+
+
 def test_an_unknown_benchmark_is_told() -> None:
     assert main(["nothing"]) == 2
-    assert set(BENCHMARKS) >= {"mail_ingest", "large_attachment"}
+    assert set(BENCHMARKS) >= {"mail_ingest", "large_attachment", "slots"}
