@@ -8,16 +8,17 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from bookings.changes.upcoming import begin, find_due
+from devkit.flow_engine import PREFIX, Backend, Flow
 from devkit.seeds import tiny
 from devkit.simulator.core.faults import Answer
 from tests.functional.changes.conftest import Page, ahead
 from tests.functional.conftest import told
-from tests.functional.flow_engine import PREFIX, Flow
 
 
 def flow(page: Page, kind: str = "any", prefix: str | None = PREFIX, **query: Any) -> Flow:
     """A flow that was just switched on."""
-    made = Flow(page.stage, f"triggers/appointments/{kind}", {"business": page.name} | query, prefix)
+    backend = Backend(page.stage.base_url, page.stage.key)
+    made = Flow(backend, f"triggers/appointments/{kind}", {"business": page.name} | query, prefix)
     assert made.recur() == []
     return made
 
