@@ -1,25 +1,37 @@
-"""Rehearse crashes: mails flow to the desk while the app is killed at random moments and the desk loses answers."""
+"""Rehearse crashes: the app is killed again and again while mails become tickets, or while flows poll it.
+
+Without --flows mails flow to the desk, which loses answers; with it the engine of flows runs their triggers while
+people book, move and cancel appointments and write mails.
+"""
 
 import argparse
 from collections.abc import Sequence
 
-from devkit.rehearsal import Plan, rehearse
+from devkit.rehearsals import flows, mails
 
 PASSES_ON = False
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    usual = Plan()
+    usual, flows_usual = mails.Plan(), flows.Plan()
     parser.add_argument("--mails", type=int, default=usual.mails, help="how many (%(default)s)")
     parser.add_argument("--per-second", type=float, default=usual.per_second, help="how fast they come (%(default)s)")
     parser.add_argument("--share", type=float, default=usual.share, help="of the desk's answers lost (%(default)s)")
     parser.add_argument("--seed", type=int, default=usual.seed, help="of the dice (%(default)s)")
+    parser.add_argument("--flows", action="store_true", help="rehearse flows instead of mails")
+    parser.add_argument("--minutes", type=float, default=flows_usual.minutes, help="for flows: how long (%(default)s)")
+    parser.add_argument("--kills", type=int, default=flows_usual.kills, help="for flows: how many (%(default)s)")
 
 
 def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
-    """Run the rehearsal and print what came of it; return 0 if nothing was lost or doubled."""
-    plan = Plan(mails=options.mails, per_second=options.per_second, share=options.share, seed=options.seed)
-    findings = rehearse(plan)
+    """Run a rehearsal and print what came of it; return 0 if everything was done exactly once."""
+    findings: flows.Findings | mails.Findings
+    if options.flows:
+        findings = flows.rehearse(flows.Plan(minutes=options.minutes, kills=options.kills, seed=options.seed))
+    else:
+        findings = mails.rehearse(
+            mails.Plan(mails=options.mails, per_second=options.per_second, share=options.share, seed=options.seed)
+        )
     print(findings.describe())
     return 0 if findings.is_good else 1

@@ -1,10 +1,25 @@
-"""The crash rehearsal in its short form; `python3 -m devkit rehearse` is the long one."""
+"""The rehearsals in their short form; `python3 -m devkit rehearse` and `rehearse --flows` are the long ones."""
 
-from devkit.rehearsal import Plan, rehearse
+import pytest
+
+from devkit.rehearsals import flows, mails
+
+pytestmark = pytest.mark.slow
 
 
 def test_kills_and_lost_answers_neither_lose_nor_double_a_mail() -> None:
-    findings = rehearse(Plan(mails=40, per_second=20, alive=(0.5, 3.0), kills=4, limit=240.0))
+    findings = mails.rehearse(mails.Plan(mails=40, per_second=20, alive=(0.5, 3.0), kills=4, limit=240.0))
     assert findings.kills >= 2, findings.describe()
     assert findings.is_good, findings.describe()
     assert findings.tickets == 40
+
+
+def test_each_event_fires_its_flows_exactly_once_though_the_app_is_killed_twice() -> None:
+    plan = flows.Plan(minutes=0.25, kills=2, per_second=4, stock=60, scale=60, takes_aim=False, limit=300.0)
+    findings = flows.rehearse(plan)
+    assert findings.is_good, findings.describe()
+    assert findings.kills == 2, findings.describe()
+    assert set(findings.happenings) == {
+        "created", "rescheduled", "reassigned", "changed", "gone", "upcoming", "arrived", "failed", "ticket",
+    }  # fmt: skip
+    assert all(verdict.expected for verdict in findings.verdicts.values()), findings.describe()

@@ -1,22 +1,16 @@
-"""The crash rehearsal: the app is killed again and again while mails flow to the desk, which loses answers.
+"""Mails: the app is killed again and again while they flow to the desk, which loses answers.
 
-Afterwards every mail must be exactly one ticket, with each of its files once. The app runs as a process of its own on
-the local host, as on a laptop, against the simulator and real Azurite; it is killed with SIGKILL at random moments, so
-nothing of it gets a chance to tidy up.
+Afterwards every mail must be exactly one ticket, with each of its files once. The app works against the simulator and
+real Azurite, and is killed at random moments.
 """
 
 import json
-import os
 import random
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -26,13 +20,12 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableClient
 
 from devkit.azurite import start_azurite
-from devkit.bootstrap import ROOT
-from devkit.seeds import desk, mails, sample, tiny
+from devkit.rehearsals.app import MAILBOX, App, make_settings
+from devkit.seeds import desk, mails, tiny
 from devkit.simulator.mail.contents import File
 from devkit.simulator.simulator import Simulator
 from devkit.simulator.world import World
 
-_MAILBOX = "rehearsal"
 _QUIET_SECONDS = 2.0
 _START_SECONDS = 60.0
 
@@ -99,9 +92,9 @@ def rehearse(plan: Plan) -> Findings:
 class _Rehearsal:
     def __init__(self, plan: Plan, scratch: Path, storage: str, sim: Simulator) -> None:
         self._plan = plan
-        self._scratch = scratch
         self._storage = storage
         self._sim = sim
+        self._app = App(scratch, sim, make_settings(sim, storage))
         self._dice = random.Random(plan.seed)  # noqa: S311 - a rehearsed accident, not a secret
         self._expected: dict[str, tuple[str, ...]] = {}
         self._findings = Findings(mails=plan.mails)
@@ -114,66 +107,28 @@ class _Rehearsal:
         sender = threading.Thread(target=self._send, daemon=True)
         sender.start()
         while time.monotonic() - began < self._plan.limit:
-            with self._app() as app:
-                is_last = self._findings.kills == self._plan.kills
-                is_over = self._wait(
-                    app, self._plan.limit if is_last else self._dice.uniform(*self._plan.alive), sender
-                )
-                if is_over:
+            with self._app.running():
+                is_last = self._app.kills == self._plan.kills
+                if self._wait(self._plan.limit if is_last else self._dice.uniform(*self._plan.alive), sender):
                     break
-                os.killpg(app.pid, signal.SIGKILL)
-                app.wait()
-                self._findings.kills += 1
+                self._app.kill()
                 self._findings.steps.update(self._look())
         sender.join()
+        self._findings.kills = self._app.kills
         self._findings.seconds = time.monotonic() - began
         self._findings.lost_answers = sum(hazard.struck for hazard in hazards)
         self._compare()
         return self._findings
 
-    @contextmanager
-    def _app(self) -> Iterator[subprocess.Popen[bytes]]:
-        settings = sample.settings(self._sim) | {
-            "MAILBOXES": json.dumps(
-                [{"name": _MAILBOX, "address": mails.SUPPORT, "sinks": ["desk"], "write_back": {"read": True}}]
-            ),
-            "SINKS": json.dumps({"desk": _SINK}),
-            "MAILBOX_POLL_SCHEDULE": "*/2 * * * * *",
-            "CHANGES_SCHEDULE": "15 */5 * * * *",
-            "AzureWebJobsStorage": self._storage,
-        }
-        command = [sys.executable, "-m", "devkit.host", "--app-dir", str(ROOT), "--port", "0", "--under-supervisor"]
-        # The platform hides a message for ten minutes while it is worked on; a rehearsal has no such patience.
-        command += ["--queue-lease", "20"]
-        command += ["--keys-file", str(self._scratch / "keys.json")]
-        with (self._scratch / "app.log").open("ab") as log:
-            app = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=dict(os.environ) | self._sim.environment() | settings,
-                stdin=subprocess.PIPE,  # closes when this process dies: then the app ends, too
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-            try:
-                yield app
-            finally:
-                if app.stdin:
-                    app.stdin.close()
-                if app.poll() is None:
-                    os.killpg(app.pid, signal.SIGKILL)
-                    app.wait()
-
-    def _wait(self, app: subprocess.Popen[bytes], seconds: float, sender: threading.Thread) -> bool:
+    def _wait(self, seconds: float, sender: threading.Thread) -> bool:
         """Let the app work until its hour has come; return whether all is done before. It must not die by itself."""
         seen, latest = self._last_exchange(), time.monotonic() + _START_SECONDS
         while self._last_exchange() == seen:
-            self._check_alive(app, is_late=time.monotonic() > latest)
+            self._app.check(is_late=time.monotonic() > latest)
             time.sleep(0.05)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            self._check_alive(app)
+            self._app.check()
             if not sender.is_alive() and not self._is_pending():
                 time.sleep(_QUIET_SECONDS)
                 if not self._is_pending():
@@ -184,11 +139,6 @@ class _Rehearsal:
     def _last_exchange(self) -> int:
         seen = self._sim.exchanges.all()
         return seen[-1].seq if seen else 0
-
-    def _check_alive(self, app: subprocess.Popen[bytes], *, is_late: bool = False) -> None:
-        if is_late or app.poll() is not None:
-            log = (self._scratch / "app.log").read_text(errors="replace")
-            raise RuntimeError(f"the app does not work:\n{log[-3000:]}")
 
     def _is_pending(self) -> bool:
         """Whether a mail was not read yet, or is not closed."""
@@ -216,9 +166,7 @@ class _Rehearsal:
         """Tell at which steps mails stood when the app was killed."""
         found: Counter[str] = Counter()
         try:
-            rows = list(
-                self._table.query_entities(f"PartitionKey eq '{_MAILBOX}' and RowKey ge 'd|' and RowKey lt 'p'")
-            )
+            rows = list(self._table.query_entities(f"PartitionKey eq '{MAILBOX}' and RowKey ge 'd|' and RowKey lt 'p'"))
         except ResourceNotFoundError:
             return Counter({"before the first mail was entered": 1})
         for row in rows:
@@ -252,17 +200,7 @@ class _Rehearsal:
             elif sorted(document.name for document in made[0].documents) != sorted(names):
                 findings.wrong_files.append(subject)
         findings.tickets = sum(len(tickets.get(subject, [])) for subject in self._expected)
-        quarantined = self._table.query_entities(f"PartitionKey eq '{_MAILBOX}' and RowKey ge 'q|' and RowKey lt 'r'")
+        quarantined = self._table.query_entities(f"PartitionKey eq '{MAILBOX}' and RowKey ge 'q|' and RowKey lt 'r'")
         findings.quarantined = sum(1 for _ in quarantined)
         box = self._sim.mail.mailbox(mails.SUPPORT)
         findings.unread = sum(1 for message in box.messages("inbox") if not message.is_read)
-
-
-_SINK = {
-    "kind": "easyvista",
-    "url": f"https://{desk.HOST}",
-    "account": desk.PRODUCTION,
-    "token": desk.TOKEN_NAME,
-    "catalog_code": desk.PLAIN_CODE,
-    "time_limit": 30,
-}

@@ -1,0 +1,248 @@
+"""Those who book, move, change and cancel appointments and write mails while the app is watched.
+
+They do one deed at a time, past the app, and write each down: what a flow must be told is known from them alone. A look
+at the page tells all that happened to an appointment since the last one as one event; so nobody touches an appointment
+again before its last change was told to the flow that sees everything.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, time, timedelta
+from functools import partial
+from itertools import cycle
+from typing import Any
+
+from devkit.rehearsals.happenings import ARRIVED, FAILED, TICKET, UPCOMING, Happening
+from devkit.seeds import desk, mails, tiny
+from devkit.simulator.simulator import Simulator
+
+_HALF_HOUR = timedelta(minutes=30)
+_FIRST_DAY, _LAST_DAY = 9, 80  # ahead: later than the longest notice, earlier than the end of what is watched
+_OUT_OF_SIGHT = timedelta(days=100)
+_EARLIEST = 6.0  # minutes ahead: nothing begins before it could be told
+_UNCLEAR = timedelta(minutes=15)
+_BY_THE_CLOCK = (4.0, 12.0)  # seconds until it is time to tell
+_SPARE = 3.0
+
+
+@dataclass
+class Appointment:
+    """One appointment, as those know it who made it. `events`: how many changes of it must be told."""
+
+    id: str
+    now: Happening
+    events: int = 0
+    is_over: bool = False
+
+
+@dataclass
+class People:
+    """They act on the simulated page and mailbox. `notices`: the minutes before a start at which somebody is told."""
+
+    sim: Simulator
+    notices: Sequence[int]
+    dice: random.Random
+    until: datetime
+    told: Callable[[str], int] = lambda _: 0
+    script: list[Happening] = field(default_factory=list)
+    appointments: list[Appointment] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._numbers = 0
+        self._deeds = cycle(
+            (
+                self.book, self.move, self.write, self.hand_over, self.cancel, self.book_soon, self.change,
+                self.book_a_group, self.move_and_hand_over, self.write_automatically, self.book_for_later,
+                self.move, self.bring_near, self.move_out_of_sight, self.answer,
+            )
+        )  # fmt: skip
+
+    def settle_in(self, count: int) -> None:
+        """Book what is there before anybody watches."""
+        for _ in range(count):
+            self._book(self._some_day())
+        self.script.clear()
+        for one in self.appointments:
+            one.events = 0
+
+    def act(self) -> None:
+        """Do the next deed."""
+        next(self._deeds)()
+
+    # -- deeds ------------------------------------------------------------------------------------------------------
+
+    def book(self) -> None:
+        """Book a visit with one of the staff."""
+        self._book(self._some_day())
+
+    def book_a_group(self) -> None:
+        """Book the service that takes groups."""
+        self._book(self._some_day(), service=tiny.GROUP, staff=(tiny.BOB,))
+
+    def book_soon(self) -> None:
+        """Book what is about to start already."""
+        self._book_soon(self._soon(max(self.notices)))
+
+    def book_for_later(self) -> None:
+        """Book what will be about to start in some seconds."""
+        soon = timedelta(seconds=self.dice.uniform(*_BY_THE_CLOCK))
+        if _now() + soon + timedelta(seconds=_SPARE) < self.until:
+            start = _now() + timedelta(minutes=self.dice.choice(self.notices)) + soon
+            self._book_soon(start.replace(microsecond=0))
+        else:
+            self.book_soon()
+
+    def move(self) -> None:
+        """Move an appointment to another day."""
+        if one := self._pick():
+            self._change(one, "rescheduled", start=self._some_day())
+
+    def hand_over(self) -> None:
+        """Give an appointment to others."""
+        if one := self._pick():
+            self._change(one, "reassigned", staff=self._others(one))
+
+    def move_and_hand_over(self) -> None:
+        """Do both at once: one event."""
+        if one := self._pick():
+            self._change(one, "rescheduled", "reassigned", start=self._some_day(), staff=self._others(one))
+
+    def change(self) -> None:
+        """Change something else of an appointment."""
+        if one := self._pick():
+            self._change(one, "changed", phone=f"555-{self._number():06}")
+
+    def move_out_of_sight(self) -> None:
+        """Move an appointment past what is watched; what happens to it then is told once a day only."""
+        if one := self._pick():
+            self._change(one, "rescheduled", start=self._some_day() + _OUT_OF_SIGHT)
+            one.is_over = True
+
+    def bring_near(self) -> None:
+        """Move an appointment to where it is about to start."""
+        if one := self._pick():
+            self._change(one, "rescheduled", start=self._soon(min(self.notices)))
+            self._say(replace(one.now, kinds=(UPCOMING,), staff_before=()))
+            one.is_over = True
+
+    def cancel(self) -> None:
+        """Cancel an appointment."""
+        if one := self._pick():
+            self.sim.run(partial(self._page.appointments.remove, one.id))
+            self._say(replace(one.now, kinds=("gone",), staff_before=()))
+            one.is_over = True
+
+    def write(self) -> None:
+        """Write a mail that becomes a ticket."""
+        self._write(f"Rehearsal {self._number():06}", ARRIVED, TICKET)
+
+    def write_automatically(self) -> None:
+        """Let an absence answer: that becomes no ticket."""
+        subject = f"Automatic reply: away {self._number():06}"
+        self._write(subject, ARRIVED, FAILED, headers={"Auto-Submitted": "auto-replied"})
+
+    def answer(self) -> None:
+        """Answer in an open ticket: that becomes no ticket of its own."""
+        subject = f"RE: [{desk.OPEN_TICKET}] {desk.OPEN_TICKET_TITLE} {self._number():06}"
+        self._write(subject, ARRIVED, in_reply_to=f"<{desk.OPEN_TICKET}@contoso.com>")
+
+    # -- how --------------------------------------------------------------------------------------------------------
+
+    @property
+    def _page(self) -> Any:
+        return self.sim.bookings.business(tiny.BUSINESS)
+
+    def _book(self, start: datetime, *, service: str = tiny.VISIT, staff: tuple[str, ...] = ()) -> Appointment:
+        about = f"customer{self._number():06}@example.com"
+        who = staff or (self.dice.choice((tiny.ANNE, tiny.BOB)),)
+        now = Happening(about, ("created",), start, who, service=service)
+        values = {
+            "serviceId": service,
+            "staffMemberIds": list(who),
+            **_times(start),
+            "customers": [
+                {
+                    "@odata.type": "#microsoft.graph.bookingCustomerInformation",
+                    "name": about.partition("@")[0],
+                    "emailAddress": about,
+                    "customQuestionAnswers": [],
+                }
+            ],
+        }
+        made = self.sim.run(partial(self._page.appointments.add, values))
+        one = Appointment(made.id, now)
+        self.appointments.append(one)
+        one.events += 1
+        self._say(now)
+        return one
+
+    def _book_soon(self, start: datetime) -> None:
+        one = self._book(start)
+        self._say(replace(one.now, kinds=(UPCOMING,), staff_before=()))
+        one.is_over = True
+
+    def _change(self, one: Appointment, *kinds: str, **new: Any) -> None:
+        before = one.now
+        one.now = replace(before, kinds=kinds, staff_before=before.staff, **new)
+        values: dict[str, Any] = {}
+        if "start" in new:
+            values |= _times(new["start"])
+        if "staff" in new:
+            values["staffMemberIds"] = list(new["staff"])
+        if "phone" in new:
+            values["customerPhone"] = new["phone"]
+        self.sim.run(partial(self._page.appointments.patch, one.id, values))
+        one.events += 1
+        self._say(one.now)
+
+    def _write(self, subject: str, *kinds: str, **more: Any) -> None:
+        box = self.sim.mail.mailbox(mails.SUPPORT)
+        sender = ("Alex Wilber", desk.OPEN_TICKET_REQUESTOR)
+        self.sim.run(partial(box.receive, subject=subject, sender=sender, text=f"{subject}.", **more))
+        for kind in kinds:
+            self._say(Happening(subject, (kind,)))
+
+    def _say(self, one: Happening) -> None:
+        self.script.append(one)
+
+    def _pick(self) -> Appointment | None:
+        """Return an appointment whose last change was told; where there is none, book one instead."""
+        ready = [one for one in self.appointments if not one.is_over and self.told(one.now.about) >= one.events]
+        if not ready:
+            self.book()
+            return None
+        return self.dice.choice(ready)
+
+    def _others(self, one: Appointment) -> tuple[str, ...]:
+        teams = ((tiny.ANNE,), (tiny.BOB,), (tiny.ANNE, tiny.BOB))
+        return self.dice.choice([team for team in teams if team != one.now.staff])
+
+    def _some_day(self) -> datetime:
+        """Return a moment so far ahead that nobody is told of its start yet."""
+        day = _now().date() + timedelta(days=self.dice.randint(_FIRST_DAY, _LAST_DAY))
+        return datetime.combine(day, time(8), UTC) + timedelta(minutes=5 * self.dice.randrange(12 * 10))
+
+    def _soon(self, minutes: float) -> datetime:
+        """Return a moment so many minutes ahead at most, of which everybody is told now, or not before all is over."""
+        while True:
+            start = _now() + timedelta(minutes=self.dice.uniform(_EARLIEST, minutes - 1))
+            notices = [start - timedelta(minutes=notice) for notice in self.notices]
+            if not any(self.until < notice < self.until + _UNCLEAR for notice in notices):
+                return start.replace(microsecond=0)
+
+    def _number(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+
+def _times(start: datetime) -> dict[str, dict[str, str]]:
+    return {"startDateTime": _zoned(start), "endDateTime": _zoned(start + _HALF_HOUR)}
+
+
+def _zoned(moment: datetime) -> dict[str, str]:
+    return {"dateTime": moment.strftime("%Y-%m-%dT%H:%M:%S.0000000Z"), "timeZone": "UTC"}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,60 @@
+"""The flows of a rehearsal: every kind of trigger, with and without filters and gateway; and those of the samples."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from devkit.flows.connectors import GATEWAY, load_connectors
+from devkit.flows.sources import load_flows
+from devkit.rehearsals.app import MAILBOX
+from devkit.rehearsals.happenings import Trigger
+from devkit.seeds import tiny
+
+WITNESS = "any"
+_SECONDS = {"Second": 1.0, "Minute": 60.0, "Hour": 3600.0}
+_ZONE = "GMT Standard Time"
+_CHOSEN: Mapping[str, str] = {"BookingPage": tiny.BUSINESS, "TimeZone": _ZONE, "SupportMailbox": MAILBOX}
+"""What whoever imports the samples chooses, by the short names of their settings."""
+
+
+def list_own() -> Iterator[Trigger]:
+    """Yield one flow for each kind of trigger, and others with filters, details and without a gateway."""
+    page: dict[str, Any] = {"business": tiny.BUSINESS}
+    for kind in ("created", "updated", "rescheduled", "cancelled", "staff-changed", WITNESS, "upcoming"):
+        yield Trigger(kind, f"triggers/appointments/{kind}", page)
+    yield Trigger("any, no gateway", "triggers/appointments/any", page | {"timeZone": _ZONE}, through_gateway=False)
+    yield Trigger("any of Bob", "triggers/appointments/any", page | {"staff": tiny.BOB})
+    yield Trigger("created, groups", "triggers/appointments/created", page | {"service": tiny.GROUP})
+    yield Trigger("created, details", "triggers/appointments/created", page | {"expand": "details"})
+    moved = page | {"staff": tiny.ANNE, "service": tiny.VISIT}
+    yield Trigger("rescheduled of Anne", "triggers/appointments/rescheduled", moved, through_gateway=False)
+    yield Trigger("upcoming of Anne", "triggers/appointments/upcoming", page | {"staff": tiny.ANNE, "minutes": 60})
+    box: dict[str, Any] = {"mailbox": MAILBOX}
+    yield Trigger("mail arrived", "triggers/mails/arrived", box)
+    yield Trigger("mail failed", "triggers/mails/failed", box)
+    yield Trigger("ticket", "triggers/tickets/created", box)
+    yield Trigger("ticket, no gateway", "triggers/tickets/created", box | {"folder": "inbox"}, through_gateway=False)
+
+
+def list_samples() -> Iterator[Trigger]:
+    """Yield the triggers of the sample flows that poll the gateway, as whoever imports them sets them up."""
+    connector = load_connectors()[GATEWAY]
+    for flow in load_flows():
+        _, trigger = flow.trigger
+        host = trigger.get("inputs", {}).get("host", {})
+        if not str(host.get("apiId", "")).endswith(f"/{GATEWAY}"):
+            continue
+        every = trigger["recurrence"]
+        yield Trigger(
+            f"sample: {flow.name}",
+            connector.operations[host["operationId"]].path.strip("/"),
+            {name: _choose(flow.settings, value) for name, value in trigger["inputs"]["parameters"].items()},
+            recurrence=_SECONDS[every["frequency"]] * every["interval"],
+        )
+
+
+def _choose(settings: Mapping[str, Any], value: Any) -> Any:
+    """Return the value of a parameter: a setting that somebody chooses, or what stands there."""
+    for name, setting in settings.items():
+        if value == f"@parameters('{name}')":
+            return _CHOSEN[setting.short_name]
+    return value
