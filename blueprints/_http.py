@@ -38,6 +38,7 @@ from shared.errors import (
     Unavailable,
     place_of,
 )
+from shared.json_text import write_json
 
 if TYPE_CHECKING:
     from blueprints._composition import Services, Tenant
@@ -235,8 +236,7 @@ def not_allowed() -> Forbidden:
 def answer(body: Json, *, request_id: str, status: int = 200) -> func.HttpResponse:
     """Return JSON."""
     headers = {"x-request-id": request_id, "Cache-Control": "no-store"}
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    return func.HttpResponse(text, status_code=status, headers=headers, mimetype="application/json")
+    return func.HttpResponse(write_json(body), status_code=status, headers=headers, mimetype="application/json")
 
 
 def _render(result: Json | Content, request_id: str) -> func.HttpResponse:

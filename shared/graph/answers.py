@@ -19,6 +19,7 @@ from shared.errors import (
     TimedOut,
     Unavailable,
 )
+from shared.json_text import parse_json
 from shared.retry import read_retry_after
 from shared.transport import Answer
 
@@ -67,7 +68,7 @@ def read_json(answer: Answer) -> dict[str, Any]:
     if not answer.body:
         return {}
     try:
-        body = json.loads(answer.body)
+        body = parse_json(answer.body)
     except ValueError:
         body = None
     if not isinstance(body, dict):

@@ -1,0 +1,32 @@
+"""JSON as bytes, read and written quickly: it is most of the computing of a large question.
+
+`orjson` is strict where Python's own module is not. What it refuses goes to that one: a text may hold half of a
+surrogate pair, because programs cut texts in the middle of an emoji.
+"""
+
+import json
+import re
+from typing import Any
+
+_HALVES = re.compile("[\ud800-\udfff]")
+_UNKNOWN = "\ufffd"
+
+
+def parse_json(text: bytes) -> Any:
+    """Return the value; whole numbers past 64 bits lose digits. Raises ValueError for what is no JSON."""
+    import orjson
+
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text)
+
+
+def write_json(value: Any) -> bytes:
+    """Return JSON without blanks, in UTF-8; half a surrogate pair becomes the sign for an unknown character."""
+    import orjson
+
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return _HALVES.sub(_UNKNOWN, json.dumps(value, ensure_ascii=False, separators=(",", ":"))).encode()
