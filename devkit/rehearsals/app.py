@@ -6,15 +6,18 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from devkit.azurite import start_azurite
 from devkit.bootstrap import ROOT
 from devkit.host.keys import Keys
 from devkit.seeds import desk, mails, sample, tiny
 from devkit.simulator.simulator import Simulator
+from devkit.simulator.world import World
 
 MAILBOX = "rehearsal"
 _SINK = {
@@ -44,6 +47,17 @@ def make_settings(sim: Simulator, storage: str) -> dict[str, str]:
         "CHANGES_SCHEDULE": "15 */5 * * * *",
         "AzureWebJobsStorage": storage,
     }
+
+
+@contextmanager
+def open_stage() -> Iterator[tuple[Path, str, Simulator]]:
+    """Yield a folder, storage and the tiny world, all of a rehearsal's own and gone behind it."""
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        start_azurite() as storage,
+        Simulator(World(tiny.furnish), latency=0).running() as sim,
+    ):
+        yield Path(scratch), storage.connection_string, sim
 
 
 class App:

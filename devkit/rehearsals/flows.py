@@ -6,7 +6,6 @@ engine. The engine keeps to every wait that it is asked for, only that its clock
 """
 
 import random
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -19,16 +18,14 @@ from typing import Any
 from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableClient
 
-from devkit.azurite import start_azurite
 from devkit.flow_engine import PREFIX, Backend, CursorFlow, Flow
-from devkit.rehearsals.app import App, make_settings
+from devkit.rehearsals.app import App, make_settings, open_stage
 from devkit.rehearsals.calls import Calls
 from devkit.rehearsals.happenings import Happening, Told, Trigger, Verdict
 from devkit.rehearsals.people import People
 from devkit.rehearsals.triggers import WITNESS, list_own, list_samples
 from devkit.seeds import tiny
 from devkit.simulator.simulator import Simulator
-from devkit.simulator.world import World
 
 REFRESH_SECONDS = 10  # the shortest that the settings allow
 _LINKS = "https://gateway.example.com/api"  # where the app's own links begin, wherever it listens after a kill
@@ -116,12 +113,8 @@ class Findings:
 
 def rehearse(plan: Plan) -> Findings:
     """Run it; takes the plan's minutes and one or two more. Everything listens on loopback."""
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        start_azurite() as storage,
-        Simulator(World(tiny.furnish), latency=0).running() as sim,
-    ):
-        return _Rehearsal(plan, Path(scratch), storage.connection_string, sim).run()
+    with open_stage() as (scratch, storage, sim):
+        return _Rehearsal(plan, scratch, storage, sim).run()
 
 
 class _Rehearsal:

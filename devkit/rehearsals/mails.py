@@ -6,7 +6,6 @@ real Azurite, and is killed at random moments.
 
 import json
 import random
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -19,12 +18,10 @@ from typing import Any
 from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableClient
 
-from devkit.azurite import start_azurite
-from devkit.rehearsals.app import MAILBOX, App, make_settings
-from devkit.seeds import desk, mails, tiny
+from devkit.rehearsals.app import MAILBOX, App, make_settings, open_stage
+from devkit.seeds import desk, mails
 from devkit.simulator.mail.contents import File
 from devkit.simulator.simulator import Simulator
-from devkit.simulator.world import World
 
 _QUIET_SECONDS = 2.0
 _START_SECONDS = 60.0
@@ -81,12 +78,8 @@ class Findings:
 
 def rehearse(plan: Plan) -> Findings:
     """Run it; takes minutes. Everything listens on loopback."""
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        start_azurite() as storage,
-        Simulator(World(tiny.furnish), latency=0).running() as sim,
-    ):
-        return _Rehearsal(plan, Path(scratch), storage.connection_string, sim).run()
+    with open_stage() as (scratch, storage, sim):
+        return _Rehearsal(plan, scratch, storage, sim).run()
 
 
 class _Rehearsal:

@@ -6,14 +6,11 @@ attribute. The address is a server of this test, reached by TLS as the real one 
 
 import gzip
 import json
-import os
 import re
-import shutil
 import ssl
 import subprocess
 import threading
 import uuid
-import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,8 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import trustme
 
-from devkit.commands import package
-from tests.functional.test_package_starts import SETTINGS, requirements
+from tests.functional.deployed import SETTINGS, plain_environ, requirements, unpack
 from tests.house.source import ROOT
 from tests.house.tools import find_or_skip
 
@@ -123,14 +119,8 @@ def flow(tmp_path_factory: pytest.TempPathFactory, ingestion: Ingestion) -> str:
     """The id of a flow's call to an app that runs with OpenTelemetry, all of whose telemetry has come in."""
     python = find_or_skip((*requirements(), optional_requirement()))
     folder = tmp_path_factory.mktemp("deployed")
-    package.write_package(folder / "app.zip", package.list_files())
-    with zipfile.ZipFile(folder / "app.zip") as archive:
-        archive.extractall(folder / "app")
-    shutil.copytree(ROOT / "devkit/host", folder / "tools/devkit/host")
-    (folder / "tools/devkit/host/__init__.py").write_text("")  # the real one brings the HTTP server
-    shutil.copy(ROOT / "devkit/__init__.py", folder / "tools/devkit")
-    script = shutil.copy(SCRIPT, folder / "tools")
-    environ = {name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT", "TMPDIR") if name in os.environ}
+    script = unpack(folder, SCRIPT)
+    environ = plain_environ()
     environ |= SETTINGS | QUIET | dict(line.split("=", 1) for line in bicep_settings())
     environ |= {
         "APPLICATIONINSIGHTS_CONNECTION_STRING": f"InstrumentationKey={uuid.uuid4()};IngestionEndpoint={ingestion.url}/"
