@@ -20,7 +20,7 @@ from devkit.fuzzing.ideas import BINDINGS, look_around
 
 # Every edge of every parameter once is some 1,500 requests: too many for a short run.
 _EDGES_FROM = 3_000
-_ROUND = 60  # requests for each operation, at most
+_ROUND = 20  # requests for each operation at a time: triggers have changes to tell only in a later round
 _LOOK_AGAIN = 1_000  # requests: by then the world has changed
 _KEY_HEADER = "x-functions-key"
 _CHECKS = (
@@ -115,7 +115,7 @@ def main(base_url: str, limit: int, seed: int) -> None:
     while run.sent < limit:
         before = run.sent
         if run.sent - looked >= _LOOK_AGAIN:
-            run.ideas, looked = look_around(ask), run.sent
+            run.ideas, looked = look_around(ask, run.templates), run.sent
             tell(kind="look", calls=run.ideas.looks)
         config = configure(
             run,

@@ -76,9 +76,7 @@ class Run:
         if isinstance(case.body, dict) and dice < _ODD_SHARE:
             case.body = twist(case.body, index)
         if places and dice >= _DICE - _PLACE_SHARE:
-            place = places[index % len(places)]
-            use(case, place)
-            case.query = dict(place.query)
+            use(case, places[index % len(places)])
 
     def before_call(self, _context: HookContext, _case: Case, _kwargs: dict[str, Any]) -> None:
         """Count a request. Nothing more is sent once there are enough."""
@@ -129,7 +127,7 @@ class Run:
         pairs = zip(self.templates[name].split("/"), path.split("/"), strict=True)
         values = {part[1:-1]: given for part, given in pairs if part.startswith("{")}
         places = self._places.setdefault(name, [])
-        places.append(Whole(values, dict(parse_qsl(parts.query))))
+        places.append(Whole(values, dict(parse_qsl(parts.query)), alone=True))
         del places[_FIRST_PLACES:-_LAST_PLACES]
 
 
@@ -181,7 +179,7 @@ def read_error(response: Response) -> dict[str, Any]:
 def use(case: Case, whole: Whole) -> None:
     """Put values into a case."""
     case.path_parameters = case.path_parameters | whole.path
-    case.query = case.query | whole.query
+    case.query = dict(whole.query) if whole.alone else case.query | whole.query
     if whole.body is not None:
         case.body = blend(case.body, whole.body)
         case.media_type = "application/json"

@@ -17,6 +17,7 @@ _SLOTS = 20
 _MAILS = 12
 _KEYS = 400
 _HOURS = (0, 9, 14, 23)
+_TRIGGERS = "/triggers/appointments/"
 
 # Which words a parameter gets, and how often: never always, so that wrong ones come, too. `[*]` is a list's every item.
 BINDINGS: Mapping[str, tuple[str, float]] = {
@@ -67,11 +68,12 @@ _FREE = frozenset(
 
 @dataclass(frozen=True)
 class Whole:
-    """Values of one request that belong together; None leaves that part as it was generated."""
+    """Values of one request that belong together; without a body that stays as it was, `alone` drops other queries."""
 
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,11 @@ class Ideas:
     looks: int
 
 
-def look_around(ask: Ask) -> Ideas:
-    """Read pages, appointments and mails by `ask(path, **query)`, which returns the JSON of a route below /api."""
+def look_around(ask: Ask, paths: Mapping[str, str]) -> Ideas:
+    """Read pages, appointments and mails by `ask(path, **query)`, which returns the JSON of a route below /api.
+
+    `paths` are those of the definition by operation.
+    """
     looks = 0
 
     def count(path: str, **query: Any) -> Any:
@@ -107,6 +112,9 @@ def look_around(ask: Ask) -> Ideas:
     }
     whole: dict[str, list[Whole]] = {}
     pages = [str(one["id"]) for one in count("bookings/businesses")["value"]]
+    for name, path in paths.items():
+        if path.startswith(_TRIGGERS):  # of all that happens on a page: narrowed down, little is ever told
+            _add(whole, name, [Whole(query={"business": page}, alone=True) for page in pages])
     for page in pages:
         of_page = _look_at_page(count, page, today, whole)
         if page == pages[0]:  # one page's ids go to single parameters, or page and id would seldom belong together
