@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from devkit.bootstrap import ROOT
 from devkit.foreign import find_python
@@ -33,7 +34,7 @@ class Plan:
 def fuzz(plan: Plan, progress: Callable[[str], None] = lambda _text: None) -> Findings:
     """Run it: 10,000 requests take a quarter of an hour. Everything listens on loopback.
 
-    ForeignEnvironmentError when schemathesis cannot be installed, WorldError when the app does not start.
+    ForeignEnvironmentError when schemathesis cannot be installed, RuntimeError when the app does not start.
     """
     python = find_python(REQUIREMENTS)
     with running_world() as app:
@@ -58,7 +59,7 @@ def run_driver(
     ):
         try:
             for line in driver.stdout or ():
-                findings.read(read := json.loads(line))
+                findings.read(read := _read_line(line))
                 if read["kind"] == "answer" and findings.requests % _STIR == 0:
                     app.stir()
                 if read["kind"] == "answer" and findings.requests % _PROGRESS == 0:
@@ -73,14 +74,24 @@ def run_driver(
     return findings
 
 
+def _read_line(line: str) -> dict[str, Any]:
+    try:
+        read: dict[str, Any] = json.loads(line)
+    except ValueError:  # not of ours: a warning of some package
+        return {"kind": "trouble", "text": f"the driver said: {line.strip()[:500]}"}
+    return read
+
+
 def _look_into_the_log(findings: Findings, app: Running) -> None:
     """Add what the app wrote about failures, and what broke where nobody asked."""
-    log = app.log.read_text(errors="replace")
+    log = app.read_log()
     lines = log.splitlines()
     for failure in findings.failures.values():
         if failure.request_id:
             failure.log = [line for line in lines if failure.request_id in line][:_LOG_LINES]
     for line in _BROKEN.findall(log):
         findings.add_trouble(f"in the app's log: {line[:500]}")
-    if app.process and app.process.poll() is not None:
-        findings.add_trouble(f"The app has ended with {app.process.returncode}.")
+    try:
+        app.check()
+    except RuntimeError as ended:
+        findings.add_trouble(str(ended))

@@ -5,6 +5,7 @@ Values that exist, how many requests are enough, and checks that are stricter he
 # mypy: ignore-errors
 
 import json
+import threading
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -23,6 +24,7 @@ _FIRST_PLACES, _LAST_PLACES = 20, 30  # from an old place more is new
 _WHOLE_SHARE, _ODD_SHARE, _PLACE_SHARE, _DICE = 40, 6, 20, 100
 _ERROR = 400
 _MAY_WAIT = frozenset({429, 503})
+_telling = threading.Lock()
 _ERROR_FIELDS = frozenset({"code", "message", "requestId"})
 
 
@@ -191,5 +193,6 @@ def fail(case: Case, title: str, message: str) -> None:
 
 
 def tell(**line: Any) -> None:
-    """Print one line for the process that started this one."""
-    print(json.dumps(line), flush=True)
+    """Print one line for the process that started this one, whole: answers and failures are told by two threads."""
+    with _telling:
+        print(json.dumps(line), flush=True)

@@ -3,11 +3,6 @@
 The app may write there, and its mailboxes are read; nothing of it is left afterwards.
 """
 
-import os
-import re
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -19,33 +14,27 @@ from typing import Any
 import requests
 
 from devkit.azurite import start_azurite
-from devkit.bootstrap import ROOT
-from devkit.host.keys import Keys
+from devkit.rehearsals.app import App
 from devkit.seeds import mails, sample
 from devkit.simulator.mail.contents import File
 from devkit.simulator.simulator import Simulator
 
-_LISTENING = re.compile(r"^Listening on (http://127\.0\.0\.1:\d+)$", flags=re.MULTILINE)
 _ADDRESSES = (mails.SUPPORT, mails.FACILITIES, mails.SECURITY)
-_START_SECONDS = 60.0
 _MAILS_SECONDS = 120.0
 _LOOK_SECONDS = 0.2
 # nobody waits a quarter of a minute for a mail, and changes of appointments show while the fuzzer still runs
 _HASTE = {"MAILBOX_POLL_SCHEDULE": "*/2 * * * * *", "CHANGES_REFRESH_SECONDS": "10"}
 
 
-class WorldError(Exception):
-    """The world did not come to life; the text ends with the app's last lines."""
-
-
 @dataclass(frozen=True)
 class Running:
-    """The app as a caller sees it, and what it wrote to its log."""
+    """The app as a caller sees it, and what lies behind."""
 
     base_url: str
     key: str
-    log: Path
-    process: subprocess.Popen[bytes] | None = None
+    read_log: Callable[[], str] = lambda: ""
+    check: Callable[[], None] = lambda: None
+    """Raises RuntimeError if the app has ended."""
     stir: Callable[[], None] = lambda: None
     """Lets something happen that no caller of the app can bring about: new mails."""
 
@@ -60,46 +49,25 @@ class Running:
 
 @contextmanager
 def running_world() -> Iterator[Running]:
-    """Start it and hand it over once every sample mail has come to its end, as a ticket or in quarantine."""
+    """Start it and hand it over once every sample mail has come to its end, as a ticket or in quarantine.
+
+    RuntimeError if it does not come to life; the text ends with the app's last lines.
+    """
     with (
         tempfile.TemporaryDirectory() as scratch,
         start_azurite() as storage,
         Simulator(sample.build(), latency=0).running() as sim,
-        _running_app(Path(scratch), sim, storage.connection_string) as app,
     ):
-        _wait_for(lambda: _are_mails_done(app.ask("mailboxes")["value"]), app, "read its mailboxes", _MAILS_SECONDS)
-        yield app
-
-
-@contextmanager
-def _running_app(scratch: Path, sim: Simulator, storage: str) -> Iterator[Running]:
-    settings = sample.settings(sim) | sample.mail_settings() | sample.write_settings() | _HASTE
-    settings |= {"AzureWebJobsStorage": storage}
-    log, keys = scratch / "app.log", scratch / "keys.json"
-    command = [sys.executable, "-m", "devkit.host", "--app-dir", str(ROOT), "--port", "0", "--under-supervisor"]
-    with log.open("wb") as written:
-        process = subprocess.Popen(
-            [*command, "--keys-file", str(keys)],
-            cwd=ROOT,
-            env=dict(os.environ) | sim.environment() | settings | {"PYTHONUNBUFFERED": "1"},
-            stdin=subprocess.PIPE,  # closes when this process dies: then the app ends, too
-            stdout=written,
-            stderr=written,
-            start_new_session=True,
-        )
-        waiting = Running("", "", log, process)
-        try:
-            _wait_for(lambda: _LISTENING.search(log.read_text(errors="replace")), waiting, "start", _START_SECONDS)
-            found = _LISTENING.search(log.read_text(errors="replace"))
-            address = found[1] if found else ""
-            key = Keys.open(keys).host["default"]
-            yield Running(address, key, log, process, lambda: sim.run(lambda: _bring_mails(sim)))
-        finally:
-            if process.stdin:
-                process.stdin.close()
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        settings = sample.settings(sim) | sample.mail_settings() | sample.write_settings() | _HASTE
+        app = App(Path(scratch), sim, settings | {"AzureWebJobsStorage": storage.connection_string})
+        with app.running():
+            base_url = app.wait_until_it_listens()
+            running = Running(base_url, app.key, app.read_log, app.check, lambda: sim.run(lambda: _bring_mails(sim)))
+            deadline = time.monotonic() + _MAILS_SECONDS
+            while not _are_mails_done(running.ask("mailboxes")["value"]):
+                app.check(is_late=time.monotonic() > deadline)
+                time.sleep(_LOOK_SECONDS)
+            yield running
 
 
 def _bring_mails(sim: Simulator) -> None:
@@ -115,11 +83,3 @@ def _bring_mails(sim: Simulator) -> None:
 
 def _are_mails_done(mailboxes: list[dict[str, Any]]) -> bool:
     return all(one["received"] and not one["backlog"] for one in mailboxes)
-
-
-def _wait_for(is_done: Callable[[], object], app: Running, what: str, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_done():
-        if (app.process and app.process.poll() is not None) or time.monotonic() > deadline:
-            raise WorldError(f"The app did not {what}:\n{app.log.read_text(errors='replace')[-3000:]}")
-        time.sleep(_LOOK_SECONDS)

@@ -111,17 +111,18 @@ class App:
     def check(self, *, is_late: bool = False) -> None:
         """RuntimeError with its last words if it died by itself, or is late with what it should have done."""
         if is_late or self._process is None or self._process.poll() is not None:
-            raise RuntimeError(f"the app does not work:\n{self._read_log()[-_LAST_WORDS:]}")
+            raise RuntimeError(f"the app does not work:\n{self.read_log()[-_LAST_WORDS:]}")
 
     def wait_until_it_listens(self) -> str:
         """Return its base URL as soon as it answers."""
         latest = time.monotonic() + _START_SECONDS
-        while (found := _LISTENS.search(self._read_log())) is None:
+        while (found := _LISTENS.search(self.read_log())) is None:
             self.check(is_late=time.monotonic() > latest)
             time.sleep(_GLANCE)
         return found[1]
 
-    def _read_log(self) -> str:
+    def read_log(self) -> str:
+        """Return what it wrote since it was started last."""
         with self._log.open("rb") as log:
             log.seek(self._began_at)
             return log.read().decode(errors="replace")

@@ -4,7 +4,6 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -79,7 +78,7 @@ def findings() -> Iterator[Findings]:
     python = find_or_skip(REQUIREMENTS)
     server = ThreadingHTTPServer(("127.0.0.1", 0), WrongApp)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    app = Running(f"http://127.0.0.1:{server.server_port}", KEY, Path())
+    app = Running(f"http://127.0.0.1:{server.server_port}", KEY)
     try:
         yield run_driver(python, app, Plan(requests=70, seed=1))
     finally:
