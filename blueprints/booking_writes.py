@@ -4,16 +4,19 @@ import json
 import re
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
 from blueprints._asked import Fields
 from blueprints._http import Asked, Content, Json, answers
-from bookings.bodies import Booking, Person
-from bookings.writes import Writes
 from shared.errors import Forbidden, Invalid
-from shared.idempotency import Attempt, Request
 from shared.zones import Zone, find_zone
+
+if TYPE_CHECKING:
+    from bookings.bodies import Person
+    from bookings.writes import Writes
+    from shared.idempotency import Attempt
 
 bp = func.Blueprint()
 
@@ -27,6 +30,8 @@ _CUSTOMER = ("customerId", "name", "emailAddress", "phone", "notes", "answers")
 @answers()
 def create_appointment(asked: Asked) -> Content:
     """Book an appointment, or seats in the group appointment at that time."""
+    from bookings.bodies import Booking
+
     writes, business = _open(asked), asked.business
     body = asked.body("service", "start", "end", "timeZone", "staff", "customer", "customers", *_DETAILS)
     zone = _zone(body)
@@ -93,6 +98,8 @@ def cancel_appointment(asked: Asked) -> Content:
 @answers()
 def save_customer(asked: Asked) -> Content:
     """Change the customer with this id or mail address, or make one."""
+    from bookings.bodies import Person
+
     writes, business = _open(asked), asked.business
     body = asked.body("customerId", "name", "emailAddress", "phone")
     person = Person(
@@ -106,7 +113,7 @@ def save_customer(asked: Asked) -> Content:
     return _once(asked, "customer", lambda _: writes.customers.save(business, person))
 
 
-def _open(asked: Asked) -> Writes:
+def _open(asked: Asked) -> "Writes":
     """Return what writes to the business in the path, where that is allowed."""
     _ = asked.business  # the allow-list comes first
     if asked.tenant.writes is None:
@@ -118,9 +125,11 @@ def _open(asked: Asked) -> Writes:
 
 
 def _once(
-    asked: Asked, operation: str, work: Callable[[Attempt], Json], *, status: HTTPStatus = HTTPStatus.OK
+    asked: Asked, operation: str, work: Callable[["Attempt"], Json], *, status: HTTPStatus = HTTPStatus.OK
 ) -> Content:
     """Do the work once for its Idempotency-Key; an answer that was given before says so in a header."""
+    from shared.idempotency import Request
+
     key = asked.request.headers.get("Idempotency-Key")
     if key is not None and not _KEY.fullmatch(key):
         raise Invalid("An Idempotency-Key has 1 to 255 visible characters.", code="InvalidId", target="Idempotency-Key")
@@ -144,7 +153,7 @@ def _details(body: Fields) -> Json:
     return {name: value for name, value in details.items() if value is not None}
 
 
-def _needed_customers(body: Fields) -> tuple[Person, ...]:
+def _needed_customers(body: Fields) -> "tuple[Person, ...]":
     """Return whom it is for: one `customer`, as forms of flows have it, or several `customers`."""
     customers, one = _customers(body), body.inner("customer", *_CUSTOMER)
     if one is not None and customers:
@@ -156,7 +165,7 @@ def _needed_customers(body: Fields) -> tuple[Person, ...]:
     return customers
 
 
-def _customers(body: Fields) -> tuple[Person, ...] | None:
+def _customers(body: Fields) -> "tuple[Person, ...] | None":
     """Return the customers, or None where the field is missing."""
     given = body.several("customers", *_CUSTOMER)
     if given is None:
@@ -164,7 +173,9 @@ def _customers(body: Fields) -> tuple[Person, ...] | None:
     return tuple(_person(f"customers[{number}]", each) for number, each in enumerate(given))
 
 
-def _person(place: str, each: Fields) -> Person:
+def _person(place: str, each: Fields) -> "Person":
+    from bookings.bodies import Person
+
     try:
         person = Person(
             id=each.identifier("customerId"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
@@ -14,9 +14,11 @@ from bookings.changes.describing import describe_flat
 from bookings.changes.feed import Position
 from bookings.changes.journal import Entry
 from bookings.changes.upcoming import Due, Horizon, Place, begin, find_due, place_of
-from inbound_mail.happenings import Find, find_arrived, find_failed, find_tickets
 from shared.errors import Invalid
 from shared.zones import Zone, find_zone
+
+if TYPE_CHECKING:
+    from inbound_mail.happenings import Find
 
 bp = func.Blueprint()
 
@@ -63,6 +65,8 @@ def on_appointment(asked: Asked) -> Content:
 @answers("mailbox", "folder", STATE)
 def on_mail(asked: Asked) -> Content:
     """Trigger: a mail arrived whole, or failed: a delivery of it went to quarantine."""
+    from inbound_mail.happenings import find_arrived, find_failed
+
     kind, folder = _kind(asked, "arrived", "failed"), asked.query.text("folder")
     return _poll_mailbox(asked, find_arrived if kind == "arrived" else find_failed, folder)
 
@@ -71,6 +75,8 @@ def on_mail(asked: Asked) -> Content:
 @answers("mailbox", "folder", STATE)
 def on_ticket(asked: Asked) -> Content:
     """Trigger: a ticket was created from a mail."""
+    from inbound_mail.happenings import find_tickets
+
     _kind(asked, "created")
     return _poll_mailbox(asked, find_tickets, asked.query.text("folder"))
 
@@ -163,7 +169,7 @@ def _kind(asked: Asked, *known: str) -> str:
     return kind
 
 
-def _poll_mailbox(asked: Asked, find: Find, folder: str | None) -> Content:
+def _poll_mailbox(asked: Asked, find: "Find", folder: str | None) -> Content:
     desk = asked.named_desk(asked.query.needed_text("mailbox"))
     workers = asked.services.mail.workers
 
