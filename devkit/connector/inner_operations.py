@@ -2,7 +2,7 @@
 
 from devkit.connector.operations import Operation, describe, value_list
 from devkit.connector.parameters import query, shared
-from devkit.connector.shapes import flag, ref, text, thing, whole
+from devkit.connector.shapes import flag, text, thing, whole
 from devkit.connector.trigger_operations import OPERATIONS as TRIGGERS
 
 _INTERNAL = "internal"
@@ -104,4 +104,3 @@ ZONE = thing(
     }
 )
 DEFINITIONS = {"Named": NAMED, "TimeZone": ZONE}
-__all__ = ["DEFINITIONS", "OPERATIONS", "ref"]
