@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bench.memory_storage import MemoryContainer, MemoryQueue, MemoryTable
-from blueprints._mail_side import MailSide
-from blueprints._services import services
-from inbound_mail.desk import Desk
-from inbound_mail.ledger import DeliveryState, Ledger, OpenMail
-from inbound_mail.polling import Poller
-from inbound_mail.store import MailStore
+from composition.mail import MailSide
+from composition.services import services
+from inbound_mail.intake.polling import Poller
+from inbound_mail.ledger.ledger import DeliveryState, Ledger, OpenMail
+from inbound_mail.ledger.mail_store import MailStore
+from inbound_mail.support_mailbox import Desk
 
 
 class Driver:

@@ -21,7 +21,7 @@ from typing import Any
 
 from bench.stage import ROOT, Driver, World, driver, gateway, simulator, storage
 from devkit.foreign import MAIL_REQUIREMENTS, ForeignEnvironmentError, find_python
-from devkit.seeds import sample
+from twin.seeds import sample
 
 PAGE, BATCH = 50, 20
 _TEXT = "The second screen stays dark since the update of this morning. What can I do about it?\r\n"

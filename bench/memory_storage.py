@@ -1,4 +1,4 @@
-"""Stand-ins for `shared.tables`, `shared.blobs` and `shared.queues` that keep everything in this process.
+"""In-memory replacements for the table, blob and queue clients of `shared.storage`.
 
 They serve one poll at a time and check no versions: enough to see what a poll costs without storage.
 """
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from shared.tables import Entity, Operation, Row
+from shared.storage.tables import Entity, Operation, Row
 
 
 class MemoryTable:

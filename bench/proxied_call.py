@@ -40,8 +40,8 @@ def run() -> None:
 
 
 def _measure(base_url: str, key: str) -> None:
-    from blueprints._services import services  # noqa: PLC0415 - after the environment is set
     from blueprints.bookings import list_services  # noqa: PLC0415 - as above
+    from composition.services import services  # noqa: PLC0415 - after the environment is set
 
     direct = requests.Session()
     token = services().authenticator.tokens("default").token()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from bench.stage import Driver, driver, simulator
-from devkit.seeds import bulk
+from twin.seeds import bulk
 
 GOAL = 0.150
 _WAYS = {"gateway": "gateway, function", "direct": "direct, requests"}

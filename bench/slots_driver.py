@@ -9,8 +9,8 @@ from typing import Any
 import azure.functions as func
 import requests
 
-from blueprints._services import services
 from blueprints.bookings import find_free_slots
+from composition.services import services
 
 _ROOT = "https://graph.microsoft.com/v1.0/solutions/bookingBusinesses"
 

@@ -20,7 +20,7 @@ from typing import Any, Self
 import requests
 
 from devkit.azurite import start_azurite
-from devkit.seeds import desk
+from twin.seeds import desk
 
 ROOT = Path(__file__).resolve().parent.parent
 MIB = 1024 * 1024
@@ -94,7 +94,7 @@ def simulator(latency: float = 0.0, seed: str = "sample") -> Iterator[World]:
     """Run the simulator with the sample world or another; ids hold nothing that a simple client stumbles over."""
     with tempfile.TemporaryDirectory() as folder:
         port_file = Path(folder) / "simulator.json"
-        command = [sys.executable, "-m", "devkit.simulator", "--state-dir", folder, "--port-file", str(port_file)]
+        command = [sys.executable, "-m", "twin", "--state-dir", folder, "--port-file", str(port_file)]
         command += ["--seed", seed]
         process = subprocess.Popen([*command, "--latency", str(latency)], cwd=ROOT, stdout=subprocess.DEVNULL)
         try:

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from shared.errors import Invalid, TooLarge
-from shared.zones import UnknownZoneError, UnreadableMomentError, Zone, find_zone, read_date, read_moment
+from shared.time_zones.zones import UnknownZoneError, UnreadableMomentError, Zone, find_zone, read_date, read_moment
 
 MOST_BODY_BYTES = 64 * 1024
 _LONGEST_TEXT = 1_024

@@ -19,9 +19,8 @@ from urllib.parse import quote, urlencode, urlsplit
 import azure.functions as func
 
 from blueprints._asked import Fields, read_body
-from blueprints._services import services
+from composition.services import services
 from shared import context
-from shared.config import SettingsError, is_business_id
 from shared.errors import (
     ConfigurationError,
     Conflict,
@@ -39,10 +38,11 @@ from shared.errors import (
     place_of,
 )
 from shared.json_text import write_json
+from shared.settings.config import SettingsError, is_business_id
 
 if TYPE_CHECKING:
-    from blueprints._composition import Services, Tenant
-    from inbound_mail.desk import Desk
+    from composition.connections import Services, Tenant
+    from inbound_mail.support_mailbox import Desk
 
 _log = logging.getLogger("gateway.http")
 _MAIL_KEY = re.compile(r"[0-9a-f]{40}")

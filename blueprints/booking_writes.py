@@ -11,12 +11,12 @@ import azure.functions as func
 from blueprints._asked import Fields
 from blueprints._http import Asked, Content, Json, answers
 from shared.errors import Forbidden, Invalid
-from shared.zones import Zone, find_zone
+from shared.time_zones.zones import Zone, find_zone
 
 if TYPE_CHECKING:
-    from bookings.bodies import Person
-    from bookings.writes import Writes
-    from shared.idempotency import Attempt
+    from bookings.writing.appointments import Writes
+    from bookings.writing.graph_bodies import Person
+    from shared.storage.idempotency import Attempt
 
 bp = func.Blueprint()
 
@@ -30,7 +30,7 @@ _CUSTOMER = ("customerId", "name", "emailAddress", "phone", "notes", "answers")
 @answers()
 def create_appointment(asked: Asked) -> Content:
     """Book an appointment, or seats in the group appointment at that time."""
-    from bookings.bodies import Booking
+    from bookings.writing.graph_bodies import Booking
 
     writes, business = _open(asked), asked.business
     body = asked.body("service", "start", "end", "timeZone", "staff", "customer", "customers", *_DETAILS)
@@ -98,7 +98,7 @@ def cancel_appointment(asked: Asked) -> Content:
 @answers()
 def save_customer(asked: Asked) -> Content:
     """Change the customer with this id or mail address, or make one."""
-    from bookings.bodies import Person
+    from bookings.writing.graph_bodies import Person
 
     writes, business = _open(asked), asked.business
     body = asked.body("customerId", "name", "emailAddress", "phone")
@@ -128,7 +128,7 @@ def _once(
     asked: Asked, operation: str, work: Callable[["Attempt"], Json], *, status: HTTPStatus = HTTPStatus.OK
 ) -> Content:
     """Do the work once for its Idempotency-Key; an answer that was given before says so in a header."""
-    from shared.idempotency import Request
+    from shared.storage.idempotency import Request
 
     key = asked.request.headers.get("Idempotency-Key")
     if key is not None and not _KEY.fullmatch(key):
@@ -174,7 +174,7 @@ def _customers(body: Fields) -> "tuple[Person, ...] | None":
 
 
 def _person(place: str, each: Fields) -> "Person":
-    from bookings.bodies import Person
+    from bookings.writing.graph_bodies import Person
 
     try:
         person = Person(

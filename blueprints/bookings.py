@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import azure.functions as func
 
 from blueprints._http import Asked, Json, answers, not_allowed
-from shared.zones import Zone, find_zone, utc_text
+from shared.time_zones.zones import Zone, find_zone, utc_text
 
 bp = func.Blueprint()
 
@@ -19,7 +19,7 @@ PAGE_WITH_DETAILS, LONGEST_PAGE_WITH_DETAILS = 50, 100
 @answers("search")
 def list_businesses(asked: Asked) -> Json:
     """List the booking businesses that may be asked about; with search, those whose name holds the text."""
-    from bookings.businesses import list_businesses as find_businesses
+    from bookings.reading.businesses import list_businesses as find_businesses
 
     tenant = asked.tenant
     if tenant.businesses.is_empty:
@@ -71,7 +71,7 @@ def list_customers(asked: Asked) -> Json:
 @answers("start", "end", "service", "staff", "customer", "timeZone", "expand", "limit", "cursor")
 def list_appointments(asked: Asked) -> Json:
     """List the appointments of a business that overlap a range, in the order of their start."""
-    from bookings.appointments import AppointmentQuery, Position
+    from bookings.reading.appointments import AppointmentQuery, Position
 
     business, query, zone = asked.business, asked.query, _zone(asked)
     start, end = query.range(zone, longest=LONGEST_RANGE)
@@ -118,7 +118,7 @@ def get_staff_availability(asked: Asked) -> Json:
 @answers("service", "start", "end", "staff", "timeZone")
 def find_free_slots(asked: Asked) -> Json:
     """Find the slots of a service that are free, and who can take each."""
-    from bookings.slots import SlotQuery
+    from bookings.free_time.slots import SlotQuery
 
     business, query, zone = asked.business, asked.query, asked.query.zone()
     start, end = query.range(zone or find_zone("UTC"), longest=LONGEST_AVAILABILITY)
@@ -138,7 +138,7 @@ def find_free_slots(asked: Asked) -> Json:
 @answers("date", "timeZone")
 def get_agenda(asked: Asked) -> Json:
     """Get the appointments of one day, grouped by staff member and ready to print."""
-    from bookings.agenda import read_agenda
+    from bookings.reading.agenda import read_agenda
 
     business, day = asked.business, asked.query.day("date")
     return read_agenda(asked.tenant.appointments, business, day, _zone(asked))

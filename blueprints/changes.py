@@ -10,10 +10,10 @@ from bookings.changes.describing import describe_change, needs_details
 from bookings.changes.feed import Position
 from bookings.changes.journal import Entry
 from shared.errors import Invalid
-from shared.zones import Zone, find_zone
+from shared.time_zones.zones import Zone, find_zone
 
 if TYPE_CHECKING:
-    from blueprints._composition import Tenant
+    from composition.connections import Tenant
 
 bp = func.Blueprint()
 

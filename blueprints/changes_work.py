@@ -5,8 +5,8 @@ import uuid
 
 import azure.functions as func
 
-from blueprints._services import services
 from bookings.changes.feed import tick_feeds
+from composition.services import services
 from shared import context
 from shared.workers import Workers
 

@@ -37,7 +37,7 @@ def list_folders(asked: Asked) -> Json:
 @answers()
 def list_time_zones(_asked: Asked) -> Json:
     """List the time zones by their Windows names."""
-    from shared.zones import list_zones
+    from shared.time_zones.zones import list_zones
 
     return {
         "value": [
@@ -50,7 +50,7 @@ def list_time_zones(_asked: Asked) -> Json:
 @answers("business")
 def get_answers_schema(asked: Asked) -> Json:
     """Get the custom questions of a business as the schema of answers that are read."""
-    from bookings.questions import answers_schema
+    from bookings.reading.questions import answers_schema
 
     business = asked.allowed_business(asked.query.needed_text("business"))
     return {"schema": answers_schema(asked.tenant.catalogue.questions(business))}
@@ -60,7 +60,7 @@ def get_answers_schema(asked: Asked) -> Json:
 @answers("business", "service")
 def get_questions_schema(asked: Asked) -> Json:
     """Get the custom questions of a service, or of the whole business, as the schema of answers that are written."""
-    from bookings.questions import questions_schema
+    from bookings.reading.questions import questions_schema
 
     business, service = asked.allowed_business(asked.query.needed_text("business")), asked.query.identifier("service")
     offered = asked.tenant.graph.get_service(business, service) if service else None
@@ -79,7 +79,7 @@ def preview_appointments(asked: Asked) -> Json:
 @answers("kind", "mailbox", "folder")
 def preview_mails(asked: Asked) -> Json:
     """Get a few of the last mails that arrived or failed, as a trigger would tell them."""
-    from inbound_mail.happenings import find_arrived, find_failed, find_latest
+    from inbound_mail.reports.trigger_items import find_arrived, find_failed, find_latest
 
     find = find_arrived if _kind(asked, *_MAIL_KINDS) == "arrived" else find_failed
     desk, folder = asked.named_desk(asked.query.needed_text("mailbox")), asked.query.text("folder")
@@ -90,7 +90,7 @@ def preview_mails(asked: Asked) -> Json:
 @answers("kind", "mailbox", "folder")
 def preview_tickets(asked: Asked) -> Json:
     """Get a few of the last tickets, as a trigger would tell them."""
-    from inbound_mail.happenings import find_latest, find_tickets
+    from inbound_mail.reports.trigger_items import find_latest, find_tickets
 
     _kind(asked, *_TICKET_KINDS)
     desk, folder = asked.named_desk(asked.query.needed_text("mailbox")), asked.query.text("folder")

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
-from blueprints._services import DELIVERIES, POLLS, services
+from composition.services import DELIVERIES, POLLS, services
 from shared import context
 from shared.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
-    from blueprints._mail_side import MailSide
+    from composition.mail import MailSide
 
 bp = func.Blueprint()
 _log = logging.getLogger("gateway.mail")

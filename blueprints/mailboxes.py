@@ -11,7 +11,7 @@ from shared import context
 from shared.errors import AnswerTooLarge, Invalid, NotFound
 
 if TYPE_CHECKING:
-    from inbound_mail.models import Attachment
+    from inbound_mail.content.models import Attachment
 
 bp = func.Blueprint()
 
@@ -25,7 +25,7 @@ _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,10
 @answers()
 def list_mailboxes(asked: Asked) -> Json:
     """List the mailboxes with their state."""
-    from inbound_mail.reading import describe_mailbox
+    from inbound_mail.reports.mails import describe_mailbox
 
     mail = asked.services.mail
     return {"value": mail.workers.map(describe_mailbox, list(mail.desks.values()))}
@@ -35,7 +35,7 @@ def list_mailboxes(asked: Asked) -> Json:
 @answers()
 def get_mailbox(asked: Asked) -> Json:
     """Get one mailbox with its state."""
-    from inbound_mail.reading import describe_mailbox
+    from inbound_mail.reports.mails import describe_mailbox
 
     return describe_mailbox(asked.desk)
 
@@ -54,7 +54,7 @@ def poll_now(asked: Asked) -> Content:
 @answers("state", "limit", "cursor")
 def list_mailbox_mails(asked: Asked) -> Json:
     """List mails in the order in which they became complete; `cursor` of the answer leads on, also later."""
-    from inbound_mail.reading import list_mails, list_quarantined
+    from inbound_mail.reports.mails import list_mails, list_quarantined
 
     desk, workers = asked.desk, asked.services.mail.workers
     limit = asked.query.whole_number("limit", default=PAGE, least=1, most=LONGEST_PAGE)
@@ -69,7 +69,7 @@ def list_mailbox_mails(asked: Asked) -> Json:
 @answers()
 def get_mail(asked: Asked) -> Json:
     """Get one mail: Graph's message, its attachments, its deliveries."""
-    from inbound_mail.reading import read_mail
+    from inbound_mail.reports.mails import read_mail
 
     return read_mail(asked.desk, asked.mail_key)
 
@@ -106,7 +106,7 @@ def get_attachment(asked: Asked) -> Content:
 @answers()
 def get_mail_as_eml(asked: Asked) -> Content:
     """Get the whole mail as MIME, which Exchange makes anew each time: only while it is in the mailbox."""
-    from inbound_mail.reading import find_mail
+    from inbound_mail.reports.mails import find_mail
 
     desk = asked.desk
     graph_id = str(find_mail(desk, asked.mail_key)["graph_id"])
@@ -124,7 +124,7 @@ def get_mail_as_eml(asked: Asked) -> Content:
 @answers()
 def redeliver_mail(asked: Asked) -> Content:
     """Let deliveries in quarantine begin anew: {"sink"?}."""
-    from inbound_mail.reading import redeliver
+    from inbound_mail.reports.mails import redeliver
 
     desk, body = asked.desk, asked.request.get_body()
     sink = asked.body("sink").text("sink") if body.strip() else None

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import azure.functions as func
 
 from blueprints._http import Asked, Content, Json, answer, answers
-from blueprints._services import services
 from blueprints._status_page import render_status
-from shared.config import SettingsError, is_business_id
+from composition.services import services
 from shared.errors import Invalid
-from shared.zones import utc_text
+from shared.settings.config import SettingsError, is_business_id
+from shared.time_zones.zones import utc_text
 
 bp = func.Blueprint()
 _log = logging.getLogger("gateway.health")
@@ -32,8 +32,8 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
 @answers()
 def status(asked: Asked) -> Json | Content:
     """Tell how mailboxes, sinks, credentials and alarms stand: JSON, or a page for a browser."""
-    from inbound_mail.circuits import Circuit
-    from inbound_mail.reading import describe_mailbox
+    from inbound_mail.delivery.circuit_breaker import Circuit
+    from inbound_mail.reports.mails import describe_mailbox
 
     used = asked.services
     mail = used.mail
@@ -65,7 +65,7 @@ def status(asked: Asked) -> Json | Content:
 @answers("refusedMailbox", seconds=90)
 def doctor(asked: Asked) -> Json:
     """Try everything that the gateway stands on: identity, vault, sign-in, Graph, mailboxes, sinks, storage, timer."""
-    from blueprints import _doctor
+    from doctor import steps
 
     refused = asked.query.text("refusedMailbox")
     if refused and not is_business_id(refused):
@@ -74,7 +74,7 @@ def doctor(asked: Asked) -> Json:
             code="InvalidId",
             target="refusedMailbox",
         )
-    return _doctor.look(refused=refused, connection=asked.query.text("connection"))
+    return steps.look(refused=refused, connection=asked.query.text("connection"))
 
 
 def _health() -> tuple[Json, int]:

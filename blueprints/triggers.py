@@ -15,10 +15,10 @@ from bookings.changes.feed import Position
 from bookings.changes.journal import Entry
 from bookings.changes.upcoming import Due, Horizon, Place, begin, find_due, place_of
 from shared.errors import Invalid
-from shared.zones import Zone, find_zone
+from shared.time_zones.zones import Zone, find_zone
 
 if TYPE_CHECKING:
-    from inbound_mail.happenings import Find
+    from inbound_mail.reports.trigger_items import Find
 
 bp = func.Blueprint()
 
@@ -65,7 +65,7 @@ def on_appointment(asked: Asked) -> Content:
 @answers("mailbox", "folder", STATE)
 def on_mail(asked: Asked) -> Content:
     """Trigger: a mail arrived whole, or failed: a delivery of it went to quarantine."""
-    from inbound_mail.happenings import find_arrived, find_failed
+    from inbound_mail.reports.trigger_items import find_arrived, find_failed
 
     kind, folder = _kind(asked, "arrived", "failed"), asked.query.text("folder")
     return _poll_mailbox(asked, find_arrived if kind == "arrived" else find_failed, folder)
@@ -75,7 +75,7 @@ def on_mail(asked: Asked) -> Content:
 @answers("mailbox", "folder", STATE)
 def on_ticket(asked: Asked) -> Content:
     """Trigger: a ticket was created from a mail."""
-    from inbound_mail.happenings import find_tickets
+    from inbound_mail.reports.trigger_items import find_tickets
 
     _kind(asked, "created")
     return _poll_mailbox(asked, find_tickets, asked.query.text("folder"))

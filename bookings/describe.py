@@ -6,7 +6,7 @@ from typing import Any
 
 from bookings.names import Table
 from shared.graph.client import Json
-from shared.zones import Zone, local_text, read_graph_moment, utc_text
+from shared.time_zones.zones import Zone, local_text, read_graph_moment, utc_text
 
 
 def plain(value: Any) -> Any:

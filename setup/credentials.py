@@ -15,8 +15,8 @@ from setup.plan import Plan
 from setup.probe import probe
 from setup.tenant import Tenant
 from setup.vault import Vault, Version
-from shared.config import Credential
 from shared.errors import ConfigurationError, GatewayError, NotFound, Unavailable
+from shared.settings.config import Credential
 
 _SOON = timedelta(days=30)
 _GOOD_ANSWERS = 3

@@ -9,7 +9,7 @@ from setup.errors import Stopped
 from setup.plan import Plan
 from setup.tenant import Tenant
 from setup.wish import Part, tell_azd
-from shared.config import Credential
+from shared.settings.config import Credential
 
 _TO_BE = "<client id>"
 

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from setup.errors import Stopped
-from shared.clouds import Cloud
+from shared.settings.clouds import Cloud
 
 _YOUNG = 300.0
 _AZ_SECONDS = 60

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from setup.errors import Stopped
 from setup.tenant import Tenant
 from shared.auth import TokenSource
-from shared.config import AllowList, Connection, Credential, IdentitySource
 from shared.errors import ConfigurationError
 from shared.key_vault import Identity, Secrets, VaultSecret
+from shared.settings.config import AllowList, Connection, Credential, IdentitySource
 
 _NUMBER = re.compile(r"codes=\[(\d+)")  # as shared.entra_errors describes a refusal
 # Password, account, multi-factor sign-in, Conditional Access: time cures none, and wrong passwords lock the account.

@@ -20,8 +20,8 @@ from setup.tenant import Tenant, read_tenant
 from setup.vault import Vault
 from setup.verify import verify
 from setup.wish import Part, Wish
-from shared.config import Credential
 from shared.errors import GatewayError
+from shared.settings.config import Credential
 from shared.transport import Transport
 
 _MOST_ROUNDS = 4

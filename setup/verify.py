@@ -10,8 +10,8 @@ from setup.errors import Stopped
 from setup.patience import wait_out
 from setup.probe import probe
 from setup.tenant import Tenant
-from shared.config import Credential
 from shared.errors import ConfigurationError, Forbidden, GatewayError, Rejected, Unavailable
+from shared.settings.config import Credential
 from shared.transport import Transport
 
 _FIVE_MINUTES = 60

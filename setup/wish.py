@@ -12,8 +12,8 @@ from pathlib import Path
 
 from setup.errors import Stopped
 from setup.permissions import FEATURES
-from shared.clouds import CLOUDS, Cloud
-from shared.config import Credential, is_business_id
+from shared.settings.clouds import CLOUDS, Cloud
+from shared.settings.config import Credential, is_business_id
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{2,118}", re.IGNORECASE)

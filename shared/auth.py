@@ -23,10 +23,10 @@ import requests.adapters
 import urllib3
 
 from shared import context
-from shared.config import Connection, Credential, Settings
 from shared.entra_errors import Cure, Refusal, read_refusal
 from shared.errors import ConfigurationError, GatewayError, Unavailable
 from shared.key_vault import Identity, KeyVault, RememberedSecret, Secrets, VaultSecret
+from shared.settings.config import Connection, Credential, Settings
 
 if TYPE_CHECKING:
     import msal

@@ -13,8 +13,8 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
-from shared.config import IdentitySource
 from shared.errors import ConfigurationError, GatewayError, Unavailable
+from shared.settings.config import IdentitySource
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential

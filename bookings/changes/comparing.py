@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from bookings.changes.snapshots import Records, Snapshot, View, start_of
 from shared.graph.client import Json
-from shared.zones import read_graph_moment
+from shared.time_zones.zones import read_graph_moment
 
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 _TIMES = ("startDateTime", "endDateTime")

@@ -16,7 +16,7 @@ from bookings.describe import (
 )
 from bookings.names import Table
 from shared.graph.client import Json
-from shared.zones import Zone, utc_text
+from shared.time_zones.zones import Zone, utc_text
 
 
 def describe_change(

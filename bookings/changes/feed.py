@@ -15,12 +15,12 @@ from datetime import UTC, datetime, timedelta
 import cachetools
 
 from bookings.changes.journal import Entry, Journal, Look, State, list_feeds
-from bookings.changes.looking import NET_EVERY, Observer
+from bookings.changes.scanning import NET_EVERY, Observer
 from bookings.changes.snapshots import Snapshot
 from shared import context
-from shared.blobs import Container
 from shared.errors import Conflict, GatewayError, Invalid, OutcomeUnknown, Unavailable, place_of
-from shared.tables import Table
+from shared.storage.blobs import Container
+from shared.storage.tables import Table
 from shared.workers import Workers
 
 _log = logging.getLogger("gateway.changes")

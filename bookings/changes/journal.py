@@ -22,10 +22,10 @@ from typing import Any
 
 from bookings.changes.comparing import Change, Kind
 from bookings.changes.snapshots import Snapshot
-from shared.blobs import Container
 from shared.errors import Conflict, Unavailable
 from shared.graph.client import Json
-from shared.tables import TRANSACTION_SIZE, Entity, Operation, Row, Table
+from shared.storage.blobs import Container
+from shared.storage.tables import TRANSACTION_SIZE, Entity, Operation, Row, Table
 
 TABLE, CONTAINER = "changes", "changes"
 REGISTRY = "feeds"

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from bookings.describe import plain
 from shared.graph.client import Json
-from shared.zones import read_graph_moment
+from shared.time_zones.zones import read_graph_moment
 
 type Records = Mapping[str, Json]
 

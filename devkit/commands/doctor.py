@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from devkit.commands.running import NothingRunsError, find_running
+from devkit.running import NothingRunsError, find_running
 from shared.errors import Invalid
 
 PASSES_ON = False
@@ -60,11 +60,11 @@ def _look_from_here(path: Path, query: Mapping[str, str]) -> dict[str, Any]:
         values = {str(name): str(value) for name, value in json.loads(path.read_text())["Values"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DoctorError(f"{path} is no settings file like local.settings.sample.json: {error}") from None
-    from blueprints import _doctor  # noqa: PLC0415 - the app's own code, for this way only
+    from doctor import steps  # noqa: PLC0415 - the app's own code, for this way only
 
     environ = dict(os.environ) | values
     try:
-        return _doctor.look(environ, refused=query.get("refusedMailbox"), connection=query.get("connection"))
+        return steps.look(environ, refused=query.get("refusedMailbox"), connection=query.get("connection"))
     except Invalid as error:
         raise DoctorError(error.message) from error
 

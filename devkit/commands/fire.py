@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import requests
 
-from devkit.commands.running import NothingRunsError, find_running
+from devkit.running import NothingRunsError, find_running
 
 PASSES_ON = False
 

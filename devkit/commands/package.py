@@ -25,7 +25,7 @@ FILES = (
     "viewer/swagger-ui.NOTICE.txt",
     "viewer/swagger-ui-bundle.js.LICENSE.txt",
 )
-PACKAGES = ("blueprints", "bookings", "inbound_mail", "shared")
+PACKAGES = ("blueprints", "bookings", "composition", "doctor", "inbound_mail", "shared")
 _SUFFIX = ".py"
 _MOMENT = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can tell; every file gets it
 _READABLE = 0o100644 << 16

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from devkit.commands.running import NothingRunsError
+from devkit.running import NothingRunsError
 from setup.errors import Stopped
 from setup.register import register
 from setup.screen import Screen

@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 import requests
 
-from devkit.commands.running import NothingRunsError, find_running
-from devkit.seeds.mails import SUPPORT, make_demo
+from devkit.running import NothingRunsError, find_running
+from twin.seeds.mails import SUPPORT, make_demo
 
 PASSES_ON = False
 _SECONDS = 60

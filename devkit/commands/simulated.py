@@ -15,13 +15,13 @@ from urllib.parse import quote
 import requests
 
 from devkit.bootstrap import ROOT
-from devkit.commands.running import NothingRunsError, find_running
-from devkit.seeds import sample
-from devkit.simulator.core.control import PREFIX
-from devkit.simulator.directory.az import install_az
-from devkit.simulator.visit import leading_to
+from devkit.running import NothingRunsError, find_running
 from setup.screen import Screen
-from shared.config import Credential
+from shared.settings.config import Credential
+from twin.core.control import PREFIX
+from twin.directory.az import install_az
+from twin.seeds import sample
+from twin.visit import leading_to
 
 _TENANT = "contoso.com"
 _BIN = ROOT / ".devkit" / "bin"

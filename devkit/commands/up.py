@@ -25,10 +25,10 @@ import requests
 from devkit.azurite import AzuriteError, start_azurite
 from devkit.bootstrap import ROOT
 from devkit.commands.children import Children
-from devkit.commands.running import UP_FILE, NothingRunsError, Running, find_running
 from devkit.host.keys import Keys
+from devkit.running import UP_FILE, NothingRunsError, Running, find_running
 from inbound_mail.sinks import check_sink
-from shared.config import SettingsError, load_settings
+from shared.settings.config import SettingsError, load_settings
 
 PASSES_ON = False
 _STATE = ROOT / ".devkit"
@@ -133,9 +133,7 @@ def _start_simulator(children: Children, stop: threading.Event) -> Mapping[str, 
     port_file = _STATE / "simulator.json"
     port_file.unlink(missing_ok=True)
     state = ["--state-dir", str(_STATE / "simulator"), "--port-file", str(port_file)]
-    children.start(
-        "cloud", [sys.executable, "-m", "devkit.simulator", "--seed", "sample", *state], environ=os.environ, cwd=ROOT
-    )
+    children.start("cloud", [sys.executable, "-m", "twin", "--seed", "sample", *state], environ=os.environ, cwd=ROOT)
     deadline = time.monotonic() + _READY_SECONDS
     while not port_file.exists():
         if stop.is_set() or children.find_ended() or time.monotonic() > deadline:

@@ -6,9 +6,9 @@ import sys
 from typing import Any
 
 from devkit.bootstrap import ROOT
-from devkit.commands.running import NothingRunsError, find_running
 from devkit.connector.document import build_definition
 from devkit.connector.trials import Trial, TrialError, Trials
+from devkit.running import NothingRunsError, find_running
 
 REFERENCE = ROOT / "docs" / "flows-reference.md"
 _HEAD = """\

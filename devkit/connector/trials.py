@@ -13,9 +13,9 @@ from typing import Any
 
 import requests
 
-from devkit.commands.running import Running
 from devkit.connector.document import build_definition
-from devkit.seeds.mails import SUPPORT, make_demo
+from devkit.running import Running
+from twin.seeds.mails import SUPPORT, make_demo
 
 type Json = dict[str, Any]
 

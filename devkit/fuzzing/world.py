@@ -15,9 +15,9 @@ import requests
 
 from devkit.azurite import start_azurite
 from devkit.rehearsals.app import App
-from devkit.seeds import mails, sample
-from devkit.simulator.mail.contents import File
-from devkit.simulator.simulator import Simulator
+from twin.mail.contents import File
+from twin.seeds import mails, sample
+from twin.simulator import Simulator
 
 _ADDRESSES = (mails.SUPPORT, mails.FACILITIES, mails.SECURITY)
 _MAILS_SECONDS = 120.0

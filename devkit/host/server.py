@@ -64,7 +64,7 @@ def serve_in_thread(host: LocalHost, port: int = 0, *, address: str = LOOPBACK, 
 
 def open_port(port: int) -> socket.socket:
     """Return a listening loopback socket. Raises HostError when the port is taken or not ours to use."""
-    # With the protocol named, asyncio sets TCP_NODELAY on accepted connections: without, each keep-alive answer waits 40 ms.
+    # asyncio sets TCP_NODELAY only where the protocol is named; without it each keep-alive answer waits 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -15,9 +15,9 @@ from pathlib import Path
 from devkit.azurite import start_azurite
 from devkit.bootstrap import ROOT
 from devkit.host.keys import Keys
-from devkit.seeds import desk, mails, sample, tiny
-from devkit.simulator.simulator import Simulator
-from devkit.simulator.world import World
+from twin.seeds import desk, mails, sample, tiny
+from twin.simulator import Simulator
+from twin.world import World
 
 MAILBOX = "rehearsal"
 _SINK = {

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from devkit.simulator.core.record import Record
+from twin.core.record import Record
 
 _ROOMS = ("graph", "bookings", "mail")
 

@@ -24,8 +24,8 @@ from devkit.rehearsals.calls import Calls
 from devkit.rehearsals.happenings import Happening, Told, Trigger, Verdict
 from devkit.rehearsals.people import People
 from devkit.rehearsals.triggers import WITNESS, list_own, list_samples
-from devkit.seeds import tiny
-from devkit.simulator.simulator import Simulator
+from twin.seeds import tiny
+from twin.simulator import Simulator
 
 REFRESH_SECONDS = 10  # the shortest that the settings allow
 _LINKS = "https://gateway.example.com/api"  # where the app's own links begin, wherever it listens after a kill

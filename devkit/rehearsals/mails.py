@@ -19,9 +19,9 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableClient
 
 from devkit.rehearsals.app import MAILBOX, App, make_settings, open_stage
-from devkit.seeds import desk, mails
-from devkit.simulator.mail.contents import File
-from devkit.simulator.simulator import Simulator
+from twin.mail.contents import File
+from twin.seeds import desk, mails
+from twin.simulator import Simulator
 
 _QUIET_SECONDS = 2.0
 _START_SECONDS = 60.0

@@ -14,8 +14,8 @@ from itertools import cycle
 from typing import Any
 
 from devkit.rehearsals.happenings import ARRIVED, FAILED, TICKET, UPCOMING, Happening
-from devkit.seeds import desk, mails, tiny
-from devkit.simulator.simulator import Simulator
+from twin.seeds import desk, mails, tiny
+from twin.simulator import Simulator
 
 _HALF_HOUR = timedelta(minutes=30)
 _FIRST_DAY, _LAST_DAY = 9, 80  # ahead: later than the longest notice, earlier than the end of what is watched

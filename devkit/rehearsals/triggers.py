@@ -7,7 +7,7 @@ from devkit.flows.connectors import GATEWAY, load_connectors
 from devkit.flows.sources import load_flows
 from devkit.rehearsals.app import MAILBOX
 from devkit.rehearsals.happenings import Trigger
-from devkit.seeds import tiny
+from twin.seeds import tiny
 
 WITNESS = "any"
 _SECONDS = {"Second": 1.0, "Minute": 60.0, "Hour": 3600.0}

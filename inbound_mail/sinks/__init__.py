@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
-from inbound_mail.sinks import easyvista, storage_queue, webhook
+from inbound_mail.sinks import storage_queue
+from inbound_mail.sinks.easyvista import sink as easyvista
 from inbound_mail.sinks.protocol import Kind, Sink, Tools
-from shared.mail_settings import SinkSettings
+from inbound_mail.sinks.webhook import sink as webhook
+from shared.settings.mail_settings import SinkSettings
 
 KINDS: Mapping[str, Kind] = {
     "easyvista": easyvista.KIND,

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from inbound_mail.models import Attachment
+from inbound_mail.content.models import Attachment
 from inbound_mail.sinks._threads import answered_ids, find_answered, find_bounced, find_conversation
 from inbound_mail.sinks.protocol import Parcel, Progress
 

@@ -2,7 +2,7 @@
 
 import re
 
-from inbound_mail.models import InboundMail
+from inbound_mail.content.models import InboundMail
 from inbound_mail.sinks.protocol import Parcel, Thread
 
 _MESSAGE_ID = re.compile(r"<\s*([^<>\s]+)\s*>")

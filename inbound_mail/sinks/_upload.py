@@ -4,7 +4,7 @@ import base64
 import hashlib
 from collections.abc import Callable, Iterator
 
-from inbound_mail.models import Attachment
+from inbound_mail.content.models import Attachment
 from shared import context
 from shared.errors import Refused, Unavailable
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from inbound_mail.models import Attachment, InboundMail, Rendering, Screening
+from inbound_mail.content.models import Attachment, InboundMail, Rendering, Screening
 from shared.key_vault import RememberedSecret
-from shared.mail_settings import SinkSettings
-from shared.storage import Storage
+from shared.settings.mail_settings import SinkSettings
+from shared.storage.account import Storage
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from inbound_mail.models import Attachment
+from inbound_mail.content.models import Attachment
 from inbound_mail.sinks._envelope import Json, describe_attachment, make_data, make_event, settle_ticket, write
 from inbound_mail.sinks._options import Option, check_options, read_options
 from inbound_mail.sinks.protocol import Kind, Parcel, Progress, Receipt, Tools
-from shared.blobs import Container
 from shared.key_vault import RememberedSecret
-from shared.mail_settings import SinkSettings
-from shared.queues import Queue
+from shared.settings.mail_settings import SinkSettings
+from shared.storage.blobs import Container
+from shared.storage.queues import Queue
 
 # 64 KiB hold 48 KiB in Base64; the rest is room for what the service adds.
 _LARGEST_MESSAGE = 40 * 1024

@@ -18,7 +18,7 @@ param httpConcurrency int
 @description('on: OpenTelemetry, by the worker and by the platform.')
 param openTelemetry string
 
-@description('The settings of shared/catalogue.py.')
+@description('The settings of shared/settings/catalogue.py.')
 param settings object
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' existing = {

@@ -21,7 +21,7 @@ from typing import Any
 from shared.errors import Forbidden, NotFound, OutcomeUnknown, Throttled, Unavailable, Unreachable
 from shared.graph.client import GraphClient, Json, Page, segment, url_safe
 from shared.retry import READ, WRITE, RetryPolicy
-from shared.zones import graph_moment, utc_text
+from shared.time_zones.zones import graph_moment, utc_text
 
 _ROOT = "/solutions/bookingBusinesses"
 # Without it staff roles added after the first release come as unknownFutureValue.

@@ -19,7 +19,7 @@ from shared.errors import Forbidden, GatewayError, OutcomeUnknown, Refused, Unav
 from shared.graph.answers import Expected
 from shared.graph.client import GraphClient, Json, SubRequest, segment, url_safe
 from shared.retry import RetryPolicy
-from shared.zones import utc_text
+from shared.time_zones.zones import utc_text
 
 _IMMUTABLE = 'IdType="ImmutableId"'
 _FIELDS = (

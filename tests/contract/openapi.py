@@ -21,7 +21,7 @@ from openapi_schema_validator import OAS30Validator, oas30_format_checker
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
-from devkit.simulator.core.record import Exchange
+from twin.core.record import Exchange
 
 _BASE = "urn:contract"
 _METHODS = ("get", "put", "post", "patch", "delete")

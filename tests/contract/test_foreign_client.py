@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from devkit.foreign import ForeignEnvironmentError, find_python
-from devkit.seeds import sample
-from devkit.seeds.credentials import make_secret
-from devkit.seeds.desks import LONDON
-from devkit.simulator import Simulator
 from tests.contract.openapi import load_contract
+from twin import Simulator
+from twin.seeds import sample
+from twin.seeds.credentials import make_secret
+from twin.seeds.desks import LONDON
 
 START, END = "2000-01-01T00:00:00Z", "2100-01-01T00:00:00Z"
 SCRIPT = Path(__file__).with_name("foreign_client.py")

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from devkit.foreign import MAIL_REQUIREMENTS, ForeignEnvironmentError, find_python
-from devkit.seeds import mails, sample
-from devkit.seeds.credentials import make_secret
-from devkit.simulator import Simulator, World
-from devkit.simulator.mail.state import Mail
 from tests.contract.openapi import load_contract
+from twin import Simulator, World
+from twin.mail.state import Mail
+from twin.seeds import mails, sample
+from twin.seeds.credentials import make_secret
 
 SCRIPT = Path(__file__).with_name("foreign_mail_client.py")
 

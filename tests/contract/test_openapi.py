@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from devkit.simulator.core.record import Exchange
 from tests.contract.openapi import Contract, load_contract
+from twin.core.record import Exchange
 
 B = "/v1.0/solutions/bookingBusinesses/ithelpdesk@contoso.com"
 NAME = "graph-v1.0-bookings.json"

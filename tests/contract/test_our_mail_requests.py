@@ -7,18 +7,18 @@ from urllib.parse import parse_qsl, unquote
 
 import pytest
 
-from devkit.seeds import mails, sample, tiny
-from devkit.simulator import Simulator
-from devkit.simulator.core.record import Exchange
-from devkit.simulator.mail.contents import Enclosure, File, Item
-from devkit.simulator.visit import visiting
 from shared.auth import Authenticator
-from shared.config import load_settings
 from shared.errors import GatewayError, NotFound
 from shared.graph.client import Gate, GraphClient
 from shared.graph.mail import Change, GraphMail
+from shared.settings.config import load_settings
 from shared.transport import Transport
 from tests.contract.openapi import Contract, load_contract
+from twin import Simulator
+from twin.core.record import Exchange
+from twin.mail.contents import Enclosure, File, Item
+from twin.seeds import mails, sample, tiny
+from twin.visit import visiting
 
 
 @pytest.fixture

@@ -7,18 +7,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bookings import bodies
 from bookings.describe import appointment_times
-from devkit.seeds import sample
-from devkit.simulator.simulator import Simulator
+from bookings.writing import graph_bodies
 from shared.auth import Authenticator
-from shared.config import load_settings
 from shared.errors import NotFound
 from shared.graph.bookings import GraphBookings
 from shared.graph.client import Gate, GraphClient
+from shared.settings.config import load_settings
+from shared.time_zones.zones import find_zone
 from shared.transport import Transport
-from shared.zones import find_zone
 from tests.contract.openapi import Contract, load_contract
+from twin.seeds import sample
+from twin.simulator import Simulator
 
 DESK = "ithelpdesk@contoso.com"
 
@@ -79,25 +79,25 @@ def write_everything(graph: GraphBookings) -> None:
     calendar = graph.calendar_view(DESK, now, now + timedelta(days=31))
     with_slash = next(item["id"] for item in calendar if "/" in item["id"] and item["serviceId"] in single)
     old = graph.get_appointment(DESK, with_slash)
-    customers = [bodies.kept_customer(each) for each in old["customers"]]
-    graph.update_appointment(DESK, with_slash, bodies.customers_change(customers, 1) | {"serviceNotes": "x"})
+    customers = [graph_bodies.kept_customer(each) for each in old["customers"]]
+    graph.update_appointment(DESK, with_slash, graph_bodies.customers_change(customers, 1) | {"serviceNotes": "x"})
     graph.cancel_appointment(DESK, with_slash, "Closed.")
-    record = bodies.customer_record("Robin", "robin@example.com", [{"number": "1", "type": "business"}])
+    record = graph_bodies.customer_record("Robin", "robin@example.com", [{"number": "1", "type": "business"}])
     robin = graph.create_customer(DESK, record)
-    graph.update_customer(DESK, robin["id"], bodies.customer_record("Robin E.", None, None))
+    graph.update_customer(DESK, robin["id"], graph_bodies.customer_record("Robin E.", None, None))
     assert graph.get_customer(DESK, robin["id"])["displayName"] == "Robin E."
     questions = graph.list_questions(DESK)
     answers = {str(each["displayName"]): (each["answerOptions"] or ["x"])[0] for each in questions}
-    person = bodies.Person(id=robin["id"], name="Robin", mail="robin@example.com", phone="1", notes="x")
-    customer = bodies.typed_customer(person, bodies.typed_answers(answers, questions))
+    person = graph_bodies.Person(id=robin["id"], name="Robin", mail="robin@example.com", phone="1", notes="x")
+    customer = graph_bodies.typed_customer(person, graph_bodies.typed_answers(answers, questions))
     start, end = appointment_times(old)
-    booking = bodies.Booking(DESK, str(old["serviceId"]), start, (person,), details={"isLocationOnline": True})
+    booking = graph_bodies.Booking(DESK, str(old["serviceId"]), start, (person,), details={"isLocationOnline": True})
     service = graph.get_service(DESK, booking.service)
-    body = bodies.appointment_body(
+    body = graph_bodies.appointment_body(
         booking, (start, end), [customer], service=service, zone=find_zone("Europe/London"), mark="0123456789ab"
     )
     made = graph.create_appointment(DESK, body)
-    moved = bodies.times(start, end) | {"staffMemberIds": made["staffMemberIds"]}
+    moved = graph_bodies.times(start, end) | {"staffMemberIds": made["staffMemberIds"]}
     graph.update_appointment(DESK, made["id"], moved)
     with pytest.raises(NotFound):
         graph.cancel_appointment(DESK, "AAMkADunknown=", "")

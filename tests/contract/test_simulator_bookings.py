@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from devkit.seeds import sample
-from devkit.seeds.desks import LONDON
-from devkit.seeds.sample import ADMIN_USER, CLIENT_ID, TENANT_ID
-from devkit.simulator import Simulator
-from devkit.simulator.bookings.permissions import MANAGE, RULES, WRITE
-from devkit.simulator.bookings.schema import ENUMS, NAMESPACE, TYPES
-from devkit.simulator.core.clouds import CLOUDS
-from devkit.simulator.visit import GraphVisitor
 from tests.contract.openapi import Contract, Operation, load_contract
+from twin import Simulator
+from twin.bookings.permissions import MANAGE, RULES, WRITE
+from twin.bookings.schema import ENUMS, NAMESPACE, TYPES
+from twin.core.clouds import CLOUDS
+from twin.seeds import sample
+from twin.seeds.desks import LONDON
+from twin.seeds.sample import ADMIN_USER, CLIENT_ID, TENANT_ID
+from twin.visit import GraphVisitor
 
 ROOT = "/solutions/bookingBusinesses"
 DESK = f"{ROOT}/{LONDON.id}"

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from devkit.seeds import mails, tiny
-from devkit.seeds.sample import CLIENT_ID, TENANT_ID
-from devkit.simulator import Answer, Simulator
-from devkit.simulator.mail import properties
-from devkit.simulator.mail.contents import File, Item, Reference, Synthetic
-from devkit.simulator.mail.mailbox import Mailbox
-from devkit.simulator.mail.permissions import RULES, SEND, WRITE
-from devkit.simulator.visit import GraphVisitor
 from tests.contract.openapi import Contract, Operation, load_contract
+from twin import Answer, Simulator
+from twin.mail import properties
+from twin.mail.contents import File, Item, Reference, Synthetic
+from twin.mail.mailbox import Mailbox
+from twin.mail.permissions import RULES, SEND, WRITE
+from twin.seeds import mails, tiny
+from twin.seeds.sample import CLIENT_ID, TENANT_ID
+from twin.visit import GraphVisitor
 
 BOX = f"/users/{mails.SUPPORT}"
 INBOX = f"{BOX}/mailFolders/inbox"

@@ -9,14 +9,8 @@ from typing import Any
 import pytest
 
 from devkit.azurite import Azurite
-from devkit.seeds import desk, tiny
-from devkit.simulator import Answer, Drop, Simulator
-from devkit.simulator.easyvista.errors import PROXY_PAGE
-from devkit.simulator.visit import visiting
 from inbound_mail.sinks.protocol import Parcel, Sink, Thread
 from shared import retry
-from shared.blobs import Container
-from shared.config import IdentitySource
 from shared.errors import (
     ConfigurationError,
     GatewayError,
@@ -28,12 +22,18 @@ from shared.errors import (
     Unavailable,
 )
 from shared.key_vault import Identity
-from shared.mail_settings import StorageSettings
-from shared.queues import Queue
-from shared.storage import Storage
+from shared.settings.config import IdentitySource
+from shared.settings.mail_settings import StorageSettings
+from shared.storage.account import Storage
+from shared.storage.blobs import Container
+from shared.storage.queues import Queue
 from shared.transport import Transport
 from tests.contract.sink_contract import Death, Harness, SinkContract
 from tests.functional.parcels import AUTHOR, KnownThreads, Vault, make_file, make_parcel, make_sink
+from twin import Answer, Drop, Simulator
+from twin.easyvista.errors import PROXY_PAGE
+from twin.seeds import desk, tiny
+from twin.visit import visiting
 
 FILES = (make_file(1, "log.txt", b"x" * 1000), make_file(2, "log.txt", b"y" * 100_000))
 EARLIER = "earlier@mail.example.com"

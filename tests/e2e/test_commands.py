@@ -17,8 +17,8 @@ import pytest
 import requests
 
 from devkit.azurite import install_azurite
-from devkit.seeds import sample
 from tests.house.source import ROOT, tracked_files
+from twin.seeds import sample
 
 pytestmark = pytest.mark.slow
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import requests
 
-from devkit.seeds import tiny
-from devkit.simulator.bookings.book import Appointment
 from tests.functional.conftest import Stage, told
+from twin.bookings.book import Appointment
+from twin.seeds import tiny
 
 TOMORROW = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), time(), UTC)
 PAGE = f"bookings/businesses/{tiny.BUSINESS}"

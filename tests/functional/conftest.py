@@ -12,15 +12,15 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from blueprints import _services
+from composition import services
 from devkit.azurite import Azurite
 from devkit.connector.answers import load_definition
 from devkit.host import Keys, LocalHost, serve_in_thread
-from devkit.seeds import sample, tiny
-from devkit.simulator.core.record import Exchange
-from devkit.simulator.simulator import Simulator
-from devkit.simulator.world import World
-from shared.catalogue import SETTINGS
+from shared.settings.catalogue import SETTINGS
+from twin.core.record import Exchange
+from twin.seeds import sample, tiny
+from twin.simulator import Simulator
+from twin.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,7 +50,7 @@ class Stage:
         for setting in SETTINGS:
             os.environ.pop(setting.name, None)
         os.environ.update({name: value for name, value in settings.items() if value})
-        _services.replace_services(None)
+        services.replace_services(None)
 
     def _furnish(self, furnish: Furnish) -> None:
         self.sim.world._seed = furnish

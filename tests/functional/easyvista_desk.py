@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
-from devkit.seeds import desk, tiny
-from devkit.simulator import Simulator
-from devkit.simulator.easyvista.instance import Instance
-from devkit.simulator.easyvista.records import Ticket
-from devkit.simulator.visit import visiting
 from inbound_mail.sinks import check_sink
-from inbound_mail.sinks.easyvista import OPTIONS
+from inbound_mail.sinks.easyvista.sink import OPTIONS
 from inbound_mail.sinks.protocol import Receipt, Sink
 from shared import retry
-from shared.mail_settings import SinkSettings
+from shared.settings.mail_settings import SinkSettings
 from tests.functional.parcels import MemoryProgress, Vault, make_parcel, make_sink
+from twin import Simulator
+from twin.easyvista.instance import Instance
+from twin.easyvista.records import Ticket
+from twin.seeds import desk, tiny
+from twin.visit import visiting
 
 EARLIER = "earlier@mail.example.com"
 OTHER_REFERENCE = "mail-" + "1" * 40

@@ -5,13 +5,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from inbound_mail.models import Attachment, AttachmentKind, InboundMail, Rendering, Screening
+from inbound_mail.content.models import Attachment, AttachmentKind, InboundMail, Rendering, Screening
 from inbound_mail.sinks import build_sink
 from inbound_mail.sinks.protocol import Parcel, Sink, Thread, Tools
 from shared.errors import ConfigurationError
 from shared.key_vault import RememberedSecret, VaultSecret
-from shared.mail_settings import SinkSettings
-from shared.storage import Storage
+from shared.settings.mail_settings import SinkSettings
+from shared.storage.account import Storage
 
 AUTHOR = "lee.gu@contoso.com"
 STRANGER = "mallory@fabrikam.example"

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from devkit.commands import main
-from devkit.seeds import sample, tiny
-from devkit.simulator.directory.az import install_az
-from devkit.simulator.directory.state import Registration
-from devkit.simulator.entra.state import App, ServicePrincipal, User
-from devkit.simulator.vault.state import SECRETS_OFFICER, Vault
 from setup import patience
 from shared import retry
 from tests.functional.conftest import Stage
+from twin.directory.az import install_az
+from twin.directory.state import Registration
+from twin.entra.state import App, ServicePrincipal, User
+from twin.seeds import sample, tiny
+from twin.vault.state import SECRETS_OFFICER, Vault
 
 NAME, UNIQUE_NAME = "Desk gateway", "desk-gateway"
 BOTH = ("Cloud Application Administrator", "Privileged Role Administrator")

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from devkit.azurite import Azurite, start_azurite
-from shared.config import IdentitySource
 from shared.key_vault import Identity
-from shared.mail_settings import StorageSettings
-from shared.storage import Storage
+from shared.settings.config import IdentitySource
+from shared.settings.mail_settings import StorageSettings
+from shared.storage.account import Storage
 
 
 @pytest.fixture(scope="session")

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from devkit.seeds import sample, tiny
-from devkit.simulator.core.clouds import US_GOVERNMENT
-from devkit.simulator.core.faults import Answer
-from devkit.simulator.entra.state import Entra
-from devkit.simulator.vault.state import Vaults
-from devkit.simulator.world import World
 from tests.functional.conftest import Stage
+from twin.core.clouds import US_GOVERNMENT
+from twin.core.faults import Answer
+from twin.entra.state import Entra
+from twin.seeds import sample, tiny
+from twin.vault.state import Vaults
+from twin.world import World
 
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
 ANSWER = {

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from devkit.seeds import tiny
 from tests.functional.conftest import Stage, told
+from twin.seeds import tiny
 
 PAGE = f"bookings/businesses/{tiny.BUSINESS}"
 RANGE = {"start": "2026-05-04", "end": "2026-05-05"}

@@ -1,7 +1,7 @@
 """The lists of a booking business, through the real worker, from the simulated Graph."""
 
-from devkit.seeds import sample, tiny
 from tests.functional.conftest import Stage
+from twin.seeds import sample, tiny
 
 
 def test_the_allowed_businesses_are_listed_by_name(contoso: Stage) -> None:

@@ -7,10 +7,10 @@ import msal
 import pytest
 import requests
 
-from devkit.seeds import sample, tiny
-from devkit.seeds.desks import week
 from tests.functional.conftest import Stage, told
 from tests.functional.test_bookings_appointments import book
+from twin.seeds import sample, tiny
+from twin.seeds.desks import week
 
 ALL_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 TOMORROW = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), time(), UTC)

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from blueprints import _http
-from devkit.seeds import sample, tiny
-from devkit.simulator.bookings.permissions import APPOINTMENT, READ
-from devkit.simulator.core.faults import Action, Answer, Cut, Delay, Drop, Garble, Hang
 from shared import retry
 from tests.functional.conftest import Stage, told
+from twin.bookings.permissions import APPOINTMENT, READ
+from twin.core.faults import Action, Answer, Cut, Delay, Drop, Garble, Hang
+from twin.seeds import sample, tiny
 
 PAGE = f"bookings/businesses/{tiny.BUSINESS}"
 
@@ -192,7 +192,7 @@ def test_an_error_of_our_own_is_told_without_its_details(desk: Stage, monkeypatc
     def fail(*_: object) -> None:
         raise KeyError("secret inside")
 
-    monkeypatch.setattr("bookings.catalogue.Catalogue.staff", fail)
+    monkeypatch.setattr("bookings.reading.catalogue.Catalogue.staff", fail)
     refused = desk.refused(f"{PAGE}/staff")
     assert (refused["status"], refused["code"]) == (500, "Internal")
     assert "secret inside" not in str(refused)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from devkit.seeds import sample, tiny
-from devkit.simulator.bookings.permissions import APPOINTMENT, MANAGE, READ, WRITE
 from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_desk, refused
 from tests.functional.conftest import Stage
+from twin.bookings.permissions import APPOINTMENT, MANAGE, READ, WRITE
+from twin.seeds import sample, tiny
 
 KNOWN = "#microsoft.graph.bookingCustomerInformation"
 

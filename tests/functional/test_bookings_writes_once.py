@@ -11,21 +11,22 @@ from typing import Any
 
 import pytest
 
-from blueprints import _services
-from bookings import writes
-from bookings.bodies import Booking, Person
-from devkit.seeds import tiny
-from devkit.simulator.bookings.state import Business
-from devkit.simulator.core.faults import Action, Answer, Delay, Drop
-from shared import idempotency, retry
+from bookings.writing import appointments as writes
+from bookings.writing.graph_bodies import Booking, Person
+from composition import services
+from shared import retry
 from shared.errors import OutcomeUnknown
 from shared.graph.bookings import GraphBookings
-from shared.idempotency import Request
-from shared.tables import Table
+from shared.storage import idempotency
+from shared.storage.idempotency import Request
+from shared.storage.tables import Table
 from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_desk, refused
 from tests.functional.conftest import Stage
 from tests.functional.secrecy import secrets_of
 from tests.functional.test_bookings_appointments import book
+from twin.bookings.state import Business
+from twin.core.faults import Action, Answer, Delay, Drop
+from twin.seeds import tiny
 
 UNKNOWN = {"error": {"code": "UnknownError", "message": ""}}
 LOSSES: list[Action] = [Drop(), Answer(500, body=UNKNOWN), Answer(503), Answer(504)]
@@ -132,7 +133,7 @@ def test_a_key_is_forgotten_after_its_time(writer: Writer, monkeypatch: pytest.M
     writer.create("run-2", start=clock(14))
     time.sleep(2.1)
     writer.create("run-3", start=clock(16))
-    left = list(_services.services().once._table.query(f"default|{tiny.BUSINESS}", start="!", end="~"))
+    left = list(services.services().once._table.query(f"default|{tiny.BUSINESS}", start="!", end="~"))
     assert len(left) == 2  # the entry of the last key and its line in the order of time
 
 
@@ -286,14 +287,14 @@ def no_lease(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_lease")
 @pytest.mark.parametrize(("service", "has_group"), [(tiny.VISIT, False), (tiny.GROUP, False), (tiny.GROUP, True)])
 def test_a_crash_at_any_step_leaves_one_appointment(writer: Writer, service: str, *, has_group: bool) -> None:
-    services = _services.services()
-    tenant = services.tenants["default"]
+    built = services.services()
+    tenant = built.tenants["default"]
     assert tenant.writes
     create = tenant.writes.create
 
     def run(booking: Booking, key: str) -> Any:
         request = Request(f"default|{tiny.BUSINESS}", "create", key, key)
-        return services.once.run(request, lambda attempt: create(booking, attempt)).body
+        return built.once.run(request, lambda attempt: create(booking, attempt)).body
 
     for at in range(1, 200):
         start = TOMORROW + timedelta(hours=2 * at)

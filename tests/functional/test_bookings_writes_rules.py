@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from devkit.seeds import sample, tiny
-from devkit.seeds.desks import week
 from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_desk, refused
 from tests.functional.conftest import Stage
 from tests.functional.test_bookings_appointments import book
+from twin.seeds import sample, tiny
+from twin.seeds.desks import week
 
 GUESTS = [{"name": f"Guest {number}", "emailAddress": f"guest{number}@example.com"} for number in range(5)]
 

@@ -4,10 +4,10 @@ from functools import partial
 
 import pytest
 
-from devkit.seeds import bulk, sample
-from devkit.simulator.bookings.state import Bookings
-from devkit.simulator.world import World
 from tests.functional.conftest import Stage
+from twin.bookings.state import Bookings
+from twin.seeds import bulk, sample
+from twin.world import World
 
 
 def many(count: int, world: World) -> None:

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from devkit.seeds import sample, tiny
-from devkit.simulator.bookings.permissions import APPOINTMENT, MANAGE, READ, WRITE
-from devkit.simulator.bookings.state import Bookings
-from devkit.simulator.world import World
 from tests.functional.booking_writes import CLEO, clock, open_desk
 from tests.functional.conftest import Stage, told
+from twin.bookings.permissions import APPOINTMENT, MANAGE, READ, WRITE
+from twin.bookings.state import Bookings
+from twin.seeds import sample, tiny
+from twin.world import World
 
 ASKED = {"business": tiny.BUSINESS}
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from devkit.connector.answers import load_definition
-from devkit.seeds import sample, tiny
 from tests.functional.booking_writes import open_desk
 from tests.functional.conftest import Stage
+from twin.seeds import sample, tiny
 
 OPERATIONS = load_definition().operations()
 WITH_BODY = sorted(

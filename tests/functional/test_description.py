@@ -6,8 +6,8 @@ import pytest
 import requests
 
 from devkit.connector.answers import load_definition
-from devkit.seeds import sample
 from tests.functional.conftest import Stage, told
+from twin.seeds import sample
 
 
 def test_the_definition_comes_with_the_address_it_was_asked_under(desk: Stage) -> None:

@@ -4,9 +4,7 @@ from typing import Any
 
 import pytest
 
-from blueprints._services import services
-from devkit.seeds import tiny
-from devkit.simulator.core.faults import Answer, Drop
+from composition.services import services
 from shared import context, retry
 from shared.errors import (
     Forbidden,
@@ -20,6 +18,8 @@ from shared.graph.client import Gate, GraphClient, SubRequest
 from shared.retry import READ, WRITE
 from shared.transport import Transport
 from tests.functional.conftest import Stage
+from twin.core.faults import Answer, Drop
+from twin.seeds import tiny
 
 ROOT = f"/solutions/bookingBusinesses/{tiny.BUSINESS}"
 

@@ -5,12 +5,12 @@ import re
 
 import pytest
 
-from devkit.seeds import sample, tiny
-from devkit.seeds.sample import Credential
-from devkit.simulator.core.faults import Answer, Drop
 from shared import retry
 from tests.functional.conftest import Stage
 from tests.functional.secrecy import log, secrets_of
+from twin.core.faults import Answer, Drop
+from twin.seeds import sample, tiny
+from twin.seeds.sample import Credential
 
 __all__ = ["log"]
 

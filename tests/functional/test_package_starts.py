@@ -42,6 +42,6 @@ def test_it_is_healthy(told: dict[str, Any]) -> None:
 
 @pytest.mark.slow
 def test_all_of_it_came_out_of_the_package(told: dict[str, Any]) -> None:
-    assert {"blueprints.bookings", "shared.config"} <= set(told["ours"])
+    assert {"blueprints.bookings", "shared.settings.config"} <= set(told["ours"])
     assert not [path for path in told["ours"].values() if not path.startswith(told["folder"])]
     assert not {"pytest", "uvicorn", "aiohttp"} & set(told["distributions"])

@@ -10,9 +10,9 @@ import pytest
 
 from devkit.connector.answers import load_definition
 from devkit.foreign import OUTSIDE
-from devkit.seeds import sample
 from tests.functional.conftest import Stage
 from tests.house.tools import find_browser_or_skip, find_or_skip
+from twin.seeds import sample
 
 PLAYWRIGHT = ("playwright==1.65.2",)
 SCRIPT = Path(__file__).with_name("foreign_browser.py")

@@ -9,20 +9,20 @@ from typing import Any
 
 import pytest
 
-from devkit.seeds import sample
-from devkit.seeds.desks import SYDNEY
-from devkit.seeds.diary import furnish_desk
-from devkit.simulator.bookings.state import Bookings
-from devkit.simulator.core.faults import Answer, Drop
-from devkit.simulator.directory.az import install_az
-from devkit.simulator.directory.permissions import ROLE_IDS
-from devkit.simulator.entra.state import FederatedCredential
-from devkit.simulator.identity.state import issuer_of
 from setup.permissions import GRAPH_APP_ID
 from setup.screen import Screen
 from setup.vault import Vault
 from shared.transport import Transport
 from tests.functional.registry_office import NAME, SECOND_PERSON, UNIQUE_NAME, Office
+from twin.bookings.state import Bookings
+from twin.core.faults import Answer, Drop
+from twin.directory.az import install_az
+from twin.directory.permissions import ROLE_IDS
+from twin.entra.state import FederatedCredential
+from twin.identity.state import issuer_of
+from twin.seeds import sample
+from twin.seeds.desks import SYDNEY
+from twin.seeds.diary import furnish_desk
 
 SECRET = ("--credential", "secret")
 SECRET_NAME = "graph-client-secret"

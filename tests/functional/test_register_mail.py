@@ -1,7 +1,7 @@
 """Mailboxes: Exchange's commands are printed, no Entra permission is asked for, and the proof looks at mailboxes."""
 
-from devkit.seeds import mails
 from tests.functional.registry_office import Office
+from twin.seeds import mails
 
 MAIL = ("--for", "read", "mail", "--mailbox", mails.SUPPORT, "--refused-mailbox", mails.SECOND)
 

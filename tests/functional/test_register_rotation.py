@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from devkit.seeds import sample
-from devkit.simulator.core.faults import Answer
 from setup.screen import Screen
 from shared.auth import Authenticator
-from shared.config import load_settings
 from shared.errors import GatewayError
+from shared.settings.config import load_settings
 from tests.functional.registry_office import Office
+from twin.core.faults import Answer
+from twin.seeds import sample
 
 KINDS = {"secret": "desk-secret", "certificate": "desk-certificate", "password": "desk-user"}
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from devkit.flows.sources import load_flows
-from devkit.seeds import tiny
 from tests.functional.booking_writes import clock
 from tests.functional.changes.conftest import Page, ahead
 from tests.functional.conftest import Stage
 from tests.functional.flow_calls import FlowCaller, open_flow
+from twin.seeds import tiny
 
 ZONE = "GMT Standard Time"
 TODAY = datetime.now(UTC).date()

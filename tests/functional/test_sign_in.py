@@ -14,14 +14,14 @@ import time_machine
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from blueprints._services import services
-from devkit.seeds import sample, tiny
-from devkit.seeds.sample import Credential
-from devkit.simulator.core.faults import Answer, Delay, Drop, Garble
+from composition.services import services
 from shared import context, retry
 from shared.auth import TokenSource
 from shared.errors import ConfigurationError, GatewayError, Unavailable
 from tests.functional.conftest import Stage
+from twin.core.faults import Answer, Delay, Drop, Garble
+from twin.seeds import sample, tiny
+from twin.seeds.sample import Credential
 
 MODES: list[Credential] = ["federated", "certificate", "secret", "password"]
 SECRET = sample.CLIENT_SECRET_NAME

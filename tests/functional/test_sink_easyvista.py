@@ -9,15 +9,11 @@ from typing import Any
 
 import pytest
 
-from devkit.seeds import desk
-from devkit.simulator import Answer, Delay, Drop, Garble
-from devkit.simulator.easyvista.errors import PROXY_PAGE
-from devkit.simulator.easyvista.instance import Profile
-from inbound_mail.models import Attachment, AttachmentKind
+from inbound_mail.content.models import Attachment, AttachmentKind
 from inbound_mail.sinks import check_sink
-from inbound_mail.sinks._easyvista_client import Client
-from inbound_mail.sinks._easyvista_http import _find_gate
 from inbound_mail.sinks._upload import Upload
+from inbound_mail.sinks.easyvista.client import Client
+from inbound_mail.sinks.easyvista.http import _find_gate
 from shared import context
 from shared.errors import (
     ConfigurationError,
@@ -28,7 +24,7 @@ from shared.errors import (
     TimedOut,
     Unavailable,
 )
-from shared.mail_settings import SinkSettings
+from shared.settings.mail_settings import SinkSettings
 from tests.functional.easyvista_desk import OTHER_REFERENCE, Desk, here, running
 from tests.functional.parcels import (
     AUTHOR,
@@ -38,6 +34,10 @@ from tests.functional.parcels import (
     make_file,
     make_parcel,
 )
+from twin import Answer, Delay, Drop, Garble
+from twin.easyvista.errors import PROXY_PAGE
+from twin.easyvista.instance import Profile
+from twin.seeds import desk
 
 __all__ = ["here", "running"]
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from devkit.seeds import desk
-from devkit.simulator import Answer, Drop
 from inbound_mail.sinks.protocol import Receipt, Thread
 from shared.errors import OutcomeUnknown, Refused, Rejected
 from tests.functional.easyvista_desk import EARLIER, OTHER_REFERENCE, Desk, here, running
 from tests.functional.parcels import AUTHOR, KnownThreads, MemoryProgress, address, make_file, make_parcel
+from twin import Answer, Drop
+from twin.seeds import desk
 
 __all__ = ["here", "running"]
 

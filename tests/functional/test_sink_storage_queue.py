@@ -10,9 +10,9 @@ from cloudevents.core.formats.json import JSONFormat
 
 from inbound_mail.sinks import check_sink
 from inbound_mail.sinks.protocol import Receipt, Thread
-from shared.blobs import Container
-from shared.mail_settings import SinkSettings
-from shared.storage import Storage
+from shared.settings.mail_settings import SinkSettings
+from shared.storage.account import Storage
+from shared.storage.blobs import Container
 from tests.functional.parcels import BODY, KnownThreads, MemoryProgress, Vault, make_file, make_parcel, make_sink
 
 LARGEST = 48 * 1024

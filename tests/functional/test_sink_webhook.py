@@ -14,15 +14,11 @@ from cloudevents.core.bindings.http import HTTPMessage, from_structured_event
 from cloudevents.core.formats.json import JSONFormat
 from standardwebhooks.webhooks import Webhook
 
-from devkit.seeds import desk, tiny
-from devkit.simulator import Answer, Delay, Drop, Simulator
-from devkit.simulator.visit import visiting
-from devkit.simulator.webhook.state import Delivery
-from inbound_mail.models import Attachment, AttachmentKind
+from inbound_mail.content.models import Attachment, AttachmentKind
 from inbound_mail.sinks import check_sink
 from inbound_mail.sinks.protocol import Receipt, Thread
 from shared.errors import ConfigurationError, OutcomeUnknown, Refused, TimedOut, Unavailable
-from shared.mail_settings import SinkSettings
+from shared.settings.mail_settings import SinkSettings
 from shared.transport import Transport
 from tests.functional.parcels import (
     AUTHOR,
@@ -33,6 +29,10 @@ from tests.functional.parcels import (
     make_parcel,
     make_sink,
 )
+from twin import Answer, Delay, Drop, Simulator
+from twin.seeds import desk, tiny
+from twin.visit import visiting
+from twin.webhook.state import Delivery
 
 EARLIER = "earlier@mail.example.com"
 NEW_KEY = "whsec_" + base64.b64encode(bytes(range(32))).decode()
@@ -293,7 +293,7 @@ def test_a_lost_answer_is_sent_for_again_with_the_same_id_and_body(hooks: Hooks)
 
 
 def test_a_silent_receiver_is_given_up(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inbound_mail.sinks._receiver.Transport", lambda **_: Transport(read_seconds=0.2))
+    monkeypatch.setattr("inbound_mail.sinks.webhook.receiver.Transport", lambda **_: Transport(read_seconds=0.2))
     hooks.sim.faults.add(Delay(1), room="webhook")
     with pytest.raises(TimedOut):
         hooks.deliver()

@@ -9,14 +9,14 @@ import pytest
 from azure.storage.blob import BlobLeaseClient
 
 from devkit.azurite import Azurite
-from shared.blobs import Container
-from shared.config import IdentitySource
 from shared.errors import ConfigurationError, Conflict, Unavailable
 from shared.key_vault import Identity
-from shared.mail_settings import StorageSettings
-from shared.queues import Queue
-from shared.storage import Storage
-from shared.tables import Operation, Table
+from shared.settings.config import IdentitySource
+from shared.settings.mail_settings import StorageSettings
+from shared.storage.account import Storage
+from shared.storage.blobs import Container
+from shared.storage.queues import Queue
+from shared.storage.tables import Operation, Table
 
 
 def entity(row: str, **values: Any) -> dict[str, Any]:

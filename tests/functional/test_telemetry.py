@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from devkit.host.settings import HostSettings
-from devkit.simulator.core.faults import Answer
 from shared import context, retry, telemetry
 from shared.events import Event, tell
 from shared.graph import client
 from shared.graph.bookings import GraphBookings
 from tests.functional.conftest import Stage
 from tests.house.source import ROOT
+from twin.core.faults import Answer
 
 TELEMETRY = (ROOT / "docs/telemetry.md").read_text()
 
@@ -178,7 +178,7 @@ PROBE = """
 import json, sys
 import function_app
 from blueprints import _composition
-from shared.config import load_settings
+from shared.settings.config import load_settings
 built = _composition.build_services(load_settings())
 built.mail.table._client.get(), built.mail.polls._client.get(), built.authenticator.identity.credential(None)
 for source in built.authenticator.sources():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from blueprints._services import replace_services, services
-from shared.config import SettingsError
+from composition.services import replace_services, services
+from shared.settings.config import SettingsError
 
 
 def depth(error: BaseException) -> int:

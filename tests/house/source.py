@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-DEPLOYED = ("function_app", "blueprints", "bookings", "inbound_mail", "shared")
+DEPLOYED = ("function_app", "blueprints", "composition", "doctor", "bookings", "inbound_mail", "shared")
 
 
 @dataclass(frozen=True)

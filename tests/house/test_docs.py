@@ -4,8 +4,8 @@ import ast
 import json
 import re
 
-from shared.catalogue import SETTINGS
 from shared.events import Event
+from shared.settings.catalogue import SETTINGS
 from tests.house.source import ROOT, deployed
 from tests.house.triggers import functions
 

@@ -14,6 +14,8 @@ from tests.house.source import DEPLOYED, ROOT, Module, deployed, modules
 LAYERS = (
     ("function_app",),
     ("blueprints",),
+    ("doctor",),
+    ("composition",),
     ("bookings", "inbound_mail"),
     ("shared.graph",),
     ("shared",),
@@ -55,7 +57,12 @@ def test_only_the_triggers_import_azure_functions() -> None:
 
 HOMES = {
     ("azure.identity", "azure.keyvault", "msal"): {"shared.auth", "shared.key_vault"},
-    ("azure.data", "azure.storage"): {"shared.storage", "shared.tables", "shared.blobs", "shared.queues"},
+    ("azure.data", "azure.storage"): {
+        "shared.storage.account",
+        "shared.storage.tables",
+        "shared.storage.blobs",
+        "shared.storage.queues",
+    },
 }
 
 
@@ -76,7 +83,7 @@ def test_nothing_else_of_azure_is_imported() -> None:
 
 def test_only_the_settings_module_reads_the_environment() -> None:
     for module in deployed():
-        if module.name == "shared.config":
+        if module.name == "shared.settings.config":
             continue
         for node in ast.walk(module.tree):
             reads = isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "environb")
@@ -84,18 +91,19 @@ def test_only_the_settings_module_reads_the_environment() -> None:
 
 
 def test_deployed_code_knows_nothing_of_the_tool_kit() -> None:
-    undeployed = ("devkit", "setup", "tests", "bench")
+    undeployed = ("devkit", "twin", "setup", "tests", "bench")
     for module in deployed():
         assert not [name for name in module.imports() if name.partition(".")[0] in undeployed]
         assert "simulat" not in module.path.read_text().lower(), f"{module.name} must not know that it is simulated"
 
 
 def test_the_simulator_knows_nothing_of_the_code_it_stands_in_for() -> None:
-    for module in modules("devkit"):
-        if module.name.startswith(("devkit.simulator", "devkit.seeds", "devkit.host")):
-            assert not [name for name in module.imports() if name.partition(".")[0] in (*DEPLOYED, "setup")], (
-                module.name
-            )
+    foreign = (*DEPLOYED, "setup")
+    for module in modules("twin", "devkit"):
+        if module.name.startswith(("twin", "devkit.host")):
+            assert not [name for name in module.imports() if name.partition(".")[0] in foreign], module.name
+        if module.package == "twin":
+            assert not [name for name in module.imports() if name.partition(".")[0] == "devkit"], module.name
 
 
 def test_only_one_module_touches_the_worker_library() -> None:
@@ -129,7 +137,7 @@ class Environment(dict):
         told.append(f"reads {name}") if name in OURS else None
         return super().__getitem__(name)
 
-from shared.catalogue import SETTINGS
+from shared.settings.catalogue import SETTINGS
 OURS = {setting.name for setting in SETTINGS}
 os.environ = Environment(os.environ)
 import function_app

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 import pytest
 
 from blueprints import mail_work
-from blueprints._services import DELIVERIES, POLLS
 from bookings.changes import journal
+from composition.services import DELIVERIES, POLLS
 from devkit.bicep.reading import CHECKOV
 from devkit.bicep.resources import ROLES
-from inbound_mail import ledger, store, threads
+from inbound_mail.delivery import threads
+from inbound_mail.ledger import ledger, mail_store
 from inbound_mail.sinks import check_sink
-from shared import idempotency
-from shared.catalogue import SETTINGS
-from shared.config import load_settings
 from shared.events import Event
+from shared.settings.catalogue import SETTINGS
+from shared.settings.config import load_settings
+from shared.storage import idempotency
 from tests.house.source import ROOT
 
 MAIN = (ROOT / "infra/main.bicep").read_text()
@@ -147,7 +148,7 @@ def test_queues_tables_and_containers_are_those_of_the_code() -> None:
     assert re.findall(r"^var (?:polls|deliveries) = '(.+)'$", MAIN, flags=re.MULTILINE) == [POLLS, DELIVERIES]
     assert "queues: [polls, '${polls}-poison', deliveries, '${deliveries}-poison']" in MAIN
     assert f"tables: ['{ledger.TABLE}', '{threads.TABLE}', '{journal.TABLE}', '{idempotency.TABLE}']" in MAIN
-    assert f"containers: ['app-package', '{store.CONTAINER}', '{journal.CONTAINER}']" in MAIN
+    assert f"containers: ['app-package', '{mail_store.CONTAINER}', '{journal.CONTAINER}']" in MAIN
 
 
 def test_every_alarm_has_an_alert() -> None:

@@ -5,9 +5,11 @@ import re
 
 import pytest
 
-from inbound_mail.sinks import KINDS, check_sink, easyvista, storage_queue, webhook
+from inbound_mail.sinks import KINDS, check_sink, storage_queue
 from inbound_mail.sinks._options import Option
-from shared.mail_settings import SinkSettings
+from inbound_mail.sinks.easyvista import sink as easyvista
+from inbound_mail.sinks.webhook import sink as webhook
+from shared.settings.mail_settings import SinkSettings
 from tests.house.source import ROOT
 
 TEXT = (ROOT / "docs/sinks.md").read_text()

@@ -8,7 +8,7 @@ from email.utils import getaddresses
 from pathlib import Path
 from typing import Any
 
-from inbound_mail.models import InboundMail
+from inbound_mail.content.models import InboundMail
 
 MAILBOX = "support@contoso.example"
 type Headers = dict[str, str]

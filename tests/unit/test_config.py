@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from shared.config import Credential, IdentitySource, Settings, SettingsError, load_settings
+from shared.settings.config import Credential, IdentitySource, Settings, SettingsError, load_settings
 
 TENANT = "11111111-1111-1111-1111-111111111111"
 CLIENT = "22222222-2222-2222-2222-222222222222"

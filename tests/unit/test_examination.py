@@ -3,7 +3,7 @@
 import threading
 import time
 
-from blueprints._examination import Finding, Status, Step, Verdict, examine, report
+from doctor.examination import Finding, Status, Step, Verdict, examine, report
 from shared import context
 from shared.errors import Unavailable
 

@@ -3,7 +3,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookings.intervals import Intervals, beginnings, covers, intersect, merge, subtract, touches
+from bookings.free_time.intervals import Intervals, beginnings, covers, intersect, merge, subtract, touches
 
 span = st.tuples(st.integers(0, 60), st.integers(0, 60)).map(lambda pair: (min(pair), max(pair)))
 spans = st.lists(span, max_size=8)

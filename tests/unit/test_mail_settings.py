@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from shared.config import Settings, SettingsError, load_settings
-from shared.mail_settings import SinkSettings
+from shared.settings.config import Settings, SettingsError, load_settings
+from shared.settings.mail_settings import SinkSettings
 from tests.unit.test_config import GOOD
 
 SINKS = {"desk": {"kind": "easyvista", "url": "https://x.example"}, "hook": {"kind": "webhook"}}

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inbound_mail.quoting import BEGIN, END, REST, find_new_text, strip_marks
+from inbound_mail.content.quoting import BEGIN, END, REST, find_new_text, strip_marks
 
 HISTORIES = {
     "Outlook": "From: Jane Doe <jane@x.example>\nSent: Monday, 2 Nov 2026 10:00\nTo: Support\nSubject: RE: x\n\nold",

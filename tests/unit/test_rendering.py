@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inbound_mail.html import MOST_CHARACTERS
-from inbound_mail.models import Rendering
-from inbound_mail.rendering import NO_SUBJECT, clean_text, cut, render_mail
-from inbound_mail.screening import screen_mail
+from inbound_mail.content.html import MOST_CHARACTERS
+from inbound_mail.content.models import Rendering
+from inbound_mail.content.rendering import NO_SUBJECT, clean_text, cut, render_mail
+from inbound_mail.content.screening import screen_mail
 from tests.unit.graph_message import build_mail, read_mail
 
 MAILS = Path(os.environ.get("GATEWAY_MAILS") or Path(__file__).resolve().parents[3] / "shared/data/mails")

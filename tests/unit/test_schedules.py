@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from devkit.host.errors import FunctionError
 from devkit.host.ncrontab import Schedule
-from shared.catalogue import SETTINGS
-from shared.schedules import find_schedule_fault
+from shared.settings.catalogue import SETTINGS
+from shared.settings.schedules import find_schedule_fault
 
 VALUES = (
     "*",

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inbound_mail.screening import screen_mail
+from inbound_mail.content.screening import screen_mail
 from tests.unit.graph_message import MAILBOX, build_mail
 
 OWN = ("help@contoso.example", "Orders@Contoso.example")

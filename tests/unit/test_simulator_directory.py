@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import requests
 
-from devkit.seeds import sample, tiny
-from devkit.simulator import Simulator
-from devkit.simulator.directory.access import CLI_SCOPES
-from devkit.simulator.directory.permissions import ROLE_IDS
-from devkit.simulator.directory.render import graph_id
-from devkit.simulator.visit import GraphVisitor
+from twin import Simulator
+from twin.directory.access import CLI_SCOPES
+from twin.directory.permissions import ROLE_IDS
+from twin.directory.render import graph_id
+from twin.seeds import sample, tiny
+from twin.visit import GraphVisitor
 
 UPSERT = {"Prefer": "create-if-missing"}
 

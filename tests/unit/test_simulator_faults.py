@@ -1,8 +1,8 @@
 import pytest
 
-from devkit.simulator import Answer, Cut, Delay, Drop, Fault, Garble, Hang
-from devkit.simulator.core.faults import Action, Faults, When, fault_from_json
-from devkit.simulator.core.wire import Call
+from twin import Answer, Cut, Delay, Drop, Fault, Garble, Hang
+from twin.core.faults import Action, Faults, When, fault_from_json
+from twin.core.wire import Call
 
 
 def make_call(method: str = "GET", path: str = "/a/b", room: str = "bookings") -> Call:

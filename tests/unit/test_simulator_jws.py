@@ -2,7 +2,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from devkit.simulator.core.jws import describe_public_key, is_signed_by, read_parts, sign, signing_key
+from twin.core.jws import describe_public_key, is_signed_by, read_parts, sign, signing_key
 
 
 def test_our_tokens_are_good_in_the_eyes_of_another_library() -> None:

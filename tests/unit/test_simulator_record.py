@@ -1,8 +1,8 @@
 import json
 from collections.abc import Mapping
 
-from devkit.simulator.core.record import BODY_LIMIT, REDACTED, Record, redact
-from devkit.simulator.core.wire import Body, Call, Reply
+from twin.core.record import BODY_LIMIT, REDACTED, Record, redact
+from twin.core.wire import Body, Call, Reply
 
 
 def make_call(

@@ -1,7 +1,7 @@
 import pytest
 
-from devkit.simulator.core.routes import Found, Miss, Router, Routes
-from devkit.simulator.core.wire import Call, Reply
+from twin.core.routes import Found, Miss, Router, Routes
+from twin.core.wire import Call, Reply
 
 
 def answer(call: Call, state: object) -> Reply:

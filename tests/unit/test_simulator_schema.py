@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from devkit.simulator.bookings.schema import MisfitError, check
+from twin.bookings.schema import MisfitError, check
 
 CUSTOMER = {"@odata.type": "#microsoft.graph.bookingCustomerInformation", "name": "Robin"}
 

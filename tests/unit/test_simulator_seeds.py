@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from devkit.seeds import bulk, sample
-from devkit.seeds.desks import CONTOSO_DESKS, GHOST_STAFF_ID
-from devkit.simulator.bookings.hours import is_service_open, is_staff_working
-from devkit.simulator.bookings.state import Bookings, Business
-from devkit.simulator.bookings.times import Span, parse_duration
-from devkit.simulator.world import World
+from twin.bookings.hours import is_service_open, is_staff_working
+from twin.bookings.state import Bookings, Business
+from twin.bookings.times import Span, parse_duration
+from twin.seeds import bulk, sample
+from twin.seeds.desks import CONTOSO_DESKS, GHOST_STAFF_ID
+from twin.world import World
 
 DAY = date(2026, 5, 5)
 

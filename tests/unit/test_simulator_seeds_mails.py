@@ -2,13 +2,13 @@ from datetime import date, timedelta
 
 import pytest
 
-from devkit.seeds import mails, sample, tiny
-from devkit.seeds.desk import OPEN_TICKET
-from devkit.simulator.entra.state import Entra
-from devkit.simulator.mail.mailbox import Mailbox
-from devkit.simulator.mail.permissions import WRITE
-from devkit.simulator.mail.state import Mail
-from devkit.simulator.world import World
+from twin.entra.state import Entra
+from twin.mail.mailbox import Mailbox
+from twin.mail.permissions import WRITE
+from twin.mail.state import Mail
+from twin.seeds import mails, sample, tiny
+from twin.seeds.desk import OPEN_TICKET
+from twin.world import World
 
 DAY = date(2026, 5, 5)
 ADDRESSES = (mails.SUPPORT, mails.FACILITIES, mails.SECURITY)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from devkit.simulator.core.record import Record, redact
-from devkit.simulator.core.wire import Call, Reply, Stream, stream_of
+from twin.core.record import Record, redact
+from twin.core.wire import Call, Reply, Stream, stream_of
 
 
 def count_up(size: int, step: int) -> Stream:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devkit.simulator.bookings.times import (
+from twin.bookings.times import (
     Span,
     join_spans,
     parse_duration,
@@ -14,7 +14,7 @@ from devkit.simulator.bookings.times import (
     render_duration,
     render_zoned,
 )
-from devkit.simulator.bookings.zones import DISPLAY_NAMES, WINDOWS_TO_IANA, display_name, find_zone
+from twin.bookings.zones import DISPLAY_NAMES, WINDOWS_TO_IANA, display_name, find_zone
 
 MAY = datetime(2026, 5, 5, 9, tzinfo=UTC)
 

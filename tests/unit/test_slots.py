@@ -10,13 +10,13 @@ import time_machine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bookings.free_time.slots import SlotFinder, SlotQuery, Slots
 from bookings.names import Names
-from bookings.slots import SlotFinder, SlotQuery, Slots
 from shared.errors import Invalid, NotFound
 from shared.graph.bookings import GraphBookings
 from shared.graph.client import Json
+from shared.time_zones.zones import find_zone
 from shared.workers import Workers
-from shared.zones import find_zone
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MONDAY = date(2026, 5, 4)

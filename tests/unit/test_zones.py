@@ -5,8 +5,8 @@ import pytest
 from tzlocal.windows_tz import win_tz
 
 from shared.errors import OutcomeUnknown
-from shared.zone_names import DISPLAY_NAMES
-from shared.zones import (
+from shared.time_zones.names import DISPLAY_NAMES
+from shared.time_zones.zones import (
     UnknownZoneError,
     UnreadableMomentError,
     find_zone,

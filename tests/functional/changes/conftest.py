@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-from blueprints import _services
 from bookings.changes.feed import ChangeFeed
 from bookings.changes.journal import TABLE, Journal, State
-from devkit.seeds import sample, tiny
-from devkit.simulator.bookings.state import Bookings
-from devkit.simulator.bookings.state import Business as SimulatedBusiness
-from devkit.simulator.world import World
+from composition import services
 from shared import retry
-from shared.blobs import Container
-from shared.storage import Storage
-from shared.tables import Operation, Table
-from shared.zones import utc_text
+from shared.storage.account import Storage
+from shared.storage.blobs import Container
+from shared.storage.tables import Operation, Table
+from shared.time_zones.zones import utc_text
 from tests.functional.conftest import Furnish, Stage
+from twin.bookings.state import Bookings
+from twin.bookings.state import Business as SimulatedBusiness
+from twin.seeds import sample, tiny
+from twin.world import World
 
 CLEO = {
     "@odata.type": "#microsoft.graph.bookingCustomerInformation",
@@ -95,15 +95,15 @@ class Page:
 
     @property
     def feed(self) -> ChangeFeed:
-        return _services.services().tenants["default"].changes
+        return services.services().tenants["default"].changes
 
     @property
     def table(self) -> Table:
-        return _services.services().changes
+        return services.services().changes
 
     @property
     def journal(self) -> Journal:
-        used = _services.services()
+        used = services.services()
         storage = Storage(used.settings.storage, used.authenticator.identity)
         return Journal(Table(storage, TABLE), Container(storage, TABLE), "default", self.name)
 

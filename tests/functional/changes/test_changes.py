@@ -7,11 +7,11 @@ import pytest
 
 from bookings.changes.comparing import compare
 from bookings.changes.snapshots import Snapshot, View
-from devkit.seeds import tiny
-from devkit.simulator.core.faults import Answer
 from tests.functional.changes.conftest import Consumer, Page, ahead, at, summary, zoned
 from tests.functional.conftest import Stage
 from tests.functional.test_bookings_appointments import government
+from twin.core.faults import Answer
+from twin.seeds import tiny
 
 TOMORROW = timedelta(days=1)
 

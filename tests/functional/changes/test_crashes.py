@@ -16,13 +16,13 @@ import pytest
 
 from bookings.changes.feed import Position
 from bookings.changes.journal import REGISTRY
-from devkit.seeds import tiny
-from shared.blobs import Container
 from shared.errors import GatewayError, Unavailable
 from shared.graph.bookings import GraphBookings
-from shared.tables import Operation, Table
+from shared.storage.blobs import Container
+from shared.storage.tables import Operation, Table
 from tests.functional.changes.conftest import Consumer, Page, ahead, summary
 from tests.functional.conftest import Stage
+from twin.seeds import tiny
 
 STEPS: tuple[tuple[type, str], ...] = (
     (Table, "transact"),

@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from blueprints import _services
 from blueprints.changes_work import refresh_changes
 from bookings.changes import comparing
 from bookings.changes.feed import ChangeFeed, Position
 from bookings.changes.journal import REGISTRY, list_feeds
-from bookings.changes.looking import Observer, Pace
+from bookings.changes.scanning import Observer, Pace
+from composition import services
 from shared.errors import Conflict
-from shared.tables import Operation
+from shared.storage.tables import Operation
 from shared.workers import Workers
 from tests.functional.changes.conftest import Consumer, Page, ahead, at, summary
 
@@ -24,7 +24,7 @@ MONTH = timedelta(days=30)
 
 def instance(page: Page) -> ChangeFeed:
     """The feed as another instance of the app has it: nothing shared but storage and Graph."""
-    used = _services.services()
+    used = services.services()
     own = page.journal
     pace = Pace(timedelta(days=90), timedelta(seconds=60))
     return ChangeFeed("default", Observer(used.tenants["default"].graph, Workers(3), pace), own._table, own._blobs)

@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from devkit.seeds import tiny
 from tests.functional.booking_writes import clock
 from tests.functional.changes.conftest import Page
 from tests.functional.conftest import told
+from twin.seeds import tiny
 
 
 def soon() -> datetime:

@@ -9,10 +9,10 @@ import pytest
 
 from bookings.changes.upcoming import begin, find_due
 from devkit.flow_engine import PREFIX, Backend, Flow
-from devkit.seeds import tiny
-from devkit.simulator.core.faults import Answer
 from tests.functional.changes.conftest import Page, ahead
 from tests.functional.conftest import told
+from twin.core.faults import Answer
+from twin.seeds import tiny
 
 
 def flow(page: Page, kind: str = "any", prefix: str | None = PREFIX, **query: Any) -> Flow:

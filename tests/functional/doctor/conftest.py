@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from blueprints import _doctor, _services
-from devkit.seeds import sample
-from devkit.simulator.vault.state import Vault
+from composition import services
+from doctor import steps
 from tests.functional.conftest import Stage
 from tests.functional.secrecy import secrets_of
+from twin.seeds import sample
+from twin.vault.state import Vault
 
 type Name = tuple[str, str]
 
@@ -28,7 +29,7 @@ class Clinic:
         self.support, self.facilities, self.security = (mailbox["name"] for mailbox in self.mailboxes)
         self.configure()
         now = datetime.now(UTC)
-        for desk in _services.services().mail.desks.values():
+        for desk in services.services().mail.desks.values():
             desk.ledger.put_state(last_poll=now, last_success=now, failures=0)
 
     def configure(self, **settings: str) -> None:
@@ -42,7 +43,7 @@ class Clinic:
 
     def examine(self) -> dict[str, Any]:
         """Return the doctor's report, in which nothing secret may show."""
-        found = _doctor.look()
+        found = steps.look()
         text = json.dumps(found)
         assert not [secret for secret in secrets_of(self.stage) if secret in text]
         assert "eyJ" not in text

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from devkit.commands import doctor, main
-from devkit.commands.running import NothingRunsError
-from devkit.seeds import desk, mails, sample
+from devkit.running import NothingRunsError
 from tests.functional.doctor.conftest import Clinic
+from twin.seeds import desk, mails, sample
 
 
 def ask(clinic: Clinic, *more: str, key: str | None = None) -> int:

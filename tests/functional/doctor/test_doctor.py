@@ -9,19 +9,20 @@ from urllib.parse import urlencode
 
 import pytest
 
-from blueprints import _doctor, _services
-from devkit.seeds import desk, mails, sample
-from devkit.seeds.credentials import make_secret
-from devkit.seeds.desks import LONDON
-from devkit.simulator.bookings.permissions import READ, WRITE
-from devkit.simulator.core.faults import Answer
-from devkit.simulator.entra.state import ServicePrincipal
-from devkit.simulator.mail.permissions import BASIC as MAIL_BASIC
-from devkit.simulator.mail.permissions import READ as MAIL_READ
-from devkit.simulator.mail.permissions import WRITE as MAIL_WRITE
-from inbound_mail.sinks._easyvista_client import Client
+from composition import services
+from doctor import steps
+from inbound_mail.sinks.easyvista.client import Client
 from shared import retry
 from tests.functional.doctor.conftest import Clinic
+from twin.bookings.permissions import READ, WRITE
+from twin.core.faults import Answer
+from twin.entra.state import ServicePrincipal
+from twin.mail.permissions import BASIC as MAIL_BASIC
+from twin.mail.permissions import READ as MAIL_READ
+from twin.mail.permissions import WRITE as MAIL_WRITE
+from twin.seeds import desk, mails, sample
+from twin.seeds.credentials import make_secret
+from twin.seeds.desks import LONDON
 
 NOBODY = "1de00000-0000-4000-8000-00000000dead"
 
@@ -59,7 +60,7 @@ def test_nothing_stays_behind_and_nothing_is_changed_at_graph(clinic: Clinic) ->
     clinic.examine()
     asked = [seen for seen in clinic.stage.sim.exchanges.all() if seen.room in ("graph", "bookings", "mail")]
     assert {seen.method for seen in asked} == {"GET"}
-    table = _services.services().mail.table
+    table = services.services().mail.table
     assert list(table.query("$doctor", start="", end="~")) == []
 
 
@@ -192,10 +193,10 @@ def test_a_mailbox_that_must_be_refused_is_proven_to_be(clinic: Clinic) -> None:
     sim, own = clinic.stage.sim, [mails.SUPPORT, mails.FACILITIES, mails.SECURITY]
     sim.run(lambda: sim.mail.add_mailbox(mails.SECOND, sample.TENANT_ID))
     restrict(clinic, *own)
-    [proof] = [one for one in _doctor.look(refused=mails.SECOND)["steps"] if one["step"] == "refused-mailbox"]
+    [proof] = [one for one in steps.look(refused=mails.SECOND)["steps"] if one["step"] == "refused-mailbox"]
     assert (proof["status"], proof["about"]) == ("ok", mails.SECOND)
     restrict(clinic, *own, mails.SECOND)
-    found = _doctor.look(refused=mails.SECOND)
+    found = steps.look(refused=mails.SECOND)
     [proof] = [one for one in found["steps"] if one["step"] == "refused-mailbox"]
     assert (found["status"], proof["status"]) == ("fail", "fail")
     assert "--close-mail" in proof["remedy"]
@@ -203,7 +204,7 @@ def test_a_mailbox_that_must_be_refused_is_proven_to_be(clinic: Clinic) -> None:
 
 @pytest.mark.usefixtures("clinic")
 def test_a_refused_mailbox_that_does_not_exist_proves_nothing() -> None:
-    [proof] = [one for one in _doctor.look(refused="nobody@contoso.com")["steps"] if one["step"] == "refused-mailbox"]
+    [proof] = [one for one in steps.look(refused="nobody@contoso.com")["steps"] if one["step"] == "refused-mailbox"]
     assert (proof["status"], "proves nothing" in proof["message"]) == ("fail", True)
 
 
@@ -253,13 +254,13 @@ def test_a_schedule_that_is_not_set(clinic: Clinic) -> None:
 
 
 def test_a_timer_that_does_not_come(clinic: Clinic) -> None:
-    ledger = _services.services().mail.desks[clinic.support].ledger
+    ledger = services.services().mail.desks[clinic.support].ledger
     ledger.put_state(last_poll=datetime.now(UTC) - timedelta(minutes=45))
     assert "45 minutes ago" in clinic.find_only(("poll", clinic.support))
 
 
 def test_a_mailbox_never_polled_and_one_that_fails_are_warnings(clinic: Clinic) -> None:
-    _services.services().mail.desks[clinic.support].ledger.put_state(failures=2, last_error="Throttled")
+    services.services().mail.desks[clinic.support].ledger.put_state(failures=2, last_error="Throttled")
     clinic.mailboxes[1]["name"] += "x"
     clinic.configure()
     warned = clinic.find("warn")

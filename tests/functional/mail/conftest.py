@@ -10,26 +10,27 @@ from urllib.parse import unquote
 
 import pytest
 
-from blueprints import _services
-from blueprints._mail_side import MailSide
-from devkit.seeds import tiny
-from devkit.seeds.mails import SUPPORT
-from devkit.simulator.core.record import Exchange
-from devkit.simulator.mail.mailbox import Mailbox
-from inbound_mail import store, threads
-from inbound_mail.delivery import Deliverer, Outcome
-from inbound_mail.desk import Desk
-from inbound_mail.ledger import DeliveryState
-from inbound_mail.models import Json
-from inbound_mail.polling import Polled, Poller
-from inbound_mail.reading import describe_mail, list_mails
+from composition import services
+from composition.mail import MailSide
+from inbound_mail.content.models import Json
+from inbound_mail.delivery import threads
+from inbound_mail.delivery.delivery import Deliverer, Outcome
+from inbound_mail.intake.polling import Polled, Poller
+from inbound_mail.ledger import mail_store
+from inbound_mail.ledger.ledger import DeliveryState
+from inbound_mail.reports.mails import describe_mail, list_mails
 from inbound_mail.sinks.protocol import Parcel, Progress, Receipt
+from inbound_mail.support_mailbox import Desk
 from shared import retry
-from shared.blobs import Container
 from shared.key_vault import RememberedSecret
-from shared.storage import Storage
-from shared.tables import Operation, Table
+from shared.storage.account import Storage
+from shared.storage.blobs import Container
+from shared.storage.tables import Operation, Table
 from tests.functional.conftest import Stage
+from twin.core.record import Exchange
+from twin.mail.mailbox import Mailbox
+from twin.seeds import tiny
+from twin.seeds.mails import SUPPORT
 
 EASYVISTA = {
     "kind": "easyvista",
@@ -114,7 +115,7 @@ class Office:
         return self.stage.sim.run(lambda: self.mailbox.receive(**mail))
 
     def poll(self, *, at_once: bool = True) -> Polled:
-        poller = Poller(Container(self._storage, store.CONTAINER), self.queue, self.side.workers)  # type: ignore[arg-type]  # stands in for the queue
+        poller = Poller(Container(self._storage, mail_store.CONTAINER), self.queue, self.side.workers)  # type: ignore[arg-type]  # stands in for the queue
         return poller.poll(self.desk, at_once=at_once)
 
     def deliver(self) -> list[Outcome]:
@@ -214,9 +215,9 @@ def open_office(theatre: Stage) -> OpenOffice:
             MAILBOXES=json.dumps([given]),
             SINKS=json.dumps(dict.fromkeys(named, EASYVISTA)),
         )
-        services = _services.services()
-        storage = Storage(services.settings.storage, services.authenticator.identity)
-        return Office(theatre, services.mail, storage, name, named)
+        built = services.services()
+        storage = Storage(built.settings.storage, built.authenticator.identity)
+        return Office(theatre, built.mail, storage, name, named)
 
     return open_it
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from inbound_mail.delivery import Outcome
-from inbound_mail.reading import redeliver
-from shared.tables import Operation
+from inbound_mail.delivery.delivery import Outcome
+from inbound_mail.reports.mails import redeliver
+from shared.storage.tables import Operation
 from tests.functional.mail.conftest import Office
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from inbound_mail.alarms import Watch
-from inbound_mail.circuits import Circuit
+from inbound_mail.delivery.circuit_breaker import Circuit
+from inbound_mail.reports.alarms import Watch
 from shared.errors import ConfigurationError, Rejected
-from shared.tables import Operation
+from shared.storage.tables import Operation
 from tests.functional.mail.conftest import Office
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from devkit.simulator import Answer
-from devkit.simulator.core.faults import Cut, Drop
-from devkit.simulator.mail.contents import Enclosure, File, Item, Reference, Synthetic
-from inbound_mail.models import Attachment
-from inbound_mail.polling import Polled
-from inbound_mail.reading import redeliver
+from inbound_mail.content.models import Attachment
+from inbound_mail.intake.polling import Polled
+from inbound_mail.reports.mails import redeliver
 from tests.functional.mail.conftest import Office, OpenOffice
+from twin import Answer
+from twin.core.faults import Cut, Drop
+from twin.mail.contents import Enclosure, File, Item, Reference, Synthetic
 
 pytestmark = pytest.mark.usefixtures("impatient")
 

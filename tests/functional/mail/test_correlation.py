@@ -9,10 +9,10 @@ import azure.functions as func
 import pytest
 
 from blueprints import mail_work
-from inbound_mail.delivery import Outcome
+from inbound_mail.delivery.delivery import Outcome
 from shared import context, telemetry
 from shared.errors import Rejected
-from shared.queues import Queue
+from shared.storage.queues import Queue
 from tests.functional.mail.conftest import Office
 
 

@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
-from devkit.simulator.mail.contents import File, Item
-from inbound_mail.polling import Polled
-from inbound_mail.reading import redeliver
-from shared.blobs import Container
+from inbound_mail.intake.polling import Polled
+from inbound_mail.reports.mails import redeliver
 from shared.errors import Rejected, Unavailable
 from shared.graph.mail import GraphMail
-from shared.tables import Table
+from shared.storage.blobs import Container
+from shared.storage.tables import Table
 from shared.workers import Workers
 from tests.functional.mail.conftest import MemoryQueue, Office, OpenOffice, RecordingSink
+from twin.mail.contents import File, Item
 
 LETTER = b"From: kim@example.com\r\nSubject: The original\r\n\r\nHello.\r\n"
 STEPS: tuple[tuple[type, str], ...] = (

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from inbound_mail.delivery import Outcome
+from inbound_mail.delivery.delivery import Outcome
 from inbound_mail.sinks.protocol import Parcel, Progress, Receipt
 from shared.errors import OutcomeUnknown, Throttled, TimedOut, Unavailable
 from tests.functional.mail.conftest import Office, RecordingSink

@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from blueprints import _services
-from devkit.seeds import tiny
-from devkit.seeds.mails import SECOND, SUPPORT
-from devkit.seeds.sample import CLIENT_ID
-from devkit.simulator import Answer
-from devkit.simulator.core.faults import Drop, Fault, Garble
-from devkit.simulator.entra.state import Entra
-from devkit.simulator.mail.contents import File, Item
-from inbound_mail.polling import Polled
-from shared.storage import Storage
+from composition import services
+from inbound_mail.intake.polling import Polled
+from shared.storage.account import Storage
 from tests.functional.conftest import Stage
 from tests.functional.mail.conftest import EASYVISTA, Office, OpenOffice
+from twin import Answer
+from twin.core.faults import Drop, Fault, Garble
+from twin.entra.state import Entra
+from twin.mail.contents import File, Item
+from twin.seeds import tiny
+from twin.seeds.mails import SECOND, SUPPORT
+from twin.seeds.sample import CLIENT_ID
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -103,9 +103,9 @@ def offices(theatre: Stage) -> Callable[..., tuple[Office, Office]]:
         theatre.begin(
             tiny.furnish, BOOKINGS_BUSINESSES=tiny.BUSINESS, MAILBOXES=json.dumps(given), SINKS=json.dumps(sinks)
         )
-        services = _services.services()
-        storage = Storage(services.settings.storage, services.authenticator.identity)
-        one, other = (Office(theatre, services.mail, storage, name, (f"sink-{name}",)) for name in names)
+        built = services.services()
+        storage = Storage(built.settings.storage, built.authenticator.identity)
+        one, other = (Office(theatre, built.mail, storage, name, (f"sink-{name}",)) for name in names)
         return one, other
 
     return open_them
@@ -343,9 +343,9 @@ def test_a_secret_that_expired_stops_all_mailboxes_of_the_connection_and_nothing
         office.poll()
     app = pair[0].stage.sim.world.room(Entra).apps[CLIENT_ID]
     app.force(7000222)
-    _services.replace_services(None)
+    services.replace_services(None)
     for office in pair:
-        office.side = _services.services().mail
+        office.side = services.services().mail
         office.receive(subject="Later")
         for _ in range(11):
             assert office.poll() is Polled.FAILED
@@ -353,9 +353,9 @@ def test_a_secret_that_expired_stops_all_mailboxes_of_the_connection_and_nothing
         office.deliver()
         assert len(office.sink.tickets) == 1
     app.relent()
-    _services.replace_services(None)
+    services.replace_services(None)
     for office in pair:
-        office.side = _services.services().mail
+        office.side = services.services().mail
         office.run()
         assert len(office.sink.tickets) == 2
         assert {mail.folder for mail in office.mailbox.messages()} == {"archive"}

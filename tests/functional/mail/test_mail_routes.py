@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from devkit.simulator.mail.contents import File, Reference
-from inbound_mail.circuits import Circuit
-from inbound_mail.ledger import DeliveryState
+from inbound_mail.delivery.circuit_breaker import Circuit
+from inbound_mail.ledger.ledger import DeliveryState
 from shared.errors import ConfigurationError, Rejected
 from tests.functional.conftest import told
 from tests.functional.mail.conftest import Office, OpenOffice
+from twin.mail.contents import File, Reference
 
 
 def ask(office: Office, path: str = "", **query: Any) -> Any:

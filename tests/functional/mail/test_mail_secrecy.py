@@ -4,15 +4,15 @@ import io
 import json
 import uuid
 
-from blueprints import _services
-from devkit.seeds import desk, tiny
-from devkit.seeds.mails import SUPPORT
-from devkit.simulator import Answer, Drop
-from devkit.simulator.mail.contents import File
-from shared.storage import Storage
+from composition import services
+from shared.storage.account import Storage
 from tests.functional.conftest import Stage
 from tests.functional.mail.conftest import EASYVISTA, Office
 from tests.functional.secrecy import log, secrets_of
+from twin import Answer, Drop
+from twin.mail.contents import File
+from twin.seeds import desk, tiny
+from twin.seeds.mails import SUPPORT
 
 __all__ = ["log"]
 
@@ -35,7 +35,7 @@ def test_neither_secrets_nor_mails_are_logged(theatre: Stage, log: io.StringIO) 
         MAILBOXES=json.dumps([box]),
         SINKS=json.dumps(sinks),
     )
-    used = _services.services()
+    used = services.services()
     storage = Storage(used.settings.storage, used.authenticator.identity)
     office = Office(theatre, used.mail, storage, name, ())
     office.sinks = used.mail.sinks  # type: ignore[assignment]  # the real ones

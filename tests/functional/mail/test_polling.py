@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from devkit.seeds.sample import CLIENT_ID
-from devkit.simulator import Answer
-from devkit.simulator.mail.contents import File
-from inbound_mail.polling import LEASE_SECONDS, Polled
-from inbound_mail.store import CONTAINER
-from shared.blobs import Container
+from inbound_mail.intake.polling import LEASE_SECONDS, Polled
+from inbound_mail.ledger.mail_store import CONTAINER
+from shared.storage.blobs import Container
 from tests.functional.mail.conftest import Office, OpenOffice
+from twin import Answer
+from twin.mail.contents import File
+from twin.seeds.sample import CLIENT_ID
 
 SLOW = Answer(504)
 

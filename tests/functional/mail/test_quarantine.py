@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from inbound_mail import delivery
-from inbound_mail.circuits import PROBE_EVERY
-from inbound_mail.delivery import Outcome
-from inbound_mail.polling import Polled
-from inbound_mail.threads import KnownThreads
+from inbound_mail.delivery import delivery
+from inbound_mail.delivery.circuit_breaker import PROBE_EVERY
+from inbound_mail.delivery.delivery import Outcome
+from inbound_mail.delivery.threads import KnownThreads
+from inbound_mail.intake.polling import Polled
 from shared.errors import ConfigurationError, Conflict, GatewayError, Rejected, Unavailable
 from tests.functional.mail.conftest import Office, OpenOffice, RecordingSink
 from tests.functional.mail.deliveries import ask_again, causes, change, deliver, failing, probe_now, taken_in
@@ -250,7 +250,7 @@ def test_a_mail_whose_copy_is_lost_or_cannot_be_read_is_set_aside(
 ) -> None:
     lost, broken = taken_in(office, subject="Lost"), taken_in(office, subject="Broken")
     with monkeypatch.context() as patched:
-        patched.setattr("inbound_mail.store.MailStore.load", lambda *_: None)
+        patched.setattr("inbound_mail.ledger.mail_store.MailStore.load", lambda *_: None)
         assert deliver(office, lost) is Outcome.QUARANTINED
     with monkeypatch.context() as patched:
         patched.setattr(delivery, "render_mail", lambda _: 1 / 0)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from devkit.simulator.mail.message import Message
-from inbound_mail.models import Json
-from inbound_mail.reading import list_mails
+from inbound_mail.content.models import Json
+from inbound_mail.reports.mails import list_mails
 from tests.functional.mail.conftest import Office, OpenOffice
+from twin.mail.message import Message
 
 MAILS = Path(os.environ.get("GATEWAY_MAILS") or Path(__file__).resolve().parents[4] / "shared" / "data" / "mails")
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from devkit.simulator.mail.contents import File
 from shared.errors import Rejected
 from tests.functional.flow_calls import FlowCaller, open_flow
 from tests.functional.mail.conftest import Office
+from twin.mail.contents import File
 
 
 @pytest.fixture

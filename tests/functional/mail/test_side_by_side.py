@@ -5,18 +5,18 @@ import threading
 import time
 import uuid
 
-from blueprints import _services
-from devkit.seeds import sample, tiny
-from devkit.seeds.mails import SECOND, SUPPORT
-from devkit.simulator import Hang
-from devkit.simulator.mail.permissions import WRITE
-from inbound_mail.polling import Polled, Poller
-from inbound_mail.store import CONTAINER
+from composition import services
+from inbound_mail.intake.polling import Polled, Poller
+from inbound_mail.ledger.mail_store import CONTAINER
 from shared import context
-from shared.blobs import Container
-from shared.storage import Storage
+from shared.storage.account import Storage
+from shared.storage.blobs import Container
 from tests.functional.conftest import Stage
 from tests.functional.mail.conftest import EASYVISTA, MemoryQueue
+from twin import Hang
+from twin.mail.permissions import WRITE
+from twin.seeds import sample, tiny
+from twin.seeds.mails import SECOND, SUPPORT
 
 PARTNER = "desk@fabrikam.com"
 
@@ -33,7 +33,7 @@ def test_a_mailbox_that_hangs_delays_no_other_one(theatre: Stage) -> None:
             ]
         ),
     )
-    used = _services.services()
+    used = services.services()
     storage = Storage(used.settings.storage, used.authenticator.identity)
     queue = MemoryQueue()
     poller = Poller(Container(storage, CONTAINER), queue, used.mail.workers)  # type: ignore[arg-type]  # stands in
@@ -76,7 +76,7 @@ def test_mailboxes_of_several_tenants_are_read_each_with_its_own_sign_in(theatre
 
     theatre.sim.run(furnish_partner)
     theatre.sim.mail.mailbox(SUPPORT).receive(subject="Our own")
-    used = _services.services()
+    used = services.services()
     storage = Storage(used.settings.storage, used.authenticator.identity)
     queue = MemoryQueue()
     poller = Poller(Container(storage, CONTAINER), queue, used.mail.workers)  # type: ignore[arg-type]  # stands in

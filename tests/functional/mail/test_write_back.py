@@ -5,18 +5,18 @@ from typing import Any
 
 import pytest
 
-from devkit.seeds.sample import CLIENT_ID
-from devkit.simulator import Answer
-from devkit.simulator.core.faults import Drop
-from devkit.simulator.entra.state import Entra
-from devkit.simulator.mail.permissions import READ, WRITE
-from inbound_mail.delivery import Outcome
-from inbound_mail.ledger import Ledger
-from inbound_mail.polling import Polled
-from inbound_mail.reading import redeliver
+from inbound_mail.delivery.delivery import Outcome
+from inbound_mail.intake.polling import Polled
+from inbound_mail.ledger.ledger import Ledger
+from inbound_mail.reports.mails import redeliver
 from inbound_mail.sinks.protocol import Receipt
 from shared.errors import Rejected
 from tests.functional.mail.conftest import Office, OpenOffice, RecordingSink
+from twin import Answer
+from twin.core.faults import Drop
+from twin.entra.state import Entra
+from twin.mail.permissions import READ, WRITE
+from twin.seeds.sample import CLIENT_ID
 
 pytestmark = pytest.mark.usefixtures("impatient")
 

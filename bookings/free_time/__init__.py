@@ -1,0 +1,1 @@
+"""Who is free when: opening hours, rules, busy times, slots."""

@@ -1,0 +1,60 @@
+"""Opening hours: weekly rules in local time -> spans of real time, right over changes of clocks."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Any
+
+from bookings.free_time.intervals import Interval
+from shared.errors import OutcomeUnknown
+from shared.time_zones.zones import Zone
+
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+# Graph's time of day ends at 23:59:59.9999999, so a day open to its end closes a minute early or less.
+_AS_GOOD_AS_MIDNIGHT = time(23, 59)
+
+type WeeklyHours = Sequence[Mapping[str, Any]]
+type _Slot = Mapping[str, Any]
+
+
+def day_spans(hours: WeeklyHours, day: date, zone: Zone) -> list[Interval]:
+    """Return the open spans of one local day from bookingWorkHours [{"day", "timeSlots": [{startTime, endTime}]}]."""
+    return spans_of_days(hours, [day], zone)
+
+
+def local_days(start: datetime, end: datetime, zone: Zone) -> Iterator[date]:
+    """Yield the local days that the range touches, and one on either side for hours that cross midnight."""
+    day = start.astimezone(zone.rules).date() - timedelta(days=1)
+    last = end.astimezone(zone.rules).date() + timedelta(days=1)
+    while day <= last:
+        yield day
+        day += timedelta(days=1)
+
+
+def spans_of_days(hours: WeeklyHours, days: Iterable[date], zone: Zone) -> list[Interval]:
+    """Return the open spans of several local days."""
+    week: dict[str, list[_Slot]] = {}
+    for entry in hours:
+        week.setdefault(str(entry.get("day")).lower(), []).extend(entry.get("timeSlots") or ())
+    return [_span(slot, day, zone) for day in days for slot in week.get(_DAYS[day.weekday()], ())]
+
+
+def _span(slot: _Slot, day: date, zone: Zone) -> Interval:
+    start, end = _time(str(slot.get("startTime"))), _time(str(slot.get("endTime")))
+    last_day = day + timedelta(days=1) if end >= _AS_GOOD_AS_MIDNIGHT or end <= start else day
+    closing = time.min if end >= _AS_GOOD_AS_MIDNIGHT else end
+    return _instant(day, start, zone), _instant(last_day, closing, zone)
+
+
+def _instant(day: date, moment: time, zone: Zone) -> int:
+    return int(datetime.combine(day, moment, tzinfo=zone.rules).timestamp())
+
+
+@lru_cache(maxsize=256)
+def _time(text: str) -> time:
+    try:
+        return time.fromisoformat(text)
+    except ValueError:
+        raise OutcomeUnknown(
+            "Microsoft Graph sent opening hours that the gateway cannot read.", code="UpstreamBadAnswer"
+        ) from None

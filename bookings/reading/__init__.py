@@ -1,0 +1,1 @@
+"""Reads Microsoft Bookings: businesses, services, staff, customers, appointments."""

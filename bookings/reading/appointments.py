@@ -1,0 +1,188 @@
+"""Who is booked when: appointments of a range, and one appointment with all it holds.
+
+Ranges go through calendarView, cut into windows, joined, de-duplicated, sorted, filtered and cut into pages here:
+Graph filters and sorts appointments unreliably or not at all.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import cachetools
+
+from bookings.describe import appointment_times, describe_appointment
+from bookings.names import Names
+from bookings.windows import cut_windows
+from shared.errors import NotFound
+from shared.graph.bookings import GraphBookings
+from shared.graph.client import Json
+from shared.time_zones.zones import Zone
+from shared.workers import Workers
+
+_DETAILS_REMEMBERED = 2_000
+_DETAILS_SECONDS = 300
+
+
+@dataclass(frozen=True, order=True)
+class Position:
+    """Where a page ended: the order of all answers is start, then id."""
+
+    start: datetime
+    id: str
+
+
+@dataclass(frozen=True)
+class AppointmentQuery:
+    """One question. `customer` matches the whole mail address or a part of the name, `after` resumes a page."""
+
+    business: str
+    start: datetime
+    end: datetime
+    zone: Zone
+    limit: int
+    service: str | None = None
+    staff: str | None = None
+    customer: str | None = None
+    details: bool = False
+    after: Position | None = None
+
+
+@dataclass(frozen=True)
+class AppointmentPage:
+    """Appointments in order, and where to go on; None on the last page."""
+
+    items: list[Json]
+    resume_after: Position | None
+
+
+@dataclass(frozen=True)
+class _Entry:
+    position: Position
+    item: Json
+    is_whole: bool = False
+
+
+class Appointments:
+    """Appointments of one connection."""
+
+    def __init__(self, graph: GraphBookings, names: Names, workers: Workers) -> None:
+        self._graph = graph
+        self._names = names
+        self._workers = workers
+        self._details: cachetools.TTLCache[Any, Json] = cachetools.TTLCache(_DETAILS_REMEMBERED, _DETAILS_SECONDS)
+        self._details_lock = threading.Lock()
+
+    def find(self, query: AppointmentQuery) -> AppointmentPage:
+        """Return one page of the appointments that overlap [start, end).
+
+        Costs a call for each 31 days until the page is full, and one for each appointment with details.
+        """
+        entries: list[_Entry] = []
+        for entry in self._in_order(query):
+            if len(entries) == query.limit:
+                return AppointmentPage(self._describe(query, entries), entries[-1].position)
+            entries.append(entry)
+        return AppointmentPage(self._describe(query, entries), None)
+
+    def get(self, business: str, appointment: str, zone: Zone) -> Json:
+        """Return one appointment with its customers and their answers. Raises NotFound."""
+        item = self._graph.get_appointment(business, appointment)
+        staff, services = self._names.staff(business), self._names.services(business)
+        return describe_appointment(item, zone, staff=staff, services=services, has_details=True)
+
+    def details(self, business: str, items: Sequence[Json]) -> dict[str, Json]:
+        """Return the whole records of listed appointments by id, as far as they are still there."""
+        nowhere = datetime.min.replace(tzinfo=UTC)
+        entries = self._whole(business, [_Entry(Position(nowhere, item["id"]), item) for item in items])
+        return {entry.position.id: entry.item for entry in entries}
+
+    def _in_order(self, query: AppointmentQuery) -> Iterator[_Entry]:
+        """Yield the matching appointments by position, reading a window only when the ones before it are used up."""
+        start = max(query.start, query.after.start) if query.after else query.start
+        seen: set[str] = set()
+        waiting: list[_Entry] = []
+        for window_start, window_end in cut_windows(start, query.end):
+            found = self._graph.calendar_view(query.business, window_start, window_end)
+            fresh = {item["id"]: item for item in found if item["id"] not in seen}
+            seen.update(fresh)
+            waiting = sorted(waiting + self._matching(query, fresh.values()), key=lambda entry: entry.position)
+            if window_end == query.end:
+                yield from waiting
+                return
+            ripe = [entry for entry in waiting if entry.position.start < window_end]
+            waiting = waiting[len(ripe) :]
+            yield from ripe
+
+    def _matching(self, query: AppointmentQuery, items: Iterable[Json]) -> list[_Entry]:
+        """Apply range, resumption and filters."""
+        matching = []
+        for item in items:
+            start, end = appointment_times(item)
+            position = Position(start, item["id"])
+            in_range = start < query.end and end > query.start
+            is_new = query.after is None or position > query.after
+            if in_range and is_new and _has(item, query.service, query.staff):
+                matching.append(_Entry(position, item))
+        if query.customer is None:
+            return matching
+        unclear = [entry for entry in matching if not _shows_its_customer(entry.item)]
+        known = [entry for entry in matching if _shows_its_customer(entry.item)]
+        return [entry for entry in known + self._whole(query.business, unclear) if _is_for(entry.item, query.customer)]
+
+    def _describe(self, query: AppointmentQuery, entries: list[_Entry]) -> list[Json]:
+        if not entries:
+            return []
+        if query.details:
+            entries = self._whole(query.business, entries)
+        staff, services = self._names.staff(query.business), self._names.services(query.business)
+        return [
+            describe_appointment(entry.item, query.zone, staff=staff, services=services, has_details=query.details)
+            for entry in entries
+        ]
+
+    def _whole(self, business: str, entries: list[_Entry]) -> list[_Entry]:
+        """Return the entries with their whole records; one that is gone meanwhile is left out."""
+        whole = self._workers.map(lambda entry: self._read_whole(business, entry), entries)
+        return [entry for entry in whole if entry is not None]
+
+    def _read_whole(self, business: str, entry: _Entry) -> _Entry | None:
+        """Read one whole record, or remember it: for some minutes, and only if Graph says when it was last changed."""
+        if entry.is_whole:
+            return entry
+        changed = entry.item.get("lastUpdatedDateTime")
+        key = (business.lower(), entry.item["id"], changed)
+        with self._details_lock:
+            whole = self._details.get(key)
+        if whole is None:
+            try:
+                whole = self._graph.get_appointment(business, entry.item["id"])
+            except NotFound as error:
+                if error.code != "AppointmentNotFound":
+                    raise
+                return None
+        if changed:
+            with self._details_lock:
+                self._details[key] = whole
+        return _Entry(entry.position, whole, is_whole=True)
+
+
+def _has(item: Json, service: str | None, staff: str | None) -> bool:
+    return (service is None or item.get("serviceId") == service) and (
+        staff is None or staff in (item.get("staffMemberIds") or [])
+    )
+
+
+def _shows_its_customer(item: Json) -> bool:
+    """Say whether a listed appointment tells whom it is for: not in US Government, and not for groups."""
+    is_group = (item.get("maximumAttendeesCount") or 1) > 1
+    return not is_group and bool(item.get("customerEmailAddress") or item.get("customerName"))
+
+
+def _is_for(item: Json, wanted: str) -> bool:
+    """Compare with the whole mail address, or with a part of the name."""
+    people = [(item.get("customerName"), item.get("customerEmailAddress"))]
+    people += [(customer.get("name"), customer.get("emailAddress")) for customer in item.get("customers") or []]
+    text = wanted.casefold()
+    return any(str(mail or "").casefold() == text or text in str(name or "").casefold() for name, mail in people)

@@ -1,0 +1,41 @@
+"""The custom questions of a business as JSON schemas, from which a flow's designer makes tokens and fields.
+
+A property is named by the question's text, as answers are: `{"Asset tag?": "LT-0042"}`.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from bookings.writing.graph_bodies import read_options
+from shared.graph.client import Json
+
+
+def answers_schema(questions: Iterable[Json]) -> Json:
+    """Return the schema of answers as they are read: {"type": "object", "properties"}."""
+    return {"type": "object", "properties": {str(each["displayName"]): _describe(each) for each in _named(questions)}}
+
+
+def questions_schema(questions: Sequence[Json], service: Json | None) -> Json:
+    """Return the schema of answers as they are written; of a service: only what it asks, with what must be answered."""
+    asked = {str(each.get("questionId")): bool(each.get("isRequired")) for each in _assigned(service)}
+    wanted = [each for each in _named(questions) if service is None or each["id"] in asked]
+    schema: Json = {"type": "object", "properties": {str(each["displayName"]): _offer(each) for each in wanted}}
+    required = [str(each["displayName"]) for each in wanted if asked.get(each["id"])]
+    return schema | ({"required": required} if required else {})
+
+
+def _assigned(service: Json | None) -> list[Json]:
+    return (service or {}).get("customQuestions") or []
+
+
+def _named(questions: Iterable[Json]) -> list[Json]:
+    return [each for each in questions if each.get("displayName")]
+
+
+def _describe(question: Json) -> Json:
+    name = str(question["displayName"])
+    return {"type": "string", "x-ms-summary": name, "description": f"Answer to the question: {name}"}
+
+
+def _offer(question: Json) -> Json:
+    options, is_choice = read_options(question)
+    return _describe(question) | ({"enum": options} if is_choice and options else {})

@@ -1,0 +1,1 @@
+"""Writes to Microsoft Bookings: appointments and customers, each write once."""

@@ -1,0 +1,1 @@
+"""Puts the app together: settings, clients, use cases."""

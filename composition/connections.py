@@ -1,0 +1,116 @@
+"""The composition point: settings -> clients -> use cases. Imported when the first call comes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bookings.changes import journal
+from bookings.changes.feed import ChangeFeed
+from bookings.changes.scanning import Observer, Pace
+from bookings.free_time.availability import Availability
+from bookings.free_time.slots import SlotFinder
+from bookings.names import Names
+from bookings.reading.appointments import Appointments
+from bookings.reading.catalogue import Catalogue
+from bookings.writing.appointments import Writes
+from shared.auth import Authenticator
+from shared.cursors import Cursors
+from shared.graph.bookings import GraphBookings
+from shared.graph.client import Gate, GraphClient
+from shared.settings.config import AllowList, Settings
+from shared.storage import idempotency
+from shared.storage.account import Lazy, Storage
+from shared.storage.blobs import Container
+from shared.storage.tables import Table
+from shared.transport import Transport
+from shared.workers import Workers
+
+if TYPE_CHECKING:
+    from composition.mail import MailSide
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """The use cases of one connection."""
+
+    businesses: AllowList
+    graph: GraphBookings
+    catalogue: Catalogue
+    appointments: Appointments
+    availability: Availability
+    slots: SlotFinder
+    writes: Writes | None  # None: switched off
+    names: Names
+    changes: ChangeFeed
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything the functions use."""
+
+    settings: Settings
+    authenticator: Authenticator
+    cursors: Cursors
+    workers: Workers
+    tenants: dict[str, Tenant]
+    once: idempotency.Once
+    changes: Table
+    mail_side: Lazy
+
+    @property
+    def mail(self) -> "MailSide":
+        """The use cases of support mail, put together when first needed: most calls never do."""
+        side: MailSide = self.mail_side.get()
+        return side
+
+
+def build_services(settings: Settings) -> Services:
+    """Put the app together. Opens no connection: every client is lazy."""
+    authenticator = Authenticator(settings)
+    gate = Gate(settings.graph_concurrency)
+    transport = Transport(pool_size=settings.graph_concurrency)
+    workers = Workers(settings.graph_concurrency)
+
+    clients = {name: GraphClient(authenticator.tokens(name), transport, gate) for name in settings.connections}
+
+    storage = Storage(settings.storage, authenticator.identity)
+    table, blobs = Table(storage, journal.TABLE), Container(storage, journal.CONTAINER)
+    pace = Pace(timedelta(days=settings.changes_window_days), timedelta(seconds=settings.changes_refresh_seconds))
+
+    once = idempotency.Once(Table(Storage(settings.storage, authenticator.identity), idempotency.TABLE))
+
+    def build_tenant(name: str) -> Tenant:
+        graph = GraphBookings(clients[name])
+        names = Names(graph)
+        return Tenant(
+            businesses=settings.connections[name].businesses,
+            graph=graph,
+            catalogue=Catalogue(graph, names),
+            appointments=Appointments(graph, names, workers),
+            availability=Availability(graph, names),
+            slots=SlotFinder(graph, names, workers),
+            writes=Writes(name, graph, names, workers, once) if settings.connections[name].may_write else None,
+            names=names,
+            changes=ChangeFeed(name, Observer(graph, workers, pace), table, blobs),
+        )
+
+    return Services(
+        settings=settings,
+        authenticator=authenticator,
+        cursors=Cursors(authenticator.secret(settings.state_key_name)),
+        workers=workers,
+        tenants={name: build_tenant(name) for name in settings.connections},
+        once=once,
+        changes=table,
+        mail_side=Lazy(partial(_build_mail_side, settings, authenticator, clients)),
+    )
+
+
+def _build_mail_side(
+    settings: Settings, authenticator: Authenticator, clients: Mapping[str, GraphClient]
+) -> "MailSide":
+    from composition.mail import build_mail_side
+
+    return build_mail_side(settings, authenticator, clients)

@@ -1,0 +1,63 @@
+"""The services that functions use: put together once, at the first call, and replaceable in tests.
+
+Their modules are imported then, not before: the platform indexes every function at a start, whoever calls first.
+"""
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from shared.settings.config import Fault, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from composition.connections import Services
+
+_log = logging.getLogger("gateway.settings")
+
+POLLS, DELIVERIES = "mailbox-polls", "mail-deliveries"
+
+
+class _Once:
+    """Holds the services, or why there are none: settings are read once, at the first call after a start."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._services: Services | None = None
+        self._faults: tuple[Fault, ...] = ()
+
+    def get(self) -> "Services":
+        with self._lock:
+            if self._services is None and not self._faults:
+                self._build()
+            if self._services is None:
+                # anew each time: one that is raised again and again keeps every frame it ever went through
+                raise SettingsError(self._faults)
+            return self._services
+
+    def _build(self) -> None:
+        try:
+            from composition.connections import build_services
+            from inbound_mail.sinks import check_sink
+
+            self._services = build_services(load_settings(check_sink=check_sink))
+        except SettingsError as error:
+            self._faults = error.faults
+            faults = "\n".join(f"  {fault.setting}: {fault.message}" for fault in error.faults)
+            _log.critical("The settings are wrong; no call can be answered until they are corrected:\n%s", faults)
+
+    def put(self, services: "Services | None") -> None:
+        with self._lock:
+            self._services, self._faults = services, ()
+
+
+_once = _Once()
+
+
+def services() -> "Services":
+    """Return the services. Raises SettingsError, with every fault, as long as the settings are wrong."""
+    return _once.get()
+
+
+def replace_services(instead: "Services | None") -> None:
+    """Use these services from now on; None: build them anew at the next call. For tests."""
+    _once.put(instead)

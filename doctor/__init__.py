@@ -1,0 +1,1 @@
+"""Examines everything that the gateway depends on, and says what mends it."""

@@ -1,0 +1,1 @@
+"""What a mail says: its model, text, quotations, and whether a machine wrote it."""

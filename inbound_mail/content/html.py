@@ -1,0 +1,233 @@
+"""HTML of strangers: as plain text, and as HTML that is safe to show.
+
+Hostile or broken HTML costs time, memory or the stack, so it is measured first. libxml2 drops what lies deeper than 256
+elements, inscriptis recurses and pads table cells to the widest, and attributes without number cost quadratic time.
+Past the limits a mail loses its layout, never its words: the tags are taken out, one by one.
+
+libxml2 reads it once; nh3 (ammonia) cleans what libxml2 wrote, and nothing touches nh3's answer afterwards.
+"""
+
+# ruff: noqa: PLC0415 - libraries are imported when first needed: cold start
+# mypy: disable-error-code="import-untyped"
+
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from inbound_mail.content.quoting import BEGIN, END, REST
+
+if TYPE_CHECKING:
+    from inscriptis.model.config import ParserConfig
+    from lxml.html import HtmlElement
+    from nh3 import Cleaner
+
+MOST_CHARACTERS = 1_000_000
+MOST_DEPTH = 240
+MOST_WORDS_IN_TAG = 2_000
+_MOST_CELL = 100
+_MOST_ROWS = 500
+_MOST_COLUMNS = 20
+
+_DATA_URI = re.compile(
+    r"""(?<=["'=(])data:[a-z]{1,20}/[\w.+-]{1,80}(?:;[\w=.-]{1,80}){0,4},[a-z0-9+/=%\s]*""", re.IGNORECASE
+)
+_CONTENT_ID = re.compile(r"""(?:=\s{0,9}["']?|url\(\s{0,9}["']?)\s{0,9}cid:([^"'\s<>)]{1,990})""", re.IGNORECASE)
+_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all", re.IGNORECASE)
+_DROPPED = ("script", "style", "head", "title", "template", "noscript", "object", "svg", "math", "select", "textarea")
+_TAGS = (
+    "a|abbr|address|b|bdi|bdo|big|blockquote|br|caption|center|cite|code|col|colgroup|dd|del|dfn|div|dl|dt|em|"
+    "figcaption|figure|h1|h2|h3|h4|h5|h6|hr|i|img|ins|kbd|li|ol|p|pre|q|s|samp|small|span|strike|strong|sub|sup|"
+    "table|tbody|td|tfoot|th|thead|tr|tt|u|ul|var"
+)
+_ATTRIBUTES = {
+    "a": {"href", "title"},
+    "img": {"src", "alt", "title", "width", "height"},
+    "td": {"colspan", "rowspan"},
+    "th": {"colspan", "rowspan"},
+    "ol": {"start"},
+}
+_SCHEMES = {"http", "https", "mailto", "tel", "cid"}
+# The marks of quoting.MARKS, U+FDD0 to U+FDEF, spelled as entities.
+_MARK_ENTITY = re.compile(r"&#(?:x0*fd[de][0-9a-f]|0*(?:6497[6-9]|649[89]\d|6500[0-7]));?", re.IGNORECASE)
+# Blocks of the tag-by-tag reading: these end a line.
+_BREAKS = re.compile(r"</?(?:br|p|div|tr|li|table|h[1-6]|blockquote|pre|hr|ul|ol)\b[^<>]{0,5000}>", re.IGNORECASE)
+_UNSEEN = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style|title)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"</?[a-z!?][^<>]{0,100000}>", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class HtmlBody:
+    """An HTML body: `marked` is its text with the marks of `quoting`, `safe` is HTML fit to be shown."""
+
+    marked: str
+    safe: str
+    content_ids: frozenset[str]
+
+
+def read_html(source: str) -> HtmlBody:
+    """Read HTML that may be anything; `source` has no control characters and no marks."""
+    content_ids = frozenset(_content_ids(source))
+    source = _MARK_ENTITY.sub("", _DATA_URI.sub("", source))
+    tree = _parse(source)
+    safe = None if tree is None else _clean(tree)
+    if tree is None or safe is None:
+        text = _take_tags_out(source)
+        return HtmlBody(text, f"<pre>{html.escape(text)}</pre>", content_ids)
+    text = _as_text(tree)
+    if not text.strip() or len(text) > 2 * MOST_CHARACTERS:
+        text = _take_tags_out(source)
+    return HtmlBody(text, safe, content_ids)
+
+
+def _content_ids(source: str) -> Iterator[str]:
+    for found in _CONTENT_ID.findall(source):
+        if name := unquote(html.unescape(found)).strip().removeprefix("<").removesuffix(">").strip():
+            yield name
+
+
+def _parse(source: str) -> "HtmlElement | None":
+    """Return the tree, or None where reading it would cost too much or lose text."""
+    if len(source) > MOST_CHARACTERS:
+        return None
+    if any(len(piece.partition("<")[2].split()) > MOST_WORDS_IN_TAG for piece in source.split(">")):
+        return None
+    from lxml import etree
+    from lxml.html import document_fromstring
+
+    try:
+        tree = document_fromstring(source)
+    except (etree.LxmlError, ValueError):
+        return None
+    depth = 0
+    for event, _ in etree.iterwalk(tree, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        if depth > MOST_DEPTH:
+            return None
+    return tree
+
+
+def _clean(tree: "HtmlElement") -> str | None:
+    """Return safe HTML, or None where it swells when written properly: a million "&", which nh3 reads too slowly."""
+    from lxml.html import tostring
+
+    body = tree.find("body")
+    written = tostring(tree if body is None else body, encoding="unicode", with_tail=False)
+    return _cleaner().clean(written).strip() if len(written) <= 2 * MOST_CHARACTERS else None
+
+
+@cache
+def _cleaner() -> "Cleaner":
+    from nh3 import Cleaner
+
+    return Cleaner(
+        tags=set(_TAGS.split("|")),
+        clean_content_tags=set(_DROPPED),
+        attributes=_ATTRIBUTES,
+        attribute_filter=_filter_attribute,
+        url_schemes=_SCHEMES,
+        url_relative="deny",
+        link_rel="noopener noreferrer",
+    )
+
+
+def _filter_attribute(tag: str, name: str, value: str) -> str | None:
+    """Keep pictures that came with the mail; one on a server tells its owner who reads the mail, and when."""
+    is_content_id = value.strip().lower().startswith("cid:")
+    if name in ("src", "href") and is_content_id != (tag == "img"):
+        return None
+    if name in ("width", "height", "colspan", "rowspan", "start") and not re.fullmatch(r"[0-9]{1,4}", value):
+        return None
+    return value
+
+
+def _as_text(tree: "HtmlElement") -> str:
+    """Lay out the tree as text. The tree is used up."""
+    from inscriptis.html_engine import Inscriptis
+
+    for element in list(tree.iter()):
+        if not isinstance(element.tag, str):
+            continue
+        if element.tag in _DROPPED or "hidden" in element.attrib or _HIDDEN.search(element.get("style") or ""):
+            if element.tag != "body":
+                element.clear(keep_tail=True)
+            continue
+        _mark(element)
+    for table in list(tree.iter("table")):
+        if not _is_small_table(table):
+            _dissolve(table)
+    for element in tree.iter():
+        if isinstance(element.tag, str):
+            _spell_out(element)
+            element.attrib.clear()
+    text: str = Inscriptis(tree, _layout()).get_text()
+    return text
+
+
+@cache
+def _layout() -> "ParserConfig":
+    """Layout of inscriptis without what grows with depth: quoted mails lie dozens of levels deep."""
+    from inscriptis.css_profiles import CSS_PROFILES
+    from inscriptis.html_properties import Display
+    from inscriptis.model.config import ParserConfig
+    from inscriptis.model.html_element import HtmlElement as Style
+
+    css = CSS_PROFILES["strict"].copy()
+    css["blockquote"] = Style(display=Display.block, margin_before=1, margin_after=1)
+    return ParserConfig(css=css)
+
+
+def _mark(element: "HtmlElement") -> None:
+    """Mark what mail programs call quoted: Apple Mail, Thunderbird, Gmail, Proton; Outlook marks a start only."""
+    names = {*(element.get("class") or "").lower().split(), (element.get("id") or "").lower()}
+    is_quote = element.tag == "blockquote" and (
+        (element.get("type") or "").lower() == "cite" or names & {"gmail_quote", "protonmail_quote"}
+    )
+    if is_quote or names & {"gmail_attr", "yahoo_quoted", "moz-cite-prefix"}:
+        element.text = BEGIN + (element.text or "")
+        if len(element):
+            element[-1].tail = (element[-1].tail or "") + END
+        else:
+            element.text += END
+    elif names & {"divrplyfwdmsg", "appendonsend", "mail-editor-reference-message-container"}:
+        element.text = REST + (element.text or "")
+
+
+def _is_small_table(table: "HtmlElement") -> bool:
+    """Whether a table holds data rather than the layout of a page: only such is laid out in columns."""
+    rows = list(table.iter("tr"))
+    if not rows or len(rows) > _MOST_ROWS or next(table.iterdescendants("table"), None) is not None:
+        return False
+    cells = [list(row.iter("td", "th")) for row in rows]
+    if not 1 < max(map(len, cells)) <= _MOST_COLUMNS:
+        return False
+    return all(len(cell.text_content()) <= _MOST_CELL for row in cells for cell in row)
+
+
+def _dissolve(table: "HtmlElement") -> None:
+    for part in table.iter("table", "tr", "td", "th"):
+        part.tag = "div"
+
+
+def _spell_out(element: "HtmlElement") -> None:
+    """Put into words what text would not show: the target of a link, a picture that came with the mail."""
+    if element.tag == "a":
+        target = (element.get("href") or "").strip()
+        shown = element.text_content()
+        if (
+            target.lower().startswith(("http://", "https://"))
+            and target.partition("://")[2].rstrip("/") not in shown
+            and shown.strip()
+        ):
+            element.tail = f" <{target}>{element.tail or ''}"
+    elif element.tag == "img" and (element.get("src") or "").strip().lower().startswith("cid:"):
+        element.tail = f"[{(element.get('alt') or '').strip() or 'image'}]{element.tail or ''}"
+
+
+def _take_tags_out(source: str) -> str:
+    """Read HTML as text without understanding it, in one pass for each rule."""
+    seen = _UNSEEN.sub("", source)
+    return html.unescape(_TAG.sub("", _BREAKS.sub("\n", seen)))

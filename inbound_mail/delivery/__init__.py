@@ -1,0 +1,1 @@
+"""Delivers stored mails to sinks, each mail once to each sink."""

@@ -1,0 +1,1 @@
+"""Reads support mailboxes: polls, attachments, write-back."""

@@ -1,0 +1,188 @@
+"""Reading a folder: a delta round walked to its end at once, and the sweep behind it.
+
+A page's mails are kept and entered in the ledger before its link is: whoever dies in between reads the page again.
+Nothing is delivered between two pages, for a link that waits too long is forgotten by Graph.
+"""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from inbound_mail.content.models import Json
+from inbound_mail.ledger.ledger import NewMail, Phase
+from inbound_mail.ledger.mail_store import may_have_files
+from inbound_mail.ledger.references import digest
+from inbound_mail.support_mailbox import Desk
+from shared.errors import AnswerTooLarge, GatewayError, NotFound, Rejected, TimedOut
+from shared.events import Event, tell
+from shared.graph.mail import DELTA_QUERY, DeltaPage, is_of_one_mail
+from shared.storage.blobs import Lease
+from shared.workers import Workers
+
+_log = logging.getLogger("gateway.mail")
+
+SWEEP_EVERY = timedelta(hours=1)
+SWEEP_BACK = timedelta(hours=48)
+_SMALLEST_PAGE = 5
+_MOST_LATER = 100
+_MOST_LOST = 3  # a folder whose links do not live through one round is left to the next poll
+_QUERY = digest(DELTA_QUERY)
+
+
+@dataclass
+class Seen:
+    """What one poll met, in numbers; `answered`: a folder could be read, so the mailbox as such is there."""
+
+    new: int = 0
+    skipped: int = 0
+    gone: int = 0
+    removed_unseen: int = 0
+    resyncs: int = 0
+    swept: int = 0
+    answered: bool = False
+
+
+class FolderReader:
+    """Reads the folders of one mailbox, for the holder of its lease."""
+
+    def __init__(self, desk: Desk, workers: Workers) -> None:
+        self._desk = desk
+        self._mailbox = desk.mailbox
+        self._graph = desk.graph
+        self._ledger = desk.ledger
+        self._workers = workers
+
+    def read(self, folder: str, lease: Lease, seen: Seen) -> None:
+        """Walk one round to its end. Raises the error family; what was read until then is safe."""
+        cursor = self._ledger.cursor(folder)
+        link = str(cursor.get("link") or "") if cursor.get("query") == _QUERY else ""
+        page_size, lost = self._mailbox.page_size, 0
+        later: list[str] = json.loads(cursor.get("later") or "[]")
+        while True:
+            lease.check()
+            try:
+                page = self._graph.read_delta(folder, link or None, page_size)
+            except Rejected as error:
+                if error.code != "CursorLost" or not link or lost >= _MOST_LOST:
+                    raise
+                lost += 1
+                tell(Event.CURSOR_LOST, mailbox=self._mailbox.name, folder=folder)
+                seen.resyncs += 1
+                link = ""
+                continue
+            except (TimedOut, AnswerTooLarge):
+                if page_size <= _SMALLEST_PAGE:
+                    raise
+                page_size = max(_SMALLEST_PAGE, page_size // 2)
+                _log.info("%s: the page was too fat, going on with %d", self._mailbox.name, page_size)
+                continue
+            seen.answered = True
+            later = self._take_page(folder, page, later, seen)
+            link = page.next_link or page.delta_link or ""
+            lease.check()
+            self._ledger.put_cursor(folder, link=link, query=_QUERY, later=json.dumps(later), **_lasting(cursor))
+            if not page.next_link:
+                return
+
+    def sweep(self, folder: str, lease: Lease, seen: Seen) -> None:
+        """Look behind the delta once an hour: whatever came in 48 hours and is not in the ledger is taken now."""
+        cursor = self._ledger.cursor(folder)
+        now = datetime.now(UTC)
+        stands = _lasting(cursor, "link", "query", "later")
+        swept_at = stands.pop("swept_at", None)
+        if swept_at is None or now - swept_at < SWEEP_EVERY:
+            if swept_at is None:
+                self._ledger.put_cursor(folder, **stands, swept_at=now)
+            return
+        for page in self._graph.list_recent(folder, now - SWEEP_BACK):
+            lease.check()
+            missing = [
+                str(item["id"])
+                for item, known in zip(page, self._are_known([str(item["id"]) for item in page]), strict=True)
+                if not known
+            ]
+            messages = [message for graph_id in missing if isinstance(message := self._read_one(graph_id), dict)]
+            found = self._take(folder, messages, seen)
+            if found:
+                seen.swept += found
+                tell(Event.SWEEP_FOUND, mailbox=self._mailbox.name, folder=folder, mails=found)
+        self._ledger.put_cursor(folder, **stands, swept_at=now)
+
+    def _take_page(self, folder: str, page: DeltaPage, later: Sequence[str], seen: Seen) -> list[str]:
+        """Take what a page shows; `later`, here and in return, are mails that could not be read by themselves yet."""
+        whole: dict[str, Json] = {}
+        stubs = set(later)
+        removed: set[str] = set()
+        for item in page.items:
+            graph_id = str(item["id"])
+            if "@removed" in item:
+                removed.add(graph_id)
+            elif "receivedDateTime" in item:
+                whole[graph_id] = item
+            else:
+                stubs.add(graph_id)
+        unclear = sorted((stubs | removed) - whole.keys())
+        unread: list[str] = []
+        for graph_id, known in zip(unclear, self._are_known(unclear), strict=True):
+            if known:
+                continue
+            if graph_id in removed:
+                seen.removed_unseen += 1
+            elif isinstance(message := self._read_one(graph_id), GatewayError):
+                unread.append(graph_id)
+            elif message is not None:
+                whole[graph_id] = message
+            else:
+                seen.removed_unseen += 1
+        self._take(folder, list(whole.values()), seen)
+        return unread[:_MOST_LATER]
+
+    def _take(self, folder: str, messages: Sequence[Json], seen: Seen) -> int:
+        """Keep and enter what is new among whole messages; return how many were."""
+        known = self._are_known([str(message["id"]) for message in messages])
+        fresh = [self._describe(folder, message) for message, is_old in zip(messages, known, strict=True) if not is_old]
+        kept = [mail for mail in fresh if not mail.skipped]
+        self._workers.map(lambda mail: self._desk.store.put_message(mail.key, mail.message), kept)
+        added = self._ledger.add(fresh, self._mailbox.sinks)
+        skipped = sum(1 for mail in added if mail.skipped)
+        seen.skipped += skipped
+        seen.new += len(added) - skipped
+        return len(added)
+
+    def _describe(self, folder: str, message: Json) -> NewMail:
+        since = self._mailbox.since
+        return NewMail(
+            key=self._desk.key(str(message["id"])),
+            message=message,
+            folder=folder,
+            phase=Phase.FETCH if may_have_files(message) else Phase.DELIVER,
+            skipped="before-cutover" if since and _received(message) < since else None,
+        )
+
+    def _read_one(self, graph_id: str) -> Json | GatewayError | None:
+        """Return a message, None if it is gone, or why this one alone cannot be read. Raises what stops the folder."""
+        try:
+            return self._graph.get_message(graph_id)
+        except GatewayError as error:
+            if not is_of_one_mail(error):
+                raise
+            if isinstance(error, NotFound):
+                return None
+            _log.warning("%s: a mail cannot be read yet: %s", self._mailbox.name, error)
+            return error
+
+    def _are_known(self, graph_ids: Sequence[str]) -> list[bool]:
+        return self._workers.map(lambda graph_id: self._ledger.is_known(self._desk.key(graph_id)), graph_ids)
+
+
+def _received(message: Json) -> datetime:
+    try:
+        return datetime.fromisoformat(str(message.get("receivedDateTime")))
+    except ValueError:  # a mail without a time has just come, as far as anybody can tell
+        return datetime.now(UTC)
+
+
+def _lasting(cursor: Json, *names: str) -> Json:
+    return {name: cursor[name] for name in ("swept_at", *names) if name in cursor}

@@ -1,0 +1,1 @@
+"""What is known about every mail: ledger, claims, stored copies."""

@@ -1,0 +1,99 @@
+"""Where mails lie: blobs of one container, written once and read by the sinks and the routes.
+
+{mailbox}/{key}/mail.json          Graph's JSON of the message
+{mailbox}/{key}/attachments.json   what is attached, and where its bytes are
+{mailbox}/{key}/{number}           the bytes of an attachment
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from inbound_mail.content.models import Attachment, AttachmentKind, InboundMail, Json
+from shared.errors import AnswerTooLarge
+from shared.storage.blobs import Container
+
+CONTAINER = "mails"
+
+
+class MailStore:
+    """The mails of one mailbox."""
+
+    def __init__(self, container: Container, mailbox: str, address: str) -> None:
+        self._container = container
+        self._mailbox = mailbox
+        self._address = address
+
+    def put_message(self, key: str, message: Json) -> None:
+        """Keep a message."""
+        self._put_json(f"{self._folder(key)}/mail.json", message)
+
+    def put_attachments(self, key: str, attachments: Sequence[Attachment]) -> None:
+        """Keep the list of attachments: with it, the mail is whole."""
+        self._put_json(f"{self._folder(key)}/attachments.json", [asdict(one) for one in attachments])
+
+    def put_bytes(
+        self, key: str, number: int, chunks: Iterable[bytes], *, content_type: str, limit: int
+    ) -> tuple[str, str, int]:
+        """Keep an attachment's bytes; return (blob name, SHA-256 in hex, size). AnswerTooLarge past `limit` bytes."""
+        counted = _Counted(chunks, limit)
+        name = f"{self._folder(key)}/{number:03}"
+        self._container.put(name, counted, content_type=content_type)
+        return name, counted.sha256.hexdigest(), counted.size
+
+    def load(self, key: str) -> InboundMail | None:
+        """Return a mail as it was read, None if it is not here."""
+        message = self._get_json(f"{self._folder(key)}/mail.json")
+        if message is None:
+            return None
+        attachments = self._get_json(f"{self._folder(key)}/attachments.json") or [] if may_have_files(message) else []
+        return InboundMail(
+            self._mailbox,
+            self._address,
+            key,
+            message,
+            tuple(Attachment(**{**one, "kind": AttachmentKind(one["kind"])}) for one in attachments),
+        )
+
+    def open(self, attachment: Attachment, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes of an attachment that has any, or a part of them."""
+        chunks = self._container.read(attachment.blob, offset=offset, length=length) if attachment.blob else None
+        if chunks is None:
+            raise LookupError(f"attachment {attachment.number} has no bytes")
+        return chunks
+
+    def _folder(self, key: str) -> str:
+        return f"{self._mailbox}/{key}"
+
+    def _put_json(self, name: str, value: Any) -> None:
+        data = json.dumps(value, separators=(",", ":")).encode()
+        self._container.put(name, data, content_type="application/json")
+
+    def _get_json(self, name: str) -> Any:
+        data = self._container.get(name)
+        return None if data is None else json.loads(data)
+
+
+def may_have_files(message: Json) -> bool:
+    """Say whether to look for attachments: hasAttachments is false when all are inline, then only the body tells."""
+    return bool(message.get("hasAttachments")) or "cid:" in str((message.get("body") or {}).get("content")).lower()
+
+
+class _Counted:
+    """Chunks on their way: hashed and counted."""
+
+    def __init__(self, chunks: Iterable[bytes], limit: int) -> None:
+        self._chunks = chunks
+        self._limit = limit
+        self.sha256 = hashlib.sha256()
+        self.size = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._chunks:
+            self.size += len(chunk)
+            if self.size > self._limit:
+                raise AnswerTooLarge("The attachment is larger than the mailbox's limit.", code="AttachmentTooLarge")
+            self.sha256.update(chunk)
+            yield chunk

@@ -1,0 +1,1 @@
+"""Reports on mails and mailboxes: lists, trigger items, alarms."""

@@ -1,0 +1,1 @@
+"""The EasyVista Service Manager sink."""

@@ -1,0 +1,205 @@
+"""One delivery to EasyVista: a ticket or a comment, and the files. Goes on where an earlier attempt ended.
+
+Nothing here is done twice. A ticket bears the mail's reference in `external_reference`; before one is made, EasyVista
+is searched for it, because an earlier attempt may have died between its making and our noting it, and because a
+refusal (590) may hide a row that was written. A comment bears the reference in its last line, and files have names
+that the same mail always gives.
+"""
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from inbound_mail.sinks._upload import Upload
+from inbound_mail.sinks.easyvista.client import Client
+from inbound_mail.sinks.easyvista.http import MakeBody
+from inbound_mail.sinks.easyvista.replies import Decision, decide, decide_closed
+from inbound_mail.sinks.easyvista.ticket import File, describe, files_of, make_members, name_person
+from inbound_mail.sinks.protocol import Parcel, Progress, Receipt
+from shared.errors import NotFound, OutcomeUnknown, Rejected
+
+
+class Delivery:
+    """One attempt. What is in `progress` was done; `resumed` tells that something may have been done beyond it."""
+
+    def __init__(self, client: Client, options: Mapping[str, Any], parcel: Parcel, progress: Progress) -> None:
+        self._client = client
+        self._options = options
+        self._parcel = parcel
+        self._progress = progress
+        self._resumed = bool(progress.values) or progress.interrupted
+        self._notes: list[str] = list(progress.values.get("notes") or ())
+
+    def run(self) -> Receipt:
+        """Deliver the mail: find or create its ticket, then its notes and files. Raises as the sink protocol says."""
+        reply, ticket = self._known("reply"), self._known("ticket")
+        if not (ticket or reply):
+            reply, ticket = self._begin()
+        if reply and not ticket:
+            ticket = self._comment(reply)
+        if ticket and self._options["body_write"] == "create_then_put":
+            self._write_body(ticket)
+        rfc = ticket or reply or ""
+        self._attach(rfc, is_reply=not ticket)
+        return Receipt(rfc, is_reply=not ticket, notes=tuple(self._notes))
+
+    def _begin(self) -> tuple[str | None, str | None]:
+        """Return (ticket to comment on, ticket made or found): one of them."""
+        found = self._client.find(self._parcel.reference)
+        if found:
+            self._resumed = True
+            return None, self._adopt(found)
+        decision = decide(self._parcel, self._options, self._client)
+        if decision.comment_on:
+            self._progress.save(reply=decision.comment_on)
+            return decision.comment_on, None
+        return None, self._create(decision)
+
+    # -- a new ticket
+
+    def _adopt(self, found: list[str]) -> str:
+        if len(found) > 1:
+            self._notes.append(f"Several tickets bear the reference of this mail: {', '.join(found)}.")
+        if self._known("create_refused"):
+            self._notes.append(
+                f"created_incomplete: EasyVista refused to make ticket {found[0]} and made it all the same."
+            )
+        return self._save_ticket(found[0])
+
+    def _create(self, decision: Decision) -> str:
+        self._notes += decision.notes
+        members = make_members(self._parcel, self._options, parent=decision.parent, notes=decision.notes)
+        try:
+            if self._parcel.mail.sender:
+                return self._post(members)
+        except Rejected as refusal:
+            if refusal.code != "UnknownSender":
+                raise
+        return self._create_for_unknown(members)
+
+    def _create_for_unknown(self, members: dict[str, Any]) -> str:
+        policy = self._options["unknown_sender"]
+        if policy == "reject":
+            raise Rejected("EasyVista does not know the author of this mail.", code="SenderRejected")
+        if policy == "quarantine":
+            raise Rejected("EasyVista does not know the author of this mail.", code="UnknownSender")
+        self._notes.append("EasyVista does not know the author: the ticket is for the default recipient.")
+        return self._post(members | name_person(self._options["default_recipient"]))
+
+    def _post(self, members: Mapping[str, Any]) -> str:
+        try:
+            ticket = self._client.create(members)
+        except (Rejected, NotFound) as refusal:
+            if refusal.code != "UnknownSender":
+                self._progress.save(create_refused=True)
+            if found := self._client.find(self._parcel.reference):
+                return self._adopt(found)
+            raise
+        if ticket is None:
+            if found := self._client.find(self._parcel.reference):
+                return self._adopt(found)
+            raise OutcomeUnknown("EasyVista's answer names no ticket.", code="UpstreamBadAnswer")
+        return self._save_ticket(ticket)
+
+    def _write_body(self, ticket: str) -> None:
+        if not self._known("body_written"):
+            self._client.change(ticket, {"description": self._text(self._parcel.rendering.text)})
+            self._progress.save(body_written=True)
+
+    # -- a comment
+
+    def _comment(self, rfc: str) -> str | None:
+        """Comment on a ticket; returns the ticket made instead where that one is closed or gone."""
+        if self._known("commented"):
+            return None
+        if not (self._resumed and self._is_commented(rfc)):
+            try:
+                self._client.comment(rfc, self._comment_members())
+            except (Rejected, NotFound) as refusal:
+                if not self._is_commented(rfc):
+                    return self._create_instead(rfc, refusal)
+        self._progress.save(commented=True)
+        return None
+
+    def _create_instead(self, rfc: str, refusal: Rejected | NotFound) -> str:
+        ticket = self._client.ticket(rfc)
+        if ticket is None:
+            decision = Decision(notes=(f"The mail answers ticket {rfc}, which is not there any more.",))
+        elif ticket.is_closed:
+            decision = decide_closed(rfc, self._options)
+        else:
+            raise Rejected(f"EasyVista refused a comment on {rfc}.", code="CommentRefused", detail=refusal.detail)
+        if found := self._client.find(self._parcel.reference):
+            return self._adopt(found)
+        return self._create(decision)
+
+    def _comment_members(self) -> dict[str, Any]:
+        group = "comment_group_id" if self._options["comment_group_id"] is not None else "comment_group_mail"
+        return {
+            "action_type_id": self._options["comment_action_type_id"],
+            group.removeprefix("comment_"): self._options[group],
+            "description": self._text(self._parcel.rendering.new_text, is_reply=True),
+        }
+
+    def _is_commented(self, rfc: str) -> bool:
+        texts = self._client.comments(rfc, self._options["comment_action_type_id"])
+        return any(self._parcel.reference in text for text in texts)
+
+    # -- both
+
+    def _text(self, body: str, *, is_reply: bool = False) -> str:
+        rich = None if is_reply else self._parcel.rendering.html
+        return describe(self._parcel, self._options, body=body, rich=rich, notes=self._notes)
+
+    def _attach(self, rfc: str, *, is_reply: bool) -> None:
+        """Add the files that are not there yet. Raises Rejected once all were tried, if some were refused."""
+        if not files_of(self._parcel, self._options):
+            return
+        present = self._client.documents(rfc) if self._resumed or is_reply else []
+        files = self._name_files(present) if is_reply else files_of(self._parcel, self._options)
+        refused = {}
+        for file in files:
+            if file.name in present:
+                continue
+            try:
+                self._client.attach(rfc, *self._upload(file))
+            except Rejected as refusal:
+                refused[file.name] = refusal
+        missing = refused.keys() - set(self._client.documents(rfc) if refused else ())
+        if missing:
+            raise Rejected(
+                f"Ticket {rfc} has the text, but EasyVista refused {len(missing)} of {len(files)} files.",
+                code="AttachmentRefused",
+                detail=refused[min(missing)].detail,
+            )
+
+    def _name_files(self, present: Iterable[str]) -> list[File]:
+        """Return the files of a reply under names that the ticket did not have, settled before the first is sent."""
+        settled = self._known("files")
+        if settled is None:
+            files = files_of(self._parcel, self._options, present)
+            self._progress.save(files={str(file.attachment.number): file.name for file in files})
+            return files
+        return [
+            File(settled.get(str(file.attachment.number), file.name), file.attachment)
+            for file in files_of(self._parcel, self._options)
+        ]
+
+    def _upload(self, file: File) -> tuple[MakeBody, str]:
+        head = b'{"filename":' + json.dumps(file.name).encode() + b',"filedata":"'
+        before, after, content_type = b'{"documents":[', b"]}", "application/json"
+        if self._options["document_form"] == "form":
+            boundary = uuid.uuid4().hex
+            before = f'--{boundary}\r\nContent-Disposition: form-data; name="documents"\r\n\r\n['.encode()
+            after = f"]\r\n--{boundary}--\r\n".encode()
+            content_type = f"multipart/form-data; boundary={boundary}"
+        tail = b'"}' + after
+        return lambda: Upload(before + head, file.attachment, self._parcel.open, tail), content_type
+
+    def _known(self, name: str) -> Any:
+        return self._progress.values.get(name)
+
+    def _save_ticket(self, ticket: str) -> str:
+        self._progress.save(ticket=ticket, notes=self._notes)
+        return ticket

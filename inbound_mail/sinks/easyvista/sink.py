@@ -1,0 +1,174 @@
+"""EasyVista Service Manager: mails become tickets, replies become comments.
+
+The work is done by `_easyvista_delivery`; sources of EasyVista's behaviour: `_easyvista_http`, `_easyvista_client`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from inbound_mail.sinks._options import Option, check_options, only_one, read_options, secret
+from inbound_mail.sinks.easyvista.client import Client
+from inbound_mail.sinks.easyvista.delivery import Delivery
+from inbound_mail.sinks.easyvista.http import READ_SECONDS, Http, SignIn
+from inbound_mail.sinks.easyvista.ticket import PLACEHOLDERS
+from inbound_mail.sinks.protocol import Kind, Parcel, Progress, Receipt, Tools
+from shared import context
+from shared.key_vault import RememberedSecret
+from shared.settings.mail_settings import SinkSettings
+from shared.transport import Transport
+
+_ADDRESS = re.compile(r"[^@\s\"]{1,64}@[A-Za-z0-9.-]{1,253}")
+_GUID = re.compile(r"\{?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?")
+_ID = (1, 2_147_483_647)
+
+OPTIONS: Mapping[str, Option] = {
+    "url": Option(
+        "Address of the instance without a path, such as https://contoso.easyvista.com.",
+        needed=True,
+        pattern=re.compile(r"https://[A-Za-z0-9.-]+(:\d{1,5})?/?"),
+        wrong="Give an https address without path, such as https://contoso.easyvista.com.",
+    ),
+    "account": Option(
+        "Number of the database: 50004 is customary for production, 50005 for the sandbox.",
+        needed=True,
+        pattern=re.compile(r"\d{1,10}"),
+        wrong="Give the number of the database in quotation marks.",
+    ),
+    "token": secret("Key Vault name of the access token. Either this or `login`."),
+    "login": secret("Key Vault name of `user:password`."),
+    "catalog_code": Option("Code of the catalog entry that tickets belong to. Either this or `catalog_guid`."),
+    "catalog_guid": Option(
+        "GUID of the catalog entry.", pattern=_GUID, wrong="Give a GUID such as 0f5e7c1a-6b1d-4b57-9e55-1d0b6a2f4c01."
+    ),
+    "origin": Option("Origin of tickets, by name or id.", usual="Email"),
+    "department_id": Option("Department of tickets.", kind=int, bounds=_ID),
+    "department_code": Option("The same by code."),
+    "location_id": Option("Location of tickets.", kind=int, bounds=_ID),
+    "location_code": Option("The same by code."),
+    "urgency_id": Option("Urgency of tickets.", kind=int, bounds=_ID),
+    "high_importance_urgency_id": Option("Urgency of mails of high importance.", kind=int, bounds=_ID),
+    "impact_id": Option("Impact of tickets.", kind=int, bounds=_ID),
+    "severity_id": Option("Severity of tickets.", kind=int, bounds=_ID),
+    "fields": Option(
+        "Custom columns (`e_...`) and their texts. In these, `{...}` may name "
+        f"{', '.join(f'`{one}`' for one in PLACEHOLDERS)}.",
+        kind=dict,
+    ),
+    "title_length": Option("Most characters of a title.", kind=int, usual=200, bounds=(20, 1000)),
+    "body": Option("Write descriptions as `text`, or as sanitised `html`.", usual="text", choices=("text", "html")),
+    "body_write": Option(
+        "`create_then_put` writes the description once more, where an instance loses the one given at creation.",
+        usual="create",
+        choices=("create", "create_then_put"),
+    ),
+    "unknown_sender": Option(
+        "What becomes of mails whose author EasyVista does not know: `quarantine`, `default_recipient` (a ticket for "
+        "that person, the true author in its text), or `reject` (nobody needs to look).",
+        usual="quarantine",
+        choices=("quarantine", "default_recipient", "reject"),
+    ),
+    "default_recipient": Option(
+        "Address of the person whom tickets of unknown authors are for.",
+        pattern=_ADDRESS,
+        wrong="Give a mail address that EasyVista knows.",
+    ),
+    "closed_reply": Option(
+        "What becomes of replies to closed tickets: `new_linked` (a ticket with the old one as parent), `comment` "
+        "(try, else a new one), or `quarantine`.",
+        usual="new_linked",
+        choices=("new_linked", "comment", "quarantine"),
+    ),
+    "comment_action_type_id": Option(
+        "Type of the task that a reply becomes; the type decides whether requestors see it. Without it replies become "
+        "linked tickets.",
+        kind=int,
+        bounds=_ID,
+    ),
+    "comment_group_mail": Option(
+        "Group that the task is for, by mail address.", pattern=_ADDRESS, wrong="Give the group's mail address."
+    ),
+    "comment_group_id": Option("The same by id.", kind=int, bounds=_ID),
+    "trusted_domains": Option(
+        "Mail domains whose people may comment on every ticket. Authors can be forged: leave it empty unless the mail "
+        "system proves them.",
+        kind=list,
+        usual=(),
+        pattern=re.compile(r"[A-Za-z0-9.-]{3,253}"),
+        wrong="Give domains such as contoso.com.",
+    ),
+    "document_form": Option(
+        "How files are sent: as `json`, or in a `form` field.", usual="json", choices=("json", "form")
+    ),
+    "attachment_mb": Option(
+        "Files larger than this many MiB are named in the text, not sent.", kind=int, usual=20, bounds=(1, 150)
+    ),
+    "inline_min_kib": Option(
+        "Inline pictures up to this many KiB are taken for decoration and left out.",
+        kind=int,
+        usual=10,
+        bounds=(0, 10_240),
+    ),
+    "time_limit": Option("Seconds that one attempt may take.", kind=int, usual=120, bounds=(30, 500)),
+}
+
+
+class EasyVistaSink:
+    """One instance, with the rules of one sink."""
+
+    def __init__(self, client: Client, options: Mapping[str, Any], credential: RememberedSecret) -> None:
+        self._client = client
+        self._options = options
+        self._credential = credential
+
+    @property
+    def time_limit(self) -> float:
+        """Seconds that one attempt may take."""
+        return float(self._options["time_limit"])
+
+    def deliver(self, parcel: Parcel, progress: Progress) -> Receipt:
+        """Make a ticket or a comment of a mail, once."""
+        seconds = min(self.time_limit, context.remaining())
+        with context.call(context.request_id(), seconds=seconds):
+            return Delivery(self._client, self._options, parcel, progress).run()
+
+    def probe(self) -> None:
+        """Ask for a ticket that does not exist; raises ConfigurationError when it may not be asked for."""
+        self._client.probe()
+
+    def secrets(self) -> Iterable[RememberedSecret]:
+        """Return the token or login."""
+        return [self._credential]
+
+
+def _check(settings: SinkSettings) -> Iterator[tuple[str, str]]:
+    given = settings.options
+    yield from check_options(OPTIONS, given)
+    yield from only_one(given, "token", "login")
+    yield from only_one(given, "catalog_code", "catalog_guid")
+    for one, other in (("department_id", "department_code"), ("location_id", "location_code")):
+        if one in given and other in given:
+            yield one, f"Give either {one} or {other}."
+    if given.get("unknown_sender") == "default_recipient" and "default_recipient" not in given:
+        yield "default_recipient", "Needed with unknown_sender default_recipient."
+    groups = [name for name in ("comment_group_mail", "comment_group_id") if name in given]
+    if len(groups) != int("comment_action_type_id" in given):
+        yield "comment_action_type_id", "Comments need this and either comment_group_mail or comment_group_id."
+    fields = given.get("fields")
+    for name, template in fields.items() if isinstance(fields, dict) else ():
+        unknown = set(re.findall(r"\{(\w+)\}", str(template))) - set(PLACEHOLDERS)
+        if not re.fullmatch(r"e_\w{1,60}", name, re.IGNORECASE) or not isinstance(template, str):
+            yield "fields", f"{name!r} is no custom column with a text; their names begin with e_."
+        elif unknown:
+            yield "fields", f"There is no placeholder {{{min(unknown)}}}. Known: {', '.join(PLACEHOLDERS)}."
+
+
+def _build(settings: SinkSettings, tools: Tools) -> EasyVistaSink:
+    options = read_options(OPTIONS, settings.options)
+    credential = tools.secret(options["token"] or options["login"])
+    sign_in = SignIn(credential, is_login=options["token"] is None)
+    root = f"{options['url'].rstrip('/')}/api/v1/{options['account']}"
+    return EasyVistaSink(Client(Http(root, sign_in, Transport(read_seconds=READ_SECONDS))), options, credential)
+
+
+KIND = Kind(check=_check, build=_build)

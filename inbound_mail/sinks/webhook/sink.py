@@ -1,0 +1,157 @@
+"""Webhooks: the event of a mail, signed, to an address of the receiver's; Power Automate and Logic Apps among them.
+
+Sources: Standard Webhooks 1.0.0 (headers, signature, meaning of statuses), CloudEvents HTTP binding 1.0.2, the draft
+"Idempotency-Key HTTP Header Field", RFC 9457 (problem+json), RFC 6901 (JSON pointer); Microsoft Learn, "Receive and
+respond to inbound HTTPS calls" (Logic Apps: 202 without a Response action, the address itself is the credential).
+
+A receiver knows a repetition by `webhook-id`, which is the mail's reference: an unknown outcome is just sent again.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from inbound_mail.content.models import Attachment
+from inbound_mail.sinks._envelope import Json, describe_attachment, make_data, make_event, settle_ticket, write
+from inbound_mail.sinks._options import Option, check_options, only_one, read_options, secret
+from inbound_mail.sinks.protocol import Kind, Parcel, Progress, Receipt, Tools
+from inbound_mail.sinks.webhook.receiver import Receiver
+from shared import context
+from shared.key_vault import RememberedSecret
+from shared.settings.mail_settings import SinkSettings
+
+_LONGEST_TICKET = 100
+_CREDENTIAL_IN_URL = re.compile(r"[?&](sig|code|token|key|secret)=", re.IGNORECASE)
+_CONTENT_TYPES = {"generic": "application/cloudevents+json", "power-automate": "application/json"}
+
+OPTIONS: Mapping[str, Option] = {
+    "url": Option(
+        "Address of the receiver, https. Either this or `url_secret`.",
+        pattern=re.compile(r"https://[A-Za-z0-9.-]+(:\d{1,5})?(/[^\s#]*)?"),
+        wrong="Give an https address without user, password or fragment.",
+    ),
+    "url_secret": secret("Key Vault name of the address, for addresses that are credentials themselves (Logic Apps)."),
+    "preset": Option(
+        "`power-automate` sends application/json, which flows read without detours.",
+        usual="generic",
+        choices=tuple(_CONTENT_TYPES),
+    ),
+    "signing_keys": secret(
+        "Key Vault names of the signing keys (`whsec_...`): two while the key changes. Needed with preset `generic`.",
+        kind=list,
+    ),
+    "body": Option("`html` adds the sanitised HTML to the text.", usual="text", choices=("text", "html")),
+    "inline_kib": Option(
+        "Attachments up to this many KiB in all travel inside the event; others by link.",
+        kind=int,
+        usual=256,
+        bounds=(0, 4096),
+    ),
+    "ticket_pointer": Option(
+        "JSON pointer to the ticket's number in the answer, such as `/ticket`.",
+        pattern=re.compile(r"(/[^/\s]*)+"),
+        wrong="Give a JSON pointer such as /ticket.",
+    ),
+    "timeout": Option("Seconds to wait for the answer.", kind=int, usual=30, bounds=(5, 120)),
+}
+
+
+class WebhookSink:
+    """One receiver."""
+
+    def __init__(self, receiver: Receiver, options: Mapping[str, Any], base_url: str) -> None:
+        self._receiver = receiver
+        self._options = options
+        self._base_url = base_url
+
+    @property
+    def time_limit(self) -> float:
+        """Seconds that one attempt may take: waiting, once more after a changed secret, and reading attachments."""
+        return 2.0 * float(self._options["timeout"]) + 30.0
+
+    def deliver(self, parcel: Parcel, progress: Progress) -> Receipt:
+        """Send the event of a mail; after a lost answer once more, with the same id and body."""
+        with context.call(context.request_id(), seconds=min(self.time_limit, context.remaining())):
+            answers = settle_ticket(parcel, progress)
+            if not progress.values.get("sent"):
+                answer = self._receiver.send(parcel.reference, self._write(parcel, answers))
+                progress.save(sent=True, ticket=self._read_ticket(answer))
+        ticket: str | None = progress.values.get("ticket")
+        return Receipt(ticket, is_reply=answers is not None and ticket in (None, answers))
+
+    def probe(self) -> None:
+        """Read the secrets: a receiver can be asked nothing harmless. Raises ConfigurationError if one is wrong."""
+        self._receiver.check_secrets()
+
+    def secrets(self) -> Iterable[RememberedSecret]:
+        """Return the signing keys, and the address if it is a secret."""
+        return self._receiver.secrets
+
+    def _write(self, parcel: Parcel, ticket: str | None) -> bytes:
+        attachments = list(self._describe_attachments(parcel))
+        data = make_data(parcel, attachments, with_html=self._options["body"] == "html")
+        return write(make_event(parcel, ticket, data))
+
+    def _describe_attachments(self, parcel: Parcel) -> Iterator[Json]:
+        room = int(self._options["inline_kib"]) * 1024
+        for attachment in parcel.mail.attachments:
+            described = describe_attachment(attachment)
+            if attachment.blob is None:
+                yield described
+            elif attachment.size <= room:
+                content = b"".join(parcel.open(attachment))
+                room -= len(content)
+                yield described | {"contentBase64": base64.b64encode(content).decode()}
+            else:
+                yield described | self._locate(parcel, attachment)
+
+    def _locate(self, parcel: Parcel, attachment: Attachment) -> Json:
+        """Return where the receiver may fetch an attachment, with a function key of its own."""
+        mail = parcel.mail
+        path = f"mailboxes/{quote(mail.mailbox)}/mails/{quote(mail.key)}/attachments/{attachment.number}"
+        return {"url": f"{self._base_url.rstrip('/')}/{path}"} if self._base_url else {"path": path}
+
+    def _read_ticket(self, answer: bytes) -> str | None:
+        pointer = self._options["ticket_pointer"]
+        try:
+            found = json.loads(answer) if pointer and answer else None
+        except ValueError:
+            return None
+        for part in (pointer or "").split("/")[1:]:
+            name = part.replace("~1", "/").replace("~0", "~")
+            if isinstance(found, list) and name.isdecimal() and int(name) < len(found):
+                found = found[int(name)]
+            else:
+                found = found.get(name) if isinstance(found, dict) else None
+        is_text = isinstance(found, str | int) and not isinstance(found, bool)
+        text = " ".join(str(found).split()) if is_text else ""
+        return text if text.isprintable() and 0 < len(text) <= _LONGEST_TICKET else None
+
+
+def _check(settings: SinkSettings) -> Iterator[tuple[str, str]]:
+    given = settings.options
+    yield from check_options(OPTIONS, given)
+    yield from only_one(given, "url", "url_secret")
+    if _CREDENTIAL_IN_URL.search(str(given.get("url") or "")):
+        yield "url", "This address carries a credential: keep it in Key Vault and give its name as url_secret."
+    if not given.get("signing_keys") and given.get("preset") != "power-automate":
+        yield "signing_keys", "Needed unless preset is power-automate: receivers must know who sends."
+
+
+def _build(settings: SinkSettings, tools: Tools) -> WebhookSink:
+    options = read_options(OPTIONS, settings.options)
+    receiver = Receiver(
+        url=options["url"],
+        url_secret=tools.secret(options["url_secret"]) if options["url_secret"] else None,
+        keys=[tools.secret(name) for name in options["signing_keys"] or ()],
+        content_type=_CONTENT_TYPES[options["preset"]],
+        timeout=options["timeout"],
+        wants_answer=bool(options["ticket_pointer"]),
+    )
+    return WebhookSink(receiver, options, tools.base_url)
+
+
+KIND = Kind(check=_check, build=_build)

@@ -1,0 +1,1 @@
+"""Azure Storage: account, tables, blobs, queues, idempotency keys."""

@@ -1,0 +1,113 @@
+"""The app's own storage account: clients, and what their libraries raise in the words of the error family.
+
+Imports are lazy, here and in the modules beside it: the storage libraries cost more start-up time than the rest of the
+app.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from shared.errors import ConfigurationError, Unavailable
+from shared.key_vault import Identity
+from shared.settings.mail_settings import StorageSettings
+
+if TYPE_CHECKING:
+    from azure.data.tables import TableClient
+    from azure.storage.blob import ContainerClient
+    from azure.storage.queue import QueueClient
+
+# A dead storage account must show within seconds; left alone, the blob library waits 15 s before its first repeat.
+_LIMITS: dict[str, Any] = {
+    "retry_total": 2,
+    "retry_backoff_factor": 0.3,
+    "initial_backoff": 0.5,
+    "increment_base": 1.5,
+    "random_jitter_range": 0.3,
+    "connection_timeout": 3,
+    "read_timeout": 20,
+}
+BLOCK = 4 * 1024 * 1024
+
+
+class Storage:
+    """The storage account: builds the libraries' clients, by connection string or with the app's identity."""
+
+    def __init__(self, settings: StorageSettings, identity: Identity) -> None:
+        self._settings = settings
+        self._identity = identity
+
+    def open_table(self, name: str) -> "TableClient":
+        """Build a client for a table."""
+        from azure.data.tables import TableClient
+
+        if self._settings.connection_string:
+            return TableClient.from_connection_string(self._settings.connection_string, name, **_LIMITS)
+        return TableClient(self._address("table"), name, credential=self._credential(), **_LIMITS)
+
+    def open_container(self, name: str) -> "ContainerClient":
+        """Build a client for a container."""
+        from azure.storage.blob import ContainerClient
+
+        # max_single_get_size is what comes at once with the first read: 32 MiB, if it is not told otherwise.
+        limits = ("max_single_put_size", "max_block_size", "max_single_get_size", "max_chunk_get_size")
+        sizes: dict[str, Any] = dict.fromkeys(limits, BLOCK)
+        if self._settings.connection_string:
+            return ContainerClient.from_connection_string(self._settings.connection_string, name, **_LIMITS, **sizes)
+        return ContainerClient(self._address("blob"), name, credential=self._credential(), **_LIMITS, **sizes)
+
+    def open_queue(self, name: str) -> "QueueClient":
+        """Build a client for a queue."""
+        from azure.storage.queue import QueueClient
+
+        if self._settings.connection_string:
+            return QueueClient.from_connection_string(self._settings.connection_string, name, **_LIMITS)
+        return QueueClient(self._address("queue"), name, credential=self._credential(), **_LIMITS)
+
+    def _address(self, service: str) -> str:
+        address: str | None = getattr(self._settings, f"{service}_url")
+        if address is None:
+            raise ConfigurationError("AzureWebJobsStorage is not set: it names the storage account.")
+        return address
+
+    def _credential(self) -> Any:
+        return self._identity.credential(self._settings.client_id)
+
+
+class Lazy:
+    """A client made once, on the thread that needs it first."""
+
+    def __init__(self, build: Callable[[], Any]) -> None:
+        self._build = build
+        self._lock = threading.Lock()
+        self._client: Any = None
+
+    def get(self) -> Any:
+        """Return the client."""
+        with self._lock:
+            if self._client is None:
+                self._client = self._build()
+            return self._client
+
+
+@contextmanager
+def storage_errors(what: str, *, quiet: bool = False) -> Iterator[None]:
+    """Translate what the storage libraries raise: refused access is ours to mend, everything else may pass."""
+    from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+
+    try:
+        yield
+    except AzureError as error:
+        if quiet:
+            return
+        status = getattr(error, "status_code", None)
+        detail = f"{type(error).__name__} status={status}"
+        if isinstance(error, ClientAuthenticationError) or (
+            isinstance(error, HttpResponseError) and status in (401, 403)
+        ):
+            raise ConfigurationError(
+                f"The storage account refuses access to {what}: check AzureWebJobsStorage and the identity's roles.",
+                detail=detail,
+            ) from error
+        raise Unavailable(f"The storage account did not serve {what}. Try again later.", detail=detail) from error

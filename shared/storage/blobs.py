@@ -1,0 +1,169 @@
+"""Blobs: whole or streamed, and leases on them."""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from shared.errors import Conflict, Unavailable
+from shared.storage.account import Lazy, Storage, storage_errors
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobClient
+
+
+class Container:
+    """Blobs of one container."""
+
+    def __init__(self, storage: Storage, name: str) -> None:
+        self._client = Lazy(lambda: storage.open_container(name))
+        self._name = name
+
+    def put(self, name: str, data: bytes | Iterable[bytes], *, content_type: str = "application/octet-stream") -> None:
+        """Write a blob, whole or not at all; what was there is replaced. An iterable is streamed in blocks of 4 MiB."""
+        from azure.core.exceptions import ResourceNotFoundError
+        from azure.storage.blob import ContentSettings
+
+        settings = ContentSettings(content_type=content_type)
+        blob = self._client.get().get_blob_client(name)
+        with storage_errors(self._name):
+            try:
+                blob.upload_blob(data, overwrite=True, content_settings=settings)
+            except ResourceNotFoundError:
+                if not isinstance(data, bytes):
+                    raise
+                self.make()
+                blob.upload_blob(data, overwrite=True, content_settings=settings)
+
+    def get(self, name: str) -> bytes | None:
+        """Return a blob's bytes, or None."""
+        chunks = self.read(name)
+        return None if chunks is None else b"".join(chunks)
+
+    def delete(self, name: str) -> None:
+        """Remove a blob; nothing happens where there is none."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with storage_errors(self._name):
+            try:
+                self._client.get().delete_blob(name)
+            except ResourceNotFoundError:
+                return
+
+    def read(self, name: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes] | None:
+        """Return a blob, or a part of it, in chunks of 4 MiB; None where there is none, nothing behind its end."""
+        from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+
+        with storage_errors(self._name):
+            try:
+                download = self._client.get().get_blob_client(name).download_blob(offset, length)
+            except ResourceNotFoundError:
+                return None
+            except HttpResponseError as error:
+                if error.status_code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                    raise
+                return iter(())  # an empty blob has no range at all
+        return self._chunks(download)
+
+    def _chunks(self, download: Any) -> Iterator[bytes]:
+        with storage_errors(self._name):
+            yield from download.chunks()
+
+    def make(self) -> None:
+        """Make the container if it is not there."""
+        from azure.core.exceptions import ResourceExistsError
+
+        with storage_errors(self._name):
+            try:
+                self._client.get().create_container()
+            except ResourceExistsError:
+                return
+
+    @contextmanager
+    def lease(self, name: str, seconds: int) -> Iterator["Lease | None"]:
+        """Hold the lease of a blob (made if need be) for 15 to 60 s at a time; None if somebody else holds it."""
+        from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+
+        blob = self._client.get().get_blob_client(name)
+        with storage_errors(self._name):
+            try:
+                held = _acquire(blob, seconds)
+            except ResourceNotFoundError:
+                self._make_blob(blob)
+                held = _acquire(blob, seconds)
+            except ResourceExistsError:
+                held = None
+        if held is None:
+            yield None
+            return
+        try:
+            yield Lease(held, seconds)
+        finally:
+            with storage_errors(self._name, quiet=True):
+                held.release()
+
+    def _make_blob(self, blob: "BlobClient") -> None:
+        from azure.core.exceptions import ResourceExistsError
+
+        self.make()
+        with storage_errors(self._name):
+            try:
+                blob.upload_blob(b"", overwrite=False)
+            except ResourceExistsError:
+                return
+
+
+class Lease:
+    """A lease that is held. It ends by itself when its holder dies."""
+
+    def __init__(self, held: Any, seconds: int) -> None:
+        self._held = held
+        self._seconds = seconds
+        self._good_until = time.monotonic() + seconds
+
+    def renew(self) -> None:
+        """Hold it for another term. Raises Conflict when it was lost meanwhile."""
+        from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
+
+        asked_at = time.monotonic()
+        try:
+            self._held.renew()
+        except (ServiceRequestError, ServiceResponseError) as error:
+            raise Unavailable("The storage account did not answer.", detail=type(error).__name__) from error
+        except HttpResponseError as error:
+            self._good_until = 0.0
+            raise Conflict("The lease was lost to somebody else.", detail=str(error.status_code)) from error
+        self._good_until = asked_at + self._seconds
+
+    def check(self) -> None:
+        """Raise Conflict unless it is certain that the lease is still held."""
+        if time.monotonic() >= self._good_until:
+            raise Conflict("The lease has run out.")
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Renew it on a thread of its own, while the block runs, three times in each term."""
+        done = threading.Event()
+
+        def keep() -> None:
+            while not done.wait(self._seconds / 3):
+                try:
+                    self.renew()
+                except Unavailable:
+                    continue  # there is time for another try; `check` tells when there is not
+                except Conflict:
+                    return
+
+        thread = threading.Thread(target=keep, name="lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+
+def _acquire(blob: "BlobClient", seconds: int) -> Any:
+    return blob.acquire_lease(lease_duration=seconds)

@@ -1,0 +1,274 @@
+"""Once for each key: a write that a caller repeats, or sends twice at once, is done one time, for 24 hours.
+
+    (no entry) --claim--> in progress --complete--> done, with its answer
+                              |---release----> (no entry)    nothing was written
+                              +---leave------> unknown --claim--> in progress, interrupted: the work looks first
+    (a claim whose lease has run out counts as unknown: its worker died)
+
+Every step is one transaction guarded by the entry's version. Without a key nothing is kept: an unknown outcome then
+becomes a `Conflict`, because callers that repeat 5xx by themselves, as Power Automate does, would write twice.
+
+Source: the IETF draft "The Idempotency-Key HTTP Header Field", for the header, the refusal of another payload and 409
+while the first request is under way.
+"""
+
+import hashlib
+import json
+import logging
+import time
+import uuid
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shared import context
+from shared.errors import Conflict, GatewayError, InProgress, Invalid, OutcomeUnknown
+from shared.storage.tables import Entity, Operation, Row, Table
+
+_log = logging.getLogger("gateway.idempotency")
+
+TABLE = "idempotency"
+KEPT = timedelta(hours=24)
+LEASE = timedelta(seconds=45)  # longer than any call may take, see blueprints._http.TIME_BUDGET
+LONGEST_WAIT = 15.0  # seconds a second call waits for the first one's answer
+_TIME_KEPT = 10.0  # of the call's budget, to answer in
+_PAUSE = 0.25
+_SWEPT_AT_ONCE = 5
+_MOST_BYTES = 60 * 1024  # a property holds 64 KiB
+
+_IN_PROGRESS, _UNKNOWN, _DONE = "in-progress", "unknown", "done"
+
+type Json = dict[str, Any]
+
+
+class WriteLost(OutcomeUnknown):
+    """A write was sent, and neither its answer nor a look afterwards tells what became of it."""
+
+    code = "OutcomeUnknown"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One write as its caller asked for it. `scope` is tenant and business; `payload` everything that shapes it."""
+
+    scope: str
+    operation: str
+    payload: Any = field(repr=False)
+    key: str | None = None
+
+    @property
+    def row(self) -> str:
+        """Under which row key it is remembered."""
+        return hashlib.sha256(f"{self.operation}\n{self.key}".encode()).hexdigest()
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells one payload from another."""
+        return hashlib.sha256(json.dumps(self.payload, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What the work is told: by which mark its writes are known, since when, and whether it may have begun before."""
+
+    mark: str
+    began: datetime
+    interrupted: bool
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a write answered, and whether it is the answer of an earlier call."""
+
+    body: Json
+    is_replayed: bool = False
+
+
+class Once:
+    """The keys of all writes, in one table."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def run(self, request: Request, work: Callable[[Attempt], Json]) -> Answer:
+        """Do the work, or return what it answered before.
+
+        The work raises WriteLost when something may have been written, anything else of the family when nothing was.
+        Raises Invalid for a key that was used with another payload, InProgress while an earlier call is at work, and
+        for a lost write WriteLost with a key, Conflict without one.
+        """
+        if request.key is None:
+            try:
+                return Answer(work(Attempt(_new_mark(), datetime.now(UTC), interrupted=False)))
+            except WriteLost as lost:
+                raise Conflict(lost.message, code="OutcomeUnknown", detail=lost.detail) from lost
+        claim = self._claim(request)
+        if isinstance(claim, Answer):
+            return claim
+        return Answer(claim.do(work))
+
+    @contextmanager
+    def alone(self, scope: str, name: str) -> Iterator[None]:
+        """Let no other call into the block for this name at the same time. Raises InProgress."""
+        claim = self._claim(Request(scope, "alone", None, name))
+        if isinstance(claim, Answer):
+            raise TypeError(name)
+        try:
+            yield
+        finally:
+            claim.forget()
+
+    def _claim(self, request: Request) -> "_Claim | Answer":
+        ends = time.monotonic() + max(0.0, min(LONGEST_WAIT, context.remaining() - _TIME_KEPT))
+        while True:
+            row = self._table.get(request.scope, request.row)
+            now = datetime.now(UTC)
+            if row is not None and row.values["expires"] <= now:
+                row = None if _delete(self._table, row) else row
+            if row is None:
+                self._sweep(request.scope, now)
+                if made := self._begin(request, now):
+                    return made
+            elif row.values["fingerprint"] != request.fingerprint:
+                raise Invalid(
+                    "This Idempotency-Key was used for another request. Use a new one for each.",
+                    code="IdempotencyKeyReused",
+                    target="Idempotency-Key",
+                )
+            elif row.values["state"] == _DONE:
+                return Answer(_unpack(row.values["answer"]), is_replayed=True)
+            elif (row.values["state"] == _UNKNOWN or row.values["lease"] <= now) and (
+                taken := self._take_over(row, now)
+            ):
+                return taken
+            if time.monotonic() >= ends:
+                raise InProgress(
+                    "The same request is being worked on. Ask again in some seconds.", retry_after=LEASE.total_seconds()
+                )
+            time.sleep(_PAUSE)
+
+    def _begin(self, request: Request, now: datetime) -> "_Claim | None":
+        values: Entity = {
+            "PartitionKey": request.scope,
+            "RowKey": request.row,
+            "fingerprint": request.fingerprint,
+            "state": _IN_PROGRESS,
+            "interrupted": False,
+            "mark": _new_mark(),
+            "began": now,
+            "lease": now + LEASE,
+            "expires": now + KEPT,
+        }
+        index = {"PartitionKey": request.scope, "RowKey": _index(values)}
+        try:
+            etags = self._table.transact([Operation("create", values), Operation("upsert", index)])
+        except Conflict:
+            return None
+        return _Claim(self._table, Row(values, etags[0]))
+
+    def _take_over(self, row: Row, now: datetime) -> "_Claim | None":
+        values = row.values | {"state": _IN_PROGRESS, "interrupted": True, "lease": now + LEASE}
+        try:
+            etags = self._table.transact([Operation("replace", values, row.etag)])
+        except Conflict:
+            return None
+        return _Claim(self._table, Row(values, etags[0]))
+
+    def _sweep(self, scope: str, now: datetime) -> None:
+        """Delete some of what is over: a table forgets nothing by itself."""
+        over = self._table.query(scope, start="e|", end=f"e|{_stamp(now)}", limit=_SWEPT_AT_ONCE)
+        for index in list(over):
+            row = self._table.get(scope, index.row_key.rpartition("|")[2])
+            if row is None or row.values["expires"] > now or not _delete(self._table, row):
+                with suppress(Conflict):
+                    self._table.transact([Operation("delete", _key(index))])
+
+
+class _Claim:
+    """A key in the hands of one call."""
+
+    def __init__(self, table: Table, row: Row) -> None:
+        self._table = table
+        self._row = row
+
+    def do(self, work: Callable[[Attempt], Json]) -> Json:
+        """Do the work and record what became of it."""
+        values = self._row.values
+        try:
+            body = work(Attempt(values["mark"], values["began"], interrupted=values["interrupted"]))
+        except WriteLost:
+            self._leave()
+            raise
+        except GatewayError:
+            if values["interrupted"]:
+                self._leave()
+            else:
+                self.forget()
+            raise
+        except Exception:
+            self._leave()
+            raise
+        self._record({"state": _DONE, "answer": _pack(body)})
+        return body
+
+    def forget(self) -> None:
+        """Nothing was written: the key may be used again."""
+        with _told():
+            _delete(self._table, self._row)
+
+    def _leave(self) -> None:
+        self._record({"state": _UNKNOWN})
+
+    def _record(self, values: Entity) -> None:
+        """Record, as far as it goes: what cannot be recorded runs out with its lease, and the next call looks first."""
+        with _told():
+            if not self._table.update(self._row.values | values, self._row.etag):
+                _log.warning("a key was taken over by another call before this one ended")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except GatewayError as error:
+        _log.warning("a key could not be recorded: %s", error)
+
+
+def _delete(table: Table, row: Row) -> bool:
+    """Delete an entry and its line in the order of time; False if it was changed meanwhile."""
+    index = {"PartitionKey": row.values["PartitionKey"], "RowKey": _index(row.values)}
+    try:
+        table.transact([Operation("delete", _key(row), row.etag), Operation("delete", index)])
+    except Conflict:
+        return False
+    return True
+
+
+def _key(row: Row) -> Entity:
+    return {name: row.values[name] for name in ("PartitionKey", "RowKey")}
+
+
+def _index(values: Entity) -> str:
+    return f"e|{_stamp(values['expires'])}|{values['RowKey']}"
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.strftime("%Y%m%d%H%M%S")
+
+
+def _new_mark() -> str:
+    return uuid.uuid4().hex[:12]
+
+
+def _pack(body: Json) -> bytes:
+    """Return an answer small enough for one property; one that is not leaves its id."""
+    packed = zlib.compress(json.dumps(body, separators=(",", ":")).encode())
+    return packed if len(packed) <= _MOST_BYTES else _pack({"id": body.get("id")})
+
+
+def _unpack(packed: bytes) -> Json:
+    body: Json = json.loads(zlib.decompress(packed))
+    return body

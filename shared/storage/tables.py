@@ -1,0 +1,161 @@
+"""Tables: entities by partition and row key, guarded by their versions, several at once or none."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shared.errors import Conflict, GatewayError, Unavailable
+from shared.storage.account import Lazy, Storage, storage_errors
+
+TRANSACTION_SIZE = 100  # the service's own limit
+
+type Entity = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One entity as read, and the version that guards its update."""
+
+    values: Entity
+    etag: str
+
+    @property
+    def row_key(self) -> str:
+        """Its RowKey."""
+        return str(self.values["RowKey"])
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One step of a transaction: "create", "upsert", "upsert-merge", "merge", "replace" or "delete".
+
+    An upsert replaces what is there, an upsert-merge adds to it. `etag` None: whatever version.
+    """
+
+    kind: str
+    entity: Entity
+    etag: str | None = None
+
+
+class Table:
+    """Entities of one table. Property values are texts, numbers, booleans and aware datetimes."""
+
+    def __init__(self, storage: Storage, name: str) -> None:
+        self._client = Lazy(lambda: storage.open_table(name))
+        self._name = name
+
+    def get(self, partition: str, row: str) -> Row | None:
+        """Return one entity, or None."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with storage_errors(self._name):
+            try:
+                return _row(self._client.get().get_entity(partition, row))
+            except ResourceNotFoundError:
+                return None
+
+    def query(
+        self, partition: str, *, start: str, end: str, select: Sequence[str] | None = None, limit: int | None = None
+    ) -> Iterator[Row]:
+        """Yield the entities of a partition whose row key lies in [start, end), in order."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        found = 0
+        with storage_errors(self._name):
+            pages = self._client.get().query_entities(
+                "PartitionKey eq @partition and RowKey ge @start and RowKey lt @end",
+                parameters={"partition": partition, "start": start, "end": end},
+                select=list(select) if select else None,
+                results_per_page=min(limit or 1000, 1000),
+            )
+            try:
+                for entity in pages:
+                    yield _row(entity)
+                    found += 1
+                    if found == limit:
+                        return
+            except ResourceNotFoundError:  # the table is not there before the first write
+                return
+
+    def create(self, entity: Entity) -> bool:
+        """Insert; False if there is such an entity already."""
+        try:
+            self.transact([Operation("create", entity)])
+        except Conflict:
+            return False
+        return True
+
+    def update(self, entity: Entity, etag: str) -> bool:
+        """Replace the version with this etag; False if it was changed meanwhile or is gone."""
+        try:
+            self.transact([Operation("replace", entity, etag)])
+        except Conflict:
+            return False
+        return True
+
+    def upsert(self, entity: Entity) -> None:
+        """Insert or replace, whatever is there."""
+        self.transact([Operation("upsert", entity)])
+
+    def transact(self, operations: Sequence[Operation]) -> list[str]:
+        """Do all of it or nothing: at most 100 operations on one partition; return the new versions, "" for deletes.
+
+        Raises Conflict (`target`: index of the operation) when an entity exists, is gone, or has another version.
+        """
+        if len(operations) > TRANSACTION_SIZE:
+            raise ValueError(f"a transaction takes {TRANSACTION_SIZE} operations")
+        from azure.data.tables import TableErrorCode, TableTransactionError
+
+        client = self._client.get()
+        steps = [_step(operation) for operation in operations]
+        for _ in range(2):
+            try:
+                with storage_errors(self._name):
+                    results = client.submit_transaction(steps)
+            except GatewayError as error:
+                cause = error.__cause__
+                if not isinstance(cause, TableTransactionError):
+                    raise
+                code = getattr(cause, "error_code", None)
+                if code == TableErrorCode.TABLE_NOT_FOUND:
+                    self._make(client)
+                    continue
+                raise Conflict(
+                    f"An entry of {self._name} was changed meanwhile.",
+                    target=str(getattr(cause, "index", 0)),
+                    detail=str(code),
+                ) from cause
+            else:
+                return [str(result.get("etag") or "") for result in results]
+        raise Unavailable(f"The table {self._name} could not be made.")
+
+    def _make(self, client: Any) -> None:
+        from azure.core.exceptions import ResourceExistsError
+
+        with storage_errors(self._name):
+            try:
+                client.create_table()
+            except ResourceExistsError:
+                return
+
+
+def _row(entity: Any) -> Row:
+    return Row(dict(entity), str(entity.metadata["etag"]))
+
+
+def _step(operation: Operation) -> Any:
+    from azure.core import MatchConditions
+
+    match operation.kind:
+        case "create":
+            return ("create", operation.entity)
+        case "upsert":
+            return ("upsert", operation.entity, {"mode": "replace"})
+        case "upsert-merge":
+            return ("upsert", operation.entity, {"mode": "merge"})
+        case "delete":
+            more = {"etag": operation.etag, "match_condition": MatchConditions.IfNotModified} if operation.etag else {}
+            return ("delete", operation.entity, more)
+        case kind:
+            more = {"etag": operation.etag, "match_condition": MatchConditions.IfNotModified} if operation.etag else {}
+            return ("update", operation.entity, {"mode": kind, **more})

@@ -1,0 +1,1 @@
+"""Time zones by IANA and Windows name, and moments."""

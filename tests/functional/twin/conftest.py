@@ -1,0 +1,88 @@
+"""Worlds for the tests of the simulator itself. A test file that wants another one overrides `running` or `sim`."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from twin import Simulator
+from twin.bookings.permissions import WRITE
+from twin.bookings.state import Business
+from twin.seeds import sample, tiny
+from twin.seeds.sample import CLIENT_ID, TENANT_ID
+from twin.visit import GraphVisitor, visiting
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Simulator]:
+    """The small world, started once for a file."""
+    with Simulator(tiny.build(), latency=0).running() as started:
+        yield started
+
+
+@pytest.fixture
+def sim(running: Simulator) -> Simulator:
+    """The small world, as new."""
+    running.reset()
+    return running
+
+
+@pytest.fixture
+def led(running: Simulator) -> Iterator[Simulator]:
+    """The small world, with this process's client libraries led to it."""
+    running.reset()
+    with visiting(running):
+        yield running
+
+
+@pytest.fixture(scope="module")
+def sample_running() -> Iterator[Simulator]:
+    """The sample world, started once for a file."""
+    with Simulator(sample.build(), latency=0).running() as started:
+        yield started
+
+
+@pytest.fixture
+def sample_sim(sample_running: Simulator) -> Iterator[Simulator]:
+    """The sample world; switches are put back at the end."""
+    switches = sample_running.bookings.switches
+    before = dict(vars(switches))
+    yield sample_running
+    vars(switches).update(before)
+
+
+type Visit = Callable[..., GraphVisitor]
+
+
+@pytest.fixture
+def visit(sim: Simulator) -> Iterator[Visit]:
+    """Make visitors of Graph with the permissions given."""
+    visitors = []
+
+    def make(*permissions: str, tenant_id: str = TENANT_ID, app_id: str = CLIENT_ID, **more: Any) -> GraphVisitor:
+        visitors.append(GraphVisitor(sim, *permissions, tenant_id=tenant_id, app_id=app_id, **more))
+        return visitors[-1]
+
+    yield make
+    for visitor in visitors:
+        visitor.close()
+
+
+@pytest.fixture
+def desk(sim: Simulator) -> Business:
+    """The one business of the small world."""
+    return sim.bookings.business(tiny.BUSINESS)
+
+
+@pytest.fixture
+def noon(sim: Simulator) -> datetime:
+    """Noon of tomorrow, as the world's clock has it."""
+    tomorrow = sim.world.clock.now() + timedelta(days=1)
+    return tomorrow.replace(hour=12, minute=0, second=0, microsecond=0)
+
+
+@pytest.fixture
+def graph(visit: Visit) -> GraphVisitor:
+    """A visitor that may read and write."""
+    return visit(WRITE)

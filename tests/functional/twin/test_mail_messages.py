@@ -1,0 +1,320 @@
+"""Single messages: ids, properties, changes, moves, deletion."""
+
+from typing import Any
+
+import pytest
+import requests
+
+from tests.functional.twin.conftest import Visit
+from tests.functional.twin.mailroom import BOX, IMMUTABLE, INBOX, MAIL_WRITE, read_error, safe, walk
+from twin import Simulator
+from twin.mail.contents import File
+from twin.mail.mailbox import Mailbox
+from twin.seeds.mails import SUPPORT
+from twin.visit import GraphVisitor
+
+TAG = "String {66f5a359-4659-4830-9070-00047ec6ac6e} Name ticketRef"
+
+
+@pytest.fixture
+def box(sim: Simulator) -> Mailbox:
+    return sim.mail.mailbox(SUPPORT)
+
+
+@pytest.fixture
+def graph(visit: Visit) -> GraphVisitor:
+    return visit(MAIL_WRITE)
+
+
+def patch(graph: GraphVisitor, message_id: str, body: dict[str, Any], **headers: str) -> requests.Response:
+    return graph.request("PATCH", f"{BOX}/messages/{message_id}", json=body, headers=headers)
+
+
+def move(graph: GraphVisitor, message_id: str, target: str, **headers: str) -> requests.Response:
+    path = f"{BOX}/messages/{message_id}/move"
+    return graph.request("POST", path, json={"destinationId": target}, headers=headers)
+
+
+def test_a_message_shows_what_it_was_made_of(box: Mailbox, graph: GraphVisitor) -> None:
+    made = box.receive(
+        subject="Printer",
+        sender=("Robin Åkesson", "robin@example.com"),
+        cc=["Lee <lee@example.com>"],
+        reply_to=["desk@example.com"],
+        html="<p>On <b>fire</b></p>",
+        message_id="<1@example.com>",
+        importance="high",
+    )
+
+    shown = graph.get(f"{BOX}/messages/{made.id}").json()
+
+    assert shown["from"] == {"emailAddress": {"name": "Robin Åkesson", "address": "robin@example.com"}}
+    assert shown["sender"] == shown["from"]
+    assert shown["toRecipients"] == [{"emailAddress": {"name": "IT Support", "address": SUPPORT}}]
+    assert shown["ccRecipients"] == [{"emailAddress": {"name": "Lee", "address": "lee@example.com"}}]
+    assert shown["replyTo"] == [{"emailAddress": {"name": "desk@example.com", "address": "desk@example.com"}}]
+    assert (shown["subject"], shown["internetMessageId"], shown["importance"]) == ("Printer", "<1@example.com>", "high")
+    assert shown["bodyPreview"] == "On fire"
+    assert shown["receivedDateTime"].endswith("Z")
+    assert (shown["isRead"], shown["hasAttachments"], shown["categories"]) == (False, False, [])
+    assert shown["parentFolderId"] == box.folder("inbox").id
+    assert "internetMessageHeaders" not in shown
+    assert "uniqueBody" not in shown
+
+
+def test_both_kinds_of_id_find_a_message_and_the_header_chooses_what_is_shown(
+    sim: Simulator, box: Mailbox, graph: GraphVisitor
+) -> None:
+    sim.mail.switches.slash_share = 1
+    made = box.receive(subject="Printer")
+
+    assert {"/", "+"} <= set(made.mutable_id)
+    for spelling in (made.id, safe(made.mutable_id), made.mutable_id.replace("/", "-")):
+        assert graph.get(f"{BOX}/messages/{spelling}").json()["id"] == made.mutable_id
+        assert graph.get(f"{BOX}/messages/{spelling}", prefer=IMMUTABLE).json()["id"] == made.id
+    assert graph.get(f"{BOX}/messages/{made.id.swapcase()}").status_code == 404
+
+
+@pytest.mark.parametrize(("wrong", "expected"), [
+    ("A" * 120, (404, "ErrorItemNotFound")),
+    ("short", (400, "ErrorInvalidIdMalformed")),
+    ("A" * 60 + "!", (400, "ErrorInvalidIdMalformed")),
+])  # fmt: skip
+def test_ids_that_lead_nowhere(graph: GraphVisitor, wrong: str, expected: tuple[int, str]) -> None:
+    for answer in (
+        graph.get(f"{BOX}/messages/{wrong}"),
+        graph.get(f"{BOX}/messages/{wrong}/attachments"),
+        patch(graph, wrong, {"isRead": True}),
+        move(graph, wrong, "archive"),
+        graph.get(f"{BOX}/mailFolders/{wrong}"),
+    ):
+        assert read_error(answer) == expected
+
+
+def test_headers_and_the_new_part_come_when_selected(box: Mailbox, graph: GraphVisitor) -> None:
+    made = box.receive(html="<p>New</p><blockquote>Old</blockquote>", headers={"Received": ["from a", "from b"]})
+
+    shown = graph.get(f"{BOX}/messages/{made.id}?$select=internetMessageHeaders,uniqueBody").json()
+
+    assert [line["value"] for line in shown["internetMessageHeaders"] if line["name"] == "Received"][1:] == [
+        "from a",
+        "from b",
+    ]
+    assert "<p>New</p>" in shown["uniqueBody"]["content"]
+    assert "Old" not in shown["uniqueBody"]["content"]
+
+
+def test_text_is_sent_on_preference_and_confirmed(box: Mailbox, graph: GraphVisitor) -> None:
+    made = box.receive(
+        html="<html><head><style>p {}</style></head><body><p>One</p><p>Two &amp; three</p></body></html>"
+    )
+    path = f"{BOX}/messages/{made.id}?$select=body"
+
+    plain = graph.get(path, prefer=f'{IMMUTABLE}, outlook.body-content-type="text"')
+
+    assert plain.json()["body"] == {"contentType": "text", "content": "One\r\nTwo & three"}
+    assert plain.headers["preference-applied"] == 'outlook.body-content-type="text"'
+    assert graph.get(path).json()["body"]["contentType"] == "html"
+
+
+def test_scripts_are_taken_out_unless_asked_for(box: Mailbox, graph: GraphVisitor) -> None:
+    made = box.receive(html='<p onclick="go()">Hi</p><script>steal()</script>')
+    path = f"{BOX}/messages/{made.id}?$select=body"
+
+    assert "<body><p>Hi</p></body>" in graph.get(path).json()["body"]["content"]
+    assert "steal" in graph.get(path, prefer="outlook.allow-unsafe-html").json()["body"]["content"]
+
+
+def test_a_piece_of_html_comes_as_a_whole_document(sim: Simulator, box: Mailbox, graph: GraphVisitor) -> None:
+    piece, whole = box.receive(html="<p>Hi</p>"), box.receive(html="<html><body bgcolor=red>Hi</body></html>")
+
+    def read(message_id: str) -> str:
+        return str(graph.get(f"{BOX}/messages/{message_id}?$select=body").json()["body"]["content"])
+
+    assert read(piece.id).startswith("<html><head>")
+    assert read(whole.id) == "<html><body bgcolor=red>Hi</body></html>"
+    sim.mail.switches.html_documents = False
+    assert read(piece.id) == "<p>Hi</p>"
+
+
+def test_a_mail_in_plain_text_stays_text_or_becomes_html(sim: Simulator, box: Mailbox, graph: GraphVisitor) -> None:
+    path = f"{BOX}/messages/{box.receive(text='1 < 2').id}?$select=body"
+
+    assert graph.get(path).json()["body"] == {"contentType": "text", "content": "1 < 2"}
+    sim.mail.switches.text_bodies = "html"
+    body = graph.get(path).json()["body"]
+    assert body["contentType"] == "html"
+    assert "1 &lt; 2" in body["content"]
+
+
+def test_inline_pictures_are_no_attachments(box: Mailbox, graph: GraphVisitor) -> None:
+    logo = File("logo.png", "image/png", b"x", inline=True, content_id="logo")
+    inline = box.receive(html='<img src="cid:logo">', attachments=[logo])
+    real = box.receive(html="", attachments=[logo, File("a.pdf")])
+
+    assert graph.get(f"{BOX}/messages/{inline.id}").json()["hasAttachments"] is False
+    assert graph.get(f"{BOX}/messages/{real.id}").json()["hasAttachments"] is True
+
+
+def test_answers_share_the_conversation_of_what_they_answer(box: Mailbox) -> None:
+    first = box.receive(subject="Printer", message_id="<1@x>")
+    answer = box.receive(subject="RE: Printer", in_reply_to="<1@x>")
+    later = box.receive(b"Subject: AW: Printer\nReferences: <0@x> <1@x>\n\nStill")
+    other = box.receive(subject="Printer")
+
+    assert first.conversation_id == answer.conversation_id == later.conversation_id != other.conversation_id
+
+
+def test_a_mail_may_lack_its_message_id(sim: Simulator, box: Mailbox, graph: GraphVisitor) -> None:
+    made = box.receive(subject="Old fax", without_message_id=True)
+    shown = graph.get(f"{BOX}/messages/{made.id}?$select=internetMessageId,internetMessageHeaders").json()
+
+    assert shown["internetMessageId"] is None
+    assert "Message-ID" not in {line["name"] for line in shown["internetMessageHeaders"]}
+    sim.mail.switches.stamps_message_id = True
+    assert str(box.receive(b"Subject: x\n\nx").internet_message_id).startswith("<")
+
+
+def test_a_change_is_kept_and_shown(box: Mailbox, graph: GraphVisitor) -> None:
+    made = box.receive(subject="Printer")
+    made.change({"categories": ["Old"]})
+
+    answer = patch(
+        graph,
+        made.id,
+        {"isRead": True, "categories": ["Red", "Ticket 1"], "importance": "low", "flag": {"flagStatus": "flagged"}},
+        prefer=IMMUTABLE,
+    )
+
+    assert answer.status_code == 200
+    assert answer.json()["id"] == made.id
+    assert answer.json()["categories"] == ["Red", "Ticket 1"]
+    assert (made.is_read, made.categories, made.importance) == (True, ["Red", "Ticket 1"], "low")
+    assert made.flag == {"flagStatus": "flagged"}
+
+
+def test_a_change_may_answer_without_the_message(box: Mailbox, graph: GraphVisitor) -> None:
+    made = box.receive(subject="Printer")
+
+    answer = patch(graph, made.id, {"isRead": True}, prefer=f"{IMMUTABLE}, return=minimal")
+
+    assert (answer.status_code, answer.content, made.is_read) == (204, b"", True)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"subject": "New"}, "ErrorInvalidPropertySet"),
+        ({"body": {"contentType": "text", "content": ""}}, "ErrorInvalidPropertySet"),
+        ({"receivedDateTime": "2026-01-01T00:00:00Z"}, "ErrorInvalidPropertySet"),
+        ({"colour": "red"}, "RequestBodyRead"),
+        ({"isRead": "yes"}, "RequestBodyRead"),
+        ({"categories": "Red"}, "RequestBodyRead"),
+        ({"flag": {"flagStatus": "raised"}}, "RequestBodyRead"),
+        ({"importance": "urgent"}, "RequestBodyRead"),
+        ({"singleValueExtendedProperties": [{"id": "ticket", "value": "1"}]}, "ErrorInvalidProperty"),
+        ({"singleValueExtendedProperties": [{"id": TAG}]}, "RequestBodyRead"),
+    ],
+)
+def test_what_a_received_mail_does_not_let_one_change(
+    box: Mailbox, graph: GraphVisitor, body: dict[str, Any], code: str
+) -> None:
+    made = box.receive(subject="Printer")
+
+    assert read_error(patch(graph, made.id, {"isRead": True} | body)) == (400, code)
+    assert made.is_read is False
+
+
+def test_a_draft_lets_one_change_its_subject(box: Mailbox, graph: GraphVisitor) -> None:
+    draft = box.receive(subject="Old", folder="drafts")
+
+    assert patch(graph, draft.id, {"subject": "New"}).json()["subject"] == "New"
+
+
+def test_a_change_to_an_older_state_is_refused(box: Mailbox, graph: GraphVisitor) -> None:
+    made = box.receive(subject="Printer")
+    etag = graph.get(f"{BOX}/messages/{made.id}").json()["@odata.etag"]
+
+    assert patch(graph, made.id, {"isRead": True}, **{"If-Match": etag}).status_code == 200
+    stale = patch(graph, made.id, {"isRead": False}, **{"If-Match": etag})
+    assert read_error(stale) == (412, "ErrorIrresolvableConflict")
+
+
+def test_a_tag_is_found_again_and_no_change_to_a_delta(box: Mailbox, graph: GraphVisitor) -> None:
+    made = box.receive(subject="Printer")
+    box.receive(subject="Other")
+    link = walk(graph).link
+
+    patch(graph, made.id, {"singleValueExtendedProperties": [{"id": TAG, "value": "I261120_00012"}]})
+
+    tags = f"$expand=singleValueExtendedProperties($filter=id eq '{TAG}')"
+    assert graph.get(f"{BOX}/messages/{made.id}?{tags}").json()["singleValueExtendedProperties"] == [
+        {"id": TAG, "value": "I261120_00012"}
+    ]
+    clause = f"singleValueExtendedProperties/Any(ep: ep/id eq '{TAG}' and ep/value eq 'i261120_00012')"
+    found = graph.get(f"{INBOX}/messages?$filter={clause}").json()["value"]
+    assert [one["subject"] for one in found] == ["Printer"]
+    assert walk(graph, link).items == []
+
+
+def test_the_size_can_be_asked_for_before_the_bytes(box: Mailbox, graph: GraphVisitor) -> None:
+    made = box.receive(b"Subject: big\n\n" + b"x" * 9000)
+
+    asked = "$expand=singleValueExtendedProperties($filter=id eq 'LONG 0x0E08')"
+    shown = graph.get(f"{BOX}/messages/{made.id}?{asked}").json()
+
+    assert shown["singleValueExtendedProperties"] == [{"id": "Long 0xe08", "value": "9014"}]
+
+
+def test_a_move_makes_a_new_mutable_id_and_keeps_the_other(box: Mailbox, graph: GraphVisitor) -> None:
+    made = box.receive(subject="Printer", attachments=[File("a.txt")])
+    before = made.mutable_id
+    attachment = graph.get(f"{BOX}/messages/{made.id}/attachments", prefer=IMMUTABLE).json()["value"][0]["id"]
+
+    answer = move(graph, made.id, "archive")
+
+    assert answer.status_code == 201
+    assert answer.json()["id"] == made.mutable_id != before
+    assert answer.json()["parentFolderId"] == box.folder("archive").id
+    assert made.folder == "archive"
+    assert graph.get(f"{BOX}/messages/{made.id}").status_code == 200
+    assert graph.get(f"{BOX}/messages/{made.id}/attachments/{attachment}/$value").status_code == 200
+    assert read_error(graph.get(f"{BOX}/messages/{safe(before)}")) == (404, "ErrorItemNotFound")
+
+
+def test_a_move_is_not_idempotent_by_the_mutable_id(box: Mailbox, graph: GraphVisitor) -> None:
+    made = box.receive(subject="Printer")
+    path = safe(made.mutable_id)
+
+    assert move(graph, path, "archive").status_code == 201
+    assert read_error(move(graph, path, "archive")) == (404, "ErrorItemNotFound")
+    assert move(graph, made.id, "archive").status_code == 201
+
+
+def test_a_move_shows_in_both_folders(box: Mailbox, graph: GraphVisitor) -> None:
+    made = box.receive(subject="Printer")
+    source, target = walk(graph), walk(graph, f"{BOX}/mailFolders/archive/messages/delta?$select=subject")
+
+    move(graph, made.id, box.folder("archive").id)
+
+    assert [item.get("@removed") for item in walk(graph, source.link).items] == [{"reason": "changed"}]
+    assert walk(graph, target.link).subjects == {"Printer"}
+
+
+@pytest.mark.parametrize("body", [{}, {"destinationId": 1}, {"destinationId": "archive", "more": 1}])
+def test_a_move_needs_its_destination_and_nothing_else(box: Mailbox, graph: GraphVisitor, body: dict[str, Any]) -> None:
+    made = box.receive(subject="Printer")
+
+    assert graph.request("POST", f"{BOX}/messages/{made.id}/move", json=body).status_code == 400
+    assert made.folder == "inbox"
+
+
+def test_a_deleted_mail_goes_to_deleted_items_first(box: Mailbox, graph: GraphVisitor) -> None:
+    made = box.receive(subject="Printer")
+    path = f"{BOX}/messages/{made.id}"
+
+    assert graph.request("DELETE", path).status_code == 204
+    assert made.folder == "deleteditems"
+    assert graph.request("DELETE", path).status_code == 204
+    assert graph.get(path).status_code == 404
+    assert not made.exists

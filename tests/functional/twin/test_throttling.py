@@ -1,0 +1,122 @@
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import pytest
+import requests
+
+from twin import Simulator
+from twin.bookings.permissions import READ
+from twin.seeds import tiny
+from twin.seeds.sample import CLIENT_ID, PARTNER_CLIENT_ID, PARTNER_TENANT_ID, TENANT_ID
+from twin.visit import GraphVisitor
+
+ROOT = "/solutions/bookingBusinesses"
+URL = f"https://graph.microsoft.com/v1.0{ROOT}"
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    with Simulator(tiny.build(), latency=0).running() as sim:
+        yield sim
+
+
+@pytest.fixture
+def graph(sim: Simulator) -> Iterator[GraphVisitor]:
+    with GraphVisitor(sim, READ, tenant_id=TENANT_ID, app_id=CLIENT_ID) as visitor:
+        yield visitor
+
+
+def ask_at_once(count: int, *visitors: GraphVisitor) -> list[requests.Response]:
+    """Each visitor asks `count` times at the same moment, on connections that stand already."""
+    with ExitStack() as stack:
+        sessions = [stack.enter_context(open_session(visitor)) for visitor in visitors for _ in range(count)]
+        together = threading.Barrier(len(sessions))
+        visitors[0].sim.front.latency = 0.4
+
+        def ask(session: requests.Session) -> requests.Response:
+            together.wait(timeout=20)
+            return session.get(URL, timeout=20)
+
+        with ThreadPoolExecutor(len(sessions)) as pool:
+            answers = list(pool.map(ask, sessions))
+        visitors[0].sim.front.latency = 0
+        return answers
+
+
+def open_session(visitor: GraphVisitor) -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False
+    session.proxies, session.verify = visitor.session.proxies, visitor.session.verify
+    assert session.get(URL, timeout=20).status_code == 401
+    session.headers["Authorization"] = f"Bearer {visitor.token}"
+    return session
+
+
+def test_four_at_once_is_the_most_for_one_app(sim: Simulator, graph: GraphVisitor) -> None:
+    answers = ask_at_once(10, graph)
+
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert len(refused) == 6
+    assert {answer.json()["error"]["code"] for answer in refused} == {"ApplicationThrottled"}
+    assert {answer.json()["error"]["message"] for answer in refused} == {
+        "Application is over its MailboxConcurrency limit.",
+    }
+    assert {answer.headers["retry-after"] for answer in refused} == {"1"}
+    assert sim.graph_limits.refusals == {"concurrency": 6}
+    assert graph.get(ROOT).ok
+
+
+def test_apps_are_counted_apart(sim: Simulator, graph: GraphVisitor) -> None:
+    with GraphVisitor(sim, READ, tenant_id=PARTNER_TENANT_ID, app_id=PARTNER_CLIENT_ID) as partner:
+        answers = ask_at_once(4, graph, partner)
+
+    assert Counter(answer.status_code for answer in answers) == {200: 8}
+    assert sim.exchanges.peaks["bookings"] > 4
+
+
+def test_the_limit_can_be_moved_and_the_header_left_out(sim: Simulator, graph: GraphVisitor) -> None:
+    limits = f"{sim.control_url}/graph/limits"
+    requests.patch(limits, json={"concurrency": 1, "retryAfter": None}, timeout=10).raise_for_status()
+    answers = ask_at_once(3, graph)
+
+    assert Counter(answer.status_code for answer in answers) == {200: 1, 429: 2}
+    assert not any("retry-after" in answer.headers for answer in answers)
+    assert requests.get(limits, timeout=10).json()["refusals"] == {"concurrency": 2}
+
+    requests.patch(limits, json={"concurrency": None}, timeout=10).raise_for_status()
+
+    assert Counter(answer.status_code for answer in ask_at_once(8, graph)) == {200: 8}
+
+
+def test_everything_can_be_throttled_for_a_while(sim: Simulator, graph: GraphVisitor) -> None:
+    def throttle(**wish: float | None) -> None:
+        requests.post(f"{sim.control_url}/graph/throttle", json=wish, timeout=10).raise_for_status()
+
+    throttle(seconds=60, retryAfter=7)
+    refused = graph.get(ROOT)
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "7")
+    assert refused.json()["error"]["code"] == "TooManyRequests"
+    throttle(seconds=60, retryAfter=None)
+    assert "retry-after" not in graph.get(ROOT).headers
+    assert sim.graph_limits.refusals == {"throttled": 2}
+
+    throttle(seconds=0)
+
+    assert graph.get(ROOT).ok
+
+
+def test_a_connection_that_breaks_gives_its_place_back(sim: Simulator, graph: GraphVisitor) -> None:
+    sim.front.latency = 0.2
+    for _ in range(6):
+        with pytest.raises(requests.exceptions.Timeout):
+            graph.session.get(URL, timeout=0.02)
+    deadline = time.monotonic() + 20
+    while sim.graph_limits.in_flight and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+    assert sim.graph_limits.in_flight == 0
+    assert graph.get(ROOT).ok

@@ -1,0 +1,85 @@
+"""The business rules that an app must respect and an administrator may override.
+
+Source: the concept page "Business rules for appointments in Microsoft Bookings" (inside business hours, length of the
+service, lead time, advance, staff selection, buffers). Breaking one shows as 500 UnknownError in public reports.
+"""
+
+from datetime import datetime
+
+from twin.bookings.hours import effective_policy, is_service_open, is_staff_working
+from twin.bookings.state import Business
+from twin.bookings.times import Span, parse_duration
+from twin.core.wire import Json
+
+MOST_CUSTOMERS = 4
+"""More customers in one create fail whatever the service allows (Microsoft Q&A 5875448)."""
+
+
+class RuleBrokenError(Exception):
+    """A business rule does not allow the booking; the text says which, for the simulator's reader only."""
+
+
+def check_times(business: Business, service: Json, span: Span, now: datetime) -> None:
+    """Length, lead time, advance and hours. RuleBrokenError when one does not hold."""
+    policy = effective_policy(business, service)
+    if span.end - span.start != parse_duration(service["defaultDuration"]):
+        raise RuleBrokenError("the length is not the service's duration")
+    if span.start < now + parse_duration(policy["minimumLeadTime"]):
+        raise RuleBrokenError("too short a notice")
+    if span.start > now + parse_duration(policy["maximumAdvance"]):
+        raise RuleBrokenError("too far ahead")
+    if not is_service_open(business, service, span):
+        raise RuleBrokenError("outside the hours of business or service")
+
+
+def choose_staff(
+    business: Business, service: Json, span: Span, wanted: list[str], *, but: str | None = None, kept: bool = False
+) -> list[str]:
+    """Choose the staff for a booking: those wanted, or the first free one. RuleBrokenError when they cannot.
+
+    `but` is the id of an appointment that does not count: the one being moved. `kept` says that nobody chose: they are
+    those who are booked already.
+    """
+    team = [staff_id for staff_id in service["staffMemberIds"] if staff_id in business.staff]
+    if wanted:
+        if not kept and not effective_policy(business, service)["allowStaffSelection"]:
+            raise RuleBrokenError("the service does not allow a choice of staff")
+        strangers = [staff_id for staff_id in wanted if staff_id not in team]
+        if strangers:
+            raise RuleBrokenError(f"not on the service: {', '.join(strangers)}")
+        if not all(is_free(business, service, staff_id, span, but=but) for staff_id in wanted):
+            raise RuleBrokenError("staff not available")
+        return wanted
+    for staff_id in team:
+        if is_free(business, service, staff_id, span, but=but):
+            return [staff_id]
+    raise RuleBrokenError("staff not available")
+
+
+def is_free(business: Business, service: Json, staff_id: str, span: Span, *, but: str | None = None) -> bool:
+    """Whether a staff member could take a booking of this service: hours, time off, calendar, buffers."""
+    staff = business.staff.get(staff_id)
+    if staff["membershipStatus"] == "rejectedByStaff" or not is_staff_working(business, staff, span):
+        return False
+    needed = span.widened(parse_duration(service["preBuffer"]), parse_duration(service["postBuffer"]))
+    taken = list(business.time_off.get(staff_id, []))
+    if staff["availabilityIsAffectedByPersonalCalendar"]:
+        taken += business.personal_events.get(staff_id, [])
+    taken += [other.blocked for other in business.appointments.of_staff(staff_id) if other.id != but]
+    return not any(needed.overlaps(one) for one in taken)
+
+
+def check_customers(business: Business, service: Json, customers: list[Json]) -> list[Json]:
+    """Check the customers a booking gets; unknown ids are dropped silently. RuleBrokenError for too many.
+
+    For a group service customers must exist already; for others a customer without an id is made on the fly.
+    """
+    if len(customers) > MOST_CUSTOMERS:
+        raise RuleBrokenError("more customers than the service takes in one request")
+    is_group = service["maximumAttendeesCount"] > 1
+    if is_group and any(customer.get("customerId") is None for customer in customers):
+        raise RuleBrokenError("a group booking takes existing customers only")
+    kept = [one for one in customers if one.get("customerId") is None or one["customerId"] in business.customers]
+    if len(kept) > service["maximumAttendeesCount"]:
+        raise RuleBrokenError("more customers than seats")
+    return kept

@@ -1,0 +1,271 @@
+"""The front door: reads a request, finds its room, suffers the faults, sends and records the answer."""
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from twin.core.faults import Answer, Cut, Delay, Drop, Fault, Faults, Garble, Hang
+from twin.core.protocol import HOST, TRANSPORT
+from twin.core.record import Exchange, Record
+from twin.core.room import Room
+from twin.core.routes import Found, Miss, Router
+from twin.core.wire import LOOPBACK, Call, Refusal, Reply, Stream
+
+if TYPE_CHECKING:
+    from twin.world import World
+
+logger = logging.getLogger("twin")
+
+type Receive = Callable[[], Awaitable[Any]]
+type Send = Callable[[Any], Awaitable[None]]
+
+UNRECORDED = "control"
+"""The room that people and tests steer by: no fault, no latency and no record there."""
+
+
+class Front:
+    """An ASGI application over all rooms of a world.
+
+    latency   seconds that every exchange takes at least, so that concurrent requests really overlap
+    failures  tracebacks of handlers that broke: errors of the simulator, never of its user
+    """
+
+    def __init__(self, rooms: Sequence[Room[Any]], world: "World", *, latency: float) -> None:
+        self.rooms = rooms
+        self.world = world
+        self.latency = latency
+        self.faults = Faults()
+        self.record = Record()
+        self.failures: list[str] = []
+        self._routers: dict[str, tuple[Room[Any], Router[Room[Any]]]] = {}
+
+    def knows(self, host: str) -> bool:
+        """Whether some room answers for this name today."""
+        if host == LOOPBACK:
+            return False
+        return any(room.answers_for(host) and room.serves(host, self.world.room(room.state)) for room in self.rooms)
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Serve one request of the wire."""
+        call = await _read_call(scope, receive)
+        if call is None:
+            return
+        visit = self._find(call)
+        room = visit.room
+        if room.name == UNRECORDED:
+            reply = self._respond(call, visit)
+            await _send_reply(send, reply, *reply.encode())
+            return
+        exchange = self.record.open(call, room.secret_fields)
+        try:
+            reply, fault = await self._work(call, visit)
+            exchange.fault = fault.id if fault else None
+            await self._deliver(_Visitor(scope[TRANSPORT], receive, send), _Case(call, room, exchange), reply, fault)
+        finally:
+            self._settle(_Case(call, room, exchange), "dropped")
+
+    def answer(self, call: Call) -> Reply:
+        """Answer a call without latency or record: what a batch asks for each of its parts.
+
+        A fault that answers strikes here, too, before or after the work; others, which speak of connections, cannot
+        and turn into a 503.
+        """
+        visit = self._find(call)
+        try:
+            early = self.faults.strike(call, "before")
+            reply = Reply(503) if early else self._respond(call, visit)
+            fault = early or self.faults.strike(call, "after")
+            return _replace(Reply(503), fault, call, visit.room) if fault else reply
+        finally:
+            call.finish()
+
+    def _find(self, call: Call) -> "_Visit":
+        """Find the room and handler for a call; where no route matches, the first room of the host says so."""
+        if call.host not in self._routers:
+            rooms = [room for room in self.rooms if room.answers_for(call.host)]
+            self._routers[call.host] = (rooms[0], Router((room, room.routes) for room in rooms))
+        first, router = self._routers[call.host]
+        found = router.find(call.method, call.path)
+        room = first if isinstance(found, Miss) else found.room
+        call.room = room.name
+        call.ask = self.answer
+        return _Visit(room, found)
+
+    async def _work(self, call: Call, visit: "_Visit") -> tuple[Reply, Fault | None]:
+        """Everything up to the answer: the fault before, admission, latency, the handler, the fault after."""
+        early = self.faults.strike(call, "before")
+        if early is not None and not isinstance(early.action, Delay):
+            return _replace(Reply(503), early, call, visit.room), early
+        if early is not None and isinstance(early.action, Delay):
+            await asyncio.sleep(early.action.seconds)
+        refusal = self._guard(call, lambda: self._admit(call, visit.room))
+        if self.latency:
+            await asyncio.sleep(self.latency)
+        reply = visit.room.stamp(call, refusal or self._guard(call, lambda: self._handle(call, visit)) or Reply(204))
+        late = self.faults.strike(call, "after")
+        if late is not None and isinstance(late.action, Delay):
+            await asyncio.sleep(late.action.seconds)
+        return (_replace(reply, late, call, visit.room), late) if late is not None else (reply, early)
+
+    def _respond(self, call: Call, visit: "_Visit") -> Reply:
+        reply = self._guard(call, lambda: self._admit(call, visit.room) or self._handle(call, visit))
+        return visit.room.stamp(call, reply or Reply(204))
+
+    def _admit(self, call: Call, room: Room[Any]) -> Reply | None:
+        return room.admit(call, self.world.room(room.state))
+
+    def _handle(self, call: Call, visit: "_Visit") -> Reply:
+        state = self.world.room(visit.room.state)
+        if isinstance(visit.found, Miss):
+            return visit.room.miss(call, visit.found, state)
+        call.params = visit.found.params
+        return visit.found.route.handler(call, state)
+
+    def _guard(self, call: Call, work: Callable[[], Reply | None]) -> Reply | None:
+        try:
+            return work()
+        except Refusal as refusal:
+            return refusal.render(call)
+        except Exception:
+            # A broken handler must not look like a fault of the service that it plays.
+            self.failures.append(traceback.format_exc())
+            logger.exception("the simulator broke at %s %s", call.method, call.path)
+            return Reply(500, {"simulatorFailure": f"{call.method} {call.path}; see the simulator's log"})
+
+    async def _deliver(self, visitor: "_Visitor", case: "_Case", reply: Reply, fault: Fault | None) -> None:
+        """Send the answer, or fail to. The case is settled first: who has the answer finds it recorded.
+
+        A stream is settled before its last piece: until then it holds its place.
+        """
+        body, content_type = reply.encode()
+        match fault.action if fault else None:
+            case Drop():
+                self._settle(case, "dropped")
+                visitor.transport.abort()
+            case Hang():
+                case.exchange.outcome = "hung"
+            case Cut(share):
+                self._settle(case, "cut", reply, len(body))
+                await _send_reply(visitor.send, reply, body, content_type, share=share)
+                visitor.transport.close()
+            case _:
+
+                def settle() -> None:
+                    self._settle(case, "answered", reply, len(body))
+
+                await _send_reply(visitor.send, reply, body, content_type, before_end=settle)
+                return
+        await _await_disconnect(visitor.receive)
+        self._settle(case, case.exchange.outcome)
+
+    def _settle(self, case: "_Case", outcome: str, reply: Reply | None = None, size: int = 0) -> None:
+        """End an exchange, once: give its places back and record how it went."""
+        if case.exchange.ended:
+            return
+        case.call.finish()
+        fields = case.room.secret_fields
+        self.record.close(case.exchange, reply, outcome=outcome, size=size, secret_fields=fields)
+
+
+@dataclass(frozen=True, slots=True)
+class _Visitor:
+    """The other end of the line."""
+
+    transport: asyncio.Transport
+    receive: Receive
+    send: Send
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """An exchange with the call it came from."""
+
+    call: Call
+    room: Room[Any]
+    exchange: Exchange
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    room: Room[Any]
+    found: Found[Room[Any]] | Miss
+
+
+def _replace(reply: Reply, fault: Fault, call: Call, room: Room[Any]) -> Reply:
+    match fault.action:
+        case Answer(status, headers, body):
+            return Reply(status, room.outage(call, status) if body is None else body, headers)
+        case Garble(text):
+            return Reply(200, text)
+        case _:
+            return reply
+
+
+async def _read_call(scope: Any, receive: Receive) -> Call | None:
+    """Read the request; None when the client left before it was complete."""
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            break
+    raw_path = scope["raw_path"].decode("latin-1")
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key = name.decode("latin-1")
+        text = value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return Call(
+        host=scope.get(HOST, LOOPBACK),
+        method=scope["method"],
+        path=unquote(raw_path),
+        raw_path=raw_path,
+        query_string=scope["query_string"].decode("latin-1"),
+        headers=headers,
+        body=body,
+    )
+
+
+async def _send_reply(
+    send: Send,
+    reply: Reply,
+    body: bytes | Stream,
+    content_type: str | None,
+    *,
+    share: float = 1.0,
+    before_end: Callable[[], None] = lambda: None,
+) -> None:
+    headers = {"date": formatdate(usegmt=True)}
+    if reply.status != HTTPStatus.NO_CONTENT:
+        headers["content-length"] = str(len(body))
+    if content_type is not None:
+        headers["content-type"] = content_type
+    headers |= {name.lower(): value for name, value in reply.headers.items()}
+    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    if not isinstance(body, Stream) or not body.size:
+        before_end()
+    await send({"type": "http.response.start", "status": reply.status, "headers": encoded})
+    left = int(len(body) * share)
+    for piece in body.read() if isinstance(body, Stream) else ():
+        if not left:
+            break
+        if left <= len(piece):
+            before_end()
+        await send({"type": "http.response.body", "body": piece[:left], "more_body": True})
+        left = max(0, left - len(piece))
+        await asyncio.sleep(0)  # a long stream must not keep others waiting
+    rest = body[:left] if isinstance(body, bytes) else b""
+    await send({"type": "http.response.body", "body": rest, "more_body": share < 1.0})
+
+
+async def _await_disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

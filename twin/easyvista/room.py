@@ -1,0 +1,32 @@
+"""The EasyVista room: one table of handlers behind its own admission, for every host that has an instance."""
+
+from twin.core.room import Room
+from twin.core.routes import Miss
+from twin.core.wire import Call, Reply
+from twin.easyvista.access import admit
+from twin.easyvista.control import control
+from twin.easyvista.errors import describe_outage, refuse_right
+from twin.easyvista.routes import routes
+from twin.easyvista.state import EasyVista
+
+
+def _miss(call: Call, miss: Miss, room: EasyVista) -> Reply:
+    _ = miss, room
+    return refuse_right().render(call)
+
+
+def _serves(host: str, room: EasyVista) -> bool:
+    return host in room.hosts
+
+
+ROOM = Room(
+    name="easyvista",
+    hosts=("*.easyvista.com",),
+    state=EasyVista,
+    routes=routes,
+    control=control,
+    admit=admit,
+    miss=_miss,
+    outage=describe_outage,
+    serves=_serves,
+)

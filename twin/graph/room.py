@@ -1,0 +1,94 @@
+"""The Graph hosts themselves: what they say where no room has an answer, and the control of their limits."""
+
+from twin.core.clouds import GRAPH_HOSTS
+from twin.core.control import read_object
+from twin.core.room import Room
+from twin.core.routes import Miss, Routes
+from twin.core.wire import Call, Reply
+from twin.graph.admission import admit, caller_of, key_of
+from twin.graph.batch import answer_batch, count_outlook_parts
+from twin.graph.errors import GraphRefusal, describe_outage, refuse_segment
+from twin.graph.limits import GraphLimits
+
+control = Routes[GraphLimits]("/graph")
+routes = Routes[GraphLimits]("/v1.0")
+
+
+@routes.post("/$batch")
+def batch(call: Call, limits: GraphLimits) -> Reply:
+    """Answer up to 20 requests in one."""
+    _ = limits
+    return answer_batch(call)
+
+
+@control.get("/limits")
+def show_limits(call: Call, limits: GraphLimits) -> Reply:
+    """Show the limits and how often they struck."""
+    _ = call
+    return Reply(
+        200,
+        {
+            "concurrency": limits.concurrency,
+            "batchWidth": limits.batch_width,
+            "retryAfter": limits.retry_after,
+            "refusals": dict(limits.refusals),
+        },
+    )
+
+
+@control.patch("/limits")
+def change_limits(call: Call, limits: GraphLimits) -> Reply:
+    """Change limits: {"concurrency"?: n or null, "batchWidth"?: n, "retryAfter"?: seconds or null}."""
+    wish = read_object(call)
+    limits.batch_width = int(wish.get("batchWidth", limits.batch_width))
+    for name, key in (("concurrency", "concurrency"), ("retryAfter", "retry_after")):
+        if name in wish:
+            setattr(limits, key, None if wish[name] is None else int(wish[name]))
+    return show_limits(call, limits)
+
+
+@control.post("/throttle")
+def throttle(call: Call, limits: GraphLimits) -> Reply:
+    """Throttle everything: {"seconds": 10, "retryAfter"?: seconds or null}; 0 seconds ends it."""
+    wish = read_object(call)
+    limits.throttle_for(float(wish["seconds"]), retry_after=wish.get("retryAfter", 1))
+    return Reply(204)
+
+
+def miss(call: Call, found: Miss, limits: GraphLimits) -> Reply:
+    """400 naming the first unknown segment, or 405 where the path has other methods."""
+    _ = limits
+    if found.allowed:
+        message = "Specified HTTP method is not allowed for the request target."
+        refusal = GraphRefusal(405, "BadRequest", message, {"allow": ", ".join(found.allowed)})
+    else:
+        refusal = refuse_segment(found.segment)
+    return refusal.render(call)
+
+
+def stamp(call: Call, reply: Reply) -> Reply:
+    """Return the headers of every Graph answer; a client's own request id comes back."""
+    return reply.with_headers(
+        request_id=call.request_id,
+        client_request_id=call.headers.get("client-request-id", call.request_id),
+        x_ms_ags_diagnostic='{"ServerInfo":{"DataCenter":"Simulator","Slice":"E","Ring":"5","ScaleUnit":"000"}}',
+    )
+
+
+def _admit(call: Call, limits: GraphLimits) -> None:
+    admit(call, limits.world)
+    if call.path.endswith("/$batch"):
+        limits.widen(call, key_of(caller_of(call)), count_outlook_parts(call))
+
+
+ROOM = Room(
+    name="graph",
+    hosts=GRAPH_HOSTS,
+    state=GraphLimits,
+    routes=routes,
+    control=control,
+    admit=_admit,
+    miss=miss,
+    stamp=stamp,
+    outage=describe_outage,
+)

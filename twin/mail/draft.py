@@ -1,0 +1,104 @@
+"""What a mail says before it lies in a mailbox: read from MIME, or composed from keywords."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime, formataddr, parseaddr
+
+from twin.core.wire import Json
+from twin.mail.contents import Attachment, Enclosure, enclose
+
+type Address = str | tuple[str, str]
+"""`robin@example.com`, `Robin <robin@example.com>` or ("Robin", "robin@example.com")."""
+
+type HeaderValue = str | Sequence[str]
+
+
+@dataclass(slots=True)
+class Draft:
+    """A mail on its way.
+
+    values       properties of the message resource that the sender decides
+    headers      name and value in order; names repeat; None for a mail that was put there without any
+    references   Message-IDs of the mails that it answers
+    raw          its MIME, where it came as such
+    """
+
+    values: Json
+    headers: list[Json] | None
+    attachments: list[Attachment] = field(default_factory=list)
+    references: tuple[str, ...] = ()
+    raw: bytes | None = None
+
+
+def compose(
+    *,
+    sender: Address,
+    to: Sequence[Address],
+    now: datetime,
+    subject: str | None = "",
+    cc: Sequence[Address] = (),
+    reply_to: Sequence[Address] = (),
+    html: str | None = None,
+    text: str | None = None,
+    attachments: Sequence[Enclosure] = (),
+    headers: Mapping[str, HeaderValue] | None = None,
+    message_id: str | None = None,
+    in_reply_to: str | None = None,
+    importance: str = "normal",
+) -> Draft:
+    """Make a mail from keywords. A mail with both bodies keeps the html one, as Exchange does."""
+    lines: list[tuple[str, str]] = [
+        ("Received", f"from mail.example.com by outlook.example with ESMTPS; {format_datetime(now)}"),
+        ("From", format_address(sender)),
+        ("To", ", ".join(map(format_address, to))),
+        *([("Cc", ", ".join(map(format_address, cc)))] if cc else []),
+        *([("Reply-To", ", ".join(map(format_address, reply_to)))] if reply_to else []),
+        *([("Subject", subject)] if subject is not None else []),
+        ("Date", format_datetime(now)),
+        *([("Message-ID", message_id)] if message_id else []),
+        *([("In-Reply-To", in_reply_to)] if in_reply_to else []),
+        ("MIME-Version", "1.0"),
+    ]
+    for name, value in (headers or {}).items():
+        lines += [(name, value)] if isinstance(value, str) else [(name, one) for one in value]
+    body = {"contentType": "text", "content": text or ""} if html is None else {"contentType": "html", "content": html}
+    return Draft(
+        {
+            "subject": subject,
+            "from": make_recipient(sender),
+            "sender": make_recipient(sender),
+            "toRecipients": [make_recipient(one) for one in to],
+            "ccRecipients": [make_recipient(one) for one in cc],
+            "bccRecipients": [],
+            "replyTo": [make_recipient(one) for one in reply_to],
+            "sentDateTime": render_time(now),
+            "internetMessageId": message_id,
+            "importance": importance,
+            "body": body,
+        },
+        [{"name": name, "value": value} for name, value in lines],
+        [enclose(one) for one in attachments],
+        (in_reply_to,) if in_reply_to else (),
+    )
+
+
+def make_recipient(address: Address) -> Json:
+    """Write an address as Graph does; without a name the address stands in its place."""
+    name, plain = split_address(address)
+    return {"emailAddress": {"name": name or plain, "address": plain}}
+
+
+def split_address(address: Address) -> tuple[str, str]:
+    """Return name and address."""
+    return parseaddr(address) if isinstance(address, str) else address
+
+
+def format_address(address: Address) -> str:
+    """Write an address as headers do."""
+    return formataddr(split_address(address), "utf-8")
+
+
+def render_time(instant: datetime) -> str:
+    """Write an instant as Exchange does: UTC, whole seconds."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")

@@ -1,0 +1,250 @@
+"""Furnishes a desk: staff, services, customers, time off, and appointments that keep to the rules."""
+
+import uuid
+from datetime import UTC, date, datetime, time, timedelta
+from random import Random
+
+from twin.bookings.book import ZERO_GUID
+from twin.bookings.hours import is_service_open, open_spans
+from twin.bookings.rules import RuleBrokenError, choose_staff
+from twin.bookings.state import Bookings, Business, make_item_id
+from twin.bookings.times import Span, parse_duration, render_zoned
+from twin.core.wire import Json
+from twin.seeds.desks import GHOST_STAFF_ID, Desk
+from twin.seeds.people import make_people
+
+DAYS_BACK, DAYS_AHEAD = 30, 60
+_TYPE = "#microsoft.graph."
+_SELF_SERVICE_SHARE, _SLASH_SHARE, _ANSWER_SHARE = 0.7, 0.25, 0.8
+_WORDS = (
+    "LT-0042",
+    "Screen stays dark after the update",
+    "3.14",
+    "none",
+    "Naïve café résumé ✓",
+    "asks for a PIN; twice",
+)
+
+
+class _Furnisher:
+    """One desk being furnished. All chance comes from one seeded source, so a day's world is always the same."""
+
+    def __init__(self, bookings: Bookings, desk: Desk, tenant_id: str, day: date, administrator: str) -> None:
+        self.bookings = bookings
+        self.desk = desk
+        self.day = day
+        self.source = Random(f"{desk.id} {day}")  # noqa: S311 - a sample, not a secret
+        self.created = datetime.combine(day - timedelta(days=200), time(9), UTC)
+        self.business = bookings.add_business(desk.id, tenant_id, self._describe_business(), created=self.created)
+        self.staff_ids = [self._add_staff(values) for values in desk.staff]
+        self._add_staff(
+            {"displayName": "Bookings service account", "role": "administrator", "emailAddress": administrator},
+        )
+        self.question_ids = [
+            self.business.questions.add(values, item_id=self._make_guid(), created=self.created)
+            for values in desk.questions
+        ]
+        self.service_ids = [self._add_service(values) for values in desk.services]
+        self.customer_ids = self._add_customers()
+
+    def add_absences(self) -> None:
+        """Give the second staff member a week off, and the first some private meetings."""
+        start = _at(self.day + timedelta(days=10))
+        self.business.add_time_off(self.staff_ids[1], start, start + timedelta(days=7))
+        for days in (1, 2, 8):
+            noon = _at(self.day + timedelta(days=days), 12)
+            self.business.add_personal_event(self.staff_ids[0], noon, noon + timedelta(hours=1))
+
+    def add_appointments(self) -> None:
+        """Fill the diary to its number; a slot that a rule forbids is tried elsewhere."""
+        while len(self.business.appointments) < self.desk.appointments:
+            number = len(self.business.appointments)
+            place = number % len(self.service_ids)
+            service = self.business.services.get(self.service_ids[place])
+            span = self._pick_span(service)
+            if span is not None and is_service_open(self.business, service, span):
+                self._try_booking(place, service, span)
+
+    def _try_booking(self, place: int, service: Json, span: Span) -> None:
+        try:
+            staff_ids = choose_staff(self.business, service, span, [])
+        except RuleBrokenError:
+            return
+        self.business.appointments.add(
+            self._describe_appointment(place, service, span, staff_ids),
+            appointment_id=make_item_id(self.source, slashes=self.source.random() < _SLASH_SHARE),
+            self_service_id=self._make_self_service_id(service),
+            created=self._pick_creation(span),
+        )
+
+    def _pick_span(self, service: Json) -> Span | None:
+        day = self.day + timedelta(days=self.source.randint(-DAYS_BACK, DAYS_AHEAD))
+        hours = self.desk.hours
+        doors = open_spans(hours, self.desk.zone, Span(_at(day), _at(day + timedelta(days=1))))
+        if not doors:
+            return None
+        length = parse_duration(service["defaultDuration"])
+        interval = parse_duration((service["schedulingPolicy"] or self.desk.policy)["timeSlotInterval"])
+        slots = (doors[0].end - doors[0].start - length) // interval
+        start = doors[0].start + self.source.randint(0, max(0, slots)) * interval
+        return Span(start, start + length)
+
+    def _pick_creation(self, span: Span) -> datetime:
+        now = self.bookings.world.clock.now()
+        before = span.start - timedelta(days=self.source.randint(1, 20), minutes=self.source.randint(0, 600))
+        return min(before, datetime.combine(self.day, time(0), UTC) - timedelta(hours=1), now)
+
+    def _describe_business(self) -> Json:
+        desk = self.desk
+        return {
+            "displayName": desk.name,
+            "email": desk.id,
+            "phone": f"{desk.phone_prefix}099",
+            "webSiteUrl": f"https://{desk.id.partition('@')[2]}/desk",
+            "businessType": "IT support",
+            "languageTag": desk.language,
+            "defaultCurrencyIso": desk.currency,
+            "businessHours": desk.hours,
+            "schedulingPolicy": desk.policy,
+            "address": desk.address,
+            "bookingPageSettings": {
+                "accessControl": "restrictedToOrganization",
+                "bookingPageColorCode": "#0F6CBD",
+                "businessTimeZone": desk.zone,
+                "customerConsentMessage": "",
+                "enforceOneTimePassword": False,
+                "isBusinessLogoDisplayEnabled": False,
+                "isCustomerConsentEnabled": False,
+                "isSearchEngineIndexabilityDisabled": True,
+                "isTimeSlotTimeZoneSetToBusinessTimeZone": False,
+                "privacyPolicyWebUrl": "",
+                "termsAndConditionsWebUrl": "",
+            },
+        }
+
+    def _add_staff(self, values: Json) -> str:
+        address = values["displayName"].lower().replace(" ", ".") + "@" + self.desk.id.partition("@")[2]
+        full = {"emailAddress": address, "timeZone": self.desk.zone} | values
+        return self.business.staff.add(full, item_id=self._make_guid(), created=self.created)
+
+    def _add_service(self, values: Json) -> str:
+        plain = {name: value for name, value in values.items() if name not in {"team", "asks", "ghost", "window"}}
+        team = [self.staff_ids[place] for place in values["team"]]
+        if values.get("ghost"):
+            team.append(GHOST_STAFF_ID)
+        plain["staffMemberIds"] = team
+        plain["customQuestions"] = [
+            {"questionId": self.question_ids[place], "isRequired": required}
+            for place, required in values.get("asks", ())
+        ]
+        plain["defaultLocation"] = {"displayName": f"{self.desk.name}, ground floor", "locationUri": ""}
+        plain["defaultReminders"] = [{"offset": "P1D", "recipients": "allAttendees", "message": "See you tomorrow."}]
+        if values.get("window"):
+            plain["schedulingPolicy"] = plain["schedulingPolicy"] | {"customAvailabilities": [self._make_window()]}
+        return self.business.services.add(plain, item_id=self._make_guid(), created=self.created)
+
+    def _make_window(self) -> Json:
+        """Make the stretch in which the service that is not bookable otherwise may be booked."""
+        return {
+            "@odata.type": _TYPE + "bookingsAvailabilityWindow",
+            "startDate": (self.day - timedelta(days=DAYS_BACK)).isoformat(),
+            "endDate": (self.day + timedelta(days=30)).isoformat(),
+            "availabilityType": "bookWhenStaffAreFree",
+            "businessHours": [],
+        }
+
+    def _add_customers(self) -> list[str]:
+        people = make_people(self.source, self.desk.customers, self.desk.phone_prefix)
+        return [
+            self.business.customers.add(
+                {
+                    "displayName": person.name,
+                    "emailAddress": person.email,
+                    "phones": [{"number": person.phone, "type": "business"}],
+                },
+                item_id=self._make_guid(),
+                created=self.created,
+            )
+            for person in people
+        ]
+
+    def _describe_appointment(self, place: int, service: Json, span: Span, staff_ids: list[str]) -> Json:
+        seats = service["maximumAttendeesCount"]
+        taken = 1 if seats == 1 else self.source.choice((1, seats // 2, seats - 1, seats))
+        zone = self.source.choice(self.desk.customer_zones)
+        customers = [
+            self._describe_customer(customer_id, service, zone)
+            for customer_id in self.source.sample(self.customer_ids, taken)
+        ]
+        return {
+            "serviceId": self.service_ids[place],
+            "serviceName": service["displayName"],
+            "startDateTime": render_zoned(span.start),
+            "endDateTime": render_zoned(span.end),
+            "staffMemberIds": staff_ids,
+            "preBuffer": service["preBuffer"],
+            "postBuffer": service["postBuffer"],
+            "maximumAttendeesCount": seats,
+            "isLocationOnline": service["isLocationOnline"],
+            "joinWebUrl": self._make_meeting_url() if service["isLocationOnline"] else None,
+            "serviceLocation": service["defaultLocation"],
+            "serviceNotes": self.source.choice((None, None, "Bring the spare dock.")),
+            "reminders": service["defaultReminders"],
+            "customerTimeZone": zone,
+            "customers": customers,
+        }
+
+    def _describe_customer(self, customer_id: str, service: Json, zone: str) -> Json:
+        record = self.business.customers.get(customer_id)
+        return {
+            "@odata.type": _TYPE + "bookingCustomerInformation",
+            "customerId": customer_id,
+            "name": record["displayName"],
+            "emailAddress": record["emailAddress"],
+            "phone": record["phones"][0]["number"],
+            "timeZone": zone,
+            "notes": self.source.choice((None, "Laptop will not start.", "Second try; see the mail from Monday.")),
+            "customQuestionAnswers": [
+                self._answer_question(asked) for asked in service["customQuestions"] if self._is_answered(asked)
+            ],
+        }
+
+    def _is_answered(self, asked: Json) -> bool:
+        return asked["isRequired"] or self.source.random() < _ANSWER_SHARE
+
+    def _answer_question(self, asked: Json) -> Json:
+        question = self.business.questions.get(asked["questionId"])
+        options = question["answerOptions"]
+        chosen = self.source.choice(options) if options else None
+        return {
+            "questionId": question["id"],
+            "question": question["displayName"],
+            "answerInputType": question["answerInputType"],
+            "answerOptions": options,
+            "isRequired": asked["isRequired"],
+            "answer": chosen or self.source.choice(_WORDS),
+            "selectedOptions": [chosen] if chosen else [],
+        }
+
+    def _make_self_service_id(self, service: Json) -> str:
+        is_own = service["maximumAttendeesCount"] == 1 and self.source.random() < _SELF_SERVICE_SHARE
+        return self._make_guid() if is_own else ZERO_GUID
+
+    def _make_meeting_url(self) -> str:
+        return f"https://teams.microsoft.com/l/meetup-join/19%3ameeting_{self._make_guid()}%40thread.v2/0"
+
+    def _make_guid(self) -> str:
+        return str(uuid.UUID(int=self.source.getrandbits(128), version=4))
+
+
+def furnish_desk(bookings: Bookings, desk: Desk, tenant_id: str, day: date, administrator: str) -> Business:
+    """Furnish one desk for a day; `administrator` is the account through which a product may sign in."""
+    furnisher = _Furnisher(bookings, desk, tenant_id, day, administrator)
+    furnisher.add_absences()
+    furnisher.add_appointments()
+    furnisher.business.publish(published=True)
+    return furnisher.business
+
+
+def _at(day: date, hour: int = 0) -> datetime:
+    return datetime.combine(day, time(hour), UTC)

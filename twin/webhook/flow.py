@@ -1,0 +1,139 @@
+"""The trigger "When an HTTP request is received" of a Logic Apps workflow or a Power Automate flow.
+
+Its whole credential is the `sig` in its address. Without a Response action it answers 202 before anything is done.
+Codes of errors are those of the Logic Apps service as users report them.
+"""
+
+import base64
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from twin.core.wire import Call, Json, Refusal, Reply
+
+_OPTIONS = ("sp", "sv", "sig")
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "null": type(None),
+}
+_MESSAGES = {
+    429: ("WorkflowTriggerRequestRateLimited", "The number of requests exceeds the limit."),
+    502: ("NoResponse", "The server did not receive a response from an upstream server."),
+    504: ("GatewayTimeout", "The server did not receive a response from an upstream server within the time limit."),
+}
+
+
+@dataclass(slots=True)
+class Workflow:
+    """One workflow.
+
+    schema    JSON schema of the trigger, with schema validation on; None for none
+    response  what its Response action answers: {"status", "headers"?, "body"?}; None without such an action
+    enabled   a workflow that was turned off refuses
+    too_slow  its Response action comes too late: 504, although the run goes on
+    """
+
+    id: str
+    sig: str
+    schema: Json | None = None
+    response: Json | None = None
+    enabled: bool = True
+    too_slow: bool = False
+    trigger: str = "manual"
+    runs: list[str] = field(default_factory=list)
+
+    def run(self, call: Call) -> tuple[Any, Reply]:
+        """Take a call: what the workflow gets to see, and what it answers. Refusal for a call that starts no run."""
+        if not self.enabled:
+            state = f"trigger '{self.trigger}' of workflow '{self.id}' is not enabled"
+            raise refuse(404, "WorkflowTriggerIsNotEnabled", f"Could not execute: {state}.")
+        body = _read_body(call)
+        flaw = find_flaw(body, self.schema or {})
+        if flaw:
+            what = f"The input body for trigger '{self.trigger}' of type 'Request' did not match its schema definition."
+            raise refuse(400, "TriggerInputSchemaMismatch", f"{what} Error details: '{flaw}'.")
+        run_id = f"0858{uuid.uuid4().int:030}CU00"
+        self.runs.append(run_id)
+        headers = {
+            "x-ms-workflow-id": self.id,
+            "x-ms-workflow-run-id": run_id,
+            "x-ms-trigger-history-name": run_id,
+            "x-ms-correlation-id": call.request_id,
+            "x-ms-client-tracking-id": run_id,
+        }
+        if self.too_slow:
+            return body, Reply(504, describe_outage(call, 504), headers)
+        if self.response is None:
+            return body, Reply(202, None, headers)
+        wanted = self.response
+        return body, Reply(int(wanted["status"]), wanted.get("body"), {**headers, **wanted.get("headers", {})})
+
+
+def check_key(call: Call, workflow: Workflow | None) -> Workflow:
+    """Let a caller in who knows the whole address. Refusal 400, 401 or 404."""
+    if call.option("api-version") is None:
+        raise refuse(400, "MissingApiVersionParameter", "The api-version query parameter is required for all requests.")
+    if not all(call.option(name) for name in _OPTIONS):
+        text = "The request must be authenticated only by Shared Access scheme."
+        raise refuse(401, "DirectApiAuthorizationRequired", text)
+    if workflow is None:
+        raise refuse(404, "WorkflowNotFound", "The workflow could not be found.")
+    if call.option("sig") != workflow.sig:
+        raise refuse(401, "AuthorizationFailed", "The authentication credentials are not valid.")
+    return workflow
+
+
+def find_flaw(value: Any, schema: Json, where: str = "$") -> str | None:
+    """Find what in a value does not fit a JSON schema; of its words, type, required, properties and items count."""
+    wanted = schema.get("type")
+    kinds = wanted if isinstance(wanted, list) else [wanted] if wanted else []
+    if kinds and not any(_is(value, kind) for kind in kinds):
+        return f"{where}: expected {' or '.join(kinds)}"
+    if isinstance(value, dict):
+        missing = [name for name in schema.get("required", []) if name not in value]
+        if missing:
+            return f"{where}: {missing[0]} is missing"
+        inner = [(value[name], part, name) for name, part in schema.get("properties", {}).items() if name in value]
+    elif isinstance(value, list):
+        inner = [(one, schema.get("items", {}), str(place)) for place, one in enumerate(value)]
+    else:
+        inner = []
+    return next((flaw for one, part, name in inner if (flaw := find_flaw(one, part, f"{where}.{name}"))), None)
+
+
+def refuse(status: int, code: str, message: str) -> Refusal:
+    """Refuse in the error shape of Logic Apps."""
+    return Refusal(Reply(status, {"error": {"code": code, "message": message}}))
+
+
+def describe_outage(call: Call, status: int) -> Json:
+    """Describe the document that goes with an injected status."""
+    _ = call
+    code, message = _MESSAGES.get(status, ("InternalServerError", "Encountered internal server error."))
+    return {"error": {"code": code, "message": message}}
+
+
+def _read_body(call: Call) -> Any:
+    """Read the body as a workflow sees it: JSON and plain text as they are, all else wrapped in Base64."""
+    kind = call.headers.get("content-type", "")
+    plain = kind.partition(";")[0].strip().lower()
+    if plain == "application/json":
+        try:
+            return call.json()
+        except ValueError as error:
+            text = "The request content is not valid and could not be deserialized."
+            raise refuse(400, "InvalidRequestContent", text) from error
+    if plain == "text/plain":
+        return call.body.decode(errors="replace")
+    return {"$content-type": kind, "$content": base64.b64encode(call.body).decode()} if call.body else None
+
+
+def _is(value: Any, kind: str) -> bool:
+    if isinstance(value, bool) and kind != "boolean":
+        return False
+    return isinstance(value, _TYPES.get(kind, object))
