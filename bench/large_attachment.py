@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.stage import Driver, World, gateway, simulator, storage
-from twin.seeds.desk import OPEN_TICKET_REQUESTOR
+from twin.seeds.service_desks import OPEN_TICKET_REQUESTOR
 
 GOAL = 64
 _CROWD = 20

@@ -20,17 +20,17 @@ from typing import Any, Self
 import requests
 
 from devkit.azurite import start_azurite
-from twin.seeds import desk
+from twin.seeds import service_desks
 
 ROOT = Path(__file__).resolve().parent.parent
 MIB = 1024 * 1024
 _SAMPLE_SECONDS = 0.02
 _SINK = {
     "kind": "easyvista",
-    "url": f"https://{desk.HOST}",
-    "account": desk.PRODUCTION,
-    "token": desk.TOKEN_NAME,
-    "catalog_code": desk.PLAIN_CODE,
+    "url": f"https://{service_desks.HOST}",
+    "account": service_desks.PRODUCTION,
+    "token": service_desks.TOKEN_NAME,
+    "catalog_code": service_desks.PLAIN_CODE,
 }
 _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
@@ -65,7 +65,7 @@ class World:
         """Count what Graph was asked since then: "HTTP", "billed" (batches by their parts) and kinds of requests."""
         found: Counter[str] = Counter()
         for seen in self.control("GET", "/exchanges")["exchanges"]:
-            if seen["room"] not in ("graph", "mail", "bookings"):
+            if seen["api"] not in ("graph", "mail", "bookings"):
                 continue
             found["HTTP"] += 1
             parts = [seen]

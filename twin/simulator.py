@@ -12,15 +12,16 @@ from typing import Any, Self
 
 from uvicorn.server import ServerState
 
+from twin.apis import APIS
 from twin.bookings.state import Bookings
+from twin.core.api import Api
 from twin.core.certificates import make_server_context
-from twin.core.control import PREFIX, ControlDesk, make_control_room
+from twin.core.control import PREFIX, Controls, make_control_api
 from twin.core.faults import Faults
 from twin.core.front import Front
 from twin.core.protocol import OpenProtocol, make_config
-from twin.core.proxy import TunnelDesk
+from twin.core.proxy import Tunnels
 from twin.core.record import Record
-from twin.core.room import Room
 from twin.core.wire import LOOPBACK
 from twin.directory.state import Directory
 from twin.easyvista.state import EasyVista
@@ -28,7 +29,6 @@ from twin.entra.state import Entra
 from twin.graph.limits import GraphLimits
 from twin.identity.state import ENDPOINT_PATH, Identities
 from twin.mail.state import Mail
-from twin.rooms import ROOMS
 from twin.vault.state import Vaults
 from twin.webhook.state import Webhooks
 from twin.world import World
@@ -55,24 +55,24 @@ class Simulator:
         world: World,
         *,
         state_dir: Path | None = None,
-        rooms: Sequence[Room[Any]] = ROOMS,
+        apis: Sequence[Api[Any]] = APIS,
         proxy_port: int = 0,
         loopback_port: int = 0,
         latency: float = 0.001,
     ) -> None:
         self.world = world
         self.front = Front(
-            [make_control_room(self._find_desk, rooms), *rooms],
+            [make_control_api(self._find_desk, apis), *apis],
             world,
             latency=latency,
         )
-        self._rooms = rooms
+        self._apis = apis
         self._ports = (proxy_port, loopback_port)
         self._given_dir = state_dir
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._stopping: asyncio.Event | None = None
-        self._desk: ControlDesk | None = None
+        self._desk: Controls | None = None
         self._ready: Future[tuple[int, int]] = Future()
         self._server_state = ServerState()
         self.state_dir = Path()
@@ -117,47 +117,47 @@ class Simulator:
     @property
     def entra(self) -> Entra:
         """Tenants, app registrations, users, tokens."""
-        return self.world.room(Entra)
+        return self.world.state(Entra)
 
     @property
     def vaults(self) -> Vaults:
         """Key vaults and their secrets."""
-        return self.world.room(Vaults)
+        return self.world.state(Vaults)
 
     @property
     def identities(self) -> Identities:
         """Managed identities of the simulated function app."""
-        return self.world.room(Identities)
+        return self.world.state(Identities)
 
     @property
     def bookings(self) -> Bookings:
         """Booking businesses and all in them."""
-        return self.world.room(Bookings)
+        return self.world.state(Bookings)
 
     @property
     def easyvista(self) -> EasyVista:
         """The service desk: its tickets, people and switches."""
-        return self.world.room(EasyVista)
+        return self.world.state(EasyVista)
 
     @property
     def webhooks(self) -> Webhooks:
         """What was delivered to receivers of webhooks and to workflows, and what they answer."""
-        return self.world.room(Webhooks)
+        return self.world.state(Webhooks)
 
     @property
     def mail(self) -> Mail:
         """Mailboxes and all in them."""
-        return self.world.room(Mail)
+        return self.world.state(Mail)
 
     @property
     def directory(self) -> Directory:
         """App registrations beyond sign-in, the recycle bin, and the switches of both."""
-        return self.world.room(Directory)
+        return self.world.state(Directory)
 
     @property
     def graph_limits(self) -> GraphLimits:
         """Throttling of Graph."""
-        return self.world.room(GraphLimits)
+        return self.world.state(GraphLimits)
 
     def environment(self) -> dict[str, str]:
         """Return the variables that lead client libraries here, with all of their checks on.
@@ -240,7 +240,7 @@ class Simulator:
         if seed is None:
             self.world.reset()
         else:
-            self.world.refurnish(seed)
+            self.world.reseed(seed)
         self.faults.clear()
         self.exchanges.clear()
 
@@ -254,7 +254,7 @@ class Simulator:
             protocol.transport.close()
         return len(idle)
 
-    def _find_desk(self) -> ControlDesk:
+    def _find_desk(self) -> Controls:
         if self._desk is None:
             raise RuntimeError("the simulator is not running")
         return self._desk
@@ -269,17 +269,17 @@ class Simulator:
     async def _serve(self) -> None:
         loop = self._loop = asyncio.get_running_loop()
         stopping = self._stopping = asyncio.Event()
-        names = [host for room in self._rooms for host in room.hosts if host != LOOPBACK]
+        names = [host for api in self._apis for host in api.hosts if host != LOOPBACK]
         tls = make_server_context(dict.fromkeys(names), Path(self.ca_file))
         config = make_config(self.front)
-        tunnels = TunnelDesk(
+        tunnels = Tunnels(
             config=config,
             server_state=self._server_state,
             tls=tls,
             knows=self.front.knows,
             faults=self.faults,
         )
-        self._desk = ControlDesk(self.front, tunnels, self._reset, self._close_idle)
+        self._desk = Controls(self.front, tunnels, self._reset, self._close_idle)
         proxy = await loop.create_server(tunnels.make_tunnel, _ADDRESS, self._ports[0])
         loopback = await loop.create_server(
             lambda: OpenProtocol(config, self._server_state, LOOPBACK),
@@ -292,7 +292,7 @@ class Simulator:
             server.close()
         await self._end_connections(tunnels)
 
-    async def _end_connections(self, tunnels: TunnelDesk) -> None:
+    async def _end_connections(self, tunnels: Tunnels) -> None:
         for transport in list(tunnels.waiting):
             transport.abort()
         for protocol in list(self._server_state.connections):

@@ -18,10 +18,10 @@ from devkit.bootstrap import ROOT
 from devkit.running import NothingRunsError, find_running
 from setup.screen import Screen
 from shared.settings.config import Credential
+from twin.client import redirected_by
 from twin.core.control import PREFIX
 from twin.directory.az import install_az
 from twin.seeds import sample
-from twin.visit import leading_to
 
 _TENANT = "contoso.com"
 _BIN = ROOT / ".devkit" / "bin"
@@ -64,5 +64,5 @@ def simulated(options: argparse.Namespace) -> Iterator[Screen]:
         options.credential_name = options.credential_name or f"rehearsed-{options.credential}"
     if options.credential is Credential.PASSWORD:
         options.service_user = options.service_user or sample.SERVICE_USER
-    with leading_to(running.environment, PATH=f"{_BIN}{os.pathsep}{os.environ.get('PATH', '')}"):
+    with redirected_by(running.environment, PATH=f"{_BIN}{os.pathsep}{os.environ.get('PATH', '')}"):
         yield RehearsalScreen(running.control_url, options.service_user or sample.SERVICE_USER)

@@ -134,7 +134,7 @@ class QueueListener:
             self._wake.clear()
             if self._receive():
                 backoff.reset()
-                self._wait_for_room()
+                self._wait_for_space()
             else:
                 self._wake.wait(backoff.next_delay())
 
@@ -165,7 +165,7 @@ class QueueListener:
         if not future.cancelled() and (error := future.exception()) is not None:
             _LOGGER.error("%s: a message could not be settled: %s", self._name, error)
 
-    def _wait_for_room(self) -> None:
+    def _wait_for_space(self) -> None:
         while len(self._running) > self._trigger.settings.new_batch_threshold and not self._stopping.is_set():
             self._wake.wait()
             self._wake.clear()

@@ -15,19 +15,19 @@ from pathlib import Path
 from devkit.azurite import start_azurite
 from devkit.bootstrap import ROOT
 from devkit.host.keys import Keys
-from twin.seeds import desk, mails, sample, tiny
+from twin.seeds import mails, sample, service_desks, tiny
 from twin.simulator import Simulator
 from twin.world import World
 
 MAILBOX = "rehearsal"
 _SINK = {
     "kind": "easyvista",
-    "url": f"https://{desk.HOST}",
-    "account": desk.PRODUCTION,
-    "token": desk.TOKEN_NAME,
-    "catalog_code": desk.PLAIN_CODE,
-    "comment_action_type_id": desk.PUBLIC_COMMENT,
-    "comment_group_mail": desk.GROUP,
+    "url": f"https://{service_desks.HOST}",
+    "account": service_desks.PRODUCTION,
+    "token": service_desks.TOKEN_NAME,
+    "catalog_code": service_desks.PLAIN_CODE,
+    "comment_action_type_id": service_desks.PUBLIC_COMMENT,
+    "comment_group_mail": service_desks.GROUP,
     "time_limit": 30,
 }
 _START_SECONDS = 60.0
@@ -55,7 +55,7 @@ def open_stage() -> Iterator[tuple[Path, str, Simulator]]:
     with (
         tempfile.TemporaryDirectory() as scratch,
         start_azurite() as storage,
-        Simulator(World(tiny.furnish), latency=0).running() as sim,
+        Simulator(World(tiny.seed), latency=0).running() as sim,
     ):
         yield Path(scratch), storage.connection_string, sim
 

@@ -21,7 +21,7 @@ class Calls:
         """Count what came since the last time."""
         for seen in record.all(since=self._last):
             self._last = seen.seq
-            if seen.room not in _ROOMS:
+            if seen.api not in _ROOMS:
                 continue
             self.graph += 1
             is_window = seen.path.endswith(f"{business}/calendarView") and seen.option("$skiptoken") is None

@@ -20,7 +20,7 @@ from azure.data.tables import TableClient
 
 from devkit.rehearsals.app import MAILBOX, App, make_settings, open_stage
 from twin.mail.contents import File
-from twin.seeds import desk, mails
+from twin.seeds import mails, service_desks
 from twin.simulator import Simulator
 
 _QUIET_SECONDS = 2.0
@@ -150,7 +150,7 @@ class _Rehearsal:
     def _drop(self, subject: str, files: Sequence[File]) -> None:
         self._sim.mail.mailbox(mails.SUPPORT).receive(
             subject=subject,
-            sender=("Alex Wilber", desk.OPEN_TICKET_REQUESTOR),
+            sender=("Alex Wilber", service_desks.OPEN_TICKET_REQUESTOR),
             text=f"{subject}: it does not work.",
             attachments=files,
         )

@@ -14,7 +14,7 @@ from itertools import cycle
 from typing import Any
 
 from devkit.rehearsals.happenings import ARRIVED, FAILED, TICKET, UPCOMING, Happening
-from twin.seeds import desk, mails, tiny
+from twin.seeds import mails, service_desks, tiny
 from twin.simulator import Simulator
 
 _HALF_HOUR = timedelta(minutes=30)
@@ -144,8 +144,8 @@ class People:
 
     def answer(self) -> None:
         """Answer in an open ticket: that becomes no ticket of its own."""
-        subject = f"RE: [{desk.OPEN_TICKET}] {desk.OPEN_TICKET_TITLE} {self._number():06}"
-        self._write(subject, ARRIVED, in_reply_to=f"<{desk.OPEN_TICKET}@contoso.com>")
+        subject = f"RE: [{service_desks.OPEN_TICKET}] {service_desks.OPEN_TICKET_TITLE} {self._number():06}"
+        self._write(subject, ARRIVED, in_reply_to=f"<{service_desks.OPEN_TICKET}@contoso.com>")
 
     # -- how --------------------------------------------------------------------------------------------------------
 
@@ -198,7 +198,7 @@ class People:
 
     def _write(self, subject: str, *kinds: str, **more: Any) -> None:
         box = self.sim.mail.mailbox(mails.SUPPORT)
-        sender = ("Alex Wilber", desk.OPEN_TICKET_REQUESTOR)
+        sender = ("Alex Wilber", service_desks.OPEN_TICKET_REQUESTOR)
         self.sim.run(partial(box.receive, subject=subject, sender=sender, text=f"{subject}.", **more))
         for kind in kinds:
             self._say(Happening(subject, (kind,)))

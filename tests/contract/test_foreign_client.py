@@ -10,8 +10,8 @@ from devkit.foreign import ForeignEnvironmentError, find_python
 from tests.contract.openapi import load_contract
 from twin import Simulator
 from twin.seeds import sample
+from twin.seeds.booking_pages import LONDON
 from twin.seeds.credentials import make_secret
-from twin.seeds.desks import LONDON
 
 START, END = "2000-01-01T00:00:00Z", "2100-01-01T00:00:00Z"
 SCRIPT = Path(__file__).with_name("foreign_client.py")
@@ -46,5 +46,5 @@ def test_microsofts_own_sdk_feels_at_home() -> None:
         first = desk.appointments.get(told["first"])
         assert told["customers"] == [one["emailAddress"] for one in first.values["customers"]]
         assert sim.refused == []
-        graph = [one for one in sim.exchanges.all() if one.room == "bookings"]
+        graph = [one for one in sim.exchanges.all() if one.api == "bookings"]
         assert [problem for exchange in graph for problem in contract.check(exchange)] == []

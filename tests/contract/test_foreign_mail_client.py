@@ -27,10 +27,10 @@ def run_script(python: Path, sim: Simulator, folder: Path) -> dict[str, Any]:
     return told
 
 
-def furnish(world: World) -> None:
+def seed(world: World) -> None:
     """The sample world with ids that need no escaping: python-o365 puts them into paths as they are."""
-    world.room(Mail).switches.slash_share = 0
-    sample.furnish(world)
+    world.state(Mail).switches.slash_share = 0
+    sample.seed(world)
 
 
 @pytest.mark.slow
@@ -40,7 +40,7 @@ def test_python_o365_reads_a_mailbox(tmp_path: Path) -> None:
         python = find_python(MAIL_REQUIREMENTS)
     except ForeignEnvironmentError as error:
         pytest.skip(str(error))
-    with Simulator(World(furnish)).running() as sim:
+    with Simulator(World(seed)).running() as sim:
         box = sim.mail.mailbox(mails.SUPPORT)
         before = {one.mutable_id: one for one in box.messages("inbox")}
         was_read = {key: one.is_read for key, one in before.items()}
@@ -65,6 +65,6 @@ def test_python_o365_reads_a_mailbox(tmp_path: Path) -> None:
         assert {"Inbox", "Archive", "Deleted Items"} <= set(told["folders"])
         assert told["mime"] > 100
         assert sim.refused == []
-        problems = [problem for exchange in sim.exchanges.all(room="mail") for problem in contract.check(exchange)]
+        problems = [problem for exchange in sim.exchanges.all(api="mail") for problem in contract.check(exchange)]
         # python-o365 writes it with a small d, as the reference page does
         assert [one for one in problems if not one.endswith("'DestinationId' is a required property")] == []

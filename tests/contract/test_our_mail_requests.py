@@ -15,15 +15,15 @@ from shared.settings.config import load_settings
 from shared.transport import Transport
 from tests.contract.openapi import Contract, load_contract
 from twin import Simulator
+from twin.client import redirected_to
 from twin.core.record import Exchange
 from twin.mail.contents import Enclosure, File, Item
 from twin.seeds import mails, sample, tiny
-from twin.visit import visiting
 
 
 @pytest.fixture
 def sim() -> Iterator[Simulator]:
-    with Simulator(tiny.build(), latency=0).running() as running, visiting(running):
+    with Simulator(tiny.build(), latency=0).running() as running, redirected_to(running):
         yield running
 
 
@@ -90,7 +90,7 @@ def parts_of(batch: Exchange) -> list[Exchange]:
         found.append(
             Exchange(
                 seq=batch.seq,
-                room="mail",
+                api="mail",
                 host=batch.host,
                 method=request["method"],
                 path=unquote(f"/v1.0{path}"),
@@ -124,7 +124,7 @@ def test_every_request_of_the_client_and_its_answer_fit_the_metadata(sim: Simula
     call_everything(graph)
     assert graph.shows_immutable_ids("archive")  # compares both kinds of ids, so it alone also asks for the usual one
     assert called == methods
-    seen = [exchange for exchange in sim.exchanges.all() if exchange.room in ("graph", "mail")]
+    seen = [exchange for exchange in sim.exchanges.all() if exchange.api in ("graph", "mail")]
     batches = [exchange for exchange in seen if exchange.path.endswith("/$batch")]
     assert batches
     single = [exchange for exchange in seen if exchange not in batches]
@@ -138,7 +138,7 @@ def test_every_request_of_the_client_and_its_answer_fit_the_metadata(sim: Simula
 def test_every_request_asks_for_immutable_ids(sim: Simulator) -> None:
     fill(sim)
     call_everything(make_client(sim))
-    seen = [exchange for exchange in sim.exchanges.all() if exchange.room in ("graph", "mail")]
+    seen = [exchange for exchange in sim.exchanges.all() if exchange.api in ("graph", "mail")]
     batches = [exchange for exchange in seen if exchange.path.endswith("/$batch")]
     exchanges = [one for one in seen if one not in batches]
     exchanges += [part for batch in batches for part in parts_of(batch)]

@@ -110,7 +110,7 @@ def test_every_request_of_the_client_and_its_answer_fit_the_metadata(sim: Simula
     call_everything(graph)
     write_everything(graph)
     assert called == {name for name, _ in inspect.getmembers(GraphBookings, inspect.isfunction) if name[0] != "_"}
-    exchanges = [seen for seen in sim.exchanges.all() if seen.room == "bookings"]
+    exchanges = [seen for seen in sim.exchanges.all() if seen.api == "bookings"]
     assert len(exchanges) >= 15
     complaints = {f"{seen.method} {seen.path}": found for seen in exchanges if (found := contract.check(seen))}
     assert not complaints
@@ -122,7 +122,7 @@ def test_no_request_uses_an_option_that_bookings_does_not_honour(sim: Simulator)
     sim.bookings.switches.page_size = 20
     call_everything(make_client(sim))
     for seen in sim.exchanges.all():
-        if seen.room == "bookings" and not seen.option("$skiptoken"):
+        if seen.api == "bookings" and not seen.option("$skiptoken"):
             assert not [name for name, _ in seen.query if name.startswith("$")], seen.path
 
 

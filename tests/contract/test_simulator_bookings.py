@@ -10,11 +10,11 @@ from tests.contract.openapi import Contract, Operation, load_contract
 from twin import Simulator
 from twin.bookings.permissions import MANAGE, RULES, WRITE
 from twin.bookings.schema import ENUMS, NAMESPACE, TYPES
+from twin.client import RawGraphClient
 from twin.core.clouds import CLOUDS
 from twin.seeds import sample
-from twin.seeds.desks import LONDON
+from twin.seeds.booking_pages import LONDON
 from twin.seeds.sample import ADMIN_USER, CLIENT_ID, TENANT_ID
-from twin.visit import GraphVisitor
 
 ROOT = "/solutions/bookingBusinesses"
 DESK = f"{ROOT}/{LONDON.id}"
@@ -40,20 +40,20 @@ def sim(running: Simulator) -> Simulator:
 
 
 @pytest.fixture
-def app(sim: Simulator) -> Iterator[GraphVisitor]:
-    with GraphVisitor(sim, WRITE, MANAGE, tenant_id=TENANT_ID, app_id=CLIENT_ID) as visitor:
+def app(sim: Simulator) -> Iterator[RawGraphClient]:
+    with RawGraphClient(sim, WRITE, MANAGE, tenant_id=TENANT_ID, app_id=CLIENT_ID) as visitor:
         yield visitor
 
 
 @pytest.fixture
-def admin(sim: Simulator) -> Iterator[GraphVisitor]:
+def admin(sim: Simulator) -> Iterator[RawGraphClient]:
     desk = sim.bookings.business(LONDON.id)
     desk.staff.add({"displayName": "Admin", "emailAddress": ADMIN_USER, "role": "administrator"})
-    with GraphVisitor(sim, MANAGE, tenant_id=TENANT_ID, app_id=CLIENT_ID, user=ADMIN_USER) as visitor:
+    with RawGraphClient(sim, MANAGE, tenant_id=TENANT_ID, app_id=CLIENT_ID, user=ADMIN_USER) as visitor:
         yield visitor
 
 
-def ask(visitor: GraphVisitor, method: str, path: str, status: int, body: Any = None) -> Any:
+def ask(visitor: RawGraphClient, method: str, path: str, status: int, body: Any = None) -> Any:
     answer = visitor.request(method, path, json=body)
     assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text}"
     return answer.json() if answer.content else None
@@ -63,7 +63,7 @@ def zoned(instant: Any) -> dict[str, str]:
     return {"dateTime": f"{instant:%Y-%m-%dT%H:%M:%S.0000000}", "timeZone": "UTC"}
 
 
-def walk_reads(app: GraphVisitor, admin: GraphVisitor) -> None:
+def walk_reads(app: RawGraphClient, admin: RawGraphClient) -> None:
     """Every question, in every business, on every page; single objects for some."""
     app.sim.bookings.switches.page_size = 40
     ask(app, "GET", f"{ROOT}?query=desk&$count=true", 200)
@@ -86,7 +86,7 @@ def walk_reads(app: GraphVisitor, admin: GraphVisitor) -> None:
     ask(admin, "GET", "/solutions/bookingCurrencies/GBP", 200)
 
 
-def walk_catalogue(app: GraphVisitor) -> None:
+def walk_catalogue(app: RawGraphClient) -> None:
     """Create, change and delete one of each kind."""
     for collection, kind, new in (
         ("services", "bookingService", {"displayName": "New", "defaultDuration": "PT30M"}),
@@ -107,7 +107,7 @@ def walk_catalogue(app: GraphVisitor) -> None:
         ask(app, "GET", path, 404)
 
 
-def walk_appointments(app: GraphVisitor) -> None:
+def walk_appointments(app: RawGraphClient) -> None:
     """Book, move, cancel, delete."""
     desk = app.sim.bookings.business(LONDON.id)
     service = desk.services.all()[0]
@@ -138,7 +138,7 @@ def walk_appointments(app: GraphVisitor) -> None:
     ask(app, "DELETE", booked[1], 204)
 
 
-def walk_businesses(app: GraphVisitor, admin: GraphVisitor) -> None:
+def walk_businesses(app: RawGraphClient, admin: RawGraphClient) -> None:
     """Create, change, publish, hide and delete a business."""
     made = ask(admin, "POST", ROOT, 201, {"displayName": "Night desk"})
     path = f"{ROOT}/{made['id']}"
@@ -148,7 +148,7 @@ def walk_businesses(app: GraphVisitor, admin: GraphVisitor) -> None:
     ask(admin, "DELETE", path, 204)
 
 
-def walk_refusals(app: GraphVisitor, admin: GraphVisitor) -> None:
+def walk_refusals(app: RawGraphClient, admin: RawGraphClient) -> None:
     """Every kind of error."""
     for method, path, status, body in (
         ("GET", f"{ROOT}/nobody@contoso.com", 404, None),
@@ -173,7 +173,7 @@ def walk_refusals(app: GraphVisitor, admin: GraphVisitor) -> None:
 
 
 def test_every_documented_operation_answers_as_the_metadata_say(
-    sim: Simulator, contract: Contract, app: GraphVisitor, admin: GraphVisitor
+    sim: Simulator, contract: Contract, app: RawGraphClient, admin: RawGraphClient
 ) -> None:
     walk_reads(app, admin)
     walk_catalogue(app)
@@ -196,7 +196,7 @@ def test_every_documented_operation_answers_as_the_metadata_say(
 def test_government_answers_fit_the_metadata_too(sim: Simulator, contract: Contract) -> None:
     tenant = sim.entra.tenant(TENANT_ID)
     tenant.cloud = CLOUDS["usgov"]
-    with GraphVisitor(sim, WRITE, tenant_id=TENANT_ID, app_id=CLIENT_ID) as visitor:
+    with RawGraphClient(sim, WRITE, tenant_id=TENANT_ID, app_id=CLIENT_ID) as visitor:
         for path in ("", "/appointments", "/services", "/staffMembers", "/customers", "/customQuestions"):
             ask(visitor, "GET", DESK + path, 200)
     tenant.cloud = CLOUDS["global"]

@@ -7,13 +7,13 @@ import pytest
 
 from tests.contract.openapi import Contract, Operation, load_contract
 from twin import Answer, Simulator
+from twin.client import RawGraphClient
 from twin.mail import properties
 from twin.mail.contents import File, Item, Reference, Synthetic
 from twin.mail.mailbox import Mailbox
 from twin.mail.permissions import RULES, SEND, WRITE
 from twin.seeds import mails, tiny
 from twin.seeds.sample import CLIENT_ID, TENANT_ID
-from twin.visit import GraphVisitor
 
 BOX = f"/users/{mails.SUPPORT}"
 INBOX = f"{BOX}/mailFolders/inbox"
@@ -62,18 +62,18 @@ def box(sim: Simulator) -> Mailbox:
 
 
 @pytest.fixture
-def app(sim: Simulator) -> Iterator[GraphVisitor]:
-    with GraphVisitor(sim, WRITE, tenant_id=TENANT_ID, app_id=CLIENT_ID) as visitor:
+def app(sim: Simulator) -> Iterator[RawGraphClient]:
+    with RawGraphClient(sim, WRITE, tenant_id=TENANT_ID, app_id=CLIENT_ID) as visitor:
         yield visitor
 
 
-def ask(app: GraphVisitor, method: str, path: str, status: int, body: Any = None, **headers: str) -> Any:
+def ask(app: RawGraphClient, method: str, path: str, status: int, body: Any = None, **headers: str) -> Any:
     answer = app.request(method, path, json=body, headers=headers)
     assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text}"
     return answer.json() if answer.headers.get("content-type", "").startswith("application/json") else None
 
 
-def walk_delta(app: GraphVisitor, path: str, **headers: str) -> str:
+def walk_delta(app: RawGraphClient, path: str, **headers: str) -> str:
     """Follow a round to its delta link."""
     link = path
     while True:
@@ -83,7 +83,7 @@ def walk_delta(app: GraphVisitor, path: str, **headers: str) -> str:
         link = page["@odata.nextLink"]
 
 
-def walk_deltas(app: GraphVisitor, box: Mailbox) -> None:
+def walk_deltas(app: RawGraphClient, box: Mailbox) -> None:
     """Every kind of round and of item."""
     everything = f"{INBOX}/messages/delta?$expand=attachments"
     chosen = f"{INBOX}/messages/delta?$select={','.join(sorted(properties.MESSAGE))}"
@@ -102,7 +102,7 @@ def walk_deltas(app: GraphVisitor, box: Mailbox) -> None:
         walk_delta(app, link, prefer=f'{IMMUTABLE}, outlook.body-content-type="text"')
 
 
-def walk_lists(app: GraphVisitor) -> None:
+def walk_lists(app: RawGraphClient) -> None:
     """Lists of messages and folders."""
     app.pages(f"{INBOX}/messages?$top=2&$count=true")
     app.pages(f"{INBOX}/messages?$filter=isRead eq false&$select=subject,internetMessageHeaders&$expand=attachments")
@@ -112,7 +112,7 @@ def walk_lists(app: GraphVisitor) -> None:
     ask(app, "GET", f"{INBOX}?$select=displayName,totalItemCount", 200)
 
 
-def walk_messages(app: GraphVisitor, box: Mailbox) -> None:
+def walk_messages(app: RawGraphClient, box: Mailbox) -> None:
     """Every message with all that hangs on it; changes; moves."""
     tags = f"singleValueExtendedProperties($filter=id eq '{TAG}')"
     for message in box.messages():
@@ -132,7 +132,7 @@ def walk_messages(app: GraphVisitor, box: Mailbox) -> None:
         ask(app, "POST", f"{path}/move", 201, {"DestinationId": "archive"})
 
 
-def walk_refusals(app: GraphVisitor, box: Mailbox) -> None:
+def walk_refusals(app: RawGraphClient, box: Mailbox) -> None:
     """Every kind of error."""
     message = f"{BOX}/messages/{box.receive(subject='x').id}"
     box.receive(subject="corrupt").unrenderable = True
@@ -158,7 +158,7 @@ def walk_refusals(app: GraphVisitor, box: Mailbox) -> None:
     ask(app, "GET", INBOX, 403)
     app.sim.mail.restrict(CLIENT_ID, TENANT_ID, None)
     for status in (404, 410, 412, 429, 500, 503, 504, 507, 509):
-        app.sim.faults.add(Answer(status), room="mail")
+        app.sim.faults.add(Answer(status), api="mail")
         ask(app, "GET", message, status)
     app.sim.graph_limits.throttle_for(60)
     ask(app, "GET", INBOX, 429)
@@ -166,7 +166,7 @@ def walk_refusals(app: GraphVisitor, box: Mailbox) -> None:
 
 
 def test_every_documented_operation_answers_as_the_metadata_say(
-    sim: Simulator, contract: Contract, app: GraphVisitor, box: Mailbox
+    sim: Simulator, contract: Contract, app: RawGraphClient, box: Mailbox
 ) -> None:
     walk_deltas(app, box)
     walk_lists(app)
@@ -185,7 +185,7 @@ def test_every_documented_operation_answers_as_the_metadata_say(
     assert {exchange.status for exchange in sim.exchanges.all()} >= {400, 403, 404, 405, 410, 429, 500, 503}
 
 
-def test_parts_of_a_batch_answer_as_the_metadata_say(contract: Contract, app: GraphVisitor, box: Mailbox) -> None:
+def test_parts_of_a_batch_answer_as_the_metadata_say(contract: Contract, app: RawGraphClient, box: Mailbox) -> None:
     laden = box.messages()[1]
     parts = (
         ("microsoft.graph.message", f"{BOX}/messages/{laden.id}"),

@@ -31,9 +31,9 @@ from shared.transport import Transport
 from tests.contract.sink_contract import Death, Harness, SinkContract
 from tests.functional.parcels import AUTHOR, KnownThreads, Vault, make_file, make_parcel, make_sink
 from twin import Answer, Drop, Simulator
+from twin.client import redirected_to
 from twin.easyvista.errors import PROXY_PAGE
-from twin.seeds import desk, tiny
-from twin.visit import visiting
+from twin.seeds import service_desks, tiny
 
 FILES = (make_file(1, "log.txt", b"x" * 1000), make_file(2, "log.txt", b"y" * 100_000))
 EARLIER = "earlier@mail.example.com"
@@ -41,7 +41,7 @@ EARLIER = "earlier@mail.example.com"
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Simulator]:
-    with Simulator(tiny.build(), latency=0).running() as started, visiting(started):
+    with Simulator(tiny.build(), latency=0).running() as started, redirected_to(started):
         yield started
 
 
@@ -88,18 +88,18 @@ class OverHttp(Harness):
 
 
 class EasyVistaTicket(OverHttp):
-    secrets = (desk.token(),)
+    secrets = (service_desks.token(),)
 
     def build(self) -> Sink:
         options = {
-            "url": f"https://{desk.HOST}",
-            "account": desk.PRODUCTION,
+            "url": f"https://{service_desks.HOST}",
+            "account": service_desks.PRODUCTION,
             "token": "token",
-            "catalog_code": desk.PLAIN_CODE,
-            "comment_action_type_id": desk.PUBLIC_COMMENT,
-            "comment_group_mail": desk.GROUP,
+            "catalog_code": service_desks.PLAIN_CODE,
+            "comment_action_type_id": service_desks.PUBLIC_COMMENT,
+            "comment_group_mail": service_desks.GROUP,
         }
-        return make_sink("easyvista", options, Vault(token=desk.token()))
+        return make_sink("easyvista", options, Vault(token=service_desks.token()))
 
     def parcel(self) -> Parcel:
         return make_parcel(*FILES)
@@ -134,11 +134,11 @@ class EasyVistaTicket(OverHttp):
 
 class EasyVistaReply(EasyVistaTicket):
     def parcel(self) -> Parcel:
-        threads = KnownThreads({EARLIER: Thread(desk.OPEN_TICKET, frozenset({AUTHOR}))})
+        threads = KnownThreads({EARLIER: Thread(service_desks.OPEN_TICKET, frozenset({AUTHOR}))})
         return make_parcel(*FILES, threads=threads, headers={"In-Reply-To": f"<{EARLIER}>"})
 
     def effects(self) -> list[str]:
-        ticket = self.sim.easyvista.ticket(desk.OPEN_TICKET)
+        ticket = self.sim.easyvista.ticket(service_desks.OPEN_TICKET)
         comments = ["comment" for one in ticket.tasks if self.parcel().reference in one.description]
         return super().effects() + comments + [f"{one.name}: {len(one.data)}" for one in ticket.documents]
 
@@ -159,12 +159,14 @@ class EasyVistaReply(EasyVistaTicket):
 
 
 class ToWebhook(OverHttp):
-    secrets = (desk.webhook_key(), desk.webhook_key().removeprefix("whsec_"))
+    secrets = (service_desks.webhook_key(), service_desks.webhook_key().removeprefix("whsec_"))
 
     def build(self) -> Sink:
-        self.sim.webhooks.check_signatures([desk.webhook_key()], refuse=True)
-        options = {"url": desk.HOOK_URL, "signing_keys": ["key"], "inline_kib": 8}
-        return make_sink("webhook", options, Vault(key=desk.webhook_key()), base_url="https://gateway.example/api")
+        self.sim.webhooks.check_signatures([service_desks.webhook_key()], refuse=True)
+        options = {"url": service_desks.HOOK_URL, "signing_keys": ["key"], "inline_kib": 8}
+        return make_sink(
+            "webhook", options, Vault(key=service_desks.webhook_key()), base_url="https://gateway.example/api"
+        )
 
     def parcel(self) -> Parcel:
         return make_parcel(*FILES)
@@ -178,7 +180,7 @@ class ToWebhook(OverHttp):
 
     def troubles(self) -> Mapping[str, tuple[type[GatewayError], Callable[[], None]]]:
         def fault(action: Any, when: Any = "before") -> Callable[[], None]:
-            return self.fault(action, room="webhook", when=when)
+            return self.fault(action, api="webhook", when=when)
 
         return {
             "moved": (ConfigurationError, fault(Answer(302, {"location": "https://elsewhere.example/"}))),
@@ -195,18 +197,18 @@ class ToWebhook(OverHttp):
 
 
 class ToFlow(ToWebhook):
-    secrets = (desk.flow_url(), desk.flow_url().partition("sig=")[2])
+    secrets = (service_desks.flow_url(), service_desks.flow_url().partition("sig=")[2])
 
     def build(self) -> Sink:
         options = {"url_secret": "flow", "preset": "power-automate", "inline_kib": 8}
-        return make_sink("webhook", options, Vault(flow=desk.flow_url()))
+        return make_sink("webhook", options, Vault(flow=service_desks.flow_url()))
 
     def effects(self) -> list[str]:
         return sorted({f"{one.id} {one.body.decode()}" for one in self.sim.webhooks.deliveries})
 
     def troubles(self) -> Mapping[str, tuple[type[GatewayError], Callable[[], None]]]:
         def fault(action: Any, when: Any = "before") -> Callable[[], None]:
-            return self.fault(action, room="flow", when=when)
+            return self.fault(action, api="flow", when=when)
 
         return {
             "turned off": (ConfigurationError, fault(Answer(404))),

@@ -5,7 +5,7 @@ from typing import Any
 
 import requests
 
-from tests.functional.conftest import Stage, told
+from tests.functional.conftest import Gateway, told
 from twin.bookings.book import Appointment
 from twin.seeds import tiny
 
@@ -21,14 +21,14 @@ def clock(hours: float) -> str:
 class Writer:
     """A caller that writes to the small desk."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
 
     def send(self, method: str, path: str, body: Any, key: str | None = None, **query: Any) -> requests.Response:
         """Send one request; `path` below the business."""
-        headers = {"x-functions-key": self.stage.key} | ({"Idempotency-Key": key} if key is not None else {})
-        url = f"{self.stage.base_url}/api/{PAGE}{path}"
-        return self.stage.http.request(method, url, params=query, json=body, headers=headers, timeout=60)
+        headers = {"x-functions-key": self.gateway.key} | ({"Idempotency-Key": key} if key is not None else {})
+        url = f"{self.gateway.base_url}/api/{PAGE}{path}"
+        return self.gateway.http.request(method, url, params=query, json=body, headers=headers, timeout=60)
 
     def create(self, key: str | None = None, **changes: Any) -> requests.Response:
         """Book a visit of Cleo's tomorrow at nine, or what the changes say; None leaves a field out."""
@@ -53,14 +53,14 @@ class Writer:
 
     def calendar(self) -> list[Appointment]:
         """All appointments that the desk really has."""
-        return self.stage.sim.run(self.stage.sim.bookings.business(tiny.BUSINESS).appointments.all)
+        return self.gateway.sim.run(self.gateway.sim.bookings.business(tiny.BUSINESS).appointments.all)
 
     def customers(self) -> list[Any]:
-        return self.stage.sim.run(self.stage.sim.bookings.business(tiny.BUSINESS).customers.all)
+        return self.gateway.sim.run(self.gateway.sim.bookings.business(tiny.BUSINESS).customers.all)
 
     def writes(self) -> list[str]:
         """What Graph was asked to write: method and last part of the path."""
-        found = [seen for seen in self.stage.graph_calls() if seen.method != "GET"]
+        found = [seen for seen in self.gateway.graph_calls() if seen.method != "GET"]
         names = [f"{seen.method} {seen.path.rpartition('/')[2]}" for seen in found]
         return [name for name in names if not name.endswith("getStaffAvailability")]
 
@@ -71,8 +71,8 @@ def refused(answer: requests.Response) -> tuple[int, str, str | None]:
     return error["status"], error["code"], error.get("target")
 
 
-def open_desk(stage: Stage) -> Writer:
+def open_desk(gateway: Gateway) -> Writer:
     """Begin with the small desk, which may be written to."""
-    stage.begin(tiny.furnish, BOOKINGS_BUSINESSES=tiny.BUSINESS, BOOKINGS_WRITES="on")
-    stage.business = tiny.BUSINESS
-    return Writer(stage)
+    gateway.begin(tiny.seed, BOOKINGS_BUSINESSES=tiny.BUSINESS, BOOKINGS_WRITES="on")
+    gateway.business = tiny.BUSINESS
+    return Writer(gateway)

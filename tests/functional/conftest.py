@@ -24,10 +24,10 @@ from twin.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
 
-type Furnish = Callable[[World], None]
+type Seed = Callable[[World], None]
 
 
-class Stage:
+class Gateway:
     """What a test holds: the simulator, and the app as a caller sees it."""
 
     def __init__(self, sim: Simulator, host: LocalHost, base_url: str, key: str) -> None:
@@ -40,9 +40,9 @@ class Stage:
         self.http.hooks["response"].append(hold_to_the_definition)
         self.business = tiny.BUSINESS
 
-    def begin(self, furnish: Furnish, **settings: str) -> None:
-        """Furnish a new world and start the app with its settings, changed as given ("" removes one)."""
-        self.sim.run(lambda: self._furnish(furnish))
+    def begin(self, seed: Seed, **settings: str) -> None:
+        """Seed a new world and start the app with its settings, changed as given ("" removes one)."""
+        self.sim.run(lambda: self._seed(seed))
         self.configure(**(sample.settings(self.sim) | settings))
 
     def configure(self, **settings: str) -> None:
@@ -52,8 +52,8 @@ class Stage:
         os.environ.update({name: value for name, value in settings.items() if value})
         services.replace_services(None)
 
-    def _furnish(self, furnish: Furnish) -> None:
-        self.sim.world._seed = furnish
+    def _seed(self, seed: Seed) -> None:
+        self.sim.world._seed = seed
         self.sim.world.reset()
         self.sim.faults.clear()
         self.sim.exchanges.clear()
@@ -85,7 +85,7 @@ class Stage:
 
     def graph_calls(self) -> list[Exchange]:
         """What Graph was asked, in order."""
-        return [seen for seen in self.sim.exchanges.all() if seen.room in ("graph", "bookings")]
+        return [seen for seen in self.sim.exchanges.all() if seen.api in ("graph", "bookings")]
 
     def forget(self) -> None:
         """Begin to count anew."""
@@ -113,10 +113,10 @@ def told(answer: requests.Response) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def theatre(azurite: Azurite) -> Iterator[Stage]:
+def gateway_process(azurite: Azurite) -> Iterator[Gateway]:
     """The simulator and the host, once for all tests; clocks and queues stand still."""
     before = dict(os.environ)
-    with Simulator(World(tiny.furnish)).running() as sim:
+    with Simulator(World(tiny.seed)).running() as sim:
         os.environ.update(sim.environment())
         os.environ["AzureWebJobsStorage"] = azurite.connection_string  # noqa: SIM112 - the platform spells it so
         os.environ["MAILBOX_POLL_SCHEDULE"] = "0 * * * * *"
@@ -125,7 +125,7 @@ def theatre(azurite: Azurite) -> Iterator[Stage]:
         host = LocalHost.load(ROOT, settings_file=None, environ=os.environ, keys=keys)
         server = serve_in_thread(host)
         try:
-            yield Stage(sim, host, server.base_url, keys.host["default"])
+            yield Gateway(sim, host, server.base_url, keys.host["default"])
         finally:
             server.stop()
             host.stop()
@@ -134,16 +134,16 @@ def theatre(azurite: Azurite) -> Iterator[Stage]:
 
 
 @pytest.fixture
-def desk(theatre: Stage) -> Stage:
+def gateway(gateway_process: Gateway) -> Gateway:
     """A world of one small desk that never closes, without appointments."""
-    theatre.begin(tiny.furnish, BOOKINGS_BUSINESSES=tiny.BUSINESS)
-    theatre.business = tiny.BUSINESS
-    return theatre
+    gateway_process.begin(tiny.seed, BOOKINGS_BUSINESSES=tiny.BUSINESS)
+    gateway_process.business = tiny.BUSINESS
+    return gateway_process
 
 
 @pytest.fixture
-def contoso(theatre: Stage) -> Stage:
+def contoso(gateway_process: Gateway) -> Gateway:
     """The sample world: three desks in three zones, 400 appointments around today."""
-    theatre.begin(sample.furnish)
-    theatre.business = "ithelpdesk@contoso.com"
-    return theatre
+    gateway_process.begin(sample.seed)
+    gateway_process.business = "ithelpdesk@contoso.com"
+    return gateway_process

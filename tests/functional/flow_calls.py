@@ -16,7 +16,7 @@ from devkit.flows.calls import build_request
 from devkit.flows.connectors import GATEWAY, Connector, load_connectors
 from devkit.flows.expressions import find_interpolations
 from devkit.flows.sources import CONNECTED, FLOWS, Flow, Json, find_texts, load_flow
-from tests.functional.conftest import Stage
+from tests.functional.conftest import Gateway
 
 CONNECTORS = load_connectors()
 PREFIX = "https://env.01.common.europe.azure-apihub.net/apim/gateway/0123456789abcdef"
@@ -29,7 +29,7 @@ _ESCAPED_SETTING = re.compile(r"encodeURIComponent\(parameters\('([^']+)'\)\)")
 class FlowCaller:
     """One flow with something chosen for each setting, an item of its trigger, and what its expressions give."""
 
-    stage: Stage
+    gateway: Gateway
     flow: Flow
     settings: Mapping[str, Any]
     item: Mapping[str, Any] = field(default_factory=dict)
@@ -55,12 +55,12 @@ class FlowCaller:
         request = build_request(
             _gateway(), operation, given, lambda value, times: quote(str(value), safe="") if times == 1 else ""
         )
-        return self.stage.http.request(
+        return self.gateway.http.request(
             request.method,
-            f"{self.stage.base_url}/api{request.path}",
+            f"{self.gateway.base_url}/api{request.path}",
             params={key: value for key, value in request.queries.items() if value is not None},
             json=request.body,
-            headers={"x-functions-key": self.stage.key, "X-MS-APIM-Referrer-Prefix": PREFIX, **request.headers},
+            headers={"x-functions-key": self.gateway.key, "X-MS-APIM-Referrer-Prefix": PREFIX, **request.headers},
             timeout=60,
         )
 
@@ -93,7 +93,7 @@ class FlowCaller:
 
     def _call_straight(self, inputs: Json) -> requests.Response:
         headers = {key: self.resolve(value) for key, value in inputs["headers"].items()}
-        return self.stage.http.request(inputs["method"], self.resolve(inputs["uri"]), headers=headers, timeout=60)
+        return self.gateway.http.request(inputs["method"], self.resolve(inputs["uri"]), headers=headers, timeout=60)
 
     def _is_ours(self, step: Json) -> bool:
         if step["type"] not in CONNECTED:
@@ -102,9 +102,9 @@ class FlowCaller:
         return bool(self.flow.references[key]["api"]["name"] == GATEWAY)
 
 
-def open_flow(stage: Stage, name: str, settings: Mapping[str, Any], **more: Any) -> FlowCaller:
+def open_flow(gateway: Gateway, name: str, settings: Mapping[str, Any], **more: Any) -> FlowCaller:
     """Take one of the sample flows."""
-    return FlowCaller(stage, load_flow(FLOWS / f"{name}.json"), settings, **more)
+    return FlowCaller(gateway, load_flow(FLOWS / f"{name}.json"), settings, **more)
 
 
 def _gateway() -> Connector:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.functional.conftest import Stage
+from tests.functional.conftest import Gateway
 
 
 def is_not_the_callers_own(record: logging.LogRecord) -> bool:
@@ -39,16 +39,16 @@ def log() -> Iterator[io.StringIO]:
             logging.getLogger(name).setLevel(level)
 
 
-def secrets_of(desk: Stage) -> list[str]:
+def secrets_of(gateway: Gateway) -> list[str]:
     """Every value that must not be seen: what the vault holds, and all that Entra has in its hands."""
     values = [
         version.value
-        for vault in desk.sim.vaults.by_host.values()
+        for vault in gateway.sim.vaults.by_host.values()
         for found in vault.secrets.values()
         for version in found
     ]
     values += [
         part for value in values if value.startswith("{") for part in json.loads(value).values() if "@" not in part
     ]
-    values += [secret.value for app in desk.sim.entra.apps.values() for secret in app.secrets.values()]
-    return [*{value for value in values if value}, desk.key, "very-secret-signature", desk.sim.identity_header]
+    values += [secret.value for app in gateway.sim.entra.apps.values() for secret in app.secrets.values()]
+    return [*{value for value in values if value}, gateway.key, "very-secret-signature", gateway.sim.identity_header]

@@ -1,19 +1,21 @@
 """The app as the platform's worker sees it."""
 
-from tests.functional.conftest import Stage
+from tests.functional.conftest import Gateway
 from tests.house.triggers import builders
 
 
-def test_every_function_is_indexed_and_none_is_at_fault(theatre: Stage) -> None:
-    assert {function.name: function.error for function in theatre.host.functions if function.error} == {}
-    assert {function.name for function in theatre.host.functions} == {each.get_function_name() for each in builders()}
-    assert len(theatre.host.functions) > 40
+def test_every_function_is_indexed_and_none_is_at_fault(gateway_process: Gateway) -> None:
+    assert {function.name: function.error for function in gateway_process.host.functions if function.error} == {}
+    assert {function.name for function in gateway_process.host.functions} == {
+        each.get_function_name() for each in builders()
+    }
+    assert len(gateway_process.host.functions) > 40
 
 
-def test_no_route_hides_another(theatre: Stage) -> None:
-    assert theatre.host.find_hidden_routes() == []
+def test_no_route_hides_another(gateway_process: Gateway) -> None:
+    assert gateway_process.host.find_hidden_routes() == []
 
 
-def test_every_route_needs_a_key_but_health_and_the_description(theatre: Stage) -> None:
-    open_to_all = {function.name for function in theatre.host.functions if function.level.name == "ANONYMOUS"}
+def test_every_route_needs_a_key_but_health_and_the_description(gateway_process: Gateway) -> None:
+    open_to_all = {function.name for function in gateway_process.host.functions if function.level.name == "ANONYMOUS"}
     assert open_to_all == {"health", "get_openapi", "show_docs", "show_docs_asset"}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.conftest import Stage, told
+from tests.functional.conftest import Gateway, told
 from twin.seeds import tiny
 
 PAGE = f"bookings/businesses/{tiny.BUSINESS}"
@@ -57,10 +57,10 @@ SLOTS = RANGE | {"service": tiny.VISIT}
         ("bookings/businesses/a%20b@contoso.com", {}, "InvalidId", "business"),
     ],
 )
-def test_bad_query_is_told_by_field(desk: Stage, path: str, query: dict[str, str], code: str, target: str) -> None:
-    refused = desk.refused(path, **query)
+def test_bad_query_is_told_by_field(gateway: Gateway, path: str, query: dict[str, str], code: str, target: str) -> None:
+    refused = gateway.refused(path, **query)
     assert (refused["status"], refused["code"], refused["target"]) == (400, code, target)
-    assert desk.graph_calls() == []
+    assert gateway.graph_calls() == []
 
 
 BODY = {"start": "2026-05-04", "end": "2026-05-05"}
@@ -86,55 +86,57 @@ BODY = {"start": "2026-05-04", "end": "2026-05-05"}
         (BODY | {"staff": []}, "UnknownParameter", "staff"),
     ],
 )
-def test_a_bad_body_is_told_by_field(desk: Stage, body: Any, code: str, target: str) -> None:
-    refused = told(desk.post(f"{PAGE}/availability", body))
+def test_a_bad_body_is_told_by_field(gateway: Gateway, body: Any, code: str, target: str) -> None:
+    refused = told(gateway.post(f"{PAGE}/availability", body))
     assert (refused["status"], refused["code"], refused["target"]) == (400, code, target)
-    assert desk.graph_calls() == []
+    assert gateway.graph_calls() == []
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"\xff\xfe", b"start=2026", b"[" * 30000])
-def test_what_is_no_json_is_refused(desk: Stage, raw: bytes) -> None:
-    refused = told(desk.post(f"{PAGE}/availability", raw=raw))
+def test_what_is_no_json_is_refused(gateway: Gateway, raw: bytes) -> None:
+    refused = told(gateway.post(f"{PAGE}/availability", raw=raw))
     assert (refused["status"], refused["code"], refused["target"]) == (400, "InvalidJson", "body")
 
 
 @pytest.mark.parametrize("raw", [rb'{"staffIds":["\ud83d"]}', rb'{"\udc00":1}', rb'{"timeZone":{"a":"x\ud83dx"}}'])
-def test_half_a_character_is_refused_before_anybody_must_write_it(desk: Stage, raw: bytes) -> None:
-    refused = told(desk.post(f"{PAGE}/availability", raw=raw))
+def test_half_a_character_is_refused_before_anybody_must_write_it(gateway: Gateway, raw: bytes) -> None:
+    refused = told(gateway.post(f"{PAGE}/availability", raw=raw))
     assert (refused["status"], refused["code"], refused["target"]) == (400, "InvalidJson", "body")
     assert refused["message"] == "The body holds half a character."
 
 
-def test_an_oversized_body_is_refused(desk: Stage) -> None:
-    refused = told(desk.post(f"{PAGE}/availability", BODY | {"staffIds": ["a" * 40] * 2000}))
+def test_an_oversized_body_is_refused(gateway: Gateway) -> None:
+    refused = told(gateway.post(f"{PAGE}/availability", BODY | {"staffIds": ["a" * 40] * 2000}))
     assert (refused["status"], refused["code"], refused["target"]) == (413, "BodyTooLarge", "body")
 
 
-def test_a_business_that_is_allowed_and_does_not_exist_is_not_found(desk: Stage) -> None:
-    desk.begin(tiny.furnish, BOOKINGS_BUSINESSES="*")
+def test_a_business_that_is_allowed_and_does_not_exist_is_not_found(gateway: Gateway) -> None:
+    gateway.begin(tiny.seed, BOOKINGS_BUSINESSES="*")
     for route in ("", "/services", "/staff", "/customers", "/questions"):
-        refused = desk.refused(f"bookings/businesses/nobody@contoso.com{route}")
+        refused = gateway.refused(f"bookings/businesses/nobody@contoso.com{route}")
         assert (refused["status"], refused["code"], refused["target"]) == (404, "BusinessNotFound", "business")
 
 
-def test_a_wrong_key_is_refused_by_the_host_without_a_word(desk: Stage) -> None:
+def test_a_wrong_key_is_refused_by_the_host_without_a_word(gateway: Gateway) -> None:
     for key in ("wrong", ""):
-        answer = desk.get(PAGE, key=key)
+        answer = gateway.get(PAGE, key=key)
         assert (answer.status_code, answer.content) == (401, b"")
-    assert desk.graph_calls() == []
+    assert gateway.graph_calls() == []
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_a_reading_route_knows_no_other_method(desk: Stage, method: str) -> None:
-    answer = desk.http.request(method, f"{desk.base_url}/api/{PAGE}", headers={"x-functions-key": desk.key}, timeout=9)
+def test_a_reading_route_knows_no_other_method(gateway: Gateway, method: str) -> None:
+    answer = gateway.http.request(
+        method, f"{gateway.base_url}/api/{PAGE}", headers={"x-functions-key": gateway.key}, timeout=9
+    )
     assert answer.status_code == 404
 
 
-def test_a_plus_that_a_query_turned_into_a_blank_is_understood(desk: Stage) -> None:
-    answer = desk.http.get(
-        f"{desk.base_url}/api/{PAGE}/appointments?start=2026-05-04T00:00:00+02:00&end=2026-05-05T00:00:00+02:00",
-        headers={"x-functions-key": desk.key}, timeout=9,
+def test_a_plus_that_a_query_turned_into_a_blank_is_understood(gateway: Gateway) -> None:
+    answer = gateway.http.get(
+        f"{gateway.base_url}/api/{PAGE}/appointments?start=2026-05-04T00:00:00+02:00&end=2026-05-05T00:00:00+02:00",
+        headers={"x-functions-key": gateway.key}, timeout=9,
     )  # fmt: skip
     assert answer.status_code == 200
-    asked = dict(desk.graph_calls()[0].query)
+    asked = dict(gateway.graph_calls()[0].query)
     assert (asked["start"], asked["end"]) == ("2026-05-03T22:00:00Z", "2026-05-04T22:00:00Z")

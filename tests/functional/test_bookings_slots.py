@@ -7,10 +7,10 @@ import msal
 import pytest
 import requests
 
-from tests.functional.conftest import Stage, told
+from tests.functional.conftest import Gateway, told
 from tests.functional.test_bookings_appointments import book
 from twin.seeds import sample, tiny
-from twin.seeds.desks import week
+from twin.seeds.booking_pages import week
 
 ALL_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 TOMORROW = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), time(), UTC)
@@ -25,16 +25,16 @@ def clock(hours: float) -> str:
     return (TOMORROW + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def availability(desk: Stage, **body: Any) -> Any:
+def availability(gateway: Gateway, **body: Any) -> Any:
     whole = {"start": date_of(TOMORROW), "end": date_of(DAY_AFTER)} | body
-    answer = desk.post(f"bookings/businesses/{desk.business}/availability", whole)
+    answer = gateway.post(f"bookings/businesses/{gateway.business}/availability", whole)
     assert answer.status_code == 200, answer.text
     return {member["displayName"]: member["availabilityItems"] for member in answer.json()["value"]}
 
 
-def slots(desk: Stage, service: str = tiny.VISIT, **query: Any) -> dict[str, list[str]]:
+def slots(gateway: Gateway, service: str = tiny.VISIT, **query: Any) -> dict[str, list[str]]:
     whole = {"start": date_of(TOMORROW), "end": date_of(DAY_AFTER)} | query
-    answer = desk.ask("/slots", service=service, **whole)
+    answer = gateway.ask("/slots", service=service, **whole)
     return {item["startUtc"]: [member["displayName"] for member in item["staffMembers"]] for item in answer["value"]}
 
 
@@ -50,11 +50,11 @@ VARIANTS = [
 
 @pytest.mark.parametrize("switches", VARIANTS)
 @pytest.mark.parametrize("zone", ["UTC", "Pacific Standard Time"])
-def test_every_shape_of_availability_means_the_same(desk: Stage, switches: dict[str, Any], zone: str) -> None:
-    desk.sim.bookings.turn_switches(switches)
-    desk.sim.bookings.business(tiny.BUSINESS).patch({"bookingPageSettings": {"businessTimeZone": zone}})
-    book(desk, TOMORROW + timedelta(hours=9), minutes=60)
-    anne = availability(desk, staffIds=[tiny.ANNE])["Anne"]
+def test_every_shape_of_availability_means_the_same(gateway: Gateway, switches: dict[str, Any], zone: str) -> None:
+    gateway.sim.bookings.turn_switches(switches)
+    gateway.sim.bookings.business(tiny.BUSINESS).patch({"bookingPageSettings": {"businessTimeZone": zone}})
+    book(gateway, TOMORROW + timedelta(hours=9), minutes=60)
+    anne = availability(gateway, staffIds=[tiny.ANNE])["Anne"]
     assert [(item["status"], item["startUtc"], item["endUtc"]) for item in anne] == [
         ("available", clock(0), clock(9)),
         ("busy", clock(9), clock(10)),
@@ -62,50 +62,50 @@ def test_every_shape_of_availability_means_the_same(desk: Stage, switches: dict[
     ]
 
 
-def test_availability_comes_in_the_zone_asked_for(desk: Stage) -> None:
-    anne = availability(desk, staffIds=[tiny.ANNE], timeZone="Asia/Kolkata")["Anne"]
+def test_availability_comes_in_the_zone_asked_for(gateway: Gateway) -> None:
+    anne = availability(gateway, staffIds=[tiny.ANNE], timeZone="Asia/Kolkata")["Anne"]
     assert anne[0]["startUtc"] == (TOMORROW - timedelta(hours=5.5)).strftime("%Y-%m-%dT%H:%M:%SZ")
     assert anne[0]["startLocal"] == TOMORROW.strftime("%Y-%m-%dT00:00:00")
 
 
-def test_availability_of_nobody_in_particular_is_that_of_all(desk: Stage) -> None:
-    assert set(availability(desk)) == {"Anne", "Bob", "Account"}
+def test_availability_of_nobody_in_particular_is_that_of_all(gateway: Gateway) -> None:
+    assert set(availability(gateway)) == {"Anne", "Bob", "Account"}
 
 
-def test_free_seats_of_a_group_are_named_with_their_service(desk: Stage) -> None:
+def test_free_seats_of_a_group_are_named_with_their_service(gateway: Gateway) -> None:
     group: dict[str, Any] = {"serviceId": tiny.GROUP, "staffMemberIds": [tiny.BOB], "maximumAttendeesCount": 6}
-    book(desk, TOMORROW + timedelta(hours=9), minutes=60, **group)
-    inside = [item for item in availability(desk, staffIds=[tiny.BOB])["Bob"] if item["status"] != "available"]
+    book(gateway, TOMORROW + timedelta(hours=9), minutes=60, **group)
+    inside = [item for item in availability(gateway, staffIds=[tiny.BOB])["Bob"] if item["status"] != "available"]
     assert [(item["status"], item["serviceName"]) for item in inside] == [("slotsAvailable", "Group")]
 
 
-def test_a_staff_id_that_graph_would_answer_with_a_bare_500_is_refused_before(desk: Stage) -> None:
-    answer = told(desk.post(
-        f"bookings/businesses/{desk.business}/availability",
+def test_a_staff_id_that_graph_would_answer_with_a_bare_500_is_refused_before(gateway: Gateway) -> None:
+    answer = told(gateway.post(
+        f"bookings/businesses/{gateway.business}/availability",
         {"start": date_of(TOMORROW), "end": date_of(DAY_AFTER), "staffIds": ["nobody"]},
     ))  # fmt: skip
     assert (answer["status"], answer["code"], answer["target"]) == (400, "StaffNotFound", "staffIds")
-    assert not [seen for seen in desk.graph_calls() if seen.method == "POST"]
+    assert not [seen for seen in gateway.graph_calls() if seen.method == "POST"]
 
 
-def test_somebody_who_joined_a_minute_ago_can_be_asked_about(desk: Stage) -> None:
-    availability(desk)
-    dan = desk.sim.bookings.business(tiny.BUSINESS).staff.add({"displayName": "Dan", "role": "guest"})
-    assert set(availability(desk, staffIds=[dan])) == {"Dan"}
+def test_somebody_who_joined_a_minute_ago_can_be_asked_about(gateway: Gateway) -> None:
+    availability(gateway)
+    dan = gateway.sim.bookings.business(tiny.BUSINESS).staff.add({"displayName": "Dan", "role": "guest"})
+    assert set(availability(gateway, staffIds=[dan])) == {"Dan"}
 
 
-def test_a_long_range_of_availability_is_asked_in_windows(desk: Stage) -> None:
-    anne = availability(desk, staffIds=[tiny.ANNE], end=date_of(TOMORROW + timedelta(days=60)))["Anne"]
+def test_a_long_range_of_availability_is_asked_in_windows(gateway: Gateway) -> None:
+    anne = availability(gateway, staffIds=[tiny.ANNE], end=date_of(TOMORROW + timedelta(days=60)))["Anne"]
     assert (anne[0]["startUtc"], anne[-1]["endUtc"]) == (clock(0), clock(24 * 60))
-    assert len([seen for seen in desk.graph_calls() if seen.method == "POST"]) == 2
+    assert len([seen for seen in gateway.graph_calls() if seen.method == "POST"]) == 2
 
 
-def test_slots_know_about_appointments_time_off_and_the_personal_calendar(desk: Stage) -> None:
-    business = desk.sim.bookings.business(tiny.BUSINESS)
-    book(desk, TOMORROW + timedelta(hours=9), minutes=30)
+def test_slots_know_about_appointments_time_off_and_the_personal_calendar(gateway: Gateway) -> None:
+    business = gateway.sim.bookings.business(tiny.BUSINESS)
+    book(gateway, TOMORROW + timedelta(hours=9), minutes=30)
     business.add_time_off(tiny.BOB, TOMORROW, TOMORROW + timedelta(hours=9.5))
     business.add_personal_event(tiny.ANNE, TOMORROW + timedelta(hours=11), TOMORROW + timedelta(hours=12))
-    found = slots(desk, start=clock(8), end=clock(12))
+    found = slots(gateway, start=clock(8), end=clock(12))
     assert found == {
         clock(8): ["Anne"],
         clock(9.5): ["Anne", "Bob"],
@@ -117,45 +117,48 @@ def test_slots_know_about_appointments_time_off_and_the_personal_calendar(desk: 
 
 
 @pytest.mark.parametrize("fault", ["availability_ignores_hours", "availability_ignores_personal_calendar"])
-def test_slots_do_not_believe_availability_against_hours_and_calendar(desk: Stage, fault: str) -> None:
+def test_slots_do_not_believe_availability_against_hours_and_calendar(gateway: Gateway, fault: str) -> None:
     """Availability was reported to ignore hours and to show busy time as free."""
-    business = desk.sim.bookings.business(tiny.BUSINESS)
+    business = gateway.sim.bookings.business(tiny.BUSINESS)
     nine_to_ten = week(("09:00", "10:00"), days=ALL_DAYS)
     business.patch({"businessHours": nine_to_ten})
-    book(desk, TOMORROW + timedelta(hours=9), minutes=30, staffMemberIds=[tiny.ANNE, tiny.BOB])
-    desk.sim.bookings.turn_switches({fault: True})
-    assert set(slots(desk)) <= {clock(9.5)}
+    book(gateway, TOMORROW + timedelta(hours=9), minutes=30, staffMemberIds=[tiny.ANNE, tiny.BOB])
+    gateway.sim.bookings.turn_switches({fault: True})
+    assert set(slots(gateway)) <= {clock(9.5)}
 
 
-def test_seats_left_in_a_group_are_offered_and_a_full_one_is_not(desk: Stage) -> None:
+def test_seats_left_in_a_group_are_offered_and_a_full_one_is_not(gateway: Gateway) -> None:
     group: dict[str, Any] = {"serviceId": tiny.GROUP, "staffMemberIds": [tiny.BOB], "maximumAttendeesCount": 6}
     people = [{"@odata.type": "#microsoft.graph.bookingCustomerInformation", "name": f"P{n}"} for n in range(6)]
-    joinable = book(desk, TOMORROW + timedelta(hours=9), minutes=60, customers=people[:4], **group)
-    book(desk, TOMORROW + timedelta(hours=12), minutes=60, customers=people, **group)
+    joinable = book(gateway, TOMORROW + timedelta(hours=9), minutes=60, customers=people[:4], **group)
+    book(gateway, TOMORROW + timedelta(hours=12), minutes=60, customers=people, **group)
     query = {"service": tiny.GROUP, "start": clock(9), "end": clock(13)}
-    found = {item["startUtc"]: item for item in desk.ask("/slots", **query)["value"]}
+    found = {item["startUtc"]: item for item in gateway.ask("/slots", **query)["value"]}
     assert list(found) == [clock(9), clock(10), clock(10.5), clock(11)]
     assert found[clock(9)]["seatsAvailable"] == 2
     assert found[clock(9)]["staffMembers"][0]["appointmentId"] == joinable
     assert found[clock(10)]["seatsAvailable"] == 6
 
 
-def test_slots_cost_five_calls_for_a_month(desk: Stage) -> None:
-    desk.ask("/slots", service=tiny.VISIT, start=date_of(TOMORROW), end=date_of(TOMORROW + timedelta(days=31)))
-    asked = sorted(seen.path.rpartition("/")[2] for seen in desk.graph_calls())
+def test_slots_cost_five_calls_for_a_month(gateway: Gateway) -> None:
+    gateway.ask("/slots", service=tiny.VISIT, start=date_of(TOMORROW), end=date_of(TOMORROW + timedelta(days=31)))
+    asked = sorted(seen.path.rpartition("/")[2] for seen in gateway.graph_calls())
     assert asked == sorted([tiny.BUSINESS, tiny.VISIT, "staffMembers", "getStaffAvailability", "calendarView"])
 
 
-def test_an_unknown_service_and_an_unknown_staff_member_are_named(desk: Stage) -> None:
-    path, days = f"bookings/businesses/{desk.business}/slots", {"start": date_of(TOMORROW), "end": date_of(DAY_AFTER)}
-    unknown = desk.refused(path, service="00000000-0000-4000-8000-000000000000", **days)
+def test_an_unknown_service_and_an_unknown_staff_member_are_named(gateway: Gateway) -> None:
+    path, days = (
+        f"bookings/businesses/{gateway.business}/slots",
+        {"start": date_of(TOMORROW), "end": date_of(DAY_AFTER)},
+    )
+    unknown = gateway.refused(path, service="00000000-0000-4000-8000-000000000000", **days)
     assert (unknown["status"], unknown["code"], unknown["target"]) == (404, "ServiceNotFound", "service")
-    stranger = desk.refused(path, service=tiny.VISIT, staff=f"{tiny.ANNE},nobody", **days)
+    stranger = gateway.refused(path, service=tiny.VISIT, staff=f"{tiny.ANNE},nobody", **days)
     assert (stranger["status"], stranger["code"], stranger["target"]) == (400, "StaffNotFound", "staff")
 
 
 @pytest.mark.parametrize("business", ["ithelpdesk@contoso.com", "devicebar@contoso.com", "itbengaluru@contoso.com"])
-def test_a_slot_we_offer_is_one_that_bookings_takes(contoso: Stage, business: str) -> None:
+def test_a_slot_we_offer_is_one_that_bookings_takes(contoso: Gateway, business: str) -> None:
     """The simulator checks the page's rules on create, with code of its own: what we call free, it must accept."""
     contoso.business = business
     start, end = date_of(TOMORROW), date_of(TOMORROW + timedelta(days=14))
@@ -187,8 +190,8 @@ def test_a_slot_we_offer_is_one_that_bookings_takes(contoso: Stage, business: st
     assert tried >= 4
 
 
-def _app_token(stage: Stage) -> str:
-    app = stage.sim.entra.app(sample.CLIENT_ID)
+def _app_token(gateway: Gateway) -> str:
+    app = gateway.sim.entra.app(sample.CLIENT_ID)
     client = msal.ConfidentialClientApplication(
         sample.CLIENT_ID,
         client_credential=next(iter(app.secrets.values())).value,

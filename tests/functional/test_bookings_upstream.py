@@ -9,7 +9,7 @@ import pytest
 
 from blueprints import _http
 from shared import retry
-from tests.functional.conftest import Stage, told
+from tests.functional.conftest import Gateway, told
 from twin.bookings.permissions import APPOINTMENT, READ
 from twin.core.faults import Action, Answer, Cut, Delay, Drop, Garble, Hang
 from twin.seeds import sample, tiny
@@ -23,10 +23,10 @@ def quick_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
 
 
-def break_graph(desk: Stage, action: Action, *, times: int | None = None, when: Any = "before") -> None:
-    desk.ask("/staff")  # signs in first: this is about Graph
-    desk.forget()
-    desk.sim.faults.add(action, room="bookings", times=times, when=when)
+def break_graph(gateway: Gateway, action: Action, *, times: int | None = None, when: Any = "before") -> None:
+    gateway.ask("/staff")  # signs in first: this is about Graph
+    gateway.forget()
+    gateway.sim.faults.add(action, api="bookings", times=times, when=when)
 
 
 def graph_error(code: str) -> dict[str, Any]:
@@ -59,12 +59,12 @@ def graph_error(code: str) -> dict[str, Any]:
     ids=str,
 )
 def test_a_fault_of_graph_is_told_by_its_status(  # noqa: PLR0917 - the columns of the table
-    desk: Stage, action: Action, when: Any, status: int, code: str, tries: int
+    gateway: Gateway, action: Action, when: Any, status: int, code: str, tries: int
 ) -> None:
-    break_graph(desk, action, when=when)
-    refused = desk.refused(f"{PAGE}/staff")
+    break_graph(gateway, action, when=when)
+    refused = gateway.refused(f"{PAGE}/staff")
     assert (refused["status"], refused["code"]) == (status, code)
-    assert len(desk.graph_calls()) == tries
+    assert len(gateway.graph_calls()) == tries
     assert "Words of Graph" not in str(refused)
     assert ("retryAfter" in refused) == (status in (429, 503))
 
@@ -84,78 +84,78 @@ def test_a_fault_of_graph_is_told_by_its_status(  # noqa: PLR0917 - the columns 
     ids=str,
 )
 @pytest.mark.parametrize("route", ["staff", "availability"])
-def test_a_fault_that_passes_is_not_noticed(desk: Stage, action: Action, when: Any, route: str) -> None:
-    break_graph(desk, action, when=when, times=2)
+def test_a_fault_that_passes_is_not_noticed(gateway: Gateway, action: Action, when: Any, route: str) -> None:
+    break_graph(gateway, action, when=when, times=2)
     if route == "staff":
-        assert len(desk.ask("/staff")["value"]) == 3
+        assert len(gateway.ask("/staff")["value"]) == 3
     else:
-        answer = desk.post(f"{PAGE}/availability", {"start": "2026-05-04", "end": "2026-05-05"})
+        answer = gateway.post(f"{PAGE}/availability", {"start": "2026-05-04", "end": "2026-05-05"})
         assert answer.status_code == 200, answer.text
-    assert not desk.sim.faults.unfired()
+    assert not gateway.sim.faults.unfired()
 
 
-def test_retry_after_is_passed_on(desk: Stage) -> None:
-    break_graph(desk, Answer(429, headers={"Retry-After": "77"}))
-    assert desk.refused(f"{PAGE}/staff")["retryAfter"] == 77
+def test_retry_after_is_passed_on(gateway: Gateway) -> None:
+    break_graph(gateway, Answer(429, headers={"Retry-After": "77"}))
+    assert gateway.refused(f"{PAGE}/staff")["retryAfter"] == 77
 
 
-def test_a_missing_permission_names_the_role_to_grant(desk: Stage) -> None:
-    desk.sim.entra.tenant(sample.TENANT_ID).principals[sample.CLIENT_ID].revoke_roles(
+def test_a_missing_permission_names_the_role_to_grant(gateway: Gateway) -> None:
+    gateway.sim.entra.tenant(sample.TENANT_ID).principals[sample.CLIENT_ID].revoke_roles(
         READ, APPOINTMENT, "Bookings.ReadWrite.All"
     )
-    refused = desk.refused(f"{PAGE}/staff")
+    refused = gateway.refused(f"{PAGE}/staff")
     assert (refused["status"], refused["code"]) == (403, "ConsentMissing")
     assert "Bookings.Read.All" in refused["message"]
 
 
 @pytest.mark.parametrize("route", ["staff", "slots", "appointments"])
 def test_a_call_ends_inside_its_time_budget_when_graph_hangs(
-    desk: Stage, monkeypatch: pytest.MonkeyPatch, route: str
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, route: str
 ) -> None:
     monkeypatch.setattr(_http, "TIME_BUDGET", 1.5)
-    break_graph(desk, Hang())
+    break_graph(gateway, Hang())
     began = time.monotonic()
     query = {"start": "2026-05-04", "end": "2026-05-05"} | ({"service": tiny.VISIT} if route == "slots" else {})
-    refused = desk.refused(f"{PAGE}/{route}", **({} if route == "staff" else query))
+    refused = gateway.refused(f"{PAGE}/{route}", **({} if route == "staff" else query))
     assert refused["status"] in (503, 504)
     assert refused["code"] in ("UpstreamTimeout", "OutOfTime")
     assert time.monotonic() - began < 10  # the budget plus what a busy machine may add
 
 
-def test_slow_answers_are_waited_for(desk: Stage) -> None:
-    break_graph(desk, Delay(0.4), times=3)
-    assert desk.ask("/staff")["value"]
+def test_slow_answers_are_waited_for(gateway: Gateway) -> None:
+    break_graph(gateway, Delay(0.4), times=3)
+    assert gateway.ask("/staff")["value"]
 
 
-def test_connections_closed_while_idle_are_not_noticed(desk: Stage) -> None:
+def test_connections_closed_while_idle_are_not_noticed(gateway: Gateway) -> None:
     for _ in range(3):
-        assert desk.ask("/staff")["value"]
-        desk.sim.close_connections()
+        assert gateway.ask("/staff")["value"]
+        gateway.sim.close_connections()
 
 
-def test_a_foreign_link_is_not_followed(desk: Stage) -> None:
+def test_a_foreign_link_is_not_followed(gateway: Gateway) -> None:
     page = {"value": [], "@odata.nextLink": "https://evil.example/v1.0/solutions/x?$skiptoken=1"}
-    break_graph(desk, Answer(200, body=page))
-    refused = desk.refused(f"{PAGE}/staff")
+    break_graph(gateway, Answer(200, body=page))
+    refused = gateway.refused(f"{PAGE}/staff")
     assert (refused["status"], refused["code"]) == (502, "ForeignLink")
-    assert desk.sim.refused == []
+    assert gateway.sim.refused == []
 
 
-def test_graph_unreachable_is_told_as_such(desk: Stage) -> None:
-    desk.ask("/staff")
-    desk.sim.close_connections()
-    desk.sim.faults.add(Answer(502), host="graph.microsoft.com", method="CONNECT", times=None)
-    refused = desk.refused(f"{PAGE}/staff")
+def test_graph_unreachable_is_told_as_such(gateway: Gateway) -> None:
+    gateway.ask("/staff")
+    gateway.sim.close_connections()
+    gateway.sim.faults.add(Answer(502), host="graph.microsoft.com", method="CONNECT", times=None)
+    refused = gateway.refused(f"{PAGE}/staff")
     assert (refused["status"], refused["code"], refused["retryAfter"]) == (503, "UpstreamUnreachable", 10)
 
 
-def test_throttled_callers_get_answers_or_429_never_500(desk: Stage) -> None:
-    desk.ask("/staff")
-    desk.sim.graph_limits.throttle_for(2.0, retry_after=1)
+def test_throttled_callers_get_answers_or_429_never_500(gateway: Gateway) -> None:
+    gateway.ask("/staff")
+    gateway.sim.graph_limits.throttle_for(2.0, retry_after=1)
     statuses: Counter[int] = Counter()
 
     def ask() -> None:
-        answer = desk.get(f"{PAGE}/staff")
+        answer = gateway.get(f"{PAGE}/staff")
         statuses[answer.status_code] += 1
         if answer.status_code == 429:
             assert int(told(answer)["retryAfter"]) >= 1
@@ -170,7 +170,7 @@ def test_throttled_callers_get_answers_or_429_never_500(desk: Stage) -> None:
     assert statuses[200] > 0
 
 
-def test_many_callers_at_once_share_four_places_at_graph(contoso: Stage) -> None:
+def test_many_callers_at_once_share_four_places_at_graph(contoso: Gateway) -> None:
     errors: list[str] = []
 
     def ask(route: str) -> None:
@@ -188,11 +188,11 @@ def test_many_callers_at_once_share_four_places_at_graph(contoso: Stage) -> None
     assert not contoso.sim.graph_limits.refusals
 
 
-def test_an_error_of_our_own_is_told_without_its_details(desk: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_our_own_is_told_without_its_details(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise KeyError("secret inside")
 
     monkeypatch.setattr("bookings.reading.catalogue.Catalogue.staff", fail)
-    refused = desk.refused(f"{PAGE}/staff")
+    refused = gateway.refused(f"{PAGE}/staff")
     assert (refused["status"], refused["code"]) == (500, "Internal")
     assert "secret inside" not in str(refused)

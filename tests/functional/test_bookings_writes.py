@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_desk, refused
-from tests.functional.conftest import Stage
+from tests.functional.conftest import Gateway
 from twin.bookings.permissions import APPOINTMENT, MANAGE, READ, WRITE
 from twin.seeds import sample, tiny
 
@@ -15,15 +15,15 @@ KNOWN = "#microsoft.graph.bookingCustomerInformation"
 
 
 @pytest.fixture
-def writer(theatre: Stage) -> Writer:
-    return open_desk(theatre)
+def writer(gateway_process: Gateway) -> Writer:
+    return open_desk(gateway_process)
 
 
 def sent(writer: Writer, method: str) -> Any:
     """The body of the last request of this method that is no question."""
     return next(
         seen.request_json
-        for seen in reversed(writer.stage.graph_calls())
+        for seen in reversed(writer.gateway.graph_calls())
         if seen.method == method and not seen.path.endswith("getStaffAvailability")
     )
 
@@ -80,7 +80,7 @@ def test_an_appointment_may_be_moved_into_its_own_time(writer: Writer) -> None:
 
 def test_an_appointment_that_gets_a_new_id_is_followed(writer: Writer) -> None:
     made = writer.made()
-    writer.stage.sim.bookings.turn_switches({"reschedule_changes_id": True})
+    writer.gateway.sim.bookings.turn_switches({"reschedule_changes_id": True})
     moved = writer.verb("reschedule", made["id"], start=clock(14)).json()
     assert moved["id"] != made["id"]
     assert (moved["startUtc"], moved["customers"][0]["name"]) == (clock(14), "Cleo Customer")
@@ -88,7 +88,7 @@ def test_an_appointment_that_gets_a_new_id_is_followed(writer: Writer) -> None:
 
 def test_what_is_as_wanted_already_is_not_written_again(writer: Writer) -> None:
     made = writer.made(staff=[tiny.ANNE])
-    writer.stage.forget()
+    writer.gateway.forget()
     assert writer.verb("reschedule", made["id"], start=clock(9)).status_code == 200
     assert writer.verb("assign", made["id"], staff=[tiny.ANNE]).status_code == 200
     assert writer.writes() == []
@@ -126,14 +126,14 @@ def test_an_appointment_is_cancelled_with_a_word(writer: Writer) -> None:
     answer = writer.verb("cancel", made["id"], message="The lift is broken.")
     assert answer.json() == {"id": made["id"], "status": "cancelled"}
     assert writer.calendar() == []
-    notice = writer.stage.sim.bookings.business(tiny.BUSINESS).notices[-1]
+    notice = writer.gateway.sim.bookings.business(tiny.BUSINESS).notices[-1]
     assert (notice.kind, notice.message) == ("cancelled", "The lift is broken.")
     assert refused(writer.verb("cancel", made["id"])) == (404, "AppointmentNotFound", "id")
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_ids_with_slashes_are_written_like_others(writer: Writer, share: float) -> None:
-    writer.stage.sim.bookings.turn_switches({"slash_share": share})
+    writer.gateway.sim.bookings.turn_switches({"slash_share": share})
     made = writer.made()
     assert ("/" in made["id"]) == bool(share)
     assert writer.verb("reschedule", made["id"], start=clock(14)).status_code == 200
@@ -204,32 +204,35 @@ WRITES: list[Callable[[Writer], Any]] = [
 def test_nothing_is_written_while_the_switch_is_off(
     writer: Writer, write: Callable[[Writer], Any], switch: str
 ) -> None:
-    settings = sample.settings(writer.stage.sim) | {"BOOKINGS_BUSINESSES": tiny.BUSINESS, "BOOKINGS_WRITES": switch}
-    writer.stage.configure(**settings)
+    settings = sample.settings(writer.gateway.sim) | {"BOOKINGS_BUSINESSES": tiny.BUSINESS, "BOOKINGS_WRITES": switch}
+    writer.gateway.configure(**settings)
     assert refused(write(writer)) == (403, "WritesOff", None)
-    assert writer.stage.graph_calls() == []
+    assert writer.gateway.graph_calls() == []
 
 
 @pytest.mark.parametrize("write", WRITES)
 def test_nothing_is_written_outside_the_allow_list(writer: Writer, write: Callable[[Writer], Any]) -> None:
-    settings = sample.settings(writer.stage.sim) | {"BOOKINGS_WRITES": "on", "BOOKINGS_BUSINESSES": "other@contoso.com"}
-    writer.stage.configure(**settings)
+    settings = sample.settings(writer.gateway.sim) | {
+        "BOOKINGS_WRITES": "on",
+        "BOOKINGS_BUSINESSES": "other@contoso.com",
+    }
+    writer.gateway.configure(**settings)
     assert refused(write(writer)) == (403, "BusinessNotAllowed", "business")
-    assert writer.stage.graph_calls() == []
+    assert writer.gateway.graph_calls() == []
 
 
 def test_a_missing_permission_is_named_by_what_it_is_for(writer: Writer) -> None:
     made = writer.made()
-    principal = writer.stage.sim.entra.tenant(sample.TENANT_ID).principals[sample.CLIENT_ID]
-    settings = sample.settings(writer.stage.sim) | {"BOOKINGS_BUSINESSES": tiny.BUSINESS, "BOOKINGS_WRITES": "on"}
+    principal = writer.gateway.sim.entra.tenant(sample.TENANT_ID).principals[sample.CLIENT_ID]
+    settings = sample.settings(writer.gateway.sim) | {"BOOKINGS_BUSINESSES": tiny.BUSINESS, "BOOKINGS_WRITES": "on"}
     principal.revoke_roles(WRITE, MANAGE)
-    writer.stage.configure(**settings)
+    writer.gateway.configure(**settings)
     error = writer.verb("cancel", made["id"]).json()["error"]
     assert error["code"] == "ConsentMissing"
     assert WRITE in error["message"]
     principal.revoke_roles(APPOINTMENT)
-    writer.stage.configure(**settings)
-    writer.stage.sim.bookings.turn_switches({"read_all_may_write": False})
+    writer.gateway.configure(**settings)
+    writer.gateway.sim.bookings.turn_switches({"read_all_may_write": False})
     error = writer.verb("reschedule", made["id"], start=clock(14)).json()["error"]
     assert APPOINTMENT in error["message"]
     assert READ not in error["message"]

@@ -21,7 +21,7 @@ from shared.storage import idempotency
 from shared.storage.idempotency import Request
 from shared.storage.tables import Table
 from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_desk, refused
-from tests.functional.conftest import Stage
+from tests.functional.conftest import Gateway
 from tests.functional.secrecy import secrets_of
 from tests.functional.test_bookings_appointments import book
 from twin.bookings.state import Business
@@ -33,21 +33,21 @@ LOSSES: list[Action] = [Drop(), Answer(500, body=UNKNOWN), Answer(503), Answer(5
 
 
 @pytest.fixture
-def writer(theatre: Stage, monkeypatch: pytest.MonkeyPatch) -> Writer:
+def writer(gateway_process: Gateway, monkeypatch: pytest.MonkeyPatch) -> Writer:
     """A small desk whose keys are all new; waits are short."""
     monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
     monkeypatch.setattr(writes, "SECOND_LOOK", 0.05)
     monkeypatch.setattr(idempotency, "TABLE", f"t{time.time_ns()}")
-    return open_desk(theatre)
+    return open_desk(gateway_process)
 
 
 def business(writer: Writer) -> Business:
-    return writer.stage.sim.bookings.business(tiny.BUSINESS)
+    return writer.gateway.sim.bookings.business(tiny.BUSINESS)
 
 
 def lose(writer: Writer, action: Action, path: str = "/appointments$", method: str = "POST", **more: Any) -> None:
     """Let Graph do the next write, and tell nobody."""
-    writer.stage.sim.faults.add(action, room="bookings", method=method, path=path, **({"when": "after"} | more))
+    writer.gateway.sim.faults.add(action, api="bookings", method=method, path=path, **({"when": "after"} | more))
 
 
 def test_a_key_is_good_for_one_appointment(writer: Writer) -> None:
@@ -94,7 +94,7 @@ def test_who_waits_in_vain_is_told_when_to_come_back(writer: Writer, monkeypatch
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(writer.create, "run-1")
         time.sleep(0.8)
-        second = Writer(writer.stage).create("run-1")
+        second = Writer(writer.gateway).create("run-1")
     assert refused(second) == (409, "InProgress", None)
     assert int(second.headers["Retry-After"]) > 0
     assert first.result().status_code == 201
@@ -110,7 +110,7 @@ def test_keys_that_race_for_one_place_leave_one_appointment(writer: Writer) -> N
 
 def test_guests_who_join_at_once_all_get_their_seat(writer: Writer) -> None:
     book(
-        writer.stage, TOMORROW + timedelta(hours=9), minutes=60,
+        writer.gateway, TOMORROW + timedelta(hours=9), minutes=60,
         serviceId=tiny.GROUP, staffMemberIds=[tiny.BOB], maximumAttendeesCount=6, customers=[],
     )  # fmt: skip
     guests = [{"name": f"Guest {n}", "emailAddress": f"guest{n}@example.com"} for n in range(4)]
@@ -152,7 +152,7 @@ def test_a_booking_that_nobody_can_tell_of_is_looked_for_before_it_is_repeated(w
     lose(writer, action, when="before", times=None)
     assert refused(writer.create()) == (409, "OutcomeUnknown", None)
     assert refused(writer.create("run-1")) == (502, "OutcomeUnknown", None)
-    writer.stage.sim.faults.clear()
+    writer.gateway.sim.faults.clear()
     assert writer.create("run-1").status_code == 201
     assert len(writer.calendar()) == 1
 
@@ -183,7 +183,7 @@ def test_a_repeat_finds_what_could_not_be_seen_before(writer: Writer, notes: str
 
 def test_what_others_booked_is_not_taken_for_ours(writer: Writer) -> None:
     """The same customer, service and time, but made long before: a booking of its own."""
-    old = book(writer.stage, TOMORROW + timedelta(hours=9), staffMemberIds=[tiny.ANNE])
+    old = book(writer.gateway, TOMORROW + timedelta(hours=9), staffMemberIds=[tiny.ANNE])
     lose(writer, Answer(500, body=UNKNOWN), when="before")
     one = business(writer).appointments.get(old)
     one.values["createdDateTime"] = "2026-01-01T09:00:00Z"
@@ -224,7 +224,7 @@ def test_a_change_that_is_not_done_is_not_called_done(
     made = writer.made(staff=[tiny.ANNE])["id"]
     lose(writer, Answer(500, body=UNKNOWN), "/appointments/", method, when="before", times=None)
     assert refused(change(writer, made, key)) == (status, "OutcomeUnknown", None)
-    writer.stage.sim.faults.clear()
+    writer.gateway.sim.faults.clear()
     assert change(writer, made, key).status_code == 200
 
 
@@ -254,7 +254,7 @@ STEPS = (
 )  # fmt: skip
 
 
-class Reaper:
+class KillSwitch:
     """Kills before or behind the n-th operation; what is dead does nothing more."""
 
     def __init__(self, at: int) -> None:
@@ -300,13 +300,13 @@ def test_a_crash_at_any_step_leaves_one_appointment(writer: Writer, service: str
         start = TOMORROW + timedelta(hours=2 * at)
         if has_group:
             group = {"serviceId": tiny.GROUP, "maximumAttendeesCount": 6, "customers": []}
-            book(writer.stage, start, minutes=60, staffMemberIds=[tiny.BOB], **group)
+            book(writer.gateway, start, minutes=60, staffMemberIds=[tiny.BOB], **group)
         person = Person(name="Robin", mail=f"robin{at}@example.com")
         booking = Booking(tiny.BUSINESS, service, start, (person,))
-        reaper = Reaper(at)
+        kill_switch = KillSwitch(at)
         with pytest.MonkeyPatch.context() as patch:
             for owner, name in STEPS:
-                patch.setattr(owner, name, reaper.guard(getattr(owner, name)))
+                patch.setattr(owner, name, kill_switch.guard(getattr(owner, name)))
             try:
                 run(booking, f"key-{at}")
             except Killed:
@@ -315,7 +315,7 @@ def test_a_crash_at_any_step_leaves_one_appointment(writer: Writer, service: str
         there = [one for one in writer.calendar() if one.start == start]
         assert [one.id for one in there] == [made["id"]], f"killed at step {at}"
         assert [each["emailAddress"] for each in there[0].values["customers"]] == [person.mail], f"killed at step {at}"
-        if reaper.count < reaper.at:
+        if kill_switch.count < kill_switch.at:
             mails = Counter(str(each["emailAddress"]) for each in writer.customers())
             assert max(mails.values()) == 1
             assert at > 20
@@ -339,5 +339,5 @@ def test_neither_customers_nor_keys_nor_secrets_are_logged(writer: Writer, caplo
         if "127.0.0.1" not in record.getMessage() and not record.name.startswith("uvicorn")
     )
     assert "appointments" in seen
-    for private in ("Cleo", "cleo@", "7946", "dog", "Robin", "robin@", "very-private-key", *secrets_of(writer.stage)):
+    for private in ("Cleo", "cleo@", "7946", "dog", "Robin", "robin@", "very-private-key", *secrets_of(writer.gateway)):
         assert private not in seen, private

@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 
 from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_desk, refused
-from tests.functional.conftest import Stage
+from tests.functional.conftest import Gateway
 from tests.functional.test_bookings_appointments import book
 from twin.seeds import sample, tiny
-from twin.seeds.desks import week
+from twin.seeds.booking_pages import week
 
 GUESTS = [{"name": f"Guest {number}", "emailAddress": f"guest{number}@example.com"} for number in range(5)]
 
 
 @pytest.fixture
-def writer(theatre: Stage) -> Writer:
-    return open_desk(theatre)
+def writer(gateway_process: Gateway) -> Writer:
+    return open_desk(gateway_process)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_what_cannot_be_booked_is_told_by_field(
 
 
 def test_rules_of_page_and_service_are_kept(writer: Writer) -> None:
-    business = writer.stage.sim.bookings.business(tiny.BUSINESS)
+    business = writer.gateway.sim.bookings.business(tiny.BUSINESS)
     day = TOMORROW.strftime("%A").lower()
     business.patch({"businessHours": week(("09:00", "12:00"), days=(day,))})
     assert refused(writer.create(start=clock(8))) == (400, "OutsideHours", "start")
@@ -70,7 +70,7 @@ def test_rules_of_page_and_service_are_kept(writer: Writer) -> None:
 
 
 def test_an_appointment_keeps_its_staff_when_it_moves_where_staff_cannot_be_chosen(writer: Writer) -> None:
-    business = writer.stage.sim.bookings.business(tiny.BUSINESS)
+    business = writer.gateway.sim.bookings.business(tiny.BUSINESS)
     business.patch({"schedulingPolicy": business.values["schedulingPolicy"] | {"allowStaffSelection": False}})
     made = writer.made()
     moved = writer.verb("reschedule", made["id"], start=clock(11))
@@ -79,7 +79,7 @@ def test_an_appointment_keeps_its_staff_when_it_moves_where_staff_cannot_be_chos
 
 
 def test_hours_are_those_of_the_pages_zone(writer: Writer) -> None:
-    business = writer.stage.sim.bookings.business(tiny.BUSINESS)
+    business = writer.gateway.sim.bookings.business(tiny.BUSINESS)
     settings = business.values["bookingPageSettings"]
     business.patch({"bookingPageSettings": settings | {"businessTimeZone": "Asia/Kolkata"}})
     days = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -90,7 +90,7 @@ def test_hours_are_those_of_the_pages_zone(writer: Writer) -> None:
 
 
 def test_a_place_that_is_taken_is_refused(writer: Writer) -> None:
-    book(writer.stage, TOMORROW + timedelta(hours=9), staffMemberIds=[tiny.ANNE])
+    book(writer.gateway, TOMORROW + timedelta(hours=9), staffMemberIds=[tiny.ANNE])
     assert refused(writer.create(staff=[tiny.ANNE])) == (409, "StaffNotFree", "staff")
     assert writer.made()["staffNames"] == "Bob"
     assert refused(writer.create()) == (409, "SlotTaken", "start")
@@ -99,7 +99,7 @@ def test_a_place_that_is_taken_is_refused(writer: Writer) -> None:
 
 
 def test_time_off_and_private_meetings_are_in_the_way(writer: Writer) -> None:
-    business = writer.stage.sim.bookings.business(tiny.BUSINESS)
+    business = writer.gateway.sim.bookings.business(tiny.BUSINESS)
     business.add_time_off(tiny.ANNE, TOMORROW, TOMORROW + timedelta(days=1))
     business.add_personal_event(tiny.BOB, TOMORROW + timedelta(hours=9), TOMORROW + timedelta(hours=10))
     assert refused(writer.create()) == (409, "SlotTaken", "start")
@@ -108,8 +108,8 @@ def test_time_off_and_private_meetings_are_in_the_way(writer: Writer) -> None:
 
 def test_a_move_is_held_to_the_rules(writer: Writer) -> None:
     made = writer.made(staff=[tiny.ANNE])
-    book(writer.stage, TOMORROW + timedelta(hours=14), staffMemberIds=[tiny.ANNE])
-    writer.stage.forget()
+    book(writer.gateway, TOMORROW + timedelta(hours=14), staffMemberIds=[tiny.ANNE])
+    writer.gateway.forget()
     cases: list[tuple[dict[str, Any], tuple[int, str, str]]] = [
         ({}, (400, "MissingParameter", "start")),
         ({"start": clock(14)}, (409, "StaffNotFree", "staff")),
@@ -125,7 +125,7 @@ def test_a_move_is_held_to_the_rules(writer: Writer) -> None:
 
 def test_staff_who_are_busy_cannot_be_assigned(writer: Writer) -> None:
     made = writer.made(staff=[tiny.ANNE])
-    book(writer.stage, TOMORROW + timedelta(hours=9), staffMemberIds=[tiny.BOB])
+    book(writer.gateway, TOMORROW + timedelta(hours=9), staffMemberIds=[tiny.BOB])
     assert refused(writer.verb("assign", made["id"], staff=[tiny.BOB])) == (409, "StaffNotFree", "staff")
     assert refused(writer.verb("assign", made["id"], staff=[])) == (400, "MissingParameter", "staff")
 
@@ -151,16 +151,16 @@ def test_a_customer_needs_an_address_or_an_id(writer: Writer) -> None:
     assert refused(writer.customer(customerId="nobody")) == (400, "CustomerNotFound", "customerId")
 
 
-def test_every_free_slot_of_the_sample_desk_can_be_booked(theatre: Stage) -> None:
+def test_every_free_slot_of_the_sample_desk_can_be_booked(gateway_process: Gateway) -> None:
     """What the question about slots offers, the booking accepts: both stand on the same ground."""
-    theatre.begin(sample.furnish, BOOKINGS_WRITES="on")
-    theatre.business = "ithelpdesk@contoso.com"
+    gateway_process.begin(sample.seed, BOOKINGS_WRITES="on")
+    gateway_process.business = "ithelpdesk@contoso.com"
     start = (TOMORROW + timedelta(days=14)).strftime("%Y-%m-%d")
     end = (TOMORROW + timedelta(days=18)).strftime("%Y-%m-%d")
-    for service in theatre.ask("/services")["value"]:
-        found = theatre.ask("/slots", service=service["id"], start=start, end=end)
+    for service in gateway_process.ask("/services")["value"]:
+        found = gateway_process.ask("/slots", service=service["id"], start=start, end=end)
         for slot in found["value"][:: max(1, len(found["value"]) // 3)][:3]:
             staff = [slot["staffMembers"][0]["id"]] if found["staffSelectionAllowed"] else []
             body = {"service": service["id"], "start": slot["startUtc"], "staff": staff, "customers": [CLEO]}
-            answer = theatre.post(f"bookings/businesses/{theatre.business}/appointments", body)
+            answer = gateway_process.post(f"bookings/businesses/{gateway_process.business}/appointments", body)
             assert answer.status_code == 201, (service["displayName"], slot["startUtc"], answer.text)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.functional.booking_writes import CLEO, clock, open_desk
-from tests.functional.conftest import Stage, told
+from tests.functional.conftest import Gateway, told
 from twin.bookings.permissions import APPOINTMENT, MANAGE, READ, WRITE
 from twin.bookings.state import Bookings
 from twin.seeds import sample, tiny
@@ -14,15 +14,15 @@ from twin.world import World
 ASKED = {"business": tiny.BUSINESS}
 
 
-def ask(stage: Stage, path: str, **query: Any) -> Any:
-    answer = stage.get(f"connector/{path}", **query)
+def ask(gateway: Gateway, path: str, **query: Any) -> Any:
+    answer = gateway.get(f"connector/{path}", **query)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
-def furnish_questions(world: World) -> None:
-    tiny.furnish(world)
-    business = world.room(Bookings).business(tiny.BUSINESS)
+def seed_questions(world: World) -> None:
+    tiny.seed(world)
+    business = world.state(Bookings).business(tiny.BUSINESS)
     choice = business.questions.add(
         {"displayName": "Which floor?", "answerInputType": "radioButton", "answerOptions": ["Ground", "First"]}
     )
@@ -31,39 +31,41 @@ def furnish_questions(world: World) -> None:
 
 
 @pytest.fixture
-def quizzing(theatre: Stage) -> Stage:
-    theatre.begin(furnish_questions, BOOKINGS_BUSINESSES=tiny.BUSINESS)
-    return theatre
+def quizzing(gateway_process: Gateway) -> Gateway:
+    gateway_process.begin(seed_questions, BOOKINGS_BUSINESSES=tiny.BUSINESS)
+    return gateway_process
 
 
-def test_a_good_connection_says_so_for_one_call_to_graph(desk: Stage) -> None:
-    said = ask(desk, "connection")
+def test_a_good_connection_says_so_for_one_call_to_graph(gateway: Gateway) -> None:
+    said = ask(gateway, "connection")
     assert said == {"status": "ok", "connection": "default", "canWrite": False, "mailboxes": 0}
-    assert len(desk.graph_calls()) == 1
+    assert len(gateway.graph_calls()) == 1
 
 
-def test_a_connection_that_may_write_says_so(theatre: Stage) -> None:
-    assert ask(open_desk(theatre).stage, "connection")["canWrite"] is True
+def test_a_connection_that_may_write_says_so(gateway_process: Gateway) -> None:
+    assert ask(open_desk(gateway_process).gateway, "connection")["canWrite"] is True
 
 
-def test_a_connection_tells_that_consent_is_missing(desk: Stage) -> None:
-    desk.sim.entra.tenant(sample.TENANT_ID).principals[sample.CLIENT_ID].revoke_roles(READ, WRITE, APPOINTMENT, MANAGE)
-    desk.configure(**(sample.settings(desk.sim) | {"BOOKINGS_BUSINESSES": tiny.BUSINESS}))
-    error = told(desk.get("connector/connection"))
+def test_a_connection_tells_that_consent_is_missing(gateway: Gateway) -> None:
+    gateway.sim.entra.tenant(sample.TENANT_ID).principals[sample.CLIENT_ID].revoke_roles(
+        READ, WRITE, APPOINTMENT, MANAGE
+    )
+    gateway.configure(**(sample.settings(gateway.sim) | {"BOOKINGS_BUSINESSES": tiny.BUSINESS}))
+    error = told(gateway.get("connector/connection"))
     assert (error["status"], error["code"]) == (403, "ConsentMissing")
 
 
-def test_a_connection_with_the_wrong_key_is_refused(desk: Stage) -> None:
-    assert desk.get("connector/connection", key="wrong").status_code == 401
+def test_a_connection_with_the_wrong_key_is_refused(gateway: Gateway) -> None:
+    assert gateway.get("connector/connection", key="wrong").status_code == 401
 
 
-def test_a_connection_for_mail_alone_asks_nothing_of_bookings(theatre: Stage) -> None:
-    theatre.begin(tiny.furnish, BOOKINGS_BUSINESSES="")
-    assert ask(theatre, "connection")["status"] == "ok"
-    assert theatre.graph_calls() == []
+def test_a_connection_for_mail_alone_asks_nothing_of_bookings(gateway_process: Gateway) -> None:
+    gateway_process.begin(tiny.seed, BOOKINGS_BUSINESSES="")
+    assert ask(gateway_process, "connection")["status"] == "ok"
+    assert gateway_process.graph_calls() == []
 
 
-def test_folders_of_a_mailbox_can_be_picked(contoso: Stage) -> None:
+def test_folders_of_a_mailbox_can_be_picked(contoso: Gateway) -> None:
     contoso.configure(**sample.settings(contoso.sim), **sample.mail_settings())
     assert ask(contoso, "connection")["mailboxes"] == 3
     assert ask(contoso, "folders", mailbox="support") == {"value": [{"name": "inbox"}]}
@@ -71,18 +73,18 @@ def test_folders_of_a_mailbox_can_be_picked(contoso: Stage) -> None:
     assert told(contoso.get("connector/folders"))["code"] == "MissingParameter"
 
 
-def test_every_time_zone_that_can_be_picked_is_understood(desk: Stage) -> None:
-    zones = ask(desk, "time-zones")["value"]
+def test_every_time_zone_that_can_be_picked_is_understood(gateway: Gateway) -> None:
+    zones = ask(gateway, "time-zones")["value"]
     names = [zone["name"] for zone in zones]
     assert names == sorted(names)
     assert len(names) > 130
     assert {"name": "W. Europe Standard Time", "title": "W. Europe Standard Time (Europe/Berlin)",
             "iana": "Europe/Berlin"} in zones  # fmt: skip
     for name in names[:: len(names) // 5]:
-        desk.ask("/appointments", start=clock(0), end=clock(1), timeZone=name)
+        gateway.ask("/appointments", start=clock(0), end=clock(1), timeZone=name)
 
 
-def test_answers_that_are_read_have_the_questions_as_properties(quizzing: Stage) -> None:
+def test_answers_that_are_read_have_the_questions_as_properties(quizzing: Gateway) -> None:
     schema = ask(quizzing, "schemas/answers", **ASKED)["schema"]
     assert schema["type"] == "object"
     assert set(schema["properties"]) == {"Asset tag?", "Which floor?"}
@@ -90,41 +92,43 @@ def test_answers_that_are_read_have_the_questions_as_properties(quizzing: Stage)
     assert "required" not in schema
 
 
-def test_answers_that_are_written_know_choices_and_what_must_be_said(quizzing: Stage) -> None:
+def test_answers_that_are_written_know_choices_and_what_must_be_said(quizzing: Gateway) -> None:
     schema = ask(quizzing, "schemas/questions", **ASKED, service=tiny.VISIT)["schema"]
     assert schema["properties"]["Which floor?"]["enum"] == ["Ground", "First"]
     assert "enum" not in schema["properties"]["Asset tag?"]
     assert schema["required"] == ["Asset tag?"]
 
 
-def test_a_service_shows_only_its_own_questions(quizzing: Stage) -> None:
+def test_a_service_shows_only_its_own_questions(quizzing: Gateway) -> None:
     assert ask(quizzing, "schemas/questions", **ASKED, service=tiny.GROUP)["schema"]["properties"] == {}
     assert len(ask(quizzing, "schemas/questions", **ASKED)["schema"]["properties"]) == 2
 
 
-def test_schemas_are_of_allowed_pages_only(desk: Stage) -> None:
+def test_schemas_are_of_allowed_pages_only(gateway: Gateway) -> None:
     for path in ("answers", "questions"):
-        assert told(desk.get(f"connector/schemas/{path}", business="other@contoso.com"))["code"] == "BusinessNotAllowed"
+        assert (
+            told(gateway.get(f"connector/schemas/{path}", business="other@contoso.com"))["code"] == "BusinessNotAllowed"
+        )
 
 
-def test_a_schema_names_what_a_booking_then_takes_and_shows(theatre: Stage) -> None:
-    writer = open_desk(theatre)
-    [question] = ask(writer.stage, "schemas/questions", **ASKED)["schema"]["properties"]
+def test_a_schema_names_what_a_booking_then_takes_and_shows(gateway_process: Gateway) -> None:
+    writer = open_desk(gateway_process)
+    [question] = ask(writer.gateway, "schemas/questions", **ASKED)["schema"]["properties"]
     made = writer.made(customers=None, customer=CLEO | {"answers": {question: "LT-0042"}})
     assert made["answers"] == {question: "LT-0042"}
     assert made["answersText"] == f"{question} LT-0042"
 
 
-def test_one_customer_and_several_at_once_are_refused(theatre: Stage) -> None:
-    error = told(open_desk(theatre).create(customer=CLEO))
+def test_one_customer_and_several_at_once_are_refused(gateway_process: Gateway) -> None:
+    error = told(open_desk(gateway_process).create(customer=CLEO))
     assert (error["status"], error["code"], error["target"]) == (400, "Contradiction", "customer")
 
 
-def test_a_customer_that_a_form_left_blank_is_none(theatre: Stage) -> None:
-    error = told(open_desk(theatre).create(customers=None, customer={}))
+def test_a_customer_that_a_form_left_blank_is_none(gateway_process: Gateway) -> None:
+    error = told(open_desk(gateway_process).create(customers=None, customer={}))
     assert (error["code"], error["target"]) == ("MissingParameter", "customers")
 
 
-def test_a_fault_in_the_one_customer_is_named_by_its_place(theatre: Stage) -> None:
-    error = told(open_desk(theatre).create(customers=None, customer={"name": 5}))
+def test_a_fault_in_the_one_customer_is_named_by_its_place(gateway_process: Gateway) -> None:
+    error = told(open_desk(gateway_process).create(customers=None, customer={"name": 5}))
     assert (error["code"], error["target"]) == ("WrongType", "customer.name")

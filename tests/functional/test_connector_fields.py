@@ -7,7 +7,7 @@ import pytest
 
 from devkit.connector.answers import load_definition
 from tests.functional.booking_writes import open_desk
-from tests.functional.conftest import Stage
+from tests.functional.conftest import Gateway
 from twin.seeds import sample, tiny
 
 OPERATIONS = load_definition().operations()
@@ -19,19 +19,21 @@ WITH_BODY = sorted(
 
 
 @pytest.fixture
-def desk(theatre: Stage) -> Stage:
-    stage = open_desk(theatre).stage
-    settings = sample.settings(stage.sim) | sample.mail_settings() | sample.write_settings()
-    stage.configure(**settings | {"BOOKINGS_BUSINESSES": tiny.BUSINESS})
-    return stage
+def gateway(gateway_process: Gateway) -> Gateway:
+    gateway = open_desk(gateway_process).gateway
+    settings = sample.settings(gateway.sim) | sample.mail_settings() | sample.write_settings()
+    gateway.configure(**settings | {"BOOKINGS_BUSINESSES": tiny.BUSINESS})
+    return gateway
 
 
-def ask(stage: Stage, name: str, body: Any) -> Any:
+def ask(gateway: Gateway, name: str, body: Any) -> Any:
     method, path, _ = OPERATIONS[name]
-    path = path.format(business=stage.business, mailbox="support", key="0" * 40)
+    path = path.format(business=gateway.business, mailbox="support", key="0" * 40)
     query = {"id": "A"} if "/appointment" in path and "appointments" not in path else {}
-    headers = {"x-functions-key": stage.key}
-    return stage.http.request(method, f"{stage.base_url}/api{path}", params=query, json=body, headers=headers).json()
+    headers = {"x-functions-key": gateway.key}
+    return gateway.http.request(
+        method, f"{gateway.base_url}/api{path}", params=query, json=body, headers=headers
+    ).json()
 
 
 def known_fields(answer: Any) -> set[str]:
@@ -49,26 +51,26 @@ def body_of(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", WITH_BODY)
-def test_every_field_of_a_body_is_one_the_app_takes(desk: Stage, name: str) -> None:
-    assert set(body_of(name)["properties"]) == known_fields(ask(desk, name, {"nonsense": 1}))
+def test_every_field_of_a_body_is_one_the_app_takes(gateway: Gateway, name: str) -> None:
+    assert set(body_of(name)["properties"]) == known_fields(ask(gateway, name, {"nonsense": 1}))
 
 
-def test_a_customers_fields_are_those_the_app_takes(desk: Stage) -> None:
+def test_a_customers_fields_are_those_the_app_takes(gateway: Gateway) -> None:
     properties = body_of("CreateAppointment")["properties"]
     sound = {"service": tiny.VISIT, "start": "2030-05-05T09:00:00Z"}
-    one = known_fields(ask(desk, "CreateAppointment", sound | {"customer": {"nonsense": 1}}))
-    several = known_fields(ask(desk, "CreateAppointment", sound | {"customers": [{"nonsense": 1}]}))
+    one = known_fields(ask(gateway, "CreateAppointment", sound | {"customer": {"nonsense": 1}}))
+    several = known_fields(ask(gateway, "CreateAppointment", sound | {"customers": [{"nonsense": 1}]}))
     assert set(properties["customer"]["properties"]) == one
     assert set(properties["customers"]["items"]["properties"]) == several
 
 
 @pytest.mark.parametrize("name", WITH_BODY)
-def test_what_the_definition_calls_required_is_missed_by_the_app(desk: Stage, name: str) -> None:
+def test_what_the_definition_calls_required_is_missed_by_the_app(gateway: Gateway, name: str) -> None:
     """The converse is not asked: which of two customers' fields is needed, for one, no schema can say."""
     for missing in body_of(name).get("required", []):
         values = {"service": tiny.VISIT, "start": "2030-05-05T09:00:00Z", "end": "2030-05-05T10:00:00Z",
                   "staff": [tiny.ANNE], "customer": {"name": "Cleo"}}  # fmt: skip
         fields = body_of(name)["properties"]
         body = {field: value for field, value in values.items() if field in fields and field != missing}
-        error = ask(desk, name, body)["error"]
+        error = ask(gateway, name, body)["error"]
         assert (error["code"], error["target"]) == ("MissingParameter", missing)

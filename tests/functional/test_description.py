@@ -6,13 +6,13 @@ import pytest
 import requests
 
 from devkit.connector.answers import load_definition
-from tests.functional.conftest import Stage, told
+from tests.functional.conftest import Gateway, told
 from twin.seeds import sample
 
 
-def test_the_definition_comes_with_the_address_it_was_asked_under(desk: Stage) -> None:
-    found = desk.get("openapi.json", key="").json()
-    scheme, _, host = desk.base_url.partition("://")
+def test_the_definition_comes_with_the_address_it_was_asked_under(gateway: Gateway) -> None:
+    found = gateway.get("openapi.json", key="").json()
+    scheme, _, host = gateway.base_url.partition("://")
     assert (found["host"], found["basePath"], found["schemes"]) == (host, "/api", [scheme])
     address = ("host", "basePath", "schemes")
     assert {name: value for name, value in found.items() if name not in address} == {
@@ -20,21 +20,21 @@ def test_the_definition_comes_with_the_address_it_was_asked_under(desk: Stage) -
     }
 
 
-def test_behind_a_front_door_the_set_address_is_told(desk: Stage) -> None:
-    settings = sample.settings(desk.sim) | {"PUBLIC_BASE_URL": "https://desk.example.com/gateway/api"}
-    desk.configure(**settings)
-    found = desk.get("openapi.json", key="").json()
+def test_behind_a_front_door_the_set_address_is_told(gateway: Gateway) -> None:
+    settings = sample.settings(gateway.sim) | {"PUBLIC_BASE_URL": "https://desk.example.com/gateway/api"}
+    gateway.configure(**settings)
+    found = gateway.get("openapi.json", key="").json()
     assert (found["host"], found["basePath"], found["schemes"]) == ("desk.example.com", "/gateway/api", ["https"])
 
 
-def test_the_definition_comes_while_settings_are_wrong(desk: Stage) -> None:
-    desk.configure()
-    assert desk.get("openapi.json", key="").status_code == 200
-    assert told(desk.get("bookings/businesses"))["code"] == "GatewayMisconfigured"
+def test_the_definition_comes_while_settings_are_wrong(gateway: Gateway) -> None:
+    gateway.configure()
+    assert gateway.get("openapi.json", key="").status_code == 200
+    assert told(gateway.get("bookings/businesses"))["code"] == "GatewayMisconfigured"
 
 
-def test_the_page_may_reach_no_other_host(desk: Stage) -> None:
-    answer = desk.get("docs", key="")
+def test_the_page_may_reach_no_other_host(gateway: Gateway) -> None:
+    answer = gateway.get("docs", key="")
     assert answer.headers["content-type"].startswith("text/html")
     policy = answer.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
@@ -42,10 +42,10 @@ def test_the_page_may_reach_no_other_host(desk: Stage) -> None:
 
 
 @pytest.mark.parametrize("name", ["swagger-ui-bundle.js", "swagger-ui.css", "initializer.js"])
-def test_its_files_come_packed_for_who_can_unpack(desk: Stage, name: str) -> None:
-    plain = desk.get(f"docs/{name}", key="", headers={"Accept-Encoding": "identity"})
+def test_its_files_come_packed_for_who_can_unpack(gateway: Gateway, name: str) -> None:
+    plain = gateway.get(f"docs/{name}", key="", headers={"Accept-Encoding": "identity"})
     packed = requests.get(
-        f"{desk.base_url}/api/docs/{name}", headers={"Accept-Encoding": "gzip"}, stream=True, timeout=60,
+        f"{gateway.base_url}/api/docs/{name}", headers={"Accept-Encoding": "gzip"}, stream=True, timeout=60,
         proxies={"http": ""},
     )  # fmt: skip
     raw = packed.raw.read(decode_content=False)
@@ -57,5 +57,5 @@ def test_its_files_come_packed_for_who_can_unpack(desk: Stage, name: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["index.html", "openapi.json", "sources.json", "..%2fhost.json"])
-def test_no_other_file_is_served(desk: Stage, name: str) -> None:
-    assert told(desk.get(f"docs/{name}", key=""))["status"] == 404
+def test_no_other_file_is_served(gateway: Gateway, name: str) -> None:
+    assert told(gateway.get(f"docs/{name}", key=""))["status"] == 404

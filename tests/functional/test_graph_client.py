@@ -17,7 +17,7 @@ from shared.errors import (
 from shared.graph.client import Gate, GraphClient, SubRequest
 from shared.retry import READ, WRITE
 from shared.transport import Transport
-from tests.functional.conftest import Stage
+from tests.functional.conftest import Gateway
 from twin.core.faults import Answer, Drop
 from twin.seeds import tiny
 
@@ -30,7 +30,7 @@ def quick_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def graph(desk: Stage) -> GraphClient:  # noqa: ARG001 - the world it talks to
+def graph(gateway: Gateway) -> GraphClient:  # noqa: ARG001 - the world it talks to
     return GraphClient(services().authenticator.tokens("default"), Transport(), Gate(4))
 
 
@@ -38,16 +38,16 @@ def ask_for(*paths: str) -> list[SubRequest]:
     return [SubRequest(id=str(number), method="GET", path=path) for number, path in enumerate(paths)]
 
 
-def batches(desk: Stage) -> list[Any]:
-    return [seen for seen in desk.graph_calls() if seen.path.endswith("$batch")]
+def batches(gateway: Gateway) -> list[Any]:
+    return [seen for seen in gateway.graph_calls() if seen.path.endswith("$batch")]
 
 
-def test_a_batch_answers_each_request_by_its_id_whatever_the_order(desk: Stage, graph: GraphClient) -> None:
+def test_a_batch_answers_each_request_by_its_id_whatever_the_order(gateway: Gateway, graph: GraphClient) -> None:
     answers = graph.batch(ask_for(f"{ROOT}/services/{tiny.VISIT}", f"{ROOT}/staffMembers/{tiny.ANNE}"), retry=READ)
     assert list(answers) == ["0", "1"]
     names = [answer["displayName"] for answer in answers.values() if isinstance(answer, dict)]
     assert names == ["Visit", "Anne"]
-    assert len(desk.graph_calls()) == 1
+    assert len(gateway.graph_calls()) == 1
 
 
 def test_what_fails_in_a_batch_fails_by_itself(graph: GraphClient) -> None:
@@ -56,57 +56,59 @@ def test_what_fails_in_a_batch_fails_by_itself(graph: GraphClient) -> None:
     assert isinstance(answers["1"], dict)
 
 
-def test_more_than_twenty_requests_go_in_several_batches(desk: Stage, graph: GraphClient) -> None:
+def test_more_than_twenty_requests_go_in_several_batches(gateway: Gateway, graph: GraphClient) -> None:
     answers = graph.batch(ask_for(*[f"{ROOT}/services/{tiny.VISIT}"] * 45), retry=READ)
     assert len(answers) == 45
     assert all(isinstance(answer, dict) for answer in answers.values())
-    assert [len(seen.request_json["requests"]) for seen in batches(desk)] == [20, 20, 5]
+    assert [len(seen.request_json["requests"]) for seen in batches(gateway)] == [20, 20, 5]
 
 
-def test_only_what_was_throttled_in_a_batch_is_sent_again(desk: Stage, graph: GraphClient) -> None:
-    desk.sim.faults.add(Answer(429, headers={"Retry-After": "0"}), path=f"/services/{tiny.VISIT}", times=2)
+def test_only_what_was_throttled_in_a_batch_is_sent_again(gateway: Gateway, graph: GraphClient) -> None:
+    gateway.sim.faults.add(Answer(429, headers={"Retry-After": "0"}), path=f"/services/{tiny.VISIT}", times=2)
     paths = [f"{ROOT}/services/{tiny.VISIT}", f"{ROOT}/services/{tiny.GROUP}", f"{ROOT}/staffMembers"]
     answers = graph.batch(ask_for(*paths), retry=READ)
     assert all(isinstance(answer, dict) for answer in answers.values())
-    assert [[part["id"] for part in seen.request_json["requests"]] for seen in batches(desk)] == [
+    assert [[part["id"] for part in seen.request_json["requests"]] for seen in batches(gateway)] == [
         ["0", "1", "2"],
         ["0"],
         ["0"],
     ]
 
 
-def test_what_stays_throttled_in_a_batch_ends_as_that_and_spares_the_others(desk: Stage, graph: GraphClient) -> None:
-    desk.sim.faults.add(Answer(429, headers={"Retry-After": "100"}), path=f"/services/{tiny.VISIT}", times=None)
+def test_what_stays_throttled_in_a_batch_ends_as_that_and_spares_the_others(
+    gateway: Gateway, graph: GraphClient
+) -> None:
+    gateway.sim.faults.add(Answer(429, headers={"Retry-After": "100"}), path=f"/services/{tiny.VISIT}", times=None)
     answers = graph.batch(ask_for(f"{ROOT}/services/{tiny.VISIT}", f"{ROOT}/staffMembers"), retry=READ)
     assert isinstance(answers["0"], Throttled)
     assert isinstance(answers["1"], dict)
-    assert len(batches(desk)) == 1
+    assert len(batches(gateway)) == 1
 
 
-def test_a_write_in_a_batch_is_not_repeated_after_an_unknown_outcome(desk: Stage, graph: GraphClient) -> None:
-    desk.sim.faults.add(Answer(500), path=f"/services/{tiny.VISIT}", times=None)
+def test_a_write_in_a_batch_is_not_repeated_after_an_unknown_outcome(gateway: Gateway, graph: GraphClient) -> None:
+    gateway.sim.faults.add(Answer(500), path=f"/services/{tiny.VISIT}", times=None)
     body = {"@odata.type": "#microsoft.graph.bookingService", "notes": "new"}
     answers = graph.batch([SubRequest("a", "PATCH", f"{ROOT}/services/{tiny.VISIT}", body)], retry=WRITE)
     assert isinstance(answers["a"], OutcomeUnknown)
-    assert len(batches(desk)) == 1
+    assert len(batches(gateway)) == 1
 
 
-def test_a_batch_whose_answer_is_lost_leaves_every_write_unknown(desk: Stage, graph: GraphClient) -> None:
+def test_a_batch_whose_answer_is_lost_leaves_every_write_unknown(gateway: Gateway, graph: GraphClient) -> None:
     graph.get(ROOT, retry=READ)
-    desk.forget()
-    desk.sim.faults.add(Drop(), path="batch$", when="after")
+    gateway.forget()
+    gateway.sim.faults.add(Drop(), path="batch$", when="after")
     body = {"@odata.type": "#microsoft.graph.bookingService", "notes": "written"}
     wish = [SubRequest("a", "PATCH", f"{ROOT}/services/{tiny.VISIT}", body), *ask_for(f"{ROOT}/staffMembers")]
     answers = graph.batch(wish, retry=WRITE)
     assert all(isinstance(answer, OutcomeUnknown) for answer in answers.values())
-    assert len(batches(desk)) == 1
-    assert desk.sim.bookings.business(tiny.BUSINESS).services.get(tiny.VISIT)["notes"] == "written"
+    assert len(batches(gateway)) == 1
+    assert gateway.sim.bookings.business(tiny.BUSINESS).services.get(tiny.VISIT)["notes"] == "written"
 
 
-def test_a_second_sending_makes_the_first_answer_history(desk: Stage, graph: GraphClient) -> None:
+def test_a_second_sending_makes_the_first_answer_history(gateway: Gateway, graph: GraphClient) -> None:
     """Throttled first, then the line drops: whether the write was done is unknown, and no longer 'throttled'."""
     graph.get(ROOT, retry=READ)
-    desk.sim.faults.add(Answer(429, headers={"Retry-After": "0"}), path=f"/services/{tiny.VISIT}")
+    gateway.sim.faults.add(Answer(429, headers={"Retry-After": "0"}), path=f"/services/{tiny.VISIT}")
     body = {"@odata.type": "#microsoft.graph.bookingService", "notes": "x"}
     calls: list[int] = []
     send = graph._send
@@ -114,7 +116,7 @@ def test_a_second_sending_makes_the_first_answer_history(desk: Stage, graph: Gra
     def lose_the_second(*args: Any, **more: Any) -> Any:
         calls.append(1)
         if len(calls) == 2:
-            desk.sim.faults.add(Drop(), path="batch$", when="after")
+            gateway.sim.faults.add(Drop(), path="batch$", when="after")
         return send(*args, **more)
 
     graph._send = lose_the_second  # type: ignore[method-assign]
@@ -123,22 +125,22 @@ def test_a_second_sending_makes_the_first_answer_history(desk: Stage, graph: Gra
     assert type(answers["a"]) is OutcomeUnknown
 
 
-def test_a_batch_that_is_refused_as_a_whole_refuses_each(desk: Stage, graph: GraphClient) -> None:
-    desk.sim.faults.add(Answer(403, body={"error": {"code": "Authorization_RequestDenied"}}), path="batch$")
+def test_a_batch_that_is_refused_as_a_whole_refuses_each(gateway: Gateway, graph: GraphClient) -> None:
+    gateway.sim.faults.add(Answer(403, body={"error": {"code": "Authorization_RequestDenied"}}), path="batch$")
     answers = graph.batch(ask_for(f"{ROOT}/staffMembers"), retry=READ)
     assert isinstance(answers["0"], Forbidden)
 
 
-def test_a_request_of_a_batch_that_graph_forgot_is_unknown(desk: Stage, graph: GraphClient) -> None:
-    desk.sim.faults.add(Answer(200, body={"responses": []}), path="batch$")
+def test_a_request_of_a_batch_that_graph_forgot_is_unknown(gateway: Gateway, graph: GraphClient) -> None:
+    gateway.sim.faults.add(Answer(200, body={"responses": []}), path="batch$")
     answers = graph.batch(ask_for(f"{ROOT}/staffMembers"), retry=READ)
     assert isinstance(answers["0"], OutcomeUnknown)
 
 
-def test_pages_without_end_are_given_up(desk: Stage, graph: GraphClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_without_end_are_given_up(gateway: Gateway, graph: GraphClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.graph.client._MOST_PAGES", 3)
     page = {"value": [], "@odata.nextLink": f"https://graph.microsoft.com/v1.0{ROOT}/services?$skiptoken=x"}
-    desk.sim.faults.add(Answer(200, body=page), path="/services", times=None)
+    gateway.sim.faults.add(Answer(200, body=page), path="/services", times=None)
     with pytest.raises(Rejected) as raised:
         list(graph.pages(f"{ROOT}/services", retry=READ))
     assert raised.value.code == "TooManyPages"
@@ -181,10 +183,10 @@ def test_a_place_comes_free_when_the_call_fails() -> None:
             raise KeyError
 
 
-def test_every_request_carries_its_own_trace(desk: Stage, graph: GraphClient) -> None:
+def test_every_request_carries_its_own_trace(gateway: Gateway, graph: GraphClient) -> None:
     with context.call("0b7c2f2e-8d0f-4d57-9a43-2f8a5d1c9e10", seconds=30):
         graph.get(ROOT, retry=READ)
-    headers = desk.graph_calls()[0].request_headers
+    headers = gateway.graph_calls()[0].request_headers
     assert headers["client-request-id"] == "0b7c2f2e-8d0f-4d57-9a43-2f8a5d1c9e10"
     with pytest.raises(GatewayError) as raised:
         graph.get(f"{ROOT}/services/unknown", retry=READ)

@@ -4,20 +4,22 @@ import logging
 
 import pytest
 
-from tests.functional.conftest import Stage
+from tests.functional.conftest import Gateway
 
 
-def test_health_is_open_to_all_and_asks_nobody(desk: Stage) -> None:
-    answer = desk.get("health", key="")
+def test_health_is_open_to_all_and_asks_nobody(gateway: Gateway) -> None:
+    answer = gateway.get("health", key="")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
-    head = desk.http.head(f"{desk.base_url}/api/health", timeout=9)
+    head = gateway.http.head(f"{gateway.base_url}/api/health", timeout=9)
     assert (head.status_code, head.content) == (200, b"")
-    assert desk.sim.exchanges.all() == []
+    assert gateway.sim.exchanges.all() == []
 
 
-def test_wrong_settings_are_told_at_once_and_named_in_health(desk: Stage, caplog: pytest.LogCaptureFixture) -> None:
-    desk.configure(GRAPH_CLOUD="moon", GRAPH_CREDENTIAL="secret", GRAPH_CONCURRENCY="0", GRAPH_CLIENT_ID="my-app")
-    health = desk.get("health", key="")
+def test_wrong_settings_are_told_at_once_and_named_in_health(
+    gateway: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway.configure(GRAPH_CLOUD="moon", GRAPH_CREDENTIAL="secret", GRAPH_CONCURRENCY="0", GRAPH_CLIENT_ID="my-app")
+    health = gateway.get("health", key="")
     named = [
         "GRAPH_CLIENT_ID",
         "GRAPH_CLOUD",
@@ -28,7 +30,7 @@ def test_wrong_settings_are_told_at_once_and_named_in_health(desk: Stage, caplog
     ]
     assert (health.status_code, health.json()) == (503, {"status": "misconfigured", "settings": named})
     for _ in range(3):
-        refused = desk.refused("bookings/businesses")
+        refused = gateway.refused("bookings/businesses")
         assert (refused["status"], refused["code"]) == (500, "GatewayMisconfigured")
     told = [record for record in caplog.records if record.levelno == logging.CRITICAL]
     assert len(told) == 1
@@ -37,8 +39,8 @@ def test_wrong_settings_are_told_at_once_and_named_in_health(desk: Stage, caplog
     assert "my-app" not in health.text + str(refused)
 
 
-def test_settings_are_read_again_after_a_restart(desk: Stage) -> None:
-    desk.configure()
-    assert desk.get("health", key="").status_code == 503
-    desk.begin(desk.sim.world._seed or (lambda _: None))
-    assert desk.get("health", key="").status_code == 200
+def test_settings_are_read_again_after_a_restart(gateway: Gateway) -> None:
+    gateway.configure()
+    assert gateway.get("health", key="").status_code == 503
+    gateway.begin(gateway.sim.world._seed or (lambda _: None))
+    assert gateway.get("health", key="").status_code == 200

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from shared import retry
-from tests.functional.conftest import Stage
+from tests.functional.conftest import Gateway
 from tests.functional.secrecy import log, secrets_of
 from twin.core.faults import Answer, Drop
 from twin.seeds import sample, tiny
@@ -19,29 +19,29 @@ CALLBACK = "https://prod-00.example.logic.azure.com/workflows/x/triggers/y?sig=v
 
 @pytest.mark.parametrize("mode", ["federated", "certificate", "secret", "password"])
 def test_nothing_secret_is_logged(
-    desk: Stage, log: io.StringIO, mode: Credential, monkeypatch: pytest.MonkeyPatch
+    gateway: Gateway, log: io.StringIO, mode: Credential, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
-    settings = sample.settings(desk.sim, credential=mode) | {"BOOKINGS_BUSINESSES": tiny.BUSINESS}
-    desk.configure(**settings)
+    settings = sample.settings(gateway.sim, credential=mode) | {"BOOKINGS_BUSINESSES": tiny.BUSINESS}
+    gateway.configure(**settings)
     page = f"bookings/businesses/{tiny.BUSINESS}"
     headers = {"x-ms-trigger-callback-url": CALLBACK, "X-MS-APIM-Referrer": CALLBACK}
-    texts = [desk.get(f"{page}/staff", headers=headers).text]
-    texts.append(desk.get(f"{page}/staff", key="", code=desk.key).text)
-    desk.sim.faults.add(Answer(401, body={"error": {"code": "InvalidAuthenticationToken"}}), room="bookings")
-    desk.sim.faults.add(Drop(), room="bookings", when="after")
-    texts.append(desk.get(f"{page}/services").text)
-    desk.configure(**settings)
-    desk.sim.entra.app(sample.CLIENT_ID).force(7000215)
-    texts.append(desk.get(f"{page}/services").text)
-    texts.append(desk.get(f"{page}/appointments", start="soon").text)
+    texts = [gateway.get(f"{page}/staff", headers=headers).text]
+    texts.append(gateway.get(f"{page}/staff", key="", code=gateway.key).text)
+    gateway.sim.faults.add(Answer(401, body={"error": {"code": "InvalidAuthenticationToken"}}), api="bookings")
+    gateway.sim.faults.add(Drop(), api="bookings", when="after")
+    texts.append(gateway.get(f"{page}/services").text)
+    gateway.configure(**settings)
+    gateway.sim.entra.app(sample.CLIENT_ID).force(7000215)
+    texts.append(gateway.get(f"{page}/services").text)
+    texts.append(gateway.get(f"{page}/appointments", start="soon").text)
     seen = log.getvalue() + "".join(texts)
     assert "gateway.auth" in seen
     assert "urllib3" in seen
-    for secret in secrets_of(desk):
+    for secret in secrets_of(gateway):
         assert secret not in seen
     assert not re.search(r"eyJ[\w-]+\.eyJ[\w-]+", seen), "a token"
     assert not re.search(r"(?i)bearer [\w.-]{30,}", seen)
-    asked = " ".join(f"{seen.path}?{seen.query}" for seen in desk.sim.exchanges.all())
-    for secret in secrets_of(desk):
+    asked = " ".join(f"{seen.path}?{seen.query}" for seen in gateway.sim.exchanges.all())
+    for secret in secrets_of(gateway):
         assert secret not in asked

@@ -10,7 +10,7 @@ import pytest
 
 from devkit.connector.answers import load_definition
 from devkit.foreign import OUTSIDE
-from tests.functional.conftest import Stage
+from tests.functional.conftest import Gateway
 from tests.house.tools import find_browser_or_skip, find_or_skip
 from twin.seeds import sample
 
@@ -20,14 +20,14 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def seen(theatre: Stage) -> dict[str, Any]:
+def seen(gateway_process: Gateway) -> dict[str, Any]:
     """What the browser saw of the sample world."""
     browser = find_browser_or_skip()
     python = find_or_skip(PLAYWRIGHT)
-    theatre.begin(sample.furnish, **sample.mail_settings())
+    gateway_process.begin(sample.seed, **sample.mail_settings())
     done = subprocess.run(
-        [str(python), str(SCRIPT), browser, theatre.base_url],
-        env=OUTSIDE | {"GATEWAY_KEY": theatre.key}, capture_output=True, text=True, timeout=180, check=False,
+        [str(python), str(SCRIPT), browser, gateway_process.base_url],
+        env=OUTSIDE | {"GATEWAY_KEY": gateway_process.key}, capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     told: dict[str, Any] = json.loads(done.stdout)
@@ -35,8 +35,10 @@ def seen(theatre: Stage) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("page", ["docs", "status"])
-def test_a_page_asks_nobody_but_the_app(seen: dict[str, Any], theatre: Stage, page: str) -> None:
-    assert {f"{urlsplit(url).scheme}://{urlsplit(url).netloc}" for url in seen[page]["urls"]} == {theatre.base_url}
+def test_a_page_asks_nobody_but_the_app(seen: dict[str, Any], gateway_process: Gateway, page: str) -> None:
+    assert {f"{urlsplit(url).scheme}://{urlsplit(url).netloc}" for url in seen[page]["urls"]} == {
+        gateway_process.base_url
+    }
 
 
 @pytest.mark.parametrize("page", ["docs", "status"])
@@ -72,10 +74,10 @@ def test_what_is_for_designers_is_shown_when_asked_for(seen: dict[str, Any]) -> 
     assert seen["docs"]["shown"] == len(seen["docs"]["operations"]) - len(internal)
 
 
-def test_a_person_with_the_key_gets_an_answer_in_the_page(seen: dict[str, Any], theatre: Stage) -> None:
+def test_a_person_with_the_key_gets_an_answer_in_the_page(seen: dict[str, Any], gateway_process: Gateway) -> None:
     right = seen["docs"]["right"]
     assert right["status"] == 200
-    assert right["headers"]["x-functions-key"] == theatre.key
+    assert right["headers"]["x-functions-key"] == gateway_process.key
     for page in ("ithelpdesk@contoso.com", "devicebar@contoso.com", "itbengaluru@contoso.com"):
         assert page in right["text"]
 
@@ -86,11 +88,11 @@ def test_a_wrong_key_is_shown_to_be_wrong(seen: dict[str, Any]) -> None:
     assert "contoso.com" not in seen["docs"]["wrong"]["text"]
 
 
-def test_the_key_is_kept_nowhere_and_shown_nowhere(seen: dict[str, Any], theatre: Stage) -> None:
+def test_the_key_is_kept_nowhere_and_shown_nowhere(seen: dict[str, Any], gateway_process: Gateway) -> None:
     docs = seen["docs"]
     assert docs["kept"][:3] == [{}, {}, ""]
     for place in (*docs["urls"], docs["kept"][3], docs["text"]):
-        assert theatre.key not in place
+        assert gateway_process.key not in place
     assert "x-functions-key: YOUR-KEY" in docs["curl"]
 
 

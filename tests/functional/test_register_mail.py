@@ -1,20 +1,20 @@
 """Mailboxes: Exchange's commands are printed, no Entra permission is asked for, and the proof looks at mailboxes."""
 
-from tests.functional.registry_office import Office
+from tests.functional.registration import RegisterRun
 from twin.seeds import mails
 
 MAIL = ("--for", "read", "mail", "--mailbox", mails.SUPPORT, "--refused-mailbox", mails.SECOND)
 
 
-def open_by_exchange(office: Office) -> None:
+def open_by_exchange(registration: RegisterRun) -> None:
     """What the printed commands do."""
-    office.principal.exchange_roles = frozenset({"Mail.ReadWrite"})
-    office.sim.mail.restrict(office.app.app_id, office.tenant.id, [mails.SUPPORT])
+    registration.principal.exchange_roles = frozenset({"Mail.ReadWrite"})
+    registration.sim.mail.restrict(registration.app.app_id, registration.tenant.id, [mails.SUPPORT])
 
 
-def test_exchanges_commands_are_ready_to_run(office: Office) -> None:
-    text = office.do(*MAIL)
-    app_id, object_id = office.app.app_id, office.principal.object_id
+def test_exchanges_commands_are_ready_to_run(registration: RegisterRun) -> None:
+    text = registration.do(*MAIL)
+    app_id, object_id = registration.app.app_id, registration.principal.object_id
     scope, role = "'Desk gateway mailboxes'", "'Application Mail.ReadWrite'"
     for line in (
         f"Set-Mailbox -Identity '{mails.SUPPORT}' -CustomAttribute1 'desk-gateway'",
@@ -25,37 +25,37 @@ def test_exchanges_commands_are_ready_to_run(office: Office) -> None:
     ):
         assert f"  {line}\n" in text
     assert f"{mails.SUPPORT} does not open yet" in text
-    assert office.principal.roles == {"Bookings.Read.All"}
+    assert registration.principal.roles == {"Bookings.Read.All"}
 
 
-def test_the_right_mailbox_opens_and_the_other_does_not(office: Office) -> None:
-    office.do(*MAIL)
-    open_by_exchange(office)
-    code, text = office.run("verify", *MAIL)
+def test_the_right_mailbox_opens_and_the_other_does_not(registration: RegisterRun) -> None:
+    registration.do(*MAIL)
+    open_by_exchange(registration)
+    code, text = registration.run("verify", *MAIL)
     assert code == 0
     assert f"ok {mails.SUPPORT} opens" in text
     assert f"ok {mails.SECOND} is closed to the app" in text
 
 
-def test_a_mail_permission_in_entra_is_found_out_and_withdrawn_on_demand(office: Office) -> None:
-    office.do(*MAIL)
-    office.principal.grant_roles("Mail.Read")
-    code, text = office.run(*MAIL)
+def test_a_mail_permission_in_entra_is_found_out_and_withdrawn_on_demand(registration: RegisterRun) -> None:
+    registration.do(*MAIL)
+    registration.principal.grant_roles("Mail.Read")
+    code, text = registration.run(*MAIL)
     assert "Mail.Read is granted in Entra ID: the app can read EVERY mailbox" in text
     assert (code, f"NO {mails.SECOND} opens, and must not" in text) == (1, True)
-    assert office.plan("consent", *MAIL, "--close-mail") == ["Withdraw the application permission Mail.Read"]
-    office.do(*MAIL, "--close-mail")
-    assert office.principal.roles == {"Bookings.Read.All"}
+    assert registration.plan("consent", *MAIL, "--close-mail") == ["Withdraw the application permission Mail.Read"]
+    registration.do(*MAIL, "--close-mail")
+    assert registration.principal.roles == {"Bookings.Read.All"}
 
 
-def test_a_mailbox_that_does_not_exist_proves_nothing(office: Office) -> None:
-    office.do(*MAIL)
-    open_by_exchange(office)
-    code, text = office.run("verify", "--refused-mailbox", "nobody@contoso.com")
+def test_a_mailbox_that_does_not_exist_proves_nothing(registration: RegisterRun) -> None:
+    registration.do(*MAIL)
+    open_by_exchange(registration)
+    code, text = registration.run("verify", "--refused-mailbox", "nobody@contoso.com")
     assert (code, "proves nothing" in text) == (1, True)
 
 
-def test_without_write_back_the_narrower_role_is_enough(office: Office) -> None:
-    text = office.do(*MAIL, "--mail-read-only")
+def test_without_write_back_the_narrower_role_is_enough(registration: RegisterRun) -> None:
+    text = registration.do(*MAIL, "--mail-read-only")
     assert "-Role 'Application Mail.Read' " in text
     assert "Mail.ReadWrite" not in text

@@ -12,7 +12,7 @@ from setup.screen import Screen
 from shared.auth import Authenticator
 from shared.errors import GatewayError
 from shared.settings.config import load_settings
-from tests.functional.registry_office import Office
+from tests.functional.registration import RegisterRun
 from twin.core.faults import Answer
 from twin.seeds import sample
 
@@ -24,88 +24,92 @@ def options(kind: str) -> tuple[str, ...]:
 
 
 @pytest.fixture(autouse=True)
-def typed_once(monkeypatch: pytest.MonkeyPatch, office: Office) -> None:
+def typed_once(monkeypatch: pytest.MonkeyPatch, registration: RegisterRun) -> None:
     """The service user's password is asked for at the first run; a rotation takes it from the vault."""
-    typed = [office.tenant.users[sample.SERVICE_USER].password]
+    typed = [registration.tenant.users[sample.SERVICE_USER].password]
     monkeypatch.setattr(Screen, "ask_hidden", lambda *_: typed.pop())
 
 
-def keys(office: Office) -> list[str]:
-    return [*office.app.secrets, *office.app.certificates]
+def keys(registration: RegisterRun) -> list[str]:
+    return [*registration.app.secrets, *registration.app.certificates]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_old_one_stays_for_its_grace_and_goes_then(office: Office, kind: str) -> None:
-    office.do(*options(kind))
-    [old] = keys(office)
-    office.do("rotate", *options(kind))
-    assert len(keys(office)) == 2
-    assert office.plan(*options(kind)) == []
-    assert office.plan("rotate", *options(kind)) == []
-    code, text = office.run("rotate", *options(kind))
+def test_the_old_one_stays_for_its_grace_and_goes_then(registration: RegisterRun, kind: str) -> None:
+    registration.do(*options(kind))
+    [old] = keys(registration)
+    registration.do("rotate", *options(kind))
+    assert len(keys(registration)) == 2
+    assert registration.plan(*options(kind)) == []
+    assert registration.plan("rotate", *options(kind)) == []
+    code, text = registration.run("rotate", *options(kind))
     assert (code, "may go after" in text) == (0, True)
     with time_machine.travel(datetime.now(UTC) + timedelta(hours=25), tick=True):
-        assert office.plan(*options(kind))[0].startswith("Remove the c")
-        office.do(*options(kind))
-    assert len(keys(office)) == 1
-    assert old not in keys(office)
-    assert len(office.ask_as_the_gateway(kind, KINDS[kind])) == 3
+        assert registration.plan(*options(kind))[0].startswith("Remove the c")
+        registration.do(*options(kind))
+    assert len(keys(registration)) == 1
+    assert old not in keys(registration)
+    assert len(registration.ask_as_the_gateway(kind, KINDS[kind])) == 3
 
 
-def test_a_credential_that_ends_soon_is_replaced_without_being_asked(office: Office) -> None:
-    office.do(*options("secret"))
-    assert office.plan(*options("secret")) == []
+def test_a_credential_that_ends_soon_is_replaced_without_being_asked(registration: RegisterRun) -> None:
+    registration.do(*options("secret"))
+    assert registration.plan(*options("secret")) == []
     with time_machine.travel(datetime.now(UTC) + timedelta(days=160), tick=True):
-        [line] = office.plan(*options("secret"))
+        [line] = registration.plan(*options("secret"))
         assert line.startswith("Make a client secret for 180 days")
 
 
-def test_the_vault_gets_nothing_that_entra_does_not_accept_yet(office: Office) -> None:
-    office.do(*options("secret"))
-    office.sim.directory.switches.secret_requests = 4
-    text = office.do("rotate", *options("secret"))
+def test_the_vault_gets_nothing_that_entra_does_not_accept_yet(registration: RegisterRun) -> None:
+    registration.do(*options("secret"))
+    registration.sim.directory.switches.secret_requests = 4
+    text = registration.do("rotate", *options("secret"))
     assert "Entra ID does not accept it on every server yet" in text
-    stored = office.vault.secrets["desk-secret"][-1].value
-    assert [secret.unknown_for for secret in office.app.secrets.values() if secret.value == stored] == [0]
+    stored = registration.vault.secrets["desk-secret"][-1].value
+    assert [secret.unknown_for for secret in registration.app.secrets.values() if secret.value == stored] == [0]
 
 
-def test_a_secret_that_entra_never_accepts_is_not_stored_and_taken_back(office: Office) -> None:
-    office.do(*options("secret"))
-    before = keys(office)
-    office.sim.faults.add(Answer(503), room="entra", method="POST", times=None)
-    text = office.stop("rotate", *options("secret"))
-    office.sim.faults.clear()
+def test_a_secret_that_entra_never_accepts_is_not_stored_and_taken_back(registration: RegisterRun) -> None:
+    registration.do(*options("secret"))
+    before = keys(registration)
+    registration.sim.faults.add(Answer(503), api="entra", method="POST", times=None)
+    text = registration.stop("rotate", *options("secret"))
+    registration.sim.faults.clear()
     assert "taking it off the app again" in text
-    assert keys(office) == before
-    assert len(office.vault.secrets["desk-secret"]) == 1
+    assert keys(registration) == before
+    assert len(registration.vault.secrets["desk-secret"]) == 1
 
 
 @pytest.mark.parametrize("kind", ["secret", "certificate"])
-def test_no_call_under_load_fails_while_the_credential_is_rotated_again_and_again(office: Office, kind: str) -> None:
+def test_no_call_under_load_fails_while_the_credential_is_rotated_again_and_again(
+    registration: RegisterRun, kind: str
+) -> None:
     """Tokens live a second, so the app signs in all the time, and what it signed in with is taken away each time."""
-    office.do(*options(kind))
-    assert len(office.ask_as_the_gateway(kind, KINDS[kind])) == 3
-    office.app.expires_in = 16
-    office.sim.directory.switches.secret_requests = 3
+    registration.do(*options(kind))
+    assert len(registration.ask_as_the_gateway(kind, KINDS[kind])) == 3
+    registration.app.expires_in = 16
+    registration.sim.directory.switches.secret_requests = 3
     statuses: list[int] = []
     is_over = threading.Event()
 
     def call() -> None:
         while not is_over.is_set():
-            statuses.append(office.stage.get(f"bookings/businesses/{office.stage.business}/staff").status_code)
+            statuses.append(
+                registration.gateway.get(f"bookings/businesses/{registration.gateway.business}/staff").status_code
+            )
 
     callers = [threading.Thread(target=call) for _ in range(4)]
     for caller in callers:
         caller.start()
     try:
-        seen = set(keys(office))
+        seen = set(keys(registration))
         for _ in range(3):
             for command in (("rotate",), ()):
-                office.do(*command, *options(kind), "--grace-hours", "0")
+                registration.do(*command, *options(kind), "--grace-hours", "0")
                 before = len(statuses)
                 wait_for(lambda before=before: len(statuses) > before + 40)  # type: ignore[misc]
-            assert len(keys(office)) == 1
-            seen |= set(keys(office))
+            assert len(keys(registration)) == 1
+            seen |= set(keys(registration))
     finally:
         is_over.set()
         for caller in callers:
@@ -121,13 +125,13 @@ def wait_for(holds: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_no_instance_of_the_gateway_notices_a_rotation(office: Office) -> None:
+def test_no_instance_of_the_gateway_notices_a_rotation(registration: RegisterRun) -> None:
     """Instances start all the time, each reads the vault and signs in; one that runs already goes on, too."""
-    office.do(*options("secret"))
-    office.sim.directory.switches.secret_requests = 3
-    settings = load_settings(office.settings("secret", "desk-secret"))
+    registration.do(*options("secret"))
+    registration.sim.directory.switches.secret_requests = 3
+    settings = load_settings(registration.settings("secret", "desk-secret"))
     running = Authenticator(settings).tokens("default")
-    office.app.expires_in = 16  # a second later the token is too old to be used
+    registration.app.expires_in = 16  # a second later the token is too old to be used
     failures: list[GatewayError] = []
     asked: list[str] = []
     is_over = threading.Event()
@@ -144,13 +148,13 @@ def test_no_instance_of_the_gateway_notices_a_rotation(office: Office) -> None:
     for thread in threads:
         thread.start()
     try:
-        office.do("rotate", *options("secret"))
-        office.do("rotate", *options("secret"), "--grace-hours", "0")
+        registration.do("rotate", *options("secret"))
+        registration.do("rotate", *options("secret"), "--grace-hours", "0")
     finally:
         is_over.set()
         for thread in threads:
             thread.join()
-    assert len(keys(office)) == 1
+    assert len(keys(registration)) == 1
     assert failures == []
     assert len(asked) > 10
     running.renew(running.token())

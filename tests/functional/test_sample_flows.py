@@ -10,7 +10,7 @@ import pytest
 from devkit.flows.sources import load_flows
 from tests.functional.booking_writes import clock
 from tests.functional.changes.conftest import Page, ahead
-from tests.functional.conftest import Stage
+from tests.functional.conftest import Gateway
 from tests.functional.flow_calls import FlowCaller, open_flow
 from twin.seeds import tiny
 
@@ -31,9 +31,9 @@ HAPPENINGS: dict[str, tuple[str, Happen]] = {
 
 
 @pytest.fixture
-def page(theatre: Stage) -> Page:
+def page(gateway_process: Gateway) -> Page:
     """A page of its own, which may be written to."""
-    return Page(theatre, BOOKINGS_WRITES="on")
+    return Page(gateway_process, BOOKINGS_WRITES="on")
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def settings(page: Page) -> dict[str, Any]:
         "BookingPage": page.name,
         "TimeZone": ZONE,
         "Service": tiny.VISIT,
-        "GatewayAddress": page.stage.base_url,
-        "GatewayKey": page.stage.key,
+        "GatewayAddress": page.gateway.base_url,
+        "GatewayKey": page.gateway.key,
     }
 
 
@@ -56,7 +56,7 @@ def ask_to_book(page: Page, settings: dict[str, Any], **wish: Any) -> FlowCaller
     zone = "coalesce(triggerBody()?['timeZone'],parameters('Time zone (ggw_TimeZone)'))"
     key = "coalesce(triggerBody()?['requestKey'],concat(workflow()?['run']?['name'],'-{}'))"
     keys = {key.format(step): f"{run}-{step}" for step in ("Book_the_appointment", "Move_the_appointment")}
-    return open_flow(page.stage, "book-appointment", settings, item=blank | asked | wish, known={zone: ZONE} | keys)
+    return open_flow(page.gateway, "book-appointment", settings, item=blank | asked | wish, known={zone: ZONE} | keys)
 
 
 def book(page: Page, settings: dict[str, Any]) -> Any:
@@ -67,7 +67,7 @@ def book(page: Page, settings: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize("name", HAPPENINGS)
 def test_a_trigger_is_answered_with_where_to_ask_next(page: Page, settings: dict[str, Any], name: str) -> None:
-    caller = open_flow(page.stage, name, settings)
+    caller = open_flow(page.gateway, name, settings)
     answer = caller.call(caller.flow.trigger[0])
     assert answer.status_code == 202, answer.text
     assert answer.headers["Location"].startswith("https://env.01.common")
@@ -77,15 +77,15 @@ def test_a_trigger_is_answered_with_where_to_ask_next(page: Page, settings: dict
 @pytest.mark.parametrize("name", HAPPENINGS)
 def test_what_happened_tells_every_field_that_the_flow_reads(page: Page, settings: dict[str, Any], name: str) -> None:
     kind, happen = HAPPENINGS[name]
-    caller = open_flow(page.stage, name, settings)
+    caller = open_flow(page.gateway, name, settings)
     booked = page.book(ahead(hours=30))
     page.ask()  # the first look tells nothing
     first = caller.call(caller.flow.trigger[0]).headers["Location"]
     happen(page, booked)
     page.ask()
-    answer = page.stage.http.get(
-        page.stage.base_url + "/api" + first.partition("/0123456789abcdef")[2],
-        headers={"x-functions-key": page.stage.key}, timeout=60,
+    answer = page.gateway.http.get(
+        page.gateway.base_url + "/api" + first.partition("/0123456789abcdef")[2],
+        headers={"x-functions-key": page.gateway.key}, timeout=60,
     )  # fmt: skip
     assert answer.status_code == 200, f"{kind}: {answer.text}"
     item = answer.json()["value"][0]
@@ -97,14 +97,14 @@ def test_after_a_cancellation_the_freed_time_is_found_again(page: Page, settings
     booked = book(page, settings)
     page.cancel(booked["id"])
     item = {"serviceId": tiny.VISIT, "startUtc": booked["startUtc"], "endUtc": booked["endUtc"]}
-    slots = open_flow(page.stage, "appointment-cancelled", settings, item=item).call("Find_the_free_slot")
+    slots = open_flow(page.gateway, "appointment-cancelled", settings, item=item).call("Find_the_free_slot")
     assert slots.status_code == 200, slots.text
     assert [slot["startUtc"] for slot in slots.json()["value"]] == [booked["startUtc"]]
 
 
 def test_the_agenda_is_text_to_print(page: Page, settings: dict[str, Any]) -> None:
     book(page, settings)
-    caller = open_flow(page.stage, "daily-agenda", settings, known={"outputs('Today')": str(TOMORROW)})
+    caller = open_flow(page.gateway, "daily-agenda", settings, known={"outputs('Today')": str(TOMORROW)})
     answer = caller.call("Get_the_agenda")
     assert answer.status_code == 200, answer.text
     assert "Cleo" in answer.json()["text"]
@@ -115,7 +115,7 @@ def test_a_form_is_answered_with_slots(page: Page, settings: dict[str, Any]) -> 
         "outputs('Wanted_day')": str(TOMORROW),
         "addDays(outputs('Wanted_day'),7,'yyyy-MM-dd')": str(TOMORROW + timedelta(days=7)),
     }
-    answer = open_flow(page.stage, "free-slot-answer", settings, known=known).call("Find_free_slots")
+    answer = open_flow(page.gateway, "free-slot-answer", settings, known=known).call("Find_free_slots")
     assert answer.status_code == 200, answer.text
     first = answer.json()["value"][0]
     assert first["startLocal"]
@@ -128,7 +128,7 @@ def test_the_nightly_list_tells_tomorrow(page: Page, settings: dict[str, Any]) -
         "outputs('Tomorrow')": str(TOMORROW),
         "addDays(outputs('Tomorrow'),1,'yyyy-MM-dd')": str(TOMORROW + timedelta(days=1)),
     }
-    answer = open_flow(page.stage, "error-catcher", settings, known=known).call("List_the_appointments")
+    answer = open_flow(page.gateway, "error-catcher", settings, known=known).call("List_the_appointments")
     assert answer.status_code == 200, answer.text
     assert [one["customerName"] for one in answer.json()["value"]] == ["Cleo"]
 
@@ -156,7 +156,7 @@ def test_what_is_refused_says_why_where_the_flow_looks_for_it(page: Page, settin
 
 
 def test_the_twin_without_the_connector_goes_on_from_its_cursor(page: Page, settings: dict[str, Any]) -> None:
-    twin = open_flow(page.stage, "new-appointment-without-connector", settings)
+    twin = open_flow(page.gateway, "new-appointment-without-connector", settings)
     since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     twin.known = {"outputs('From_where')": f"since={since}"}
     first = twin.call("Ask_for_changes")
@@ -175,14 +175,14 @@ def test_the_twin_without_the_connector_goes_on_from_its_cursor(page: Page, sett
 
 
 def test_the_twin_is_told_when_its_cursor_is_of_no_use(page: Page, settings: dict[str, Any]) -> None:
-    twin = open_flow(page.stage, "new-appointment-without-connector", settings)
+    twin = open_flow(page.gateway, "new-appointment-without-connector", settings)
     twin.known = {"outputs('From_where')": "cursor=worn-out"}
     refused = twin.call("Ask_for_changes")
     assert refused.status_code == 400
     assert refused.json()["error"]["message"]
 
 
-def test_every_call_of_the_flows_is_made_here(theatre: Stage) -> None:
+def test_every_call_of_the_flows_is_made_here(gateway_process: Gateway) -> None:
     made = {
         ("appointment-cancelled", "Find_the_free_slot"),
         ("daily-agenda", "Get_the_agenda"),
@@ -192,6 +192,6 @@ def test_every_call_of_the_flows_is_made_here(theatre: Stage) -> None:
         ("book-appointment", "Move_the_appointment"),
         ("new-appointment-without-connector", "Ask_for_changes"),
     }
-    callers = [FlowCaller(theatre, flow, {}) for flow in load_flows() if flow.name not in MAILS]
+    callers = [FlowCaller(gateway_process, flow, {}) for flow in load_flows() if flow.name not in MAILS]
     triggers = {(caller.flow.name, caller.flow.trigger[0]) for caller in callers if caller.flow.name in HAPPENINGS}
     assert {(caller.flow.name, step) for caller in callers for step in caller.steps()} == made | triggers

@@ -18,7 +18,7 @@ from composition.services import services
 from shared import context, retry
 from shared.auth import TokenSource
 from shared.errors import ConfigurationError, GatewayError, Unavailable
-from tests.functional.conftest import Stage
+from tests.functional.conftest import Gateway
 from twin.core.faults import Answer, Delay, Drop, Garble
 from twin.seeds import sample, tiny
 from twin.seeds.sample import Credential
@@ -39,18 +39,18 @@ def clock() -> Iterator[time_machine.Traveller]:
         yield traveller
 
 
-def begin(desk: Stage, mode: Credential = "secret", **settings: str) -> TokenSource:
-    chosen = sample.settings(desk.sim, credential=mode) | {"BOOKINGS_BUSINESSES": tiny.BUSINESS} | settings
-    desk.configure(**chosen)
+def begin(gateway: Gateway, mode: Credential = "secret", **settings: str) -> TokenSource:
+    chosen = sample.settings(gateway.sim, credential=mode) | {"BOOKINGS_BUSINESSES": tiny.BUSINESS} | settings
+    gateway.configure(**chosen)
     return services().authenticator.tokens("default")
 
 
-def token_requests(desk: Stage) -> int:
-    return desk.sim.exchanges.count("entra", method="POST", path="/oauth2/v2.0/token")
+def token_requests(gateway: Gateway) -> int:
+    return gateway.sim.exchanges.count("entra", method="POST", path="/oauth2/v2.0/token")
 
 
-def vault_reads(desk: Stage, name: str = SECRET) -> int:
-    return len([seen for seen in desk.sim.exchanges.all(room="vault") if name in seen.path and seen.status == 200])
+def vault_reads(gateway: Gateway, name: str = SECRET) -> int:
+    return len([seen for seen in gateway.sim.exchanges.all(api="vault") if name in seen.path and seen.status == 200])
 
 
 def wait_until(is_so: Callable[[], bool], seconds: float = 20) -> None:
@@ -60,41 +60,41 @@ def wait_until(is_so: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.01)
 
 
-def rotate(desk: Stage, *, remove_old: bool = True) -> None:
+def rotate(gateway: Gateway, *, remove_old: bool = True) -> None:
     """A new client secret in Entra and in the vault; the old one stops working."""
-    app = desk.sim.entra.app(sample.CLIENT_ID)
+    app = gateway.sim.entra.app(sample.CLIENT_ID)
     old = list(app.secrets)
     made = app.add_secret()
-    desk.sim.vaults.vault(sample.VAULT).set_secret(SECRET, made.value)
+    gateway.sim.vaults.vault(sample.VAULT).set_secret(SECRET, made.value)
     for key_id in old if remove_old else []:
         app.remove_secret(key_id)
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_every_mode_answers_a_question(desk: Stage, mode: Credential) -> None:
-    begin(desk, mode)
-    assert len(desk.ask("/staff")["value"]) == 3
-    assert token_requests(desk) == 1
-    desk.ask("/staff")
-    assert token_requests(desk) == 1
+def test_every_mode_answers_a_question(gateway: Gateway, mode: Credential) -> None:
+    begin(gateway, mode)
+    assert len(gateway.ask("/staff")["value"]) == 3
+    assert token_requests(gateway) == 1
+    gateway.ask("/staff")
+    assert token_requests(gateway) == 1
 
 
 @pytest.mark.parametrize("mode", ["federated", "certificate", "secret"])
-def test_availability_needs_an_application_and_a_user_is_told_so(desk: Stage, mode: Credential) -> None:
+def test_availability_needs_an_application_and_a_user_is_told_so(gateway: Gateway, mode: Credential) -> None:
     body = {"start": "2026-05-04", "end": "2026-05-05"}
-    begin(desk, mode)
-    assert desk.post(f"bookings/businesses/{tiny.BUSINESS}/availability", body).status_code == 200
-    begin(desk, "password")
-    answer = desk.post(f"bookings/businesses/{tiny.BUSINESS}/availability", body)
+    begin(gateway, mode)
+    assert gateway.post(f"bookings/businesses/{tiny.BUSINESS}/availability", body).status_code == 200
+    begin(gateway, "password")
+    answer = gateway.post(f"bookings/businesses/{tiny.BUSINESS}/availability", body)
     assert answer.status_code in (403, 502)
 
 
-def test_federated_mode_reads_no_secret_at_all(desk: Stage) -> None:
-    begin(desk, "federated").token()
-    assert desk.sim.exchanges.all(room="vault") == []
+def test_federated_mode_reads_no_secret_at_all(gateway: Gateway) -> None:
+    begin(gateway, "federated").token()
+    assert gateway.sim.exchanges.all(api="vault") == []
 
 
-def test_two_tenants_are_asked_side_by_side(contoso: Stage) -> None:
+def test_two_tenants_are_asked_side_by_side(contoso: Gateway) -> None:
     assert contoso.get("bookings/businesses").json()["value"]
     partner = contoso.get("bookings/businesses", connection="partner").json()["value"]
     assert [item["displayName"] for item in partner] == ["Device Clinic Sydney"] or len(partner) == 1
@@ -103,20 +103,20 @@ def test_two_tenants_are_asked_side_by_side(contoso: Stage) -> None:
     assert (refused["status"], refused["code"]) == (403, "BusinessNotAllowed")
 
 
-def test_sixteen_threads_on_a_cold_start_make_one_token_request(desk: Stage) -> None:
-    source = begin(desk)
+def test_sixteen_threads_on_a_cold_start_make_one_token_request(gateway: Gateway) -> None:
+    source = begin(gateway)
     tokens: list[str] = []
     threads = [threading.Thread(target=lambda: tokens.append(source.token())) for _ in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert (len(tokens), len(set(tokens)), token_requests(desk), vault_reads(desk)) == (16, 1, 1, 1)
+    assert (len(tokens), len(set(tokens)), token_requests(gateway), vault_reads(gateway)) == (16, 1, 1, 1)
 
 
-def test_sixteen_threads_share_one_failure_too(desk: Stage) -> None:
-    source = begin(desk)
-    desk.sim.faults.add(Answer(503), room="entra", method="POST", times=None)
+def test_sixteen_threads_share_one_failure_too(gateway: Gateway) -> None:
+    source = begin(gateway)
+    gateway.sim.faults.add(Answer(503), api="entra", method="POST", times=None)
     errors: list[GatewayError] = []
     start = threading.Barrier(16)
 
@@ -134,81 +134,81 @@ def test_sixteen_threads_share_one_failure_too(desk: Stage) -> None:
         thread.join()
     assert len(errors) == 16
     assert all(isinstance(error, Unavailable) for error in errors)
-    assert token_requests(desk) <= 2
+    assert token_requests(gateway) <= 2
 
 
 @pytest.mark.parametrize(
     "fault", [Answer(503), Answer(500, body="x"), Answer(429, headers={"Retry-After": "7"}), Drop(), Garble()], ids=str
 )
-def test_entras_faults_around_a_refresh_are_not_noticed(desk: Stage, fault: Any) -> None:
-    source = begin(desk)
+def test_entras_faults_around_a_refresh_are_not_noticed(gateway: Gateway, fault: Any) -> None:
+    source = begin(gateway)
     with clock() as now:
         first = source.token()
         now.shift(3599 - 200)  # msal counts it as expired, Graph does not
-        desk.sim.faults.add(fault, room="entra", times=None)
+        gateway.sim.faults.add(fault, api="entra", times=None)
         began = time.monotonic()
         for _ in range(5):
             assert source.token() == first
-            assert desk.ask("/staff")["value"]
+            assert gateway.ask("/staff")["value"]
         assert time.monotonic() - began < 5  # nobody sat a Retry-After out
-        desk.sim.faults.clear()
+        gateway.sim.faults.clear()
         now.shift(30)
         assert source.token() != first
 
 
-def test_a_proactive_refresh_makes_nobody_wait_but_one(desk: Stage) -> None:
-    desk.sim.entra.app(sample.CLIENT_ID).refresh_in = 1800
-    source = begin(desk)
+def test_a_proactive_refresh_makes_nobody_wait_but_one(gateway: Gateway) -> None:
+    gateway.sim.entra.app(sample.CLIENT_ID).refresh_in = 1800
+    source = begin(gateway)
     with clock() as now:
         first = source.token()
         now.shift(1900)
-        desk.sim.faults.add(Delay(1.0), room="entra", method="POST")
+        gateway.sim.faults.add(Delay(1.0), api="entra", method="POST")
         second: list[str] = []
         refreshing = threading.Thread(target=lambda: second.append(source.token()))
         refreshing.start()
-        wait_until(lambda: token_requests(desk) == 2)
+        wait_until(lambda: token_requests(gateway) == 2)
         assert source.token() == first
         refreshing.join()
     assert second != [first]
     assert source.token() == second[0]
 
 
-def test_without_any_token_entras_fault_is_unavailable_and_passes(desk: Stage) -> None:
-    begin(desk)
-    desk.sim.faults.add(Answer(503), room="entra", method="POST", times=None)
-    refused = desk.refused(f"bookings/businesses/{tiny.BUSINESS}/staff")
+def test_without_any_token_entras_fault_is_unavailable_and_passes(gateway: Gateway) -> None:
+    begin(gateway)
+    gateway.sim.faults.add(Answer(503), api="entra", method="POST", times=None)
+    refused = gateway.refused(f"bookings/businesses/{tiny.BUSINESS}/staff")
     assert (refused["status"], refused["retryAfter"]) == (503, 10)
 
 
-def test_a_rotated_secret_is_read_once_and_tried_once(desk: Stage) -> None:
-    source = begin(desk)
+def test_a_rotated_secret_is_read_once_and_tried_once(gateway: Gateway) -> None:
+    source = begin(gateway)
     with clock() as now:
         source.token()
-        rotate(desk)
-        desk.forget()
+        rotate(gateway)
+        gateway.forget()
         now.shift(3600)
         assert source.token()
-    assert (token_requests(desk), vault_reads(desk)) == (2, 1)
+    assert (token_requests(gateway), vault_reads(gateway)) == (2, 1)
 
 
-def test_a_secret_is_rotated_while_callers_ask_and_none_of_them_notices(desk: Stage) -> None:
-    source = begin(desk)
-    desk.sim.entra.app(sample.CLIENT_ID).expires_in = 301  # a refresh a second after each token
+def test_a_secret_is_rotated_while_callers_ask_and_none_of_them_notices(gateway: Gateway) -> None:
+    source = begin(gateway)
+    gateway.sim.entra.app(sample.CLIENT_ID).expires_in = 301  # a refresh a second after each token
     statuses: list[int] = []
     stop = threading.Event()
-    desk.ask("/staff")
+    gateway.ask("/staff")
 
     def ask() -> None:
         while not stop.is_set():
-            statuses.append(desk.get(f"bookings/businesses/{tiny.BUSINESS}/staff").status_code)
+            statuses.append(gateway.get(f"bookings/businesses/{tiny.BUSINESS}/staff").status_code)
 
     threads = [threading.Thread(target=ask) for _ in range(3)]
     for thread in threads:
         thread.start()
     try:
         for _ in range(3):
-            rotate(desk)
-            stored = desk.sim.vaults.vault(sample.VAULT).find_secret(SECRET).value
+            rotate(gateway)
+            stored = gateway.sim.vaults.vault(sample.VAULT).find_secret(SECRET).value
             wait_until(lambda: source._secret is not None and source._secret.value == stored)  # noqa: B023 - waited for here
             last = source._last
             wait_until(lambda: source._last is not last)  # noqa: B023 - waited for here
@@ -219,45 +219,45 @@ def test_a_secret_is_rotated_while_callers_ask_and_none_of_them_notices(desk: St
     assert set(statuses) == {200}
 
 
-def test_a_bad_secret_that_stays_is_asked_about_once_a_minute(desk: Stage) -> None:
-    desk.sim.vaults.vault(sample.VAULT).set_secret(SECRET, "wrong")
-    source = begin(desk)
+def test_a_bad_secret_that_stays_is_asked_about_once_a_minute(gateway: Gateway) -> None:
+    gateway.sim.vaults.vault(sample.VAULT).set_secret(SECRET, "wrong")
+    source = begin(gateway)
     with clock() as now:
         for _ in range(5):
             with pytest.raises(ConfigurationError) as raised:
                 source.token()
             assert raised.value.code == "SignInFailed"
-        assert (token_requests(desk), vault_reads(desk)) == (1, 2)
+        assert (token_requests(gateway), vault_reads(gateway)) == (1, 2)
         now.shift(61)
         with pytest.raises(ConfigurationError):
             source.token()
-        assert (token_requests(desk), vault_reads(desk)) == (2, 3)
-        rotate(desk)
+        assert (token_requests(gateway), vault_reads(gateway)) == (2, 3)
+        rotate(gateway)
         now.shift(61)
         assert source.token()
-        assert (token_requests(desk), vault_reads(desk)) == (4, 4)
+        assert (token_requests(gateway), vault_reads(gateway)) == (4, 4)
 
 
-def test_a_failed_sign_in_reads_well_and_names_no_secret(desk: Stage) -> None:
-    desk.sim.vaults.vault(sample.VAULT).set_secret(SECRET, "wrong-secret-value")
-    begin(desk)
-    refused = desk.refused(f"bookings/businesses/{tiny.BUSINESS}/staff")
+def test_a_failed_sign_in_reads_well_and_names_no_secret(gateway: Gateway) -> None:
+    gateway.sim.vaults.vault(sample.VAULT).set_secret(SECRET, "wrong-secret-value")
+    begin(gateway)
+    refused = gateway.refused(f"bookings/businesses/{tiny.BUSINESS}/staff")
     assert (refused["status"], refused["code"]) == (500, "SignInFailed")
     assert "Secret rejected" in refused["message"]
     assert "wrong-secret-value" not in str(refused)
 
 
-def test_a_wrong_password_is_not_tried_into_a_lock_out(desk: Stage) -> None:
-    vault = desk.sim.vaults.vault(sample.VAULT)
+def test_a_wrong_password_is_not_tried_into_a_lock_out(gateway: Gateway) -> None:
+    vault = gateway.sim.vaults.vault(sample.VAULT)
     good = vault.find_secret(sample.PASSWORD_NAME).value
     vault.set_secret(sample.PASSWORD_NAME, json.dumps(json.loads(good) | {"password": "wrong"}))
-    source = begin(desk, "password")
+    source = begin(gateway, "password")
     with clock() as now:
         for minutes in (0, 1, 5, 14):
             now.shift(minutes * 60 and 61)
             with pytest.raises(ConfigurationError):
                 source.token()
-        assert token_requests(desk) == 1
+        assert token_requests(gateway) == 1
         vault.set_secret(sample.PASSWORD_NAME, good)
         now.shift(61)
         assert source.token()
@@ -280,76 +280,76 @@ def test_a_wrong_password_is_not_tried_into_a_lock_out(desk: Stage) -> None:
         (50105, "not assigned"), (9001023, "/common"), (50196, "loop"), (50126, "password wrong"),
     ],
 )  # fmt: skip
-def test_every_refusal_of_entra_has_words_for_the_operator(desk: Stage, number: int, words: str) -> None:
-    source = begin(desk)
-    desk.sim.entra.app(sample.CLIENT_ID).force(number)
+def test_every_refusal_of_entra_has_words_for_the_operator(gateway: Gateway, number: int, words: str) -> None:
+    source = begin(gateway)
+    gateway.sim.entra.app(sample.CLIENT_ID).force(number)
     with pytest.raises(ConfigurationError) as raised:
         source.token()
     assert words in raised.value.message
     assert str(number) in (raised.value.detail or "")
-    assert token_requests(desk) == 1
+    assert token_requests(gateway) == 1
 
 
 @pytest.mark.parametrize("number", [90055, 90006, 90024, 90033, 50033])
-def test_entras_own_trouble_is_not_held_against_the_credential(desk: Stage, number: int) -> None:
-    source = begin(desk)
-    desk.sim.entra.app(sample.CLIENT_ID).force(number, times=1)
+def test_entras_own_trouble_is_not_held_against_the_credential(gateway: Gateway, number: int) -> None:
+    source = begin(gateway)
+    gateway.sim.entra.app(sample.CLIENT_ID).force(number, times=1)
     with pytest.raises(Unavailable):
         source.token()
-    desk.configure(**sample.settings(desk.sim))
+    gateway.configure(**sample.settings(gateway.sim))
     assert services().authenticator.tokens("default").token()
 
 
-def test_an_unknown_tenant_is_told_as_such(desk: Stage) -> None:
-    source = begin(desk, GRAPH_TENANT_ID="99999999-9999-4999-8999-999999999999")
+def test_an_unknown_tenant_is_told_as_such(gateway: Gateway) -> None:
+    source = begin(gateway, GRAPH_TENANT_ID="99999999-9999-4999-8999-999999999999")
     with pytest.raises(ConfigurationError) as raised:
         source.token()
     assert "Tenant not found" in raised.value.message
 
 
-def test_a_challenge_of_continuous_access_is_answered_once(desk: Stage) -> None:
-    begin(desk)
-    desk.ask("/staff")
-    principal = desk.sim.entra.tenant(sample.TENANT_ID).principals[sample.CLIENT_ID]
-    desk.sim.entra.revoke_principal(principal.object_id)
-    desk.forget()
-    assert desk.ask("/staff")["value"]
-    assert [seen.status for seen in desk.graph_calls()] == [401, 200]
-    assert token_requests(desk) == 1
+def test_a_challenge_of_continuous_access_is_answered_once(gateway: Gateway) -> None:
+    begin(gateway)
+    gateway.ask("/staff")
+    principal = gateway.sim.entra.tenant(sample.TENANT_ID).principals[sample.CLIENT_ID]
+    gateway.sim.entra.revoke_principal(principal.object_id)
+    gateway.forget()
+    assert gateway.ask("/staff")["value"]
+    assert [seen.status for seen in gateway.graph_calls()] == [401, 200]
+    assert token_requests(gateway) == 1
 
 
-def test_graph_that_goes_on_refusing_the_token_ends_it(desk: Stage) -> None:
-    begin(desk)
-    desk.ask("/staff")
-    desk.forget()
-    desk.sim.faults.add(
-        Answer(401, body={"error": {"code": "InvalidAuthenticationToken"}}), room="bookings", times=None
+def test_graph_that_goes_on_refusing_the_token_ends_it(gateway: Gateway) -> None:
+    begin(gateway)
+    gateway.ask("/staff")
+    gateway.forget()
+    gateway.sim.faults.add(
+        Answer(401, body={"error": {"code": "InvalidAuthenticationToken"}}), api="bookings", times=None
     )
-    refused = desk.refused(f"bookings/businesses/{tiny.BUSINESS}/staff")
+    refused = gateway.refused(f"bookings/businesses/{tiny.BUSINESS}/staff")
     assert (refused["status"], refused["code"]) == (502, "TokenRejected")
-    assert (len(desk.graph_calls()), token_requests(desk)) == (2, 1)
+    assert (len(gateway.graph_calls()), token_requests(gateway)) == (2, 1)
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_token_that_graph_rejects_is_replaced(desk: Stage, mode: Credential) -> None:
-    begin(desk, mode)
-    desk.ask("/staff")
-    desk.sim.faults.add(Answer(401, body={"error": {"code": "InvalidAuthenticationToken"}}), room="bookings")
-    assert desk.ask("/staff")["value"]
-    assert token_requests(desk) == 2
+def test_a_token_that_graph_rejects_is_replaced(gateway: Gateway, mode: Credential) -> None:
+    begin(gateway, mode)
+    gateway.ask("/staff")
+    gateway.sim.faults.add(Answer(401, body={"error": {"code": "InvalidAuthenticationToken"}}), api="bookings")
+    assert gateway.ask("/staff")["value"]
+    assert token_requests(gateway) == 2
 
 
-def test_threads_that_see_the_same_token_rejected_fetch_one_new_one(desk: Stage) -> None:
-    source = begin(desk)
+def test_threads_that_see_the_same_token_rejected_fetch_one_new_one(gateway: Gateway) -> None:
+    source = begin(gateway)
     rejected = source.token()
-    desk.forget()
+    gateway.forget()
     tokens: set[str] = set()
     threads = [threading.Thread(target=lambda: tokens.add(source.renew(rejected))) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert (len(tokens), token_requests(desk)) == (1, 1)
+    assert (len(tokens), token_requests(gateway)) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -361,71 +361,71 @@ def test_threads_that_see_the_same_token_rejected_fetch_one_new_one(desk: Stage)
     ],
 )
 def test_a_closed_vault_says_what_is_wrong_with_it(
-    desk: Stage, break_it: Any, kind: type[GatewayError], words: str
+    gateway: Gateway, break_it: Any, kind: type[GatewayError], words: str
 ) -> None:
-    source = begin(desk)
-    break_it(desk.sim.vaults.vault(sample.VAULT))
+    source = begin(gateway)
+    break_it(gateway.sim.vaults.vault(sample.VAULT))
     with pytest.raises(kind) as raised:
         source.token()
     assert words in raised.value.message
 
 
-@pytest.mark.parametrize("room", ["vault", "identity"])
+@pytest.mark.parametrize("api", ["vault", "identity"])
 @pytest.mark.parametrize(
     "fault", [Answer(500), Answer(503), Answer(429, headers={"Retry-After": "60"}), Drop(), Garble()], ids=str
 )
-def test_trouble_of_vault_and_identity_passes(desk: Stage, room: str, fault: Any) -> None:
-    source = begin(desk)
+def test_trouble_of_vault_and_identity_passes(gateway: Gateway, api: str, fault: Any) -> None:
+    source = begin(gateway)
     with clock() as now:
-        desk.sim.faults.add(fault, room=room, times=None)
+        gateway.sim.faults.add(fault, api=api, times=None)
         began = time.monotonic()
         with pytest.raises(Unavailable):
             source.token()
         assert time.monotonic() - began < 5  # nobody sat a Retry-After out
-        desk.sim.faults.clear()
+        gateway.sim.faults.clear()
         now.shift(61)  # msal repeats an identity endpoint's fault by itself for as long as it asked to wait
         assert source.token()
 
 
-def test_an_identity_that_is_not_assigned_is_the_administrators_matter(desk: Stage) -> None:
-    source = begin(desk, IDENTITY_CLIENT_ID="00000000-0000-4000-8000-000000000000")
+def test_an_identity_that_is_not_assigned_is_the_administrators_matter(gateway: Gateway) -> None:
+    source = begin(gateway, IDENTITY_CLIENT_ID="00000000-0000-4000-8000-000000000000")
     with pytest.raises(ConfigurationError) as raised:
         source.token()
     assert "IDENTITY_CLIENT_ID" in raised.value.message
 
 
-def test_a_running_app_survives_the_loss_of_its_vault(desk: Stage) -> None:
-    source = begin(desk)
+def test_a_running_app_survives_the_loss_of_its_vault(gateway: Gateway) -> None:
+    source = begin(gateway)
     with clock() as now:
         source.token()
-        desk.sim.vaults.vault(sample.VAULT).network_open = False
+        gateway.sim.vaults.vault(sample.VAULT).network_open = False
         for _ in range(20):
             now.shift(3600)
             assert source.token()
 
 
 def test_the_credential_is_looked_at_twice_a_day_and_its_expiry_told(
-    desk: Stage, caplog: pytest.LogCaptureFixture
+    gateway: Gateway, caplog: pytest.LogCaptureFixture
 ) -> None:
-    source = begin(desk)
+    source = begin(gateway)
     with clock() as now:
         source.token()
         soon = datetime.now(UTC) + timedelta(days=10)
-        value = desk.sim.vaults.vault(sample.VAULT).find_secret(SECRET).value
-        desk.sim.vaults.vault(sample.VAULT).set_secret(SECRET, value, expires=soon)
+        value = gateway.sim.vaults.vault(sample.VAULT).find_secret(SECRET).value
+        gateway.sim.vaults.vault(sample.VAULT).set_secret(SECRET, value, expires=soon)
         now.shift(3600)
         source.token()
-        assert vault_reads(desk) == 1
+        assert vault_reads(gateway) == 1
         now.shift(12 * 3600)
         source.token()
-        assert vault_reads(desk) == 2
+        assert vault_reads(gateway) == 2
         assert "expires in 9 days" in caplog.text
-        health = desk.get("health", key="")
+        health = gateway.get("health", key="")
     assert (health.status_code, health.json()) == (200, {"status": "degraded", "credentialsExpireSoon": ["default"]})
 
 
-def test_a_certificate_in_pem_works_like_one_in_pfx(desk: Stage) -> None:
-    vault = desk.sim.vaults.vault(sample.VAULT)
+def test_a_certificate_in_pem_works_like_one_in_pfx(gateway: Gateway) -> None:
+    vault = gateway.sim.vaults.vault(sample.VAULT)
     stored = vault.find_secret(sample.CERTIFICATE_NAME).value
     key, certificate, _ = pkcs12.load_key_and_certificates(base64.b64decode(stored), None)
     assert key is not None
@@ -435,36 +435,36 @@ def test_a_certificate_in_pem_works_like_one_in_pfx(desk: Stage) -> None:
     public = certificate.public_bytes(encoding)
     for text in (pem + public, public + pem):
         vault.set_secret(sample.CERTIFICATE_NAME, text.decode(), content_type="application/x-pem-file")
-        begin(desk, "certificate")
-        assert desk.ask("/staff")["value"]
+        begin(gateway, "certificate")
+        assert gateway.ask("/staff")["value"]
 
 
 @pytest.mark.parametrize(
     "value", ["not base64!", base64.b64encode(b"not a pfx").decode(), "-----BEGIN NOTHING-----", "{}"]
 )
 @pytest.mark.parametrize("mode", ["certificate", "password"])
-def test_a_stored_credential_of_the_wrong_form_is_told(desk: Stage, mode: Credential, value: str) -> None:
+def test_a_stored_credential_of_the_wrong_form_is_told(gateway: Gateway, mode: Credential, value: str) -> None:
     name = {"certificate": sample.CERTIFICATE_NAME, "password": sample.PASSWORD_NAME}[mode]
-    desk.sim.vaults.vault(sample.VAULT).set_secret(name, value)
+    gateway.sim.vaults.vault(sample.VAULT).set_secret(name, value)
     with pytest.raises(ConfigurationError) as raised:
-        begin(desk, mode).token()
+        begin(gateway, mode).token()
     assert "must be" in raised.value.message
     assert value not in str(raised.value)
 
 
-def test_the_password_mode_warns_when_it_starts(desk: Stage, caplog: pytest.LogCaptureFixture) -> None:
-    begin(desk, "password").token()
+def test_the_password_mode_warns_when_it_starts(gateway: Gateway, caplog: pytest.LogCaptureFixture) -> None:
+    begin(gateway, "password").token()
     assert "multi-factor" in caplog.text
 
 
-def test_a_young_token_costs_no_lock(desk: Stage) -> None:
-    source = begin(desk)
+def test_a_young_token_costs_no_lock(gateway: Gateway) -> None:
+    source = begin(gateway)
     source.token()
     with source._lock:
         assert source.token()
 
 
-def test_waiting_for_another_threads_sign_in_ends_with_the_call(desk: Stage) -> None:
-    source = begin(desk)
+def test_waiting_for_another_threads_sign_in_ends_with_the_call(gateway: Gateway) -> None:
+    source = begin(gateway)
     with source._lock, context.call("id", seconds=0.05), pytest.raises(Unavailable):
         source.token()

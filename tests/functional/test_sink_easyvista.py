@@ -25,7 +25,7 @@ from shared.errors import (
     Unavailable,
 )
 from shared.settings.mail_settings import SinkSettings
-from tests.functional.easyvista_desk import OTHER_REFERENCE, Desk, here, running
+from tests.functional.easyvista_sink import OTHER_REFERENCE, Desk, here, running
 from tests.functional.parcels import (
     AUTHOR,
     STRANGER,
@@ -37,7 +37,7 @@ from tests.functional.parcels import (
 from twin import Answer, Delay, Drop, Garble
 from twin.easyvista.errors import PROXY_PAGE
 from twin.easyvista.instance import Profile
-from twin.seeds import desk
+from twin.seeds import service_desks
 
 __all__ = ["here", "running"]
 
@@ -47,7 +47,7 @@ __all__ = ["here", "running"]
 
 def test_a_mail_becomes_a_ticket_with_its_author_as_requestor_and_recipient(here: Desk) -> None:
     ticket = here.ticket(here.deliver())
-    assert (ticket.title, ticket.entry.code) == ("Printer on fire", desk.PLAIN_CODE)
+    assert (ticket.title, ticket.entry.code) == ("Printer on fire", service_desks.PLAIN_CODE)
     assert ticket.requestor
     assert ticket.recipient
     assert (ticket.requestor.e_mail, ticket.recipient.e_mail) == (AUTHOR, AUTHOR)
@@ -234,7 +234,7 @@ def test_a_lost_answer_is_looked_for_before_anything_is_written(here: Desk) -> N
 
 
 def test_of_two_tickets_the_older_is_adopted_and_the_operator_told(here: Desk) -> None:
-    entry, reference = here.instance.entry(desk.PLAIN_CODE), make_parcel().reference
+    entry, reference = here.instance.entry(service_desks.PLAIN_CODE), make_parcel().reference
     for rfc in ("I261120_00100", "I261120_00099"):
         here.instance.open_ticket(entry, rfc=rfc, reference=reference)
     receipt = here.deliver()
@@ -293,7 +293,7 @@ def test_both_dialects_are_understood(here: Desk, status: int, shape: Any) -> No
     assert here.deliver(make_file(1, "a", b"x")).ticket
     switches.incomplete_create_stores = False
     with pytest.raises(Rejected) as caught:
-        here.deliver(catalog_code=desk.HARDWARE_CODE, reference=OTHER_REFERENCE)
+        here.deliver(catalog_code=service_desks.HARDWARE_CODE, reference=OTHER_REFERENCE)
     assert "2013" in str(caught.value.detail)
     assert "SQL Parser" in str(caught.value.detail)
 
@@ -302,7 +302,7 @@ def test_both_dialects_are_understood(here: Desk, status: int, shape: Any) -> No
 
 
 def test_a_refusal_that_wrote_the_row_all_the_same_is_adopted_with_a_note(here: Desk) -> None:
-    receipt = here.deliver(make_file(1, "log.txt", b"x"), catalog_code=desk.HARDWARE_CODE)
+    receipt = here.deliver(make_file(1, "log.txt", b"x"), catalog_code=service_desks.HARDWARE_CODE)
     ticket = here.ticket(receipt)
     assert not ticket.is_complete
     assert ticket.file_names == ["log.txt"]
@@ -313,7 +313,7 @@ def test_a_refusal_that_wrote_the_row_all_the_same_is_adopted_with_a_note(here: 
 def test_a_refusal_that_wrote_nothing_is_final(here: Desk) -> None:
     here.sim.easyvista.switches.incomplete_create_stores = False
     with pytest.raises(Rejected) as caught:
-        here.deliver(catalog_code=desk.HARDWARE_CODE)
+        here.deliver(catalog_code=service_desks.HARDWARE_CODE)
     assert caught.value.code == "TicketRefused"
     assert here.asked("POST", "/requests") == 1
 
@@ -329,13 +329,13 @@ def test_the_time_limit_of_easyvista_is_no_refusal(here: Desk) -> None:
     ("status", "code"), [(401, "TicketLoginRefused"), (403, "TicketRightMissing"), (302, "GatewayMisconfigured")]
 )
 def test_wrong_settings_keep_every_mail_waiting(here: Desk, status: int, code: str) -> None:
-    here.sim.faults.add(Answer(status, {"location": "https://evil.example/"}), room="easyvista", times=None)
+    here.sim.faults.add(Answer(status, {"location": "https://evil.example/"}), api="easyvista", times=None)
     with pytest.raises(ConfigurationError) as caught:
         here.deliver()
     assert caught.value.code == code
     with pytest.raises(ConfigurationError):
         here.sink().probe()
-    assert {seen.host for seen in here.sim.exchanges.all()} == {desk.HOST}
+    assert {seen.host for seen in here.sim.exchanges.all()} == {service_desks.HOST}
 
 
 def test_a_wrong_account_or_address_is_a_matter_of_settings(here: Desk) -> None:
@@ -347,11 +347,11 @@ def test_a_wrong_account_or_address_is_a_matter_of_settings(here: Desk) -> None:
 
 
 def test_a_missing_right_for_documents_is_told_and_mended_without_a_second_ticket(here: Desk) -> None:
-    here.instance.change_user(desk.LOGIN, profile=Profile(denied=frozenset({"documents"})))
+    here.instance.change_user(service_desks.LOGIN, profile=Profile(denied=frozenset({"documents"})))
     progress, file = MemoryProgress(), make_file(1, "log.txt", b"x")
     with pytest.raises(ConfigurationError):
         here.deliver(file, progress=progress)
-    here.instance.change_user(desk.LOGIN, profile=Profile())
+    here.instance.change_user(service_desks.LOGIN, profile=Profile())
     assert here.ticket(here.deliver(file, progress=progress)).file_names == ["log.txt"]
     assert len(here.made) == 1
 
@@ -367,7 +367,7 @@ def test_a_renewed_token_is_read_and_the_refused_call_repeated(here: Desk, monke
     monkeypatch.setattr("shared.key_vault._READ_AGAIN_SECONDS", -1)
     sink = here.sink()
     sink.probe()
-    here.instance.change_user(desk.LOGIN, token="renewed-token")
+    here.instance.change_user(service_desks.LOGIN, token="renewed-token")
     here.vault.secrets["token"] = "renewed-token"
     assert sink.deliver(make_parcel(make_file(1, "a", b"xyz")), MemoryProgress()).ticket == here.made[0].rfc
     assert len(here.vault.reads) == 2
@@ -400,8 +400,8 @@ def test_texts_of_easyvista_go_to_the_log_cut_and_without_what_they_quote(here: 
 
 
 def test_at_most_two_calls_at_a_time_reach_an_instance(here: Desk) -> None:
-    here.sim.faults.add(Delay(0.15), room="easyvista", times=None)
-    sinks = [here.sink(), here.sink(catalog_code=desk.HARDWARE_CODE)]
+    here.sim.faults.add(Delay(0.15), api="easyvista", times=None)
+    sinks = [here.sink(), here.sink(catalog_code=service_desks.HARDWARE_CODE)]
     threads = [threading.Thread(target=sinks[number % 2].probe) for number in range(6)]
     begun = time.monotonic()
     for thread in threads:
@@ -413,7 +413,7 @@ def test_at_most_two_calls_at_a_time_reach_an_instance(here: Desk) -> None:
 
 
 def test_who_waits_for_a_busy_instance_waits_no_longer_than_the_call(here: Desk) -> None:
-    gate = _find_gate(desk.ROOT)
+    gate = _find_gate(service_desks.ROOT)
     with gate, gate, context.call("id", seconds=0.1), pytest.raises(Unavailable) as caught:
         here.sink().probe()
     assert caught.value.code == "OutOfTime"
@@ -437,11 +437,11 @@ def test_an_unknown_author_may_be_rejected(here: Desk) -> None:
 
 @pytest.mark.parametrize("sender", [address(STRANGER, "Mallory"), None])
 def test_a_default_recipient_stands_in_and_the_text_names_the_author(here: Desk, sender: Any) -> None:
-    options: dict[str, Any] = {"unknown_sender": "default_recipient", "default_recipient": desk.CATCH_ALL}
+    options: dict[str, Any] = {"unknown_sender": "default_recipient", "default_recipient": service_desks.CATCH_ALL}
     receipt = here.deliver(sender=sender, **options)
     ticket = here.ticket(receipt)
     assert ticket.recipient
-    assert ticket.recipient.e_mail == desk.CATCH_ALL
+    assert ticket.recipient.e_mail == service_desks.CATCH_ALL
     assert sender is None or f"From: Mallory ({STRANGER})" in ticket.description
     assert receipt.notes == ("EasyVista does not know the author: the ticket is for the default recipient.",)
 
@@ -489,7 +489,7 @@ def test_on_a_bad_day_every_mail_is_one_ticket_with_all_files(here: Desk, how: A
         ({"login": "x"}, "token"),
         ({"token": "not a name!"}, "token"),
         ({"catalog_code": None}, "catalog_code"),
-        ({"catalog_guid": desk.PLAIN_GUID}, "catalog_code"),
+        ({"catalog_guid": service_desks.PLAIN_GUID}, "catalog_code"),
         ({"catalog_code": None, "catalog_guid": "no guid"}, "catalog_guid"),
         ({"urgency_id": "3"}, "urgency_id"),
         ({"urgency_id": True}, "urgency_id"),
@@ -519,8 +519,8 @@ def test_on_a_bad_day_every_mail_is_one_ticket_with_all_files(here: Desk, how: A
 )
 def test_every_fault_in_the_settings_is_told_with_a_sentence(change: dict[str, Any], option: str) -> None:
     good = {
-        "url": f"https://{desk.HOST}", "account": "50004", "token": "token", "catalog_code": "X",
-        "comment_action_type_id": 94, "comment_group_mail": desk.GROUP,
+        "url": f"https://{service_desks.HOST}", "account": "50004", "token": "token", "catalog_code": "X",
+        "comment_action_type_id": 94, "comment_group_mail": service_desks.GROUP,
     }  # fmt: skip
     options = {name: value for name, value in (good | change).items() if value is not None}
     found = dict(check_sink(SinkSettings("desk", "easyvista", options)))

@@ -30,8 +30,8 @@ from tests.functional.parcels import (
     make_sink,
 )
 from twin import Answer, Delay, Drop, Simulator
-from twin.seeds import desk, tiny
-from twin.visit import visiting
+from twin.client import redirected_to
+from twin.seeds import service_desks, tiny
 from twin.webhook.state import Delivery
 
 EARLIER = "earlier@mail.example.com"
@@ -43,12 +43,12 @@ class Hooks:
 
     def __init__(self, sim: Simulator) -> None:
         self.sim = sim
-        self.vault = Vault(key=desk.webhook_key(), new=NEW_KEY, flow=desk.flow_url())
-        sim.webhooks.check_signatures([desk.webhook_key()], refuse=True)
+        self.vault = Vault(key=service_desks.webhook_key(), new=NEW_KEY, flow=service_desks.flow_url())
+        sim.webhooks.check_signatures([service_desks.webhook_key()], refuse=True)
         self.base_url = ""
 
     def deliver(self, *files: Any, progress: MemoryProgress | None = None, **more: Any) -> Receipt:
-        options = {"url": desk.HOOK_URL, "signing_keys": ["key"]} | more.pop("options", {})
+        options = {"url": service_desks.HOOK_URL, "signing_keys": ["key"]} | more.pop("options", {})
         kept = {name: value for name, value in options.items() if value is not None}
         assert list(check_sink(SinkSettings("hook", "webhook", kept))) == []
         sink = make_sink("webhook", kept, self.vault, base_url=self.base_url)
@@ -64,7 +64,7 @@ FLOW = {"url": None, "url_secret": "flow", "preset": "power-automate", "signing_
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Simulator]:
-    with Simulator(tiny.build(), latency=0).running() as started, visiting(started):
+    with Simulator(tiny.build(), latency=0).running() as started, redirected_to(started):
         yield started
 
 
@@ -174,12 +174,12 @@ def test_headers_let_receivers_check_and_recognise_a_delivery(hooks: Hooks) -> N
     assert sent.headers["webhook-id"] == make_parcel().reference
     assert abs(int(sent.headers["webhook-timestamp"]) - time.time()) < 5
     assert sent.headers["idempotency-key"] == f'"{make_parcel().reference}"'
-    Webhook(desk.webhook_key()).verify(sent.body, sent.headers)
+    Webhook(service_desks.webhook_key()).verify(sent.body, sent.headers)
 
 
 def test_two_keys_sign_while_the_key_changes(hooks: Hooks) -> None:
     hooks.deliver(options={"signing_keys": ["key", "new"]})
-    for key in (desk.webhook_key(), NEW_KEY):
+    for key in (service_desks.webhook_key(), NEW_KEY):
         Webhook(key).verify(hooks.last.body, hooks.last.headers)
     assert hooks.last.headers["webhook-signature"].count("v1,") == 2
 
@@ -195,7 +195,7 @@ def test_a_key_that_cannot_be_one_signs_nothing(hooks: Hooks, key: str) -> None:
 
 def test_a_key_that_was_changed_is_read_again(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.key_vault._READ_AGAIN_SECONDS", -1)
-    sink = make_sink("webhook", {"url": desk.HOOK_URL, "signing_keys": ["key"]}, hooks.vault)
+    sink = make_sink("webhook", {"url": service_desks.HOOK_URL, "signing_keys": ["key"]}, hooks.vault)
     sink.probe()
     hooks.vault.secrets["key"] = NEW_KEY
     hooks.sim.webhooks.check_signatures([NEW_KEY], refuse=True)
@@ -283,7 +283,7 @@ def test_type_and_title_of_a_problem_go_to_the_log_and_its_detail_does_not(hooks
 
 
 def test_a_lost_answer_is_sent_for_again_with_the_same_id_and_body(hooks: Hooks) -> None:
-    hooks.sim.faults.add(Drop(), room="webhook", when="after")
+    hooks.sim.faults.add(Drop(), api="webhook", when="after")
     progress = MemoryProgress()
     with pytest.raises(OutcomeUnknown):
         hooks.deliver(make_file(1, "a", b"x"), progress=progress)
@@ -294,7 +294,7 @@ def test_a_lost_answer_is_sent_for_again_with_the_same_id_and_body(hooks: Hooks)
 
 def test_a_silent_receiver_is_given_up(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inbound_mail.sinks.webhook.receiver.Transport", lambda **_: Transport(read_seconds=0.2))
-    hooks.sim.faults.add(Delay(1), room="webhook")
+    hooks.sim.faults.add(Delay(1), api="webhook")
     with pytest.raises(TimedOut):
         hooks.deliver()
 
@@ -312,12 +312,12 @@ def test_a_flow_gets_json_it_can_read(hooks: Hooks) -> None:
 
 
 def test_a_flow_may_name_a_ticket(hooks: Hooks) -> None:
-    hooks.sim.webhooks.workflows[desk.WORKFLOW].response = {"status": 200, "body": {"ticket": "I1"}}
+    hooks.sim.webhooks.workflows[service_desks.WORKFLOW].response = {"status": 200, "body": {"ticket": "I1"}}
     assert hooks.deliver(options=FLOW | {"ticket_pointer": "/ticket"}) == Receipt("I1")
 
 
 def test_what_the_trigger_refuses_is_told_with_its_code(hooks: Hooks) -> None:
-    workflow = hooks.sim.webhooks.workflows[desk.WORKFLOW]
+    workflow = hooks.sim.webhooks.workflows[service_desks.WORKFLOW]
     workflow.schema = {"type": "object", "required": ["somethingElse"]}
     with pytest.raises(Refused) as caught:
         hooks.deliver(options=FLOW)
@@ -330,7 +330,7 @@ def test_what_the_trigger_refuses_is_told_with_its_code(hooks: Hooks) -> None:
 def test_a_renewed_address_is_read_again(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.key_vault._READ_AGAIN_SECONDS", -1)
     sink = make_sink("webhook", {name: value for name, value in FLOW.items() if value}, hooks.vault)
-    good = desk.flow_url()
+    good = service_desks.flow_url()
     hooks.vault.secrets["flow"] = good + "old"
     sink.probe()
     hooks.vault.secrets["flow"] = good
@@ -354,7 +354,7 @@ def test_no_error_shows_an_address_that_is_a_secret(hooks: Hooks) -> None:
         hooks.deliver(options=FLOW)
     text = "".join(traceback.format_exception(caught.value))
     assert "sig=" not in text
-    assert desk.WORKFLOW not in text
+    assert service_desks.WORKFLOW not in text
 
 
 # -- settings
@@ -382,7 +382,7 @@ def test_no_error_shows_an_address_that_is_a_secret(hooks: Hooks) -> None:
     ],
 )
 def test_every_fault_in_the_settings_is_told_with_a_sentence(change: dict[str, Any], options: Sequence[str]) -> None:
-    good = {"url": desk.HOOK_URL, "signing_keys": ["key"]}
+    good = {"url": service_desks.HOOK_URL, "signing_keys": ["key"]}
     given = {name: value for name, value in (good | change).items() if value is not None}
     found = dict(check_sink(SinkSettings("hook", "webhook", given)))
     assert list(found) == options

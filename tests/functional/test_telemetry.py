@@ -18,7 +18,7 @@ from shared import context, retry, telemetry
 from shared.events import Event, tell
 from shared.graph import client
 from shared.graph.bookings import GraphBookings
-from tests.functional.conftest import Stage
+from tests.functional.conftest import Gateway
 from tests.house.source import ROOT
 from twin.core.faults import Answer
 
@@ -41,9 +41,9 @@ def lines(log: pytest.LogCaptureFixture, *loggers: str) -> list[str]:
     return [record.getMessage() for record in log.records if record.name in loggers]
 
 
-def ask(stage: Stage, flow: str, path: str = "/staff", **query: Any) -> int:
-    page = f"bookings/businesses/{stage.business}{path}"
-    answer = stage.get(page, headers={"x-ms-client-request-id": flow}, **query)
+def ask(gateway: Gateway, flow: str, path: str = "/staff", **query: Any) -> int:
+    page = f"bookings/businesses/{gateway.business}{path}"
+    answer = gateway.get(page, headers={"x-ms-client-request-id": flow}, **query)
     assert answer.headers["x-request-id"] == flow
     return answer.status_code
 
@@ -51,18 +51,18 @@ def ask(stage: Stage, flow: str, path: str = "/staff", **query: Any) -> int:
 # -- one id ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_flows_id_is_in_the_log_and_goes_to_graph(desk: Stage, log: pytest.LogCaptureFixture, flow: str) -> None:
-    assert ask(desk, flow) == 200
+def test_a_flows_id_is_in_the_log_and_goes_to_graph(gateway: Gateway, log: pytest.LogCaptureFixture, flow: str) -> None:
+    assert ask(gateway, flow) == 200
     [line] = lines(log, "gateway.http")
     assert re.fullmatch(rf"list_staff answered 200 after \d+\.\d\d s \[{flow}\]", line)
-    assert {call.request_headers["client-request-id"] for call in desk.graph_calls()} == {flow}
+    assert {call.request_headers["client-request-id"] for call in gateway.graph_calls()} == {flow}
 
 
 def test_lines_of_helping_threads_carry_it_too(
-    contoso: Stage, log: pytest.LogCaptureFixture, flow: str, monkeypatch: pytest.MonkeyPatch
+    contoso: Gateway, log: pytest.LogCaptureFixture, flow: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
-    contoso.sim.faults.add(Answer(503), room="bookings", path="/appointments/", times=2)
+    contoso.sim.faults.add(Answer(503), api="bookings", path="/appointments/", times=2)
     today = datetime.now(UTC).date()
     asked = {"start": f"{today}", "end": f"{today + timedelta(days=14)}", "expand": "details", "limit": 5}
     assert ask(contoso, flow, "/appointments", **asked) == 200
@@ -73,8 +73,8 @@ def test_lines_of_helping_threads_carry_it_too(
     assert any(str(name).startswith("gateway") for name in threads)
 
 
-def test_a_refusal_is_told_with_its_id(desk: Stage, log: pytest.LogCaptureFixture, flow: str) -> None:
-    assert ask(desk, flow, "/appointments", start="soon", end="later") == 400
+def test_a_refusal_is_told_with_its_id(gateway: Gateway, log: pytest.LogCaptureFixture, flow: str) -> None:
+    assert ask(gateway, flow, "/appointments", start="soon", end="later") == 400
     [line] = lines(log, "gateway.http")
     assert line.startswith("list_appointments failed after 0.")
     assert line.endswith(f"[{flow}]")
@@ -82,13 +82,13 @@ def test_a_refusal_is_told_with_its_id(desk: Stage, log: pytest.LogCaptureFixtur
 
 
 def test_what_nobody_foresaw_is_told_by_kind_and_place_not_by_its_text(
-    desk: Stage, log: pytest.LogCaptureFixture, flow: str, monkeypatch: pytest.MonkeyPatch
+    gateway: Gateway, log: pytest.LogCaptureFixture, flow: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def break_down(*_: object) -> None:
         raise ValueError("Robin Example has an appointment")
 
     monkeypatch.setattr(GraphBookings, "list_staff", break_down)
-    assert ask(desk, flow) == 500
+    assert ask(gateway, flow) == 500
     [line] = lines(log, "gateway.http")
     assert re.fullmatch(rf"list_staff broke: ValueError at test_telemetry\.py:\d+ .*\[{flow}\]", line)
     assert "Robin" not in log.text
@@ -148,12 +148,12 @@ def test_an_event_outside_any_call_has_no_id(log: pytest.LogCaptureFixture) -> N
 
 
 def test_a_slow_call_to_graph_is_told_without_its_query(
-    desk: Stage, log: pytest.LogCaptureFixture, flow: str, monkeypatch: pytest.MonkeyPatch
+    gateway: Gateway, log: pytest.LogCaptureFixture, flow: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert ask(desk, flow) == 200
+    assert ask(gateway, flow) == 200
     assert not [line for line in lines(log, "gateway.graph") if line.startswith("slow")]
     monkeypatch.setattr(client, "_SLOW_SECONDS", 0.0)
-    assert ask(desk, flow, "/appointments", start="2026-05-05", end="2026-05-06") == 200
+    assert ask(gateway, flow, "/appointments", start="2026-05-05", end="2026-05-06") == 200
     found = [line for line in lines(log, "gateway.graph") if "calendarView" in line]
     assert len(found) == 1
     assert re.fullmatch(rf"slow: \d+\.\d s for GET /v1\.0/\S+/calendarView -> 200 \[{flow}\]", found[0])
@@ -164,7 +164,9 @@ def test_a_slow_call_to_graph_is_told_without_its_query(
 
 def test_the_queries_of_the_document_look_for_lines_that_are_written() -> None:
     sources = "".join(
-        path.read_text() for room in ("shared", "blueprints", "inbound_mail") for path in (ROOT / room).rglob("*.py")
+        path.read_text()
+        for package in ("shared", "blueprints", "inbound_mail")
+        for path in (ROOT / package).rglob("*.py")
     )
     queries = "".join(re.findall(r"```kusto\n(.*?)```", TELEMETRY, flags=re.DOTALL))
     wanted = re.findall(r'(?:startswith|has|with \w+|with) "([^"]+)"', queries)

@@ -7,11 +7,11 @@ import pytest
 import requests
 
 from twin import Simulator
+from twin.client import RawGraphClient
 from twin.directory.access import CLI_SCOPES
 from twin.directory.permissions import ROLE_IDS
 from twin.directory.render import graph_id
 from twin.seeds import sample, tiny
-from twin.visit import GraphVisitor
 
 UPSERT = {"Prefer": "create-if-missing"}
 
@@ -28,15 +28,15 @@ def sim(running: Simulator) -> Simulator:
     return running
 
 
-def visit(sim: Simulator, *roles: str) -> GraphVisitor:
+def visit(sim: Simulator, *roles: str) -> RawGraphClient:
     user = sim.entra.tenants[sample.TENANT_ID].users[sample.ADMIN_USER]
     user.directory_roles = frozenset(roles)
-    return GraphVisitor(
+    return RawGraphClient(
         sim, *CLI_SCOPES, tenant_id=sample.TENANT_ID, app_id=sample.CLIENT_ID, user=sample.ADMIN_USER
     )  # fmt: skip
 
 
-def make(visitor: GraphVisitor, name: str = "one", **more: Any) -> Any:
+def make(visitor: RawGraphClient, name: str = "one", **more: Any) -> Any:
     answer = visitor.request(
         "PATCH", f"/applications(uniqueName='{name}')", json={"displayName": name, **more}, headers=UPSERT
     )
@@ -128,12 +128,12 @@ def test_a_secret_is_shown_once_and_signs_in(sim: Simulator) -> None:
         assert (listed["keyId"], listed["secretText"]) == (told["keyId"], None)
         assert told["secretText"].startswith(listed["hint"])
         assert sim.entra.app(made["appId"]).secrets[told["keyId"]].value == told["secretText"]
-        recorded = str([exchange.to_json() for exchange in sim.exchanges.all(room="directory")])
+        recorded = str([exchange.to_json() for exchange in sim.exchanges.all(api="directory")])
         assert told["secretText"] not in recorded
 
 
 def test_mail_tokens_of_others_do_not_open_the_directory(sim: Simulator) -> None:
-    with GraphVisitor(
+    with RawGraphClient(
         sim, "Mail.Read", tenant_id=sample.TENANT_ID, app_id=sample.CLIENT_ID
     ) as visitor:  # fmt: skip
         assert code(visitor.get("/applications")) == (403, "Authorization_RequestDenied")

@@ -5,17 +5,17 @@ from twin.core.faults import Action, Faults, When, fault_from_json
 from twin.core.wire import Call
 
 
-def make_call(method: str = "GET", path: str = "/a/b", room: str = "bookings") -> Call:
-    return Call("graph.microsoft.com", method, path, path, "", {}, room=room)
+def make_call(method: str = "GET", path: str = "/a/b", api: str = "bookings") -> Call:
+    return Call("graph.microsoft.com", method, path, path, "", {}, api=api)
 
 
 def test_a_fault_fires_as_often_as_it_says_and_where_all_its_conditions_hold() -> None:
     faults = Faults()
-    fault = faults.add(Answer(503), room="bookings", method="POST", path="/b$", times=2)
+    fault = faults.add(Answer(503), api="bookings", method="POST", path="/b$", times=2)
 
     assert faults.strike(make_call("GET"), "before") is None
     assert faults.strike(make_call("POST", "/a/c"), "before") is None
-    assert faults.strike(make_call("POST", room="vault"), "before") is None
+    assert faults.strike(make_call("POST", api="vault"), "before") is None
     assert faults.strike(make_call("POST"), "after") is None
     assert [faults.strike(make_call("POST"), "before") for _ in range(3)] == [fault, fault, None]
     assert faults.unfired() == []
@@ -24,7 +24,7 @@ def test_a_fault_fires_as_often_as_it_says_and_where_all_its_conditions_hold() -
 def test_a_fault_that_still_waits_is_visible() -> None:
     faults = Faults()
     waiting = faults.add(Drop(), times=2)
-    faults.add(Drop(), times=None, room="vault")
+    faults.add(Drop(), times=None, api="vault")
 
     faults.strike(make_call(), "before")
 
@@ -43,12 +43,12 @@ def test_a_fault_with_a_span_of_time_ends_with_it() -> None:
 def test_connections_are_struck_by_connect_faults_only() -> None:
     faults = Faults()
     faults.add(Drop(), times=None)
-    assert faults.take(room="proxy", host="a", method="CONNECT", path="/") is None
+    assert faults.take(api="proxy", host="a", method="CONNECT", path="/") is None
 
     wanted = faults.add(Drop(), method="CONNECT", host="a")
 
-    assert faults.take(room="proxy", host="b", method="CONNECT", path="/") is None
-    assert faults.take(room="proxy", host="a", method="CONNECT", path="/") is wanted
+    assert faults.take(api="proxy", host="b", method="CONNECT", path="/") is None
+    assert faults.take(api="proxy", host="a", method="CONNECT", path="/") is wanted
 
 
 @pytest.mark.parametrize(
@@ -58,9 +58,9 @@ def test_connections_are_struck_by_connect_faults_only() -> None:
 )
 def test_every_fault_survives_its_json_form(action: Action) -> None:
     when: When = "after" if isinstance(action, Cut) else "before"
-    fault = fault_from_json(Fault(action=action, room="vault", times=None, seconds=3.0, when=when).to_json())
+    fault = fault_from_json(Fault(action=action, api="vault", times=None, seconds=3.0, when=when).to_json())
 
-    assert (fault.action, fault.room, fault.times, fault.seconds, fault.when) == (action, "vault", None, 3.0, when)
+    assert (fault.action, fault.api, fault.times, fault.seconds, fault.when) == (action, "vault", None, 3.0, when)
 
 
 @pytest.mark.parametrize(

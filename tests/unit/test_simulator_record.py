@@ -5,10 +5,8 @@ from twin.core.record import BODY_LIMIT, REDACTED, Record, redact
 from twin.core.wire import Body, Call, Reply
 
 
-def make_call(
-    body: bytes = b"", query: str = "", room: str = "entra", headers: Mapping[str, str] | None = None
-) -> Call:
-    return Call("host", "POST", "/p", "/p", query, headers or {}, body, room=room)
+def make_call(body: bytes = b"", query: str = "", api: str = "entra", headers: Mapping[str, str] | None = None) -> Call:
+    return Call("host", "POST", "/p", "/p", query, headers or {}, body, api=api)
 
 
 def keep(record: Record, call: Call, answer: Body = None, secret_fields: frozenset[str] = frozenset()) -> None:

@@ -14,7 +14,7 @@ def make_router(*lines: str) -> Router[str]:
     for line in lines:
         method, pattern = line.split()
         routes.add(method, pattern)(answer)
-    return Router([("room", routes)])
+    return Router([("api", routes)])
 
 
 def test_literal_segments_win_over_parameters_and_are_found_without_case() -> None:

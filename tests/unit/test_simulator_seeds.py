@@ -9,7 +9,7 @@ from twin.bookings.hours import is_service_open, is_staff_working
 from twin.bookings.state import Bookings, Business
 from twin.bookings.times import Span, parse_duration
 from twin.seeds import bulk, sample
-from twin.seeds.desks import CONTOSO_DESKS, GHOST_STAFF_ID
+from twin.seeds.booking_pages import CONTOSO_PAGES, GHOST_STAFF_ID
 from twin.world import World
 
 DAY = date(2026, 5, 5)
@@ -22,14 +22,14 @@ def world() -> World:
 
 @pytest.fixture(scope="module")
 def desks(world: World) -> list[Business]:
-    bookings = world.room(Bookings)
-    return [bookings.business(desk.id) for desk in CONTOSO_DESKS]
+    bookings = world.state(Bookings)
+    return [bookings.business(desk.id) for desk in CONTOSO_PAGES]
 
 
 def snapshot(world: World) -> list[Any]:
     return [
         (business.values, business.services.all(), business.staff.all(), business.appointments.all())
-        for business in world.room(Bookings).businesses.values()
+        for business in world.state(Bookings).businesses.values()
     ]
 
 
@@ -41,7 +41,7 @@ def test_the_same_day_makes_the_same_world(world: World) -> None:
 def test_a_reset_undoes_every_change() -> None:
     world = sample.build(DAY)
     before = snapshot(world)
-    business = world.room(Bookings).business(CONTOSO_DESKS[0].id)
+    business = world.state(Bookings).business(CONTOSO_PAGES[0].id)
     business.appointments.remove(business.appointments.all()[0].id)
     business.services.patch(business.services.all()[0]["id"], {"displayName": "Changed"})
     world.clock.advance(timedelta(days=3))
@@ -138,10 +138,10 @@ def test_every_person_has_an_address_that_is_reserved(desks: list[Business]) -> 
 
 def test_the_bulk_worlds_have_their_sizes() -> None:
     many = bulk.build_many_businesses()
-    busy = bulk.build_busy_business(DAY).room(Bookings).business(bulk.BUSY_BUSINESS)
+    busy = bulk.build_busy_business(DAY).state(Bookings).business(bulk.BUSY_BUSINESS)
     first = datetime(2026, 5, 5, tzinfo=UTC)
 
-    assert len(many.room(Bookings).businesses) == 1200
+    assert len(many.state(Bookings).businesses) == 1200
     assert (len(busy.staff), len(busy.appointments)) == (20, 2000)
     assert all(Span(first, first + timedelta(days=30)).contains(one.span) for one in busy.appointments.all())
     for staff in busy.staff.all():

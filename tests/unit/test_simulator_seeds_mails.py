@@ -7,7 +7,7 @@ from twin.mail.mailbox import Mailbox
 from twin.mail.permissions import WRITE
 from twin.mail.state import Mail
 from twin.seeds import mails, sample, tiny
-from twin.seeds.desk import OPEN_TICKET
+from twin.seeds.service_desks import OPEN_TICKET
 from twin.world import World
 
 DAY = date(2026, 5, 5)
@@ -21,7 +21,7 @@ def world() -> World:
 
 @pytest.fixture(scope="module", params=ADDRESSES)
 def box(world: World, request: pytest.FixtureRequest) -> Mailbox:
-    return world.room(Mail).mailbox(request.param)
+    return world.state(Mail).mailbox(request.param)
 
 
 def test_a_dozen_mails_came_over_the_last_days(world: World, box: Mailbox) -> None:
@@ -58,18 +58,18 @@ def test_pictures_and_papers_are_real(box: Mailbox) -> None:
 
 
 def test_the_app_may_read_and_write_mail(world: World) -> None:
-    tenant = world.room(Entra).tenant(sample.TENANT_ID)
+    tenant = world.state(Entra).tenant(sample.TENANT_ID)
 
     assert WRITE in tenant.principals[sample.CLIENT_ID].roles
 
 
 def test_object_ids_stay_the_same() -> None:
-    ids = [[sample.build(DAY).room(Mail).mailbox(address).object_id for address in ADDRESSES] for _ in range(2)]
+    ids = [[sample.build(DAY).state(Mail).mailbox(address).object_id for address in ADDRESSES] for _ in range(2)]
 
     assert ids[0] == ids[1]
 
 
 def test_the_small_world_has_two_empty_mailboxes() -> None:
-    found = tiny.build().room(Mail).mailboxes.values()
+    found = tiny.build().state(Mail).mailboxes.values()
 
     assert [(one.address, one.messages()) for one in found] == [(mails.SUPPORT, []), (mails.SECOND, [])]

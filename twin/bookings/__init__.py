@@ -1,1 +1,1 @@
-"""Room of Microsoft Bookings on the Graph hosts: /solutions/bookingBusinesses and /solutions/bookingCurrencies."""
+"""Api of Microsoft Bookings on the Graph hosts: /solutions/bookingBusinesses and /solutions/bookingCurrencies."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from twin.core.api import Api
 from twin.core.faults import fault_from_json
 from twin.core.front import UNRECORDED, Front
-from twin.core.proxy import TunnelDesk
-from twin.core.room import Room
+from twin.core.proxy import Tunnels
 from twin.core.routes import Routes
 from twin.core.wire import LOOPBACK, Call, Json, Reply
 
@@ -21,26 +21,26 @@ _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
 @dataclass(frozen=True, slots=True)
-class ControlDesk:
+class Controls:
     """The parts of a running simulator that the control path steers."""
 
     front: Front
-    tunnels: TunnelDesk
+    tunnels: Tunnels
     reset: Callable[[], None]
     close_connections: Callable[[], int]
 
 
-type Handler = Callable[[Call, ControlDesk], Reply]
+type Handler = Callable[[Call, Controls], Reply]
 
 
-def make_control_room(desk: Callable[[], ControlDesk], rooms: Sequence[Room[Any]]) -> Room[Callable[[], ControlDesk]]:
-    """Make the control room, with the control handlers of all rooms mounted on it."""
-    routes = Routes[Callable[[], ControlDesk]]()
+def make_control_api(controls: Callable[[], Controls], apis: Sequence[Api[Any]]) -> Api[Callable[[], Controls]]:
+    """Make the control api, with the control handlers of all apis mounted on it."""
+    routes = Routes[Callable[[], Controls]]()
     described: list[Json] = []
 
     def mount(method: str, pattern: str, handler: Handler) -> None:
-        def handle(call: Call, find_desk: Callable[[], ControlDesk]) -> Reply:
-            return _explain_mistakes(handler, call, find_desk())
+        def handle(call: Call, find_controls: Callable[[], Controls]) -> Reply:
+            return _explain_mistakes(handler, call, find_controls())
 
         routes.add(method, PREFIX + pattern)(handle)
         summary = (inspect.getdoc(handler) or "").split("\n", 1)[0]
@@ -48,41 +48,41 @@ def make_control_room(desk: Callable[[], ControlDesk], rooms: Sequence[Room[Any]
 
     for method, pattern, handler in _OWN_ROUTES:
         mount(method, pattern, handler)
-    for room in rooms:
-        for route in room.control.table if room.control else ():
-            mount(route.method, route.pattern, _enter_room(room, route.handler))
+    for api in apis:
+        for route in api.control.table if api.control else ():
+            mount(route.method, route.pattern, _with_state(api, route.handler))
 
-    def list_routes(call: Call, desk: ControlDesk) -> Reply:
+    def list_routes(call: Call, controls: Controls) -> Reply:
         """List every control route."""
-        _ = call, desk
+        _ = call, controls
         return Reply(200, {"routes": sorted(described, key=lambda line: (line["path"], line["method"]))})
 
     mount("GET", "", list_routes)
-    return Room(
+    return Api(
         name=UNRECORDED,
         hosts=(LOOPBACK,),
-        state=lambda world: _keep(world, desk),
+        state=lambda world: _keep(world, controls),
         routes=routes,
         admit=_admit_local_names,
     )
 
 
-def _keep(world: "World", desk: Callable[[], ControlDesk]) -> Callable[[], ControlDesk]:
+def _keep(world: "World", controls: Callable[[], Controls]) -> Callable[[], Controls]:
     _ = world
-    return desk
+    return controls
 
 
-def _enter_room(room: Room[Any], handler: Callable[[Call, Any], Reply]) -> Handler:
-    def enter(call: Call, desk: ControlDesk) -> Reply:
-        return handler(call, desk.front.world.room(room.state))
+def _with_state(api: Api[Any], handler: Callable[[Call, Any], Reply]) -> Handler:
+    def enter(call: Call, controls: Controls) -> Reply:
+        return handler(call, controls.front.world.state(api.state))
 
     enter.__doc__ = handler.__doc__
     return enter
 
 
-def _explain_mistakes(handler: Handler, call: Call, desk: ControlDesk) -> Reply:
+def _explain_mistakes(handler: Handler, call: Call, controls: Controls) -> Reply:
     try:
-        return handler(call, desk)
+        return handler(call, controls)
     except KeyError as missing:
         return Reply(404, {"error": f"unknown or missing: {missing.args[0] if missing.args else missing}"})
     except (ValueError, TypeError) as mistake:
@@ -104,78 +104,78 @@ def read_object(call: Call) -> Json:
     return body
 
 
-def _add_fault(call: Call, desk: ControlDesk) -> Reply:
+def _add_fault(call: Call, controls: Controls) -> Reply:
     """Put a fault in force."""
-    return Reply(201, desk.front.faults.enlist(fault_from_json(read_object(call))).to_json())
+    return Reply(201, controls.front.faults.enlist(fault_from_json(read_object(call))).to_json())
 
 
-def _list_faults(call: Call, desk: ControlDesk) -> Reply:
+def _list_faults(call: Call, controls: Controls) -> Reply:
     """List the faults in force; ?unfired=true for those that still wait."""
-    faults = desk.front.faults.unfired() if call.option("unfired") == "true" else desk.front.faults.all()
+    faults = controls.front.faults.unfired() if call.option("unfired") == "true" else controls.front.faults.all()
     return Reply(200, {"faults": [fault.to_json() for fault in faults]})
 
 
-def _clear_faults(call: Call, desk: ControlDesk) -> Reply:
+def _clear_faults(call: Call, controls: Controls) -> Reply:
     """Withdraw all faults."""
     _ = call
-    desk.front.faults.clear()
+    controls.front.faults.clear()
     return Reply(204)
 
 
-def _remove_fault(call: Call, desk: ControlDesk) -> Reply:
+def _remove_fault(call: Call, controls: Controls) -> Reply:
     """Withdraw one fault."""
-    return Reply(204 if desk.front.faults.remove(int(call["id"])) else 404)
+    return Reply(204 if controls.front.faults.remove(int(call["id"])) else 404)
 
 
-def _list_exchanges(call: Call, desk: ControlDesk) -> Reply:
-    """List recorded exchanges; ?room= and ?since= (a sequence number) narrow the list."""
-    seen = desk.front.record.all(room=call.option("room"), since=int(call.option("since") or 0))
+def _list_exchanges(call: Call, controls: Controls) -> Reply:
+    """List recorded exchanges; ?api= and ?since= (a sequence number) narrow the list."""
+    seen = controls.front.record.all(api=call.option("api"), since=int(call.option("since") or 0))
     last = seen[-1].seq if seen else int(call.option("since") or 0)
     return Reply(200, {"exchanges": [exchange.to_json() for exchange in seen], "last": last})
 
 
-def _limit_exchanges(call: Call, desk: ControlDesk) -> Reply:
+def _limit_exchanges(call: Call, controls: Controls) -> Reply:
     """Set how many exchanges are kept: {"keep": 0} for none but the counters."""
-    desk.front.record.keep = int(read_object(call)["keep"])
-    return Reply(200, {"keep": desk.front.record.keep})
+    controls.front.record.keep = int(read_object(call)["keep"])
+    return Reply(200, {"keep": controls.front.record.keep})
 
 
-def _clear_exchanges(call: Call, desk: ControlDesk) -> Reply:
+def _clear_exchanges(call: Call, controls: Controls) -> Reply:
     """Forget the recorded exchanges and counters."""
     _ = call
-    desk.front.record.clear()
+    controls.front.record.clear()
     return Reply(204)
 
 
-def _show_counters(call: Call, desk: ControlDesk) -> Reply:
-    """Show exchanges and the highest concurrency per room since the last clearing."""
+def _show_counters(call: Call, controls: Controls) -> Reply:
+    """Show exchanges and the highest concurrency per api since the last clearing."""
     _ = call
-    return Reply(200, {"counts": dict(desk.front.record.counts), "peaks": dict(desk.front.record.peaks)})
+    return Reply(200, {"counts": dict(controls.front.record.counts), "peaks": dict(controls.front.record.peaks)})
 
 
-def _show_health(call: Call, desk: ControlDesk) -> Reply:
+def _show_health(call: Call, controls: Controls) -> Reply:
     """Show refused host names and failures of the simulator itself."""
     _ = call
-    return Reply(200, {"refused": desk.tunnels.refused, "failures": desk.front.failures})
+    return Reply(200, {"refused": controls.tunnels.refused, "failures": controls.front.failures})
 
 
-def _reset_world(call: Call, desk: ControlDesk) -> Reply:
+def _reset_world(call: Call, controls: Controls) -> Reply:
     """Seed the world anew; faults and the record are emptied too."""
     _ = call
-    desk.reset()
+    controls.reset()
     return Reply(204)
 
 
-def _show_clock(call: Call, desk: ControlDesk) -> Reply:
+def _show_clock(call: Call, controls: Controls) -> Reply:
     """Show the world's time."""
     _ = call
-    return Reply(200, {"now": desk.front.world.clock.now().isoformat()})
+    return Reply(200, {"now": controls.front.world.clock.now().isoformat()})
 
 
-def _move_clock(call: Call, desk: ControlDesk) -> Reply:
+def _move_clock(call: Call, controls: Controls) -> Reply:
     """Move the world's time: {"advanceSeconds": 3600}, {"now": "2026-05-05T09:00:00Z"} or {"follow": true}."""
     wish = read_object(call)
-    clock = desk.front.world.clock
+    clock = controls.front.world.clock
     if wish.get("follow"):
         clock.follow_machine()
     if "now" in wish:
@@ -185,19 +185,19 @@ def _move_clock(call: Call, desk: ControlDesk) -> Reply:
         clock.set(instant)
     if "advanceSeconds" in wish:
         clock.advance(timedelta(seconds=float(wish["advanceSeconds"])))
-    return _show_clock(call, desk)
+    return _show_clock(call, controls)
 
 
-def _set_latency(call: Call, desk: ControlDesk) -> Reply:
+def _set_latency(call: Call, controls: Controls) -> Reply:
     """Set the least duration of every exchange: {"seconds": 0.05}."""
-    desk.front.latency = float(read_object(call)["seconds"])
-    return Reply(200, {"seconds": desk.front.latency})
+    controls.front.latency = float(read_object(call)["seconds"])
+    return Reply(200, {"seconds": controls.front.latency})
 
 
-def _close_connections(call: Call, desk: ControlDesk) -> Reply:
+def _close_connections(call: Call, controls: Controls) -> Reply:
     """Close every open connection of clients, as a server does with idle ones."""
     _ = call
-    return Reply(200, {"closed": desk.close_connections()})
+    return Reply(200, {"closed": controls.close_connections()})
 
 
 _OWN_ROUTES: tuple[tuple[str, str, Handler], ...] = (

@@ -15,7 +15,7 @@ CONNECT = "CONNECT"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Answer with this status instead. Without a body the room's own error shape is sent; body="" sends none."""
+    """Answer with this status instead. Without a body the api's own error shape is sent; body="" sends none."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -61,7 +61,7 @@ _KINDS: dict[str, type[Any]] = {kind.__name__.lower(): kind for kind in (Answer,
 class Fault:
     """One fault. Every condition that is set must hold.
 
-    room, host  key of the room; host name
+    api, host  key of the api; host name
     method      HTTP method; "CONNECT" makes the fault strike when the proxy is asked for the host
     path        regular expression searched in the decoded path, without the query
     times       how often it fires; None for always
@@ -70,7 +70,7 @@ class Fault:
     """
 
     action: Action
-    room: str | None = None
+    api: str | None = None
     host: str | None = None
     method: str | None = None
     path: str | None = None
@@ -97,12 +97,12 @@ class Fault:
         used_up = self.times is not None and self.fired >= self.times
         return used_up or (self.seconds is not None and time.monotonic() > self.added + self.seconds)
 
-    def strikes(self, *, room: str, host: str, method: str, path: str, when: When) -> bool:
+    def strikes(self, *, api: str, host: str, method: str, path: str, when: When) -> bool:
         """Whether it applies to this moment of this exchange."""
         if self.is_spent or self.when != when or (method == CONNECT) != (self.method == CONNECT):
             return False
         return (
-            self.room in (None, room)
+            self.api in (None, api)
             and self.host in (None, host)
             and self.method in (None, method)
             and (self.path is None or re.search(self.path, path) is not None)
@@ -112,12 +112,12 @@ class Fault:
         """Return the shape that `POST /_control/faults` takes, with id and count of firings."""
         action = {"kind": type(self.action).__name__.lower()}
         action |= {name: getattr(self.action, name) for name in self.action.__dataclass_fields__}
-        conditions = ("id", "room", "host", "method", "path", "times", "seconds", "when", "fired")
+        conditions = ("id", "api", "host", "method", "path", "times", "seconds", "when", "fired")
         return {name: getattr(self, name) for name in conditions} | {"action": action}
 
 
 def fault_from_json(data: Json) -> Fault:
-    """Read a fault, e.g. {"room": "bookings", "times": 1, "when": "after", "action": {"kind": "drop"}}.
+    """Read a fault, e.g. {"api": "bookings", "times": 1, "when": "after", "action": {"kind": "drop"}}.
 
     ValueError or TypeError says what is wrong with it.
     """
@@ -139,7 +139,7 @@ class Faults:
         self._ids = count(1)
 
     def add(self, action: Action, **conditions: Any) -> Fault:
-        """Put a fault in force: `faults.add(Answer(503), room="bookings", method="POST", times=2)`."""
+        """Put a fault in force: `faults.add(Answer(503), api="bookings", method="POST", times=2)`."""
         return self.enlist(Fault(action=action, **conditions))
 
     def enlist(self, fault: Fault) -> Fault:
@@ -150,12 +150,12 @@ class Faults:
 
     def strike(self, call: Call, when: When) -> Fault | None:
         """Find the fault for this moment and count its firing."""
-        return self.take(room=call.room, host=call.host, method=call.method, path=call.path, when=when)
+        return self.take(api=call.api, host=call.host, method=call.method, path=call.path, when=when)
 
-    def take(self, *, room: str, host: str, method: str, path: str, when: When = "before") -> Fault | None:
+    def take(self, *, api: str, host: str, method: str, path: str, when: When = "before") -> Fault | None:
         """As strike, for moments that have no call yet."""
         for fault in tuple(self._faults):
-            if fault.strikes(room=room, host=host, method=method, path=path, when=when):
+            if fault.strikes(api=api, host=host, method=method, path=path, when=when):
                 fault.fired += 1
                 return fault
         return None

@@ -1,4 +1,4 @@
-"""The front door: reads a request, finds its room, suffers the faults, sends and records the answer."""
+"""The front door: reads a request, finds its api, suffers the faults, sends and records the answer."""
 
 import asyncio
 import logging
@@ -10,10 +10,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from twin.core.api import Api
 from twin.core.faults import Answer, Cut, Delay, Drop, Fault, Faults, Garble, Hang
 from twin.core.protocol import HOST, TRANSPORT
 from twin.core.record import Exchange, Record
-from twin.core.room import Room
 from twin.core.routes import Found, Miss, Router
 from twin.core.wire import LOOPBACK, Call, Refusal, Reply, Stream
 
@@ -26,30 +26,30 @@ type Receive = Callable[[], Awaitable[Any]]
 type Send = Callable[[Any], Awaitable[None]]
 
 UNRECORDED = "control"
-"""The room that people and tests steer by: no fault, no latency and no record there."""
+"""The api that people and tests steer by: no fault, no latency and no record there."""
 
 
 class Front:
-    """An ASGI application over all rooms of a world.
+    """An ASGI application over all apis of a world.
 
     latency   seconds that every exchange takes at least, so that concurrent requests really overlap
     failures  tracebacks of handlers that broke: errors of the simulator, never of its user
     """
 
-    def __init__(self, rooms: Sequence[Room[Any]], world: "World", *, latency: float) -> None:
-        self.rooms = rooms
+    def __init__(self, apis: Sequence[Api[Any]], world: "World", *, latency: float) -> None:
+        self.apis = apis
         self.world = world
         self.latency = latency
         self.faults = Faults()
         self.record = Record()
         self.failures: list[str] = []
-        self._routers: dict[str, tuple[Room[Any], Router[Room[Any]]]] = {}
+        self._routers: dict[str, tuple[Api[Any], Router[Api[Any]]]] = {}
 
     def knows(self, host: str) -> bool:
-        """Whether some room answers for this name today."""
+        """Whether some api answers for this name today."""
         if host == LOOPBACK:
             return False
-        return any(room.answers_for(host) and room.serves(host, self.world.room(room.state)) for room in self.rooms)
+        return any(api.answers_for(host) and api.serves(host, self.world.state(api.state)) for api in self.apis)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Serve one request of the wire."""
@@ -57,18 +57,18 @@ class Front:
         if call is None:
             return
         visit = self._find(call)
-        room = visit.room
-        if room.name == UNRECORDED:
+        api = visit.api
+        if api.name == UNRECORDED:
             reply = self._respond(call, visit)
             await _send_reply(send, reply, *reply.encode())
             return
-        exchange = self.record.open(call, room.secret_fields)
+        exchange = self.record.open(call, api.secret_fields)
         try:
             reply, fault = await self._work(call, visit)
             exchange.fault = fault.id if fault else None
-            await self._deliver(_Visitor(scope[TRANSPORT], receive, send), _Case(call, room, exchange), reply, fault)
+            await self._deliver(_Visitor(scope[TRANSPORT], receive, send), _Case(call, api, exchange), reply, fault)
         finally:
-            self._settle(_Case(call, room, exchange), "dropped")
+            self._settle(_Case(call, api, exchange), "dropped")
 
     def answer(self, call: Call) -> Reply:
         """Answer a call without latency or record: what a batch asks for each of its parts.
@@ -81,49 +81,49 @@ class Front:
             early = self.faults.strike(call, "before")
             reply = Reply(503) if early else self._respond(call, visit)
             fault = early or self.faults.strike(call, "after")
-            return _replace(Reply(503), fault, call, visit.room) if fault else reply
+            return _replace(Reply(503), fault, call, visit.api) if fault else reply
         finally:
             call.finish()
 
     def _find(self, call: Call) -> "_Visit":
-        """Find the room and handler for a call; where no route matches, the first room of the host says so."""
+        """Find the api and handler for a call; where no route matches, the first api of the host says so."""
         if call.host not in self._routers:
-            rooms = [room for room in self.rooms if room.answers_for(call.host)]
-            self._routers[call.host] = (rooms[0], Router((room, room.routes) for room in rooms))
+            apis = [api for api in self.apis if api.answers_for(call.host)]
+            self._routers[call.host] = (apis[0], Router((api, api.routes) for api in apis))
         first, router = self._routers[call.host]
         found = router.find(call.method, call.path)
-        room = first if isinstance(found, Miss) else found.room
-        call.room = room.name
+        api = first if isinstance(found, Miss) else found.api
+        call.api = api.name
         call.ask = self.answer
-        return _Visit(room, found)
+        return _Visit(api, found)
 
     async def _work(self, call: Call, visit: "_Visit") -> tuple[Reply, Fault | None]:
         """Everything up to the answer: the fault before, admission, latency, the handler, the fault after."""
         early = self.faults.strike(call, "before")
         if early is not None and not isinstance(early.action, Delay):
-            return _replace(Reply(503), early, call, visit.room), early
+            return _replace(Reply(503), early, call, visit.api), early
         if early is not None and isinstance(early.action, Delay):
             await asyncio.sleep(early.action.seconds)
-        refusal = self._guard(call, lambda: self._admit(call, visit.room))
+        refusal = self._guard(call, lambda: self._admit(call, visit.api))
         if self.latency:
             await asyncio.sleep(self.latency)
-        reply = visit.room.stamp(call, refusal or self._guard(call, lambda: self._handle(call, visit)) or Reply(204))
+        reply = visit.api.stamp(call, refusal or self._guard(call, lambda: self._handle(call, visit)) or Reply(204))
         late = self.faults.strike(call, "after")
         if late is not None and isinstance(late.action, Delay):
             await asyncio.sleep(late.action.seconds)
-        return (_replace(reply, late, call, visit.room), late) if late is not None else (reply, early)
+        return (_replace(reply, late, call, visit.api), late) if late is not None else (reply, early)
 
     def _respond(self, call: Call, visit: "_Visit") -> Reply:
-        reply = self._guard(call, lambda: self._admit(call, visit.room) or self._handle(call, visit))
-        return visit.room.stamp(call, reply or Reply(204))
+        reply = self._guard(call, lambda: self._admit(call, visit.api) or self._handle(call, visit))
+        return visit.api.stamp(call, reply or Reply(204))
 
-    def _admit(self, call: Call, room: Room[Any]) -> Reply | None:
-        return room.admit(call, self.world.room(room.state))
+    def _admit(self, call: Call, api: Api[Any]) -> Reply | None:
+        return api.admit(call, self.world.state(api.state))
 
     def _handle(self, call: Call, visit: "_Visit") -> Reply:
-        state = self.world.room(visit.room.state)
+        state = self.world.state(visit.api.state)
         if isinstance(visit.found, Miss):
-            return visit.room.miss(call, visit.found, state)
+            return visit.api.miss(call, visit.found, state)
         call.params = visit.found.params
         return visit.found.route.handler(call, state)
 
@@ -169,7 +169,7 @@ class Front:
         if case.exchange.ended:
             return
         case.call.finish()
-        fields = case.room.secret_fields
+        fields = case.api.secret_fields
         self.record.close(case.exchange, reply, outcome=outcome, size=size, secret_fields=fields)
 
 
@@ -187,20 +187,20 @@ class _Case:
     """An exchange with the call it came from."""
 
     call: Call
-    room: Room[Any]
+    api: Api[Any]
     exchange: Exchange
 
 
 @dataclass(frozen=True, slots=True)
 class _Visit:
-    room: Room[Any]
-    found: Found[Room[Any]] | Miss
+    api: Api[Any]
+    found: Found[Api[Any]] | Miss
 
 
-def _replace(reply: Reply, fault: Fault, call: Call, room: Room[Any]) -> Reply:
+def _replace(reply: Reply, fault: Fault, call: Call, api: Api[Any]) -> Reply:
     match fault.action:
         case Answer(status, headers, body):
-            return Reply(status, room.outage(call, status) if body is None else body, headers)
+            return Reply(status, api.outage(call, status) if body is None else body, headers)
         case Garble(text):
             return Reply(200, text)
         case _:

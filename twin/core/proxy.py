@@ -24,7 +24,7 @@ _HANDSHAKE_SECONDS = 10.0
 _TLS_PORT = "443"
 
 
-class TunnelDesk:
+class Tunnels:
     """What all tunnels share: whom to let in, how to speak TLS, what to do with HTTP, and who is connected."""
 
     def __init__(
@@ -58,21 +58,21 @@ class TunnelDesk:
 class Tunnel(asyncio.Protocol):
     """One connection to the proxy: reads the CONNECT line, then turns itself into a TLS server for the host."""
 
-    def __init__(self, desk: TunnelDesk) -> None:
-        self._desk = desk
+    def __init__(self, tunnels: Tunnels) -> None:
+        self._tunnels = tunnels
         self._head = b""
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the request line."""
         self._transport = cast("asyncio.Transport", transport)
-        self._desk.waiting.add(self._transport)
+        self._tunnels.waiting.add(self._transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Return the client left before the tunnel stood."""
         _ = exc
         if self._transport is not None:
-            self._desk.waiting.discard(self._transport)
+            self._tunnels.waiting.discard(self._transport)
 
     def data_received(self, data: bytes) -> None:
         """Collect the head of the request; open the tunnel when it is complete."""
@@ -84,21 +84,21 @@ class Tunnel(asyncio.Protocol):
             self._answer(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         elif b"\r\n\r\n" in self._head:
             task = asyncio.get_running_loop().create_task(self._open(transport))
-            self._desk.tasks.add(task)
-            task.add_done_callback(self._desk.tasks.discard)
+            self._tunnels.tasks.add(task)
+            task.add_done_callback(self._tunnels.tasks.discard)
 
     async def _open(self, transport: asyncio.Transport) -> None:
         method, target = _parse_request_line(self._head)
         host, _, port = target.rpartition(":")
         host = host.lower()
         if method != CONNECT:
-            self._desk.refuse(target, "this proxy knows CONNECT only; plain http goes direct (NO_PROXY)")
+            self._tunnels.refuse(target, "this proxy knows CONNECT only; plain http goes direct (NO_PROXY)")
             self._answer(HTTPStatus.FORBIDDEN)
-        elif port != _TLS_PORT or not self._desk.knows(host):
-            self._desk.refuse(target, "the simulator has no such host, and nothing leaves this machine")
+        elif port != _TLS_PORT or not self._tunnels.knows(host):
+            self._tunnels.refuse(target, "the simulator has no such host, and nothing leaves this machine")
             self._answer(HTTPStatus.FORBIDDEN)
         else:
-            fault = self._desk.faults.take(room="proxy", host=host, method=CONNECT, path="/")
+            fault = self._tunnels.faults.take(api="proxy", host=host, method=CONNECT, path="/")
             if fault is None or await self._suffer(fault, transport):
                 await self._upgrade(transport, host)
 
@@ -117,14 +117,14 @@ class Tunnel(asyncio.Protocol):
         return False
 
     async def _upgrade(self, transport: asyncio.Transport, host: str) -> None:
-        desk = self._desk
-        protocol = OpenProtocol(desk.config, desk.server_state, host)
+        tunnels = self._tunnels
+        protocol = OpenProtocol(tunnels.config, tunnels.server_state, host)
         transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         try:
             secured = await asyncio.get_running_loop().start_tls(
                 transport,
                 protocol,
-                desk.tls,
+                tunnels.tls,
                 server_side=True,
                 ssl_handshake_timeout=_HANDSHAKE_SECONDS,
             )
@@ -134,7 +134,7 @@ class Tunnel(asyncio.Protocol):
             )
             return
         finally:
-            desk.waiting.discard(transport)
+            tunnels.waiting.discard(transport)
         if secured is not None:
             protocol.connection_made(secured)
 

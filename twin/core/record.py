@@ -43,7 +43,7 @@ class Exchange:
     """One request and what became of it. Times are seconds since the epoch; `ended` is 0 while it is under way.
 
     outcome   "answered", "dropped", "hung", "cut", or "" while under way
-    in_flight how many exchanges of the room were under way when this one began, itself included
+    in_flight how many exchanges of the api were under way when this one began, itself included
     status    0 when no status was sent
     fault     id of the last fault that fired, or None
     size      bytes of both bodies
@@ -51,7 +51,7 @@ class Exchange:
     """
 
     seq: int
-    room: str
+    api: str
     host: str
     method: str
     path: str
@@ -96,19 +96,19 @@ class Record:
 
     def open(self, call: Call, secret_fields: frozenset[str]) -> Exchange:
         """Note the request. Called before any work is done."""
-        self._flying[call.room] += 1
-        self.counts[call.room] += 1
-        self.peaks[call.room] = max(self.peaks[call.room], self._flying[call.room])
+        self._flying[call.api] += 1
+        self.counts[call.api] += 1
+        self.peaks[call.api] = max(self.peaks[call.api], self._flying[call.api])
         exchange = Exchange(
             seq=next(self._numbers),
-            room=call.room,
+            api=call.api,
             host=call.host,
             method=call.method,
             path=call.path,
             query=[],
             request_headers={},
             request_json=None,
-            in_flight=self._flying[call.room],
+            in_flight=self._flying[call.api],
             started=time.time(),
             size=len(call.body),
         )
@@ -131,7 +131,7 @@ class Record:
         secret_fields: frozenset[str],
     ) -> None:
         """Note the answer (its body has `size` bytes on the wire), or that there was none."""
-        self._flying[exchange.room] -= 1
+        self._flying[exchange.api] -= 1
         exchange.ended = time.time()
         exchange.outcome = outcome
         if reply is not None:
@@ -152,13 +152,13 @@ class Record:
         exchange.kept += kept
         self._total += kept
 
-    def all(self, *, room: str | None = None, since: int = 0) -> list[Exchange]:
-        """Exchanges in order of arrival, those of one room if asked, those numbered above `since`."""
-        return [seen for seen in tuple(self._exchanges) if seen.seq > since and room in (None, seen.room)]
+    def all(self, *, api: str | None = None, since: int = 0) -> list[Exchange]:
+        """Exchanges in order of arrival, those of one api if asked, those numbered above `since`."""
+        return [seen for seen in tuple(self._exchanges) if seen.seq > since and api in (None, seen.api)]
 
-    def count(self, room: str, *, method: str | None = None, path: str = "") -> int:
-        """How many kept exchanges of a room have this method and this text in their path."""
-        return sum(1 for seen in self.all(room=room) if method in (None, seen.method) and path in seen.path)
+    def count(self, api: str, *, method: str | None = None, path: str = "") -> int:
+        """How many kept exchanges of a api have this method and this text in their path."""
+        return sum(1 for seen in self.all(api=api) if method in (None, seen.method) and path in seen.path)
 
     def clear(self) -> None:
         """Forget exchanges and counters; numbers go on, so an old `since` stays valid."""

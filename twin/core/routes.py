@@ -15,7 +15,7 @@ type Handler[S] = Callable[[Call, S], Reply]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One line of a room's table. In a pattern, {name} stands for one segment."""
+    """One line of a api's table. In a pattern, {name} stands for one segment."""
 
     method: str
     pattern: str
@@ -23,7 +23,7 @@ class Route:
 
 
 class Routes[S]:
-    """A room's table of handlers. A handler is synchronous: no await, so each one is a transaction on the state."""
+    """A api's table of handlers. A handler is synchronous: no await, so each one is a transaction on the state."""
 
     def __init__(self, prefix: str = "") -> None:
         self.prefix = prefix
@@ -61,9 +61,9 @@ class Routes[S]:
 
 @dataclass(frozen=True, slots=True)
 class Found[R]:
-    """A handler, the room it belongs to and the path parameters."""
+    """A handler, the api it belongs to and the path parameters."""
 
-    room: R
+    api: R
     route: Route
     params: dict[str, str]
 
@@ -84,13 +84,13 @@ class _Node[R]:
 
 
 class Router[R]:
-    """The tables of all rooms under one host, joined. Literal segments match without case, and before {name}."""
+    """The tables of all apis under one host, joined. Literal segments match without case, and before {name}."""
 
-    def __init__(self, rooms: Iterable[tuple[R, Routes[Any]]]) -> None:
+    def __init__(self, apis: Iterable[tuple[R, Routes[Any]]]) -> None:
         self._root = _Node[R]()
-        for room, routes in rooms:
+        for api, routes in apis:
             for route in routes.table:
-                self._plant(room, route)
+                self._plant(api, route)
 
     def find(self, method: str, path: str) -> Found[R] | Miss:
         """Look up a path that is percent-decoded already; empty segments (a trailing slash) do not count."""
@@ -100,8 +100,8 @@ class Router[R]:
         deepest = 0
         for node, values, depth in self._walk(self._root, segments):
             if depth == len(segments) and method in node.routes:
-                room, route = node.routes[method]
-                return Found(room, route, dict(zip(_parameter_names(route.pattern), values, strict=True)))
+                api, route = node.routes[method]
+                return Found(api, route, dict(zip(_parameter_names(route.pattern), values, strict=True)))
             if depth == len(segments) and node.routes:
                 best, deepest = Miss("", tuple(sorted(node.routes))), depth + 1
             elif depth >= deepest:
@@ -123,7 +123,7 @@ class Router[R]:
             if not turnings:
                 yield node, values, depth
 
-    def _plant(self, room: R, route: Route) -> None:
+    def _plant(self, api: R, route: Route) -> None:
         node = self._root
         for segment in route.pattern.split("/"):
             if not segment:
@@ -135,7 +135,7 @@ class Router[R]:
                 node = node.literals.setdefault(segment.lower(), _Node())
         if route.method in node.routes:
             raise ValueError(f"{route.method} {route.pattern} is answered twice")
-        node.routes[route.method] = (room, route)
+        node.routes[route.method] = (api, route)
 
 
 def _parameter_names(pattern: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""One request and one answer, as rooms see them. Nothing here knows about sockets."""
+"""One request and one answer, as apis see them. Nothing here knows about sockets."""
 
 import base64
 import json
@@ -12,7 +12,7 @@ type Json = dict[str, Any]
 type Body = Json | list[Any] | str | bytes | Stream | None
 
 LOOPBACK = "(loopback)"
-"""What rooms of the plain-http port register as their host; no name in a URL can be this."""
+"""What apis of the plain-http port register as their host; no name in a URL can be this."""
 
 
 _BASE64_UNIT = 3 * 32 * 1024
@@ -80,15 +80,15 @@ class Call:
     query_string: str
     headers: Mapping[str, str]
     body: bytes = b""
-    room: str = ""
+    api: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     caller: Any = None
-    """Who asks; set by the room's admission."""
+    """Who asks; set by the api's admission."""
     places: Any = None
-    """What the room's limits hold for it; set by the room's admission or by the batch that it is a part of."""
+    """What the api's limits hold for it; set by the api's admission or by the batch that it is a part of."""
     ask: "Callable[[Call], Reply] | None" = None
-    """Puts another call to all rooms of the house; set by the front door. A batch needs it."""
+    """Puts another call to all apis of the house; set by the front door. A batch needs it."""
     _closers: list[Callable[[], None]] = field(default_factory=list)
 
     def __getitem__(self, name: str) -> str:
@@ -180,13 +180,13 @@ def _encode_json(body: Json | list[Any]) -> bytes | Stream:
 
 
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer of the twin, not a fault of ours
-    """A handler's way to answer with an error from any depth. Rooms derive their own kinds."""
+    """A handler's way to answer with an error from any depth. Apis derive their own kinds."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(f"{reply.status}")
         self._reply = reply
 
     def render(self, call: Call) -> Reply:
-        """Write the answer to send; rooms override it where the body names the request."""
+        """Write the answer to send; apis override it where the body names the request."""
         _ = call
         return self._reply

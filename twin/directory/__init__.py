@@ -1,1 +1,1 @@
-"""Room of the directory: app registrations, enterprise applications and consent, as Microsoft Graph shows them."""
+"""Api of the directory: app registrations, enterprise applications and consent, as Microsoft Graph shows them."""

@@ -58,7 +58,7 @@ def get_principal(call: Call, directory: Directory) -> Reply:
     tenant = check_reading(call).tenant
     if call["id"] == graph_id(tenant):
         return _answer(call, describe_graph(tenant))
-    for identity in directory.world.room(Identities).assigned:
+    for identity in directory.world.state(Identities).assigned:
         if (identity.principal_id, identity.tenant_id) == (call["id"].lower(), tenant.id):
             return _answer(call, describe_identity(identity))
     return _answer(call, _describe(directory, _find(call, directory)))

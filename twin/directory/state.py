@@ -1,4 +1,4 @@
-"""What the directory keeps about apps beyond what sign-in needs. The apps themselves are those of the Entra room."""
+"""What the directory keeps about apps beyond what sign-in needs. The apps themselves are those of the Entra api."""
 
 import time
 import uuid
@@ -81,8 +81,8 @@ class Directory:
 
     @property
     def entra(self) -> Entra:
-        """The room that signs apps in."""
-        return self.world.room(Entra)
+        """The api that signs apps in."""
+        return self.world.state(Entra)
 
     def registration(self, app: App) -> Registration:
         """Return the application object of an app; an app of the seed gets one with a fixed id."""
@@ -129,5 +129,5 @@ class Directory:
 
 
 def make_id(*parts: str) -> str:
-    """Return the id of something that has none in the Entra room: the same for the same parts."""
+    """Return the id of something that has none in the Entra api: the same for the same parts."""
     return str(uuid.uuid5(_NAMES, "/".join(parts)))

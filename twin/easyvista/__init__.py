@@ -1,4 +1,4 @@
-"""Room of EasyVista Service Manager: the part of its REST interface that a mail connector needs.
+"""Api of EasyVista Service Manager: the part of its REST interface that a mail connector needs.
 
 Public sources, named in the docstrings by the words in brackets: wiki.easyvista.com, "REST API - ..." pages [EasyVista
 wiki]; the measurements and transcripts in github.com/baraline/easyvista_python_client, docs/ [python client]; the

@@ -28,17 +28,17 @@ class Caller:
     user: User | None = None
 
 
-def admit(call: Call, room: EasyVista) -> None:
+def admit(call: Call, api: EasyVista) -> None:
     """Let a call in; the caller is noted in it. A path outside of all accounts goes on to be refused as unknown."""
-    call.caller = caller = Caller(room.switches)
-    if room.stopped is not None:
-        if room.stopped == "drop":
+    call.caller = caller = Caller(api.switches)
+    if api.stopped is not None:
+        if api.stopped == "drop":
             order_fault(call, {"kind": "drop"})
         raise EasyvistaRefusal(503, "Service unavailable")
     segments = [segment for segment in call.path.lower().split("/") if segment]
     if tuple(segments[:2]) != BASE or len(segments) <= len(BASE):
         return
-    instance = room.find_instance(call.host, segments[2])
+    instance = api.find_instance(call.host, segments[2])
     if instance is None:
         raise refuse_login()
     user = _find_user(instance, call.headers.get("authorization", ""))
@@ -63,7 +63,7 @@ def find_ticket(call: Call) -> Ticket:
     """Find the ticket that the path names. EasyvistaRefusal 404 where there is none for this account."""
     instance, user = enter(call)
     ticket = instance.by_rfc.get(call["rfc"].upper())
-    if ticket is None or not sees(user, ticket, instance.room.switches):
+    if ticket is None or not sees(user, ticket, instance.api.switches):
         raise refuse_missing()
     return ticket
 
@@ -73,7 +73,7 @@ def find_action(call: Call) -> Action:
     instance, user = enter(call)
     number = call["id"]
     action = instance.actions.get(int(number)) if number.isdigit() else None
-    if action is None or not sees(user, action.ticket, instance.room.switches):
+    if action is None or not sees(user, action.ticket, instance.api.switches):
         raise refuse_missing()
     return action
 

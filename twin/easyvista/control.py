@@ -16,7 +16,7 @@ control = Routes[EasyVista]("/easyvista")
 
 
 @control.get("")
-def show_desk(call: Call, room: EasyVista) -> Reply:
+def show_desk(call: Call, api: EasyVista) -> Reply:
     """Show the instances, how unreliable they are, and whether they are stopped."""
     _ = call
     instances = [
@@ -29,16 +29,16 @@ def show_desk(call: Call, room: EasyVista) -> Reply:
             "catalog": [entry.code for entry in one.catalog],
             "users": [user.login for user in one.users.values()],
         }
-        for one in room.instances
+        for one in api.instances
     ]
-    hazards = [hazard.to_json() for hazard in room.hazards]
-    return Reply(200, {"instances": instances, "hazards": hazards, "stopped": room.stopped})
+    hazards = [hazard.to_json() for hazard in api.hazards]
+    return Reply(200, {"instances": instances, "hazards": hazards, "stopped": api.stopped})
 
 
 @control.get("/tickets")
-def list_tickets(call: Call, room: EasyVista) -> Reply:
+def list_tickets(call: Call, api: EasyVista) -> Reply:
     """List tickets, newest last; ?account=50005, ?reference=, ?title= (a part), ?since= (a number) narrow it."""
-    tickets = _find_instance(call, room).tickets
+    tickets = _find_instance(call, api).tickets
     reference, title, since = call.option("reference"), call.option("title"), call.option("since")
     if reference is not None:
         tickets = [one for one in tickets if one.reference.lower() == reference.lower()]
@@ -51,9 +51,9 @@ def list_tickets(call: Call, room: EasyVista) -> Reply:
 
 
 @control.post("/tickets")
-def add_ticket(call: Call, room: EasyVista) -> Reply:
+def add_ticket(call: Call, api: EasyVista) -> Reply:
     """Open a ticket as a person does: {"title", "description"?, "requestor"?: address, "code"?, "reference"?}."""
-    instance, wish = _find_instance(call, room), read_object(call)
+    instance, wish = _find_instance(call, api), read_object(call)
     entry = instance.entry(wish["code"]) if "code" in wish else instance.catalog[0]
     person = instance.employee(wish["requestor"]) if "requestor" in wish else None
     made = instance.open_ticket(
@@ -70,118 +70,118 @@ def add_ticket(call: Call, room: EasyVista) -> Reply:
 
 
 @control.delete("/tickets")
-def clear_tickets(call: Call, room: EasyVista) -> Reply:
+def clear_tickets(call: Call, api: EasyVista) -> Reply:
     """Forget all tickets; numbers go on."""
-    _find_instance(call, room).clear_tickets()
+    _find_instance(call, api).clear_tickets()
     return Reply(204)
 
 
 @control.get("/tickets/{rfc}")
-def show_ticket(call: Call, room: EasyVista) -> Reply:
+def show_ticket(call: Call, api: EasyVista) -> Reply:
     """Show one ticket."""
-    return Reply(200, describe_ticket(_find_instance(call, room).ticket(call["rfc"])))
+    return Reply(200, describe_ticket(_find_instance(call, api).ticket(call["rfc"])))
 
 
 @control.get("/tickets/{rfc}/documents/{id}")
-def download_document(call: Call, room: EasyVista) -> Reply:
+def download_document(call: Call, api: EasyVista) -> Reply:
     """Download a file of a ticket."""
-    for one in _find_instance(call, room).ticket(call["rfc"]).documents:
+    for one in _find_instance(call, api).ticket(call["rfc"]).documents:
         if one.id == call["id"]:
             return Reply(200, one.data)
     raise KeyError(call["id"])
 
 
 @control.post("/tickets/{rfc}/close")
-def close_ticket(call: Call, room: EasyVista) -> Reply:
+def close_ticket(call: Call, api: EasyVista) -> Reply:
     """Close a ticket, as a person does at the desk; {"comment"?}."""
     comment = str(read_object(call).get("comment", ""))
-    return Reply(200, describe_ticket(_find_instance(call, room).close(call["rfc"], comment=comment)))
+    return Reply(200, describe_ticket(_find_instance(call, api).close(call["rfc"], comment=comment)))
 
 
 @control.post("/tickets/{rfc}/suspend")
-def suspend_ticket(call: Call, room: EasyVista) -> Reply:
+def suspend_ticket(call: Call, api: EasyVista) -> Reply:
     """Put a ticket on hold."""
-    return Reply(200, describe_ticket(_find_instance(call, room).suspend(call["rfc"])))
+    return Reply(200, describe_ticket(_find_instance(call, api).suspend(call["rfc"])))
 
 
 @control.get("/duplicates")
-def list_duplicates(call: Call, room: EasyVista) -> Reply:
+def list_duplicates(call: Call, api: EasyVista) -> Reply:
     """List references that more than one ticket bears, which is what must not happen."""
-    return Reply(200, {"duplicates": _find_instance(call, room).duplicates()})
+    return Reply(200, {"duplicates": _find_instance(call, api).duplicates()})
 
 
 @control.get("/switches")
-def show_switches(call: Call, room: EasyVista) -> Reply:
+def show_switches(call: Call, api: EasyVista) -> Reply:
     """Show the switches for behaviour that differs or is unknown."""
     _ = call
-    return Reply(200, asdict(room.switches))
+    return Reply(200, asdict(api.switches))
 
 
 @control.patch("/switches")
-def turn_switches(call: Call, room: EasyVista) -> Reply:
+def turn_switches(call: Call, api: EasyVista) -> Reply:
     """Turn switches: {"error_shape": "nested", "write_status": 200}."""
-    room.switches.turn(read_object(call))
-    return show_switches(call, room)
+    api.switches.turn(read_object(call))
+    return show_switches(call, api)
 
 
 @control.post("/hazards")
-def add_hazard(call: Call, room: EasyVista) -> Reply:
+def add_hazard(call: Call, api: EasyVista) -> Reply:
     """Spoil a share of the writes after they were done: {"share": 0.05, "how"?, "seed"?, "on"?: ["create", ...]}."""
     wish: dict[str, Any] = read_object(call)
     if "on" in wish:
         wish["on"] = tuple(wish["on"])
-    return Reply(201, room.unreliable(**wish).to_json())
+    return Reply(201, api.unreliable(**wish).to_json())
 
 
 @control.delete("/hazards")
-def clear_hazards(call: Call, room: EasyVista) -> Reply:
+def clear_hazards(call: Call, api: EasyVista) -> Reply:
     """Withdraw every hazard."""
     _ = call
-    room.reliable()
+    api.reliable()
     return Reply(204)
 
 
 @control.post("/stop")
-def stop_desk(call: Call, room: EasyVista) -> Reply:
+def stop_desk(call: Call, api: EasyVista) -> Reply:
     """Stop the desk until it is started: {"how": "drop"} aborts every connection, "refuse" answers 503."""
-    room.stop(read_object(call).get("how", "drop"))
-    return Reply(200, {"stopped": room.stopped})
+    api.stop(read_object(call).get("how", "drop"))
+    return Reply(200, {"stopped": api.stopped})
 
 
 @control.post("/start")
-def start_desk(call: Call, room: EasyVista) -> Reply:
+def start_desk(call: Call, api: EasyVista) -> Reply:
     """Let the desk work again."""
     _ = call
-    room.start()
-    return Reply(200, {"stopped": room.stopped})
+    api.start()
+    return Reply(200, {"stopped": api.stopped})
 
 
 @control.get("/employees")
-def list_employees(call: Call, room: EasyVista) -> Reply:
+def list_employees(call: Call, api: EasyVista) -> Reply:
     """List the people that the desk knows."""
-    return Reply(200, {"employees": [asdict(one) for one in _find_instance(call, room).employees]})
+    return Reply(200, {"employees": [asdict(one) for one in _find_instance(call, api).employees]})
 
 
 @control.post("/employees")
-def add_employee(call: Call, room: EasyVista) -> Reply:
+def add_employee(call: Call, api: EasyVista) -> Reply:
     """Make a person known: {"last_name", "e_mail", "domain"?}."""
     wish = read_object(call)
-    made = _find_instance(call, room).add_employee(str(wish.pop("last_name")), str(wish.pop("e_mail")), **wish)
+    made = _find_instance(call, api).add_employee(str(wish.pop("last_name")), str(wish.pop("e_mail")), **wish)
     return Reply(201, asdict(made))
 
 
 @control.delete("/employees")
-def remove_employee(call: Call, room: EasyVista) -> Reply:
+def remove_employee(call: Call, api: EasyVista) -> Reply:
     """Forget the person with the address ?mail=."""
-    _find_instance(call, room).remove_employee(call.option("mail") or "")
+    _find_instance(call, api).remove_employee(call.option("mail") or "")
     return Reply(204)
 
 
 @control.patch("/users/{login}")
-def change_user(call: Call, room: EasyVista) -> Reply:
+def change_user(call: Call, api: EasyVista) -> Reply:
     """Change an account: {"token": "new", "password": "...", "enabled": false}."""
     wish = {name: value for name, value in read_object(call).items() if name in ("token", "password", "enabled")}
-    made = _find_instance(call, room).change_user(call["login"], **wish)
+    made = _find_instance(call, api).change_user(call["login"], **wish)
     return Reply(200, {"login": made.login, "enabled": made.enabled})
 
 
@@ -214,5 +214,5 @@ def describe_ticket(ticket: Ticket) -> Json:
     }
 
 
-def _find_instance(call: Call, room: EasyVista) -> Instance:
-    return room.instance(call.option("account"))
+def _find_instance(call: Call, api: EasyVista) -> Instance:
+    return api.instance(call.option("account"))

@@ -15,7 +15,7 @@ INCOMPLETE = 2013
 type Shape = Literal["plain", "code", "nested"]
 
 PROXY_PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
-"""What a gateway in front of an instance sends: `faults.add(Answer(502, body=PROXY_PAGE), room="easyvista")`."""
+"""What a gateway in front of an instance sends: `faults.add(Answer(502, body=PROXY_PAGE), api="easyvista")`."""
 
 _SQL_TEXT = "SQL Parser: =(1,35) expected token:( * + - . IDENTIFIER CASE NOT JOIN"
 _OUTAGES = {
@@ -39,7 +39,7 @@ class EasyvistaRefusal(Refusal):
         self.code = code
 
     def render(self, call: Call) -> Reply:
-        """Write the answer in the shape that the room is switched to."""
+        """Write the answer in the shape that the api is switched to."""
         return Reply(self.status, describe_error(self.text, self.code, _find_shape(call)))
 
 

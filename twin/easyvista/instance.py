@@ -66,8 +66,8 @@ class User:
 class Instance:
     """One account number under one host: a numeric database id such as 50004 (production) or 50005 (sandbox)."""
 
-    def __init__(self, room: "EasyVista", host: str, account: str, zone: str) -> None:
-        self.room = room
+    def __init__(self, api: "EasyVista", host: str, account: str, zone: str) -> None:
+        self.api = api
         self.host = host
         self.account = account
         self.zone = ZoneInfo(zone)
@@ -95,7 +95,7 @@ class Instance:
 
     def now(self) -> datetime:
         """Return the world's time in the zone of the instance, to the millisecond that its columns hold."""
-        now = self.room.world.clock.now().astimezone(self.zone)
+        now = self.api.world.clock.now().astimezone(self.zone)
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
     def count(self, name: str) -> int:
@@ -160,7 +160,7 @@ class Instance:
         made = Ticket(40_000 + self.count("ticket"), rfc, entry, now, now, **values)
         self.by_rfc[rfc] = made
         self._by_reference[made.reference.lower()].append(made)
-        for stage in range(self.room.switches.workflow_actions if workflow else 0):
+        for stage in range(self.api.switches.workflow_actions if workflow else 0):
             label = _STAGES[stage % len(_STAGES)]
             self.add_action(made, ActionType(WORKFLOW_TYPE.id, label), workflow_id=700 + entry.id, stage_id=stage + 1)
         return made

@@ -38,25 +38,25 @@ _SPARE = ("available_field_1", "available_field_6")
 
 
 @routes.post("/requests")
-def create(call: Call, room: EasyVista) -> Reply:
+def create(call: Call, api: EasyVista) -> Reply:
     """Create a ticket: {"requests": [{...}]} with one element. The answer names its address and nothing else."""
     instance, user = enter(call)
     wishes = read_members(call).get("requests")
     if not isinstance(wishes, list) or not wishes or not all(isinstance(one, dict) for one in wishes):
         raise refuse("requests: one element is needed")
-    if len(wishes) > 1 and room.switches.several_elements == "refuse":
+    if len(wishes) > 1 and api.switches.several_elements == "refuse":
         raise refuse("requests: one element only")
     made = create_ticket(instance, user, lower(wishes[0]))
-    return _tell(call, room, "create", locate_ticket(instance, made))
+    return _tell(call, api, "create", locate_ticket(instance, made))
 
 
 @routes.get("/requests")
-def list_tickets(call: Call, room: EasyVista) -> Reply:
+def list_tickets(call: Call, api: EasyVista) -> Reply:
     """List tickets."""
     instance, user = enter(call)
 
     def visible(found: list[Ticket]) -> list[Ticket]:
-        return [one for one in found if sees(user, one, room.switches)]
+        return [one for one in found if sees(user, one, api.switches)]
 
     table = Table[Ticket](
         address=f"{instance.root}/requests",
@@ -69,24 +69,24 @@ def list_tickets(call: Call, room: EasyVista) -> Reply:
             "EXTERNAL_REFERENCE": lambda reference: visible(instance.by_reference(reference)),
         },
     )
-    return list_rows(call, table, room.switches)
+    return list_rows(call, table, api.switches)
 
 
 @routes.get("/requests/{rfc}")
-def show_ticket(call: Call, room: EasyVista) -> Reply:
+def show_ticket(call: Call, api: EasyVista) -> Reply:
     """Show one ticket, or those of its `fields` that are asked for."""
-    _ = room
+    _ = api
     record = render_ticket(enter(call)[0], find_ticket(call))
     fields = call.option("fields")
     return Reply(200, project(record, fields, TICKET_EXTRACT) if fields else record)
 
 
-def update(call: Call, room: EasyVista) -> Reply:
+def update(call: Call, api: EasyVista) -> Reply:
     """Change fields or status of a ticket; PATCH does the same as PUT (vendor's routes)."""
     instance, _ = enter(call)
     ticket = find_ticket(call)
     update_ticket(instance, ticket, read_members(call))
-    return _tell(call, room, "update", locate_ticket(instance, ticket))
+    return _tell(call, api, "update", locate_ticket(instance, ticket))
 
 
 routes.put("/requests/{rfc}")(update)
@@ -94,50 +94,50 @@ routes.patch("/requests/{rfc}")(update)
 
 
 @routes.get("/requests/{rfc}/{memo}")
-def show_memo(call: Call, room: EasyVista) -> Reply:
+def show_memo(call: Call, api: EasyVista) -> Reply:
     """Show the description or the comment of a ticket, byte for byte."""
-    _ = room
+    _ = api
     name, ticket = _read_memo_name(call), find_ticket(call)
     return Reply(200, {"HREF": locate_ticket(enter(call)[0], ticket), name.upper(): ticket.memos[name]})
 
 
 @routes.get("/requests/{rfc}/documents")
-def list_documents(call: Call, room: EasyVista) -> Reply:
+def list_documents(call: Call, api: EasyVista) -> Reply:
     """List the files of a ticket."""
-    _ = room
+    _ = api
     instance, ticket = enter(call)[0], find_ticket(call)
     return Reply(200, {"Documents": [render_document(instance, ticket, one) for one in ticket.documents]})
 
 
 @routes.post("/requests/{rfc}/documents")
-def add_documents(call: Call, room: EasyVista) -> Reply:
+def add_documents(call: Call, api: EasyVista) -> Reply:
     """Attach files, all of them or none."""
-    instance, ticket = enter(call)[0], _find_open(call, room)
-    files = [_read_file(one, room.switches.document_limit) for one in read_documents(call)]
+    instance, ticket = enter(call)[0], _find_open(call, api)
+    files = [_read_file(one, api.switches.document_limit) for one in read_documents(call)]
     for name, data in files:
         instance.add_document(ticket, name, data)
-    return _tell(call, room, "document", f"{locate_ticket(instance, ticket)}/documents")
+    return _tell(call, api, "document", f"{locate_ticket(instance, ticket)}/documents")
 
 
 @routes.post("/requests/{rfc}/tasks")
-def add_task(call: Call, room: EasyVista) -> Reply:
+def add_task(call: Call, api: EasyVista) -> Reply:
     """Add a task: a row that is born ended, so that its text shows in the history."""
-    return _add_row(call, room, "task")
+    return _add_row(call, api, "task")
 
 
 @routes.post("/requests/{rfc}/actions")
-def add_action(call: Call, room: EasyVista) -> Reply:
+def add_action(call: Call, api: EasyVista) -> Reply:
     """Add an action: a row that is born open."""
-    return _add_row(call, room, "action")
+    return _add_row(call, api, "action")
 
 
 @routes.get("/actions")
-def list_actions(call: Call, room: EasyVista) -> Reply:
+def list_actions(call: Call, api: EasyVista) -> Reply:
     """List actions; `search=REQUEST.RFC_NUMBER:"..."` for those of a ticket."""
     instance, user = enter(call)
 
     def visible(found: list[Action]) -> list[Action]:
-        return [one for one in found if sees(user, one.ticket, room.switches)]
+        return [one for one in found if sees(user, one.ticket, api.switches)]
 
     def of_ticket(rfc: str) -> list[Action]:
         ticket = instance.by_rfc.get(rfc.upper())
@@ -151,26 +151,26 @@ def list_actions(call: Call, room: EasyVista) -> Reply:
         extract=ACTION_EXTRACT,
         indexes={"REQUEST.RFC_NUMBER": of_ticket},
     )
-    return list_rows(call, table, room.switches)
+    return list_rows(call, table, api.switches)
 
 
 @routes.get("/actions/{id}")
-def show_action(call: Call, room: EasyVista) -> Reply:
+def show_action(call: Call, api: EasyVista) -> Reply:
     """Show one action."""
-    _ = room
+    _ = api
     return Reply(200, render_action(enter(call)[0], find_action(call)))
 
 
 @routes.get("/actions/{id}/{memo}")
-def show_action_memo(call: Call, room: EasyVista) -> Reply:
+def show_action_memo(call: Call, api: EasyVista) -> Reply:
     """Show the description or the comment of an action."""
-    _ = room
+    _ = api
     name, action = _read_memo_name(call), find_action(call)
     return Reply(200, {"HREF": locate_action(enter(call)[0], action), name.upper(): getattr(action, name)})
 
 
 @routes.get("/employees")
-def list_employees(call: Call, room: EasyVista) -> Reply:
+def list_employees(call: Call, api: EasyVista) -> Reply:
     """List the people that the account may name."""
     instance, user = enter(call)
     table = Table[Employee](
@@ -180,13 +180,13 @@ def list_employees(call: Call, room: EasyVista) -> Reply:
         render=lambda one: render_employee(instance, one),
         extract=EMPLOYEE_EXTRACT,
     )
-    return list_rows(call, table, room.switches)
+    return list_rows(call, table, api.switches)
 
 
 @routes.get("/swagger")
-def describe(call: Call, room: EasyVista) -> Reply:
+def describe(call: Call, api: EasyVista) -> Reply:
     """Describe the interface. The status is 201, which is no slip of this twin (python client, measured)."""
-    _ = call, room
+    _ = call, api
     paths: dict[str, Json] = {}
     for route in routes.table:
         path = route.pattern.removeprefix(routes.prefix)
@@ -202,14 +202,14 @@ def _read_memo_name(call: Call) -> str:
     return name
 
 
-def _tell(call: Call, room: EasyVista, kind: Kind, address: str) -> Reply:
-    settle(call, room.hazards, kind)
-    return Reply(room.switches.write_status, {"HREF": address})
+def _tell(call: Call, api: EasyVista, kind: Kind, address: str) -> Reply:
+    settle(call, api.hazards, kind)
+    return Reply(api.switches.write_status, {"HREF": address})
 
 
-def _find_open(call: Call, room: EasyVista) -> Ticket:
+def _find_open(call: Call, api: EasyVista) -> Ticket:
     ticket = find_ticket(call)
-    if ticket.is_closed and room.switches.closed_refuses:
+    if ticket.is_closed and api.switches.closed_refuses:
         raise refuse("The request is closed")
     return ticket
 
@@ -227,11 +227,11 @@ def _read_file(given: Members, limit: int | None) -> tuple[str, bytes]:
     return name, decoded
 
 
-def _add_row(call: Call, room: EasyVista, kind: Kind) -> Reply:
+def _add_row(call: Call, api: EasyVista, kind: Kind) -> Reply:
     instance, user = enter(call)
-    ticket, given = _find_open(call, room), read_members(call)
+    ticket, given = _find_open(call, api), read_members(call)
     action_type, group = _find_type(instance, given), _find_group(instance, given)
-    kept = {name: read_text(value) for name, value in given.items() if not room.switches.drops(name)}
+    kept = {name: read_text(value) for name, value in given.items() if not api.switches.drops(name)}
     is_task = kind == "task"
     instance.add_action(
         ticket,
@@ -243,7 +243,7 @@ def _add_row(call: Call, room: EasyVista, kind: Kind) -> Reply:
         done_by_id=user.employee_id if is_task else None,
         spare={name.upper(): kept[name] for name in _SPARE if name in kept},
     )
-    return _tell(call, room, kind, locate_ticket(instance, ticket))
+    return _tell(call, api, kind, locate_ticket(instance, ticket))
 
 
 def _find_type(instance: Instance, given: Members) -> ActionType:

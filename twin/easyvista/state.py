@@ -1,4 +1,4 @@
-"""The EasyVista room as tests see it: its instances, its switches, and how unreliable it is.
+"""The EasyVista api as tests see it: its instances, its switches, and how unreliable it is.
 
 What is asked without naming an instance is asked of the first one.
 """

@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 @dataclass
 class Switches:
-    """The switches of the EasyVista room; they hold for all of its instances.
+    """The switches of the EasyVista api; they hold for all of its instances.
 
     error_shape              "plain" {"error_code", "error"}, "code" {"code", "message"}, "nested" {"message": "<the
                              first as JSON text>"}: all three are seen (python client)

@@ -1,6 +1,6 @@
-"""Work that is done and not told: faults that a room orders for the very exchange that it handles.
+"""Work that is done and not told: faults that a api orders for the very exchange that it handles.
 
-The core's faults strike by count; a long run wants a share of its writes struck, the same ones every time. The room
+The core's faults strike by count; a long run wants a share of its writes struck, the same ones every time. The api
 rolls the dice and asks the control path, as a person would, for one fault on the exchange at hand.
 """
 
@@ -81,7 +81,7 @@ def order_fault(call: Call, action: Json) -> None:
         raise ValueError("no front door to ask")
     path = f"{PREFIX}/faults"
     wish = {
-        "room": call.room,
+        "api": call.api,
         "host": call.host,
         "method": call.method,
         "path": f"^{re.escape(call.path)}$",

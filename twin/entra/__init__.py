@@ -1,1 +1,1 @@
-"""Room of the sign-in service: discovery, user realm and the token endpoint of Microsoft Entra ID."""
+"""Api of the sign-in service: discovery, user realm and the token endpoint of Microsoft Entra ID."""

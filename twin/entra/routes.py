@@ -1,8 +1,8 @@
 """What the sign-in hosts answer: discovery, user realm, tokens."""
 
+from twin.core.api import Api
 from twin.core.clouds import CLOUDS, LOGIN_HOSTS, Cloud
 from twin.core.jws import describe_public_key
-from twin.core.room import Room
 from twin.core.routes import Routes
 from twin.core.wire import Call, Json, Reply
 from twin.entra.control import control
@@ -161,7 +161,7 @@ def _stamp(call: Call, reply: Reply) -> Reply:
     return reply.with_headers(x_ms_request_id=call.request_id, cache_control="no-store, no-cache")
 
 
-ROOM = Room(
+API = Api(
     name="entra",
     hosts=LOGIN_HOSTS,
     state=Entra,

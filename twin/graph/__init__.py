@@ -1,1 +1,1 @@
-"""What all rooms on the Graph hosts share: who may come in, throttling, error shapes, collections."""
+"""What all apis on the Graph hosts share: who may come in, throttling, error shapes, collections."""

@@ -37,7 +37,7 @@ def caller_of(call: Call) -> Caller:
 
 def admit(call: Call, world: World) -> None:
     """Set `call.caller` or refuse: 401 for the token, 429 for too much."""
-    entra = world.room(Entra)
+    entra = world.state(Entra)
     cloud = cloud_of_graph(call.host)
     scheme, _, token = call.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
@@ -54,7 +54,7 @@ def admit(call: Call, world: World) -> None:
     if tenant is None or tenant.cloud is not cloud:
         raise _refuse_token(cloud, "Access token validation failure. Invalid tenant.")
     call.caller = _read_caller(tenant, cloud, claims)
-    world.room(GraphLimits).enter(call, key_of(call.caller))
+    world.state(GraphLimits).enter(call, key_of(call.caller))
 
 
 def key_of(caller: Caller) -> str:

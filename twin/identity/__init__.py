@@ -1,1 +1,1 @@
-"""Room of the platform's managed identity endpoint (App Service and Functions)."""
+"""Api of the platform's managed identity endpoint (App Service and Functions)."""

@@ -4,7 +4,7 @@ Public source: learn.microsoft.com/azure/app-service/overview-managed-identity, 
 bodies follow public issue reports.
 """
 
-from twin.core.room import Room
+from twin.core.api import Api
 from twin.core.routes import Miss, Routes
 from twin.core.wire import LOOPBACK, Call, Json, Refusal, Reply
 from twin.identity.state import ENDPOINT_PATH, Identities
@@ -58,7 +58,7 @@ def _describe_outage(call: Call, status: int) -> Json:
     return _describe(call, status, "An unexpected error occured while fetching the AAD Token.")
 
 
-ROOM = Room(
+API = Api(
     name="identity",
     hosts=(LOOPBACK,),
     state=Identities,

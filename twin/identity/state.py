@@ -46,7 +46,7 @@ class Identities:
         self.assigned: list[ManagedIdentity] = []
         self.requests: Counter[str] = Counter()
         self.expires_in = DEFAULT_LIFETIME
-        world.room(Entra).trust_issuer(self.key.kid, self.key.public)
+        world.state(Entra).trust_issuer(self.key.kid, self.key.public)
 
     @property
     def header(self) -> str:
@@ -78,7 +78,7 @@ class Identities:
 
     def cloud_of(self, identity: ManagedIdentity) -> Cloud:
         """Return the cloud of the identity's tenant."""
-        tenant = self.world.room(Entra).tenants.get(identity.tenant_id)
+        tenant = self.world.state(Entra).tenants.get(identity.tenant_id)
         return tenant.cloud if tenant else GLOBAL
 
     def issue(self, identity: ManagedIdentity, resource: str) -> Json:

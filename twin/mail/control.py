@@ -63,7 +63,7 @@ def expire_cursors(call: Call, mail: Mail) -> Reply:
 def restrict(call: Call, mail: Mail) -> Reply:
     """Let an app into some mailboxes only: {"tenant": name or id, "mailboxes": [address] or null for all}."""
     wish = read_object(call)
-    tenant = mail.world.room(Entra).tenant(str(wish["tenant"]))
+    tenant = mail.world.state(Entra).tenant(str(wish["tenant"]))
     mail.restrict(call["appId"], tenant.id, wish["mailboxes"])
     return Reply(204)
 
@@ -72,7 +72,7 @@ def restrict(call: Call, mail: Mail) -> Reply:
 def add_mailbox(call: Call, mail: Mail) -> Reply:
     """Add a mailbox: {"address", "tenant": name or id, "displayName"?, "objectId"?, "shared"?: true}."""
     wish = read_object(call)
-    tenant = mail.world.room(Entra).tenant(str(wish["tenant"]))
+    tenant = mail.world.state(Entra).tenant(str(wish["tenant"]))
     made = mail.add_mailbox(
         str(wish["address"]),
         tenant.id,

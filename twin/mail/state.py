@@ -31,7 +31,7 @@ class Expiry:
 
 @dataclass
 class Mail:
-    """The state of the room."""
+    """The state of the api."""
 
     world: "World"
     switches: Switches = field(default_factory=Switches)
@@ -80,7 +80,7 @@ class Mail:
         return token
 
     def find_cursor(self, token: str) -> "Cursor | Expiry | None":
-        """Return what a token stands for: a cursor, how it was lost, or None for no token of this room."""
+        """Return what a token stands for: a cursor, how it was lost, or None for no token of this api."""
         if token in self._cursors:
             return self._cursors[token]
         return Expiry() if len(token) == len(secrets.token_urlsafe(_TOKEN_BYTES)) else None

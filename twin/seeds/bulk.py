@@ -7,7 +7,7 @@ from random import Random
 
 from twin.bookings.state import Bookings, Business, make_item_id
 from twin.bookings.times import render_zoned
-from twin.seeds.desks import policy, week
+from twin.seeds.booking_pages import policy, week
 from twin.seeds.people import make_people
 from twin.seeds.sample import TENANT_ID, add_access
 from twin.world import World
@@ -21,29 +21,29 @@ _SLASH_SHARE = 0.25
 
 def build_many_businesses(count: int = 1200) -> World:
     """Make a world with so many businesses, more than one list shows (500). Their names run from Desk 0001 on."""
-    return World(partial(_furnish_many, count=count))
+    return World(partial(_seed_many, count=count))
 
 
 def build_busy_business(today: date | None = None, *, staff: int = 20, appointments: int = 2000) -> World:
     """Make a world with one business, open seven days, whose appointments fill the month that begins today."""
-    return World(partial(_furnish_busy, today=today, staff=staff, appointments=appointments))
+    return World(partial(_seed_busy, today=today, staff=staff, appointments=appointments))
 
 
-def _furnish_many(world: World, count: int) -> None:
+def _seed_many(world: World, count: int) -> None:
     add_access(world)
-    bookings = world.room(Bookings)
+    bookings = world.state(Bookings)
     for number in range(1, count + 1):
         zone = _ZONES[number % len(_ZONES)]
         _add_business(bookings, f"desk{number:04}@contoso.com", f"Desk {number:04}", zone)
 
 
-def _furnish_busy(world: World, today: date | None, staff: int, appointments: int) -> None:
+def _seed_busy(world: World, today: date | None, staff: int, appointments: int) -> None:
     add_access(world)
     if today is not None and world.clock.now().date() != today:
         world.clock.set(datetime.combine(today, time(9), UTC))
     day = world.clock.now().date()
     source = Random(f"busy {day}")  # noqa: S311 - a benchmark, not a secret
-    business = _add_business(world.room(Bookings), BUSY_BUSINESS, "Busy desk", "UTC")
+    business = _add_business(world.state(Bookings), BUSY_BUSINESS, "Busy desk", "UTC")
     people = make_people(source, 200, "+44 20 7946 0")
     staff_ids = [
         business.staff.add(

@@ -10,8 +10,8 @@ from twin.entra.state import Entra
 from twin.mail.contents import File, Item, Reference
 from twin.mail.mailbox import Mailbox
 from twin.mail.state import Mail
-from twin.seeds.desk import OPEN_TICKET, OPEN_TICKET_REQUESTOR, OPEN_TICKET_TITLE, address_of
 from twin.seeds.pictures import make_pdf, make_png
+from twin.seeds.service_desks import OPEN_TICKET, OPEN_TICKET_REQUESTOR, OPEN_TICKET_TITLE, address_of
 from twin.world import World
 
 SUPPORT, FACILITIES, SECURITY = "support@contoso.com", "facilities@contoso.com", "security@contoso.com"
@@ -56,7 +56,7 @@ THEMES = (
         FACILITIES,
         "Facilities",
         "ab0c0000-7777-4aaa-8bbb-000000000002",
-        ("Light flickers in meeting room Oslo", "The left lamp over the table flickers when the blinds move."),
+        ("Light flickers in meeting api Oslo", "The left lamp over the table flickers when the blinds move."),
         ("Parking card for a visitor on Thursday", "We expect Ms Ito at 10:00 and need one place near the entrance."),
         ("Water on the floor of the archive", "It comes from the ceiling beside rack 4; boxes are getting wet."),
         "floor-plan.pdf",
@@ -77,15 +77,15 @@ THEMES = (
 )  # fmt: skip
 
 
-def furnish(world: World) -> list[Mailbox]:
+def seed(world: World) -> list[Mailbox]:
     """Add the three mailboxes with their mails of the last days."""
-    mail, tenant = world.room(Mail), world.room(Entra).tenant(_DOMAIN)
-    return [_furnish_one(mail, tenant.id, theme) for theme in THEMES]
+    mail, tenant = world.state(Mail), world.state(Entra).tenant(_DOMAIN)
+    return [_seed_one(mail, tenant.id, theme) for theme in THEMES]
 
 
-def furnish_tiny(world: World) -> list[Mailbox]:
+def seed_tiny(world: World) -> list[Mailbox]:
     """Add two empty mailboxes."""
-    mail, tenant = world.room(Mail), world.room(Entra).tenant(_DOMAIN)
+    mail, tenant = world.state(Mail), world.state(Entra).tenant(_DOMAIN)
     return [
         mail.add_mailbox(SUPPORT, tenant.id, name="IT Support"),
         mail.add_mailbox(SECOND, tenant.id, name="Second"),
@@ -121,7 +121,7 @@ def make_demo() -> Iterator[dict[str, Any]]:
     }  # fmt: skip
 
 
-def _furnish_one(mail: Mail, tenant_id: str, theme: Theme) -> Mailbox:
+def _seed_one(mail: Mail, tenant_id: str, theme: Theme) -> Mailbox:
     box = mail.add_mailbox(theme.address, tenant_id, name=theme.name, object_id=theme.object_id)
     now = mail.world.clock.now()
     for number, wish in enumerate(make_mails(theme)):

@@ -14,10 +14,10 @@ from twin.directory.access import CLOUD_APPLICATION_ADMINISTRATOR, PRIVILEGED_RO
 from twin.entra.state import App, Entra, FederatedCredential
 from twin.identity.state import Identities, issuer_of
 from twin.mail.permissions import WRITE as MAIL_WRITE
-from twin.seeds import desk, mails
+from twin.seeds import mails, service_desks
+from twin.seeds.booked import seed_desk
+from twin.seeds.booking_pages import CONTOSO_PAGES, SYDNEY
 from twin.seeds.credentials import make_certificate, make_password_secret, make_secret, make_state_key
-from twin.seeds.desks import CONTOSO_DESKS, SYDNEY
-from twin.seeds.diary import furnish_desk
 from twin.simulator import Simulator
 from twin.vault.state import SECRETS_OFFICER, Vaults
 from twin.world import World
@@ -63,37 +63,37 @@ _MAILBOXES: list[dict[str, Any]] = [
 _SINKS: dict[str, dict[str, Any]] = {
     "desk": {
         "kind": "easyvista",
-        "url": f"https://{desk.HOST}",
-        "account": desk.PRODUCTION,
-        "token": desk.TOKEN_NAME,
-        "catalog_code": desk.PLAIN_CODE,
-        "comment_action_type_id": desk.PUBLIC_COMMENT,
-        "comment_group_mail": desk.GROUP,
+        "url": f"https://{service_desks.HOST}",
+        "account": service_desks.PRODUCTION,
+        "token": service_desks.TOKEN_NAME,
+        "catalog_code": service_desks.PLAIN_CODE,
+        "comment_action_type_id": service_desks.PUBLIC_COMMENT,
+        "comment_group_mail": service_desks.GROUP,
         "unknown_sender": "default_recipient",
-        "default_recipient": desk.CATCH_ALL,
+        "default_recipient": service_desks.CATCH_ALL,
     },
-    "hook": {"kind": "webhook", "url": desk.HOOK_URL, "signing_keys": [desk.WEBHOOK_KEY_NAME]},
-    "flow": {"kind": "webhook", "preset": "power-automate", "url_secret": desk.FLOW_URL_NAME},
+    "hook": {"kind": "webhook", "url": service_desks.HOOK_URL, "signing_keys": [service_desks.WEBHOOK_KEY_NAME]},
+    "flow": {"kind": "webhook", "preset": "power-automate", "url_secret": service_desks.FLOW_URL_NAME},
     "handover": {"kind": "storage-queue", "queue": "mail-events"},
 }
 
 
 def build(today: date | None = None) -> World:
     """Make the sample world around a day; without one, around the present."""
-    return World(partial(furnish, today=today))
+    return World(partial(seed, today=today))
 
 
-def furnish(world: World, today: date | None = None) -> None:
-    """Furnish an empty world; with `today`, its clock is moved to that day unless it stands there already."""
+def seed(world: World, today: date | None = None) -> None:
+    """Seed an empty world; with `today`, its clock is moved to that day unless it stands there already."""
     if today is not None and world.clock.now().date() != today:
         world.clock.set(datetime.combine(today, time(9), UTC))
     day = world.clock.now().date()
     add_access(world)
-    bookings = world.room(Bookings)
-    for page in CONTOSO_DESKS:
-        furnish_desk(bookings, page, TENANT_ID, day, SERVICE_USER)
-    furnish_desk(bookings, SYDNEY, PARTNER_TENANT_ID, day, PARTNER_SERVICE_USER)
-    mails.furnish(world)
+    bookings = world.state(Bookings)
+    for page in CONTOSO_PAGES:
+        seed_desk(bookings, page, TENANT_ID, day, SERVICE_USER)
+    seed_desk(bookings, SYDNEY, PARTNER_TENANT_ID, day, PARTNER_SERVICE_USER)
+    mails.seed(world)
 
 
 def add_access(world: World) -> None:
@@ -101,14 +101,14 @@ def add_access(world: World) -> None:
     app, partner_app = _add_tenants(world)
     _add_identity(world)
     _add_vault(world, app, partner_app)
-    vault = world.room(Vaults).vault(VAULT)
-    desk.add_desk(world, vault)
-    desk.add_receivers(world, vault)
+    vault = world.state(Vaults).vault(VAULT)
+    service_desks.add_desk(world, vault)
+    service_desks.add_receivers(world, vault)
 
 
 def settings(world: World | Simulator, *, credential: Credential = "secret") -> dict[str, str]:
     """Return the app settings for this world, with one of the four ways to sign in."""
-    vaults = (world.world if isinstance(world, Simulator) else world).room(Vaults)
+    vaults = (world.world if isinstance(world, Simulator) else world).state(Vaults)
     chosen = {
         "KEY_VAULT_URL": vaults.vault(VAULT).url,
         "GRAPH_CLOUD": "global",
@@ -116,7 +116,7 @@ def settings(world: World | Simulator, *, credential: Credential = "secret") -> 
         "GRAPH_CLIENT_ID": CLIENT_ID,
         "GRAPH_CREDENTIAL": credential,
         "IDENTITY_CLIENT_ID": IDENTITY_CLIENT_ID,
-        "BOOKINGS_BUSINESSES": ",".join(page.id for page in CONTOSO_DESKS),
+        "BOOKINGS_BUSINESSES": ",".join(page.id for page in CONTOSO_PAGES),
         "GRAPH_CONNECTIONS": json.dumps(
             {
                 "partner": {
@@ -151,7 +151,7 @@ def write_settings() -> dict[str, str]:
 
 
 def _add_tenants(world: World) -> tuple[App, App]:
-    entra = world.room(Entra)
+    entra = world.state(Entra)
     tenant = entra.add_tenant(TENANT_ID, "contoso.com", "contoso.onmicrosoft.com")
     app = entra.add_app(CLIENT_ID, tenant, "Sample gateway")
     app.add_secret(make_secret("contoso"), expires=datetime.now(UTC) + _SECRET_LIFE, name="gateway")
@@ -175,7 +175,7 @@ def _add_tenants(world: World) -> tuple[App, App]:
 
 
 def _add_identity(world: World) -> None:
-    world.room(Identities).assign(
+    world.state(Identities).assign(
         "gateway-identity",
         client_id=IDENTITY_CLIENT_ID,
         principal_id=IDENTITY_PRINCIPAL_ID,
@@ -184,7 +184,7 @@ def _add_identity(world: World) -> None:
 
 
 def _add_vault(world: World, app: App, partner_app: App) -> None:
-    vault = world.room(Vaults).add(VAULT, TENANT_ID)
+    vault = world.state(Vaults).add(VAULT, TENANT_ID)
     vault.assign_role(IDENTITY_PRINCIPAL_ID)
     vault.assign_role(ADMIN_OBJECT_ID, SECRETS_OFFICER)
     for name, owner, tenant_id in (

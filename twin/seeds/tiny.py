@@ -5,7 +5,7 @@ Access is that of the sample.
 
 from twin.bookings.state import Bookings
 from twin.seeds import mails
-from twin.seeds.desks import week
+from twin.seeds.booking_pages import week
 from twin.seeds.sample import SERVICE_USER, TENANT_ID, add_access
 from twin.world import World
 
@@ -27,15 +27,15 @@ _NO_NOTICE = {
 
 def build() -> World:
     """Make it: zone UTC, a half-hour visit, a group of six, two staff and the service account, no appointment."""
-    return World(furnish)
+    return World(seed)
 
 
-def furnish(world: World) -> None:
-    """Furnish an empty world."""
+def seed(world: World) -> None:
+    """Seed an empty world."""
     add_access(world)
-    mails.furnish_tiny(world)
+    mails.seed_tiny(world)
     always = week(("00:00", "00:00"), days=_ALL_DAYS)
-    business = world.room(Bookings).add_business(
+    business = world.state(Bookings).add_business(
         BUSINESS,
         TENANT_ID,
         {

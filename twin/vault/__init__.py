@@ -1,1 +1,1 @@
-"""Room of Azure Key Vault: the secrets interface of any number of vaults."""
+"""Api of Azure Key Vault: the secrets interface of any number of vaults."""

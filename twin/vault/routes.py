@@ -9,8 +9,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from twin.core.api import Api
 from twin.core.clouds import VAULT_SUFFIXES
-from twin.core.room import Room
 from twin.core.routes import Miss, Routes
 from twin.core.wire import Call, Json, Reply
 from twin.entra.state import Entra
@@ -201,7 +201,7 @@ def _list_in_pages(call: Call, vault: Vault, secrets: tuple[SecretVersion, ...],
 def _admit(call: Call, vaults: Vaults) -> None:
     """Check token, role, network and version, in that order; the challenge comes with every 401."""
     vault = _vault_of(call, vaults)
-    entra = vaults.world.room(Entra)
+    entra = vaults.world.state(Entra)
     cloud = entra.tenants[vault.tenant_id].cloud
     challenge = {
         "www-authenticate": f'Bearer authorization="https://{cloud.login_host}/{vault.tenant_id}", '
@@ -271,7 +271,7 @@ def _serves(host: str, vaults: Vaults) -> bool:
     return host in vaults.by_host
 
 
-ROOM = Room(
+API = Api(
     name="vault",
     hosts=tuple(f"*.{suffix}" for suffix in VAULT_SUFFIXES),
     state=Vaults,

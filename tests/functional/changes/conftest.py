@@ -14,7 +14,7 @@ from shared.storage.account import Storage
 from shared.storage.blobs import Container
 from shared.storage.tables import Operation, Table
 from shared.time_zones.zones import utc_text
-from tests.functional.conftest import Furnish, Stage
+from tests.functional.conftest import Gateway, Seed
 from twin.bookings.state import Bookings
 from twin.bookings.state import Business as SimulatedBusiness
 from twin.seeds import sample, tiny
@@ -40,17 +40,17 @@ def ahead(**span: float) -> datetime:
 class Page:
     """One booking page with a name of its own, so that no feed is shared between tests."""
 
-    def __init__(self, stage: Stage, furnish: Furnish = tiny.furnish, **settings: str) -> None:
-        self.stage = stage
-        self._furnish_first = furnish
+    def __init__(self, gateway: Gateway, seed: Seed = tiny.seed, **settings: str) -> None:
+        self.gateway = gateway
+        self._seed_first = seed
         self._made = 0
         self.name = f"desk-{uuid.uuid4().hex[:10]}@contoso.com"
-        stage.begin(self._furnish, BOOKINGS_BUSINESSES=f"{self.name},other@contoso.com", **settings)
-        stage.business = self.name
+        gateway.begin(self._seed, BOOKINGS_BUSINESSES=f"{self.name},other@contoso.com", **settings)
+        gateway.business = self.name
 
-    def _furnish(self, world: World) -> None:
-        self._furnish_first(world)
-        bookings = world.room(Bookings)
+    def _seed(self, world: World) -> None:
+        self._seed_first(world)
+        bookings = world.state(Bookings)
         business = bookings.businesses.pop(tiny.BUSINESS)
         business.id = self.name
         business.values |= {"id": self.name}
@@ -60,7 +60,7 @@ class Page:
 
     @property
     def simulated(self) -> SimulatedBusiness:
-        return self.stage.sim.bookings.business(self.name)
+        return self.gateway.sim.bookings.business(self.name)
 
     def book(
         self, start: datetime, *, self_service: str | None = None, created: datetime | None = None, **values: Any
@@ -79,17 +79,19 @@ class Page:
         made_at = datetime.now(UTC) - timedelta(hours=2) + timedelta(seconds=self._made)
         more: dict[str, Any] = {"created": created or made_at}
         more |= {"self_service_id": self_service} if self_service else {}
-        return self.stage.sim.run(lambda: self.simulated.appointments.add(appointment, **more)).id
+        return self.gateway.sim.run(lambda: self.simulated.appointments.add(appointment, **more)).id
 
     def change(self, appointment: str, *, renew_id: bool = False, **values: Any) -> str:
-        return self.stage.sim.run(lambda: self.simulated.appointments.patch(appointment, values, renew_id=renew_id)).id
+        return self.gateway.sim.run(
+            lambda: self.simulated.appointments.patch(appointment, values, renew_id=renew_id)
+        ).id
 
     def move(self, appointment: str, start: datetime, *, renew_id: bool = False) -> str:
         times = {"startDateTime": zoned(start), "endDateTime": zoned(start + timedelta(minutes=30))}
         return self.change(appointment, renew_id=renew_id, **times)
 
     def cancel(self, appointment: str) -> None:
-        self.stage.sim.run(lambda: self.simulated.appointments.remove(appointment))
+        self.gateway.sim.run(lambda: self.simulated.appointments.remove(appointment))
 
     # -- the app ----------------------------------------------------------------------------------------------------
 
@@ -122,17 +124,17 @@ class Page:
 
     def restart(self) -> None:
         """A new process: nothing in memory."""
-        self.stage.configure(**(sample.settings(self.stage.sim) | {"BOOKINGS_BUSINESSES": self.name}))
+        self.gateway.configure(**(sample.settings(self.gateway.sim) | {"BOOKINGS_BUSINESSES": self.name}))
 
     def ask(self, cursor: str | None = None, **query: Any) -> Any:
         """Ask for changes now, however young the last look is."""
         if self.state().row:
             self.age()
-        return self.stage.ask("/changes", **({"cursor": cursor} if cursor else {}), **query)
+        return self.gateway.ask("/changes", **({"cursor": cursor} if cursor else {}), **query)
 
     def calls(self) -> list[str]:
         """What Graph was asked about this business: the last part of each path."""
-        return [call.path.rpartition("/")[2] for call in self.stage.graph_calls() if self.name in call.path]
+        return [call.path.rpartition("/")[2] for call in self.gateway.graph_calls() if self.name in call.path]
 
 
 class Consumer:
@@ -166,9 +168,9 @@ def at(moment: datetime) -> str:
 
 
 @pytest.fixture
-def page(theatre: Stage) -> Page:
+def page(gateway_process: Gateway) -> Page:
     """A page without appointments, not looked at yet."""
-    return Page(theatre)
+    return Page(gateway_process)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from bookings.changes.comparing import compare
 from bookings.changes.snapshots import Snapshot, View
 from tests.functional.changes.conftest import Consumer, Page, ahead, at, summary, zoned
-from tests.functional.conftest import Stage
+from tests.functional.conftest import Gateway
 from tests.functional.test_bookings_appointments import government
 from twin.core.faults import Answer
 from twin.seeds import tiny
@@ -145,7 +145,7 @@ def test_two_that_look_alike_are_not_mistaken_for_one_another(page: Page) -> Non
 
 
 def test_ids_with_slashes_are_followed_like_others(page: Page) -> None:
-    page.stage.sim.bookings.switches.slash_share = 1.0
+    page.gateway.sim.bookings.switches.slash_share = 1.0
     made, other = page.book(ahead(days=2)), page.book(ahead(days=3))
     assert "/" in made
     consumer = Consumer(page)
@@ -159,7 +159,7 @@ def test_ids_with_slashes_are_followed_like_others(page: Page) -> None:
 
 @pytest.mark.parametrize("semantics", ["overlap", "start-inside"])
 def test_whatever_a_range_shows_at_its_edges_nothing_comes_or_goes_there(semantics: str, page: Page) -> None:
-    page.stage.sim.bookings.switches.calendar_view = semantics  # type: ignore[assignment]  # one of its words
+    page.gateway.sim.bookings.switches.calendar_view = semantics  # type: ignore[assignment]  # one of its words
     now = datetime.now(UTC)
     hours = timedelta(hours=30)
     for start in (now - TOMORROW - timedelta(minutes=10), now + timedelta(days=90, minutes=-5)):
@@ -194,17 +194,17 @@ def test_after_a_long_silence_what_passed_meanwhile_is_told_all_the_same(page: P
     late = page.book(ahead(days=-5))
     assert consumer.follow() == []  # long over: nobody looks that far back
     page.age(8 * 24 * 3600)
-    assert summary(page.stage.ask("/changes", cursor=consumer.cursor)["value"]) == [("created", late)]
+    assert summary(page.gateway.ask("/changes", cursor=consumer.cursor)["value"]) == [("created", late)]
 
 
 def test_one_that_a_list_forgets_is_looked_up_before_anything_is_told(page: Page) -> None:
     made = page.book(ahead(days=2))
     consumer = Consumer(page)
-    page.stage.sim.faults.add(
-        Answer(200, body={"value": []}), room="bookings", path="calendarView$", times=None, seconds=30
+    page.gateway.sim.faults.add(
+        Answer(200, body={"value": []}), api="bookings", path="calendarView$", times=None, seconds=30
     )
     assert consumer.follow() == []
-    page.stage.sim.faults.clear()
+    page.gateway.sim.faults.clear()
     page.cancel(made)
     assert summary(consumer.follow()) == [("gone", made)]
 
@@ -214,9 +214,9 @@ def test_one_that_cannot_be_looked_up_waits_and_is_given_up_in_the_end(page: Pag
     consumer = Consumer(page)
     page.cancel(made)
     page.change(other, customerPhone="1")
-    page.stage.sim.faults.add(
+    page.gateway.sim.faults.add(
         Answer(400, body={"error": {"code": "BadRequest", "message": ""}}),
-        room="bookings", path="/appointments/", times=None,
+        api="bookings", path="/appointments/", times=None,
     )  # fmt: skip
     looks = [summary(consumer.follow()) for _ in range(6)]
     assert looks == [[("changed", other)], [], [], [], [("gone", made)], []]
@@ -234,8 +234,8 @@ def _offset(day: date, zone: ZoneInfo) -> timedelta | None:
     return datetime.combine(day, time(0), tzinfo=zone).utcoffset()
 
 
-def test_over_a_change_of_clocks_wall_times_are_right_before_and_after(theatre: Stage) -> None:
-    page, zone = Page(theatre, CHANGES_WINDOW_DAYS="366"), ZoneInfo("America/New_York")
+def test_over_a_change_of_clocks_wall_times_are_right_before_and_after(gateway_process: Gateway) -> None:
+    page, zone = Page(gateway_process, CHANGES_WINDOW_DAYS="366"), ZoneInfo("America/New_York")
     day = next_change_of_clocks(zone)
     before = datetime.combine(day - timedelta(days=1), time(10), tzinfo=zone).astimezone(UTC)
     after = datetime.combine(day + timedelta(days=1), time(10), tzinfo=zone).astimezone(UTC)
@@ -259,8 +259,8 @@ def test_the_same_moment_written_otherwise_is_no_change() -> None:
 # -- other clouds -----------------------------------------------------------------------------------------------------
 
 
-def test_in_us_government_changes_show_without_stamps(theatre: Stage) -> None:
-    page = Page(theatre, government, GRAPH_CLOUD="usgov")
+def test_in_us_government_changes_show_without_stamps(gateway_process: Gateway) -> None:
+    page = Page(gateway_process, government, GRAPH_CLOUD="usgov")
     moved, cancelled = page.book(ahead(days=2)), page.book(ahead(days=3))
     consumer = Consumer(page)
     page.move(moved, ahead(days=4))

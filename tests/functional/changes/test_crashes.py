@@ -21,7 +21,7 @@ from shared.graph.bookings import GraphBookings
 from shared.storage.blobs import Container
 from shared.storage.tables import Operation, Table
 from tests.functional.changes.conftest import Consumer, Page, ahead, summary
-from tests.functional.conftest import Stage
+from tests.functional.conftest import Gateway
 from twin.seeds import tiny
 
 STEPS: tuple[tuple[type, str], ...] = (
@@ -37,7 +37,7 @@ class Killed(BaseException):
     """The process dies here."""
 
 
-class Reaper:
+class KillSwitch:
     """Counts steps and kills at one of them; what is dead stays dead. With an `error`, one step fails instead."""
 
     def __init__(self, at: int | None = None, error: type[GatewayError] | None = None) -> None:
@@ -178,10 +178,10 @@ def check(page: Page, story: Story, expected: list[tuple[str, str]], position: P
     assert int(rows[-1].row_key[2:]) == page.state().last
 
 
-def start(theatre: Stage, story: Story) -> tuple[Page, list[tuple[str, str]], Position | None]:
+def start(gateway_process: Gateway, story: Story) -> tuple[Page, list[tuple[str, str]], Position | None]:
     """Return the stage of a story, what is to be seen in the end, and where a consumer stands."""
-    page = Page(theatre)
-    theatre.sim.bookings.switches.page_size = 500
+    page = Page(gateway_process)
+    gateway_process.sim.bookings.switches.page_size = 500
     expected = story.begin(page)
     if not story.begins_seeded:
         return page, expected, None
@@ -199,16 +199,16 @@ def again(page: Page, story: Story) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STORIES)
-def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, theatre: Stage) -> None:
-    story, whole = STORIES[name], Reaper()
-    page, expected, position = start(theatre, story)
+def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, gateway_process: Gateway) -> None:
+    story, whole = STORIES[name], KillSwitch()
+    page, expected, position = start(gateway_process, story)
     with whole.watching():
         story.play(page)
     check(page, story, expected, position)
     deaths: list[str] = []
     for at in range(1, len(whole.steps) + 1):
-        page, expected, position = start(theatre, story)
-        with Reaper(at).watching(), pytest.raises(Killed) as death:
+        page, expected, position = start(gateway_process, story)
+        with KillSwitch(at).watching(), pytest.raises(Killed) as death:
             story.play(page)
         deaths.append(str(death.value))
         page.restart()
@@ -224,41 +224,41 @@ def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, theatre:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STORIES)
-def test_a_step_that_fails_once_is_made_good(name: str, theatre: Stage) -> None:
+def test_a_step_that_fails_once_is_made_good(name: str, gateway_process: Gateway) -> None:
     story, at = STORIES[name], 0
     while True:
         at += 1
-        page, expected, position = start(theatre, story)
-        reaper = Reaper(at, Unavailable)
-        with reaper.watching(), suppress(Unavailable):
+        page, expected, position = start(gateway_process, story)
+        kill_switch = KillSwitch(at, Unavailable)
+        with kill_switch.watching(), suppress(Unavailable):
             story.play(page)
         try:
             again(page, story)
             check(page, story, expected, position)
         except (AssertionError, GatewayError) as error:
-            error.add_note(f"after step {at} failed: {reaper.steps[at - 1 : at]}")
+            error.add_note(f"after step {at} failed: {kill_switch.steps[at - 1 : at]}")
             raise
-        if len(reaper.steps) < at:
+        if len(kill_switch.steps) < at:
             return
 
 
-def test_dying_while_a_feed_is_removed_leaves_nothing_in_the_end(theatre: Stage) -> None:
+def test_dying_while_a_feed_is_removed_leaves_nothing_in_the_end(gateway_process: Gateway) -> None:
     at = 0
     while True:
         at += 1
-        page = Page(theatre)
+        page = Page(gateway_process)
         look(page)
         for number in range(3):
             page.book(ahead(days=2 + number))
         page.age()
         look(page)
         blob = page.state()["blob"]
-        reaper = Reaper(at)
-        with reaper.watching(), suppress(Killed):
+        kill_switch = KillSwitch(at)
+        with kill_switch.watching(), suppress(Killed):
             page.feed.drop(page.name)
         page.restart()
         if page.table.get(REGISTRY, page.journal.partition) is None:
-            assert len(reaper.steps) < at
+            assert len(kill_switch.steps) < at
             assert page.journal._blobs.get(blob) is None
             assert list(page.table.query(page.journal.partition, start="!", end="~")) == []
             return

@@ -43,7 +43,7 @@ class _Timer:
 
 
 def test_many_instances_at_once_look_once_and_every_consumer_sees_each_change_once_in_order(page: Page) -> None:
-    page.stage.sim.bookings.switches.page_size = 500
+    page.gateway.sim.bookings.switches.page_size = 500
     instances = [instance(page) for _ in range(6)]
     start = instances[0].tail(page.name)
     seen: dict[int, list[int]] = {number: [] for number in range(12)}
@@ -52,7 +52,7 @@ def test_many_instances_at_once_look_once_and_every_consumer_sees_each_change_on
     for turn in range(4):
         made += len([page.book(ahead(days=2 + turn)) for _ in range(turn * 40 + 1)])
         page.age()
-        page.stage.forget()
+        page.gateway.forget()
 
         def follow(number: int) -> None:
             feed, more = instances[number % len(instances)], True
@@ -108,7 +108,7 @@ def test_a_feed_that_is_being_looked_at_serves_what_it_has_after_a_while(
     page.book(ahead(days=2))
     page.age()
     page.set_state(held_until=datetime.now(UTC) + timedelta(seconds=20))
-    assert page.stage.ask("/changes", cursor=cursor)["value"] == []
+    assert page.gateway.ask("/changes", cursor=cursor)["value"] == []
 
 
 # -- beyond the window ------------------------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ def test_what_is_booked_beyond_the_window_is_told_by_the_net_once_a_day(page: Pa
     assert consumer.follow() == []
     new = page.book(ahead(days=200), created=datetime.now(UTC) + timedelta(seconds=2))
     page.move(old, ahead(days=301))
-    page.stage.forget()
+    page.gateway.forget()
     tick(page)
     assert page.calls() == []  # fresh, and the net was drawn today
     page.set_state(net_at=datetime.now(UTC) - timedelta(hours=25))
@@ -142,7 +142,7 @@ def test_an_old_appointment_that_comes_into_the_window_before_the_first_net_is_n
     wide._observer.pace = Pace(timedelta(days=120), timedelta(seconds=60))
     page.age()
     wide.tail(page.name)
-    assert summary(page.stage.ask("/changes", cursor=consumer.cursor)["value"]) == [("created", new)]
+    assert summary(page.gateway.ask("/changes", cursor=consumer.cursor)["value"]) == [("created", new)]
 
 
 # -- the clock --------------------------------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ def test_after_a_month_without_a_question_all_of_a_feed_is_removed(page: Page) -
     assert page.journal._blobs.get(blob) is None
     assert list(page.table.query(page.journal.partition, start="!", end="~")) == []
     assert page.name not in [business for _, business, _ in list_feeds(page.table)]
-    refused = page.stage.refused(f"bookings/businesses/{page.name}/changes", cursor=cursor)
+    refused = page.gateway.refused(f"bookings/businesses/{page.name}/changes", cursor=cursor)
     assert (refused["status"], refused["code"]) == (400, "CursorTooOld")
 
 
@@ -202,7 +202,7 @@ def test_changes_are_kept_for_thirty_days(page: Page) -> None:
     assert len(list(page.table.query(page.journal.partition, start="f|", end="f}"))) == 30
     assert consumer.follow() == []
     assert len(Consumer(page).seen) == 30
-    refused = page.stage.refused(f"bookings/businesses/{page.name}/changes", cursor=sleeper.cursor)
+    refused = page.gateway.refused(f"bookings/businesses/{page.name}/changes", cursor=sleeper.cursor)
     assert (refused["status"], refused["code"], refused["target"]) == (400, "CursorTooOld", "cursor")
 
 
@@ -217,7 +217,7 @@ def test_one_may_begin_at_a_moment(page: Page) -> None:
     for hours, expected in ((100, 40), (41, 40), (10.5, 10), (0.5, 0)):
         assert len(page.ask(since=at(now - timedelta(hours=hours)))["value"]) == expected
     first = page.ask(since=at(now - timedelta(hours=10.5)), limit=4)
-    rest = page.stage.http.get(first["nextLink"], headers={"x-functions-key": page.stage.key}, timeout=30).json()
+    rest = page.gateway.http.get(first["nextLink"], headers={"x-functions-key": page.gateway.key}, timeout=30).json()
     assert len(rest["value"]) == 4
     assert not {event["eventId"] for event in first["value"]} & {event["eventId"] for event in rest["value"]}
     assert len(page.ask(rest["cursor"])["value"]) == 2
@@ -228,7 +228,7 @@ def test_a_lost_snapshot_begins_a_new_life_and_says_so(page: Page, caplog: pytes
     page.book(ahead(days=2))
     page.journal._blobs.delete(page.state()["blob"])
     page.age()
-    refused = page.stage.refused(f"bookings/businesses/{page.name}/changes", cursor=consumer.cursor)
+    refused = page.gateway.refused(f"bookings/businesses/{page.name}/changes", cursor=consumer.cursor)
     assert (refused["status"], refused["code"]) == (400, "CursorTooOld")
     assert "ChangesLost" in caplog.text
     again = Consumer(page)

@@ -14,7 +14,7 @@ def soon() -> datetime:
 
 
 def preview(page: Page, kind: str, **query: Any) -> list[Any]:
-    answer = page.stage.get("connector/previews/appointments", business=page.name, kind=kind, **query)
+    answer = page.gateway.get("connector/previews/appointments", business=page.name, kind=kind, **query)
     assert answer.status_code == 200, answer.text
     found: list[Any] = answer.json()["value"]
     return found
@@ -41,6 +41,6 @@ def test_a_preview_keeps_to_the_triggers_filters(page: Page) -> None:
 
 
 def test_a_preview_of_an_unknown_kind_is_refused(page: Page) -> None:
-    answer = page.stage.get("connector/previews/appointments", business=page.name, kind="nonsense")
+    answer = page.gateway.get("connector/previews/appointments", business=page.name, kind="nonsense")
     assert told(answer)["code"] == "InvalidChoice"
-    assert told(page.stage.get("connector/previews/appointments", business=page.name))["code"] == "MissingParameter"
+    assert told(page.gateway.get("connector/previews/appointments", business=page.name))["code"] == "MissingParameter"

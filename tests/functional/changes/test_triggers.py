@@ -17,7 +17,7 @@ from twin.seeds import tiny
 
 def flow(page: Page, kind: str = "any", prefix: str | None = PREFIX, **query: Any) -> Flow:
     """A flow that was just switched on."""
-    backend = Backend(page.stage.base_url, page.stage.key)
+    backend = Backend(page.gateway.base_url, page.gateway.key)
     made = Flow(backend, f"triggers/appointments/{kind}", {"business": page.name} | query, prefix)
     assert made.recur() == []
     return made
@@ -108,17 +108,17 @@ def test_details_come_when_they_are_asked_for(page: Page) -> None:
 
 
 def test_links_lead_through_the_gateway_or_back_to_where_they_were_asked(page: Page) -> None:
-    assert (flow(page, prefix=None).location or "").startswith(page.stage.base_url)
+    assert (flow(page, prefix=None).location or "").startswith(page.gateway.base_url)
     query: dict[str, Any] = {"business": page.name}
     for prefix in (
         "https://evil.example/apim/x",
         "http://env.azure-apihub.net/apim/x",
         "https://azure-apihub.net.evil",
     ):
-        answer = page.stage.get("triggers/appointments/any", headers={"X-MS-APIM-Referrer-Prefix": prefix}, **query)
-        assert answer.headers["Location"].startswith(page.stage.base_url)
-    answer = page.stage.get("triggers/appointments/any", key="", code=page.stage.key, **query)
-    assert page.stage.key not in answer.headers["Location"]
+        answer = page.gateway.get("triggers/appointments/any", headers={"X-MS-APIM-Referrer-Prefix": prefix}, **query)
+        assert answer.headers["Location"].startswith(page.gateway.base_url)
+    answer = page.gateway.get("triggers/appointments/any", key="", code=page.gateway.key, **query)
+    assert page.gateway.key not in answer.headers["Location"]
 
 
 @pytest.mark.parametrize("damage", ["garbled", "cut", "long", "foreign", "other life", "too old", "empty"])
@@ -164,10 +164,10 @@ def test_parameters_changed_by_hand_begin_anew(page: Page) -> None:
 def test_while_graph_fails_nothing_is_lost_and_the_flow_goes_on(status: int, told_status: int, page: Page) -> None:
     one = flow(page)
     made = page.book(ahead(days=2))
-    page.stage.sim.faults.add(Answer(status), room="bookings", path="calendarView$", times=None)
+    page.gateway.sim.faults.add(Answer(status), api="bookings", path="calendarView$", times=None)
     assert recur(page, one) == []
     assert [poll.status for poll in one.history[1:]] == [told_status, 503, 503, 503, 503]
-    page.stage.sim.faults.clear()
+    page.gateway.sim.faults.clear()
     assert [item["appointmentId"] for item in recur(page, one)] == [made]
 
 
@@ -176,7 +176,7 @@ def test_what_is_known_already_comes_while_graph_fails(page: Page) -> None:
     one, other = flow(page), flow(page)
     made = page.book(ahead(days=2))
     assert len(recur(page, other)) == 1
-    page.stage.sim.faults.add(Answer(503), room="bookings", path="calendarView$", times=None)
+    page.gateway.sim.faults.add(Answer(503), api="bookings", path="calendarView$", times=None)
     page.age()
     assert [item["appointmentId"] for item in one.recur()] == [made]
 
@@ -206,7 +206,7 @@ def test_the_app_may_die_between_two_polls(page: Page) -> None:
 def test_inside_the_interval_a_poll_costs_no_call_and_after_it_the_windows_only(page: Page) -> None:
     page.book(ahead(days=2))
     one = flow(page)
-    page.stage.forget()
+    page.gateway.forget()
     assert one.recur() == []
     assert page.calls() == []
     assert recur(page, one) == []
@@ -217,7 +217,7 @@ def test_fifty_flows_cost_no_more_calls_than_one(page: Page) -> None:
     flows = [flow(page, "created") for _ in range(50)]
     made = page.book(ahead(days=2))
     page.age()
-    page.stage.forget()
+    page.gateway.forget()
     with ThreadPoolExecutor(12) as pool:
         found = list(pool.map(lambda one: one.recur(), flows))
     assert [[item["appointmentId"] for item in items] for items in found] == [[made]] * 50
@@ -282,5 +282,5 @@ def test_what_has_begun_while_a_flow_was_off_is_not_about_to_start(page: Page) -
 def test_what_is_wrong_in_the_flow_shows_in_its_history(
     kind: str, query: dict[str, Any], expected: tuple[int, str, str], page: Page
 ) -> None:
-    error = told(page.stage.get(f"triggers/appointments/{kind}", **query))
+    error = told(page.gateway.get(f"triggers/appointments/{kind}", **query))
     assert (error["status"], error["code"], error["target"]) == expected

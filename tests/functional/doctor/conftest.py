@@ -9,7 +9,7 @@ import pytest
 
 from composition import services
 from doctor import steps
-from tests.functional.conftest import Stage
+from tests.functional.conftest import Gateway
 from tests.functional.secrecy import secrets_of
 from twin.seeds import sample
 from twin.vault.state import Vault
@@ -17,12 +17,12 @@ from twin.vault.state import Vault
 type Name = tuple[str, str]
 
 
-class Clinic:
+class Installation:
     """The app in the sample world, with mailboxes of its own, each polled a moment ago."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        stage.sim.run(lambda: stage._furnish(sample.furnish))
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        gateway.sim.run(lambda: gateway._seed(sample.seed))
         self.mailboxes: list[dict[str, Any]] = json.loads(sample.mail_settings()["MAILBOXES"])
         for mailbox in self.mailboxes:
             mailbox["name"] += f"-{uuid.uuid4().hex[:8]}"
@@ -34,18 +34,18 @@ class Clinic:
 
     def configure(self, **settings: str) -> None:
         """Start the app with the sample's settings, changed as given; "" removes one."""
-        usual = sample.settings(self.stage.sim) | sample.mail_settings() | sample.write_settings()
-        self.stage.configure(**(usual | {"MAILBOXES": json.dumps(self.mailboxes)} | settings))
+        usual = sample.settings(self.gateway.sim) | sample.mail_settings() | sample.write_settings()
+        self.gateway.configure(**(usual | {"MAILBOXES": json.dumps(self.mailboxes)} | settings))
 
     @property
     def vault(self) -> Vault:
-        return self.stage.sim.vaults.vault(sample.VAULT)
+        return self.gateway.sim.vaults.vault(sample.VAULT)
 
     def examine(self) -> dict[str, Any]:
         """Return the doctor's report, in which nothing secret may show."""
         found = steps.look()
         text = json.dumps(found)
-        assert not [secret for secret in secrets_of(self.stage) if secret in text]
+        assert not [secret for secret in secrets_of(self.gateway) if secret in text]
         assert "eyJ" not in text
         return found
 
@@ -63,5 +63,5 @@ class Clinic:
 
 
 @pytest.fixture
-def clinic(theatre: Stage) -> Clinic:
-    return Clinic(theatre)
+def installation(gateway_process: Gateway) -> Installation:
+    return Installation(gateway_process)

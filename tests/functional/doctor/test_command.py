@@ -7,55 +7,59 @@ import pytest
 
 from devkit.commands import doctor, main
 from devkit.running import NothingRunsError
-from tests.functional.doctor.conftest import Clinic
-from twin.seeds import desk, mails, sample
+from tests.functional.doctor.conftest import Installation
+from twin.seeds import mails, sample, service_desks
 
 
-def ask(clinic: Clinic, *more: str, key: str | None = None) -> int:
-    master = clinic.stage.host.asgi._access.keys.master
-    return main(["doctor", "--url", clinic.stage.base_url, f"--key={key or master}", *more])
+def ask(installation: Installation, *more: str, key: str | None = None) -> int:
+    master = installation.gateway.host.asgi._access.keys.master
+    return main(["doctor", "--url", installation.gateway.base_url, f"--key={key or master}", *more])
 
 
-def test_all_well_is_a_table_and_exit_code_0(clinic: Clinic, capsys: pytest.CaptureFixture[str]) -> None:
-    assert ask(clinic) == 0
+def test_all_well_is_a_table_and_exit_code_0(installation: Installation, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask(installation) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("ok       settings ")
     assert lines[-1].startswith("ok: ")
     assert lines[-1].endswith(" ok, 0 warn, 0 fail, 0 skipped")
 
 
-def test_a_failure_names_what_mends_it_and_ends_with_1(clinic: Clinic, capsys: pytest.CaptureFixture[str]) -> None:
-    del clinic.vault.secrets[desk.TOKEN_NAME]
-    assert ask(clinic) == 1
+def test_a_failure_names_what_mends_it_and_ends_with_1(
+    installation: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del installation.vault.secrets[service_desks.TOKEN_NAME]
+    assert ask(installation) == 1
     out = capsys.readouterr().out
     assert "fail     secret easyvista-token" in out
     assert f"-> az keyvault secret set --vault-name {sample.VAULT} --name easyvista-token" in out
     assert "skipped  sink desk" in out
 
 
-def test_a_mailbox_that_must_be_refused_is_asked_for(clinic: Clinic, capsys: pytest.CaptureFixture[str]) -> None:
-    assert ask(clinic, "--refused-mailbox", mails.SUPPORT) == 1
+def test_a_mailbox_that_must_be_refused_is_asked_for(
+    installation: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask(installation, "--refused-mailbox", mails.SUPPORT) == 1
     assert f"The app can read {mails.SUPPORT}, and must not." in capsys.readouterr().out
-    assert ask(clinic, "--refused-mailbox", mails.SUPPORT, "--connection", "moon") == 1
+    assert ask(installation, "--refused-mailbox", mails.SUPPORT, "--connection", "moon") == 1
     assert "UnknownConnection" in capsys.readouterr().err
 
 
 def test_the_key_may_come_from_the_environment(
-    clinic: Clinic, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("GATEWAY_MASTER_KEY", clinic.stage.host.asgi._access.keys.master)
-    assert main(["doctor", "--url", f"{clinic.stage.base_url}/api/", "--json"]) == 0
+    monkeypatch.setenv("GATEWAY_MASTER_KEY", installation.gateway.host.asgi._access.keys.master)
+    assert main(["doctor", "--url", f"{installation.gateway.base_url}/api/", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["status"] == "ok"
     monkeypatch.delenv("GATEWAY_MASTER_KEY")
-    assert main(["doctor", "--url", clinic.stage.base_url]) == 1
+    assert main(["doctor", "--url", installation.gateway.base_url]) == 1
     assert "az functionapp keys list" in capsys.readouterr().err
 
 
-def test_a_function_key_is_refused(clinic: Clinic, capsys: pytest.CaptureFixture[str]) -> None:
-    assert ask(clinic, key=clinic.stage.key) == 1
+def test_a_function_key_is_refused(installation: Installation, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask(installation, key=installation.gateway.key) == 1
     said = capsys.readouterr().err
     assert "not the master key" in said
-    assert clinic.stage.key not in said
+    assert installation.gateway.key not in said
 
 
 @pytest.mark.parametrize("url", ["http://gateway.example", "gateway", "ftp://gateway.example"])
@@ -65,10 +69,10 @@ def test_the_key_travels_over_https_only(url: str, capsys: pytest.CaptureFixture
 
 
 def test_a_settings_file_is_examined_from_here(
-    clinic: Clinic, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    installation: Installation, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "local.settings.json"
-    values = sample.settings(clinic.stage.sim) | {"MAILBOX_POLL_SCHEDULE": "soon"}
+    values = sample.settings(installation.gateway.sim) | {"MAILBOX_POLL_SCHEDULE": "soon"}
     file.write_text(json.dumps({"IsEncrypted": False, "Values": values}))
     assert main(["doctor", "--settings", str(file), "--refused-mailbox", mails.SUPPORT]) == 1
     told = capsys.readouterr().out

@@ -26,7 +26,7 @@ from shared.key_vault import RememberedSecret
 from shared.storage.account import Storage
 from shared.storage.blobs import Container
 from shared.storage.tables import Operation, Table
-from tests.functional.conftest import Stage
+from tests.functional.conftest import Gateway
 from twin.core.record import Exchange
 from twin.mail.mailbox import Mailbox
 from twin.seeds import tiny
@@ -86,11 +86,11 @@ class RecordingSink:
         return []
 
 
-class Office:
+class MailScenario:
     """One support mailbox, whole: what comes in, what the app does, what comes out."""
 
-    def __init__(self, stage: Stage, mail: MailSide, storage: Storage, name: str, sinks: tuple[str, ...]) -> None:
-        self.stage = stage
+    def __init__(self, gateway: Gateway, mail: MailSide, storage: Storage, name: str, sinks: tuple[str, ...]) -> None:
+        self.gateway = gateway
         self.side = mail
         self.name = name
         self.queue = MemoryQueue()
@@ -108,11 +108,11 @@ class Office:
 
     @property
     def mailbox(self) -> Mailbox:
-        return self.stage.sim.mail.mailbox(self.desk.mailbox.address)
+        return self.gateway.sim.mail.mailbox(self.desk.mailbox.address)
 
     def receive(self, **mail: Any) -> Any:
         """Let a mail come in; returns the simulator's message."""
-        return self.stage.sim.run(lambda: self.mailbox.receive(**mail))
+        return self.gateway.sim.run(lambda: self.mailbox.receive(**mail))
 
     def poll(self, *, at_once: bool = True) -> Polled:
         poller = Poller(Container(self._storage, mail_store.CONTAINER), self.queue, self.side.workers)  # type: ignore[arg-type]  # stands in for the queue
@@ -163,7 +163,7 @@ class Office:
 
     def calls(self) -> list[Exchange]:
         """Return what Graph was asked, without the parts of batches."""
-        return [seen for seen in self.stage.sim.exchanges.all() if seen.room in ("graph", "mail")]
+        return [seen for seen in self.gateway.sim.exchanges.all() if seen.api in ("graph", "mail")]
 
     def requests(self) -> list[str]:
         """Return "METHOD path" of all that Graph was asked, the parts of batches among them."""
@@ -197,27 +197,27 @@ def _id(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in ("PartitionKey", "RowKey")}
 
 
-type OpenOffice = Callable[..., Office]
+type OpenScenario = Callable[..., MailScenario]
 
 
 @pytest.fixture
-def open_office(theatre: Stage) -> OpenOffice:
+def open_scenario(gateway_process: Gateway) -> OpenScenario:
     """A function that opens a desk with sinks and mailbox settings of its own."""
 
-    def open_it(*, sinks: tuple[str, ...] = ("tickets",), **mailbox: Any) -> Office:
+    def open_it(*, sinks: tuple[str, ...] = ("tickets",), **mailbox: Any) -> MailScenario:
         suffix = uuid.uuid4().hex[:10]
         named = tuple(f"{sink}-{suffix}" for sink in sinks)
         name = f"m{suffix}"
         given = {"name": name, "address": SUPPORT, "sinks": list(named)} | mailbox
-        theatre.begin(
-            tiny.furnish,
+        gateway_process.begin(
+            tiny.seed,
             BOOKINGS_BUSINESSES=tiny.BUSINESS,
             MAILBOXES=json.dumps([given]),
             SINKS=json.dumps(dict.fromkeys(named, EASYVISTA)),
         )
         built = services.services()
         storage = Storage(built.settings.storage, built.authenticator.identity)
-        return Office(theatre, built.mail, storage, name, named)
+        return MailScenario(gateway_process, built.mail, storage, name, named)
 
     return open_it
 
@@ -230,6 +230,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def office(open_office: OpenOffice) -> Office:
+def scenario(open_scenario: OpenScenario) -> MailScenario:
     """A desk with the usual settings."""
-    return open_office()
+    return open_scenario()

@@ -7,7 +7,7 @@ from typing import Any
 from inbound_mail.delivery.delivery import Outcome
 from inbound_mail.reports.mails import redeliver
 from shared.storage.tables import Operation
-from tests.functional.mail.conftest import Office
+from tests.functional.mail.conftest import MailScenario
 
 
 def failing(error: BaseException, times: int | None = None) -> Callable[[], None]:
@@ -23,46 +23,46 @@ def failing(error: BaseException, times: int | None = None) -> Callable[[], None
     return fail
 
 
-def deliver(office: Office, mail: Any, sink: str | None = None) -> Outcome:
+def deliver(scenario: MailScenario, mail: Any, sink: str | None = None) -> Outcome:
     """Deliver a mail to a sink, as if the time had come."""
-    key, name = office.desk.key(mail.id), sink or next(iter(office.sinks))
-    row = office.desk.ledger.delivery(key, name)
+    key, name = scenario.desk.key(mail.id), sink or next(iter(scenario.sinks))
+    row = scenario.desk.ledger.delivery(key, name)
     assert row is not None
     if row.values["state"] == "waiting":
-        change(office, mail, due=datetime.now(UTC))
-    return office.deliverer().deliver(office.desk, key, name)
+        change(scenario, mail, due=datetime.now(UTC))
+    return scenario.deliverer().deliver(scenario.desk, key, name)
 
 
-def change(office: Office, mail: Any, **values: Any) -> None:
+def change(scenario: MailScenario, mail: Any, **values: Any) -> None:
     """Change the record of a delivery behind everybody's back."""
-    key = office.desk.key(mail.id)
-    name = {"PartitionKey": office.name, "RowKey": f"d|{key}|{next(iter(office.sinks))}"}
-    office.desk.ledger.table.transact([Operation("merge", name | values)])
+    key = scenario.desk.key(mail.id)
+    name = {"PartitionKey": scenario.name, "RowKey": f"d|{key}|{next(iter(scenario.sinks))}"}
+    scenario.desk.ledger.table.transact([Operation("merge", name | values)])
 
 
-def record(office: Office, mail: Any) -> dict[str, Any]:
-    row = office.desk.ledger.delivery(office.desk.key(mail.id), next(iter(office.sinks)))
+def record(scenario: MailScenario, mail: Any) -> dict[str, Any]:
+    row = scenario.desk.ledger.delivery(scenario.desk.key(mail.id), next(iter(scenario.sinks)))
     assert row is not None
     return row.values
 
 
-def taken_in(office: Office, **mail: Any) -> Any:
+def taken_in(scenario: MailScenario, **mail: Any) -> Any:
     """Let a mail come in and be stored; what the poll put into the queue is thrown away."""
-    found = office.receive(**mail)
-    office.poll()
-    office.queue.take()
+    found = scenario.receive(**mail)
+    scenario.poll()
+    scenario.queue.take()
     return found
 
 
-def causes(office: Office, mail: Any) -> list[str | None]:
-    return [one.get("cause") for one in office.describe(mail.id)["deliveries"]]
+def causes(scenario: MailScenario, mail: Any) -> list[str | None]:
+    return [one.get("cause") for one in scenario.describe(mail.id)["deliveries"]]
 
 
-def ask_again(office: Office, mail: Any, sink: str | None = None) -> list[str]:
-    return redeliver(office.desk, office.queue, office.desk.key(mail.id), sink)  # type: ignore[arg-type]  # stands in for the queue
+def ask_again(scenario: MailScenario, mail: Any, sink: str | None = None) -> list[str]:
+    return redeliver(scenario.desk, scenario.queue, scenario.desk.key(mail.id), sink)  # type: ignore[arg-type]  # stands in for the queue
 
 
-def probe_now(office: Office) -> None:
-    row = office.desk.ledger.table.get("sinks", next(iter(office.sinks)))
+def probe_now(scenario: MailScenario) -> None:
+    row = scenario.desk.ledger.table.get("sinks", next(iter(scenario.sinks)))
     assert row is not None
-    office.desk.ledger.table.upsert(row.values | {"probe_at": datetime.now(UTC)})
+    scenario.desk.ledger.table.upsert(row.values | {"probe_at": datetime.now(UTC)})

@@ -11,17 +11,17 @@ from inbound_mail.delivery.circuit_breaker import Circuit
 from inbound_mail.reports.alarms import Watch
 from shared.errors import ConfigurationError, Rejected
 from shared.storage.tables import Operation
-from tests.functional.mail.conftest import Office
+from tests.functional.mail.conftest import MailScenario
 
 
 @pytest.fixture
-def watch(office: Office, caplog: pytest.LogCaptureFixture) -> Watch:
+def watch(scenario: MailScenario, caplog: pytest.LogCaptureFixture) -> Watch:
     """The watch over one desk, with no alarm raised."""
-    table = office.side.table
+    table = scenario.side.table
     for row in list(table.query("alarms", start="", end="~")):
         table.transact([Operation("delete", {"PartitionKey": "alarms", "RowKey": row.row_key})])
     caplog.set_level(logging.INFO, logger="gateway.events")
-    return Watch(table, [office.desk], office.sinks)
+    return Watch(table, [scenario.desk], scenario.sinks)
 
 
 def events(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
@@ -34,27 +34,29 @@ def events(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     return found
 
 
-def silence(office: Office, minutes: int) -> None:
-    office.desk.ledger.put_state(last_success=datetime.now(UTC) - timedelta(minutes=minutes))
+def silence(scenario: MailScenario, minutes: int) -> None:
+    scenario.desk.ledger.put_state(last_success=datetime.now(UTC) - timedelta(minutes=minutes))
 
 
-def test_nothing_is_told_while_all_is_well(office: Office, watch: Watch, caplog: pytest.LogCaptureFixture) -> None:
-    office.poll()
+def test_nothing_is_told_while_all_is_well(
+    scenario: MailScenario, watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    scenario.poll()
     watch.look({})
     assert events(caplog) == []
     assert watch.active() == []
 
 
 def test_a_silent_mailbox_is_told_once_and_when_it_is_over(
-    office: Office, watch: Watch, caplog: pytest.LogCaptureFixture
+    scenario: MailScenario, watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    silence(office, 31)
+    silence(scenario, 31)
     watch.look({})
     watch.look({})
     [told] = events(caplog)
-    assert (told["event"], told["about"]) == ("MailboxSilent", office.name)
+    assert (told["event"], told["about"]) == ("MailboxSilent", scenario.name)
     assert [alarm["event"] for alarm in watch.active()] == ["MailboxSilent"]
-    office.poll()
+    scenario.poll()
     watch.look({})
     [over] = events(caplog)
     assert (over["event"], over["alarm"]) == ("AlarmCleared", "MailboxSilent")
@@ -62,41 +64,41 @@ def test_a_silent_mailbox_is_told_once_and_when_it_is_over(
 
 
 def test_a_mailbox_that_never_answered_is_silent_too(
-    office: Office, watch: Watch, caplog: pytest.LogCaptureFixture
+    scenario: MailScenario, watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
     watch.look({})
     assert events(caplog) == []
-    row = office.side.table.get("watch", office.name)
+    row = scenario.side.table.get("watch", scenario.name)
     assert row is not None
-    office.side.table.upsert(dict(row.values) | {"since": datetime.now(UTC) - timedelta(hours=2)})
+    scenario.side.table.upsert(dict(row.values) | {"since": datetime.now(UTC) - timedelta(hours=2)})
     watch.look({})
     assert [told["event"] for told in events(caplog)] == ["MailboxSilent"]
 
 
 def test_an_alarm_that_lasts_is_told_again_after_a_day(
-    office: Office, watch: Watch, caplog: pytest.LogCaptureFixture
+    scenario: MailScenario, watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    silence(office, 60)
+    silence(scenario, 60)
     watch.look({})
     events(caplog)
-    name = f"MailboxSilent|{office.name}"
-    row = office.side.table.get("alarms", name)
+    name = f"MailboxSilent|{scenario.name}"
+    row = scenario.side.table.get("alarms", name)
     assert row is not None
-    office.side.table.upsert(dict(row.values) | {"told_at": datetime.now(UTC) - timedelta(hours=25)})
+    scenario.side.table.upsert(dict(row.values) | {"told_at": datetime.now(UTC) - timedelta(hours=25)})
     watch.look({})
     assert [told["event"] for told in events(caplog)] == ["MailboxSilent"]
 
 
 def test_a_quarantine_that_grows_is_told_each_time(
-    office: Office, watch: Watch, caplog: pytest.LogCaptureFixture
+    scenario: MailScenario, watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse() -> None:
         raise Rejected("No.", code="TicketRefused")
 
-    office.sink.before = refuse
+    scenario.sink.before = refuse
     for expected in (1, 2):
-        office.receive(subject=f"Bad {expected}")
-        office.run()
+        scenario.receive(subject=f"Bad {expected}")
+        scenario.run()
         events(caplog)
         watch.look({})
         watch.look({})
@@ -107,22 +109,22 @@ def test_a_quarantine_that_grows_is_told_each_time(
 
 
 def test_automatic_mails_in_quarantine_raise_no_alarm(
-    office: Office, watch: Watch, caplog: pytest.LogCaptureFixture
+    scenario: MailScenario, watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    office.receive(subject="Out of office", headers={"Auto-Submitted": "auto-replied"})
-    office.run()
-    assert office.desk.ledger.quarantined() == 1
+    scenario.receive(subject="Out of office", headers={"Auto-Submitted": "auto-replied"})
+    scenario.run()
+    assert scenario.desk.ledger.quarantined() == 1
     events(caplog)
     watch.look({})
     assert events(caplog) == []
 
 
 def test_an_open_circuit_and_an_ending_secret_are_told(
-    office: Office, watch: Watch, caplog: pytest.LogCaptureFixture
+    scenario: MailScenario, watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    office.poll()
-    name = next(iter(office.sinks))
-    Circuit(office.side.table, name).open(ConfigurationError("The desk refuses the token."))
+    scenario.poll()
+    name = next(iter(scenario.sinks))
+    Circuit(scenario.side.table, name).open(ConfigurationError("The desk refuses the token."))
     events(caplog)
     soon = datetime.now(UTC) + timedelta(days=3)
     watch.look({"connection default": soon, "connection partner": soon + timedelta(days=90), "connection x": None})

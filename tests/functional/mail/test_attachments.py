@@ -11,7 +11,7 @@ import pytest
 from inbound_mail.content.models import Attachment
 from inbound_mail.intake.polling import Polled
 from inbound_mail.reports.mails import redeliver
-from tests.functional.mail.conftest import Office, OpenOffice
+from tests.functional.mail.conftest import MailScenario, OpenScenario
 from twin import Answer
 from twin.core.faults import Cut, Drop
 from twin.mail.contents import Enclosure, File, Item, Reference, Synthetic
@@ -27,156 +27,156 @@ PARTS = r"/messages/[^/]+/attachments$"
 VALUES = r"/attachments/[^/]+/\$value$"
 
 
-def receive(office: Office, *files: Enclosure, **mail: Any) -> Any:
-    return office.receive(attachments=list(files), **mail)
+def receive(scenario: MailScenario, *files: Enclosure, **mail: Any) -> Any:
+    return scenario.receive(attachments=list(files), **mail)
 
 
-def kept(office: Office, mail: Any) -> Sequence[Attachment]:
-    stored = office.desk.store.load(office.desk.key(mail.id))
+def kept(scenario: MailScenario, mail: Any) -> Sequence[Attachment]:
+    stored = scenario.desk.store.load(scenario.desk.key(mail.id))
     assert stored is not None
     return stored.attachments
 
 
-def bytes_of(office: Office, one: Attachment) -> bytes:
-    return b"".join(office.desk.store.open(one))
+def bytes_of(scenario: MailScenario, one: Attachment) -> bytes:
+    return b"".join(scenario.desk.store.open(one))
 
 
-def asked(office: Office, path: str) -> Counter[str]:
+def asked(scenario: MailScenario, path: str) -> Counter[str]:
     """Count what was asked for so far, parts of batches too, by path."""
-    return Counter(one for one in office.requests() if path in one)
+    return Counter(one for one in scenario.requests() if path in one)
 
 
-def quarantine(office: Office, mail: Any) -> list[tuple[str, str]]:
-    deliveries = office.describe(mail.id)["deliveries"]
+def quarantine(scenario: MailScenario, mail: Any) -> list[tuple[str, str]]:
+    deliveries = scenario.describe(mail.id)["deliveries"]
     return [(one["state"], one.get("cause", "")) for one in deliveries]
 
 
-def test_files_are_kept_byte_for_byte_with_their_digest(office: Office) -> None:
+def test_files_are_kept_byte_for_byte_with_their_digest(scenario: MailScenario) -> None:
     data = bytes(range(256)) * 40
-    mail = receive(office, File("data.bin", "application/x-data", data), File("b.txt", "text/plain", b"b"))
-    office.run()
-    first, second = kept(office, mail)
+    mail = receive(scenario, File("data.bin", "application/x-data", data), File("b.txt", "text/plain", b"b"))
+    scenario.run()
+    first, second = kept(scenario, mail)
     assert (first.name, first.content_type, first.size) == ("data.bin", "application/x-data", len(data))
     assert first.sha256 == hashlib.sha256(data).hexdigest()
-    assert bytes_of(office, first) == data
-    assert (second.number, bytes_of(office, second)) == (2, b"b")
-    [parcel] = office.sink.parcels
+    assert bytes_of(scenario, first) == data
+    assert (second.number, bytes_of(scenario, second)) == (2, b"b")
+    [parcel] = scenario.sink.parcels
     assert parcel.mail.attachments == (first, second)
     assert b"".join(parcel.open(first)) == data
 
 
-def test_pictures_in_the_text_are_found_though_graph_says_there_are_no_attachments(office: Office) -> None:
+def test_pictures_in_the_text_are_found_though_graph_says_there_are_no_attachments(scenario: MailScenario) -> None:
     picture = File("logo.png", "image/png", b"\x89PNG...", inline=True, content_id="logo@contoso")
-    mail = receive(office, picture, html='<p>See <img src="CID:logo@contoso"></p>')
+    mail = receive(scenario, picture, html='<p>See <img src="CID:logo@contoso"></p>')
     assert not mail.has_attachments
-    office.run()
-    [one] = kept(office, mail)
-    assert (one.is_inline, one.content_id, bytes_of(office, one)) == (True, "logo@contoso", b"\x89PNG...")
+    scenario.run()
+    [one] = kept(scenario, mail)
+    assert (one.is_inline, one.content_id, bytes_of(scenario, one)) == (True, "logo@contoso", b"\x89PNG...")
 
 
-def test_a_mail_without_files_costs_no_call_for_them(office: Office) -> None:
-    receive(office, html="<p>plain</p>")
-    office.run()
-    assert asked(office, "/attachments").total() == 0
-    receive(office, File("a.txt"))
-    office.run()
-    assert asked(office, "/attachments").total() == 1
+def test_a_mail_without_files_costs_no_call_for_them(scenario: MailScenario) -> None:
+    receive(scenario, html="<p>plain</p>")
+    scenario.run()
+    assert asked(scenario, "/attachments").total() == 0
+    receive(scenario, File("a.txt"))
+    scenario.run()
+    assert asked(scenario, "/attachments").total() == 1
 
 
-def test_an_attached_mail_is_kept_as_mime(office: Office) -> None:
-    mail = receive(office, Item(LETTER))
-    office.run()
-    [one] = kept(office, mail)
+def test_an_attached_mail_is_kept_as_mime(scenario: MailScenario) -> None:
+    mail = receive(scenario, Item(LETTER))
+    scenario.run()
+    [one] = kept(scenario, mail)
     assert (one.kind, one.name, one.content_type) == ("item", "The original", "message/rfc822")
-    assert bytes_of(office, one) == LETTER
+    assert bytes_of(scenario, one) == LETTER
     assert one.size == len(LETTER)
 
 
-def test_attached_events_and_contacts_are_kept_too(office: Office) -> None:
+def test_attached_events_and_contacts_are_kept_too(scenario: MailScenario) -> None:
     calendar, card = b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n", b"BEGIN:VCARD\r\nEND:VCARD\r\n"
-    mail = receive(office, Item(calendar, "Meeting", "event"), Item(card, "Kim", "contact"))
-    office.run()
-    assert [bytes_of(office, one) for one in kept(office, mail)] == [calendar, card]
+    mail = receive(scenario, Item(calendar, "Meeting", "event"), Item(card, "Kim", "contact"))
+    scenario.run()
+    assert [bytes_of(scenario, one) for one in kept(scenario, mail)] == [calendar, card]
 
 
-def test_a_link_to_the_cloud_is_a_link_and_is_not_asked_for_its_bytes(office: Office) -> None:
-    mail = receive(office, Reference("plan.docx", "https://contoso.example.com/plan"), File("a.txt", data=b"a"))
-    office.run()
-    link, file = kept(office, mail)
+def test_a_link_to_the_cloud_is_a_link_and_is_not_asked_for_its_bytes(scenario: MailScenario) -> None:
+    mail = receive(scenario, Reference("plan.docx", "https://contoso.example.com/plan"), File("a.txt", data=b"a"))
+    scenario.run()
+    link, file = kept(scenario, mail)
     assert (link.kind, link.name, link.blob, link.omitted) == ("reference", "plan.docx", None, "Link")
-    assert bytes_of(office, file) == b"a"
-    assert asked(office, "/$value").total() == 0
+    assert bytes_of(scenario, file) == b"a"
+    assert asked(scenario, "/$value").total() == 0
 
 
-def test_a_file_over_the_limit_is_left_out_and_the_mail_comes_all_the_same(open_office: OpenOffice) -> None:
-    office = open_office(attachment_mb=1)
-    mail = receive(office, Synthetic(MIB + 500, "big.iso"), File("small.txt", data=b"small"))
-    office.run()
-    big, small = kept(office, mail)
+def test_a_file_over_the_limit_is_left_out_and_the_mail_comes_all_the_same(open_scenario: OpenScenario) -> None:
+    scenario = open_scenario(attachment_mb=1)
+    mail = receive(scenario, Synthetic(MIB + 500, "big.iso"), File("small.txt", data=b"small"))
+    scenario.run()
+    big, small = kept(scenario, mail)
     assert (big.name, big.omitted, big.blob, big.sha256) == ("big.iso", "TooLarge", None, None)
-    assert bytes_of(office, small) == b"small"
-    assert len(office.sink.tickets) == 1
+    assert bytes_of(scenario, small) == b"small"
+    assert len(scenario.sink.tickets) == 1
 
 
-def test_a_file_of_exactly_the_limit_is_kept(open_office: OpenOffice) -> None:
-    office = open_office(attachment_mb=1)
-    office.stage.sim.mail.switches.turn({"attachment_overhead": 0})
-    mail = receive(office, Synthetic(MIB, "edge.bin"))
-    office.run()
-    [edge] = kept(office, mail)
+def test_a_file_of_exactly_the_limit_is_kept(open_scenario: OpenScenario) -> None:
+    scenario = open_scenario(attachment_mb=1)
+    scenario.gateway.sim.mail.switches.turn({"attachment_overhead": 0})
+    mail = receive(scenario, Synthetic(MIB, "edge.bin"))
+    scenario.run()
+    [edge] = kept(scenario, mail)
     assert (edge.size, edge.omitted) == (MIB, None)
 
 
-def test_a_file_larger_than_it_was_said_to_be_is_left_out_while_it_streams(open_office: OpenOffice) -> None:
-    office = open_office(attachment_mb=10)
-    office.stage.sim.mail.switches.turn({"attachment_overhead": -6 * MIB})
-    mail = receive(office, Synthetic(14 * MIB, "liar.bin"))
-    office.run()
-    [liar] = kept(office, mail)
+def test_a_file_larger_than_it_was_said_to_be_is_left_out_while_it_streams(open_scenario: OpenScenario) -> None:
+    scenario = open_scenario(attachment_mb=10)
+    scenario.gateway.sim.mail.switches.turn({"attachment_overhead": -6 * MIB})
+    mail = receive(scenario, Synthetic(14 * MIB, "liar.bin"))
+    scenario.run()
+    [liar] = kept(scenario, mail)
     assert liar.omitted == "TooLarge"
-    assert len(office.sink.tickets) == 1
+    assert len(scenario.sink.tickets) == 1
 
 
-def test_batches_whose_answer_is_too_large_are_split_down_to_sizes_and_streams(office: Office) -> None:
-    large = receive(office, Synthetic(14 * MIB, "large.bin", seed=1), File("s.txt", data=b"s"), subject="Large")
-    others = [receive(office, File("f.txt", data=b"%d" % number), subject=f"S{number}") for number in range(5)]
-    office.stage.forget()
-    office.run()
-    whole, small = kept(office, large)
+def test_batches_whose_answer_is_too_large_are_split_down_to_sizes_and_streams(scenario: MailScenario) -> None:
+    large = receive(scenario, Synthetic(14 * MIB, "large.bin", seed=1), File("s.txt", data=b"s"), subject="Large")
+    others = [receive(scenario, File("f.txt", data=b"%d" % number), subject=f"S{number}") for number in range(5)]
+    scenario.gateway.forget()
+    scenario.run()
+    whole, small = kept(scenario, large)
     digest = hashlib.sha256()
-    for chunk in office.desk.store.open(whole):
+    for chunk in scenario.desk.store.open(whole):
         digest.update(chunk)
     assert (whole.size, whole.sha256) == (14 * MIB, digest.hexdigest())
-    assert bytes_of(office, small) == b"s"
-    assert [bytes_of(office, kept(office, one)[0]) for one in others] == [b"%d" % number for number in range(5)]
-    assert len(office.sink.tickets) == 6
-    assert set(asked(office, "/$value").values()) == {1}
+    assert bytes_of(scenario, small) == b"s"
+    assert [bytes_of(scenario, kept(scenario, one)[0]) for one in others] == [b"%d" % number for number in range(5)]
+    assert len(scenario.sink.tickets) == 6
+    assert set(asked(scenario, "/$value").values()) == {1}
 
 
-def test_a_picture_of_a_large_mail_keeps_the_name_by_which_the_text_shows_it(office: Office) -> None:
+def test_a_picture_of_a_large_mail_keeps_the_name_by_which_the_text_shows_it(scenario: MailScenario) -> None:
     picture = File("p.png", "image/png", b"png", inline=True, content_id="p@contoso")
-    mail = receive(office, picture, Synthetic(13 * MIB), html='<img src="cid:p@contoso">')
-    office.run()
-    shown = kept(office, mail)[0]
-    assert (shown.content_id, shown.is_inline, bytes_of(office, shown)) == ("p@contoso", True, b"png")
+    mail = receive(scenario, picture, Synthetic(13 * MIB), html='<img src="cid:p@contoso">')
+    scenario.run()
+    shown = kept(scenario, mail)[0]
+    assert (shown.content_id, shown.is_inline, bytes_of(scenario, shown)) == ("p@contoso", True, b"png")
 
 
-def test_an_empty_file_is_a_file(office: Office) -> None:
-    mail = receive(office, File("empty.txt", "text/plain", b""), File("after.txt", data=b"x"))
-    office.run()
-    empty, after = kept(office, mail)
+def test_an_empty_file_is_a_file(scenario: MailScenario) -> None:
+    mail = receive(scenario, File("empty.txt", "text/plain", b""), File("after.txt", data=b"x"))
+    scenario.run()
+    empty, after = kept(scenario, mail)
     assert (empty.size, empty.sha256, empty.omitted) == (0, hashlib.sha256(b"").hexdigest(), None)
-    assert bytes_of(office, empty) == b""
-    assert bytes_of(office, after) == b"x"
+    assert bytes_of(scenario, empty) == b""
+    assert bytes_of(scenario, after) == b"x"
 
 
-def test_seventy_files_on_one_mail_are_one_call(office: Office) -> None:
-    mail = receive(office, *[File(f"{number}.txt", data=b"%d" % number) for number in range(70)])
-    office.run()
-    found = kept(office, mail)
-    assert [bytes_of(office, one) for one in found] == [b"%d" % number for number in range(70)]
+def test_seventy_files_on_one_mail_are_one_call(scenario: MailScenario) -> None:
+    mail = receive(scenario, *[File(f"{number}.txt", data=b"%d" % number) for number in range(70)])
+    scenario.run()
+    found = kept(scenario, mail)
+    assert [bytes_of(scenario, one) for one in found] == [b"%d" % number for number in range(70)]
     assert len({one.blob for one in found}) == 70
-    assert asked(office, "/attachments").total() == 1
+    assert asked(scenario, "/attachments").total() == 1
 
 
 @pytest.mark.parametrize(
@@ -188,123 +188,125 @@ def test_seventy_files_on_one_mail_are_one_call(office: Office) -> None:
         ("Büro 漢字 😀.pdf", "a" * 300 + ".txt", "new\nline\t.txt", "nul\x00.txt", 'quote".txt', "#?%2f.txt"),
     ],
 )
-def test_odd_names_are_kept_as_they_are_and_hurt_nothing(office: Office, names: tuple[str, ...]) -> None:
-    mail = receive(office, *[File(name, data=b"%d" % number) for number, name in enumerate(names)])
-    office.run()
-    found = kept(office, mail)
+def test_odd_names_are_kept_as_they_are_and_hurt_nothing(scenario: MailScenario, names: tuple[str, ...]) -> None:
+    mail = receive(scenario, *[File(name, data=b"%d" % number) for number, name in enumerate(names)])
+    scenario.run()
+    found = kept(scenario, mail)
     assert tuple(one.name for one in found) == names
-    assert [bytes_of(office, one) for one in found] == [b"%d" % number for number in range(len(names))]
-    assert all(one.blob and one.blob.startswith(f"{office.name}/") and ".." not in one.blob for one in found)
+    assert [bytes_of(scenario, one) for one in found] == [b"%d" % number for number in range(len(names))]
+    assert all(one.blob and one.blob.startswith(f"{scenario.name}/") and ".." not in one.blob for one in found)
 
 
-def test_no_attachment_is_fetched_twice(office: Office) -> None:
+def test_no_attachment_is_fetched_twice(scenario: MailScenario) -> None:
     for number in range(23):
-        receive(office, File("f.txt", data=b"x"), Item(LETTER), subject=f"{number}")
-    office.run()
-    office.run()
-    seen = asked(office, "/attachments")
+        receive(scenario, File("f.txt", data=b"x"), Item(LETTER), subject=f"{number}")
+    scenario.run()
+    scenario.run()
+    seen = asked(scenario, "/attachments")
     assert len(seen) == 46
     assert set(seen.values()) == {1}
 
 
-def test_a_mail_deleted_before_its_files_were_read_is_gone_and_counted(office: Office) -> None:
-    doomed = receive(office, File("a.txt", data=b"a"))
-    other = receive(office, File("b.txt", data=b"b"), subject="Other")
-    office.stage.sim.faults.add(Answer(503), room="mail", path=PARTS, times=None)
-    assert office.poll() is Polled.FAILED
-    office.stage.sim.faults.clear()
-    office.stage.sim.run(lambda: office.mailbox.delete(doomed, forever=True))
-    office.run()
-    assert office.describe(doomed.id)["state"] == "gone"
-    assert office.desk.ledger.state().values["gone"] == 1
-    assert office.describe(other.id)["state"] == "delivered"
-    assert list(office.desk.ledger.open_mails()) == []
+def test_a_mail_deleted_before_its_files_were_read_is_gone_and_counted(scenario: MailScenario) -> None:
+    doomed = receive(scenario, File("a.txt", data=b"a"))
+    other = receive(scenario, File("b.txt", data=b"b"), subject="Other")
+    scenario.gateway.sim.faults.add(Answer(503), api="mail", path=PARTS, times=None)
+    assert scenario.poll() is Polled.FAILED
+    scenario.gateway.sim.faults.clear()
+    scenario.gateway.sim.run(lambda: scenario.mailbox.delete(doomed, forever=True))
+    scenario.run()
+    assert scenario.describe(doomed.id)["state"] == "gone"
+    assert scenario.desk.ledger.state().values["gone"] == 1
+    assert scenario.describe(other.id)["state"] == "delivered"
+    assert list(scenario.desk.ledger.open_mails()) == []
 
 
-def test_a_copy_of_a_mail_that_was_gone_before_it_was_whole_is_taken(office: Office) -> None:
+def test_a_copy_of_a_mail_that_was_gone_before_it_was_whole_is_taken(scenario: MailScenario) -> None:
     same = {"subject": "Restored", "text": "T", "message_id": "<r@example.com>", "received": datetime.now(UTC)}
-    doomed = receive(office, File("a.txt", data=b"a"), **same)
-    office.stage.sim.faults.add(Answer(503), room="mail", path=PARTS, times=None)
-    office.poll()
-    office.stage.sim.faults.clear()
-    office.stage.sim.run(lambda: office.mailbox.delete(doomed, forever=True))
-    office.run()
-    restored = receive(office, File("a.txt", data=b"a"), **same)
-    office.run()
-    assert office.describe(restored.id)["state"] == "delivered"
-    again = receive(office, File("a.txt", data=b"a"), **same)
-    office.run()
-    assert office.describe(again.id)["reason"] == "copy"
-    assert len(office.sink.tickets) == 1
+    doomed = receive(scenario, File("a.txt", data=b"a"), **same)
+    scenario.gateway.sim.faults.add(Answer(503), api="mail", path=PARTS, times=None)
+    scenario.poll()
+    scenario.gateway.sim.faults.clear()
+    scenario.gateway.sim.run(lambda: scenario.mailbox.delete(doomed, forever=True))
+    scenario.run()
+    restored = receive(scenario, File("a.txt", data=b"a"), **same)
+    scenario.run()
+    assert scenario.describe(restored.id)["state"] == "delivered"
+    again = receive(scenario, File("a.txt", data=b"a"), **same)
+    scenario.run()
+    assert scenario.describe(again.id)["reason"] == "copy"
+    assert len(scenario.sink.tickets) == 1
 
 
-def test_one_file_that_exchange_refuses_is_left_out_at_once(office: Office) -> None:
-    mail = receive(office, Item(LETTER), File("ok.txt", data=b"ok"))
-    office.stage.sim.faults.add(Answer(400), room="mail", path=VALUES)
-    office.run()
-    broken, fine = kept(office, mail)
+def test_one_file_that_exchange_refuses_is_left_out_at_once(scenario: MailScenario) -> None:
+    mail = receive(scenario, Item(LETTER), File("ok.txt", data=b"ok"))
+    scenario.gateway.sim.faults.add(Answer(400), api="mail", path=VALUES)
+    scenario.run()
+    broken, fine = kept(scenario, mail)
     assert (broken.omitted, broken.blob) == ("Unreadable", None)
-    assert bytes_of(office, fine) == b"ok"
-    assert len(office.sink.tickets) == 1
+    assert bytes_of(scenario, fine) == b"ok"
+    assert len(scenario.sink.tickets) == 1
 
 
-def test_one_file_that_exchange_fails_to_send_is_asked_for_in_three_polls_and_then_left_out(office: Office) -> None:
-    mail = receive(office, Item(LETTER), File("ok.txt", data=b"ok"))
-    other = receive(office, File("b.txt", data=b"b"), subject="Other")
-    office.stage.sim.faults.add(Answer(500), room="mail", path=VALUES, times=None)
+def test_one_file_that_exchange_fails_to_send_is_asked_for_in_three_polls_and_then_left_out(
+    scenario: MailScenario,
+) -> None:
+    mail = receive(scenario, Item(LETTER), File("ok.txt", data=b"ok"))
+    other = receive(scenario, File("b.txt", data=b"b"), subject="Other")
+    scenario.gateway.sim.faults.add(Answer(500), api="mail", path=VALUES, times=None)
     for _ in range(2):
-        office.poll()
-        office.deliver()
-        assert office.describe(mail.id)["state"] == "seen"
-        assert office.describe(other.id)["state"] == "delivered"
-    office.run()
-    broken, fine = kept(office, mail)
+        scenario.poll()
+        scenario.deliver()
+        assert scenario.describe(mail.id)["state"] == "seen"
+        assert scenario.describe(other.id)["state"] == "delivered"
+    scenario.run()
+    broken, fine = kept(scenario, mail)
     assert broken.omitted == "Unreadable"
-    assert bytes_of(office, fine) == b"ok"
-    assert office.describe(mail.id)["state"] == "delivered"
+    assert bytes_of(scenario, fine) == b"ok"
+    assert scenario.describe(mail.id)["state"] == "delivered"
 
 
 @pytest.mark.parametrize("fault", [Cut(0.5), Drop(), Answer(504), Answer(502)])
-def test_a_stream_that_breaks_off_once_is_read_again_and_whole(office: Office, fault: Any) -> None:
-    mail = receive(office, Synthetic(13 * MIB, seed=3))
-    struck = office.stage.sim.faults.add(fault, room="mail", path=VALUES, when="after")
-    assert office.poll() is Polled.DONE
+def test_a_stream_that_breaks_off_once_is_read_again_and_whole(scenario: MailScenario, fault: Any) -> None:
+    mail = receive(scenario, Synthetic(13 * MIB, seed=3))
+    struck = scenario.gateway.sim.faults.add(fault, api="mail", path=VALUES, when="after")
+    assert scenario.poll() is Polled.DONE
     assert struck.fired == 1
-    [one] = kept(office, mail)
+    [one] = kept(scenario, mail)
     assert (one.size, one.omitted) == (13 * MIB, None)
-    assert len(bytes_of(office, one)) == 13 * MIB
+    assert len(bytes_of(scenario, one)) == 13 * MIB
 
 
-def test_lists_failing_three_times_set_the_mail_aside_and_the_others_pass(office: Office) -> None:
-    bad = receive(office, File("bad.txt", data=b"bad"), subject="Bad")
-    others = [receive(office, File("f.txt", data=b"f"), subject=f"{number}") for number in range(25)]
-    office.stage.sim.faults.add(Answer(500), room="mail", path=rf"/{bad.id}/attachments$", times=None)
+def test_lists_failing_three_times_set_the_mail_aside_and_the_others_pass(scenario: MailScenario) -> None:
+    bad = receive(scenario, File("bad.txt", data=b"bad"), subject="Bad")
+    others = [receive(scenario, File("f.txt", data=b"f"), subject=f"{number}") for number in range(25)]
+    scenario.gateway.sim.faults.add(Answer(500), api="mail", path=rf"/{bad.id}/attachments$", times=None)
     for _ in range(2):
-        assert office.poll() is Polled.DONE
-        office.deliver()
-        assert all(office.describe(one.id)["state"] == "delivered" for one in others)
-        assert office.describe(bad.id)["state"] == "seen"
-    office.run()
-    assert quarantine(office, bad) == [("quarantined", "AttachmentsUnreadable")]
-    assert bad.id not in {parcel.mail.graph_id for parcel in office.sink.parcels}
-    assert [mail["subject"] for mail in office.mails()][-1] == "Bad"
-    redeliver(office.desk, office.queue, office.desk.key(bad.id), None)  # type: ignore[arg-type]  # stands in for the queue
-    office.run()
-    assert office.describe(bad.id)["state"] == "delivered"
-    assert [(one.name, one.omitted) for one in office.sink.parcels[-1].mail.attachments] == [
+        assert scenario.poll() is Polled.DONE
+        scenario.deliver()
+        assert all(scenario.describe(one.id)["state"] == "delivered" for one in others)
+        assert scenario.describe(bad.id)["state"] == "seen"
+    scenario.run()
+    assert quarantine(scenario, bad) == [("quarantined", "AttachmentsUnreadable")]
+    assert bad.id not in {parcel.mail.graph_id for parcel in scenario.sink.parcels}
+    assert [mail["subject"] for mail in scenario.mails()][-1] == "Bad"
+    redeliver(scenario.desk, scenario.queue, scenario.desk.key(bad.id), None)  # type: ignore[arg-type]  # stands in for the queue
+    scenario.run()
+    assert scenario.describe(bad.id)["state"] == "delivered"
+    assert [(one.name, one.omitted) for one in scenario.sink.parcels[-1].mail.attachments] == [
         ("attachments", "Unreadable")
     ]
-    assert len(office.sink.tickets) == 26
+    assert len(scenario.sink.tickets) == 26
 
 
-def test_a_batch_that_keeps_failing_as_a_whole_is_read_mail_by_mail(office: Office) -> None:
-    mails = [receive(office, File("f.txt", data=b"%d" % number), subject=f"{number}") for number in range(3)]
-    office.stage.sim.faults.add(Answer(504), room="graph", path=r"\$batch$", times=None)
+def test_a_batch_that_keeps_failing_as_a_whole_is_read_mail_by_mail(scenario: MailScenario) -> None:
+    mails = [receive(scenario, File("f.txt", data=b"%d" % number), subject=f"{number}") for number in range(3)]
+    scenario.gateway.sim.faults.add(Answer(504), api="graph", path=r"\$batch$", times=None)
     for _ in range(3):
-        office.poll()
-    office.deliver()
-    assert [bytes_of(office, kept(office, one)[0]) for one in mails] == [b"0", b"1", b"2"]
-    assert len(office.sink.tickets) == 3
+        scenario.poll()
+    scenario.deliver()
+    assert [bytes_of(scenario, kept(scenario, one)[0]) for one in mails] == [b"0", b"1", b"2"]
+    assert len(scenario.sink.tickets) == 3
 
 
 @pytest.mark.parametrize(
@@ -316,22 +318,22 @@ def test_a_batch_that_keeps_failing_as_a_whole_is_read_mail_by_mail(office: Offi
         {"value": None},
     ],
 )
-def test_a_list_of_an_unknown_form_costs_its_own_mail_only(office: Office, body: Any) -> None:
-    odd = receive(office, File("a.txt", data=b"a"), subject="Odd")
-    other = receive(office, File("b.txt", data=b"b"), subject="Other")
+def test_a_list_of_an_unknown_form_costs_its_own_mail_only(scenario: MailScenario, body: Any) -> None:
+    odd = receive(scenario, File("a.txt", data=b"a"), subject="Odd")
+    other = receive(scenario, File("b.txt", data=b"b"), subject="Other")
     path = rf"/{odd.id}/attachments$"
-    office.stage.sim.faults.add(Answer(200, body=body), room="mail", path=path, times=None)
+    scenario.gateway.sim.faults.add(Answer(200, body=body), api="mail", path=path, times=None)
     for _ in range(4):
-        office.poll()
-        office.deliver()
-    assert office.describe(other.id)["state"] == "delivered"
-    assert quarantine(office, odd) == [("quarantined", "AttachmentsUnreadable")]
+        scenario.poll()
+        scenario.deliver()
+    assert scenario.describe(other.id)["state"] == "delivered"
+    assert quarantine(scenario, odd) == [("quarantined", "AttachmentsUnreadable")]
 
 
-def test_bytes_that_are_no_base64_are_left_out(office: Office) -> None:
-    mail = receive(office, File("a.txt", data=b"a"))
+def test_bytes_that_are_no_base64_are_left_out(scenario: MailScenario) -> None:
+    mail = receive(scenario, File("a.txt", data=b"a"))
     item = {"@odata.type": "#microsoft.graph.fileAttachment", "id": "x", "name": "a.txt", "contentBytes": "a"}
-    office.stage.sim.faults.add(Answer(200, body={"value": [item]}), room="mail", path=PARTS)
-    office.run()
-    assert [one.omitted for one in kept(office, mail)] == ["Unreadable"]
-    assert len(office.sink.tickets) == 1
+    scenario.gateway.sim.faults.add(Answer(200, body={"value": [item]}), api="mail", path=PARTS)
+    scenario.run()
+    assert [one.omitted for one in kept(scenario, mail)] == ["Unreadable"]
+    assert len(scenario.sink.tickets) == 1

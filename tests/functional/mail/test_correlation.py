@@ -13,7 +13,7 @@ from inbound_mail.delivery.delivery import Outcome
 from shared import context, telemetry
 from shared.errors import Rejected
 from shared.storage.queues import Queue
-from tests.functional.mail.conftest import Office
+from tests.functional.mail.conftest import MailScenario
 
 
 @pytest.fixture
@@ -23,59 +23,59 @@ def flow() -> str:
 
 
 def test_who_asks_for_a_poll_finds_his_id_at_graph_and_in_the_deliveries(
-    office: Office, flow: str, monkeypatch: pytest.MonkeyPatch
+    scenario: MailScenario, flow: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put: list[dict[str, Any]] = []
     monkeypatch.setattr(Queue, "put", lambda _self, message, **_more: put.append(dict(message)))
-    mail = office.receive(subject="Printer")
-    office.stage.http.post(
-        f"{office.stage.base_url}/api/mailboxes/{office.name}/poll",
-        headers={"x-functions-key": office.stage.key, "x-ms-client-request-id": flow},
+    mail = scenario.receive(subject="Printer")
+    scenario.gateway.http.post(
+        f"{scenario.gateway.base_url}/api/mailboxes/{scenario.name}/poll",
+        headers={"x-functions-key": scenario.gateway.key, "x-ms-client-request-id": flow},
         timeout=60,
     ).raise_for_status()
     [message] = put
-    assert message == {"mailbox": office.name, "atOnce": True, "correlationId": flow}
-    office.stage.forget()
+    assert message == {"mailbox": scenario.name, "atOnce": True, "correlationId": flow}
+    scenario.gateway.forget()
     mail_work.poll_mailbox(func.QueueMessage(body=json.dumps(message).encode()))
-    assert {call.request_headers["client-request-id"] for call in office.calls()} == {flow}
-    [delivery] = office.describe(mail.id)["deliveries"]
+    assert {call.request_headers["client-request-id"] for call in scenario.calls()} == {flow}
+    [delivery] = scenario.describe(mail.id)["deliveries"]
     assert delivery["correlationId"] == flow
 
 
 @pytest.mark.parametrize("given", [{}, {"correlationId": "x [forged]\n"}, {"correlationId": 7}])
-def test_a_poll_of_the_timer_has_an_id_of_its_own(office: Office, given: dict[str, Any]) -> None:
-    office.stage.forget()
-    mail_work.poll_mailbox(func.QueueMessage(body=json.dumps({"mailbox": office.name} | given).encode()))
-    [used] = {call.request_headers["client-request-id"] for call in office.calls()}
+def test_a_poll_of_the_timer_has_an_id_of_its_own(scenario: MailScenario, given: dict[str, Any]) -> None:
+    scenario.gateway.forget()
+    mail_work.poll_mailbox(func.QueueMessage(body=json.dumps({"mailbox": scenario.name} | given).encode()))
+    [used] = {call.request_headers["client-request-id"] for call in scenario.calls()}
     assert str(uuid.UUID(used)) == used
 
 
 def test_a_delivery_is_told_under_the_id_of_its_poll(
-    office: Office, caplog: pytest.LogCaptureFixture, flow: str
+    scenario: MailScenario, caplog: pytest.LogCaptureFixture, flow: str
 ) -> None:
     caplog.set_level(logging.INFO, logger="gateway.mail")
     telemetry.install()
-    mail = office.receive(subject="Printer")
+    mail = scenario.receive(subject="Printer")
     with context.call(flow, seconds=60):
-        office.poll()
-    office.deliver()
-    key = office.describe(mail.id)["key"]
+        scenario.poll()
+    scenario.deliver()
+    key = scenario.describe(mail.id)["key"]
     told = [line for line in caplog.messages if f"mail {key} delivered to" in line]
     assert [line.endswith(f"[{flow}]") for line in told] == [True]
 
 
-def test_a_redelivery_bears_the_id_of_the_person_who_asked(office: Office, flow: str) -> None:
-    mail = office.receive(subject="Printer")
-    office.poll()
-    office.sink.before = refuse
-    assert office.deliver() == [Outcome.QUARANTINED]
-    key = office.describe(mail.id)["key"]
-    office.stage.http.post(
-        f"{office.stage.base_url}/api/mailboxes/{office.name}/mails/{key}/redeliver",
-        headers={"x-functions-key": office.stage.key, "x-ms-client-request-id": flow},
+def test_a_redelivery_bears_the_id_of_the_person_who_asked(scenario: MailScenario, flow: str) -> None:
+    mail = scenario.receive(subject="Printer")
+    scenario.poll()
+    scenario.sink.before = refuse
+    assert scenario.deliver() == [Outcome.QUARANTINED]
+    key = scenario.describe(mail.id)["key"]
+    scenario.gateway.http.post(
+        f"{scenario.gateway.base_url}/api/mailboxes/{scenario.name}/mails/{key}/redeliver",
+        headers={"x-functions-key": scenario.gateway.key, "x-ms-client-request-id": flow},
         timeout=60,
     ).raise_for_status()
-    assert [one["correlationId"] for one in office.describe(mail.id)["deliveries"]] == [flow]
+    assert [one["correlationId"] for one in scenario.describe(mail.id)["deliveries"]] == [flow]
 
 
 def refuse() -> None:

@@ -22,7 +22,7 @@ from shared.graph.mail import GraphMail
 from shared.storage.blobs import Container
 from shared.storage.tables import Table
 from shared.workers import Workers
-from tests.functional.mail.conftest import MemoryQueue, Office, OpenOffice, RecordingSink
+from tests.functional.mail.conftest import MailScenario, MemoryQueue, OpenScenario, RecordingSink
 from twin.mail.contents import File, Item
 
 LETTER = b"From: kim@example.com\r\nSubject: The original\r\n\r\nHello.\r\n"
@@ -45,7 +45,7 @@ class Killed(BaseException):
     """The process dies here."""
 
 
-class Reaper:
+class KillSwitch:
     """Counts steps and kills at one of them; what is dead stays dead until it is revived.
 
     With an `error`, one step fails with it and the process lives on.
@@ -94,56 +94,56 @@ class Reaper:
 class Story:
     """What happens to one office: it is begun, played as far as it goes, and looked at in the end."""
 
-    begin: Callable[[OpenOffice], Office]
-    play: Callable[[Office], None]
-    check: Callable[[Office], None]
+    begin: Callable[[OpenScenario], MailScenario]
+    play: Callable[[MailScenario], None]
+    check: Callable[[MailScenario], None]
 
 
-def work(office: Office) -> None:
+def work(scenario: MailScenario) -> None:
     """Poll and deliver until nothing is left to do, one step after the other."""
     for _ in range(12):
-        office.poll()
-        messages = office.queue.take()
+        scenario.poll()
+        messages = scenario.queue.take()
         if not messages:
             return
         try:
-            for message, _ in office._due(list(messages)):
-                office.deliverer().deliver(office.desk, message["key"], message["sink"])
+            for message, _ in scenario._due(list(messages)):
+                scenario.deliverer().deliver(scenario.desk, message["key"], message["sink"])
         except Killed:
-            office.queue.messages += messages
+            scenario.queue.messages += messages
             raise
     raise AssertionError("it does not come to rest")
 
 
-def go_on(office: Office, play: Callable[[Office], None]) -> None:
+def go_on(scenario: MailScenario, play: Callable[[MailScenario], None]) -> None:
     """Let a new process go on where the dead one left things."""
-    office.age_claims()
-    play(office)
-    office.age_claims()
-    work(office)
-    work(office)
+    scenario.age_claims()
+    play(scenario)
+    scenario.age_claims()
+    work(scenario)
+    work(scenario)
 
 
-def begin_with_three(open_office: OpenOffice) -> Office:
-    office = open_office(write_back={"read": True, "category": "{ticket}", "move_to": "archive"})
-    office.side = replace(office.side, workers=Workers(1))
+def begin_with_three(open_scenario: OpenScenario) -> MailScenario:
+    scenario = open_scenario(write_back={"read": True, "category": "{ticket}", "move_to": "archive"})
+    scenario.side = replace(scenario.side, workers=Workers(1))
     twice = {"subject": "Plain", "text": "T", "message_id": "<plain@example.com>", "received": datetime.now(UTC)}
-    office.receive(**twice)
-    office.receive(subject="Files", attachments=[File("a.bin", data=b"bytes of a"), Item(LETTER)])
-    office.receive(**twice)
-    return office
+    scenario.receive(**twice)
+    scenario.receive(subject="Files", attachments=[File("a.bin", data=b"bytes of a"), Item(LETTER)])
+    scenario.receive(**twice)
+    return scenario
 
 
-def check_three(office: Office) -> None:
-    ledger = office.desk.ledger
+def check_three(scenario: MailScenario) -> None:
+    ledger = scenario.desk.ledger
     feed = ledger.feed(0, 100)
     assert [number for number, _ in feed] == [1, 2]
     assert len({key for _, key in feed}) == 2
-    assert sorted(office.sink.tickets.values()) == ["T-1", "T-2"]
+    assert sorted(scenario.sink.tickets.values()) == ["T-1", "T-2"]
     assert list(ledger.open_mails()) == []
     assert ledger.quarantined() == 0
-    mails = office.mailbox.messages()
-    told = {mail.id: office.describe(mail.id) for mail in mails}
+    mails = scenario.mailbox.messages()
+    told = {mail.id: scenario.describe(mail.id) for mail in mails}
     assert sorted((one["subject"], one["state"]) for one in told.values()) == [
         ("Files", "delivered"), ("Plain", "delivered"), ("Plain", "skipped"),
     ]  # fmt: skip
@@ -152,44 +152,44 @@ def check_three(office: Office) -> None:
         expected = (True, [delivery["ticket"]], "archive") if delivery else (False, [], "inbox")
         assert (mail.is_read, mail.categories, mail.folder) == expected
     [files] = [mail for mail in mails if mail.subject == "Files"]
-    stored = office.desk.store.load(office.desk.key(files.id))
+    stored = scenario.desk.store.load(scenario.desk.key(files.id))
     assert stored is not None
-    assert [b"".join(office.desk.store.open(one)) for one in stored.attachments] == [b"bytes of a", LETTER]
+    assert [b"".join(scenario.desk.store.open(one)) for one in stored.attachments] == [b"bytes of a", LETTER]
 
 
-def begin_with_refused(open_office: OpenOffice) -> Office:
-    office = open_office(write_back={"read": True})
-    office.side = replace(office.side, workers=Workers(1))
-    office.receive(subject="Refused at first")
+def begin_with_refused(open_scenario: OpenScenario) -> MailScenario:
+    scenario = open_scenario(write_back={"read": True})
+    scenario.side = replace(scenario.side, workers=Workers(1))
+    scenario.receive(subject="Refused at first")
 
     def refuse() -> None:
         raise Rejected("No such customer.", code="NoCustomer")
 
-    office.sink.before = refuse
-    office.run()
-    assert office.desk.ledger.quarantined() == 1
-    office.sink.before = lambda: None
-    return office
+    scenario.sink.before = refuse
+    scenario.run()
+    assert scenario.desk.ledger.quarantined() == 1
+    scenario.sink.before = lambda: None
+    return scenario
 
 
-def ask_again(office: Office) -> None:
-    if office.desk.ledger.quarantined():
-        [mail] = office.mails()
-        redeliver(office.desk, office.queue, mail["key"], None)  # type: ignore[arg-type]  # stands in for the queue
-    if not office.queue.messages and list(office.desk.ledger.open_mails()):
+def ask_again(scenario: MailScenario) -> None:
+    if scenario.desk.ledger.quarantined():
+        [mail] = scenario.mails()
+        redeliver(scenario.desk, scenario.queue, mail["key"], None)  # type: ignore[arg-type]  # stands in for the queue
+    if not scenario.queue.messages and list(scenario.desk.ledger.open_mails()):
         # died before the message: the poll notices the silence after a while
-        [mail] = office.mails()
-        office.queue.put({"mailbox": office.name, "key": mail["key"], "sink": next(iter(office.sinks))})
-    work(office)
+        [mail] = scenario.mails()
+        scenario.queue.put({"mailbox": scenario.name, "key": mail["key"], "sink": next(iter(scenario.sinks))})
+    work(scenario)
 
 
-def check_refused(office: Office) -> None:
-    [mail] = office.mails()
+def check_refused(scenario: MailScenario) -> None:
+    [mail] = scenario.mails()
     assert mail["state"] == "delivered"
-    assert list(office.sink.tickets.values()) == ["T-1"]
-    assert office.desk.ledger.quarantined() == 0
-    assert list(office.desk.ledger.open_mails()) == []
-    assert [one.is_read for one in office.mailbox.messages()] == [True]
+    assert list(scenario.sink.tickets.values()) == ["T-1"]
+    assert scenario.desk.ledger.quarantined() == 0
+    assert list(scenario.desk.ledger.open_mails()) == []
+    assert [one.is_read for one in scenario.mailbox.messages()] == [True]
 
 
 STORIES = {
@@ -200,26 +200,26 @@ STORIES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STORIES)
-def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, open_office: OpenOffice) -> None:
+def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, open_scenario: OpenScenario) -> None:
     story = STORIES[name]
-    whole = Reaper()
-    office = story.begin(open_office)
+    whole = KillSwitch()
+    scenario = story.begin(open_scenario)
     with whole.watching():
-        story.play(office)
-    story.check(office)
+        story.play(scenario)
+    story.check(scenario)
     deaths: list[str] = []
     for at in range(1, len(whole.steps) + 1):
-        reaper = Reaper()
-        office = story.begin(open_office)
-        with reaper.watching():
-            reaper.at = at
+        kill_switch = KillSwitch()
+        scenario = story.begin(open_scenario)
+        with kill_switch.watching():
+            kill_switch.at = at
             with pytest.raises(Killed) as death:
-                story.play(office)
-            reaper.revive()
-            go_on(office, story.play)
+                story.play(scenario)
+            kill_switch.revive()
+            go_on(scenario, story.play)
         deaths.append(str(death.value))
         try:
-            story.check(office)
+            story.check(scenario)
         except AssertionError as error:
             error.add_note(f"after death at step {at} of {len(whole.steps)}, before {death.value}")
             raise
@@ -227,74 +227,76 @@ def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, open_off
     assert deaths == whole.steps
 
 
-def struggle(office: Office) -> None:
+def struggle(scenario: MailScenario) -> None:
     """Poll and deliver as the platform does: what raises is called again later."""
     for _ in range(12):
         try:
-            is_done = office.poll() is Polled.DONE
+            is_done = scenario.poll() is Polled.DONE
         except Unavailable:
             is_done = False
-        messages = office.queue.take()
+        messages = scenario.queue.take()
         if is_done and not messages:
             return
-        for message, delay in office._due(list(messages)):
+        for message, delay in scenario._due(list(messages)):
             try:
-                office.deliverer().deliver(office.desk, message["key"], message["sink"])
+                scenario.deliverer().deliver(scenario.desk, message["key"], message["sink"])
             except Unavailable:
-                office.queue.messages.append((message, delay))
-                office.age_claims()
+                scenario.queue.messages.append((message, delay))
+                scenario.age_claims()
     raise AssertionError("it does not come to rest")
 
 
 @pytest.mark.slow
-def test_a_step_that_fails_once_is_made_good(open_office: OpenOffice) -> None:
+def test_a_step_that_fails_once_is_made_good(open_scenario: OpenScenario) -> None:
     at = 0
     while True:
         at += 1
-        office, reaper = begin_with_three(open_office), Reaper(Unavailable)
-        with reaper.watching():
-            reaper.at = at
-            struggle(office)
+        scenario, kill_switch = begin_with_three(open_scenario), KillSwitch(Unavailable)
+        with kill_switch.watching():
+            kill_switch.at = at
+            struggle(scenario)
         try:
-            check_three(office)
+            check_three(scenario)
         except AssertionError as error:
-            error.add_note(f"after step {at} failed: {reaper.steps[at - 1 : at]}")
+            error.add_note(f"after step {at} failed: {kill_switch.steps[at - 1 : at]}")
             raise
-        if len(reaper.steps) < at:
+        if len(kill_switch.steps) < at:
             break
     assert at > 30
 
 
 @pytest.mark.parametrize("steps", [11, 14])
-def test_a_process_that_lives_for_a_few_steps_at_a_time_comes_to_the_end(steps: int, open_office: OpenOffice) -> None:
-    office, reaper = begin_with_three(open_office), Reaper()
+def test_a_process_that_lives_for_a_few_steps_at_a_time_comes_to_the_end(
+    steps: int, open_scenario: OpenScenario
+) -> None:
+    scenario, kill_switch = begin_with_three(open_scenario), KillSwitch()
     lives = 0
-    with reaper.watching():
+    with kill_switch.watching():
         while True:
             lives += 1
             assert lives < 20
-            reaper.steps, reaper.at = [], steps
+            kill_switch.steps, kill_switch.at = [], steps
             try:
-                work(office)
+                work(scenario)
             except Killed:
-                reaper.revive()
-                office.age_claims()
+                kill_switch.revive()
+                scenario.age_claims()
             else:
                 break
     assert lives > 3
-    check_three(office)
+    check_three(scenario)
 
 
-def test_a_worker_that_dies_behind_the_ticket_leaves_one_ticket(open_office: OpenOffice) -> None:
-    office = begin_with_three(open_office)
+def test_a_worker_that_dies_behind_the_ticket_leaves_one_ticket(open_scenario: OpenScenario) -> None:
+    scenario = begin_with_three(open_scenario)
 
     def die() -> None:
-        office.sink.after = lambda: None
+        scenario.sink.after = lambda: None
         raise Killed
 
-    office.sink.after = die
+    scenario.sink.after = die
     with pytest.raises(Killed):
-        work(office)
-    go_on(office, work)
-    assert office.sink.looks == 1
-    check_three(office)
+        work(scenario)
+    go_on(scenario, work)
+    assert scenario.sink.looks == 1
+    check_three(scenario)

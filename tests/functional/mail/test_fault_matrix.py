@@ -11,8 +11,8 @@ import pytest
 from composition import services
 from inbound_mail.intake.polling import Polled
 from shared.storage.account import Storage
-from tests.functional.conftest import Stage
-from tests.functional.mail.conftest import EASYVISTA, Office, OpenOffice
+from tests.functional.conftest import Gateway
+from tests.functional.mail.conftest import EASYVISTA, MailScenario, OpenScenario
 from twin import Answer
 from twin.core.faults import Drop, Fault, Garble
 from twin.entra.state import Entra
@@ -69,30 +69,30 @@ READING = [
 ]
 
 
-def strike(office: Office, where: str, status: int, code: str, **more: Any) -> Fault:
+def strike(scenario: MailScenario, where: str, status: int, code: str, **more: Any) -> Fault:
     """Let one kind of call fail, always unless told otherwise."""
     method, path = WHERE[where]
     body = {"error": {"code": code, "message": "", "innerError": {"code": code}}}
     answer = Answer(status, {}, body)
-    return office.stage.sim.faults.add(
-        answer, **({"room": "mail", "method": method, "path": path, "times": None} | more)
+    return scenario.gateway.sim.faults.add(
+        answer, **({"api": "mail", "method": method, "path": path, "times": None} | more)
     )
 
 
-def relent(office: Office) -> None:
-    assert all(fault.fired for fault in office.stage.sim.faults.all()), "nothing was struck"
-    office.stage.sim.faults.clear()
+def relent(scenario: MailScenario) -> None:
+    assert all(fault.fired for fault in scenario.gateway.sim.faults.all()), "nothing was struck"
+    scenario.gateway.sim.faults.clear()
 
 
-def state(office: Office) -> dict[str, Any]:
-    return office.desk.ledger.state().values
+def state(scenario: MailScenario) -> dict[str, Any]:
+    return scenario.desk.ledger.state().values
 
 
 @pytest.fixture
-def offices(theatre: Stage) -> Callable[..., tuple[Office, Office]]:
+def scenarios(gateway_process: Gateway) -> Callable[..., tuple[MailScenario, MailScenario]]:
     """A function that opens the desks of two mailboxes of one connection."""
 
-    def open_them(**mailbox: Any) -> tuple[Office, Office]:
+    def open_them(**mailbox: Any) -> tuple[MailScenario, MailScenario]:
         suffix = uuid.uuid4().hex[:10]
         names = [f"a{suffix}", f"b{suffix}"]
         given = [
@@ -100,101 +100,105 @@ def offices(theatre: Stage) -> Callable[..., tuple[Office, Office]]:
             for name, address in zip(names, (SUPPORT, SECOND), strict=True)
         ]
         sinks = {f"sink-{name}": EASYVISTA for name in names}
-        theatre.begin(
-            tiny.furnish, BOOKINGS_BUSINESSES=tiny.BUSINESS, MAILBOXES=json.dumps(given), SINKS=json.dumps(sinks)
+        gateway_process.begin(
+            tiny.seed, BOOKINGS_BUSINESSES=tiny.BUSINESS, MAILBOXES=json.dumps(given), SINKS=json.dumps(sinks)
         )
         built = services.services()
         storage = Storage(built.settings.storage, built.authenticator.identity)
-        one, other = (Office(theatre, built.mail, storage, name, (f"sink-{name}",)) for name in names)
+        one, other = (MailScenario(gateway_process, built.mail, storage, name, (f"sink-{name}",)) for name in names)
         return one, other
 
     return open_them
 
 
 @pytest.fixture
-def pair(offices: Callable[..., tuple[Office, Office]]) -> tuple[Office, Office]:
+def pair(scenarios: Callable[..., tuple[MailScenario, MailScenario]]) -> tuple[MailScenario, MailScenario]:
     """Two desks with the usual settings."""
-    return offices()
+    return scenarios()
 
 
 @pytest.mark.parametrize(("status", "code"), READING)
 def test_a_mailbox_that_cannot_be_read_rests_and_the_others_go_on(
-    pair: tuple[Office, Office], status: int, code: str
+    pair: tuple[MailScenario, MailScenario], status: int, code: str
 ) -> None:
-    office, other = pair
-    office.receive(subject="Here already")
-    office.poll()
-    office.receive(subject="Not seen yet")
+    scenario, other = pair
+    scenario.receive(subject="Here already")
+    scenario.poll()
+    scenario.receive(subject="Not seen yet")
     other.receive(subject="Elsewhere")
-    strike(office, "delta", status, code)
-    assert office.poll() is Polled.FAILED
-    assert office.poll(at_once=False) is Polled.PAUSED
+    strike(scenario, "delta", status, code)
+    assert scenario.poll() is Polled.FAILED
+    assert scenario.poll(at_once=False) is Polled.PAUSED
     assert other.poll() is Polled.DONE
-    assert state(office)["failures"] == 1
-    assert state(office)["last_error"]
-    assert state(office)["paused_until"] > datetime.now(UTC)
+    assert state(scenario)["failures"] == 1
+    assert state(scenario)["last_error"]
+    assert state(scenario)["paused_until"] > datetime.now(UTC)
     assert state(other)["failures"] == 0
-    office.deliver()
-    assert len(office.sink.tickets) == 1, "what was here must be delivered all the same"
-    relent(office)
-    office.run()
-    assert sorted(mail["subject"] for mail in office.mails()) == ["Here already", "Not seen yet"]
-    assert len(office.sink.tickets) == 2
+    scenario.deliver()
+    assert len(scenario.sink.tickets) == 1, "what was here must be delivered all the same"
+    relent(scenario)
+    scenario.run()
+    assert sorted(mail["subject"] for mail in scenario.mails()) == ["Here already", "Not seen yet"]
+    assert len(scenario.sink.tickets) == 2
 
 
 @pytest.mark.parametrize(("status", "code"), [*(row for row in BOX if row not in KIN), (401, "TokenExpired")])
-def test_attachments_that_a_mailbox_denies_cost_no_mail_its_tries(office: Office, status: int, code: str) -> None:
-    mails = [office.receive(subject=f"{number}", attachments=[File("a.txt", data=b"a")]) for number in range(2)]
-    plain = office.receive(subject="Plain")
-    strike(office, "attachments", status, code)
+def test_attachments_that_a_mailbox_denies_cost_no_mail_its_tries(
+    scenario: MailScenario, status: int, code: str
+) -> None:
+    mails = [scenario.receive(subject=f"{number}", attachments=[File("a.txt", data=b"a")]) for number in range(2)]
+    plain = scenario.receive(subject="Plain")
+    strike(scenario, "attachments", status, code)
     for _ in range(3):
-        assert office.poll() is Polled.FAILED
-    office.deliver()
-    assert office.describe(plain.id)["state"] == "delivered"
-    assert [office.describe(mail.id)["state"] for mail in mails] == ["seen", "seen"]
-    assert state(office).get("gone", 0) == 0
-    relent(office)
-    office.run()
-    assert [office.describe(mail.id)["state"] for mail in mails] == ["delivered", "delivered"]
-    assert all(len(parcel.mail.attachments) == 1 for parcel in office.sink.parcels if parcel.mail.graph_id != plain.id)
+        assert scenario.poll() is Polled.FAILED
+    scenario.deliver()
+    assert scenario.describe(plain.id)["state"] == "delivered"
+    assert [scenario.describe(mail.id)["state"] for mail in mails] == ["seen", "seen"]
+    assert state(scenario).get("gone", 0) == 0
+    relent(scenario)
+    scenario.run()
+    assert [scenario.describe(mail.id)["state"] for mail in mails] == ["delivered", "delivered"]
+    assert all(
+        len(parcel.mail.attachments) == 1 for parcel in scenario.sink.parcels if parcel.mail.graph_id != plain.id
+    )
 
 
 @pytest.mark.parametrize("answer", [Answer(500), Answer(502), Answer(504), Answer(404), Answer(401), Drop(), Garble()])
-def test_an_outage_of_all_of_graph_sets_no_mail_aside(office: Office, answer: Any) -> None:
-    mail = office.receive(attachments=[File("a.txt", data=b"a")])
-    strike(office, "attachments", 503, "ErrorServerBusy")
-    office.poll()
-    relent(office)
-    office.stage.sim.faults.add(answer, host=GRAPH, times=None)
+def test_an_outage_of_all_of_graph_sets_no_mail_aside(scenario: MailScenario, answer: Any) -> None:
+    mail = scenario.receive(attachments=[File("a.txt", data=b"a")])
+    strike(scenario, "attachments", 503, "ErrorServerBusy")
+    scenario.poll()
+    relent(scenario)
+    scenario.gateway.sim.faults.add(answer, host=GRAPH, times=None)
     for _ in range(5):
-        assert office.poll() is Polled.FAILED
-    relent(office)
-    assert office.describe(mail.id)["state"] == "seen"
-    office.run()
-    assert office.describe(mail.id)["state"] == "delivered"
+        assert scenario.poll() is Polled.FAILED
+    relent(scenario)
+    assert scenario.describe(mail.id)["state"] == "seen"
+    scenario.run()
+    assert scenario.describe(mail.id)["state"] == "delivered"
 
 
-def test_one_mail_whose_attachments_are_barred_does_not_bar_those_of_a_long_queue(office: Office) -> None:
-    mails = [office.receive(subject=f"{number}", attachments=[File("a.txt", data=b"a")]) for number in range(45)]
-    barred = min(mails, key=lambda mail: office.desk.key(mail.id))  # the first in the queue
-    strike(office, "attachments", 403, "ErrorAccessDenied", path=rf"/{barred.id}/attachments$")
+def test_one_mail_whose_attachments_are_barred_does_not_bar_those_of_a_long_queue(scenario: MailScenario) -> None:
+    mails = [scenario.receive(subject=f"{number}", attachments=[File("a.txt", data=b"a")]) for number in range(45)]
+    barred = min(mails, key=lambda mail: scenario.desk.key(mail.id))  # the first in the queue
+    strike(scenario, "attachments", 403, "ErrorAccessDenied", path=rf"/{barred.id}/attachments$")
     for _ in range(3):
-        assert office.poll() is Polled.DONE
-    office.deliver()
-    assert len(office.sink.tickets) == 44
-    [set_aside] = office.describe(barred.id)["deliveries"]
+        assert scenario.poll() is Polled.DONE
+    scenario.deliver()
+    assert len(scenario.sink.tickets) == 44
+    [set_aside] = scenario.describe(barred.id)["deliveries"]
     assert (set_aside["state"], set_aside["cause"]) == ("quarantined", "AttachmentsUnreadable")
 
 
-def test_attachments_that_are_barred_everywhere_are_the_matter_of_the_mailbox(office: Office) -> None:
-    mails = [office.receive(subject=f"{number}", attachments=[File("a.txt", data=b"a")]) for number in range(3)]
-    strike(office, "attachments", 403, "ErrorAccessDenied")
+def test_attachments_that_are_barred_everywhere_are_the_matter_of_the_mailbox(scenario: MailScenario) -> None:
+    mails = [scenario.receive(subject=f"{number}", attachments=[File("a.txt", data=b"a")]) for number in range(3)]
+    strike(scenario, "attachments", 403, "ErrorAccessDenied")
     for _ in range(4):
-        assert office.poll() is Polled.FAILED
-    assert [office.describe(mail.id)["state"] for mail in mails] == ["seen"] * 3
-    relent(office)
-    office.run()
-    assert [office.describe(mail.id)["state"] for mail in mails] == ["delivered"] * 3
+        assert scenario.poll() is Polled.FAILED
+    assert [scenario.describe(mail.id)["state"] for mail in mails] == ["seen"] * 3
+    relent(scenario)
+    scenario.run()
+    assert [scenario.describe(mail.id)["state"] for mail in mails] == ["delivered"] * 3
 
 
 @pytest.mark.parametrize(
@@ -210,173 +214,173 @@ def test_attachments_that_are_barred_everywhere_are_the_matter_of_the_mailbox(of
     ],
 )
 def test_bytes_that_do_not_come_are_left_out_at_once_later_or_waited_for(
-    office: Office, status: int, code: str, outcome: str
+    scenario: MailScenario, status: int, code: str, outcome: str
 ) -> None:
-    mail = office.receive(attachments=[Item(LETTER)])
-    strike(office, "value", status, code)
+    mail = scenario.receive(attachments=[Item(LETTER)])
+    strike(scenario, "value", status, code)
     polls = []
     for _ in range(4):
-        polls.append(office.poll())
-        office.deliver()
-    told = office.sink.parcels[0].mail.attachments[0].omitted if office.sink.parcels else None
+        polls.append(scenario.poll())
+        scenario.deliver()
+    told = scenario.sink.parcels[0].mail.attachments[0].omitted if scenario.sink.parcels else None
     assert told == (None if outcome == "never" else "Unreadable")
     assert polls == [Polled.FAILED if outcome == "never" else Polled.DONE] * 4
-    relent(office)
-    office.run()
-    assert office.describe(mail.id)["state"] == "delivered"
+    relent(scenario)
+    scenario.run()
+    assert scenario.describe(mail.id)["state"] == "delivered"
 
 
-def lose_arrival(office: Office, mail: Any) -> None:
+def lose_arrival(scenario: MailScenario, mail: Any) -> None:
     """Let the delta forget a mail's arrival, so that a change of an unknown mail is all that it shows."""
-    office.stage.sim.run(lambda: office.mailbox.change(mail, {"isRead": True}))
-    office.stage.sim.run(lambda: office.mailbox.folder("inbox").log.pop(-2))
+    scenario.gateway.sim.run(lambda: scenario.mailbox.change(mail, {"isRead": True}))
+    scenario.gateway.sim.run(lambda: scenario.mailbox.folder("inbox").log.pop(-2))
 
 
 @pytest.mark.parametrize(("status", "code"), [(500, "ErrorInternalServerError"), (400, "ErrorInvalidRequest")])
 def test_a_mail_that_cannot_be_read_by_itself_blocks_nobody_and_is_asked_for_again(
-    office: Office, status: int, code: str
+    scenario: MailScenario, status: int, code: str
 ) -> None:
-    office.poll()
-    mail = office.receive(subject="Hard to read")
-    lose_arrival(office, mail)
-    office.receive(subject="Easy to read")
-    strike(office, "message", status, code)
+    scenario.poll()
+    mail = scenario.receive(subject="Hard to read")
+    lose_arrival(scenario, mail)
+    scenario.receive(subject="Easy to read")
+    strike(scenario, "message", status, code)
     for _ in range(3):
-        assert office.poll() is Polled.DONE
-    assert [one["subject"] for one in office.mails()] == ["Easy to read"]
-    relent(office)
-    office.run()
-    assert [one["subject"] for one in office.mails()] == ["Easy to read", "Hard to read"]
-    assert len(office.sink.tickets) == 2
+        assert scenario.poll() is Polled.DONE
+    assert [one["subject"] for one in scenario.mails()] == ["Easy to read"]
+    relent(scenario)
+    scenario.run()
+    assert [one["subject"] for one in scenario.mails()] == ["Easy to read", "Hard to read"]
+    assert len(scenario.sink.tickets) == 2
 
 
 @pytest.mark.parametrize(("status", "code"), [(403, "ErrorAccessDenied"), (404, "MailboxNotEnabledForRESTAPI")])
-def test_a_mail_that_the_mailbox_denies_is_read_when_it_relents(office: Office, status: int, code: str) -> None:
-    office.poll()
-    mail = office.receive(subject="Denied")
-    lose_arrival(office, mail)
-    strike(office, "message", status, code)
-    assert office.poll() is Polled.FAILED
-    relent(office)
-    office.run()
-    assert [one["subject"] for one in office.mails()] == ["Denied"]
+def test_a_mail_that_the_mailbox_denies_is_read_when_it_relents(scenario: MailScenario, status: int, code: str) -> None:
+    scenario.poll()
+    mail = scenario.receive(subject="Denied")
+    lose_arrival(scenario, mail)
+    strike(scenario, "message", status, code)
+    assert scenario.poll() is Polled.FAILED
+    relent(scenario)
+    scenario.run()
+    assert [one["subject"] for one in scenario.mails()] == ["Denied"]
 
 
-def test_a_mail_that_the_sweep_cannot_read_does_not_stop_the_sweep(office: Office) -> None:
-    office.poll()
-    office.stage.sim.mail.switches.turn({"delta_delay_seconds": 86_400.0})
-    hard, easy = office.receive(subject="Hard"), office.receive(subject="Easy")
-    strike(office, "message", 500, "ErrorInternalServerError", path=rf"/{hard.id}$")
+def test_a_mail_that_the_sweep_cannot_read_does_not_stop_the_sweep(scenario: MailScenario) -> None:
+    scenario.poll()
+    scenario.gateway.sim.mail.switches.turn({"delta_delay_seconds": 86_400.0})
+    hard, easy = scenario.receive(subject="Hard"), scenario.receive(subject="Easy")
+    strike(scenario, "message", 500, "ErrorInternalServerError", path=rf"/{hard.id}$")
     for _ in range(2):
-        cursor = office.desk.ledger.cursor("inbox")
+        cursor = scenario.desk.ledger.cursor("inbox")
         known = {name: cursor[name] for name in ("link", "query", "later")}
-        office.desk.ledger.put_cursor("inbox", **known, swept_at=datetime.now(UTC) - timedelta(hours=2))
-        assert office.poll() is Polled.DONE
-        office.stage.sim.faults.clear()
-    office.deliver()
-    assert {office.describe(mail.id)["state"] for mail in (hard, easy)} == {"delivered"}
+        scenario.desk.ledger.put_cursor("inbox", **known, swept_at=datetime.now(UTC) - timedelta(hours=2))
+        assert scenario.poll() is Polled.DONE
+        scenario.gateway.sim.faults.clear()
+    scenario.deliver()
+    assert {scenario.describe(mail.id)["state"] for mail in (hard, easy)} == {"delivered"}
 
 
 @pytest.mark.parametrize("where", ["patch", "move"])
 @pytest.mark.parametrize(("status", "code"), [row for row in BOX if row[0] not in (403, 404) and row not in KIN])
 def test_a_mailbox_that_takes_no_writes_is_written_to_later(
-    open_office: OpenOffice, where: str, status: int, code: str
+    open_scenario: OpenScenario, where: str, status: int, code: str
 ) -> None:
-    office = open_office(write_back={"read": True, "move_to": "archive"})
-    mails = [office.receive(subject=f"{number}") for number in range(2)]
-    office.poll()
-    office.deliver()
-    strike(office, where, status, code)
-    late = office.receive(subject="Late")
-    assert office.poll() is Polled.FAILED
-    office.deliver()
-    assert office.describe(late.id)["state"] == "delivered", "reading does not wait for writing"
+    scenario = open_scenario(write_back={"read": True, "move_to": "archive"})
+    mails = [scenario.receive(subject=f"{number}") for number in range(2)]
+    scenario.poll()
+    scenario.deliver()
+    strike(scenario, where, status, code)
+    late = scenario.receive(subject="Late")
+    assert scenario.poll() is Polled.FAILED
+    scenario.deliver()
+    assert scenario.describe(late.id)["state"] == "delivered", "reading does not wait for writing"
     assert [mail.folder for mail in mails] == ["inbox", "inbox"]
-    relent(office)
-    office.run()
+    relent(scenario)
+    scenario.run()
     assert [(mail.is_read, mail.folder) for mail in (*mails, late)] == [(True, "archive")] * 3
 
 
-def test_the_time_that_graph_asks_for_is_kept(office: Office) -> None:
-    office.stage.sim.faults.add(Answer(429, {"retry-after": "700"}), room="mail", path="/delta$")
+def test_the_time_that_graph_asks_for_is_kept(scenario: MailScenario) -> None:
+    scenario.gateway.sim.faults.add(Answer(429, {"retry-after": "700"}), api="mail", path="/delta$")
     before = datetime.now(UTC)
-    assert office.poll() is Polled.FAILED
-    assert timedelta(seconds=699) < state(office)["paused_until"] - before < timedelta(seconds=760)
-    office.stage.sim.faults.add(Answer(503, {"retry-after": "9999999"}), room="mail", path="/delta$")
-    assert office.poll() is Polled.FAILED
-    assert state(office)["paused_until"] - before < timedelta(minutes=61)
+    assert scenario.poll() is Polled.FAILED
+    assert timedelta(seconds=699) < state(scenario)["paused_until"] - before < timedelta(seconds=760)
+    scenario.gateway.sim.faults.add(Answer(503, {"retry-after": "9999999"}), api="mail", path="/delta$")
+    assert scenario.poll() is Polled.FAILED
+    assert state(scenario)["paused_until"] - before < timedelta(minutes=61)
 
 
-def test_rests_grow_and_end_with_the_first_success(office: Office) -> None:
-    strike(office, "delta", 403, "ErrorAccessDenied")
+def test_rests_grow_and_end_with_the_first_success(scenario: MailScenario) -> None:
+    strike(scenario, "delta", 403, "ErrorAccessDenied")
     rests = []
     for _ in range(7):
         before = datetime.now(UTC)
-        office.poll()
-        rests.append(round((state(office)["paused_until"] - before).total_seconds() / 10) * 10)
+        scenario.poll()
+        rests.append(round((state(scenario)["paused_until"] - before).total_seconds() / 10) * 10)
     assert rests == [30, 60, 120, 240, 480, 600, 600]
-    relent(office)
-    assert office.poll() is Polled.DONE
-    assert state(office)["paused_until"] <= datetime.now(UTC)
+    relent(scenario)
+    assert scenario.poll() is Polled.DONE
+    assert state(scenario)["paused_until"] <= datetime.now(UTC)
 
 
 @pytest.mark.parametrize("where", ["delta", "attachments", "value"])
-def test_a_token_that_expired_is_replaced_once(office: Office, where: str) -> None:
-    office.receive(attachments=[Item(LETTER)])
-    fault = strike(office, where, 401, "InvalidAuthenticationToken", times=1)
+def test_a_token_that_expired_is_replaced_once(scenario: MailScenario, where: str) -> None:
+    scenario.receive(attachments=[Item(LETTER)])
+    fault = strike(scenario, where, 401, "InvalidAuthenticationToken", times=1)
     if where == "attachments":  # the batch as a whole is refused
-        office.stage.sim.faults.clear()
-        fault = office.stage.sim.faults.add(Answer(401), room="graph", path=r"\$batch$")
-    assert office.poll() is Polled.DONE
+        scenario.gateway.sim.faults.clear()
+        fault = scenario.gateway.sim.faults.add(Answer(401), api="graph", path=r"\$batch$")
+    assert scenario.poll() is Polled.DONE
     assert fault.fired == 1
-    office.deliver()
-    assert len(office.sink.tickets) == 1
-    assert office.sink.parcels[0].mail.attachments[0].omitted is None
+    scenario.deliver()
+    assert len(scenario.sink.tickets) == 1
+    assert scenario.sink.parcels[0].mail.attachments[0].omitted is None
 
 
 def test_a_secret_that_expired_stops_all_mailboxes_of_the_connection_and_nothing_else(
-    offices: Callable[..., tuple[Office, Office]],
+    scenarios: Callable[..., tuple[MailScenario, MailScenario]],
 ) -> None:
-    pair = offices(write_back={"read": True, "move_to": "archive"})
-    for office in pair:
-        office.receive(subject="Here already")
-        office.poll()
-    app = pair[0].stage.sim.world.room(Entra).apps[CLIENT_ID]
+    pair = scenarios(write_back={"read": True, "move_to": "archive"})
+    for scenario in pair:
+        scenario.receive(subject="Here already")
+        scenario.poll()
+    app = pair[0].gateway.sim.world.state(Entra).apps[CLIENT_ID]
     app.force(7000222)
     services.replace_services(None)
-    for office in pair:
-        office.side = services.services().mail
-        office.receive(subject="Later")
+    for scenario in pair:
+        scenario.side = services.services().mail
+        scenario.receive(subject="Later")
         for _ in range(11):
-            assert office.poll() is Polled.FAILED
-        assert state(office)["failures"] == 11
-        office.deliver()
-        assert len(office.sink.tickets) == 1
+            assert scenario.poll() is Polled.FAILED
+        assert state(scenario)["failures"] == 11
+        scenario.deliver()
+        assert len(scenario.sink.tickets) == 1
     app.relent()
     services.replace_services(None)
-    for office in pair:
-        office.side = services.services().mail
-        office.run()
-        assert len(office.sink.tickets) == 2
-        assert {mail.folder for mail in office.mailbox.messages()} == {"archive"}
+    for scenario in pair:
+        scenario.side = services.services().mail
+        scenario.run()
+        assert len(scenario.sink.tickets) == 2
+        assert {mail.folder for mail in scenario.mailbox.messages()} == {"archive"}
 
 
 def test_a_strange_item_in_a_page_does_not_keep_stored_mails_from_their_tickets(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+    scenario: MailScenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    office.receive(subject="Here")
-    page = office.desk.graph.read_delta
+    scenario.receive(subject="Here")
+    page = scenario.desk.graph.read_delta
 
     def spoil(*given: Any) -> Any:
         found = page(*given)
-        if found.delta_link and not state(office):
+        if found.delta_link and not state(scenario):
             return found
         found.items.append({"receivedDateTime": "2026-01-01T00:00:00Z"})
         return found
 
-    office.poll()
-    monkeypatch.setattr(office.desk.graph, "read_delta", spoil)
-    assert office.poll() is Polled.FAILED
-    assert state(office)["last_error"] == "Internal"
-    office.deliver()
-    assert len(office.sink.tickets) == 1
+    scenario.poll()
+    monkeypatch.setattr(scenario.desk.graph, "read_delta", spoil)
+    assert scenario.poll() is Polled.FAILED
+    assert state(scenario)["last_error"] == "Internal"
+    scenario.deliver()
+    assert len(scenario.sink.tickets) == 1

@@ -8,12 +8,12 @@ from inbound_mail.delivery.circuit_breaker import Circuit
 from inbound_mail.ledger.ledger import DeliveryState
 from shared.errors import ConfigurationError, Rejected
 from tests.functional.conftest import told
-from tests.functional.mail.conftest import Office, OpenOffice
+from tests.functional.mail.conftest import MailScenario, OpenScenario
 from twin.mail.contents import File, Reference
 
 
-def ask(office: Office, path: str = "", **query: Any) -> Any:
-    answer = office.stage.get(f"mailboxes/{office.name}{path}", **query)
+def ask(scenario: MailScenario, path: str = "", **query: Any) -> Any:
+    answer = scenario.gateway.get(f"mailboxes/{scenario.name}{path}", **query)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -22,66 +22,68 @@ def refuse(message: str = "Broken.") -> None:
     raise Rejected(message, code="TicketRefused")
 
 
-def test_a_mailbox_tells_its_state(office: Office) -> None:
-    office.receive(subject="One")
-    office.run()
-    [listed] = office.stage.get("mailboxes").json()["value"]
-    assert listed == ask(office) | {"lagSeconds": listed["lagSeconds"]}
+def test_a_mailbox_tells_its_state(scenario: MailScenario) -> None:
+    scenario.receive(subject="One")
+    scenario.run()
+    [listed] = scenario.gateway.get("mailboxes").json()["value"]
+    assert listed == ask(scenario) | {"lagSeconds": listed["lagSeconds"]}
     assert listed["delivered"] == listed["received"] == 1
     assert listed["backlog"] == listed["quarantined"] == 0
     assert listed["lagSeconds"] < 60
     assert "lastError" not in listed
 
 
-def test_a_mailbox_that_never_was_polled_has_no_success(office: Office) -> None:
-    told_state = ask(office)
+def test_a_mailbox_that_never_was_polled_has_no_success(scenario: MailScenario) -> None:
+    told_state = ask(scenario)
     assert told_state["lastSuccessDateTime"] is None
     assert told_state["lagSeconds"] is None
 
 
-def test_a_mailbox_tells_its_last_error(office: Office) -> None:
-    office.stage.sim.mail.remove_mailbox(office.desk.mailbox.address)
-    office.poll()
-    shown = ask(office)
+def test_a_mailbox_tells_its_last_error(scenario: MailScenario) -> None:
+    scenario.gateway.sim.mail.remove_mailbox(scenario.desk.mailbox.address)
+    scenario.poll()
+    shown = ask(scenario)
     assert shown["lastError"]["code"]
     assert shown["isPaused"] is True
 
 
-def test_mails_come_in_order_by_cursor_and_none_twice(office: Office) -> None:
+def test_mails_come_in_order_by_cursor_and_none_twice(scenario: MailScenario) -> None:
     for number in range(5):
-        office.receive(subject=f"Mail {number}")
-        office.poll()
-    first = ask(office, "/mails", limit=2)
+        scenario.receive(subject=f"Mail {number}")
+        scenario.poll()
+    first = ask(scenario, "/mails", limit=2)
     assert [mail["subject"] for mail in first["value"]] == ["Mail 0", "Mail 1"]
-    second = office.stage.http.get(first["nextLink"], headers={"x-functions-key": office.stage.key}, timeout=30).json()
+    second = scenario.gateway.http.get(
+        first["nextLink"], headers={"x-functions-key": scenario.gateway.key}, timeout=30
+    ).json()
     assert [mail["subject"] for mail in second["value"]] == ["Mail 2", "Mail 3"]
-    third = ask(office, "/mails", limit=2, cursor=second["cursor"])
+    third = ask(scenario, "/mails", limit=2, cursor=second["cursor"])
     assert [mail["subject"] for mail in third["value"]] == ["Mail 4"]
     assert "nextLink" not in third
-    assert ask(office, "/mails", cursor=third["cursor"])["value"] == []
-    office.receive(subject="Later")
-    office.poll()
-    later = ask(office, "/mails", cursor=third["cursor"])
+    assert ask(scenario, "/mails", cursor=third["cursor"])["value"] == []
+    scenario.receive(subject="Later")
+    scenario.poll()
+    later = ask(scenario, "/mails", cursor=third["cursor"])
     assert [mail["subject"] for mail in later["value"]] == ["Later"]
 
 
-def test_a_cursor_of_another_mailbox_is_refused(office: Office) -> None:
-    office.receive()
-    office.poll()
-    cursor = ask(office, "/mails")["cursor"]
-    answer = office.stage.get(f"mailboxes/{office.name}/mails", cursor=cursor[:-2] + "AA")
+def test_a_cursor_of_another_mailbox_is_refused(scenario: MailScenario) -> None:
+    scenario.receive()
+    scenario.poll()
+    cursor = ask(scenario, "/mails")["cursor"]
+    answer = scenario.gateway.get(f"mailboxes/{scenario.name}/mails", cursor=cursor[:-2] + "AA")
     assert told(answer)["code"] == "InvalidCursor"
 
 
-def test_one_mail_comes_whole(office: Office) -> None:
-    office.receive(
+def test_one_mail_comes_whole(scenario: MailScenario) -> None:
+    scenario.receive(
         subject="Files",
         html="<p>See <b>this</b></p>",
         attachments=[File("a b.pdf", "application/pdf", b"%PDF-1.7"), Reference("Plan", "https://example.com/plan")],
     )
-    office.run()
-    [listed] = ask(office, "/mails")["value"]
-    mail = ask(office, f"/mails/{listed['key']}")
+    scenario.run()
+    [listed] = ask(scenario, "/mails")["value"]
+    mail = ask(scenario, f"/mails/{listed['key']}")
     assert mail["message"]["body"]["content"].count("<b>this</b>") == 1
     assert [(one["name"], one["kind"], one["omitted"]) for one in mail["attachments"]] == [
         ("a b.pdf", "file", None),
@@ -90,28 +92,28 @@ def test_one_mail_comes_whole(office: Office) -> None:
     assert mail["deliveries"][0]["ticket"] == "T-1"
 
 
-def test_attachments_come_as_bytes_and_in_parts(office: Office) -> None:
-    office.receive(attachments=[File("ü.pdf", "application/pdf", b"0123456789")])
-    office.run()
-    [listed] = ask(office, "/mails")["value"]
-    path = f"mailboxes/{office.name}/mails/{listed['key']}/attachments/1"
-    whole = office.stage.get(path)
+def test_attachments_come_as_bytes_and_in_parts(scenario: MailScenario) -> None:
+    scenario.receive(attachments=[File("ü.pdf", "application/pdf", b"0123456789")])
+    scenario.run()
+    [listed] = ask(scenario, "/mails")["value"]
+    path = f"mailboxes/{scenario.name}/mails/{listed['key']}/attachments/1"
+    whole = scenario.gateway.get(path)
     assert (whole.status_code, whole.content) == (200, b"0123456789")
     assert whole.headers["content-type"].startswith("application/pdf")
     assert whole.headers["content-disposition"] == "attachment; filename*=UTF-8''%C3%BC.pdf"
     assert whole.headers["x-content-type-options"] == "nosniff"
-    part = office.stage.get(path, headers={"Range": "bytes=2-4"})
+    part = scenario.gateway.get(path, headers={"Range": "bytes=2-4"})
     assert (part.status_code, part.content) == (206, b"234")
     assert part.headers["content-range"] == "bytes 2-4/10"
-    rest = office.stage.get(path, headers={"Range": "bytes=7-"})
+    rest = scenario.gateway.get(path, headers={"Range": "bytes=7-"})
     assert rest.content == b"789"
 
 
-def test_what_is_not_there_is_told_apart(office: Office) -> None:
-    office.receive(attachments=[Reference("Plan", "https://example.com/plan")])
-    office.run()
-    [listed] = ask(office, "/mails")["value"]
-    below = f"mailboxes/{office.name}/mails"
+def test_what_is_not_there_is_told_apart(scenario: MailScenario) -> None:
+    scenario.receive(attachments=[Reference("Plan", "https://example.com/plan")])
+    scenario.run()
+    [listed] = ask(scenario, "/mails")["value"]
+    below = f"mailboxes/{scenario.name}/mails"
     cases = {
         "mailboxes/nobody": "UnknownMailbox",
         f"{below}/{'0' * 40}": "MailNotFound",
@@ -119,70 +121,72 @@ def test_what_is_not_there_is_told_apart(office: Office) -> None:
         f"{below}/{listed['key']}/attachments/2": "AttachmentNotFound",
         f"{below}/{listed['key']}/attachments/1": "AttachmentOmitted",
     }
-    assert {path: told(office.stage.get(path))["code"] for path in cases} == cases
+    assert {path: told(scenario.gateway.get(path))["code"] for path in cases} == cases
 
 
-def test_a_mail_comes_as_mime_while_it_is_in_the_mailbox(office: Office) -> None:
-    message = office.receive(subject="As MIME", text="Hello")
-    office.run()
-    [listed] = ask(office, "/mails")["value"]
-    path = f"mailboxes/{office.name}/mails/{listed['key']}/eml"
-    answer = office.stage.get(path)
+def test_a_mail_comes_as_mime_while_it_is_in_the_mailbox(scenario: MailScenario) -> None:
+    message = scenario.receive(subject="As MIME", text="Hello")
+    scenario.run()
+    [listed] = ask(scenario, "/mails")["value"]
+    path = f"mailboxes/{scenario.name}/mails/{listed['key']}/eml"
+    answer = scenario.gateway.get(path)
     assert answer.headers["content-type"].startswith("message/rfc822")
     assert b"Subject: As MIME" in answer.content
-    office.stage.sim.run(lambda: office.mailbox.delete(message, forever=True))
-    assert told(office.stage.get(path))["status"] == 404
+    scenario.gateway.sim.run(lambda: scenario.mailbox.delete(message, forever=True))
+    assert told(scenario.gateway.get(path))["status"] == 404
 
 
-def test_a_poll_is_asked_for_over_http(office: Office) -> None:
-    before = office.side.polls.count()
-    answer = office.stage.post(f"mailboxes/{office.name}/poll")
+def test_a_poll_is_asked_for_over_http(scenario: MailScenario) -> None:
+    before = scenario.side.polls.count()
+    answer = scenario.gateway.post(f"mailboxes/{scenario.name}/poll")
     assert (answer.status_code, answer.json()["status"]) == (202, "queued")
-    assert office.side.polls.count() == before + 1
+    assert scenario.side.polls.count() == before + 1
 
 
 @pytest.mark.parametrize("body", [None, {"sink": "chosen"}])
-def test_quarantined_mails_are_listed_and_delivered_again(open_office: OpenOffice, body: dict[str, str] | None) -> None:
-    office = open_office(sinks=("one", "two"))
-    first, second = office.sinks.values()
+def test_quarantined_mails_are_listed_and_delivered_again(
+    open_scenario: OpenScenario, body: dict[str, str] | None
+) -> None:
+    scenario = open_scenario(sinks=("one", "two"))
+    first, second = scenario.sinks.values()
     first.before = refuse
-    office.receive(subject="Refused by one")
-    office.run()
-    [waiting] = ask(office, "/mails", state="quarantined")["value"]
+    scenario.receive(subject="Refused by one")
+    scenario.run()
+    [waiting] = ask(scenario, "/mails", state="quarantined")["value"]
     states = {delivery["sink"].partition("-")[0]: delivery for delivery in waiting["deliveries"]}
     assert states["one"]["state"] == "quarantined"
     assert (states["one"]["cause"], states["one"]["message"]) == ("TicketRefused", "Broken.")
     assert states["two"]["state"] == "delivered"
     first.before = lambda: None
-    chosen = next(name for name in office.sinks if name.startswith("one"))
-    path = f"mailboxes/{office.name}/mails/{waiting['key']}/redeliver"
-    answer = office.stage.post(path, body=body and {"sink": chosen})
+    chosen = next(name for name in scenario.sinks if name.startswith("one"))
+    path = f"mailboxes/{scenario.name}/mails/{waiting['key']}/redeliver"
+    answer = scenario.gateway.post(path, body=body and {"sink": chosen})
     assert (answer.status_code, answer.json()["sinks"]) == (202, [chosen])
-    office.queue.put({"mailbox": office.name, "key": waiting["key"], "sink": chosen})
-    office.deliver()
-    office.run()
+    scenario.queue.put({"mailbox": scenario.name, "key": waiting["key"], "sink": chosen})
+    scenario.deliver()
+    scenario.run()
     assert len(first.tickets) == len(second.tickets) == 1
-    assert ask(office, "/mails", state="quarantined")["value"] == []
-    assert ask(office, f"/mails/{waiting['key']}")["state"] == DeliveryState.DELIVERED
-    assert told(office.stage.post(path))["code"] == "NotInQuarantine"
+    assert ask(scenario, "/mails", state="quarantined")["value"] == []
+    assert ask(scenario, f"/mails/{waiting['key']}")["state"] == DeliveryState.DELIVERED
+    assert told(scenario.gateway.post(path))["code"] == "NotInQuarantine"
 
 
-def test_status_shows_all_at_a_glance(office: Office) -> None:
-    office.receive(subject="<script>alert(1)</script>")
-    office.run()
-    shown = office.stage.get("status").json()
-    assert [mailbox["name"] for mailbox in shown["mailboxes"]] == [office.name]
+def test_status_shows_all_at_a_glance(scenario: MailScenario) -> None:
+    scenario.receive(subject="<script>alert(1)</script>")
+    scenario.run()
+    shown = scenario.gateway.get("status").json()
+    assert [mailbox["name"] for mailbox in shown["mailboxes"]] == [scenario.name]
     assert [sink["circuit"] for sink in shown["sinks"]] == ["closed"]
-    page = office.stage.get("status", headers={"Accept": "text/html"})
+    page = scenario.gateway.get("status", headers={"Accept": "text/html"})
     assert page.headers["content-type"].startswith("text/html")
     assert "default-src 'none'" in page.headers["content-security-policy"]
-    assert office.name in page.text
+    assert scenario.name in page.text
 
 
-def test_status_shows_an_open_circuit(office: Office) -> None:
-    name = next(iter(office.sinks))
-    Circuit(office.side.table, name).open(ConfigurationError("The desk refuses the token."))
-    [sink] = office.stage.get("status").json()["sinks"]
+def test_status_shows_an_open_circuit(scenario: MailScenario) -> None:
+    name = next(iter(scenario.sinks))
+    Circuit(scenario.side.table, name).open(ConfigurationError("The desk refuses the token."))
+    [sink] = scenario.gateway.get("status").json()["sinks"]
     assert sink["circuit"] == "open"
     assert sink["why"]["message"] == "The desk refuses the token."
-    assert "The desk refuses the token." in office.stage.get("status", headers={"Accept": "text/html"}).text
+    assert "The desk refuses the token." in scenario.gateway.get("status", headers={"Accept": "text/html"}).text

@@ -6,12 +6,12 @@ import uuid
 
 from composition import services
 from shared.storage.account import Storage
-from tests.functional.conftest import Stage
-from tests.functional.mail.conftest import EASYVISTA, Office
+from tests.functional.conftest import Gateway
+from tests.functional.mail.conftest import EASYVISTA, MailScenario
 from tests.functional.secrecy import log, secrets_of
 from twin import Answer, Drop
 from twin.mail.contents import File
-from twin.seeds import desk, tiny
+from twin.seeds import service_desks, tiny
 from twin.seeds.mails import SUPPORT
 
 __all__ = ["log"]
@@ -19,46 +19,50 @@ __all__ = ["log"]
 BODY, SUBJECT, FILE = "the-secret-of-the-body", "the-secret-of-the-subject", "the-secret-of-the-file"
 
 
-def test_neither_secrets_nor_mails_are_logged(theatre: Stage, log: io.StringIO) -> None:
+def test_neither_secrets_nor_mails_are_logged(gateway_process: Gateway, log: io.StringIO) -> None:
     suffix = uuid.uuid4().hex[:10]
     sinks = {
         f"desk-{suffix}": EASYVISTA,
-        f"hook-{suffix}": {"kind": "webhook", "url": desk.HOOK_URL, "signing_keys": [desk.WEBHOOK_KEY_NAME]},
-        f"flow-{suffix}": {"kind": "webhook", "preset": "power-automate", "url_secret": desk.FLOW_URL_NAME},
+        f"hook-{suffix}": {
+            "kind": "webhook",
+            "url": service_desks.HOOK_URL,
+            "signing_keys": [service_desks.WEBHOOK_KEY_NAME],
+        },
+        f"flow-{suffix}": {"kind": "webhook", "preset": "power-automate", "url_secret": service_desks.FLOW_URL_NAME},
         f"queue-{suffix}": {"kind": "storage-queue", "queue": f"events-{suffix}"},
     }
     name = f"m{suffix}"
     box = {"name": name, "address": SUPPORT, "sinks": list(sinks), "write_back": {"read": True}}
-    theatre.begin(
-        tiny.furnish,
+    gateway_process.begin(
+        tiny.seed,
         BOOKINGS_BUSINESSES=tiny.BUSINESS,
         MAILBOXES=json.dumps([box]),
         SINKS=json.dumps(sinks),
     )
     used = services.services()
     storage = Storage(used.settings.storage, used.authenticator.identity)
-    office = Office(theatre, used.mail, storage, name, ())
-    office.sinks = used.mail.sinks  # type: ignore[assignment]  # the real ones
-    office.receive(
+    scenario = MailScenario(gateway_process, used.mail, storage, name, ())
+    scenario.sinks = used.mail.sinks  # type: ignore[assignment]  # the real ones
+    scenario.receive(
         subject=SUBJECT,
-        sender=("Alex Wilber", desk.OPEN_TICKET_REQUESTOR),
+        sender=("Alex Wilber", service_desks.OPEN_TICKET_REQUESTOR),
         html=f"<p>{BODY}</p>",
         attachments=[File("a.txt", "text/plain", FILE.encode())],
     )
-    office.receive(subject=SUBJECT, text=BODY, sender="nobody@example.com")
-    for room in ("easyvista", "webhook", "flow"):
-        theatre.sim.faults.add(Answer(500), room=room, times=1)
-        theatre.sim.faults.add(Drop(), room=room, times=1, when="after")
-    theatre.sim.faults.add(Answer(503), room="mail", times=2)
+    scenario.receive(subject=SUBJECT, text=BODY, sender="nobody@example.com")
+    for api in ("easyvista", "webhook", "flow"):
+        gateway_process.sim.faults.add(Answer(500), api=api, times=1)
+        gateway_process.sim.faults.add(Drop(), api=api, times=1, when="after")
+    gateway_process.sim.faults.add(Answer(503), api="mail", times=2)
     for _ in range(6):
-        office.poll()
-        office.deliver()
-    assert [ticket.title for ticket in theatre.sim.easyvista.tickets].count(SUBJECT) == 1
-    assert len(theatre.sim.webhooks.deliveries) >= 4
-    seen = log.getvalue() + json.dumps(theatre.get("status").json())
+        scenario.poll()
+        scenario.deliver()
+    assert [ticket.title for ticket in gateway_process.sim.easyvista.tickets].count(SUBJECT) == 1
+    assert len(gateway_process.sim.webhooks.deliveries) >= 4
+    seen = log.getvalue() + json.dumps(gateway_process.get("status").json())
     assert "gateway.mail" in seen
-    for secret in [*secrets_of(theatre), BODY, SUBJECT, FILE]:
+    for secret in [*secrets_of(gateway_process), BODY, SUBJECT, FILE]:
         assert secret not in seen
-    asked = " ".join(f"{one.path}?{one.query}" for one in theatre.sim.exchanges.all() if one.room != "flow")
-    for secret in secrets_of(theatre):
+    asked = " ".join(f"{one.path}?{one.query}" for one in gateway_process.sim.exchanges.all() if one.api != "flow")
+    for secret in secrets_of(gateway_process):
         assert secret not in asked

@@ -10,7 +10,7 @@ import pytest
 from inbound_mail.intake.polling import LEASE_SECONDS, Polled
 from inbound_mail.ledger.mail_store import CONTAINER
 from shared.storage.blobs import Container
-from tests.functional.mail.conftest import Office, OpenOffice
+from tests.functional.mail.conftest import MailScenario, OpenScenario
 from twin import Answer
 from twin.mail.contents import File
 from twin.seeds.sample import CLIENT_ID
@@ -18,37 +18,37 @@ from twin.seeds.sample import CLIENT_ID
 SLOW = Answer(504)
 
 
-def move_to(office: Office, mail: Any, folder: str) -> None:
-    office.stage.sim.run(lambda: office.mailbox.move(mail, office.mailbox.folder(folder)))
+def move_to(scenario: MailScenario, mail: Any, folder: str) -> None:
+    scenario.gateway.sim.run(lambda: scenario.mailbox.move(mail, scenario.mailbox.folder(folder)))
 
 
-def test_a_mail_becomes_one_ticket(office: Office) -> None:
-    office.receive(subject="Printer on fire", text="It burns.")
-    office.run()
-    assert list(office.sink.tickets.values()) == ["T-1"]
-    [mail] = office.mails()
+def test_a_mail_becomes_one_ticket(scenario: MailScenario) -> None:
+    scenario.receive(subject="Printer on fire", text="It burns.")
+    scenario.run()
+    assert list(scenario.sink.tickets.values()) == ["T-1"]
+    [mail] = scenario.mails()
     assert mail["subject"] == "Printer on fire"
     assert mail["state"] == "delivered"
-    office.run()
-    assert len(office.sink.parcels) == 1
+    scenario.run()
+    assert len(scenario.sink.parcels) == 1
 
 
-def test_a_round_of_many_pages_is_read_to_its_end(open_office: OpenOffice) -> None:
-    office = open_office(page_size=5)
-    office.stage.sim.mail.switches.turn({"delta_empty_pages": 2, "delta_repeats": 3})
+def test_a_round_of_many_pages_is_read_to_its_end(open_scenario: OpenScenario) -> None:
+    scenario = open_scenario(page_size=5)
+    scenario.gateway.sim.mail.switches.turn({"delta_empty_pages": 2, "delta_repeats": 3})
     for number in range(23):
-        office.receive(subject=f"Mail {number}")
-    office.run()
-    assert len(office.sink.tickets) == 23
-    assert {mail["subject"] for mail in office.mails()} == {f"Mail {number}" for number in range(23)}
+        scenario.receive(subject=f"Mail {number}")
+    scenario.run()
+    assert len(scenario.sink.tickets) == 23
+    assert {mail["subject"] for mail in scenario.mails()} == {f"Mail {number}" for number in range(23)}
 
 
-def test_every_call_asks_for_immutable_ids_and_the_page_size(open_office: OpenOffice) -> None:
-    office = open_office(page_size=5)
+def test_every_call_asks_for_immutable_ids_and_the_page_size(open_scenario: OpenScenario) -> None:
+    scenario = open_scenario(page_size=5)
     for _ in range(7):
-        office.receive()
-    office.poll()
-    deltas = [call for call in office.calls() if "/delta" in call.path]
+        scenario.receive()
+    scenario.poll()
+    deltas = [call for call in scenario.calls() if "/delta" in call.path]
     assert len(deltas) == 2
     for call in deltas:
         assert 'IdType="ImmutableId"' in call.request_headers["prefer"]
@@ -56,137 +56,137 @@ def test_every_call_asks_for_immutable_ids_and_the_page_size(open_office: OpenOf
         assert "$top" not in dict(call.query)
 
 
-def test_an_idle_poll_is_one_call_for_each_folder(open_office: OpenOffice) -> None:
-    office = open_office(folders=["inbox", "junkemail"])
-    office.poll()
-    office.stage.forget()
-    office.poll()
-    assert len(office.calls()) == 2
+def test_an_idle_poll_is_one_call_for_each_folder(open_scenario: OpenScenario) -> None:
+    scenario = open_scenario(folders=["inbox", "junkemail"])
+    scenario.poll()
+    scenario.gateway.forget()
+    scenario.poll()
+    assert len(scenario.calls()) == 2
 
 
 @pytest.mark.parametrize("count", [100, 1_000])
-def test_the_calls_of_a_burst_are_as_few_as_promised(open_office: OpenOffice, count: int) -> None:
-    office = open_office(page_size=50, write_back={"read": True})
-    office.poll()
+def test_the_calls_of_a_burst_are_as_few_as_promised(open_scenario: OpenScenario, count: int) -> None:
+    scenario = open_scenario(page_size=50, write_back={"read": True})
+    scenario.poll()
     with_files = 0
     for number in range(count):
         files = [File("a.txt", "text/plain", b"x" * 2_000)] if number % 3 == 0 else []
         with_files += bool(files)
-        office.receive(subject=f"Mail {number}", text="Hello", attachments=files)
-    office.stage.forget()
-    office.poll()
-    office.deliver_nowhere()
-    office.poll()
+        scenario.receive(subject=f"Mail {number}", text="Hello", attachments=files)
+    scenario.gateway.forget()
+    scenario.poll()
+    scenario.deliver_nowhere()
+    scenario.poll()
     rounds = math.ceil(count / 50) + math.ceil(count / 50)  # the mails, and the echoes of what was marked as read
     most = rounds + math.ceil(with_files / 20) + math.ceil(count / 20)
-    assert len(office.calls()) <= most
-    assert all(message.is_read for message in office.mailbox.messages("inbox"))
-    asked = Counter(seen for seen in office.requests() if seen.endswith("/attachments"))
+    assert len(scenario.calls()) <= most
+    assert all(message.is_read for message in scenario.mailbox.messages("inbox"))
+    asked = Counter(seen for seen in scenario.requests() if seen.endswith("/attachments"))
     assert list(asked.values()) == [1] * with_files
 
 
-def test_mails_from_before_the_cutover_are_known_and_left_alone(open_office: OpenOffice) -> None:
+def test_mails_from_before_the_cutover_are_known_and_left_alone(open_scenario: OpenScenario) -> None:
     now = datetime.now(UTC)
-    office = open_office(since=(now - timedelta(hours=1)).isoformat())
-    old = office.receive(subject="Old", received=now - timedelta(hours=2))
-    office.receive(subject="New", received=now - timedelta(minutes=5))
-    office.run()
-    assert [mail["subject"] for mail in office.mails()] == ["New"]
-    assert office.describe(old.id)["reason"] == "before-cutover"
-    move_to(office, old, "archive")
-    move_to(office, old, "inbox")
-    office.run()
-    assert len(office.sink.tickets) == 1
+    scenario = open_scenario(since=(now - timedelta(hours=1)).isoformat())
+    old = scenario.receive(subject="Old", received=now - timedelta(hours=2))
+    scenario.receive(subject="New", received=now - timedelta(minutes=5))
+    scenario.run()
+    assert [mail["subject"] for mail in scenario.mails()] == ["New"]
+    assert scenario.describe(old.id)["reason"] == "before-cutover"
+    move_to(scenario, old, "archive")
+    move_to(scenario, old, "inbox")
+    scenario.run()
+    assert len(scenario.sink.tickets) == 1
 
 
-def test_read_state_is_irrelevant(office: Office) -> None:
-    office.receive(subject="Opened by a colleague", is_read=True)
-    office.run()
-    assert len(office.sink.tickets) == 1
+def test_read_state_is_irrelevant(scenario: MailScenario) -> None:
+    scenario.receive(subject="Opened by a colleague", is_read=True)
+    scenario.run()
+    assert len(scenario.sink.tickets) == 1
 
 
-def test_a_change_of_a_known_mail_is_no_new_mail(office: Office) -> None:
-    mail = office.receive(subject="One")
-    office.run()
-    office.stage.sim.run(lambda: office.mailbox.change(mail, {"isRead": True}))
-    office.stage.sim.run(lambda: office.mailbox.replay(1))
-    office.run()
-    assert len(office.sink.parcels) == 1
+def test_a_change_of_a_known_mail_is_no_new_mail(scenario: MailScenario) -> None:
+    mail = scenario.receive(subject="One")
+    scenario.run()
+    scenario.gateway.sim.run(lambda: scenario.mailbox.change(mail, {"isRead": True}))
+    scenario.gateway.sim.run(lambda: scenario.mailbox.replay(1))
+    scenario.run()
+    assert len(scenario.sink.parcels) == 1
 
 
-def test_a_change_stub_of_an_unknown_mail_is_fetched(office: Office) -> None:
-    office.poll()
-    mail = office.receive(subject="Came as a stub")
-    cursor = office.desk.ledger.cursor("inbox")
-    office.stage.sim.run(lambda: office.mailbox.change(mail, {"isRead": True}))
+def test_a_change_stub_of_an_unknown_mail_is_fetched(scenario: MailScenario) -> None:
+    scenario.poll()
+    mail = scenario.receive(subject="Came as a stub")
+    cursor = scenario.desk.ledger.cursor("inbox")
+    scenario.gateway.sim.run(lambda: scenario.mailbox.change(mail, {"isRead": True}))
     # The delta forgets the arrival: all that is left of it is the stub of the change.
-    office.stage.sim.run(lambda: office.mailbox.folder("inbox").log.pop(-2))
+    scenario.gateway.sim.run(lambda: scenario.mailbox.folder("inbox").log.pop(-2))
     assert cursor["link"]
-    office.run()
-    assert [one["subject"] for one in office.mails()] == ["Came as a stub"]
+    scenario.run()
+    assert [one["subject"] for one in scenario.mails()] == ["Came as a stub"]
 
 
-def test_a_mail_that_left_before_it_was_seen_is_counted(office: Office) -> None:
-    office.poll()
-    mail = office.receive(subject="Gone")
-    move_to(office, mail, "archive")
-    office.run()
-    assert office.mails() == []
-    assert office.sink.parcels == []
+def test_a_mail_that_left_before_it_was_seen_is_counted(scenario: MailScenario) -> None:
+    scenario.poll()
+    mail = scenario.receive(subject="Gone")
+    move_to(scenario, mail, "archive")
+    scenario.run()
+    assert scenario.mails() == []
+    assert scenario.sink.parcels == []
 
 
-def test_a_mail_that_comes_back_is_not_new(office: Office) -> None:
-    mail = office.receive(subject="Round trip")
-    office.run()
+def test_a_mail_that_comes_back_is_not_new(scenario: MailScenario) -> None:
+    mail = scenario.receive(subject="Round trip")
+    scenario.run()
     for name in ("archive", "inbox"):
-        move_to(office, mail, name)
-        office.run()
-    assert len(office.sink.parcels) == 1
+        move_to(scenario, mail, name)
+        scenario.run()
+    assert len(scenario.sink.parcels) == 1
 
 
-def test_a_copy_with_the_same_message_id_is_no_second_ticket(office: Office) -> None:
+def test_a_copy_with_the_same_message_id_is_no_second_ticket(scenario: MailScenario) -> None:
     same = {"subject": "Restored", "text": "Same", "message_id": "<one@example.com>", "received": datetime.now(UTC)}
-    office.receive(**same)
-    office.run()
-    copy = office.receive(**same)
-    office.run()
-    assert len(office.sink.parcels) == 1
-    assert office.describe(copy.id)["reason"] == "copy"
+    scenario.receive(**same)
+    scenario.run()
+    copy = scenario.receive(**same)
+    scenario.run()
+    assert len(scenario.sink.parcels) == 1
+    assert scenario.describe(copy.id)["reason"] == "copy"
 
 
-def test_a_copy_in_the_same_round_is_told_as_well(office: Office) -> None:
+def test_a_copy_in_the_same_round_is_told_as_well(scenario: MailScenario) -> None:
     sent = datetime.now(UTC)
     for _ in range(2):
-        office.receive(subject="Twice", text="Same", message_id="<two@example.com>", received=sent)
-    office.run()
-    assert len(office.sink.parcels) == 1
+        scenario.receive(subject="Twice", text="Same", message_id="<two@example.com>", received=sent)
+    scenario.run()
+    assert len(scenario.sink.parcels) == 1
 
 
-def test_a_device_that_reuses_its_message_id_still_gets_its_tickets(office: Office) -> None:
-    office.receive(subject="Scan 1", text="First", message_id="<scanner@example.com>")
-    office.receive(subject="Scan 2", text="Second", message_id="<scanner@example.com>")
-    office.run()
-    assert len(office.sink.tickets) == 2
+def test_a_device_that_reuses_its_message_id_still_gets_its_tickets(scenario: MailScenario) -> None:
+    scenario.receive(subject="Scan 1", text="First", message_id="<scanner@example.com>")
+    scenario.receive(subject="Scan 2", text="Second", message_id="<scanner@example.com>")
+    scenario.run()
+    assert len(scenario.sink.tickets) == 2
 
 
-def test_a_scanner_that_repeats_its_words_and_its_message_id_gets_its_tickets_as_well(office: Office) -> None:
+def test_a_scanner_that_repeats_its_words_and_its_message_id_gets_its_tickets_as_well(scenario: MailScenario) -> None:
     sent = datetime.now(UTC)
     for minutes in (0, 3):
-        office.receive(
+        scenario.receive(
             subject="Scan",
             text="See attachment.",
             message_id="<s@example.com>",
             received=sent + timedelta(minutes=minutes),
         )
-    office.run()
-    assert len(office.sink.tickets) == 2
+    scenario.run()
+    assert len(scenario.sink.tickets) == 2
 
 
-def test_mails_without_a_message_id_are_told_apart(office: Office) -> None:
+def test_mails_without_a_message_id_are_told_apart(scenario: MailScenario) -> None:
     for number in range(2):
-        office.receive(subject=f"No id {number}", without_message_id=True)
-    office.run()
-    assert len(office.sink.tickets) == 2
+        scenario.receive(subject=f"No id {number}", without_message_id=True)
+    scenario.run()
+    assert len(scenario.sink.tickets) == 2
 
 
 @pytest.mark.parametrize(
@@ -198,90 +198,90 @@ def test_mails_without_a_message_id_are_told_apart(office: Office) -> None:
         {"status": 404, "code": "SyncStateNotFound"},
     ],
 )
-def test_a_lost_cursor_costs_a_first_round_and_no_ticket(office: Office, how: dict[str, object]) -> None:
+def test_a_lost_cursor_costs_a_first_round_and_no_ticket(scenario: MailScenario, how: dict[str, object]) -> None:
     for number in range(3):
-        office.receive(subject=f"Mail {number}")
-    office.run()
-    office.receive(subject="Mail 3")
-    office.stage.sim.run(lambda: office.mailbox.expire_cursors(**how))
-    office.run()
-    assert len(office.sink.parcels) == 4
-    assert office.desk.ledger.state().values["resyncs"] == 1
+        scenario.receive(subject=f"Mail {number}")
+    scenario.run()
+    scenario.receive(subject="Mail 3")
+    scenario.gateway.sim.run(lambda: scenario.mailbox.expire_cursors(**how))
+    scenario.run()
+    assert len(scenario.sink.parcels) == 4
+    assert scenario.desk.ledger.state().values["resyncs"] == 1
 
 
-def test_links_that_die_inside_a_round_are_survived(open_office: OpenOffice) -> None:
-    office = open_office(page_size=5)
+def test_links_that_die_inside_a_round_are_survived(open_scenario: OpenScenario) -> None:
+    scenario = open_scenario(page_size=5)
     for number in range(12):
-        office.receive(subject=f"Mail {number}")
-    office.stage.sim.faults.add(Answer(503), room="mail", path="/delta", when="after", times=1)
-    office.stage.sim.run(office.mailbox.expire_cursors)
-    office.run()
-    assert len(office.sink.tickets) == 12
+        scenario.receive(subject=f"Mail {number}")
+    scenario.gateway.sim.faults.add(Answer(503), api="mail", path="/delta", when="after", times=1)
+    scenario.gateway.sim.run(scenario.mailbox.expire_cursors)
+    scenario.run()
+    assert len(scenario.sink.tickets) == 12
 
 
-def test_a_changed_query_begins_a_first_round(office: Office) -> None:
-    office.receive(subject="One")
-    office.run()
-    office.desk.ledger.put_cursor("inbox", link=office.desk.ledger.cursor("inbox")["link"], query="another")
-    office.stage.forget()
-    office.run()
-    assert "$select" in dict(office.calls()[0].query)
-    assert len(office.sink.parcels) == 1
+def test_a_changed_query_begins_a_first_round(scenario: MailScenario) -> None:
+    scenario.receive(subject="One")
+    scenario.run()
+    scenario.desk.ledger.put_cursor("inbox", link=scenario.desk.ledger.cursor("inbox")["link"], query="another")
+    scenario.gateway.forget()
+    scenario.run()
+    assert "$select" in dict(scenario.calls()[0].query)
+    assert len(scenario.sink.parcels) == 1
 
 
-def test_a_page_that_times_out_is_asked_for_in_half_its_size(open_office: OpenOffice) -> None:
-    office = open_office(page_size=40)
+def test_a_page_that_times_out_is_asked_for_in_half_its_size(open_scenario: OpenScenario) -> None:
+    scenario = open_scenario(page_size=40)
     for number in range(25):
-        office.receive(subject=f"Mail {number}")
-    office.stage.sim.faults.add(SLOW, room="mail", path="/delta", times=2)
-    assert office.poll() is Polled.DONE
-    sizes = [call.request_headers["prefer"].rpartition("=")[2] for call in office.calls() if "/delta" in call.path]
+        scenario.receive(subject=f"Mail {number}")
+    scenario.gateway.sim.faults.add(SLOW, api="mail", path="/delta", times=2)
+    assert scenario.poll() is Polled.DONE
+    sizes = [call.request_headers["prefer"].rpartition("=")[2] for call in scenario.calls() if "/delta" in call.path]
     assert sizes == ["40", "40", "20", "20"]
-    office.deliver()
-    assert len(office.sink.tickets) == 25
+    scenario.deliver()
+    assert len(scenario.sink.tickets) == 25
 
 
-def test_a_sweep_finds_what_a_delta_never_showed(office: Office) -> None:
-    office.poll()
-    office.stage.sim.mail.switches.turn({"delta_delay_seconds": 86_400.0})
-    office.receive(subject="Unseen")
-    office.poll()
-    assert office.mails() == []
-    cursor = office.desk.ledger.cursor("inbox")
+def test_a_sweep_finds_what_a_delta_never_showed(scenario: MailScenario) -> None:
+    scenario.poll()
+    scenario.gateway.sim.mail.switches.turn({"delta_delay_seconds": 86_400.0})
+    scenario.receive(subject="Unseen")
+    scenario.poll()
+    assert scenario.mails() == []
+    cursor = scenario.desk.ledger.cursor("inbox")
     hours_ago = datetime.now(UTC) - timedelta(hours=2)
-    office.desk.ledger.put_cursor("inbox", link=cursor["link"], query=cursor["query"], swept_at=hours_ago)
-    office.run()
-    assert [mail["subject"] for mail in office.mails()] == ["Unseen"]
-    assert office.desk.ledger.state().values["swept"] == 1
-    office.stage.sim.mail.switches.turn({"delta_delay_seconds": 0.0})
-    office.run()
-    assert len(office.sink.parcels) == 1
+    scenario.desk.ledger.put_cursor("inbox", link=cursor["link"], query=cursor["query"], swept_at=hours_ago)
+    scenario.run()
+    assert [mail["subject"] for mail in scenario.mails()] == ["Unseen"]
+    assert scenario.desk.ledger.state().values["swept"] == 1
+    scenario.gateway.sim.mail.switches.turn({"delta_delay_seconds": 0.0})
+    scenario.run()
+    assert len(scenario.sink.parcels) == 1
 
 
-def test_two_polls_at_once_are_one(office: Office) -> None:
-    with Container(office._storage, CONTAINER).lease(f"leases/{office.name}", LEASE_SECONDS) as lease:
+def test_two_polls_at_once_are_one(scenario: MailScenario) -> None:
+    with Container(scenario._storage, CONTAINER).lease(f"leases/{scenario.name}", LEASE_SECONDS) as lease:
         assert lease is not None
-        assert office.poll() is Polled.BUSY
-    assert office.poll() is Polled.DONE
+        assert scenario.poll() is Polled.BUSY
+    assert scenario.poll() is Polled.DONE
 
 
-def test_a_mailbox_that_fails_rests_a_while_and_tells_why(office: Office) -> None:
-    office.stage.sim.mail.restrict(CLIENT_ID, office.mailbox.tenant_id, [])
-    assert office.poll() is Polled.FAILED
-    state = office.desk.ledger.state().values
+def test_a_mailbox_that_fails_rests_a_while_and_tells_why(scenario: MailScenario) -> None:
+    scenario.gateway.sim.mail.restrict(CLIENT_ID, scenario.mailbox.tenant_id, [])
+    assert scenario.poll() is Polled.FAILED
+    state = scenario.desk.ledger.state().values
     assert state["last_error"] == "ConsentMissing"
     assert "last_success" not in state
-    office.stage.forget()
-    assert office.poll(at_once=False) is Polled.PAUSED
-    assert office.calls() == []
-    office.stage.sim.mail.restrict(CLIENT_ID, office.mailbox.tenant_id, None)
-    assert office.poll() is Polled.DONE
-    assert office.desk.ledger.state().values["failures"] == 0
+    scenario.gateway.forget()
+    assert scenario.poll(at_once=False) is Polled.PAUSED
+    assert scenario.calls() == []
+    scenario.gateway.sim.mail.restrict(CLIENT_ID, scenario.mailbox.tenant_id, None)
+    assert scenario.poll() is Polled.DONE
+    assert scenario.desk.ledger.state().values["failures"] == 0
 
 
-def test_a_folder_that_fails_does_not_stop_the_others(open_office: OpenOffice) -> None:
-    office = open_office(folders=["AAMkBroken", "inbox"])
-    office.receive(subject="Here")
-    assert office.poll() is Polled.FAILED
-    office.deliver()
-    assert len(office.sink.tickets) == 1
+def test_a_folder_that_fails_does_not_stop_the_others(open_scenario: OpenScenario) -> None:
+    scenario = open_scenario(folders=["AAMkBroken", "inbox"])
+    scenario.receive(subject="Here")
+    assert scenario.poll() is Polled.FAILED
+    scenario.deliver()
+    assert len(scenario.sink.tickets) == 1

@@ -8,7 +8,7 @@ import pytest
 
 from inbound_mail.content.models import Json
 from inbound_mail.reports.mails import list_mails
-from tests.functional.mail.conftest import Office, OpenOffice
+from tests.functional.mail.conftest import MailScenario, OpenScenario
 from twin.mail.message import Message
 
 MAILS = Path(os.environ.get("GATEWAY_MAILS") or Path(__file__).resolve().parents[4] / "shared" / "data" / "mails")
@@ -24,19 +24,19 @@ AUTOMATIC = {
 
 
 @pytest.mark.slow
-def test_every_mail_becomes_a_ticket_or_is_set_aside_for_a_reason(open_office: OpenOffice) -> None:
+def test_every_mail_becomes_a_ticket_or_is_set_aside_for_a_reason(open_scenario: OpenScenario) -> None:
     files = sorted(MAILS.rglob("*.eml"))
     if not files:
         pytest.skip(f"{MAILS} holds no mails: set GATEWAY_MAILS to a folder of them")
-    office = open_office(write_back={"read": True, "move_to": "archive"})
-    received = {str(file.relative_to(MAILS)): office.receive(eml=file.read_bytes()) for file in files}
-    office.run()
-    told = {name: office.describe(mail.id) for name, mail in received.items()}
+    scenario = open_scenario(write_back={"read": True, "move_to": "archive"})
+    received = {str(file.relative_to(MAILS)): scenario.receive(eml=file.read_bytes()) for file in files}
+    scenario.run()
+    told = {name: scenario.describe(mail.id) for name, mail in received.items()}
     states = {name: str(one["state"]) for name, one in told.items()}
     counts = Counter(states.values())
     assert set(counts) <= {"delivered", "quarantined", "skipped"}
     assert counts.total() == len(files)
-    assert counts["delivered"] == len(office.sink.tickets) == len(office.sink.parcels)
+    assert counts["delivered"] == len(scenario.sink.tickets) == len(scenario.sink.parcels)
 
     causes = {name: one["deliveries"][0]["cause"] for name, one in told.items() if one["state"] == "quarantined"}
     assert set(causes.values()) <= {"AutomaticMail"}
@@ -46,16 +46,16 @@ def test_every_mail_becomes_a_ticket_or_is_set_aside_for_a_reason(open_office: O
     known = {received[name].internet_message_id for name, state in states.items() if state != "skipped"}
     assert {received[name].internet_message_id for name in skipped} <= known
 
-    assert list(office.desk.ledger.open_mails()) == []
-    assert [mail["number"] for mail in _feed(office)] == list(range(1, len(files) - len(skipped) + 1))
+    assert list(scenario.desk.ledger.open_mails()) == []
+    assert [mail["number"] for mail in _feed(scenario)] == list(range(1, len(files) - len(skipped) + 1))
     for name, mail in received.items():
         assert mail.folder == ("archive" if states[name] == "delivered" else "inbox"), name
         if states[name] != "skipped":
-            assert _stored(office, mail) == _sent(mail), name
+            assert _stored(scenario, mail) == _sent(mail), name
 
 
-def _feed(office: Office) -> list[Json]:
-    return list_mails(office.desk, 0, 1000, office.side.workers)[0]
+def _feed(scenario: MailScenario) -> list[Json]:
+    return list_mails(scenario.desk, 0, 1000, scenario.side.workers)[0]
 
 
 def _sent(mail: Message) -> list[tuple[str, bytes]]:
@@ -63,7 +63,7 @@ def _sent(mail: Message) -> list[tuple[str, bytes]]:
     return [(one.name, one.content.whole()) for one in mail.attachments] if shown else []
 
 
-def _stored(office: Office, mail: Message) -> list[tuple[str, bytes]]:
-    kept = office.desk.store.load(office.desk.key(mail.id))
+def _stored(scenario: MailScenario, mail: Message) -> list[tuple[str, bytes]]:
+    kept = scenario.desk.store.load(scenario.desk.key(mail.id))
     assert kept is not None
-    return [(one.name, b"".join(office.desk.store.open(one))) for one in kept.attachments]
+    return [(one.name, b"".join(scenario.desk.store.open(one))) for one in kept.attachments]

@@ -6,41 +6,43 @@ import pytest
 
 from shared.errors import Rejected
 from tests.functional.flow_calls import FlowCaller, open_flow
-from tests.functional.mail.conftest import Office
+from tests.functional.mail.conftest import MailScenario
 from twin.mail.contents import File
 
 
 @pytest.fixture
-def settings(office: Office) -> dict[str, Any]:
-    return {"SupportMailbox": office.name}
+def settings(scenario: MailScenario) -> dict[str, Any]:
+    return {"SupportMailbox": scenario.name}
 
 
-def item_of(office: Office, kind: str) -> Any:
+def item_of(scenario: MailScenario, kind: str) -> Any:
     """The newest item that the trigger of this kind would give."""
-    return office.stage.get("connector/previews/mails", kind=kind, mailbox=office.name).json()["value"][0]
+    return scenario.gateway.get("connector/previews/mails", kind=kind, mailbox=scenario.name).json()["value"][0]
 
 
 @pytest.mark.parametrize(
     ("name", "kind"), [("support-mail-ticket", "arrived"), ("support-mail-failed", "failed")]
 )  # fmt: skip
 def test_a_trigger_is_answered_with_where_to_ask_next(
-    office: Office, settings: dict[str, Any], name: str, kind: str
+    scenario: MailScenario, settings: dict[str, Any], name: str, kind: str
 ) -> None:
-    caller = open_flow(office.stage, name, settings)
+    caller = open_flow(scenario.gateway, name, settings)
     answer = caller.call(caller.flow.trigger[0])
     assert answer.status_code == 202, answer.text
     assert f"/triggers/mails/{kind}?" in answer.headers["Location"]
 
 
-def test_a_mail_that_arrived_comes_with_text_headers_and_files(office: Office, settings: dict[str, Any]) -> None:
-    office.receive(
+def test_a_mail_that_arrived_comes_with_text_headers_and_files(
+    scenario: MailScenario, settings: dict[str, Any]
+) -> None:
+    scenario.receive(
         subject="Printer",
         html="<p>On <b>fire</b></p>",
         attachments=[File("photo.png", "image/png", b"\x89PNG")],
         headers={"Auto-Submitted": "no"},
     )
-    office.run()
-    caller = open_flow(office.stage, "support-mail-ticket", settings, item=item_of(office, "arrived"))
+    scenario.run()
+    caller = open_flow(scenario.gateway, "support-mail-ticket", settings, item=item_of(scenario, "arrived"))
     mail = caller.call("Get_the_mail").json()
     assert mail["message"]["body"]["contentType"] == "html"
     assert "<b>fire</b>" in mail["message"]["body"]["content"]
@@ -51,20 +53,20 @@ def test_a_mail_that_arrived_comes_with_text_headers_and_files(office: Office, s
     assert caller.call("Get_the_file").content == b"\x89PNG"
 
 
-def test_a_mail_that_failed_tells_cause_and_remedy(office: Office, settings: dict[str, Any]) -> None:
+def test_a_mail_that_failed_tells_cause_and_remedy(scenario: MailScenario, settings: dict[str, Any]) -> None:
     def refuse() -> None:
         raise Rejected("Broken.", code="TicketRefused")
 
-    office.sink.before = refuse
-    office.receive(subject="Printer")
-    office.run()
-    office.poll()
-    caller: FlowCaller = open_flow(office.stage, "support-mail-failed", settings, item=item_of(office, "failed"))
+    scenario.sink.before = refuse
+    scenario.receive(subject="Printer")
+    scenario.run()
+    scenario.poll()
+    caller: FlowCaller = open_flow(scenario.gateway, "support-mail-failed", settings, item=item_of(scenario, "failed"))
     for name in ("subject", "from", "receivedDateTime", "cause", "message", "key"):
         assert caller.resolve(f"@triggerOutputs()?['body/{name}']")
 
 
-def test_every_call_of_the_flows_is_made_here(office: Office, settings: dict[str, Any]) -> None:
+def test_every_call_of_the_flows_is_made_here(scenario: MailScenario, settings: dict[str, Any]) -> None:
     made = {"When_a_support_mail_arrives", "Get_the_mail", "Get_the_file", "When_a_support_mail_failed"}
-    flows = [open_flow(office.stage, name, settings) for name in ("support-mail-ticket", "support-mail-failed")]
+    flows = [open_flow(scenario.gateway, name, settings) for name in ("support-mail-ticket", "support-mail-failed")]
     assert {step for flow in flows for step in flow.steps()} == made

@@ -11,7 +11,7 @@ from inbound_mail.ledger.mail_store import CONTAINER
 from shared import context
 from shared.storage.account import Storage
 from shared.storage.blobs import Container
-from tests.functional.conftest import Stage
+from tests.functional.conftest import Gateway
 from tests.functional.mail.conftest import EASYVISTA, MemoryQueue
 from twin import Hang
 from twin.mail.permissions import WRITE
@@ -21,10 +21,10 @@ from twin.seeds.mails import SECOND, SUPPORT
 PARTNER = "desk@fabrikam.com"
 
 
-def test_a_mailbox_that_hangs_delays_no_other_one(theatre: Stage) -> None:
+def test_a_mailbox_that_hangs_delays_no_other_one(gateway_process: Gateway) -> None:
     first, second = (f"m{uuid.uuid4().hex[:8]}" for _ in range(2))
-    theatre.begin(
-        tiny.furnish,
+    gateway_process.begin(
+        tiny.seed,
         SINKS=json.dumps({"desk": EASYVISTA}),
         MAILBOXES=json.dumps(
             [
@@ -37,8 +37,8 @@ def test_a_mailbox_that_hangs_delays_no_other_one(theatre: Stage) -> None:
     storage = Storage(used.settings.storage, used.authenticator.identity)
     queue = MemoryQueue()
     poller = Poller(Container(storage, CONTAINER), queue, used.mail.workers)  # type: ignore[arg-type]  # stands in
-    theatre.sim.mail.mailbox(SECOND).receive(subject="In time")
-    theatre.sim.faults.add(Hang(), room="mail", path=f"/users/{SUPPORT}/", times=None)
+    gateway_process.sim.mail.mailbox(SECOND).receive(subject="In time")
+    gateway_process.sim.faults.add(Hang(), api="mail", path=f"/users/{SUPPORT}/", times=None)
 
     def poll_the_hanging_one() -> None:
         with context.call(str(uuid.uuid4()), seconds=4):
@@ -46,20 +46,20 @@ def test_a_mailbox_that_hangs_delays_no_other_one(theatre: Stage) -> None:
 
     hanging = threading.Thread(target=poll_the_hanging_one)
     hanging.start()
-    while not [seen for seen in theatre.sim.exchanges.all() if SUPPORT in seen.path]:
+    while not [seen for seen in gateway_process.sim.exchanges.all() if SUPPORT in seen.path]:
         time.sleep(0.02)
     assert poller.poll(used.mail.desks[second]) is Polled.DONE
     assert hanging.is_alive()
     assert [message["mailbox"] for message, _ in queue.messages] == [second]
-    theatre.sim.close_connections()
-    theatre.sim.faults.clear()
+    gateway_process.sim.close_connections()
+    gateway_process.sim.faults.clear()
     hanging.join(30)
 
 
-def test_mailboxes_of_several_tenants_are_read_each_with_its_own_sign_in(theatre: Stage) -> None:
+def test_mailboxes_of_several_tenants_are_read_each_with_its_own_sign_in(gateway_process: Gateway) -> None:
     own, partner = (f"m{uuid.uuid4().hex[:8]}" for _ in range(2))
-    theatre.begin(
-        tiny.furnish,
+    gateway_process.begin(
+        tiny.seed,
         SINKS=json.dumps({"desk": EASYVISTA}),
         MAILBOXES=json.dumps(
             [
@@ -69,13 +69,13 @@ def test_mailboxes_of_several_tenants_are_read_each_with_its_own_sign_in(theatre
         ),
     )
 
-    def furnish_partner() -> None:
-        theatre.sim.mail.add_mailbox(PARTNER, sample.PARTNER_TENANT_ID).receive(subject="From the partner")
-        principal = theatre.sim.entra.tenants[sample.PARTNER_TENANT_ID].principals[sample.PARTNER_CLIENT_ID]
+    def seed_partner() -> None:
+        gateway_process.sim.mail.add_mailbox(PARTNER, sample.PARTNER_TENANT_ID).receive(subject="From the partner")
+        principal = gateway_process.sim.entra.tenants[sample.PARTNER_TENANT_ID].principals[sample.PARTNER_CLIENT_ID]
         principal.roles |= {WRITE}
 
-    theatre.sim.run(furnish_partner)
-    theatre.sim.mail.mailbox(SUPPORT).receive(subject="Our own")
+    gateway_process.sim.run(seed_partner)
+    gateway_process.sim.mail.mailbox(SUPPORT).receive(subject="Our own")
     used = services.services()
     storage = Storage(used.settings.storage, used.authenticator.identity)
     queue = MemoryQueue()
@@ -83,5 +83,5 @@ def test_mailboxes_of_several_tenants_are_read_each_with_its_own_sign_in(theatre
     for name in (own, partner):
         assert poller.poll(used.mail.desks[name]) is Polled.DONE
     assert [message["mailbox"] for message, _ in queue.messages] == [own, partner]
-    tenants = {seen.path.split("/")[1] for seen in theatre.sim.exchanges.all() if seen.path.endswith("/token")}
+    tenants = {seen.path.split("/")[1] for seen in gateway_process.sim.exchanges.all() if seen.path.endswith("/token")}
     assert tenants >= {sample.TENANT_ID, sample.PARTNER_TENANT_ID}

@@ -9,9 +9,9 @@ import pytest
 from twin import Simulator
 from twin.bookings.permissions import WRITE
 from twin.bookings.state import Business
+from twin.client import RawGraphClient, redirected_to
 from twin.seeds import sample, tiny
 from twin.seeds.sample import CLIENT_ID, TENANT_ID
-from twin.visit import GraphVisitor, visiting
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def sim(running: Simulator) -> Simulator:
 def led(running: Simulator) -> Iterator[Simulator]:
     """The small world, with this process's client libraries led to it."""
     running.reset()
-    with visiting(running):
+    with redirected_to(running):
         yield running
 
 
@@ -52,16 +52,16 @@ def sample_sim(sample_running: Simulator) -> Iterator[Simulator]:
     vars(switches).update(before)
 
 
-type Visit = Callable[..., GraphVisitor]
+type MakeClient = Callable[..., RawGraphClient]
 
 
 @pytest.fixture
-def visit(sim: Simulator) -> Iterator[Visit]:
+def make_client(sim: Simulator) -> Iterator[MakeClient]:
     """Make visitors of Graph with the permissions given."""
     visitors = []
 
-    def make(*permissions: str, tenant_id: str = TENANT_ID, app_id: str = CLIENT_ID, **more: Any) -> GraphVisitor:
-        visitors.append(GraphVisitor(sim, *permissions, tenant_id=tenant_id, app_id=app_id, **more))
+    def make(*permissions: str, tenant_id: str = TENANT_ID, app_id: str = CLIENT_ID, **more: Any) -> RawGraphClient:
+        visitors.append(RawGraphClient(sim, *permissions, tenant_id=tenant_id, app_id=app_id, **more))
         return visitors[-1]
 
     yield make
@@ -70,7 +70,7 @@ def visit(sim: Simulator) -> Iterator[Visit]:
 
 
 @pytest.fixture
-def desk(sim: Simulator) -> Business:
+def page(sim: Simulator) -> Business:
     """The one business of the small world."""
     return sim.bookings.business(tiny.BUSINESS)
 
@@ -83,6 +83,6 @@ def noon(sim: Simulator) -> datetime:
 
 
 @pytest.fixture
-def graph(visit: Visit) -> GraphVisitor:
+def graph(make_client: MakeClient) -> RawGraphClient:
     """A visitor that may read and write."""
-    return visit(WRITE)
+    return make_client(WRITE)

@@ -6,8 +6,8 @@ from typing import Any
 import requests
 
 from twin import Simulator
-from twin.seeds import desk
-from twin.visit import TIMEOUT
+from twin.client import TIMEOUT
+from twin.seeds import service_desks
 
 
 class Caller:
@@ -18,15 +18,15 @@ class Caller:
         self.session.trust_env = False
         self.session.proxies = {"https": sim.proxy_url}
         self.session.verify = sim.ca_file
-        self.session.headers["Authorization"] = f"Bearer {desk.token()}"
+        self.session.headers["Authorization"] = f"Bearer {service_desks.token()}"
 
-    def ask(self, method: str, path: str, *, account: str = desk.PRODUCTION, **more: Any) -> requests.Response:
-        url = f"https://{desk.HOST}/api/v1/{account}{path}"
+    def ask(self, method: str, path: str, *, account: str = service_desks.PRODUCTION, **more: Any) -> requests.Response:
+        url = f"https://{service_desks.HOST}/api/v1/{account}{path}"
         return self.session.request(method, url, timeout=more.pop("timeout", TIMEOUT), **more)
 
     def create(self, **members: Any) -> requests.Response:
         """Create a ticket with what every mail has, and more or other members."""
-        usual = {"catalog_code": desk.PLAIN_CODE, "title": "Printer", "recipient_mail": "lee.gu@contoso.com"}
+        usual = {"catalog_code": service_desks.PLAIN_CODE, "title": "Printer", "recipient_mail": "lee.gu@contoso.com"}
         return self.ask("POST", "/requests", json={"requests": [usual | members]})
 
     def made(self, **members: Any) -> str:
@@ -47,7 +47,7 @@ class Caller:
         return self.ask("POST", f"/requests/{rfc}/documents", json=body)
 
     def comment(self, rfc: str, text: str, **members: Any) -> requests.Response:
-        usual = {"action_type_id": desk.PUBLIC_COMMENT, "group_mail": desk.GROUP, "description": text}
+        usual = {"action_type_id": service_desks.PUBLIC_COMMENT, "group_mail": service_desks.GROUP, "description": text}
         return self.ask("POST", f"/requests/{rfc}/tasks", json=usual | members)
 
 

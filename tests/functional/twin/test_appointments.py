@@ -6,21 +6,21 @@ from zoneinfo import ZoneInfo
 import pytest
 import requests
 
-from tests.functional.twin.desk import DESK, ROBIN, UNKNOWN_ERROR, book, make_safe, read_error, wish, zoned
+from tests.functional.twin.small_page import PAGE_PATH, ROBIN, UNKNOWN_ERROR, book, make_safe, read_error, wish, zoned
 from twin import Simulator
 from twin.bookings.state import Business
-from twin.seeds.desks import week
+from twin.client import RawGraphClient
+from twin.seeds.booking_pages import week
 from twin.seeds.tiny import ANNE, BOB, BUSINESS, CUSTOMER, GROUP, QUESTION, VISIT
-from twin.visit import GraphVisitor
 
 CLEO = {"@odata.type": "#microsoft.graph.bookingCustomerInformation", "customerId": CUSTOMER}
 
 
-def change(graph: GraphVisitor, appointment_id: str, body: dict[str, Any]) -> requests.Response:
-    return graph.request("PATCH", f"{DESK}/appointments/{make_safe(appointment_id)}", json=body)
+def change(graph: RawGraphClient, appointment_id: str, body: dict[str, Any]) -> requests.Response:
+    return graph.request("PATCH", f"{PAGE_PATH}/appointments/{make_safe(appointment_id)}", json=body)
 
 
-def test_a_booking_fills_what_was_not_sent(graph: GraphVisitor, desk: Business, noon: datetime) -> None:
+def test_a_booking_fills_what_was_not_sent(graph: RawGraphClient, page: Business, noon: datetime) -> None:
     answer = book(graph, noon)
     made = answer.json()
 
@@ -31,18 +31,18 @@ def test_a_booking_fills_what_was_not_sent(graph: GraphVisitor, desk: Business, 
     assert (made["maximumAttendeesCount"], made["filledAttendeesCount"]) == (1, 1)
     assert (made["customerName"], made["customerEmailAddress"]) == ("Robin Example", "robin@example.com")
     assert made["selfServiceAppointmentId"] == "00000000-0000-0000-0000-000000000000"
-    record = desk.customers.get(made["customers"][0]["customerId"])
+    record = page.customers.get(made["customers"][0]["customerId"])
     assert (record["displayName"], record["phones"][0]["number"]) == ("Robin Example", "+44 20 7946 0100")
-    assert graph.get(f"{DESK}/appointments/{make_safe(made['id'])}").json() == made
+    assert graph.get(f"{PAGE_PATH}/appointments/{make_safe(made['id'])}").json() == made
 
 
-def test_an_online_booking_has_a_meeting(graph: GraphVisitor, noon: datetime) -> None:
+def test_an_online_booking_has_a_meeting(graph: RawGraphClient, noon: datetime) -> None:
     assert book(graph, noon).json()["joinWebUrl"] is None
     made = book(graph, noon + timedelta(hours=1), isLocationOnline=True).json()
     assert made["joinWebUrl"].startswith("https://teams.microsoft.com/")
 
 
-def test_answers_get_the_text_of_their_question(graph: GraphVisitor, noon: datetime) -> None:
+def test_answers_get_the_text_of_their_question(graph: RawGraphClient, noon: datetime) -> None:
     answers = [{"questionId": QUESTION, "answer": "LT-1"}]
     made = book(graph, noon, customers=[ROBIN | {"customQuestionAnswers": answers}]).json()
 
@@ -51,12 +51,12 @@ def test_answers_get_the_text_of_their_question(graph: GraphVisitor, noon: datet
 
 
 def test_confirmations_go_out_unless_the_customer_opted_out(
-    graph: GraphVisitor, desk: Business, noon: datetime
+    graph: RawGraphClient, page: Business, noon: datetime
 ) -> None:
     book(graph, noon)
     book(graph, noon + timedelta(hours=1), optOutOfCustomerEmail=True)
 
-    assert [(notice.kind, notice.recipients) for notice in desk.notices] == [
+    assert [(notice.kind, notice.recipients) for notice in page.notices] == [
         ("confirmation", ("anne@contoso.com", "robin@example.com")),
         ("confirmation", ("anne@contoso.com",)),
     ]
@@ -96,12 +96,12 @@ def test_confirmations_go_out_unless_the_customer_opted_out(
     ],
 )
 def test_a_broken_rule_is_an_unknown_error(
-    graph: GraphVisitor, desk: Business, noon: datetime, spoil: Callable[[datetime], dict[str, Any]]
+    graph: RawGraphClient, page: Business, noon: datetime, spoil: Callable[[datetime], dict[str, Any]]
 ) -> None:
-    answer = graph.request("POST", f"{DESK}/appointments", json=spoil(noon))
+    answer = graph.request("POST", f"{PAGE_PATH}/appointments", json=spoil(noon))
 
     assert read_error(answer) == UNKNOWN_ERROR
-    assert len(desk.appointments) == 0
+    assert len(page.appointments) == 0
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_broken_rule_is_an_unknown_error(
     ],
 )
 def test_a_body_that_does_not_fit_is_a_bad_request(
-    graph: GraphVisitor, noon: datetime, body: dict[str, Any], complaint: str
+    graph: RawGraphClient, noon: datetime, body: dict[str, Any], complaint: str
 ) -> None:
     status, code, message = read_error(book(graph, noon, **body))
 
@@ -121,8 +121,8 @@ def test_a_body_that_does_not_fit_is_a_bad_request(
     assert message.startswith(complaint)
 
 
-def test_a_body_that_is_no_json(graph: GraphVisitor) -> None:
-    url = f"https://graph.microsoft.com/v1.0{DESK}/appointments"
+def test_a_body_that_is_no_json(graph: RawGraphClient) -> None:
+    url = f"https://graph.microsoft.com/v1.0{PAGE_PATH}/appointments"
 
     no_json = graph.session.post(url, data="{", headers={"Content-Type": "application/json"}, timeout=10)
     no_type = graph.session.post(url, data="{}", timeout=10)
@@ -131,14 +131,14 @@ def test_a_body_that_is_no_json(graph: GraphVisitor) -> None:
     assert [answer.status_code for answer in (no_json, no_type, nothing)] == [400, 415, 400]
 
 
-def test_hours_of_business_service_and_staff_count(graph: GraphVisitor, desk: Business, noon: datetime) -> None:
+def test_hours_of_business_service_and_staff_count(graph: RawGraphClient, page: Business, noon: datetime) -> None:
     day = noon.strftime("%A").lower()
-    desk.patch({"businessHours": week(("10:00", "14:00"), days=(day,))})
+    page.patch({"businessHours": week(("10:00", "14:00"), days=(day,))})
     assert read_error(book(graph, noon.replace(hour=9))) == UNKNOWN_ERROR
     assert read_error(book(graph, noon + timedelta(days=1))) == UNKNOWN_ERROR
 
     for staff_id in (ANNE, BOB):
-        desk.staff.patch(staff_id, {"useBusinessHours": False, "workingHours": week(("12:00", "13:00"), days=(day,)),
+        page.staff.patch(staff_id, {"useBusinessHours": False, "workingHours": week(("12:00", "13:00"), days=(day,)),
                                     "timeZone": "W. Europe Standard Time"})  # fmt: skip
     assert read_error(book(graph, noon)) == (500, "UnknownError", "staff not available")
     berlin_noon = noon.replace(tzinfo=ZoneInfo("Europe/Berlin")).astimezone(UTC)
@@ -160,24 +160,24 @@ FREE, CLOSED = "bookWhenStaffAreFree", "notBookable"
     ],
 )  # fmt: skip
 def test_the_availability_of_a_service_counts(  # noqa: PLR0917 - a row of the table
-    graph: GraphVisitor, desk: Business, noon: datetime, general: Any, windows: list[Any], works: bool
+    graph: RawGraphClient, page: Business, noon: datetime, general: Any, windows: list[Any], works: bool
 ) -> None:
     windows = [{"@odata.type": "#microsoft.graph.bookingsAvailabilityWindow"} | one for one in windows]
-    desk.services.patch(VISIT, {"schedulingPolicy": {"generalAvailability": general, "customAvailabilities": windows}})
+    page.services.patch(VISIT, {"schedulingPolicy": {"generalAvailability": general, "customAvailabilities": windows}})
 
     assert book(graph, noon).status_code == (201 if works else 500)
 
 
-def test_lead_time_is_the_services_or_else_the_businesss(sim: Simulator, graph: GraphVisitor, desk: Business) -> None:
+def test_lead_time_is_the_services_or_else_the_businesss(sim: Simulator, graph: RawGraphClient, page: Business) -> None:
     soon = sim.world.clock.now().replace(second=0, microsecond=0) + timedelta(hours=1)
     assert book(graph, soon).status_code == 201
 
-    desk.services.patch(VISIT, {"schedulingPolicy": {"minimumLeadTime": "PT2H"}})
+    page.services.patch(VISIT, {"schedulingPolicy": {"minimumLeadTime": "PT2H"}})
     assert read_error(book(graph, soon + timedelta(minutes=45))) == UNKNOWN_ERROR
     assert book(graph, soon + timedelta(hours=3)).status_code == 201
 
 
-def test_nobody_is_booked_twice_and_buffers_count(graph: GraphVisitor, noon: datetime) -> None:
+def test_nobody_is_booked_twice_and_buffers_count(graph: RawGraphClient, noon: datetime) -> None:
     assert book(graph, noon, staffMemberIds=[ANNE]).status_code == 201
     after_buffer = noon + timedelta(minutes=40)
 
@@ -189,7 +189,7 @@ def test_nobody_is_booked_twice_and_buffers_count(graph: GraphVisitor, noon: dat
 
 
 def test_time_off_and_personal_meetings_count(
-    sim: Simulator, graph: GraphVisitor, desk: Business, noon: datetime
+    sim: Simulator, graph: RawGraphClient, page: Business, noon: datetime
 ) -> None:
     control = f"{sim.control_url}/bookings/businesses/{BUSINESS}"
     span = {"start": noon.isoformat(), "end": (noon + timedelta(hours=1)).isoformat()}
@@ -197,31 +197,31 @@ def test_time_off_and_personal_meetings_count(
     requests.post(f"{control}/personalEvents", json={"staffId": BOB} | span, timeout=10).raise_for_status()
 
     assert read_error(book(graph, noon))[2] == "staff not available"
-    desk.staff.patch(BOB, {"availabilityIsAffectedByPersonalCalendar": False})
+    page.staff.patch(BOB, {"availabilityIsAffectedByPersonalCalendar": False})
     assert book(graph, noon).json()["staffMemberIds"] == [BOB]
 
 
-def test_a_choice_of_staff_must_be_allowed(graph: GraphVisitor, desk: Business, noon: datetime) -> None:
-    desk.services.patch(VISIT, {"schedulingPolicy": {"allowStaffSelection": False}})
+def test_a_choice_of_staff_must_be_allowed(graph: RawGraphClient, page: Business, noon: datetime) -> None:
+    page.services.patch(VISIT, {"schedulingPolicy": {"allowStaffSelection": False}})
 
     assert read_error(book(graph, noon, staffMemberIds=[ANNE])) == UNKNOWN_ERROR
     assert book(graph, noon).status_code == 201
 
 
 def test_where_staff_cannot_be_chosen_an_appointment_moves_with_the_staff_it_has(
-    graph: GraphVisitor, desk: Business, noon: datetime
+    graph: RawGraphClient, page: Business, noon: datetime
 ) -> None:
-    desk.services.patch(VISIT, {"schedulingPolicy": {"allowStaffSelection": False}})
+    page.services.patch(VISIT, {"schedulingPolicy": {"allowStaffSelection": False}})
     made = book(graph, noon).json()
     later = noon + timedelta(hours=2)
     times = {"startDateTime": zoned(later), "endDateTime": zoned(later + timedelta(minutes=30))}
 
     assert change(graph, made["id"], times).status_code == 204
-    assert desk.appointments.get(made["id"]).staff_ids == made["staffMemberIds"]
+    assert page.appointments.get(made["id"]).staff_ids == made["staffMemberIds"]
     assert read_error(change(graph, made["id"], {"staffMemberIds": [BOB]})) == UNKNOWN_ERROR
 
 
-def test_a_group_takes_existing_customers_and_drops_unknown_ones(graph: GraphVisitor, noon: datetime) -> None:
+def test_a_group_takes_existing_customers_and_drops_unknown_ones(graph: RawGraphClient, noon: datetime) -> None:
     unknown = CLEO | {"customerId": "00000000-0000-4000-8000-000000000000"}
     made = book(graph, noon, minutes=60, serviceId=GROUP, customers=[CLEO, unknown]).json()
 
@@ -232,19 +232,19 @@ def test_a_group_takes_existing_customers_and_drops_unknown_ones(graph: GraphVis
     assert read_error(second) == (500, "UnknownError", "staff not available")
 
 
-def test_seats_are_taken_by_patch(graph: GraphVisitor, desk: Business, noon: datetime) -> None:
+def test_seats_are_taken_by_patch(graph: RawGraphClient, page: Business, noon: datetime) -> None:
     made = book(graph, noon, minutes=60, serviceId=GROUP, customers=[CLEO]).json()
-    other = desk.customers.add({"displayName": "Other"})
+    other = page.customers.add({"displayName": "Other"})
     more = [CLEO | {"name": "Cleo"}, CLEO | {"customerId": other, "name": "Other"}]
 
     assert change(graph, made["id"], {"customers": more}).status_code == 204
-    changed = desk.appointments.get(made["id"])
+    changed = page.appointments.get(made["id"])
     assert changed.seats_taken == 2
     assert changed.values["customerName"] == "Cleo"
     assert read_error(change(graph, made["id"], {"customers": [{"name": "x"}]}))[0] == 400
 
 
-def test_a_reschedule_moves_and_keeps_the_id(graph: GraphVisitor, desk: Business, noon: datetime) -> None:
+def test_a_reschedule_moves_and_keeps_the_id(graph: RawGraphClient, page: Business, noon: datetime) -> None:
     made = book(graph, noon).json()
     later = noon + timedelta(hours=2)
     body = {"startDateTime": zoned(later), "endDateTime": zoned(later + timedelta(minutes=30))}
@@ -252,7 +252,7 @@ def test_a_reschedule_moves_and_keeps_the_id(graph: GraphVisitor, desk: Business
     answer = change(graph, made["id"], body)
 
     assert (answer.status_code, answer.content) == (204, b"")
-    moved = desk.appointments.get(made["id"])
+    moved = page.appointments.get(made["id"])
     assert (moved.start, moved.values["createdDateTime"]) == (later, made["createdDateTime"])
     assert change(graph, made["id"], {"startDateTime": zoned(noon)}).status_code == 500
     half = {"startDateTime": zoned(later + timedelta(minutes=10)), "endDateTime": zoned(later + timedelta(minutes=40))}
@@ -260,7 +260,7 @@ def test_a_reschedule_moves_and_keeps_the_id(graph: GraphVisitor, desk: Business
 
 
 def test_a_reschedule_can_be_made_to_change_the_id(
-    sim: Simulator, graph: GraphVisitor, desk: Business, noon: datetime
+    sim: Simulator, graph: RawGraphClient, page: Business, noon: datetime
 ) -> None:
     sim.bookings.switches.reschedule_changes_id = True
     made = book(graph, noon).json()
@@ -268,11 +268,11 @@ def test_a_reschedule_can_be_made_to_change_the_id(
     body = {"startDateTime": zoned(later), "endDateTime": zoned(later + timedelta(minutes=30))}
 
     assert change(graph, made["id"], body).status_code == 204
-    assert made["id"] not in [one.id for one in desk.appointments.all()]
-    assert len(desk.appointments) == 1
+    assert made["id"] not in [one.id for one in page.appointments.all()]
+    assert len(page.appointments) == 1
 
 
-def test_what_a_change_may_not_do(graph: GraphVisitor, noon: datetime) -> None:
+def test_what_a_change_may_not_do(graph: RawGraphClient, noon: datetime) -> None:
     made = book(graph, noon, staffMemberIds=[ANNE]).json()
     other = book(graph, noon, staffMemberIds=[BOB]).json()
 
@@ -280,19 +280,19 @@ def test_what_a_change_may_not_do(graph: GraphVisitor, noon: datetime) -> None:
     assert read_error(change(graph, made["id"], {"staffMemberIds": [BOB]})) == UNKNOWN_ERROR
     assert change(graph, made["id"], {"serviceId": VISIT, "serviceNotes": "x"}).status_code == 204
     assert read_error(change(graph, "unknown", {}))[1] == "ErrorItemNotFound"
-    assert graph.request("DELETE", f"{DESK}/appointments/{make_safe(other['id'])}").status_code == 204
+    assert graph.request("DELETE", f"{PAGE_PATH}/appointments/{make_safe(other['id'])}").status_code == 204
     assert change(graph, made["id"], {"staffMemberIds": [BOB]}).status_code == 204
 
 
 def test_a_cancelled_appointment_is_gone_and_everybody_told(
-    graph: GraphVisitor, desk: Business, noon: datetime
+    graph: RawGraphClient, page: Business, noon: datetime
 ) -> None:
     made = book(graph, noon).json()
-    path = f"{DESK}/appointments/{make_safe(made['id'])}/cancel"
+    path = f"{PAGE_PATH}/appointments/{make_safe(made['id'])}/cancel"
 
     assert read_error(graph.request("POST", path, json={"message": "x"})) == UNKNOWN_ERROR
     assert read_error(graph.request("POST", path, json={"cancellationMessage": 1})) == UNKNOWN_ERROR
     assert graph.request("POST", path, json={"cancellationMessage": "Closed that day."}).status_code == 204
     assert read_error(graph.request("POST", path, json={}))[0] == 404
-    assert (desk.notices[-1].kind, desk.notices[-1].message) == ("cancelled", "Closed that day.")
-    assert "robin@example.com" in desk.notices[-1].recipients
+    assert (page.notices[-1].kind, page.notices[-1].message) == ("cancelled", "Closed that day.")
+    assert "robin@example.com" in page.notices[-1].recipients

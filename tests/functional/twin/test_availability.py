@@ -6,9 +6,9 @@ import requests
 
 from twin import Simulator
 from twin.bookings.state import Business
-from twin.seeds.desks import week
+from twin.client import RawGraphClient
+from twin.seeds.booking_pages import week
 from twin.seeds.tiny import ANNE, BOB, BUSINESS, CUSTOMER, GROUP, VISIT
-from twin.visit import GraphVisitor
 
 MONDAY = datetime(2026, 5, 4, tzinfo=UTC)
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -23,7 +23,7 @@ def sim(running: Simulator) -> Simulator:
 
 
 @pytest.fixture
-def desk(sim: Simulator) -> Business:
+def page(sim: Simulator) -> Business:
     business = sim.bookings.business(BUSINESS)
     business.patch({"businessHours": week(("09:00", "17:00"), days=DAYS)})
     return business
@@ -33,7 +33,7 @@ def at(hour: int, minute: int = 0, day: int = 0) -> datetime:
     return MONDAY + timedelta(days=day, hours=hour, minutes=minute)
 
 
-def ask(graph: GraphVisitor, *staff: str, zone: str = "UTC", start: str = "", end: str = "") -> requests.Response:
+def ask(graph: RawGraphClient, *staff: str, zone: str = "UTC", start: str = "", end: str = "") -> requests.Response:
     body = {
         "staffIds": list(staff),
         "startDateTime": {"dateTime": start or "2026-05-04T00:00:00", "timeZone": zone},
@@ -51,8 +51,8 @@ def read_day(answer: requests.Response) -> list[tuple[str, str, str, str]]:
     ]  # fmt: skip
 
 
-def add(desk: Business, staff: str, start: datetime, minutes: int, **more: Any) -> None:
-    desk.appointments.add(
+def add(page: Business, staff: str, start: datetime, minutes: int, **more: Any) -> None:
+    page.appointments.add(
         {
             "startDateTime": {"dateTime": start.isoformat(), "timeZone": "UTC"},
             "endDateTime": {"dateTime": (start + timedelta(minutes=minutes)).isoformat(), "timeZone": "UTC"},
@@ -63,8 +63,8 @@ def add(desk: Business, staff: str, start: datetime, minutes: int, **more: Any) 
     )
 
 
-def test_a_free_day_is_its_hours(graph: GraphVisitor, desk: Business) -> None:
-    assert len(desk.appointments) == 0
+def test_a_free_day_is_its_hours(graph: RawGraphClient, page: Business) -> None:
+    assert len(page.appointments) == 0
     assert read_day(ask(graph, ANNE)) == [
         ("outOfOffice", "00:00", "09:00", ""),
         ("available", "09:00", "17:00", ""),
@@ -72,9 +72,9 @@ def test_a_free_day_is_its_hours(graph: GraphVisitor, desk: Business) -> None:
     ]
 
 
-def test_appointments_with_their_buffers_are_busy(graph: GraphVisitor, desk: Business) -> None:
-    add(desk, ANNE, at(10), 30, preBuffer="PT5M", postBuffer="PT10M")
-    add(desk, BOB, at(12), 30)
+def test_appointments_with_their_buffers_are_busy(graph: RawGraphClient, page: Business) -> None:
+    add(page, ANNE, at(10), 30, preBuffer="PT5M", postBuffer="PT10M")
+    add(page, BOB, at(12), 30)
 
     assert read_day(ask(graph, ANNE))[1:4] == [
         ("available", "09:00", "09:55", ""),
@@ -83,11 +83,11 @@ def test_appointments_with_their_buffers_are_busy(graph: GraphVisitor, desk: Bus
     ]
 
 
-def test_a_group_has_slots_until_it_is_full(graph: GraphVisitor, desk: Business) -> None:
+def test_a_group_has_slots_until_it_is_full(graph: RawGraphClient, page: Business) -> None:
     one = {"serviceId": GROUP, "maximumAttendeesCount": 2, "customers": [CUSTOMER_INFORMATION]}
     full = one | {"customers": [CUSTOMER_INFORMATION] * 2}
-    add(desk, ANNE, at(10), 60, postBuffer="PT15M", **one)
-    add(desk, ANNE, at(14), 60, **full)
+    add(page, ANNE, at(10), 60, postBuffer="PT15M", **one)
+    add(page, ANNE, at(14), 60, **full)
 
     day = read_day(ask(graph, ANNE))
 
@@ -96,10 +96,10 @@ def test_a_group_has_slots_until_it_is_full(graph: GraphVisitor, desk: Business)
     assert ("busy", "14:00", "15:00", GROUP) in day
 
 
-def test_time_off_beats_all_and_private_meetings_count(sim: Simulator, graph: GraphVisitor, desk: Business) -> None:
-    add(desk, ANNE, at(12), 60)
-    desk.add_time_off(ANNE, at(11), at(13))
-    desk.add_personal_event(ANNE, at(15), at(16))
+def test_time_off_beats_all_and_private_meetings_count(sim: Simulator, graph: RawGraphClient, page: Business) -> None:
+    add(page, ANNE, at(12), 60)
+    page.add_time_off(ANNE, at(11), at(13))
+    page.add_personal_event(ANNE, at(15), at(16))
 
     assert read_day(ask(graph, ANNE))[1:] == [
         ("available", "09:00", "11:00", ""),
@@ -113,22 +113,22 @@ def test_time_off_beats_all_and_private_meetings_count(sim: Simulator, graph: Gr
     assert ("available", "13:00", "17:00", "") in read_day(ask(graph, ANNE))
 
 
-def test_own_hours_in_an_own_zone(graph: GraphVisitor, desk: Business) -> None:
+def test_own_hours_in_an_own_zone(graph: RawGraphClient, page: Business) -> None:
     own = {"useBusinessHours": False, "timeZone": "Pacific Standard Time", "workingHours": week(("09:00", "11:00"))}
-    desk.staff.patch(ANNE, own)
+    page.staff.patch(ANNE, own)
 
     assert ("available", "16:00", "18:00", "") in read_day(ask(graph, ANNE))
 
 
-def test_hours_can_be_ignored_as_reported(sim: Simulator, graph: GraphVisitor, desk: Business) -> None:
-    assert desk.values["businessHours"]
+def test_hours_can_be_ignored_as_reported(sim: Simulator, graph: RawGraphClient, page: Business) -> None:
+    assert page.values["businessHours"]
     sim.bookings.switches.availability_ignores_hours = True
 
     assert read_day(ask(graph, ANNE)) == [("available", "00:00", "00:00", "")]
 
 
-def test_output_comes_in_the_zone_that_was_asked_for(sim: Simulator, graph: GraphVisitor, desk: Business) -> None:
-    assert desk.zone_name == "UTC"
+def test_output_comes_in_the_zone_that_was_asked_for(sim: Simulator, graph: RawGraphClient, page: Business) -> None:
+    assert page.zone_name == "UTC"
     by_id = ask(graph, ANNE, zone="Pacific Standard Time", start="2026-05-04T00:00:00", end="2026-05-04T12:00:00")
     sim.bookings.switches.availability_zone = "display"
     by_name = ask(graph, ANNE, zone="Pacific Standard Time", start="2026-05-04T00:00:00", end="2026-05-04T12:00:00")
@@ -145,9 +145,9 @@ def test_output_comes_in_the_zone_that_was_asked_for(sim: Simulator, graph: Grap
     assert zones == [{"Pacific Standard Time"}, {"(UTC-08:00) Pacific Time (US & Canada)"}]
 
 
-def test_output_starts_a_day_early_unless_told_not_to(sim: Simulator, graph: GraphVisitor, desk: Business) -> None:
+def test_output_starts_a_day_early_unless_told_not_to(sim: Simulator, graph: RawGraphClient, page: Business) -> None:
     sim.bookings.switches.availability_starts_early = True
-    add(desk, ANNE, at(12, day=-1), 60)
+    add(page, ANNE, at(12, day=-1), 60)
 
     items = ask(graph, ANNE).json()["value"][0]["availabilityItems"]
 
@@ -156,8 +156,8 @@ def test_output_starts_a_day_early_unless_told_not_to(sim: Simulator, graph: Gra
     assert any(item["status"] == "busy" for item in items)
 
 
-def test_the_other_shape_and_the_other_case(sim: Simulator, graph: GraphVisitor, desk: Business) -> None:
-    assert len(desk.staff) == 3
+def test_the_other_shape_and_the_other_case(sim: Simulator, graph: RawGraphClient, page: Business) -> None:
+    assert len(page.staff) == 3
     sim.bookings.switches.availability_key = "staffAvailabilityItem"
     sim.bookings.switches.availability_capitalised = True
 
@@ -183,7 +183,7 @@ def test_the_other_shape_and_the_other_case(sim: Simulator, graph: GraphVisitor,
         ({"staff": []}, 400, "RequestBodyRead"),
     ],
 )
-def test_bad_questions(graph: GraphVisitor, body: dict[str, Any], status: int, code: str) -> None:
+def test_bad_questions(graph: RawGraphClient, body: dict[str, Any], status: int, code: str) -> None:
     good = {
         "staffIds": [ANNE],
         "startDateTime": {"dateTime": "2026-05-04T00:00:00", "timeZone": "UTC"},
@@ -196,8 +196,8 @@ def test_bad_questions(graph: GraphVisitor, body: dict[str, Any], status: int, c
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
 
 
-def test_a_day_of_the_summer_change_keeps_local_hours(graph: GraphVisitor, desk: Business) -> None:
-    desk.patch({"bookingPageSettings": {"businessTimeZone": "GMT Standard Time"}})
+def test_a_day_of_the_summer_change_keeps_local_hours(graph: RawGraphClient, page: Business) -> None:
+    page.patch({"bookingPageSettings": {"businessTimeZone": "GMT Standard Time"}})
     spring = read_day(ask(graph, ANNE, start="2026-03-28T00:00:00", end="2026-03-30T00:00:00"))
 
     assert [item[1:3] for item in spring if item[0] == "available"] == [("09:00", "17:00"), ("08:00", "16:00")]

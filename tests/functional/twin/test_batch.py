@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from twin import Answer, Simulator
+from twin.client import RawGraphClient
 from twin.seeds import tiny
-from twin.visit import GraphVisitor
 
 ROOT = f"/solutions/bookingBusinesses/{tiny.BUSINESS}"
 
 
-def send(graph: GraphVisitor, *requests: Any) -> Any:
+def send(graph: RawGraphClient, *requests: Any) -> Any:
     return graph.request("POST", "/$batch", json={"requests": list(requests)})
 
 
@@ -19,7 +19,7 @@ def part(number: int, path: str, **more: Any) -> dict[str, Any]:
     return {"id": str(number), "method": "GET", "url": path} | more
 
 
-def test_parts_answer_with_their_own_status_in_any_order(graph: GraphVisitor) -> None:
+def test_parts_answer_with_their_own_status_in_any_order(graph: RawGraphClient) -> None:
     answer = send(graph, part(1, ROOT), part(2, f"{ROOT}/services/none"), part(3, "/nowhere"))
     assert answer.status_code == 200
     statuses = {item["id"]: item["status"] for item in answer.json()["responses"]}
@@ -27,7 +27,7 @@ def test_parts_answer_with_their_own_status_in_any_order(graph: GraphVisitor) ->
     assert [item["id"] for item in answer.json()["responses"]] != ["1", "2", "3"]
 
 
-def test_a_part_that_depends_on_a_failed_one_is_not_done(graph: GraphVisitor) -> None:
+def test_a_part_that_depends_on_a_failed_one_is_not_done(graph: RawGraphClient) -> None:
     answer = send(graph, part(1, f"{ROOT}/services/none"), part(2, ROOT, dependsOn=["1"]))
     assert {item["id"]: item["status"] for item in answer.json()["responses"]} == {"1": 404, "2": 424}
 
@@ -46,11 +46,11 @@ def test_a_part_that_depends_on_a_failed_one_is_not_done(graph: GraphVisitor) ->
         [part(number, ROOT) for number in range(21)],
     ],
 )
-def test_a_malformed_batch_is_refused_as_a_whole(graph: GraphVisitor, requests: list[Any]) -> None:
+def test_a_malformed_batch_is_refused_as_a_whole(graph: RawGraphClient, requests: list[Any]) -> None:
     assert send(graph, *requests).status_code == 400
 
 
-def test_faults_strike_single_parts(sim: Simulator, graph: GraphVisitor) -> None:
+def test_faults_strike_single_parts(sim: Simulator, graph: RawGraphClient) -> None:
     sim.faults.add(Answer(429, {"Retry-After": "3"}), path="/services$")
     answer = send(graph, part(1, f"{ROOT}/services"), part(2, f"{ROOT}/staffMembers"))
     by_id = {item["id"]: item for item in answer.json()["responses"]}
@@ -58,7 +58,7 @@ def test_faults_strike_single_parts(sim: Simulator, graph: GraphVisitor) -> None
     assert by_id["1"]["headers"]["Retry-After"] == "3"
 
 
-def test_parts_count_against_the_concurrency_limit(sim: Simulator, graph: GraphVisitor) -> None:
+def test_parts_count_against_the_concurrency_limit(sim: Simulator, graph: RawGraphClient) -> None:
     sim.graph_limits.concurrency = 1
     answer = send(graph, part(1, ROOT))
     assert answer.json()["responses"][0]["status"] == 429

@@ -4,20 +4,20 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.functional.twin.desk import read_error
+from tests.functional.twin.small_page import read_error
 from twin import Simulator
 from twin.bookings.permissions import READ
 from twin.bookings.state import Business
+from twin.client import RawGraphClient
 from twin.seeds import bulk
-from twin.seeds.desks import GHOST_STAFF_ID, LONDON
+from twin.seeds.booking_pages import GHOST_STAFF_ID, LONDON
 from twin.seeds.sample import (
     CLIENT_ID,
     TENANT_ID,
 )
-from twin.visit import GraphVisitor
 
 ROOT = "/solutions/bookingBusinesses"
-DESK = f"{ROOT}/{LONDON.id}"
+PAGE_PATH = f"{ROOT}/{LONDON.id}"
 ALWAYS = "start=2000-01-01T00:00:00Z&end=2100-01-01T00:00:00Z"
 
 
@@ -27,16 +27,16 @@ def sim(sample_sim: Simulator) -> Simulator:
 
 
 @pytest.fixture
-def desk(sim: Simulator) -> Business:
+def page(sim: Simulator) -> Business:
     return sim.bookings.business(LONDON.id)
 
 
 @pytest.fixture
-def graph(visit: Callable[..., GraphVisitor]) -> GraphVisitor:
-    return visit(READ)
+def graph(make_client: Callable[..., RawGraphClient]) -> RawGraphClient:
+    return make_client(READ)
 
 
-def test_the_list_of_businesses_tells_id_and_name_only(graph: GraphVisitor) -> None:
+def test_the_list_of_businesses_tells_id_and_name_only(graph: RawGraphClient) -> None:
     body = graph.get(ROOT).json()
 
     assert {frozenset(one) for one in body["value"]} == {frozenset({"id", "displayName"})}
@@ -49,7 +49,7 @@ def test_the_list_of_businesses_tells_id_and_name_only(graph: GraphVisitor) -> N
 def test_more_than_500_businesses_are_cut_and_narrowed_by_query() -> None:
     with (
         Simulator(bulk.build_many_businesses(), latency=0).running() as sim,
-        GraphVisitor(sim, READ, tenant_id=TENANT_ID, app_id=CLIENT_ID) as graph,
+        RawGraphClient(sim, READ, tenant_id=TENANT_ID, app_id=CLIENT_ID) as graph,
     ):
         body = graph.get(f"{ROOT}?$count=true&$top=1000").json()
         narrow = graph.get(f"{ROOT}?query=desk 11").json()["value"]
@@ -59,35 +59,35 @@ def test_more_than_500_businesses_are_cut_and_narrowed_by_query() -> None:
     assert len(narrow) == 100
 
 
-def test_pages_are_linked_to_the_end(sim: Simulator, graph: GraphVisitor, desk: Business) -> None:
+def test_pages_are_linked_to_the_end(sim: Simulator, graph: RawGraphClient, page: Business) -> None:
     sim.bookings.switches.page_size = 7
-    first = graph.get(f"{DESK}/appointments?$count=true").json()
-    everything = graph.pages(f"{DESK}/appointments")
-    view = graph.pages(f"{DESK}/calendarView?{ALWAYS}")
+    first = graph.get(f"{PAGE_PATH}/appointments?$count=true").json()
+    everything = graph.pages(f"{PAGE_PATH}/appointments")
+    view = graph.pages(f"{PAGE_PATH}/calendarView?{ALWAYS}")
 
     assert (len(first["value"]), first["@odata.count"]) == (7, 160)
-    assert first["@odata.nextLink"].startswith(f"https://graph.microsoft.com/v1.0{DESK}/appointments?")
+    assert first["@odata.nextLink"].startswith(f"https://graph.microsoft.com/v1.0{PAGE_PATH}/appointments?")
     assert (
-        {one["id"] for one in everything} == {one["id"] for one in view} == {one.id for one in desk.appointments.all()}
+        {one["id"] for one in everything} == {one["id"] for one in view} == {one.id for one in page.appointments.all()}
     )
     assert len(everything) == 160
     starts = [one["startDateTime"]["dateTime"] for one in everything]
     assert starts != sorted(starts)
 
 
-def test_top_loses_the_link_to_the_rest(sim: Simulator, graph: GraphVisitor) -> None:
-    assert "@odata.nextLink" not in graph.get(f"{DESK}/appointments?$top=5").json()
-    assert len(graph.get(f"{DESK}/appointments?$top=5").json()["value"]) == 5
+def test_top_loses_the_link_to_the_rest(sim: Simulator, graph: RawGraphClient) -> None:
+    assert "@odata.nextLink" not in graph.get(f"{PAGE_PATH}/appointments?$top=5").json()
+    assert len(graph.get(f"{PAGE_PATH}/appointments?$top=5").json()["value"]) == 5
 
     sim.bookings.switches.top_loses_link = False
 
-    assert "@odata.nextLink" in graph.get(f"{DESK}/appointments?$top=5").json()
+    assert "@odata.nextLink" in graph.get(f"{PAGE_PATH}/appointments?$top=5").json()
 
 
-def test_lists_leave_out_what_only_a_single_read_fills(graph: GraphVisitor, desk: Business) -> None:
-    listed = graph.pages(f"{DESK}/appointments")
-    full = next(one for one in desk.appointments.all() if one.values["serviceNotes"] and one.values["customerNotes"])
-    single = graph.get(f"{DESK}/appointments/{quote(full.id.replace('/', '-').replace('+', '_'))}").json()
+def test_lists_leave_out_what_only_a_single_read_fills(graph: RawGraphClient, page: Business) -> None:
+    listed = graph.pages(f"{PAGE_PATH}/appointments")
+    full = next(one for one in page.appointments.all() if one.values["serviceNotes"] and one.values["customerNotes"])
+    single = graph.get(f"{PAGE_PATH}/appointments/{quote(full.id.replace('/', '-').replace('+', '_'))}").json()
     same = next(one for one in listed if one["id"] == full.id)
 
     assert all(one["customers"] == [] for one in listed)
@@ -103,14 +103,14 @@ def test_lists_leave_out_what_only_a_single_read_fills(graph: GraphVisitor, desk
     }  # fmt: skip
 
 
-def test_lists_can_be_told_to_fill_customers(sim: Simulator, graph: GraphVisitor) -> None:
+def test_lists_can_be_told_to_fill_customers(sim: Simulator, graph: RawGraphClient) -> None:
     sim.bookings.switches.lists_fill_customers = True
 
-    assert all(one["customers"] for one in graph.pages(f"{DESK}/calendarView?{ALWAYS}"))
+    assert all(one["customers"] for one in graph.pages(f"{PAGE_PATH}/calendarView?{ALWAYS}"))
 
 
-def test_times_come_in_utc_with_seven_decimals(graph: GraphVisitor) -> None:
-    one = graph.get(f"{DESK}/appointments", Prefer='outlook.timezone="GMT Standard Time"').json()["value"][0]
+def test_times_come_in_utc_with_seven_decimals(graph: RawGraphClient) -> None:
+    one = graph.get(f"{PAGE_PATH}/appointments", Prefer='outlook.timezone="GMT Standard Time"').json()["value"][0]
 
     assert one["startDateTime"]["timeZone"] == "UTC"
     assert one["startDateTime"]["dateTime"].endswith(":00.0000000Z")
@@ -119,18 +119,18 @@ def test_times_come_in_utc_with_seven_decimals(graph: GraphVisitor) -> None:
 
 
 def test_calendar_view_holds_what_overlaps_or_what_starts_inside(
-    sim: Simulator, graph: GraphVisitor, desk: Business
+    sim: Simulator, graph: RawGraphClient, page: Business
 ) -> None:
-    one = desk.appointments.all()[0]
+    one = page.appointments.all()[0]
     inside = one.start + timedelta(minutes=5)
     span = f"start={inside:%Y-%m-%dT%H:%M:%S}Z&end={one.end:%Y-%m-%dT%H:%M:%S}Z"
 
-    assert one.id in [found["id"] for found in graph.pages(f"{DESK}/calendarView?{span}")]
+    assert one.id in [found["id"] for found in graph.pages(f"{PAGE_PATH}/calendarView?{span}")]
     sim.bookings.switches.calendar_view = "start-inside"
-    assert one.id not in [found["id"] for found in graph.pages(f"{DESK}/calendarView?{span}")]
+    assert one.id not in [found["id"] for found in graph.pages(f"{PAGE_PATH}/calendarView?{span}")]
     offset = (one.start + timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%S") + "%2B02:00"
     span = f"start={offset}&end={one.end:%Y-%m-%dT%H:%M:%S}Z"
-    assert one.id in [found["id"] for found in graph.pages(f"{DESK}/calendarView?{span}")]
+    assert one.id in [found["id"] for found in graph.pages(f"{PAGE_PATH}/calendarView?{span}")]
 
 
 @pytest.mark.parametrize(
@@ -145,10 +145,10 @@ def test_calendar_view_holds_what_overlaps_or_what_starts_inside(
         "?start=yesterday&end=today",
     ],
 )
-def test_calendar_view_needs_a_proper_range(graph: GraphVisitor, query: str) -> None:
+def test_calendar_view_needs_a_proper_range(graph: RawGraphClient, query: str) -> None:
     expected = (400, "ErrorInvalidRequest", "The request is invalid.")
 
-    assert read_error(graph.get(f"{DESK}/calendarView{query}")) == expected
+    assert read_error(graph.get(f"{PAGE_PATH}/calendarView{query}")) == expected
 
 
 @pytest.mark.parametrize(
@@ -180,16 +180,16 @@ def test_calendar_view_needs_a_proper_range(graph: GraphVisitor, query: str) -> 
         ("?$expand=colours", 400, "RequestBroker--ParseUri", "Could not find a property named 'colours'"),
     ],
 )
-def test_query_options_fail_as_reported(graph: GraphVisitor, path: str, status: int, code: str, message: str) -> None:
-    found = read_error(graph.get(DESK + path))
+def test_query_options_fail_as_reported(graph: RawGraphClient, path: str, status: int, code: str, message: str) -> None:
+    found = read_error(graph.get(PAGE_PATH + path))
 
     assert found[:2] == (status, code)
     assert found[2].startswith(message)
 
 
-def test_unproven_options_are_ignored_honoured_or_refused(sim: Simulator, graph: GraphVisitor) -> None:
-    options = f"{DESK}/services?$select=displayName&$orderby=displayName desc&$skip=1"
-    plain = graph.get(f"{DESK}/services").json()["value"]
+def test_unproven_options_are_ignored_honoured_or_refused(sim: Simulator, graph: RawGraphClient) -> None:
+    options = f"{PAGE_PATH}/services?$select=displayName&$orderby=displayName desc&$skip=1"
+    plain = graph.get(f"{PAGE_PATH}/services").json()["value"]
 
     assert graph.get(options).json()["value"] == plain
     sim.bookings.switches.unproven_options = "honour"
@@ -202,35 +202,35 @@ def test_unproven_options_are_ignored_honoured_or_refused(sim: Simulator, graph:
     assert read_error(graph.get(options))[:2] == (400, "BadRequest")
 
 
-def test_a_business_shows_its_zone_and_expands(graph: GraphVisitor, desk: Business) -> None:
-    body = graph.get(f"{DESK}?$expand=services,staffMembers").json()
+def test_a_business_shows_its_zone_and_expands(graph: RawGraphClient, page: Business) -> None:
+    body = graph.get(f"{PAGE_PATH}?$expand=services,staffMembers").json()
 
     assert body["bookingPageSettings"]["businessTimeZone"] == "GMT Standard Time"
-    assert (len(body["services"]), len(body["staffMembers"])) == (len(desk.services), len(desk.staff))
+    assert (len(body["services"]), len(body["staffMembers"])) == (len(page.services), len(page.staff))
     assert body["publicUrl"].startswith("https://outlook.office365.com/owa/calendar/")
-    assert set(graph.get(f"{DESK}?$expand=*").json()) >= {"appointments", "customers", "customQuestions"}
-    assert graph.get(f"{DESK}?$expand=calendarView").status_code == 500
+    assert set(graph.get(f"{PAGE_PATH}?$expand=*").json()) >= {"appointments", "customers", "customQuestions"}
+    assert graph.get(f"{PAGE_PATH}?$expand=calendarView").status_code == 500
 
 
-def test_staff_name_their_type_and_hide_newer_roles(graph: GraphVisitor) -> None:
-    plain = graph.get(f"{DESK}/staffMembers").json()["value"]
-    full = graph.get(f"{DESK}/staffMembers", Prefer="include-unknown-enum-members").json()["value"]
+def test_staff_name_their_type_and_hide_newer_roles(graph: RawGraphClient) -> None:
+    plain = graph.get(f"{PAGE_PATH}/staffMembers").json()["value"]
+    full = graph.get(f"{PAGE_PATH}/staffMembers", Prefer="include-unknown-enum-members").json()["value"]
 
     assert {one["@odata.type"] for one in plain} == {"#microsoft.graph.bookingStaffMember"}
     assert {one["role"] for one in plain} == {"administrator", "unknownFutureValue", "guest", "viewer"}
     assert {one["role"] for one in full} == {"administrator", "teamMember", "scheduler", "guest", "viewer"}
 
 
-def test_a_service_can_name_staff_that_nobody_finds(graph: GraphVisitor) -> None:
-    desk = f"{ROOT}/itbengaluru@contoso.com"
-    named = {staff for one in graph.get(f"{desk}/services").json()["value"] for staff in one["staffMemberIds"]}
+def test_a_service_can_name_staff_that_nobody_finds(graph: RawGraphClient) -> None:
+    page = f"{ROOT}/itbengaluru@contoso.com"
+    named = {staff for one in graph.get(f"{page}/services").json()["value"] for staff in one["staffMemberIds"]}
 
     assert GHOST_STAFF_ID in named
-    assert read_error(graph.get(f"{desk}/staffMembers/{GHOST_STAFF_ID}"))[:2] == (404, "ErrorItemNotFound")
+    assert read_error(graph.get(f"{page}/staffMembers/{GHOST_STAFF_ID}"))[:2] == (404, "ErrorItemNotFound")
 
 
-def test_slashes_in_ids_fail_in_every_spelling_but_one(graph: GraphVisitor, desk: Business) -> None:
-    wanted = next(one.id for one in desk.appointments.all() if "/" in one.id)
+def test_slashes_in_ids_fail_in_every_spelling_but_one(graph: RawGraphClient, page: Business) -> None:
+    wanted = next(one.id for one in page.appointments.all() if "/" in one.id)
     behind = wanted.partition("/")[2]
     spellings = {
         "raw": wanted,
@@ -239,12 +239,12 @@ def test_slashes_in_ids_fail_in_every_spelling_but_one(graph: GraphVisitor, desk
     }
 
     for name, spelling in spellings.items():
-        status, code, message = read_error(graph.get(f"{DESK}/appointments/{spelling}"))
+        status, code, message = read_error(graph.get(f"{PAGE_PATH}/appointments/{spelling}"))
         assert (status, code) == (400, "BadRequest"), name
         assert message.startswith("Resource not found for the segment '"), name
-    assert behind in read_error(graph.get(f"{DESK}/appointments/{spellings['raw']}"))[2]
+    assert behind in read_error(graph.get(f"{PAGE_PATH}/appointments/{spellings['raw']}"))[2]
     safe = wanted.replace("/", "-").replace("+", "_")
-    assert graph.get(f"{DESK}/appointments/{safe}").json()["id"] == wanted
+    assert graph.get(f"{PAGE_PATH}/appointments/{safe}").json()["id"] == wanted
 
 
 @pytest.mark.parametrize(
@@ -252,16 +252,16 @@ def test_slashes_in_ids_fail_in_every_spelling_but_one(graph: GraphVisitor, desk
     [
         ("GET", f"{ROOT}/nobody@contoso.com", 404, "ErrorNonExistentMailbox", "The SMTP address has no mailbox"),
         ("GET", f"{ROOT}/support@fabrikam.com", 404, "ErrorNonExistentMailbox", "The SMTP address has no mailbox"),
-        ("GET", f"{DESK}/appointments/unknown", 404, "ErrorItemNotFound", "The specified object"),
-        ("GET", f"{DESK}/services/unknown", 404, "ErrorItemNotFound", "The specified object"),
-        ("GET", f"{DESK}/colours", 400, "BadRequest", "Resource not found for the segment 'colours'."),
-        ("GET", f"{DESK}/appointments/$count", 404, "ErrorItemNotFound", "The specified object"),
+        ("GET", f"{PAGE_PATH}/appointments/unknown", 404, "ErrorItemNotFound", "The specified object"),
+        ("GET", f"{PAGE_PATH}/services/unknown", 404, "ErrorItemNotFound", "The specified object"),
+        ("GET", f"{PAGE_PATH}/colours", 400, "BadRequest", "Resource not found for the segment 'colours'."),
+        ("GET", f"{PAGE_PATH}/appointments/$count", 404, "ErrorItemNotFound", "The specified object"),
         ("GET", "/nothing", 400, "BadRequest", "Resource not found for the segment 'nothing'."),
-        ("PUT", DESK, 405, "BadRequest", "Specified HTTP method is not allowed"),
+        ("PUT", PAGE_PATH, 405, "BadRequest", "Specified HTTP method is not allowed"),
     ],
 )
 def test_what_is_not_there(  # noqa: PLR0917 - a row of the table
-    graph: GraphVisitor, method: str, path: str, status: int, code: str, message: str
+    graph: RawGraphClient, method: str, path: str, status: int, code: str, message: str
 ) -> None:
     found = read_error(graph.request(method, path))
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.functional.twin.easyvista import Caller, rfcs
 from twin import Simulator
-from twin.seeds import desk
+from twin.seeds import service_desks
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def caller(sim: Simulator) -> Iterator[Caller]:
 def three(sim: Simulator) -> list[str]:
     """Numbers of three tickets and of the one that the desk begins with, oldest first."""
     instance = sim.easyvista.instance()
-    entry = instance.entry(desk.PLAIN_CODE)
+    entry = instance.entry(service_desks.PLAIN_CODE)
     for number in (1, 2, 3):
         instance.open_ticket(entry, title=f"Number {number}", reference=f"mail-{number}")
     return [one.rfc for one in instance.tickets]
@@ -91,23 +91,23 @@ def test_fields_choose_members_of_persons_too_and_unknown_ones_are_left_out(call
     (record,) = caller.ask("GET", "/requests", params={"fields": fields}).json()["records"]
 
     assert record == {
-        "HREF": f"{desk.ROOT}/requests/{desk.OPEN_TICKET}",
-        "RFC_NUMBER": desk.OPEN_TICKET,
-        "TITLE": desk.OPEN_TICKET_TITLE,
-        "RECIPIENT": {"E_MAIL": desk.OPEN_TICKET_REQUESTOR, "LAST_NAME": "Wilber"},
+        "HREF": f"{service_desks.ROOT}/requests/{service_desks.OPEN_TICKET}",
+        "RFC_NUMBER": service_desks.OPEN_TICKET,
+        "TITLE": service_desks.OPEN_TICKET_TITLE,
+        "RECIPIENT": {"E_MAIL": service_desks.OPEN_TICKET_REQUESTOR, "LAST_NAME": "Wilber"},
     }
 
 
 def test_what_is_not_set_is_an_empty_text(caller: Caller) -> None:
-    (record,) = caller.find(f'RFC_NUMBER:"{desk.OPEN_TICKET}"')["records"]
+    (record,) = caller.find(f'RFC_NUMBER:"{service_desks.OPEN_TICKET}"')["records"]
 
     assert (record["EXTERNAL_REFERENCE"], record["END_DATE_UT"]) == ("", "")
 
 
 def test_open_and_closed_tickets_differ_in_their_end_date(sim: Simulator, caller: Caller) -> None:
-    sim.run(lambda: sim.easyvista.close(desk.OPEN_TICKET))
+    sim.run(lambda: sim.easyvista.close(service_desks.OPEN_TICKET))
 
-    assert caller.find(f'RFC_NUMBER:"{desk.OPEN_TICKET}"')["records"][0]["END_DATE_UT"]
+    assert caller.find(f'RFC_NUMBER:"{service_desks.OPEN_TICKET}"')["records"][0]["END_DATE_UT"]
 
 
 def test_counts_are_texts_or_numbers_by_switch(sim: Simulator, caller: Caller, three: list[str]) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.functional.twin.easyvista import Caller, rfcs
 from twin import Simulator
-from twin.seeds import desk
+from twin.seeds import service_desks
 
 LEE = "lee.gu@contoso.com"
 
@@ -25,7 +25,7 @@ def test_a_create_answers_201_with_an_address_and_nothing_else(sim: Simulator, c
     answer = caller.create(title="Printer", description="On fire", requestor_mail=LEE.upper(), origin="Email")
 
     assert answer.status_code == 201
-    assert answer.json() == {"HREF": f"{desk.ROOT}/requests/I261123_00001"}
+    assert answer.json() == {"HREF": f"{service_desks.ROOT}/requests/I261123_00001"}
     ticket = sim.easyvista.ticket("I261123_00001")
     assert (ticket.title, ticket.description) == ("Printer", "On fire")
     assert (ticket.requestor_mail, ticket.recipient_mail) == (LEE, LEE)
@@ -51,7 +51,7 @@ def test_a_create_starts_a_workflow_of_at_least_three_actions_that_nobody_did(ca
 
 
 def test_member_names_count_without_case(sim: Simulator, caller: Caller) -> None:
-    wish = {"Catalog_Code": desk.PLAIN_CODE, "TITLE": "Loud", "Recipient_Mail": LEE}
+    wish = {"Catalog_Code": service_desks.PLAIN_CODE, "TITLE": "Loud", "Recipient_Mail": LEE}
 
     answer = caller.ask("POST", "/requests", json={"Requests": [wish]})
 
@@ -83,7 +83,10 @@ def test_a_body_that_is_no_object_is_a_bad_request(caller: Caller, data: bytes) 
 
 def test_a_wrong_guid_aborts_although_the_code_is_right(caller: Caller) -> None:
     assert caller.create(catalog_guid="0-0").status_code == 590
-    assert caller.create(catalog_guid=f"{{{desk.PLAIN_GUID.lower()}}}", catalog_code="nonsense").status_code == 201
+    assert (
+        caller.create(catalog_guid=f"{{{service_desks.PLAIN_GUID.lower()}}}", catalog_code="nonsense").status_code
+        == 201
+    )
     assert caller.create(catalog_code="nonsense").status_code == 590
 
 
@@ -98,21 +101,21 @@ def test_without_a_subject_the_answer_is_2013_in_the_words_of_sql(caller: Caller
 def test_a_missing_mandatory_field_answers_590_and_writes_the_row_all_the_same(sim: Simulator, caller: Caller) -> None:
     before = len(sim.easyvista.tickets)
 
-    answer = caller.create(catalog_code=desk.HARDWARE_CODE, external_reference="mail-1")
+    answer = caller.create(catalog_code=service_desks.HARDWARE_CODE, external_reference="mail-1")
 
     assert (answer.status_code, answer.json()["error_code"]) == (590, 2013)
     assert "department" not in answer.text.lower()
     assert len(sim.easyvista.tickets) == before + 1
     (found,) = caller.find('EXTERNAL_REFERENCE:"mail-1"')["records"]
     assert not sim.easyvista.ticket(found["RFC_NUMBER"]).is_complete
-    assert caller.create(catalog_code=desk.HARDWARE_CODE, department_code="IT").status_code == 201
+    assert caller.create(catalog_code=service_desks.HARDWARE_CODE, department_code="IT").status_code == 201
 
 
 def test_a_desk_can_be_switched_to_write_no_row_for_a_refused_create(sim: Simulator, caller: Caller) -> None:
     sim.easyvista.switches.incomplete_create_stores = False
     before = len(sim.easyvista.tickets)
 
-    assert caller.create(catalog_code=desk.HARDWARE_CODE).status_code == 590
+    assert caller.create(catalog_code=service_desks.HARDWARE_CODE).status_code == 590
     assert len(sim.easyvista.tickets) == before
 
 
@@ -136,7 +139,7 @@ def test_a_person_is_found_by_the_first_member_of_the_family_that_fits(sim: Simu
 def test_what_differs_between_desks_is_switched(sim: Simulator, caller: Caller) -> None:
     switches = {"several_elements": "first", "unknown_requestor": "blank", "title_limit": 10, "workflow_actions": 12}
     sim.easyvista.switches.turn(switches)
-    wish = {"catalog_code": desk.PLAIN_CODE, "title": "0123456789", "requestor_mail": "stranger@example.com"}
+    wish = {"catalog_code": service_desks.PLAIN_CODE, "title": "0123456789", "requestor_mail": "stranger@example.com"}
 
     answer = caller.ask("POST", "/requests", json={"requests": [wish, wish]})
 
@@ -190,7 +193,7 @@ def test_a_ticket_shows_text_only_with_pointers_for_memos_and_an_object_for_the_
     record = caller.ask("GET", f"/requests/{rfc.lower()}").json()
 
     assert record["RFC_NUMBER"] == rfc
-    assert record["DESCRIPTION"] == {"HREF": f"{desk.ROOT}/requests/{rfc}/description"}
+    assert record["DESCRIPTION"] == {"HREF": f"{service_desks.ROOT}/requests/{rfc}/description"}
     assert record["STATUS"].keys() >= {"STATUS_ID", "STATUS_GUID"}
     assert (record["END_DATE_UT"], record["URGENCY_ID"], record["REQUEST_ORIGIN_ID"]) == ("", "2", "3")
     assert record["RECIPIENT"]["E_MAIL"] == LEE
@@ -205,11 +208,11 @@ def test_a_ticket_that_does_not_exist_is_404(caller: Caller) -> None:
 
 
 def test_a_follow_up_names_its_parent(sim: Simulator, caller: Caller) -> None:
-    rfc = caller.made(parentrequest=desk.OPEN_TICKET)
+    rfc = caller.made(parentrequest=service_desks.OPEN_TICKET)
 
     parent = sim.easyvista.ticket(rfc).parent
     assert parent is not None
-    assert parent.rfc == desk.OPEN_TICKET
+    assert parent.rfc == service_desks.OPEN_TICKET
     assert caller.create(parentrequest="I000000_00000").status_code == 590
 
 
@@ -219,34 +222,34 @@ def test_an_update_changes_what_it_names(sim: Simulator, caller: Caller, method:
 
     answer = caller.ask(method, f"/requests/{rfc}", json={"Title": "New", "EXTERNAL_REFERENCE": "mail-2"})
 
-    assert answer.json() == {"HREF": f"{desk.ROOT}/requests/{rfc}"}
+    assert answer.json() == {"HREF": f"{service_desks.ROOT}/requests/{rfc}"}
     assert sim.easyvista.ticket(rfc).title == "New"
     assert rfcs(caller.find('EXTERNAL_REFERENCE:"mail-1"')) == []
     assert rfcs(caller.find('EXTERNAL_REFERENCE:"mail-2"')) == [rfc]
 
 
 def test_an_update_without_a_field_is_400(caller: Caller) -> None:
-    answer = caller.ask("PUT", f"/requests/{desk.OPEN_TICKET}", json={"colour": "red"})
+    answer = caller.ask("PUT", f"/requests/{service_desks.OPEN_TICKET}", json={"colour": "red"})
 
     assert answer.status_code == 400
     assert answer.json()["error"].startswith("Nothing to update (check")
 
 
 def test_a_ticket_closes_through_its_wrapper_and_takes_nothing_more(sim: Simulator, caller: Caller) -> None:
-    path = f"/requests/{desk.OPEN_TICKET}"
+    path = f"/requests/{service_desks.OPEN_TICKET}"
     assert caller.ask("PUT", path, json={"closed": {"comment": "done"}}).status_code == 201
 
     assert caller.ask("GET", path).json()["END_DATE_UT"] != ""
     assert caller.ask("PUT", path, json={"title": "x"}).status_code == 590
-    assert caller.comment(desk.OPEN_TICKET, "late").status_code == 590
-    assert caller.attach(desk.OPEN_TICKET, "late.txt", b"x").status_code == 590
+    assert caller.comment(service_desks.OPEN_TICKET, "late").status_code == 590
+    assert caller.attach(service_desks.OPEN_TICKET, "late.txt", b"x").status_code == 590
     assert caller.ask("PUT", path, json={"restarted": {}}).status_code == 590
     sim.easyvista.switches.closed_refuses = False
-    assert caller.comment(desk.OPEN_TICKET, "late").status_code == 201
+    assert caller.comment(service_desks.OPEN_TICKET, "late").status_code == 201
 
 
 def test_a_ticket_is_suspended_once_and_restarted_once(caller: Caller) -> None:
-    path = f"/requests/{desk.OPEN_TICKET}"
+    path = f"/requests/{service_desks.OPEN_TICKET}"
 
     statuses = [
         caller.ask("PUT", path, json={wrapper: {}}).status_code

@@ -11,7 +11,7 @@ from twin import Answer, Drop, Simulator
 from twin.core.faults import Delay, Garble, Hang
 from twin.easyvista.errors import PROXY_PAGE
 from twin.easyvista.instance import Profile
-from twin.seeds import desk, sample
+from twin.seeds import sample, service_desks
 
 LOGIN_REFUSED = (401, {"error": "Invalid Login / Password"})
 RIGHT_REFUSED = (403, {"error": "Unauthorized Method for your profile"})
@@ -36,8 +36,8 @@ def knock(caller: Caller, authorization: str | None, **more: Any) -> tuple[int, 
 
 
 def test_both_a_token_and_a_password_open_the_door(caller: Caller) -> None:
-    assert knock(caller, f"Bearer {desk.token()}")[0] == 200
-    assert knock(caller, desk.basic())[0] == 200
+    assert knock(caller, f"Bearer {service_desks.token()}")[0] == 200
+    assert knock(caller, service_desks.basic())[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -57,23 +57,23 @@ def test_any_other_key_is_401(caller: Caller, authorization: str | None) -> None
 
 
 def test_a_wrong_account_looks_like_a_wrong_password(caller: Caller) -> None:
-    assert knock(caller, f"Bearer {desk.token()}", account="50999") == LOGIN_REFUSED
+    assert knock(caller, f"Bearer {service_desks.token()}", account="50999") == LOGIN_REFUSED
 
 
 def test_the_sandbox_is_another_world(sim: Simulator, caller: Caller) -> None:
-    body = {"requests": [{"catalog_code": desk.PLAIN_CODE, "title": "Try"}]}
+    body = {"requests": [{"catalog_code": service_desks.PLAIN_CODE, "title": "Try"}]}
 
-    assert caller.ask("POST", "/requests", account=desk.SANDBOX, json=body).status_code == 201
+    assert caller.ask("POST", "/requests", account=service_desks.SANDBOX, json=body).status_code == 201
     assert "Try" not in sim.easyvista.titles()
-    assert sim.easyvista.instance(desk.SANDBOX).titles() == ["Try"]
+    assert sim.easyvista.instance(service_desks.SANDBOX).titles() == ["Try"]
 
 
 def test_a_withdrawn_token_stops_working_at_once(sim: Simulator, caller: Caller) -> None:
-    steer(sim, "PATCH", f"/users/{desk.LOGIN}", json={"token": "new"})
+    steer(sim, "PATCH", f"/users/{service_desks.LOGIN}", json={"token": "new"})
 
-    assert knock(caller, f"Bearer {desk.token()}") == LOGIN_REFUSED
+    assert knock(caller, f"Bearer {service_desks.token()}") == LOGIN_REFUSED
     assert knock(caller, "Bearer new")[0] == 200
-    steer(sim, "PATCH", f"/users/{desk.LOGIN}", json={"enabled": False})
+    steer(sim, "PATCH", f"/users/{service_desks.LOGIN}", json={"enabled": False})
     assert knock(caller, "Bearer new") == LOGIN_REFUSED
 
 
@@ -82,24 +82,24 @@ def test_a_withdrawn_token_stops_working_at_once(sim: Simulator, caller: Caller)
     [
         ("GET", "/nonsense"),
         ("GET", ""),
-        ("DELETE", f"/requests/{desk.OPEN_TICKET}"),
+        ("DELETE", f"/requests/{service_desks.OPEN_TICKET}"),
         ("POST", "/employees"),
-        ("GET", f"/requests/{desk.OPEN_TICKET}/documents/1"),
+        ("GET", f"/requests/{service_desks.OPEN_TICKET}/documents/1"),
     ],
 )
 def test_an_unknown_path_and_a_denied_one_look_the_same(sim: Simulator, caller: Caller, method: str, path: str) -> None:
     unknown = caller.ask(method, path)
-    sim.easyvista.instance().change_user(desk.LOGIN, profile=Profile(denied=frozenset({"documents"})))
-    denied = caller.attach(desk.OPEN_TICKET, "a.pdf", b"x")
+    sim.easyvista.instance().change_user(service_desks.LOGIN, profile=Profile(denied=frozenset({"documents"})))
+    denied = caller.attach(service_desks.OPEN_TICKET, "a.pdf", b"x")
 
     assert [(one.status_code, one.json()) for one in (unknown, denied)] == [RIGHT_REFUSED] * 2
 
 
 def test_a_path_outside_of_all_accounts_is_403(sim: Simulator, caller: Caller) -> None:
-    answer = caller.session.get(f"https://{desk.HOST}/", timeout=10)
+    answer = caller.session.get(f"https://{service_desks.HOST}/", timeout=10)
 
     assert (answer.status_code, answer.json()) == RIGHT_REFUSED
-    assert sim.easyvista.hosts == {desk.HOST}
+    assert sim.easyvista.hosts == {service_desks.HOST}
 
 
 def test_a_host_without_an_instance_does_not_exist(sim: Simulator, caller: Caller) -> None:
@@ -109,7 +109,7 @@ def test_a_host_without_an_instance_does_not_exist(sim: Simulator, caller: Calle
 
 
 def test_a_profile_may_read_and_not_write(sim: Simulator, caller: Caller) -> None:
-    sim.easyvista.instance().change_user(desk.LOGIN, profile=Profile(writes=False))
+    sim.easyvista.instance().change_user(service_desks.LOGIN, profile=Profile(writes=False))
 
     assert caller.create().status_code == 403
     assert caller.ask("GET", "/requests").status_code == 200
@@ -119,7 +119,7 @@ def test_an_account_sees_the_people_and_tickets_of_its_domains_only(sim: Simulat
     instance = sim.easyvista.instance()
     instance.add_employee("Far", "far@contoso.com", domain="Overseas")
     far = caller.made(recipient_mail="far@contoso.com", external_reference="mail-1")
-    instance.change_user(desk.LOGIN, profile=Profile(domains=frozenset({"Contoso"})))
+    instance.change_user(service_desks.LOGIN, profile=Profile(domains=frozenset({"Contoso"})))
 
     assert caller.create(recipient_mail="far@contoso.com").status_code == 406
     assert caller.find('EXTERNAL_REFERENCE:"mail-1"')["records"] == []
@@ -132,7 +132,7 @@ def test_an_account_sees_the_people_and_tickets_of_its_domains_only(sim: Simulat
 def test_any_status_can_be_ordered_and_comes_in_the_desk_s_own_shape(
     sim: Simulator, caller: Caller, status: int
 ) -> None:
-    sim.faults.add(Answer(status, {"retry-after": "7"}), room="easyvista", method="POST")
+    sim.faults.add(Answer(status, {"retry-after": "7"}), api="easyvista", method="POST")
     before = len(sim.easyvista.tickets)
 
     answer = caller.create()
@@ -144,7 +144,7 @@ def test_any_status_can_be_ordered_and_comes_in_the_desk_s_own_shape(
 
 
 def test_a_gateway_in_front_answers_with_a_page(sim: Simulator, caller: Caller) -> None:
-    sim.faults.add(Answer(502, body=PROXY_PAGE), room="easyvista")
+    sim.faults.add(Answer(502, body=PROXY_PAGE), api="easyvista")
 
     answer = caller.create()
 
@@ -152,11 +152,11 @@ def test_a_gateway_in_front_answers_with_a_page(sim: Simulator, caller: Caller) 
 
 
 def test_garbled_answers_and_late_ones(sim: Simulator, caller: Caller) -> None:
-    sim.faults.add(Garble(), room="easyvista", when="after")
+    sim.faults.add(Garble(), api="easyvista", when="after")
     assert "<html>" in caller.create().text
-    sim.faults.add(Delay(0.05), room="easyvista", when="after")
+    sim.faults.add(Delay(0.05), api="easyvista", when="after")
     assert caller.create().elapsed.total_seconds() > 0.05
-    sim.faults.add(Hang(), room="easyvista")
+    sim.faults.add(Hang(), api="easyvista")
     with pytest.raises(requests.exceptions.ReadTimeout):
         caller.ask("GET", "/requests", timeout=0.1)
 
@@ -172,7 +172,7 @@ def test_garbled_answers_and_late_ones(sim: Simulator, caller: Caller) -> None:
 def test_errors_come_in_three_shapes(sim: Simulator, caller: Caller, shape: Any, body: set[str]) -> None:
     sim.easyvista.switches.error_shape = shape
 
-    for answer in (caller.create(catalog_code=""), caller.create(catalog_code=desk.HARDWARE_CODE)):
+    for answer in (caller.create(catalog_code=""), caller.create(catalog_code=service_desks.HARDWARE_CODE)):
         assert answer.json().keys() == body
     if shape == "nested":
         assert caller.create(catalog_code="").json()["message"].startswith('{"error_code": 2013')
@@ -183,16 +183,16 @@ def test_writes_may_answer_200(sim: Simulator, caller: Caller) -> None:
 
     statuses = {
         caller.create().status_code,
-        caller.comment(desk.OPEN_TICKET, "x").status_code,
-        caller.attach(desk.OPEN_TICKET, "a", b"x").status_code,
-        caller.ask("PUT", f"/requests/{desk.OPEN_TICKET}", json={"title": "x"}).status_code,
+        caller.comment(service_desks.OPEN_TICKET, "x").status_code,
+        caller.attach(service_desks.OPEN_TICKET, "a", b"x").status_code,
+        caller.ask("PUT", f"/requests/{service_desks.OPEN_TICKET}", json={"title": "x"}).status_code,
     }
 
     assert statuses == {200}
 
 
 def test_work_may_be_done_and_the_connection_dropped(sim: Simulator, caller: Caller) -> None:
-    sim.faults.add(Drop(), room="easyvista", method="POST", path="/requests$", when="after")
+    sim.faults.add(Drop(), api="easyvista", method="POST", path="/requests$", when="after")
 
     with pytest.raises(requests.exceptions.ConnectionError):
         caller.create(external_reference="mail-1")
@@ -201,7 +201,7 @@ def test_work_may_be_done_and_the_connection_dropped(sim: Simulator, caller: Cal
 
 
 def test_work_may_be_done_and_answered_590(sim: Simulator, caller: Caller) -> None:
-    sim.faults.add(Answer(590), room="easyvista", method="POST", path="/requests$", when="after")
+    sim.faults.add(Answer(590), api="easyvista", method="POST", path="/requests$", when="after")
 
     answer = caller.create(external_reference="mail-1")
 
@@ -241,12 +241,12 @@ def test_a_share_of_the_writes_is_done_and_not_told_the_same_ones_every_time(sim
 def test_a_hazard_strikes_the_kinds_it_names_and_no_reading(sim: Simulator, caller: Caller) -> None:
     steer(sim, "POST", "/hazards", json={"share": 1, "how": "commit-then-590", "on": ["task"]})
 
-    assert caller.comment(desk.OPEN_TICKET, "x").status_code == 590
+    assert caller.comment(service_desks.OPEN_TICKET, "x").status_code == 590
     assert caller.create().status_code == 201
     assert caller.ask("GET", "/requests").status_code == 200
     assert steer(sim, "GET", "")["hazards"][0]["struck"] == 1
     steer(sim, "DELETE", "/hazards")
-    assert caller.comment(desk.OPEN_TICKET, "x").status_code == 201
+    assert caller.comment(service_desks.OPEN_TICKET, "x").status_code == 201
 
 
 @pytest.mark.parametrize("wish", [{"share": 2}, {"share": 0.1, "how": "x"}, {"share": 0.1, "on": ["x"]}, {}])
@@ -269,25 +269,25 @@ def test_a_stopped_desk_drops_or_refuses_everybody_until_it_is_started(sim: Simu
 
 
 def test_the_control_path_shows_tickets_with_the_sums_of_their_files(sim: Simulator, caller: Caller) -> None:
-    caller.attach(desk.OPEN_TICKET, "a.pdf", b"content")
-    caller.comment(desk.OPEN_TICKET, "It works")
+    caller.attach(service_desks.OPEN_TICKET, "a.pdf", b"content")
+    caller.comment(service_desks.OPEN_TICKET, "It works")
 
     (ticket,) = steer(sim, "GET", "/tickets?title=notebook")["tickets"]
 
-    assert (ticket["rfc"], ticket["requestor"]) == (desk.OPEN_TICKET, desk.OPEN_TICKET_REQUESTOR)
+    assert (ticket["rfc"], ticket["requestor"]) == (service_desks.OPEN_TICKET, service_desks.OPEN_TICKET_REQUESTOR)
     assert (ticket["status"], ticket["closed"], ticket["parent"]) == ("In progress", False, None)
     (document,) = ticket["documents"]
     assert document["sha256"] == hashlib.sha256(b"content").hexdigest()
     assert (document["name"], document["size"]) == ("a.pdf", 7)
     assert [task["text"] for task in ticket["tasks"]] == ["It works"]
-    url = f"{sim.control_url}/easyvista/tickets/{desk.OPEN_TICKET}/documents/{document['id']}"
+    url = f"{sim.control_url}/easyvista/tickets/{service_desks.OPEN_TICKET}/documents/{document['id']}"
     assert requests.get(url, timeout=10).content == b"content"
 
 
 def test_the_control_path_does_what_people_at_the_desk_do(sim: Simulator, caller: Caller) -> None:
     made = steer(sim, "POST", "/tickets", json={"title": "Phone", "requestor": "lee.gu@contoso.com", "reference": "r"})
     assert caller.ask("GET", f"/requests/{made['rfc']}").json()["TITLE"] == "Phone"
-    assert steer(sim, "GET", f"/tickets?since={desk.OPEN_TICKET}")["count"] == 1
+    assert steer(sim, "GET", f"/tickets?since={service_desks.OPEN_TICKET}")["count"] == 1
     assert steer(sim, "GET", "/tickets?reference=R")["tickets"] == [made]
 
     assert steer(sim, "POST", f"/tickets/{made['rfc']}/suspend")["status"] == "Suspended"
@@ -297,7 +297,7 @@ def test_the_control_path_does_what_people_at_the_desk_do(sim: Simulator, caller
     assert caller.create(recipient_mail="new@contoso.com").status_code == 201
     steer(sim, "DELETE", "/employees?mail=new@contoso.com")
     assert caller.create(recipient_mail="new@contoso.com").status_code == 406
-    assert len(steer(sim, "GET", "/employees")["employees"]) == len(desk.PEOPLE) + 1
+    assert len(steer(sim, "GET", "/employees")["employees"]) == len(service_desks.PEOPLE) + 1
     steer(sim, "DELETE", "/tickets")
     assert steer(sim, "GET", "/tickets?account=50004")["tickets"] == []
 
@@ -314,15 +314,15 @@ def test_switches_are_turned_all_or_none(sim: Simulator) -> None:
 def test_the_secrets_of_the_desk_lie_in_the_vault(sim: Simulator) -> None:
     vault = sim.vaults.vault(sample.VAULT)
 
-    assert vault.find_secret(desk.TOKEN_NAME).value == desk.token()
-    login, _, password = vault.find_secret(desk.BASIC_NAME).value.partition(":")
-    assert (login, password) == (desk.LOGIN, desk.password())
+    assert vault.find_secret(service_desks.TOKEN_NAME).value == service_desks.token()
+    login, _, password = vault.find_secret(service_desks.BASIC_NAME).value.partition(":")
+    assert (login, password) == (service_desks.LOGIN, service_desks.password())
 
 
 def test_keys_of_callers_are_not_recorded(sim: Simulator, caller: Caller) -> None:
-    knock(caller, f"Bearer {desk.token()}")
-    knock(caller, desk.basic())
+    knock(caller, f"Bearer {service_desks.token()}")
+    knock(caller, service_desks.basic())
 
-    seen = str([exchange.to_json() for exchange in sim.exchanges.all(room="easyvista")])
-    assert desk.token() not in seen
-    assert desk.basic().removeprefix("Basic ") not in seen
+    seen = str([exchange.to_json() for exchange in sim.exchanges.all(api="easyvista")])
+    assert service_desks.token() not in seen
+    assert service_desks.basic().removeprefix("Basic ") not in seen

@@ -195,7 +195,7 @@ def test_token_life_is_adjustable(sim: Simulator) -> None:
 
 
 def test_an_outage_of_the_token_endpoint(sim: Simulator) -> None:
-    sim.faults.add(Answer(503, {"retry-after": "2"}), room="entra", method="POST")
+    sim.faults.add(Answer(503, {"retry-after": "2"}), api="entra", method="POST")
     client = make_client(read_secret(sim))
 
     with pytest.raises(msal.exceptions.MsalServiceError):

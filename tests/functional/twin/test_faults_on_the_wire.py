@@ -5,9 +5,9 @@ import pytest
 import requests
 
 from twin import Answer, Cut, Delay, Drop, Garble, Hang, Simulator
+from twin.client import RawGraphClient
 from twin.seeds.sample import TENANT_ID
 from twin.seeds.tiny import BUSINESS
-from twin.visit import GraphVisitor
 
 QUESTIONS = f"/solutions/bookingBusinesses/{BUSINESS}/customQuestions"
 
@@ -18,7 +18,7 @@ def sim(led: Simulator) -> Iterator[Simulator]:
     assert led.faults.unfired() == []
 
 
-def create_question(graph: GraphVisitor) -> requests.Response:
+def create_question(graph: RawGraphClient) -> requests.Response:
     return graph.request("POST", QUESTIONS, json={"displayName": "New?"})
 
 
@@ -26,8 +26,8 @@ def count_questions(sim: Simulator) -> int:
     return len(sim.bookings.business(BUSINESS).questions)
 
 
-def test_a_status_before_the_work_leaves_no_trace(sim: Simulator, graph: GraphVisitor) -> None:
-    fault = sim.faults.add(Answer(503, {"retry-after": "7"}), room="bookings", method="POST")
+def test_a_status_before_the_work_leaves_no_trace(sim: Simulator, graph: RawGraphClient) -> None:
+    fault = sim.faults.add(Answer(503, {"retry-after": "7"}), api="bookings", method="POST")
 
     answer = create_question(graph)
 
@@ -38,7 +38,7 @@ def test_a_status_before_the_work_leaves_no_trace(sim: Simulator, graph: GraphVi
     assert create_question(graph).status_code == 201
 
 
-def test_a_status_after_the_work_hides_that_it_was_done(sim: Simulator, graph: GraphVisitor) -> None:
+def test_a_status_after_the_work_hides_that_it_was_done(sim: Simulator, graph: RawGraphClient) -> None:
     body = {"error": {"code": "UnknownError", "message": "staff not available"}}
     sim.faults.add(Answer(500, body=body), method="POST", path="/customQuestions$", when="after")
 
@@ -48,7 +48,7 @@ def test_a_status_after_the_work_hides_that_it_was_done(sim: Simulator, graph: G
     assert count_questions(sim) == 2
 
 
-def test_a_connection_dropped_before_the_work(sim: Simulator, graph: GraphVisitor) -> None:
+def test_a_connection_dropped_before_the_work(sim: Simulator, graph: RawGraphClient) -> None:
     sim.faults.add(Drop(), method="POST")
 
     with pytest.raises(requests.exceptions.ConnectionError):
@@ -58,7 +58,7 @@ def test_a_connection_dropped_before_the_work(sim: Simulator, graph: GraphVisito
     assert (sim.exchanges.all()[-1].outcome, sim.exchanges.all()[-1].status) == ("dropped", 0)
 
 
-def test_a_connection_dropped_after_the_work(sim: Simulator, graph: GraphVisitor) -> None:
+def test_a_connection_dropped_after_the_work(sim: Simulator, graph: RawGraphClient) -> None:
     sim.faults.add(Drop(), method="POST", when="after")
 
     with pytest.raises(requests.exceptions.ConnectionError):
@@ -67,7 +67,7 @@ def test_a_connection_dropped_after_the_work(sim: Simulator, graph: GraphVisitor
     assert count_questions(sim) == 2
 
 
-def test_a_body_cut_short(sim: Simulator, graph: GraphVisitor) -> None:
+def test_a_body_cut_short(sim: Simulator, graph: RawGraphClient) -> None:
     sim.faults.add(Cut(0.5), method="GET", when="after")
 
     with pytest.raises((requests.exceptions.ChunkedEncodingError, requests.exceptions.ConnectionError)):
@@ -76,7 +76,7 @@ def test_a_body_cut_short(sim: Simulator, graph: GraphVisitor) -> None:
     assert sim.exchanges.all()[-1].outcome == "cut"
 
 
-def test_a_good_status_with_text_that_is_not_json(sim: Simulator, graph: GraphVisitor) -> None:
+def test_a_good_status_with_text_that_is_not_json(sim: Simulator, graph: RawGraphClient) -> None:
     sim.faults.add(Garble("<p>Please accept our terms</p>"))
 
     answer = graph.get(QUESTIONS)
@@ -86,7 +86,7 @@ def test_a_good_status_with_text_that_is_not_json(sim: Simulator, graph: GraphVi
         answer.json()
 
 
-def test_a_delay_passes(sim: Simulator, graph: GraphVisitor) -> None:
+def test_a_delay_passes(sim: Simulator, graph: RawGraphClient) -> None:
     sim.faults.add(Delay(0.2))
     sim.faults.add(Delay(0.1), when="after")
 
@@ -97,7 +97,7 @@ def test_a_delay_passes(sim: Simulator, graph: GraphVisitor) -> None:
     assert time.perf_counter() - began >= 0.3
 
 
-def test_an_answer_that_never_comes(sim: Simulator, graph: GraphVisitor) -> None:
+def test_an_answer_that_never_comes(sim: Simulator, graph: RawGraphClient) -> None:
     sim.faults.add(Hang(), when="after")
 
     with pytest.raises(requests.exceptions.ReadTimeout):
@@ -119,7 +119,7 @@ def test_a_host_that_cannot_be_reached(sim: Simulator) -> None:
     assert requests.get("https://graph.microsoft.com/v1.0", timeout=5).status_code == 401
 
 
-def test_a_fault_that_stays_until_it_is_withdrawn(sim: Simulator, graph: GraphVisitor) -> None:
+def test_a_fault_that_stays_until_it_is_withdrawn(sim: Simulator, graph: RawGraphClient) -> None:
     fault = sim.faults.add(Answer(504), times=None)
 
     assert [graph.get(QUESTIONS).status_code for _ in range(3)] == [504, 504, 504]
@@ -128,9 +128,9 @@ def test_a_fault_that_stays_until_it_is_withdrawn(sim: Simulator, graph: GraphVi
     assert graph.get(QUESTIONS).ok
 
 
-def test_faults_over_the_control_path(sim: Simulator, graph: GraphVisitor) -> None:
+def test_faults_over_the_control_path(sim: Simulator, graph: RawGraphClient) -> None:
     wish = {
-        "room": "bookings", "method": "GET", "path": "customQuestions", "times": 1,
+        "api": "bookings", "method": "GET", "path": "customQuestions", "times": 1,
         "action": {"kind": "answer", "status": 429, "headers": {"Retry-After": "3"}},
     }  # fmt: skip
     made = requests.post(f"{sim.control_url}/faults", json=wish, timeout=10).json()
@@ -166,7 +166,7 @@ def test_an_injected_status_has_the_body_of_its_service(sim: Simulator, url: str
     assert shape in answer.json()
 
 
-def test_an_injected_status_can_have_no_body(sim: Simulator, graph: GraphVisitor) -> None:
+def test_an_injected_status_can_have_no_body(sim: Simulator, graph: RawGraphClient) -> None:
     sim.faults.add(Answer(502, body=""))
 
     assert graph.get(QUESTIONS).content == b""

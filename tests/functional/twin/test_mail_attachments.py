@@ -7,14 +7,14 @@ from email.message import EmailMessage
 
 import pytest
 
-from tests.functional.twin.conftest import Visit
-from tests.functional.twin.mailroom import BOX, IMMUTABLE, MAIL_WRITE, read_error, safe, send_batch
+from tests.functional.twin.conftest import MakeClient
+from tests.functional.twin.one_mailbox import BOX, IMMUTABLE, MAIL_WRITE, read_error, safe, send_batch
 from twin import Cut, Simulator
+from twin.client import RawGraphClient
 from twin.mail.contents import File, Item, Reference, Synthetic, make_bytes
 from twin.mail.mailbox import Mailbox
 from twin.mail.message import Message
 from twin.seeds.mails import SUPPORT
-from twin.visit import GraphVisitor
 
 INNER = b"Subject: Inner\r\nFrom: lee@example.com\r\nTo: robin@example.com\r\n\r\nHello\r\n"
 LARGE = 150 * 1024 * 1024
@@ -26,8 +26,8 @@ def box(sim: Simulator) -> Mailbox:
 
 
 @pytest.fixture
-def graph(visit: Visit) -> GraphVisitor:
-    return visit(MAIL_WRITE)
+def graph(make_client: MakeClient) -> RawGraphClient:
+    return make_client(MAIL_WRITE)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def open_mime(data: bytes) -> EmailMessage:
     return mail
 
 
-def test_the_list_has_the_bytes_of_files(laden: Message, graph: GraphVisitor) -> None:
+def test_the_list_has_the_bytes_of_files(laden: Message, graph: RawGraphClient) -> None:
     logo, report, item, link = graph.get(f"{BOX}/messages/{laden.id}/attachments").json()["value"]
 
     assert [one["@odata.type"].rpartition(".")[2] for one in (logo, report, item, link)] == [
@@ -65,7 +65,7 @@ def test_the_list_has_the_bytes_of_files(laden: Message, graph: GraphVisitor) ->
     assert set(link) == {"@odata.type", "id", "lastModifiedDateTime", "name", "contentType", "size", "isInline"}
 
 
-def test_a_selection_leaves_the_bytes_out(laden: Message, graph: GraphVisitor) -> None:
+def test_a_selection_leaves_the_bytes_out(laden: Message, graph: RawGraphClient) -> None:
     path = f"{BOX}/messages/{laden.id}/attachments?$select=id,name,contentType,size,isInline"
 
     for one in graph.get(path).json()["value"]:
@@ -74,7 +74,7 @@ def test_a_selection_leaves_the_bytes_out(laden: Message, graph: GraphVisitor) -
     assert graph.get(f"{BOX}/messages/{laden.id}/attachments?$select=colour").status_code == 400
 
 
-def test_an_attached_item_comes_when_expanded(laden: Message, graph: GraphVisitor) -> None:
+def test_an_attached_item_comes_when_expanded(laden: Message, graph: RawGraphClient) -> None:
     items = graph.get(f"{BOX}/messages/{laden.id}/attachments?$expand=microsoft.graph.itemattachment/item").json()
 
     inner = items["value"][2]["item"]
@@ -82,7 +82,7 @@ def test_an_attached_item_comes_when_expanded(laden: Message, graph: GraphVisito
     assert "internetMessageHeaders" not in inner
 
 
-def test_each_attachment_can_be_read_alone(laden: Message, graph: GraphVisitor) -> None:
+def test_each_attachment_can_be_read_alone(laden: Message, graph: RawGraphClient) -> None:
     root = f"{BOX}/messages/{laden.id}/attachments"
     ids = [safe(one["id"]) for one in graph.get(root).json()["value"]]
 
@@ -97,7 +97,7 @@ def test_each_attachment_can_be_read_alone(laden: Message, graph: GraphVisitor) 
 
 
 @pytest.mark.parametrize(("kind", "told"), [("event", "text/calendar"), ("contact", "text/vcard")])
-def test_events_and_contacts_have_their_own_format(box: Mailbox, graph: GraphVisitor, kind: str, told: str) -> None:
+def test_events_and_contacts_have_their_own_format(box: Mailbox, graph: RawGraphClient, kind: str, told: str) -> None:
     item = Item(b"BEGIN:X", "Thing", "event" if kind == "event" else "contact")
     made = box.receive(attachments=[item])
     attachment = graph.get(f"{BOX}/messages/{made.id}/attachments", prefer=IMMUTABLE).json()["value"][0]["id"]
@@ -107,7 +107,7 @@ def test_events_and_contacts_have_their_own_format(box: Mailbox, graph: GraphVis
     assert (answer.headers["content-type"], answer.content) == (told, b"BEGIN:X")
 
 
-def test_attachment_ids_come_in_both_kinds(laden: Message, graph: GraphVisitor) -> None:
+def test_attachment_ids_come_in_both_kinds(laden: Message, graph: RawGraphClient) -> None:
     root = f"{BOX}/messages/{laden.id}/attachments"
     mutable = graph.get(root).json()["value"][1]["id"]
     immutable = graph.get(root, prefer=IMMUTABLE).json()["value"][1]["id"]
@@ -119,7 +119,7 @@ def test_attachment_ids_come_in_both_kinds(laden: Message, graph: GraphVisitor) 
     assert read_error(graph.get(f"{root}/short")) == (400, "ErrorInvalidIdMalformed")
 
 
-def test_a_message_as_mime_holds_everything(laden: Message, graph: GraphVisitor) -> None:
+def test_a_message_as_mime_holds_everything(laden: Message, graph: RawGraphClient) -> None:
     answer = graph.get(f"{BOX}/messages/{laden.id}/$value")
 
     assert answer.headers["content-type"] == "text/plain"
@@ -134,7 +134,7 @@ def test_a_message_as_mime_holds_everything(laden: Message, graph: GraphVisitor)
     assert inner["subject"] == "Inner"
 
 
-def test_mime_is_made_anew_each_time(box: Mailbox, graph: GraphVisitor) -> None:
+def test_mime_is_made_anew_each_time(box: Mailbox, graph: RawGraphClient) -> None:
     raw = (
         b'Subject: x\nContent-Type: multipart/mixed; boundary="----=_Part_0815_abc"\n\n'
         b"------=_Part_0815_abc\nContent-Type: text/plain\n\nBody\n------=_Part_0815_abc--\n"
@@ -148,7 +148,7 @@ def test_mime_is_made_anew_each_time(box: Mailbox, graph: GraphVisitor) -> None:
     assert b"\r\n" in first
 
 
-def test_a_mail_that_cannot_be_rendered_still_reads_as_json(box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_mail_that_cannot_be_rendered_still_reads_as_json(box: Mailbox, graph: RawGraphClient) -> None:
     made = box.receive(subject="Corrupt")
     made.unrenderable = True
 
@@ -156,7 +156,7 @@ def test_a_mail_that_cannot_be_rendered_still_reads_as_json(box: Mailbox, graph:
     assert graph.get(f"{BOX}/messages/{made.id}").json()["subject"] == "Corrupt"
 
 
-def test_bytes_come_as_base64_in_a_batch(laden: Message, graph: GraphVisitor) -> None:
+def test_bytes_come_as_base64_in_a_batch(laden: Message, graph: RawGraphClient) -> None:
     attachment = graph.get(f"{BOX}/messages/{laden.id}/attachments", prefer=IMMUTABLE).json()["value"][1]["id"]
 
     part = send_batch(graph, {"url": f"{BOX}/messages/{laden.id}/attachments/{attachment}/$value"})["0"]
@@ -165,14 +165,14 @@ def test_bytes_come_as_base64_in_a_batch(laden: Message, graph: GraphVisitor) ->
     assert part["headers"]["content-type"] == "application/pdf"
 
 
-def test_a_batch_lists_attachments_with_their_bytes(laden: Message, graph: GraphVisitor) -> None:
+def test_a_batch_lists_attachments_with_their_bytes(laden: Message, graph: RawGraphClient) -> None:
     part = send_batch(graph, {"url": f"{BOX}/messages/{laden.id}/attachments", "headers": {"Prefer": IMMUTABLE}})["0"]
 
     assert [base64.b64decode(one["contentBytes"]) for one in part["body"]["value"][:2]] == [b"\x89PNG", b"%PDF"]
     assert part["body"]["value"][0]["id"].startswith(laden.id.rstrip("="))
 
 
-def test_a_large_file_passes_in_pieces_and_in_no_copy(box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_large_file_passes_in_pieces_and_in_no_copy(box: Mailbox, graph: RawGraphClient) -> None:
     made = box.receive(subject="Large", attachments=[Synthetic(LARGE, "film.mp4", "video/mp4", seed=7)])
     shown = graph.get(f"{BOX}/messages/{made.id}/attachments?$select=size", prefer=IMMUTABLE).json()["value"][0]
     assert shown["size"] > LARGE
@@ -192,7 +192,7 @@ def test_a_large_file_passes_in_pieces_and_in_no_copy(box: Mailbox, graph: Graph
     assert peak < 32 * 1024 * 1024
 
 
-def test_made_up_bytes_are_the_same_each_time(box: Mailbox, graph: GraphVisitor) -> None:
+def test_made_up_bytes_are_the_same_each_time(box: Mailbox, graph: RawGraphClient) -> None:
     made = box.receive(attachments=[Synthetic(700_001, seed=3), Synthetic(700_001, seed=4)])
     one, other = graph.get(f"{BOX}/messages/{made.id}/attachments", prefer=IMMUTABLE).json()["value"]
     path = f"{BOX}/messages/{made.id}/attachments/{one['id']}/$value"
@@ -205,23 +205,25 @@ def test_made_up_bytes_are_the_same_each_time(box: Mailbox, graph: GraphVisitor)
     assert next(mime.iter_attachments()).get_payload(decode=True) == content
 
 
-def test_a_large_file_is_no_reason_to_forget_other_exchanges(sim: Simulator, box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_large_file_is_no_reason_to_forget_other_exchanges(
+    sim: Simulator, box: Mailbox, graph: RawGraphClient
+) -> None:
     made = box.receive(attachments=[Synthetic(40 * 1024 * 1024)])
     attachment = graph.get(f"{BOX}/messages/{made.id}/attachments?$select=id", prefer=IMMUTABLE).json()["value"][0]
-    before = len(sim.exchanges.all(room="mail"))
+    before = len(sim.exchanges.all(api="mail"))
 
     graph.get(f"{BOX}/messages/{made.id}/attachments/{attachment['id']}/$value")
 
-    seen = sim.exchanges.all(room="mail")
+    seen = sim.exchanges.all(api="mail")
     assert len(seen) == before + 1
     assert (seen[-1].status, seen[-1].outcome) == (200, "answered")
     assert "omitted" in seen[-1].response_json
 
 
-def test_a_stream_can_be_cut(sim: Simulator, box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_stream_can_be_cut(sim: Simulator, box: Mailbox, graph: RawGraphClient) -> None:
     made = box.receive(attachments=[Synthetic(1_000_000)])
     attachment = graph.get(f"{BOX}/messages/{made.id}/attachments?$select=id", prefer=IMMUTABLE).json()["value"][0]
-    sim.faults.add(Cut(0.25), room="mail", path=r"/\$value$", when="after")
+    sim.faults.add(Cut(0.25), api="mail", path=r"/\$value$", when="after")
 
     with graph.session.get(
         f"https://graph.microsoft.com/v1.0{BOX}/messages/{made.id}/attachments/{attachment['id']}/$value",
@@ -231,4 +233,4 @@ def test_a_stream_can_be_cut(sim: Simulator, box: Mailbox, graph: GraphVisitor) 
         got = answer.raw.read(900_000, decode_content=False) if answer.ok else b""
 
     assert len(got) <= 250_000
-    assert sim.exchanges.all(room="mail")[-1].outcome == "cut"
+    assert sim.exchanges.all(api="mail")[-1].outcome == "cut"

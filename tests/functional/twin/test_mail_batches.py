@@ -5,14 +5,14 @@ import time
 
 import pytest
 
-from tests.functional.twin.conftest import Visit
-from tests.functional.twin.mailroom import BOX, MAIL_WRITE, THROTTLED, send_batch
+from tests.functional.twin.conftest import MakeClient
+from tests.functional.twin.one_mailbox import BOX, MAIL_WRITE, THROTTLED, send_batch
 from twin import Answer, Drop, Simulator
 from twin.bookings.permissions import READ as BOOKINGS_READ
+from twin.client import RawGraphClient
 from twin.mail.mailbox import Mailbox
 from twin.seeds.mails import SUPPORT
 from twin.seeds.tiny import BUSINESS
-from twin.visit import GraphVisitor
 
 HEADERS = {"Content-Type": "application/json"}
 
@@ -23,11 +23,11 @@ def box(sim: Simulator) -> Mailbox:
 
 
 @pytest.fixture
-def graph(visit: Visit) -> GraphVisitor:
-    return visit(MAIL_WRITE, BOOKINGS_READ)
+def graph(make_client: MakeClient) -> RawGraphClient:
+    return make_client(MAIL_WRITE, BOOKINGS_READ)
 
 
-def test_twenty_mails_are_marked_in_one_call(box: Mailbox, graph: GraphVisitor) -> None:
+def test_twenty_mails_are_marked_in_one_call(box: Mailbox, graph: RawGraphClient) -> None:
     made = [box.receive(subject=f"Mail {number}") for number in range(20)]
 
     answers = send_batch(
@@ -42,10 +42,10 @@ def test_twenty_mails_are_marked_in_one_call(box: Mailbox, graph: GraphVisitor) 
     assert all(one.is_read for one in made)
 
 
-def test_faults_strike_the_parts_they_name(sim: Simulator, box: Mailbox, graph: GraphVisitor) -> None:
+def test_faults_strike_the_parts_they_name(sim: Simulator, box: Mailbox, graph: RawGraphClient) -> None:
     made = [box.receive(subject=f"Mail {number}") for number in range(20)]
     for number, (status, headers) in enumerate([(429, {"Retry-After": "7"}), (500, {}), (404, {}), (504, {})]):
-        sim.faults.add(Answer(status, headers), room="mail", method="GET", path=f"{made[number].id}/attachments$")
+        sim.faults.add(Answer(status, headers), api="mail", method="GET", path=f"{made[number].id}/attachments$")
 
     answers = send_batch(graph, *({"url": f"{BOX}/messages/{one.id}/attachments"} for one in made))
 
@@ -56,10 +56,10 @@ def test_faults_strike_the_parts_they_name(sim: Simulator, box: Mailbox, graph: 
     assert sim.faults.unfired() == []
 
 
-def test_a_part_may_be_done_without_saying_so(sim: Simulator, box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_part_may_be_done_without_saying_so(sim: Simulator, box: Mailbox, graph: RawGraphClient) -> None:
     first, second = box.receive(subject="first"), box.receive(subject="second")
-    sim.faults.add(Answer(504), room="mail", method="POST", path=f"{first.id}/move", when="after")
-    sim.faults.add(Drop(), room="mail", method="POST", path=f"{second.id}/move", when="after")
+    sim.faults.add(Answer(504), api="mail", method="POST", path=f"{first.id}/move", when="after")
+    sim.faults.add(Drop(), api="mail", method="POST", path=f"{second.id}/move", when="after")
 
     answers = send_batch(
         graph,
@@ -78,7 +78,7 @@ def test_a_part_may_be_done_without_saying_so(sim: Simulator, box: Mailbox, grap
     assert (first.folder, second.folder) == ("archive", "archive")
 
 
-def hold_a_place(sim: Simulator, graph: GraphVisitor) -> threading.Thread:
+def hold_a_place(sim: Simulator, graph: RawGraphClient) -> threading.Thread:
     """Another request of the same app that is under way for half a second."""
 
     def ask() -> None:
@@ -94,9 +94,11 @@ def hold_a_place(sim: Simulator, graph: GraphVisitor) -> threading.Thread:
     return thread
 
 
-def test_a_batch_needs_all_four_places(sim: Simulator, box: Mailbox, graph: GraphVisitor, visit: Visit) -> None:
+def test_a_batch_needs_all_four_places(
+    sim: Simulator, box: Mailbox, graph: RawGraphClient, make_client: MakeClient
+) -> None:
     made = [box.receive(subject=f"Mail {number}") for number in range(8)]
-    other = hold_a_place(sim, visit(MAIL_WRITE))
+    other = hold_a_place(sim, make_client(MAIL_WRITE))
 
     answers = send_batch(graph, *({"url": f"{BOX}/messages/{one.id}"} for one in made))
     other.join()
@@ -110,10 +112,10 @@ def test_a_batch_needs_all_four_places(sim: Simulator, box: Mailbox, graph: Grap
 
 
 def test_nobody_else_gets_in_while_a_batch_is_under_way(
-    sim: Simulator, box: Mailbox, graph: GraphVisitor, visit: Visit
+    sim: Simulator, box: Mailbox, graph: RawGraphClient, make_client: MakeClient
 ) -> None:
     made = [box.receive(subject=f"Mail {number}") for number in range(4)]
-    other = visit(MAIL_WRITE)
+    other = make_client(MAIL_WRITE)
     other.get(f"{BOX}/mailFolders")
     sim.front.latency = 0.5
     thread = threading.Thread(target=send_batch, args=(graph, *({"url": f"{BOX}/messages/{one.id}"} for one in made)))
@@ -129,11 +131,11 @@ def test_nobody_else_gets_in_while_a_batch_is_under_way(
 
 
 def test_a_chain_takes_one_place_and_other_services_take_none(
-    sim: Simulator, box: Mailbox, graph: GraphVisitor, visit: Visit
+    sim: Simulator, box: Mailbox, graph: RawGraphClient, make_client: MakeClient
 ) -> None:
     made = [box.receive(subject=f"Mail {number}") for number in range(4)]
     sim.graph_limits.concurrency = 2
-    other = hold_a_place(sim, visit(MAIL_WRITE))
+    other = hold_a_place(sim, make_client(MAIL_WRITE))
 
     chain = send_batch(
         graph,

@@ -5,19 +5,19 @@ from typing import Any
 import pytest
 import requests
 
-from tests.functional.twin.conftest import Visit
-from tests.functional.twin.mailroom import INBOX, MAIL_WRITE, walk
+from tests.functional.twin.conftest import MakeClient
+from tests.functional.twin.one_mailbox import INBOX, MAIL_WRITE, walk
 from twin import Simulator
+from twin.client import RawGraphClient
 from twin.seeds.mails import SECOND, SUPPORT
 from twin.seeds.sample import CLIENT_ID
-from twin.visit import GraphVisitor
 
 MESSAGES = f"mailboxes/{SUPPORT}/messages"
 
 
 @pytest.fixture
-def graph(visit: Visit) -> GraphVisitor:
-    return visit(MAIL_WRITE)
+def graph(make_client: MakeClient) -> RawGraphClient:
+    return make_client(MAIL_WRITE)
 
 
 def control(sim: Simulator, method: str, path: str, status: int = 200, **how: Any) -> Any:
@@ -26,7 +26,7 @@ def control(sim: Simulator, method: str, path: str, status: int = 200, **how: An
     return answer.json() if answer.content else None
 
 
-def test_mime_is_dropped_as_it_is(sim: Simulator, graph: GraphVisitor) -> None:
+def test_mime_is_dropped_as_it_is(sim: Simulator, graph: RawGraphClient) -> None:
     raw = b"Subject: From outside\r\nMessage-ID: <1@x>\r\n\r\nHello"
 
     told = control(sim, "POST", MESSAGES, 201, data=raw, headers={"Content-Type": "message/rfc822"})
@@ -64,7 +64,7 @@ def test_a_mail_is_made_from_json(sim: Simulator) -> None:
     ]  # fmt: skip
 
 
-def test_messages_are_listed_with_what_became_of_them(sim: Simulator, graph: GraphVisitor) -> None:
+def test_messages_are_listed_with_what_became_of_them(sim: Simulator, graph: RawGraphClient) -> None:
     told = control(sim, "POST", MESSAGES, 201, json={"subject": "Printer"})
     path = f"/users/{SUPPORT}/messages/{told['id']}"
     graph.request("PATCH", path, json={"isRead": True, "categories": ["Ticket"]})
@@ -75,7 +75,7 @@ def test_messages_are_listed_with_what_became_of_them(sim: Simulator, graph: Gra
     assert (seen["isRead"], seen["categories"], seen["folder"]) == (True, ["Ticket"], "archive")
 
 
-def test_a_message_is_changed_and_deleted_from_outside(sim: Simulator, graph: GraphVisitor) -> None:
+def test_a_message_is_changed_and_deleted_from_outside(sim: Simulator, graph: RawGraphClient) -> None:
     told = control(sim, "POST", MESSAGES, 201, json={"subject": "Printer"})
     wish = {"isRead": True, "folder": "archive", "unrenderable": True}
 
@@ -87,7 +87,7 @@ def test_a_message_is_changed_and_deleted_from_outside(sim: Simulator, graph: Gr
     assert control(sim, "GET", MESSAGES)["messages"] == []
 
 
-def test_mailboxes_and_folders_come_and_go(sim: Simulator, graph: GraphVisitor) -> None:
+def test_mailboxes_and_folders_come_and_go(sim: Simulator, graph: RawGraphClient) -> None:
     wish = {"address": "hr@contoso.com", "tenant": "contoso.com", "displayName": "HR"}
 
     made = control(sim, "POST", "mailboxes", 201, json=wish)
@@ -100,7 +100,7 @@ def test_mailboxes_and_folders_come_and_go(sim: Simulator, graph: GraphVisitor) 
     assert graph.get("/users/hr@contoso.com/mailFolders/inbox").status_code == 404
 
 
-def test_cursors_are_lost_on_demand(sim: Simulator, graph: GraphVisitor) -> None:
+def test_cursors_are_lost_on_demand(sim: Simulator, graph: RawGraphClient) -> None:
     link = walk(graph).link
     wish = {"mailbox": SUPPORT, "status": 410, "code": "resyncRequired", "location": True}
 
@@ -111,7 +111,7 @@ def test_cursors_are_lost_on_demand(sim: Simulator, graph: GraphVisitor) -> None
     assert refused.headers["location"].endswith("/messages/delta")
 
 
-def test_a_replay_is_told_of_again(sim: Simulator, graph: GraphVisitor) -> None:
+def test_a_replay_is_told_of_again(sim: Simulator, graph: RawGraphClient) -> None:
     control(sim, "POST", MESSAGES, 201, json={"subject": "Printer"})
     link = walk(graph).link
 
@@ -120,7 +120,7 @@ def test_a_replay_is_told_of_again(sim: Simulator, graph: GraphVisitor) -> None:
     assert walk(graph, link).subjects == {"Printer"}
 
 
-def test_an_app_is_kept_out_and_let_in(sim: Simulator, graph: GraphVisitor) -> None:
+def test_an_app_is_kept_out_and_let_in(sim: Simulator, graph: RawGraphClient) -> None:
     scope = f"scopes/{CLIENT_ID}"
     control(sim, "PUT", scope, 204, json={"tenant": "contoso.com", "mailboxes": [SECOND]})
     assert graph.get(INBOX).status_code == 403
@@ -129,7 +129,7 @@ def test_an_app_is_kept_out_and_let_in(sim: Simulator, graph: GraphVisitor) -> N
     assert graph.get(INBOX).status_code == 200
 
 
-def test_switches_are_turned_by_name(sim: Simulator, graph: GraphVisitor) -> None:
+def test_switches_are_turned_by_name(sim: Simulator, graph: RawGraphClient) -> None:
     assert control(sim, "PATCH", "switches", json={"delta_empty_pages": 1})["delta_empty_pages"] == 1
     assert walk(graph).pages == [[], []]
     assert control(sim, "GET", "switches")["delta_page_size"] == 10

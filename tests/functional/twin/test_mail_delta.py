@@ -5,13 +5,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from tests.functional.twin.conftest import Visit
-from tests.functional.twin.mailroom import BOX, DELTA, IMMUTABLE, INBOX, MAIL_WRITE, read_error, safe, walk
+from tests.functional.twin.conftest import MakeClient
+from tests.functional.twin.one_mailbox import BOX, DELTA, IMMUTABLE, INBOX, MAIL_WRITE, read_error, safe, walk
 from twin import Simulator
+from twin.client import RawGraphClient
 from twin.mail.mailbox import Mailbox
 from twin.mail.permissions import BASIC, READ
 from twin.seeds.mails import SECOND, SUPPORT
-from twin.visit import GraphVisitor
 
 
 @pytest.fixture
@@ -20,15 +20,15 @@ def box(sim: Simulator) -> Mailbox:
 
 
 @pytest.fixture
-def graph(visit: Visit) -> GraphVisitor:
-    return visit(MAIL_WRITE)
+def graph(make_client: MakeClient) -> RawGraphClient:
+    return make_client(MAIL_WRITE)
 
 
 def fill(box: Mailbox, count: int) -> set[str]:
     return {str(box.receive(subject=f"Mail {number}").subject) for number in range(count)}
 
 
-def test_the_first_round_tells_of_everything_and_the_next_of_nothing(box: Mailbox, graph: GraphVisitor) -> None:
+def test_the_first_round_tells_of_everything_and_the_next_of_nothing(box: Mailbox, graph: RawGraphClient) -> None:
     subjects = fill(box, 25)
     box.receive(subject="Elsewhere", folder="archive")
 
@@ -39,11 +39,11 @@ def test_the_first_round_tells_of_everything_and_the_next_of_nothing(box: Mailbo
     assert walk(graph, first.link).pages == [[]]
 
 
-def test_an_empty_folder_answers_with_a_delta_link_at_once(graph: GraphVisitor) -> None:
+def test_an_empty_folder_answers_with_a_delta_link_at_once(graph: RawGraphClient) -> None:
     assert walk(graph).pages == [[]]
 
 
-def test_items_come_in_no_order_unless_the_newest_first_are_asked_for(box: Mailbox, graph: GraphVisitor) -> None:
+def test_items_come_in_no_order_unless_the_newest_first_are_asked_for(box: Mailbox, graph: RawGraphClient) -> None:
     fill(box, 30)
     start = box.mail.world.clock.now()
     for minutes, message in enumerate(box.messages()):
@@ -55,7 +55,7 @@ def test_items_come_in_no_order_unless_the_newest_first_are_asked_for(box: Mailb
     assert [item["subject"] for item in ordered.items] == sent
 
 
-def test_the_page_size_is_ten_unless_each_request_prefers_another(box: Mailbox, graph: GraphVisitor) -> None:
+def test_the_page_size_is_ten_unless_each_request_prefers_another(box: Mailbox, graph: RawGraphClient) -> None:
     fill(box, 40)
 
     first = graph.get(DELTA, prefer="odata.maxpagesize=25").json()
@@ -65,14 +65,14 @@ def test_the_page_size_is_ten_unless_each_request_prefers_another(box: Mailbox, 
     assert [len(page["value"]) for page in (first, second, third)] == [25, 10, 5]
 
 
-def test_a_preferred_page_size_is_honoured_up_to_a_limit(sim: Simulator, box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_preferred_page_size_is_honoured_up_to_a_limit(sim: Simulator, box: Mailbox, graph: RawGraphClient) -> None:
     fill(box, 12)
     sim.mail.switches.delta_largest_page = 5
 
     assert [len(page) for page in walk(graph, size=1000).pages] == [5, 5, 2]
 
 
-def test_select_travels_in_the_token_and_the_kind_of_id_does_not(box: Mailbox, graph: GraphVisitor) -> None:
+def test_select_travels_in_the_token_and_the_kind_of_id_does_not(box: Mailbox, graph: RawGraphClient) -> None:
     first = walk(graph, f"{DELTA}?$select=subject,importance")
     made = box.receive(subject="New", importance="high")
 
@@ -84,7 +84,7 @@ def test_select_travels_in_the_token_and_the_kind_of_id_does_not(box: Mailbox, g
     assert mutable[0]["importance"] == "high"
 
 
-def test_links_are_opaque_and_take_no_further_options(graph: GraphVisitor) -> None:
+def test_links_are_opaque_and_take_no_further_options(graph: RawGraphClient) -> None:
     link = walk(graph).link
     query = parse_qsl(urlsplit(link).query)
 
@@ -94,14 +94,14 @@ def test_links_are_opaque_and_take_no_further_options(graph: GraphVisitor) -> No
     assert graph.get(f"{link}&$select=subject").status_code == 400
 
 
-def test_a_link_gives_the_same_page_again(box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_link_gives_the_same_page_again(box: Mailbox, graph: RawGraphClient) -> None:
     fill(box, 12)
     link = graph.get(DELTA).json()["@odata.nextLink"]
 
     assert graph.get(link).json()["value"] == graph.get(link).json()["value"]
 
 
-def test_a_change_shows_what_changed_and_little_else(box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_change_shows_what_changed_and_little_else(box: Mailbox, graph: RawGraphClient) -> None:
     message = box.receive(subject="Printer", html="<p>On fire")
     first = walk(graph, f"{DELTA}?$select=subject,body,isRead,parentFolderId,categories")
     message.mark_read()
@@ -112,7 +112,7 @@ def test_a_change_shows_what_changed_and_little_else(box: Mailbox, graph: GraphV
     assert (stub[0]["id"], stub[0]["isRead"]) == (message.id, True)
 
 
-def test_a_change_to_what_is_so_already_is_none(box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_change_to_what_is_so_already_is_none(box: Mailbox, graph: RawGraphClient) -> None:
     message = box.receive(subject="Printer")
     link = walk(graph).link
 
@@ -122,7 +122,7 @@ def test_a_change_to_what_is_so_already_is_none(box: Mailbox, graph: GraphVisito
     assert walk(graph, link).items == []
 
 
-def test_our_own_marking_comes_back_as_an_echo(box: Mailbox, graph: GraphVisitor) -> None:
+def test_our_own_marking_comes_back_as_an_echo(box: Mailbox, graph: RawGraphClient) -> None:
     message = box.receive(subject="Printer")
     link = walk(graph).link
     graph.request("PATCH", f"{BOX}/messages/{message.id}", json={"isRead": True, "categories": ["Ticket"]})
@@ -130,7 +130,7 @@ def test_our_own_marking_comes_back_as_an_echo(box: Mailbox, graph: GraphVisitor
     assert [item["id"] for item in walk(graph, link).items] == [message.id]
 
 
-def test_changes_may_be_shown_whole(sim: Simulator, box: Mailbox, graph: GraphVisitor) -> None:
+def test_changes_may_be_shown_whole(sim: Simulator, box: Mailbox, graph: RawGraphClient) -> None:
     sim.mail.switches.delta_stubs = False
     message = box.receive(subject="Printer")
     link = walk(graph).link
@@ -139,7 +139,7 @@ def test_changes_may_be_shown_whole(sim: Simulator, box: Mailbox, graph: GraphVi
     assert walk(graph, link).subjects == {"Printer"}
 
 
-def test_several_changes_of_one_mail_make_one_item(box: Mailbox, graph: GraphVisitor) -> None:
+def test_several_changes_of_one_mail_make_one_item(box: Mailbox, graph: RawGraphClient) -> None:
     link = walk(graph).link
     message = box.receive(subject="Printer")
     message.mark_read()
@@ -152,7 +152,7 @@ def test_several_changes_of_one_mail_make_one_item(box: Mailbox, graph: GraphVis
 
 @pytest.mark.parametrize(("prefer", "kind"), [("", "mutable_id"), (IMMUTABLE, "id")])
 def test_what_left_is_removed_under_the_id_it_had_here(
-    box: Mailbox, graph: GraphVisitor, prefer: str, kind: str
+    box: Mailbox, graph: RawGraphClient, prefer: str, kind: str
 ) -> None:
     moved, deleted, purged = (box.receive(subject=name) for name in ("moved", "deleted", "purged"))
     link = walk(graph).link
@@ -168,7 +168,7 @@ def test_what_left_is_removed_under_the_id_it_had_here(
     assert all("subject" not in item for item in items)
 
 
-def test_a_mail_that_moved_in_is_new_with_its_old_date(sim: Simulator, box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_mail_that_moved_in_is_new_with_its_old_date(sim: Simulator, box: Mailbox, graph: RawGraphClient) -> None:
     old = sim.world.clock.now() - timedelta(days=400)
     message = box.receive(subject="Found", folder="junkemail", received=old)
     link = walk(graph, f"{DELTA}?$select=subject,receivedDateTime").link
@@ -179,7 +179,7 @@ def test_a_mail_that_moved_in_is_new_with_its_old_date(sim: Simulator, box: Mail
     assert [(item["subject"], item["receivedDateTime"][:4]) for item in items] == [("Found", f"{old:%Y}")]
 
 
-def test_folders_have_cursors_of_their_own_and_subfolders_are_not_in_them(box: Mailbox, graph: GraphVisitor) -> None:
+def test_folders_have_cursors_of_their_own_and_subfolders_are_not_in_them(box: Mailbox, graph: RawGraphClient) -> None:
     inner = box.add_folder("VIP", "inbox")
     box.receive(subject="Inner", folder=inner.id)
 
@@ -192,7 +192,7 @@ def test_folders_have_cursors_of_their_own_and_subfolders_are_not_in_them(box: M
     [("created", {"new"}), ("updated", {"changed"}), ("deleted", {"gone"})],
 )
 def test_a_change_type_narrows_the_rounds_after_the_first(
-    box: Mailbox, graph: GraphVisitor, change_type: str, expected: set[str]
+    box: Mailbox, graph: RawGraphClient, change_type: str, expected: set[str]
 ) -> None:
     changed, gone = box.receive(subject="changed"), box.receive(subject="gone")
     first = walk(graph, f"{DELTA}?changeType={change_type}")
@@ -205,7 +205,7 @@ def test_a_change_type_narrows_the_rounds_after_the_first(
     assert {names[item["id"]] for item in walk(graph, first.link).items} == expected
 
 
-def test_a_filter_is_a_lower_bound_of_the_date_and_capped(sim: Simulator, box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_filter_is_a_lower_bound_of_the_date_and_capped(sim: Simulator, box: Mailbox, graph: RawGraphClient) -> None:
     now = sim.world.clock.now()
     for hours in range(6):
         box.receive(subject=f"{hours} h", received=now - timedelta(hours=hours))
@@ -239,21 +239,21 @@ def test_a_filter_is_a_lower_bound_of_the_date_and_capped(sim: Simulator, box: M
         "$deltatoken=nonsense",
     ],
 )
-def test_what_a_delta_does_not_take_is_refused(graph: GraphVisitor, query: str) -> None:
+def test_what_a_delta_does_not_take_is_refused(graph: RawGraphClient, query: str) -> None:
     assert graph.get(f"{DELTA}?{query}").status_code == 400
 
 
-def test_expanding_extensions_breaks_a_delta(graph: GraphVisitor) -> None:
+def test_expanding_extensions_breaks_a_delta(graph: RawGraphClient) -> None:
     assert read_error(graph.get(f"{DELTA}?$expand=extensions")) == (500, "ErrorInternalServerError")
 
 
-def test_start_from_now_is_not_offered(box: Mailbox, graph: GraphVisitor) -> None:
+def test_start_from_now_is_not_offered(box: Mailbox, graph: RawGraphClient) -> None:
     fill(box, 2)
 
     assert len(walk(graph, f"{DELTA}?$deltatoken=latest").items) == 2
 
 
-def test_top_skips_the_rest_of_the_folder(sim: Simulator, box: Mailbox, graph: GraphVisitor) -> None:
+def test_top_skips_the_rest_of_the_folder(sim: Simulator, box: Mailbox, graph: RawGraphClient) -> None:
     fill(box, 5)
 
     assert [len(page) for page in walk(graph, f"{DELTA}?$top=2").pages] == [2, 0]
@@ -261,7 +261,7 @@ def test_top_skips_the_rest_of_the_folder(sim: Simulator, box: Mailbox, graph: G
     assert [len(page) for page in walk(graph, f"{DELTA}?$top=2").pages] == [2, 2, 1]
 
 
-def test_empty_pages_may_come_before_the_rest(sim: Simulator, box: Mailbox, graph: GraphVisitor) -> None:
+def test_empty_pages_may_come_before_the_rest(sim: Simulator, box: Mailbox, graph: RawGraphClient) -> None:
     subjects = fill(box, 3)
     sim.mail.switches.delta_empty_pages = 2
 
@@ -273,7 +273,7 @@ def test_empty_pages_may_come_before_the_rest(sim: Simulator, box: Mailbox, grap
 
 
 def test_items_may_come_twice_in_a_round_and_again_in_a_later_one(
-    sim: Simulator, box: Mailbox, graph: GraphVisitor
+    sim: Simulator, box: Mailbox, graph: RawGraphClient
 ) -> None:
     fill(box, 4)
     sim.mail.switches.delta_repeats = 2
@@ -288,7 +288,7 @@ def test_items_may_come_twice_in_a_round_and_again_in_a_later_one(
     assert again.subjects == {"Mail 2", "Mail 3"}
 
 
-def test_a_change_shows_with_a_delay(sim: Simulator, box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_change_shows_with_a_delay(sim: Simulator, box: Mailbox, graph: RawGraphClient) -> None:
     sim.mail.switches.delta_delay_seconds = 60
     fill(box, 2)
 
@@ -304,7 +304,7 @@ def test_a_change_shows_with_a_delay(sim: Simulator, box: Mailbox, graph: GraphV
     assert len(walk(graph, late.link).items) == 1
 
 
-def test_removals_may_show_in_a_first_round(sim: Simulator, box: Mailbox, graph: GraphVisitor) -> None:
+def test_removals_may_show_in_a_first_round(sim: Simulator, box: Mailbox, graph: RawGraphClient) -> None:
     gone = box.receive(subject="gone")
     gone.delete()
     assert walk(graph).items == []
@@ -313,7 +313,7 @@ def test_removals_may_show_in_a_first_round(sim: Simulator, box: Mailbox, graph:
     assert [item["id"] for item in walk(graph).items] == [gone.id]
 
 
-def test_what_leaves_while_a_round_is_read_is_told_of_by_the_next(box: Mailbox, graph: GraphVisitor) -> None:
+def test_what_leaves_while_a_round_is_read_is_told_of_by_the_next(box: Mailbox, graph: RawGraphClient) -> None:
     fill(box, 12)
     first = graph.get(DELTA, prefer=IMMUTABLE).json()
     seen = {item["id"] for item in first["value"]}
@@ -330,7 +330,7 @@ def test_what_leaves_while_a_round_is_read_is_told_of_by_the_next(box: Mailbox, 
     assert [item["subject"] for item in following if "@removed" not in item] == ["late"]
 
 
-def test_an_expired_cursor_is_gone_for_good(box: Mailbox, graph: GraphVisitor) -> None:
+def test_an_expired_cursor_is_gone_for_good(box: Mailbox, graph: RawGraphClient) -> None:
     fill(box, 12)
     inside = graph.get(DELTA).json()["@odata.nextLink"]
     between = walk(graph).link
@@ -344,7 +344,7 @@ def test_an_expired_cursor_is_gone_for_good(box: Mailbox, graph: GraphVisitor) -
     assert len(walk(graph).items) == 12
 
 
-def test_an_expired_cursor_may_answer_otherwise(sim: Simulator, graph: GraphVisitor) -> None:
+def test_an_expired_cursor_may_answer_otherwise(sim: Simulator, graph: RawGraphClient) -> None:
     link = walk(graph).link
     sim.mail.expire_cursors(status=400, code="BadRequest", inner_code="resyncRequired", location=True)
 
@@ -355,7 +355,7 @@ def test_an_expired_cursor_may_answer_otherwise(sim: Simulator, graph: GraphVisi
     assert walk(graph, refused.headers["location"]).items == []
 
 
-def test_cursors_of_one_mailbox_can_be_lost_alone(box: Mailbox, graph: GraphVisitor) -> None:
+def test_cursors_of_one_mailbox_can_be_lost_alone(box: Mailbox, graph: RawGraphClient) -> None:
     own = walk(graph).link
     other = walk(graph, f"/users/{SECOND}/mailFolders/inbox/messages/delta").link
 
@@ -365,7 +365,7 @@ def test_cursors_of_one_mailbox_can_be_lost_alone(box: Mailbox, graph: GraphVisi
     assert graph.get(other).status_code == 200
 
 
-def test_old_cursors_fall_out_when_newer_ones_come(sim: Simulator, graph: GraphVisitor) -> None:
+def test_old_cursors_fall_out_when_newer_ones_come(sim: Simulator, graph: RawGraphClient) -> None:
     sim.mail.switches.cursors_kept = 3
     old = walk(graph).link
     for _ in range(3):
@@ -375,18 +375,18 @@ def test_old_cursors_fall_out_when_newer_ones_come(sim: Simulator, graph: GraphV
     assert graph.get(newest).status_code == 200
 
 
-def test_a_cursor_belongs_to_its_folder(graph: GraphVisitor) -> None:
+def test_a_cursor_belongs_to_its_folder(graph: RawGraphClient) -> None:
     token = walk(graph).link.partition("$deltatoken=")[2]
 
     assert graph.get(f"{BOX}/mailFolders/archive/messages/delta?$deltatoken={token}").status_code == 400
 
 
-def test_deltas_exist_for_folders_only(graph: GraphVisitor) -> None:
+def test_deltas_exist_for_folders_only(graph: RawGraphClient) -> None:
     # as a path it reads like a message whose id is "delta"
     assert read_error(graph.get(f"{BOX}/messages/delta")) == (400, "ErrorInvalidIdMalformed")
 
 
-def test_bodies_and_headers_come_when_selected(box: Mailbox, graph: GraphVisitor) -> None:
+def test_bodies_and_headers_come_when_selected(box: Mailbox, graph: RawGraphClient) -> None:
     box.receive(subject="Printer", html="<p>On fire</p>", headers={"Auto-Submitted": "auto-replied"})
 
     whole = walk(graph, DELTA).items[0]
@@ -400,25 +400,25 @@ def test_bodies_and_headers_come_when_selected(box: Mailbox, graph: GraphVisitor
     assert text["body"] == {"contentType": "text", "content": "On fire"}
 
 
-def test_the_basic_permission_shows_no_body(box: Mailbox, visit: Visit) -> None:
+def test_the_basic_permission_shows_no_body(box: Mailbox, make_client: MakeClient) -> None:
     box.receive(subject="Printer", text="On fire")
-    basic = visit(BASIC)
+    basic = make_client(BASIC)
 
     item = walk(basic, DELTA).items[0]
 
     assert not {"body", "bodyPreview"} & set(item)
     assert item["subject"] == "Printer"
     assert read_error(basic.get(f"{DELTA}?$select=body")) == (403, "ErrorAccessDenied")
-    assert walk(visit(READ), f"{DELTA}?$select=body").items[0]["body"]["content"] == "On fire"
+    assert walk(make_client(READ), f"{DELTA}?$select=body").items[0]["body"]["content"] == "On fire"
 
 
-def test_both_spellings_of_the_function_are_known(box: Mailbox, graph: GraphVisitor) -> None:
+def test_both_spellings_of_the_function_are_known(box: Mailbox, graph: RawGraphClient) -> None:
     fill(box, 1)
 
     assert len(walk(graph, f"{INBOX}/messages/delta()").items) == 1
 
 
-def test_attachments_expand_with_their_bytes_whatever_is_selected(box: Mailbox, graph: GraphVisitor) -> None:
+def test_attachments_expand_with_their_bytes_whatever_is_selected(box: Mailbox, graph: RawGraphClient) -> None:
     box.receive(b"Subject: x\nContent-Type: application/pdf; name=a.pdf\nContent-Transfer-Encoding: base64\n\nQUJD\n")
 
     item = walk(graph, f"{DELTA}?$select=subject&$expand=attachments($select=id,name)").items[0]

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.twin.conftest import Visit
-from tests.functional.twin.mailroom import BOX, MAIL_WRITE, safe, walk
+from tests.functional.twin.conftest import MakeClient
+from tests.functional.twin.one_mailbox import BOX, MAIL_WRITE, safe, walk
 from twin import Simulator
+from twin.client import RawGraphClient
 from twin.mail.mailbox import Mailbox
 from twin.seeds.mails import SUPPORT
-from twin.visit import GraphVisitor
 
 MAILS = Path(os.environ.get("GATEWAY_MAILS") or Path(__file__).parents[4] / "shared" / "data" / "mails")
 
@@ -21,11 +21,11 @@ def box(sim: Simulator) -> Mailbox:
 
 
 @pytest.fixture
-def graph(visit: Visit) -> GraphVisitor:
-    return visit(MAIL_WRITE)
+def graph(make_client: MakeClient) -> RawGraphClient:
+    return make_client(MAIL_WRITE)
 
 
-def test_every_mail_of_the_collection_can_be_read_in_every_way(box: Mailbox, graph: GraphVisitor) -> None:
+def test_every_mail_of_the_collection_can_be_read_in_every_way(box: Mailbox, graph: RawGraphClient) -> None:
     if not MAILS.is_dir():
         pytest.skip(f"{MAILS} is not here: set GATEWAY_MAILS to a folder of mails")
     files = [path for path in sorted(MAILS.rglob("*")) if path.is_file()]
@@ -62,7 +62,7 @@ def test_every_mail_of_the_collection_can_be_read_in_every_way(box: Mailbox, gra
     ],
     ids=range(12),
 )
-def test_broken_mails_come_in_all_the_same(box: Mailbox, graph: GraphVisitor, raw: bytes) -> None:
+def test_broken_mails_come_in_all_the_same(box: Mailbox, graph: RawGraphClient, raw: bytes) -> None:
     made = box.receive(raw)
     path = f"{BOX}/messages/{made.id}"
 
@@ -136,7 +136,7 @@ def test_a_report_keeps_its_parts(box: Mailbox) -> None:
     assert b"Final-Recipient: rfc822; y@example.com" in made.attachments[0].content.whole()
 
 
-def test_headers_keep_their_order_and_repetitions(box: Mailbox, graph: GraphVisitor) -> None:
+def test_headers_keep_their_order_and_repetitions(box: Mailbox, graph: RawGraphClient) -> None:
     made = box.receive(b"Received: one\r\n\tfolded\nX-Loop: yes\nReceived: two\nSubject: x\n\n")
 
     headers = graph.get(f"{BOX}/messages/{made.id}?$select=internetMessageHeaders").json()["internetMessageHeaders"]

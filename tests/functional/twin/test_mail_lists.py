@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from tests.functional.twin.conftest import Visit
-from tests.functional.twin.mailroom import BOX, INBOX, MAIL_WRITE, read_error
+from tests.functional.twin.conftest import MakeClient
+from tests.functional.twin.one_mailbox import BOX, INBOX, MAIL_WRITE, read_error
 from twin import Simulator
+from twin.client import RawGraphClient
 from twin.mail.contents import File
 from twin.mail.mailbox import Mailbox
 from twin.seeds.mails import SUPPORT
-from twin.visit import GraphVisitor
 
 LIST = f"{INBOX}/messages"
 
@@ -22,8 +22,8 @@ def box(sim: Simulator) -> Mailbox:
 
 
 @pytest.fixture
-def graph(visit: Visit) -> GraphVisitor:
-    return visit(MAIL_WRITE)
+def graph(make_client: MakeClient) -> RawGraphClient:
+    return make_client(MAIL_WRITE)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def subjects(items: list[dict[str, Any]]) -> list[str]:
 
 
 @pytest.mark.usefixtures("filled")
-def test_a_list_begins_with_the_newest_ten(graph: GraphVisitor) -> None:
+def test_a_list_begins_with_the_newest_ten(graph: RawGraphClient) -> None:
     first = graph.get(LIST).json()
 
     assert subjects(first["value"]) == [f"Mail {hours}" for hours in range(10)]
@@ -55,7 +55,7 @@ def test_a_list_begins_with_the_newest_ten(graph: GraphVisitor) -> None:
 
 
 @pytest.mark.usefixtures("filled")
-def test_top_and_select_are_kept_in_the_link(graph: GraphVisitor) -> None:
+def test_top_and_select_are_kept_in_the_link(graph: RawGraphClient) -> None:
     path = f"{LIST}?$top=5&$select=subject&$filter=receivedDateTime ge 2000-01-01T00:00:00Z&$count=true"
 
     answer = graph.get(path).json()
@@ -68,7 +68,7 @@ def test_top_and_select_are_kept_in_the_link(graph: GraphVisitor) -> None:
         assert graph.get(f"{LIST}?{wrong}").status_code == 400
 
 
-def test_marking_mails_read_shifts_an_unread_list(filled: Mailbox, graph: GraphVisitor) -> None:
+def test_marking_mails_read_shifts_an_unread_list(filled: Mailbox, graph: RawGraphClient) -> None:
     first = graph.get(f"{LIST}?$filter=isRead eq false&$top=4").json()
     for item in first["value"]:
         filled.message(item["id"]).mark_read()
@@ -93,12 +93,12 @@ def test_marking_mails_read_shifts_an_unread_list(filled: Mailbox, graph: GraphV
     ],
 )
 @pytest.mark.usefixtures("filled")
-def test_filters_that_are_known(graph: GraphVisitor, clause: str, expected: list[int]) -> None:
+def test_filters_that_are_known(graph: RawGraphClient, clause: str, expected: list[int]) -> None:
     assert subjects(graph.pages(f"{LIST}?$filter={clause}")) == [f"Mail {number}" for number in expected]
 
 
 @pytest.mark.usefixtures("filled")
-def test_a_window_of_time(sim: Simulator, graph: GraphVisitor) -> None:
+def test_a_window_of_time(sim: Simulator, graph: RawGraphClient) -> None:
     bound = f"{sim.world.clock.now() - timedelta(hours=2, minutes=1):%Y-%m-%dT%H:%M:%SZ}"
 
     assert subjects(graph.pages(f"{LIST}?$filter=receivedDateTime ge {bound}")) == ["Mail 0", "Mail 1", "Mail 2"]
@@ -120,31 +120,31 @@ def test_a_window_of_time(sim: Simulator, graph: GraphVisitor) -> None:
         ("$search=printer", "BadRequest"),
     ],
 )
-def test_what_a_list_does_not_take(graph: GraphVisitor, query: str, code: str) -> None:
+def test_what_a_list_does_not_take(graph: RawGraphClient, query: str, code: str) -> None:
     assert read_error(graph.get(f"{LIST}?{query}")) == (400, code)
 
 
 @pytest.mark.usefixtures("filled")
-def test_what_is_ordered_must_stand_first_in_the_filter(graph: GraphVisitor) -> None:
+def test_what_is_ordered_must_stand_first_in_the_filter(graph: RawGraphClient) -> None:
     query = "$filter=receivedDateTime ge 2000-01-01T00:00:00Z and isRead eq true&$orderby=receivedDateTime desc"
 
     assert subjects(graph.get(f"{LIST}?{query}").json()["value"]) == [f"Mail {number}" for number in (0, 3, 6, 9, 12)]
 
 
-def test_attachments_expand_in_lists(box: Mailbox, graph: GraphVisitor) -> None:
+def test_attachments_expand_in_lists(box: Mailbox, graph: RawGraphClient) -> None:
     box.receive(subject="x", attachments=[File("a.txt", "text/plain", b"ABC")])
 
     assert graph.get(f"{LIST}?$expand=attachments").json()["value"][0]["attachments"][0]["contentBytes"] == "QUJD"
 
 
-def test_the_whole_mailbox_includes_what_was_deleted(filled: Mailbox, graph: GraphVisitor) -> None:
+def test_the_whole_mailbox_includes_what_was_deleted(filled: Mailbox, graph: RawGraphClient) -> None:
     filled.messages()[0].delete()
 
     assert len(graph.pages(f"{BOX}/messages?$top=100")) == 13
     assert len(graph.pages(f"{LIST}?$top=100")) == 12
 
 
-def test_folders_count_their_mails(filled: Mailbox, graph: GraphVisitor) -> None:
+def test_folders_count_their_mails(filled: Mailbox, graph: RawGraphClient) -> None:
     inner = filled.add_folder("Done", "inbox")
 
     inbox = graph.get(f"{BOX}/mailFolders/Inbox").json()
@@ -156,14 +156,14 @@ def test_folders_count_their_mails(filled: Mailbox, graph: GraphVisitor) -> None
     assert read_error(graph.get(f"{BOX}/mailFolders/Done")) == (400, "ErrorInvalidIdMalformed")
 
 
-def test_a_folder_is_found_by_its_name(box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_folder_is_found_by_its_name(box: Mailbox, graph: RawGraphClient) -> None:
     made = box.add_folder("Robin's")
 
     assert [one["id"] for one in graph.pages(f"{BOX}/mailFolders?$filter=displayName eq 'robin''s'")] == [made.id]
     assert graph.get(f"{BOX}/mailFolders?$filter=unreadItemCount gt 1").status_code == 400
 
 
-def test_hidden_folders_are_listed_on_demand(graph: GraphVisitor) -> None:
+def test_hidden_folders_are_listed_on_demand(graph: RawGraphClient) -> None:
     shown = graph.pages(f"{BOX}/mailFolders?$top=50")
     every = graph.pages(f"{BOX}/mailFolders?includeHiddenFolders=true")
 

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 import requests
 
-from tests.functional.twin.conftest import Visit
-from tests.functional.twin.mailroom import BOX, IMMUTABLE, INBOX, MAIL_WRITE, read_error, safe, walk
+from tests.functional.twin.conftest import MakeClient
+from tests.functional.twin.one_mailbox import BOX, IMMUTABLE, INBOX, MAIL_WRITE, read_error, safe, walk
 from twin import Simulator
+from twin.client import RawGraphClient
 from twin.mail.contents import File
 from twin.mail.mailbox import Mailbox
 from twin.seeds.mails import SUPPORT
-from twin.visit import GraphVisitor
 
 TAG = "String {66f5a359-4659-4830-9070-00047ec6ac6e} Name ticketRef"
 
@@ -22,20 +22,20 @@ def box(sim: Simulator) -> Mailbox:
 
 
 @pytest.fixture
-def graph(visit: Visit) -> GraphVisitor:
-    return visit(MAIL_WRITE)
+def graph(make_client: MakeClient) -> RawGraphClient:
+    return make_client(MAIL_WRITE)
 
 
-def patch(graph: GraphVisitor, message_id: str, body: dict[str, Any], **headers: str) -> requests.Response:
+def patch(graph: RawGraphClient, message_id: str, body: dict[str, Any], **headers: str) -> requests.Response:
     return graph.request("PATCH", f"{BOX}/messages/{message_id}", json=body, headers=headers)
 
 
-def move(graph: GraphVisitor, message_id: str, target: str, **headers: str) -> requests.Response:
+def move(graph: RawGraphClient, message_id: str, target: str, **headers: str) -> requests.Response:
     path = f"{BOX}/messages/{message_id}/move"
     return graph.request("POST", path, json={"destinationId": target}, headers=headers)
 
 
-def test_a_message_shows_what_it_was_made_of(box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_message_shows_what_it_was_made_of(box: Mailbox, graph: RawGraphClient) -> None:
     made = box.receive(
         subject="Printer",
         sender=("Robin Åkesson", "robin@example.com"),
@@ -63,7 +63,7 @@ def test_a_message_shows_what_it_was_made_of(box: Mailbox, graph: GraphVisitor) 
 
 
 def test_both_kinds_of_id_find_a_message_and_the_header_chooses_what_is_shown(
-    sim: Simulator, box: Mailbox, graph: GraphVisitor
+    sim: Simulator, box: Mailbox, graph: RawGraphClient
 ) -> None:
     sim.mail.switches.slash_share = 1
     made = box.receive(subject="Printer")
@@ -80,7 +80,7 @@ def test_both_kinds_of_id_find_a_message_and_the_header_chooses_what_is_shown(
     ("short", (400, "ErrorInvalidIdMalformed")),
     ("A" * 60 + "!", (400, "ErrorInvalidIdMalformed")),
 ])  # fmt: skip
-def test_ids_that_lead_nowhere(graph: GraphVisitor, wrong: str, expected: tuple[int, str]) -> None:
+def test_ids_that_lead_nowhere(graph: RawGraphClient, wrong: str, expected: tuple[int, str]) -> None:
     for answer in (
         graph.get(f"{BOX}/messages/{wrong}"),
         graph.get(f"{BOX}/messages/{wrong}/attachments"),
@@ -91,7 +91,7 @@ def test_ids_that_lead_nowhere(graph: GraphVisitor, wrong: str, expected: tuple[
         assert read_error(answer) == expected
 
 
-def test_headers_and_the_new_part_come_when_selected(box: Mailbox, graph: GraphVisitor) -> None:
+def test_headers_and_the_new_part_come_when_selected(box: Mailbox, graph: RawGraphClient) -> None:
     made = box.receive(html="<p>New</p><blockquote>Old</blockquote>", headers={"Received": ["from a", "from b"]})
 
     shown = graph.get(f"{BOX}/messages/{made.id}?$select=internetMessageHeaders,uniqueBody").json()
@@ -104,7 +104,7 @@ def test_headers_and_the_new_part_come_when_selected(box: Mailbox, graph: GraphV
     assert "Old" not in shown["uniqueBody"]["content"]
 
 
-def test_text_is_sent_on_preference_and_confirmed(box: Mailbox, graph: GraphVisitor) -> None:
+def test_text_is_sent_on_preference_and_confirmed(box: Mailbox, graph: RawGraphClient) -> None:
     made = box.receive(
         html="<html><head><style>p {}</style></head><body><p>One</p><p>Two &amp; three</p></body></html>"
     )
@@ -117,7 +117,7 @@ def test_text_is_sent_on_preference_and_confirmed(box: Mailbox, graph: GraphVisi
     assert graph.get(path).json()["body"]["contentType"] == "html"
 
 
-def test_scripts_are_taken_out_unless_asked_for(box: Mailbox, graph: GraphVisitor) -> None:
+def test_scripts_are_taken_out_unless_asked_for(box: Mailbox, graph: RawGraphClient) -> None:
     made = box.receive(html='<p onclick="go()">Hi</p><script>steal()</script>')
     path = f"{BOX}/messages/{made.id}?$select=body"
 
@@ -125,7 +125,7 @@ def test_scripts_are_taken_out_unless_asked_for(box: Mailbox, graph: GraphVisito
     assert "steal" in graph.get(path, prefer="outlook.allow-unsafe-html").json()["body"]["content"]
 
 
-def test_a_piece_of_html_comes_as_a_whole_document(sim: Simulator, box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_piece_of_html_comes_as_a_whole_document(sim: Simulator, box: Mailbox, graph: RawGraphClient) -> None:
     piece, whole = box.receive(html="<p>Hi</p>"), box.receive(html="<html><body bgcolor=red>Hi</body></html>")
 
     def read(message_id: str) -> str:
@@ -137,7 +137,7 @@ def test_a_piece_of_html_comes_as_a_whole_document(sim: Simulator, box: Mailbox,
     assert read(piece.id) == "<p>Hi</p>"
 
 
-def test_a_mail_in_plain_text_stays_text_or_becomes_html(sim: Simulator, box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_mail_in_plain_text_stays_text_or_becomes_html(sim: Simulator, box: Mailbox, graph: RawGraphClient) -> None:
     path = f"{BOX}/messages/{box.receive(text='1 < 2').id}?$select=body"
 
     assert graph.get(path).json()["body"] == {"contentType": "text", "content": "1 < 2"}
@@ -147,7 +147,7 @@ def test_a_mail_in_plain_text_stays_text_or_becomes_html(sim: Simulator, box: Ma
     assert "1 &lt; 2" in body["content"]
 
 
-def test_inline_pictures_are_no_attachments(box: Mailbox, graph: GraphVisitor) -> None:
+def test_inline_pictures_are_no_attachments(box: Mailbox, graph: RawGraphClient) -> None:
     logo = File("logo.png", "image/png", b"x", inline=True, content_id="logo")
     inline = box.receive(html='<img src="cid:logo">', attachments=[logo])
     real = box.receive(html="", attachments=[logo, File("a.pdf")])
@@ -165,7 +165,7 @@ def test_answers_share_the_conversation_of_what_they_answer(box: Mailbox) -> Non
     assert first.conversation_id == answer.conversation_id == later.conversation_id != other.conversation_id
 
 
-def test_a_mail_may_lack_its_message_id(sim: Simulator, box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_mail_may_lack_its_message_id(sim: Simulator, box: Mailbox, graph: RawGraphClient) -> None:
     made = box.receive(subject="Old fax", without_message_id=True)
     shown = graph.get(f"{BOX}/messages/{made.id}?$select=internetMessageId,internetMessageHeaders").json()
 
@@ -175,7 +175,7 @@ def test_a_mail_may_lack_its_message_id(sim: Simulator, box: Mailbox, graph: Gra
     assert str(box.receive(b"Subject: x\n\nx").internet_message_id).startswith("<")
 
 
-def test_a_change_is_kept_and_shown(box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_change_is_kept_and_shown(box: Mailbox, graph: RawGraphClient) -> None:
     made = box.receive(subject="Printer")
     made.change({"categories": ["Old"]})
 
@@ -193,7 +193,7 @@ def test_a_change_is_kept_and_shown(box: Mailbox, graph: GraphVisitor) -> None:
     assert made.flag == {"flagStatus": "flagged"}
 
 
-def test_a_change_may_answer_without_the_message(box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_change_may_answer_without_the_message(box: Mailbox, graph: RawGraphClient) -> None:
     made = box.receive(subject="Printer")
 
     answer = patch(graph, made.id, {"isRead": True}, prefer=f"{IMMUTABLE}, return=minimal")
@@ -217,7 +217,7 @@ def test_a_change_may_answer_without_the_message(box: Mailbox, graph: GraphVisit
     ],
 )
 def test_what_a_received_mail_does_not_let_one_change(
-    box: Mailbox, graph: GraphVisitor, body: dict[str, Any], code: str
+    box: Mailbox, graph: RawGraphClient, body: dict[str, Any], code: str
 ) -> None:
     made = box.receive(subject="Printer")
 
@@ -225,13 +225,13 @@ def test_what_a_received_mail_does_not_let_one_change(
     assert made.is_read is False
 
 
-def test_a_draft_lets_one_change_its_subject(box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_draft_lets_one_change_its_subject(box: Mailbox, graph: RawGraphClient) -> None:
     draft = box.receive(subject="Old", folder="drafts")
 
     assert patch(graph, draft.id, {"subject": "New"}).json()["subject"] == "New"
 
 
-def test_a_change_to_an_older_state_is_refused(box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_change_to_an_older_state_is_refused(box: Mailbox, graph: RawGraphClient) -> None:
     made = box.receive(subject="Printer")
     etag = graph.get(f"{BOX}/messages/{made.id}").json()["@odata.etag"]
 
@@ -240,7 +240,7 @@ def test_a_change_to_an_older_state_is_refused(box: Mailbox, graph: GraphVisitor
     assert read_error(stale) == (412, "ErrorIrresolvableConflict")
 
 
-def test_a_tag_is_found_again_and_no_change_to_a_delta(box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_tag_is_found_again_and_no_change_to_a_delta(box: Mailbox, graph: RawGraphClient) -> None:
     made = box.receive(subject="Printer")
     box.receive(subject="Other")
     link = walk(graph).link
@@ -257,7 +257,7 @@ def test_a_tag_is_found_again_and_no_change_to_a_delta(box: Mailbox, graph: Grap
     assert walk(graph, link).items == []
 
 
-def test_the_size_can_be_asked_for_before_the_bytes(box: Mailbox, graph: GraphVisitor) -> None:
+def test_the_size_can_be_asked_for_before_the_bytes(box: Mailbox, graph: RawGraphClient) -> None:
     made = box.receive(b"Subject: big\n\n" + b"x" * 9000)
 
     asked = "$expand=singleValueExtendedProperties($filter=id eq 'LONG 0x0E08')"
@@ -266,7 +266,7 @@ def test_the_size_can_be_asked_for_before_the_bytes(box: Mailbox, graph: GraphVi
     assert shown["singleValueExtendedProperties"] == [{"id": "Long 0xe08", "value": "9014"}]
 
 
-def test_a_move_makes_a_new_mutable_id_and_keeps_the_other(box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_move_makes_a_new_mutable_id_and_keeps_the_other(box: Mailbox, graph: RawGraphClient) -> None:
     made = box.receive(subject="Printer", attachments=[File("a.txt")])
     before = made.mutable_id
     attachment = graph.get(f"{BOX}/messages/{made.id}/attachments", prefer=IMMUTABLE).json()["value"][0]["id"]
@@ -282,7 +282,7 @@ def test_a_move_makes_a_new_mutable_id_and_keeps_the_other(box: Mailbox, graph: 
     assert read_error(graph.get(f"{BOX}/messages/{safe(before)}")) == (404, "ErrorItemNotFound")
 
 
-def test_a_move_is_not_idempotent_by_the_mutable_id(box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_move_is_not_idempotent_by_the_mutable_id(box: Mailbox, graph: RawGraphClient) -> None:
     made = box.receive(subject="Printer")
     path = safe(made.mutable_id)
 
@@ -291,7 +291,7 @@ def test_a_move_is_not_idempotent_by_the_mutable_id(box: Mailbox, graph: GraphVi
     assert move(graph, made.id, "archive").status_code == 201
 
 
-def test_a_move_shows_in_both_folders(box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_move_shows_in_both_folders(box: Mailbox, graph: RawGraphClient) -> None:
     made = box.receive(subject="Printer")
     source, target = walk(graph), walk(graph, f"{BOX}/mailFolders/archive/messages/delta?$select=subject")
 
@@ -302,14 +302,16 @@ def test_a_move_shows_in_both_folders(box: Mailbox, graph: GraphVisitor) -> None
 
 
 @pytest.mark.parametrize("body", [{}, {"destinationId": 1}, {"destinationId": "archive", "more": 1}])
-def test_a_move_needs_its_destination_and_nothing_else(box: Mailbox, graph: GraphVisitor, body: dict[str, Any]) -> None:
+def test_a_move_needs_its_destination_and_nothing_else(
+    box: Mailbox, graph: RawGraphClient, body: dict[str, Any]
+) -> None:
     made = box.receive(subject="Printer")
 
     assert graph.request("POST", f"{BOX}/messages/{made.id}/move", json=body).status_code == 400
     assert made.folder == "inbox"
 
 
-def test_a_deleted_mail_goes_to_deleted_items_first(box: Mailbox, graph: GraphVisitor) -> None:
+def test_a_deleted_mail_goes_to_deleted_items_first(box: Mailbox, graph: RawGraphClient) -> None:
     made = box.receive(subject="Printer")
     path = f"{BOX}/messages/{made.id}"
 

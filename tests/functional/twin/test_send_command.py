@@ -7,8 +7,8 @@ import pytest
 from devkit.commands import main, send
 from devkit.running import NothingRunsError, Running
 from twin import Simulator
-from twin.seeds.desk import OPEN_TICKET
 from twin.seeds.mails import SECOND, SUPPORT
+from twin.seeds.service_desks import OPEN_TICKET
 
 
 @pytest.fixture

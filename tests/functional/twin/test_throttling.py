@@ -10,9 +10,9 @@ import requests
 
 from twin import Simulator
 from twin.bookings.permissions import READ
+from twin.client import RawGraphClient
 from twin.seeds import tiny
 from twin.seeds.sample import CLIENT_ID, PARTNER_CLIENT_ID, PARTNER_TENANT_ID, TENANT_ID
-from twin.visit import GraphVisitor
 
 ROOT = "/solutions/bookingBusinesses"
 URL = f"https://graph.microsoft.com/v1.0{ROOT}"
@@ -25,12 +25,12 @@ def sim() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def graph(sim: Simulator) -> Iterator[GraphVisitor]:
-    with GraphVisitor(sim, READ, tenant_id=TENANT_ID, app_id=CLIENT_ID) as visitor:
+def graph(sim: Simulator) -> Iterator[RawGraphClient]:
+    with RawGraphClient(sim, READ, tenant_id=TENANT_ID, app_id=CLIENT_ID) as visitor:
         yield visitor
 
 
-def ask_at_once(count: int, *visitors: GraphVisitor) -> list[requests.Response]:
+def ask_at_once(count: int, *visitors: RawGraphClient) -> list[requests.Response]:
     """Each visitor asks `count` times at the same moment, on connections that stand already."""
     with ExitStack() as stack:
         sessions = [stack.enter_context(open_session(visitor)) for visitor in visitors for _ in range(count)]
@@ -47,7 +47,7 @@ def ask_at_once(count: int, *visitors: GraphVisitor) -> list[requests.Response]:
         return answers
 
 
-def open_session(visitor: GraphVisitor) -> requests.Session:
+def open_session(visitor: RawGraphClient) -> requests.Session:
     session = requests.Session()
     session.trust_env = False
     session.proxies, session.verify = visitor.session.proxies, visitor.session.verify
@@ -56,7 +56,7 @@ def open_session(visitor: GraphVisitor) -> requests.Session:
     return session
 
 
-def test_four_at_once_is_the_most_for_one_app(sim: Simulator, graph: GraphVisitor) -> None:
+def test_four_at_once_is_the_most_for_one_app(sim: Simulator, graph: RawGraphClient) -> None:
     answers = ask_at_once(10, graph)
 
     refused = [answer for answer in answers if answer.status_code == 429]
@@ -70,15 +70,15 @@ def test_four_at_once_is_the_most_for_one_app(sim: Simulator, graph: GraphVisito
     assert graph.get(ROOT).ok
 
 
-def test_apps_are_counted_apart(sim: Simulator, graph: GraphVisitor) -> None:
-    with GraphVisitor(sim, READ, tenant_id=PARTNER_TENANT_ID, app_id=PARTNER_CLIENT_ID) as partner:
+def test_apps_are_counted_apart(sim: Simulator, graph: RawGraphClient) -> None:
+    with RawGraphClient(sim, READ, tenant_id=PARTNER_TENANT_ID, app_id=PARTNER_CLIENT_ID) as partner:
         answers = ask_at_once(4, graph, partner)
 
     assert Counter(answer.status_code for answer in answers) == {200: 8}
     assert sim.exchanges.peaks["bookings"] > 4
 
 
-def test_the_limit_can_be_moved_and_the_header_left_out(sim: Simulator, graph: GraphVisitor) -> None:
+def test_the_limit_can_be_moved_and_the_header_left_out(sim: Simulator, graph: RawGraphClient) -> None:
     limits = f"{sim.control_url}/graph/limits"
     requests.patch(limits, json={"concurrency": 1, "retryAfter": None}, timeout=10).raise_for_status()
     answers = ask_at_once(3, graph)
@@ -92,7 +92,7 @@ def test_the_limit_can_be_moved_and_the_header_left_out(sim: Simulator, graph: G
     assert Counter(answer.status_code for answer in ask_at_once(8, graph)) == {200: 8}
 
 
-def test_everything_can_be_throttled_for_a_while(sim: Simulator, graph: GraphVisitor) -> None:
+def test_everything_can_be_throttled_for_a_while(sim: Simulator, graph: RawGraphClient) -> None:
     def throttle(**wish: float | None) -> None:
         requests.post(f"{sim.control_url}/graph/throttle", json=wish, timeout=10).raise_for_status()
 
@@ -109,7 +109,7 @@ def test_everything_can_be_throttled_for_a_while(sim: Simulator, graph: GraphVis
     assert graph.get(ROOT).ok
 
 
-def test_a_connection_that_breaks_gives_its_place_back(sim: Simulator, graph: GraphVisitor) -> None:
+def test_a_connection_that_breaks_gives_its_place_back(sim: Simulator, graph: RawGraphClient) -> None:
     sim.front.latency = 0.2
     for _ in range(6):
         with pytest.raises(requests.exceptions.Timeout):

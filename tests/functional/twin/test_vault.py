@@ -74,7 +74,7 @@ def test_a_secret_is_read_with_all_its_properties(sim: Simulator, secrets: Secre
     assert secret.properties.expires_on is not None
     assert kept.expires is not None
     assert abs(secret.properties.expires_on - kept.expires) < timedelta(seconds=1)
-    assert sim.exchanges.all(room="vault")[0].status == 401
+    assert sim.exchanges.all(api="vault")[0].status == 401
     assert sim.identities.requests["https://vault.azure.net"] == 1
 
 
@@ -185,7 +185,7 @@ def test_lists_come_in_pages_without_values(sim: Simulator, vault: Vault, secret
     assert by_two == sorted(by_two)
     assert len(by_two) == len(vault.secrets)
     assert sim.exchanges.count("vault") > 30
-    assert "hidden" not in str([exchange.to_json() for exchange in sim.exchanges.all(room="vault")])
+    assert "hidden" not in str([exchange.to_json() for exchange in sim.exchanges.all(api="vault")])
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_a_vault_that_does_not_exist_cannot_be_reached(sim: Simulator, identity:
 
 def test_throttling_is_waited_out(sim: Simulator, secrets: SecretClient) -> None:
     secrets.get_secret(CLIENT_SECRET_NAME)
-    sim.faults.add(Answer(429, {"retry-after": "1"}), room="vault")
+    sim.faults.add(Answer(429, {"retry-after": "1"}), api="vault")
 
     began = time.perf_counter()
     assert secrets.get_secret(CLIENT_SECRET_NAME).value
@@ -285,14 +285,14 @@ def test_the_wrong_identity_is_unavailable_to_the_library(sim: Simulator) -> Non
 def test_the_library_gets_over_a_fault_of_the_identity_endpoint(
     sim: Simulator, identity: ManagedIdentityCredential, action: Answer | Drop
 ) -> None:
-    sim.faults.add(action, room="identity")
+    sim.faults.add(action, api="identity")
 
     assert identity.get_token("https://vault.azure.net/.default").token
     assert sim.faults.unfired() == []
 
 
 def test_an_identity_endpoint_that_hangs_is_given_up(sim: Simulator) -> None:
-    sim.faults.add(Hang(), room="identity")
+    sim.faults.add(Hang(), api="identity")
     with (
         ManagedIdentityCredential(client_id=IDENTITY_CLIENT_ID, retry_total=0, read_timeout=0.3) as credential,
         pytest.raises(ServiceResponseTimeoutError),

@@ -9,7 +9,7 @@ import requests
 from standardwebhooks.webhooks import Webhook
 
 from twin import Answer, Drop, Simulator
-from twin.seeds import desk, sample
+from twin.seeds import sample, service_desks
 from twin.webhook.flow import Workflow
 from twin.webhook.signature import sign
 
@@ -29,7 +29,7 @@ def session(sim: Simulator) -> Iterator[requests.Session]:
 
 @pytest.fixture
 def workflow(sim: Simulator) -> Workflow:
-    return sim.webhooks.workflows[desk.WORKFLOW]
+    return sim.webhooks.workflows[service_desks.WORKFLOW]
 
 
 def deliver(session: requests.Session, *, event: str = "mail-1", key: str = "", path: str = "/mail") -> Any:
@@ -38,7 +38,7 @@ def deliver(session: requests.Session, *, event: str = "mail-1", key: str = "", 
         "content-type": "application/cloudevents+json",
         "webhook-id": event,
         "webhook-timestamp": stamp,
-        "webhook-signature": sign(key or desk.webhook_key(), event, stamp, BODY),
+        "webhook-signature": sign(key or service_desks.webhook_key(), event, stamp, BODY),
         "idempotency-key": f'"{event}"',
     }
     url = f"https://hooks.contoso.com{path}"
@@ -105,7 +105,7 @@ def test_an_event_that_was_accepted_twice_is_a_duplicate(sim: Simulator, session
         deliver(session, event="mail-1")
     assert sim.webhooks.duplicates() == {}
 
-    sim.faults.add(Drop(), room="webhook", when="after")
+    sim.faults.add(Drop(), api="webhook", when="after")
     with pytest.raises(requests.exceptions.ConnectionError):
         deliver(session, event="mail-2")
     deliver(session, event="mail-2")
@@ -128,9 +128,9 @@ def test_a_signature_is_that_of_the_specification() -> None:
 def test_signatures_are_checked_and_old_keys_may_overlap_with_new_ones(
     sim: Simulator, session: requests.Session
 ) -> None:
-    sim.webhooks.check_signatures([desk.webhook_key(), SECRET])
+    sim.webhooks.check_signatures([service_desks.webhook_key(), SECRET])
 
-    for key in (desk.webhook_key(), SECRET, "whsec_" + base64.b64encode(bytes(32)).decode()):
+    for key in (service_desks.webhook_key(), SECRET, "whsec_" + base64.b64encode(bytes(32)).decode()):
         assert deliver(session, key=key).status_code == 204
 
     assert [one.verified for one in sim.webhooks.deliveries] == [True, True, False]
@@ -161,7 +161,7 @@ def test_what_is_not_signed_right_is_refused_where_that_is_wished(
 
     def post(headers: dict[str, str | None]) -> int:
         given = {name: value for name, value in headers.items() if value is not None}
-        return session.post(desk.HOOK_URL, data=BODY, headers=given, timeout=10).status_code
+        return session.post(service_desks.HOOK_URL, data=BODY, headers=given, timeout=10).status_code
 
     assert (post(right), post(right | change)) == (204, 401)
     assert [one.verified for one in sim.webhooks.deliveries] == [True, False]
@@ -189,7 +189,7 @@ def test_the_control_path_shows_deliveries_and_forgets_them(sim: Simulator, sess
 
 
 def test_faults_strike_receivers_with_a_problem_document(sim: Simulator, session: requests.Session) -> None:
-    sim.faults.add(Answer(502), room="webhook")
+    sim.faults.add(Answer(502), api="webhook")
 
     answer = deliver(session)
 
@@ -199,7 +199,7 @@ def test_faults_strike_receivers_with_a_problem_document(sim: Simulator, session
 
 def start(session: requests.Session, url: str = "", **more: Any) -> requests.Response:
     given: dict[str, Any] = {} if "data" in more else {"json": EVENT}
-    return session.post(url or desk.flow_url(), timeout=10, **given, **more)
+    return session.post(url or service_desks.flow_url(), timeout=10, **given, **more)
 
 
 def error_of(answer: requests.Response) -> tuple[int, str]:
@@ -214,7 +214,7 @@ def test_a_workflow_without_a_response_action_answers_202_with_the_id_of_its_run
     assert (answer.status_code, answer.content) == (202, b"")
     assert [answer.headers["x-ms-workflow-run-id"]] == workflow.runs
     assert sim.webhooks.deliveries[0].trigger_body == EVENT
-    assert sim.webhooks.deliveries[0].path == desk.FLOW_PATH
+    assert sim.webhooks.deliveries[0].path == service_desks.FLOW_PATH
 
 
 def test_a_response_action_answers_with_its_own_status_and_body(
@@ -230,17 +230,17 @@ def test_a_response_action_answers_with_its_own_status_and_body(
 
 @pytest.mark.parametrize("option", ["sig", "sp", "sv"])
 def test_an_address_that_is_not_whole_is_401(session: requests.Session, workflow: Workflow, option: str) -> None:
-    url = desk.flow_url().replace(f"{option}=", "x=")
+    url = service_desks.flow_url().replace(f"{option}=", "x=")
 
     assert error_of(start(session, url)) == (401, "DirectApiAuthorizationRequired")
     assert workflow.runs == []
 
 
 def test_a_wrong_key_an_unknown_workflow_and_a_missing_version_are_refused(session: requests.Session) -> None:
-    url = desk.flow_url()
+    url = service_desks.flow_url()
 
     assert error_of(start(session, url + "x")) == (401, "AuthorizationFailed")
-    assert error_of(start(session, url.replace(desk.WORKFLOW, "0"))) == (404, "WorkflowNotFound")
+    assert error_of(start(session, url.replace(service_desks.WORKFLOW, "0"))) == (404, "WorkflowNotFound")
     assert error_of(start(session, url.replace("api-version", "v"))) == (400, "MissingApiVersionParameter")
 
 
@@ -301,13 +301,13 @@ def test_json_that_is_none_starts_nothing(session: requests.Session, workflow: W
 
 
 def test_a_workflow_that_is_throttled_says_so_in_its_own_shape(sim: Simulator, session: requests.Session) -> None:
-    sim.faults.add(Answer(429, {"retry-after": "5"}), room="flow")
+    sim.faults.add(Answer(429, {"retry-after": "5"}), api="flow")
 
     assert error_of(start(session)) == (429, "WorkflowTriggerRequestRateLimited")
 
 
 def test_no_property_of_a_workflow_is_made_up(sim: Simulator) -> None:
-    url = f"{sim.control_url}/webhook/workflows/{desk.WORKFLOW}"
+    url = f"{sim.control_url}/webhook/workflows/{service_desks.WORKFLOW}"
 
     assert requests.patch(url, json={"sig": "x"}, timeout=10).status_code == 400
     assert requests.patch(url + "0", json={}, timeout=10).status_code == 404
@@ -318,7 +318,7 @@ def test_the_keys_lie_in_the_vault_and_not_in_the_record(sim: Simulator, session
     start(session)
     deliver(session)
 
-    assert vault.find_secret(desk.FLOW_URL_NAME).value == desk.flow_url()
-    assert vault.find_secret(desk.WEBHOOK_KEY_NAME).value == desk.webhook_key()
+    assert vault.find_secret(service_desks.FLOW_URL_NAME).value == service_desks.flow_url()
+    assert vault.find_secret(service_desks.WEBHOOK_KEY_NAME).value == service_desks.webhook_key()
     seen = str([exchange.to_json() for exchange in sim.exchanges.all()]) + str(steer(sim, "GET", "/deliveries"))
-    assert desk.flow_url().rpartition("sig=")[2] not in seen
+    assert service_desks.flow_url().rpartition("sig=")[2] not in seen

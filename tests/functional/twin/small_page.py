@@ -5,10 +5,10 @@ from typing import Any
 
 import requests
 
+from twin.client import RawGraphClient
 from twin.seeds.tiny import BUSINESS, VISIT
-from twin.visit import GraphVisitor
 
-DESK = f"/solutions/bookingBusinesses/{BUSINESS}"
+PAGE_PATH = f"/solutions/bookingBusinesses/{BUSINESS}"
 ROBIN = {
     "@odata.type": "#microsoft.graph.bookingCustomerInformation",
     "name": "Robin Example",
@@ -34,8 +34,8 @@ def wish(start: datetime, /, minutes: int = 30, **more: Any) -> dict[str, Any]:
     } | more
 
 
-def book(graph: GraphVisitor, start: datetime, /, **more: Any) -> requests.Response:
-    return graph.request("POST", f"{DESK}/appointments", json=wish(start, **more))
+def book(graph: RawGraphClient, start: datetime, /, **more: Any) -> requests.Response:
+    return graph.request("POST", f"{PAGE_PATH}/appointments", json=wish(start, **more))
 
 
 def make_safe(appointment_id: str) -> str:

@@ -12,10 +12,10 @@ from shared import retry
 from shared.settings.mail_settings import SinkSettings
 from tests.functional.parcels import MemoryProgress, Vault, make_parcel, make_sink
 from twin import Simulator
+from twin.client import redirected_to
 from twin.easyvista.instance import Instance
 from twin.easyvista.records import Ticket
-from twin.seeds import desk, tiny
-from twin.visit import visiting
+from twin.seeds import service_desks, tiny
 
 EARLIER = "earlier@mail.example.com"
 OTHER_REFERENCE = "mail-" + "1" * 40
@@ -26,14 +26,14 @@ class Desk:
 
     def __init__(self, sim: Simulator) -> None:
         self.sim = sim
-        self.vault = Vault(token=desk.token(), login=f"{desk.LOGIN}:{desk.password()}")
+        self.vault = Vault(token=service_desks.token(), login=f"{service_desks.LOGIN}:{service_desks.password()}")
         self.options: dict[str, Any] = {
-            "url": f"https://{desk.HOST}",
-            "account": desk.PRODUCTION,
+            "url": f"https://{service_desks.HOST}",
+            "account": service_desks.PRODUCTION,
             "token": "token",
-            "catalog_code": desk.PLAIN_CODE,
-            "comment_action_type_id": desk.PUBLIC_COMMENT,
-            "comment_group_mail": desk.GROUP,
+            "catalog_code": service_desks.PLAIN_CODE,
+            "comment_action_type_id": service_desks.PUBLIC_COMMENT,
+            "comment_group_mail": service_desks.GROUP,
         }
 
     def sink(self, **options: Any) -> Sink:
@@ -66,13 +66,13 @@ class Desk:
         return sum(
             seen.method == method and seen.path.endswith(ending)
             for seen in self.sim.exchanges.all()
-            if seen.room == "easyvista"
+            if seen.api == "easyvista"
         )
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Simulator]:
-    with Simulator(tiny.build(), latency=0).running() as started, visiting(started):
+    with Simulator(tiny.build(), latency=0).running() as started, redirected_to(started):
         yield started
 
 

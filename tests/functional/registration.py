@@ -11,7 +11,7 @@ import pytest
 from devkit.commands import main
 from setup import patience
 from shared import retry
-from tests.functional.conftest import Stage
+from tests.functional.conftest import Gateway
 from twin.directory.az import install_az
 from twin.directory.state import Registration
 from twin.entra.state import App, ServicePrincipal, User
@@ -23,12 +23,12 @@ BOTH = ("Cloud Application Administrator", "Privileged Role Administrator")
 SECOND_PERSON = "privileged@contoso.com"
 
 
-class Office:
+class RegisterRun:
     """The terminal, the tenant behind it, and what was read on the screen."""
 
-    def __init__(self, stage: Stage, folder: Path) -> None:
-        self.stage = stage
-        self.sim = stage.sim
+    def __init__(self, gateway: Gateway, folder: Path) -> None:
+        self.gateway = gateway
+        self.sim = gateway.sim
         self.folder = folder
         self.tenant = self.sim.entra.tenants[sample.TENANT_ID]
         self.tenant.add_user(SECOND_PERSON, "made up")
@@ -119,12 +119,12 @@ class Office:
 
     def ask_as_the_gateway(self, credential: str, name: str = "") -> Any:
         """Start the real app with the registration and ask it a question."""
-        self.stage.configure(**self.settings(credential, name))
-        return self.stage.ask("/staff")["value"]
+        self.gateway.configure(**self.settings(credential, name))
+        return self.gateway.ask("/staff")["value"]
 
     def writes(self) -> list[str]:
         """Return what the directory and the vault were asked to change."""
-        seen = [one for room in ("directory", "vault") for one in self.sim.exchanges.all(room=room)]
+        seen = [one for api in ("directory", "vault") for one in self.sim.exchanges.all(api=api)]
         return [f"{one.method} {one.path}" for one in seen if one.method != "GET"]
 
 
@@ -136,9 +136,9 @@ def _put_part_first(words: list[str], more: tuple[str, ...]) -> list[str]:
 
 
 @pytest.fixture
-def office(desk: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+def registration(gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RegisterRun:
     """A tenant with a desk, and an administrator who may do everything; waits take no time."""
     monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
     monkeypatch.setattr(patience, "PAUSE", 0.01)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    return Office(desk, tmp_path / "bin")
+    return RegisterRun(gateway, tmp_path / "bin")

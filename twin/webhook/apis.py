@@ -1,6 +1,6 @@
-"""Two rooms on one state: the receiver of webhooks, and the address of workflows."""
+"""Two apis on one state: the receiver of webhooks, and the address of workflows."""
 
-from twin.core.room import Room
+from twin.core.api import Api
 from twin.core.routes import Miss, Routes
 from twin.core.wire import Call, Json, Refusal, Reply
 from twin.webhook.control import control
@@ -51,7 +51,7 @@ def _describe_failure(call: Call, status: int) -> Json:
     return _describe_problem(status, "injected")
 
 
-HOOKS = Room(
+HOOKS = Api(
     name="webhook",
     hosts=(HOOKS_HOST,),
     state=Webhooks,
@@ -60,7 +60,7 @@ HOOKS = Room(
     miss=_receive,
     outage=_describe_failure,
 )
-FLOWS = Room(
+FLOWS = Api(
     name="flow",
     hosts=(FLOW_HOST,),
     state=Webhooks,

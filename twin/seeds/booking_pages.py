@@ -92,7 +92,7 @@ LONDON = Desk(
             "answerInputType": "radioButton",
             "answerOptions": ["Hardware", "Software", "Access", "Something else"],
         },
-        {"displayName": "Floor or room?", "answerInputType": "text"},
+        {"displayName": "Floor or api?", "answerInputType": "text"},
     ),
     services=(
         service("Laptop clinic", "PT30M", (0, 1, 2, 3), postBuffer="PT10M", asks=((0, True), (1, False)),
@@ -142,7 +142,7 @@ WEST = Desk(
     services=(
         service("Device pick-up", "PT15M", (0, 1, 2), asks=((0, True),),
                 schedulingPolicy=policy("PT15M", "PT1H", "P45D", generalAvailability=custom(("09:00", "12:00")))),
-        service("Meeting room support", "PT45M", (1, 3), isLocationOnline=True, preBuffer="PT5M", asks=((1, False),)),
+        service("Meeting api support", "PT45M", (1, 3), isLocationOnline=True, preBuffer="PT5M", asks=((1, False),)),
         service("Security awareness session", "PT1H30M", (2, 4), maximumAttendeesCount=20,
                 schedulingPolicy=policy("PT30M", "P1D", "P90D")),
         service("Executive desk side", "PT1H", (0, 3), isHiddenFromCustomers=True, postBuffer="PT15M",
@@ -215,4 +215,4 @@ SYDNEY = Desk(
     customers=8,
 )
 
-CONTOSO_DESKS = (LONDON, WEST, BENGALURU)
+CONTOSO_PAGES = (LONDON, WEST, BENGALURU)

@@ -1,4 +1,4 @@
-"""Furnishes a desk: staff, services, customers, time off, and appointments that keep to the rules."""
+"""Seedes a desk: staff, services, customers, time off, and appointments that keep to the rules."""
 
 import uuid
 from datetime import UTC, date, datetime, time, timedelta
@@ -10,7 +10,7 @@ from twin.bookings.rules import RuleBrokenError, choose_staff
 from twin.bookings.state import Bookings, Business, make_item_id
 from twin.bookings.times import Span, parse_duration, render_zoned
 from twin.core.wire import Json
-from twin.seeds.desks import GHOST_STAFF_ID, Desk
+from twin.seeds.booking_pages import GHOST_STAFF_ID, Desk
 from twin.seeds.people import make_people
 
 DAYS_BACK, DAYS_AHEAD = 30, 60
@@ -26,8 +26,8 @@ _WORDS = (
 )
 
 
-class _Furnisher:
-    """One desk being furnished. All chance comes from one seeded source, so a day's world is always the same."""
+class _Seeder:
+    """One desk being seeded. All chance comes from one seeded source, so a day's world is always the same."""
 
     def __init__(self, bookings: Bookings, desk: Desk, tenant_id: str, day: date, administrator: str) -> None:
         self.bookings = bookings
@@ -237,9 +237,9 @@ class _Furnisher:
         return str(uuid.UUID(int=self.source.getrandbits(128), version=4))
 
 
-def furnish_desk(bookings: Bookings, desk: Desk, tenant_id: str, day: date, administrator: str) -> Business:
-    """Furnish one desk for a day; `administrator` is the account through which a product may sign in."""
-    furnisher = _Furnisher(bookings, desk, tenant_id, day, administrator)
+def seed_desk(bookings: Bookings, desk: Desk, tenant_id: str, day: date, administrator: str) -> Business:
+    """Seed one desk for a day; `administrator` is the account through which a product may sign in."""
+    furnisher = _Seeder(bookings, desk, tenant_id, day, administrator)
     furnisher.add_absences()
     furnisher.add_appointments()
     furnisher.business.publish(published=True)

@@ -1,7 +1,7 @@
-"""The directory room: its tables of handlers behind Graph's admission."""
+"""The directory api: its tables of handlers behind Graph's admission."""
 
+from twin.core.api import Api
 from twin.core.clouds import GRAPH_HOSTS
-from twin.core.room import Room
 from twin.core.routes import Routes
 from twin.core.wire import Call
 from twin.directory.applications import applications
@@ -11,8 +11,8 @@ from twin.directory.principals import principals
 from twin.directory.state import Directory
 from twin.directory.tenants import tenants
 from twin.graph.admission import admit
+from twin.graph.api import stamp
 from twin.graph.errors import describe_outage
-from twin.graph.room import stamp
 
 _routes = Routes[Directory]()
 _routes.table = [*applications.table, *credentials.table, *principals.table, *tenants.table]
@@ -22,7 +22,7 @@ def _admit(call: Call, directory: Directory) -> None:
     admit(call, directory.world)
 
 
-ROOM = Room(
+API = Api(
     name="directory",
     hosts=GRAPH_HOSTS,
     state=Directory,

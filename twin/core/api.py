@@ -1,4 +1,4 @@
-"""What a room is. A new one is a folder with a ROOM of this kind, and one line in `twin.rooms`."""
+"""What a api is. A new one is a folder with a API of this kind, and one line in `twin.apis`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ def _serve_all_hosts(host: str, state: Any) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Room[S]:
+class Api[S]:
     """A service of the outside world.
 
     name          key in records, faults and counters
@@ -46,7 +46,7 @@ class Room[S]:
     routes        its handlers
     control       handlers mounted on the control path, for people and tests
     admit         runs before a handler: may refuse (by answering) and says who calls
-    miss          the answer where no route matches; asked of the first room of the host
+    miss          the answer where no route matches; asked of the first api of the host
     stamp         adds the headers that every answer of the service carries
     outage        the error body the service would send with a status; used by faults without a body
     serves        whether a host under a wildcard exists at all
@@ -66,6 +66,6 @@ class Room[S]:
     secret_fields: frozenset[str] = field(default_factory=frozenset)
 
     def answers_for(self, host: str) -> bool:
-        """Whether the name is one of the room's, wildcards included."""
+        """Whether the name is one of the api's, wildcards included."""
         _, _, parent = host.partition(".")
         return host in self.hosts or f"*.{parent}" in self.hosts

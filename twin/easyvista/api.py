@@ -1,6 +1,6 @@
-"""The EasyVista room: one table of handlers behind its own admission, for every host that has an instance."""
+"""The EasyVista api: one table of handlers behind its own admission, for every host that has an instance."""
 
-from twin.core.room import Room
+from twin.core.api import Api
 from twin.core.routes import Miss
 from twin.core.wire import Call, Reply
 from twin.easyvista.access import admit
@@ -10,16 +10,16 @@ from twin.easyvista.routes import routes
 from twin.easyvista.state import EasyVista
 
 
-def _miss(call: Call, miss: Miss, room: EasyVista) -> Reply:
-    _ = miss, room
+def _miss(call: Call, miss: Miss, api: EasyVista) -> Reply:
+    _ = miss, api
     return refuse_right().render(call)
 
 
-def _serves(host: str, room: EasyVista) -> bool:
-    return host in room.hosts
+def _serves(host: str, api: EasyVista) -> bool:
+    return host in api.hosts
 
 
-ROOM = Room(
+API = Api(
     name="easyvista",
     hosts=("*.easyvista.com",),
     state=EasyVista,

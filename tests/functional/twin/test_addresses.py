@@ -19,10 +19,10 @@ import requests
 from twin import Simulator, SimulatorBrokenError, World
 from twin.bookings.permissions import READ
 from twin.bookings.state import Bookings
+from twin.client import RawGraphClient, redirected_to
 from twin.seeds import tiny
 from twin.seeds.sample import CLIENT_ID, SERVICE_USER, TENANT_ID, VAULT
 from twin.seeds.tiny import BUSINESS
-from twin.visit import GraphVisitor, visiting
 
 ROOT = Path(__file__).resolve().parents[3]
 DISCOVERY = f"https://login.microsoftonline.com/{TENANT_ID}/v2.0/.well-known/openid-configuration"
@@ -34,8 +34,8 @@ def sim(led: Simulator) -> Simulator:
 
 
 @pytest.fixture
-def graph(sim: Simulator) -> Iterator[GraphVisitor]:
-    with GraphVisitor(sim, READ, tenant_id=TENANT_ID, app_id=CLIENT_ID) as visitor:
+def graph(sim: Simulator) -> Iterator[RawGraphClient]:
+    with RawGraphClient(sim, READ, tenant_id=TENANT_ID, app_id=CLIENT_ID) as visitor:
         yield visitor
 
 
@@ -158,7 +158,7 @@ def test_idle_connections_can_be_closed_under_the_client(sim: Simulator) -> None
         assert session.get(DISCOVERY, timeout=10).ok
 
 
-def test_a_reset_forgets_faults_record_and_changes(sim: Simulator, graph: GraphVisitor) -> None:
+def test_a_reset_forgets_faults_record_and_changes(sim: Simulator, graph: RawGraphClient) -> None:
     sim.bookings.remove_business(BUSINESS)
     assert graph.get("/solutions/bookingBusinesses").json()["value"] == []
 
@@ -168,18 +168,18 @@ def test_a_reset_forgets_faults_record_and_changes(sim: Simulator, graph: GraphV
     assert [one["id"] for one in graph.get("/solutions/bookingBusinesses").json()["value"]] == [BUSINESS]
 
 
-def test_another_world_can_be_moved_in(sim: Simulator, graph: GraphVisitor) -> None:
-    def furnish(world: World) -> None:
-        tiny.furnish(world)
-        world.room(Bookings).remove_business(BUSINESS)
+def test_another_world_can_be_moved_in(sim: Simulator, graph: RawGraphClient) -> None:
+    def seed(world: World) -> None:
+        tiny.seed(world)
+        world.state(Bookings).remove_business(BUSINESS)
 
-    sim.reset(furnish)
+    sim.reset(seed)
     assert graph.get("/solutions/bookingBusinesses").json()["value"] == []
-    sim.reset(tiny.furnish)
+    sim.reset(tiny.seed)
     assert len(graph.get("/solutions/bookingBusinesses").json()["value"]) == 1
 
 
-def test_records_hold_neither_secret_nor_token(sim: Simulator, graph: GraphVisitor) -> None:
+def test_records_hold_neither_secret_nor_token(sim: Simulator, graph: RawGraphClient) -> None:
     secret = next(iter(sim.entra.app(CLIENT_ID).secrets.values())).value
     password = sim.entra.tenant(TENANT_ID).users[SERVICE_USER].password
     form = {
@@ -201,7 +201,7 @@ def test_records_hold_neither_secret_nor_token(sim: Simulator, graph: GraphVisit
 
     told = requests.get(f"{sim.control_url}/exchanges", timeout=10).text
 
-    assert {exchange.room for exchange in sim.exchanges.all()} == {"entra", "bookings", "identity", "vault"}
+    assert {exchange.api for exchange in sim.exchanges.all()} == {"entra", "bookings", "identity", "vault"}
     for hidden in (secret, password, tokens["access_token"], tokens["refresh_token"], tokens["id_token"],
                    tokens["client_info"], identity["access_token"], sim.identity_header, graph.token):  # fmt: skip
         assert hidden not in told
@@ -253,9 +253,9 @@ def test_the_clock_can_be_moved(sim: Simulator) -> None:
     assert not requests.get(clock, timeout=10).json()["now"].startswith("2030")
 
 
-def test_exchanges_and_counters_can_be_read_and_cleared(sim: Simulator, graph: GraphVisitor) -> None:
+def test_exchanges_and_counters_can_be_read_and_cleared(sim: Simulator, graph: RawGraphClient) -> None:
     graph.get("/solutions/bookingBusinesses?query=de", client_request_id="a-b-c")
-    first = requests.get(f"{sim.control_url}/exchanges?room=bookings", timeout=10).json()
+    first = requests.get(f"{sim.control_url}/exchanges?api=bookings", timeout=10).json()
     graph.get("/solutions/nothing")
     later = requests.get(f"{sim.control_url}/exchanges?since={first['last']}", timeout=10).json()["exchanges"]
     counters = requests.get(f"{sim.control_url}/counters", timeout=10).json()
@@ -264,7 +264,7 @@ def test_exchanges_and_counters_can_be_read_and_cleared(sim: Simulator, graph: G
         ("/v1.0/solutions/bookingBusinesses", [["query", "de"]], 200, "answered"),
     ]
     assert first["exchanges"][0]["response_headers"]["client-request-id"] == "a-b-c"
-    assert [(one["room"], one["status"]) for one in later] == [("graph", 400)]
+    assert [(one["api"], one["status"]) for one in later] == [("graph", 400)]
     assert counters["counts"] == {"bookings": 1, "graph": 1}
 
     assert requests.patch(f"{sim.control_url}/exchanges", json={"keep": 5000}, timeout=10).json() == {"keep": 5000}
@@ -276,7 +276,7 @@ def test_a_handler_that_breaks_is_not_mistaken_for_the_service(caplog: pytest.Lo
     def visit_broken_world() -> None:
         with Simulator(tiny.build()).running() as sim:
             sim.bookings.business(BUSINESS).values = {}
-            with GraphVisitor(sim, READ, tenant_id=TENANT_ID, app_id=CLIENT_ID) as visitor:
+            with RawGraphClient(sim, READ, tenant_id=TENANT_ID, app_id=CLIENT_ID) as visitor:
                 answer = visitor.get("/solutions/bookingBusinesses")
             assert (answer.status_code, list(answer.json())) == (500, ["simulatorFailure"])
 
@@ -336,7 +336,7 @@ def test_a_visit_leaves_the_environment_as_it_was(sim: Simulator, monkeypatch: p
     monkeypatch.setenv("http_proxy", "http://proxy.example.org")
     before = dict(os.environ)
 
-    with visiting(sim, KEY_VAULT_URL="https://contoso-gateway.vault.azure.net"):
+    with redirected_to(sim, KEY_VAULT_URL="https://contoso-gateway.vault.azure.net"):
         assert os.environ["HTTPS_PROXY"] == sim.proxy_url
         assert not {"AZURE_CLIENT_ID", "http_proxy", "CURL_CA_BUNDLE"} & set(os.environ)
 
@@ -346,5 +346,5 @@ def test_a_visit_leaves_the_environment_as_it_was(sim: Simulator, monkeypatch: p
 def test_it_can_be_started_again(tmp_path: Path) -> None:
     sim = Simulator(tiny.build(), state_dir=tmp_path)
     for _ in range(2):
-        with sim.running(), visiting(sim):
+        with sim.running(), redirected_to(sim):
             assert requests.get(DISCOVERY, timeout=10).ok

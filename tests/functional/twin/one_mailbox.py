@@ -5,9 +5,9 @@ from typing import Any
 
 import requests
 
+from twin.client import RawGraphClient
 from twin.mail.permissions import WRITE
 from twin.seeds.mails import SUPPORT
-from twin.visit import GraphVisitor
 
 BOX = f"/users/{SUPPORT}"
 INBOX = f"{BOX}/mailFolders/inbox"
@@ -39,7 +39,7 @@ class Round:
 
 
 def walk(
-    graph: GraphVisitor, link: str = f"{DELTA}?$select=subject", *, prefer: str = IMMUTABLE, size: int = 50
+    graph: RawGraphClient, link: str = f"{DELTA}?$select=subject", *, prefer: str = IMMUTABLE, size: int = 50
 ) -> Round:
     """Follow a round to its delta link."""
     pages = []
@@ -59,7 +59,7 @@ def read_error(answer: requests.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
 
 
-def send_batch(graph: GraphVisitor, *parts: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def send_batch(graph: RawGraphClient, *parts: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The answers of a batch by id; parts are numbered from 0."""
     numbered = [{"id": str(number), "method": "GET"} | part for number, part in enumerate(parts)]
     answer = graph.request("POST", "/$batch", json={"requests": numbered})

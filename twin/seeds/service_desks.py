@@ -11,7 +11,7 @@ from twin.easyvista.records import ActionType, Group
 from twin.easyvista.state import EasyVista
 from twin.seeds.credentials import make_secret
 from twin.vault.state import Vault
-from twin.webhook.rooms import FLOW_HOST, HOOKS_HOST
+from twin.webhook.apis import FLOW_HOST, HOOKS_HOST
 from twin.webhook.signature import PREFIX
 from twin.webhook.state import Webhooks
 from twin.world import World
@@ -54,9 +54,9 @@ def address_of(name: str) -> str:
 
 
 def add_desk(world: World, vault: Vault) -> Instance:
-    """Furnish both instances and put their secrets into the vault; returns the one for production."""
-    production = furnish_instance(world, PRODUCTION)
-    furnish_instance(world, SANDBOX)
+    """Seed both instances and put their secrets into the vault; returns the one for production."""
+    production = seed_instance(world, PRODUCTION)
+    seed_instance(world, SANDBOX)
     production.open_ticket(
         production.entry(PLAIN_CODE),
         rfc=OPEN_TICKET,
@@ -75,16 +75,16 @@ def add_desk(world: World, vault: Vault) -> Instance:
 
 def add_receivers(world: World, vault: Vault) -> None:
     """Let the receiver check signatures (it refuses nothing), add the workflow, put both keys into the vault."""
-    receivers = world.room(Webhooks)
+    receivers = world.state(Webhooks)
     receivers.check_signatures([webhook_key()])
     receivers.add_workflow(WORKFLOW, make_secret("flow sig"))
     vault.set_secret(WEBHOOK_KEY_NAME, webhook_key(), content_type="webhook-key")
     vault.set_secret(FLOW_URL_NAME, flow_url(), content_type="flow-url")
 
 
-def furnish_instance(world: World, account: str, people: tuple[str, ...] = PEOPLE) -> Instance:
+def seed_instance(world: World, account: str, people: tuple[str, ...] = PEOPLE) -> Instance:
     """Make an instance with people, catalog, groups, action types and the program's account, without tickets."""
-    made = world.room(EasyVista).add_instance(HOST, account)
+    made = world.state(EasyVista).add_instance(HOST, account)
     made.add_user(LOGIN, password(), token=token())
     for name in people:
         made.add_employee(name.split()[-1], address_of(name), login=address_of(name).partition("@")[0])

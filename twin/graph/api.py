@@ -1,8 +1,8 @@
-"""The Graph hosts themselves: what they say where no room has an answer, and the control of their limits."""
+"""The Graph hosts themselves: what they say where no api has an answer, and the control of their limits."""
 
+from twin.core.api import Api
 from twin.core.clouds import GRAPH_HOSTS
 from twin.core.control import read_object
-from twin.core.room import Room
 from twin.core.routes import Miss, Routes
 from twin.core.wire import Call, Reply
 from twin.graph.admission import admit, caller_of, key_of
@@ -81,7 +81,7 @@ def _admit(call: Call, limits: GraphLimits) -> None:
         limits.widen(call, key_of(caller_of(call)), count_outlook_parts(call))
 
 
-ROOM = Room(
+API = Api(
     name="graph",
     hosts=GRAPH_HOSTS,
     state=GraphLimits,

@@ -1,4 +1,4 @@
-"""Visiting a running simulator from a test: the environment of this process, and a bare client with a token."""
+"""Redirecting a running simulator from a test: the environment of this process, and a bare client with a token."""
 
 import os
 import sys
@@ -19,14 +19,14 @@ TIMEOUT = 20
 
 
 @contextmanager
-def visiting(sim: Simulator, **more: str) -> Iterator[None]:
+def redirected_to(sim: Simulator, **more: str) -> Iterator[None]:
     """Lead this process's client libraries to a simulator, and nowhere else; undone at the end."""
-    with leading_to(sim.environment(), **more):
+    with redirected_by(sim.environment(), **more):
         yield
 
 
 @contextmanager
-def leading_to(environment: Mapping[str, str], **more: str) -> Iterator[None]:
+def redirected_by(environment: Mapping[str, str], **more: str) -> Iterator[None]:
     """Lead this process's client libraries to where these variables of a simulator lead; undone at the end.
 
     Variables of the developer's own that would lead them astray are taken away meanwhile. `more` are further ones.
@@ -52,7 +52,7 @@ def forget_challenges() -> None:
         module.clear()
 
 
-class GraphVisitor:
+class RawGraphClient:
     """A bare HTTP client for Graph. Its token is made on the spot, with the permissions asked for.
 
     Without `user` it acts for the app (`permissions` are roles), with one on that user's behalf (they are scopes).

@@ -1,11 +1,11 @@
-"""The mail room: two tables of handlers behind Graph's admission."""
+"""The mail api: two tables of handlers behind Graph's admission."""
 
+from twin.core.api import Api
 from twin.core.clouds import GRAPH_HOSTS
-from twin.core.room import Room
 from twin.core.routes import Routes
 from twin.core.wire import Call
 from twin.graph.admission import admit
-from twin.graph.room import stamp
+from twin.graph.api import stamp
 from twin.mail.control import control
 from twin.mail.errors import describe_mail_outage
 from twin.mail.folders import folders
@@ -20,7 +20,7 @@ def _admit(call: Call, mail: Mail) -> None:
     admit(call, mail.world)
 
 
-ROOM = Room(
+API = Api(
     name="mail",
     hosts=GRAPH_HOSTS,
     state=Mail,

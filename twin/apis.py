@@ -1,0 +1,19 @@
+"""The apis of the house. A new one is a folder with a API, and a line here.
+
+Order matters on a shared host only: the first api of a host says what happens where no route matches.
+"""
+
+from typing import Any
+
+from twin.bookings.api import API as BOOKINGS
+from twin.core.api import Api
+from twin.directory.api import API as DIRECTORY
+from twin.easyvista.api import API as EASYVISTA
+from twin.entra.routes import API as ENTRA
+from twin.graph.api import API as GRAPH
+from twin.identity.routes import API as IDENTITY
+from twin.mail.api import API as MAIL
+from twin.vault.routes import API as VAULT
+from twin.webhook.apis import FLOWS, HOOKS
+
+APIS: tuple[Api[Any], ...] = (ENTRA, IDENTITY, VAULT, GRAPH, BOOKINGS, MAIL, DIRECTORY, EASYVISTA, HOOKS, FLOWS)
