@@ -38,7 +38,8 @@ from shared.errors import (
     place_of,
 )
 from shared.json_text import write_json
-from shared.settings.config import SettingsError, is_business_id
+from shared.mail_address import is_mail_address
+from shared.settings.config import SettingsError
 
 if TYPE_CHECKING:
     from composition.connections import Services, Tenant
@@ -119,7 +120,7 @@ class Asked:
 
     def allowed_business(self, business: str) -> str:
         """Return a business id, once the allow-list lets it through."""
-        if not is_business_id(business):
+        if not is_mail_address(business):
             raise Invalid(
                 "A business id is the mail address of its booking page, such as desk@contoso.com.",
                 code="InvalidId",

@@ -14,7 +14,7 @@ from typing import Any
 
 from blueprints._http import Asked, Content, Json
 from shared.errors import Invalid
-from shared.events import Event, tell
+from shared.events import Event, log_event
 
 MOST_ITEMS = 100  # split-on takes no more once a maker limits how many runs go on at once
 STATE = "triggerState"
@@ -42,7 +42,7 @@ def poll(asked: Asked, *, seconds: int, begin: Callable[[], Any], go_on: Callabl
     try:
         news = go_on(_open(asked, given))
     except StaleState:
-        tell(Event.TRIGGER_RESET, level=logging.INFO, trigger=asked.request.route_params.get("kind"))
+        log_event(Event.TRIGGER_RESET, level=logging.INFO, trigger=asked.request.route_params.get("kind"))
         fresh = _answer(asked, News([], begin(), has_more=False), seconds)
         return Content(fresh.body, fresh.status, headers={**fresh.headers, "x-state-reset": "true"})
     return _answer(asked, news, seconds)

@@ -10,7 +10,8 @@ from blueprints._http import Asked, Content, Json, answer, answers
 from blueprints._status_page import render_status
 from composition.services import services
 from shared.errors import Invalid
-from shared.settings.config import SettingsError, is_business_id
+from shared.mail_address import is_mail_address
+from shared.settings.config import SettingsError
 from shared.time_zones.zones import utc_text
 
 bp = func.Blueprint()
@@ -68,7 +69,7 @@ def doctor(asked: Asked) -> Json:
     from doctor import steps
 
     refused = asked.query.text("refusedMailbox")
-    if refused and not is_business_id(refused):
+    if refused and not is_mail_address(refused):
         raise Invalid(
             "refusedMailbox is the mail address of a mailbox, such as ceo@contoso.com.",
             code="InvalidId",

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from setup.errors import Stopped
 from setup.permissions import FEATURES
+from shared.mail_address import is_mail_address
 from shared.settings.clouds import CLOUDS, Cloud
-from shared.settings.config import Credential, is_business_id
+from shared.settings.config import Credential
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{2,118}", re.IGNORECASE)
@@ -170,7 +171,7 @@ def _find_fault(wish: Wish) -> str | None:
     ids = [*filter(None, (wish.identity, wish.identity_client_id, wish.adopt, wish.app))]
     faults = (
         (not _SLUG.fullmatch(wish.unique_name), "--unique-name has letters, digits and dashes."),
-        (not all(map(is_business_id, people)), "Mailboxes and users are given as addresses."),
+        (not all(map(is_mail_address, people)), "Mailboxes and users are given as addresses."),
         (
             not all(map(_GUID.fullmatch, ids)),
             "--identity is the object id of a user-assigned identity; it and other ids are GUIDs.",

@@ -11,7 +11,7 @@ _log = logging.getLogger("gateway.events")
 
 
 class Event(StrEnum):
-    """What may be told. The names are stable."""
+    """The events. Their names are stable."""
 
     MAILBOX_SILENT = "MailboxSilent"
     QUARANTINE_GREW = "QuarantineGrew"
@@ -27,16 +27,16 @@ class Event(StrEnum):
     TRIGGER_RESET = "TriggerReset"
 
 
-def tell(event: Event, *, level: int = logging.WARNING, **fields: Any) -> None:
+def log_event(event: Event, *, level: int = logging.WARNING, **fields: Any) -> None:
     """Log an event. Fields are names, numbers and codes: never a subject, an author, a text or a secret.
 
     The same stands in the text, as JSON, and in attributes of the record, of which only OpenTelemetry takes notice.
     """
-    told = {"event": event.value, **fields}
+    content = {"event": event.value, **fields}
     if request_id := context.known_request_id():
-        told["requestId"] = request_id
-    text = json.dumps(told, default=str, sort_keys=True)
-    _log.log(level, "%s %s", event.value, text, extra={f"gateway.{name}": _plain(told[name]) for name in told})
+        content["requestId"] = request_id
+    text = json.dumps(content, default=str, sort_keys=True)
+    _log.log(level, "%s %s", event.value, text, extra={f"gateway.{name}": _plain(content[name]) for name in content})
 
 
 def _plain(value: Any) -> str | int | float | bool | None:

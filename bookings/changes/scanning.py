@@ -17,7 +17,7 @@ from bookings.changes.journal import Journal, Look, State
 from bookings.changes.snapshots import Snapshot, View, digest, read_records, start_of
 from bookings.windows import cut_windows
 from shared.errors import ConfigurationError, Forbidden, GatewayError, NotFound, Unavailable
-from shared.events import Event, tell
+from shared.events import Event, log_event
 from shared.graph.bookings import GraphBookings
 from shared.graph.client import Json
 from shared.time_zones.zones import UnreadableMomentError, find_zone, read_moment
@@ -61,7 +61,7 @@ class Observer:
         old = journal.snapshot(state)
         if old is None:
             if state.is_seeded:
-                tell(Event.CHANGES_LOST, connection=journal.connection, business=journal.business)
+                log_event(Event.CHANGES_LOST, connection=journal.connection, business=journal.business)
             return self._seed(look, near, values | {"digest": seen, "seeded_at": now, "seeded_until": end})
         views = [near]
         if with_net:

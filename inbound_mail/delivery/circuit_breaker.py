@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from inbound_mail.sinks.protocol import Sink
 from shared.errors import ConfigurationError
-from shared.events import Event, tell
+from shared.events import Event, log_event
 from shared.storage.tables import Entity, Row, Table
 
 _log = logging.getLogger("gateway.mail")
@@ -61,7 +61,7 @@ class Circuit:
         )
         is_first = self._table.create(entity) if row is None else self._table.update(entity, row.etag)
         if is_first and not was_open:
-            tell(Event.CIRCUIT_OPEN, sink=self._sink, cause=error.code)
+            log_event(Event.CIRCUIT_OPEN, sink=self._sink, cause=error.code)
 
     def close(self) -> None:
         """Let deliveries pass."""

@@ -31,7 +31,7 @@ from shared.errors import (
     Unavailable,
     place_of,
 )
-from shared.events import Event, tell
+from shared.events import Event, log_event
 from shared.storage.queues import Queue
 from shared.storage.tables import Table
 
@@ -147,7 +147,7 @@ class Deliverer:
         try:
             if verdict.wait is None:
                 claimed.reject(verdict.code, verdict.message)
-                tell(
+                log_event(
                     Event.MAIL_QUARANTINED,
                     mailbox=desk.name, key=claimed.key, sink=claimed.sink, cause=verdict.code,
                 )  # fmt: skip

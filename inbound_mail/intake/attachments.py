@@ -26,7 +26,7 @@ from shared.errors import (
     Refused,
     Rejected,
 )
-from shared.events import Event, tell
+from shared.events import Event, log_event
 from shared.graph.answers import Expected
 from shared.graph.mail import STREAM, is_of_one_mail
 from shared.retry import call_with_retry
@@ -155,7 +155,7 @@ class Fetcher:
         self._store.put_attachments(mail.key, [_UNREADABLE])
         self._ledger.complete(mail, self._mailbox.sinks, cause=(cause.code, cause.message))
         for sink in self._mailbox.sinks:
-            tell(Event.MAIL_QUARANTINED, mailbox=self._mailbox.name, key=mail.key, sink=sink, cause=cause.code)
+            log_event(Event.MAIL_QUARANTINED, mailbox=self._mailbox.name, key=mail.key, sink=sink, cause=cause.code)
 
     def _fetch_one(self, mail: OpenMail, number: int, item: Json) -> Attachment:
         described = _describe(number, item)

@@ -16,7 +16,7 @@ from inbound_mail.ledger.mail_store import may_have_files
 from inbound_mail.ledger.references import digest
 from inbound_mail.support_mailbox import Desk
 from shared.errors import AnswerTooLarge, GatewayError, NotFound, Rejected, TimedOut
-from shared.events import Event, tell
+from shared.events import Event, log_event
 from shared.graph.mail import DELTA_QUERY, DeltaPage, is_of_one_mail
 from shared.storage.blobs import Lease
 from shared.workers import Workers
@@ -68,7 +68,7 @@ class FolderReader:
                 if error.code != "CursorLost" or not link or lost >= _MOST_LOST:
                     raise
                 lost += 1
-                tell(Event.CURSOR_LOST, mailbox=self._mailbox.name, folder=folder)
+                log_event(Event.CURSOR_LOST, mailbox=self._mailbox.name, folder=folder)
                 seen.resyncs += 1
                 link = ""
                 continue
@@ -107,7 +107,7 @@ class FolderReader:
             found = self._take(folder, messages, seen)
             if found:
                 seen.swept += found
-                tell(Event.SWEEP_FOUND, mailbox=self._mailbox.name, folder=folder, mails=found)
+                log_event(Event.SWEEP_FOUND, mailbox=self._mailbox.name, folder=folder, mails=found)
         self._ledger.put_cursor(folder, **stands, swept_at=now)
 
     def _take_page(self, folder: str, page: DeltaPage, later: Sequence[str], seen: Seen) -> list[str]:

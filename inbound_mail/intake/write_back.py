@@ -11,7 +11,7 @@ from inbound_mail.content.models import Json
 from inbound_mail.ledger.ledger import DeliveryState, MailState, OpenMail, Phase
 from inbound_mail.support_mailbox import Desk
 from shared.errors import Forbidden, GatewayError, NotFound
-from shared.events import Event, tell
+from shared.events import Event, log_event
 from shared.graph.mail import Change, is_of_one_mail
 from shared.storage.blobs import Lease
 
@@ -77,7 +77,7 @@ class Settler:
         if self._wish.move_to:
             results |= self._move([mail for mail in mails if results[mail.graph_id] is None], marks, self._wish.move_to)
         if any(isinstance(error, Forbidden) for error in results.values()):
-            tell(Event.WRITE_BACK_DENIED, mailbox=self._mailbox.name)
+            log_event(Event.WRITE_BACK_DENIED, mailbox=self._mailbox.name)
         done, stopped = [], None
         for mail in mails:
             error = results[mail.graph_id]

@@ -16,7 +16,7 @@ from inbound_mail.delivery.circuit_breaker import Circuit
 from inbound_mail.sinks.protocol import Sink
 from inbound_mail.support_mailbox import Desk
 from shared.errors import GatewayError
-from shared.events import Event, tell
+from shared.events import Event, log_event
 from shared.storage.tables import Operation, Table
 from shared.time_zones.zones import utc_text
 
@@ -62,7 +62,7 @@ class Watch:
             row = known.get(name)
             grew = row is not None and alarm.level > int(row.values["level"])
             if row is None or grew or now - row.values["told_at"] >= _AGAIN_AFTER:
-                tell(alarm.event, about=alarm.about, **alarm.details)
+                log_event(alarm.event, about=alarm.about, **alarm.details)
                 told_at = now
             else:
                 told_at = row.values["told_at"]
@@ -78,7 +78,7 @@ class Watch:
             )
         for name in known.keys() - active.keys():
             event, _, about = name.partition("|")
-            tell(Event.ALARM_CLEARED, level=logging.INFO, alarm=event, about=about)
+            log_event(Event.ALARM_CLEARED, level=logging.INFO, alarm=event, about=about)
             self._table.transact([Operation("delete", {"PartitionKey": _PARTITION, "RowKey": name})])
 
     def active(self) -> list[Json]:
@@ -102,7 +102,7 @@ class Watch:
     def report_poison(self, queue: str, message: Mapping[str, Any]) -> None:
         """Tell of a message that could not be worked on; the poll finds its delivery again."""
         known = {name: str(message[name])[:100] for name in ("mailbox", "key", "sink") if name in message}
-        tell(Event.POISON_MESSAGE, level=logging.ERROR, queue=queue, **known)
+        log_event(Event.POISON_MESSAGE, level=logging.ERROR, queue=queue, **known)
         entity = {"PartitionKey": _PARTITION, "RowKey": _POISON, "count": self.count_poison() + 1}
         self._table.upsert(entity)
 

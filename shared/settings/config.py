@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from shared.errors import ConfigurationError
+from shared.mail_address import is_mail_address
 from shared.settings.catalogue import SETTINGS
 from shared.settings.clouds import CLOUDS, Cloud
 from shared.settings.mail_settings import (
@@ -29,7 +30,6 @@ from shared.settings.mail_settings import (
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.IGNORECASE)
 _VAULT_NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
-_MAIL_ADDRESS = re.compile(r"[^@\s/\\?#%\x00-\x1f]{1,64}@[A-Za-z0-9.-]{1,253}")
 
 
 class Credential(StrEnum):
@@ -302,14 +302,9 @@ def _read_businesses(reader: _Reader, setting: str, text: str) -> AllowList:
     everything = "*" in ids
     if everything and len(ids) > 1:
         reader.blame(setting, "Give either * or a list of ids, not both.")
-    for wrong in (part for part in ids if part != "*" and not is_business_id(part)):
+    for wrong in (part for part in ids if part != "*" and not is_mail_address(part)):
         reader.blame(setting, f"{wrong!r} is not a business id: those are SMTP addresses such as desk@contoso.example.")
     return AllowList(frozenset(part.lower() for part in ids if part != "*"), everything=everything)
-
-
-def is_business_id(text: str) -> bool:
-    """Say whether a text has the form of a booking business id: the SMTP address of its mailbox."""
-    return bool(_MAIL_ADDRESS.fullmatch(text))
 
 
 def _read_choice[E: StrEnum](reader: _Reader, setting: str, text: str, kind: type[E]) -> E | None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from shared.mail_address import is_mail_address
+
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
-_ADDRESS = re.compile(r"[^@\s/\\?#%\x00-\x1f]{1,64}@[A-Za-z0-9.-]{1,253}")
 _FOLDER = re.compile(r"[A-Za-z0-9_=-]{1,512}")
 _MOST_FOLDERS = 8
 
@@ -147,7 +148,7 @@ def _read_mailbox(fields: Mapping[str, Any], connections: Sequence[str], sinks: 
     name, address = fields.get("name", ""), fields.get("address", "")
     if not NAME.fullmatch(name):
         tell("name", "Needed: a lasting name of a-z, 0-9 and dashes, which stays when the address changes.")
-    if not _ADDRESS.fullmatch(address):
+    if not is_mail_address(address):
         tell("address", "Needed: the mailbox's address or object id, such as support@contoso.example.")
     folders = tuple(fields.get("folders", ["inbox"]))
     if not 1 <= len(folders) <= _MOST_FOLDERS or not all(_is_folder(one) for one in folders):

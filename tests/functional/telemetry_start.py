@@ -48,7 +48,7 @@ def main(app: Path, flow: str) -> None:
 
     shared = {name: importlib.import_module(f"shared.{name}") for name in ("context", "events")}  # of the package
     with shared["context"].call(flow, seconds=1):
-        shared["events"].tell(shared["events"].Event.CIRCUIT_OPEN, sink="desk", mails=3)
+        shared["events"].log_event(shared["events"].Event.CIRCUIT_OPEN, sink="desk", mails=3)
     importlib.import_module("opentelemetry._logs").get_logger_provider().force_flush()
     host.stop()
     print(json.dumps({"status": status, "seconds": took}))  # noqa: T201 - read by the test

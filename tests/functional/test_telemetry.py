@@ -15,7 +15,7 @@ import pytest
 
 from devkit.host.settings import HostSettings
 from shared import context, retry, telemetry
-from shared.events import Event, tell
+from shared.events import Event, log_event
 from shared.graph import client
 from shared.graph.bookings import GraphBookings
 from tests.functional.conftest import Gateway
@@ -124,7 +124,7 @@ def test_an_event_is_json_behind_its_name_and_attributes_of_its_record(
 ) -> None:
     telemetry.install()
     with context.call(flow, seconds=1):
-        tell(Event.CIRCUIT_OPEN, sink="desk", message="closed", mails=3, causes={"a": 1}, name="x", args=None)
+        log_event(Event.CIRCUIT_OPEN, sink="desk", message="closed", mails=3, causes={"a": 1}, name="x", args=None)
     [record] = log.records
     name, _, told = record.getMessage().partition(" ")
     assert name == "CircuitOpen"
@@ -140,7 +140,7 @@ def test_an_event_is_json_behind_its_name_and_attributes_of_its_record(
 
 
 def test_an_event_outside_any_call_has_no_id(log: pytest.LogCaptureFixture) -> None:
-    tell(Event.ALARM_CLEARED, about="support")
+    log_event(Event.ALARM_CLEARED, about="support")
     assert json.loads(log.records[0].getMessage().partition(" ")[2]) == {"event": "AlarmCleared", "about": "support"}
 
 
