@@ -1,6 +1,6 @@
 """The HTTP door: one frame around every route, answers, errors and links.
 
-A handler gets an `Asked` and returns the JSON of its answer; this module does the rest: correlation id, time budget,
+A handler gets a `Request` and returns the JSON of its answer; this module does the rest: correlation id, time budget,
 error family -> status, and nothing of a caller's headers in any log.
 """
 
@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import azure.functions as func
 
-from blueprints._asked import Fields, read_body
+from blueprints._fields import Fields, read_body
 from composition.services import services
 from shared import context
 from shared.errors import (
@@ -49,7 +49,7 @@ _log = logging.getLogger("gateway.http")
 _MAIL_KEY = re.compile(r"[0-9a-f]{40}")
 
 type Json = dict[str, Any]
-type Handler = Callable[["Asked"], "Json | Content"]
+type Handler = Callable[["Request"], "Json | Content"]
 
 TIME_BUDGET = 30.0  # seconds; a flow's synchronous call is cut at 100 to 120
 _WAIT_WHEN_UNTOLD = 10.0
@@ -88,10 +88,10 @@ class Content:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One request, as handlers see it."""
+class Request:
+    """One HTTP request, as handlers see it. `http` is the platform's own object."""
 
-    request: func.HttpRequest
+    http: func.HttpRequest
     query: Fields
     binding: str = field(repr=False)
 
@@ -101,22 +101,22 @@ class Asked:
         return services()
 
     @property
-    def connection(self) -> str:
-        """Which tenant was asked for."""
+    def connection_name(self) -> str:
+        """The name of the connection in the query; "default" if there is none. Raises Invalid for an unknown one."""
         name = self.query.text("connection") or "default"
         if name not in self.services.tenants:
             raise Invalid("There is no such connection in the settings.", code="UnknownConnection", target="connection")
         return name
 
     @property
-    def tenant(self) -> "Tenant":
-        """The use cases of that tenant."""
-        return self.services.tenants[self.connection]
+    def connection(self) -> "Tenant":
+        """The use cases of that connection."""
+        return self.services.tenants[self.connection_name]
 
     @property
     def business(self) -> str:
         """The business in the path, once the allow-list lets it through."""
-        return self.allowed_business(str(self.request.route_params.get("business", "")))
+        return self.allowed_business(str(self.http.route_params.get("business", "")))
 
     def allowed_business(self, business: str) -> str:
         """Return a business id, once the allow-list lets it through."""
@@ -126,33 +126,33 @@ class Asked:
                 code="InvalidId",
                 target="business",
             )
-        if not self.tenant.businesses.allows(business):
+        if not self.connection.businesses.allows(business):
             raise not_allowed()
         return business
 
     @property
-    def desk(self) -> "Desk":
-        """The mailbox in the path."""
-        return self.named_desk(str(self.request.route_params.get("mailbox", "")))
+    def mailbox(self) -> "Desk":
+        """The support mailbox in the path."""
+        return self.named_mailbox(str(self.http.route_params.get("mailbox", "")))
 
-    def named_desk(self, name: str) -> "Desk":
-        """Return a mailbox of the settings."""
-        desk = self.services.mail.desks.get(name)
-        if desk is None:
+    def named_mailbox(self, name: str) -> "Desk":
+        """Return a support mailbox of the settings. Raises NotFound."""
+        mailbox = self.services.mail.desks.get(name)
+        if mailbox is None:
             raise NotFound("The settings name no such mailbox.", code="UnknownMailbox", target="mailbox")
-        return desk
+        return mailbox
 
     @property
     def mail_key(self) -> str:
         """The mail in the path."""
-        key = str(self.request.route_params.get("key", ""))
+        key = str(self.http.route_params.get("key", ""))
         if not _MAIL_KEY.fullmatch(key):
             raise Invalid("A mail's key has 40 digits and letters a to f.", code="InvalidId", target="key")
         return key
 
     def body(self, *allowed: str) -> Fields:
         """Return the fields of the JSON body."""
-        return read_body(self.request.get_body(), allowed)
+        return read_body(self.http.get_body(), allowed)
 
     def cursor(self) -> Any:
         """Return what the `cursor` parameter holds, or None without one."""
@@ -165,7 +165,7 @@ class Asked:
 
     def link(self, **more: str) -> str:
         """Return the address of this question with other places to go on from, and never with the key."""
-        kept = {name: value for name, value in self.request.params.items() if name not in ("code", *_PLACES)}
+        kept = {name: value for name, value in self.http.params.items() if name not in ("code", *_PLACES)}
         return f"{self._base()}?{urlencode(kept | more, quote_via=quote)}"
 
     @property
@@ -174,14 +174,14 @@ class Asked:
         with suppress(SettingsError):  # what needs no settings answers without them, too
             if self.services.settings.public_base_url:
                 return self.services.settings.public_base_url
-        parts = urlsplit(self.request.url)
+        parts = urlsplit(self.http.url)
         above, api, _ = parts.path.partition("/api/")
         return f"{parts.scheme}://{parts.netloc}{above}{api.rstrip('/')}"
 
     def _base(self) -> str:
         """Where links begin: the connector's gateway if the call came through it, the set address, or as asked."""
-        _, _, below_api = urlsplit(self.request.url).path.partition("/api/")
-        prefix = urlsplit(self.request.headers.get("x-ms-apim-referrer-prefix") or "")
+        _, _, below_api = urlsplit(self.http.url).path.partition("/api/")
+        prefix = urlsplit(self.http.headers.get("x-ms-apim-referrer-prefix") or "")
         if prefix.scheme == "https" and (prefix.hostname or "").endswith(_GATEWAY_HOSTS) and not prefix.query:
             return f"{prefix.geturl().rstrip('/')}/{below_api}"
         return f"{self.base_url}/{below_api}"
@@ -200,8 +200,8 @@ def answers(
             with context.call(request_id, seconds=seconds or TIME_BUDGET):
                 try:
                     query = Fields(dict(req.params), allowed, kind="parameter")
-                    asked = Asked(req, query, _binding(handler.__name__, req))
-                    response = _render(handler(asked), request_id)
+                    request = Request(req, query, _binding(handler.__name__, req))
+                    response = _render(handler(request), request_id)
                     taken = time.monotonic() - began
                     _log.info("%s answered %d after %.2f s", handler.__name__, response.status_code, taken)
                 except GatewayError as error:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from blueprints._http import Asked, Content, Json
+from blueprints._http import Content, Json, Request
 from shared.errors import Invalid
 from shared.events import Event, log_event
 
@@ -34,30 +34,30 @@ class StaleState(Exception):  # noqa: N818 - no error: it leads to a fresh state
     """The state is signed by us, but what it points to is not there any more."""
 
 
-def poll(asked: Asked, *, seconds: int, begin: Callable[[], Any], go_on: Callable[[Any], News]) -> Content:
+def poll(request: Request, *, seconds: int, begin: Callable[[], Any], go_on: Callable[[Any], News]) -> Content:
     """Answer one poll. `seconds`: how long nothing new can be expected; states are JSON values, kept short."""
-    given = asked.request.params.get(STATE)  # of any length and form: no reason to refuse
+    given = request.http.params.get(STATE)  # of any length and form: no reason to refuse
     if not given:
-        return _answer(asked, News([], begin(), has_more=False), seconds)
+        return _answer(request, News([], begin(), has_more=False), seconds)
     try:
-        news = go_on(_open(asked, given))
+        news = go_on(_open(request, given))
     except StaleState:
-        log_event(Event.TRIGGER_RESET, level=logging.INFO, trigger=asked.request.route_params.get("kind"))
-        fresh = _answer(asked, News([], begin(), has_more=False), seconds)
+        log_event(Event.TRIGGER_RESET, level=logging.INFO, trigger=request.http.route_params.get("kind"))
+        fresh = _answer(request, News([], begin(), has_more=False), seconds)
         return Content(fresh.body, fresh.status, headers={**fresh.headers, "x-state-reset": "true"})
-    return _answer(asked, news, seconds)
+    return _answer(request, news, seconds)
 
 
-def _open(asked: Asked, given: str) -> Any:
+def _open(request: Request, given: str) -> Any:
     try:
-        return asked.services.cursors.open(given, binding=asked.binding)
+        return request.services.cursors.open(given, binding=request.binding)
     except Invalid as error:
         raise StaleState from error
 
 
-def _answer(asked: Asked, news: News, seconds: int) -> Content:
-    state = asked.services.cursors.seal(news.state, binding=asked.binding)
-    headers = {"Location": asked.link(**{STATE: state}), "Retry-After": str(_SOON if news.has_more else seconds)}
+def _answer(request: Request, news: News, seconds: int) -> Content:
+    state = request.services.cursors.seal(news.state, binding=request.binding)
+    headers = {"Location": request.link(**{STATE: state}), "Retry-After": str(_SOON if news.has_more else seconds)}
     if news.items:
         return Content({"value": news.items}, status=200, headers=headers)
     return Content(b"", status=202, headers=headers)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import azure.functions as func
 
-from blueprints._asked import Fields
-from blueprints._http import Asked, Content, Json, answers
+from blueprints._fields import Fields
+from blueprints._http import Content, Json, Request, answers
 from shared.errors import Forbidden, Invalid
 from shared.time_zones.zones import Zone, find_zone
 
@@ -28,12 +28,12 @@ _CUSTOMER = ("customerId", "name", "emailAddress", "phone", "notes", "answers")
 
 @bp.route(route="bookings/businesses/{business}/appointments", methods=["POST"])
 @answers()
-def create_appointment(asked: Asked) -> Content:
+def create_appointment(request: Request) -> Content:
     """Book an appointment, or seats in the group appointment at that time."""
     from bookings.writing.graph_bodies import Booking
 
-    writes, business = _open(asked), asked.business
-    body = asked.body("service", "start", "end", "timeZone", "staff", "customer", "customers", *_DETAILS)
+    writes, business = _open(request), request.business
+    body = request.body("service", "start", "end", "timeZone", "staff", "customer", "customers", *_DETAILS)
     zone = _zone(body)
     booking = Booking(
         business=business,
@@ -45,63 +45,63 @@ def create_appointment(asked: Asked) -> Content:
         customers=_needed_customers(body),
         details=_details(body),
     )
-    return _once(asked, "create", lambda attempt: writes.create(booking, attempt), status=HTTPStatus.CREATED)
+    return _once(request, "create", lambda attempt: writes.create(booking, attempt), status=HTTPStatus.CREATED)
 
 
 @bp.route(route="bookings/businesses/{business}/appointment", methods=["PATCH"])
 @answers("id")
-def update_appointment(asked: Asked) -> Content:
+def update_appointment(request: Request) -> Content:
     """Change details or customers of an appointment."""
-    writes, business, appointment = _open(asked), asked.business, asked.query.needed_identifier("id")
-    body = asked.body("timeZone", "customers", *_DETAILS)
+    writes, business, appointment = _open(request), request.business, request.query.needed_identifier("id")
+    body = request.body("timeZone", "customers", *_DETAILS)
     zone, details, customers = _zone(body), _details(body), _customers(body)
     if not details and customers is None:
         raise Invalid("There is nothing to change.", code="MissingParameter", target="body")
-    return _once(asked, "update", lambda _: writes.update(business, appointment, details, customers, zone))
+    return _once(request, "update", lambda _: writes.update(business, appointment, details, customers, zone))
 
 
 @bp.route(route="bookings/businesses/{business}/appointment/reschedule", methods=["POST"])
 @answers("id")
-def reschedule_appointment(asked: Asked) -> Content:
+def reschedule_appointment(request: Request) -> Content:
     """Move an appointment to another time."""
-    writes, business, appointment = _open(asked), asked.business, asked.query.needed_identifier("id")
-    body = asked.body("start", "end", "timeZone", "staff")
+    writes, business, appointment = _open(request), request.business, request.query.needed_identifier("id")
+    body = request.body("start", "end", "timeZone", "staff")
     zone, staff = _zone(body), body.identifiers("staff")
     wanted = body.moment("start", zone), body.optional_moment("end", zone)
     return _once(
-        asked, "reschedule", lambda _: writes.reschedule(business, appointment, wanted, staff=staff, zone=zone)
+        request, "reschedule", lambda _: writes.reschedule(business, appointment, wanted, staff=staff, zone=zone)
     )
 
 
 @bp.route(route="bookings/businesses/{business}/appointment/assign", methods=["POST"])
 @answers("id")
-def assign_staff(asked: Asked) -> Content:
+def assign_staff(request: Request) -> Content:
     """Give an appointment to other staff members."""
-    writes, business, appointment = _open(asked), asked.business, asked.query.needed_identifier("id")
-    body = asked.body("staff", "timeZone")
+    writes, business, appointment = _open(request), request.business, request.query.needed_identifier("id")
+    body = request.body("staff", "timeZone")
     zone, staff = _zone(body), body.identifiers("staff")
     if not staff:
         raise Invalid("staff is missing.", code="MissingParameter", target="staff")
-    return _once(asked, "assign", lambda _: writes.assign(business, appointment, staff, zone))
+    return _once(request, "assign", lambda _: writes.assign(business, appointment, staff, zone))
 
 
 @bp.route(route="bookings/businesses/{business}/appointment/cancel", methods=["POST"])
 @answers("id")
-def cancel_appointment(asked: Asked) -> Content:
+def cancel_appointment(request: Request) -> Content:
     """Cancel an appointment; Bookings mails customer and staff."""
-    writes, business, appointment = _open(asked), asked.business, asked.query.needed_identifier("id")
-    message = (asked.body("message").long_text("message") or "") if asked.request.get_body() else ""
-    return _once(asked, "cancel", lambda attempt: writes.cancel(business, appointment, message, attempt))
+    writes, business, appointment = _open(request), request.business, request.query.needed_identifier("id")
+    message = (request.body("message").long_text("message") or "") if request.http.get_body() else ""
+    return _once(request, "cancel", lambda attempt: writes.cancel(business, appointment, message, attempt))
 
 
 @bp.route(route="bookings/businesses/{business}/customer", methods=["POST"])
 @answers()
-def save_customer(asked: Asked) -> Content:
+def save_customer(request: Request) -> Content:
     """Change the customer with this id or mail address, or make one."""
     from bookings.writing.graph_bodies import Person
 
-    writes, business = _open(asked), asked.business
-    body = asked.body("customerId", "name", "emailAddress", "phone")
+    writes, business = _open(request), request.business
+    body = request.body("customerId", "name", "emailAddress", "phone")
     person = Person(
         id=body.identifier("customerId"),
         name=body.text("name"),
@@ -110,32 +110,32 @@ def save_customer(asked: Asked) -> Content:
     )
     if person.id is None:
         body.needed_text("emailAddress")
-    return _once(asked, "customer", lambda _: writes.customers.save(business, person))
+    return _once(request, "customer", lambda _: writes.customers.save(business, person))
 
 
-def _open(asked: Asked) -> "Writes":
+def _open(request: Request) -> "Writes":
     """Return what writes to the business in the path, where that is allowed."""
-    _ = asked.business  # the allow-list comes first
-    if asked.tenant.writes is None:
+    _ = request.business  # the allow-list comes first
+    if request.connection.writes is None:
         raise Forbidden(
             "The gateway may not write to Bookings. An administrator can switch it on with BOOKINGS_WRITES.",
             code="WritesOff",
         )
-    return asked.tenant.writes
+    return request.connection.writes
 
 
 def _once(
-    asked: Asked, operation: str, work: Callable[["Attempt"], Json], *, status: HTTPStatus = HTTPStatus.OK
+    request: Request, operation: str, work: Callable[["Attempt"], Json], *, status: HTTPStatus = HTTPStatus.OK
 ) -> Content:
     """Do the work once for its Idempotency-Key; an answer that was given before says so in a header."""
-    from shared.storage.idempotency import Request
+    from shared.storage.idempotency import WriteRequest
 
-    key = asked.request.headers.get("Idempotency-Key")
+    key = request.http.headers.get("Idempotency-Key")
     if key is not None and not _KEY.fullmatch(key):
         raise Invalid("An Idempotency-Key has 1 to 255 visible characters.", code="InvalidId", target="Idempotency-Key")
-    payload = {"body": json.loads(asked.request.get_body() or b"{}"), "id": asked.query.text("id")}
-    scope = f"{asked.connection}|{asked.business.lower()}"
-    given = asked.services.once.run(Request(scope, operation, payload, key), work)
+    payload = {"body": json.loads(request.http.get_body() or b"{}"), "id": request.query.text("id")}
+    scope = f"{request.connection_name}|{request.business.lower()}"
+    given = request.services.once.run(WriteRequest(scope, operation, payload, key), work)
     headers = {"Idempotency-Replayed": "true"} if given.is_replayed else {}
     return Content(given.body, status=status, headers=headers)
 

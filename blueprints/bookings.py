@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import azure.functions as func
 
-from blueprints._http import Asked, Json, answers, not_allowed
+from blueprints._http import Json, Request, answers, not_allowed
 from shared.time_zones.zones import Zone, find_zone, utc_text
 
 bp = func.Blueprint()
@@ -17,14 +17,14 @@ PAGE_WITH_DETAILS, LONGEST_PAGE_WITH_DETAILS = 50, 100
 
 @bp.route(route="bookings/businesses", methods=["GET"])
 @answers("search")
-def list_businesses(asked: Asked) -> Json:
+def list_businesses(request: Request) -> Json:
     """List the booking businesses that may be asked about; with search, those whose name holds the text."""
     from bookings.reading.businesses import list_businesses as find_businesses
 
-    tenant = asked.tenant
+    tenant = request.connection
     if tenant.businesses.is_empty:
         raise not_allowed()
-    found = find_businesses(tenant.graph, tenant.businesses, asked.services.workers, asked.query.text("search"))
+    found = find_businesses(tenant.graph, tenant.businesses, request.services.workers, request.query.text("search"))
     if found.is_complete:
         return {"value": found.items}
     message = "Microsoft Graph lists 500 businesses at most, and there may be more than could be found. Use search."
@@ -33,52 +33,52 @@ def list_businesses(asked: Asked) -> Json:
 
 @bp.route(route="bookings/businesses/{business}", methods=["GET"])
 @answers()
-def get_business(asked: Asked) -> Json:
+def get_business(request: Request) -> Json:
     """Get one booking business: hours, scheduling policy and page settings."""
-    return asked.tenant.catalogue.business(asked.business)
+    return request.connection.catalogue.business(request.business)
 
 
 @bp.route(route="bookings/businesses/{business}/services", methods=["GET"])
 @answers()
-def list_services(asked: Asked) -> Json:
+def list_services(request: Request) -> Json:
     """List the services of a business."""
-    return {"value": asked.tenant.catalogue.services(asked.business)}
+    return {"value": request.connection.catalogue.services(request.business)}
 
 
 @bp.route(route="bookings/businesses/{business}/staff", methods=["GET"])
 @answers()
-def list_staff(asked: Asked) -> Json:
+def list_staff(request: Request) -> Json:
     """List the staff members of a business."""
-    return {"value": asked.tenant.catalogue.staff(asked.business)}
+    return {"value": request.connection.catalogue.staff(request.business)}
 
 
 @bp.route(route="bookings/businesses/{business}/questions", methods=["GET"])
 @answers()
-def list_questions(asked: Asked) -> Json:
+def list_questions(request: Request) -> Json:
     """List the custom questions of a business."""
-    return {"value": asked.tenant.catalogue.questions(asked.business)}
+    return {"value": request.connection.catalogue.questions(request.business)}
 
 
 @bp.route(route="bookings/businesses/{business}/customers", methods=["GET"])
 @answers("cursor")
-def list_customers(asked: Asked) -> Json:
+def list_customers(request: Request) -> Json:
     """List the customers of a business, in pages as Graph cuts them."""
-    page = asked.tenant.catalogue.customers(asked.business, asked.cursor())
-    return _page(asked, page.items, page.next_link)
+    page = request.connection.catalogue.customers(request.business, request.cursor())
+    return _page(request, page.items, page.next_link)
 
 
 @bp.route(route="bookings/businesses/{business}/appointments", methods=["GET"])
 @answers("start", "end", "service", "staff", "customer", "timeZone", "expand", "limit", "cursor")
-def list_appointments(asked: Asked) -> Json:
+def list_appointments(request: Request) -> Json:
     """List the appointments of a business that overlap a range, in the order of their start."""
     from bookings.reading.appointments import AppointmentQuery, Position
 
-    business, query, zone = asked.business, asked.query, _zone(asked)
+    business, query, zone = request.business, request.query, _zone(request)
     start, end = query.range(zone, longest=LONGEST_RANGE)
     details = query.choice("expand", "details") is not None
     usual, most = (PAGE_WITH_DETAILS, LONGEST_PAGE_WITH_DETAILS) if details else (PAGE, LONGEST_PAGE)
-    cursor = asked.cursor()
-    page = asked.tenant.appointments.find(
+    cursor = request.cursor()
+    page = request.connection.appointments.find(
         AppointmentQuery(
             business=business,
             start=start,
@@ -93,37 +93,37 @@ def list_appointments(asked: Asked) -> Json:
         )
     )
     last = page.resume_after
-    return _page(asked, page.items, [last.start.isoformat(), last.id] if last else None)
+    return _page(request, page.items, [last.start.isoformat(), last.id] if last else None)
 
 
 @bp.route(route="bookings/businesses/{business}/appointment", methods=["GET"])
 @answers("id", "timeZone")
-def get_appointment(asked: Asked) -> Json:
+def get_appointment(request: Request) -> Json:
     """Get one appointment with its customers and their answers."""
-    business, appointment = asked.business, asked.query.needed_identifier("id")
-    return asked.tenant.appointments.get(business, appointment, _zone(asked))
+    business, appointment = request.business, request.query.needed_identifier("id")
+    return request.connection.appointments.get(business, appointment, _zone(request))
 
 
 @bp.route(route="bookings/businesses/{business}/availability", methods=["POST"])
 @answers()
-def get_staff_availability(asked: Asked) -> Json:
+def get_staff_availability(request: Request) -> Json:
     """Tell when staff members are free or busy."""
-    business, body = asked.business, asked.body("staffIds", "start", "end", "timeZone")
+    business, body = request.business, request.body("staffIds", "start", "end", "timeZone")
     zone = body.zone() or find_zone("UTC")
     start, end = body.range(zone, longest=LONGEST_AVAILABILITY)
-    return {"value": asked.tenant.availability.find(business, body.identifiers("staffIds"), start, end, zone)}
+    return {"value": request.connection.availability.find(business, body.identifiers("staffIds"), start, end, zone)}
 
 
 @bp.route(route="bookings/businesses/{business}/slots", methods=["GET"])
 @answers("service", "start", "end", "staff", "timeZone")
-def find_free_slots(asked: Asked) -> Json:
+def find_free_slots(request: Request) -> Json:
     """Find the slots of a service that are free, and who can take each."""
     from bookings.free_time.slots import SlotQuery
 
-    business, query, zone = asked.business, asked.query, asked.query.zone()
+    business, query, zone = request.business, request.query, request.query.zone()
     start, end = query.range(zone or find_zone("UTC"), longest=LONGEST_AVAILABILITY)
     service, staff = query.needed_identifier("service"), query.identifiers("staff")
-    found = asked.tenant.slots.find(SlotQuery(business, service, start, end, zone, staff))
+    found = request.connection.slots.find(SlotQuery(business, service, start, end, zone, staff))
     return {
         "value": found.items,
         "businessTimeZone": found.business_zone.windows or found.business_zone.iana,
@@ -136,18 +136,18 @@ def find_free_slots(asked: Asked) -> Json:
 
 @bp.route(route="bookings/businesses/{business}/agenda", methods=["GET"])
 @answers("date", "timeZone")
-def get_agenda(asked: Asked) -> Json:
+def get_agenda(request: Request) -> Json:
     """Get the appointments of one day, grouped by staff member and ready to print."""
     from bookings.reading.agenda import read_agenda
 
-    business, day = asked.business, asked.query.day("date")
-    return read_agenda(asked.tenant.appointments, business, day, _zone(asked))
+    business, day = request.business, request.query.day("date")
+    return read_agenda(request.connection.appointments, business, day, _zone(request))
 
 
-def _zone(asked: Asked) -> Zone:
-    return asked.query.zone() or find_zone("UTC")
+def _zone(request: Request) -> Zone:
+    return request.query.zone() or find_zone("UTC")
 
 
-def _page(asked: Asked, items: list[Json], resume: object) -> Json:
+def _page(request: Request, items: list[Json], resume: object) -> Json:
     """Return {"value", "nextLink"?}: the link is absent on the last page, never null."""
-    return {"value": items} | ({"nextLink": asked.next_link(resume)} if resume else {})
+    return {"value": items} | ({"nextLink": request.next_link(resume)} if resume else {})

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
-from blueprints._http import Asked, Json, answers
+from blueprints._http import Json, Request, answers
 from bookings.changes.describing import describe_change, needs_details
 from bookings.changes.feed import Position
 from bookings.changes.journal import Entry
@@ -23,21 +23,23 @@ PAGE_WITH_DETAILS, LONGEST_PAGE_WITH_DETAILS = 50, 100
 
 @bp.route(route="bookings/businesses/{business}/changes", methods=["GET"])
 @answers("since", "limit", "cursor", "timeZone", "expand")
-def list_changes(asked: Asked) -> Json:
+def list_changes(request: Request) -> Json:
     """List what happened to appointments, in order; `cursor` of the answer leads on, also later."""
-    business, feed, query = asked.business, asked.tenant.changes, asked.query
+    business, feed, query = request.business, request.connection.changes, request.query
     zone = query.zone() or find_zone("UTC")
     wants_details = query.choice("expand", "details") is not None
     default, most = (PAGE_WITH_DETAILS, LONGEST_PAGE_WITH_DETAILS) if wants_details else (PAGE, LONGEST_PAGE)
     limit = query.whole_number("limit", default=default, least=1, most=most)
     since = query.optional_moment("since", zone)
-    given = asked.cursor()
+    given = request.cursor()
     position = read_position(given) if given else feed.start(business, since)
     page = feed.page(business, position, limit)
-    value = describe_changes(asked.tenant, business, page.entries, page.position, zone, wants_details=wants_details)
+    value = describe_changes(
+        request.connection, business, page.entries, page.position, zone, wants_details=wants_details
+    )
     place = [page.position.generation, page.position.number]
-    answer: Json = {"value": value, "cursor": asked.services.cursors.seal(place, binding=asked.binding)}
-    return answer | ({"nextLink": asked.next_link(place)} if page.has_more else {})
+    answer: Json = {"value": value, "cursor": request.services.cursors.seal(place, binding=request.binding)}
+    return answer | ({"nextLink": request.next_link(place)} if page.has_more else {})
 
 
 def read_position(payload: Any) -> Position:

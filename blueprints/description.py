@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import azure.functions as func
 
-from blueprints._http import Asked, Content, Json, answers
+from blueprints._http import Content, Json, Request, answers
 from shared.errors import NotFound
 
 bp = func.Blueprint()
@@ -34,9 +34,9 @@ _POLICY = (
 
 @bp.route(route="openapi.json", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 @answers()
-def get_openapi(asked: Asked) -> Json:
+def get_openapi(request: Request) -> Json:
     """Get the connector's definition (OpenAPI 2.0) with the address under which it was asked for."""
-    parts = urlsplit(asked.base_url)
+    parts = urlsplit(request.base_url)
     described = json.loads((_VIEWER / "openapi.json").read_bytes())
     described |= {"host": parts.netloc, "basePath": parts.path, "schemes": [parts.scheme]}
     return dict(described)
@@ -44,7 +44,7 @@ def get_openapi(asked: Asked) -> Json:
 
 @bp.route(route="docs", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 @answers()
-def show_docs(_asked: Asked) -> Content:
+def show_docs(_request: Request) -> Content:
     """Show the page on which the API can be read and tried."""
     headers = {"Content-Security-Policy": _POLICY, "Referrer-Policy": "no-referrer"}
     return Content((_VIEWER / "index.html").read_bytes(), content_type="text/html", headers=headers)
@@ -52,13 +52,13 @@ def show_docs(_asked: Asked) -> Content:
 
 @bp.route(route="docs/{asset}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 @answers()
-def show_docs_asset(asked: Asked) -> Content:
+def show_docs_asset(request: Request) -> Content:
     """Get a script or style of that page."""
-    name = str(asked.request.route_params.get("asset", ""))
+    name = str(request.http.route_params.get("asset", ""))
     if name not in _ASSETS:
         raise NotFound("There is no such file here.", code="AssetNotFound", target="asset")
     headers: dict[str, Any] = {"Cache-Control": f"public, max-age={_ASSET_SECONDS}", "Vary": "Accept-Encoding"}
-    if "gzip" in (asked.request.headers.get("Accept-Encoding") or ""):
+    if "gzip" in (request.http.headers.get("Accept-Encoding") or ""):
         return Content(_packed(name), content_type=_ASSETS[name], headers=headers | {"Content-Encoding": "gzip"})
     return Content((_VIEWER / name).read_bytes(), content_type=_ASSETS[name], headers=headers)
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import azure.functions as func
 
-from blueprints._http import Asked, Content, Json, answers
+from blueprints._http import Content, Json, Request, answers
 from shared import context
 from shared.errors import AnswerTooLarge, Invalid, NotFound
 
@@ -23,63 +23,63 @@ _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,10
 
 @bp.route(route="mailboxes", methods=["GET"])
 @answers()
-def list_mailboxes(asked: Asked) -> Json:
+def list_mailboxes(request: Request) -> Json:
     """List the mailboxes with their state."""
     from inbound_mail.reports.mails import describe_mailbox
 
-    mail = asked.services.mail
+    mail = request.services.mail
     return {"value": mail.workers.map(describe_mailbox, list(mail.desks.values()))}
 
 
 @bp.route(route="mailboxes/{mailbox}", methods=["GET"])
 @answers()
-def get_mailbox(asked: Asked) -> Json:
+def get_mailbox(request: Request) -> Json:
     """Get one mailbox with its state."""
     from inbound_mail.reports.mails import describe_mailbox
 
-    return describe_mailbox(asked.desk)
+    return describe_mailbox(request.mailbox)
 
 
 @bp.route(route="mailboxes/{mailbox}/poll", methods=["POST"])
 @answers()
-def poll_now(asked: Asked) -> Content:
+def poll_now(request: Request) -> Content:
     """Ask for a poll at once, also of a mailbox that rests after a failure."""
-    desk = asked.desk
+    desk = request.mailbox
     message = {"mailbox": desk.name, "atOnce": True, "correlationId": context.request_id()}
-    asked.services.mail.polls.put(message, ttl=600)
+    request.services.mail.polls.put(message, ttl=600)
     return Content({"mailbox": desk.name, "status": "queued"}, status=202)
 
 
 @bp.route(route="mailboxes/{mailbox}/mails", methods=["GET"])
 @answers("state", "limit", "cursor")
-def list_mailbox_mails(asked: Asked) -> Json:
+def list_mailbox_mails(request: Request) -> Json:
     """List mails in the order in which they became complete; `cursor` of the answer leads on, also later."""
     from inbound_mail.reports.mails import list_mails, list_quarantined
 
-    desk, workers = asked.desk, asked.services.mail.workers
-    limit = asked.query.whole_number("limit", default=PAGE, least=1, most=LONGEST_PAGE)
-    if asked.query.choice("state", "quarantined"):
+    desk, workers = request.mailbox, request.services.mail.workers
+    limit = request.query.whole_number("limit", default=PAGE, least=1, most=LONGEST_PAGE)
+    if request.query.choice("state", "quarantined"):
         return {"value": list_quarantined(desk, limit, workers)}
-    found, position = list_mails(desk, int(asked.cursor() or 0), limit, workers)
-    page: Json = {"value": found, "cursor": asked.services.cursors.seal(position, binding=asked.binding)}
-    return page | ({"nextLink": asked.next_link(position)} if len(found) == limit else {})
+    found, position = list_mails(desk, int(request.cursor() or 0), limit, workers)
+    page: Json = {"value": found, "cursor": request.services.cursors.seal(position, binding=request.binding)}
+    return page | ({"nextLink": request.next_link(position)} if len(found) == limit else {})
 
 
 @bp.route(route="mailboxes/{mailbox}/mails/{key}", methods=["GET"])
 @answers()
-def get_mail(asked: Asked) -> Json:
+def get_mail(request: Request) -> Json:
     """Get one mail: Graph's message, its attachments, its deliveries."""
     from inbound_mail.reports.mails import read_mail
 
-    return read_mail(asked.desk, asked.mail_key)
+    return read_mail(request.mailbox, request.mail_key)
 
 
 @bp.route(route="mailboxes/{mailbox}/mails/{key}/attachments/{number}", methods=["GET"])
 @answers()
-def get_attachment(asked: Asked) -> Content:
+def get_attachment(request: Request) -> Content:
     """Get the bytes of an attachment, or a part of them by the header Range."""
-    desk, found = asked.desk, _find_attachment(asked)
-    start, end = _read_range(asked.request.headers.get("Range"), found.size)
+    desk, found = request.mailbox, _find_attachment(request)
+    start, end = _read_range(request.http.headers.get("Range"), found.size)
     if end - start > MOST_BYTES:
         raise Invalid(
             f"This attachment has more than {MOST_BYTES // 1024 // 1024} MiB. Ask for parts with the header Range.",
@@ -104,37 +104,37 @@ def get_attachment(asked: Asked) -> Content:
 
 @bp.route(route="mailboxes/{mailbox}/mails/{key}/eml", methods=["GET"])
 @answers()
-def get_mail_as_eml(asked: Asked) -> Content:
+def get_mail_as_eml(request: Request) -> Content:
     """Get the whole mail as MIME, which Exchange makes anew each time: only while it is in the mailbox."""
     from inbound_mail.reports.mails import find_mail
 
-    desk = asked.desk
-    graph_id = str(find_mail(desk, asked.mail_key)["graph_id"])
+    desk = request.mailbox
+    graph_id = str(find_mail(desk, request.mail_key)["graph_id"])
     data = bytearray()
     with desk.graph.stream_mime(graph_id) as chunks:
         for chunk in chunks:
             data += chunk
             if len(data) > MOST_BYTES:
                 raise AnswerTooLarge("This mail is too large to be handed on whole. Ask for its attachments.")
-    headers = {"Content-Disposition": f'attachment; filename="{asked.mail_key}.eml"'}
+    headers = {"Content-Disposition": f'attachment; filename="{request.mail_key}.eml"'}
     return Content(bytes(data), content_type="message/rfc822", headers=headers)
 
 
 @bp.route(route="mailboxes/{mailbox}/mails/{key}/redeliver", methods=["POST"])
 @answers()
-def redeliver_mail(asked: Asked) -> Content:
+def redeliver_mail(request: Request) -> Content:
     """Let deliveries in quarantine begin anew: {"sink"?}."""
     from inbound_mail.reports.mails import redeliver
 
-    desk, body = asked.desk, asked.request.get_body()
-    sink = asked.body("sink").text("sink") if body.strip() else None
-    sinks = redeliver(desk, asked.services.mail.deliveries, asked.mail_key, sink)
-    return Content({"key": asked.mail_key, "sinks": sinks, "status": "queued"}, status=202)
+    desk, body = request.mailbox, request.http.get_body()
+    sink = request.body("sink").text("sink") if body.strip() else None
+    sinks = redeliver(desk, request.services.mail.deliveries, request.mail_key, sink)
+    return Content({"key": request.mail_key, "sinks": sinks, "status": "queued"}, status=202)
 
 
-def _find_attachment(asked: Asked) -> "Attachment":
-    mail = asked.desk.store.load(asked.mail_key)
-    number = str(asked.request.route_params.get("number", ""))
+def _find_attachment(request: Request) -> "Attachment":
+    mail = request.mailbox.store.load(request.mail_key)
+    number = str(request.http.route_params.get("number", ""))
     for one in mail.attachments if mail else ():
         if str(one.number) == number:
             if one.blob is None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import azure.functions as func
 
-from blueprints._http import Asked, Content, Json, answer, answers
+from blueprints._http import Content, Json, Request, answer, answers
 from blueprints._status_page import render_status
 from composition.services import services
 from shared.errors import Invalid
@@ -31,12 +31,12 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
 
 @bp.route(route="status", methods=["GET"])
 @answers()
-def status(asked: Asked) -> Json | Content:
+def status(request: Request) -> Json | Content:
     """Tell how mailboxes, sinks, credentials and alarms stand: JSON, or a page for a browser."""
     from inbound_mail.delivery.circuit_breaker import Circuit
     from inbound_mail.reports.mails import describe_mailbox
 
-    used = asked.services
+    used = request.services
     mail = used.mail
     circuits = {name: Circuit(mail.table, name).describe() for name in mail.sinks}
     body: Json = {
@@ -55,7 +55,7 @@ def status(asked: Asked) -> Json | Content:
         "waitingMessages": {"polls": mail.polls.count(), "deliveries": mail.deliveries.count()},
         "poisonMessages": mail.watch.count_poison(),
     }
-    if "text/html" not in (asked.request.headers.get("Accept") or ""):
+    if "text/html" not in (request.http.headers.get("Accept") or ""):
         return body
     page = render_status(body).encode()
     policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
@@ -64,18 +64,18 @@ def status(asked: Asked) -> Json | Content:
 
 @bp.route(route="doctor", methods=["GET"], auth_level=func.AuthLevel.ADMIN)
 @answers("refusedMailbox", seconds=90)
-def doctor(asked: Asked) -> Json:
+def doctor(request: Request) -> Json:
     """Try everything that the gateway stands on: identity, vault, sign-in, Graph, mailboxes, sinks, storage, timer."""
     from doctor import steps
 
-    refused = asked.query.text("refusedMailbox")
+    refused = request.query.text("refusedMailbox")
     if refused and not is_mail_address(refused):
         raise Invalid(
             "refusedMailbox is the mail address of a mailbox, such as ceo@contoso.com.",
             code="InvalidId",
             target="refusedMailbox",
         )
-    return steps.look(refused=refused, connection=asked.query.text("connection"))
+    return steps.look(refused=refused, connection=request.query.text("connection"))
 
 
 def _health() -> tuple[Json, int]:

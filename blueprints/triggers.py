@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
-from blueprints._http import Asked, Content, Json, answers
+from blueprints._http import Content, Json, Request, answers
 from blueprints._polling import MOST_ITEMS, STATE, News, StaleState, poll
 from blueprints.changes import describe_changes, read_position
 from bookings.changes.comparing import Kind
@@ -41,20 +41,20 @@ _MINUTES, _MOST_MINUTES = 60, 7 * 24 * 60
 
 @bp.route(route="triggers/appointments/{kind}", methods=["GET"])
 @answers("business", "service", "staff", "minutes", "timeZone", "expand", STATE)
-def on_appointment(asked: Asked) -> Content:
+def on_appointment(request: Request) -> Content:
     """Trigger: created, updated, rescheduled, cancelled, staff-changed, any, or upcoming."""
-    kind = _kind(asked, *KINDS)
-    question = Question(asked)
+    kind = _kind(request, *KINDS)
+    question = Question(request)
     if kind == UPCOMING:
-        ahead = timedelta(minutes=asked.query.whole_number("minutes", default=_MINUTES, least=1, most=_MOST_MINUTES))
+        ahead = timedelta(minutes=request.query.whole_number("minutes", default=_MINUTES, least=1, most=_MOST_MINUTES))
         return poll(
-            asked,
+            request,
             seconds=question.seconds,
             begin=lambda: _write_horizon(begin(question.feed, question.business, ahead)),
             go_on=lambda state: question.find_due(state, ahead),
         )
     return poll(
-        asked,
+        request,
         seconds=question.seconds,
         begin=lambda: _write(question.feed.tail(question.business)),
         go_on=lambda state: question.find_changes(state, _KINDS[kind]),
@@ -63,35 +63,35 @@ def on_appointment(asked: Asked) -> Content:
 
 @bp.route(route="triggers/mails/{kind}", methods=["GET"])
 @answers("mailbox", "folder", STATE)
-def on_mail(asked: Asked) -> Content:
+def on_mail(request: Request) -> Content:
     """Trigger: a mail arrived whole, or failed: a delivery of it went to quarantine."""
     from inbound_mail.reports.trigger_items import find_arrived, find_failed
 
-    kind, folder = _kind(asked, "arrived", "failed"), asked.query.text("folder")
-    return _poll_mailbox(asked, find_arrived if kind == "arrived" else find_failed, folder)
+    kind, folder = _kind(request, "arrived", "failed"), request.query.text("folder")
+    return _poll_mailbox(request, find_arrived if kind == "arrived" else find_failed, folder)
 
 
 @bp.route(route="triggers/tickets/{kind}", methods=["GET"])
 @answers("mailbox", "folder", STATE)
-def on_ticket(asked: Asked) -> Content:
+def on_ticket(request: Request) -> Content:
     """Trigger: a ticket was created from a mail."""
     from inbound_mail.reports.trigger_items import find_tickets
 
-    _kind(asked, "created")
-    return _poll_mailbox(asked, find_tickets, asked.query.text("folder"))
+    _kind(request, "created")
+    return _poll_mailbox(request, find_tickets, request.query.text("folder"))
 
 
 class Question:
     """What a flow wants to know about the appointments of a business."""
 
-    def __init__(self, asked: Asked) -> None:
-        self._tenant = asked.tenant
-        self.feed = asked.tenant.changes
-        self.business = asked.allowed_business(asked.query.needed_text("business"))
-        self.seconds = asked.services.settings.changes_refresh_seconds
-        self._service, self._staff = asked.query.identifier("service"), asked.query.identifier("staff")
-        self._zone: Zone = asked.query.zone() or find_zone("UTC")
-        self._wants_details = asked.query.choice("expand", "details") is not None
+    def __init__(self, request: Request) -> None:
+        self._tenant = request.connection
+        self.feed = request.connection.changes
+        self.business = request.allowed_business(request.query.needed_text("business"))
+        self.seconds = request.services.settings.changes_refresh_seconds
+        self._service, self._staff = request.query.identifier("service"), request.query.identifier("staff")
+        self._zone: Zone = request.query.zone() or find_zone("UTC")
+        self._wants_details = request.query.choice("expand", "details") is not None
 
     def find_changes(self, state: Any, kinds: frozenset[Kind]) -> News:
         """Return the changes of some kinds since a state."""
@@ -162,16 +162,16 @@ class Question:
         return self._service in (None, record.get("serviceId")) and (self._staff is None or self._staff in people)
 
 
-def _kind(asked: Asked, *known: str) -> str:
-    kind = str(asked.request.route_params.get("kind", ""))
+def _kind(request: Request, *known: str) -> str:
+    kind = str(request.http.route_params.get("kind", ""))
     if kind not in known:
         raise Invalid(f"kind must be one of: {', '.join(known)}.", code="InvalidChoice", target="kind")
     return kind
 
 
-def _poll_mailbox(asked: Asked, find: "Find", folder: str | None) -> Content:
-    desk = asked.named_desk(asked.query.needed_text("mailbox"))
-    workers = asked.services.mail.workers
+def _poll_mailbox(request: Request, find: "Find", folder: str | None) -> Content:
+    desk = request.named_mailbox(request.query.needed_text("mailbox"))
+    workers = request.services.mail.workers
 
     def go_on(state: Any) -> News:
         if not isinstance(state, int):
@@ -181,7 +181,7 @@ def _poll_mailbox(asked: Asked, find: "Find", folder: str | None) -> Content:
             raise StaleState
         return News(found.items, found.number, found.number < found.last)
 
-    return poll(asked, seconds=_MAIL_SECONDS, begin=lambda: find(desk, None, 0, folder, workers).number, go_on=go_on)
+    return poll(request, seconds=_MAIL_SECONDS, begin=lambda: find(desk, None, 0, folder, workers).number, go_on=go_on)
 
 
 def _kept[T](find: Callable[[], T]) -> T:

@@ -51,7 +51,7 @@ class WriteLost(OutcomeUnknown):
 
 
 @dataclass(frozen=True)
-class Request:
+class WriteRequest:
     """One write as its caller asked for it. `scope` is tenant and business; `payload` everything that shapes it."""
 
     scope: str
@@ -93,7 +93,7 @@ class Once:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def run(self, request: Request, work: Callable[[Attempt], Json]) -> Answer:
+    def run(self, request: WriteRequest, work: Callable[[Attempt], Json]) -> Answer:
         """Do the work, or return what it answered before.
 
         The work raises WriteLost when something may have been written, anything else of the family when nothing was.
@@ -113,7 +113,7 @@ class Once:
     @contextmanager
     def alone(self, scope: str, name: str) -> Iterator[None]:
         """Let no other call into the block for this name at the same time. Raises InProgress."""
-        claim = self._claim(Request(scope, "alone", None, name))
+        claim = self._claim(WriteRequest(scope, "alone", None, name))
         if isinstance(claim, Answer):
             raise TypeError(name)
         try:
@@ -121,7 +121,7 @@ class Once:
         finally:
             claim.forget()
 
-    def _claim(self, request: Request) -> "_Claim | Answer":
+    def _claim(self, request: WriteRequest) -> "_Claim | Answer":
         ends = time.monotonic() + max(0.0, min(LONGEST_WAIT, context.remaining() - _TIME_KEPT))
         while True:
             row = self._table.get(request.scope, request.row)
@@ -150,7 +150,7 @@ class Once:
                 )
             time.sleep(_PAUSE)
 
-    def _begin(self, request: Request, now: datetime) -> "_Claim | None":
+    def _begin(self, request: WriteRequest, now: datetime) -> "_Claim | None":
         values: Entity = {
             "PartitionKey": request.scope,
             "RowKey": request.row,

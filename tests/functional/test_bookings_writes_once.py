@@ -18,7 +18,7 @@ from shared import retry
 from shared.errors import OutcomeUnknown
 from shared.graph.bookings import GraphBookings
 from shared.storage import idempotency
-from shared.storage.idempotency import Request
+from shared.storage.idempotency import WriteRequest
 from shared.storage.tables import Table
 from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_desk, refused
 from tests.functional.conftest import Gateway
@@ -293,7 +293,7 @@ def test_a_crash_at_any_step_leaves_one_appointment(writer: Writer, service: str
     create = tenant.writes.create
 
     def run(booking: Booking, key: str) -> Any:
-        request = Request(f"default|{tiny.BUSINESS}", "create", key, key)
+        request = WriteRequest(f"default|{tiny.BUSINESS}", "create", key, key)
         return built.once.run(request, lambda attempt: create(booking, attempt)).body
 
     for at in range(1, 200):
