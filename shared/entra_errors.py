@@ -115,11 +115,6 @@ def read_refusal(answer: Mapping[str, Any]) -> Refusal:
     )
 
 
-def tenant_not_found() -> Refusal:
-    """Return the refusal that msal reports as a bare ValueError when it looks a tenant up."""
-    return read_refusal({"error": "invalid_request", "error_codes": [90002]})
-
-
 def _by_error(error: str) -> tuple[Cure, str]:
     match error:
         case "invalid_client":

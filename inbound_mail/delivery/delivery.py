@@ -19,7 +19,7 @@ from inbound_mail.content.screening import screen_mail
 from inbound_mail.delivery.circuit_breaker import PROBE_EVERY, Circuit
 from inbound_mail.delivery.threads import KnownThreads
 from inbound_mail.ledger.claims import Claim, Overtaken, claim
-from inbound_mail.sinks.protocol import Parcel, Sink
+from inbound_mail.sinks.protocol import PreparedMail, Sink
 from inbound_mail.support_mailbox import Desk
 from shared import context
 from shared.errors import (
@@ -101,23 +101,23 @@ class Deliverer:
         if claimed.crashes >= _MOST_CRASHES:
             raise Rejected("Whoever works on this mail dies of it.", code="WorkerDied")
         threads = KnownThreads(self._threads, claimed.sink)
-        parcel = self._pack(desk, claimed, threads)
+        prepared = self._prepare(desk, claimed, threads)
         try:
-            receipt = sink.deliver(parcel, claimed)
+            receipt = sink.deliver(prepared, claimed)
         except ConfigurationError as error:
             self._circuits[claimed.sink].open(error)
             raise
         except Refused:
             if claimed.ticket:  # the text is there, something else was refused: answers still belong to that ticket
-                threads.remember(parcel.mail, claimed.ticket)
+                threads.remember(prepared.mail, claimed.ticket)
             raise
         if receipt.ticket:
-            threads.remember(parcel.mail, receipt.ticket)
+            threads.remember(prepared.mail, receipt.ticket)
         claimed.complete(receipt)
         _log.info("%s: mail %s delivered to %s", desk.name, claimed.key, claimed.sink)
         return Outcome.DELIVERED
 
-    def _pack(self, desk: Desk, claimed: Claim, threads: KnownThreads) -> Parcel:
+    def _prepare(self, desk: Desk, claimed: Claim, threads: KnownThreads) -> PreparedMail:
         row, mail = desk.ledger.mail(claimed.key), desk.store.load(claimed.key)
         if row is None or mail is None:
             raise Rejected("The mail's copy in our own storage is gone.", code="MailLost")
@@ -126,7 +126,7 @@ class Deliverer:
         if not (screening.makes_ticket or is_ours or claimed.is_forced):
             raise Rejected("; ".join(screening.evidence) or "The mail is an automatic one.", code="AutomaticMail")
         reference = str(row.values["reference"])
-        return Parcel(mail, rendering, screening, reference, threads, desk.store.open)
+        return PreparedMail(mail, rendering, screening, reference, threads, desk.store.open)
 
     def _read(self, mail: InboundMail) -> tuple[Screening, Rendering]:
         try:

@@ -10,39 +10,39 @@ from typing import Any
 
 from inbound_mail.content.models import Attachment
 from inbound_mail.sinks._threads import answered_ids, find_answered, find_bounced, find_conversation
-from inbound_mail.sinks.protocol import Parcel, Progress
+from inbound_mail.sinks.protocol import PreparedMail, Progress
 
 type Json = dict[str, Any]
 
 RECEIVED, REPLY = "mail.received.v1", "mail.reply.v1"
 
 
-def settle_ticket(parcel: Parcel, progress: Progress) -> str | None:
+def settle_ticket(prepared: PreparedMail, progress: Progress) -> str | None:
     """Return the ticket that the mail answers, None for none: as it was found at the first attempt."""
     if "answers" not in progress.values:
-        thread = find_bounced(parcel) or find_answered(parcel) or find_conversation(parcel)
+        thread = find_bounced(prepared) or find_answered(prepared) or find_conversation(prepared)
         progress.save(answers=thread.ticket if thread else None)
     answers: str | None = progress.values["answers"]
     return answers
 
 
-def make_event(parcel: Parcel, ticket: str | None, data: Json) -> Json:
+def make_event(prepared: PreparedMail, ticket: str | None, data: Json) -> Json:
     """Return the event with this data. Its id is the mail's reference; (source, id) is the mail's name for ever."""
     return {
         "specversion": "1.0",
-        "id": parcel.reference,
-        "source": f"/connector/{parcel.mail.mailbox}",
+        "id": prepared.reference,
+        "source": f"/connector/{prepared.mail.mailbox}",
         "type": REPLY if ticket else RECEIVED,
-        "time": parcel.mail.received.isoformat().replace("+00:00", "Z"),
+        "time": prepared.mail.received.isoformat().replace("+00:00", "Z"),
         "datacontenttype": "application/json",
         **({"subject": ticket} if ticket else {}),
         "data": data,
     }
 
 
-def make_data(parcel: Parcel, attachments: Iterable[Json], *, with_html: bool) -> Json:
+def make_data(prepared: PreparedMail, attachments: Iterable[Json], *, with_html: bool) -> Json:
     """Return what the event says about the mail."""
-    mail, rendering = parcel.mail, parcel.rendering
+    mail, rendering = prepared.mail, prepared.rendering
     data: Json = {
         "route": mail.mailbox,
         "mailbox": mail.address,

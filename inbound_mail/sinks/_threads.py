@@ -3,7 +3,7 @@
 import re
 
 from inbound_mail.content.models import InboundMail
-from inbound_mail.sinks.protocol import Parcel, Thread
+from inbound_mail.sinks.protocol import PreparedMail, Thread
 
 _MESSAGE_ID = re.compile(r"<\s*([^<>\s]+)\s*>")
 
@@ -17,18 +17,18 @@ def answered_ids(mail: InboundMail) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def find_bounced(parcel: Parcel) -> Thread | None:
+def find_bounced(prepared: PreparedMail) -> Thread | None:
     """Return the ticket of the mail that a report of failed delivery speaks of."""
-    return parcel.threads.find(parcel.screening.bounced) if parcel.screening.is_bounce else None
+    return prepared.threads.find(prepared.screening.bounced) if prepared.screening.is_bounce else None
 
 
-def find_answered(parcel: Parcel) -> Thread | None:
+def find_answered(prepared: PreparedMail) -> Thread | None:
     """Return the ticket of the mail that this one answers."""
-    return parcel.threads.find(answered_ids(parcel.mail))
+    return prepared.threads.find(answered_ids(prepared.mail))
 
 
-def find_conversation(parcel: Parcel) -> Thread | None:
+def find_conversation(prepared: PreparedMail) -> Thread | None:
     """Return the ticket of the conversation, if the author took part in it before: others may get into one."""
-    conversation = str(parcel.mail.message.get("conversationId") or "")
-    thread = parcel.threads.find_conversation(conversation) if conversation else None
-    return thread if thread and parcel.mail.sender in thread.participants else None
+    conversation = str(prepared.mail.message.get("conversationId") or "")
+    thread = prepared.threads.find_conversation(conversation) if conversation else None
+    return thread if thread and prepared.mail.sender in thread.participants else None

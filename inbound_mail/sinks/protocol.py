@@ -53,7 +53,7 @@ class Progress(Protocol):
 
 
 @dataclass(frozen=True)
-class Parcel:
+class PreparedMail:
     """One mail as it is handed over.
 
     `reference` names it at the other side for ever: 45 characters of a-z, 0-9 and "-". `open` yields an attachment's
@@ -87,7 +87,7 @@ class Sink(Protocol):
     def time_limit(self) -> float:
         """Seconds that one attempt may take; the claim lasts a little longer."""
 
-    def deliver(self, parcel: Parcel, progress: Progress) -> Receipt:
+    def deliver(self, prepared: PreparedMail, progress: Progress) -> Receipt:
         """Hand over one mail, going on where an earlier attempt ended. Raises the error family."""
 
     def probe(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from inbound_mail.content.models import Attachment
 from inbound_mail.sinks._envelope import Json, describe_attachment, make_data, make_event, settle_ticket, write
 from inbound_mail.sinks._options import Option, check_options, read_options
-from inbound_mail.sinks.protocol import Kind, Parcel, Progress, Receipt, Tools
+from inbound_mail.sinks.protocol import Kind, PreparedMail, Progress, Receipt, Tools
 from shared.key_vault import RememberedSecret
 from shared.settings.mail_settings import SinkSettings
 from shared.storage.blobs import Container
@@ -48,11 +48,11 @@ class StorageQueueSink:
         self._queue = Queue(tools.storage, options["queue"])
         self._blobs = Container(tools.storage, _CONTAINER)
 
-    def deliver(self, parcel: Parcel, progress: Progress) -> Receipt:
+    def deliver(self, prepared: PreparedMail, progress: Progress) -> Receipt:
         """Put the event of a mail into the queue; after a crash perhaps once more, with the same id."""
-        ticket = settle_ticket(parcel, progress)
+        ticket = settle_ticket(prepared, progress)
         if not progress.values.get("sent"):
-            self._queue.put(self._make_message(parcel, ticket), ttl=self._ttl)
+            self._queue.put(self._make_message(prepared, ticket), ttl=self._ttl)
             progress.save(sent=True)
         return Receipt()
 
@@ -64,16 +64,16 @@ class StorageQueueSink:
         """Return none: the app's identity opens its storage account."""
         return ()
 
-    def _make_message(self, parcel: Parcel, ticket: str | None) -> Json:
-        described = [_describe(attachment) for attachment in parcel.mail.attachments]
-        event = make_event(parcel, ticket, make_data(parcel, described, with_html=self._with_html))
+    def _make_message(self, prepared: PreparedMail, ticket: str | None) -> Json:
+        described = [_describe(attachment) for attachment in prepared.mail.attachments]
+        event = make_event(prepared, ticket, make_data(prepared, described, with_html=self._with_html))
         raw = write(event)
         if len(raw) <= _LARGEST_MESSAGE:
             return event
-        name = f"{parcel.mail.mailbox}/{parcel.mail.key}/event-{self._name}.json"
+        name = f"{prepared.mail.mailbox}/{prepared.mail.key}/event-{self._name}.json"
         self._blobs.put(name, raw, content_type="application/cloudevents+json")
         claim = {"container": _CONTAINER, "blob": name, "size": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
-        return event | {"data": {"route": parcel.mail.mailbox, "mailbox": parcel.mail.address, "event": claim}}
+        return event | {"data": {"route": prepared.mail.mailbox, "mailbox": prepared.mail.address, "event": claim}}
 
 
 def _describe(attachment: Attachment) -> Json:

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from inbound_mail.sinks.protocol import Parcel, Sink
+from inbound_mail.sinks.protocol import PreparedMail, Sink
 from shared.errors import GatewayError
-from tests.functional.parcels import BODY, Died, MemoryProgress
+from tests.functional.prepared_mails import BODY, Died, MemoryProgress
 
 
 class Harness(ABC):
@@ -31,7 +31,7 @@ class Harness(ABC):
         """Build the sink, as after a start of the process."""
 
     @abstractmethod
-    def parcel(self) -> Parcel:
+    def prepared_mail(self) -> PreparedMail:
         """The mail: the same at each call."""
 
     @abstractmethod
@@ -88,7 +88,7 @@ class Death:
 def dies(harness: Harness, progress: MemoryProgress) -> bool:
     """Deliver; whether the process died."""
     try:
-        harness.build().deliver(harness.parcel(), progress)
+        harness.build().deliver(harness.prepared_mail(), progress)
     except Died:
         return True
     return False
@@ -121,13 +121,13 @@ class SinkContract:
         sink = harness.build()
         assert sink.time_limit > 0
         sink.probe()
-        sink.deliver(harness.parcel(), MemoryProgress())
+        sink.deliver(harness.prepared_mail(), MemoryProgress())
         assert harness.effects() == harness.expected()
 
     def test_delivered_again_with_what_was_saved_it_does_nothing_more(self, harness: Harness) -> None:
         progress = MemoryProgress()
-        first = harness.build().deliver(harness.parcel(), progress)
-        again = harness.build().deliver(harness.parcel(), progress.next_attempt())
+        first = harness.build().deliver(harness.prepared_mail(), progress)
+        again = harness.build().deliver(harness.prepared_mail(), progress.next_attempt())
         assert (again.ticket, again.is_reply) == (first.ticket, first.is_reply)
         assert harness.effects() == harness.expected()
 
@@ -139,7 +139,7 @@ class SinkContract:
                 died = dies(harness, progress)
             if not died:
                 break
-            harness.build().deliver(harness.parcel(), progress.next_attempt())
+            harness.build().deliver(harness.prepared_mail(), progress.next_attempt())
             assert harness.effects() == harness.expected(), f"after exchange {exchange}"
         assert exchange > 1
 
@@ -150,7 +150,7 @@ class SinkContract:
             progress.dies_after = save
             if not dies(harness, progress):
                 break
-            harness.build().deliver(harness.parcel(), progress.next_attempt())
+            harness.build().deliver(harness.prepared_mail(), progress.next_attempt())
             assert harness.effects() == harness.expected(), f"after save {save}"
         assert save > 1
 
@@ -159,20 +159,20 @@ class SinkContract:
             begin()
             progress = MemoryProgress()
             with pytest.raises(kind) as caught:
-                harness.build().deliver(harness.parcel(), progress)
+                harness.build().deliver(harness.prepared_mail(), progress)
             assert type(caught.value) is kind, name
             assert caught.value.message.endswith("."), name
             harness.end_troubles()
-        harness.build().deliver(harness.parcel(), progress.next_attempt())
+        harness.build().deliver(harness.prepared_mail(), progress.next_attempt())
         assert harness.effects() == harness.expected()
 
     def test_no_secret_and_no_word_of_a_mail_is_logged_or_told(self, harness: Harness) -> None:
         with everything_logged() as log:
-            harness.build().deliver(harness.parcel(), MemoryProgress())
+            harness.build().deliver(harness.prepared_mail(), MemoryProgress())
             for _, begin in harness.troubles().values():
                 begin()
                 try:
-                    harness.build().deliver(harness.parcel(), MemoryProgress())
+                    harness.build().deliver(harness.prepared_mail(), MemoryProgress())
                 except GatewayError as error:
                     log.write("".join(traceback.format_exception(error)))
                     log.write(str(error) + repr(error))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from devkit.azurite import Azurite
-from inbound_mail.sinks.protocol import Parcel, Sink, Thread
+from inbound_mail.sinks.protocol import PreparedMail, Sink, Thread
 from shared import retry
 from shared.errors import (
     ConfigurationError,
@@ -29,7 +29,7 @@ from shared.storage.blobs import Container
 from shared.storage.queues import Queue
 from shared.transport import Transport
 from tests.contract.sink_contract import Death, Harness, SinkContract
-from tests.functional.parcels import AUTHOR, KnownThreads, Vault, make_file, make_parcel, make_sink
+from tests.functional.prepared_mails import AUTHOR, KnownThreads, Vault, make_file, make_prepared_mail, make_sink
 from twin import Answer, Drop, Simulator
 from twin.client import redirected_to
 from twin.easyvista.errors import PROXY_PAGE
@@ -101,13 +101,13 @@ class EasyVistaTicket(OverHttp):
         }
         return make_sink("easyvista", options, Vault(token=service_desks.token()))
 
-    def parcel(self) -> Parcel:
-        return make_parcel(*FILES)
+    def prepared_mail(self) -> PreparedMail:
+        return make_prepared_mail(*FILES)
 
     def effects(self) -> list[str]:
         found = []
         for ticket in self.sim.easyvista.tickets:
-            if ticket.reference == self.parcel().reference:
+            if ticket.reference == self.prepared_mail().reference:
                 found.append("ticket")
                 found += [f"{one.name}: {len(one.data)}" for one in ticket.documents]
         return found
@@ -133,13 +133,13 @@ class EasyVistaTicket(OverHttp):
 
 
 class EasyVistaReply(EasyVistaTicket):
-    def parcel(self) -> Parcel:
+    def prepared_mail(self) -> PreparedMail:
         threads = KnownThreads({EARLIER: Thread(service_desks.OPEN_TICKET, frozenset({AUTHOR}))})
-        return make_parcel(*FILES, threads=threads, headers={"In-Reply-To": f"<{EARLIER}>"})
+        return make_prepared_mail(*FILES, threads=threads, headers={"In-Reply-To": f"<{EARLIER}>"})
 
     def effects(self) -> list[str]:
         ticket = self.sim.easyvista.ticket(service_desks.OPEN_TICKET)
-        comments = ["comment" for one in ticket.tasks if self.parcel().reference in one.description]
+        comments = ["comment" for one in ticket.tasks if self.prepared_mail().reference in one.description]
         return super().effects() + comments + [f"{one.name}: {len(one.data)}" for one in ticket.documents]
 
     def expected(self) -> list[str]:
@@ -168,15 +168,15 @@ class ToWebhook(OverHttp):
             "webhook", options, Vault(key=service_desks.webhook_key()), base_url="https://gateway.example/api"
         )
 
-    def parcel(self) -> Parcel:
-        return make_parcel(*FILES)
+    def prepared_mail(self) -> PreparedMail:
+        return make_prepared_mail(*FILES)
 
     def effects(self) -> list[str]:
         return sorted({f"{one.id} {one.body.decode()}" for one in self.sim.webhooks.deliveries if one.verified})
 
     def expected(self) -> list[str]:
         first = self.sim.webhooks.deliveries[0]
-        return [f"{self.parcel().reference} {first.body.decode()}"]
+        return [f"{self.prepared_mail().reference} {first.body.decode()}"]
 
     def troubles(self) -> Mapping[str, tuple[type[GatewayError], Callable[[], None]]]:
         def fault(action: Any, when: Any = "before") -> Callable[[], None]:
@@ -238,8 +238,8 @@ class ToQueue(Harness):
     def build(self) -> Sink:
         return make_sink("storage-queue", {"queue": self.name}, Vault(), storage=self.storage(self.connection))
 
-    def parcel(self) -> Parcel:
-        return make_parcel(*FILES, rendering={"text": "long " * 10_000})
+    def prepared_mail(self) -> PreparedMail:
+        return make_prepared_mail(*FILES, rendering={"text": "long " * 10_000})
 
     def effects(self) -> list[str]:
         client = self.storage(self.good).open_queue(self.name)
@@ -250,7 +250,7 @@ class ToQueue(Harness):
         return list(self.seen.values())
 
     def expected(self) -> list[str]:
-        return [self.parcel().mail.subject]
+        return [self.prepared_mail().mail.subject]
 
     @contextmanager
     def dying_after(self, exchange: int) -> Iterator[Death]:

@@ -10,7 +10,7 @@ from inbound_mail.sinks.easyvista.sink import OPTIONS
 from inbound_mail.sinks.protocol import Receipt, Sink
 from shared import retry
 from shared.settings.mail_settings import SinkSettings
-from tests.functional.parcels import MemoryProgress, Vault, make_parcel, make_sink
+from tests.functional.prepared_mails import MemoryProgress, Vault, make_prepared_mail, make_sink
 from twin import Simulator
 from twin.client import redirected_to
 from twin.easyvista.instance import Instance
@@ -46,7 +46,7 @@ class Desk:
     def deliver(self, *files: Any, progress: MemoryProgress | None = None, **more: Any) -> Receipt:
         """Deliver a mail; names of options are taken out of `more`."""
         options = {name: more.pop(name) for name in list(more) if name in OPTIONS}
-        return self.sink(**options).deliver(make_parcel(*files, **more), progress or MemoryProgress())
+        return self.sink(**options).deliver(make_prepared_mail(*files, **more), progress or MemoryProgress())
 
     def ticket(self, receipt: Receipt) -> Ticket:
         assert receipt.ticket

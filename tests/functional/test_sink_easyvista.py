@@ -26,13 +26,13 @@ from shared.errors import (
 )
 from shared.settings.mail_settings import SinkSettings
 from tests.functional.easyvista_sink import OTHER_REFERENCE, Desk, here, running
-from tests.functional.parcels import (
+from tests.functional.prepared_mails import (
     AUTHOR,
     STRANGER,
     MemoryProgress,
     address,
     make_file,
-    make_parcel,
+    make_prepared_mail,
 )
 from twin import Answer, Delay, Drop, Garble
 from twin.easyvista.errors import PROXY_PAGE
@@ -51,7 +51,7 @@ def test_a_mail_becomes_a_ticket_with_its_author_as_requestor_and_recipient(here
     assert ticket.requestor
     assert ticket.recipient
     assert (ticket.requestor.e_mail, ticket.recipient.e_mail) == (AUTHOR, AUTHOR)
-    assert ticket.reference == make_parcel().reference
+    assert ticket.reference == make_prepared_mail().reference
     assert here.instance.origins[int(ticket.fields["REQUEST_ORIGIN_ID"])] == "Email"
 
 
@@ -65,9 +65,9 @@ def test_the_description_begins_with_who_wrote_to_whom_and_ends_with_the_referen
         "Message-ID: CAF1234@mail.example.com",
         "Attachments: log.txt (2 KiB)",
         "",
-        make_parcel().rendering.text,
+        make_prepared_mail().rendering.text,
         "",
-        f"Reference: {make_parcel().reference}",
+        f"Reference: {make_prepared_mail().reference}",
     ]
 
 
@@ -116,7 +116,7 @@ def test_html_is_the_sanitised_one_and_everything_around_it_is_escaped(here: Des
 def test_the_description_is_written_once_more_where_an_instance_loses_it(here: Desk) -> None:
     here.sim.easyvista.switches.create_loses_description = True
     ticket = here.ticket(here.deliver(body_write="create_then_put"))
-    assert make_parcel().rendering.text in ticket.comment
+    assert make_prepared_mail().rendering.text in ticket.comment
     assert here.asked("PUT", ticket.rfc) == 1
 
 
@@ -129,7 +129,7 @@ def test_a_reference_never_exceeds_the_column(here: Desk) -> None:
 
 def test_files_arrive_whole_one_at_a_time_in_both_forms(here: Desk) -> None:
     contents = [b"", b"a", b"ab", b"abc", bytes(range(256)) * 4000]
-    for form, reference in (("json", make_parcel().reference), ("form", OTHER_REFERENCE)):
+    for form, reference in (("json", make_prepared_mail().reference), ("form", OTHER_REFERENCE)):
         files = [make_file(number, f"{number}.bin", data) for number, data in enumerate(contents, 1)]
         ticket = here.ticket(here.deliver(*files, document_form=form, reference=reference))
         assert [one.data for one in ticket.documents] == contents
@@ -154,7 +154,7 @@ def test_what_cannot_come_along_is_named_in_the_text(here: Desk) -> None:
     large = make_file(3, "large.bin", b"x", size=2 * 1024 * 1024)
     ticket = here.ticket(here.deliver((link, b""), (unread, b""), large, attachment_mb=1))
     assert [line for line in ticket.description.splitlines() if line.startswith("Not")] == [
-        "Not attached: Plan.docx (a link: open it from the mail)",
+        "Not attached: Plan.docx (a link: open it in the mail)",
         "Not attached: film.mp4 (more than 25 MiB)",
         "Not attached: large.bin (2.0 MiB, more than 1 MiB)",
     ]
@@ -234,7 +234,7 @@ def test_a_lost_answer_is_looked_for_before_anything_is_written(here: Desk) -> N
 
 
 def test_of_two_tickets_the_older_is_adopted_and_the_operator_told(here: Desk) -> None:
-    entry, reference = here.instance.entry(service_desks.PLAIN_CODE), make_parcel().reference
+    entry, reference = here.instance.entry(service_desks.PLAIN_CODE), make_prepared_mail().reference
     for rfc in ("I261120_00100", "I261120_00099"):
         here.instance.open_ticket(entry, rfc=rfc, reference=reference)
     receipt = here.deliver()
@@ -369,7 +369,7 @@ def test_a_renewed_token_is_read_and_the_refused_call_repeated(here: Desk, monke
     sink.probe()
     here.instance.change_user(service_desks.LOGIN, token="renewed-token")
     here.vault.secrets["token"] = "renewed-token"
-    assert sink.deliver(make_parcel(make_file(1, "a", b"xyz")), MemoryProgress()).ticket == here.made[0].rfc
+    assert sink.deliver(make_prepared_mail(make_file(1, "a", b"xyz")), MemoryProgress()).ticket == here.made[0].rfc
     assert len(here.vault.reads) == 2
 
 

@@ -7,7 +7,7 @@ import pytest
 from inbound_mail.sinks.protocol import Receipt, Thread
 from shared.errors import OutcomeUnknown, Refused, Rejected
 from tests.functional.easyvista_sink import EARLIER, OTHER_REFERENCE, Desk, here, running
-from tests.functional.parcels import AUTHOR, KnownThreads, MemoryProgress, address, make_file, make_parcel
+from tests.functional.prepared_mails import AUTHOR, KnownThreads, MemoryProgress, address, make_file, make_prepared_mail
 from twin import Answer, Drop
 from twin.seeds import service_desks
 
@@ -32,7 +32,7 @@ def test_a_reply_becomes_a_comment_that_shows_and_brings_its_files(here: Desk) -
     assert comment.group.e_mail == service_desks.GROUP
     assert "only the new" in comment.description
     assert "all of it" not in comment.description
-    assert comment.description.splitlines()[-1] == f"Reference: {make_parcel().reference}"
+    assert comment.description.splitlines()[-1] == f"Reference: {make_prepared_mail().reference}"
     assert ticket.file_names == ["a.txt"]
     assert here.made == []
 

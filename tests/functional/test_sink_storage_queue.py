@@ -13,7 +13,15 @@ from inbound_mail.sinks.protocol import Receipt, Thread
 from shared.settings.mail_settings import SinkSettings
 from shared.storage.account import Storage
 from shared.storage.blobs import Container
-from tests.functional.parcels import BODY, KnownThreads, MemoryProgress, Vault, make_file, make_parcel, make_sink
+from tests.functional.prepared_mails import (
+    BODY,
+    KnownThreads,
+    MemoryProgress,
+    Vault,
+    make_file,
+    make_prepared_mail,
+    make_sink,
+)
 
 LARGEST = 48 * 1024
 
@@ -30,7 +38,7 @@ class Consumer:
         assert list(check_sink(SinkSettings("desk", "storage-queue", options))) == []
         sink = make_sink("storage-queue", options, Vault(), storage=self.storage)
         sink.probe()
-        return sink.deliver(make_parcel(*files, **more), progress or MemoryProgress())
+        return sink.deliver(make_prepared_mail(*files, **more), progress or MemoryProgress())
 
     def receive(self) -> list[Any]:
         """The messages, as the service gives them."""
@@ -59,7 +67,7 @@ def test_a_small_event_is_the_message_and_stays_until_it_is_read(consumer: Consu
     assert message.expires_on.year == 9999
     event = json.loads(base64.b64decode(message.content))
     assert (event["id"], event["type"], event["source"]) == (
-        make_parcel().reference, "mail.received.v1", "/connector/support",
+        make_prepared_mail().reference, "mail.received.v1", "/connector/support",
     )  # fmt: skip
     assert event["data"]["bodyText"] == BODY
 

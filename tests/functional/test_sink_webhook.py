@@ -20,13 +20,13 @@ from inbound_mail.sinks.protocol import Receipt, Thread
 from shared.errors import ConfigurationError, OutcomeUnknown, Refused, TimedOut, Unavailable
 from shared.settings.mail_settings import SinkSettings
 from shared.transport import Transport
-from tests.functional.parcels import (
+from tests.functional.prepared_mails import (
     AUTHOR,
     KnownThreads,
     MemoryProgress,
     Vault,
     make_file,
-    make_parcel,
+    make_prepared_mail,
     make_sink,
 )
 from twin import Answer, Delay, Drop, Simulator
@@ -52,7 +52,7 @@ class Hooks:
         kept = {name: value for name, value in options.items() if value is not None}
         assert list(check_sink(SinkSettings("hook", "webhook", kept))) == []
         sink = make_sink("webhook", kept, self.vault, base_url=self.base_url)
-        return sink.deliver(make_parcel(*files, **more), progress or MemoryProgress())
+        return sink.deliver(make_prepared_mail(*files, **more), progress or MemoryProgress())
 
     @property
     def last(self) -> Delivery:
@@ -90,7 +90,7 @@ def test_the_event_is_a_cloud_event_with_all_of_the_mail(hooks: Hooks) -> None:
     event = from_structured_event(HTTPMessage(dict(sent.headers), sent.body), JSONFormat())
     assert event.get_attributes() == {
         "specversion": "1.0",
-        "id": make_parcel().reference,
+        "id": make_prepared_mail().reference,
         "source": "/connector/support",
         "type": "mail.received.v1",
         "time": datetime(2026, 11, 23, 9, 30, tzinfo=UTC),
@@ -171,9 +171,9 @@ def test_headers_let_receivers_check_and_recognise_a_delivery(hooks: Hooks) -> N
     sent = hooks.last
     assert sent.verified
     assert sent.headers["content-type"] == "application/cloudevents+json"
-    assert sent.headers["webhook-id"] == make_parcel().reference
+    assert sent.headers["webhook-id"] == make_prepared_mail().reference
     assert abs(int(sent.headers["webhook-timestamp"]) - time.time()) < 5
-    assert sent.headers["idempotency-key"] == f'"{make_parcel().reference}"'
+    assert sent.headers["idempotency-key"] == f'"{make_prepared_mail().reference}"'
     Webhook(service_desks.webhook_key()).verify(sent.body, sent.headers)
 
 
@@ -199,7 +199,7 @@ def test_a_key_that_was_changed_is_read_again(hooks: Hooks, monkeypatch: pytest.
     sink.probe()
     hooks.vault.secrets["key"] = NEW_KEY
     hooks.sim.webhooks.check_signatures([NEW_KEY], refuse=True)
-    sink.deliver(make_parcel(), MemoryProgress())
+    sink.deliver(make_prepared_mail(), MemoryProgress())
     assert [one.status for one in hooks.sim.webhooks.deliveries] == [401, 204]
 
 
@@ -334,7 +334,7 @@ def test_a_renewed_address_is_read_again(hooks: Hooks, monkeypatch: pytest.Monke
     hooks.vault.secrets["flow"] = good + "old"
     sink.probe()
     hooks.vault.secrets["flow"] = good
-    sink.deliver(make_parcel(), MemoryProgress())
+    sink.deliver(make_prepared_mail(), MemoryProgress())
     assert [one.status for one in hooks.sim.webhooks.deliveries] == [401, 202]
 
 

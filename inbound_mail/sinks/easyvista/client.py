@@ -52,15 +52,15 @@ class Client:
             _require_row(row.get("external_reference") == reference)
         return sorted((str(row["rfc_number"]) for row in rows if row.get("rfc_number")), key=_age)
 
-    def create(self, members: Mapping[str, Any]) -> str | None:
+    def create(self, fields: Mapping[str, Any]) -> str | None:
         """Make a ticket; its number, or None where the answer does not name it."""
-        answer = self._http.write("POST", "/requests", _json_body({"requests": [members]}))
+        answer = self._http.write("POST", "/requests", _json_body({"requests": [fields]}))
         last = str(answer.get("href") or "").rstrip("/").rpartition("/")[2]
         return last if _TICKET.fullmatch(last) else None
 
-    def change(self, rfc: str, members: Mapping[str, Any]) -> None:
+    def change(self, rfc: str, fields: Mapping[str, Any]) -> None:
         """Set fields of a ticket."""
-        self._http.write("PUT", _path(rfc), _json_body(members))
+        self._http.write("PUT", _path(rfc), _json_body(fields))
 
     def ticket(self, rfc: str) -> Ticket | None:
         """Return a ticket, or None for one that is not there for us.
@@ -89,9 +89,9 @@ class Client:
                 found.add(_nested(row, role, "e_mail").strip().lower())
         return found - {""}
 
-    def comment(self, rfc: str, members: Mapping[str, Any]) -> None:
+    def comment(self, rfc: str, fields: Mapping[str, Any]) -> None:
         """Add a task, which is how a comment shows."""
-        self._http.write("POST", f"{_path(rfc)}/tasks", _json_body(members))
+        self._http.write("POST", f"{_path(rfc)}/tasks", _json_body(fields))
 
     def comments(self, rfc: str, action_type: int) -> Iterator[str]:
         """Yield the texts of a ticket's actions of a type, newest first."""
@@ -138,8 +138,8 @@ class Client:
         return _records(answer, "records")
 
 
-def _json_body(members: Mapping[str, Any]) -> MakeBody:
-    raw = json.dumps(members).encode()
+def _json_body(fields: Mapping[str, Any]) -> MakeBody:
+    raw = json.dumps(fields).encode()
     return lambda: raw
 
 

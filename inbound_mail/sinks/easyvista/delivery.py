@@ -15,18 +15,24 @@ from inbound_mail.sinks._upload import Upload
 from inbound_mail.sinks.easyvista.client import Client
 from inbound_mail.sinks.easyvista.http import MakeBody
 from inbound_mail.sinks.easyvista.replies import Decision, decide, decide_closed
-from inbound_mail.sinks.easyvista.ticket import File, describe, files_of, make_members, name_person
-from inbound_mail.sinks.protocol import Parcel, Progress, Receipt
+from inbound_mail.sinks.easyvista.ticket import (
+    File,
+    list_files,
+    make_person_fields,
+    make_ticket_fields,
+    make_ticket_text,
+)
+from inbound_mail.sinks.protocol import PreparedMail, Progress, Receipt
 from shared.errors import NotFound, OutcomeUnknown, Rejected
 
 
 class Delivery:
     """One attempt. What is in `progress` was done; `resumed` tells that something may have been done beyond it."""
 
-    def __init__(self, client: Client, options: Mapping[str, Any], parcel: Parcel, progress: Progress) -> None:
+    def __init__(self, client: Client, options: Mapping[str, Any], prepared: PreparedMail, progress: Progress) -> None:
         self._client = client
         self._options = options
-        self._parcel = parcel
+        self._prepared = prepared
         self._progress = progress
         self._resumed = bool(progress.values) or progress.interrupted
         self._notes: list[str] = list(progress.values.get("notes") or ())
@@ -46,11 +52,11 @@ class Delivery:
 
     def _begin(self) -> tuple[str | None, str | None]:
         """Return (ticket to comment on, ticket made or found): one of them."""
-        found = self._client.find(self._parcel.reference)
+        found = self._client.find(self._prepared.reference)
         if found:
             self._resumed = True
             return None, self._adopt(found)
-        decision = decide(self._parcel, self._options, self._client)
+        decision = decide(self._prepared, self._options, self._client)
         if decision.comment_on:
             self._progress.save(reply=decision.comment_on)
             return decision.comment_on, None
@@ -69,42 +75,42 @@ class Delivery:
 
     def _create(self, decision: Decision) -> str:
         self._notes += decision.notes
-        members = make_members(self._parcel, self._options, parent=decision.parent, notes=decision.notes)
+        fields = make_ticket_fields(self._prepared, self._options, parent=decision.parent, notes=decision.notes)
         try:
-            if self._parcel.mail.sender:
-                return self._post(members)
+            if self._prepared.mail.sender:
+                return self._post(fields)
         except Rejected as refusal:
             if refusal.code != "UnknownSender":
                 raise
-        return self._create_for_unknown(members)
+        return self._create_for_unknown(fields)
 
-    def _create_for_unknown(self, members: dict[str, Any]) -> str:
+    def _create_for_unknown(self, fields: dict[str, Any]) -> str:
         policy = self._options["unknown_sender"]
         if policy == "reject":
             raise Rejected("EasyVista does not know the author of this mail.", code="SenderRejected")
         if policy == "quarantine":
             raise Rejected("EasyVista does not know the author of this mail.", code="UnknownSender")
         self._notes.append("EasyVista does not know the author: the ticket is for the default recipient.")
-        return self._post(members | name_person(self._options["default_recipient"]))
+        return self._post(fields | make_person_fields(self._options["default_recipient"]))
 
-    def _post(self, members: Mapping[str, Any]) -> str:
+    def _post(self, fields: Mapping[str, Any]) -> str:
         try:
-            ticket = self._client.create(members)
+            ticket = self._client.create(fields)
         except (Rejected, NotFound) as refusal:
             if refusal.code != "UnknownSender":
                 self._progress.save(create_refused=True)
-            if found := self._client.find(self._parcel.reference):
+            if found := self._client.find(self._prepared.reference):
                 return self._adopt(found)
             raise
         if ticket is None:
-            if found := self._client.find(self._parcel.reference):
+            if found := self._client.find(self._prepared.reference):
                 return self._adopt(found)
             raise OutcomeUnknown("EasyVista's answer names no ticket.", code="UpstreamBadAnswer")
         return self._save_ticket(ticket)
 
     def _write_body(self, ticket: str) -> None:
         if not self._known("body_written"):
-            self._client.change(ticket, {"description": self._text(self._parcel.rendering.text)})
+            self._client.change(ticket, {"description": self._text(self._prepared.rendering.text)})
             self._progress.save(body_written=True)
 
     # -- a comment
@@ -115,7 +121,7 @@ class Delivery:
             return None
         if not (self._resumed and self._is_commented(rfc)):
             try:
-                self._client.comment(rfc, self._comment_members())
+                self._client.comment(rfc, self._comment_fields())
             except (Rejected, NotFound) as refusal:
                 if not self._is_commented(rfc):
                     return self._create_instead(rfc, refusal)
@@ -130,34 +136,34 @@ class Delivery:
             decision = decide_closed(rfc, self._options)
         else:
             raise Rejected(f"EasyVista refused a comment on {rfc}.", code="CommentRefused", detail=refusal.detail)
-        if found := self._client.find(self._parcel.reference):
+        if found := self._client.find(self._prepared.reference):
             return self._adopt(found)
         return self._create(decision)
 
-    def _comment_members(self) -> dict[str, Any]:
+    def _comment_fields(self) -> dict[str, Any]:
         group = "comment_group_id" if self._options["comment_group_id"] is not None else "comment_group_mail"
         return {
             "action_type_id": self._options["comment_action_type_id"],
             group.removeprefix("comment_"): self._options[group],
-            "description": self._text(self._parcel.rendering.new_text, is_reply=True),
+            "description": self._text(self._prepared.rendering.new_text, is_reply=True),
         }
 
     def _is_commented(self, rfc: str) -> bool:
         texts = self._client.comments(rfc, self._options["comment_action_type_id"])
-        return any(self._parcel.reference in text for text in texts)
+        return any(self._prepared.reference in text for text in texts)
 
     # -- both
 
     def _text(self, body: str, *, is_reply: bool = False) -> str:
-        rich = None if is_reply else self._parcel.rendering.html
-        return describe(self._parcel, self._options, body=body, rich=rich, notes=self._notes)
+        rich = None if is_reply else self._prepared.rendering.html
+        return make_ticket_text(self._prepared, self._options, body=body, rich=rich, notes=self._notes)
 
     def _attach(self, rfc: str, *, is_reply: bool) -> None:
         """Add the files that are not there yet. Raises Rejected once all were tried, if some were refused."""
-        if not files_of(self._parcel, self._options):
+        if not list_files(self._prepared, self._options):
             return
         present = self._client.documents(rfc) if self._resumed or is_reply else []
-        files = self._name_files(present) if is_reply else files_of(self._parcel, self._options)
+        files = self._name_files(present) if is_reply else list_files(self._prepared, self._options)
         refused = {}
         for file in files:
             if file.name in present:
@@ -178,12 +184,12 @@ class Delivery:
         """Return the files of a reply under names that the ticket did not have, settled before the first is sent."""
         settled = self._known("files")
         if settled is None:
-            files = files_of(self._parcel, self._options, present)
+            files = list_files(self._prepared, self._options, present)
             self._progress.save(files={str(file.attachment.number): file.name for file in files})
             return files
         return [
             File(settled.get(str(file.attachment.number), file.name), file.attachment)
-            for file in files_of(self._parcel, self._options)
+            for file in list_files(self._prepared, self._options)
         ]
 
     def _upload(self, file: File) -> tuple[MakeBody, str]:
@@ -195,7 +201,7 @@ class Delivery:
             after = f"]\r\n--{boundary}--\r\n".encode()
             content_type = f"multipart/form-data; boundary={boundary}"
         tail = b'"}' + after
-        return lambda: Upload(before + head, file.attachment, self._parcel.open, tail), content_type
+        return lambda: Upload(before + head, file.attachment, self._prepared.open, tail), content_type
 
     def _known(self, name: str) -> Any:
         return self._progress.values.get(name)

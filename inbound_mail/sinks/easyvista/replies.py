@@ -12,7 +12,7 @@ from typing import Any
 from inbound_mail.content.models import InboundMail
 from inbound_mail.sinks._threads import find_answered, find_bounced, find_conversation
 from inbound_mail.sinks.easyvista.client import Client
-from inbound_mail.sinks.protocol import Parcel
+from inbound_mail.sinks.protocol import PreparedMail
 from shared.errors import Refused
 
 # Letters for the kind of object, the date, a counter of 3 to 8 digits: widths 4, 5 and 6 were seen.
@@ -37,15 +37,15 @@ class Decision:
     notes: tuple[str, ...] = ()
 
 
-def decide(parcel: Parcel, options: Mapping[str, Any], client: Client) -> Decision:
+def decide(prepared: PreparedMail, options: Mapping[str, Any], client: Client) -> Decision:
     """Find the ticket that a mail belongs to, and what its state allows. Raises Refused if that is the policy."""
-    claim = find_claim(parcel)
+    claim = find_claim(prepared)
     ticket = client.ticket(claim.rfc) if claim else None
     if claim is None:
         return Decision()
     if ticket is None:
         return Decision(notes=(f"The mail names ticket {claim.rfc}, which cannot be read.",))
-    if not _may_speak(parcel.mail, claim, options, client):
+    if not _may_speak(prepared.mail, claim, options, client):
         return Decision(notes=(f"The mail names ticket {claim.rfc}; its author has no part in that one.",))
     if ticket.is_closed and options["closed_reply"] != "comment":
         return decide_closed(claim.rfc, options)
@@ -61,15 +61,15 @@ def decide_closed(rfc: str, options: Mapping[str, Any]) -> Decision:
     return Decision(parent=rfc, notes=(f"Follow-up of ticket {rfc}, which is closed.",))
 
 
-def find_claim(parcel: Parcel) -> Claim | None:
+def find_claim(prepared: PreparedMail) -> Claim | None:
     """Return the best evidence: ids of mails we know, then a number in the subject, then the conversation."""
-    if thread := find_bounced(parcel):
+    if thread := find_bounced(prepared):
         return Claim(thread.ticket, thread.participants, is_proven=True)
-    if thread := find_answered(parcel):
+    if thread := find_answered(prepared):
         return Claim(thread.ticket, thread.participants)
-    if number := _NUMBER.search(parcel.mail.subject.upper()):
+    if number := _NUMBER.search(prepared.mail.subject.upper()):
         return Claim(number[1])
-    if thread := find_conversation(parcel):
+    if thread := find_conversation(prepared):
         return Claim(thread.ticket, thread.participants)
     return None
 

@@ -12,7 +12,7 @@ from inbound_mail.sinks.easyvista.client import Client
 from inbound_mail.sinks.easyvista.delivery import Delivery
 from inbound_mail.sinks.easyvista.http import READ_SECONDS, Http, SignIn
 from inbound_mail.sinks.easyvista.ticket import PLACEHOLDERS
-from inbound_mail.sinks.protocol import Kind, Parcel, Progress, Receipt, Tools
+from inbound_mail.sinks.protocol import Kind, PreparedMail, Progress, Receipt, Tools
 from shared import context
 from shared.key_vault import RememberedSecret
 from shared.settings.mail_settings import SinkSettings
@@ -126,11 +126,11 @@ class EasyVistaSink:
         """Seconds that one attempt may take."""
         return float(self._options["time_limit"])
 
-    def deliver(self, parcel: Parcel, progress: Progress) -> Receipt:
+    def deliver(self, prepared: PreparedMail, progress: Progress) -> Receipt:
         """Make a ticket or a comment of a mail, once."""
         seconds = min(self.time_limit, context.remaining())
         with context.call(context.request_id(), seconds=seconds):
-            return Delivery(self._client, self._options, parcel, progress).run()
+            return Delivery(self._client, self._options, prepared, progress).run()
 
     def probe(self) -> None:
         """Ask for a ticket that does not exist; raises ConfigurationError when it may not be asked for."""

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from inbound_mail.content.models import Attachment
 from inbound_mail.sinks._envelope import Json, describe_attachment, make_data, make_event, settle_ticket, write
 from inbound_mail.sinks._options import Option, check_options, only_one, read_options, secret
-from inbound_mail.sinks.protocol import Kind, Parcel, Progress, Receipt, Tools
+from inbound_mail.sinks.protocol import Kind, PreparedMail, Progress, Receipt, Tools
 from inbound_mail.sinks.webhook.receiver import Receiver
 from shared import context
 from shared.key_vault import RememberedSecret
@@ -72,12 +72,12 @@ class WebhookSink:
         """Seconds that one attempt may take: waiting, once more after a changed secret, and reading attachments."""
         return 2.0 * float(self._options["timeout"]) + 30.0
 
-    def deliver(self, parcel: Parcel, progress: Progress) -> Receipt:
+    def deliver(self, prepared: PreparedMail, progress: Progress) -> Receipt:
         """Send the event of a mail; after a lost answer once more, with the same id and body."""
         with context.call(context.request_id(), seconds=min(self.time_limit, context.remaining())):
-            answers = settle_ticket(parcel, progress)
+            answers = settle_ticket(prepared, progress)
             if not progress.values.get("sent"):
-                answer = self._receiver.send(parcel.reference, self._write(parcel, answers))
+                answer = self._receiver.send(prepared.reference, self._write(prepared, answers))
                 progress.save(sent=True, ticket=self._read_ticket(answer))
         ticket: str | None = progress.values.get("ticket")
         return Receipt(ticket, is_reply=answers is not None and ticket in (None, answers))
@@ -90,27 +90,27 @@ class WebhookSink:
         """Return the signing keys, and the address if it is a secret."""
         return self._receiver.secrets
 
-    def _write(self, parcel: Parcel, ticket: str | None) -> bytes:
-        attachments = list(self._describe_attachments(parcel))
-        data = make_data(parcel, attachments, with_html=self._options["body"] == "html")
-        return write(make_event(parcel, ticket, data))
+    def _write(self, prepared: PreparedMail, ticket: str | None) -> bytes:
+        attachments = list(self._describe_attachments(prepared))
+        data = make_data(prepared, attachments, with_html=self._options["body"] == "html")
+        return write(make_event(prepared, ticket, data))
 
-    def _describe_attachments(self, parcel: Parcel) -> Iterator[Json]:
+    def _describe_attachments(self, prepared: PreparedMail) -> Iterator[Json]:
         room = int(self._options["inline_kib"]) * 1024
-        for attachment in parcel.mail.attachments:
+        for attachment in prepared.mail.attachments:
             described = describe_attachment(attachment)
             if attachment.blob is None:
                 yield described
             elif attachment.size <= room:
-                content = b"".join(parcel.open(attachment))
+                content = b"".join(prepared.open(attachment))
                 room -= len(content)
                 yield described | {"contentBase64": base64.b64encode(content).decode()}
             else:
-                yield described | self._locate(parcel, attachment)
+                yield described | self._locate(prepared, attachment)
 
-    def _locate(self, parcel: Parcel, attachment: Attachment) -> Json:
+    def _locate(self, prepared: PreparedMail, attachment: Attachment) -> Json:
         """Return where the receiver may fetch an attachment, with a function key of its own."""
-        mail = parcel.mail
+        mail = prepared.mail
         path = f"mailboxes/{quote(mail.mailbox)}/mails/{quote(mail.key)}/attachments/{attachment.number}"
         return {"url": f"{self._base_url.rstrip('/')}/{path}"} if self._base_url else {"path": path}
 

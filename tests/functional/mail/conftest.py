@@ -19,7 +19,7 @@ from inbound_mail.intake.polling import Polled, Poller
 from inbound_mail.ledger import mail_store
 from inbound_mail.ledger.ledger import DeliveryState
 from inbound_mail.reports.mails import describe_mail, list_mails
-from inbound_mail.sinks.protocol import Parcel, Progress, Receipt
+from inbound_mail.sinks.protocol import PreparedMail, Progress, Receipt
 from inbound_mail.support_mailbox import Desk
 from shared import retry
 from shared.key_vault import RememberedSecret
@@ -62,22 +62,22 @@ class RecordingSink:
 
     time_limit: float = 20.0
     tickets: dict[str, str] = field(default_factory=dict)
-    parcels: list[Parcel] = field(default_factory=list)
+    received: list[PreparedMail] = field(default_factory=list)
     looks: int = 0
     before: Callable[[], None] = lambda: None
     after: Callable[[], None] = lambda: None
     probes: Callable[[], None] = lambda: None
 
-    def deliver(self, parcel: Parcel, progress: Progress) -> Receipt:
-        self.parcels.append(parcel)
+    def deliver(self, prepared: PreparedMail, progress: Progress) -> Receipt:
+        self.received.append(prepared)
         self.before()
         if progress.interrupted:
             self.looks += 1
-        if not (progress.interrupted and parcel.reference in self.tickets):
-            assert parcel.reference not in self.tickets, "a second ticket"
-            self.tickets[parcel.reference] = f"T-{len(self.tickets) + 1}"
+        if not (progress.interrupted and prepared.reference in self.tickets):
+            assert prepared.reference not in self.tickets, "a second ticket"
+            self.tickets[prepared.reference] = f"T-{len(self.tickets) + 1}"
         self.after()
-        return Receipt(self.tickets[parcel.reference])
+        return Receipt(self.tickets[prepared.reference])
 
     def probe(self) -> None:
         self.probes()

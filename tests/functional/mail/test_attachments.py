@@ -60,9 +60,9 @@ def test_files_are_kept_byte_for_byte_with_their_digest(scenario: MailScenario) 
     assert first.sha256 == hashlib.sha256(data).hexdigest()
     assert bytes_of(scenario, first) == data
     assert (second.number, bytes_of(scenario, second)) == (2, b"b")
-    [parcel] = scenario.sink.parcels
-    assert parcel.mail.attachments == (first, second)
-    assert b"".join(parcel.open(first)) == data
+    [prepared] = scenario.sink.received
+    assert prepared.mail.attachments == (first, second)
+    assert b"".join(prepared.open(first)) == data
 
 
 def test_pictures_in_the_text_are_found_though_graph_says_there_are_no_attachments(scenario: MailScenario) -> None:
@@ -288,12 +288,12 @@ def test_lists_failing_three_times_set_the_mail_aside_and_the_others_pass(scenar
         assert scenario.describe(bad.id)["state"] == "seen"
     scenario.run()
     assert quarantine(scenario, bad) == [("quarantined", "AttachmentsUnreadable")]
-    assert bad.id not in {parcel.mail.graph_id for parcel in scenario.sink.parcels}
+    assert bad.id not in {prepared.mail.graph_id for prepared in scenario.sink.received}
     assert [mail["subject"] for mail in scenario.mails()][-1] == "Bad"
     redeliver(scenario.desk, scenario.queue, scenario.desk.key(bad.id), None)  # type: ignore[arg-type]  # stands in for the queue
     scenario.run()
     assert scenario.describe(bad.id)["state"] == "delivered"
-    assert [(one.name, one.omitted) for one in scenario.sink.parcels[-1].mail.attachments] == [
+    assert [(one.name, one.omitted) for one in scenario.sink.received[-1].mail.attachments] == [
         ("attachments", "Unreadable")
     ]
     assert len(scenario.sink.tickets) == 26

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from inbound_mail.delivery.delivery import Outcome
-from inbound_mail.sinks.protocol import Parcel, Progress, Receipt
+from inbound_mail.sinks.protocol import PreparedMail, Progress, Receipt
 from shared.errors import OutcomeUnknown, Throttled, TimedOut, Unavailable
 from tests.functional.mail.conftest import MailScenario, RecordingSink
 from tests.functional.mail.deliveries import ask_again, causes, change, deliver, failing, record, taken_in
@@ -21,12 +21,12 @@ class Killed(BaseException):
 class SavingSink(RecordingSink):
     """Notes the ticket as soon as it is there, as the real ones do."""
 
-    def deliver(self, parcel: Parcel, progress: Progress) -> Receipt:
-        self.parcels.append(parcel)
+    def deliver(self, prepared: PreparedMail, progress: Progress) -> Receipt:
+        self.received.append(prepared)
         self.before()
         progress.save(step="begun")
-        self.tickets[parcel.reference] = f"T-{len(self.tickets) + 1}"
-        return Receipt(self.tickets[parcel.reference])
+        self.tickets[prepared.reference] = f"T-{len(self.tickets) + 1}"
+        return Receipt(self.tickets[prepared.reference])
 
 
 # -- claims -----------------------------------------------------------------------------------------------------------
@@ -40,7 +40,7 @@ def test_many_workers_with_the_same_message_make_one_ticket(scenario: MailScenar
     scenario.queue.messages *= 6
     outcomes = scenario.deliver()
     assert sorted(outcomes) == ["delivered"] * 2 + ["nothing-to-do"] * 10
-    assert len(scenario.sink.parcels) == len(scenario.sink.tickets) == 2
+    assert len(scenario.sink.received) == len(scenario.sink.tickets) == 2
 
 
 def test_a_running_claim_is_respected_and_a_finished_one_as_well(scenario: MailScenario) -> None:
@@ -51,7 +51,7 @@ def test_a_running_claim_is_respected_and_a_finished_one_as_well(scenario: MailS
     assert inner == [Outcome.NOTHING_TO_DO]
     scenario.sink.before = lambda: None
     assert deliver(scenario, mail) is Outcome.NOTHING_TO_DO
-    assert len(scenario.sink.parcels) == 1
+    assert len(scenario.sink.received) == 1
 
 
 def test_a_message_before_its_time_does_nothing(scenario: MailScenario) -> None:
@@ -104,7 +104,7 @@ def test_an_overtaken_worker_learns_of_it_before_it_writes_at_the_other_side(sce
 
     sink.before = overtake
     assert deliver(scenario, mail) is Outcome.NOTHING_TO_DO
-    assert len(sink.parcels) == 2
+    assert len(sink.received) == 2
     assert list(sink.tickets.values()) == ["T-1"]
 
 
@@ -117,7 +117,7 @@ def test_a_worker_that_always_dies_is_told_from_a_sink_that_fails(scenario: Mail
         scenario.age_claims()
     assert deliver(scenario, mail) is Outcome.QUARANTINED
     assert causes(scenario, mail) == ["WorkerDied"]
-    assert len(scenario.sink.parcels) == 5
+    assert len(scenario.sink.received) == 5
 
 
 # -- waits ------------------------------------------------------------------------------------------------------------

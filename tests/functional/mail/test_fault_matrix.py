@@ -159,7 +159,7 @@ def test_attachments_that_a_mailbox_denies_cost_no_mail_its_tries(
     scenario.run()
     assert [scenario.describe(mail.id)["state"] for mail in mails] == ["delivered", "delivered"]
     assert all(
-        len(parcel.mail.attachments) == 1 for parcel in scenario.sink.parcels if parcel.mail.graph_id != plain.id
+        len(prepared.mail.attachments) == 1 for prepared in scenario.sink.received if prepared.mail.graph_id != plain.id
     )
 
 
@@ -222,7 +222,7 @@ def test_bytes_that_do_not_come_are_left_out_at_once_later_or_waited_for(
     for _ in range(4):
         polls.append(scenario.poll())
         scenario.deliver()
-    told = scenario.sink.parcels[0].mail.attachments[0].omitted if scenario.sink.parcels else None
+    told = scenario.sink.received[0].mail.attachments[0].omitted if scenario.sink.received else None
     assert told == (None if outcome == "never" else "Unreadable")
     assert polls == [Polled.FAILED if outcome == "never" else Polled.DONE] * 4
     relent(scenario)
@@ -335,7 +335,7 @@ def test_a_token_that_expired_is_replaced_once(scenario: MailScenario, where: st
     assert fault.fired == 1
     scenario.deliver()
     assert len(scenario.sink.tickets) == 1
-    assert scenario.sink.parcels[0].mail.attachments[0].omitted is None
+    assert scenario.sink.received[0].mail.attachments[0].omitted is None
 
 
 def test_a_secret_that_expired_stops_all_mailboxes_of_the_connection_and_nothing_else(

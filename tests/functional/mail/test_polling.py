@@ -30,7 +30,7 @@ def test_a_mail_becomes_one_ticket(scenario: MailScenario) -> None:
     assert mail["subject"] == "Printer on fire"
     assert mail["state"] == "delivered"
     scenario.run()
-    assert len(scenario.sink.parcels) == 1
+    assert len(scenario.sink.received) == 1
 
 
 def test_a_round_of_many_pages_is_read_to_its_end(open_scenario: OpenScenario) -> None:
@@ -111,7 +111,7 @@ def test_a_change_of_a_known_mail_is_no_new_mail(scenario: MailScenario) -> None
     scenario.gateway.sim.run(lambda: scenario.mailbox.change(mail, {"isRead": True}))
     scenario.gateway.sim.run(lambda: scenario.mailbox.replay(1))
     scenario.run()
-    assert len(scenario.sink.parcels) == 1
+    assert len(scenario.sink.received) == 1
 
 
 def test_a_change_stub_of_an_unknown_mail_is_fetched(scenario: MailScenario) -> None:
@@ -132,7 +132,7 @@ def test_a_mail_that_left_before_it_was_seen_is_counted(scenario: MailScenario) 
     move_to(scenario, mail, "archive")
     scenario.run()
     assert scenario.mails() == []
-    assert scenario.sink.parcels == []
+    assert scenario.sink.received == []
 
 
 def test_a_mail_that_comes_back_is_not_new(scenario: MailScenario) -> None:
@@ -141,7 +141,7 @@ def test_a_mail_that_comes_back_is_not_new(scenario: MailScenario) -> None:
     for name in ("archive", "inbox"):
         move_to(scenario, mail, name)
         scenario.run()
-    assert len(scenario.sink.parcels) == 1
+    assert len(scenario.sink.received) == 1
 
 
 def test_a_copy_with_the_same_message_id_is_no_second_ticket(scenario: MailScenario) -> None:
@@ -150,7 +150,7 @@ def test_a_copy_with_the_same_message_id_is_no_second_ticket(scenario: MailScena
     scenario.run()
     copy = scenario.receive(**same)
     scenario.run()
-    assert len(scenario.sink.parcels) == 1
+    assert len(scenario.sink.received) == 1
     assert scenario.describe(copy.id)["reason"] == "copy"
 
 
@@ -159,7 +159,7 @@ def test_a_copy_in_the_same_round_is_told_as_well(scenario: MailScenario) -> Non
     for _ in range(2):
         scenario.receive(subject="Twice", text="Same", message_id="<two@example.com>", received=sent)
     scenario.run()
-    assert len(scenario.sink.parcels) == 1
+    assert len(scenario.sink.received) == 1
 
 
 def test_a_device_that_reuses_its_message_id_still_gets_its_tickets(scenario: MailScenario) -> None:
@@ -205,7 +205,7 @@ def test_a_lost_cursor_costs_a_first_round_and_no_ticket(scenario: MailScenario,
     scenario.receive(subject="Mail 3")
     scenario.gateway.sim.run(lambda: scenario.mailbox.expire_cursors(**how))
     scenario.run()
-    assert len(scenario.sink.parcels) == 4
+    assert len(scenario.sink.received) == 4
     assert scenario.desk.ledger.state().values["resyncs"] == 1
 
 
@@ -226,7 +226,7 @@ def test_a_changed_query_begins_a_first_round(scenario: MailScenario) -> None:
     scenario.gateway.forget()
     scenario.run()
     assert "$select" in dict(scenario.calls()[0].query)
-    assert len(scenario.sink.parcels) == 1
+    assert len(scenario.sink.received) == 1
 
 
 def test_a_page_that_times_out_is_asked_for_in_half_its_size(open_scenario: OpenScenario) -> None:
@@ -255,7 +255,7 @@ def test_a_sweep_finds_what_a_delta_never_showed(scenario: MailScenario) -> None
     assert scenario.desk.ledger.state().values["swept"] == 1
     scenario.gateway.sim.mail.switches.turn({"delta_delay_seconds": 0.0})
     scenario.run()
-    assert len(scenario.sink.parcels) == 1
+    assert len(scenario.sink.received) == 1
 
 
 def test_two_polls_at_once_are_one(scenario: MailScenario) -> None:

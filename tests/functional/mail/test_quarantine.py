@@ -31,7 +31,7 @@ def test_wrong_settings_let_every_mail_wait_without_asking_the_sink(
     deliverer = scenario.deliverer()
     outcomes = [deliverer.deliver(scenario.desk, message["key"], message["sink"]) for message, _ in messages]
     assert outcomes == [Outcome.WAITING] * 6
-    assert len(scenario.sink.parcels) == 1
+    assert len(scenario.sink.received) == 1
     assert all(delay >= PROBE_EVERY.total_seconds() for _, delay in scenario.queue.messages)
     told = [one for one in caplog.records if one.getMessage().startswith("CircuitOpen")]
     assert len(told) == 1
@@ -39,10 +39,10 @@ def test_wrong_settings_let_every_mail_wait_without_asking_the_sink(
 
     probe_now(scenario)
     scenario.deliver()
-    assert len(scenario.sink.parcels) == 1
+    assert len(scenario.sink.received) == 1
     scenario.sink.probes = lambda: None
     scenario.deliver()
-    assert len(scenario.sink.parcels) == 1, "asked before five minutes were over"
+    assert len(scenario.sink.received) == 1, "asked before five minutes were over"
     probe_now(scenario)
     scenario.sink.before = lambda: None
     scenario.run()
@@ -84,7 +84,7 @@ def test_many_workers_that_meet_wrong_settings_at_once_tell_of_it_once(
 
     scenario.sink.before = refuse
     assert scenario.deliver() == [Outcome.WAITING] * 8
-    assert len(scenario.sink.parcels) == 8
+    assert len(scenario.sink.received) == 8
     assert sum(one.getMessage().startswith("CircuitOpen") for one in caplog.records) == 1
 
 
@@ -97,7 +97,7 @@ def test_a_probe_that_breaks_leaves_the_circuit_open(scenario: MailScenario) -> 
         probe_now(scenario)
         outcome = deliver(scenario, mail)
     assert outcome is Outcome.DELIVERED
-    assert len(scenario.sink.parcels) == 2
+    assert len(scenario.sink.received) == 2
 
 
 def test_a_circuit_holds_back_its_own_sink_only(open_scenario: OpenScenario) -> None:
@@ -157,7 +157,7 @@ def test_sinks_have_records_of_their_own(open_scenario: OpenScenario) -> None:
     ask_again(scenario, mail)
     scenario.run()
     assert [len(one.tickets) for one in (good, refusing, slow)] == [1, 1, 1]
-    assert [len(one.parcels) for one in (good, refusing, slow)] == [1, 2, 2]
+    assert [len(one.received) for one in (good, refusing, slow)] == [1, 2, 2]
     assert scenario.describe(mail.id)["state"] == "delivered"
 
 
@@ -191,7 +191,7 @@ def test_automatic_answers_are_set_aside_and_a_person_may_want_them_all_the_same
     mail = taken_in(scenario, subject="Automatic reply: away", headers={"Auto-Submitted": "auto-replied"})
     assert deliver(scenario, mail) is Outcome.QUARANTINED
     assert causes(scenario, mail) == ["AutomaticMail"]
-    assert scenario.sink.parcels == []
+    assert scenario.sink.received == []
     ask_again(scenario, mail)
     scenario.run()
     assert scenario.describe(mail.id)["state"] == "delivered"

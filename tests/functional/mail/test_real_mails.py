@@ -36,7 +36,7 @@ def test_every_mail_becomes_a_ticket_or_is_set_aside_for_a_reason(open_scenario:
     counts = Counter(states.values())
     assert set(counts) <= {"delivered", "quarantined", "skipped"}
     assert counts.total() == len(files)
-    assert counts["delivered"] == len(scenario.sink.tickets) == len(scenario.sink.parcels)
+    assert counts["delivered"] == len(scenario.sink.tickets) == len(scenario.sink.received)
 
     causes = {name: one["deliveries"][0]["cause"] for name, one in told.items() if one["state"] == "quarantined"}
     assert set(causes.values()) <= {"AutomaticMail"}

@@ -1,4 +1,4 @@
-"""Mails as sinks get them, made by hand: parcels, their progress, what is known of earlier mails, and secrets."""
+"""Prepared mails for tests of sinks, with their progress, the known threads and the secrets, all in memory."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ from typing import Any
 
 from inbound_mail.content.models import Attachment, AttachmentKind, InboundMail, Rendering, Screening
 from inbound_mail.sinks import build_sink
-from inbound_mail.sinks.protocol import Parcel, Sink, Thread, Tools
+from inbound_mail.sinks.protocol import PreparedMail, Sink, Thread, Tools
 from shared.errors import ConfigurationError
 from shared.key_vault import RememberedSecret, VaultSecret
 from shared.settings.mail_settings import SinkSettings
@@ -80,7 +80,7 @@ class MemoryProgress:
         return MemoryProgress(self.values, interrupted=True)
 
 
-def make_parcel(
+def make_prepared_mail(
     *files: tuple[Attachment, bytes],
     threads: KnownThreads | None = None,
     rendering: Mapping[str, Any] | None = None,
@@ -89,7 +89,7 @@ def make_parcel(
     sender: Any = LEE,
     reference: str = "mail-3754b8567692ee3c459585c5f7ffb3df523d1942",
     **message: Any,
-) -> Parcel:
+) -> PreparedMail:
     """A mail from somebody whom the desk knows; `message` changes Graph's properties."""
     graph: dict[str, Any] = {
         "id": "AAMkAGI2=",
@@ -114,7 +114,7 @@ def make_parcel(
         return (content[start : start + CHUNK] for start in range(0, len(content), CHUNK))
 
     attachments = tuple(attachment for attachment, _ in files)
-    return Parcel(
+    return PreparedMail(
         mail=InboundMail("support", "support@contoso.com", "0a1b2c3d", graph, attachments),
         rendering=Rendering(**(shown | dict(rendering or {}))),
         screening=Screening(**({"may_reply": True, "makes_ticket": True, "is_bounce": False} | dict(screening or {}))),
