@@ -8,7 +8,7 @@ from twin.bookings.errors import refuse_item, refuse_request, refuse_unknown
 from twin.bookings.options import answer_list, check_entity_options, check_list_options, check_no_options
 from twin.bookings.render import make_business_context, make_view, render_appointment
 from twin.bookings.rules import RuleBrokenError, check_customers, check_times, choose_staff
-from twin.bookings.state import Bookings, Business
+from twin.bookings.state import Bookings, Business, Switches
 from twin.bookings.times import Span, parse_instant, parse_zoned, render_zoned
 from twin.core.routes import Routes
 from twin.core.wire import Call, Json, Reply
@@ -94,7 +94,7 @@ def update_appointment(call: Call, bookings: Bookings) -> Reply:
     old = _find(call, business)
     body = read_body(call, _TYPE)
     try:
-        changes = _check_changes(call, business, old, body)
+        changes = _check_changes(call, business, old, body, bookings.switches)
         moved = "startDateTime" in body
         renew = moved and bookings.switches.reschedule_changes_id
         changed = business.appointments.patch(old.id, changes, renew_id=renew)
@@ -150,7 +150,7 @@ def _book(call: Call, business: Business, body: Json) -> Appointment:
     else:
         check_times(business, service, span, business.world.clock.now())
         staff_ids = choose_staff(business, service, span, wanted)
-    customers = check_customers(business, service, body.get("customers") or [])
+    customers = check_customers(business, service, body.get("customers") or [], is_capped=True)
     values: Json = {name: service[source] for name, source in _FROM_SERVICE.items()}
     values |= {name: value for name, value in body.items() if value is not None}
     if len(customers) > values["maximumAttendeesCount"]:
@@ -190,7 +190,7 @@ def _describe_question(question: Json | None) -> Json:
     }
 
 
-def _check_changes(call: Call, business: Business, old: Appointment, body: Json) -> Json:
+def _check_changes(call: Call, business: Business, old: Appointment, body: Json, switches: Switches) -> Json:
     """Check the changes to store, if the rules allow them."""
     for fixed in ("serviceId", "customerNotes"):
         if fixed in body and body[fixed] != old.values[fixed]:
@@ -208,7 +208,7 @@ def _check_changes(call: Call, business: Business, old: Appointment, body: Json)
             choose_staff(business, service, span, wanted or old.staff_ids, but=old.id, kept=not wanted)
     changes = dict(body)
     if "customers" in body:
-        kept = check_customers(business, service, body["customers"])
+        kept = check_customers(business, service, body["customers"], is_capped=switches.update_caps_customers)
         changes["customers"] = [_welcome(business, customer) for customer in kept]
     return changes | {"startDateTime": render_zoned(span.start), "endDateTime": render_zoned(span.end)}
 

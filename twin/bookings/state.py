@@ -37,6 +37,8 @@ class Switches:
     availability_ignores_hours, availability_ignores_personal_calendar   reported faults: busy time shown as available
     read_all_may_write        Bookings.Read.All suffices for some writes, as the permissions data say
     customer_delete_fails     DELETE of a customer answers 500 (microsoft-graph-docs-contrib issue 9012)
+    update_caps_customers     PATCH takes four customers at most, as create does; only create is reported to be capped,
+                              PATCH is a guess (Microsoft Q&A 5875448)
     reschedule_changes_id     a reschedule makes a new id (PowerPlatformConnectors issue 2918)
     slash_share               share of new appointment ids that hold "/" and "+"
     """
@@ -55,6 +57,7 @@ class Switches:
     availability_ignores_personal_calendar: bool = False
     read_all_may_write: bool = True
     customer_delete_fails: bool = True
+    update_caps_customers: bool = False
     reschedule_changes_id: bool = False
     slash_share: float = 0.25
 

@@ -244,6 +244,22 @@ def test_seats_are_taken_by_patch(graph: RawGraphClient, page: Business, noon: d
     assert read_error(change(graph, made["id"], {"customers": [{"name": "x"}]}))[0] == 400
 
 
+@pytest.mark.parametrize("is_capped", [False, True])
+def test_five_customers_are_refused_by_create_and_by_update_only_with_the_switch(
+    sim: Simulator, graph: RawGraphClient, page: Business, noon: datetime, *, is_capped: bool
+) -> None:
+    sim.bookings.switches.update_caps_customers = is_capped
+    ids = [page.customers.add({"displayName": f"Guest {number}"}) for number in range(6)]
+    guests = [CLEO | {"customerId": each, "name": each} for each in ids]
+
+    assert read_error(book(graph, noon, minutes=60, serviceId=GROUP, customers=guests[:5])) == UNKNOWN_ERROR
+    made = book(graph, noon, minutes=60, serviceId=GROUP, customers=guests[:4]).json()
+    answer = change(graph, made["id"], {"customers": guests})
+
+    assert answer.status_code == (500 if is_capped else 204)
+    assert page.appointments.get(made["id"]).seats_taken == (4 if is_capped else 6)
+
+
 def test_a_reschedule_moves_and_keeps_the_id(graph: RawGraphClient, page: Business, noon: datetime) -> None:
     made = book(graph, noon).json()
     later = noon + timedelta(hours=2)
