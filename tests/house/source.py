@@ -23,15 +23,27 @@ class Module:
     def package(self) -> str:
         return self.name.partition(".")[0]
 
-    def imports(self) -> Iterator[str]:
-        """Every dotted name it imports, at any depth; `from a import b` gives a and a.b."""
+    def imports(self, *, types_too: bool = True) -> Iterator[str]:
+        """Every dotted name it imports, at any depth; `from a import b` gives a and a.b.
+
+        With `types_too=False` imports under `if TYPE_CHECKING:` are left out: they do not happen when the code runs.
+        """
+        aside = set() if types_too else {id(node) for node in self._nodes_for_type_checkers()}
         for node in ast.walk(self.tree):
+            if id(node) in aside:
+                continue
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
                 assert node.level == 0, f"{self.path}: imports are absolute here"
                 yield node.module or ""
                 yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+    def _nodes_for_type_checkers(self) -> Iterator[ast.AST]:
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+                for statement in node.body:
+                    yield from ast.walk(statement)
 
 
 @cache

@@ -4,9 +4,11 @@ import ast
 import json
 import re
 
+import pytest
+
 from shared.events import Event
 from shared.settings.catalogue import SETTINGS
-from tests.house.source import ROOT, deployed
+from tests.house.source import ROOT, deployed, tracked_files
 from tests.house.triggers import functions
 
 API = (ROOT / "docs/api.md").read_text()
@@ -35,9 +37,9 @@ def test_every_parameter_is_documented_with_its_route() -> None:
 def test_the_readme_names_routes_that_exist() -> None:
     routes = {each["route"] for each in functions()}
     readme = (ROOT / "README.md").read_text()
-    named = set(re.findall(r"`(?:GET|POST) ((?:bookings|mailboxes)[^`?]*|health|status)", readme))
+    named = set(re.findall(r"`(?:GET|POST|PATCH) ([a-z][^`? ]*)", readme))
     assert named <= routes
-    assert {route for route in routes if route.count("/") <= 2} <= named | routes
+    assert {"bookings/businesses", "mailboxes", "health", "status", "doctor"} <= named
 
 
 def test_every_setting_is_documented_word_for_word_and_sampled() -> None:
@@ -114,3 +116,42 @@ def test_links_between_documents_lead_somewhere() -> None:
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("bench/*.md")]:
         for target in re.findall(r"\]\((?!https?://)([^)#]+)", path.read_text()):
             assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+GENERATED = {"docs/flows-reference.md"}
+
+
+def prose_lines(text: str) -> list[tuple[int, str]]:
+    """The lines outside tables and code, with their numbers."""
+    found = []
+    is_code = False
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.lstrip().startswith("```"):
+            is_code = not is_code
+        elif not is_code and not line.lstrip().startswith("|"):
+            found.append((number, line))
+    return found
+
+
+@pytest.mark.xfail(reason="documents are being rewritten")
+def test_prose_is_at_most_120_columns_wide() -> None:
+    long = []
+    for path in tracked_files():
+        name = path.relative_to(ROOT).as_posix()
+        if path.suffix == ".md" and name not in GENERATED:
+            long += [f"{name}:{number}" for number, line in prose_lines(path.read_text()) if len(line) > 120]
+    assert long == []
+
+
+def test_lines_are_counted_outside_tables_and_code_only() -> None:
+    assert prose_lines("one\n| two |\n```json\nthree\n```\nfour") == [(1, "one"), (6, "four")]
+
+
+@pytest.mark.xfail(reason="documents are being rewritten")
+def test_tables_have_no_blank_line_inside() -> None:
+    """A blank line ends a table, so rows behind it are shown as text."""
+    for path in tracked_files():
+        if path.suffix == ".md":
+            for block in re.split(r"\n\s*\n", re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)):
+                rows = [line for line in block.strip().splitlines() if line.startswith("|")]
+                assert not rows or re.match(r"^\|[\s:|-]+\|$", "".join(rows[1:2])), f"{path.name}: {rows[0]}"
