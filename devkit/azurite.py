@@ -4,6 +4,7 @@ It is an npm package; ``azurite_npm/`` pins it with a lock file. See https://git
 """
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import IO, Self
 
 from filelock import FileLock
+
+from devkit.clock import NODE_SCRIPT, SHIFT
 
 _ROOT = Path(__file__).resolve().parent.parent
 _MANIFEST = Path(__file__).resolve().parent / "azurite_npm"
@@ -63,7 +66,8 @@ def start_azurite(location: Path | None = None, cache: Path = _CACHE) -> Azurite
     ``location`` keeps the data in a folder; None keeps it in memory. Raises AzuriteError.
     """
     script = install_azurite(cache)
-    command = [_find_program("node"), str(script), "--silent", "--disableTelemetry", "--skipApiVersionCheck"]
+    command = [_find_program("node"), *(("--require", str(NODE_SCRIPT)) if SHIFT in os.environ else ())]
+    command += [str(script), "--silent", "--disableTelemetry", "--skipApiVersionCheck"]
     for service in _SERVICES:
         command += [f"--{service.lower()}Host", "127.0.0.1", f"--{service.lower()}Port", "0"]
     if location is None:

@@ -1,3 +1,3 @@
 """What every test may ask for: pytest takes plug-ins from the topmost conftest only."""
 
-pytest_plugins = ["tests.functional.storage", "tests.functional.registration"]
+pytest_plugins = ["tests.scheduling", "tests.functional.storage", "tests.functional.registration"]

@@ -33,7 +33,7 @@ def seed(world: World) -> None:
     sample.seed(world)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="installs a foreign client")
 def test_python_o365_reads_a_mailbox(tmp_path: Path) -> None:
     contract = load_contract("graph-v1.0-mail.json")
     try:

@@ -4,7 +4,7 @@ import pytest
 
 from devkit.rehearsals import flows, mails
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(reason="kills whole processes")
 
 
 def test_kills_and_lost_answers_neither_lose_nor_double_a_mail() -> None:

@@ -5,6 +5,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
+from devkit.clock import VARIABLES
 from devkit.commands import package
 from tests.house.source import ROOT
 
@@ -18,7 +19,7 @@ SETTINGS = {
     "CHANGES_SCHEDULE": "15 */5 * * * *",
     "AzureWebJobsStorage": "UseDevelopmentStorage=true",
 }
-_KEPT = ("PATH", "HOME", "SYSTEMROOT", "TMPDIR")
+_KEPT = ("PATH", "HOME", "SYSTEMROOT", "TMPDIR", *VARIABLES)
 
 
 def requirements() -> tuple[str, ...]:

@@ -7,6 +7,8 @@ import pytest
 from bench import large_attachment, mail_ingest, slots
 from bench.__main__ import BENCHMARKS, main
 
+pytestmark = pytest.mark.slow(reason="starts whole processes")
+
 
 def test_the_ingest_of_mails_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
     plan = mail_ingest.Plan(mails=7, latencies=(0.0,), rounds=1, counts=(21,), with_foreign=False)

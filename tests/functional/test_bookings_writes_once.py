@@ -125,6 +125,7 @@ def test_a_refusal_uses_no_key_up(writer: Writer) -> None:
     assert writer.create("run-1").status_code == 201
 
 
+@pytest.mark.slow(reason="waits until a key is forgotten")
 def test_a_key_is_forgotten_after_its_time(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(idempotency, "KEPT", timedelta(seconds=1))
     assert writer.create("run-1", staff=[tiny.ANNE]).status_code == 201
@@ -284,6 +285,7 @@ def no_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(idempotency, "LEASE", timedelta(0))
 
 
+@pytest.mark.slow(reason="dies at every step")
 @pytest.mark.usefixtures("no_lease")
 @pytest.mark.parametrize(("service", "has_group"), [(tiny.VISIT, False), (tiny.GROUP, False), (tiny.GROUP, True)])
 def test_a_crash_at_any_step_leaves_one_appointment(writer: Writer, service: str, *, has_group: bool) -> None:

@@ -14,6 +14,8 @@ from devkit.fuzzing.fuzz import REQUIREMENTS, Plan, run_driver
 from devkit.fuzzing.world import Running
 from tests.house.tools import find_or_skip
 
+pytestmark = pytest.mark.slow(reason="installs a foreign tool")
+
 KEY = "a-key-that-nobody-may-see"
 THING = {"type": "object", "properties": {"name": {"type": "string"}}}
 

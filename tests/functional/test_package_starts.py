@@ -29,18 +29,18 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found | {"folder": str(folder / "app")}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="starts whole processes")
 def test_every_function_is_found_and_none_is_in_error(told: dict[str, Any]) -> None:
     wanted = {function.get_function_name() for function in builders()}
     assert told["functions"] == dict.fromkeys(wanted, "")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="starts whole processes")
 def test_it_is_healthy(told: dict[str, Any]) -> None:
     assert told["health"] == {"status": 200, "body": {"status": "ok"}}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="starts whole processes")
 def test_all_of_it_came_out_of_the_package(told: dict[str, Any]) -> None:
     assert {"blueprints.bookings", "shared.settings.config"} <= set(told["ours"])
     assert not [path for path in told["ours"].values() if not path.startswith(told["folder"])]

@@ -214,6 +214,7 @@ def test_a_run_that_dies_between_entra_and_the_vault_is_cleared_up_by_the_next(
     assert len(registration.ask_as_the_gateway(kind, *KINDS[kind])) == 3
 
 
+@pytest.mark.slow(reason="dies after every change")
 @pytest.mark.parametrize("kind", ["federated", "secret"])
 def test_death_after_any_change_is_made_good_by_the_next_run(
     registration: RegisterRun, kind: str, monkeypatch: pytest.MonkeyPatch

@@ -24,7 +24,7 @@ from tests.functional.deployed import SETTINGS, plain_environ, requirements, unp
 from tests.house.source import ROOT
 from tests.house.tools import find_or_skip
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(reason="starts whole processes")
 
 SCRIPT = Path(__file__).with_name("telemetry_start.py")
 IDENTITY, TOKEN = "1de00000-5555-4aaa-8bbb-000000000005", "a token for telemetry"

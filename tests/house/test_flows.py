@@ -60,7 +60,7 @@ def test_flow_files_are_written_one_way() -> None:
         assert text == json.dumps(json.loads(text), indent=2) + "\n", path.name
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="installs a foreign tool")
 def test_what_deploys_a_workflow_can_be_parsed() -> None:
     find_or_skip()
     [source], _ = read_sources([(TEMPLATE.name, TEMPLATE.read_text())])

@@ -63,26 +63,26 @@ def failed(report: dict[str, Any], *, seeded: bool) -> set[str]:
     }
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="installs a foreign tool")
 def test_every_file_was_read(reports: dict[str, Any]) -> None:
     assert reports["bicep"]["summary"]["parsing_errors"] == 0
     assert reports["bicep"]["summary"]["resource_count"] > 20
     assert reports["bicep"]["summary"]["passed"] > 20
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="installs a foreign tool")
 def test_what_fails_is_skipped_with_a_reason_and_nothing_else_is(reports: dict[str, Any]) -> None:
     assert reports["broken"] == BROKEN
     assert failed(reports["bicep"], seeded=False) | BROKEN == set(skipped())
     assert not [rule for rule, reason in skipped().items() if not reason]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="installs a foreign tool")
 def test_seeded_faults_are_found(reports: dict[str, Any]) -> None:
     assert failed(reports["bicep"], seeded=True) >= {"CKV_AZURE_14", "CKV_AZURE_15", "CKV_AZURE_110"}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="installs a foreign tool")
 def test_the_workflows_pass(reports: dict[str, Any]) -> None:
     summary = reports["github_actions"]["summary"]
     assert (summary["failed"], summary["parsing_errors"]) == (0, 0), reports["github_actions"]["results"]

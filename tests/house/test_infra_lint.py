@@ -82,13 +82,13 @@ def read() -> Read:
     return Read(sources[: len(ours)], sources[len(ours) :], models)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="installs a foreign tool")
 def test_nothing_is_found_in_ours(read: Read) -> None:
     assert len(read.ours) == len(list(INFRA.rglob("*.bicep"))) > 8
     assert check(read.ours, read.models) == []
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="installs a foreign tool")
 @pytest.mark.parametrize("number", range(len(FAULTS)), ids=lambda number: f"{FAULTS[number][0]}-{number}")
 def test_a_fault_is_found_by_its_rule(read: Read, number: int) -> None:
     rule, file, old, _ = FAULTS[number]
@@ -97,7 +97,7 @@ def test_a_fault_is_found_by_its_rule(read: Read, number: int) -> None:
     assert (file, rule) in {(each.file, each.rule) for each in found}, found
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="installs a foreign tool")
 def test_a_file_that_nobody_uses_is_found(read: Read) -> None:
     stray = Source("modules/stray.bicep", "param name string\n", {})
     assert Finding("modules/stray.bicep", "modules", "nothing uses this file") in check(

@@ -117,12 +117,14 @@ PIECES = st.lists(
 )
 
 
+@pytest.mark.slow(reason="tries many examples")
 @given(PIECES.map("".join))
 def test_new_text_is_the_beginning_of_the_whole(text: str) -> None:
     new = find_new_text(text)
     assert new is None or new.strip("\n") in strip_marks(text)
 
 
+@pytest.mark.slow(reason="reads a million characters")
 @pytest.mark.parametrize(
     "piece", ["> ", ">\n", "On 1 10:00 wrote\n", "On 1 10:00 ", "From: a\n", BEGIN, END, "-", " ", "\n"]
 )

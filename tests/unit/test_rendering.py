@@ -307,6 +307,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow(reason="reads megabytes")
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_html_neither_hangs_nor_loses_its_words(content: str) -> None:
     rendering = render_html(content)
@@ -315,6 +316,7 @@ def test_hostile_html_neither_hangs_nor_loses_its_words(content: str) -> None:
     assert "word" in (rendering.html or "") or "hello" in (rendering.html or "")
 
 
+@pytest.mark.slow(reason="reads a million characters")
 @pytest.mark.parametrize(
     "piece", ["<", "<!--", "<script>", "<style ", "<p ", "&", "=cid:", "<title>", "'data:a/a;", "\x00"]
 )

@@ -405,6 +405,7 @@ def taken_minutes(page: Calendar, member: str) -> set[datetime]:
     return taken
 
 
+@pytest.mark.slow(reason="looks at every minute of many weeks")
 @settings(max_examples=40, deadline=None)
 @given(worlds())
 def test_slots_agree_with_an_oracle_that_looks_at_every_minute(page: Calendar) -> None:

@@ -197,7 +197,7 @@ def again(page: Page, story: Story) -> None:
     story.play(page)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="dies at every step")
 @pytest.mark.parametrize("name", STORIES)
 def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, gateway_process: Gateway) -> None:
     story, whole = STORIES[name], KillSwitch()
@@ -222,7 +222,7 @@ def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, gateway_
     assert sorted(deaths) == sorted(whole.steps)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="dies at every step")
 @pytest.mark.parametrize("name", STORIES)
 def test_a_step_that_fails_once_is_made_good(name: str, gateway_process: Gateway) -> None:
     story, at = STORIES[name], 0

@@ -19,6 +19,8 @@ import requests
 
 from tests.functional.host.apps.support import wait_until
 
+pytestmark = pytest.mark.slow(reason="starts whole processes")
+
 ROOT = Path(__file__).parents[3]
 APP = """
 import logging, time

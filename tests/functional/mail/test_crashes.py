@@ -198,7 +198,7 @@ STORIES = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="dies at every step")
 @pytest.mark.parametrize("name", STORIES)
 def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, open_scenario: OpenScenario) -> None:
     story = STORIES[name]
@@ -246,7 +246,7 @@ def struggle(scenario: MailScenario) -> None:
     raise AssertionError("it does not come to rest")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="dies at every step")
 def test_a_step_that_fails_once_is_made_good(open_scenario: OpenScenario) -> None:
     at = 0
     while True:

@@ -64,6 +64,7 @@ def test_an_idle_poll_is_one_call_for_each_folder(open_scenario: OpenScenario) -
     assert len(scenario.calls()) == 2
 
 
+@pytest.mark.slow(reason="polls a thousand mails")
 @pytest.mark.parametrize("count", [100, 1_000])
 def test_the_calls_of_a_burst_are_as_few_as_promised(open_scenario: OpenScenario, count: int) -> None:
     scenario = open_scenario(page_size=50, write_back={"read": True})

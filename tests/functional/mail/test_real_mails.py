@@ -23,7 +23,7 @@ AUTOMATIC = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="reads many mails")
 def test_every_mail_becomes_a_ticket_or_is_set_aside_for_a_reason(open_scenario: OpenScenario) -> None:
     files = sorted(MAILS.rglob("*.eml"))
     if not files:

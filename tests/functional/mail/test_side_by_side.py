@@ -5,6 +5,8 @@ import threading
 import time
 import uuid
 
+import pytest
+
 from composition import services
 from inbound_mail.intake.polling import Polled, Poller
 from inbound_mail.ledger.mail_store import CONTAINER
@@ -21,6 +23,7 @@ from twin.seeds.mails import SECOND, SUPPORT
 PARTNER = "desk@fabrikam.com"
 
 
+@pytest.mark.slow(reason="waits for a mailbox that hangs")
 def test_a_mailbox_that_hangs_delays_no_other_one(gateway_process: Gateway) -> None:
     first, second = (f"m{uuid.uuid4().hex[:8]}" for _ in range(2))
     gateway_process.begin(

@@ -1,0 +1,73 @@
+"""In which order and in which groups the tests run, and what shows that they do.
+
+Slow tests begin first, each in a group of its own, so that no long one is left alone at the end; the tests of a file
+stay together otherwise, and so do those that share a fixture of their module.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+_SHARED = {"module", "class", "package"}
+_QUIET_SECONDS = 20.0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for number, item in enumerate(items):
+        mark = item.get_closest_marker("slow")
+        if mark and not mark.kwargs.get("reason"):
+            raise pytest.UsageError(f"{item.nodeid}: slow needs a reason")
+        is_alone = mark is not None and not _shares_a_fixture(item)
+        item.add_marker(pytest.mark.xdist_group(f"slow-{number}" if is_alone else item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def _shares_a_fixture(item: pytest.Item) -> bool:
+    """Say whether a test uses a fixture that lives as long as its module, which another group would make again."""
+    info = getattr(item, "_fixtureinfo", None)
+    definitions = info.name2fixturedefs.values() if info else ()
+    return any(definition.scope in _SHARED for several in definitions for definition in several)
+
+
+class Heartbeat:
+    """Names the tests that have been running for a while, so that a long one is not taken for one that hangs."""
+
+    def __init__(self, reporter: pytest.TerminalReporter) -> None:
+        self._reporter = reporter
+        self._began: dict[str, float] = {}
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="heartbeat", daemon=True)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self._began[nodeid] = time.monotonic()
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        self._began.pop(nodeid, None)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Iterator[None]:
+        self._thread.start()
+        try:
+            return (yield)
+        finally:
+            self._over.set()
+            self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(_QUIET_SECONDS):
+            now = time.monotonic()
+            for nodeid, began in sorted(self._began.items()):
+                if now - began > _QUIET_SECONDS:
+                    name = nodeid.partition("@")[0]
+                    self._reporter.ensure_newline()
+                    self._reporter.write_line(f"still running after {now - began:.0f} s: {name}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Heartbeat(reporter), "heartbeat")

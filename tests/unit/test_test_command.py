@@ -1,0 +1,90 @@
+"""The command that runs the tests: what it hands to pytest, and on which day."""
+
+import argparse
+import subprocess
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from devkit.clock import DAYS, SHIFT, read_moment
+from devkit.commands import test as command
+
+
+class Calls:
+    """What would have been run."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.environ: dict[str, Mapping[str, str] | None] = {}
+        self.arguments: list[str] = []
+        self.codes: dict[str, int] = {}
+        monkeypatch.setattr(subprocess, "call", self._call)
+        monkeypatch.delenv("CI", raising=False)
+        monkeypatch.delenv(SHIFT, raising=False)
+
+    def _call(self, arguments: Sequence[str], *, cwd: object, env: Mapping[str, str] | None) -> int:
+        assert cwd
+        tool = arguments[2]
+        self.environ[tool] = env
+        if tool == "pytest":
+            self.arguments = list(arguments[3:])
+        return self.codes.get(tool, 0)
+
+    def run(self, *arguments: str) -> int:
+        parser = argparse.ArgumentParser()
+        command.add_arguments(parser)
+        options, more = parser.parse_known_args(arguments)
+        return command.run(options, more)
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    return Calls(monkeypatch)
+
+
+def test_everything_runs_side_by_side_on_the_real_day(calls: Calls, capsys: pytest.CaptureFixture[str]) -> None:
+    assert calls.run() == 0
+    assert calls.arguments[:2] == ["-n", "auto"]
+    assert list(calls.environ) == ["ruff", "mypy", "pytest"]
+    assert SHIFT not in (calls.environ["pytest"] or {})
+    assert "today" not in capsys.readouterr().out
+
+
+def test_quick_leaves_the_slow_ones_out(calls: Calls) -> None:
+    assert calls.run("--quick") == 0
+    assert calls.arguments[:4] == ["-m", "not slow", "-n", "auto"]
+
+
+def test_more_arguments_go_to_pytest(calls: Calls) -> None:
+    calls.run("tests/unit", "-x", "--quick")
+    assert calls.arguments == ["-m", "not slow", "tests/unit", "-x"]
+
+
+def test_a_failed_check_fails_all_and_stops_none(calls: Calls, capsys: pytest.CaptureFixture[str]) -> None:
+    calls.codes = {"mypy": 2}
+    assert calls.run() == 1
+    assert "pytest" in calls.environ
+    assert "types    failed (2)" in capsys.readouterr().out
+
+
+def test_only_the_tests_run_on_the_given_day(calls: Calls, capsys: pytest.CaptureFixture[str]) -> None:
+    calls.run("--today", "2028-02-29")
+    assert SHIFT in (calls.environ["pytest"] or {})
+    assert calls.environ["mypy"] is None
+    assert capsys.readouterr().out.splitlines()[0] == "== today: 2028-02-29T12:00"
+
+
+def test_ci_takes_a_day_of_the_list_and_prints_first_how_to_repeat_it(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    calls.run()
+    first = capsys.readouterr().out.splitlines()[0]
+    assert read_moment(first.rpartition(" ")[2]).date() in DAYS
+    assert "Repeat it with --today" in first
+    assert SHIFT in (calls.environ["pytest"] or {})
+
+
+def test_what_is_not_a_day_is_refused(calls: Calls, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        calls.run("--today", "soon")
+    assert "'soon' is not a date such as 2028-02-29" in capsys.readouterr().err
