@@ -42,8 +42,8 @@ from shared.mail_address import is_mail_address
 from shared.settings.config import SettingsError
 
 if TYPE_CHECKING:
-    from composition.connections import Services, Tenant
-    from inbound_mail.support_mailbox import Desk
+    from composition.connections import ConnectionServices, Services
+    from inbound_mail.support_mailbox import SupportMailbox
 
 _log = logging.getLogger("gateway.http")
 _MAIL_KEY = re.compile(r"[0-9a-f]{40}")
@@ -53,7 +53,7 @@ type Handler = Callable[["Request"], "Json | Content"]
 
 TIME_BUDGET = 30.0  # seconds; a flow's synchronous call is cut at 100 to 120
 _WAIT_WHEN_UNTOLD = 10.0
-# Every route takes these: which tenant, and the function key in the form that the host reads.
+# Every route takes these: which connection, and the function key in the form that the host reads.
 COMMON_PARAMETERS = ("connection", "code")
 # Where to go on from: no part of the question itself.
 _PLACES = ("cursor", "since", "triggerState")
@@ -104,14 +104,14 @@ class Request:
     def connection_name(self) -> str:
         """The name of the connection in the query; "default" if there is none. Raises Invalid for an unknown one."""
         name = self.query.text("connection") or "default"
-        if name not in self.services.tenants:
+        if name not in self.services.connections:
             raise Invalid("There is no such connection in the settings.", code="UnknownConnection", target="connection")
         return name
 
     @property
-    def connection(self) -> "Tenant":
+    def connection(self) -> "ConnectionServices":
         """The use cases of that connection."""
-        return self.services.tenants[self.connection_name]
+        return self.services.connections[self.connection_name]
 
     @property
     def business(self) -> str:
@@ -131,13 +131,13 @@ class Request:
         return business
 
     @property
-    def mailbox(self) -> "Desk":
+    def mailbox(self) -> "SupportMailbox":
         """The support mailbox in the path."""
         return self.named_mailbox(str(self.http.route_params.get("mailbox", "")))
 
-    def named_mailbox(self, name: str) -> "Desk":
+    def named_mailbox(self, name: str) -> "SupportMailbox":
         """Return a support mailbox of the settings. Raises NotFound."""
-        mailbox = self.services.mail.desks.get(name)
+        mailbox = self.services.mail.mailboxes.get(name)
         if mailbox is None:
             raise NotFound("The settings name no such mailbox.", code="UnknownMailbox", target="mailbox")
         return mailbox

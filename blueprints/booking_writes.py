@@ -45,7 +45,9 @@ def create_appointment(request: Request) -> Content:
         customers=_needed_customers(body),
         details=_details(body),
     )
-    return _once(request, "create", lambda attempt: writes.create(booking, attempt), status=HTTPStatus.CREATED)
+    return _run_idempotently(
+        request, "create", lambda attempt: writes.create(booking, attempt), status=HTTPStatus.CREATED
+    )
 
 
 @bp.route(route="bookings/businesses/{business}/appointment", methods=["PATCH"])
@@ -57,7 +59,9 @@ def update_appointment(request: Request) -> Content:
     zone, details, customers = _zone(body), _details(body), _customers(body)
     if not details and customers is None:
         raise Invalid("There is nothing to change.", code="MissingParameter", target="body")
-    return _once(request, "update", lambda _: writes.update(business, appointment, details, customers, zone))
+    return _run_idempotently(
+        request, "update", lambda _: writes.update(business, appointment, details, customers, zone)
+    )
 
 
 @bp.route(route="bookings/businesses/{business}/appointment/reschedule", methods=["POST"])
@@ -68,7 +72,7 @@ def reschedule_appointment(request: Request) -> Content:
     body = request.body("start", "end", "timeZone", "staff")
     zone, staff = _zone(body), body.identifiers("staff")
     wanted = body.moment("start", zone), body.optional_moment("end", zone)
-    return _once(
+    return _run_idempotently(
         request, "reschedule", lambda _: writes.reschedule(business, appointment, wanted, staff=staff, zone=zone)
     )
 
@@ -82,7 +86,7 @@ def assign_staff(request: Request) -> Content:
     zone, staff = _zone(body), body.identifiers("staff")
     if not staff:
         raise Invalid("staff is missing.", code="MissingParameter", target="staff")
-    return _once(request, "assign", lambda _: writes.assign(business, appointment, staff, zone))
+    return _run_idempotently(request, "assign", lambda _: writes.assign(business, appointment, staff, zone))
 
 
 @bp.route(route="bookings/businesses/{business}/appointment/cancel", methods=["POST"])
@@ -91,7 +95,7 @@ def cancel_appointment(request: Request) -> Content:
     """Cancel an appointment; Bookings mails customer and staff."""
     writes, business, appointment = _open(request), request.business, request.query.needed_identifier("id")
     message = (request.body("message").long_text("message") or "") if request.http.get_body() else ""
-    return _once(request, "cancel", lambda attempt: writes.cancel(business, appointment, message, attempt))
+    return _run_idempotently(request, "cancel", lambda attempt: writes.cancel(business, appointment, message, attempt))
 
 
 @bp.route(route="bookings/businesses/{business}/customer", methods=["POST"])
@@ -110,7 +114,7 @@ def save_customer(request: Request) -> Content:
     )
     if person.id is None:
         body.needed_text("emailAddress")
-    return _once(request, "customer", lambda _: writes.customers.save(business, person))
+    return _run_idempotently(request, "customer", lambda _: writes.customers.save(business, person))
 
 
 def _open(request: Request) -> "Writes":
@@ -124,7 +128,7 @@ def _open(request: Request) -> "Writes":
     return request.connection.writes
 
 
-def _once(
+def _run_idempotently(
     request: Request, operation: str, work: Callable[["Attempt"], Json], *, status: HTTPStatus = HTTPStatus.OK
 ) -> Content:
     """Do the work once for its Idempotency-Key; an answer that was given before says so in a header."""
@@ -135,7 +139,7 @@ def _once(
         raise Invalid("An Idempotency-Key has 1 to 255 visible characters.", code="InvalidId", target="Idempotency-Key")
     payload = {"body": json.loads(request.http.get_body() or b"{}"), "id": request.query.text("id")}
     scope = f"{request.connection_name}|{request.business.lower()}"
-    given = request.services.once.run(WriteRequest(scope, operation, payload, key), work)
+    given = request.services.idempotency.run(WriteRequest(scope, operation, payload, key), work)
     headers = {"Idempotency-Replayed": "true"} if given.is_replayed else {}
     return Content(given.body, status=status, headers=headers)
 

@@ -21,10 +21,12 @@ def list_businesses(request: Request) -> Json:
     """List the booking businesses that may be asked about; with search, those whose name holds the text."""
     from bookings.reading.businesses import list_businesses as find_businesses
 
-    tenant = request.connection
-    if tenant.businesses.is_empty:
+    connection = request.connection
+    if connection.businesses.is_empty:
         raise not_allowed()
-    found = find_businesses(tenant.graph, tenant.businesses, request.services.workers, request.query.text("search"))
+    found = find_businesses(
+        connection.graph, connection.businesses, request.services.workers, request.query.text("search")
+    )
     if found.is_complete:
         return {"value": found.items}
     message = "Microsoft Graph lists 500 businesses at most, and there may be more than could be found. Use search."

@@ -13,7 +13,7 @@ from shared.errors import Invalid
 from shared.time_zones.zones import Zone, find_zone
 
 if TYPE_CHECKING:
-    from composition.connections import Tenant
+    from composition.connections import ConnectionServices
 
 bp = func.Blueprint()
 
@@ -52,13 +52,19 @@ def read_position(payload: Any) -> Position:
 
 
 def describe_changes(
-    tenant: "Tenant", business: str, entries: Sequence[Entry], position: Position, zone: Zone, *, wants_details: bool
+    connection: "ConnectionServices",
+    business: str,
+    entries: Sequence[Entry],
+    position: Position,
+    zone: Zone,
+    *,
+    wants_details: bool,
 ) -> list[Json]:
     """Return changes for an answer; names cost a call to Graph now and then, details one for each appointment."""
     if not entries:
         return []
-    details = tenant.appointments.details(business, needs_details(entries)) if wants_details else {}
-    staff, services_ = tenant.names.staff(business), tenant.names.services(business)
+    details = connection.appointments.details(business, needs_details(entries)) if wants_details else {}
+    staff, services_ = connection.names.staff(business), connection.names.services(business)
     return [
         describe_change(
             entry, position, business, zone,

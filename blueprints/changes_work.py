@@ -22,11 +22,11 @@ def refresh_changes(timer: func.TimerRequest) -> None:
     """Look at every business whose changes somebody wants, so that nothing is missed while nobody asks."""
     used = services()
     _log.debug("looking at businesses, past due: %s", timer.past_due)
-    feeds = {name: tenant.changes for name, tenant in used.tenants.items()}
+    feeds = {name: connection.changes for name, connection in used.connections.items()}
     with context.call(str(uuid.uuid4()), seconds=TICK_SECONDS):
         tick_feeds(
             used.changes,
             feeds,
-            lambda connection, business: used.tenants[connection].businesses.allows(business),
+            lambda connection, business: used.connections[connection].businesses.allows(business),
             Workers(_AT_ONCE),
         )

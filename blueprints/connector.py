@@ -14,13 +14,13 @@ _MAIL_KINDS, _TICKET_KINDS = ("arrived", "failed"), ("created",)
 @answers()
 def check_connection(request: Request) -> Json:
     """Say that the key works and that Microsoft Graph lets the gateway in; errors as everywhere."""
-    tenant = request.connection
-    if not tenant.businesses.is_empty:
-        tenant.graph.list_businesses()
+    connection = request.connection
+    if not connection.businesses.is_empty:
+        connection.graph.list_businesses()
     return {
         "status": "ok",
         "connection": request.connection_name,
-        "canWrite": tenant.writes is not None,
+        "canWrite": connection.writes is not None,
         "mailboxes": len(request.services.settings.mailboxes),
     }
 
@@ -29,8 +29,8 @@ def check_connection(request: Request) -> Json:
 @answers("mailbox")
 def list_folders(request: Request) -> Json:
     """List the folders of a mailbox that are read."""
-    desk = request.named_mailbox(request.query.needed_text("mailbox"))
-    return {"value": [{"name": folder} for folder in desk.mailbox.folders]}
+    mailbox = request.named_mailbox(request.query.needed_text("mailbox"))
+    return {"value": [{"name": folder} for folder in mailbox.settings.folders]}
 
 
 @bp.route(route="connector/time-zones", methods=["GET"])
@@ -85,8 +85,8 @@ def preview_mails(request: Request) -> Json:
     from inbound_mail.reports.trigger_items import find_arrived, find_failed, find_latest
 
     find = find_arrived if _kind(request, *_MAIL_KINDS) == "arrived" else find_failed
-    desk, folder = request.named_mailbox(request.query.needed_text("mailbox")), request.query.text("folder")
-    return {"value": find_latest(find, desk, MOST_PREVIEWED, folder, request.services.mail.workers)}
+    mailbox, folder = request.named_mailbox(request.query.needed_text("mailbox")), request.query.text("folder")
+    return {"value": find_latest(find, mailbox, MOST_PREVIEWED, folder, request.services.mail.workers)}
 
 
 @bp.route(route="connector/previews/tickets", methods=["GET"])
@@ -96,8 +96,8 @@ def preview_tickets(request: Request) -> Json:
     from inbound_mail.reports.trigger_items import find_latest, find_tickets
 
     _kind(request, *_TICKET_KINDS)
-    desk, folder = request.named_mailbox(request.query.needed_text("mailbox")), request.query.text("folder")
-    return {"value": find_latest(find_tickets, desk, MOST_PREVIEWED, folder, request.services.mail.workers)}
+    mailbox, folder = request.named_mailbox(request.query.needed_text("mailbox")), request.query.text("folder")
+    return {"value": find_latest(find_tickets, mailbox, MOST_PREVIEWED, folder, request.services.mail.workers)}
 
 
 def _kind(request: Request, *known: str) -> str:

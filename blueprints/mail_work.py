@@ -12,7 +12,7 @@ from shared import context
 from shared.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
-    from composition.mail import MailSide
+    from composition.mail import MailServices
 
 bp = func.Blueprint()
 _log = logging.getLogger("gateway.mail")
@@ -27,33 +27,33 @@ def schedule_mailbox_polls(timer: func.TimerRequest) -> None:
     """Ask for a poll of every mailbox: one message each, so that none waits for another."""
     mail = services().mail
     _log.debug("scheduling polls, past due: %s", timer.past_due)
-    mail.workers.map(lambda name: mail.polls.put({"mailbox": name}, ttl=_POLL_LIFE), list(mail.desks))
+    mail.workers.map(lambda name: mail.polls.put({"mailbox": name}, ttl=_POLL_LIFE), list(mail.mailboxes))
 
 
 @bp.queue_trigger(arg_name="message", queue_name=POLLS, connection=_STORAGE)
 def poll_mailbox(message: func.QueueMessage) -> None:
     """Poll one mailbox: {"mailbox", "atOnce"?, "correlationId"?}, the latter of the person who asked."""
     mail, asked = services().mail, _read(message)
-    desk = mail.desks.get(str(asked.get("mailbox")))
-    if desk is None:
+    mailbox = mail.mailboxes.get(str(asked.get("mailbox")))
+    if mailbox is None:
         _log.warning("a poll of a mailbox that the settings do not name was dropped")
         return
     with context.call(_correlation_id(asked), seconds=POLL_SECONDS):
         try:
-            mail.poller.poll(desk, at_once=bool(asked.get("atOnce")))
+            mail.poller.poll(mailbox, at_once=bool(asked.get("atOnce")))
         except (Conflict, Unavailable) as error:
-            _log.warning("poll of %s ended early, the next one goes on: %s", desk.name, error)
+            _log.warning("poll of %s ended early, the next one goes on: %s", mailbox.name, error)
 
 
 @bp.queue_trigger(arg_name="message", queue_name=DELIVERIES, connection=_STORAGE)
 def deliver_mail(message: func.QueueMessage) -> None:
     """Deliver one mail to one sink: {"mailbox", "key", "sink"}."""
     mail, asked = services().mail, _read(message)
-    desk = mail.desks.get(str(asked.get("mailbox")))
-    if desk is None:
+    mailbox = mail.mailboxes.get(str(asked.get("mailbox")))
+    if mailbox is None:
         _log.warning("a delivery of a mailbox that the settings do not name was dropped")
         return
-    mail.deliverer.deliver(desk, str(asked["key"]), str(asked["sink"]))
+    mail.deliverer.deliver(mailbox, str(asked["key"]), str(asked["sink"]))
 
 
 @bp.queue_trigger(arg_name="message", queue_name=f"{POLLS}-poison", connection=_STORAGE)
@@ -79,7 +79,7 @@ def watch_mailboxes(timer: func.TimerRequest) -> None:
     used.mail.watch.look(expiring)
 
 
-def _report(mail: "MailSide", queue: str, message: func.QueueMessage) -> None:
+def _report(mail: "MailServices", queue: str, message: func.QueueMessage) -> None:
     try:
         known = _read(message)
     except ValueError:

@@ -28,7 +28,7 @@ def list_mailboxes(request: Request) -> Json:
     from inbound_mail.reports.mails import describe_mailbox
 
     mail = request.services.mail
-    return {"value": mail.workers.map(describe_mailbox, list(mail.desks.values()))}
+    return {"value": mail.workers.map(describe_mailbox, list(mail.mailboxes.values()))}
 
 
 @bp.route(route="mailboxes/{mailbox}", methods=["GET"])
@@ -44,10 +44,10 @@ def get_mailbox(request: Request) -> Json:
 @answers()
 def poll_now(request: Request) -> Content:
     """Ask for a poll at once, also of a mailbox that rests after a failure."""
-    desk = request.mailbox
-    message = {"mailbox": desk.name, "atOnce": True, "correlationId": context.request_id()}
+    mailbox = request.mailbox
+    message = {"mailbox": mailbox.name, "atOnce": True, "correlationId": context.request_id()}
     request.services.mail.polls.put(message, ttl=600)
-    return Content({"mailbox": desk.name, "status": "queued"}, status=202)
+    return Content({"mailbox": mailbox.name, "status": "queued"}, status=202)
 
 
 @bp.route(route="mailboxes/{mailbox}/mails", methods=["GET"])
@@ -56,11 +56,11 @@ def list_mailbox_mails(request: Request) -> Json:
     """List mails in the order in which they became complete; `cursor` of the answer leads on, also later."""
     from inbound_mail.reports.mails import list_mails, list_quarantined
 
-    desk, workers = request.mailbox, request.services.mail.workers
+    mailbox, workers = request.mailbox, request.services.mail.workers
     limit = request.query.whole_number("limit", default=PAGE, least=1, most=LONGEST_PAGE)
     if request.query.choice("state", "quarantined"):
-        return {"value": list_quarantined(desk, limit, workers)}
-    found, position = list_mails(desk, int(request.cursor() or 0), limit, workers)
+        return {"value": list_quarantined(mailbox, limit, workers)}
+    found, position = list_mails(mailbox, int(request.cursor() or 0), limit, workers)
     page: Json = {"value": found, "cursor": request.services.cursors.seal(position, binding=request.binding)}
     return page | ({"nextLink": request.next_link(position)} if len(found) == limit else {})
 
@@ -78,7 +78,7 @@ def get_mail(request: Request) -> Json:
 @answers()
 def get_attachment(request: Request) -> Content:
     """Get the bytes of an attachment, or a part of them by the header Range."""
-    desk, found = request.mailbox, _find_attachment(request)
+    mailbox, found = request.mailbox, _find_attachment(request)
     start, end = _read_range(request.http.headers.get("Range"), found.size)
     if end - start > MOST_BYTES:
         raise Invalid(
@@ -87,7 +87,7 @@ def get_attachment(request: Request) -> Content:
             target="Range",
         )
     is_part = (start, end) != (0, found.size)
-    body = b"".join(desk.store.open(found, offset=start, length=end - start)) if found.size else b""
+    body = b"".join(mailbox.store.open(found, offset=start, length=end - start)) if found.size else b""
     headers = {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(found.name or str(found.number), safe='')}",
         "Accept-Ranges": "bytes",
@@ -108,10 +108,10 @@ def get_mail_as_eml(request: Request) -> Content:
     """Get the whole mail as MIME, which Exchange makes anew each time: only while it is in the mailbox."""
     from inbound_mail.reports.mails import find_mail
 
-    desk = request.mailbox
-    graph_id = str(find_mail(desk, request.mail_key)["graph_id"])
+    mailbox = request.mailbox
+    graph_id = str(find_mail(mailbox, request.mail_key)["graph_id"])
     data = bytearray()
-    with desk.graph.stream_mime(graph_id) as chunks:
+    with mailbox.graph.stream_mime(graph_id) as chunks:
         for chunk in chunks:
             data += chunk
             if len(data) > MOST_BYTES:
@@ -126,9 +126,9 @@ def redeliver_mail(request: Request) -> Content:
     """Let deliveries in quarantine begin anew: {"sink"?}."""
     from inbound_mail.reports.mails import redeliver
 
-    desk, body = request.mailbox, request.http.get_body()
+    mailbox, body = request.mailbox, request.http.get_body()
     sink = request.body("sink").text("sink") if body.strip() else None
-    sinks = redeliver(desk, request.services.mail.deliveries, request.mail_key, sink)
+    sinks = redeliver(mailbox, request.services.mail.deliveries, request.mail_key, sink)
     return Content({"key": request.mail_key, "sinks": sinks, "status": "queued"}, status=202)
 
 

@@ -41,7 +41,7 @@ def status(request: Request) -> Json | Content:
     circuits = {name: Circuit(mail.table, name).describe() for name in mail.sinks}
     body: Json = {
         "alarms": mail.watch.active(),
-        "mailboxes": mail.workers.map(describe_mailbox, list(mail.desks.values())),
+        "mailboxes": mail.workers.map(describe_mailbox, list(mail.mailboxes.values())),
         "sinks": [
             {"name": name, "kind": used.settings.sinks[name].kind, "circuit": "open" if why else "closed"}
             | ({"why": why} if why else {})

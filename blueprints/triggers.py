@@ -85,7 +85,7 @@ class Question:
     """What a flow wants to know about the appointments of a business."""
 
     def __init__(self, request: Request) -> None:
-        self._tenant = request.connection
+        self._connection = request.connection
         self.feed = request.connection.changes
         self.business = request.allowed_business(request.query.needed_text("business"))
         self.seconds = request.services.settings.changes_refresh_seconds
@@ -138,15 +138,15 @@ class Question:
 
     def _describe(self, entries: list[Entry], position: Position) -> list[Json]:
         return describe_changes(
-            self._tenant, self.business, entries, position, self._zone, wants_details=self._wants_details
+            self._connection, self.business, entries, position, self._zone, wants_details=self._wants_details
         )
 
     def _describe_due(self, due: Due) -> list[Json]:
         if not due.records:
             return []
-        names = self._tenant.names
+        names = self._connection.names
         staff, services = names.staff(self.business), names.services(self.business)
-        details = self._tenant.appointments.details(self.business, due.records) if self._wants_details else {}
+        details = self._connection.appointments.details(self.business, due.records) if self._wants_details else {}
         generation = due.horizon.position.generation
         return [
             {
@@ -170,18 +170,20 @@ def _kind(request: Request, *known: str) -> str:
 
 
 def _poll_mailbox(request: Request, find: "Find", folder: str | None) -> Content:
-    desk = request.named_mailbox(request.query.needed_text("mailbox"))
+    mailbox = request.named_mailbox(request.query.needed_text("mailbox"))
     workers = request.services.mail.workers
 
     def go_on(state: Any) -> News:
         if not isinstance(state, int):
             raise StaleState
-        found = find(desk, state, MOST_ITEMS, folder, workers)
+        found = find(mailbox, state, MOST_ITEMS, folder, workers)
         if found.last < state:  # the ledger was lost and began anew
             raise StaleState
         return News(found.items, found.number, found.number < found.last)
 
-    return poll(request, seconds=_MAIL_SECONDS, begin=lambda: find(desk, None, 0, folder, workers).number, go_on=go_on)
+    return poll(
+        request, seconds=_MAIL_SECONDS, begin=lambda: find(mailbox, None, 0, folder, workers).number, go_on=go_on
+    )
 
 
 def _kept[T](find: Callable[[], T]) -> T:

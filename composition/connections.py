@@ -20,19 +20,20 @@ from shared.cursors import Cursors
 from shared.graph.bookings import GraphBookings
 from shared.graph.client import Gate, GraphClient
 from shared.settings.config import AllowList, Settings
-from shared.storage import idempotency
 from shared.storage.account import Lazy, Storage
 from shared.storage.blobs import Container
+from shared.storage.idempotency import TABLE as IDEMPOTENCY_TABLE
+from shared.storage.idempotency import IdempotencyStore
 from shared.storage.tables import Table
 from shared.transport import Transport
 from shared.workers import Workers
 
 if TYPE_CHECKING:
-    from composition.mail import MailSide
+    from composition.mail import MailServices
 
 
 @dataclass(frozen=True)
-class Tenant:
+class ConnectionServices:
     """The use cases of one connection."""
 
     businesses: AllowList
@@ -54,16 +55,15 @@ class Services:
     authenticator: Authenticator
     cursors: Cursors
     workers: Workers
-    tenants: dict[str, Tenant]
-    once: idempotency.Once
+    connections: dict[str, ConnectionServices]
+    idempotency: IdempotencyStore
     changes: Table
-    mail_side: Lazy
+    lazy_mail: "Lazy[MailServices]"
 
     @property
-    def mail(self) -> "MailSide":
+    def mail(self) -> "MailServices":
         """The use cases of support mail, put together when first needed: most calls never do."""
-        side: MailSide = self.mail_side.get()
-        return side
+        return self.lazy_mail.get()
 
 
 def build_services(settings: Settings) -> Services:
@@ -79,19 +79,19 @@ def build_services(settings: Settings) -> Services:
     table, blobs = Table(storage, journal.TABLE), Container(storage, journal.CONTAINER)
     pace = Pace(timedelta(days=settings.changes_window_days), timedelta(seconds=settings.changes_refresh_seconds))
 
-    once = idempotency.Once(Table(Storage(settings.storage, authenticator.identity), idempotency.TABLE))
+    store = IdempotencyStore(Table(storage, IDEMPOTENCY_TABLE))
 
-    def build_tenant(name: str) -> Tenant:
+    def build_connection(name: str) -> ConnectionServices:
         graph = GraphBookings(clients[name])
         names = Names(graph)
-        return Tenant(
+        return ConnectionServices(
             businesses=settings.connections[name].businesses,
             graph=graph,
             catalogue=Catalogue(graph, names),
             appointments=Appointments(graph, names, workers),
             availability=Availability(graph, names),
             slots=SlotFinder(graph, names, workers),
-            writes=Writes(name, graph, names, workers, once) if settings.connections[name].may_write else None,
+            writes=Writes(name, graph, names, workers, store) if settings.connections[name].may_write else None,
             names=names,
             changes=ChangeFeed(name, Observer(graph, workers, pace), table, blobs),
         )
@@ -101,16 +101,16 @@ def build_services(settings: Settings) -> Services:
         authenticator=authenticator,
         cursors=Cursors(authenticator.secret(settings.state_key_name)),
         workers=workers,
-        tenants={name: build_tenant(name) for name in settings.connections},
-        once=once,
+        connections={name: build_connection(name) for name in settings.connections},
+        idempotency=store,
         changes=table,
-        mail_side=Lazy(partial(_build_mail_side, settings, authenticator, clients)),
+        lazy_mail=Lazy(partial(_build_mail_services, settings, authenticator, clients)),
     )
 
 
-def _build_mail_side(
+def _build_mail_services(
     settings: Settings, authenticator: Authenticator, clients: Mapping[str, GraphClient]
-) -> "MailSide":
-    from composition.mail import build_mail_side
+) -> "MailServices":
+    from composition.mail import build_mail_services
 
-    return build_mail_side(settings, authenticator, clients)
+    return build_mail_services(settings, authenticator, clients)

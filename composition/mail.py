@@ -11,7 +11,7 @@ from inbound_mail.ledger import ledger, mail_store
 from inbound_mail.reports.alarms import Watch
 from inbound_mail.sinks import build_sink
 from inbound_mail.sinks.protocol import Sink, Tools
-from inbound_mail.support_mailbox import Desk
+from inbound_mail.support_mailbox import SupportMailbox
 from shared.auth import Authenticator
 from shared.graph.client import GraphClient
 from shared.graph.mail import GraphMail
@@ -26,10 +26,10 @@ _STORAGE_WORKERS = 8
 
 
 @dataclass(frozen=True)
-class MailSide:
+class MailServices:
     """The use cases of support mail."""
 
-    desks: dict[str, Desk]
+    mailboxes: dict[str, SupportMailbox]
     sinks: dict[str, Sink]
     table: Table
     polls: Queue
@@ -40,7 +40,9 @@ class MailSide:
     workers: Workers
 
 
-def build_mail_side(settings: Settings, authenticator: Authenticator, clients: Mapping[str, GraphClient]) -> MailSide:
+def build_mail_services(
+    settings: Settings, authenticator: Authenticator, clients: Mapping[str, GraphClient]
+) -> MailServices:
     """Build it of checked settings. Opens no connection."""
     storage = Storage(settings.storage, authenticator.identity)
     table, blobs = Table(storage, ledger.TABLE), Container(storage, mail_store.CONTAINER)
@@ -48,8 +50,8 @@ def build_mail_side(settings: Settings, authenticator: Authenticator, clients: M
     tools = Tools(authenticator.secret, storage, settings.public_base_url or "")
     sinks = {name: build_sink(sink, tools) for name, sink in settings.sinks.items()}
     workers = Workers(_STORAGE_WORKERS)
-    desks = {
-        name: Desk(
+    mailboxes = {
+        name: SupportMailbox(
             mailbox,
             settings.connections[mailbox.connection].tenant_id,
             GraphMail(clients[mailbox.connection], mailbox.address),
@@ -58,8 +60,8 @@ def build_mail_side(settings: Settings, authenticator: Authenticator, clients: M
         )
         for name, mailbox in settings.mailboxes.items()
     }
-    return MailSide(
-        desks=desks,
+    return MailServices(
+        mailboxes=mailboxes,
         sinks=sinks,
         table=table,
         polls=polls,
@@ -72,6 +74,6 @@ def build_mail_side(settings: Settings, authenticator: Authenticator, clients: M
             queue=deliveries,
             own_addresses=[mailbox.address for mailbox in settings.mailboxes.values()],
         ),
-        watch=Watch(table, desks.values(), sinks),
+        watch=Watch(table, mailboxes.values(), sinks),
         workers=workers,
     )

@@ -17,7 +17,7 @@ _log = logging.getLogger("gateway.settings")
 POLLS, DELIVERIES = "mailbox-polls", "mail-deliveries"
 
 
-class _Once:
+class _ServicesHolder:
     """Holds the services, or why there are none: settings are read once, at the first call after a start."""
 
     def __init__(self) -> None:
@@ -50,14 +50,14 @@ class _Once:
             self._services, self._faults = services, ()
 
 
-_once = _Once()
+_holder = _ServicesHolder()
 
 
 def services() -> "Services":
     """Return the services. Raises SettingsError, with every fault, as long as the settings are wrong."""
-    return _once.get()
+    return _holder.get()
 
 
 def replace_services(instead: "Services | None") -> None:
     """Use these services from now on; None: build them anew at the next call. For tests."""
-    _once.put(instead)
+    _holder.put(instead)

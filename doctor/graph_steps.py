@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from composition.connections import Services, Tenant
+from composition.connections import ConnectionServices, Services
 from doctor.examination import Name, Status, Step, Verdict
-from inbound_mail.support_mailbox import Desk
+from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import Forbidden, NotFound, Rejected
 from shared.graph.client import Gate, GraphClient
 from shared.graph.mail import GraphMail
@@ -40,17 +40,19 @@ def list_graph_steps(settings: Settings, services: Services) -> Iterator[Step]:
     for connection in settings.connections.values():
         if not connection.businesses.is_empty:
             yield from _bookings_steps(connection, services)
-        desks = [desk for desk in services.mail.desks.values() if desk.mailbox.connection == connection.name]
-        if desks:
+        mailboxes = [
+            mailbox for mailbox in services.mail.mailboxes.values() if mailbox.settings.connection == connection.name
+        ]
+        if mailboxes:
             yield Step(
                 "mail-permission",
                 connection.name,
-                partial(_check_mail_roles, services, connection, desks),
+                partial(_check_mail_roles, services, connection, mailboxes),
                 _GRANT_MAIL.format(role=_MAIL_WRITE),
                 needs=(_token(connection),),
             )
-        for desk in desks:
-            yield from _mailbox_steps(connection, desk)
+        for mailbox in mailboxes:
+            yield from _mailbox_steps(connection, mailbox)
 
 
 def make_refusal_step(connection: Connection, services: Services, address: str) -> Step:
@@ -79,7 +81,7 @@ def _roles(services: Services, connection: Connection) -> frozenset[str] | None:
 
 
 def _bookings_steps(connection: Connection, services: Services) -> Iterator[Step]:
-    tenant = services.tenants[connection.name]
+    used = services.connections[connection.name]
     remedy = _GRANT.format(client=connection.client_id, role=_BOOKINGS_READ)
     allowed = sorted(connection.businesses.ids)[:_MOST_BUSINESSES]
 
@@ -87,15 +89,15 @@ def _bookings_steps(connection: Connection, services: Services) -> Iterator[Step
         return Step(name, about, partial(_permitted, services, connection, look), remedy, needs)
 
     name, token = connection.name, _token(connection)
-    yield step("bookings-list", name, partial(_list_businesses, tenant), token)
+    yield step("bookings-list", name, partial(_list_businesses, used), token)
     for business in allowed:
-        look = partial(_get_business, tenant, business, connection)
+        look = partial(_get_business, used, business, connection)
         yield step("bookings-business", f"{name}/{business}", look, token)
     if allowed:
-        read = partial(_read_calendar, tenant, allowed[0])
+        read = partial(_read_calendar, used, allowed[0])
         yield step("bookings-calendar", name, read, ("bookings-business", f"{name}/{allowed[0]}"))
     else:
-        yield step("bookings-calendar", name, partial(_read_any, tenant), ("bookings-list", name))
+        yield step("bookings-calendar", name, partial(_read_any, used), ("bookings-list", name))
     if connection.may_write:
         remedy = _GRANT.format(client=connection.client_id, role=_BOOKINGS_WRITE)
         yield Step("bookings-writes", name, partial(_check_write_roles, services, connection), remedy, (token,))
@@ -128,14 +130,14 @@ def _permitted(services: Services, connection: Connection, look: Callable[[], st
         return Verdict(Status.FAIL, error.message)
 
 
-def _list_businesses(tenant: Tenant) -> str:
-    found = tenant.graph.list_businesses()
+def _list_businesses(used: ConnectionServices) -> str:
+    found = used.graph.list_businesses()
     return f"{len(found)} booking businesses can be listed."
 
 
-def _get_business(tenant: Tenant, business: str, connection: Connection) -> str | Verdict:
+def _get_business(used: ConnectionServices, business: str, connection: Connection) -> str | Verdict:
     try:
-        tenant.graph.get_business(business)
+        used.graph.get_business(business)
     except NotFound:
         setting = "BOOKINGS_BUSINESSES" if connection.name == "default" else f"GRAPH_CONNECTIONS.{connection.name}"
         return Verdict(
@@ -146,23 +148,23 @@ def _get_business(tenant: Tenant, business: str, connection: Connection) -> str 
     return "The business can be read."
 
 
-def _read_calendar(tenant: Tenant, business: str) -> str:
+def _read_calendar(used: ConnectionServices, business: str) -> str:
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    found = tenant.graph.calendar_view(business, today, today + timedelta(days=1))
+    found = used.graph.calendar_view(business, today, today + timedelta(days=1))
     return f"The appointments of today can be read: {len(found)}."
 
 
-def _read_any(tenant: Tenant) -> str | Verdict:
-    found = tenant.graph.list_businesses()
+def _read_any(used: ConnectionServices) -> str | Verdict:
+    found = used.graph.list_businesses()
     if not found:
         return Verdict(Status.SKIPPED, "Skipped because there is no booking business.")
-    return _read_calendar(tenant, str(found[0]["id"]))
+    return _read_calendar(used, str(found[0]["id"]))
 
 
 # -- mailboxes ---------------------------------------------------------------------------------------------------------
 
 
-def _check_mail_roles(services: Services, connection: Connection, desks: list[Desk]) -> str | Verdict:
+def _check_mail_roles(services: Services, connection: Connection, mailboxes: list[SupportMailbox]) -> str | Verdict:
     """Read off the token whether mails may be read and changed.
 
     Rights that Exchange gives (RBAC for Applications) are in no token: without any Mail permission in it, only the
@@ -174,7 +176,7 @@ def _check_mail_roles(services: Services, connection: Connection, desks: list[De
     mail = {role for role in roles if role.startswith("Mail.")}
     if not mail:
         return "Entra ID grants no Mail permission: what Exchange allows shows at each mailbox."
-    if _MAIL_WRITE not in mail and any(desk.mailbox.write_back.is_wanted for desk in desks):
+    if _MAIL_WRITE not in mail and any(mailbox.settings.write_back.is_wanted for mailbox in mailboxes):
         return Verdict(
             Status.FAIL, f"write_back is set, but {_MAIL_WRITE} is missing: mails are delivered and left unchanged."
         )
@@ -187,43 +189,43 @@ def _check_mail_roles(services: Services, connection: Connection, desks: list[De
     return f"{', '.join(sorted(mail))} granted in Entra ID, for every mailbox unless Exchange narrows it."
 
 
-def _mailbox_steps(connection: Connection, desk: Desk) -> Iterator[Step]:
-    mailbox: Name = ("mailbox", desk.name)
-    first = desk.mailbox.folders[0]
-    remedy = _SCOPE.format(client=connection.client_id, address=desk.mailbox.address)
-    yield Step(*mailbox, partial(_check_mailbox, desk), remedy, needs=(_token(connection),))
-    wanted = dict.fromkeys(desk.mailbox.folders, "is read")
-    if desk.mailbox.write_back.move_to:
-        wanted[desk.mailbox.write_back.move_to] = "takes delivered mails"
+def _mailbox_steps(connection: Connection, mailbox: SupportMailbox) -> Iterator[Step]:
+    step_name: Name = ("mailbox", mailbox.name)
+    first = mailbox.settings.folders[0]
+    remedy = _SCOPE.format(client=connection.client_id, address=mailbox.settings.address)
+    yield Step(*step_name, partial(_check_mailbox, mailbox), remedy, needs=(_token(connection),))
+    wanted = dict.fromkeys(mailbox.settings.folders, "is read")
+    if mailbox.settings.write_back.move_to:
+        wanted[mailbox.settings.write_back.move_to] = "takes delivered mails"
     for folder, use in wanted.items():
         yield Step(
             "folder",
-            f"{desk.name}/{folder}",
-            partial(_check_folder, desk, folder, use),
-            f"MAILBOXES, {desk.name}: a well-known name such as inbox or archive, or the folder's id; display "
+            f"{mailbox.name}/{folder}",
+            partial(_check_folder, mailbox, folder, use),
+            f"MAILBOXES, {mailbox.name}: a well-known name such as inbox or archive, or the folder's id; display "
             "names are no names",
-            needs=(mailbox,),
+            needs=(step_name,),
         )
     yield Step(
         "immutable-ids",
-        desk.name,
-        partial(_check_ids, desk, first),
+        mailbox.name,
+        partial(_check_ids, mailbox, first),
         "Tell the gateway's makers: mails that are moved would count as new ones.",
-        needs=(("folder", f"{desk.name}/{first}"),),
+        needs=(("folder", f"{mailbox.name}/{first}"),),
     )
 
 
-def _check_mailbox(desk: Desk) -> str | Verdict:
-    address = desk.mailbox.address
+def _check_mailbox(mailbox: SupportMailbox) -> str | Verdict:
+    address = mailbox.settings.address
     try:
-        desk.graph.get_folder("inbox")
+        mailbox.graph.get_folder("inbox")
     except Forbidden:
         return Verdict(Status.FAIL, f"The app may not read {address}: outside its scope, or no Mail permission at all.")
     except NotFound:
         return Verdict(
             Status.FAIL,
             f"There is no mailbox {address} in this tenant's Exchange Online.",
-            f"MAILBOXES, {desk.name}: address and connection",
+            f"MAILBOXES, {mailbox.name}: address and connection",
         )
     return f"{address} can be read."
 
@@ -240,9 +242,9 @@ def _check_refused(mailbox: GraphMail, address: str) -> str | Verdict:
     return Verdict(Status.FAIL, f"The app can read {address}, and must not.")
 
 
-def _check_folder(desk: Desk, folder: str, use: str) -> str | Verdict:
+def _check_folder(mailbox: SupportMailbox, folder: str, use: str) -> str | Verdict:
     try:
-        found = desk.graph.get_folder(folder)
+        found = mailbox.graph.get_folder(folder)
     except (NotFound, Rejected) as error:  # a name that cannot be an id is refused as a bad request
         if error.code == "TokenRejected":
             raise
@@ -250,8 +252,8 @@ def _check_folder(desk: Desk, folder: str, use: str) -> str | Verdict:
     return f"The folder is there and {use}; {found.get('totalItemCount', 0)} items."
 
 
-def _check_ids(desk: Desk, folder: str) -> str | Verdict:
-    shown = desk.graph.shows_immutable_ids(folder)
+def _check_ids(mailbox: SupportMailbox, folder: str) -> str | Verdict:
+    shown = mailbox.graph.shows_immutable_ids(folder)
     if shown is None:
         return "No mail to look at; immutable ids are asked for."
     return "Graph gives immutable ids." if shown else Verdict(Status.FAIL, "Graph does not give immutable ids.")

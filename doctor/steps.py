@@ -75,11 +75,11 @@ def list_steps(settings: Settings, services: Services) -> Iterator[Step]:
     yield from _sink_steps(services)
     for name, text in settings.schedules.items():
         yield Step("schedule", name, partial(_check_schedule, text), _place(name))
-    for desk in services.mail.desks.values():
+    for mailbox in services.mail.mailboxes.values():
         yield Step(
             "poll",
-            desk.name,
-            partial(_check_poll, desk.name, desk.ledger.state, desk.mailbox.alarm_minutes),
+            mailbox.name,
+            partial(_check_poll, mailbox.name, mailbox.ledger.state, mailbox.settings.alarm_minutes),
             "Look whether the functions schedule_mailbox_polls and poll_mailbox run: docs/telemetry.md, A poll.",
             needs=(_SCHEDULE, ("storage", "tables")),
         )

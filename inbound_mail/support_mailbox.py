@@ -6,14 +6,14 @@ from inbound_mail.ledger.ledger import Ledger
 from inbound_mail.ledger.mail_store import MailStore
 from inbound_mail.ledger.references import mail_key
 from shared.graph.mail import GraphMail
-from shared.settings.mail_settings import Mailbox
+from shared.settings.mail_settings import Mailbox as MailboxSettings
 
 
 @dataclass(frozen=True)
-class Desk:
+class SupportMailbox:
     """One mailbox: its settings, its place at Graph, its ledger and its mails."""
 
-    mailbox: Mailbox
+    settings: MailboxSettings
     tenant_id: str
     graph: GraphMail
     ledger: Ledger
@@ -22,7 +22,7 @@ class Desk:
     @property
     def name(self) -> str:
         """The mailbox's lasting name."""
-        return self.mailbox.name
+        return self.settings.name
 
     def key(self, graph_id: str) -> str:
         """Return a mail's name in our store."""

@@ -34,7 +34,7 @@ from shared import context
 from shared.errors import Conflict, GatewayError, NotFound, OutcomeUnknown
 from shared.graph.bookings import GraphBookings
 from shared.graph.client import Json
-from shared.storage.idempotency import Attempt, Once, WriteLost
+from shared.storage.idempotency import Attempt, IdempotencyStore, WriteLost
 from shared.time_zones.zones import Zone, find_zone
 from shared.workers import Workers
 
@@ -61,13 +61,15 @@ class _Plan:
 class Writes:
     """Appointments of one connection, to be written."""
 
-    def __init__(self, connection: str, graph: GraphBookings, names: Names, workers: Workers, once: Once) -> None:
+    def __init__(
+        self, connection: str, graph: GraphBookings, names: Names, workers: Workers, idempotency: IdempotencyStore
+    ) -> None:
         self._connection = connection
         self._graph = graph
         self._names = names
         self._workers = workers
-        self._once = once
-        self.customers = Customers(graph, once, connection)
+        self._idempotency = idempotency
+        self.customers = Customers(graph, idempotency, connection)
 
     def create(self, booking: Booking, attempt: Attempt) -> Json:
         """Book, or join the group appointment at that time; return the appointment."""
@@ -307,7 +309,7 @@ class Writes:
         check_free(house, span, wanted, spans, calendar, moving=moving)
 
     def _alone(self, business: str, appointment: str) -> AbstractContextManager[None]:
-        return self._once.alone(f"{self._connection}|{business.lower()}", f"appointment|{appointment}")
+        return self._idempotency.alone(f"{self._connection}|{business.lower()}", f"appointment|{appointment}")
 
     def _describe(self, item: Json, zone: Zone | None, house: House) -> Json:
         zone = zone or find_zone("UTC")

@@ -7,7 +7,7 @@ from bookings.writing.graph_bodies import MOST_CUSTOMERS, Person, customer_recor
 from shared.errors import GatewayError, Invalid, NotFound, OutcomeUnknown
 from shared.graph.bookings import GraphBookings
 from shared.graph.client import Json
-from shared.storage.idempotency import Once, WriteLost
+from shared.storage.idempotency import IdempotencyStore, WriteLost
 
 _MOST_PAGES = 200
 _LOST = (
@@ -19,9 +19,9 @@ _LOST = (
 class Customers:
     """Customers of the businesses of one connection."""
 
-    def __init__(self, graph: GraphBookings, once: Once, connection: str) -> None:
+    def __init__(self, graph: GraphBookings, idempotency: IdempotencyStore, connection: str) -> None:
         self._graph = graph
-        self._once = once
+        self._idempotency = idempotency
         self._connection = connection
 
     def save(self, business: str, person: Person) -> Json:
@@ -31,7 +31,9 @@ class Customers:
         """
         if person.id is not None:
             return self._change(business, self._read(business, person.id), person)
-        with self._once.alone(f"{self._connection}|{business.lower()}", f"customer|{str(person.mail).casefold()}"):
+        with self._idempotency.alone(
+            f"{self._connection}|{business.lower()}", f"customer|{str(person.mail).casefold()}"
+        ):
             known = self.find(business, str(person.mail))
             return self._change(business, known, person) if known else self._make(business, person)
 

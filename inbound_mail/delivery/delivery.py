@@ -20,7 +20,7 @@ from inbound_mail.delivery.circuit_breaker import PROBE_EVERY, Circuit
 from inbound_mail.delivery.threads import KnownThreads
 from inbound_mail.ledger.claims import Claim, Overtaken, claim
 from inbound_mail.sinks.protocol import PreparedMail, Sink
-from inbound_mail.support_mailbox import Desk
+from inbound_mail.support_mailbox import SupportMailbox
 from shared import context
 from shared.errors import (
     ConfigurationError,
@@ -73,35 +73,35 @@ class Deliverer:
         self._queue = queue
         self._own_addresses = own_addresses
 
-    def deliver(self, desk: Desk, key: str, sink_name: str) -> Outcome:
+    def deliver(self, mailbox: SupportMailbox, key: str, sink_name: str) -> Outcome:
         """Do one delivery, or find that it is not the time. Raises Unavailable only when our own storage does."""
         sink = self._sinks.get(sink_name)
         if sink is not None and self._circuits[sink_name].is_open(sink):
             wait = PROBE_EVERY.total_seconds() * random.uniform(1, 1.2)  # noqa: S311 - spreads load, guards nothing
-            self._enqueue(desk, key, sink_name, wait)
-            desk.ledger.postpone(key, sink_name, datetime.now(UTC) + timedelta(seconds=wait))
+            self._enqueue(mailbox, key, sink_name, wait)
+            mailbox.ledger.postpone(key, sink_name, datetime.now(UTC) + timedelta(seconds=wait))
             return Outcome.WAITING
-        claimed = claim(desk.ledger, key, sink_name, (sink.time_limit if sink else 0) + _CLAIM_MARGIN)
+        claimed = claim(mailbox.ledger, key, sink_name, (sink.time_limit if sink else 0) + _CLAIM_MARGIN)
         if claimed is None:
             return Outcome.NOTHING_TO_DO
         with context.call(
             claimed.correlation_id or str(uuid.uuid4()), seconds=sink.time_limit if sink else _CLAIM_MARGIN
         ):
             try:
-                return self._deliver(desk, claimed, sink)
+                return self._deliver(mailbox, claimed, sink)
             except Overtaken:
-                _log.warning("%s: mail %s was taken over by another worker", desk.name, key)
+                _log.warning("%s: mail %s was taken over by another worker", mailbox.name, key)
                 return Outcome.NOTHING_TO_DO
             except Exception as error:  # noqa: BLE001 - whatever it was, the delivery must not be forgotten
-                return self._fail(desk, claimed, error)
+                return self._fail(mailbox, claimed, error)
 
-    def _deliver(self, desk: Desk, claimed: Claim, sink: Sink | None) -> Outcome:
+    def _deliver(self, mailbox: SupportMailbox, claimed: Claim, sink: Sink | None) -> Outcome:
         if sink is None:
             raise Rejected("The settings know no such sink any more.", code="SinkGone")
         if claimed.crashes >= _MOST_CRASHES:
             raise Rejected("Whoever works on this mail dies of it.", code="WorkerDied")
         threads = KnownThreads(self._threads, claimed.sink)
-        prepared = self._prepare(desk, claimed, threads)
+        prepared = self._prepare(mailbox, claimed, threads)
         try:
             receipt = sink.deliver(prepared, claimed)
         except ConfigurationError as error:
@@ -114,11 +114,11 @@ class Deliverer:
         if receipt.ticket:
             threads.remember(prepared.mail, receipt.ticket)
         claimed.complete(receipt)
-        _log.info("%s: mail %s delivered to %s", desk.name, claimed.key, claimed.sink)
+        _log.info("%s: mail %s delivered to %s", mailbox.name, claimed.key, claimed.sink)
         return Outcome.DELIVERED
 
-    def _prepare(self, desk: Desk, claimed: Claim, threads: KnownThreads) -> PreparedMail:
-        row, mail = desk.ledger.mail(claimed.key), desk.store.load(claimed.key)
+    def _prepare(self, mailbox: SupportMailbox, claimed: Claim, threads: KnownThreads) -> PreparedMail:
+        row, mail = mailbox.ledger.mail(claimed.key), mailbox.store.load(claimed.key)
         if row is None or mail is None:
             raise Rejected("The mail's copy in our own storage is gone.", code="MailLost")
         screening, rendering = self._read(mail)
@@ -126,7 +126,7 @@ class Deliverer:
         if not (screening.makes_ticket or is_ours or claimed.is_forced):
             raise Rejected("; ".join(screening.evidence) or "The mail is an automatic one.", code="AutomaticMail")
         reference = str(row.values["reference"])
-        return PreparedMail(mail, rendering, screening, reference, threads, desk.store.open)
+        return PreparedMail(mail, rendering, screening, reference, threads, mailbox.store.open)
 
     def _read(self, mail: InboundMail) -> tuple[Screening, Rendering]:
         try:
@@ -135,12 +135,12 @@ class Deliverer:
             _log.error("mail %s cannot be read: %s", mail.key, place_of(error))
             raise Rejected(f"The mail cannot be read ({type(error).__name__}).", code="MailUnreadable") from error
 
-    def _fail(self, desk: Desk, claimed: Claim, error: Exception) -> Outcome:
+    def _fail(self, mailbox: SupportMailbox, claimed: Claim, error: Exception) -> Outcome:
         """Decide what a failed attempt means."""
         _log.log(
             logging.WARNING if isinstance(error, GatewayError) else logging.ERROR,
             "%s: mail %s to %s, attempt %d: %s",
-            desk.name, claimed.key, claimed.sink, claimed.attempts,
+            mailbox.name, claimed.key, claimed.sink, claimed.attempts,
             error if isinstance(error, GatewayError) else place_of(error),
         )  # fmt: skip
         verdict = _judge(claimed, error)
@@ -149,11 +149,11 @@ class Deliverer:
                 claimed.reject(verdict.code, verdict.message)
                 log_event(
                     Event.MAIL_QUARANTINED,
-                    mailbox=desk.name, key=claimed.key, sink=claimed.sink, cause=verdict.code,
+                    mailbox=mailbox.name, key=claimed.key, sink=claimed.sink, cause=verdict.code,
                 )  # fmt: skip
                 return Outcome.QUARANTINED
             # The message first: whoever dies after it leaves a claim that runs out, as one before it does.
-            self._enqueue(desk, claimed.key, claimed.sink, verdict.wait)
+            self._enqueue(mailbox, claimed.key, claimed.sink, verdict.wait)
             due = datetime.now(UTC) + timedelta(seconds=verdict.wait)
             claimed.release(
                 due, cause=verdict.code, unknown=verdict.unknown, counts=verdict.counts, is_fault=verdict.is_fault
@@ -162,8 +162,8 @@ class Deliverer:
             return Outcome.NOTHING_TO_DO
         return Outcome.WAITING
 
-    def _enqueue(self, desk: Desk, key: str, sink: str, seconds: float) -> None:
-        self._queue.put({"mailbox": desk.name, "key": key, "sink": sink}, delay=seconds)
+    def _enqueue(self, mailbox: SupportMailbox, key: str, sink: str, seconds: float) -> None:
+        self._queue.put({"mailbox": mailbox.name, "key": key, "sink": sink}, delay=seconds)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from dataclasses import replace
 from inbound_mail.content.models import Attachment, AttachmentKind, Json, clean_message_id
 from inbound_mail.intake.folder_reader import Seen
 from inbound_mail.ledger.ledger import MailState, OpenMail
-from inbound_mail.support_mailbox import Desk
+from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import (
     AnswerTooLarge,
     Conflict,
@@ -54,12 +54,12 @@ _ODD = (KeyError, TypeError, ValueError, AttributeError)
 class Fetcher:
     """Fetches the attachments of one mailbox's mails, for the holder of its lease."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._mailbox = desk.mailbox
-        self._graph = desk.graph
-        self._ledger = desk.ledger
-        self._store = desk.store
-        self._limit = desk.mailbox.attachment_mb * _MIB
+    def __init__(self, mailbox: SupportMailbox) -> None:
+        self._settings = mailbox.settings
+        self._graph = mailbox.graph
+        self._ledger = mailbox.ledger
+        self._store = mailbox.store
+        self._limit = mailbox.settings.attachment_mb * _MIB
         self._barred: dict[str, tuple[OpenMail, Forbidden]] = {}
         self._completed = 0
 
@@ -145,7 +145,7 @@ class Fetcher:
 
     def _count(self, mail: OpenMail, error: GatewayError, *, barred: bool = False) -> None:
         tries = _tries(mail) + 1
-        _log.warning("%s: attachments of mail %s failed (%d): %s", self._mailbox.name, mail.key, tries, error)
+        _log.warning("%s: attachments of mail %s failed (%d): %s", self._settings.name, mail.key, tries, error)
         if tries < _TRIES:
             self._ledger.merge_open([(mail.key, {"fetch_tries": tries, "barred": barred})])
         else:
@@ -153,9 +153,9 @@ class Fetcher:
 
     def _set_aside(self, mail: OpenMail, cause: Rejected) -> None:
         self._store.put_attachments(mail.key, [_UNREADABLE])
-        self._ledger.complete(mail, self._mailbox.sinks, cause=(cause.code, cause.message))
-        for sink in self._mailbox.sinks:
-            log_event(Event.MAIL_QUARANTINED, mailbox=self._mailbox.name, key=mail.key, sink=sink, cause=cause.code)
+        self._ledger.complete(mail, self._settings.sinks, cause=(cause.code, cause.message))
+        for sink in self._settings.sinks:
+            log_event(Event.MAIL_QUARANTINED, mailbox=self._settings.name, key=mail.key, sink=sink, cause=cause.code)
 
     def _fetch_one(self, mail: OpenMail, number: int, item: Json) -> Attachment:
         described = _describe(number, item)
@@ -201,7 +201,7 @@ class Fetcher:
             may_come = isinstance(error, OutcomeUnknown) and _tries(mail) + 1 < _TRIES
             if may_come or not is_of_one_mail(error):
                 raise
-            _log.warning("%s: an attachment of mail %s is left out: %s", self._mailbox.name, mail.key, error)
+            _log.warning("%s: an attachment of mail %s is left out: %s", self._settings.name, mail.key, error)
             return replace(described, omitted="Unreadable")
 
     def _put(self, mail: OpenMail, described: Attachment, chunks: Iterable[bytes]) -> Attachment:
@@ -215,7 +215,7 @@ class Fetcher:
 
     def _complete(self, mail: OpenMail, attachments: Sequence[Attachment]) -> None:
         self._store.put_attachments(mail.key, attachments)
-        self._ledger.complete(mail, self._mailbox.sinks)
+        self._ledger.complete(mail, self._settings.sinks)
         self._completed += 1
 
 

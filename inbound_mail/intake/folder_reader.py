@@ -14,7 +14,7 @@ from inbound_mail.content.models import Json
 from inbound_mail.ledger.ledger import NewMail, Phase
 from inbound_mail.ledger.mail_store import may_have_files
 from inbound_mail.ledger.references import digest
-from inbound_mail.support_mailbox import Desk
+from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import AnswerTooLarge, GatewayError, NotFound, Rejected, TimedOut
 from shared.events import Event, log_event
 from shared.graph.mail import DELTA_QUERY, DeltaPage, is_of_one_mail
@@ -47,18 +47,18 @@ class Seen:
 class FolderReader:
     """Reads the folders of one mailbox, for the holder of its lease."""
 
-    def __init__(self, desk: Desk, workers: Workers) -> None:
-        self._desk = desk
-        self._mailbox = desk.mailbox
-        self._graph = desk.graph
-        self._ledger = desk.ledger
+    def __init__(self, mailbox: SupportMailbox, workers: Workers) -> None:
+        self._mailbox = mailbox
+        self._settings = mailbox.settings
+        self._graph = mailbox.graph
+        self._ledger = mailbox.ledger
         self._workers = workers
 
     def read(self, folder: str, lease: Lease, seen: Seen) -> None:
         """Walk one round to its end. Raises the error family; what was read until then is safe."""
         cursor = self._ledger.cursor(folder)
         link = str(cursor.get("link") or "") if cursor.get("query") == _QUERY else ""
-        page_size, lost = self._mailbox.page_size, 0
+        page_size, lost = self._settings.page_size, 0
         later: list[str] = json.loads(cursor.get("later") or "[]")
         while True:
             lease.check()
@@ -68,7 +68,7 @@ class FolderReader:
                 if error.code != "CursorLost" or not link or lost >= _MOST_LOST:
                     raise
                 lost += 1
-                log_event(Event.CURSOR_LOST, mailbox=self._mailbox.name, folder=folder)
+                log_event(Event.CURSOR_LOST, mailbox=self._settings.name, folder=folder)
                 seen.resyncs += 1
                 link = ""
                 continue
@@ -76,7 +76,7 @@ class FolderReader:
                 if page_size <= _SMALLEST_PAGE:
                     raise
                 page_size = max(_SMALLEST_PAGE, page_size // 2)
-                _log.info("%s: the page was too fat, going on with %d", self._mailbox.name, page_size)
+                _log.info("%s: the page was too fat, going on with %d", self._settings.name, page_size)
                 continue
             seen.answered = True
             later = self._take_page(folder, page, later, seen)
@@ -107,7 +107,7 @@ class FolderReader:
             found = self._take(folder, messages, seen)
             if found:
                 seen.swept += found
-                log_event(Event.SWEEP_FOUND, mailbox=self._mailbox.name, folder=folder, mails=found)
+                log_event(Event.SWEEP_FOUND, mailbox=self._settings.name, folder=folder, mails=found)
         self._ledger.put_cursor(folder, **stands, swept_at=now)
 
     def _take_page(self, folder: str, page: DeltaPage, later: Sequence[str], seen: Seen) -> list[str]:
@@ -144,17 +144,17 @@ class FolderReader:
         known = self._are_known([str(message["id"]) for message in messages])
         fresh = [self._describe(folder, message) for message, is_old in zip(messages, known, strict=True) if not is_old]
         kept = [mail for mail in fresh if not mail.skipped]
-        self._workers.map(lambda mail: self._desk.store.put_message(mail.key, mail.message), kept)
-        added = self._ledger.add(fresh, self._mailbox.sinks)
+        self._workers.map(lambda mail: self._mailbox.store.put_message(mail.key, mail.message), kept)
+        added = self._ledger.add(fresh, self._settings.sinks)
         skipped = sum(1 for mail in added if mail.skipped)
         seen.skipped += skipped
         seen.new += len(added) - skipped
         return len(added)
 
     def _describe(self, folder: str, message: Json) -> NewMail:
-        since = self._mailbox.since
+        since = self._settings.since
         return NewMail(
-            key=self._desk.key(str(message["id"])),
+            key=self._mailbox.key(str(message["id"])),
             message=message,
             folder=folder,
             phase=Phase.FETCH if may_have_files(message) else Phase.DELIVER,
@@ -170,11 +170,11 @@ class FolderReader:
                 raise
             if isinstance(error, NotFound):
                 return None
-            _log.warning("%s: a mail cannot be read yet: %s", self._mailbox.name, error)
+            _log.warning("%s: a mail cannot be read yet: %s", self._settings.name, error)
             return error
 
     def _are_known(self, graph_ids: Sequence[str]) -> list[bool]:
-        return self._workers.map(lambda graph_id: self._ledger.is_known(self._desk.key(graph_id)), graph_ids)
+        return self._workers.map(lambda graph_id: self._ledger.is_known(self._mailbox.key(graph_id)), graph_ids)
 
 
 def _received(message: Json) -> datetime:

@@ -15,7 +15,7 @@ from inbound_mail.intake.attachments import Fetcher
 from inbound_mail.intake.folder_reader import FolderReader, Seen
 from inbound_mail.intake.write_back import Settler
 from inbound_mail.ledger.ledger import DeliveryState, MailState, OpenMail, Phase
-from inbound_mail.support_mailbox import Desk
+from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import ConfigurationError, Conflict, GatewayError, Unavailable, place_of
 from shared.storage.blobs import Container, Lease
 from shared.storage.queues import Queue
@@ -53,32 +53,32 @@ class Poller:
         self._deliveries = deliveries
         self._workers = workers
 
-    def poll(self, desk: Desk, *, at_once: bool = False) -> Polled:
+    def poll(self, mailbox: SupportMailbox, *, at_once: bool = False) -> Polled:
         """Poll one mailbox, unless somebody is at it or it rests after a failure (`at_once`: rest or not)."""
-        with self._leases.lease(f"leases/{desk.name}", LEASE_SECONDS) as lease:
+        with self._leases.lease(f"leases/{mailbox.name}", LEASE_SECONDS) as lease:
             if lease is None:
                 return Polled.BUSY
             with lease.kept():
-                state = desk.ledger.state().values
+                state = mailbox.ledger.state().values
                 if not at_once and state.get("paused_until", datetime.min.replace(tzinfo=UTC)) > datetime.now(UTC):
-                    self.hand_on(desk, lease)
+                    self.hand_on(mailbox, lease)
                     return Polled.PAUSED
-                return self._poll(desk, lease, state)
+                return self._poll(mailbox, lease, state)
 
-    def _poll(self, desk: Desk, lease: Lease, state: Entity) -> Polled:
+    def _poll(self, mailbox: SupportMailbox, lease: Lease, state: Entity) -> Polled:
         seen = Seen()
         closed: dict[MailState, int] = {}
-        reader = FolderReader(desk, self._workers)
+        reader = FolderReader(mailbox, self._workers)
 
         def settle() -> None:
-            settler = Settler(desk, is_well=not state.get("failures"))
-            closed.update(settler.settle(list(desk.ledger.open_mails()), lease))
+            settler = Settler(mailbox, is_well=not state.get("failures"))
+            closed.update(settler.settle(list(mailbox.ledger.open_mails()), lease))
 
         def fetch() -> None:
-            waiting = [mail for mail in desk.ledger.open_mails() if mail.phase is Phase.FETCH]
-            Fetcher(desk).fetch(waiting, lease, seen)
+            waiting = [mail for mail in mailbox.ledger.open_mails() if mail.phase is Phase.FETCH]
+            Fetcher(mailbox).fetch(waiting, lease, seen)
 
-        folders = desk.mailbox.folders
+        folders = mailbox.settings.folders
         steps: list[Step] = [
             settle,
             *(partial(reader.read, folder, lease, seen) for folder in folders),
@@ -97,39 +97,39 @@ class Poller:
             except GatewayError as error:
                 errors.append(error)
             except Exception as error:  # noqa: BLE001 - one strange mail must not keep the others from being handed on
-                _log.error("a part of the poll of %s broke: %s", desk.name, place_of(error))
+                _log.error("a part of the poll of %s broke: %s", mailbox.name, place_of(error))
                 errors.append(GatewayError(f"The gateway failed: {type(error).__name__}.", code="Internal"))
-        self.hand_on(desk, lease)
+        self.hand_on(mailbox, lease)
         lease.check()
-        desk.ledger.put_state(**_tell(state, seen, closed, errors))
+        mailbox.ledger.put_state(**_tell(state, seen, closed, errors))
         _log.info(
             "polled %s: %d new, %d skipped, %d delivered, %d errors",
-            desk.name, seen.new, seen.skipped, closed.get(MailState.DELIVERED, 0), len(errors),
+            mailbox.name, seen.new, seen.skipped, closed.get(MailState.DELIVERED, 0), len(errors),
         )  # fmt: skip
         for told in errors:
-            _log.warning("poll of %s: %s", desk.name, told)
+            _log.warning("poll of %s: %s", mailbox.name, told)
         return Polled.FAILED if errors else Polled.DONE
 
-    def hand_on(self, desk: Desk, lease: Lease) -> None:
+    def hand_on(self, mailbox: SupportMailbox, lease: Lease) -> None:
         """Enqueue deliveries that are new, and those whose worker or message was lost."""
         now = datetime.now(UTC)
         changes: list[tuple[str, Entity]] = []
         messages: list[dict[str, Any]] = []
-        for mail in desk.ledger.open_mails():
+        for mail in mailbox.ledger.open_mails():
             if mail.phase is not Phase.DELIVER:
                 continue
             values: Entity = {} if mail.values["enqueued"] else {"enqueued": True}
             for column, due in _overdue(mail, now):
-                messages.append({"mailbox": desk.name, "key": mail.key, "sink": column.replace("_", "-")})
+                messages.append({"mailbox": mailbox.name, "key": mail.key, "sink": column.replace("_", "-")})
                 values[due] = now
             if values:
                 changes.append((mail.key, values))
         lease.check()
         self._workers.map(self._deliveries.put, messages)
         try:
-            desk.ledger.merge_open(changes)
+            mailbox.ledger.merge_open(changes)
         except Conflict:
-            _log.info("%s: a mail was closed while it was handed on", desk.name)
+            _log.info("%s: a mail was closed while it was handed on", mailbox.name)
 
 
 def _overdue(mail: OpenMail, now: datetime) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from inbound_mail.content.models import Json
 from inbound_mail.ledger.ledger import DeliveryState, MailState, OpenMail, Phase
-from inbound_mail.support_mailbox import Desk
+from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import Forbidden, GatewayError, NotFound
 from shared.events import Event, log_event
 from shared.graph.mail import Change, is_of_one_mail
@@ -24,12 +24,12 @@ _TRIES = 10
 class Settler:
     """Closes the mails of one mailbox, for the holder of its lease."""
 
-    def __init__(self, desk: Desk, *, is_well: bool = True) -> None:
+    def __init__(self, mailbox: SupportMailbox, *, is_well: bool = True) -> None:
         """`is_well`: the mailbox answered, when it was polled last."""
-        self._mailbox = desk.mailbox
-        self._graph = desk.graph
-        self._ledger = desk.ledger
-        self._wish = desk.mailbox.write_back
+        self._settings = mailbox.settings
+        self._graph = mailbox.graph
+        self._ledger = mailbox.ledger
+        self._wish = mailbox.settings.write_back
         self._is_well = is_well
 
     def settle(self, mails: Sequence[OpenMail], lease: Lease) -> dict[MailState, int]:
@@ -77,7 +77,7 @@ class Settler:
         if self._wish.move_to:
             results |= self._move([mail for mail in mails if results[mail.graph_id] is None], marks, self._wish.move_to)
         if any(isinstance(error, Forbidden) for error in results.values()):
-            log_event(Event.WRITE_BACK_DENIED, mailbox=self._mailbox.name)
+            log_event(Event.WRITE_BACK_DENIED, mailbox=self._settings.name)
         done, stopped = [], None
         for mail in mails:
             error = results[mail.graph_id]
@@ -92,7 +92,7 @@ class Settler:
     def _is_spent(self, mail: OpenMail, error: GatewayError) -> bool:
         """Count a failure that is this mail's own, as far as one can tell: in a mailbox that fails, none is."""
         tries = int(mail.values.get("write_tries", 0)) + self._is_well
-        _log.warning("%s: write-back of mail %s failed (%d): %s", self._mailbox.name, mail.key, tries, error)
+        _log.warning("%s: write-back of mail %s failed (%d): %s", self._settings.name, mail.key, tries, error)
         if tries < _TRIES:
             self._ledger.merge_open([(mail.key, {"write_tries": tries})])
         return tries >= _TRIES
@@ -126,7 +126,7 @@ class Settler:
         results = self._graph.move([mail.graph_id for mail in waiting], folder)
         lost = sum(1 for error in results.values() if isinstance(error, NotFound))
         if lost:
-            _log.warning("%s: %d mails were not moved: they or the folder are gone", self._mailbox.name, lost)
+            _log.warning("%s: %d mails were not moved: they or the folder are gone", self._settings.name, lost)
         # What could be changed just now and cannot be moved lacks its target: no reason to stop a mailbox.
         return {graph_id: None if isinstance(error, NotFound) else error for graph_id, error in results.items()}
 

@@ -14,7 +14,7 @@ from typing import Any
 from inbound_mail.content.models import Json
 from inbound_mail.delivery.circuit_breaker import Circuit
 from inbound_mail.sinks.protocol import Sink
-from inbound_mail.support_mailbox import Desk
+from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import GatewayError
 from shared.events import Event, log_event
 from shared.storage.tables import Operation, Table
@@ -48,9 +48,9 @@ class Alarm:
 class Watch:
     """Looks at everything every few minutes."""
 
-    def __init__(self, table: Table, desks: Iterable[Desk], sinks: Mapping[str, Sink]) -> None:
+    def __init__(self, table: Table, mailboxes: Iterable[SupportMailbox], sinks: Mapping[str, Sink]) -> None:
         self._table = table
-        self._desks = tuple(desks)
+        self._desks = tuple(mailboxes)
         self._sinks = sinks
 
     def look(self, expiring: Mapping[str, datetime | None]) -> None:
@@ -107,9 +107,9 @@ class Watch:
         self._table.upsert(entity)
 
     def _find(self, now: datetime, expiring: Mapping[str, datetime | None]) -> Iterable[Alarm]:
-        for desk in self._desks:
-            yield from self._find_silence(desk, now)
-            yield from self._find_quarantine(desk)
+        for mailbox in self._desks:
+            yield from self._find_silence(mailbox, now)
+            yield from self._find_quarantine(mailbox)
         for name, sink in self._sinks.items():
             circuit = Circuit(self._table, name).describe()
             if circuit:
@@ -123,12 +123,12 @@ class Watch:
         for name, expires_on in expiring.items():
             yield from _find_expiry(name, expires_on, now)
 
-    def _find_silence(self, desk: Desk, now: datetime) -> Iterable[Alarm]:
-        state = desk.ledger.state().values
-        last = state.get("last_success") or self._watched_since(desk.name, now)
-        if now - last > timedelta(minutes=desk.mailbox.alarm_minutes):
+    def _find_silence(self, mailbox: SupportMailbox, now: datetime) -> Iterable[Alarm]:
+        state = mailbox.ledger.state().values
+        last = state.get("last_success") or self._watched_since(mailbox.name, now)
+        if now - last > timedelta(minutes=mailbox.settings.alarm_minutes):
             details = {"lastSuccess": utc_text(last), "lastError": state.get("last_error")}
-            yield Alarm(Event.MAILBOX_SILENT, desk.name, 1, details)
+            yield Alarm(Event.MAILBOX_SILENT, mailbox.name, 1, details)
 
     def _watched_since(self, mailbox: str, now: datetime) -> datetime:
         """Return since when a mailbox that never had a success is waited for."""
@@ -139,15 +139,15 @@ class Watch:
         since: datetime = row.values["since"]
         return since
 
-    def _find_quarantine(self, desk: Desk) -> Iterable[Alarm]:
-        rows = desk.ledger.table.query(desk.name, start="q|", end="q}", select=["cause"])
+    def _find_quarantine(self, mailbox: SupportMailbox) -> Iterable[Alarm]:
+        rows = mailbox.ledger.table.query(mailbox.name, start="q|", end="q}", select=["cause"])
         counts: dict[str, int] = {}
         for row in rows:
             cause = str(row.values["cause"])
             counts[cause] = counts.get(cause, 0) + 1
         level = sum(number for cause, number in counts.items() if cause not in _NO_ALARM)
         if level:
-            yield Alarm(Event.QUARANTINE_GREW, desk.name, level, {"mails": level, "causes": counts})
+            yield Alarm(Event.QUARANTINE_GREW, mailbox.name, level, {"mails": level, "causes": counts})
 
 
 def _find_expiry(of: str, expires_on: datetime | None, now: datetime) -> Iterable[Alarm]:

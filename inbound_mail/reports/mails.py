@@ -6,7 +6,7 @@ from typing import Any
 
 from inbound_mail.content.models import Json
 from inbound_mail.ledger.ledger import DeliveryState
-from inbound_mail.support_mailbox import Desk
+from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import Conflict, NotFound
 from shared.storage.queues import Queue
 from shared.storage.tables import Entity, Operation, Row
@@ -23,19 +23,19 @@ _COUNTERS = {
 }
 
 
-def describe_mailbox(desk: Desk) -> Json:
+def describe_mailbox(mailbox: SupportMailbox) -> Json:
     """Return a mailbox with its state: last success, lag, backlog, counters, last error."""
-    state = desk.ledger.state().values
+    state = mailbox.ledger.state().values
     last = state.get("last_success")
     answer: Json = {
-        "name": desk.name,
-        "address": desk.mailbox.address,
-        "folders": list(desk.mailbox.folders),
-        "sinks": list(desk.mailbox.sinks),
+        "name": mailbox.name,
+        "address": mailbox.settings.address,
+        "folders": list(mailbox.settings.folders),
+        "sinks": list(mailbox.settings.sinks),
         "lastSuccessDateTime": _text(last),
         "lagSeconds": round((datetime.now(UTC) - last).total_seconds()) if last else None,
-        "backlog": sum(1 for _ in desk.ledger.open_mails()),
-        "quarantined": desk.ledger.quarantined(),
+        "backlog": sum(1 for _ in mailbox.ledger.open_mails()),
+        "quarantined": mailbox.ledger.quarantined(),
         "isPaused": state.get("paused_until", datetime.min.replace(tzinfo=UTC)) > datetime.now(UTC),
     }
     answer |= {shown: int(state.get(name, 0)) for name, shown in _COUNTERS.items()}
@@ -48,24 +48,24 @@ def describe_mailbox(desk: Desk) -> Json:
     return answer
 
 
-def list_mails(desk: Desk, after: int, limit: int, workers: Workers) -> tuple[list[Json], int]:
+def list_mails(mailbox: SupportMailbox, after: int, limit: int, workers: Workers) -> tuple[list[Json], int]:
     """Return the mails that became complete after a position, and the position behind the last of them."""
-    entries = desk.ledger.feed(after, limit)
-    found = workers.map(lambda entry: describe_mail(desk, entry[1]), entries)
+    entries = mailbox.ledger.feed(after, limit)
+    found = workers.map(lambda entry: describe_mail(mailbox, entry[1]), entries)
     return found, entries[-1][0] if entries else after
 
 
-def list_quarantined(desk: Desk, limit: int, workers: Workers) -> list[Json]:
+def list_quarantined(mailbox: SupportMailbox, limit: int, workers: Workers) -> list[Json]:
     """Return mails of which a delivery is in quarantine."""
-    rows = desk.ledger.table.query(desk.name, start="q|", end="q}", limit=limit)
+    rows = mailbox.ledger.table.query(mailbox.name, start="q|", end="q}", limit=limit)
     keys = dict.fromkeys(row.row_key.split("|")[1] for row in rows)
-    return workers.map(lambda key: describe_mail(desk, key), keys)
+    return workers.map(lambda key: describe_mail(mailbox, key), keys)
 
 
-def describe_mail(desk: Desk, key: str) -> Json:
+def describe_mail(mailbox: SupportMailbox, key: str) -> Json:
     """Return what the ledger knows about one mail and its deliveries. Raises NotFound."""
-    values = find_mail(desk, key)
-    deliveries = [_describe_delivery(delivery) for delivery in desk.ledger.deliveries(key)]
+    values = find_mail(mailbox, key)
+    deliveries = [_describe_delivery(delivery) for delivery in mailbox.ledger.deliveries(key)]
     return {
         "key": key,
         "number": values.get("number"),
@@ -82,18 +82,18 @@ def describe_mail(desk: Desk, key: str) -> Json:
     }
 
 
-def find_mail(desk: Desk, key: str) -> Entity:
+def find_mail(mailbox: SupportMailbox, key: str) -> Entity:
     """Return a mail's row of the ledger. Raises NotFound."""
-    row = desk.ledger.mail(key)
+    row = mailbox.ledger.mail(key)
     if row is None:
         raise NotFound("There is no such mail in this mailbox's ledger.", code="MailNotFound", target="key")
     return row.values
 
 
-def read_mail(desk: Desk, key: str) -> Json:
+def read_mail(mailbox: SupportMailbox, key: str) -> Json:
     """Return one mail whole: what the ledger knows, Graph's message, and the attachments. Raises NotFound."""
-    known = describe_mail(desk, key)
-    mail = desk.store.load(key)
+    known = describe_mail(mailbox, key)
+    mail = mailbox.store.load(key)
     if mail is None:
         return known | {"message": None, "attachments": []}
     shown = [
@@ -113,41 +113,41 @@ def read_mail(desk: Desk, key: str) -> Json:
     return known | {"message": mail.message, "attachments": shown}
 
 
-def redeliver(desk: Desk, queue: Queue, key: str, sink: str | None) -> list[str]:
+def redeliver(mailbox: SupportMailbox, queue: Queue, key: str, sink: str | None) -> list[str]:
     """Let deliveries in quarantine begin anew, one sink's or all; return the sinks. Raises NotFound and Conflict.
 
     The next attempt looks first whether the ticket is there, and screening does not stand in its way.
     """
-    describe_mail(desk, key)
+    describe_mail(mailbox, key)
     chosen = [
         row
-        for row in desk.ledger.deliveries(key)
+        for row in mailbox.ledger.deliveries(key)
         if row.values["state"] == DeliveryState.QUARANTINED and sink in (None, _sink_of(row))
     ]
     if not chosen:
         raise Conflict("No delivery of this mail is in quarantine.", code="NotInQuarantine", target="key")
     again = [_sink_of(row) for row in chosen]
     now = datetime.now(UTC)
-    mail = desk.store.load(key)
+    mail = mailbox.store.load(key)
     if mail is None:
         raise Conflict("The mail's copy in the gateway's own storage is gone.", code="MailLost", target="key")
     parts: Entity = {}
     operations = []
     for row in chosen:
-        fresh = desk.ledger.new_delivery(key, _sink_of(row), now) | {
+        fresh = mailbox.ledger.new_delivery(key, _sink_of(row), now) | {
             "interrupted": True,
             "forced": True,
             "progress": row.values["progress"],
         }
         operations += [
             Operation("replace", fresh, row.etag),
-            desk.ledger.out_of_quarantine(key, _sink_of(row)),
+            mailbox.ledger.out_of_quarantine(key, _sink_of(row)),
         ]
-        parts |= desk.ledger.part(_sink_of(row), DeliveryState.WAITING, now)
-    operations.append(desk.ledger.reopen(key, mail.message, parts))
-    desk.ledger.table.transact(operations)
+        parts |= mailbox.ledger.part(_sink_of(row), DeliveryState.WAITING, now)
+    operations.append(mailbox.ledger.reopen(key, mail.message, parts))
+    mailbox.ledger.table.transact(operations)
     for name in again:
-        queue.put({"mailbox": desk.name, "key": key, "sink": name})
+        queue.put({"mailbox": mailbox.name, "key": key, "sink": name})
     return again
 
 

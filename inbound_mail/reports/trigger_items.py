@@ -7,7 +7,7 @@ from datetime import datetime
 from inbound_mail.content.models import Json
 from inbound_mail.ledger.ledger import DeliveryState, MailState
 from inbound_mail.reports.mails import describe_mail
-from inbound_mail.support_mailbox import Desk
+from inbound_mail.support_mailbox import SupportMailbox
 from shared.time_zones.zones import utc_text
 from shared.workers import Workers
 
@@ -23,7 +23,7 @@ class Happenings:
     last: int
 
 
-type Find = Callable[[Desk, int | None, int, str | None, Workers], Happenings]
+type Find = Callable[[SupportMailbox, int | None, int, str | None, Workers], Happenings]
 
 
 @dataclass(frozen=True)
@@ -37,31 +37,35 @@ class Outcome:
     sinks: frozenset[str]
 
 
-def find_arrived(desk: Desk, after: int | None, limit: int, folder: str | None, workers: Workers) -> Happenings:
+def find_arrived(
+    mailbox: SupportMailbox, after: int | None, limit: int, folder: str | None, workers: Workers
+) -> Happenings:
     """Return mails that became complete; `after` None: nothing but the last number."""
-    last = desk.ledger.state().last_number
+    last = mailbox.ledger.state().last_number
     if after is None:
         return Happenings([], last, last)
-    entries = [entry for entry in desk.ledger.feed(after, limit) if entry[0] <= last]
-    mails = workers.map(lambda entry: describe_mail(desk, entry[1]), entries)
+    entries = [entry for entry in mailbox.ledger.feed(after, limit) if entry[0] <= last]
+    mails = workers.map(lambda entry: describe_mail(mailbox, entry[1]), entries)
     items = [
-        {"eventId": mail["key"], "mailbox": desk.name, **mail} for mail in mails if folder in (None, mail["folder"])
+        {"eventId": mail["key"], "mailbox": mailbox.name, **mail} for mail in mails if folder in (None, mail["folder"])
     ]
     return Happenings(items, entries[-1][0] if entries else after, last)
 
 
-def find_failed(desk: Desk, after: int | None, limit: int, folder: str | None, workers: Workers) -> Happenings:
+def find_failed(
+    mailbox: SupportMailbox, after: int | None, limit: int, folder: str | None, workers: Workers
+) -> Happenings:
     """Return mails of which a delivery went to quarantine, with the cause as it is now."""
 
     def describe(outcome: Outcome) -> list[Json]:
         if outcome.state is not MailState.QUARANTINED:
             return []
-        mail = describe_mail(desk, outcome.key)
+        mail = describe_mail(mailbox, outcome.key)
         failed = [one for one in mail["deliveries"] if one["state"] == DeliveryState.QUARANTINED]
         return [
             {
                 "eventId": f"{outcome.key}-{outcome.number}",
-                "mailbox": desk.name,
+                "mailbox": mailbox.name,
                 "occurredUtc": utc_text(outcome.at),
                 "cause": failed[0]["cause"] if failed else None,
                 "message": failed[0]["message"] if failed else None,
@@ -69,25 +73,27 @@ def find_failed(desk: Desk, after: int | None, limit: int, folder: str | None, w
             }
         ]
 
-    return _find(desk, after, describe, limit=limit, folder=folder, workers=workers)
+    return _find(mailbox, after, describe, limit=limit, folder=folder, workers=workers)
 
 
-def find_tickets(desk: Desk, after: int | None, limit: int, folder: str | None, workers: Workers) -> Happenings:
+def find_tickets(
+    mailbox: SupportMailbox, after: int | None, limit: int, folder: str | None, workers: Workers
+) -> Happenings:
     """Return tickets that mails became; a mail that was added to a ticket is none."""
 
     def describe(outcome: Outcome) -> list[Json]:
         made = {
             row.row_key.split("|")[2]: row.values["finished_at"]
-            for row in desk.ledger.deliveries(outcome.key)
+            for row in mailbox.ledger.deliveries(outcome.key)
             if row.row_key.split("|")[2] in outcome.sinks and _made_ticket(row.values)
         }
         if not made:
             return []
-        mail = describe_mail(desk, outcome.key)
+        mail = describe_mail(mailbox, outcome.key)
         return [
             {
                 "eventId": f"{outcome.key}-{one['sink']}-{one['ticket']}",
-                "mailbox": desk.name,
+                "mailbox": mailbox.name,
                 "occurredUtc": utc_text(made[one["sink"]]),
                 "ticket": one["ticket"],
                 "sink": one["sink"],
@@ -97,15 +103,15 @@ def find_tickets(desk: Desk, after: int | None, limit: int, folder: str | None, 
             if one["sink"] in made
         ]
 
-    return _find(desk, after, describe, limit=limit, folder=folder, workers=workers)
+    return _find(mailbox, after, describe, limit=limit, folder=folder, workers=workers)
 
 
-def find_latest(find: Find, desk: Desk, limit: int, folder: str | None, workers: Workers) -> list[Json]:
+def find_latest(find: Find, mailbox: SupportMailbox, limit: int, folder: str | None, workers: Workers) -> list[Json]:
     """Return the last few of some happenings, the oldest first, as far as they are not long past."""
-    last = find(desk, None, 0, folder, workers).last
+    last = find(mailbox, None, 0, folder, workers).last
     after, items = max(0, last - _MOST_PREVIEWED), list[Json]()
     while after < last:
-        found = find(desk, after, _MOST_PREVIEWED, folder, workers)
+        found = find(mailbox, after, _MOST_PREVIEWED, folder, workers)
         items = [*items, *found.items][-limit:]
         if found.number == after:
             break
@@ -118,8 +124,10 @@ def _made_ticket(values: Json) -> bool:
     return is_done and bool(values["ticket"]) and not values["is_reply"]
 
 
-def _outcomes(desk: Desk, after: int, last: int) -> list[Outcome]:
-    rows = desk.ledger.table.query(desk.name, start=f"r|{after + 1:012}", end=f"r|{last + 1:012}", limit=_MOST_SCANNED)
+def _outcomes(mailbox: SupportMailbox, after: int, last: int) -> list[Outcome]:
+    rows = mailbox.ledger.table.query(
+        mailbox.name, start=f"r|{after + 1:012}", end=f"r|{last + 1:012}", limit=_MOST_SCANNED
+    )
     return [
         Outcome(
             int(row.row_key[2:]),
@@ -133,7 +141,7 @@ def _outcomes(desk: Desk, after: int, last: int) -> list[Outcome]:
 
 
 def _find(
-    desk: Desk,
+    mailbox: SupportMailbox,
     after: int | None,
     describe: Callable[[Outcome], list[Json]],
     *,
@@ -141,10 +149,10 @@ def _find(
     folder: str | None,
     workers: Workers,
 ) -> Happenings:
-    last = desk.ledger.state().last_outcome
+    last = mailbox.ledger.state().last_outcome
     if after is None:
         return Happenings([], last, last)
-    outcomes = _outcomes(desk, after, last)
+    outcomes = _outcomes(mailbox, after, last)
     items: list[Json] = []
     for outcome, told in zip(outcomes, workers.map(describe, outcomes), strict=True):
         fitting = [item for item in told if folder in (None, item["folder"])]

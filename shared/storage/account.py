@@ -75,20 +75,20 @@ class Storage:
         return self._identity.credential(self._settings.client_id)
 
 
-class Lazy:
-    """A client made once, on the thread that needs it first."""
+class Lazy[T]:
+    """An object that is built once, by the thread that needs it first."""
 
-    def __init__(self, build: Callable[[], Any]) -> None:
+    def __init__(self, build: Callable[[], T]) -> None:
         self._build = build
         self._lock = threading.Lock()
-        self._client: Any = None
+        self._built: T | None = None
 
-    def get(self) -> Any:
-        """Return the client."""
+    def get(self) -> T:
+        """Return the object, built at the first call."""
         with self._lock:
-            if self._client is None:
-                self._client = self._build()
-            return self._client
+            if self._built is None:
+                self._built = self._build()
+            return self._built
 
 
 @contextmanager

@@ -87,7 +87,7 @@ class Answer:
     is_replayed: bool = False
 
 
-class Once:
+class IdempotencyStore:
     """The keys of all writes, in one table."""
 
     def __init__(self, table: Table) -> None:

@@ -28,7 +28,7 @@ ANSWER = {
 CHOICE = ANSWER | {
     "question": "Where?",
     "answerInputType": "radioButton",
-    "answerOptions": ["Desk", "Phone"],
+    "answerOptions": ["SupportMailbox", "Phone"],
     "answer": "",
     "selectedOptions": ["Phone"],
 }

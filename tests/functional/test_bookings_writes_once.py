@@ -134,7 +134,7 @@ def test_a_key_is_forgotten_after_its_time(writer: Writer, monkeypatch: pytest.M
     writer.create("run-2", start=clock(14))
     time.sleep(2.1)
     writer.create("run-3", start=clock(16))
-    left = list(services.services().once._table.query(f"default|{tiny.BUSINESS}", start="!", end="~"))
+    left = list(services.services().idempotency._table.query(f"default|{tiny.BUSINESS}", start="!", end="~"))
     assert len(left) == 2  # the entry of the last key and its line in the order of time
 
 
@@ -290,13 +290,13 @@ def no_lease(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("service", "has_group"), [(tiny.VISIT, False), (tiny.GROUP, False), (tiny.GROUP, True)])
 def test_a_crash_at_any_step_leaves_one_appointment(writer: Writer, service: str, *, has_group: bool) -> None:
     built = services.services()
-    tenant = built.tenants["default"]
+    tenant = built.connections["default"]
     assert tenant.writes
     create = tenant.writes.create
 
     def run(booking: Booking, key: str) -> Any:
         request = WriteRequest(f"default|{tiny.BUSINESS}", "create", key, key)
-        return built.once.run(request, lambda attempt: create(booking, attempt)).body
+        return built.idempotency.run(request, lambda attempt: create(booking, attempt)).body
 
     for at in range(1, 200):
         start = TOMORROW + timedelta(hours=2 * at)

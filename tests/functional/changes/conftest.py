@@ -97,7 +97,7 @@ class Page:
 
     @property
     def feed(self) -> ChangeFeed:
-        return services.services().tenants["default"].changes
+        return services.services().connections["default"].changes
 
     @property
     def table(self) -> Table:

@@ -27,7 +27,7 @@ def instance(page: Page) -> ChangeFeed:
     used = services.services()
     own = page.journal
     pace = Pace(timedelta(days=90), timedelta(seconds=60))
-    return ChangeFeed("default", Observer(used.tenants["default"].graph, Workers(3), pace), own._table, own._blobs)
+    return ChangeFeed("default", Observer(used.connections["default"].graph, Workers(3), pace), own._table, own._blobs)
 
 
 def tick(_page: Page) -> None:

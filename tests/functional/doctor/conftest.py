@@ -29,8 +29,8 @@ class Installation:
         self.support, self.facilities, self.security = (mailbox["name"] for mailbox in self.mailboxes)
         self.configure()
         now = datetime.now(UTC)
-        for desk in services.services().mail.desks.values():
-            desk.ledger.put_state(last_poll=now, last_success=now, failures=0)
+        for mailbox in services.services().mail.mailboxes.values():
+            mailbox.ledger.put_state(last_poll=now, last_success=now, failures=0)
 
     def configure(self, **settings: str) -> None:
         """Start the app with the sample's settings, changed as given; "" removes one."""

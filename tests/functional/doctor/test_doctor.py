@@ -265,13 +265,13 @@ def test_a_schedule_that_is_not_set(installation: Installation) -> None:
 
 
 def test_a_timer_that_does_not_come(installation: Installation) -> None:
-    ledger = services.services().mail.desks[installation.support].ledger
+    ledger = services.services().mail.mailboxes[installation.support].ledger
     ledger.put_state(last_poll=datetime.now(UTC) - timedelta(minutes=45))
     assert "45 minutes ago" in installation.find_only(("poll", installation.support))
 
 
 def test_a_mailbox_never_polled_and_one_that_fails_are_warnings(installation: Installation) -> None:
-    services.services().mail.desks[installation.support].ledger.put_state(failures=2, last_error="Throttled")
+    services.services().mail.mailboxes[installation.support].ledger.put_state(failures=2, last_error="Throttled")
     installation.mailboxes[1]["name"] += "x"
     installation.configure()
     warned = installation.find("warn")

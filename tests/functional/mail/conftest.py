@@ -1,4 +1,4 @@
-"""A support desk for tests: mailboxes in the simulator, the app's own use cases, a sink that remembers."""
+"""A support mailbox for tests: a mailbox of the twin, the app's use cases, and a sink that records."""
 
 import json
 import uuid
@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import pytest
 
 from composition import services
-from composition.mail import MailSide
+from composition.mail import MailServices
 from inbound_mail.content.models import Json
 from inbound_mail.delivery import threads
 from inbound_mail.delivery.delivery import Deliverer, Outcome
@@ -20,7 +20,7 @@ from inbound_mail.ledger import mail_store
 from inbound_mail.ledger.ledger import DeliveryState
 from inbound_mail.reports.mails import describe_mail, list_mails
 from inbound_mail.sinks.protocol import PreparedMail, Progress, Receipt
-from inbound_mail.support_mailbox import Desk
+from inbound_mail.support_mailbox import SupportMailbox
 from shared import retry
 from shared.key_vault import RememberedSecret
 from shared.storage.account import Storage
@@ -58,7 +58,7 @@ class MemoryQueue:
 
 @dataclass
 class RecordingSink:
-    """Takes tickets as a desk with a search would; `then` may raise before or after the ticket is written."""
+    """Makes tickets as a service desk with a search does; `before` and `after` may raise around the write."""
 
     time_limit: float = 20.0
     tickets: dict[str, str] = field(default_factory=dict)
@@ -89,9 +89,11 @@ class RecordingSink:
 class MailScenario:
     """One support mailbox, whole: what comes in, what the app does, what comes out."""
 
-    def __init__(self, gateway: Gateway, mail: MailSide, storage: Storage, name: str, sinks: tuple[str, ...]) -> None:
+    def __init__(
+        self, gateway: Gateway, mail: MailServices, storage: Storage, name: str, sinks: tuple[str, ...]
+    ) -> None:
         self.gateway = gateway
-        self.side = mail
+        self.services = mail
         self.name = name
         self.queue = MemoryQueue()
         self.sinks = {sink: RecordingSink() for sink in sinks}
@@ -103,33 +105,33 @@ class MailScenario:
         return next(iter(self.sinks.values()))
 
     @property
-    def desk(self) -> Desk:
-        return self.side.desks[self.name]
+    def mailbox(self) -> SupportMailbox:
+        return self.services.mailboxes[self.name]
 
     @property
-    def mailbox(self) -> Mailbox:
-        return self.gateway.sim.mail.mailbox(self.desk.mailbox.address)
+    def twin_mailbox(self) -> Mailbox:
+        return self.gateway.sim.mail.mailbox(self.mailbox.settings.address)
 
     def receive(self, **mail: Any) -> Any:
         """Let a mail come in; returns the simulator's message."""
-        return self.gateway.sim.run(lambda: self.mailbox.receive(**mail))
+        return self.gateway.sim.run(lambda: self.twin_mailbox.receive(**mail))
 
     def poll(self, *, at_once: bool = True) -> Polled:
-        poller = Poller(Container(self._storage, mail_store.CONTAINER), self.queue, self.side.workers)  # type: ignore[arg-type]  # stands in for the queue
-        return poller.poll(self.desk, at_once=at_once)
+        poller = Poller(Container(self._storage, mail_store.CONTAINER), self.queue, self.services.workers)  # type: ignore[arg-type]  # stands in for the queue
+        return poller.poll(self.mailbox, at_once=at_once)
 
     def deliver(self) -> list[Outcome]:
         """Work on every message in the queue, as if its time had come."""
         deliverer = self.deliverer()
         messages = [message for message, _ in self._due(self.queue.take())]
-        return self.side.workers.map(
-            lambda message: deliverer.deliver(self.desk, message["key"], message["sink"]), messages
+        return self.services.workers.map(
+            lambda message: deliverer.deliver(self.mailbox, message["key"], message["sink"]), messages
         )
 
     def deliver_nowhere(self) -> None:
         """Note every waiting delivery as done, which costs Graph as much as doing it: nothing."""
         now = datetime.now(UTC)
-        ledger = self.desk.ledger
+        ledger = self.mailbox.ledger
         done = [
             (message["key"], ledger.part(message["sink"], DeliveryState.DELIVERED, now, "T"))
             for message, _ in self.queue.take()
@@ -139,7 +141,7 @@ class MailScenario:
     def deliverer(self) -> Deliverer:
         return Deliverer(
             self.sinks,
-            mails=self.side.table,
+            mails=self.services.table,
             threads=Table(self._storage, threads.TABLE),
             queue=self.queue,  # type: ignore[arg-type]  # stands in for the queue
             own_addresses=self.addresses,
@@ -156,10 +158,10 @@ class MailScenario:
 
     def mails(self) -> list[Json]:
         """Return the feed."""
-        return list_mails(self.desk, 0, 100, self.side.workers)[0]
+        return list_mails(self.mailbox, 0, 100, self.services.workers)[0]
 
     def describe(self, graph_id: str) -> Json:
-        return describe_mail(self.desk, self.desk.key(graph_id))
+        return describe_mail(self.mailbox, self.mailbox.key(graph_id))
 
     def calls(self) -> list[Exchange]:
         """Return what Graph was asked, without the parts of batches."""
@@ -178,19 +180,19 @@ class MailScenario:
     def _due(self, messages: list[tuple[Mapping[str, Any], float]]) -> list[tuple[Mapping[str, Any], float]]:
         now = datetime.now(UTC)
         for message, _ in messages:
-            row = self.desk.ledger.delivery(message["key"], message["sink"])
+            row = self.mailbox.ledger.delivery(message["key"], message["sink"])
             if row is not None and row.values["state"] == DeliveryState.WAITING and row.values["due"] > now:
-                self.desk.ledger.table.transact([Operation("merge", {**_id(row.values), "due": now}, row.etag)])
+                self.mailbox.ledger.table.transact([Operation("merge", {**_id(row.values), "due": now}, row.etag)])
         return messages
 
     def age_claims(self) -> None:
         """Let every claim run out, as if time had passed."""
         past = datetime(2020, 1, 1, tzinfo=UTC)
-        for row in self.desk.ledger.table.query(self.name, start="d|", end="d}"):
+        for row in self.mailbox.ledger.table.query(self.name, start="d|", end="d}"):
             if row.values["state"] == DeliveryState.CLAIMED:
-                self.desk.ledger.table.transact([Operation("merge", {**_id(row.values), "due": past}, row.etag)])
+                self.mailbox.ledger.table.transact([Operation("merge", {**_id(row.values), "due": past}, row.etag)])
                 key, sink = row.row_key.split("|")[1:]
-                self.desk.ledger.postpone(key, sink, past)
+                self.mailbox.ledger.postpone(key, sink, past)
 
 
 def _id(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,7 +204,7 @@ type OpenScenario = Callable[..., MailScenario]
 
 @pytest.fixture
 def open_scenario(gateway_process: Gateway) -> OpenScenario:
-    """A function that opens a desk with sinks and mailbox settings of its own."""
+    """A function that opens a scenario with sinks and mailbox settings of its own."""
 
     def open_it(*, sinks: tuple[str, ...] = ("tickets",), **mailbox: Any) -> MailScenario:
         suffix = uuid.uuid4().hex[:10]
@@ -231,5 +233,5 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def scenario(open_scenario: OpenScenario) -> MailScenario:
-    """A desk with the usual settings."""
+    """A scenario with the usual settings."""
     return open_scenario()

@@ -25,23 +25,23 @@ def failing(error: BaseException, times: int | None = None) -> Callable[[], None
 
 def deliver(scenario: MailScenario, mail: Any, sink: str | None = None) -> Outcome:
     """Deliver a mail to a sink, as if the time had come."""
-    key, name = scenario.desk.key(mail.id), sink or next(iter(scenario.sinks))
-    row = scenario.desk.ledger.delivery(key, name)
+    key, name = scenario.mailbox.key(mail.id), sink or next(iter(scenario.sinks))
+    row = scenario.mailbox.ledger.delivery(key, name)
     assert row is not None
     if row.values["state"] == "waiting":
         change(scenario, mail, due=datetime.now(UTC))
-    return scenario.deliverer().deliver(scenario.desk, key, name)
+    return scenario.deliverer().deliver(scenario.mailbox, key, name)
 
 
 def change(scenario: MailScenario, mail: Any, **values: Any) -> None:
     """Change the record of a delivery behind everybody's back."""
-    key = scenario.desk.key(mail.id)
+    key = scenario.mailbox.key(mail.id)
     name = {"PartitionKey": scenario.name, "RowKey": f"d|{key}|{next(iter(scenario.sinks))}"}
-    scenario.desk.ledger.table.transact([Operation("merge", name | values)])
+    scenario.mailbox.ledger.table.transact([Operation("merge", name | values)])
 
 
 def record(scenario: MailScenario, mail: Any) -> dict[str, Any]:
-    row = scenario.desk.ledger.delivery(scenario.desk.key(mail.id), next(iter(scenario.sinks)))
+    row = scenario.mailbox.ledger.delivery(scenario.mailbox.key(mail.id), next(iter(scenario.sinks)))
     assert row is not None
     return row.values
 
@@ -59,10 +59,10 @@ def causes(scenario: MailScenario, mail: Any) -> list[str | None]:
 
 
 def ask_again(scenario: MailScenario, mail: Any, sink: str | None = None) -> list[str]:
-    return redeliver(scenario.desk, scenario.queue, scenario.desk.key(mail.id), sink)  # type: ignore[arg-type]  # stands in for the queue
+    return redeliver(scenario.mailbox, scenario.queue, scenario.mailbox.key(mail.id), sink)  # type: ignore[arg-type]  # stands in for the queue
 
 
 def probe_now(scenario: MailScenario) -> None:
-    row = scenario.desk.ledger.table.get("sinks", next(iter(scenario.sinks)))
+    row = scenario.mailbox.ledger.table.get("sinks", next(iter(scenario.sinks)))
     assert row is not None
-    scenario.desk.ledger.table.upsert(row.values | {"probe_at": datetime.now(UTC)})
+    scenario.mailbox.ledger.table.upsert(row.values | {"probe_at": datetime.now(UTC)})

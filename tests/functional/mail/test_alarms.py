@@ -16,12 +16,12 @@ from tests.functional.mail.conftest import MailScenario
 
 @pytest.fixture
 def watch(scenario: MailScenario, caplog: pytest.LogCaptureFixture) -> Watch:
-    """The watch over one desk, with no alarm raised."""
-    table = scenario.side.table
+    """The alarms of one mailbox, with none raised."""
+    table = scenario.services.table
     for row in list(table.query("alarms", start="", end="~")):
         table.transact([Operation("delete", {"PartitionKey": "alarms", "RowKey": row.row_key})])
     caplog.set_level(logging.INFO, logger="gateway.events")
-    return Watch(table, [scenario.desk], scenario.sinks)
+    return Watch(table, [scenario.mailbox], scenario.sinks)
 
 
 def events(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
@@ -35,7 +35,7 @@ def events(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
 
 
 def silence(scenario: MailScenario, minutes: int) -> None:
-    scenario.desk.ledger.put_state(last_success=datetime.now(UTC) - timedelta(minutes=minutes))
+    scenario.mailbox.ledger.put_state(last_success=datetime.now(UTC) - timedelta(minutes=minutes))
 
 
 def test_nothing_is_told_while_all_is_well(
@@ -68,9 +68,9 @@ def test_a_mailbox_that_never_answered_is_silent_too(
 ) -> None:
     watch.look({})
     assert events(caplog) == []
-    row = scenario.side.table.get("watch", scenario.name)
+    row = scenario.services.table.get("watch", scenario.name)
     assert row is not None
-    scenario.side.table.upsert(dict(row.values) | {"since": datetime.now(UTC) - timedelta(hours=2)})
+    scenario.services.table.upsert(dict(row.values) | {"since": datetime.now(UTC) - timedelta(hours=2)})
     watch.look({})
     assert [told["event"] for told in events(caplog)] == ["MailboxSilent"]
 
@@ -82,9 +82,9 @@ def test_an_alarm_that_lasts_is_told_again_after_a_day(
     watch.look({})
     events(caplog)
     name = f"MailboxSilent|{scenario.name}"
-    row = scenario.side.table.get("alarms", name)
+    row = scenario.services.table.get("alarms", name)
     assert row is not None
-    scenario.side.table.upsert(dict(row.values) | {"told_at": datetime.now(UTC) - timedelta(hours=25)})
+    scenario.services.table.upsert(dict(row.values) | {"told_at": datetime.now(UTC) - timedelta(hours=25)})
     watch.look({})
     assert [told["event"] for told in events(caplog)] == ["MailboxSilent"]
 
@@ -113,7 +113,7 @@ def test_automatic_mails_in_quarantine_raise_no_alarm(
 ) -> None:
     scenario.receive(subject="Out of office", headers={"Auto-Submitted": "auto-replied"})
     scenario.run()
-    assert scenario.desk.ledger.quarantined() == 1
+    assert scenario.mailbox.ledger.quarantined() == 1
     events(caplog)
     watch.look({})
     assert events(caplog) == []
@@ -124,7 +124,7 @@ def test_an_open_circuit_and_an_ending_secret_are_told(
 ) -> None:
     scenario.poll()
     name = next(iter(scenario.sinks))
-    Circuit(scenario.side.table, name).open(ConfigurationError("The desk refuses the token."))
+    Circuit(scenario.services.table, name).open(ConfigurationError("The desk refuses the token."))
     events(caplog)
     soon = datetime.now(UTC) + timedelta(days=3)
     watch.look({"connection default": soon, "connection partner": soon + timedelta(days=90), "connection x": None})

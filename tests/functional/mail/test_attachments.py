@@ -32,13 +32,13 @@ def receive(scenario: MailScenario, *files: Enclosure, **mail: Any) -> Any:
 
 
 def kept(scenario: MailScenario, mail: Any) -> Sequence[Attachment]:
-    stored = scenario.desk.store.load(scenario.desk.key(mail.id))
+    stored = scenario.mailbox.store.load(scenario.mailbox.key(mail.id))
     assert stored is not None
     return stored.attachments
 
 
 def bytes_of(scenario: MailScenario, one: Attachment) -> bytes:
-    return b"".join(scenario.desk.store.open(one))
+    return b"".join(scenario.mailbox.store.open(one))
 
 
 def asked(scenario: MailScenario, path: str) -> Counter[str]:
@@ -144,7 +144,7 @@ def test_batches_whose_answer_is_too_large_are_split_down_to_sizes_and_streams(s
     scenario.run()
     whole, small = kept(scenario, large)
     digest = hashlib.sha256()
-    for chunk in scenario.desk.store.open(whole):
+    for chunk in scenario.mailbox.store.open(whole):
         digest.update(chunk)
     assert (whole.size, whole.sha256) == (14 * MIB, digest.hexdigest())
     assert bytes_of(scenario, small) == b"s"
@@ -213,12 +213,12 @@ def test_a_mail_deleted_before_its_files_were_read_is_gone_and_counted(scenario:
     scenario.gateway.sim.faults.add(Answer(503), api="mail", path=PARTS, times=None)
     assert scenario.poll() is Polled.FAILED
     scenario.gateway.sim.faults.clear()
-    scenario.gateway.sim.run(lambda: scenario.mailbox.delete(doomed, forever=True))
+    scenario.gateway.sim.run(lambda: scenario.twin_mailbox.delete(doomed, forever=True))
     scenario.run()
     assert scenario.describe(doomed.id)["state"] == "gone"
-    assert scenario.desk.ledger.state().values["gone"] == 1
+    assert scenario.mailbox.ledger.state().values["gone"] == 1
     assert scenario.describe(other.id)["state"] == "delivered"
-    assert list(scenario.desk.ledger.open_mails()) == []
+    assert list(scenario.mailbox.ledger.open_mails()) == []
 
 
 def test_a_copy_of_a_mail_that_was_gone_before_it_was_whole_is_taken(scenario: MailScenario) -> None:
@@ -227,7 +227,7 @@ def test_a_copy_of_a_mail_that_was_gone_before_it_was_whole_is_taken(scenario: M
     scenario.gateway.sim.faults.add(Answer(503), api="mail", path=PARTS, times=None)
     scenario.poll()
     scenario.gateway.sim.faults.clear()
-    scenario.gateway.sim.run(lambda: scenario.mailbox.delete(doomed, forever=True))
+    scenario.gateway.sim.run(lambda: scenario.twin_mailbox.delete(doomed, forever=True))
     scenario.run()
     restored = receive(scenario, File("a.txt", data=b"a"), **same)
     scenario.run()
@@ -290,7 +290,7 @@ def test_lists_failing_three_times_set_the_mail_aside_and_the_others_pass(scenar
     assert quarantine(scenario, bad) == [("quarantined", "AttachmentsUnreadable")]
     assert bad.id not in {prepared.mail.graph_id for prepared in scenario.sink.received}
     assert [mail["subject"] for mail in scenario.mails()][-1] == "Bad"
-    redeliver(scenario.desk, scenario.queue, scenario.desk.key(bad.id), None)  # type: ignore[arg-type]  # stands in for the queue
+    redeliver(scenario.mailbox, scenario.queue, scenario.mailbox.key(bad.id), None)  # type: ignore[arg-type]  # stands in for the queue
     scenario.run()
     assert scenario.describe(bad.id)["state"] == "delivered"
     assert [(one.name, one.omitted) for one in scenario.sink.received[-1].mail.attachments] == [

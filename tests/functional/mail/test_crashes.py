@@ -108,7 +108,7 @@ def work(scenario: MailScenario) -> None:
             return
         try:
             for message, _ in scenario._due(list(messages)):
-                scenario.deliverer().deliver(scenario.desk, message["key"], message["sink"])
+                scenario.deliverer().deliver(scenario.mailbox, message["key"], message["sink"])
         except Killed:
             scenario.queue.messages += messages
             raise
@@ -126,7 +126,7 @@ def go_on(scenario: MailScenario, play: Callable[[MailScenario], None]) -> None:
 
 def begin_with_three(open_scenario: OpenScenario) -> MailScenario:
     scenario = open_scenario(write_back={"read": True, "category": "{ticket}", "move_to": "archive"})
-    scenario.side = replace(scenario.side, workers=Workers(1))
+    scenario.services = replace(scenario.services, workers=Workers(1))
     twice = {"subject": "Plain", "text": "T", "message_id": "<plain@example.com>", "received": datetime.now(UTC)}
     scenario.receive(**twice)
     scenario.receive(subject="Files", attachments=[File("a.bin", data=b"bytes of a"), Item(LETTER)])
@@ -135,14 +135,14 @@ def begin_with_three(open_scenario: OpenScenario) -> MailScenario:
 
 
 def check_three(scenario: MailScenario) -> None:
-    ledger = scenario.desk.ledger
+    ledger = scenario.mailbox.ledger
     feed = ledger.feed(0, 100)
     assert [number for number, _ in feed] == [1, 2]
     assert len({key for _, key in feed}) == 2
     assert sorted(scenario.sink.tickets.values()) == ["T-1", "T-2"]
     assert list(ledger.open_mails()) == []
     assert ledger.quarantined() == 0
-    mails = scenario.mailbox.messages()
+    mails = scenario.twin_mailbox.messages()
     told = {mail.id: scenario.describe(mail.id) for mail in mails}
     assert sorted((one["subject"], one["state"]) for one in told.values()) == [
         ("Files", "delivered"), ("Plain", "delivered"), ("Plain", "skipped"),
@@ -152,14 +152,14 @@ def check_three(scenario: MailScenario) -> None:
         expected = (True, [delivery["ticket"]], "archive") if delivery else (False, [], "inbox")
         assert (mail.is_read, mail.categories, mail.folder) == expected
     [files] = [mail for mail in mails if mail.subject == "Files"]
-    stored = scenario.desk.store.load(scenario.desk.key(files.id))
+    stored = scenario.mailbox.store.load(scenario.mailbox.key(files.id))
     assert stored is not None
-    assert [b"".join(scenario.desk.store.open(one)) for one in stored.attachments] == [b"bytes of a", LETTER]
+    assert [b"".join(scenario.mailbox.store.open(one)) for one in stored.attachments] == [b"bytes of a", LETTER]
 
 
 def begin_with_refused(open_scenario: OpenScenario) -> MailScenario:
     scenario = open_scenario(write_back={"read": True})
-    scenario.side = replace(scenario.side, workers=Workers(1))
+    scenario.services = replace(scenario.services, workers=Workers(1))
     scenario.receive(subject="Refused at first")
 
     def refuse() -> None:
@@ -167,16 +167,16 @@ def begin_with_refused(open_scenario: OpenScenario) -> MailScenario:
 
     scenario.sink.before = refuse
     scenario.run()
-    assert scenario.desk.ledger.quarantined() == 1
+    assert scenario.mailbox.ledger.quarantined() == 1
     scenario.sink.before = lambda: None
     return scenario
 
 
 def ask_again(scenario: MailScenario) -> None:
-    if scenario.desk.ledger.quarantined():
+    if scenario.mailbox.ledger.quarantined():
         [mail] = scenario.mails()
-        redeliver(scenario.desk, scenario.queue, mail["key"], None)  # type: ignore[arg-type]  # stands in for the queue
-    if not scenario.queue.messages and list(scenario.desk.ledger.open_mails()):
+        redeliver(scenario.mailbox, scenario.queue, mail["key"], None)  # type: ignore[arg-type]  # stands in for the queue
+    if not scenario.queue.messages and list(scenario.mailbox.ledger.open_mails()):
         # died before the message: the poll notices the silence after a while
         [mail] = scenario.mails()
         scenario.queue.put({"mailbox": scenario.name, "key": mail["key"], "sink": next(iter(scenario.sinks))})
@@ -187,9 +187,9 @@ def check_refused(scenario: MailScenario) -> None:
     [mail] = scenario.mails()
     assert mail["state"] == "delivered"
     assert list(scenario.sink.tickets.values()) == ["T-1"]
-    assert scenario.desk.ledger.quarantined() == 0
-    assert list(scenario.desk.ledger.open_mails()) == []
-    assert [one.is_read for one in scenario.mailbox.messages()] == [True]
+    assert scenario.mailbox.ledger.quarantined() == 0
+    assert list(scenario.mailbox.ledger.open_mails()) == []
+    assert [one.is_read for one in scenario.twin_mailbox.messages()] == [True]
 
 
 STORIES = {
@@ -239,7 +239,7 @@ def struggle(scenario: MailScenario) -> None:
             return
         for message, delay in scenario._due(list(messages)):
             try:
-                scenario.deliverer().deliver(scenario.desk, message["key"], message["sink"])
+                scenario.deliverer().deliver(scenario.mailbox, message["key"], message["sink"])
             except Unavailable:
                 scenario.queue.messages.append((message, delay))
                 scenario.age_claims()

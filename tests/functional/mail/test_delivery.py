@@ -57,8 +57,8 @@ def test_a_running_claim_is_respected_and_a_finished_one_as_well(scenario: MailS
 def test_a_message_before_its_time_does_nothing(scenario: MailScenario) -> None:
     mail = taken_in(scenario)
     change(scenario, mail, due=datetime.now(UTC) + timedelta(seconds=30))
-    key = scenario.desk.key(mail.id)
-    assert scenario.deliverer().deliver(scenario.desk, key, next(iter(scenario.sinks))) is Outcome.NOTHING_TO_DO
+    key = scenario.mailbox.key(mail.id)
+    assert scenario.deliverer().deliver(scenario.mailbox, key, next(iter(scenario.sinks))) is Outcome.NOTHING_TO_DO
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -130,7 +130,7 @@ def test_a_sink_that_names_a_time_is_left_alone_that_long(scenario: MailScenario
     before = datetime.now(UTC)
     assert deliver(scenario, mail) is Outcome.WAITING
     [(message, delay)] = scenario.queue.messages
-    assert message["key"] == scenario.desk.key(mail.id)
+    assert message["key"] == scenario.mailbox.key(mail.id)
     assert delay >= asked_for
     assert record(scenario, mail)["due"] >= before + timedelta(seconds=asked_for)
     assert not record(scenario, mail)["interrupted"]

@@ -85,12 +85,12 @@ def relent(scenario: MailScenario) -> None:
 
 
 def state(scenario: MailScenario) -> dict[str, Any]:
-    return scenario.desk.ledger.state().values
+    return scenario.mailbox.ledger.state().values
 
 
 @pytest.fixture
 def scenarios(gateway_process: Gateway) -> Callable[..., tuple[MailScenario, MailScenario]]:
-    """A function that opens the desks of two mailboxes of one connection."""
+    """A function that opens two mailboxes of one connection."""
 
     def open_them(**mailbox: Any) -> tuple[MailScenario, MailScenario]:
         suffix = uuid.uuid4().hex[:10]
@@ -113,7 +113,7 @@ def scenarios(gateway_process: Gateway) -> Callable[..., tuple[MailScenario, Mai
 
 @pytest.fixture
 def pair(scenarios: Callable[..., tuple[MailScenario, MailScenario]]) -> tuple[MailScenario, MailScenario]:
-    """Two desks with the usual settings."""
+    """Two scenarios with the usual settings."""
     return scenarios()
 
 
@@ -180,7 +180,7 @@ def test_an_outage_of_all_of_graph_sets_no_mail_aside(scenario: MailScenario, an
 
 def test_one_mail_whose_attachments_are_barred_does_not_bar_those_of_a_long_queue(scenario: MailScenario) -> None:
     mails = [scenario.receive(subject=f"{number}", attachments=[File("a.txt", data=b"a")]) for number in range(45)]
-    barred = min(mails, key=lambda mail: scenario.desk.key(mail.id))  # the first in the queue
+    barred = min(mails, key=lambda mail: scenario.mailbox.key(mail.id))  # the first in the queue
     strike(scenario, "attachments", 403, "ErrorAccessDenied", path=rf"/{barred.id}/attachments$")
     for _ in range(3):
         assert scenario.poll() is Polled.DONE
@@ -232,8 +232,8 @@ def test_bytes_that_do_not_come_are_left_out_at_once_later_or_waited_for(
 
 def lose_arrival(scenario: MailScenario, mail: Any) -> None:
     """Let the delta forget a mail's arrival, so that a change of an unknown mail is all that it shows."""
-    scenario.gateway.sim.run(lambda: scenario.mailbox.change(mail, {"isRead": True}))
-    scenario.gateway.sim.run(lambda: scenario.mailbox.folder("inbox").log.pop(-2))
+    scenario.gateway.sim.run(lambda: scenario.twin_mailbox.change(mail, {"isRead": True}))
+    scenario.gateway.sim.run(lambda: scenario.twin_mailbox.folder("inbox").log.pop(-2))
 
 
 @pytest.mark.parametrize(("status", "code"), [(500, "ErrorInternalServerError"), (400, "ErrorInvalidRequest")])
@@ -272,9 +272,9 @@ def test_a_mail_that_the_sweep_cannot_read_does_not_stop_the_sweep(scenario: Mai
     hard, easy = scenario.receive(subject="Hard"), scenario.receive(subject="Easy")
     strike(scenario, "message", 500, "ErrorInternalServerError", path=rf"/{hard.id}$")
     for _ in range(2):
-        cursor = scenario.desk.ledger.cursor("inbox")
+        cursor = scenario.mailbox.ledger.cursor("inbox")
         known = {name: cursor[name] for name in ("link", "query", "later")}
-        scenario.desk.ledger.put_cursor("inbox", **known, swept_at=datetime.now(UTC) - timedelta(hours=2))
+        scenario.mailbox.ledger.put_cursor("inbox", **known, swept_at=datetime.now(UTC) - timedelta(hours=2))
         assert scenario.poll() is Polled.DONE
         scenario.gateway.sim.faults.clear()
     scenario.deliver()
@@ -349,7 +349,7 @@ def test_a_secret_that_expired_stops_all_mailboxes_of_the_connection_and_nothing
     app.force(7000222)
     services.replace_services(None)
     for scenario in pair:
-        scenario.side = services.services().mail
+        scenario.services = services.services().mail
         scenario.receive(subject="Later")
         for _ in range(11):
             assert scenario.poll() is Polled.FAILED
@@ -359,17 +359,17 @@ def test_a_secret_that_expired_stops_all_mailboxes_of_the_connection_and_nothing
     app.relent()
     services.replace_services(None)
     for scenario in pair:
-        scenario.side = services.services().mail
+        scenario.services = services.services().mail
         scenario.run()
         assert len(scenario.sink.tickets) == 2
-        assert {mail.folder for mail in scenario.mailbox.messages()} == {"archive"}
+        assert {mail.folder for mail in scenario.twin_mailbox.messages()} == {"archive"}
 
 
 def test_a_strange_item_in_a_page_does_not_keep_stored_mails_from_their_tickets(
     scenario: MailScenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scenario.receive(subject="Here")
-    page = scenario.desk.graph.read_delta
+    page = scenario.mailbox.graph.read_delta
 
     def spoil(*given: Any) -> Any:
         found = page(*given)
@@ -379,7 +379,7 @@ def test_a_strange_item_in_a_page_does_not_keep_stored_mails_from_their_tickets(
         return found
 
     scenario.poll()
-    monkeypatch.setattr(scenario.desk.graph, "read_delta", spoil)
+    monkeypatch.setattr(scenario.mailbox.graph, "read_delta", spoil)
     assert scenario.poll() is Polled.FAILED
     assert state(scenario)["last_error"] == "Internal"
     scenario.deliver()

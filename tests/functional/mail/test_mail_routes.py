@@ -40,7 +40,7 @@ def test_a_mailbox_that_never_was_polled_has_no_success(scenario: MailScenario) 
 
 
 def test_a_mailbox_tells_its_last_error(scenario: MailScenario) -> None:
-    scenario.gateway.sim.mail.remove_mailbox(scenario.desk.mailbox.address)
+    scenario.gateway.sim.mail.remove_mailbox(scenario.mailbox.settings.address)
     scenario.poll()
     shown = ask(scenario)
     assert shown["lastError"]["code"]
@@ -132,15 +132,15 @@ def test_a_mail_comes_as_mime_while_it_is_in_the_mailbox(scenario: MailScenario)
     answer = scenario.gateway.get(path)
     assert answer.headers["content-type"].startswith("message/rfc822")
     assert b"Subject: As MIME" in answer.content
-    scenario.gateway.sim.run(lambda: scenario.mailbox.delete(message, forever=True))
+    scenario.gateway.sim.run(lambda: scenario.twin_mailbox.delete(message, forever=True))
     assert told(scenario.gateway.get(path))["status"] == 404
 
 
 def test_a_poll_is_asked_for_over_http(scenario: MailScenario) -> None:
-    before = scenario.side.polls.count()
+    before = scenario.services.polls.count()
     answer = scenario.gateway.post(f"mailboxes/{scenario.name}/poll")
     assert (answer.status_code, answer.json()["status"]) == (202, "queued")
-    assert scenario.side.polls.count() == before + 1
+    assert scenario.services.polls.count() == before + 1
 
 
 @pytest.mark.parametrize("body", [None, {"sink": "chosen"}])
@@ -185,7 +185,7 @@ def test_status_shows_all_at_a_glance(scenario: MailScenario) -> None:
 
 def test_status_shows_an_open_circuit(scenario: MailScenario) -> None:
     name = next(iter(scenario.sinks))
-    Circuit(scenario.side.table, name).open(ConfigurationError("The desk refuses the token."))
+    Circuit(scenario.services.table, name).open(ConfigurationError("The desk refuses the token."))
     [sink] = scenario.gateway.get("status").json()["sinks"]
     assert sink["circuit"] == "open"
     assert sink["why"]["message"] == "The desk refuses the token."

@@ -19,7 +19,7 @@ SLOW = Answer(504)
 
 
 def move_to(scenario: MailScenario, mail: Any, folder: str) -> None:
-    scenario.gateway.sim.run(lambda: scenario.mailbox.move(mail, scenario.mailbox.folder(folder)))
+    scenario.gateway.sim.run(lambda: scenario.twin_mailbox.move(mail, scenario.twin_mailbox.folder(folder)))
 
 
 def test_a_mail_becomes_one_ticket(scenario: MailScenario) -> None:
@@ -81,7 +81,7 @@ def test_the_calls_of_a_burst_are_as_few_as_promised(open_scenario: OpenScenario
     rounds = math.ceil(count / 50) + math.ceil(count / 50)  # the mails, and the echoes of what was marked as read
     most = rounds + math.ceil(with_files / 20) + math.ceil(count / 20)
     assert len(scenario.calls()) <= most
-    assert all(message.is_read for message in scenario.mailbox.messages("inbox"))
+    assert all(message.is_read for message in scenario.twin_mailbox.messages("inbox"))
     asked = Counter(seen for seen in scenario.requests() if seen.endswith("/attachments"))
     assert list(asked.values()) == [1] * with_files
 
@@ -109,8 +109,8 @@ def test_read_state_is_irrelevant(scenario: MailScenario) -> None:
 def test_a_change_of_a_known_mail_is_no_new_mail(scenario: MailScenario) -> None:
     mail = scenario.receive(subject="One")
     scenario.run()
-    scenario.gateway.sim.run(lambda: scenario.mailbox.change(mail, {"isRead": True}))
-    scenario.gateway.sim.run(lambda: scenario.mailbox.replay(1))
+    scenario.gateway.sim.run(lambda: scenario.twin_mailbox.change(mail, {"isRead": True}))
+    scenario.gateway.sim.run(lambda: scenario.twin_mailbox.replay(1))
     scenario.run()
     assert len(scenario.sink.received) == 1
 
@@ -118,10 +118,10 @@ def test_a_change_of_a_known_mail_is_no_new_mail(scenario: MailScenario) -> None
 def test_a_change_stub_of_an_unknown_mail_is_fetched(scenario: MailScenario) -> None:
     scenario.poll()
     mail = scenario.receive(subject="Came as a stub")
-    cursor = scenario.desk.ledger.cursor("inbox")
-    scenario.gateway.sim.run(lambda: scenario.mailbox.change(mail, {"isRead": True}))
+    cursor = scenario.mailbox.ledger.cursor("inbox")
+    scenario.gateway.sim.run(lambda: scenario.twin_mailbox.change(mail, {"isRead": True}))
     # The delta forgets the arrival: all that is left of it is the stub of the change.
-    scenario.gateway.sim.run(lambda: scenario.mailbox.folder("inbox").log.pop(-2))
+    scenario.gateway.sim.run(lambda: scenario.twin_mailbox.folder("inbox").log.pop(-2))
     assert cursor["link"]
     scenario.run()
     assert [one["subject"] for one in scenario.mails()] == ["Came as a stub"]
@@ -204,10 +204,10 @@ def test_a_lost_cursor_costs_a_first_round_and_no_ticket(scenario: MailScenario,
         scenario.receive(subject=f"Mail {number}")
     scenario.run()
     scenario.receive(subject="Mail 3")
-    scenario.gateway.sim.run(lambda: scenario.mailbox.expire_cursors(**how))
+    scenario.gateway.sim.run(lambda: scenario.twin_mailbox.expire_cursors(**how))
     scenario.run()
     assert len(scenario.sink.received) == 4
-    assert scenario.desk.ledger.state().values["resyncs"] == 1
+    assert scenario.mailbox.ledger.state().values["resyncs"] == 1
 
 
 def test_links_that_die_inside_a_round_are_survived(open_scenario: OpenScenario) -> None:
@@ -215,7 +215,7 @@ def test_links_that_die_inside_a_round_are_survived(open_scenario: OpenScenario)
     for number in range(12):
         scenario.receive(subject=f"Mail {number}")
     scenario.gateway.sim.faults.add(Answer(503), api="mail", path="/delta", when="after", times=1)
-    scenario.gateway.sim.run(scenario.mailbox.expire_cursors)
+    scenario.gateway.sim.run(scenario.twin_mailbox.expire_cursors)
     scenario.run()
     assert len(scenario.sink.tickets) == 12
 
@@ -223,7 +223,7 @@ def test_links_that_die_inside_a_round_are_survived(open_scenario: OpenScenario)
 def test_a_changed_query_begins_a_first_round(scenario: MailScenario) -> None:
     scenario.receive(subject="One")
     scenario.run()
-    scenario.desk.ledger.put_cursor("inbox", link=scenario.desk.ledger.cursor("inbox")["link"], query="another")
+    scenario.mailbox.ledger.put_cursor("inbox", link=scenario.mailbox.ledger.cursor("inbox")["link"], query="another")
     scenario.gateway.forget()
     scenario.run()
     assert "$select" in dict(scenario.calls()[0].query)
@@ -248,12 +248,12 @@ def test_a_sweep_finds_what_a_delta_never_showed(scenario: MailScenario) -> None
     scenario.receive(subject="Unseen")
     scenario.poll()
     assert scenario.mails() == []
-    cursor = scenario.desk.ledger.cursor("inbox")
+    cursor = scenario.mailbox.ledger.cursor("inbox")
     hours_ago = datetime.now(UTC) - timedelta(hours=2)
-    scenario.desk.ledger.put_cursor("inbox", link=cursor["link"], query=cursor["query"], swept_at=hours_ago)
+    scenario.mailbox.ledger.put_cursor("inbox", link=cursor["link"], query=cursor["query"], swept_at=hours_ago)
     scenario.run()
     assert [mail["subject"] for mail in scenario.mails()] == ["Unseen"]
-    assert scenario.desk.ledger.state().values["swept"] == 1
+    assert scenario.mailbox.ledger.state().values["swept"] == 1
     scenario.gateway.sim.mail.switches.turn({"delta_delay_seconds": 0.0})
     scenario.run()
     assert len(scenario.sink.received) == 1
@@ -267,17 +267,17 @@ def test_two_polls_at_once_are_one(scenario: MailScenario) -> None:
 
 
 def test_a_mailbox_that_fails_rests_a_while_and_tells_why(scenario: MailScenario) -> None:
-    scenario.gateway.sim.mail.restrict(CLIENT_ID, scenario.mailbox.tenant_id, [])
+    scenario.gateway.sim.mail.restrict(CLIENT_ID, scenario.twin_mailbox.tenant_id, [])
     assert scenario.poll() is Polled.FAILED
-    state = scenario.desk.ledger.state().values
+    state = scenario.mailbox.ledger.state().values
     assert state["last_error"] == "ConsentMissing"
     assert "last_success" not in state
     scenario.gateway.forget()
     assert scenario.poll(at_once=False) is Polled.PAUSED
     assert scenario.calls() == []
-    scenario.gateway.sim.mail.restrict(CLIENT_ID, scenario.mailbox.tenant_id, None)
+    scenario.gateway.sim.mail.restrict(CLIENT_ID, scenario.twin_mailbox.tenant_id, None)
     assert scenario.poll() is Polled.DONE
-    assert scenario.desk.ledger.state().values["failures"] == 0
+    assert scenario.mailbox.ledger.state().values["failures"] == 0
 
 
 def test_a_folder_that_fails_does_not_stop_the_others(open_scenario: OpenScenario) -> None:

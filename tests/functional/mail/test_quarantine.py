@@ -29,7 +29,7 @@ def test_wrong_settings_let_every_mail_wait_without_asking_the_sink(
     messages = scenario.queue.take()
     scenario.sink.before = scenario.sink.probes = failing(WRONG)
     deliverer = scenario.deliverer()
-    outcomes = [deliverer.deliver(scenario.desk, message["key"], message["sink"]) for message, _ in messages]
+    outcomes = [deliverer.deliver(scenario.mailbox, message["key"], message["sink"]) for message, _ in messages]
     assert outcomes == [Outcome.WAITING] * 6
     assert len(scenario.sink.received) == 1
     assert all(delay >= PROBE_EVERY.total_seconds() for _, delay in scenario.queue.messages)
@@ -63,7 +63,7 @@ def test_an_open_circuit_is_probed_by_one_worker_at_a_time(scenario: MailScenari
 
     scenario.sink.probes = probe
     first, *others = scenario.queue.take()
-    scenario.deliverer().deliver(scenario.desk, first[0]["key"], first[0]["sink"])
+    scenario.deliverer().deliver(scenario.mailbox, first[0]["key"], first[0]["sink"])
     scenario.queue.messages += others
     probe_now(scenario)
     scenario.deliver()
@@ -138,7 +138,7 @@ def test_a_refused_mail_is_set_aside_with_its_cause_and_the_others_pass(
     [told] = scenario.describe(bad.id)["deliveries"]
     assert (told["cause"], told["message"]) == ("EasyVistaRefused", "The catalogue has no such entry.")
     assert sum(one.getMessage().startswith("MailQuarantined") for one in caplog.records) == 1
-    assert scenario.desk.ledger.quarantined() == 1
+    assert scenario.mailbox.ledger.quarantined() == 1
     scenario.sink.before = lambda: None
     scenario.run()
     assert len(scenario.sink.tickets) == 3
@@ -174,7 +174,7 @@ def test_only_what_is_in_quarantine_can_be_asked_for_again(open_scenario: OpenSc
     with pytest.raises(Conflict):
         ask_again(scenario, mail)
     scenario.run()
-    assert scenario.desk.ledger.quarantined() == 0
+    assert scenario.mailbox.ledger.quarantined() == 0
 
 
 def test_a_delivery_asked_for_again_looks_first(scenario: MailScenario) -> None:
@@ -279,8 +279,8 @@ def test_a_message_that_the_queue_lost_is_sent_again_after_a_long_silence(scenar
     mail = taken_in(scenario)
     assert scenario.poll() is Polled.DONE
     assert scenario.queue.messages == []
-    scenario.desk.ledger.postpone(
-        scenario.desk.key(mail.id), next(iter(scenario.sinks)), datetime.now(UTC) - timedelta(minutes=31)
+    scenario.mailbox.ledger.postpone(
+        scenario.mailbox.key(mail.id), next(iter(scenario.sinks)), datetime.now(UTC) - timedelta(minutes=31)
     )
     scenario.run()
     assert scenario.describe(mail.id)["state"] == "delivered"

@@ -46,7 +46,7 @@ def test_every_mail_becomes_a_ticket_or_is_set_aside_for_a_reason(open_scenario:
     known = {received[name].internet_message_id for name, state in states.items() if state != "skipped"}
     assert {received[name].internet_message_id for name in skipped} <= known
 
-    assert list(scenario.desk.ledger.open_mails()) == []
+    assert list(scenario.mailbox.ledger.open_mails()) == []
     assert [mail["number"] for mail in _feed(scenario)] == list(range(1, len(files) - len(skipped) + 1))
     for name, mail in received.items():
         assert mail.folder == ("archive" if states[name] == "delivered" else "inbox"), name
@@ -55,7 +55,7 @@ def test_every_mail_becomes_a_ticket_or_is_set_aside_for_a_reason(open_scenario:
 
 
 def _feed(scenario: MailScenario) -> list[Json]:
-    return list_mails(scenario.desk, 0, 1000, scenario.side.workers)[0]
+    return list_mails(scenario.mailbox, 0, 1000, scenario.services.workers)[0]
 
 
 def _sent(mail: Message) -> list[tuple[str, bytes]]:
@@ -64,6 +64,6 @@ def _sent(mail: Message) -> list[tuple[str, bytes]]:
 
 
 def _stored(scenario: MailScenario, mail: Message) -> list[tuple[str, bytes]]:
-    kept = scenario.desk.store.load(scenario.desk.key(mail.id))
+    kept = scenario.mailbox.store.load(scenario.mailbox.key(mail.id))
     assert kept is not None
-    return [(one.name, b"".join(scenario.desk.store.open(one))) for one in kept.attachments]
+    return [(one.name, b"".join(scenario.mailbox.store.open(one))) for one in kept.attachments]

@@ -45,13 +45,13 @@ def test_a_mailbox_that_hangs_delays_no_other_one(gateway_process: Gateway) -> N
 
     def poll_the_hanging_one() -> None:
         with context.call(str(uuid.uuid4()), seconds=4):
-            poller.poll(used.mail.desks[first])
+            poller.poll(used.mail.mailboxes[first])
 
     hanging = threading.Thread(target=poll_the_hanging_one)
     hanging.start()
     while not [seen for seen in gateway_process.sim.exchanges.all() if SUPPORT in seen.path]:
         time.sleep(0.02)
-    assert poller.poll(used.mail.desks[second]) is Polled.DONE
+    assert poller.poll(used.mail.mailboxes[second]) is Polled.DONE
     assert hanging.is_alive()
     assert [message["mailbox"] for message, _ in queue.messages] == [second]
     gateway_process.sim.close_connections()
@@ -84,7 +84,7 @@ def test_mailboxes_of_several_tenants_are_read_each_with_its_own_sign_in(gateway
     queue = MemoryQueue()
     poller = Poller(Container(storage, CONTAINER), queue, used.mail.workers)  # type: ignore[arg-type]  # stands in
     for name in (own, partner):
-        assert poller.poll(used.mail.desks[name]) is Polled.DONE
+        assert poller.poll(used.mail.mailboxes[name]) is Polled.DONE
     assert [message["mailbox"] for message, _ in queue.messages] == [own, partner]
     tenants = {seen.path.split("/")[1] for seen in gateway_process.sim.exchanges.all() if seen.path.endswith("/token")}
     assert tenants >= {sample.TENANT_ID, sample.PARTNER_TENANT_ID}

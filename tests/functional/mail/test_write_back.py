@@ -30,7 +30,7 @@ class Killed(BaseException):
 
 @pytest.fixture
 def marking(open_scenario: OpenScenario) -> MailScenario:
-    """A desk that writes back all there is."""
+    """A scenario whose mailbox has every kind of write-back."""
     return open_scenario(write_back=ALL)
 
 
@@ -58,7 +58,7 @@ def events(caplog: pytest.LogCaptureFixture, name: str) -> list[str]:
 
 
 def is_open(scenario: MailScenario) -> bool:
-    return bool(list(scenario.desk.ledger.open_mails()))
+    return bool(list(scenario.mailbox.ledger.open_mails()))
 
 
 def test_a_delivered_mail_is_read_named_and_moved_and_then_left_alone(marking: MailScenario) -> None:
@@ -108,7 +108,7 @@ def test_a_category_set_between_the_look_and_the_write_survives(
     marking: MailScenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [mail] = delivered(marking)
-    look = marking.desk.graph.read_marks
+    look = marking.mailbox.graph.read_marks
 
     def look_and_change(graph_ids: Any) -> Any:
         found = look(graph_ids)
@@ -116,7 +116,7 @@ def test_a_category_set_between_the_look_and_the_write_survives(
             marking.gateway.sim.run(lambda: mail.change({"categories": ["Late"]}))
         return found
 
-    monkeypatch.setattr(marking.desk.graph, "read_marks", look_and_change)
+    monkeypatch.setattr(marking.mailbox.graph, "read_marks", look_and_change)
     assert marking.poll() is Polled.DONE
     assert mail.categories == ["Late"]
     marking.run()
@@ -163,7 +163,7 @@ def test_a_mail_in_quarantine_is_not_touched_until_it_is_delivered_after_all(mar
     assert not is_open(marking)
     assert (writes(marking).total(), mail.is_read, mail.folder) == (0, False, "inbox")
     marking.sink.before = lambda: None
-    redeliver(marking.desk, marking.queue, marking.desk.key(mail.id), None)  # type: ignore[arg-type]  # stands in for the queue
+    redeliver(marking.mailbox, marking.queue, marking.mailbox.key(mail.id), None)  # type: ignore[arg-type]  # stands in for the queue
     marking.run()
     assert (mail.is_read, mail.categories, mail.folder) == (True, ["Ticket T-1"], "archive")
 
@@ -181,13 +181,13 @@ def test_a_mail_that_one_of_two_sinks_refuses_is_not_touched_though_the_other_is
     mail = scenario.receive()
     scenario.run()
     one.before = lambda: None
-    key = scenario.desk.key(mail.id)
-    redeliver(scenario.desk, scenario.queue, key, next(iter(scenario.sinks)))  # type: ignore[arg-type]  # stands in for the queue
+    key = scenario.mailbox.key(mail.id)
+    redeliver(scenario.mailbox, scenario.queue, key, next(iter(scenario.sinks)))  # type: ignore[arg-type]  # stands in for the queue
     scenario.run()
     assert len(one.tickets) == 1
     assert (mail.is_read, mail.folder, scenario.describe(mail.id)["state"]) == (False, "inbox", "quarantined")
     two.before = lambda: None
-    redeliver(scenario.desk, scenario.queue, key, None)  # type: ignore[arg-type]  # stands in for the queue
+    redeliver(scenario.mailbox, scenario.queue, key, None)  # type: ignore[arg-type]  # stands in for the queue
     scenario.run()
     assert (mail.folder, mail.categories) == ("archive", ["Ticket T-1, T-1"])
 
@@ -209,7 +209,7 @@ def test_an_app_that_may_only_read_goes_on_without_writing_and_says_so(
 
 def test_a_mail_that_is_gone_needs_nothing_more(marking: MailScenario) -> None:
     mails = delivered(marking, 2)
-    marking.gateway.sim.run(lambda: marking.mailbox.delete(mails[0], forever=True))
+    marking.gateway.sim.run(lambda: marking.twin_mailbox.delete(mails[0], forever=True))
     assert marking.poll() is Polled.DONE
     assert not is_open(marking)
     assert mails[1].folder == "archive"
@@ -237,7 +237,7 @@ def test_a_mail_changed_meanwhile_waits_for_the_next_poll_alone(
     assert fault.fired == 1
     assert other.folder == "archive"
     assert one.folder == "inbox"
-    assert [mail.graph_id for mail in marking.desk.ledger.open_mails()] == [one.id]
+    assert [mail.graph_id for mail in marking.mailbox.ledger.open_mails()] == [one.id]
     marking.run()
     assert (one.is_read, one.categories, one.folder) == (True, [f"Ticket {_ticket(marking, one)}"], "archive")
 
@@ -265,7 +265,7 @@ def test_one_mail_that_cannot_be_written_does_not_make_the_mailbox_rest(marking:
     refuse(marking, 500, one, "", times=None)
     for _ in range(9):
         assert marking.poll() is Polled.DONE
-        assert [mail.graph_id for mail in marking.desk.ledger.open_mails()] == [one.id]
+        assert [mail.graph_id for mail in marking.mailbox.ledger.open_mails()] == [one.id]
     assert other.folder == "archive"
     assert marking.poll() is Polled.DONE
     assert not is_open(marking)
