@@ -5,21 +5,18 @@ is a complaint. With --check, flows of your own are checked and nothing is writt
 """
 
 import argparse
-import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from devkit.bootstrap import ROOT
 from devkit.flows.build import WishError, build_all, load_sources
-from devkit.flows.check import check_flows, recognise_gateway
+from devkit.flows.check import check_flows, load_format, recognise_gateway
 from devkit.flows.check_packages import check_built
 from devkit.flows.connectors import load_connectors
 from devkit.flows.sources import FlowFileError, load_flow, load_flows
 
 PASSES_ON = False
-_CONTRACT = "flow-definition-subset.schema.json"
 _BLOCKED = """\
 The connector calls {host}. Data policies can block custom connectors by host pattern: if yours do, let an
 administrator of the environment allow https://{host} before the import, or flows are turned off after it.
@@ -58,7 +55,7 @@ def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
 def _check(paths: Sequence[Path]) -> int:
     flows = [load_flow(path) for path in paths] if paths else load_flows()
     connectors = recognise_gateway(flows, load_connectors())
-    complaints = check_flows(flows, connectors, _find_contract(), are_shipped=not paths)
+    complaints = check_flows(flows, connectors, load_format(), are_shipped=not paths)
     for complaint in complaints:
         print(complaint)
     print(f"flows: {len(flows)}, complaints: {len(complaints)}")
@@ -68,7 +65,7 @@ def _check(paths: Sequence[Path]) -> int:
 def _build(options: argparse.Namespace) -> int:
     sources = load_sources()
     files = build_all(sources, options.host, options.connector_name)
-    complaints = [*check_flows(sources.flows, sources.connectors, _find_contract()), *check_built(files)]
+    complaints = [*check_flows(sources.flows, sources.connectors, load_format()), *check_built(files)]
     for complaint in complaints:
         sys.stderr.write(f"{complaint}\n")
     if complaints:
@@ -83,13 +80,3 @@ def _build(options: argparse.Namespace) -> int:
     )
     sys.stderr.write(_BLOCKED.format(host=options.host) if options.host else _ASKED)
     return 0
-
-
-def _find_contract() -> dict[str, object] | None:
-    """Return the schema of flow files, from GATEWAY_CONTRACTS or ../shared/contracts; None where it is not at hand."""
-    folder = Path(os.environ.get("GATEWAY_CONTRACTS") or ROOT.parent / "shared" / "contracts")
-    path = folder / _CONTRACT
-    if not path.is_file():
-        return None
-    contract: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
-    return contract

@@ -1,6 +1,8 @@
 """All offline checks of the sample flows, so that whoever changes one knows before an import fails."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from devkit.flows.check_form import check_form
@@ -13,7 +15,14 @@ from devkit.flows.sources import Flow
 
 # What is asked only of flows that are shipped to strangers.
 SHIPPED = frozenset({"asked", "explained", "known", "named", "real"})
+FORMAT = Path(__file__).with_name("definition.schema.json")
 _FLOW_FILE = "#/definitions/flowFile"
+
+
+def load_format() -> dict[str, Any]:
+    """Return the JSON schema of flow files: the part of the workflow definition language that our flows use."""
+    schema: dict[str, Any] = json.loads(FORMAT.read_text("utf-8"))
+    return schema
 
 
 def check_flows(

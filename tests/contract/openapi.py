@@ -5,22 +5,19 @@ since the documents allow additional ones; names are therefore checked here, thr
 discriminators.
 """
 
-import json
-import os
 import re
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
 from functools import cache, cached_property
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import pytest
 from openapi_schema_validator import OAS30Validator, oas30_format_checker
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
+from tests.contract.slice_metadata import read_slice
 from twin.core.record import Exchange
 
 _BASE = "urn:contract"
@@ -30,19 +27,10 @@ _NO_CONTENT = 204
 _ERROR = 400
 
 
-def find_contracts() -> Path:
-    """The folder of the contract documents: GATEWAY_CONTRACTS, or ../shared/contracts beside the repository."""
-    root = Path(__file__).resolve().parents[2]
-    return Path(os.environ.get("GATEWAY_CONTRACTS") or root.parent / "shared" / "contracts")
-
-
 @cache
 def load_contract(name: str) -> "Contract":
-    """One document; the test is skipped, with the reason, where it is not at hand."""
-    path = find_contracts() / name
-    if not path.is_file():
-        pytest.skip(f"{path} is not here: set GATEWAY_CONTRACTS to the folder with the contract documents")
-    return Contract(json.loads(path.read_text(encoding="utf-8")))
+    """Return the metadata of one part of Graph: "bookings" or "mail"."""
+    return Contract(read_slice(name))
 
 
 @dataclass(frozen=True)
@@ -171,11 +159,11 @@ class Contract:
     def _check_answer(self, operation: Operation, exchange: Exchange) -> Iterator[str]:
         responses = operation.definition["responses"]
         status = str(exchange.status)
-        declared = responses.get(status) or responses.get(f"{status[0]}XX") or responses.get("default")
+        declared = next((key for key in (status, f"{status[0]}XX", "default") if key in responses), None)
         if declared is None:
             yield f"status {status} is not declared"
             return
-        content = self.resolve(declared).get("content")
+        content = self.resolve(responses[declared]).get("content")
         if content is not None and "application/json" not in content:
             return  # bytes, which the record does not keep
         if exchange.response_json is None:

@@ -10,11 +10,10 @@ import pytest
 
 from devkit.connector.answers import load_definition
 from devkit.connector.document import FOLDER, build_definition, build_files
-from tests.house.source import ROOT
 from tests.house.triggers import functions
+from tests.originals import CONTRACTS, find_contracts
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
-LINT, SCHEMAS = SHARED / "checks/connector_lint.py", SHARED / "contracts"
+LINT = Path(__file__).with_name("vendored") / "connector_lint.py"
 # What is for people, browsers and the platform; flows have no use for it.
 NOT_FOR_FLOWS = {"health", "doctor", "openapi.json", "docs", "docs/{asset}"}
 OPERATIONS = load_definition().operations()
@@ -99,24 +98,28 @@ def test_the_definition_keeps_its_size_and_its_version() -> None:
     assert len(OPERATIONS) <= 256
 
 
-@pytest.mark.skipif(not LINT.exists(), reason="the folder with the connector's lint is not beside the repository")
+def lint(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(LINT), str(folder), "--level", "gold", "--publisher", "verified", *more]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
 def test_the_lint_finds_nothing_at_its_strictest_level() -> None:
-    command = [sys.executable, str(LINT), str(FOLDER), "--level", "gold", "--publisher", "verified"]
-    done = subprocess.run(
-        [*command, "--schemas", str(SCHEMAS)], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
-    )
-    last = done.stdout.splitlines()[-1]
-    assert re.fullmatch(r"\d{4,} passed, 0 failed", last), done.stdout[-3000:]
+    done = lint(FOLDER)
+    assert re.fullmatch(r"\d{4,} passed, 0 failed", done.stdout.splitlines()[-1]), done.stdout[-3000:]
 
 
-@pytest.mark.skipif(not LINT.exists(), reason="the folder with the connector's lint is not beside the repository")
+def test_the_lint_finds_nothing_with_microsofts_schemas() -> None:
+    find_contracts("power-platform-apidefinition-swagger.schema.json", "power-platform-apiproperties.schema.json")
+    done = lint(FOLDER, "--schemas", str(CONTRACTS))
+    assert re.fullmatch(r"\d{4,} passed, 0 failed", done.stdout.splitlines()[-1]), done.stdout[-3000:]
+
+
 def test_the_lint_does_find_faults(tmp_path: Path) -> None:
     for file in FOLDER.glob("*.*"):
         (tmp_path / file.name).write_bytes(file.read_bytes())
     broken = build_definition()
     broken["paths"]["/status"]["get"].pop("description")
     (tmp_path / "apiDefinition.swagger.json").write_text(json.dumps(broken, indent=4))
-    command = [sys.executable, str(LINT), str(tmp_path), "--level", "gold", "--publisher", "verified"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = lint(tmp_path)
     assert done.returncode == 1
     assert "GET /status" in done.stdout

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from devkit.flows.build import Sources, WishError, build_all, load_sources
-from devkit.flows.check import check_flows
+from devkit.flows.check import check_flows, load_format
 from devkit.flows.check_packages import check_built, check_certification, check_names, check_package, check_solution
 from devkit.flows.connectors import GATEWAY
 from devkit.flows.legacy import KEY_PLACEHOLDER, SETTINGS_STEP
@@ -17,10 +17,8 @@ from devkit.flows.logic_apps import TEMPLATE
 from devkit.flows.names import encode_name, make_file_name, make_identity
 from devkit.flows.packing import Files, pack, unpack
 from devkit.flows.sources import Flow, find_texts
-from tests.contract.openapi import find_contracts
 
 HOST = "my-gateway.example.net"
-FORMAT = "flow-definition-subset.schema.json"
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +33,7 @@ def built(sources: Sources) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def contract() -> dict[str, Any]:
-    path = find_contracts() / FORMAT
-    if not path.is_file():
-        pytest.skip(f"{path} is not here: set GATEWAY_CONTRACTS to the folder with the contract documents")
-    read: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return read
+    return load_format()
 
 
 def workflows_of(built: Files) -> dict[str, Any]:

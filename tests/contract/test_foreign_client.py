@@ -29,7 +29,7 @@ def run_script(python: Path, sim: Simulator) -> dict[str, Any]:
 
 @pytest.mark.slow(reason="installs a foreign client")
 def test_microsofts_own_sdk_feels_at_home() -> None:
-    contract = load_contract("graph-v1.0-bookings.json")
+    contract = load_contract("bookings")
     try:
         python = find_python()
     except ForeignEnvironmentError as error:

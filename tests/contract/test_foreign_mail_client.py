@@ -35,7 +35,7 @@ def seed(world: World) -> None:
 
 @pytest.mark.slow(reason="installs a foreign client")
 def test_python_o365_reads_a_mailbox(tmp_path: Path) -> None:
-    contract = load_contract("graph-v1.0-mail.json")
+    contract = load_contract("mail")
     try:
         python = find_python(MAIL_REQUIREMENTS)
     except ForeignEnvironmentError as error:

@@ -29,7 +29,7 @@ def sim() -> Iterator[Simulator]:
 
 @pytest.fixture
 def contract() -> Contract:
-    return load_contract("graph-v1.0-mail.json")
+    return load_contract("mail")
 
 
 def make_client(sim: Simulator) -> GraphMail:

@@ -37,7 +37,7 @@ def sim() -> Iterator[Simulator]:
 
 @pytest.fixture
 def contract() -> Contract:
-    return load_contract("graph-v1.0-bookings.json")
+    return load_contract("bookings")
 
 
 def make_client(sim: Simulator) -> GraphBookings:

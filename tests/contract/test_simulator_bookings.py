@@ -23,7 +23,7 @@ ALWAYS = "start=2000-01-01T00:00:00Z&end=2100-01-01T00:00:00Z"
 
 @pytest.fixture(scope="module")
 def contract() -> Contract:
-    return load_contract("graph-v1.0-bookings.json")
+    return load_contract("bookings")
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ NOT_PLAYED = {"POST /users/{user-id}/messages/{message-id}/reply", "POST /users/
 
 @pytest.fixture(scope="module")
 def contract() -> Contract:
-    return load_contract("graph-v1.0-mail.json")
+    return load_contract("mail")
 
 
 @pytest.fixture(scope="module")

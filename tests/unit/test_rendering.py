@@ -1,10 +1,8 @@
 # ruff: noqa: RUF001 - mails of the world bring their own colons and quotation marks
 
-import os
 import re
 import unicodedata
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,9 +12,8 @@ from inbound_mail.content.html import MOST_CHARACTERS
 from inbound_mail.content.models import Rendering
 from inbound_mail.content.rendering import NO_SUBJECT, clean_text, cut, render_mail
 from inbound_mail.content.screening import screen_mail
+from tests.originals import find_mails
 from tests.unit.graph_message import build_mail, read_mail
-
-MAILS = Path(os.environ.get("GATEWAY_MAILS") or Path(__file__).resolve().parents[3] / "shared/data/mails")
 
 
 def render_html(content: str, subject: str = "RE: x") -> Rendering:
@@ -333,10 +330,6 @@ def test_past_the_limits_a_mail_is_shown_as_text() -> None:
     assert "&lt;b&gt;" in (rendering.html or "")
 
 
-def mails() -> list[Path]:
-    return sorted(MAILS.rglob("*.eml"))
-
-
 BOUNCES = {
     "multi_address_bounce1.eml",
     "multi_address_bounce2.eml",
@@ -347,10 +340,9 @@ BOUNCES = {
 }
 
 
-@pytest.mark.skipif(not mails(), reason=f"no sample mails in {MAILS}; GATEWAY_MAILS names another folder")
 def test_the_collected_mails_of_the_world_are_screened_and_rendered() -> None:
     found = {}
-    for path in mails():
+    for path in find_mails():
         mail = read_mail(path)
         found[path.name] = screen_mail(mail, ())
         rendering = render_mail(mail)

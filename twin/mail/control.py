@@ -112,7 +112,7 @@ def drop_mail(call: Call, mail: Mail) -> Reply:
     if call.headers.get("content-type", "").startswith("message/rfc822"):
         made = mailbox.receive(call.body, folder=call.option("folder") or "inbox")
     else:
-        made = mailbox.receive(**_read_keywords(read_object(call)))
+        made = mailbox.receive(**read_keywords(read_object(call)))
     return Reply(201, describe_message(made))
 
 
@@ -170,7 +170,8 @@ def _find(call: Call, mail: Mail) -> Message:
     return mail.mailbox(call["mailbox"]).message(wanted.replace(" ", "+"))
 
 
-def _read_keywords(wish: Json) -> dict[str, Any]:
+def read_keywords(wish: Json) -> dict[str, Any]:
+    """Return the arguments of `Mailbox.receive` that a description in JSON stands for. ValueError for unknown names."""
     attachments = [_read_enclosure(one) for one in wish.pop("attachments", [])]
     received = wish.pop("receivedDateTime", None)
     unknown = set(wish) - set(_KEYWORDS)

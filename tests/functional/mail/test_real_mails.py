@@ -1,17 +1,14 @@
 """Mails as they occur in the world, broken ones among them, through the whole pipeline: none is lost, none stops it."""
 
-import os
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from inbound_mail.content.models import Json
 from inbound_mail.reports.mails import list_mails
 from tests.functional.mail.conftest import MailScenario, OpenScenario
+from tests.originals import MAILS, find_mails
 from twin.mail.message import Message
-
-MAILS = Path(os.environ.get("GATEWAY_MAILS") or Path(__file__).resolve().parents[4] / "shared" / "data" / "mails")
 
 AUTOMATIC = {
     "mime_emails/raw_email_with_mimepart_without_content_type.eml",
@@ -25,9 +22,7 @@ AUTOMATIC = {
 
 @pytest.mark.slow(reason="reads many mails")
 def test_every_mail_becomes_a_ticket_or_is_set_aside_for_a_reason(open_scenario: OpenScenario) -> None:
-    files = sorted(MAILS.rglob("*.eml"))
-    if not files:
-        pytest.skip(f"{MAILS} holds no mails: set GATEWAY_MAILS to a folder of them")
+    files = find_mails()
     scenario = open_scenario(write_back={"read": True, "move_to": "archive"})
     received = {str(file.relative_to(MAILS)): scenario.receive(eml=file.read_bytes()) for file in files}
     scenario.run()
