@@ -1,1 +1,1 @@
-"""Sets the gateway up in a tenant: registers its Entra app without a click. Run by a person, never deployed."""
+"""Registers the gateway's app in Entra ID from the command line. Run by a person, never deployed."""

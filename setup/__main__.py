@@ -1,4 +1,4 @@
-"""`python3 -m setup register ...`: makes the project's own environment when needed, then runs inside it."""
+"""`python3 -m setup register ...`: creates the project's virtual environment if needed, then runs in it."""
 
 import sys
 

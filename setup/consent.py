@@ -1,28 +1,28 @@
-"""Admin consent: application permissions as role assignments, delegated ones as a grant for one user.
+"""Admin consent: application permissions as role assignments, delegated permissions as a grant for one user.
 
-Source: learn.microsoft.com/graph/permissions-grant-via-msgraph. Granting works at once and without a review screen.
+Source: learn.microsoft.com/graph/permissions-grant-via-msgraph. A grant takes effect at once, without a review page.
 """
 
 from typing import Any
 
 from setup.directory import quote
 from setup.errors import APP_ROLE, CONSENT_ROLE, SCOPE_CONSENT_ROLE, Stopped
-from setup.patience import wait_out
 from setup.permissions import Permission, find_mail_roles
 from setup.plan import Plan
 from setup.tenant import Tenant
+from setup.waiting import retry_until_success
 from shared.errors import Conflict, NotFound
 
-_SLOW = "Not every server of the directory knows the service principal yet."
+_SLOW = "The service principal has not reached every server of the directory yet."
 _OPEN_MAIL = (
-    "{names} is granted in Entra ID: the app can read EVERY mailbox of the tenant, whatever Exchange's scope says, "
-    "for both add up. To withdraw it: --close-mail."
+    "{names} is granted in Entra ID: the app can read EVERY mailbox of the tenant, even outside Exchange's scope, "
+    "because the grants add up. To withdraw it, run again with --close-mail."
 )
 
 
 def plan_consent(tenant: Tenant, plan: Plan, permissions: list[Permission]) -> None:
-    """Plan what is missing of the grants."""
-    if tenant.wish.is_delegated:
+    """Plan the grants that are missing."""
+    if tenant.options.is_delegated:
         _plan_scopes(tenant, plan, permissions)
         return
     given = _list_assignments(tenant)
@@ -30,7 +30,7 @@ def plan_consent(tenant: Tenant, plan: Plan, permissions: list[Permission]) -> N
         if permission.id not in {one["appRoleId"] for one in given}:
             plan.add(
                 f"Grant the application permission {permission.name} (admin consent)",
-                f"it is needed {permission.why}, and is not granted",
+                f"the gateway needs it {permission.why}, and it is not granted",
                 lambda permission=permission: _assign(tenant, permission),  # type: ignore[misc]
             )
     _plan_closing(tenant, plan, given)
@@ -39,13 +39,13 @@ def plan_consent(tenant: Tenant, plan: Plan, permissions: list[Permission]) -> N
 def _plan_closing(tenant: Tenant, plan: Plan, given: list[Any]) -> None:
     mail = find_mail_roles(tenant.graph)
     found = [one for one in given if one["appRoleId"] in mail]
-    if found and not tenant.wish.close_mail:
+    if found and not tenant.options.close_mail:
         plan.note(_OPEN_MAIL.format(names=" and ".join(sorted(mail[one["appRoleId"]] for one in found))))
         return
     for one in found:
         plan.add(
             f"Withdraw the application permission {mail[one['appRoleId']]}",
-            "it opens every mailbox of the tenant; Exchange lets the app into the right ones",
+            "it opens every mailbox of the tenant; Exchange's own role opens only the right ones",
             lambda one=one: withdraw(tenant, one),  # type: ignore[misc]
         )
 
@@ -78,7 +78,7 @@ def _list_assignments(tenant: Tenant) -> list[Any]:
 
 def _assign(tenant: Tenant, permission: Permission) -> None:
     if tenant.principal is None:
-        raise Stopped("The app is not in the tenant: run the part `prepare` first.")
+        raise Stopped("The app is not in this tenant. Run the part `prepare` first.")
     body = {"principalId": tenant.principal["id"], "resourceId": tenant.graph["id"], "appRoleId": permission.id}
     path = f"/servicePrincipals/{tenant.graph['id']}/appRoleAssignedTo"
 
@@ -86,23 +86,23 @@ def _assign(tenant: Tenant, permission: Permission) -> None:
         try:
             tenant.directory.write("POST", path, body, doing=f"Granting {permission.name}", role=CONSENT_ROLE)
         except Conflict:
-            return  # a repeat whose first answer was lost
+            return  # an earlier try succeeded, but its answer was lost
 
-    wait_out(write, on=(NotFound,), screen=tenant.screen, sentence=_SLOW)
+    retry_until_success(write, on=(NotFound,), console=tenant.console, sentence=_SLOW)
 
 
 def _plan_scopes(tenant: Tenant, plan: Plan, permissions: list[Permission]) -> None:
-    address = tenant.wish.service_user or ""
+    address = tenant.options.service_user or ""
     user = tenant.directory.find(f"/users/{quote(address)}", select="id,userPrincipalName")
     if user is None:
-        raise Stopped(f"There is no user {address} in this tenant.")
+        raise Stopped(f"There is no user {address} in this tenant. Check --service-user.")
     grants = [one for one in list_grants(tenant) if one["principalId"] == user["id"]]
     given = set(str(grants[0]["scope"]).split()) if grants else set()
     wanted = {one.name for one in permissions}
     if wanted <= given:
         return
     plan.add(
-        f"Consent to {', '.join(sorted(wanted - given))} for {address} and nobody else",
+        f"Consent to {', '.join(sorted(wanted - given))} for {address} only",
         "the app acts for that user",
         lambda: _grant(tenant, str(user["id"]), grants[0] if grants else None, wanted | given),
     )
@@ -126,10 +126,10 @@ def _grant(tenant: Tenant, user_id: str, grant: Any, scopes: set[str]) -> None:
     def write() -> None:
         tenant.directory.write("POST", "/oauth2PermissionGrants", body, doing=doing, role=SCOPE_CONSENT_ROLE)
 
-    wait_out(write, on=(NotFound,), screen=tenant.screen, sentence=_SLOW)
+    retry_until_success(write, on=(NotFound,), console=tenant.console, sentence=_SLOW)
 
 
 def disable(tenant: Tenant) -> None:
-    """Keep the app from signing in."""
+    """Disable the service principal, so that the app cannot sign in."""
     path = f"/servicePrincipals/{(tenant.principal or {})['id']}"
     tenant.directory.write("PATCH", path, {"accountEnabled": False}, doing="Disabling the app", role=APP_ROLE)

@@ -1,7 +1,7 @@
-"""Credentials that live in the vault: made, replaced, cleared up after a crash.
+"""Plans credentials whose values are kept in the vault: create, replace, and remove what a crashed run left behind.
 
-The vault's tags say which credential on the app a value belongs to. So a credential of ours on the app that no version
-names is an orphan: the run that made it died before it had stored the value, which nobody can read any more.
+The tags of a vault version name the credential on the app that the value belongs to. A credential of ours on the app
+that no version names is an orphan: the run that made it ended before it stored the value, which is lost.
 """
 
 import json
@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from setup.directory import quote
 from setup.errors import VAULT_ROLE, MissingRole, Stopped
 from setup.keys import Key, Made, add_certificate, add_secret, list_keys, remove_key
-from setup.patience import TRIES, wait_out
 from setup.plan import Plan
 from setup.probe import probe
 from setup.tenant import Tenant
 from setup.vault import Vault, Version
+from setup.waiting import TRIES, retry_until_success
 from shared.errors import ConfigurationError, GatewayError, NotFound, Unavailable
 from shared.settings.config import Credential
 
@@ -25,12 +25,12 @@ _CONTENT_TYPES = {
     Credential.CERTIFICATE: "application/x-pkcs12",
     Credential.PASSWORD: "application/json",
 }
-_SLOW = "Entra ID does not accept it on every server yet."
+_SLOW = "Some servers of Entra ID do not accept the new credential yet."
 
 
 def plan_stored(tenant: Tenant, plan: Plan, *, rotate: bool = False) -> None:
-    """Plan the credential in the vault: a first one, a new one beside the old, the end of replaced ones and orphans."""
-    vault, wish = _vault_of(tenant), tenant.wish
+    """Plan the credential in the vault: make the first or a new one, remove replaced ones and orphans."""
+    vault, options = _vault_of(tenant), tenant.options
     versions = [version for version in _read_versions(tenant, vault, plan) if version.enabled]
     keys = [key for key in list_keys(tenant) if key.is_ours] if tenant.app else []
     current = versions[-1] if versions else None
@@ -41,11 +41,11 @@ def plan_stored(tenant: Tenant, plan: Plan, *, rotate: bool = False) -> None:
     for orphan in (one for one in others if one.id not in named):
         plan.add(
             f"Remove the {orphan.describe()}",
-            "no version in the vault belongs to it: a run ended before its value was stored, and nobody knows it",
+            "no version in the vault belongs to it: a run ended before it stored the value, which is lost",
             lambda orphan=orphan: remove_key(tenant, orphan),  # type: ignore[misc]
         )
     replaced = [one for one in others if one.id in named]
-    due = current is not None and datetime.now(UTC) >= current.created + timedelta(hours=wish.grace_hours)
+    due = current is not None and datetime.now(UTC) >= current.created + timedelta(hours=options.grace_hours)
     if key is not None and due:
         for old in replaced:
             plan.add(
@@ -54,92 +54,101 @@ def plan_stored(tenant: Tenant, plan: Plan, *, rotate: bool = False) -> None:
                 lambda old=old: remove_key(tenant, old),  # type: ignore[misc]
             )
     elif key is not None and replaced and current is not None:
-        end = current.created + timedelta(hours=wish.grace_hours)
-        plan.note(f"The replaced {replaced[0].describe()} may go after {end:%Y-%m-%d %H:%M} UTC: run this again then.")
+        end = current.created + timedelta(hours=options.grace_hours)
+        plan.note(
+            f"The replaced {replaced[0].describe()} can be removed after {end:%Y-%m-%d %H:%M} UTC. Run this command "
+            "again then."
+        )
     _plan_new(tenant, plan, key, current, rotate=rotate and not replaced)
 
 
 def _check_owner(tenant: Tenant, current: Version | None) -> None:
-    """Stop rather than put a new version over somebody else's secret."""
-    wish = tenant.wish
+    """Raise Stopped if the vault's secret belongs to another app or was not stored by this command."""
+    options = tenant.options
     owner = current.tags.get("appId", "") if current else ""
     if current is None or (tenant.app is not None and owner == tenant.app_id):
         return
     if not owner:
         raise Stopped(
-            f"The vault's secret {wish.credential_name} was not stored by this command. Choose another name: "
+            f"The vault's secret {options.credential_name} was not stored by this command. Choose another name with "
             "--credential-name."
         )
     if tenant.directory.find(f"/applications(appId='{quote(owner)}')", select="id") is not None:
         raise Stopped(
-            f"The vault's secret {wish.credential_name} belongs to the app {owner}. Choose another name: "
+            f"The vault's secret {options.credential_name} belongs to the app {owner}. Choose another name with "
             "--credential-name."
         )
 
 
 def _plan_new(tenant: Tenant, plan: Plan, key: Key | None, current: Version | None, *, rotate: bool) -> None:
-    wish = tenant.wish
-    kind = "certificate" if wish.credential is Credential.CERTIFICATE else "client secret"
-    what = f"Make a {kind} for {wish.days} days and store it in {wish.vault_url} as {wish.credential_name}"
-    if key is not None and current is not None and wish.new_password:
+    options = tenant.options
+    kind = "certificate" if options.credential is Credential.CERTIFICATE else "client secret"
+    what = f"Make a {kind} for {options.days} days and store it in {options.vault_url} as {options.credential_name}"
+    if key is not None and current is not None and options.new_password:
         plan.add(
-            f"Store a new password of {wish.service_user} in {wish.vault_url} as {wish.credential_name}",
+            f"Store a new password of {options.service_user} in {options.vault_url} as {options.credential_name}",
             "--new-password asks for it; it is tried before it is stored",
             lambda: _store_password(tenant, current),
         )
     if key is None:
-        why = "there is none" if current is None else "what the vault holds belongs to no credential of this app"
+        why = "there is none" if current is None else "the vault's value belongs to no credential of this app"
         plan.add(f"{what}; its value is not shown", why, lambda: _make(tenant, is_first=True))
     elif rotate:
         plan.add(f"{what}, beside the old one", "rotation was asked for", lambda: _make(tenant, is_first=False))
     elif key.expires - datetime.now(UTC) < _SOON:
         plan.add(
-            f"{what}, beside the old one", f"the {key.describe()} ends soon", lambda: _make(tenant, is_first=False)
+            f"{what}, beside the old one",
+            f"the {key.describe()} ends in less than {_SOON.days} days",
+            lambda: _make(tenant, is_first=False),
         )
 
 
 def _read_versions(tenant: Tenant, vault: Vault, plan: Plan) -> list[Version]:
-    """Read what the vault holds; a fresh role is waited for when something is to be done."""
-    name = tenant.wish.credential_name
+    """Return the versions in the vault. With --apply, wait if the role on the vault is missing: it may be new."""
+    name = tenant.options.credential_name
 
     def read() -> list[Version]:
         return vault.versions(name)
 
-    if tenant.wish.apply:
-        sentence = f"The vault does not let you in. It needs {VAULT_ROLE.name}; one given just now takes minutes."
-        versions = wait_out(read, on=(MissingRole,), screen=tenant.screen, sentence=sentence, tries=5 * TRIES)
+    if tenant.options.apply:
+        sentence = (
+            f"The vault refuses you. You need {VAULT_ROLE.name}; a role assigned just now takes some minutes to work."
+        )
+        versions = retry_until_success(
+            read, on=(MissingRole,), console=tenant.console, sentence=sentence, tries=5 * TRIES
+        )
     else:
         versions = read()
     if not versions and vault.is_deleted(name):
         plan.add(
-            f"Bring the deleted secret {name} back in the vault", "its name is taken until then",
+            f"Bring the deleted secret {name} back in the vault", "its name cannot be used until then",
             lambda: _recover(tenant, vault), replan=True,
         )  # fmt: skip
     return versions
 
 
 def _recover(tenant: Tenant, vault: Vault) -> None:
-    """Bring the secret back; the vault takes some seconds to do so."""
-    name = tenant.wish.credential_name
+    """Recover the deleted secret, and wait some seconds until the vault shows it."""
+    name = tenant.options.credential_name
     vault.recover(name)
 
     def read() -> None:
         if not vault.versions(name):
             raise NotFound("The secret is not back yet.", code="NotThere")
 
-    wait_out(read, on=(NotFound,), screen=tenant.screen, sentence="The vault is at it.")
+    retry_until_success(read, on=(NotFound,), console=tenant.console, sentence="The vault is recovering the secret.")
 
 
 def _make(tenant: Tenant, *, is_first: bool) -> None:
-    """Add a credential to the app and store it. What cannot be stored is taken off the app again.
+    """Add a credential to the app and store its value. If it cannot be stored, remove it from the app again.
 
-    A first one is stored at once, before anything else can fail. One that replaces another is stored when Entra ID
-    accepts it everywhere: no instance of the gateway may read a value that would be refused.
+    A first credential is stored at once, before anything else can fail. One that replaces another is stored only when
+    Entra ID accepts it, so that no instance of the gateway reads a value that would be refused.
     """
-    vault, wish = _vault_of(tenant), tenant.wish
-    password = _ask_password(tenant, vault) if wish.credential is Credential.PASSWORD else None
-    add = add_certificate if wish.credential is Credential.CERTIFICATE else add_secret
-    made = wait_out(lambda: add(tenant), on=(NotFound,), screen=tenant.screen, sentence=_SLOW)
+    vault, options = _vault_of(tenant), tenant.options
+    password = _ask_password(tenant, vault) if options.credential is Credential.PASSWORD else None
+    add = add_certificate if options.credential is Credential.CERTIFICATE else add_secret
+    made = retry_until_success(lambda: add(tenant), on=(NotFound,), console=tenant.console, sentence=_SLOW)
     value = made.value
     if password is not None:
         value = _join_password(tenant, password, made.value)
@@ -147,9 +156,9 @@ def _make(tenant: Tenant, *, is_first: bool) -> None:
         if not is_first:
             _await_acceptance(tenant, value)
         vault.store(
-            wish.credential_name,
+            options.credential_name,
             value,
-            content_type=_CONTENT_TYPES[wish.credential],
+            content_type=_CONTENT_TYPES[options.credential],
             expires=made.key.expires,
             tags={"appId": tenant.app_id, "tenantId": tenant.id, "keyId": made.key.id},
         )
@@ -159,16 +168,19 @@ def _make(tenant: Tenant, *, is_first: bool) -> None:
 
 
 def _store_password(tenant: Tenant, current: Version) -> None:
-    """Ask for the user's password and store it beside the same client secret. Stored is only what signs in."""
-    vault, wish = _vault_of(tenant), tenant.wish
+    """Ask for the user's password, try to sign in with it, and store it beside the same client secret."""
+    vault, options = _vault_of(tenant), tenant.options
     try:
-        client_secret = str(json.loads(vault.value(wish.credential_name) or "")["client_secret"])
+        client_secret = str(json.loads(vault.value(options.credential_name) or "")["client_secret"])
     except (ValueError, KeyError, TypeError) as error:
-        raise Stopped(f"The vault's secret {wish.credential_name} is not in the form of a password.") from error
+        raise Stopped(
+            f"The vault's secret {options.credential_name} is not JSON with username, password and client_secret. "
+            "Choose another name with --credential-name."
+        ) from error
     value = _join_password(tenant, _type_password(tenant), client_secret)
     probe(tenant, value)
     vault.store(
-        wish.credential_name,
+        options.credential_name,
         value,
         content_type=_CONTENT_TYPES[Credential.PASSWORD],
         expires=current.expires,
@@ -177,44 +189,44 @@ def _store_password(tenant: Tenant, current: Version) -> None:
 
 
 def _join_password(tenant: Tenant, password: str, client_secret: str) -> str:
-    return json.dumps({"username": tenant.wish.service_user, "password": password, "client_secret": client_secret})
+    return json.dumps({"username": tenant.options.service_user, "password": password, "client_secret": client_secret})
 
 
 def _take_back(tenant: Tenant, made: Made) -> None:
-    tenant.screen.say("    It could not be stored: taking it off the app again.")
+    tenant.console.say("    The value could not be stored. Removing the credential from the app again.")
     try:
         remove_key(tenant, made.key)
     except GatewayError as error:
-        tenant.screen.say(f"    That failed as well ({error.message}). The next run finds and removes it.")
+        tenant.console.say(f"    That failed as well ({error.message}). The next run finds it and removes it.")
 
 
 def _await_acceptance(tenant: Tenant, value: str) -> None:
-    """Ask for tokens until several in a row were given."""
+    """Ask for tokens until several in a row are given."""
 
     def ask() -> None:
         for _ in range(_GOOD_ANSWERS):
             probe(tenant, value)
 
-    wait_out(ask, on=(ConfigurationError, Unavailable), screen=tenant.screen, sentence=_SLOW)
+    retry_until_success(ask, on=(ConfigurationError, Unavailable), console=tenant.console, sentence=_SLOW)
 
 
 def _ask_password(tenant: Tenant, vault: Vault) -> str:
-    """Return the service user's password: the one that is stored, or else typed in."""
+    """Return the service user's password: the stored one, or else one that the person types in."""
     try:
-        stored = json.loads(vault.value(tenant.wish.credential_name) or "{}")
+        stored = json.loads(vault.value(tenant.options.credential_name) or "{}")
     except ValueError:
         stored = {}
-    is_known = stored.get("username") == tenant.wish.service_user and stored.get("password")
-    if is_known and not tenant.wish.new_password:
+    is_known = stored.get("username") == tenant.options.service_user and stored.get("password")
+    if is_known and not tenant.options.new_password:
         return str(stored["password"])
     return _type_password(tenant)
 
 
 def _type_password(tenant: Tenant) -> str:
-    return tenant.screen.ask_hidden(f"    Password of {tenant.wish.service_user} (not shown): ")
+    return tenant.console.ask_hidden(f"    Password of {tenant.options.service_user} (not shown): ")
 
 
 def _vault_of(tenant: Tenant) -> Vault:
     if tenant.vault is None:
-        raise Stopped("This credential is kept in Key Vault: give --vault.")
+        raise Stopped("This credential is kept in Key Vault. Name the vault with --vault.")
     return tenant.vault

@@ -1,6 +1,6 @@
-"""Microsoft Graph's directory, as the registration needs it: single calls with retries, told in the error family.
+"""Calls of Microsoft Graph's directory: single requests with retries; failures become errors of shared.errors.
 
-Sources: learn.microsoft.com/graph/errors; codes of the directory as in public issue reports of
+Sources: learn.microsoft.com/graph/errors; the directory's error codes come from public issue reports of
 hashicorp/terraform-provider-azuread and microsoftgraph/msgraph-bicep-types.
 """
 
@@ -21,14 +21,17 @@ _UPSERT = {"Prefer": "create-if-missing"}
 _POLICIES = {
     "CredentialTypeNotAllowedAsPerAppPolicy": "This tenant's app management policy forbids client secrets. Use "
     "--credential federated (no secret at all) or certificate, or ask for an exception to the policy.",
-    "CredentialInvalidLifetimeAsPerAppPolicy": "This tenant's app management policy limits how long a credential may "
-    "live: give fewer --days. Better: --credential federated, which has no secret at all.",
+    "CredentialInvalidLifetimeAsPerAppPolicy": "This tenant's app management policy limits the lifetime of "
+    "credentials. Give fewer --days, or use --credential federated, which has no secret at all.",
 }
 _NOT_YET = ("NoBackingApplicationObject", "does not reference a valid application object")
 
 
 class Directory:
-    """Calls to one cloud's Graph with the person's token. Writes name what they do and the role that they need."""
+    """Calls Graph of one cloud with the person's token. For messages, a write names its action and the role it needs.
+
+    `doing` is that action, for example "Registering the app".
+    """
 
     def __init__(self, person: Person, transport: Transport) -> None:
         self._person = person
@@ -36,18 +39,18 @@ class Directory:
         self._root = f"https://{person.cloud.graph}"
 
     def get(self, path: str, **query: str) -> Any:
-        """GET a path below /v1.0; names of the query come without their dollar sign. Raises NotFound."""
+        """GET a path below /v1.0. Give names of query parameters without their dollar sign. Raises NotFound."""
         return self._send("GET", path, query={f"${name}": value for name, value in query.items()})
 
     def find(self, path: str, **query: str) -> Any:
-        """GET something that may not be there: None for a 404."""
+        """GET an object, or return None for a 404."""
         try:
             return self.get(path, **query)
         except NotFound:
             return None
 
     def list(self, path: str, **query: str) -> Iterator[Any]:
-        """Yield all items of a collection, whatever its pages."""
+        """Yield the items of all pages of a collection."""
         page = self.get(path, **query)
         while True:
             yield from page["value"]
@@ -64,7 +67,7 @@ class Directory:
         return self._send(method, path, body=body, headers=headers, doing=doing, role=role)
 
     def write_once(self, method: str, path: str, body: Any, *, doing: str, role: Role) -> Any:
-        """Send a change that must not be repeated once it may have been done. Raises OutcomeUnknown as well."""
+        """Send a change that must not be done twice: it is not repeated after an unknown outcome (OutcomeUnknown)."""
         return self._send(method, path, body=body, doing=doing, role=role, policy=_ONCE_SENT)
 
     def _send(
@@ -94,7 +97,7 @@ class Directory:
 
 
 def quote(text: str) -> str:
-    """Write a text into an OData literal."""
+    """Escape a text for an OData string literal."""
     return text.replace("'", "''")
 
 
@@ -110,29 +113,33 @@ def _translate(answer: Answer, doing: str, role: Role | None) -> GatewayError:
         code, message = str(error["code"]), str(error["message"])
     except (ValueError, KeyError, TypeError):
         code, message = "", ""
-    told = answer.headers.get("request-id")
+    request_id = answer.headers.get("request-id")
     detail = f"status={answer.status} {code}".strip()
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _translate_outage(answer, doing, detail, told)
+        return _translate_outage(answer, doing, detail, request_id)
     if answer.status == HTTPStatus.NOT_FOUND or code in _NOT_YET or _NOT_YET[1] in message:
-        return NotFound(f"{doing}: the directory does not know it.", code="NotThere", detail=detail, upstream_id=told)
+        message = f"{doing} failed: the directory does not find the object."
+        return NotFound(message, code="NotThere", detail=detail, upstream_id=request_id)
     if answer.status == HTTPStatus.FORBIDDEN and role is not None:
-        return MissingRole(doing, role, upstream_id=told)
+        return MissingRole(doing, role, upstream_id=request_id)
     if code in _POLICIES:
-        return Stopped(f"{doing} was refused. {_POLICIES[code]}", code="ForbiddenByPolicy", upstream_id=told)
+        return Stopped(f"{doing} was refused. {_POLICIES[code]}", code="ForbiddenByPolicy", upstream_id=request_id)
     if answer.status == HTTPStatus.CONFLICT or "already exist" in message or "already in use" in message:
-        return Conflict(f"{doing}: it is there already.", code="AlreadyThere", detail=detail, upstream_id=told)
-    hint = " `az login` again." if answer.status == HTTPStatus.UNAUTHORIZED else ""
-    return Rejected(f"{doing} was refused by the directory ({detail}).{hint}", detail=detail, upstream_id=told)
+        message = f"{doing} failed: the object exists already."
+        return Conflict(message, code="AlreadyThere", detail=detail, upstream_id=request_id)
+    hint = " Sign in again with `az login`." if answer.status == HTTPStatus.UNAUTHORIZED else ""
+    return Rejected(f"The directory refused: {doing} ({detail}).{hint}", detail=detail, upstream_id=request_id)
 
 
-def _translate_outage(answer: Answer, doing: str, detail: str, told: str | None) -> GatewayError:
+def _translate_outage(answer: Answer, doing: str, detail: str, request_id: str | None) -> GatewayError:
     wait = _wait_of(answer)
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Throttled("The directory asks us to slow down.", retry_after=wait, upstream_id=told)
+        return Throttled("The directory asks us to slow down.", retry_after=wait, upstream_id=request_id)
     if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        return Unavailable("The directory is not available.", retry_after=wait, upstream_id=told)
-    return OutcomeUnknown(f"{doing} ended in an error of the directory.", detail=detail, upstream_id=told)
+        return Unavailable("The directory is not available. Try again later.", retry_after=wait, upstream_id=request_id)
+    return OutcomeUnknown(
+        f"{doing} ended in an error of the directory. Run the command again.", detail=detail, upstream_id=request_id
+    )
 
 
 def _wait_of(answer: Answer) -> float | None:

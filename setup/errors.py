@@ -1,37 +1,37 @@
-"""What stops a registration, told to the person who runs it: a sentence what happened and one what to do."""
+"""Errors that stop a registration. Each message says what happened and what to do."""
 
 from shared.errors import Forbidden, GatewayError
 
 
 class Stopped(GatewayError):  # noqa: N818 - named by what happened, as its family is
-    """The registration cannot go on; the message says what a person has to decide or do."""
+    """The registration cannot continue; the message says what the person has to decide or do."""
 
     code = "Stopped"
 
 
 class MissingRole(Forbidden):
-    """The person lacks a role; `role` names it with its way on."""
+    """The person lacks a role; `role` names it, and what to do."""
 
     code = "MissingRole"
 
     def __init__(self, doing: str, role: "Role", *, upstream_id: str | None = None) -> None:
-        super().__init__(f"{doing} was refused: it needs {role.name}.", upstream_id=upstream_id)
+        super().__init__(f"{doing} was refused. It needs {role.name}.", upstream_id=upstream_id)
         self.role = role
 
 
 class Role:
-    """A role by the name its owner knows, and how to come by it or go on without."""
+    """A role under the name that the portal shows; `remedy` says how to get it, or how to go on without it."""
 
-    def __init__(self, name: str, way_on: str) -> None:
+    def __init__(self, name: str, remedy: str) -> None:
         self.name = name
-        self.way_on = way_on
+        self.remedy = remedy
 
 
-_PIM = "A role that is only eligible has to be activated first; then `az login` again. "
+_PIM = "If you are only eligible for the role, activate it and run `az login` again. "
 _PREPARE = f"{_PIM}Or ask somebody who has the role to run the same command with the part `prepare`."
 CREATE_ROLE = Role("the directory role Application Developer", _PREPARE)
 APP_ROLE = Role(
-    "the directory role Cloud Application Administrator, as the app is not one's own (its owners need no role)",
+    "the directory role Cloud Application Administrator, because you do not own the app (owners need no role)",
     _PREPARE,
 )
 CONSENT_ROLE = Role(
@@ -45,7 +45,7 @@ SCOPE_CONSENT_ROLE = Role(
 )
 VAULT_ROLE = Role(
     "the Azure role Key Vault Secrets Officer on the vault",
-    "Owner and Contributor do not open a vault's contents. Whoever may assign roles runs:\n"
+    "Owner and Contributor do not open a vault's contents. Somebody who may assign roles runs:\n"
     '  az role assignment create --role "Key Vault Secrets Officer" --assignee <you> --scope <the vault\'s id>\n'
-    "A role given just now takes some minutes.",
+    "A role assigned just now takes some minutes to work.",
 )

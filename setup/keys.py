@@ -1,6 +1,6 @@
-"""Client secrets and certificates on the app: listed, added, removed, under ids that the vault's tags repeat.
+"""Lists, adds and removes client secrets and certificates of the app. The vault's tags hold the same ids.
 
-A certificate's id here is the SHA-256 of its DER form: what Graph answers as its ids differs by how it was added.
+The id of a certificate is the SHA-256 of its DER form here, because Graph's own ids depend on how it was added.
 Sources: learn.microsoft.com/graph/api/application-addpassword, and -update for keyCredentials (replaced as a whole).
 """
 
@@ -20,7 +20,7 @@ _EXPONENT = 65537
 
 @dataclass(frozen=True)
 class Key:
-    """A credential on the app: a client secret or a certificate. Its value is not here."""
+    """A credential on the app: a client secret or a certificate, without its value."""
 
     id: str
     name: str
@@ -33,14 +33,14 @@ class Key:
         return self.name.startswith(TAG)
 
     def describe(self) -> str:
-        """Name it for a person."""
+        """Return the phrase that names the credential in messages."""
         kind = "certificate" if self.is_certificate else "client secret"
         return f'{kind} "{self.name}" (ends {self.expires:%Y-%m-%d})'
 
 
 @dataclass(frozen=True)
 class Made:
-    """A credential that was just made. Its value shows in no representation."""
+    """A new credential with its value, which `repr` leaves out."""
 
     key: Key
     value: str = field(repr=False)
@@ -56,12 +56,12 @@ def add_secret(tenant: Tenant) -> Made:
     """Add a client secret."""
     body = {"passwordCredential": {"displayName": _make_name(), "endDateTime": f"{_end_of(tenant):%Y-%m-%dT%H:%M:%SZ}"}}
     path = f"{tenant.app_path}/addPassword"
-    told = tenant.directory.write_once("POST", path, body, doing="Adding a client secret", role=APP_ROLE)
-    return Made(_read_secret(told), str(told["secretText"]))
+    added = tenant.directory.write_once("POST", path, body, doing="Adding a client secret", role=APP_ROLE)
+    return Made(_read_secret(added), str(added["secretText"]))
 
 
 def add_certificate(tenant: Tenant) -> Made:
-    """Make a certificate on this machine, in memory, and put its public part on the app."""
+    """Make a certificate in memory, and add its public part to the app."""
     name, expires = _make_name(), _end_of(tenant)
     der, bundle = _make_certificate(name, expires)
     entry = {
@@ -75,7 +75,7 @@ def add_certificate(tenant: Tenant) -> Made:
 
 
 def remove_key(tenant: Tenant, key: Key) -> None:
-    """Take a credential off the app; what signs in with it fails at its next token."""
+    """Remove a credential from the app; a client that uses it cannot get another token."""
     if key.is_certificate:
         kept = [one for one in _read_certificates(tenant) if _read_certificate(one).id != key.id]
         _replace_certificates(tenant, kept, "Removing a certificate")
@@ -112,11 +112,11 @@ def _make_name() -> str:
 
 
 def _end_of(tenant: Tenant) -> datetime:
-    return (datetime.now(UTC) + timedelta(days=tenant.wish.days)).replace(microsecond=0)
+    return (datetime.now(UTC) + timedelta(days=tenant.options.days)).replace(microsecond=0)
 
 
 def _make_certificate(name: str, expires: datetime) -> tuple[bytes, str]:
-    """Return a new certificate's DER form, and with its key as Base64 PFX, as Key Vault gives certificates out."""
+    """Return a new certificate as DER, and with its key as Base64 PFX, the form that Key Vault returns."""
     from cryptography import x509  # noqa: PLC0415 - for this credential only
     from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 - as above
     from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 - as above

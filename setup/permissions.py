@@ -1,8 +1,8 @@
-"""Which permission each feature takes, and their ids on Microsoft Graph.
+"""The permissions that each feature needs, and their ids on Microsoft Graph.
 
-Sources: learn.microsoft.com/graph/permissions-reference for the ids, which are looked up live and only compared with
-these; the Bookings reference pages for what suffices. `cancel` needs the wider Bookings.ReadWrite.All; availability
-exists for applications only. Mail has none here on purpose: a Mail permission in Entra opens every mailbox.
+Sources: learn.microsoft.com/graph/permissions-reference for the ids, which are read from the tenant and compared with
+these; the Bookings reference pages for the permissions. `cancel` needs the wider Bookings.ReadWrite.All. `mail` has no
+permission here on purpose, because a Mail permission in Entra ID opens every mailbox.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ _IDS = {  # application role, delegated scope
 
 @dataclass(frozen=True)
 class Permission:
-    """One permission of Microsoft Graph: `kind` is Role (application) or Scope (delegated)."""
+    """A permission of Microsoft Graph: `kind` is Role (application) or Scope (delegated)."""
 
     name: str
     id: str
@@ -45,25 +45,25 @@ class Permission:
 
     @property
     def why(self) -> str:
-        """What it is for."""
+        """What the gateway needs it for."""
         return WHY[self.name]
 
 
 def name_permissions(features: tuple[str, ...], *, delegated: bool) -> list[str]:
-    """Name what the features take."""
+    """Return the names of the permissions that the features need."""
     names = [name for feature in features for name in FEATURES[feature]]
     return [*names, "User.Read"] if delegated else names
 
 
 def resolve(graph: dict[str, Any], names: list[str], *, delegated: bool) -> list[Permission]:
-    """Find the ids on Graph's own principal. Raises Stopped where the tenant knows another id, or none."""
+    """Return the permissions with their ids. Raises Stopped if the tenant's Graph has another id, or none."""
     listed = graph["oauth2PermissionScopes" if delegated else "appRoles"]
     live = {str(one["value"]): str(one["id"]) for one in listed if one.get("isEnabled", True)}
     found = []
     for name in names:
         expected = _IDS[name][1 if delegated else 0]
         if live.get(name) != expected:
-            raise Stopped(f"This tenant's Microsoft Graph does not offer {name} under its published id: wrong cloud?")
+            raise Stopped(f"This tenant's Microsoft Graph has no {name} with the published id. Check --cloud.")
         found.append(Permission(name, expected, "Scope" if delegated else "Role"))
     return found
 

@@ -1,6 +1,6 @@
-"""Whose rights are used: the person who is signed in with the Azure CLI.
+"""The person who runs the command, signed in with the Azure CLI. All calls are made with their rights.
 
-`AzureCliCredential` runs `az` and keeps nothing, so tokens are kept here while they are young.
+`AzureCliCredential` runs `az` for every token, so tokens are cached here until shortly before they expire.
 Source: learn.microsoft.com/python/api/azure-identity/azure.identity.azureclicredential
 """
 
@@ -15,7 +15,7 @@ _AZ_SECONDS = 60
 
 
 class Person:
-    """Tokens of the Azure CLI's user, for one tenant and cloud. Says nothing about their values."""
+    """Gets tokens of the Azure CLI's user for one tenant and cloud, and never logs them."""
 
     def __init__(self, cloud: Cloud, tenant: str | None) -> None:
         self.cloud = cloud
@@ -39,6 +39,6 @@ class Person:
         except ClientAuthenticationError as error:
             where = f" --tenant {self._tenant}" if self._tenant else ""
             raise Stopped(
-                f"The Azure CLI gives no token: sign in with `az login{where} --allow-no-subscriptions`.",
+                f"The Azure CLI gave no token. Sign in with `az login{where} --allow-no-subscriptions`.",
                 detail=type(error).__name__,
             ) from None

@@ -1,14 +1,17 @@
-"""A plan: what would be done and why, in numbered lines. Nothing is done before somebody says so."""
+"""A plan: numbered steps, each with its reason, and notes. Steps are carried out only with --apply."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from setup.screen import Screen
+from setup.console import Console
 
 
 @dataclass(frozen=True)
 class Step:
-    """One change. `what` is an imperative sentence, `why` what was found; `act` does it."""
+    """One change. `what` is an imperative sentence, `why` the reason; `act` makes the change.
+
+    After a step with `replan`, the following steps have to be planned again.
+    """
 
     what: str
     why: str
@@ -18,34 +21,34 @@ class Step:
 
 @dataclass
 class Plan:
-    """Steps in their order, and notes on what a person should know though nothing follows from it here."""
+    """Steps in their order, and notes: findings that the person should know and that this command does not change."""
 
     steps: list[Step] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def add(self, what: str, why: str, act: Callable[[], None], *, replan: bool = False) -> None:
-        """Add a step; after one that says so, the rest has to be planned anew."""
+        """Add a step."""
         self.steps.append(Step(what, why, act, replan))
 
     def note(self, text: str) -> None:
-        """Add a note, once."""
+        """Add a note, unless it is there already."""
         if text not in self.notes:
             self.notes.append(text)
 
-    def show(self, screen: Screen) -> None:
-        """Print it."""
-        screen.say()
-        screen.say("Plan" if self.steps else "Plan: nothing to do, all is as it should be.")
+    def show(self, console: Console) -> None:
+        """Print steps and notes."""
+        console.say()
+        console.say("Plan" if self.steps else "Plan: there is nothing to do.")
         for number, step in enumerate(self.steps, 1):
-            screen.say(f"{number:3}. {step.what}")
-            screen.say(f"     because {step.why}")
+            console.say(f"{number:3}. {step.what}")
+            console.say(f"     because {step.why}")
         for text in self.notes:
-            screen.say(f"  !  {text}")
+            console.say(f"  !  {text}")
 
-    def carry_out(self, screen: Screen) -> bool:
-        """Do the steps; return True when all are done, False when the rest has to be planned anew."""
+    def carry_out(self, console: Console) -> bool:
+        """Carry out the steps; return True when all are done, False when the rest has to be planned again."""
         for number, step in enumerate(self.steps, 1):
-            screen.say(f"{number:3}. {step.what} ...")
+            console.say(f"{number:3}. {step.what} ...")
             step.act()
             if step.replan and number < len(self.steps):
                 return False

@@ -1,6 +1,6 @@
-"""Signing in as the app, with the gateway's own code: what works here works there.
+"""Signs in as the app with the gateway's own code, so that a sign-in that works here works in the gateway.
 
-Each try takes a new token source: msal repeats refusals from memory for a minute.
+Each try uses a new token source, because msal repeats a refusal from its cache for a minute.
 """
 
 import re
@@ -14,45 +14,46 @@ from shared.key_vault import Identity, Secrets, VaultSecret
 from shared.settings.config import AllowList, Connection, Credential, IdentitySource
 
 _NUMBER = re.compile(r"codes=\[(\d+)")  # as shared.entra_errors describes a refusal
-# Password, account, multi-factor sign-in, Conditional Access: time cures none, and wrong passwords lock the account.
+# Password, account, multi-factor sign-in, Conditional Access: waiting helps none of them, and repeated wrong passwords
+# lock the account.
 _OF_THE_USER = frozenset(
     {50126, 50053, 50055, 50144, 50057, 50034, 50105, 50072, 50074, 50076, 50079, 50158, 53000, 53001, 53002, 53003}
     | {53004, 530032, 530035}
 )
 _PASSWORDS = frozenset({50126, 50055, 50144})
-_HINT = "To type it in anew: --new-password."
+_HINT = "To type it in again, add --new-password."
 
 
 @dataclass(frozen=True)
 class _InHand:
-    """A value that is in no vault yet."""
+    """Stands in for the vault, with a value that is not stored yet."""
 
     value: str = field(repr=False)
 
     def get(self, name: str) -> VaultSecret:
-        """Return it, whatever the name."""
+        """Return the value under any name."""
         _ = name
         return VaultSecret(self.value, version="in hand", expires_on=None, content_type=None)
 
 
 def probe(tenant: Tenant, value: str | None) -> str:
-    """Return a Graph token of the app, with a stored value or (None) the identity of the machine we run on.
+    """Return a Graph token of the app, with a credential's value or, if `value` is None, this machine's identity.
 
-    Raises ConfigurationError with the reason, which waiting may cure, Stopped for what a user's account is refused for,
-    or Unavailable.
+    Raises ConfigurationError with the reason (waiting may help), Stopped if Entra ID refuses the user's account, or
+    Unavailable.
     """
-    wish = tenant.wish
+    options = tenant.options
     connection = Connection(
         name="register",
-        cloud=wish.cloud,
+        cloud=options.cloud,
         tenant_id=tenant.id,
         client_id=tenant.app_id,
-        credential=wish.credential,
-        credential_name=wish.credential_name or None,
-        identity_client_id=wish.identity_client_id,
+        credential=options.credential,
+        credential_name=options.credential_name or None,
+        identity_client_id=options.identity_client_id,
         businesses=AllowList(frozenset()),
     )
-    source = IdentitySource.MANAGED if wish.credential is Credential.FEDERATED else IdentitySource.AZURE_CLI
+    source = IdentitySource.MANAGED if options.credential is Credential.FEDERATED else IdentitySource.AZURE_CLI
     secrets: Secrets | None = None if value is None else _InHand(value)
     try:
         return TokenSource(connection, Identity(source), secrets).token()

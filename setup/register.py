@@ -1,25 +1,26 @@
-"""The registration as a whole: read what is, plan, act if told to, prove.
+"""The whole registration: read the tenant, plan the missing steps, carry them out with --apply, prove the result.
 
-Convergent: a second run finds nothing to do, and the next run finishes what one has begun. Nothing is deleted to undo.
+The command is convergent: a second run finds nothing to do, and after a failed run the next one continues. A failed run
+deletes nothing.
 """
 
 from setup.application import plan_application, plan_principal
 from setup.consent import plan_consent
+from setup.console import Console, quiet_logs
 from setup.credentials import plan_stored
 from setup.directory import Directory
 from setup.errors import CONSENT_ROLE, SCOPE_CONSENT_ROLE, MissingRole
 from setup.exchange import show_commands
 from setup.federation import plan_federation
+from setup.options import Options, Part
 from setup.outputs import plan_settings, show_connection, show_other_tenants, show_settings
 from setup.permissions import Permission, name_permissions, resolve
 from setup.person import Person
 from setup.plan import Plan
 from setup.removal import plan_removal
-from setup.screen import Screen, quiet_logs
 from setup.tenant import Tenant, read_tenant
 from setup.vault import Vault
 from setup.verify import verify
-from setup.wish import Part, Wish
 from shared.errors import GatewayError
 from shared.settings.config import Credential
 from shared.transport import Transport
@@ -27,43 +28,43 @@ from shared.transport import Transport
 _MOST_ROUNDS = 4
 
 
-def register(wish: Wish, screen: Screen) -> int:
-    """Do what is wished; return the exit code: 0 when all is well, 1 when something stopped it."""
+def register(options: Options, console: Console) -> int:
+    """Run the part that the options name; return the exit code: 0 for success, 1 if something stopped it."""
     try:
-        with quiet_logs(screen):
-            return _register(wish, screen)
+        with quiet_logs(console):
+            return _register(options, console)
     except MissingRole as missing:
-        screen.say()
-        screen.say(f"Stopped: {missing.message}")
-        screen.say(missing.role.way_on)
+        console.say()
+        console.say(f"Stopped: {missing.message}")
+        console.say(missing.role.remedy)
         if missing.role in (CONSENT_ROLE, SCOPE_CONSENT_ROLE):
-            screen.say(f"  az login --tenant {wish.tenant or '<tenant id>'} --allow-no-subscriptions")
-            screen.say(f"  {wish.command(Part.CONSENT)}")
+            console.say(f"  az login --tenant {options.tenant or '<tenant id>'} --allow-no-subscriptions")
+            console.say(f"  {options.command(Part.CONSENT)}")
     except GatewayError as error:
-        screen.say()
-        screen.say(f"Stopped: {error.message}")
+        console.say()
+        console.say(f"Stopped: {error.message}")
         if error.upstream_id:
-            screen.say(f"Microsoft's request id: {error.upstream_id}")
-    screen.say("What was done stays; the same command goes on from here.")
+            console.say(f"Microsoft's request id: {error.upstream_id}")
+    console.say("Steps that are done stay done. Run the same command again to continue.")
     return 1
 
 
-def _register(wish: Wish, screen: Screen) -> int:
-    transport, person = Transport(), Person(wish.cloud, wish.tenant)
-    vault = Vault(person, transport, wish.vault_url) if wish.vault_url else None
-    tenant = read_tenant(wish, Directory(person, transport), vault, screen)
+def _register(options: Options, console: Console) -> int:
+    transport, person = Transport(), Person(options.cloud, options.tenant)
+    vault = Vault(person, transport, options.vault_url) if options.vault_url else None
+    tenant = read_tenant(options, Directory(person, transport), vault, console)
     tenant.introduce()
-    if wish.part is Part.VERIFY:
+    if options.part is Part.VERIFY:
         _ = tenant.app_id
         return 0 if verify(tenant) else 1
     for _ in range(_MOST_ROUNDS):
         plan = _make_plan(tenant)
-        plan.show(screen)
-        if not wish.apply or not plan.steps:
+        plan.show(console)
+        if not options.apply or not plan.steps:
             break
-        screen.say()
-        screen.say("Doing it")
-        is_whole = plan.carry_out(screen)
+        console.say()
+        console.say("Carrying out the plan")
+        is_whole = plan.carry_out(console)
         tenant.read_app()
         if is_whole and not any(step.replan for step in plan.steps):
             break
@@ -71,67 +72,68 @@ def _register(wish: Wish, screen: Screen) -> int:
 
 
 def _make_plan(tenant: Tenant) -> Plan:
-    wish, plan = tenant.wish, Plan()
-    if wish.remove:
+    options, plan = tenant.options, Plan()
+    if options.remove:
         plan_removal(tenant, plan)
         return plan
     permissions = _find_permissions(tenant)
-    if wish.part is Part.ROTATE:
+    if options.part is Part.ROTATE:
         _ = tenant.app_id
         plan_stored(tenant, plan, rotate=True)
         return plan
-    if wish.part in (Part.ALL, Part.PREPARE):
+    if options.part in (Part.ALL, Part.PREPARE):
         if not plan_application(tenant, plan, permissions):
-            plan.note("The rest is planned when that is done.")
+            plan.note("The other steps are planned when this one is done.")
             return plan
         plan_principal(tenant, plan)
-        if wish.credential is Credential.FEDERATED:
+        if options.credential is Credential.FEDERATED:
             plan_federation(tenant, plan)
         else:
             plan_stored(tenant, plan)
-    if wish.part in (Part.ALL, Part.CONSENT):
-        if wish.part is Part.CONSENT:
+    if options.part in (Part.ALL, Part.CONSENT):
+        if options.part is Part.CONSENT:
             _ = tenant.app_id
             plan_principal(tenant, plan)
         plan_consent(tenant, plan, permissions)
-    if wish.part in (Part.ALL, Part.PREPARE):
-        plan_settings(tenant, plan)  # last: an app that starts with the ids keeps its first token for an hour
+    if options.part in (Part.ALL, Part.PREPARE):
+        # Last, because an app that starts with the ids keeps its first token, and so its permissions, for an hour.
+        plan_settings(tenant, plan)
     return plan
 
 
 def _find_permissions(tenant: Tenant) -> list[Permission]:
-    delegated = tenant.wish.is_delegated
-    return resolve(tenant.graph, name_permissions(tenant.wish.features, delegated=delegated), delegated=delegated)
+    delegated = tenant.options.is_delegated
+    return resolve(tenant.graph, name_permissions(tenant.options.features, delegated=delegated), delegated=delegated)
 
 
 def _finish(tenant: Tenant, plan: Plan) -> int:
-    wish, screen = tenant.wish, tenant.screen
-    if not wish.apply:
-        screen.say()
+    options, console = tenant.options, tenant.console
+    if not options.apply:
+        console.say()
         if plan.steps:
-            screen.say("Nothing was changed. To do it, repeat the command with --apply.")
-    if wish.remove:
+            console.say("Nothing was changed. To carry out the plan, run the command again with --apply.")
+    if options.remove:
         return 0
     _show_what_follows(tenant)
-    if wish.part is Part.PREPARE:
-        screen.say()
-        screen.say("Consent is still needed, unless it was given before. Somebody who may give it runs:")
-        screen.say(f"  {wish.command(Part.CONSENT)}")
-    if wish.part is Part.ALL and (wish.apply or not plan.steps):
+    if options.part is Part.PREPARE:
+        console.say()
+        console.say("Consent is still needed, unless it was given before. Somebody who may give it runs:")
+        console.say(f"  {options.command(Part.CONSENT)}")
+    if options.part is Part.ALL and (options.apply or not plan.steps):
         return 0 if verify(tenant) else 1
     return 0
 
 
 def _show_what_follows(tenant: Tenant) -> None:
-    """Print where the ids go, and what others have to do."""
-    wish = tenant.wish
-    if tenant.app is None or not (wish.app or wish.part in (Part.ALL, Part.PREPARE)):
+    """Print what has to be done with the ids, and by whom."""
+    options = tenant.options
+    if tenant.app is None or not (options.app or options.part in (Part.ALL, Part.PREPARE)):
         return
-    if wish.app:
+    if options.app:
         show_connection(tenant)
     else:
         show_settings(tenant)
-    if wish.multi_tenant:
+    if options.multi_tenant:
         show_other_tenants(tenant)
-    if "mail" in wish.features:
+    if "mail" in options.features:
         show_commands(tenant)

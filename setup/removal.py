@@ -1,4 +1,4 @@
-"""Taking the app out of use: credentials and grants go, the registration stays, disabled, unless --delete is given."""
+"""Plans --remove: take credentials and grants away and disable the app; with --delete, delete it too."""
 
 from setup.consent import disable, list_assignments, list_grants, withdraw
 from setup.errors import APP_ROLE, SCOPE_CONSENT_ROLE, Stopped
@@ -9,10 +9,10 @@ from setup.tenant import Tenant
 
 
 def plan_removal(tenant: Tenant, plan: Plan) -> None:
-    """Plan what is left to take away."""
+    """Plan the removal of everything that is still there."""
     if tenant.app is None:
         if tenant.handmade:
-            raise Stopped("The app of that name was not made by this command, so it is not removed by it.")
+            raise Stopped("This command did not make the app of that name, so it does not remove it.")
         return
     why = "--remove asks for it"
     if tenant.principal is not None and tenant.principal["accountEnabled"]:
@@ -23,19 +23,19 @@ def plan_removal(tenant: Tenant, plan: Plan) -> None:
         plan.add("Withdraw a consent", why, lambda grant=grant: _withdraw_grant(tenant, grant))  # type: ignore[misc]
     for trust in list_federated(tenant):
         plan.add(
-            f"Trust the identity {trust['subject']} no more",
+            f"Remove the federated credential for the identity {trust['subject']}",
             why,
             lambda trust=trust: remove_federated(tenant, trust),  # type: ignore[misc]
         )
     for key in list_keys(tenant):
         plan.add(f"Remove the {key.describe()}", why, lambda key=key: remove_key(tenant, key))  # type: ignore[misc]
     _plan_vault(tenant, plan, why)
-    if tenant.wish.delete:
+    if tenant.options.delete:
         plan.add("Delete the app (30 days in the recycle bin)", "--delete asks for it", lambda: _delete(tenant))
 
 
 def _plan_vault(tenant: Tenant, plan: Plan, why: str) -> None:
-    vault, name = tenant.vault, tenant.wish.credential_name
+    vault, name = tenant.vault, tenant.options.credential_name
     if vault is None or not name:
         return
     for version in vault.versions(name):

@@ -1,6 +1,7 @@
-"""The vault, as the registration needs it: versions with their tags, and a new version. Values are written, not shown.
+"""Calls of Key Vault: list the versions of a secret with their tags, read, store, disable. Values are never printed.
 
-Source: learn.microsoft.com/rest/api/keyvault/secrets. Tags can be read by everybody who may list; they hold ids only.
+Source: learn.microsoft.com/rest/api/keyvault/secrets. Everybody who may list secrets can read tags, so they hold ids
+only.
 """
 
 import json
@@ -32,12 +33,12 @@ class Version:
 
     @property
     def key_id(self) -> str:
-        """Id of the credential in Entra that the value belongs to; "" for a version stored by hand."""
+        """The id of the credential in Entra ID that the value belongs to; "" for a version stored by hand."""
         return self.tags.get("keyId", "")
 
 
 class Vault:
-    """One vault with the person's token."""
+    """Calls one vault with the person's token."""
 
     def __init__(self, person: Person, transport: Transport, url: str) -> None:
         self.url = url
@@ -46,7 +47,7 @@ class Vault:
         self._resource = f"https://{person.cloud.vault_suffix}"
 
     def versions(self, name: str) -> list[Version]:
-        """Return the versions of a secret, oldest first; none where it does not exist."""
+        """Return the versions of a secret, oldest first; an empty list if the secret does not exist."""
         found: list[Version] = []
         path = f"/secrets/{name}/versions"
         while path:
@@ -59,14 +60,14 @@ class Vault:
         return sorted(found, key=lambda version: version.created)
 
     def value(self, name: str) -> str | None:
-        """Return the current value, None where there is none."""
+        """Return the current value, or None if there is none."""
         try:
             return str(self._send("GET", f"/secrets/{name}")["value"])
         except NotFound:
             return None
 
     def is_deleted(self, name: str) -> bool:
-        """Whether a deleted secret blocks the name."""
+        """Return True if a deleted secret of this name can be recovered; the name cannot be used until then."""
         try:
             self._send("GET", f"/deletedsecrets/{name}")
         except NotFound:
@@ -74,13 +75,13 @@ class Vault:
         return True
 
     def recover(self, name: str) -> None:
-        """Bring a deleted secret back."""
+        """Start the recovery of a deleted secret."""
         self._send("POST", f"/deletedsecrets/{name}/recover")
 
     def store(
         self, name: str, value: str, *, content_type: str, expires: datetime | None, tags: Mapping[str, str]
     ) -> None:
-        """Store a new version. Storing the same twice does no harm."""
+        """Store a new version. It may be repeated: a second version of the same value does no harm."""
         body = {
             "value": value,
             "contentType": content_type,
@@ -90,7 +91,7 @@ class Vault:
         self._send("PUT", f"/secrets/{name}", body)
 
     def disable(self, name: str, version: Version) -> None:
-        """Close one version."""
+        """Disable one version, so that its value cannot be read."""
         self._send("PATCH", f"/secrets/{name}/{version.id}", {"attributes": {"enabled": False}})
 
     def _send(self, method: str, path: str, body: Any = None) -> Any:
@@ -130,14 +131,16 @@ def _translate(answer: Answer, url: str) -> GatewayError:
     detail = f"status={answer.status} {inner}".strip()
     match answer.status:
         case HTTPStatus.NOT_FOUND:
-            return NotFound("The vault does not hold it.", code="NotThere", detail=detail)
+            return NotFound("The vault has no such secret.", code="NotThere", detail=detail)
         case HTTPStatus.FORBIDDEN if inner == "ForbiddenByFirewall":
-            return Stopped(f"{url} is closed to this machine's network. Run the same command from inside it.")
+            return Stopped(
+                f"The firewall of {url} does not let this machine in. Run the command from a network that it allows."
+            )
         case HTTPStatus.FORBIDDEN if inner != "SecretDisabled":
             return MissingRole(f"Opening {url}", VAULT_ROLE)
         case HTTPStatus.TOO_MANY_REQUESTS:
             wait = answer.headers.get("Retry-After", "")
             return Throttled("The vault asks us to slow down.", retry_after=float(wait) if wait.isdecimal() else None)
         case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return Unavailable("The vault is not available.", detail=detail)
-    return Rejected(f"The vault refused ({detail}).", detail=detail)
+            return Unavailable("The vault is not available. Try again later.", detail=detail)
+    return Rejected(f"The vault refused the request ({detail}).", detail=detail)

@@ -1,7 +1,7 @@
-"""Register the gateway's app in Entra ID without a click: prints a plan, and does it with --apply.
+"""Register the gateway's app in Entra ID: prints a plan, and carries it out with --apply.
 
-Signs in as whoever is signed in with the Azure CLI. docs/register.md explains the lines of the plan. With --simulated
-it is rehearsed in the simulated tenant of the `up` that runs here.
+Uses the rights of the person who is signed in with the Azure CLI. docs/register.md explains the lines of the plan. With
+--simulated it runs in the simulated tenant of the `up` that runs here.
 """
 
 import argparse
@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from devkit.running import NothingRunsError
+from setup.console import Console
 from setup.errors import Stopped
+from setup.options import add_arguments as add_options
+from setup.options import read_options
 from setup.register import register
-from setup.screen import Screen
-from setup.wish import add_arguments as add_wishes
-from setup.wish import read_wish
 
 PASSES_ON = False
 ADMIN_USER = "admin@contoso.com"
@@ -22,17 +22,17 @@ ADMIN_USER = "admin@contoso.com"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_wishes(parser)
+    add_options(parser)
     add = parser.add_argument
-    add("--simulated", action="store_true", help="rehearse it in the simulated tenant of the `up` that runs here")
+    add("--simulated", action="store_true", help="run in the simulated tenant of the `up` that runs here")
     add("--person", default=ADMIN_USER, metavar="USER", help="with --simulated: who is signed in (%(default)s)")
 
 
 def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
-    """Plan, and act if told to; return 0 once all is as it should be."""
+    """Plan, and carry out the plan with --apply; return 0 on success, 1 if it stopped, 2 for wrong options."""
     try:
-        with _enter(options) as screen:
-            return register(read_wish(options), screen)
+        with _enter(options) as console:
+            return register(read_options(options), console)
     except NothingRunsError as error:
         sys.stderr.write(f"{error}\n")
     except Stopped as stopped:
@@ -40,9 +40,9 @@ def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
     return 2
 
 
-def _enter(options: argparse.Namespace) -> AbstractContextManager[Screen]:
+def _enter(options: argparse.Namespace) -> AbstractContextManager[Console]:
     if not options.simulated:
-        return nullcontext(Screen())
+        return nullcontext(Console())
     from devkit.commands.simulated import simulated  # noqa: PLC0415 - the whole simulator, for this way only
 
     return simulated(options)

@@ -16,7 +16,7 @@ import requests
 
 from devkit.bootstrap import ROOT
 from devkit.running import NothingRunsError, find_running
-from setup.screen import Screen
+from setup.console import Console
 from shared.settings.config import Credential
 from twin.client import redirected_by
 from twin.core.control import PREFIX
@@ -27,8 +27,8 @@ _TENANT = "contoso.com"
 _BIN = ROOT / ".devkit" / "bin"
 
 
-class RehearsalScreen(Screen):
-    """A screen whose person needs no password told: the simulated service user gets a new one, which is typed in."""
+class RehearsalConsole(Console):
+    """A console that answers the question for a password: it gives the simulated user a new one and returns that."""
 
     def __init__(self, control_url: str, user: str) -> None:
         self._address = f"{control_url}/directory/passwords/{quote(user, safe='@')}"
@@ -44,7 +44,7 @@ class RehearsalScreen(Screen):
 
 
 @contextmanager
-def simulated(options: argparse.Namespace) -> Iterator[Screen]:
+def simulated(options: argparse.Namespace) -> Iterator[Console]:
     """Lead this process to the running simulated cloud, and complete the options with what is there.
 
     The settings go into the file that the running app reads, so that it signs in with the registration from then on.
@@ -65,4 +65,4 @@ def simulated(options: argparse.Namespace) -> Iterator[Screen]:
     if options.credential is Credential.PASSWORD:
         options.service_user = options.service_user or sample.SERVICE_USER
     with redirected_by(running.environment, PATH=f"{_BIN}{os.pathsep}{os.environ.get('PATH', '')}"):
-        yield RehearsalScreen(running.control_url, options.service_user or sample.SERVICE_USER)
+        yield RehearsalConsole(running.control_url, options.service_user or sample.SERVICE_USER)

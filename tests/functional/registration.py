@@ -1,4 +1,4 @@
-"""A person at a terminal: signed in with a stand-in for the Azure CLI, running `register`."""
+"""Runs `register` for tests, as a person who is signed in with a stand-in for the Azure CLI."""
 
 import contextlib
 import io
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from devkit.commands import main
-from setup import patience
+from setup import waiting
 from shared import retry
 from tests.functional.conftest import Gateway
 from twin.directory.az import install_az
@@ -24,7 +24,7 @@ SECOND_PERSON = "privileged@contoso.com"
 
 
 class RegisterRun:
-    """The terminal, the tenant behind it, and what was read on the screen."""
+    """Runs `register` in the simulated tenant, and reads its output."""
 
     def __init__(self, gateway: Gateway, folder: Path) -> None:
         self.gateway = gateway
@@ -54,7 +54,7 @@ class RegisterRun:
         return self.tenant.principals[self.app.app_id]
 
     def sign_in(self, user: str, *roles: str, vault_role: str | None = SECRETS_OFFICER) -> User:
-        """`az login` as somebody, with these directory roles and this role on the vault."""
+        """Sign in as a user with `az login`, with these directory roles and this role on the vault."""
         person = self.tenant.users[user]
         person.directory_roles = frozenset(roles)
         self.vault.remove_role(person.object_id)
@@ -64,47 +64,47 @@ class RegisterRun:
         return person
 
     def run(self, *more: str) -> tuple[int, str]:
-        """Run the command; return exit code and screen, on which nothing secret may be."""
+        """Run the command; return exit code and output, and assert that no secret is in it."""
         before = self.secrets()
-        screen = io.StringIO()
+        output = io.StringIO()
         words = ["register", "--tenant", "contoso.com", "--name", NAME]
         if self.names_deployment:
             words += ["--vault", sample.VAULT, "--identity", sample.IDENTITY_PRINCIPAL_ID]
             words += ["--identity-client-id", sample.IDENTITY_CLIENT_ID]
-        with contextlib.redirect_stdout(screen), contextlib.redirect_stderr(screen):
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             code = main([*_put_part_first(words, more)])
-        text = screen.getvalue()
+        text = output.getvalue()
         assert not [value for value in before | self.secrets() if value in text]
         assert "eyJ" not in text
         return code, text
 
     def do(self, *more: str) -> str:
-        """Run it with --apply; it must end well."""
+        """Run it with --apply, and assert that it succeeds; return the output."""
         code, text = self.run(*more, "--apply")
         assert code == 0, text
         return text
 
     def plan(self, *more: str) -> list[str]:
-        """Return the numbered lines of the plan."""
+        """Run it without --apply; return the numbered lines of the plan."""
         code, text = self.run(*more)
         assert code == 0, text
         lines = text.splitlines()
         return [line[4:].strip() for line in lines if line[:3].strip().isdecimal()]
 
     def stop(self, *more: str) -> str:
-        """Run it with --apply; it must stop. Return the screen."""
+        """Run it with --apply, and assert that it stops; return the output."""
         code, text = self.run(*more, "--apply")
         assert code == 1, text
         return text
 
     def secrets(self) -> set[str]:
-        """Everything that may not be shown."""
+        """Return all values that must not be printed."""
         apps = [secret.value for app in self.sim.entra.apps.values() for secret in app.secrets.values()]
         stored = [version.value for versions in self.vault.secrets.values() for version in versions]
         return {*apps, *stored, *(user.password for user in self.tenant.users.values())} - {"made up"}
 
     def settings(self, credential: str, name: str = "") -> dict[str, str]:
-        """Return settings for the registered app."""
+        """Return the gateway's settings for the registered app."""
         return {
             "KEY_VAULT_URL": self.vault.url,
             "GRAPH_TENANT_ID": sample.TENANT_ID,
@@ -118,12 +118,12 @@ class RegisterRun:
         }
 
     def ask_as_the_gateway(self, credential: str, name: str = "") -> Any:
-        """Start the real app with the registration and ask it a question."""
+        """Start the gateway with the registered app and list the staff of a business."""
         self.gateway.configure(**self.settings(credential, name))
         return self.gateway.ask("/staff")["value"]
 
     def writes(self) -> list[str]:
-        """Return what the directory and the vault were asked to change."""
+        """Return the requests that changed the directory or the vault."""
         seen = [one for api in ("directory", "vault") for one in self.sim.exchanges.all(api=api)]
         return [f"{one.method} {one.path}" for one in seen if one.method != "GET"]
 
@@ -137,8 +137,8 @@ def _put_part_first(words: list[str], more: tuple[str, ...]) -> list[str]:
 
 @pytest.fixture
 def registration(gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RegisterRun:
-    """A tenant with a desk, and an administrator who may do everything; waits take no time."""
+    """A tenant with a booking page, and an administrator with all roles; waits take no time."""
     monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
-    monkeypatch.setattr(patience, "PAUSE", 0.01)
+    monkeypatch.setattr(waiting, "PAUSE", 0.01)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     return RegisterRun(gateway, tmp_path / "bin")

@@ -1,4 +1,4 @@
-"""`register` makes what the portal makes by hand, once, and only what is missing."""
+"""`register` creates what a person would create in the portal, and only what is missing."""
 
 import itertools
 import json
@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from setup.console import Console
 from setup.permissions import GRAPH_APP_ID
-from setup.screen import Screen
 from setup.vault import Vault
 from shared.transport import Transport
 from tests.functional.registration import NAME, SECOND_PERSON, UNIQUE_NAME, RegisterRun
@@ -35,17 +35,17 @@ KINDS = {
 
 
 class Killed(BaseException):
-    """The machine is switched off."""
+    """Ends a run as if the process was killed."""
 
 
 @pytest.fixture(autouse=True)
 def typed_password(monkeypatch: pytest.MonkeyPatch, registration: RegisterRun) -> None:
     password = registration.tenant.users[sample.SERVICE_USER].password
-    monkeypatch.setattr(Screen, "ask_hidden", lambda *_: password)
+    monkeypatch.setattr(Console, "ask_hidden", lambda *_: password)
 
 
 def begin_anew(registration: RegisterRun, kind: str) -> tuple[str, ...]:
-    """Options for one kind of credential; names that the sample world stored by hand are out of the way."""
+    """Return the options for one kind of credential, after removing the sample world's secrets of the same names."""
     for (name,) in KINDS.values():
         registration.vault.secrets.pop(name, None)
     more = ("--service-user", sample.SERVICE_USER) if kind == "password" else ()
@@ -95,27 +95,27 @@ def test_the_app_is_what_the_portal_would_make(registration: RegisterRun) -> Non
     assert (app.secrets, app.certificates) == ({}, {})
 
 
-def test_several_tenants_and_a_native_redirect_only_where_asked_for(registration: RegisterRun) -> None:
+def test_other_tenants_and_a_native_redirect_are_allowed_only_on_request(registration: RegisterRun) -> None:
     registration.do("--multi-tenant", "--native-redirect")
     assert registration.app.multi_tenant
     redirect = "https://login.microsoftonline.com/common/oauth2/nativeclient"
     assert registration.registration.details["publicClient"] == {"redirectUris": [redirect]}
 
 
-def test_the_password_works_for_its_user_alone(registration: RegisterRun) -> None:
+def test_the_consent_for_a_password_is_for_its_user_alone(registration: RegisterRun) -> None:
     registration.do(*begin_anew(registration, "password"))
     assert registration.principal.roles == frozenset()
     assert set(registration.principal.consents) == {sample.SERVICE_USER}
     assert "Mailboxes" not in registration.do(*begin_anew(registration, "secret"))
 
 
-def test_a_wrong_password_is_tried_once_and_typed_anew(
+def test_a_wrong_password_is_tried_once_and_can_be_typed_again(
     registration: RegisterRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = begin_anew(registration, "password")
     right = registration.tenant.users[sample.SERVICE_USER].password
     typed = iter(["wrong", "wrong again", right])
-    monkeypatch.setattr(Screen, "ask_hidden", lambda *_: next(typed))
+    monkeypatch.setattr(Console, "ask_hidden", lambda *_: next(typed))
     assert "--new-password" in registration.stop(*options)
     assert count_sign_ins(registration) == 1
     registration.stop(*options, "--new-password")
@@ -127,14 +127,14 @@ def test_a_wrong_password_is_tried_once_and_typed_anew(
     assert len(registration.ask_as_the_gateway("password", *KINDS["password"])) == 3
 
 
-def test_what_a_tenants_policy_holds_against_the_user_is_not_waited_for(registration: RegisterRun) -> None:
+def test_a_refusal_of_the_users_account_is_not_retried(registration: RegisterRun) -> None:
     options = begin_anew(registration, "password")
     registration.tenant.force(50076, times=5)
     assert "Multi-factor sign-in is required" in registration.stop(*options)
     assert count_sign_ins(registration) == 1
 
 
-def test_what_somebody_changed_by_hand_is_put_right_and_what_they_added_stays(registration: RegisterRun) -> None:
+def test_changes_made_by_hand_are_corrected_and_additions_stay(registration: RegisterRun) -> None:
     registration.do()
     foreign = {"resourceAppId": "00000002-0000-0000-c000-000000000000", "resourceAccess": []}
     registration.registration.details |= {"isFallbackPublicClient": True, "requiredResourceAccess": [foreign]}
@@ -154,7 +154,7 @@ def test_what_somebody_changed_by_hand_is_put_right_and_what_they_added_stays(re
 
 
 def add_identity(registration: RegisterRun, *, system: bool = False) -> str:
-    """Another managed identity in the tenant; return its object id."""
+    """Add another managed identity to the tenant; return its object id."""
     other = "1de00000-6666-4aaa-8bbb-0000000000ff"
     client_id = "1de00000-5555-4aaa-8bbb-0000000000ff"
     registration.sim.identities.assign(
@@ -163,7 +163,7 @@ def add_identity(registration: RegisterRun, *, system: bool = False) -> str:
     return other
 
 
-def test_another_deployment_takes_the_credential_over(registration: RegisterRun) -> None:
+def test_another_deployment_takes_over_the_federated_credential(registration: RegisterRun) -> None:
     registration.do()
     other = add_identity(registration)
     code, text = registration.run("prepare", "--identity", other, "--apply")
@@ -171,8 +171,8 @@ def test_another_deployment_takes_the_credential_over(registration: RegisterRun)
     assert [one.subject for one in registration.app.federated.values()] == [other]
 
 
-def test_an_id_that_is_no_identity_of_this_tenant_is_found_out_before_it_is_trusted(registration: RegisterRun) -> None:
-    """Entra ID takes any subject without a word."""
+def test_an_identity_is_checked_before_the_app_trusts_it(registration: RegisterRun) -> None:
+    """Entra ID itself accepts any subject unchecked."""
     wrong = {
         sample.IDENTITY_CLIENT_ID: "not the client id",
         registration.tenant.principals[sample.CLIENT_ID].object_id: "is an app",
@@ -184,13 +184,13 @@ def test_an_id_that_is_no_identity_of_this_tenant_is_found_out_before_it_is_trus
     assert registration.writes() == []
 
 
-def test_the_subject_is_spelled_as_the_directory_spells_it(registration: RegisterRun) -> None:
+def test_the_subject_has_the_spelling_of_the_directory(registration: RegisterRun) -> None:
     registration.do("--identity", sample.IDENTITY_PRINCIPAL_ID.upper())
     assert [one.subject for one in registration.app.federated.values()] == [sample.IDENTITY_PRINCIPAL_ID]
 
 
 @pytest.mark.parametrize("kind", ["secret", "certificate"])
-def test_a_run_that_dies_between_entra_and_the_vault_is_cleared_up_by_the_next(
+def test_the_next_run_removes_the_credential_of_a_run_that_died_before_storing_it(
     registration: RegisterRun, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = begin_anew(registration, kind)
@@ -216,7 +216,7 @@ def test_a_run_that_dies_between_entra_and_the_vault_is_cleared_up_by_the_next(
 
 @pytest.mark.slow(reason="dies after every change")
 @pytest.mark.parametrize("kind", ["federated", "secret"])
-def test_death_after_any_change_is_made_good_by_the_next_run(
+def test_the_next_run_completes_a_run_that_died_after_any_change(
     registration: RegisterRun, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send = Transport.send
@@ -248,16 +248,16 @@ def test_death_after_any_change_is_made_good_by_the_next_run(
     assert fatal > 4
 
 
-def test_a_lost_answer_to_a_new_secret_is_not_repeated_but_cleared_up(registration: RegisterRun) -> None:
+def test_after_a_lost_answer_a_new_secret_is_not_requested_again_but_removed(registration: RegisterRun) -> None:
     options = begin_anew(registration, "secret")
     registration.sim.faults.add(Drop(), api="directory", path="addPassword", when="after")
-    assert "goes on from here" in registration.stop(*options)
+    assert "Run the same command again to continue" in registration.stop(*options)
     assert len(registration.app.secrets) == 1
     registration.do(*options)
     assert len(registration.app.secrets) == 1
 
 
-def test_a_secret_that_cannot_be_stored_is_taken_back(registration: RegisterRun) -> None:
+def test_a_secret_that_cannot_be_stored_is_removed_from_the_app(registration: RegisterRun) -> None:
     options = begin_anew(registration, "secret")
     registration.sign_in(sample.ADMIN_USER, "Global Administrator", vault_role="Key Vault Secrets User")
     text = registration.stop(*options)
@@ -265,23 +265,23 @@ def test_a_secret_that_cannot_be_stored_is_taken_back(registration: RegisterRun)
     assert registration.app.secrets == {}
 
 
-def test_a_vault_that_is_closed_to_this_network_is_told_from_one_without_a_role(registration: RegisterRun) -> None:
+def test_a_closed_network_and_a_missing_role_on_the_vault_give_different_messages(registration: RegisterRun) -> None:
     options = begin_anew(registration, "secret")
     registration.vault.network_open = False
-    assert "closed to this machine's network" in registration.stop(*options)
+    assert "does not let this machine in" in registration.stop(*options)
     registration.vault.network_open = True
     registration.sign_in(sample.ADMIN_USER, "Global Administrator", vault_role=None)
     assert "az role assignment create" in registration.stop(*options)
 
 
-def test_a_secret_of_somebody_else_is_not_written_over(registration: RegisterRun) -> None:
+def test_the_secret_of_another_app_is_not_overwritten(registration: RegisterRun) -> None:
     before = dict(registration.vault.secrets)
     assert f"belongs to the app {sample.CLIENT_ID}" in registration.stop(*SECRET)
     assert "was not stored by this command" in registration.stop(*SECRET, "--credential-name", sample.STATE_KEY_NAME)
     assert registration.vault.secrets == before
 
 
-def test_a_deleted_secret_of_the_name_is_brought_back_first(registration: RegisterRun) -> None:
+def test_a_deleted_secret_of_the_same_name_is_recovered_first(registration: RegisterRun) -> None:
     options = begin_anew(registration, "secret")
     registration.do(*options)
     registration.vault.delete_secret(SECRET_NAME)
@@ -290,7 +290,7 @@ def test_a_deleted_secret_of_the_name_is_brought_back_first(registration: Regist
     assert len(registration.app.secrets) == 1
 
 
-def test_a_deleted_namesake_is_restored_not_doubled(registration: RegisterRun) -> None:
+def test_a_deleted_app_of_the_same_unique_name_is_restored(registration: RegisterRun) -> None:
     registration.do()
     app_id = registration.app.app_id
     registration.sim.directory.delete(registration.registration)
@@ -301,12 +301,12 @@ def test_a_deleted_namesake_is_restored_not_doubled(registration: RegisterRun) -
     assert len(registration.ask_as_the_gateway("federated")) == 3
 
 
-def test_slow_propagation_is_waited_out_with_a_sentence(registration: RegisterRun) -> None:
+def test_slow_propagation_is_waited_for_and_announced(registration: RegisterRun) -> None:
     switches = {"unseen_requests": 2, "secret_requests": 3, "federated_requests": 3}
     registration.sim.directory.switches.turn(switches)
     text = registration.do()
-    assert "Not every server of the directory knows of it yet. Waiting" in text
-    assert "Entra ID does not accept the new credential or grant everywhere yet. Waiting" in text
+    assert "The change has not reached every server of the directory yet. Waiting" in text
+    assert "Some servers of Entra ID do not accept the new credential or grant yet. Waiting" in text
     assert registration.plan() == []
 
 
@@ -318,7 +318,7 @@ def test_a_policy_that_forbids_secrets_is_explained(registration: RegisterRun) -
     assert "--credential federated" in text
 
 
-def test_a_policy_that_limits_their_life_is_explained_and_can_be_kept(registration: RegisterRun) -> None:
+def test_a_policy_that_limits_lifetimes_is_explained_and_can_be_obeyed(registration: RegisterRun) -> None:
     options = begin_anew(registration, "secret")
     registration.sim.directory.switches.secret_days = 90
     assert "--days" in registration.stop(*options)
@@ -328,7 +328,7 @@ def test_a_policy_that_limits_their_life_is_explained_and_can_be_kept(registrati
     assert version.tags == {"appId": registration.app.app_id, "tenantId": sample.TENANT_ID, "keyId": secret.key_id}
 
 
-def test_throttling_and_outages_are_sat_out(registration: RegisterRun) -> None:
+def test_throttled_and_failed_requests_are_repeated(registration: RegisterRun) -> None:
     for method in ("GET", "PATCH", "POST"):
         registration.sim.faults.add(Answer(429, {"Retry-After": "0"}), api="directory", method=method, times=2)
         registration.sim.faults.add(Answer(503), api="directory", method=method, times=1)
@@ -340,7 +340,7 @@ def test_throttling_and_outages_are_sat_out(registration: RegisterRun) -> None:
     assert registration.plan() == []
 
 
-def test_a_throttled_vault_is_sat_out(registration: RegisterRun) -> None:
+def test_throttled_requests_to_the_vault_are_repeated(registration: RegisterRun) -> None:
     options = begin_anew(registration, "secret")
     for method in ("GET", "PUT"):
         registration.sim.faults.add(Answer(429, {"Retry-After": "0"}), api="vault", method=method, times=2)
@@ -410,18 +410,18 @@ def app_to_be_disabled(registration: RegisterRun) -> tuple[str, ...]:
         app_to_be_disabled,
     ],
 )
-def test_an_app_that_is_not_ones_own_takes_an_administrator_of_apps(registration: RegisterRun, scene: Scene) -> None:
+def test_an_app_of_another_owner_needs_an_administrator_of_apps(registration: RegisterRun, scene: Scene) -> None:
     options = scene(registration)
     registration.sign_in(sample.ADMIN_USER, "Application Developer")
-    told = registration.stop(*options).partition("Stopped:")[2]
-    assert "Cloud Application Administrator, as the app is not one's own" in told
-    assert "Application Developer" not in told
+    text = registration.stop(*options).partition("Stopped:")[2]
+    assert "Cloud Application Administrator, because you do not own the app" in text
+    assert "Application Developer" not in text
     registration.sign_in(sample.ADMIN_USER, "Cloud Application Administrator", "Privileged Role Administrator")
     registration.do(*options)
 
 
 @pytest.mark.parametrize(("roles", "missing", "kind"), ROLES)
-def test_the_missing_role_is_named_with_the_way_on(
+def test_a_missing_role_is_named_with_its_remedy(
     registration: RegisterRun, roles: tuple[str, ...], missing: str, kind: tuple[str, ...]
 ) -> None:
     options = begin_anew(registration, kind[0]) if kind else ()
@@ -446,7 +446,7 @@ def test_two_people_one_prepares_the_other_consents(registration: RegisterRun) -
     assert "ok the app signs in" in registration.do("verify", *SECRET, "--credential-name", "desk-secret")
 
 
-def test_consent_in_a_customers_tenant_needs_the_app_id_only(registration: RegisterRun) -> None:
+def test_consent_in_another_tenant_needs_the_app_id_only(registration: RegisterRun) -> None:
     registration.do("--multi-tenant")
     app_id = registration.app.app_id
     partner = registration.sim.entra.tenants[sample.PARTNER_TENANT_ID]
@@ -466,14 +466,14 @@ def test_consent_in_a_customers_tenant_needs_the_app_id_only(registration: Regis
     assert registration.gateway.get(f"bookings/businesses/{SYDNEY.id}/staff", connection="partner").status_code == 200
 
 
-def test_an_app_for_several_tenants_says_how_the_others_add_it(registration: RegisterRun) -> None:
+def test_for_a_multi_tenant_app_the_command_for_other_tenants_is_printed(registration: RegisterRun) -> None:
     assert "Other tenants" not in registration.do()
     text = registration.do("--multi-tenant", "--for", "read", "writes")
     line = f"register consent --tenant <their tenant id> --app {registration.app.app_id} --for read writes --apply"
     assert f"python3 -m setup {line}\n" in text
 
 
-def test_a_customers_administrator_of_apps_is_named(registration: RegisterRun) -> None:
+def test_in_another_tenant_the_missing_role_is_named(registration: RegisterRun) -> None:
     registration.do("--multi-tenant")
     app_id = registration.app.app_id
     partner = registration.sim.entra.tenants[sample.PARTNER_TENANT_ID]
@@ -484,7 +484,7 @@ def test_a_customers_administrator_of_apps_is_named(registration: RegisterRun) -
     assert "Cloud Application Administrator" in text.partition("Stopped:")[2]
 
 
-def test_an_app_made_by_hand_is_taken_over_only_by_name(registration: RegisterRun) -> None:
+def test_an_app_made_by_hand_is_taken_over_only_with_adopt(registration: RegisterRun) -> None:
     made = registration.sim.directory.register(registration.tenant, NAME, None, None)
     made.app.multi_tenant = True
     made.app.add_secret(name="from the portal")
@@ -497,7 +497,7 @@ def test_an_app_made_by_hand_is_taken_over_only_by_name(registration: RegisterRu
     assert registration.plan("--adopt", made.app.app_id) == registration.plan() == []
 
 
-def test_removal_takes_everything_away_and_registering_again_brings_it_back(registration: RegisterRun) -> None:
+def test_the_app_can_be_removed_and_registered_again(registration: RegisterRun) -> None:
     options = begin_anew(registration, "secret")
     registration.do(*options)
     app_id = registration.app.app_id
@@ -516,13 +516,13 @@ def test_removal_takes_everything_away_and_registering_again_brings_it_back(regi
     assert next(iter(registration.sim.directory.deleted.values())).unique_name == UNIQUE_NAME
 
 
-def test_another_tenant_than_the_one_that_is_meant_is_left_alone(registration: RegisterRun) -> None:
+def test_nothing_changes_if_the_person_is_signed_in_to_another_tenant(registration: RegisterRun) -> None:
     code, text = registration.run("--tenant", sample.PARTNER_TENANT_ID, "--apply")
     assert (code, "az login" in text) == (1, True)
     assert registration.writes() == []
 
 
-def test_with_nobody_signed_in_it_says_how_to(registration: RegisterRun) -> None:
+def test_without_a_sign_in_the_message_says_how_to_sign_in(registration: RegisterRun) -> None:
     (registration.folder / "az").write_text("#!/bin/sh\necho \"ERROR: Please run 'az login'\" >&2\nexit 1\n")
     assert "az login --tenant contoso.com --allow-no-subscriptions" in registration.stop()
 
@@ -541,7 +541,7 @@ def test_with_nobody_signed_in_it_says_how_to(registration: RegisterRun) -> None
         (("--new-password",), "--credential password"),
     ],
 )
-def test_options_that_do_not_fit_are_refused_before_anything_is_asked(
+def test_wrong_options_are_refused_before_any_request(
     registration: RegisterRun, options: tuple[str, ...], sentence: str
 ) -> None:
     code, text = registration.run(*options)
@@ -549,7 +549,7 @@ def test_options_that_do_not_fit_are_refused_before_anything_is_asked(
     assert registration.sim.exchanges.all(api="directory") == []
 
 
-def test_ids_are_written_into_a_settings_file_beside_what_is_there(registration: RegisterRun, tmp_path: Path) -> None:
+def test_ids_are_written_into_a_settings_file_and_other_values_stay(registration: RegisterRun, tmp_path: Path) -> None:
     file = tmp_path / "local.settings.json"
     file.write_text(json.dumps({"IsEncrypted": False, "Values": {"MAILBOXES": "[]", "GRAPH_CLIENT_ID": "old"}}))
     registration.do("--settings", str(file))
@@ -568,7 +568,7 @@ esac
 """
 
 
-def test_azd_is_told_the_ids_where_it_told_its_outputs(
+def test_the_ids_are_set_in_azds_environment_if_its_outputs_were_read(
     registration: RegisterRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".azure").mkdir()
@@ -585,24 +585,24 @@ def test_azd_is_told_the_ids_where_it_told_its_outputs(
     (registration.folder / "azd").chmod(0o755)
     monkeypatch.chdir(tmp_path)
     registration.names_deployment = False
-    assert registration.plan()[-1] == "Tell azd the ids, for its next `azd provision`"
+    assert registration.plan()[-1] == "Set the ids in azd's environment, for the next `azd provision`"
     assert "GRAPH_" not in values.read_text()
     text = registration.do("--for", "read", "mail", "--refused-mailbox", "ceo@contoso.com")
-    assert "Settings: azd knows them. To bring them to the app: azd provision\n" in text
+    assert "Settings: they are in azd's environment. To bring them to the app, run: azd provision\n" in text
     assert "az functionapp keys list -g rg-x -n func-x " in text
     assert "doctor --url https://func-x.example/api --refused-mailbox ceo@contoso.com\n" in text
-    told = dict(line.split("=", 1) for line in values.read_text().splitlines())
-    assert told["GRAPH_CLIENT_ID"] == f'"{registration.app.app_id}"'
-    assert told["GRAPH_TENANT_ID"] == f'"{sample.TENANT_ID}"'
-    assert told["GRAPH_CREDENTIAL"] == '"federated"'
+    values_set = dict(line.split("=", 1) for line in values.read_text().splitlines())
+    assert values_set["GRAPH_CLIENT_ID"] == f'"{registration.app.app_id}"'
+    assert values_set["GRAPH_TENANT_ID"] == f'"{sample.TENANT_ID}"'
+    assert values_set["GRAPH_CREDENTIAL"] == '"federated"'
     assert registration.plan() == []
     (registration.folder / "azd").write_text('#!/bin/sh\n[ "$2" = get-values ] && cat values\n')
-    assert "azd did not take" in registration.stop(
+    assert "azd did not store" in registration.stop(
         "--credential", "certificate", "--credential-name", "desk-certificate"
     )
 
 
-def test_nothing_secret_is_logged_either(registration: RegisterRun, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_secret_is_logged(registration: RegisterRun, caplog: pytest.LogCaptureFixture) -> None:
     options = begin_anew(registration, "secret")
     with caplog.at_level(logging.DEBUG):
         registration.do(*options)

@@ -1,4 +1,4 @@
-"""Mailboxes: Exchange's commands are printed, no Entra permission is asked for, and the proof looks at mailboxes."""
+"""Mailboxes: the commands for Exchange are printed, Entra ID grants nothing, and the proof opens the mailboxes."""
 
 from tests.functional.registration import RegisterRun
 from twin.seeds import mails
@@ -7,12 +7,12 @@ MAIL = ("--for", "read", "mail", "--mailbox", mails.SUPPORT, "--refused-mailbox"
 
 
 def open_by_exchange(registration: RegisterRun) -> None:
-    """What the printed commands do."""
+    """Do what the printed commands do."""
     registration.principal.exchange_roles = frozenset({"Mail.ReadWrite"})
     registration.sim.mail.restrict(registration.app.app_id, registration.tenant.id, [mails.SUPPORT])
 
 
-def test_exchanges_commands_are_ready_to_run(registration: RegisterRun) -> None:
+def test_the_commands_for_exchange_are_printed_with_their_values(registration: RegisterRun) -> None:
     text = registration.do(*MAIL)
     app_id, object_id = registration.app.app_id, registration.principal.object_id
     scope, role = "'Desk gateway mailboxes'", "'Application Mail.ReadWrite'"
@@ -37,7 +37,7 @@ def test_the_right_mailbox_opens_and_the_other_does_not(registration: RegisterRu
     assert f"ok {mails.SECOND} is closed to the app" in text
 
 
-def test_a_mail_permission_in_entra_is_found_out_and_withdrawn_on_demand(registration: RegisterRun) -> None:
+def test_a_mail_permission_in_entra_is_reported_and_withdrawn_on_request(registration: RegisterRun) -> None:
     registration.do(*MAIL)
     registration.principal.grant_roles("Mail.Read")
     code, text = registration.run(*MAIL)

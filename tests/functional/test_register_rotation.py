@@ -1,4 +1,4 @@
-"""`rotate`: a new credential beside the old one, accepted before it is stored; the old one goes after its grace."""
+"""`rotate`: a new credential is accepted before it is stored; the old one is removed after its grace period."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from setup.screen import Screen
+from setup.console import Console
 from shared.auth import Authenticator
 from shared.errors import GatewayError
 from shared.settings.config import load_settings
@@ -25,9 +25,9 @@ def options(kind: str) -> tuple[str, ...]:
 
 @pytest.fixture(autouse=True)
 def typed_once(monkeypatch: pytest.MonkeyPatch, registration: RegisterRun) -> None:
-    """The service user's password is asked for at the first run; a rotation takes it from the vault."""
+    """Type the service user's password in the first run; a rotation reads it from the vault."""
     typed = [registration.tenant.users[sample.SERVICE_USER].password]
-    monkeypatch.setattr(Screen, "ask_hidden", lambda *_: typed.pop())
+    monkeypatch.setattr(Console, "ask_hidden", lambda *_: typed.pop())
 
 
 def keys(registration: RegisterRun) -> list[str]:
@@ -35,7 +35,7 @@ def keys(registration: RegisterRun) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_old_one_stays_for_its_grace_and_goes_then(registration: RegisterRun, kind: str) -> None:
+def test_the_old_credential_is_removed_after_its_grace_period(registration: RegisterRun, kind: str) -> None:
     registration.do(*options(kind))
     [old] = keys(registration)
     registration.do("rotate", *options(kind))
@@ -43,7 +43,7 @@ def test_the_old_one_stays_for_its_grace_and_goes_then(registration: RegisterRun
     assert registration.plan(*options(kind)) == []
     assert registration.plan("rotate", *options(kind)) == []
     code, text = registration.run("rotate", *options(kind))
-    assert (code, "may go after" in text) == (0, True)
+    assert (code, "can be removed after" in text) == (0, True)
     with time_machine.travel(datetime.now(UTC) + timedelta(hours=25), tick=True):
         assert registration.plan(*options(kind))[0].startswith("Remove the c")
         registration.do(*options(kind))
@@ -52,7 +52,7 @@ def test_the_old_one_stays_for_its_grace_and_goes_then(registration: RegisterRun
     assert len(registration.ask_as_the_gateway(kind, KINDS[kind])) == 3
 
 
-def test_a_credential_that_ends_soon_is_replaced_without_being_asked(registration: RegisterRun) -> None:
+def test_a_credential_that_ends_soon_is_replaced_by_a_plain_run(registration: RegisterRun) -> None:
     registration.do(*options("secret"))
     assert registration.plan(*options("secret")) == []
     with time_machine.travel(datetime.now(UTC) + timedelta(days=160), tick=True):
@@ -60,22 +60,22 @@ def test_a_credential_that_ends_soon_is_replaced_without_being_asked(registratio
         assert line.startswith("Make a client secret for 180 days")
 
 
-def test_the_vault_gets_nothing_that_entra_does_not_accept_yet(registration: RegisterRun) -> None:
+def test_a_new_value_is_stored_only_when_entra_accepts_it(registration: RegisterRun) -> None:
     registration.do(*options("secret"))
     registration.sim.directory.switches.secret_requests = 4
     text = registration.do("rotate", *options("secret"))
-    assert "Entra ID does not accept it on every server yet" in text
+    assert "Some servers of Entra ID do not accept the new credential yet" in text
     stored = registration.vault.secrets["desk-secret"][-1].value
     assert [secret.unknown_for for secret in registration.app.secrets.values() if secret.value == stored] == [0]
 
 
-def test_a_secret_that_entra_never_accepts_is_not_stored_and_taken_back(registration: RegisterRun) -> None:
+def test_a_secret_that_entra_never_accepts_is_removed_and_not_stored(registration: RegisterRun) -> None:
     registration.do(*options("secret"))
     before = keys(registration)
     registration.sim.faults.add(Answer(503), api="entra", method="POST", times=None)
     text = registration.stop("rotate", *options("secret"))
     registration.sim.faults.clear()
-    assert "taking it off the app again" in text
+    assert "Removing the credential from the app again" in text
     assert keys(registration) == before
     assert len(registration.vault.secrets["desk-secret"]) == 1
 
@@ -85,7 +85,7 @@ def test_a_secret_that_entra_never_accepts_is_not_stored_and_taken_back(registra
 def test_no_call_under_load_fails_while_the_credential_is_rotated_again_and_again(
     registration: RegisterRun, kind: str
 ) -> None:
-    """Tokens live a second, so the app signs in all the time, and what it signed in with is taken away each time."""
+    """Tokens live a second, so the app signs in all the time, and each replaced credential is removed at once."""
     registration.do(*options(kind))
     assert len(registration.ask_as_the_gateway(kind, KINDS[kind])) == 3
     registration.app.expires_in = 16
@@ -127,7 +127,7 @@ def wait_for(holds: Callable[[], bool]) -> None:
 
 
 def test_no_instance_of_the_gateway_notices_a_rotation(registration: RegisterRun) -> None:
-    """Instances start all the time, each reads the vault and signs in; one that runs already goes on, too."""
+    """New instances start all the time, read the vault and sign in; an instance that runs already goes on working."""
     registration.do(*options("secret"))
     registration.sim.directory.switches.secret_requests = 3
     settings = load_settings(registration.settings("secret", "desk-secret"))

@@ -1,4 +1,4 @@
-"""What `register` is told, and what it finds out by itself."""
+"""The options of `register`, and the values that it reads from azd."""
 
 import argparse
 from pathlib import Path
@@ -7,25 +7,25 @@ import pytest
 
 from setup.application import NATIVE, TAG, find_changes
 from setup.errors import Stopped
+from setup.options import Options, Part, add_arguments, read_options
 from setup.permissions import GRAPH_APP_ID, Permission, find_mail_roles, name_permissions, resolve
-from setup.wish import Part, Wish, add_arguments, read_wish
 
 IDENTITY = "1de00000-6666-4aaa-8bbb-000000000006"
 
 
-def read(*words: str, **environ: str) -> Wish:
+def read(*words: str, **environ: str) -> Options:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
-    return read_wish(parser.parse_args(words), environ)
+    return read_options(parser.parse_args(words), environ)
 
 
-def test_what_azd_put_into_the_environment_is_enough() -> None:
-    wish = read(GATEWAY_IDENTITY_PRINCIPAL_ID=IDENTITY, KEY_VAULT_NAME="kv-1")
-    assert (wish.identity, wish.vault_url) == (IDENTITY, "https://kv-1.vault.azure.net")
-    assert (wish.unique_name, wish.features, wish.apply) == ("graph-gateway", ("read",), False)
+def test_values_of_azd_in_the_environment_are_enough() -> None:
+    options = read(GATEWAY_IDENTITY_PRINCIPAL_ID=IDENTITY, KEY_VAULT_NAME="kv-1")
+    assert (options.identity, options.vault_url) == (IDENTITY, "https://kv-1.vault.azure.net")
+    assert (options.unique_name, options.features, options.apply) == ("graph-gateway", ("read",), False)
 
 
-def test_azd_is_asked_where_it_was_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_azd_is_asked_in_a_folder_where_it_was_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     azd = tmp_path / "azd"
     azd.write_text(f"#!/bin/sh\necho 'GATEWAY_IDENTITY_PRINCIPAL_ID=\"{IDENTITY}\"'\necho 'KEY_VAULT_NAME=\"kv-2\"'\n")
     azd.chmod(0o755)
@@ -34,11 +34,11 @@ def test_azd_is_asked_where_it_was_used(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(Stopped, match="azd up"):
         read()
     (tmp_path / ".azure").mkdir()
-    wish = read()
-    assert (wish.identity, wish.vault_url) == (IDENTITY, "https://kv-2.vault.azure.net")
+    options = read()
+    assert (options.identity, options.vault_url) == (IDENTITY, "https://kv-2.vault.azure.net")
 
 
-def test_the_vault_may_be_given_as_an_address_of_the_cloud_only() -> None:
+def test_an_address_of_the_vault_must_be_in_the_chosen_cloud() -> None:
     assert read("verify", "--vault", "https://kv-1.vault.azure.net/").vault_url == "https://kv-1.vault.azure.net"
     assert read("verify", "--cloud", "usgov", "--vault", "kv-1").vault_url == "https://kv-1.vault.usgovcloudapi.net"
     for address in ("https://kv-1.evil.example", "http://kv-1.vault.azure.net", "https://a@kv-1.vault.azure.net"):
@@ -46,15 +46,15 @@ def test_the_vault_may_be_given_as_an_address_of_the_cloud_only() -> None:
             read("verify", "--vault", address)
 
 
-def test_the_line_for_the_other_person_says_what_it_takes() -> None:
-    wish = read("consent", "--tenant", "contoso.com", "--for", "read", "writes", "--cloud", "usgov")
-    assert wish.command(Part.CONSENT) == (
+def test_the_command_for_another_person_has_all_options_it_needs() -> None:
+    options = read("consent", "--tenant", "contoso.com", "--for", "read", "writes", "--cloud", "usgov")
+    assert options.command(Part.CONSENT) == (
         "python3 -m setup register consent --tenant contoso.com --unique-name graph-gateway --for read writes "
         "--cloud usgov --apply"
     )
 
 
-def test_a_permission_under_another_id_than_the_published_one_is_not_asked_for() -> None:
+def test_a_permission_with_another_id_than_the_published_one_is_refused() -> None:
     graph = {"appRoles": [{"value": "Bookings.Read.All", "id": "33b1df99-4b29-4548-9339-7a7b83eaeebc"}]}
     with pytest.raises(Stopped, match=r"Bookings\.Read\.All"):
         resolve(graph, ["Bookings.Read.All"], delegated=False)
@@ -64,8 +64,8 @@ def test_a_permission_under_another_id_than_the_published_one_is_not_asked_for()
     ) == {"1": "Mail.Send"}
 
 
-def test_only_what_differs_is_changed() -> None:
-    wish = read("verify", "--native-redirect")
+def test_only_properties_that_differ_are_changed() -> None:
+    options = read("verify", "--native-redirect")
     permission = Permission("Bookings.Read.All", "6e98f277-b046-4193-a4f2-6bf6a78cd491", "Role")
     app = {
         "displayName": "Graph gateway",
@@ -77,9 +77,9 @@ def test_only_what_differs_is_changed() -> None:
             {"resourceAppId": GRAPH_APP_ID, "resourceAccess": [{"id": permission.id, "type": "Role"}]}
         ],
     }
-    assert find_changes(app, wish, [permission]) == ({}, [])
+    assert find_changes(app, options, [permission]) == ({}, [])
     other = [{"resourceAppId": GRAPH_APP_ID, "resourceAccess": [{"id": permission.id, "type": "Scope"}]}]
-    changes, reasons = find_changes(app | {"tags": [], "requiredResourceAccess": other}, wish, [permission])
+    changes, reasons = find_changes(app | {"tags": [], "requiredResourceAccess": other}, options, [permission])
     assert sorted(changes) == ["requiredResourceAccess", "tags"]
     assert [entry["type"] for entry in changes["requiredResourceAccess"][0]["resourceAccess"]] == ["Scope", "Role"]
     assert len(reasons) == 2

@@ -1,4 +1,4 @@
-"""What the person reads. Every line of the command goes through here, so that tests read all there is to read."""
+"""The command's output. Every line goes through Console, so that tests can read all of it."""
 
 import logging
 import sys
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Screen:
-    """Writes lines to standard output, and asks for what must not be an argument."""
+class Console:
+    """Writes lines to standard output, and asks for passwords."""
 
     def say(self, text: str = "") -> None:
         """Write a line."""
@@ -16,26 +16,26 @@ class Screen:
 
     def ask_hidden(self, question: str) -> str:
         """Ask for a password without showing it."""
-        import getpass  # noqa: PLC0415 - needs a terminal, which most runs do not
+        import getpass  # noqa: PLC0415 - only few runs ask for a password
 
         return getpass.getpass(question)
 
 
 class _Lines(logging.Handler):
-    """Shows log lines on a screen."""
+    """A log handler that writes the messages to a console."""
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, console: Console) -> None:
         super().__init__()
-        self._screen = screen
+        self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._screen.say(f"    {record.getMessage()}")
+        self._console.say(f"    {record.getMessage()}")
 
 
 @contextmanager
-def quiet_logs(screen: Screen) -> Iterator[None]:
-    """Show what is waited for, and no other log line: a refusal that is waited out would look like a failure."""
-    shown = (logging.getLogger("gateway.retry"), _Lines(screen))
+def quiet_logs(console: Console) -> Iterator[None]:
+    """Show the log lines of retries and no others: a refusal that the command retries would look like a failure."""
+    shown = (logging.getLogger("gateway.retry"), _Lines(console))
     hidden = (logging.getLogger(), logging.NullHandler())
     for logger, handler in (shown, hidden):
         logger.addHandler(handler)
