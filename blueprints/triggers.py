@@ -88,7 +88,7 @@ class Question:
         self._connection = request.connection
         self.feed = request.connection.changes
         self.business = request.allowed_business(request.query.needed_text("business"))
-        self.seconds = request.services.settings.changes_refresh_seconds
+        self.seconds = request.services.settings.numbers["CHANGES_REFRESH_SECONDS"]
         self._service, self._staff = request.query.identifier("service"), request.query.identifier("staff")
         self._zone: Zone = request.query.zone() or find_zone("UTC")
         self._wants_details = request.query.choice("expand", "details") is not None

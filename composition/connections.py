@@ -69,15 +69,18 @@ class Services:
 def build_services(settings: Settings) -> Services:
     """Put the app together. Opens no connection: every client is lazy."""
     authenticator = Authenticator(settings)
-    gate = Gate(settings.graph_concurrency)
-    transport = Transport(pool_size=settings.graph_concurrency)
-    workers = Workers(settings.graph_concurrency)
+    gate = Gate(settings.numbers["GRAPH_CONCURRENCY"])
+    transport = Transport(pool_size=settings.numbers["GRAPH_CONCURRENCY"])
+    workers = Workers(settings.numbers["GRAPH_CONCURRENCY"])
 
     clients = {name: GraphClient(authenticator.tokens(name), transport, gate) for name in settings.connections}
 
     storage = Storage(settings.storage, authenticator.identity)
     table, blobs = Table(storage, journal.TABLE), Container(storage, journal.CONTAINER)
-    pace = Pace(timedelta(days=settings.changes_window_days), timedelta(seconds=settings.changes_refresh_seconds))
+    pace = Pace(
+        timedelta(days=settings.numbers["CHANGES_WINDOW_DAYS"]),
+        timedelta(seconds=settings.numbers["CHANGES_REFRESH_SECONDS"]),
+    )
 
     store = IdempotencyStore(Table(storage, IDEMPOTENCY_TABLE))
 

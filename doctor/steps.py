@@ -21,7 +21,8 @@ from inbound_mail.sinks import check_sink
 from inbound_mail.sinks.protocol import Sink
 from shared.errors import ConfigurationError, Invalid
 from shared.key_vault import RememberedSecret, SecretMissingError
-from shared.settings.config import Connection, Credential, IdentitySource, Settings, SettingsError, load_settings
+from shared.settings.choices import Credential, IdentitySource
+from shared.settings.config import Connection, Settings, SettingsError, load_settings
 from shared.settings.schedules import find_schedule_fault
 from shared.transport import Transport
 

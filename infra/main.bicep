@@ -17,71 +17,73 @@ param location string
 @description('Object id of whoever deploys: may write secrets into the vault. Empty: nobody may.')
 param deployerId string = ''
 
-@description('What the deployer is: User, Group or ServicePrincipal.')
+@description('What the deployer is.')
 @allowed(['User', 'Group', 'ServicePrincipal'])
 param deployerType string = 'User'
 
 // --- the gateway's own settings, see docs/settings.md ----------------------------------------------------------------
 
-@description('Microsoft cloud of the tenant: global, usgov, usgov-dod or china.')
+// begin parameters of the settings: written by `python3 -m devkit docs`
+@description('Microsoft cloud of the tenant.')
 @allowed(['global', 'usgov', 'usgov-dod', 'china'])
 param graphCloud string = 'global'
 
-@description('Directory (tenant) id of the app registration. Empty: the tenant of the subscription.')
+@description('Tenant (directory) id of the app registration, or a verified domain. Empty: that of the subscription.')
 param graphTenantId string = ''
 
 @description('Application (client) id of the app registration. Empty until the app is registered.')
 param graphClientId string = ''
 
-@description('How the gateway signs in: federated, certificate, secret or password.')
+@description('How the app signs in.')
 @allowed(['federated', 'certificate', 'secret', 'password'])
 param graphCredential string = 'federated'
 
-@description('Key Vault name of the credential; empty for federated.')
+@description('Key Vault name of the credential.')
 param graphCredentialName string = ''
 
-@description('Further tenants by name; secrets by their Key Vault names only.')
+@description('Further tenants, their secrets by Key Vault name only.')
 param graphConnections object = {}
 
-@description('Booking businesses that may be asked about: ids separated by commas, or *. Empty allows none.')
+@description('Booking businesses that callers may use, each by its id (the mail address of the booking page).')
 param bookingsBusinesses string = ''
 
-@description('Whether appointments and customers may be written: off or on.')
+@description('Whether callers may write appointments and customers.')
 @allowed(['off', 'on'])
 param bookingsWrites string = 'off'
 
-@description('Key Vault name of the key that signs paging cursors.')
+@description('Key Vault name of the key (32 random bytes in Base64) that signs paging cursors.')
 param stateKeyName string = 'gateway-state-key'
 
-@description('Address that links in answers begin with, when a front door stands before the gateway.')
+@description('Address that links in answers begin with, such as https://gateway.contoso.example/api.')
 param publicBaseUrl string = ''
 
-@description('Mailboxes to read.')
+@description('Support mailboxes to read.')
 param mailboxes array = []
 
-@description('Where mails go, by name; secrets by their Key Vault names only.')
+@description('Where mails are delivered.')
 param sinks object = {}
 
-@description('When mailboxes are polled: an NCRONTAB expression of six fields, in UTC.')
+@description('When the mailboxes are polled.')
 param mailboxPollSchedule string = '0 * * * * *'
 
-@description('How old, in seconds, the last look at a business may be when a caller asks for its changes.')
+@description('How old, in seconds, the last scan of a business may be when a caller asks for its changes.')
 @minValue(10)
 @maxValue(3600)
 param changesRefreshSeconds int = 60
 
-@description('How many days ahead appointments are watched at each look.')
+@description('How many days ahead each scan of a business reads.')
 @minValue(1)
 @maxValue(366)
 param changesWindowDays int = 90
 
-@description('When businesses with a change feed are looked at: an NCRONTAB expression of six fields, in UTC.')
+@description('When businesses with a change feed are scanned.')
 param changesSchedule string = '15 */5 * * * *'
 
-@description('Calls to Graph at the same time, for each instance.')
+@description('How many calls to Graph each instance of the app makes at the same time.')
 @minValue(1)
 @maxValue(64)
 param graphConcurrency int = 4
+// end parameters of the settings
 
 // --- size ------------------------------------------------------------------------------------------------------------
 
@@ -118,7 +120,7 @@ param alertEmail string = ''
 @maxValue(730)
 param logRetentionDays int = 30
 
-@description('Telemetry by OpenTelemetry, for which requirements.txt needs one more line: off or on.')
+@description('Telemetry by OpenTelemetry, for which requirements.txt needs one more line.')
 @allowed(['off', 'on'])
 param openTelemetry string = 'off'
 
@@ -250,6 +252,7 @@ module gateway 'modules/gateway.bicep' = {
     httpConcurrency: httpConcurrency
     openTelemetry: openTelemetry
     settings: {
+      // begin settings: written by `python3 -m devkit docs`
       KEY_VAULT_URL: vault.outputs.uri
       GRAPH_CLOUD: graphCloud
       GRAPH_TENANT_ID: empty(graphTenantId) ? subscription().tenantId : graphTenantId
@@ -270,6 +273,7 @@ module gateway 'modules/gateway.bicep' = {
       CHANGES_WINDOW_DAYS: string(changesWindowDays)
       CHANGES_SCHEDULE: changesSchedule
       GRAPH_CONCURRENCY: string(graphConcurrency)
+      // end settings
     }
   }
   dependsOn: [roles]

@@ -16,7 +16,7 @@ from setup.tenant import Tenant
 from setup.vault import Vault, Version
 from setup.waiting import TRIES, retry_until_success
 from shared.errors import ConfigurationError, GatewayError, NotFound, Unavailable
-from shared.settings.config import Credential
+from shared.settings.choices import Credential
 
 _SOON = timedelta(days=30)
 _GOOD_ANSWERS = 3

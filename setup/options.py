@@ -13,8 +13,8 @@ from pathlib import Path
 from setup.errors import Stopped
 from setup.permissions import FEATURES
 from shared.mail_address import is_mail_address
+from shared.settings.choices import Credential
 from shared.settings.clouds import CLOUDS, Cloud
-from shared.settings.config import Credential
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{2,118}", re.IGNORECASE)

@@ -9,7 +9,7 @@ from setup.errors import Stopped
 from setup.options import Part, set_azd_settings
 from setup.plan import Plan
 from setup.tenant import Tenant
-from shared.settings.config import Credential
+from shared.settings.choices import Credential
 
 _TO_BE = "<client id>"
 

@@ -11,7 +11,8 @@ from setup.tenant import Tenant
 from shared.auth import TokenSource
 from shared.errors import ConfigurationError
 from shared.key_vault import Identity, Secrets, VaultSecret
-from shared.settings.config import AllowList, Connection, Credential, IdentitySource
+from shared.settings.choices import Credential, IdentitySource
+from shared.settings.config import AllowList, Connection
 
 _NUMBER = re.compile(r"codes=\[(\d+)")  # as shared.entra_errors describes a refusal
 # Password, account, multi-factor sign-in, Conditional Access: waiting helps none of them, and repeated wrong passwords

@@ -22,7 +22,7 @@ from setup.tenant import Tenant, read_tenant
 from setup.vault import Vault
 from setup.verify import verify
 from shared.errors import GatewayError
-from shared.settings.config import Credential
+from shared.settings.choices import Credential
 from shared.transport import Transport
 
 _MOST_ROUNDS = 4

@@ -11,7 +11,7 @@ from setup.probe import probe
 from setup.tenant import Tenant
 from setup.waiting import retry_until_success
 from shared.errors import ConfigurationError, Forbidden, GatewayError, Rejected, Unavailable
-from shared.settings.config import Credential
+from shared.settings.choices import Credential
 from shared.transport import Transport
 
 _TRIES = 60  # five minutes: see waiting.PAUSE

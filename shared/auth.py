@@ -26,7 +26,8 @@ from shared import context
 from shared.entra_errors import Cure, Refusal, read_refusal
 from shared.errors import ConfigurationError, GatewayError, Unavailable
 from shared.key_vault import Identity, KeyVault, RememberedSecret, Secrets, VaultSecret
-from shared.settings.config import Connection, Credential, Settings
+from shared.settings.choices import Credential
+from shared.settings.config import Connection, Settings
 
 if TYPE_CHECKING:
     import msal

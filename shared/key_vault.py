@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.errors import ConfigurationError, GatewayError, Unavailable
-from shared.settings.config import IdentitySource
+from shared.settings.choices import IdentitySource
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential

@@ -4,9 +4,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from devkit.commands import bench, connector, doctor, fire, fuzz, package, register, rehearse, send, test, up
+from devkit.commands import bench, connector, docs, doctor, fire, fuzz, package, register, rehearse, send, test, up
 
-_COMMANDS = (up, test, fire, send, package, connector, bench, rehearse, fuzz, register, doctor)
+_COMMANDS = (up, test, fire, send, package, connector, bench, rehearse, fuzz, register, doctor, docs)
 
 
 def main(arguments: Sequence[str]) -> int:

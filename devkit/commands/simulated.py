@@ -17,7 +17,7 @@ import requests
 from devkit.bootstrap import ROOT
 from devkit.running import NothingRunsError, find_running
 from setup.console import Console
-from shared.settings.config import Credential
+from shared.settings.choices import Credential
 from twin.client import redirected_by
 from twin.core.control import PREFIX
 from twin.directory.az import install_az

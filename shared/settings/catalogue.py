@@ -1,129 +1,251 @@
-"""The catalogue of settings: name, default, sample, meaning. Docs, sample and infrastructure are tested against it."""
+"""The catalogue of settings: the one place where a setting is described.
+
+`shared.settings.config` reads defaults, bounds and choices from here. `python3 -m devkit docs` writes the sample file,
+the tables of the documents and the parameters of the infrastructure from it.
+"""
 
 from dataclasses import dataclass
+from typing import Any
+
+from shared.settings.choices import Credential, IdentitySource, Switch
+from shared.settings.clouds import CLOUDS
+from shared.settings.kinds import Choice, JsonText, Kind, Schedule, Text, WholeNumber
+
+_VAULT_NAME = Text("Key Vault name: letters, digits and dashes")
+_GUID = Text("GUID")
+_SAMPLE_GUID = "00000000-0000-0000-0000-000000000000"
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One entry of the catalogue. `default` None: required, or needed only with another setting (see `text`)."""
+    """One app setting.
+
+    `default` None: required, or needed only together with another setting (see `text`). `sample` is the value in
+    local.settings.sample.json; without one, the default. `text` is one sentence or two; bounds and choices are said by
+    `kind`. `is_essential`: the README lists it.
+
+    Each setting is a parameter of the infrastructure, described there by the first sentence of `text` and
+    `deployed_note`, unless `fixed` gives the Bicep expression of its value. `deployed_as` is the Bicep expression of a
+    parameter that is not passed on as it is.
+    """
 
     name: str
+    kind: Kind
     default: str | None
-    sample: str
     text: str
+    sample: str | None = None
+    is_essential: bool = False
+    fixed: str | None = None
+    deployed_as: str | None = None
+    deployed_note: str = ""
 
 
 SETTINGS = (
     Setting(
-        "KEY_VAULT_URL", None, "https://my-vault.vault.azure.net", "The vault that holds credentials and the state key."
+        "KEY_VAULT_URL",
+        Text("https address"),
+        None,
+        "The vault that holds the credentials and the key that signs paging cursors.",
+        sample="https://my-vault.vault.azure.net",
+        is_essential=True,
+        fixed="vault.outputs.uri",
     ),
-    Setting("GRAPH_CLOUD", "global", "global", "Microsoft cloud: global, usgov, usgov-dod or china."),
+    Setting("GRAPH_CLOUD", Choice(tuple(CLOUDS)), "global", "Microsoft cloud of the tenant."),
     Setting(
-        "GRAPH_TENANT_ID", None, "00000000-0000-0000-0000-000000000000", "Directory (tenant) id, or a verified domain."
+        "GRAPH_TENANT_ID",
+        Text("GUID or domain"),
+        None,
+        "Tenant (directory) id of the app registration, or a verified domain.",
+        sample=_SAMPLE_GUID,
+        is_essential=True,
+        deployed_as="empty(graphTenantId) ? subscription().tenantId : graphTenantId",
+        deployed_note="Empty: that of the subscription.",
     ),
     Setting(
-        "GRAPH_CLIENT_ID", None, "00000000-0000-0000-0000-000000000000", "Application (client) id of the registration."
+        "GRAPH_CLIENT_ID",
+        _GUID,
+        None,
+        "Application (client) id of the app registration.",
+        sample=_SAMPLE_GUID,
+        is_essential=True,
+        deployed_note="Empty until the app is registered.",
     ),
     Setting(
         "GRAPH_CREDENTIAL",
-        "federated",
-        "secret",
-        "How the app signs in: federated (user-assigned identity, no secret), certificate, secret or password.",
+        Choice(tuple(Credential)),
+        Credential.FEDERATED,
+        "How the app signs in. With `federated`, the user-assigned identity signs in and there is no secret.",
+        sample=Credential.SECRET,
+        is_essential=True,
     ),
     Setting(
         "GRAPH_CREDENTIAL_NAME",
+        _VAULT_NAME,
         None,
-        "graph-client-secret",
-        "Key Vault name of the credential; needed for certificate, secret and password, refused for federated.",
+        "Key Vault name of the credential. Needed for every credential but `federated`, which refuses it.",
+        sample="graph-client-secret",
+        is_essential=True,
     ),
     Setting(
         "IDENTITY_CLIENT_ID",
+        _GUID,
         None,
-        "",
-        "Client id of the user-assigned identity; needed for federated, optional elsewhere.",
+        "Client id of the user-assigned identity. Needed for a federated credential, optional elsewhere.",
+        sample="",
+        fixed="identity.outputs.clientId",
     ),
     Setting(
         "IDENTITY_SOURCE",
-        "managed-identity",
-        "azure-cli",
-        "Who opens Key Vault: managed-identity, or azure-cli on a developer's machine.",
+        Choice(tuple(IdentitySource)),
+        IdentitySource.MANAGED,
+        "Which identity opens Key Vault. The Azure CLI's is for a developer's machine.",
+        sample=IdentitySource.AZURE_CLI,
+        fixed=f"'{IdentitySource.MANAGED}'",
     ),
     Setting(
         "GRAPH_CONNECTIONS",
+        JsonText("object: connection name -> fields"),
         "{}",
-        "{}",
-        "Further tenants: a JSON object, name -> {cloud, tenant_id, client_id, credential, credential_name, "
-        "identity_client_id, bookings_businesses, bookings_writes}. The plain settings are the connection called "
-        "default.",
+        "Further tenants, their secrets by Key Vault name only. The plain settings are the connection `default`.",
     ),
     Setting(
         "BOOKINGS_BUSINESSES",
+        Text("ids separated by commas, or `*`"),
         "",
-        "ithelpdesk@contoso.example",
-        "Booking businesses that may be asked about: ids (SMTP addresses) separated by commas, or * for all. "
-        "Empty allows none.",
+        "Booking businesses that callers may use, each by its id (the mail address of the booking page). `*` allows "
+        "all, empty allows none.",
+        sample="ithelpdesk@contoso.example",
+        is_essential=True,
     ),
     Setting(
         "BOOKINGS_WRITES",
-        "off",
-        "off",
-        "Whether appointments and customers may be written: off or on. Keys against repetition are kept in the app's "
-        "storage account.",
+        Choice(tuple(Switch)),
+        Switch.OFF,
+        "Whether callers may write appointments and customers. Idempotency keys are kept in the app's storage account.",
     ),
     Setting(
         "STATE_KEY_NAME",
+        _VAULT_NAME,
         "gateway-state-key",
-        "gateway-state-key",
-        "Key Vault name of the key (32 random bytes, Base64) that signs paging cursors.",
+        "Key Vault name of the key (32 random bytes in Base64) that signs paging cursors.",
     ),
     Setting(
         "PUBLIC_BASE_URL",
+        Text("https address"),
         "",
-        "",
-        "Address that links in answers begin with, such as https://gateway.contoso.example/api; empty: as asked.",
+        "Address that links in answers begin with, such as https://gateway.contoso.example/api. Empty: the address "
+        "that the caller used.",
     ),
     Setting(
         "MAILBOXES",
+        JsonText("list of mailboxes", is_list=True),
         "[]",
-        "[]",
-        "Mailboxes to read: a JSON list of {name, address, folders, connection, sinks, since, "
-        "write_back: {read, category, move_to}, attachment_mb, page_size, alarm_minutes}.",
+        "Support mailboxes to read.",
+        is_essential=True,
     ),
     Setting(
         "SINKS",
+        JsonText("object: sink name -> kind and options"),
         "{}",
-        "{}",
-        "Where mails go: a JSON object, name -> {kind: easyvista, webhook or storage-queue, and its options}.",
+        "Where mails are delivered. Secrets are given by their Key Vault name only.",
+        is_essential=True,
     ),
-    Setting(
-        "MAILBOX_POLL_SCHEDULE",
-        "0 * * * * *",
-        "0 * * * * *",
-        "When mailboxes are polled: an NCRONTAB expression of six fields. Read by the platform, which needs it set.",
-    ),
+    Setting("MAILBOX_POLL_SCHEDULE", Schedule(), "0 * * * * *", "When the mailboxes are polled."),
     Setting(
         "CHANGES_REFRESH_SECONDS",
+        WholeNumber(10, 3600),
         "60",
-        "60",
-        "How old, in seconds, the last look at a business may be when a caller asks for its changes (10 to 3600).",
+        "How old, in seconds, the last scan of a business may be when a caller asks for its changes.",
     ),
     Setting(
         "CHANGES_WINDOW_DAYS",
+        WholeNumber(1, 366),
         "90",
-        "90",
-        "How many days ahead appointments are watched at each look (1 to 366); what lies beyond, once a day.",
+        "How many days ahead each scan of a business reads. What lies beyond is read by the daily far scan.",
     ),
-    Setting(
-        "CHANGES_SCHEDULE",
-        "15 */5 * * * *",
-        "15 */5 * * * *",
-        "When businesses with a change feed are looked at: an NCRONTAB expression of six fields. "
-        "Read by the platform, which needs it set.",
-    ),
+    Setting("CHANGES_SCHEDULE", Schedule(), "15 */5 * * * *", "When businesses with a change feed are scanned."),
     Setting(
         "GRAPH_CONCURRENCY",
+        WholeNumber(1, 64),
         "4",
-        "4",
-        "Calls to Graph at the same time, for each instance of the app (1 to 64). Outlook allows an app 4.",
+        "How many calls to Graph each instance of the app makes at the same time. Outlook allows an app 4.",
     ),
+)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a JSON object inside a setting. A field without a default is left out, unless it `is_needed`."""
+
+    name: str
+    type: type
+    default: Any
+    text: str
+    bounds: WholeNumber | None = None
+    is_needed: bool = False
+
+
+CONNECTION_FIELDS = (
+    Field("cloud", str, "global", "As `GRAPH_CLOUD`."),
+    Field("tenant_id", str, None, "As `GRAPH_TENANT_ID`.", is_needed=True),
+    Field("client_id", str, None, "As `GRAPH_CLIENT_ID`.", is_needed=True),
+    Field("credential", str, Credential.FEDERATED, "As `GRAPH_CREDENTIAL`."),
+    Field("credential_name", str, None, "As `GRAPH_CREDENTIAL_NAME`."),
+    Field("identity_client_id", str, None, "As `IDENTITY_CLIENT_ID`, which is used if this field is missing."),
+    Field("bookings_businesses", str, None, "As `BOOKINGS_BUSINESSES`. Without it, no business is allowed."),
+    Field("bookings_writes", str, Switch.OFF, "As `BOOKINGS_WRITES`."),
+)
+MOST_FOLDERS = 8
+MAILBOX_FIELDS = (
+    Field(
+        "name",
+        str,
+        None,
+        "Its lasting name, of a-z, 0-9 and dashes. Never change it, even if the address changes: it identifies the "
+        "mailbox in the ledger.",
+        is_needed=True,
+    ),
+    Field("address", str, None, "Its SMTP address. A shared mailbox needs no licence.", is_needed=True),
+    Field("sinks", list, None, "Names of sinks in `SINKS`. Each keeps its own record of every mail.", is_needed=True),
+    Field(
+        "folders",
+        list,
+        ["inbox"],
+        f"Up to {MOST_FOLDERS} folder ids or well-known names (`inbox`, `junkemail`). Display names do not work, and "
+        "subfolders are not included.",
+    ),
+    Field("connection", str, "default", "Name of the connection (tenant) that the mailbox belongs to."),
+    Field(
+        "since",
+        str,
+        None,
+        "Mails received before this moment are left alone. Without it, every mail in the folders becomes a ticket.",
+    ),
+    Field("write_back", dict, {}, "What people see in the mailbox once every sink has the mail; its fields are below."),
+    Field(
+        "attachment_mb",
+        int,
+        25,
+        "Larger attachments stay in the mailbox, and the ticket says so.",
+        bounds=WholeNumber(1, 150),
+    ),
+    Field(
+        "page_size",
+        int,
+        50,
+        "Mails in one call to Graph. The gateway halves it when Graph times out.",
+        bounds=WholeNumber(5, 200),
+    ),
+    Field(
+        "alarm_minutes",
+        int,
+        30,
+        "Minutes without a successful poll after which `MailboxSilent` is raised.",
+        bounds=WholeNumber(2, 24 * 60),
+    ),
+)
+WRITE_BACK_FIELDS = (
+    Field("read", bool, default=False, text="Mark the mail as read."),
+    Field("category", str, None, "Add this category. `{ticket}` stands for the ticket's number."),
+    Field("move_to", str, None, "Move the mail to this folder: an id or a well-known name, other than `folders`."),
 )

@@ -1,4 +1,4 @@
-"""The Microsoft clouds and their hosts. Tokens of one cloud are useless in another.
+"""The Microsoft clouds and their hosts. A token of one cloud is not accepted in another.
 
 Sources: Graph and login hosts, https://learn.microsoft.com/graph/deployments; vault suffixes, the Azure Key Vault RBAC
 guide; federated audiences, "Configure an application to trust a managed identity". Graph's metadata for China has no

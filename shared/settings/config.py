@@ -15,8 +15,10 @@ from urllib.parse import urlsplit
 
 from shared.errors import ConfigurationError
 from shared.mail_address import is_mail_address
-from shared.settings.catalogue import SETTINGS
+from shared.settings.catalogue import CONNECTION_FIELDS, SETTINGS
+from shared.settings.choices import Credential, IdentitySource, Switch
 from shared.settings.clouds import CLOUDS, Cloud
+from shared.settings.kinds import Schedule, WholeNumber
 from shared.settings.mail_settings import (
     NAME,
     Mailbox,
@@ -32,49 +34,26 @@ _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]
 _VAULT_NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
 
 
-class Credential(StrEnum):
-    """How the app proves to Entra ID who it is."""
-
-    FEDERATED = "federated"
-    CERTIFICATE = "certificate"
-    SECRET = "secret"  # noqa: S105 - the name of a mode, not a secret
-    PASSWORD = "password"  # noqa: S105 - the name of a mode, not a password
-
-
-class Switch(StrEnum):
-    """A setting that is off or on."""
-
-    OFF = "off"
-    ON = "on"
-
-
-class IdentitySource(StrEnum):
-    """Whose identity opens Key Vault (and signs the federated assertion)."""
-
-    MANAGED = "managed-identity"
-    AZURE_CLI = "azure-cli"
-
-
 @dataclass(frozen=True)
 class AllowList:
-    """Which booking businesses may be asked about. Empty allows none."""
+    """The businesses that callers may use. Empty allows none."""
 
     ids: frozenset[str]
     everything: bool = False
 
     @property
     def is_empty(self) -> bool:
-        """Whether no business at all may be asked about."""
+        """Whether no business is allowed."""
         return not self.everything and not self.ids
 
     def allows(self, business: str) -> bool:
-        """Say whether this business id (an SMTP address, any case) may be used."""
+        """Return whether this business id (an SMTP address, in any case) is allowed."""
         return self.everything or business.lower() in self.ids
 
 
 @dataclass(frozen=True)
 class Connection:
-    """One tenant the gateway speaks to, and how."""
+    """One tenant that the gateway calls, with the credential it signs in with."""
 
     name: str
     cloud: Cloud
@@ -89,7 +68,7 @@ class Connection:
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings, checked. Holds no secret: those stay in Key Vault under the names given here."""
+    """All settings, checked. Secrets stay in Key Vault; the settings hold their names there."""
 
     connections: Mapping[str, Connection]
     key_vault_url: str | None
@@ -97,27 +76,18 @@ class Settings:
     identity_client_id: str | None
     state_key_name: str
     public_base_url: str | None
-    graph_concurrency: int
-    changes_refresh_seconds: int
-    changes_window_days: int
     storage: StorageSettings
     mailboxes: Mapping[str, Mailbox]
     sinks: Mapping[str, SinkSettings]
-    schedules: Mapping[str, str | None]  # as they are set: the platform reads them itself and knows no default
+    numbers: Mapping[str, int]  # every whole number of the catalogue, by the name of its setting
+    schedules: Mapping[str, str | None]  # as they are set; None where the platform finds nothing
 
 
 type CheckSink = Callable[[SinkSettings], Iterable[tuple[str, str]]]
 
-_CONNECTION_FIELDS = (
-    "cloud",
-    "tenant_id",
-    "client_id",
-    "credential",
-    "credential_name",
-    "identity_client_id",
-    "bookings_businesses",
-    "bookings_writes",
-)
+_CONNECTION_FIELDS = tuple(field.name for field in CONNECTION_FIELDS)
+_NUMBERS = {each.name: each.kind for each in SETTINGS if isinstance(each.kind, WholeNumber)}
+_SCHEDULES = tuple(each.name for each in SETTINGS if isinstance(each.kind, Schedule))
 
 
 @dataclass(frozen=True)
@@ -133,21 +103,21 @@ class SettingsError(ConfigurationError):
 
     def __init__(self, faults: tuple[Fault, ...]) -> None:
         super().__init__(
-            "The gateway's settings are wrong. An administrator finds the list in the log and in the health answer.",
+            "The gateway's settings are wrong. An administrator finds the faults in the log and at GET health.",
             detail="; ".join(f"{fault.setting}: {fault.message}" for fault in faults),
         )
         self.faults = faults
 
 
 class _Reader:
-    """Reads texts and collects faults instead of stopping at the first."""
+    """Reads settings and collects every fault instead of stopping at the first."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self._defaults = {setting.name: setting.default or "" for setting in SETTINGS}
         self.faults: list[Fault] = []
 
-    def blame(self, setting: str, message: str) -> None:
+    def report(self, setting: str, message: str) -> None:
         self.faults.append(Fault(setting, message))
 
     def text(self, name: str) -> str:
@@ -157,36 +127,37 @@ class _Reader:
         return self._environ.get(name, "").strip()
 
     def json(self, name: str) -> Any:
-        """Return the JSON of a setting, None (and a fault) where it is none."""
+        """Return the value of a JSON setting. For anything but JSON, report a fault and return None."""
         try:
             return json.loads(self.text(name))
         except ValueError:
-            self.blame(name, "This is not JSON.")
+            self.report(name, "This is not valid JSON. Correct it; docs/settings.md has an example.")
             return None
 
     def checked(self, name: str, value: str, is_right: Callable[[str], Any], message: str) -> str:
         if not is_right(value):
-            self.blame(name, message)
+            self.report(name, message)
         return value
 
 
 def load_settings(environ: Mapping[str, str] | None = None, *, check_sink: CheckSink | None = None) -> Settings:
     """Read and check all settings. Raises SettingsError with every fault at once.
 
-    `check_sink` tells what is wrong with a sink's options, as (option, sentence); the kinds of sinks live above us.
+    `check_sink` returns what is wrong with a sink's options, as (option, sentence). It is passed in, because this
+    package must not import the kinds of sinks.
     """
     reader = _Reader(os.environ if environ is None else environ)
     connections = {"default": _read_connection(reader, "default", _plain_fields(reader), _plain_name)}
     connections |= _read_further_connections(reader)
-    sinks = read_sinks(given, reader.blame) if (given := reader.json("SINKS")) is not None else {}
+    sinks = read_sinks(given, reader.report) if (given := reader.json("SINKS")) is not None else {}
     for sink in sinks.values():
         for option, message in check_sink(sink) if check_sink else ():
-            reader.blame(f"SINKS.{sink.name}.{option}", message)
+            reader.report(f"SINKS.{sink.name}.{option}", message)
     mailboxes = reader.json("MAILBOXES")
     settings = Settings(
         storage=read_storage(reader.text),
         sinks=sinks,
-        mailboxes=read_mailboxes(mailboxes, list(connections), list(sinks), reader.blame)
+        mailboxes=read_mailboxes(mailboxes, list(connections), list(sinks), reader.report)
         if mailboxes is not None
         else {},
         connections=connections,
@@ -201,10 +172,8 @@ def load_settings(environ: Mapping[str, str] | None = None, *, check_sink: Check
             "A Key Vault name has 1 to 127 letters, digits and dashes.",
         ),
         public_base_url=_read_public_url(reader),
-        graph_concurrency=_read_number(reader, "GRAPH_CONCURRENCY", 1, 64),
-        changes_refresh_seconds=_read_number(reader, "CHANGES_REFRESH_SECONDS", 10, 3_600),
-        changes_window_days=_read_number(reader, "CHANGES_WINDOW_DAYS", 1, 366),
-        schedules={each.name: reader.given(each.name) or None for each in SETTINGS if each.name.endswith("_SCHEDULE")},
+        numbers={name: _read_number(reader, name, bounds) for name, bounds in _NUMBERS.items()},
+        schedules={name: reader.given(name) or None for name in _SCHEDULES},
     )
     _check_together(reader, settings)
     if reader.faults:
@@ -226,16 +195,16 @@ def _read_further_connections(reader: _Reader) -> dict[str, Connection]:
     given = reader.json(name)
     if not isinstance(given, dict):
         if given is not None:
-            reader.blame(name, "Write a JSON object, connection name -> fields.")
+            reader.report(name, "Write a JSON object that gives each connection's fields by its name.")
         return {}
     connections = {}
     for key, fields in given.items():
         if key == "default" or not NAME.fullmatch(key):
-            reader.blame(name, f"{key!r} cannot name a connection: use a-z, 0-9 and dashes, and not default.")
+            reader.report(name, f"{key!r} cannot name a connection. Use a-z, 0-9 and dashes, but not default.")
         elif not isinstance(fields, dict) or not all(isinstance(value, str) for value in fields.values()):
-            reader.blame(name, f"The connection {key} must be an object of texts.")
+            reader.report(name, f"The connection {key} must be a JSON object whose values are texts.")
         elif unknown := sorted(set(fields) - set(_CONNECTION_FIELDS)):
-            reader.blame(name, f"The connection {key} has unknown fields: {', '.join(unknown)}.")
+            reader.report(name, f"The connection {key} has unknown fields: {', '.join(unknown)}.")
         else:
             connections[key] = _read_connection(reader, key, fields, f"{name}.{key}.{{}}".format)
     return connections
@@ -244,14 +213,14 @@ def _read_further_connections(reader: _Reader) -> dict[str, Connection]:
 def _read_connection(
     reader: _Reader, name: str, fields: Mapping[str, str], setting_name: Callable[[str], str]
 ) -> Connection:
-    """Read one connection; `setting_name` turns a field into the name by which an administrator knows it."""
+    """Read one connection. `setting_name` returns the name under which a fault of a field is reported."""
 
     def text(field: str) -> str:
         return (fields.get(field) or "").strip()
 
     cloud = CLOUDS.get(text("cloud") or "global")
     if cloud is None:
-        reader.blame(setting_name("cloud"), f"Choose one of {', '.join(CLOUDS)}.")
+        reader.report(setting_name("cloud"), f"Choose one of {', '.join(CLOUDS)}.")
     credential = _read_choice(
         reader, setting_name("credential"), text("credential") or Credential.FEDERATED, Credential
     )
@@ -274,7 +243,7 @@ def _read_connection(
         _check_credential_name(reader, setting_name("credential_name"), credential, text("credential_name"))
     businesses = _read_businesses(reader, setting_name("bookings_businesses"), text("bookings_businesses"))
     if cloud and not cloud.has_bookings and not businesses.is_empty:
-        reader.blame(setting_name("bookings_businesses"), f"The cloud {cloud.name} has no Bookings: leave it empty.")
+        reader.report(setting_name("bookings_businesses"), f"The cloud {cloud.name} has no Bookings: leave it empty.")
     writes = _read_choice(reader, setting_name("bookings_writes"), text("bookings_writes") or Switch.OFF, Switch)
     return Connection(
         name=name,
@@ -292,18 +261,20 @@ def _read_connection(
 def _check_credential_name(reader: _Reader, setting: str, credential: Credential, name: str) -> None:
     if credential is Credential.FEDERATED:
         if name:
-            reader.blame(setting, "A federated credential has no secret: remove the name or choose another credential.")
+            reader.report(setting, "A federated credential has no secret. Remove the name, or choose another one.")
     elif not _VAULT_NAME.fullmatch(name):
-        reader.blame(setting, f"The credential {credential} needs its Key Vault name: letters, digits and dashes.")
+        reader.report(setting, f"The credential {credential} needs its Key Vault name: letters, digits and dashes.")
 
 
 def _read_businesses(reader: _Reader, setting: str, text: str) -> AllowList:
     ids = [part.strip() for part in text.split(",") if part.strip()]
     everything = "*" in ids
     if everything and len(ids) > 1:
-        reader.blame(setting, "Give either * or a list of ids, not both.")
+        reader.report(setting, "Give either * or a list of ids, not both.")
     for wrong in (part for part in ids if part != "*" and not is_mail_address(part)):
-        reader.blame(setting, f"{wrong!r} is not a business id: those are SMTP addresses such as desk@contoso.example.")
+        reader.report(
+            setting, f"{wrong!r} is not a business id. Use its mail address, such as ithelpdesk@contoso.example."
+        )
     return AllowList(frozenset(part.lower() for part in ids if part != "*"), everything=everything)
 
 
@@ -311,7 +282,7 @@ def _read_choice[E: StrEnum](reader: _Reader, setting: str, text: str, kind: typ
     try:
         return kind(text)
     except ValueError:
-        reader.blame(setting, f"Choose one of {', '.join(kind)}.")
+        reader.report(setting, f"Choose one of {', '.join(kind)}.")
         return None
 
 
@@ -323,7 +294,7 @@ def _read_vault_url(reader: _Reader) -> str | None:
     known = [cloud.vault_suffix for cloud in CLOUDS.values()]
     host = parts.hostname or ""
     if parts.scheme != "https" or parts.path or not any(host.endswith(f".{suffix}") for suffix in known):
-        reader.blame("KEY_VAULT_URL", "Give the vault's address, such as https://my-vault.vault.azure.net.")
+        reader.report("KEY_VAULT_URL", "Give the vault's address, such as https://my-vault.vault.azure.net.")
     return text
 
 
@@ -331,39 +302,37 @@ def _read_public_url(reader: _Reader) -> str | None:
     text = reader.text("PUBLIC_BASE_URL").rstrip("/")
     parts = urlsplit(text)
     if text and (parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment):
-        reader.blame("PUBLIC_BASE_URL", "Give an https address without query, such as https://gateway.example/api.")
+        reader.report("PUBLIC_BASE_URL", "Give an https address without query, such as https://gateway.example/api.")
     return text or None
 
 
-def _read_number(reader: _Reader, name: str, least: int, most: int) -> int:
+def _read_number(reader: _Reader, name: str, bounds: WholeNumber) -> int:
     text = reader.text(name)
-    if not text.isdecimal() or not least <= int(text) <= most:
-        reader.blame(name, f"Give a whole number from {least} to {most}.")
-        return least
+    if not text.isdecimal() or not bounds.allows(int(text)):
+        reader.report(name, bounds.fault)
+        return bounds.least
     return int(text)
 
 
 def _check_together(reader: _Reader, settings: Settings) -> None:
     has_storage = settings.storage.connection_string or settings.storage.table_url
     if settings.mailboxes and not has_storage:
-        reader.blame("AzureWebJobsStorage", "Needed: mailboxes keep their state in this storage account.")
+        reader.report("AzureWebJobsStorage", "Needed: the state of mailboxes is kept in this storage account.")
     elif any(each.may_write for each in settings.connections.values()) and not has_storage:
-        reader.blame(
-            "AzureWebJobsStorage", "Needed: writes keep their keys against repetition in this storage account."
-        )
+        reader.report("AzureWebJobsStorage", "Needed: idempotency keys of writes are kept in this storage account.")
     if settings.key_vault_url is None:
-        reader.blame("KEY_VAULT_URL", "Needed: the state key, and every credential but a federated one, live there.")
+        reader.report("KEY_VAULT_URL", "Needed: it holds the state key, and every credential but a federated one.")
     for connection in settings.connections.values():
         prefix = "" if connection.name == "default" else f"GRAPH_CONNECTIONS.{connection.name}."
         if connection.credential is not Credential.FEDERATED:
             continue
         if settings.identity_source is IdentitySource.AZURE_CLI:
-            reader.blame(
+            reader.report(
                 f"{prefix}credential" if prefix else "GRAPH_CREDENTIAL",
-                "A federated credential needs a managed identity: the Azure CLI's user token is refused by Entra ID.",
+                "A federated credential needs a managed identity. Entra ID refuses the Azure CLI's token for it.",
             )
         elif not connection.identity_client_id:
-            reader.blame(
+            reader.report(
                 f"{prefix}identity_client_id" if prefix else "IDENTITY_CLIENT_ID",
                 "A federated credential needs the client id of its user-assigned identity.",
             )

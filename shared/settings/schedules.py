@@ -1,7 +1,7 @@
-"""Timer schedules as the platform reads them (NCRONTAB): what is wrong with one.
+"""Checks timer schedules (NCRONTAB) by the platform's rules.
 
-Rules: https://github.com/atifaziz/NCrontab. Names are any prefix of the English ones, Sunday is 0 and nothing else, and
-there is nothing of `? L W # @daily`. A schedule that the platform refuses keeps its function from starting.
+Rules: https://github.com/atifaziz/NCrontab. Names may be any prefix of the English ones, Sunday is 0 only, and
+`? L W # @daily` are not supported. If the platform refuses a schedule, the function does not start.
 """
 
 import re
@@ -21,11 +21,11 @@ class _Field:
         for item in text.split(","):
             body, slash, step = item.partition("/")
             if slash and not _NUMBER.fullmatch(step):
-                return f"{step!r} is no step for the {self.name}"
+                return f"{step!r} is not a valid step for the {self.name}"
             ends = [] if body == "*" else body.split("-", 1) if "-" in body[1:] else [body]
             for end in ends:
                 if not self._is_value(end):
-                    return f"{end!r} is no {self.name}"
+                    return f"{end!r} is not a valid {self.name}"
         return None
 
     def _is_value(self, text: str) -> bool:
@@ -50,7 +50,7 @@ _FIELDS = (
 
 
 def find_schedule_fault(text: str) -> str | None:
-    """Return what is wrong with a schedule of six fields, in words; None for nothing."""
+    """Return what is wrong with a schedule, in words, or None."""
     parts = text.split()
     if len(parts) != len(_FIELDS):
         return f"it has {len(parts)} fields and needs six: second, minute, hour, day, month, day of the week"

@@ -22,7 +22,7 @@ from shared.errors import (
     Unavailable,
 )
 from shared.key_vault import Identity
-from shared.settings.config import IdentitySource
+from shared.settings.choices import IdentitySource
 from shared.settings.mail_settings import StorageSettings
 from shared.storage.account import Storage
 from shared.storage.blobs import Container

@@ -7,7 +7,7 @@ import pytest
 
 from devkit.azurite import Azurite, start_azurite
 from shared.key_vault import Identity
-from shared.settings.config import IdentitySource
+from shared.settings.choices import IdentitySource
 from shared.settings.mail_settings import StorageSettings
 from shared.storage.account import Storage
 

@@ -11,7 +11,7 @@ from azure.storage.blob import BlobLeaseClient
 from devkit.azurite import Azurite
 from shared.errors import ConfigurationError, Conflict, Unavailable
 from shared.key_vault import Identity
-from shared.settings.config import IdentitySource
+from shared.settings.choices import IdentitySource
 from shared.settings.mail_settings import StorageSettings
 from shared.storage.account import Storage
 from shared.storage.blobs import Container

@@ -104,8 +104,8 @@ def test_the_parameters_file_gives_every_parameter_its_own_default() -> None:
             assert given[1] == parameter.default, name
 
 
-def test_every_parameter_is_documented_word_for_word() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \| (.+) \|$", DEPLOY, flags=re.MULTILINE)
+def test_every_parameter_is_documented() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \| .+? \| (.+) \|$", DEPLOY, flags=re.MULTILINE)
     wanted = []
     for name, parameter in parameters().items():
         default = "needed" if parameter.default is None else f"`{parameter.default}`" if parameter.default else "empty"

@@ -7,7 +7,7 @@ from devkit.commands.register import add_arguments
 from setup.errors import APP_ROLE, CONSENT_ROLE, SCOPE_CONSENT_ROLE, VAULT_ROLE
 from setup.options import Part
 from setup.permissions import FEATURES, name_permissions
-from shared.settings.config import Credential
+from shared.settings.choices import Credential
 from tests.house.source import ROOT, modules
 
 TEXT = (ROOT / "docs/register.md").read_text()

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from shared.settings.config import Credential, IdentitySource, Settings, SettingsError, load_settings
+from shared.settings.choices import Credential, IdentitySource
+from shared.settings.config import Settings, SettingsError, load_settings
 
 TENANT = "11111111-1111-1111-1111-111111111111"
 CLIENT = "22222222-2222-2222-2222-222222222222"
@@ -36,7 +37,7 @@ def test_good_settings_are_read() -> None:
     connection = settings.connections["default"]
     assert settings.key_vault_url == "https://contoso-vault.vault.azure.net"
     assert settings.identity_source is IdentitySource.MANAGED
-    assert settings.graph_concurrency == 4
+    assert settings.numbers["GRAPH_CONCURRENCY"] == 4
     assert (connection.tenant_id, connection.client_id) == (TENANT, CLIENT)
     assert connection.credential is Credential.SECRET
     assert connection.cloud.graph == "graph.microsoft.com"
@@ -131,7 +132,7 @@ def test_bookings_in_china_contradict_the_cloud() -> None:
     assert load(GRAPH_CLOUD="china", BOOKINGS_BUSINESSES="").connections["default"].cloud.name == "china"
 
 
-def test_further_connections_are_read_and_blamed_by_name() -> None:
+def test_further_connections_are_read_and_their_faults_named() -> None:
     partner = {
         "cloud": "usgov",
         "tenant_id": "partner.example",

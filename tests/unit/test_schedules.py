@@ -71,9 +71,9 @@ def test_it_wants_six_fields(text: str) -> None:
 
 
 def test_it_names_the_field_at_fault() -> None:
-    assert find_schedule_fault("0 0 25 * * *") == "'25' is no hour"
-    assert find_schedule_fault("0 0 0 * * 7") == "'7' is no day of the week"
-    assert find_schedule_fault("0 */x 0 * * *") == "'x' is no step for the minute"
+    assert find_schedule_fault("0 0 25 * * *") == "'25' is not a valid hour"
+    assert find_schedule_fault("0 0 0 * * 7") == "'7' is not a valid day of the week"
+    assert find_schedule_fault("0 */x 0 * * *") == "'x' is not a valid step for the minute"
 
 
 def test_the_defaults_are_schedules() -> None:

@@ -1,0 +1,35 @@
+"""Write the parts of documents, sample settings and infrastructure that follow from the code.
+
+With --check, nothing is written; the exit code is 1 when a file is out of date.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from devkit.bootstrap import ROOT
+from devkit.documents import find_outdated
+from devkit.documents.blocks import MissingBlockError
+
+PASSES_ON = False
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is out of date")
+
+
+def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
+    """Write or check; 1 for files that are out of date with --check, 2 for a file without the marks of its block."""
+    try:
+        outdated = find_outdated(ROOT)
+    except MissingBlockError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    for path, text in outdated.items():
+        if options.check:
+            print(f"{path} is out of date: run python3 -m devkit docs")
+        else:
+            (ROOT / path).write_text(text, encoding="utf-8")
+            print(f"{path} is written")
+    return 1 if options.check and outdated else 0

@@ -1,0 +1,25 @@
+"""The parts of documents and configuration files that are written from the code.
+
+    files = write_all(read_all())      # path below the repository -> text, as it should be
+
+`python3 -m devkit docs` writes them; `python3 -m devkit docs --check` says which of them are out of date.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from devkit.documents import infrastructure, settings_tables
+from devkit.documents.blocks import Texts
+
+_WRITERS: tuple[Callable[[Texts], None], ...] = (
+    settings_tables.write,
+    infrastructure.write,
+)
+
+
+def find_outdated(root: Path) -> Mapping[str, str]:
+    """Return the files that are out of date, path -> the text that they should have. Raises MissingBlockError."""
+    texts = Texts(root)
+    for write in _WRITERS:
+        write(texts)
+    return texts.changed
