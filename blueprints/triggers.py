@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 bp = func.Blueprint()
 
 _MAIL_SECONDS = 60  # mailboxes are polled once a minute
-_UPDATES = frozenset({Kind.RESCHEDULED, Kind.REASSIGNED, Kind.CHANGED})
+_UPDATES = frozenset({Kind.RESCHEDULED, Kind.REASSIGNED, Kind.EDITED})
 _KINDS: Mapping[str, frozenset[Kind]] = {
     "created": frozenset({Kind.CREATED}),
     "updated": _UPDATES,
     "rescheduled": frozenset({Kind.RESCHEDULED}),
-    "cancelled": frozenset({Kind.GONE}),
-    "staff-changed": frozenset({Kind.REASSIGNED}),
+    "cancelled": frozenset({Kind.CANCELLED}),
+    "reassigned": frozenset({Kind.REASSIGNED}),
     "any": frozenset(Kind),
 }
 UPCOMING = "upcoming"

@@ -22,18 +22,22 @@ _STAMPS = ("lastUpdatedDateTime", "duration")  # they follow other properties
 
 
 class Kind(StrEnum):
-    """What happened to an appointment, the most telling first. `gone`: cancelled or deleted, nobody says which."""
+    """What happened to an appointment; the first kind of a change names it.
+
+    `cancelled` means cancelled or deleted: Graph does not tell which. `edited` means that anything but times and staff
+    was changed.
+    """
 
     CREATED = "created"
-    GONE = "gone"
+    CANCELLED = "cancelled"
     RESCHEDULED = "rescheduled"
     REASSIGNED = "reassigned"
-    CHANGED = "changed"
+    EDITED = "edited"
 
 
 @dataclass(frozen=True)
 class Change:
-    """One appointment's change: how it is now (`gone`: was last), and what the changed properties were before."""
+    """One appointment's change: how it is now (`cancelled`: was last), and what the changed properties were before."""
 
     kinds: tuple[Kind, ...]
     record: Json
@@ -87,7 +91,7 @@ def compare(old: Snapshot, views: Sequence[View], verify: Verify, is_old: IsOld,
         if isinstance(answer, Doubt) and (count := old.doubts.get(name, 0) + answer.counts) < _MOST_DOUBTS:
             kept[name], doubts[name] = known, count
         elif answer is None or isinstance(answer, Doubt):
-            changes.append(Change((Kind.GONE,), known, {}))
+            changes.append(Change((Kind.CANCELLED,), known, {}))
         else:
             kept[name] = answer
             hidden = hidden or any(view.covers(answer) for view in views)  # the list has forgotten it: look again
@@ -121,7 +125,7 @@ def _tell(before: Json, after: Json) -> list[Change]:
     if _STAFF in differing:
         kinds.append(Kind.REASSIGNED)
     if differing - {*_TIMES, _STAFF, *_STAMPS, "id"} or not kinds:
-        kinds.append(Kind.CHANGED)
+        kinds.append(Kind.EDITED)
     return [Change(tuple(kinds), after, {name: before.get(name) for name in sorted(differing)})]
 
 
@@ -171,8 +175,8 @@ def _particulars(record: Json) -> object | None:
 
 
 def _order(change: Change) -> tuple[bool, str, datetime, str]:
-    """Put what is gone first, because it makes room; then go by the time of the change, as far as Graph tells."""
+    """Put cancellations first, because it makes room; then go by the time of the change, as far as Graph tells."""
     record = change.record
-    is_gone = Kind.GONE in change.kinds
-    stamp = "" if is_gone else str(record.get("lastUpdatedDateTime") or "")
-    return (not is_gone, stamp, start_of(record), str(record["id"]))
+    is_cancelled = Kind.CANCELLED in change.kinds
+    stamp = "" if is_cancelled else str(record.get("lastUpdatedDateTime") or "")
+    return (not is_cancelled, stamp, start_of(record), str(record["id"]))

@@ -32,7 +32,7 @@ def describe_change(
         "occurredUtc": utc_text(entry.at),
         "businessId": business,
         **describe_flat(entry.record, zone, staff=staff, services=services, details=details),
-        "previous": None if kind in (Kind.CREATED, Kind.GONE) else _describe_previous(entry, zone, staff),
+        "previous": None if kind in (Kind.CREATED, Kind.CANCELLED) else _describe_previous(entry, zone, staff),
     }
 
 
@@ -45,7 +45,7 @@ def describe_flat(record: Json, zone: Zone, *, staff: Table, services: Table, de
 
 def needs_details(entries: Sequence[Entry]) -> list[Json]:
     """Return the records whose details can be asked for."""
-    return [entry.record for entry in entries if Kind.GONE not in entry.kinds]
+    return [entry.record for entry in entries if Kind.CANCELLED not in entry.kinds]
 
 
 def _describe_previous(entry: Entry, zone: Zone, staff: Table) -> Json:

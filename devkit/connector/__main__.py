@@ -1,4 +1,4 @@
-"""`python3 -m devkit.connector`: write the generated files anew, after a route or a text has changed."""
+"""`python3 -m devkit.connector`: write the generated files and texts anew, after a route or a text has changed."""
 
 from devkit.connector.document import build_files
 

@@ -171,7 +171,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "ListAppointmentChanges",
             "List changes of appointments",
             "Lists what happened to the appointments of a booking page, in order: created, rescheduled, reassigned, "
-            "changed, gone.",
+            "edited, or cancelled (also when deleted).",
             value_list("AppointmentEvent", "Changes", "What happened.", cursor=_EVENTS_ASIDE, nextLink=NEXT_LINK),
             parameters=[
                 *shared("Business"),

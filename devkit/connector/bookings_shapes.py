@@ -112,9 +112,9 @@ APPOINTMENT_ID = text("Appointment ID", "Id of the appointment, for later action
 _KINDS = {
     "created": "Created",
     "rescheduled": "Rescheduled",
-    "reassigned": "Given to others",
-    "changed": "Changed",
-    "gone": "Cancelled or deleted",
+    "reassigned": "Reassigned",
+    "edited": "Edited",
+    "cancelled": "Cancelled or deleted",
     "upcoming": "About to start",
 }
 _EVENT: dict[str, Shape] = {

@@ -18,11 +18,14 @@ from devkit.connector import (
     write_operations,
 )
 from devkit.connector.operations import FAILURES, Operation
+from devkit.connector.pages import update_readme, update_reference
 from devkit.connector.parameters import PARAMETERS
 
 FOLDER = ROOT / "power-automate"
 DEFINITION = FOLDER / "apiDefinition.swagger.json"
 PROPERTIES = FOLDER / "apiProperties.json"
+README = FOLDER / "readme.md"
+REFERENCE = ROOT / "docs" / "flows-reference.md"
 SERVED = ROOT / "viewer" / "openapi.json"
 # An address that leads nowhere: each gateway has its own, which is filled in where the definition is handed out.
 HOST = "gateway.example.com"
@@ -139,12 +142,17 @@ def build_properties() -> dict[str, Any]:
 
 
 def build_files() -> dict[Path, str]:
-    """Return every file that is generated, with its text: indented as Microsoft asks, or short for the app itself."""
+    """Return every file that is generated, in whole or in part, with its text.
+
+    The definition is indented as Microsoft asks; the app serves it without blanks.
+    """
     definition = build_definition()
     return {
         DEFINITION: json.dumps(definition, indent=4) + "\n",
         PROPERTIES: json.dumps(build_properties(), indent=4) + "\n",
         SERVED: json.dumps(definition, separators=(",", ":")) + "\n",
+        README: update_readme(README.read_text(encoding="utf-8"), definition),
+        REFERENCE: update_reference(REFERENCE.read_text(encoding="utf-8"), definition),
     }
 
 

@@ -5,12 +5,11 @@ import re
 import sys
 from typing import Any
 
-from devkit.bootstrap import ROOT
-from devkit.connector.document import build_definition
+from devkit.connector.document import REFERENCE, build_definition
+from devkit.connector.pages import heading, visible_operations
 from devkit.connector.trials import Trial, TrialError, Trials
 from devkit.running import NothingRunsError, find_running
 
-REFERENCE = ROOT / "docs" / "flows-reference.md"
 _HEAD = """\
 # Every operation, with an example
 
@@ -26,11 +25,9 @@ def write_reference(trials: dict[str, Trial]) -> str:
     """Return the page. Raises KeyError for an operation without an example."""
     definition = build_definition()
     parts: dict[str, list[str]] = {}
-    for item in definition["paths"].values():
-        for operation in item.values():
-            if operation.get("x-ms-visibility") != "internal":
-                section = _describe(operation, trials[operation["operationId"]], definition)
-                parts.setdefault(operation["tags"][0], []).append(section)
+    for operation in visible_operations(definition):
+        section = _describe(operation, trials[operation["operationId"]], definition)
+        parts.setdefault(operation["tags"][0], []).append(section)
     return _HEAD + "".join(f"\n## {tag}\n" + "".join(sections) for tag, sections in parts.items())
 
 
@@ -39,12 +36,10 @@ def _describe(operation: dict[str, Any], trial: Trial, definition: dict[str, Any
     rows = [f"| {titles[name]} | `{_shown(value)}` |" for name, value in trial.given.items()]
     given = "\n".join(["| Field | Value |", "|---|---|", *rows]) if rows else "Takes nothing."
     if isinstance(trial.answer, str):
-        told = f"The file's bytes, as `{trial.answer}`."
+        answer = f"The file's bytes, as `{trial.answer}`."
     else:
-        told = f"```json\n{json.dumps(shorten(trial.answer), indent=1, ensure_ascii=False)}\n```"
-    return (
-        f"\n### {operation['summary']}\n`{operation['operationId']}`. {operation['description']}\n\n{given}\n\n{told}\n"
-    )
+        answer = f"```json\n{json.dumps(shorten(trial.answer), indent=1, ensure_ascii=False)}\n```"
+    return f"\n{heading(operation)}\n\n{given}\n\n{answer}\n"
 
 
 def _titles(operation: dict[str, Any], definition: dict[str, Any]) -> list[tuple[str, str]]:

@@ -31,7 +31,7 @@ Auto-Submitted: auto-replied
 
 I am away until Monday.
 """
-_APPOINTMENT_TRIGGERS = ("Created", "Updated", "Rescheduled", "Cancelled", "StaffChanged", "Changed", "Upcoming")
+_APPOINTMENT_TRIGGERS = ("Created", "Updated", "Rescheduled", "Cancelled", "Reassigned", "Upcoming")
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,10 @@ class Trials:
         self._tell("Rescheduled")
         others = [each["id"] for each in later["staffMembers"] if each["displayName"] not in made["staffNames"]]
         self._do("AssignStaff", one, body={"staff": others[:1]}, key=True)
-        self._tell("StaffChanged")
+        self._tell("Reassigned")
         self._do("UpdateAppointment", one, body={"serviceNotes": "Bring a spare charger."}, key=True)
-        self._tell("Updated", "Changed")
+        self._tell("Updated")
+        self._follow("OnAnyAppointmentEvent")
         self._do("CancelAppointment", one, body={"message": "We call you instead."}, key=True)
         self._tell("Cancelled")
         self._do("ListAppointmentChanges", page | {"timeZone": _ZONE})

@@ -43,9 +43,9 @@ def _trigger(
     return operation
 
 
-def _appointment(kind: str, name: str, what: str, when: str, hint: str) -> tuple[str, dict[str, Operation]]:
+def _appointment(kind: str, operation_id: str, what: str, when: str, hint: str) -> tuple[str, dict[str, Operation]]:
     trigger = _trigger(
-        f"OnAppointment{name}",
+        operation_id,
         f"When {what}",
         when,
         items="UpcomingAppointment" if kind == "upcoming" else "AppointmentEvent",
@@ -77,20 +77,22 @@ def _mail(
 
 OPERATIONS: dict[str, dict[str, Operation]] = dict(
     [
-        _appointment("created", "Created", "an appointment is created",
+        _appointment("created", "OnAppointmentCreated", "an appointment is created",
                      "an appointment is booked on the page, by a customer or by staff", "book one on the page"),
-        _appointment("updated", "Updated", "an appointment is updated",
-                     "an appointment is moved, given to others or changed in any way", "change one in the calendar"),
-        _appointment("rescheduled", "Rescheduled", "an appointment is rescheduled",
-                     "an appointment is moved to another time; the item tells both", "move one in the calendar"),
-        _appointment("cancelled", "Cancelled", "an appointment is cancelled",
-                     "an appointment is cancelled or deleted; the item tells how it was", "cancel one in the calendar"),
-        _appointment("staff-changed", "StaffChanged", "the staff of an appointment changes",
-                     "an appointment is given to other staff members; the item tells the old ones, too",
-                     "give one to somebody else"),
-        _appointment("any", "Changed", "anything happens to an appointment",
-                     "an appointment is created, moved, given to others, changed or cancelled", "book one on the page"),
-        _appointment("upcoming", "Upcoming", "an appointment is about to start",
+        _appointment("updated", "OnAppointmentUpdated", "an appointment is updated",
+                     "an appointment is rescheduled, reassigned to other staff or edited in any way",
+                     "edit one in the calendar"),
+        _appointment("rescheduled", "OnAppointmentRescheduled", "an appointment is rescheduled",
+                     "an appointment is moved to another time; the item holds both times", "move one in the calendar"),
+        _appointment("cancelled", "OnAppointmentCancelled", "an appointment is cancelled",
+                     "an appointment is cancelled or deleted (Microsoft Graph does not tell which); the item holds its "
+                     "last state", "cancel one in the calendar"),
+        _appointment("reassigned", "OnAppointmentReassigned", "an appointment is reassigned",
+                     "an appointment is assigned to other staff members; the item lists the previous ones, too",
+                     "assign one to another staff member"),
+        _appointment("any", "OnAnyAppointmentEvent", "anything happens to an appointment",
+                     "an appointment is created, rescheduled, reassigned, edited or cancelled", "book one on the page"),
+        _appointment("upcoming", "OnAppointmentUpcoming", "an appointment is about to start",
                      "an appointment begins within the minutes that are set", "book one that begins soon"),
         _mail("mails", "arrived", name="SupportMailArrived", what="a support mail arrives",
               when="a mail has come into a support mailbox and was read whole", hint="send a mail to the mailbox",

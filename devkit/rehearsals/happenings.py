@@ -10,14 +10,14 @@ from typing import Any
 
 UPCOMING = "upcoming"
 ARRIVED, FAILED, TICKET = "arrived", "failed", "ticket"
-_UPDATES = frozenset({"rescheduled", "reassigned", "changed"})
+_UPDATES = frozenset({"rescheduled", "reassigned", "edited"})
 _FIRED_BY: Mapping[str, frozenset[str]] = {
     "appointments/created": frozenset({"created"}),
     "appointments/updated": _UPDATES,
     "appointments/rescheduled": frozenset({"rescheduled"}),
-    "appointments/cancelled": frozenset({"gone"}),
-    "appointments/staff-changed": frozenset({"reassigned"}),
-    "appointments/any": frozenset({"created", "gone"}) | _UPDATES,
+    "appointments/cancelled": frozenset({"cancelled"}),
+    "appointments/reassigned": frozenset({"reassigned"}),
+    "appointments/any": frozenset({"created", "cancelled"}) | _UPDATES,
     "appointments/upcoming": frozenset({UPCOMING}),
     "mails/arrived": frozenset({ARRIVED}),
     "mails/failed": frozenset({FAILED}),

@@ -111,7 +111,7 @@ class People:
     def change(self) -> None:
         """Change something else of an appointment."""
         if one := self._pick():
-            self._change(one, "changed", phone=f"555-{self._number():06}")
+            self._change(one, "edited", phone=f"555-{self._number():06}")
 
     def move_out_of_sight(self) -> None:
         """Move an appointment past what is watched; what happens to it then is told once a day only."""
@@ -130,7 +130,7 @@ class People:
         """Cancel an appointment."""
         if one := self._pick():
             self.sim.run(partial(self._page.appointments.remove, one.id))
-            self._say(replace(one.now, kinds=("gone",), staff_before=()))
+            self._say(replace(one.now, kinds=("cancelled",), staff_before=()))
             one.is_over = True
 
     def write(self) -> None:

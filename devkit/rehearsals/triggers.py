@@ -19,7 +19,7 @@ _CHOSEN: Mapping[str, str] = {"BookingPage": tiny.BUSINESS, "TimeZone": _ZONE, "
 def list_own() -> Iterator[Trigger]:
     """Yield one flow for each kind of trigger, and others with filters, details and without a gateway."""
     page: dict[str, Any] = {"business": tiny.BUSINESS}
-    for kind in ("created", "updated", "rescheduled", "cancelled", "staff-changed", WITNESS, "upcoming"):
+    for kind in ("created", "updated", "rescheduled", "cancelled", "reassigned", WITNESS, "upcoming"):
         yield Trigger(kind, f"triggers/appointments/{kind}", page)
     yield Trigger("any, no gateway", "triggers/appointments/any", page | {"timeZone": _ZONE}, through_gateway=False)
     yield Trigger("any of Bob", "triggers/appointments/any", page | {"staff": tiny.BOB})

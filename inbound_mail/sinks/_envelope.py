@@ -31,7 +31,7 @@ def make_event(prepared: PreparedMail, ticket: str | None, data: Json) -> Json:
     return {
         "specversion": "1.0",
         "id": prepared.reference,
-        "source": f"/connector/{prepared.mail.mailbox}",
+        "source": f"/gateway/{prepared.mail.mailbox}",
         "type": REPLY if ticket else RECEIVED,
         "time": prepared.mail.received.isoformat().replace("+00:00", "Z"),
         "datacontenttype": "application/json",
@@ -44,8 +44,8 @@ def make_data(prepared: PreparedMail, attachments: Iterable[Json], *, with_html:
     """Return what the event says about the mail."""
     mail, rendering = prepared.mail, prepared.rendering
     data: Json = {
-        "route": mail.mailbox,
-        "mailbox": mail.address,
+        "mailbox": mail.mailbox,
+        "mailboxAddress": mail.address,
         "messageId": mail.message_id,
         "inReplyTo": answered_ids(mail),
         "conversationId": mail.message.get("conversationId"),

@@ -73,7 +73,9 @@ class StorageQueueSink:
         name = f"{prepared.mail.mailbox}/{prepared.mail.key}/event-{self._name}.json"
         self._blobs.put(name, raw, content_type="application/cloudevents+json")
         claim = {"container": _CONTAINER, "blob": name, "size": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
-        return event | {"data": {"route": prepared.mail.mailbox, "mailbox": prepared.mail.address, "event": claim}}
+        return event | {
+            "data": {"mailbox": prepared.mail.mailbox, "mailboxAddress": prepared.mail.address, "event": claim}
+        }
 
 
 def _describe(attachment: Attachment) -> Json:

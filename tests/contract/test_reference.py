@@ -8,7 +8,8 @@ import jsonschema
 import pytest
 
 from devkit.connector.answers import load_definition
-from devkit.connector.reference import REFERENCE, shorten
+from devkit.connector.document import REFERENCE
+from devkit.connector.reference import shorten
 
 PAGE = REFERENCE.read_text()
 SECTIONS = {

@@ -26,7 +26,7 @@ HAPPENINGS: dict[str, tuple[str, Happen]] = {
     "appointment-cancelled": ("cancelled", lambda page, booked: page.cancel(booked)),
     "appointment-reminder": ("upcoming", lambda page, _: page.book(ahead(minutes=40))),
     "appointment-rescheduled": ("rescheduled", lambda page, booked: page.move(booked, ahead(hours=31))),
-    "appointment-reassigned": ("staff-changed", lambda page, booked: page.change(booked, staffMemberIds=[tiny.BOB])),
+    "appointment-reassigned": ("reassigned", lambda page, booked: page.change(booked, staffMemberIds=[tiny.BOB])),
 }
 
 

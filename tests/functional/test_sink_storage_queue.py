@@ -67,7 +67,7 @@ def test_a_small_event_is_the_message_and_stays_until_it_is_read(consumer: Consu
     assert message.expires_on.year == 9999
     event = json.loads(base64.b64decode(message.content))
     assert (event["id"], event["type"], event["source"]) == (
-        make_prepared_mail().reference, "mail.received.v1", "/connector/support",
+        make_prepared_mail().reference, "mail.received.v1", "/gateway/support",
     )  # fmt: skip
     assert event["data"]["bodyText"] == BODY
 

@@ -91,14 +91,14 @@ def test_the_event_is_a_cloud_event_with_all_of_the_mail(hooks: Hooks) -> None:
     assert event.get_attributes() == {
         "specversion": "1.0",
         "id": make_prepared_mail().reference,
-        "source": "/connector/support",
+        "source": "/gateway/support",
         "type": "mail.received.v1",
         "time": datetime(2026, 11, 23, 9, 30, tzinfo=UTC),
         "datacontenttype": "application/json",
     }
     assert event.get_data() == {
-        "route": "support",
-        "mailbox": "support@contoso.com",
+        "mailbox": "support",
+        "mailboxAddress": "support@contoso.com",
         "messageId": "CAF1234@mail.example.com",
         "inReplyTo": ["b@x", "a@x"],
         "conversationId": "conversation-1",

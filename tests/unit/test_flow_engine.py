@@ -151,7 +151,7 @@ def test_without_a_trigger_the_cursor_leads_on() -> None:
         made._content = json.dumps({"value": [{"eventKind": kind} for kind in kinds], "cursor": cursor}).encode()
         return made
 
-    line = Line(changes("c1", "created", "gone"), answer(404), changes("c2"))
+    line = Line(changes("c1", "created", "cancelled"), answer(404), changes("c2"))
     one = CursorFlow(
         Backend("http://127.0.0.1:1", "k"), "changes", {}, prefix=None, http=line,  # type: ignore[arg-type]  # stands in for a session
         wanted=frozenset({"created"}), since="2026-05-05T09:00:00+00:00",

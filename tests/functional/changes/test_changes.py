@@ -64,7 +64,7 @@ def test_any_other_change_is_told_with_the_old_values(page: Page) -> None:
     consumer = Consumer(page)
     page.change(made, customerPhone="2")
     [event] = consumer.follow()
-    assert (event["eventKind"], event["changes"]) == ("changed", ["changed"])
+    assert (event["eventKind"], event["changes"]) == ("edited", ["edited"])
     assert (event["customerPhone"], event["previous"]["customerPhone"]) == ("2", "1")
 
 
@@ -74,7 +74,7 @@ def test_several_changes_between_two_looks_are_one_event_that_names_them_all(pag
     page.move(made, ahead(days=3))
     page.change(made, staffMemberIds=[tiny.BOB], customerPhone="2")
     [event] = consumer.follow()
-    assert (event["eventKind"], event["changes"]) == ("rescheduled", ["rescheduled", "reassigned", "changed"])
+    assert (event["eventKind"], event["changes"]) == ("rescheduled", ["rescheduled", "reassigned", "edited"])
 
 
 def test_what_lists_do_not_show_is_told_by_its_stamp(page: Page) -> None:
@@ -82,7 +82,7 @@ def test_what_lists_do_not_show_is_told_by_its_stamp(page: Page) -> None:
     consumer = Consumer(page)
     page.change(made, serviceNotes="Bring the charger")  # only a single read shows notes
     [event] = consumer.follow()
-    assert (event["eventKind"], event["changedProperties"]) == ("changed", ["lastUpdatedDateTime"])
+    assert (event["eventKind"], event["changedProperties"]) == ("edited", ["lastUpdatedDateTime"])
 
 
 def test_a_cancelled_appointment_is_told_as_it_was_last(page: Page) -> None:
@@ -91,7 +91,7 @@ def test_a_cancelled_appointment_is_told_as_it_was_last(page: Page) -> None:
     consumer = Consumer(page)
     page.cancel(made)
     [event] = consumer.follow()
-    assert summary([event]) == [("gone", made)]
+    assert summary([event]) == [("cancelled", made)]
     assert (event["startUtc"], event["customerName"], event["previous"]) == (at(start), "Cleo Customer", None)
     assert consumer.follow() == []
 
@@ -108,7 +108,7 @@ def test_what_goes_makes_room_first_and_the_rest_comes_by_the_time_of_its_change
     late = page.book(ahead(days=2))
     page.change(first, customerPhone="1")
     page.cancel(second)
-    assert summary(consumer.follow()) == [("gone", second), ("created", late), ("changed", first)]
+    assert summary(consumer.follow()) == [("cancelled", second), ("created", late), ("edited", first)]
 
 
 # -- identity ---------------------------------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ def test_a_new_id_alone_is_a_change(page: Page) -> None:
     made = page.book(ahead(days=2), self_service="4f1d0c5e-0000-4000-8000-000000000002")
     consumer = Consumer(page)
     renamed = page.change(made, renew_id=True)
-    assert summary(consumer.follow()) == [("changed", renamed)]
+    assert summary(consumer.follow()) == [("edited", renamed)]
 
 
 def test_two_that_look_alike_are_not_mistaken_for_one_another(page: Page) -> None:
@@ -141,7 +141,7 @@ def test_two_that_look_alike_are_not_mistaken_for_one_another(page: Page) -> Non
     consumer = Consumer(page)
     new = [page.move(one, ahead(days=3), renew_id=True) for one in old]
     found = summary(consumer.follow())
-    assert sorted(found) == sorted([("gone", one) for one in old] + [("created", one) for one in new])
+    assert sorted(found) == sorted([("cancelled", one) for one in old] + [("created", one) for one in new])
 
 
 def test_ids_with_slashes_are_followed_like_others(page: Page) -> None:
@@ -151,7 +151,7 @@ def test_ids_with_slashes_are_followed_like_others(page: Page) -> None:
     consumer = Consumer(page)
     page.cancel(made)
     page.move(other, ahead(days=200))
-    assert summary(consumer.follow()) == [("gone", made), ("rescheduled", other)]
+    assert summary(consumer.follow()) == [("cancelled", made), ("rescheduled", other)]
 
 
 # -- the window -------------------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def test_one_that_a_list_forgets_is_looked_up_before_anything_is_told(page: Page
     assert consumer.follow() == []
     page.gateway.sim.faults.clear()
     page.cancel(made)
-    assert summary(consumer.follow()) == [("gone", made)]
+    assert summary(consumer.follow()) == [("cancelled", made)]
 
 
 def test_one_that_cannot_be_looked_up_waits_and_is_given_up_in_the_end(page: Page) -> None:
@@ -219,7 +219,7 @@ def test_one_that_cannot_be_looked_up_waits_and_is_given_up_in_the_end(page: Pag
         api="bookings", path="/appointments/", times=None,
     )  # fmt: skip
     looks = [summary(consumer.follow()) for _ in range(6)]
-    assert looks == [[("changed", other)], [], [], [], [("gone", made)], []]
+    assert looks == [[("edited", other)], [], [], [], [("cancelled", made)], []]
 
 
 def next_change_of_clocks(zone: ZoneInfo) -> date:
@@ -267,5 +267,5 @@ def test_in_us_government_changes_show_without_stamps(gateway_process: Gateway) 
     page.cancel(cancelled)
     made = page.book(ahead(days=5))
     found = summary(consumer.follow())
-    assert sorted(found) == sorted([("gone", cancelled), ("rescheduled", moved), ("created", made)])
+    assert sorted(found) == sorted([("cancelled", cancelled), ("rescheduled", moved), ("created", made)])
     assert "lastUpdatedDateTime" not in consumer.seen[0]

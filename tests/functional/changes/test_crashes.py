@@ -112,7 +112,7 @@ def some(page: Page) -> list[tuple[str, str]]:
     page.change(handed, staffMemberIds=[tiny.BOB])
     page.cancel(cancelled)
     renamed = page.move(renamed, ahead(days=11), renew_id=True)
-    told = {cancelled: "gone", made: "created", handed: "reassigned", moved: "rescheduled", renamed: "rescheduled"}
+    told = {cancelled: "cancelled", made: "created", handed: "reassigned", moved: "rescheduled", renamed: "rescheduled"}
     return [(kind, name) for name, kind in told.items()]
 
 
@@ -139,7 +139,7 @@ def with_net(page: Page) -> list[tuple[str, str]]:
         page.table.transact([Operation("merge", row) for row in part])
     page.set_state(net_at=old)
     page.cancel(far)
-    return [("gone", far)]
+    return [("cancelled", far)]
 
 
 STORIES = {

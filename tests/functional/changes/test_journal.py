@@ -93,7 +93,7 @@ def test_who_was_overtaken_writes_nothing(page: Page) -> None:
     page.age()
     consumer = page.feed.page(page.name, Position(page.state().generation, 0), 10)
     before = page.state()
-    change = comparing.Change((comparing.Kind.GONE,), consumer.entries[0].record, {})
+    change = comparing.Change((comparing.Kind.CANCELLED,), consumer.entries[0].record, {})
     with pytest.raises(Conflict):
         slow.publish([change] * 150, page.journal.snapshot(before) or pytest.fail("no snapshot"))
     assert page.state().row == before.row
@@ -131,7 +131,7 @@ def test_what_is_booked_beyond_the_window_is_told_by_the_net_once_a_day(page: Pa
     page.cancel(new)
     page.set_state(net_at=datetime.now(UTC) - timedelta(hours=25))
     tick(page)
-    assert summary(consumer.follow()) == [("gone", new)]
+    assert summary(consumer.follow()) == [("cancelled", new)]
 
 
 def test_an_old_appointment_that_comes_into_the_window_before_the_first_net_is_not_new(page: Page) -> None:
@@ -156,7 +156,7 @@ def test_while_nobody_asks_the_clock_looks(page: Page) -> None:
     page.cancel(first)
     page.age()
     tick(page)
-    assert summary(consumer.follow()) == [("created", first), ("gone", first)]
+    assert summary(consumer.follow()) == [("created", first), ("cancelled", first)]
 
 
 def test_nobody_ever_asked_so_nobody_looks(page: Page) -> None:
