@@ -127,7 +127,7 @@ def test_the_example_of_mailboxes_and_sinks_is_right() -> None:
         },
         check_sink=check_sink,
     )  # fmt: skip
-    assert settings.mailboxes["support"].sinks == ("desk",)
+    assert settings.mailboxes["support"].sinks == ("tickets",)
 
 
 def test_every_output_is_documented() -> None:
