@@ -13,13 +13,13 @@ from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import Forbidden, NotFound, Rejected
 from shared.graph.client import Gate, GraphClient
 from shared.graph.mail import GraphMail
+from shared.graph.permissions import APPOINTMENTS_WRITE, BOOKINGS_READ, BOOKINGS_WRITE, MAIL_READ, MAIL_WRITE
 from shared.settings.config import Connection, Settings
 from shared.transport import Transport
 
 _MOST_BUSINESSES = 20
-_BOOKINGS_READ = "Bookings.Read.All"
-_BOOKINGS_WRITE, _BOOKINGS_CANCEL = "BookingsAppointment.ReadWrite.All", "Bookings.ReadWrite.All"
-_MAIL_READ, _MAIL_WRITE = "Mail.Read", "Mail.ReadWrite"
+_BOOKINGS_READ, _MAIL_READ, _MAIL_WRITE = BOOKINGS_READ.name, MAIL_READ.name, MAIL_WRITE.name
+_BOOKINGS_WRITE, _BOOKINGS_CANCEL = APPOINTMENTS_WRITE.name, BOOKINGS_WRITE.name
 _GRANT = (
     "python3 -m devkit register, or Entra ID, App registrations, {client}, API permissions: the application "
     "permission {role}, then Grant admin consent; tokens that are out lack it for up to an hour"

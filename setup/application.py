@@ -8,7 +8,7 @@ from typing import Any
 
 from setup.errors import APP_ROLE, CREATE_ROLE, Stopped
 from setup.options import Options
-from setup.permissions import GRAPH_APP_ID, Permission
+from setup.permissions import GRAPH_APP_ID, OfferedPermission
 from setup.plan import Plan
 from setup.tenant import Tenant
 from setup.waiting import retry_until_success
@@ -19,7 +19,7 @@ NATIVE = "https://login.microsoftonline.com/common/oauth2/nativeclient"
 _SLOW = "The change has not reached every server of the directory yet."
 
 
-def plan_application(tenant: Tenant, plan: Plan, permissions: list[Permission]) -> bool:
+def plan_application(tenant: Tenant, plan: Plan, permissions: list[OfferedPermission]) -> bool:
     """Plan the application object. Return False if the other steps can be planned only after this one is done."""
     options = tenant.options
     if tenant.app is None and options.adopt:
@@ -85,7 +85,7 @@ def _plan_adoption(tenant: Tenant, plan: Plan) -> None:
     )
 
 
-def _plan_changes(tenant: Tenant, plan: Plan, permissions: list[Permission]) -> None:
+def _plan_changes(tenant: Tenant, plan: Plan, permissions: list[OfferedPermission]) -> None:
     app = tenant.app or {}
     changes, reasons = find_changes(app, tenant.options, permissions)
     if changes:
@@ -99,7 +99,7 @@ def _plan_changes(tenant: Tenant, plan: Plan, permissions: list[Permission]) -> 
 
 
 def find_changes(
-    app: dict[str, Any], options: Options, permissions: list[Permission]
+    app: dict[str, Any], options: Options, permissions: list[OfferedPermission]
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the properties to change, and the reasons. Entries that others added are kept."""
     changes: dict[str, Any] = {}
@@ -132,7 +132,7 @@ def _audience(options: Options) -> str:
     return "AzureADMultipleOrgs" if options.multi_tenant else "AzureADMyOrg"
 
 
-def _merge_access(listed: list[dict[str, Any]], permissions: list[Permission]) -> list[dict[str, Any]] | None:
+def _merge_access(listed: list[dict[str, Any]], permissions: list[OfferedPermission]) -> list[dict[str, Any]] | None:
     """Return the whole list with our permissions added, or None if none is missing. Graph replaces the whole list."""
     graph = next((one for one in listed if one["resourceAppId"] == GRAPH_APP_ID), None)
     known = (graph or {}).get("resourceAccess") or []
@@ -147,7 +147,7 @@ def _merge_access(listed: list[dict[str, Any]], permissions: list[Permission]) -
     return [*others, {"resourceAppId": GRAPH_APP_ID, "resourceAccess": [*known, *missing]}]
 
 
-def _create(tenant: Tenant, permissions: list[Permission]) -> None:
+def _create(tenant: Tenant, permissions: list[OfferedPermission]) -> None:
     options = tenant.options
     body = {
         "displayName": options.name,

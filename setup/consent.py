@@ -7,7 +7,7 @@ from typing import Any
 
 from setup.directory import quote
 from setup.errors import APP_ROLE, CONSENT_ROLE, SCOPE_CONSENT_ROLE, Stopped
-from setup.permissions import Permission, find_mail_roles
+from setup.permissions import OfferedPermission, find_mail_roles
 from setup.plan import Plan
 from setup.tenant import Tenant
 from setup.waiting import retry_until_success
@@ -20,7 +20,7 @@ _OPEN_MAIL = (
 )
 
 
-def plan_consent(tenant: Tenant, plan: Plan, permissions: list[Permission]) -> None:
+def plan_consent(tenant: Tenant, plan: Plan, permissions: list[OfferedPermission]) -> None:
     """Plan the grants that are missing."""
     if tenant.options.is_delegated:
         _plan_scopes(tenant, plan, permissions)
@@ -76,7 +76,7 @@ def _list_assignments(tenant: Tenant) -> list[Any]:
     return [one for one in found if one["resourceId"] == tenant.graph["id"]]
 
 
-def _assign(tenant: Tenant, permission: Permission) -> None:
+def _assign(tenant: Tenant, permission: OfferedPermission) -> None:
     if tenant.principal is None:
         raise Stopped("The app is not in this tenant. Run the part `prepare` first.")
     body = {"principalId": tenant.principal["id"], "resourceId": tenant.graph["id"], "appRoleId": permission.id}
@@ -91,7 +91,7 @@ def _assign(tenant: Tenant, permission: Permission) -> None:
     retry_until_success(write, on=(NotFound,), console=tenant.console, sentence=_SLOW)
 
 
-def _plan_scopes(tenant: Tenant, plan: Plan, permissions: list[Permission]) -> None:
+def _plan_scopes(tenant: Tenant, plan: Plan, permissions: list[OfferedPermission]) -> None:
     address = tenant.options.service_user or ""
     user = tenant.directory.find(f"/users/{quote(address)}", select="id,userPrincipalName")
     if user is None:

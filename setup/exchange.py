@@ -5,6 +5,7 @@ Management and take effect after half an hour to two hours. Grants in Entra ID c
 """
 
 from setup.tenant import Tenant
+from shared.graph.permissions import MAIL_READ, MAIL_WRITE
 
 
 def show_commands(tenant: Tenant) -> None:
@@ -21,7 +22,7 @@ def show_commands(tenant: Tenant) -> None:
     say(f"  New-ServicePrincipal -AppId {app_id} -ObjectId {object_id} -DisplayName {_quote(options.name)}")
     condition = f"CustomAttribute1 -eq '{mark}'"
     say(f'  New-ManagementScope -Name {_quote(scope)} -RecipientRestrictionFilter "{condition}"')
-    role = "Application Mail.Read" if options.mail_read_only else "Application Mail.ReadWrite"
+    role = (MAIL_READ if options.mail_read_only else MAIL_WRITE).exchange_role
     say(f"  New-ManagementRoleAssignment -App {object_id} -Role {_quote(role)} -CustomResourceScope {_quote(scope)}")
     for mailbox in [*options.mailboxes, *([options.refused_mailbox] if options.refused_mailbox else [])]:
         say(f"  Test-ServicePrincipalAuthorization -Identity {app_id} -Resource {_quote(mailbox)} | Format-Table")

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from setup.errors import Stopped
-from setup.permissions import FEATURES
+from shared.graph.permissions import Feature
 from shared.mail_address import is_mail_address
 from shared.settings.choices import Credential
 from shared.settings.clouds import CLOUDS, Cloud
@@ -102,7 +102,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--app", metavar="APPID", help="consent: client id of an app that is registered in another tenant")
     add("--multi-tenant", action="store_true", help="further tenants may add the app")
     add("--native-redirect", action="store_true", help="add the redirect URI of native clients (delegated sign-in)")
-    add("--for", dest="features", nargs="+", choices=list(FEATURES), default=["read"], help="what the gateway may do")
+    add(
+        "--for",
+        dest="features",
+        nargs="+",
+        choices=[feature.value for feature in Feature],
+        default=["read"],
+        help="what the gateway may do",
+    )
     add("--credential", type=Credential, choices=list(Credential), default=Credential.FEDERATED)
     add("--credential-name", metavar="NAME", help="name of the credential's secret in the vault")
     add("--days", type=int, default=_LONGEST_DAYS, help="lifetime of a secret or certificate (%(default)s)")

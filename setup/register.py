@@ -14,7 +14,7 @@ from setup.exchange import show_commands
 from setup.federation import plan_federation
 from setup.options import Options, Part
 from setup.outputs import plan_settings, show_connection, show_other_tenants, show_settings
-from setup.permissions import Permission, name_permissions, resolve
+from setup.permissions import OfferedPermission, find_needed, resolve
 from setup.person import Person
 from setup.plan import Plan
 from setup.removal import plan_removal
@@ -101,9 +101,9 @@ def _make_plan(tenant: Tenant) -> Plan:
     return plan
 
 
-def _find_permissions(tenant: Tenant) -> list[Permission]:
+def _find_permissions(tenant: Tenant) -> list[OfferedPermission]:
     delegated = tenant.options.is_delegated
-    return resolve(tenant.graph, name_permissions(tenant.options.features, delegated=delegated), delegated=delegated)
+    return resolve(tenant.graph, find_needed(tenant.options.features, delegated=delegated), delegated=delegated)
 
 
 def _finish(tenant: Tenant, plan: Plan) -> int:

@@ -50,6 +50,13 @@ class GatewayError(Exception):
         self.detail = detail
         self.upstream_id = upstream_id
 
+    def restate(self, message: str, *, code: str | None = None, target: str | None = None) -> None:
+        """Say the same error in words that fit the question at hand; detail and request id stay."""
+        self.args = (message,)
+        self.message = message
+        self.code = code or self.code
+        self.target = target or self.target
+
     def __str__(self) -> str:
         """Return the line for the log."""
         known = [self.code, self.message]

@@ -1,4 +1,4 @@
-"""Graph's answers, read: JSON, errors of the family, and continuous-access challenges."""
+"""Reads Graph's answers: JSON, errors, and continuous-access challenges."""
 
 import base64
 import binascii
@@ -27,18 +27,28 @@ type Expected = dict[str, Any] | GatewayError
 
 _REFUSED = (Rejected, None, "Microsoft Graph refused the gateway's request.")
 _SERVER_FAILED = (OutcomeUnknown, None, "Microsoft Graph failed to answer.")
+_FORBIDDEN = (
+    Forbidden,
+    "ConsentMissing",
+    "Microsoft Graph refuses: the app registration lacks a permission. An administrator can grant it.",
+)
+_NOT_THERE = (NotFound, None, "Microsoft Graph has no item with this id. It may have been moved or deleted.")
 _NO_TIME = (TimedOut, None, "Microsoft Graph did not answer in time.")
-_CHANGED = (Conflict, None, "It was changed meanwhile.")
-_AWAY = (Unavailable, None, "Microsoft Graph is not available just now. Ask again later.")
-_LOST = (Rejected, "CursorLost", "Microsoft Graph has forgotten where this reading stood.")
+_CHANGED = (
+    Conflict,
+    None,
+    "The item was changed by somebody else at the same time. Read it again first.",
+)
+_AWAY = (Unavailable, None, "Microsoft Graph is not available. Try again later.")
+_LOST = (Rejected, "CursorLost", "Microsoft Graph no longer knows the position from which this folder is read.")
 _BY_STATUS: Mapping[int, tuple[type[GatewayError], str | None, str]] = {
     HTTPStatus.UNAUTHORIZED: (Rejected, "TokenRejected", "Microsoft Graph does not accept the gateway's token."),
-    HTTPStatus.FORBIDDEN: (Forbidden, "ConsentMissing", "Microsoft Graph does not allow this to the gateway."),
-    HTTPStatus.NOT_FOUND: (NotFound, None, "Microsoft Graph knows no such thing."),
+    HTTPStatus.FORBIDDEN: _FORBIDDEN,
+    HTTPStatus.NOT_FOUND: _NOT_THERE,
     HTTPStatus.CONFLICT: _CHANGED,
     HTTPStatus.PRECONDITION_FAILED: _CHANGED,
     HTTPStatus.GONE: _LOST,
-    HTTPStatus.TOO_MANY_REQUESTS: (Throttled, None, "Microsoft Graph asks to slow down. Ask again later."),
+    HTTPStatus.TOO_MANY_REQUESTS: (Throttled, None, "Microsoft Graph limits the number of calls. Try again later."),
     HTTPStatus.FAILED_DEPENDENCY: _AWAY,
     HTTPStatus.SERVICE_UNAVAILABLE: _AWAY,
     HTTPStatus.INSUFFICIENT_STORAGE: _AWAY,  # a full mailbox says so to reads as well
@@ -77,12 +87,12 @@ def read_json(answer: Answer) -> dict[str, Any]:
 
 
 def is_success(status: int) -> bool:
-    """Say whether a status tells of success."""
+    """Return whether a status means success."""
     return _FIRST_OK <= status < _FIRST_REDIRECT
 
 
 def read_error(status: int, headers: Mapping[str, str], body: bytes) -> GatewayError | None:
-    """Return what a status says about the request, or None for a success.
+    """Return the error that a status stands for, or None for a success.
 
     Graph's code and message may be empty, and Bookings says 500 UnknownError for bad input, broken rule and outage
     alike: so a 500 leaves the outcome unknown. Texts of Graph stay out of the message, its code goes to the log.

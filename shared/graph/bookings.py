@@ -18,8 +18,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from shared.errors import Forbidden, NotFound, OutcomeUnknown, Throttled, Unavailable, Unreachable
+from shared.errors import Conflict, Forbidden, NotFound, OutcomeUnknown, Throttled, Unavailable, Unreachable
 from shared.graph.client import GraphClient, Json, Page, segment, url_safe
+from shared.graph.permissions import APPOINTMENTS_WRITE, BOOKINGS_READ, BOOKINGS_WRITE, Permission
 from shared.retry import READ, WRITE, RetryPolicy
 from shared.time_zones.zones import graph_moment, utc_text
 
@@ -29,11 +30,13 @@ _ALL_ENUM_MEMBERS = ("include-unknown-enum-members",)
 
 # For what must not be made twice: repeated only after a refusal that was certainly given before any work.
 _CREATE = RetryPolicy(attempts=WRITE.attempts, within=WRITE.within, on=(Throttled, Unreachable))
-_READ_ALL, _WRITE_APPOINTMENTS, _WRITE_ALL = (
-    "Bookings.Read.All",
-    "BookingsAppointment.ReadWrite.All",
-    "Bookings.ReadWrite.All",
-)
+
+_LISTS = {
+    "business": "the list of businesses",
+    "service": "the business's list of services",
+    "appointment": "the business's list of appointments",
+    "customer": "the business's list of customers",
+}
 
 CAP_OF_BUSINESSES = 500  # what one list of businesses answers at most, without a next link
 
@@ -47,12 +50,12 @@ class GraphBookings:
     def list_businesses(self, search: str | None = None) -> list[Json]:
         """Return [{"id", "displayName"}], at most CAP_OF_BUSINESSES; `search` matches a part of the name."""
         query = {"query": search} if search else None
-        with _told():
+        with explain_refusals("business", BOOKINGS_READ):
             return [item for page in self._graph.pages(_ROOT, query=query, retry=READ) for item in page]
 
     def get_business(self, business: str) -> Json:
         """Return one business with its hours, policy and page settings."""
-        with _told():
+        with explain_refusals("business", BOOKINGS_READ):
             return self._graph.get(_path(business), retry=READ)
 
     def list_services(self, business: str) -> list[Json]:
@@ -69,23 +72,23 @@ class GraphBookings:
 
     def get_customers(self, business: str, link: str | None = None) -> Page:
         """Return one page of customers: the first, or the one behind the link of an earlier page."""
-        with _told():
+        with explain_refusals("business", BOOKINGS_READ):
             return self._graph.get_page(_path(business, "customers"), retry=READ, link=link)
 
     def get_service(self, business: str, service: str) -> Json:
         """Return one service."""
-        with _told(thing="service"):
+        with explain_refusals("service", BOOKINGS_READ):
             return self._graph.get(_path(business, "services", service), retry=READ)
 
     def get_appointment(self, business: str, appointment: str) -> Json:
         """Return one appointment with its customers and their answers."""
-        with _told(thing="appointment"):
+        with explain_refusals("appointment", BOOKINGS_READ):
             return self._graph.get(_path(business, "appointments", url_safe(appointment)), retry=READ)
 
     def calendar_view(self, business: str, start: datetime, end: datetime) -> list[Json]:
         """Return the appointments that Graph finds in the window, in no order. Keep it to about a month."""
         query = {"start": utc_text(start), "end": utc_text(end)}
-        with _told():
+        with explain_refusals("business", BOOKINGS_READ):
             path = _path(business, "calendarView")
             return [item for page in self._graph.pages(path, query=query, retry=READ) for item in page]
 
@@ -95,7 +98,7 @@ class GraphBookings:
         Reading, though a POST: it may be repeated. The items were seen under two names.
         """
         body = {"staffIds": list(staff), "startDateTime": graph_moment(start), "endDateTime": graph_moment(end)}
-        with _told():
+        with explain_refusals("business", BOOKINGS_READ):
             answer = self._graph.post(_path(business, "getStaffAvailability"), body=body, retry=READ)
         items: Any = answer.get("value") or answer.get("staffAvailabilityItem") or []
         if not isinstance(items, list):
@@ -108,18 +111,18 @@ class GraphBookings:
 
     def update_appointment(self, business: str, appointment: str, body: Json) -> None:
         """Change what is sent; Graph returns nothing."""
-        with _told(thing="appointment", permission=_WRITE_APPOINTMENTS):
+        with explain_refusals("appointment", APPOINTMENTS_WRITE):
             self._graph.patch(_path(business, "appointments", url_safe(appointment)), body=body, retry=WRITE)
 
     def cancel_appointment(self, business: str, appointment: str, message: str) -> None:
         """Cancel and let Bookings mail customer and staff. NotFound may mean that an earlier try did it."""
-        with _told(thing="appointment", permission=_WRITE_ALL):
+        with explain_refusals("appointment", BOOKINGS_WRITE):
             path = _path(business, "appointments", url_safe(appointment), "cancel")
             self._graph.post(path, body={"cancellationMessage": message}, retry=WRITE)
 
     def get_customer(self, business: str, customer: str) -> Json:
         """Return one customer."""
-        with _told(thing="customer"):
+        with explain_refusals("customer", BOOKINGS_READ):
             return self._graph.get(_path(business, "customers", customer), retry=READ)
 
     def create_customer(self, business: str, body: Json) -> Json:
@@ -128,11 +131,11 @@ class GraphBookings:
 
     def update_customer(self, business: str, customer: str, body: Json) -> None:
         """Change what is sent of a customer."""
-        with _told(thing="customer", permission=_WRITE_APPOINTMENTS):
+        with explain_refusals("customer", APPOINTMENTS_WRITE):
             self._graph.patch(_path(business, "customers", customer), body=body, retry=WRITE)
 
     def _create(self, path: str, body: Json) -> Json:
-        with _told(permission=_WRITE_APPOINTMENTS):
+        with explain_refusals("business", APPOINTMENTS_WRITE):
             try:
                 return self._graph.post(path, body=body, retry=_CREATE)
             except (Throttled, Unreachable):
@@ -143,7 +146,7 @@ class GraphBookings:
                 raise OutcomeUnknown(error.message, detail=error.detail, upstream_id=error.upstream_id) from error
 
     def _list(self, business: str, collection: str, prefer: Sequence[str] = ()) -> list[Json]:
-        with _told():
+        with explain_refusals("business", BOOKINGS_READ):
             path = _path(business, collection)
             return [item for page in self._graph.pages(path, prefer=prefer, retry=READ) for item in page]
 
@@ -153,25 +156,25 @@ def _path(business: str, *below: str) -> str:
 
 
 @contextmanager
-def _told(thing: str = "business", permission: str = _READ_ALL) -> Iterator[None]:
-    """Put Graph's 403 and 404 into words that a caller can act on."""
+def explain_refusals(thing: str, permission: Permission) -> Iterator[None]:
+    """Say in a refusal of Graph which thing is missing or was changed, or which permission the app needs."""
     try:
         yield
     except Forbidden as error:
-        raise Forbidden(
-            f"Microsoft Graph refuses: the app registration needs the application permission {permission}, "
-            "with admin consent.",
-            code="ConsentMissing",
-            detail=error.detail,
-            upstream_id=error.upstream_id,
-        ) from error
+        error.restate(
+            f"Microsoft Graph refuses: the app registration needs the application permission {permission.name}, "
+            "with admin consent."
+        )
+        raise
     except NotFound as error:
         if error.code == "MailboxNotFound":
             thing = "business"
-        raise NotFound(
-            f"There is no such {thing}, or the gateway has no access to it.",
+        error.restate(
+            f"There is no such {thing}, or the gateway has no access to it. Use an id from {_LISTS[thing]}.",
             code=f"{thing.capitalize()}NotFound",
             target="id" if thing == "appointment" else thing,
-            detail=error.detail,
-            upstream_id=error.upstream_id,
-        ) from error
+        )
+        raise
+    except Conflict as error:
+        error.restate(f"The {thing} was changed by somebody else at the same time. Read it again first.")
+        raise

@@ -1,12 +1,12 @@
-"""Once for each key: a write that a caller repeats, or sends twice at once, is done one time, for 24 hours.
+"""Idempotency keys: a write that a caller repeats, or sends twice at once, is done once, for 24 hours.
 
     (no entry) --claim--> in progress --complete--> done, with its answer
                               |---release----> (no entry)    nothing was written
                               +---leave------> unknown --claim--> in progress, interrupted: the work looks first
     (a claim whose lease has run out counts as unknown: its worker died)
 
-Every step is one transaction guarded by the entry's version. Without a key nothing is kept: an unknown outcome then
-becomes a `Conflict`, because callers that repeat 5xx by themselves, as Power Automate does, would write twice.
+Every step is one transaction guarded by the entry's version. Without a key nothing is stored. An unknown outcome then
+becomes a `Conflict`, because callers that repeat 5xx automatically, as Power Automate does, would write twice.
 
 Source: the IETF draft "The Idempotency-Key HTTP Header Field", for the header, the refusal of another payload and 409
 while the first request is under way.
@@ -45,7 +45,7 @@ type Json = dict[str, Any]
 
 
 class WriteLost(OutcomeUnknown):
-    """A write was sent, and neither its answer nor a look afterwards tells what became of it."""
+    """A write was sent, and neither its answer nor a search for it afterwards shows if it was done."""
 
     code = "OutcomeUnknown"
 
@@ -61,18 +61,18 @@ class WriteRequest:
 
     @property
     def row(self) -> str:
-        """Under which row key it is remembered."""
+        """The row key under which the request is stored."""
         return hashlib.sha256(f"{self.operation}\n{self.key}".encode()).hexdigest()
 
     @property
     def fingerprint(self) -> str:
-        """What tells one payload from another."""
+        """A hash that differs between two payloads."""
         return hashlib.sha256(json.dumps(self.payload, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """What the work is told: by which mark its writes are known, since when, and whether it may have begun before."""
+    """What the work must know: the mark of its writes, its begin, and whether an earlier attempt may have written."""
 
     mark: str
     began: datetime
@@ -81,24 +81,24 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a write answered, and whether it is the answer of an earlier call."""
+    """The answer of a write, and whether an earlier call got it already."""
 
     body: Json
     is_replayed: bool = False
 
 
 class IdempotencyStore:
-    """The keys of all writes, in one table."""
+    """The idempotency keys of all writes, in one table."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
     def run(self, request: WriteRequest, work: Callable[[Attempt], Json]) -> Answer:
-        """Do the work, or return what it answered before.
+        """Do the work, or return the answer of an earlier call with the same key.
 
-        The work raises WriteLost when something may have been written, anything else of the family when nothing was.
-        Raises Invalid for a key that was used with another payload, InProgress while an earlier call is at work, and
-        for a lost write WriteLost with a key, Conflict without one.
+        The work raises WriteLost if something may have been written, another GatewayError if nothing was written.
+        Raises Invalid for a key that was used with another payload, and InProgress while an earlier call is still
+        working. A lost write raises WriteLost with a key, Conflict without one.
         """
         if request.key is None:
             try:
@@ -112,7 +112,7 @@ class IdempotencyStore:
 
     @contextmanager
     def alone(self, scope: str, name: str) -> Iterator[None]:
-        """Let no other call into the block for this name at the same time. Raises InProgress."""
+        """Keep every other call with this name out of the block while it runs. Raises InProgress."""
         claim = self._claim(WriteRequest(scope, "alone", None, name))
         if isinstance(claim, Answer):
             raise TypeError(name)
@@ -134,7 +134,7 @@ class IdempotencyStore:
                     return made
             elif row.values["fingerprint"] != request.fingerprint:
                 raise Invalid(
-                    "This Idempotency-Key was used for another request. Use a new one for each.",
+                    "This Idempotency-Key was used for another request. Use a new key for each request.",
                     code="IdempotencyKeyReused",
                     target="Idempotency-Key",
                 )
@@ -146,7 +146,8 @@ class IdempotencyStore:
                 return taken
             if time.monotonic() >= ends:
                 raise InProgress(
-                    "The same request is being worked on. Ask again in some seconds.", retry_after=LEASE.total_seconds()
+                    "An earlier call with this request is still working. Try again in some seconds.",
+                    retry_after=LEASE.total_seconds(),
                 )
             time.sleep(_PAUSE)
 
@@ -178,7 +179,7 @@ class IdempotencyStore:
         return _Claim(self._table, Row(values, etags[0]))
 
     def _sweep(self, scope: str, now: datetime) -> None:
-        """Delete some of what is over: a table forgets nothing by itself."""
+        """Delete a few expired entries: a table has no expiry of its own."""
         over = self._table.query(scope, start="e|", end=f"e|{_stamp(now)}", limit=_SWEPT_AT_ONCE)
         for index in list(over):
             row = self._table.get(scope, index.row_key.rpartition("|")[2])
@@ -188,14 +189,14 @@ class IdempotencyStore:
 
 
 class _Claim:
-    """A key in the hands of one call."""
+    """A key that one call has claimed."""
 
     def __init__(self, table: Table, row: Row) -> None:
         self._table = table
         self._row = row
 
     def do(self, work: Callable[[Attempt], Json]) -> Json:
-        """Do the work and record what became of it."""
+        """Do the work and record its outcome."""
         values = self._row.values
         try:
             body = work(Attempt(values["mark"], values["began"], interrupted=values["interrupted"]))
@@ -215,22 +216,23 @@ class _Claim:
         return body
 
     def forget(self) -> None:
-        """Nothing was written: the key may be used again."""
-        with _told():
+        """Remove the key, because nothing was written: it may be used again."""
+        with log_storage_errors():
             _delete(self._table, self._row)
 
     def _leave(self) -> None:
         self._record({"state": _UNKNOWN})
 
     def _record(self, values: Entity) -> None:
-        """Record, as far as it goes: what cannot be recorded runs out with its lease, and the next call looks first."""
-        with _told():
+        """Record the outcome. If that fails, the claim ends with its lease, and the next call looks first."""
+        with log_storage_errors():
             if not self._table.update(self._row.values | values, self._row.etag):
                 _log.warning("a key was taken over by another call before this one ended")
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def log_storage_errors() -> Iterator[None]:
+    """Log an error of the storage account instead of raising it: the write itself is done and must be answered."""
     try:
         yield
     except GatewayError as error:
@@ -238,7 +240,7 @@ def _told() -> Iterator[None]:
 
 
 def _delete(table: Table, row: Row) -> bool:
-    """Delete an entry and its line in the order of time; False if it was changed meanwhile."""
+    """Delete an entry and its index row. Return False if somebody else changed it first."""
     index = {"PartitionKey": row.values["PartitionKey"], "RowKey": _index(row.values)}
     try:
         table.transact([Operation("delete", _key(row), row.etag), Operation("delete", index)])
@@ -264,7 +266,7 @@ def _new_mark() -> str:
 
 
 def _pack(body: Json) -> bytes:
-    """Return an answer small enough for one property; one that is not leaves its id."""
+    """Return the answer, compressed to fit into one property; of one that does not fit, only its id."""
     packed = zlib.compress(json.dumps(body, separators=(",", ":")).encode())
     return packed if len(packed) <= _MOST_BYTES else _pack({"id": body.get("id")})
 

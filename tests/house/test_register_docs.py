@@ -6,7 +6,8 @@ import re
 from devkit.commands.register import add_arguments
 from setup.errors import APP_ROLE, CONSENT_ROLE, SCOPE_CONSENT_ROLE, VAULT_ROLE
 from setup.options import Part
-from setup.permissions import FEATURES, name_permissions
+from setup.permissions import find_needed
+from shared.graph.permissions import Feature
 from shared.settings.choices import Credential
 from tests.house.source import ROOT, modules
 
@@ -27,9 +28,9 @@ def test_every_option_is_documented_and_every_documented_option_exists() -> None
 def test_every_part_feature_and_credential_is_documented() -> None:
     for part in set(Part) - {Part.ALL}:
         assert f"`{part}`" in TEXT or f"register {part} " in TEXT
-    for feature in FEATURES:
+    for feature in Feature:
         assert f"`--for {feature}`" in TEXT
-        assert all(f"`{name}`" in TEXT for name in name_permissions((feature,), delegated=False))
+        assert all(f"`{each.name}`" in TEXT for each in find_needed((feature,), delegated=False))
     for credential in Credential:
         assert f"`--credential {credential}`" in TEXT
 

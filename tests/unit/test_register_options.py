@@ -8,7 +8,8 @@ import pytest
 from setup.application import NATIVE, TAG, find_changes
 from setup.errors import Stopped
 from setup.options import Options, Part, add_arguments, read_options
-from setup.permissions import GRAPH_APP_ID, Permission, find_mail_roles, name_permissions, resolve
+from setup.permissions import GRAPH_APP_ID, OfferedPermission, find_mail_roles, find_needed, resolve
+from shared.graph.permissions import BOOKINGS_READ
 
 IDENTITY = "1de00000-6666-4aaa-8bbb-000000000006"
 
@@ -57,8 +58,8 @@ def test_the_command_for_another_person_has_all_options_it_needs() -> None:
 def test_a_permission_with_another_id_than_the_published_one_is_refused() -> None:
     graph = {"appRoles": [{"value": "Bookings.Read.All", "id": "33b1df99-4b29-4548-9339-7a7b83eaeebc"}]}
     with pytest.raises(Stopped, match=r"Bookings\.Read\.All"):
-        resolve(graph, ["Bookings.Read.All"], delegated=False)
-    assert name_permissions(("mail",), delegated=False) == []
+        resolve(graph, [BOOKINGS_READ], delegated=False)
+    assert find_needed(("mail",), delegated=False) == []
     assert find_mail_roles(
         {"appRoles": [{"value": "Mail.Send", "id": "1"}, {"value": "User.Read.All", "id": "2"}]}
     ) == {"1": "Mail.Send"}
@@ -66,7 +67,7 @@ def test_a_permission_with_another_id_than_the_published_one_is_refused() -> Non
 
 def test_only_properties_that_differ_are_changed() -> None:
     options = read("verify", "--native-redirect")
-    permission = Permission("Bookings.Read.All", "6e98f277-b046-4193-a4f2-6bf6a78cd491", "Role")
+    permission = OfferedPermission("Bookings.Read.All", "6e98f277-b046-4193-a4f2-6bf6a78cd491", "Role", "to read")
     app = {
         "displayName": "Graph gateway",
         "signInAudience": "AzureADMyOrg",
