@@ -152,7 +152,7 @@ def walk_refusals(app: RawGraphClient, box: Mailbox) -> None:
     ):
         ask(app, method, path, status, body)
     link = walk_delta(app, f"{INBOX}/messages/delta")
-    box.expire_cursors(status=410, inner_code="syncStateNotFound", location=True)
+    app.sim.mail.expire_cursors(status=410, inner_code="syncStateNotFound", location=True)
     ask(app, "GET", link, 410)
     app.sim.mail.restrict(CLIENT_ID, TENANT_ID, [])
     ask(app, "GET", INBOX, 403)

@@ -63,7 +63,7 @@ def find_ticket(call: Call) -> Ticket:
     """Find the ticket that the path names. EasyvistaRefusal 404 where there is none for this account."""
     instance, user = enter(call)
     ticket = instance.by_rfc.get(call["rfc"].upper())
-    if ticket is None or not sees(user, ticket, instance.api.switches):
+    if ticket is None or not sees(user, ticket, instance.switches):
         raise refuse_missing()
     return ticket
 
@@ -73,7 +73,7 @@ def find_action(call: Call) -> Action:
     instance, user = enter(call)
     number = call["id"]
     action = instance.actions.get(int(number)) if number.isdigit() else None
-    if action is None or not sees(user, action.ticket, instance.api.switches):
+    if action is None or not sees(user, action.ticket, instance.switches):
         raise refuse_missing()
     return action
 

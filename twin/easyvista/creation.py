@@ -33,7 +33,7 @@ def create_ticket(instance: Instance, user: User, given: Members) -> Ticket:
 
     What lacks a field that its catalog entry demands is refused with 590, and written all the same if so switched.
     """
-    switches = instance.api.switches
+    switches = instance.switches
     entry = _find_entry(instance, given)
     unknown = [name for name in given if name not in _KNOWN and name.upper() not in instance.custom_columns]
     if unknown and switches.unknown_members == "refuse":
@@ -68,7 +68,7 @@ def create_ticket(instance: Instance, user: User, given: Members) -> Ticket:
 
 def update_ticket(instance: Instance, ticket: Ticket, given: Members) -> None:
     """Change a ticket: a change of status in a wrapper, or fields. EasyvistaRefusal 400 when nothing is left to do."""
-    switches = instance.api.switches
+    switches = instance.switches
     if ticket.is_closed and switches.closed_refuses:
         raise refuse("The request is closed")
     for wrapper, change in (("closed", _close), ("suspended", _suspend), ("restarted", _restart)):
@@ -132,7 +132,7 @@ def _read_values(instance: Instance, given: Members) -> dict[str, Any]:
     if len(reference) > REFERENCE_LIMIT:
         raise refuse("String or binary data would be truncated")
     title = read_text(given.get("title", ""))
-    limit = instance.api.switches.title_limit
+    limit = instance.switches.title_limit
     if limit is not None and len(title) > limit:
         raise refuse("String or binary data would be truncated")
     fields: dict[str, Any] = {}

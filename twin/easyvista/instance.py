@@ -6,9 +6,10 @@ Mutators bypass the interface's rules on purpose: a test may need a desk that th
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from twin.core.clock import Clock
 from twin.easyvista.records import (
     CLOSED,
     IN_PROGRESS,
@@ -22,9 +23,7 @@ from twin.easyvista.records import (
     Status,
     Ticket,
 )
-
-if TYPE_CHECKING:
-    from twin.easyvista.state import EasyVista
+from twin.easyvista.switches import Switches
 
 WORKFLOW_TYPE = ActionType(20, "Processing")
 CLOSING_TYPE = ActionType(28, "")
@@ -66,8 +65,9 @@ class User:
 class Instance:
     """One account number under one host: a numeric database id such as 50004 (production) or 50005 (sandbox)."""
 
-    def __init__(self, api: "EasyVista", host: str, account: str, zone: str) -> None:
-        self.api = api
+    def __init__(self, host: str, account: str, zone: str, *, clock: Clock, switches: Switches) -> None:
+        self.clock = clock
+        self.switches = switches
         self.host = host
         self.account = account
         self.zone = ZoneInfo(zone)
@@ -95,7 +95,7 @@ class Instance:
 
     def now(self) -> datetime:
         """Return the world's time in the zone of the instance, to the millisecond that its columns hold."""
-        now = self.api.world.clock.now().astimezone(self.zone)
+        now = self.clock.now().astimezone(self.zone)
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
     def count(self, name: str) -> int:
@@ -160,7 +160,7 @@ class Instance:
         made = Ticket(40_000 + self.count("ticket"), rfc, entry, now, now, **values)
         self.by_rfc[rfc] = made
         self._by_reference[made.reference.lower()].append(made)
-        for stage in range(self.api.switches.workflow_actions if workflow else 0):
+        for stage in range(self.switches.workflow_actions if workflow else 0):
             label = _STAGES[stage % len(_STAGES)]
             self.add_action(made, ActionType(WORKFLOW_TYPE.id, label), workflow_id=700 + entry.id, stage_id=stage + 1)
         return made

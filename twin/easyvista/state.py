@@ -29,7 +29,7 @@ class EasyVista:
 
     def add_instance(self, host: str, account: str, *, zone: str = "Europe/Paris") -> Instance:
         """Make an empty instance: `account` is the number in its address, `zone` that of its time stamps."""
-        made = Instance(self, host.lower(), account, zone)
+        made = Instance(host.lower(), account, zone, clock=self.world.clock, switches=self.switches)
         self._instances = {**self._instances, (made.host, account): made}
         return made
 

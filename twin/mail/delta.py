@@ -7,12 +7,11 @@ delta query; microsoft-graph-docs issues 2162, 2350 and 7776, microsoft-graph-do
 import random
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from twin.mail.mailbox import Event, Folder, Mailbox
 from twin.mail.message import Message
 from twin.mail.options import Condition, Selection
-from twin.mail.state import Mail
 
 _SHUFFLE = random.Random()  # noqa: S311 - an order that nobody should rely on
 
@@ -66,30 +65,30 @@ class Page:
     done: bool
 
 
-def begin(mail: Mail, query: Query) -> Cursor:
+def begin(query: Query) -> Cursor:
     """Begin a first round: everything that is in the folder now."""
-    position = _visible(mail, query.folder)
-    hidden = {event.message.id for event in query.folder.log[position:] if event.happening == "arrived"}
-    shown = {event.message.id for event in query.folder.log[:position] if event.happening == "arrived"}
+    position = _visible(query)
+    hidden = {event.message.id for event in query.folder.log[position:] if event.kind == "arrived"}
+    shown = {event.message.id for event in query.folder.log[:position] if event.kind == "arrived"}
     present = [one for one in query.folder.messages() if one.id not in hidden - shown and _fits(query, one)]
     if query.conditions:
-        present = present[-mail.switches.delta_filter_cap :]
+        present = present[-query.mailbox.switches.delta_filter_cap :]
     entries = [Entry(one, one.mutable_id) for one in present]
-    if mail.switches.delta_removed_at_first:
+    if query.mailbox.switches.delta_removed_at_first:
         entries += [one for one in _collapse(query, 0, position) if one.removed]
-    return _arrange(mail, query, position, entries)
+    return _arrange(query, position, entries)
 
 
-def go_on(mail: Mail, cursor: Cursor) -> Cursor:
+def go_on(cursor: Cursor) -> Cursor:
     """Begin the next round behind a delta link."""
-    position = max(cursor.position, _visible(mail, cursor.query.folder))
+    position = max(cursor.position, _visible(cursor.query))
     entries = _collapse(cursor.query, cursor.position, position)
-    return _arrange(mail, cursor.query, position, [one for one in entries if _wants(cursor.query, one)])
+    return _arrange(cursor.query, position, [one for one in entries if _wants(cursor.query, one)])
 
 
-def turn_page(mail: Mail, cursor: Cursor, size: int | None) -> Page:
+def turn_page(cursor: Cursor, size: int | None) -> Page:
     """Take the next page of a running round; `size` is what this request prefers."""
-    switches = mail.switches
+    switches = cursor.query.mailbox.switches
     entries = cursor.entries or ()
     if cursor.blanks:
         return Page((), replace(cursor, blanks=cursor.blanks - 1), done=False)
@@ -108,21 +107,23 @@ def is_due(entry: Entry, query: Query) -> bool:
     return entry.removed is not None or entry.message.id in query.folder.members
 
 
-def _visible(mail: Mail, folder: Folder) -> int:
-    """How much of the log is old enough to show."""
-    limit: datetime = mail.world.clock.now() - timedelta(seconds=mail.switches.delta_delay_seconds)
-    if not mail.switches.delta_delay_seconds:
-        return len(folder.log)
-    return next((number for number, event in enumerate(folder.log) if event.when > limit), len(folder.log))
+def _visible(query: Query) -> int:
+    """Return how many events of the folder's log are old enough to show."""
+    log, delay = query.folder.log, query.mailbox.switches.delta_delay_seconds
+    if not delay:
+        return len(log)
+    limit = query.mailbox.clock.now() - timedelta(seconds=delay)
+    return next((number for number, event in enumerate(log) if event.when > limit), len(log))
 
 
-def _arrange(mail: Mail, query: Query, position: int, entries: list[Entry]) -> Cursor:
+def _arrange(query: Query, position: int, entries: list[Entry]) -> Cursor:
+    switches = query.mailbox.switches
     if query.newest_first:
         entries.sort(key=lambda one: one.message.received, reverse=True)
-    elif mail.switches.delta_unordered:
+    elif switches.delta_unordered:
         _SHUFFLE.shuffle(entries)
-    repeated = [one for one in entries if one.removed is None][: mail.switches.delta_repeats]
-    return Cursor(query, position, (*entries, *repeated), blanks=mail.switches.delta_empty_pages)
+    repeated = [one for one in entries if one.removed is None][: switches.delta_repeats]
+    return Cursor(query, position, (*entries, *repeated), blanks=switches.delta_empty_pages)
 
 
 def _collapse(query: Query, start: int, end: int) -> list[Entry]:
@@ -133,13 +134,13 @@ def _collapse(query: Query, start: int, end: int) -> list[Entry]:
     entries = []
     for events in by_message.values():
         message = events[0].message
-        last_departure = next((one for one in reversed(events) if one.happening == "left"), None)
+        last_departure = next((one for one in reversed(events) if one.kind == "left"), None)
         if message.id not in query.folder.members:
             if last_departure is not None:
                 entries.append(Entry(message, last_departure.mutable_id, removed=last_departure.reason))
         elif not _fits(query, message):
             continue
-        elif any(one.happening == "arrived" for one in events):
+        elif any(one.kind == "arrived" for one in events):
             entries.append(Entry(message, message.mutable_id))
         else:
             changed = dict.fromkeys(name for one in events for name in one.what)

@@ -82,12 +82,12 @@ def delta(call: Call, mail: Mail) -> Reply:
     view = view_of(call, mail)
     token = call.option(_SKIP_TOKEN) or call.option(_DELTA_TOKEN)
     if token is None or token.lower() == "latest":
-        cursor = begin(mail, _read_query(call, mailbox, folder, view))
+        cursor = begin(_read_query(call, mailbox, folder, view))
     else:
         check_options(call, _SKIP_TOKEN, _DELTA_TOKEN)
         cursor = _find_cursor(call, mail, folder, token)
-        cursor = cursor if cursor.entries is not None else go_on(mail, cursor)
-    page = turn_page(mail, cursor, view.page_size)
+        cursor = cursor if cursor.entries is not None else go_on(cursor)
+    page = turn_page(cursor, view.page_size)
     query = cursor.query
     body: Json = {
         "@odata.context": _context(call, "mailFolders('" + folder.id + "')/messages/$delta"),

@@ -7,19 +7,18 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
+from twin.core.clock import Clock
 from twin.core.wire import Json
 from twin.mail.contents import Enclosure
 from twin.mail.draft import Address, Draft, HeaderValue, compose
 from twin.mail.eml import read_eml
 from twin.mail.ids import make_folder_id, make_immutable_id, make_mutable_id, make_safe, make_suffix
 from twin.mail.message import Message
+from twin.mail.switches import Switches
 
-if TYPE_CHECKING:
-    from twin.mail.state import Mail
-
-type Happening = Literal["arrived", "changed", "left"]
+type EventKind = Literal["arrived", "changed", "left"]
 
 ROOT = "msgfolderroot"
 _FOLDERS = {
@@ -47,7 +46,7 @@ class Event:
     """A line of a folder's log. `mutable_id` is the one under which the folder knew the message then."""
 
     when: datetime
-    happening: Happening
+    kind: EventKind
     message: Message
     mutable_id: str
     what: tuple[str, ...] = ()
@@ -75,9 +74,18 @@ class Mailbox:
     """A mailbox of a user, or a shared one, which nobody signs in to."""
 
     def __init__(
-        self, mail: "Mail", address: str, tenant_id: str, *, name: str, object_id: str | None, shared: bool
+        self,
+        address: str,
+        tenant_id: str,
+        *,
+        name: str,
+        object_id: str | None,
+        shared: bool,
+        clock: Clock,
+        switches: Switches,
     ) -> None:
-        self.mail = mail
+        self.clock = clock
+        self.switches = switches
         self.address = address
         self.tenant_id = tenant_id
         self.name = name
@@ -141,7 +149,7 @@ class Mailbox:
         is_read: bool = False,
     ) -> Message:
         """Let a mail come in: one of MIME as it is, or one made from keywords."""
-        now = received or self.mail.world.clock.now()
+        now = received or self.clock.now()
         if eml is not None:
             draft = read_eml(eml)
         else:
@@ -161,7 +169,7 @@ class Mailbox:
                 in_reply_to=in_reply_to,
                 importance=importance,
             )
-        if draft.values["internetMessageId"] is None and self.mail.switches.stamps_message_id:
+        if draft.values["internetMessageId"] is None and self.switches.stamps_message_id:
             draft.values["internetMessageId"] = f"<{uuid.uuid4().hex.upper()}@outlook.example>"
         return self.put(draft, received=now, folder=folder, is_read=is_read)
 
@@ -177,7 +185,7 @@ class Mailbox:
             id=make_immutable_id(self._random),
             mutable_id=self._make_mutable_id(),
             received=received,
-            modified=self.mail.world.clock.now(),
+            modified=self.clock.now(),
             conversation_id=self._find_conversation(draft),
             is_read=is_read,
             is_draft=home.well_known == "drafts",
@@ -209,7 +217,7 @@ class Mailbox:
 
     def move(self, message: Message, target: Folder, *, reason: str | None = None) -> None:
         """Move a message: a copy under a new mutable id, and the removal of the old one."""
-        self._leave(message, reason or self.mail.switches.move_reason)
+        self._leave(message, reason or self.switches.move_reason)
         message.mutable_id = self._make_mutable_id()
         self._touch(message)
         self._enter(message, target)
@@ -223,10 +231,6 @@ class Mailbox:
         self._leave(message, "deleted")
         self._messages.pop(message.id, None)
 
-    def expire_cursors(self, **how: Any) -> int:
-        """Let every cursor of this mailbox be lost; see `Mail.expire_cursors`."""
-        return self.mail.expire_cursors(self, **how)
-
     def replay(self, count: int, folder: str = "inbox") -> None:
         """Let the next round tell of the newest messages once more, as if they had just come."""
         for message in self.folder(folder).messages()[-count:]:
@@ -238,7 +242,7 @@ class Mailbox:
         return made
 
     def _make_mutable_id(self) -> str:
-        return make_mutable_id(self._random, slashes=self._random.random() < self.mail.switches.slash_share)
+        return make_mutable_id(self._random, slashes=self._random.random() < self.switches.slash_share)
 
     def _enter(self, message: Message, home: Folder) -> None:
         self._messages[make_safe(message.mutable_id)] = message
@@ -253,11 +257,11 @@ class Mailbox:
 
     def _touch(self, message: Message) -> None:
         message.version += 1
-        message.modified = self.mail.world.clock.now()
+        message.modified = self.clock.now()
 
-    def _note(self, happening: Happening, message: Message, *, what: tuple[str, ...] = (), reason: str = "") -> None:
-        now = self.mail.world.clock.now()
-        message.home.log.append(Event(now, happening, message, message.mutable_id, what, reason))
+    def _note(self, kind: EventKind, message: Message, *, what: tuple[str, ...] = (), reason: str = "") -> None:
+        now = self.clock.now()
+        message.home.log.append(Event(now, kind, message, message.mutable_id, what, reason))
 
     def _find_conversation(self, draft: Draft) -> str:
         """Find the conversation of what the mail answers, or begin one."""

@@ -43,7 +43,15 @@ class Mail:
         self, address: str, tenant_id: str, *, name: str = "", object_id: str | None = None, shared: bool = True
     ) -> Mailbox:
         """Add a mailbox to a tenant."""
-        made = Mailbox(self, address, tenant_id, name=name or address, object_id=object_id, shared=shared)
+        made = Mailbox(
+            address,
+            tenant_id,
+            name=name or address,
+            object_id=object_id,
+            shared=shared,
+            clock=self.world.clock,
+            switches=self.switches,
+        )
         self.mailboxes[tenant_id, address.lower()] = made
         return made
 

@@ -199,12 +199,13 @@ def test_mails_without_a_message_id_are_told_apart(scenario: MailScenario) -> No
         {"status": 404, "code": "SyncStateNotFound"},
     ],
 )
-def test_a_lost_cursor_costs_a_first_round_and_no_ticket(scenario: MailScenario, how: dict[str, object]) -> None:
+def test_a_lost_cursor_costs_a_first_round_and_no_ticket(scenario: MailScenario, how: dict[str, Any]) -> None:
     for number in range(3):
         scenario.receive(subject=f"Mail {number}")
     scenario.run()
     scenario.receive(subject="Mail 3")
-    scenario.gateway.sim.run(lambda: scenario.twin_mailbox.expire_cursors(**how))
+    sim = scenario.gateway.sim
+    sim.run(lambda: sim.mail.expire_cursors(scenario.twin_mailbox, **how))
     scenario.run()
     assert len(scenario.sink.received) == 4
     assert scenario.mailbox.ledger.state().values["resyncs"] == 1
@@ -215,7 +216,8 @@ def test_links_that_die_inside_a_round_are_survived(open_scenario: OpenScenario)
     for number in range(12):
         scenario.receive(subject=f"Mail {number}")
     scenario.gateway.sim.faults.add(Answer(503), api="mail", path="/delta", when="after", times=1)
-    scenario.gateway.sim.run(scenario.twin_mailbox.expire_cursors)
+    sim = scenario.gateway.sim
+    sim.run(lambda: sim.mail.expire_cursors(scenario.twin_mailbox))
     scenario.run()
     assert len(scenario.sink.tickets) == 12
 

@@ -45,7 +45,7 @@ def test_an_empty_folder_answers_with_a_delta_link_at_once(graph: RawGraphClient
 
 def test_items_come_in_no_order_unless_the_newest_first_are_asked_for(box: Mailbox, graph: RawGraphClient) -> None:
     fill(box, 30)
-    start = box.mail.world.clock.now()
+    start = box.clock.now()
     for minutes, message in enumerate(box.messages()):
         message.received = start - timedelta(minutes=minutes)
     sent = [message.subject for message in box.messages()]
@@ -330,12 +330,12 @@ def test_what_leaves_while_a_round_is_read_is_told_of_by_the_next(box: Mailbox, 
     assert [item["subject"] for item in following if "@removed" not in item] == ["late"]
 
 
-def test_an_expired_cursor_is_gone_for_good(box: Mailbox, graph: RawGraphClient) -> None:
+def test_an_expired_cursor_is_gone_for_good(sim: Simulator, box: Mailbox, graph: RawGraphClient) -> None:
     fill(box, 12)
     inside = graph.get(DELTA).json()["@odata.nextLink"]
     between = walk(graph).link
 
-    assert box.expire_cursors() == 2
+    assert sim.mail.expire_cursors(box) == 2
 
     for link in (inside, between):
         refused = graph.get(link)
@@ -355,11 +355,11 @@ def test_an_expired_cursor_may_answer_otherwise(sim: Simulator, graph: RawGraphC
     assert walk(graph, refused.headers["location"]).items == []
 
 
-def test_cursors_of_one_mailbox_can_be_lost_alone(box: Mailbox, graph: RawGraphClient) -> None:
+def test_cursors_of_one_mailbox_can_be_lost_alone(sim: Simulator, box: Mailbox, graph: RawGraphClient) -> None:
     own = walk(graph).link
     other = walk(graph, f"/users/{SECOND}/mailFolders/inbox/messages/delta").link
 
-    box.expire_cursors()
+    sim.mail.expire_cursors(box)
 
     assert graph.get(own).status_code == 410
     assert graph.get(other).status_code == 200
