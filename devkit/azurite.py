@@ -22,7 +22,7 @@ _MANIFEST = Path(__file__).resolve().parent / "azurite_npm"
 _CACHE = _ROOT / ".devkit" / "azurite"
 _SERVICES = ("Blob", "Queue", "Table")
 _READY = re.compile(r"Azurite (\w+) service is successfully listening at (http://\S+)")
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0  # a busy machine, too
 _STOP_SECONDS = 10.0
 
 ACCOUNT = "devstoreaccount1"

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from bookings.changes import journal
 from bookings.changes.feed import Position
 from bookings.changes.journal import REGISTRY
 from shared.errors import GatewayError, Unavailable
@@ -31,6 +32,12 @@ STEPS: tuple[tuple[type, str], ...] = (
     (GraphBookings, "calendar_view"),
     (GraphBookings, "get_appointment"),
 )
+
+
+@pytest.fixture
+def small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transaction takes ten operations instead of a hundred: as many steps with a tenth of the changes."""
+    monkeypatch.setattr(journal, "TRANSACTION_SIZE", 10)
 
 
 class Killed(BaseException):
@@ -117,26 +124,27 @@ def some(page: Page) -> list[tuple[str, str]]:
 
 
 def many(page: Page) -> list[tuple[str, str]]:
-    """More than fit into a transaction."""
+    """More than fit into two transactions."""
     look(page)
-    return [("created", page.book(ahead(days=2))) for _ in range(230)]
+    return [("created", page.book(ahead(days=2))) for _ in range(journal.TRANSACTION_SIZE * 2 + 3)]
 
 
 def with_net(page: Page) -> list[tuple[str, str]]:
-    """One beyond the window, and old entries to be swept away after it."""
+    """One beyond the window, and old entries to be swept away after it, more than fit into a transaction."""
+    count = journal.TRANSACTION_SIZE + 2
     far = page.book(ahead(days=200))
     look(page)
     strike(page)
-    for _ in range(120):
+    for _ in range(count):
         page.book(ahead(days=3))
     page.age()
     look(page)
     old = datetime.now(UTC) - timedelta(days=31)
     rows = [
-        {"PartitionKey": page.journal.partition, "RowKey": f"f|{number:012}", "at": old} for number in range(1, 121)
+        {"PartitionKey": page.journal.partition, "RowKey": f"f|{number:012}", "at": old}
+        for number in range(1, 1 + count)
     ]
-    for part in (rows[:60], rows[60:]):
-        page.table.transact([Operation("merge", row) for row in part])
+    page.table.transact([Operation("merge", row) for row in rows])
     page.set_state(net_at=old)
     page.cancel(far)
     return [("cancelled", far)]
@@ -159,7 +167,7 @@ def check(page: Page, story: Story, expected: list[tuple[str, str]], position: P
         assert not story.begins_seeded
         position = feed.start(page.name)
     while True:
-        part = feed.page(page.name, position, 50)
+        part = feed.page(page.name, position, 5)
         found += [(str(entry.kinds[0]), str(entry.record["id"])) for entry in part.entries]
         assert [entry.number for entry in part.entries] == list(
             range(position.number + 1, position.number + 1 + len(part.entries))
@@ -170,7 +178,7 @@ def check(page: Page, story: Story, expected: list[tuple[str, str]], position: P
     assert sorted(found) == sorted(expected)
     if len(expected) > 5:
         assert found == expected
-    consumer = Consumer(page, limit=40)
+    consumer = Consumer(page, limit=5)
     assert summary(consumer.seen) == found
     made = page.book(ahead(days=20), created=datetime.now(UTC) + timedelta(seconds=1))
     assert summary(consumer.follow()) == [("created", made)]
@@ -198,6 +206,7 @@ def again(page: Page, story: Story) -> None:
 
 
 @pytest.mark.slow(reason="dies at every step")
+@pytest.mark.usefixtures("small_transactions")
 @pytest.mark.parametrize("name", STORIES)
 def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, gateway_process: Gateway) -> None:
     story, whole = STORIES[name], KillSwitch()
@@ -223,6 +232,7 @@ def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, gateway_
 
 
 @pytest.mark.slow(reason="dies at every step")
+@pytest.mark.usefixtures("small_transactions")
 @pytest.mark.parametrize("name", STORIES)
 def test_a_step_that_fails_once_is_made_good(name: str, gateway_process: Gateway) -> None:
     story, at = STORIES[name], 0
@@ -240,6 +250,14 @@ def test_a_step_that_fails_once_is_made_good(name: str, gateway_process: Gateway
             raise
         if len(kill_switch.steps) < at:
             return
+
+
+def test_more_changes_than_a_transaction_of_the_service_takes_are_published_whole(gateway_process: Gateway) -> None:
+    story = STORIES["many"]
+    page, expected, position = start(gateway_process, story)
+    story.play(page)
+    assert len(expected) > 2 * 100
+    check(page, story, expected, position)
 
 
 def test_dying_while_a_feed_is_removed_leaves_nothing_in_the_end(gateway_process: Gateway) -> None:
