@@ -5,7 +5,7 @@ import time
 import uuid
 from dataclasses import dataclass
 
-from twin.core.jws import encode_part, is_signed_by, read_parts, sign
+from twin.core.jws import encode_bytes, is_signed_by, read_parts, sign
 from twin.core.wire import Json
 from twin.entra.errors import EntraRefusal
 from twin.entra.state import App, Entra, ServicePrincipal, Tenant, User
@@ -99,7 +99,7 @@ def _describe_user_token(entra: Entra, applicant: Applicant, user: User, form: d
     if "offline_access" in scopes:
         answer["refresh_token"] = sign(_describe_refresh(entra, applicant, user), entra.key)
     if form.get("client_info") == "1":
-        answer["client_info"] = encode_part({"uid": user.object_id, "utid": applicant.tenant.id})
+        answer["client_info"] = encode_bytes(json.dumps({"uid": user.object_id, "utid": applicant.tenant.id}).encode())
     return answer
 
 
