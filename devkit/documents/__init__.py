@@ -8,12 +8,13 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from devkit.documents import infrastructure, settings_tables
+from devkit.documents import infrastructure, permissions, settings_tables
 from devkit.documents.blocks import Texts
 
 _WRITERS: tuple[Callable[[Texts], None], ...] = (
     settings_tables.write,
     infrastructure.write,
+    permissions.write,
 )
 
 

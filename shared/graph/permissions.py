@@ -48,6 +48,7 @@ BOOKINGS_READ = Permission(
     "Bookings.Read.All",
     "to answer questions about Bookings",
     Feature.READ,
+    when="Bookings is used",
     application_id="6e98f277-b046-4193-a4f2-6bf6a78cd491",
     delegated_id="33b1df99-4b29-4548-9339-7a7b83eaeebc",
 )
