@@ -8,13 +8,14 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from devkit.documents import infrastructure, permissions, settings_tables
+from devkit.documents import error_tables, infrastructure, permissions, settings_tables
 from devkit.documents.blocks import Texts
 
 _WRITERS: tuple[Callable[[Texts], None], ...] = (
     settings_tables.write,
     infrastructure.write,
     permissions.write,
+    error_tables.write,
 )
 
 

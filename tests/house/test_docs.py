@@ -6,7 +6,9 @@ import re
 
 import pytest
 
+from blueprints._http import STATUS
 from devkit.documents import find_outdated
+from shared import errors
 from shared.events import Event
 from shared.settings.catalogue import SETTINGS, Setting
 from shared.settings.kinds import Choice, WholeNumber
@@ -118,6 +120,27 @@ def test_every_error_code_is_documented_and_every_documented_code_exists() -> No
         for code in re.findall(r"`(\w+)`", cell)
     }
     assert documented == codes_in_the_code() - BRANCHES
+
+
+def test_an_error_is_documented_with_the_status_that_it_is_answered_with() -> None:
+    documented = {
+        (int(status), code)
+        for status, cell in re.findall(r"^\| (\d{3}) \| (.+?) \|", ERRORS, flags=re.MULTILINE)
+        for code in re.findall(r"`(\w+)`", cell)
+    }
+    listed = {code for _, code in documented}
+    checked = 0
+    for module in deployed():
+        for node in ast.walk(module.tree):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+                continue
+            kind = getattr(errors, node.func.id, None)
+            for code in (each.value for each in node.keywords if each.arg == "code"):
+                if isinstance(kind, type) and isinstance(code, ast.Constant) and code.value in listed:
+                    status = next(STATUS[base] for base in kind.__mro__ if base in STATUS)
+                    assert (status, code.value) in documented, f"{module.name}:{node.lineno}"
+                    checked += 1
+    assert checked > 20
 
 
 def test_no_branch_is_raised_bare() -> None:
