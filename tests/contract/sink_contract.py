@@ -154,7 +154,7 @@ class SinkContract:
             assert harness.effects() == harness.expected(), f"after save {save}"
         assert save > 1
 
-    def test_trouble_is_told_in_the_words_of_the_family_and_ends_in_one_effect(self, harness: Harness) -> None:
+    def test_trouble_raises_the_family_of_errors_and_ends_in_one_effect(self, harness: Harness) -> None:
         for name, (kind, begin) in harness.troubles().items():
             begin()
             progress = MemoryProgress()
@@ -166,7 +166,7 @@ class SinkContract:
         harness.build().deliver(harness.prepared_mail(), progress.next_attempt())
         assert harness.effects() == harness.expected()
 
-    def test_no_secret_and_no_word_of_a_mail_is_logged_or_told(self, harness: Harness) -> None:
+    def test_no_secret_and_no_word_of_a_mail_is_logged_or_put_into_an_error(self, harness: Harness) -> None:
         with everything_logged() as log:
             harness.build().deliver(harness.prepared_mail(), MemoryProgress())
             for _, begin in harness.troubles().values():

@@ -194,7 +194,7 @@ def test_a_taken_port_gives_way_to_the_next(checkout: Path) -> None:
             running.stop(signal.SIGTERM)
 
 
-def test_wrong_settings_are_all_told_before_anything_starts(checkout: Path) -> None:
+def test_wrong_settings_are_all_reported_before_anything_starts(checkout: Path) -> None:
     sample = json.loads((checkout / "local.settings.sample.json").read_text())
     sample["Values"] |= {
         "GRAPH_CLOUD": "moon",
@@ -245,7 +245,7 @@ def test_an_app_that_cannot_start_ends_up_with_its_reason(checkout: Path) -> Non
     assert not (checkout / ".devkit/up.json").exists()
 
 
-def test_a_command_that_does_not_exist_is_told() -> None:
+def test_a_command_that_does_not_exist_is_reported() -> None:
     tried = run(ROOT, "fly")
     assert tried.returncode == 2
     assert "up" in tried.stderr

@@ -32,6 +32,6 @@ def test_a_question_for_free_slots_is_measured(capsys: pytest.CaptureFixture[str
     assert re.search(r"gateway, function +CPU median +\d+\.\d ms", told), told
 
 
-def test_an_unknown_benchmark_is_told() -> None:
+def test_an_unknown_benchmark_is_reported() -> None:
     assert main(["nothing"]) == 2
     assert set(BENCHMARKS) >= {"mail_ingest", "large_attachment", "slots"}

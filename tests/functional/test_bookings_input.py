@@ -57,7 +57,9 @@ SLOTS = RANGE | {"service": tiny.VISIT}
         ("bookings/businesses/a%20b@contoso.com", {}, "InvalidId", "business"),
     ],
 )
-def test_bad_query_is_told_by_field(gateway: Gateway, path: str, query: dict[str, str], code: str, target: str) -> None:
+def test_bad_query_is_reported_by_field(
+    gateway: Gateway, path: str, query: dict[str, str], code: str, target: str
+) -> None:
     refused = gateway.refused(path, **query)
     assert (refused["status"], refused["code"], refused["target"]) == (400, code, target)
     assert gateway.graph_calls() == []
@@ -86,7 +88,7 @@ BODY = {"start": "2026-05-04", "end": "2026-05-05"}
         (BODY | {"staff": []}, "UnknownParameter", "staff"),
     ],
 )
-def test_a_bad_body_is_told_by_field(gateway: Gateway, body: Any, code: str, target: str) -> None:
+def test_a_bad_body_is_reported_by_field(gateway: Gateway, body: Any, code: str, target: str) -> None:
     refused = told(gateway.post(f"{PAGE}/availability", body))
     assert (refused["status"], refused["code"], refused["target"]) == (400, code, target)
     assert gateway.graph_calls() == []

@@ -42,7 +42,7 @@ def test_an_empty_allow_list_allows_nothing(gateway: Gateway) -> None:
     assert gateway.graph_calls() == []
 
 
-def test_a_business_is_told_with_hours_policy_and_settings_and_without_graphs_annotations(gateway: Gateway) -> None:
+def test_a_business_comes_with_hours_policy_and_settings_and_without_graphs_annotations(gateway: Gateway) -> None:
     business = gateway.ask("")
     assert business["displayName"] == "SupportMailbox"
     assert business["schedulingPolicy"]["timeSlotInterval"] == "PT30M"

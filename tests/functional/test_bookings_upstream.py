@@ -58,7 +58,7 @@ def graph_error(code: str) -> dict[str, Any]:
     ],
     ids=str,
 )
-def test_a_fault_of_graph_is_told_by_its_status(  # noqa: PLR0917 - the columns of the table
+def test_a_fault_of_graph_is_reported_by_its_status(  # noqa: PLR0917 - the columns of the table
     gateway: Gateway, action: Action, when: Any, status: int, code: str, tries: int
 ) -> None:
     break_graph(gateway, action, when=when)
@@ -141,7 +141,7 @@ def test_a_foreign_link_is_not_followed(gateway: Gateway) -> None:
     assert gateway.sim.refused == []
 
 
-def test_graph_unreachable_is_told_as_such(gateway: Gateway) -> None:
+def test_graph_unreachable_is_reported_as_such(gateway: Gateway) -> None:
     gateway.ask("/staff")
     gateway.sim.close_connections()
     gateway.sim.faults.add(Answer(502), host="graph.microsoft.com", method="CONNECT", times=None)
@@ -188,7 +188,7 @@ def test_many_callers_at_once_share_four_places_at_graph(contoso: Gateway) -> No
     assert not contoso.sim.graph_limits.refusals
 
 
-def test_an_error_of_our_own_is_told_without_its_details(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_our_own_is_reported_without_its_details(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise KeyError("secret inside")
 

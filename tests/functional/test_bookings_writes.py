@@ -28,7 +28,7 @@ def sent(writer: Writer, method: str) -> Any:
     )
 
 
-def test_an_appointment_is_booked_and_told_whole(writer: Writer) -> None:
+def test_an_appointment_is_booked_and_answered_whole(writer: Writer) -> None:
     answer = writer.create(timeZone="Europe/Berlin", staff=[tiny.BOB], serviceNotes="Bring a screwdriver")
     assert answer.status_code == 201
     item = answer.json()

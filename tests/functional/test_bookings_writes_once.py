@@ -88,7 +88,7 @@ def test_the_same_key_in_parallel_books_once(writer: Writer) -> None:
     assert len(writer.calendar()) == 1
 
 
-def test_who_waits_in_vain_is_told_when_to_come_back(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_waits_in_vain_learns_when_to_come_back(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(idempotency, "LONGEST_WAIT", 0.1)
     lose(writer, Delay(2))
     with ThreadPoolExecutor(1) as pool:
@@ -149,7 +149,7 @@ def test_a_booking_whose_answer_is_lost_is_found(writer: Writer, action: Action,
 
 
 @pytest.mark.parametrize("action", LOSSES, ids=str)
-def test_a_booking_that_nobody_can_tell_of_is_looked_for_before_it_is_repeated(writer: Writer, action: Action) -> None:
+def test_a_booking_with_unknown_outcome_is_looked_for_before_it_is_repeated(writer: Writer, action: Action) -> None:
     lose(writer, action, when="before", times=None)
     assert refused(writer.create()) == (409, "OutcomeUnknown", None)
     assert refused(writer.create("run-1")) == (502, "OutcomeUnknown", None)

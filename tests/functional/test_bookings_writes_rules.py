@@ -49,7 +49,7 @@ def writer(gateway_process: Gateway) -> Writer:
         ({"service": tiny.GROUP, "customers": [{"name": "X"}]}, 400, "MissingParameter", "customers"),
     ],
 )
-def test_what_cannot_be_booked_is_told_by_field(
+def test_what_cannot_be_booked_is_reported_by_field(
     writer: Writer, changes: dict[str, Any], status: int, code: str, target: str
 ) -> None:
     assert refused(writer.create(**changes)) == (status, code, target)
@@ -140,7 +140,7 @@ def test_changes_are_held_to_seats_and_known_fields(writer: Writer) -> None:
 @pytest.mark.parametrize(
     ("verb", "body"), [("reschedule", {"start": clock(9)}), ("assign", {"staff": [tiny.BOB]}), ("cancel", {})]
 )
-def test_an_appointment_that_is_not_there_is_told(writer: Writer, verb: str, body: dict[str, Any]) -> None:
+def test_an_appointment_that_is_not_there_is_reported(writer: Writer, verb: str, body: dict[str, Any]) -> None:
     assert refused(writer.verb(verb, "AAMkADunknown=", **body)) == (404, "AppointmentNotFound", "id")
     assert refused(writer.verb(verb, "", **body)) == (400, "MissingParameter", "id")
     assert refused(writer.verb(verb, "../x", **body)) == (400, "InvalidId", "id")
@@ -151,7 +151,7 @@ def test_a_customer_needs_an_address_or_an_id(writer: Writer) -> None:
     assert refused(writer.customer(customerId="nobody")) == (400, "CustomerNotFound", "customerId")
 
 
-def test_every_free_slot_of_the_sample_desk_can_be_booked(gateway_process: Gateway) -> None:
+def test_every_free_slot_of_the_sample_page_can_be_booked(gateway_process: Gateway) -> None:
     """What the question about slots offers, the booking accepts: both stand on the same ground."""
     gateway_process.begin(sample.seed, BOOKINGS_WRITES="on")
     gateway_process.business = "ithelpdesk@contoso.com"

@@ -46,7 +46,7 @@ def test_a_connection_that_may_write_says_so(gateway_process: Gateway) -> None:
     assert ask(open_desk(gateway_process).gateway, "connection")["canWrite"] is True
 
 
-def test_a_connection_tells_that_consent_is_missing(gateway: Gateway) -> None:
+def test_a_connection_shows_that_consent_is_missing(gateway: Gateway) -> None:
     gateway.sim.entra.tenant(sample.TENANT_ID).principals[sample.CLIENT_ID].revoke_roles(
         READ, WRITE, APPOINTMENT, MANAGE
     )

@@ -20,7 +20,7 @@ def test_the_definition_comes_with_the_address_it_was_asked_under(gateway: Gatew
     }
 
 
-def test_behind_a_front_door_the_set_address_is_told(gateway: Gateway) -> None:
+def test_behind_a_front_door_the_set_address_is_used(gateway: Gateway) -> None:
     settings = sample.settings(gateway.sim) | {"PUBLIC_BASE_URL": "https://desk.example.com/gateway/api"}
     gateway.configure(**settings)
     found = gateway.get("openapi.json", key="").json()

@@ -112,7 +112,7 @@ def test_what_is_right_is_left_alone(findings: Findings) -> None:
     assert set(findings.by_operation["Good"]) == {200}
 
 
-def test_an_answer_that_never_came_is_counted_and_told(findings: Findings) -> None:
+def test_an_answer_that_never_came_is_counted_and_reported(findings: Findings) -> None:
     assert set(findings.by_operation["Torn"]) == {0}
     assert any("/torn" in text for text in findings.troubles)
 
@@ -121,7 +121,7 @@ def test_exactly_so_many_requests_are_sent(findings: Findings) -> None:
     assert findings.requests == 70
 
 
-def test_the_summary_tells_all_but_the_key(findings: Findings) -> None:
+def test_the_summary_shows_everything_but_the_key(findings: Findings) -> None:
     told = findings.describe()
     assert not findings.is_good
     for word in ("70 requests", "500 x", "403 x", "Broken, not_a_server_error", "secret", "trouble: "):

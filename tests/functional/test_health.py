@@ -15,7 +15,7 @@ def test_health_is_open_to_all_and_asks_nobody(gateway: Gateway) -> None:
     assert gateway.sim.exchanges.all() == []
 
 
-def test_wrong_settings_are_told_at_once_and_named_in_health(
+def test_wrong_settings_are_reported_at_once_and_named_in_health(
     gateway: Gateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     gateway.configure(GRAPH_CLOUD="moon", GRAPH_CREDENTIAL="secret", GRAPH_CONCURRENCY="0", GRAPH_CLIENT_ID="my-app")

@@ -75,7 +75,7 @@ def test_a_trigger_is_answered_with_where_to_ask_next(page: Page, settings: dict
 
 
 @pytest.mark.parametrize("name", HAPPENINGS)
-def test_what_happened_tells_every_field_that_the_flow_reads(page: Page, settings: dict[str, Any], name: str) -> None:
+def test_what_happened_has_every_field_that_the_flow_reads(page: Page, settings: dict[str, Any], name: str) -> None:
     kind, happen = HAPPENINGS[name]
     caller = open_flow(page.gateway, name, settings)
     booked = page.book(ahead(hours=30))
@@ -122,7 +122,7 @@ def test_a_form_is_answered_with_slots(page: Page, settings: dict[str, Any]) -> 
     assert first["staffNames"]
 
 
-def test_the_nightly_list_tells_tomorrow(page: Page, settings: dict[str, Any]) -> None:
+def test_the_nightly_list_shows_tomorrow(page: Page, settings: dict[str, Any]) -> None:
     book(page, settings)
     known = {
         "outputs('Tomorrow')": str(TOMORROW),
@@ -174,7 +174,7 @@ def test_the_twin_without_the_connector_goes_on_from_its_cursor(page: Page, sett
     assert twin.call("Ask_for_changes").json()["value"] == []
 
 
-def test_the_twin_is_told_when_its_cursor_is_of_no_use(page: Page, settings: dict[str, Any]) -> None:
+def test_the_twin_is_informed_when_its_cursor_is_of_no_use(page: Page, settings: dict[str, Any]) -> None:
     twin = open_flow(page.gateway, "new-appointment-without-connector", settings)
     twin.known = {"outputs('From_where')": "cursor=worn-out"}
     refused = twin.call("Ask_for_changes")

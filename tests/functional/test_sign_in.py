@@ -80,7 +80,7 @@ def test_every_mode_answers_a_question(gateway: Gateway, mode: Credential) -> No
 
 
 @pytest.mark.parametrize("mode", ["federated", "certificate", "secret"])
-def test_availability_needs_an_application_and_a_user_is_told_so(gateway: Gateway, mode: Credential) -> None:
+def test_availability_needs_an_application_and_a_user_learns_so(gateway: Gateway, mode: Credential) -> None:
     body = {"start": "2026-05-04", "end": "2026-05-05"}
     begin(gateway, mode)
     assert gateway.post(f"bookings/businesses/{tiny.BUSINESS}/availability", body).status_code == 200
@@ -300,7 +300,7 @@ def test_entras_own_trouble_is_not_held_against_the_credential(gateway: Gateway,
     assert services().authenticator.tokens("default").token()
 
 
-def test_an_unknown_tenant_is_told_as_such(gateway: Gateway) -> None:
+def test_an_unknown_tenant_is_reported_as_such(gateway: Gateway) -> None:
     source = begin(gateway, GRAPH_TENANT_ID="99999999-9999-4999-8999-999999999999")
     with pytest.raises(ConfigurationError) as raised:
         source.token()
@@ -404,7 +404,7 @@ def test_a_running_app_survives_the_loss_of_its_vault(gateway: Gateway) -> None:
             assert source.token()
 
 
-def test_the_credential_is_looked_at_twice_a_day_and_its_expiry_told(
+def test_the_credential_is_read_twice_a_day_and_its_expiry_reported(
     gateway: Gateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = begin(gateway)
@@ -443,7 +443,7 @@ def test_a_certificate_in_pem_works_like_one_in_pfx(gateway: Gateway) -> None:
     "value", ["not base64!", base64.b64encode(b"not a pfx").decode(), "-----BEGIN NOTHING-----", "{}"]
 )
 @pytest.mark.parametrize("mode", ["certificate", "password"])
-def test_a_stored_credential_of_the_wrong_form_is_told(gateway: Gateway, mode: Credential, value: str) -> None:
+def test_a_stored_credential_of_the_wrong_form_is_reported(gateway: Gateway, mode: Credential, value: str) -> None:
     name = {"certificate": sample.CERTIFICATE_NAME, "password": sample.PASSWORD_NAME}[mode]
     gateway.sim.vaults.vault(sample.VAULT).set_secret(name, value)
     with pytest.raises(ConfigurationError) as raised:

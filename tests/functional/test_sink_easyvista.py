@@ -96,7 +96,7 @@ def test_a_long_title_is_cut_and_an_empty_one_named(here: Desk) -> None:
     assert (long.title, none.title) == ("x" * 99 + "…", "(no subject)")
 
 
-def test_plain_text_brings_no_tag_into_the_pages_of_the_desk(here: Desk) -> None:
+def test_plain_text_brings_no_tag_into_the_pages_of_the_service_desk(here: Desk) -> None:
     text = "a < b <script>alert(1)</script> <img src=x onerror=alert(1)> <!-- <a@b.c> 1<2"
     ticket = here.ticket(here.deliver(rendering={"text": text, "title": "<b>bold"}, importance="high"))
     assert "a < b < script>alert(1)< /script> < img src=x onerror=alert(1)> < !-- < a@b.c> 1<2" in ticket.description
@@ -233,7 +233,7 @@ def test_a_lost_answer_is_looked_for_before_anything_is_written(here: Desk) -> N
     assert here.asked("POST", "/requests") == 1
 
 
-def test_of_two_tickets_the_older_is_adopted_and_the_operator_told(here: Desk) -> None:
+def test_of_two_tickets_the_older_is_adopted_and_the_operator_informed(here: Desk) -> None:
     entry, reference = here.instance.entry(service_desks.PLAIN_CODE), make_prepared_mail().reference
     for rfc in ("I261120_00100", "I261120_00099"):
         here.instance.open_ticket(entry, rfc=rfc, reference=reference)
@@ -346,7 +346,7 @@ def test_a_wrong_account_or_address_is_a_matter_of_settings(here: Desk) -> None:
         here.sink().probe()
 
 
-def test_a_missing_right_for_documents_is_told_and_mended_without_a_second_ticket(here: Desk) -> None:
+def test_a_missing_right_for_documents_is_reported_and_mended_without_a_second_ticket(here: Desk) -> None:
     here.instance.change_user(service_desks.LOGIN, profile=Profile(denied=frozenset({"documents"})))
     progress, file = MemoryProgress(), make_file(1, "log.txt", b"x")
     with pytest.raises(ConfigurationError):
@@ -356,7 +356,7 @@ def test_a_missing_right_for_documents_is_told_and_mended_without_a_second_ticke
     assert len(here.made) == 1
 
 
-def test_slow_down_is_told_with_the_time_to_wait(here: Desk) -> None:
+def test_throttling_comes_with_the_time_to_wait(here: Desk) -> None:
     here.sim.faults.add(Answer(429, {"retry-after": "77"}), method="POST", path="/requests$")
     with pytest.raises(Throttled) as caught:
         here.deliver()
@@ -517,7 +517,7 @@ def test_on_a_bad_day_every_mail_is_one_ticket_with_all_files(here: Desk, how: A
         ({"password": "x"}, "password"),
     ],
 )
-def test_every_fault_in_the_settings_is_told_with_a_sentence(change: dict[str, Any], option: str) -> None:
+def test_every_fault_in_the_settings_is_reported_with_a_sentence(change: dict[str, Any], option: str) -> None:
     good = {
         "url": f"https://{service_desks.HOST}", "account": "50004", "token": "token", "catalog_code": "X",
         "comment_action_type_id": 94, "comment_group_mail": service_desks.GROUP,
@@ -528,7 +528,7 @@ def test_every_fault_in_the_settings_is_told_with_a_sentence(change: dict[str, A
     assert found[option].endswith(".")
 
 
-def test_an_unknown_kind_is_told() -> None:
+def test_an_unknown_kind_is_reported() -> None:
     assert dict(check_sink(SinkSettings("desk", "fax", {}))) == {
         "kind": "There is no such kind. Known: easyvista, webhook, storage-queue."
     }

@@ -137,7 +137,7 @@ def test_html_goes_along_if_wanted(consumer: Consumer) -> None:
         ({"queue": "mails", "account": "x"}, "account"),
     ],
 )
-def test_every_fault_in_the_settings_is_told_with_a_sentence(options: dict[str, Any], fault: str) -> None:
+def test_every_fault_in_the_settings_is_reported_with_a_sentence(options: dict[str, Any], fault: str) -> None:
     found = dict(check_sink(SinkSettings("desk", "storage-queue", options)))
     assert list(found) == [fault]
     assert found[fault].endswith(".")

@@ -316,7 +316,7 @@ def test_a_flow_may_name_a_ticket(hooks: Hooks) -> None:
     assert hooks.deliver(options=FLOW | {"ticket_pointer": "/ticket"}) == Receipt("I1")
 
 
-def test_what_the_trigger_refuses_is_told_with_its_code(hooks: Hooks) -> None:
+def test_what_the_trigger_refuses_is_reported_with_its_code(hooks: Hooks) -> None:
     workflow = hooks.sim.webhooks.workflows[service_desks.WORKFLOW]
     workflow.schema = {"type": "object", "required": ["somethingElse"]}
     with pytest.raises(Refused) as caught:
@@ -381,7 +381,9 @@ def test_no_error_shows_an_address_that_is_a_secret(hooks: Hooks) -> None:
         ({"headers": {}}, ["headers"]),
     ],
 )
-def test_every_fault_in_the_settings_is_told_with_a_sentence(change: dict[str, Any], options: Sequence[str]) -> None:
+def test_every_fault_in_the_settings_is_reported_with_a_sentence(
+    change: dict[str, Any], options: Sequence[str]
+) -> None:
     good = {"url": service_desks.HOOK_URL, "signing_keys": ["key"]}
     given = {name: value for name, value in (good | change).items() if value is not None}
     found = dict(check_sink(SinkSettings("hook", "webhook", given)))
@@ -390,6 +392,6 @@ def test_every_fault_in_the_settings_is_told_with_a_sentence(change: dict[str, A
     assert "whsec" not in json.dumps(found)
 
 
-def test_the_secrets_to_watch_are_told(hooks: Hooks) -> None:
+def test_the_secrets_to_watch_are_listed(hooks: Hooks) -> None:
     sink = make_sink("webhook", {"url_secret": "flow", "signing_keys": ["key"]}, hooks.vault)
     assert [one.name for one in sink.secrets()] == ["key", "flow"]

@@ -33,7 +33,7 @@ def test_a_table_is_made_when_first_written_to_and_empty_before(storage: Storage
     assert found.values["text"] == "x"
 
 
-def test_creating_twice_is_told(storage: Storage, name: str) -> None:
+def test_creating_twice_is_reported(storage: Storage, name: str) -> None:
     table = Table(storage, name)
     assert table.create(entity("a"))
     assert not table.create(entity("a"))
@@ -145,7 +145,7 @@ def test_a_lease_ends_with_its_holder(storage: Storage, name: str) -> None:
     assert time.monotonic() - began > 5
 
 
-def test_a_lost_lease_is_told(storage: Storage, name: str) -> None:
+def test_a_lost_lease_is_reported(storage: Storage, name: str) -> None:
     container = Container(storage, name)
     with container.lease("poll", 15) as lease:
         assert lease is not None
@@ -189,7 +189,7 @@ def test_a_wrong_key_is_the_administrators_matter(azurite: Azurite, name: str) -
     assert "AzureWebJobsStorage" in raised.value.message
 
 
-def test_storage_that_is_not_set_is_told() -> None:
+def test_storage_that_is_not_set_is_reported() -> None:
     storage = Storage(StorageSettings(None, None, None, None, None), Identity(IdentitySource.MANAGED))
     with pytest.raises(ConfigurationError):
         Table(storage, "x").get("p", "a")

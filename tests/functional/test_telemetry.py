@@ -73,7 +73,7 @@ def test_lines_of_helping_threads_carry_it_too(
     assert any(str(name).startswith("gateway") for name in threads)
 
 
-def test_a_refusal_is_told_with_its_id(gateway: Gateway, log: pytest.LogCaptureFixture, flow: str) -> None:
+def test_a_refusal_is_reported_with_its_id(gateway: Gateway, log: pytest.LogCaptureFixture, flow: str) -> None:
     assert ask(gateway, flow, "/appointments", start="soon", end="later") == 400
     [line] = lines(log, "gateway.http")
     assert line.startswith("list_appointments failed after 0.")
@@ -81,7 +81,7 @@ def test_a_refusal_is_told_with_its_id(gateway: Gateway, log: pytest.LogCaptureF
     assert line.count(flow) == 1
 
 
-def test_what_nobody_foresaw_is_told_by_kind_and_place_not_by_its_text(
+def test_what_nobody_foresaw_is_reported_by_kind_and_place_not_by_its_text(
     gateway: Gateway, log: pytest.LogCaptureFixture, flow: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def break_down(*_: object) -> None:
@@ -147,7 +147,7 @@ def test_an_event_outside_any_call_has_no_id(log: pytest.LogCaptureFixture) -> N
 # -- slow calls --------------------------------------------------------------------------------------------------------
 
 
-def test_a_slow_call_to_graph_is_told_without_its_query(
+def test_a_slow_call_to_graph_is_reported_without_its_query(
     gateway: Gateway, log: pytest.LogCaptureFixture, flow: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert ask(gateway, flow) == 200

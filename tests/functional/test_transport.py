@@ -180,7 +180,7 @@ def test_an_answer_larger_than_wanted_is_given_up_however_it_comes() -> None:
             assert len(Transport().send("GET", url, authorization="Bearer t", most_bytes=5000).body) == 5000
 
 
-def test_a_stream_that_breaks_off_is_told_while_it_is_read() -> None:
+def test_a_stream_that_breaks_off_raises_while_it_is_read() -> None:
     cut = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"
     with server(cut) as (url, _), Transport().open("GET", url, authorization="Bearer t") as streamed:
         assert streamed.status == 200

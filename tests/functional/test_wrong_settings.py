@@ -13,7 +13,7 @@ def depth(error: BaseException) -> int:
     return count
 
 
-def test_each_call_is_told_anew_and_nothing_piles_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_call_gets_its_own_error_and_nothing_piles_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAPH_TENANT_ID", "not a tenant/")
     replace_services(None)
     told = []

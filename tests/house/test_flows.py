@@ -43,7 +43,7 @@ def test_every_setting_is_explained_word_for_word() -> None:
     assert len(rows) == len(wanted)
 
 
-def test_every_column_of_the_lists_is_told() -> None:
+def test_every_column_of_the_lists_is_documented() -> None:
     item = load_connectors()["shared_sharepointonline"].document["definitions"]["Item"]["properties"]
     section = README.partition("| List | Columns |")[2].partition("##")[0]
     assert set(re.findall(r"`(\w+)`", section)) == set(item) - COLUMNS_OF_SHAREPOINT
@@ -72,7 +72,7 @@ def test_other_pages_lead_there() -> None:
         assert "flows/README.md" in (ROOT / page).read_text(), page
 
 
-def test_the_options_of_the_command_are_told() -> None:
+def test_the_options_of_the_command_are_documented() -> None:
     development = (ROOT / "docs/development.md").read_text()
     command = (ROOT / "devkit/commands/connector.py").read_text()
     for option in re.findall(r'"(--[a-z-]+)"', command):

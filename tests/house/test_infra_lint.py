@@ -105,7 +105,7 @@ def test_a_file_that_nobody_uses_is_found(read: Read) -> None:
     )
 
 
-def test_names_are_told_from_texts_keys_and_members() -> None:
+def test_names_are_distinguished_from_texts_keys_and_members() -> None:
     text = """
 // a comment about nothing
 param one string

@@ -106,7 +106,7 @@ def test_the_same_sources_give_the_same_bytes(tmp_path: Path, working_copy: Path
     assert not list(tmp_path.rglob("*.part"))
 
 
-def test_the_command_tells_size_and_count(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_size_and_count(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from devkit.commands import main  # noqa: PLC0415 - the command line, beside its only use
 
     target = tmp_path / "app.zip"

@@ -61,7 +61,7 @@ def test_federated_is_the_credential_when_none_is_named() -> None:
     assert loaded.connections["default"].credential is Credential.FEDERATED
 
 
-def test_every_fault_is_told_at_once() -> None:
+def test_every_fault_is_reported_at_once() -> None:
     with pytest.raises(SettingsError) as raised:
         load_settings({"GRAPH_CLOUD": "moon", "GRAPH_CONCURRENCY": "many", "BOOKINGS_BUSINESSES": "*,desk"})
     named = {fault.setting for fault in raised.value.faults}

@@ -43,7 +43,7 @@ def test_a_warning_stops_nothing() -> None:
     assert found[0].remedy == "Now."
 
 
-def test_a_check_that_breaks_tells_its_kind_and_not_its_text() -> None:
+def test_a_check_that_breaks_shows_its_kind_and_not_its_text() -> None:
     found = examine([step("a", ValueError("a secret")), step("b")])
     assert statuses(found) == {"a": "fail", "b": "ok"}
     assert "ValueError" in found[0].message

@@ -224,7 +224,7 @@ def test_a_failed_call_of_the_gateway_may_be_asked_for_its_error() -> None:
     assert complaints_about(put(f"{TELL}|emailMessage/Subject", error.replace("message", "text")))
 
 
-def test_results_of_a_scope_tell_how_each_step_ended() -> None:
+def test_results_of_a_scope_show_how_each_step_ended() -> None:
     def catch(definition: Place) -> None:
         definition["actions"]["Try"] = {"type": "Scope", "description": "Try.", "actions": {}, "runAfter": {}}
         definition["actions"]["Failed"] = {

@@ -68,7 +68,7 @@ def test_it_goes_on_from_location_and_runs_each_item() -> None:
         (answer(400), 60.0),
     ],
 )
-def test_after_news_it_waits_as_told_and_otherwise_for_the_recurrence_at_least(
+def test_after_items_it_waits_for_retry_after_and_otherwise_for_the_recurrence_at_least(
     given: requests.Response, seconds: float
 ) -> None:
     one, _ = flow(given)

@@ -36,7 +36,7 @@ def test_an_operation_that_never_succeeds_is_a_failure_once_it_was_asked_often_e
     assert findings.without_success == []
 
 
-def test_failures_of_a_kind_are_told_once_with_their_number() -> None:
+def test_failures_of_a_kind_are_reported_once_with_their_number() -> None:
     findings = Findings(seed=1)
     for line in (failure("A", 500), failure("A", 500), failure("A", 400)):
         findings.read(line)

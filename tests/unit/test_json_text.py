@@ -38,6 +38,6 @@ def test_half_an_emoji_stands_in_nobodys_way() -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"<html>", b'{"a":', b"\xff\xfe\xfd", b"[1,]"])
-def test_what_is_no_json_is_told(text: bytes) -> None:
+def test_what_is_no_json_is_reported(text: bytes) -> None:
     with pytest.raises((json.JSONDecodeError, UnicodeDecodeError)):
         parse_json(text)

@@ -75,7 +75,7 @@ def test_a_fault_of_a_mailbox_is_named_by_its_place(change: dict[str, Any], fiel
     assert faults([SUPPORT | change]) == [f"MAILBOXES[0].{field}"]
 
 
-def test_faults_of_several_mailboxes_are_told_at_once() -> None:
+def test_faults_of_several_mailboxes_are_reported_at_once() -> None:
     second = SUPPORT | {"name": "x y", "since": "then"}
     assert faults([SUPPORT, second, SUPPORT]) == ["MAILBOXES[1].name", "MAILBOXES[1].since", "MAILBOXES[2].name"]
 

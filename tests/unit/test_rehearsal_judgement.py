@@ -23,7 +23,7 @@ def run(one: Happening) -> dict[str, Any]:
     return {"customerEmailAddress": one.about, **told}
 
 
-def test_what_was_told_once_and_in_order_is_good() -> None:
+def test_what_was_reported_once_and_in_order_is_good() -> None:
     verdict = judge(ANY, [BOOKED, MOVED], [run(BOOKED), run(MOVED)], UNTIL)
     assert verdict.is_good
     assert verdict.expected == 2
@@ -64,7 +64,7 @@ def test_a_trigger_waits_for_its_own_only(path: str, query: dict[str, Any], expe
     assert [one for one in (BOOKED, MOVED) if trigger.is_fired_by(one, UNTIL)] == expected
 
 
-def test_what_is_about_to_start_counts_if_there_was_time_to_tell_it() -> None:
+def test_what_is_about_to_start_counts_if_there_was_time_to_report_it() -> None:
     trigger = Trigger("t", "triggers/appointments/upcoming", {"minutes": 30})
     soon = replace(BOOKED, kinds=("upcoming",))
     due = START - timedelta(minutes=30)

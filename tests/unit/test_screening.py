@@ -102,13 +102,13 @@ def test_an_automatic_reply_makes_no_ticket(name: str, value: str) -> None:
         "Out of office: x",
     ],
 )
-def test_exchange_says_auto_generated_of_its_out_of_office_replies_and_the_subject_tells(subject: str) -> None:
+def test_exchange_marks_its_out_of_office_replies_as_auto_generated_and_the_subject_decides(subject: str) -> None:
     headers = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
     assert not screen_mail(build_mail(subject=subject, headers=headers), OWN).makes_ticket
     assert screen_mail(build_mail(subject=subject, headers={}), OWN).makes_ticket
 
 
-def test_a_reply_of_exchange_for_an_absent_person_is_told_in_any_language() -> None:
+def test_a_reply_of_exchange_for_an_absent_person_is_recognised_in_any_language() -> None:
     headers = {
         "Auto-Submitted": "auto-generated",
         "X-MS-Exchange-Generated-Message-Source": "Mailbox Rules Agent",

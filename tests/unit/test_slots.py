@@ -289,7 +289,7 @@ def test_without_a_business_zone_most_of_the_staff_decide(page: Calendar) -> Non
     assert page.find(utc(0), utc(23)).business_zone.iana == "UTC"
 
 
-def test_an_unknown_service_is_told(page: Calendar) -> None:
+def test_an_unknown_service_is_reported(page: Calendar) -> None:
     with time_machine.travel(NOW), pytest.raises(NotFound):
         SlotFinder(page, Names(page), WORKERS).find(SlotQuery("desk@contoso.example", "X", utc(0), utc(1)))
 

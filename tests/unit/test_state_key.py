@@ -96,7 +96,7 @@ def test_a_role_that_is_still_on_its_way_is_waited_for(hook: ModuleType, cli: Cl
         ("ERROR: Please run 'az login' to setup account.", "az login"),
     ],
 )
-def test_what_is_wrong_is_told(
+def test_what_is_wrong_is_reported(
     hook: ModuleType, cli: Cli, capfd: pytest.CaptureFixture[str], answer: str, told: str
 ) -> None:
     cli.answers(*[answer] * 3)

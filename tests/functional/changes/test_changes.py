@@ -16,7 +16,7 @@ from twin.seeds import tiny
 TOMORROW = timedelta(days=1)
 
 
-def test_the_first_look_tells_nothing_of_what_was_there_before(page: Page) -> None:
+def test_the_first_scan_reports_nothing_that_was_there_before(page: Page) -> None:
     page.book(ahead(days=1))
     answer = page.ask()
     assert answer["value"] == []
@@ -24,7 +24,7 @@ def test_the_first_look_tells_nothing_of_what_was_there_before(page: Page) -> No
     assert page.ask(answer["cursor"])["value"] == []
 
 
-def test_a_new_appointment_is_told_with_all_its_properties(page: Page) -> None:
+def test_a_new_appointment_is_reported_with_all_its_properties(page: Page) -> None:
     consumer = Consumer(page, timeZone="Europe/Berlin")
     start = ahead(days=2)
     made = page.book(start)
@@ -38,7 +38,7 @@ def test_a_new_appointment_is_told_with_all_its_properties(page: Page) -> None:
     assert "customers" not in event
 
 
-def test_a_moved_appointment_is_told_with_the_time_it_had(page: Page) -> None:
+def test_a_moved_appointment_is_reported_with_the_time_it_had(page: Page) -> None:
     before, after = ahead(days=2), ahead(days=3)
     made = page.book(before)
     consumer = Consumer(page)
@@ -50,7 +50,7 @@ def test_a_moved_appointment_is_told_with_the_time_it_had(page: Page) -> None:
     assert event["previous"]["staffNames"] == "Anne"
 
 
-def test_a_handed_over_appointment_is_told_with_who_had_it(page: Page) -> None:
+def test_a_handed_over_appointment_is_reported_with_who_had_it(page: Page) -> None:
     made = page.book(ahead(days=2))
     consumer = Consumer(page)
     page.change(made, staffMemberIds=[tiny.BOB])
@@ -59,7 +59,7 @@ def test_a_handed_over_appointment_is_told_with_who_had_it(page: Page) -> None:
     assert (event["staffNames"], event["previous"]["staffNames"]) == ("Bob", "Anne")
 
 
-def test_any_other_change_is_told_with_the_old_values(page: Page) -> None:
+def test_any_other_change_is_reported_with_the_old_values(page: Page) -> None:
     made = page.book(ahead(days=2), customerPhone="1")
     consumer = Consumer(page)
     page.change(made, customerPhone="2")
@@ -77,7 +77,7 @@ def test_several_changes_between_two_looks_are_one_event_that_names_them_all(pag
     assert (event["eventKind"], event["changes"]) == ("rescheduled", ["rescheduled", "reassigned", "edited"])
 
 
-def test_what_lists_do_not_show_is_told_by_its_stamp(page: Page) -> None:
+def test_what_lists_do_not_show_is_reported_by_its_stamp(page: Page) -> None:
     made = page.book(ahead(days=2))
     consumer = Consumer(page)
     page.change(made, serviceNotes="Bring the charger")  # only a single read shows notes
@@ -85,7 +85,7 @@ def test_what_lists_do_not_show_is_told_by_its_stamp(page: Page) -> None:
     assert (event["eventKind"], event["changedProperties"]) == ("edited", ["lastUpdatedDateTime"])
 
 
-def test_a_cancelled_appointment_is_told_as_it_was_last(page: Page) -> None:
+def test_a_cancelled_appointment_is_reported_as_it_was_last(page: Page) -> None:
     start = ahead(days=2)
     made = page.book(start)
     consumer = Consumer(page)
@@ -102,7 +102,7 @@ def test_made_and_cancelled_between_two_looks_is_nobodys_news(page: Page) -> Non
     assert consumer.follow() == []
 
 
-def test_what_goes_makes_room_first_and_the_rest_comes_by_the_time_of_its_change(page: Page) -> None:
+def test_cancelled_ones_come_first_and_the_rest_by_the_time_of_its_change(page: Page) -> None:
     first, second = page.book(ahead(days=5)), page.book(ahead(days=4))
     consumer = Consumer(page)
     late = page.book(ahead(days=2))
@@ -189,7 +189,7 @@ def test_one_that_moves_out_of_sight_is_rescheduled_and_not_gone(page: Page) -> 
     assert event["previous"]["startUtc"] == at(ahead(days=200))
 
 
-def test_after_a_long_silence_what_passed_meanwhile_is_told_all_the_same(page: Page) -> None:
+def test_after_a_long_silence_what_passed_meanwhile_is_reported_all_the_same(page: Page) -> None:
     consumer = Consumer(page)
     late = page.book(ahead(days=-5))
     assert consumer.follow() == []  # long over: nobody looks that far back
@@ -197,7 +197,7 @@ def test_after_a_long_silence_what_passed_meanwhile_is_told_all_the_same(page: P
     assert summary(page.gateway.ask("/changes", cursor=consumer.cursor)["value"]) == [("created", late)]
 
 
-def test_one_that_a_list_forgets_is_looked_up_before_anything_is_told(page: Page) -> None:
+def test_one_that_a_list_forgets_is_looked_up_before_anything_is_reported(page: Page) -> None:
     made = page.book(ahead(days=2))
     consumer = Consumer(page)
     page.gateway.sim.faults.add(

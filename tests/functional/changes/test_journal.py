@@ -114,7 +114,7 @@ def test_a_feed_that_is_being_looked_at_serves_what_it_has_after_a_while(
 # -- beyond the window ------------------------------------------------------------------------------------------------
 
 
-def test_what_is_booked_beyond_the_window_is_told_by_the_net_once_a_day(page: Page) -> None:
+def test_what_is_booked_beyond_the_window_is_reported_by_the_far_scan_once_a_day(page: Page) -> None:
     old = page.book(ahead(days=300))
     consumer = Consumer(page)
     tick(page)
@@ -134,7 +134,7 @@ def test_what_is_booked_beyond_the_window_is_told_by_the_net_once_a_day(page: Pa
     assert summary(consumer.follow()) == [("cancelled", new)]
 
 
-def test_an_old_appointment_that_comes_into_the_window_before_the_first_net_is_not_new(page: Page) -> None:
+def test_an_old_appointment_that_enters_the_window_before_the_first_far_scan_is_not_new(page: Page) -> None:
     page.book(ahead(days=95))
     consumer = Consumer(page)
     new = page.book(ahead(days=96), created=datetime.now(UTC) + timedelta(seconds=2))

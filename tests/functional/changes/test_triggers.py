@@ -227,7 +227,7 @@ def test_fifty_flows_cost_no_more_calls_than_one(page: Page) -> None:
 # -- about to start ---------------------------------------------------------------------------------------------------
 
 
-def test_an_appointment_is_told_once_so_many_minutes_before(page: Page) -> None:
+def test_an_appointment_is_reported_once_so_many_minutes_before(page: Page) -> None:
     later = page.book(ahead(hours=5))
     one = flow(page, "upcoming", minutes=120)
     soon = page.book(ahead(minutes=90))  # booked when it was about to start already
@@ -243,7 +243,7 @@ def test_an_appointment_is_told_once_so_many_minutes_before(page: Page) -> None:
     assert len({item["eventId"] for item in one.runs}) == 3
 
 
-def test_what_comes_near_by_the_clock_is_told_a_hundred_at_a_time(page: Page) -> None:
+def test_what_comes_near_by_the_clock_is_reported_a_hundred_at_a_time(page: Page) -> None:
     near = {page.book(ahead(minutes=30)) for _ in range(130)}
     page.book(ahead(minutes=60))
     horizon = begin(page.feed, page.name, timedelta(minutes=20))

@@ -71,7 +71,7 @@ def test_nothing_stays_behind_and_nothing_is_changed_at_graph(installation: Inst
 # -- one fault at a time -----------------------------------------------------------------------------------------------
 
 
-def test_wrong_settings_are_all_told_and_the_rest_is_skipped(installation: Installation) -> None:
+def test_wrong_settings_are_all_reported_and_the_rest_is_skipped(installation: Installation) -> None:
     installation.configure(GRAPH_CLOUD="moon", GRAPH_CONCURRENCY="0")
     told = installation.find_only(("settings", "GRAPH_CLOUD"), ("settings", "GRAPH_CONCURRENCY"))
     assert "--settings GRAPH_CLOUD=" in told
@@ -232,7 +232,7 @@ def test_a_sink_that_refuses_its_token(installation: Installation) -> None:
     assert "refuses the sign-in" in installation.find_only(("sink", "desk"))
 
 
-def test_a_desk_that_ignores_filters(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_desk_that_ignores_filters(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     real = Client._list
 
     def spoilt(self: Any, path: str, column: str, value: str, fields: str, **more: Any) -> Any:
@@ -321,7 +321,7 @@ def test_the_route_takes_the_master_key_only(installation: Installation) -> None
         ({"refusedMailbox": mails.SECOND, "connection": "moon"}, "UnknownConnection"),
     ],
 )
-def test_the_route_tells_a_wrong_question(installation: Installation, query: dict[str, str], code: str) -> None:
+def test_the_route_refuses_a_wrong_question(installation: Installation, query: dict[str, str], code: str) -> None:
     master = installation.gateway.host.asgi._access.keys.master
     answer = installation.gateway.get(f"doctor?{urlencode(query)}", key=master)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)

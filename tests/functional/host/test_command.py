@@ -118,7 +118,7 @@ def app(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_start_tells_what_answers_where_and_what_this_is_not(app: Path) -> None:
+def test_the_start_prints_what_answers_where_and_what_this_is_not(app: Path) -> None:
     with start(app, "--port", "0", "--no-reload") as host:
         url = host.wait_for_url()
         assert f"hello: [GET] {url}/api/hello" in host.text

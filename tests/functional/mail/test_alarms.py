@@ -38,7 +38,7 @@ def silence(scenario: MailScenario, minutes: int) -> None:
     scenario.mailbox.ledger.put_state(last_success=datetime.now(UTC) - timedelta(minutes=minutes))
 
 
-def test_nothing_is_told_while_all_is_well(
+def test_nothing_is_reported_while_all_is_well(
     scenario: MailScenario, watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
     scenario.poll()
@@ -47,7 +47,7 @@ def test_nothing_is_told_while_all_is_well(
     assert watch.active() == []
 
 
-def test_a_silent_mailbox_is_told_once_and_when_it_is_over(
+def test_a_silent_mailbox_is_reported_once_and_when_it_is_over(
     scenario: MailScenario, watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
     silence(scenario, 31)
@@ -75,7 +75,7 @@ def test_a_mailbox_that_never_answered_is_silent_too(
     assert [told["event"] for told in events(caplog)] == ["MailboxSilent"]
 
 
-def test_an_alarm_that_lasts_is_told_again_after_a_day(
+def test_an_alarm_that_lasts_is_reported_again_after_a_day(
     scenario: MailScenario, watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
     silence(scenario, 60)
@@ -89,7 +89,7 @@ def test_an_alarm_that_lasts_is_told_again_after_a_day(
     assert [told["event"] for told in events(caplog)] == ["MailboxSilent"]
 
 
-def test_a_quarantine_that_grows_is_told_each_time(
+def test_a_quarantine_that_grows_is_reported_each_time(
     scenario: MailScenario, watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse() -> None:
@@ -119,7 +119,7 @@ def test_automatic_mails_in_quarantine_raise_no_alarm(
     assert events(caplog) == []
 
 
-def test_an_open_circuit_and_an_ending_secret_are_told(
+def test_an_open_circuit_and_an_ending_secret_are_reported(
     scenario: MailScenario, watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
     scenario.poll()
@@ -132,7 +132,7 @@ def test_an_open_circuit_and_an_ending_secret_are_told(
     assert told == {"CircuitOpen": name, "SecretExpiresSoon": "connection default"}
 
 
-def test_a_poison_message_is_told_and_counted(watch: Watch, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_poison_message_is_reported_and_counted(watch: Watch, caplog: pytest.LogCaptureFixture) -> None:
     watch.report_poison("mail-deliveries", {"mailbox": "m", "key": "k", "body": "secret"})
     [told] = events(caplog)
     assert told == {"event": "PoisonMessage", "queue": "mail-deliveries", "mailbox": "m", "key": "k"}

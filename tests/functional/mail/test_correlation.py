@@ -50,7 +50,7 @@ def test_a_poll_of_the_timer_has_an_id_of_its_own(scenario: MailScenario, given:
     assert str(uuid.UUID(used)) == used
 
 
-def test_a_delivery_is_told_under_the_id_of_its_poll(
+def test_a_delivery_is_logged_under_the_id_of_its_poll(
     scenario: MailScenario, caplog: pytest.LogCaptureFixture, flow: str
 ) -> None:
     caplog.set_level(logging.INFO, logger="gateway.mail")

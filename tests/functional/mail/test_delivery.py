@@ -108,7 +108,7 @@ def test_an_overtaken_worker_learns_of_it_before_it_writes_at_the_other_side(sce
     assert list(sink.tickets.values()) == ["T-1"]
 
 
-def test_a_worker_that_always_dies_is_told_from_a_sink_that_fails(scenario: MailScenario) -> None:
+def test_a_worker_that_always_dies_is_distinguished_from_a_sink_that_fails(scenario: MailScenario) -> None:
     mail = taken_in(scenario)
     scenario.sink.before = failing(Killed())
     for _ in range(5):

@@ -22,7 +22,7 @@ def refuse(message: str = "Broken.") -> None:
     raise Rejected(message, code="TicketRefused")
 
 
-def test_a_mailbox_tells_its_state(scenario: MailScenario) -> None:
+def test_a_mailbox_shows_its_state(scenario: MailScenario) -> None:
     scenario.receive(subject="One")
     scenario.run()
     [listed] = scenario.gateway.get("mailboxes").json()["value"]
@@ -39,7 +39,7 @@ def test_a_mailbox_that_never_was_polled_has_no_success(scenario: MailScenario) 
     assert told_state["lagSeconds"] is None
 
 
-def test_a_mailbox_tells_its_last_error(scenario: MailScenario) -> None:
+def test_a_mailbox_shows_its_last_error(scenario: MailScenario) -> None:
     scenario.gateway.sim.mail.remove_mailbox(scenario.mailbox.settings.address)
     scenario.poll()
     shown = ask(scenario)
@@ -109,7 +109,7 @@ def test_attachments_come_as_bytes_and_in_parts(scenario: MailScenario) -> None:
     assert rest.content == b"789"
 
 
-def test_what_is_not_there_is_told_apart(scenario: MailScenario) -> None:
+def test_what_is_not_there_is_distinguished(scenario: MailScenario) -> None:
     scenario.receive(attachments=[Reference("Plan", "https://example.com/plan")])
     scenario.run()
     [listed] = ask(scenario, "/mails")["value"]

@@ -155,7 +155,7 @@ def test_a_copy_with_the_same_message_id_is_no_second_ticket(scenario: MailScena
     assert scenario.describe(copy.id)["reason"] == "copy"
 
 
-def test_a_copy_in_the_same_round_is_told_as_well(scenario: MailScenario) -> None:
+def test_a_copy_in_the_same_round_is_reported_as_well(scenario: MailScenario) -> None:
     sent = datetime.now(UTC)
     for _ in range(2):
         scenario.receive(subject="Twice", text="Same", message_id="<two@example.com>", received=sent)
@@ -183,7 +183,7 @@ def test_a_scanner_that_repeats_its_words_and_its_message_id_gets_its_tickets_as
     assert len(scenario.sink.tickets) == 2
 
 
-def test_mails_without_a_message_id_are_told_apart(scenario: MailScenario) -> None:
+def test_mails_without_a_message_id_are_distinguished(scenario: MailScenario) -> None:
     for number in range(2):
         scenario.receive(subject=f"No id {number}", without_message_id=True)
     scenario.run()
@@ -268,7 +268,7 @@ def test_two_polls_at_once_are_one(scenario: MailScenario) -> None:
     assert scenario.poll() is Polled.DONE
 
 
-def test_a_mailbox_that_fails_rests_a_while_and_tells_why(scenario: MailScenario) -> None:
+def test_a_mailbox_that_fails_rests_a_while_and_shows_why(scenario: MailScenario) -> None:
     scenario.gateway.sim.mail.restrict(CLIENT_ID, scenario.twin_mailbox.tenant_id, [])
     assert scenario.poll() is Polled.FAILED
     state = scenario.mailbox.ledger.state().values

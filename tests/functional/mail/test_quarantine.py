@@ -70,7 +70,7 @@ def test_an_open_circuit_is_probed_by_one_worker_at_a_time(scenario: MailScenari
     assert len(probes) == 1
 
 
-def test_many_workers_that_meet_wrong_settings_at_once_tell_of_it_once(
+def test_many_workers_that_meet_wrong_settings_at_once_report_it_once(
     scenario: MailScenario, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(8):

@@ -53,7 +53,7 @@ def test_a_mail_that_arrived_comes_with_text_headers_and_files(
     assert caller.call("Get_the_file").content == b"\x89PNG"
 
 
-def test_a_mail_that_failed_tells_cause_and_remedy(scenario: MailScenario, settings: dict[str, Any]) -> None:
+def test_a_mail_that_failed_shows_cause_and_remedy(scenario: MailScenario, settings: dict[str, Any]) -> None:
     def refuse() -> None:
         raise Rejected("Broken.", code="TicketRefused")
 

@@ -247,7 +247,7 @@ def _ticket(scenario: MailScenario, mail: Any) -> str:
     return str(delivery["ticket"])
 
 
-def test_parts_that_were_told_to_slow_down_are_sent_again_and_no_others(marking: MailScenario) -> None:
+def test_parts_that_were_throttled_are_sent_again_and_no_others(marking: MailScenario) -> None:
     mails = delivered(marking, 6)
     for mail in mails[:2]:
         refuse(marking, 429, mail, "")

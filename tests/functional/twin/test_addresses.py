@@ -300,7 +300,7 @@ def test_a_port_that_is_taken_is_said_at_once() -> None:
             sim.start()
 
 
-def test_the_process_tells_its_addresses_and_ends_on_sigterm(tmp_path: Path) -> None:
+def test_the_process_prints_its_addresses_and_ends_on_sigterm(tmp_path: Path) -> None:
     port_file = tmp_path / "addresses.json"
     command = [sys.executable, "-m", "twin", "--state-dir", str(tmp_path), "--port-file", str(port_file)]
     began = time.monotonic()
@@ -331,7 +331,7 @@ def test_the_readme_lists_the_control_routes(sim: Simulator) -> None:
     assert listed == {f"{route['method']} {route['path']}" for route in routes}
 
 
-def test_a_visit_leaves_the_environment_as_it_was(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_entering_and_leaving_keeps_the_environment_as_it_was(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_CLIENT_ID", "astray")
     monkeypatch.setenv("http_proxy", "http://proxy.example.org")
     before = dict(os.environ)

@@ -300,7 +300,7 @@ def test_what_a_change_may_not_do(graph: RawGraphClient, noon: datetime) -> None
     assert change(graph, made["id"], {"staffMemberIds": [BOB]}).status_code == 204
 
 
-def test_a_cancelled_appointment_is_gone_and_everybody_told(
+def test_a_cancelled_appointment_is_gone_and_everybody_informed(
     graph: RawGraphClient, page: Business, noon: datetime
 ) -> None:
     made = book(graph, noon).json()

@@ -145,7 +145,9 @@ def test_output_comes_in_the_zone_that_was_asked_for(sim: Simulator, graph: RawG
     assert zones == [{"Pacific Standard Time"}, {"(UTC-08:00) Pacific Time (US & Canada)"}]
 
 
-def test_output_starts_a_day_early_unless_told_not_to(sim: Simulator, graph: RawGraphClient, page: Business) -> None:
+def test_output_starts_a_day_early_unless_it_is_switched_off(
+    sim: Simulator, graph: RawGraphClient, page: Business
+) -> None:
     sim.bookings.switches.availability_starts_early = True
     add(page, ANNE, at(12, day=-1), 60)
 

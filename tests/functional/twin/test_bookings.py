@@ -36,7 +36,7 @@ def graph(make_client: Callable[..., RawGraphClient]) -> RawGraphClient:
     return make_client(READ)
 
 
-def test_the_list_of_businesses_tells_id_and_name_only(graph: RawGraphClient) -> None:
+def test_the_list_of_businesses_shows_id_and_name_only(graph: RawGraphClient) -> None:
     body = graph.get(ROOT).json()
 
     assert {frozenset(one) for one in body["value"]} == {frozenset({"id", "displayName"})}
@@ -103,7 +103,7 @@ def test_lists_leave_out_what_only_a_single_read_fills(graph: RawGraphClient, pa
     }  # fmt: skip
 
 
-def test_lists_can_be_told_to_fill_customers(sim: Simulator, graph: RawGraphClient) -> None:
+def test_lists_can_be_switched_to_fill_customers(sim: Simulator, graph: RawGraphClient) -> None:
     sim.bookings.switches.lists_fill_customers = True
 
     assert all(one["customers"] for one in graph.pages(f"{PAGE_PATH}/calendarView?{ALWAYS}"))

@@ -159,7 +159,7 @@ def test_files_may_come_in_a_form(sim: Simulator, caller: Caller) -> None:
     assert sim.easyvista.ticket(service_desks.OPEN_TICKET).file_names == ["a.bin", "b.bin"]
 
 
-def test_a_desk_may_limit_the_size_of_files(sim: Simulator, caller: Caller) -> None:
+def test_a_service_desk_may_limit_the_size_of_files(sim: Simulator, caller: Caller) -> None:
     sim.easyvista.switches.document_limit = 1000
 
     assert caller.attach(service_desks.OPEN_TICKET, "a.bin", b"x" * 1000).status_code == 201

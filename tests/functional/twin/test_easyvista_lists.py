@@ -132,7 +132,7 @@ def test_pages_lead_on_and_back(caller: Caller, three: list[str]) -> None:
     assert rfcs(caller.session.get(second["@previous"], timeout=10).json()) == three[:3]
 
 
-def test_a_page_holds_a_hundred_rows_unless_told_otherwise(sim: Simulator, caller: Caller) -> None:
+def test_a_page_holds_a_hundred_rows_by_default(sim: Simulator, caller: Caller) -> None:
     instance = sim.easyvista.instance()
     for _ in range(120):
         instance.open_ticket(instance.catalog[0], workflow=False)

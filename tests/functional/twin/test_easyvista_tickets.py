@@ -111,7 +111,7 @@ def test_a_missing_mandatory_field_answers_590_and_writes_the_row_all_the_same(s
     assert caller.create(catalog_code=service_desks.HARDWARE_CODE, department_code="IT").status_code == 201
 
 
-def test_a_desk_can_be_switched_to_write_no_row_for_a_refused_create(sim: Simulator, caller: Caller) -> None:
+def test_a_service_desk_can_be_switched_to_write_no_row_for_a_refused_create(sim: Simulator, caller: Caller) -> None:
     sim.easyvista.switches.incomplete_create_stores = False
     before = len(sim.easyvista.tickets)
 
@@ -136,7 +136,7 @@ def test_a_person_is_found_by_the_first_member_of_the_family_that_fits(sim: Simu
     assert [one.recipient_mail for one in sim.easyvista.tickets[-2:]] == [LEE, "adele.vance@contoso.com"]
 
 
-def test_what_differs_between_desks_is_switched(sim: Simulator, caller: Caller) -> None:
+def test_what_differs_between_service_desks_is_switched(sim: Simulator, caller: Caller) -> None:
     switches = {"several_elements": "first", "unknown_requestor": "blank", "title_limit": 10, "workflow_actions": 12}
     sim.easyvista.switches.turn(switches)
     wish = {"catalog_code": service_desks.PLAIN_CODE, "title": "0123456789", "requestor_mail": "stranger@example.com"}
@@ -169,7 +169,7 @@ def test_text_is_kept_byte_for_byte(caller: Caller) -> None:
     assert caller.ask("GET", f"/requests/{rfc}/comment").json()["COMMENT"] == ""
 
 
-def test_a_desk_may_lose_the_description_of_a_create(sim: Simulator, caller: Caller) -> None:
+def test_a_service_desk_may_lose_the_description_of_a_create(sim: Simulator, caller: Caller) -> None:
     sim.easyvista.switches.create_loses_description = True
     rfc = caller.made(description="text")
     assert caller.ask("GET", f"/requests/{rfc}/description").json()["DESCRIPTION"] == ""

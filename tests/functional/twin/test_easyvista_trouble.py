@@ -129,7 +129,7 @@ def test_an_account_sees_the_people_and_tickets_of_its_domains_only(sim: Simulat
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 406, 429, 500, 503, 590])
-def test_any_status_can_be_ordered_and_comes_in_the_desk_s_own_shape(
+def test_any_status_can_be_ordered_and_comes_in_the_shape_of_the_service_desk(
     sim: Simulator, caller: Caller, status: int
 ) -> None:
     sim.faults.add(Answer(status, {"retry-after": "7"}), api="easyvista", method="POST")
@@ -220,7 +220,9 @@ def attempts(caller: Caller, count: int) -> list[str]:
     return seen
 
 
-def test_a_share_of_the_writes_is_done_and_not_told_the_same_ones_every_time(sim: Simulator, caller: Caller) -> None:
+def test_a_share_of_the_writes_is_done_but_not_answered_the_same_ones_every_time(
+    sim: Simulator, caller: Caller
+) -> None:
     hazard = sim.easyvista.unreliable(share=0.2, seed=7)
     sim.easyvista.unreliable(share=0.2, seed=8, how="commit-then-590")
     before = len(sim.easyvista.tickets)
@@ -254,7 +256,7 @@ def test_a_hazard_that_cannot_be_is_a_bad_request(sim: Simulator, wish: Any) -> 
     assert requests.post(f"{sim.control_url}/easyvista/hazards", json=wish, timeout=10).status_code == 400
 
 
-def test_a_stopped_desk_drops_or_refuses_everybody_until_it_is_started(sim: Simulator, caller: Caller) -> None:
+def test_a_stopped_service_desk_drops_or_refuses_everybody_until_it_is_started(sim: Simulator, caller: Caller) -> None:
     steer(sim, "POST", "/stop")
     for _ in range(3):
         with pytest.raises(requests.exceptions.ConnectionError):
@@ -284,7 +286,7 @@ def test_the_control_path_shows_tickets_with_the_sums_of_their_files(sim: Simula
     assert requests.get(url, timeout=10).content == b"content"
 
 
-def test_the_control_path_does_what_people_at_the_desk_do(sim: Simulator, caller: Caller) -> None:
+def test_the_control_path_does_what_people_at_the_service_desk_do(sim: Simulator, caller: Caller) -> None:
     made = steer(sim, "POST", "/tickets", json={"title": "Phone", "requestor": "lee.gu@contoso.com", "reference": "r"})
     assert caller.ask("GET", f"/requests/{made['rfc']}").json()["TITLE"] == "Phone"
     assert steer(sim, "GET", f"/tickets?since={service_desks.OPEN_TICKET}")["count"] == 1
@@ -311,7 +313,7 @@ def test_switches_are_turned_all_or_none(sim: Simulator) -> None:
     assert requests.patch(url, json={"write_status": 200}, timeout=10).json()["write_status"] == 200
 
 
-def test_the_secrets_of_the_desk_lie_in_the_vault(sim: Simulator) -> None:
+def test_the_secrets_of_the_service_desk_lie_in_the_vault(sim: Simulator) -> None:
     vault = sim.vaults.vault(sample.VAULT)
 
     assert vault.find_secret(service_desks.TOKEN_NAME).value == service_desks.token()

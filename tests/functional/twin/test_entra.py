@@ -107,7 +107,7 @@ def test_another_identity_library_comes_in_too(sim: Simulator) -> None:
         assert list_businesses({"access_token": credential.get_token(SCOPE).token}).ok
 
 
-def test_two_tenants_see_their_own_desks(sim: Simulator) -> None:
+def test_two_tenants_see_their_own_businesses(sim: Simulator) -> None:
     sim.bookings.add_business("partner@fabrikam.com", PARTNER_TENANT_ID, {"displayName": "Partner"})
     ours = make_client(read_secret(sim))
     theirs = make_client(read_secret(sim, PARTNER_CLIENT_ID), PARTNER_TENANT_ID, PARTNER_CLIENT_ID)
@@ -152,7 +152,7 @@ def test_several_secrets_are_valid_at_once_until_they_are_removed(sim: Simulator
     assert "access_token" in ask_for_app(make_client(made["value"]))
 
 
-def test_an_expired_secret_is_told_from_a_wrong_one(sim: Simulator) -> None:
+def test_an_expired_secret_is_distinguished_from_a_wrong_one(sim: Simulator) -> None:
     app = sim.entra.app(CLIENT_ID)
     expired = app.add_secret(expires=datetime.now(UTC) - timedelta(seconds=1))
 

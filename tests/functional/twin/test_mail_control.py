@@ -111,7 +111,7 @@ def test_cursors_are_lost_on_demand(sim: Simulator, graph: RawGraphClient) -> No
     assert refused.headers["location"].endswith("/messages/delta")
 
 
-def test_a_replay_is_told_of_again(sim: Simulator, graph: RawGraphClient) -> None:
+def test_a_replay_is_reported_again(sim: Simulator, graph: RawGraphClient) -> None:
     control(sim, "POST", MESSAGES, 201, json={"subject": "Printer"})
     link = walk(graph).link
 

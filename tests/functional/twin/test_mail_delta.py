@@ -28,7 +28,7 @@ def fill(box: Mailbox, count: int) -> set[str]:
     return {str(box.receive(subject=f"Mail {number}").subject) for number in range(count)}
 
 
-def test_the_first_round_tells_of_everything_and_the_next_of_nothing(box: Mailbox, graph: RawGraphClient) -> None:
+def test_the_first_round_reports_everything_and_the_next_one_nothing(box: Mailbox, graph: RawGraphClient) -> None:
     subjects = fill(box, 25)
     box.receive(subject="Elsewhere", folder="archive")
 
@@ -313,7 +313,7 @@ def test_removals_may_show_in_a_first_round(sim: Simulator, box: Mailbox, graph:
     assert [item["id"] for item in walk(graph).items] == [gone.id]
 
 
-def test_what_leaves_while_a_round_is_read_is_told_of_by_the_next(box: Mailbox, graph: RawGraphClient) -> None:
+def test_what_leaves_while_a_round_is_read_is_reported_by_the_next(box: Mailbox, graph: RawGraphClient) -> None:
     fill(box, 12)
     first = graph.get(DELTA, prefer=IMMUTABLE).json()
     seen = {item["id"] for item in first["value"]}

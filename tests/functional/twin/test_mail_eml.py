@@ -111,7 +111,7 @@ def test_encoded_words_and_odd_charsets_are_decoded(box: Mailbox) -> None:
     assert values["body"]["content"] == "€ 5"
 
 
-def test_bodies_and_attachments_are_told_apart(box: Mailbox) -> None:
+def test_bodies_and_attachments_are_distinguished(box: Mailbox) -> None:
     made = box.receive(
         b"Content-Type: multipart/mixed; boundary=m\n\n"
         b"--m\nContent-Type: multipart/alternative; boundary=a\n\n"

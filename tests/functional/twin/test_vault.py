@@ -120,7 +120,7 @@ def test_what_is_not_there_is_not_found(secrets: SecretClient, name: str, versio
         secrets.get_secret(name, version)
 
 
-def test_no_role_and_no_network_are_told_apart(sim: Simulator, vault: Vault, secrets: SecretClient) -> None:
+def test_no_role_and_no_network_are_distinguished(sim: Simulator, vault: Vault, secrets: SecretClient) -> None:
     vault.remove_role(IDENTITY_PRINCIPAL_ID)
     with pytest.raises(HttpResponseError) as no_role:
         secrets.get_secret(CLIENT_SECRET_NAME)

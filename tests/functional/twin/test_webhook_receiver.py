@@ -73,7 +73,7 @@ def test_a_delivery_is_answered_204_and_kept_byte_for_byte(sim: Simulator, sessi
         (422, {"content-type": "application/problem+json"}, {"title": "No", "status": 422}),
     ],
 )
-def test_a_receiver_answers_as_it_is_told(
+def test_a_receiver_answers_as_it_is_set_to(
     sim: Simulator, session: requests.Session, status: int, headers: dict[str, str], body: Any
 ) -> None:
     sim.webhooks.answer(status, body, headers=headers, path="/mail", times=1)
