@@ -1,29 +1,58 @@
-"""The commands of `python3 -m devkit`."""
+"""The commands of `python3 -m devkit`.
+
+This file may be read by any Python from 3.9 on, outside of the project's environment: it uses the standard library only
+and no newer syntax, and imports no command but the one that is to run.
+"""
+
+from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from devkit.commands import bench, connector, docs, doctor, fire, fuzz, package, register, rehearse, send, test, up
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-_COMMANDS = (up, test, fire, send, package, connector, bench, rehearse, fuzz, register, doctor, docs)
+NAMES = (
+    "up", "test", "fire", "send", "package", "connector", "bench", "rehearse", "fuzz", "register", "doctor",
+)  # fmt: skip
+_DOCUMENTATION = "The commands of `python3 -m devkit`."
+
+
+def needs_environment(arguments: Sequence[str]) -> bool:
+    """Say whether these arguments name a command; usage and errors can be printed without any."""
+    return _find_command(arguments) is not None
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; return its exit code. Arguments that a command does not know go to the tool it calls."""
-    parser = argparse.ArgumentParser(prog="python3 -m devkit", description=__doc__)
+    wanted = _find_command(arguments)
+    parser = argparse.ArgumentParser(prog="python3 -m devkit", description=_DOCUMENTATION)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in _COMMANDS:
-        name = module.__name__.rpartition(".")[2]
-        summary = (module.__doc__ or "").partition("\n")[0]
-        command = commands.add_parser(name, help=summary, description=module.__doc__)
-        module.add_arguments(command)
-        command.set_defaults(run=module.run, passes_on=module.PASSES_ON)
+    for name in NAMES:
+        text = _read_docstring(name)
+        command = commands.add_parser(name, help=text.partition("\n")[0], description=text)
+        if name == wanted:
+            module = import_module("devkit.commands." + name)
+            module.add_arguments(command)
+            command.set_defaults(run=module.run, passes_on=module.PASSES_ON)
     known, more = parser.parse_known_args(list(arguments))
     if more and not known.passes_on:
-        parser.error(f"unknown arguments: {' '.join(more)}")
+        parser.error("unknown arguments: " + " ".join(more))
     try:
         return int(known.run(known, more))
     except KeyboardInterrupt:
         sys.stderr.write("\n")
         return 130
+
+
+def _find_command(arguments: Sequence[str]) -> str | None:
+    return arguments[0] if arguments and arguments[0] in NAMES else None
+
+
+def _read_docstring(name: str) -> str:
+    """Return the text a command's file begins with, without importing what the command needs."""
+    source = Path(__file__).with_name(name + ".py").read_text(encoding="utf-8")
+    return source.split('"""')[1].strip()

@@ -1,10 +1,11 @@
 """Writing to Bookings: every verb, what Graph is sent for it, and what comes back."""
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 
 from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_desk, refused
 from tests.functional.conftest import Gateway
@@ -169,6 +170,14 @@ def test_a_group_is_opened_joined_and_full(writer: Writer) -> None:
     assert len(writer.customers()) == 4
 
 
+@pytest.fixture
+def march_2027() -> Iterator[None]:
+    """The middle of March 2027: clocks in New York are changed already, those in Berlin in two weeks."""
+    with time_machine.travel(datetime(2027, 3, 14, 12, tzinfo=UTC), tick=True):
+        yield
+
+
+@pytest.mark.usefixtures("march_2027")  # before the writer, whose world begins on that day
 @pytest.mark.parametrize(
     ("zone", "start", "utc"),
     [

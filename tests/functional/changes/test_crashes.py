@@ -40,6 +40,12 @@ def small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "TRANSACTION_SIZE", 10)
 
 
+def transaction_size() -> int:
+    """How many operations the journal puts into a transaction in this test."""
+    size: int = vars(journal)["TRANSACTION_SIZE"]
+    return size
+
+
 class Killed(BaseException):
     """The process dies here."""
 
@@ -126,12 +132,12 @@ def some(page: Page) -> list[tuple[str, str]]:
 def many(page: Page) -> list[tuple[str, str]]:
     """More than fit into two transactions."""
     look(page)
-    return [("created", page.book(ahead(days=2))) for _ in range(journal.TRANSACTION_SIZE * 2 + 3)]
+    return [("created", page.book(ahead(days=2))) for _ in range(transaction_size() * 2 + 3)]
 
 
 def with_net(page: Page) -> list[tuple[str, str]]:
     """One beyond the window, and old entries to be swept away after it, more than fit into a transaction."""
-    count = journal.TRANSACTION_SIZE + 2
+    count = transaction_size() + 2
     far = page.book(ahead(days=200))
     look(page)
     strike(page)
