@@ -1,4 +1,4 @@
-"""HTTP: how the gateway itself is doing."""
+"""HTTP: the state of the gateway itself (health, status, doctor)."""
 
 import logging
 import uuid
@@ -9,6 +9,7 @@ import azure.functions as func
 from blueprints._http import Content, Json, Request, answer, answers
 from blueprints._status_page import render_status
 from composition.services import services
+from doctor import examine
 from shared.errors import Invalid
 from shared.mail_address import is_mail_address
 from shared.settings.config import SettingsError
@@ -22,7 +23,7 @@ _SOON = timedelta(days=14)
 
 @bp.route(route="health", methods=["GET", "HEAD"], auth_level=func.AuthLevel.ANONYMOUS)
 def health(req: func.HttpRequest) -> func.HttpResponse:
-    """Say whether the gateway can work: ok, degraded or misconfigured. Calls nobody and tells no secret."""
+    """Return whether the gateway can work: ok, degraded or misconfigured. Sends no request and shows no secret."""
     request_id = str(uuid.uuid4())
     body, status = _health()
     _log.debug("health %s: %s", req.method, body["status"])
@@ -32,20 +33,16 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
 @bp.route(route="status", methods=["GET"])
 @answers()
 def status(request: Request) -> Json | Content:
-    """Tell how mailboxes, sinks, credentials and alarms stand: JSON, or a page for a browser."""
-    from inbound_mail.delivery.circuit_breaker import Circuit
-    from inbound_mail.reports.mails import describe_mailbox
-
+    """Return the state of mailboxes, sinks, credentials, queues and alarms: JSON, or a page for a browser."""
     used = request.services
     mail = used.mail
-    circuits = {name: Circuit(mail.table, name).describe() for name in mail.sinks}
     body: Json = {
         "alarms": mail.watch.active(),
-        "mailboxes": mail.workers.map(describe_mailbox, list(mail.mailboxes.values())),
+        "mailboxes": mail.describe_mailboxes(),
         "sinks": [
             {"name": name, "kind": used.settings.sinks[name].kind, "circuit": "open" if why else "closed"}
             | ({"why": why} if why else {})
-            for name, why in circuits.items()
+            for name, why in mail.describe_circuits().items()
         ],
         "credentials": [
             {"connection": source.connection.name, "expiresOn": utc_text(source.credential_expires_on)}
@@ -65,17 +62,15 @@ def status(request: Request) -> Json | Content:
 @bp.route(route="doctor", methods=["GET"], auth_level=func.AuthLevel.ADMIN)
 @answers("refusedMailbox", seconds=90)
 def doctor(request: Request) -> Json:
-    """Try everything that the gateway stands on: identity, vault, sign-in, Graph, mailboxes, sinks, storage, timer."""
-    from doctor import steps
-
+    """Examine everything that the gateway depends on, from the identity to the timer, and return a report."""
     refused = request.query.text("refusedMailbox")
     if refused and not is_mail_address(refused):
         raise Invalid(
-            "refusedMailbox is the mail address of a mailbox, such as ceo@contoso.com.",
+            "refusedMailbox must be the mail address of a mailbox, such as ceo@contoso.com.",
             code="InvalidId",
             target="refusedMailbox",
         )
-    return steps.look(refused=refused, connection=request.query.text("connection"))
+    return examine(refused=refused, connection=request.query.text("connection"))
 
 
 def _health() -> tuple[Json, int]:

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from composition.services import DELIVERIES, POLLS
 from inbound_mail.delivery import threads
+from inbound_mail.delivery.circuit_breaker import Circuit
 from inbound_mail.delivery.delivery import Deliverer
 from inbound_mail.intake.polling import Poller
 from inbound_mail.ledger import ledger, mail_store
 from inbound_mail.reports.alarms import Watch
+from inbound_mail.reports.mails import describe_mailbox
 from inbound_mail.sinks import build_sink
 from inbound_mail.sinks.protocol import Sink, Tools
 from inbound_mail.support_mailbox import SupportMailbox
@@ -38,6 +41,14 @@ class MailServices:
     deliverer: Deliverer
     watch: Watch
     workers: Workers
+
+    def describe_mailboxes(self) -> list[dict[str, Any]]:
+        """Describe the state of each mailbox, read side by side."""
+        return self.workers.map(describe_mailbox, list(self.mailboxes.values()))
+
+    def describe_circuits(self) -> dict[str, dict[str, str] | None]:
+        """Return, by sink, since when and why its circuit breaker is open; None if it is closed."""
+        return {name: Circuit(self.table, name).describe() for name in self.sinks}
 
 
 def build_mail_services(

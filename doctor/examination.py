@@ -1,4 +1,4 @@
-"""Running checks: side by side, each in its own time, and none whose ground has already given way."""
+"""Runs steps in parallel, each with a time limit. A step is skipped if one that it needs has failed."""
 
 import logging
 import time
@@ -16,16 +16,16 @@ from shared.workers import Workers
 _log = logging.getLogger("gateway.doctor")
 
 EACH_SECONDS, ALL_SECONDS = 20.0, 85.0
-_GRACE = 1.0  # a check that knows its time ends by itself; one that hangs is left behind
-_LOOK_EVERY = 0.25
+_GRACE = 1.0  # a check that knows its time limit ends by itself; the report does not wait for one that hangs
+_WAIT_SECONDS = 0.25
 _WIDTH = 8
 
 type Name = tuple[str, str]
-"""A step and what it is about."""
+"""The name of a step, and what it is about, such as ("mailbox", "support")."""
 
 
 class Status(StrEnum):
-    """How a check went. Skipped: it could not be made because another one failed."""
+    """The result of a step. Skipped: a step that it needs has failed."""
 
     OK = "ok"
     WARN = "warn"
@@ -35,7 +35,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check says that did not simply go well."""
+    """The result of a check that did not simply succeed. Without a `remedy`, that of the step is shown."""
 
     status: Status
     message: str
@@ -44,26 +44,26 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Step:
-    """One check: `look` returns a sentence when all is well, or a Verdict, or raises the error family.
+    """One check: `check` returns a sentence if it succeeds, or a Verdict, or raises an error of shared.errors.
 
-    `remedy` is what mends most of what can be wrong here. `needs` are steps without which it makes no sense.
+    `remedy` repairs what is most likely wrong when the check fails. `needs` are the steps that must succeed before.
     """
 
     step: str
     about: str
-    look: Callable[[], str | Verdict]
+    check: Callable[[], str | Verdict]
     remedy: str
     needs: tuple[Name, ...] = ()
 
     @property
     def name(self) -> Name:
-        """Its name."""
+        """The name by which other steps need this one."""
         return self.step, self.about
 
 
 @dataclass(frozen=True)
 class Finding:
-    """How one step went."""
+    """The result of one step, as the report shows it."""
 
     step: str
     about: str
@@ -72,10 +72,10 @@ class Finding:
     remedy: str | None = None
 
 
-def examine(
+def run_steps(
     steps: Sequence[Step], *, each_seconds: float = EACH_SECONDS, all_seconds: float = ALL_SECONDS
 ) -> list[Finding]:
-    """Run the steps and return what was found, in their order. A step comes behind those that it needs."""
+    """Run the steps and return their findings in the same order. In `steps`, a step follows those that it needs."""
     workers, began = Workers(_WIDTH), dict[Name, float]()
     ends = time.monotonic() + all_seconds
     done: dict[Name, Finding] = {}
@@ -90,7 +90,7 @@ def examine(
             else:
                 continue
             waiting.remove(step)
-        finished, _ = wait(running, timeout=_LOOK_EVERY, return_when=FIRST_COMPLETED)
+        finished, _ = wait(running, timeout=_WAIT_SECONDS, return_when=FIRST_COMPLETED)
         for future in finished:
             done[running.pop(future).name] = future.result()
         now = time.monotonic()
@@ -136,17 +136,18 @@ def _run(step: Step, seconds: float, began: dict[Name, float]) -> Finding:
     began[step.name] = time.monotonic()
     with context.call(context.request_id(), seconds=min(seconds, context.remaining())):
         try:
-            told = step.look()
+            outcome = step.check()
         except GatewayError as error:
             _log.info("%s %s: %s", step.step, step.about, error)
-            told = Verdict(Status.FAIL, error.message, step.remedy)
-        except Exception as error:  # noqa: BLE001 - whatever it was, the other checks go on
-            _log.error("the check %s of %s broke: %s", step.step, step.about, place_of(error))
-            told = Verdict(Status.FAIL, f"The check itself failed: {type(error).__name__}.", "The log says more.")
-    if isinstance(told, str):
-        return Finding(step.step, step.about, Status.OK, told)
-    remedy = told.remedy or (step.remedy if told.status in (Status.FAIL, Status.WARN) else None)
-    return Finding(step.step, step.about, told.status, told.message, remedy)
+            outcome = Verdict(Status.FAIL, error.message, step.remedy)
+        except Exception as error:  # noqa: BLE001 - a defect of one check must not stop the others
+            _log.error("the check %s of %s failed: %s", step.step, step.about, place_of(error))
+            message = f"The check itself failed: {type(error).__name__}."
+            outcome = Verdict(Status.FAIL, message, "Look into the log of this call: it names the place in the code.")
+    if isinstance(outcome, str):
+        return Finding(step.step, step.about, Status.OK, outcome)
+    remedy = outcome.remedy or (step.remedy if outcome.status in (Status.FAIL, Status.WARN) else None)
+    return Finding(step.step, step.about, outcome.status, outcome.message, remedy)
 
 
 def _time_is_up(step: Step) -> Finding:

@@ -1,4 +1,4 @@
-"""The doctor's look at Microsoft Graph: the permissions, each by a call that changes nothing, and the mailboxes."""
+"""Steps that examine Microsoft Graph: permissions and mailboxes, each by a call that changes nothing."""
 
 import base64
 import binascii
@@ -9,6 +9,7 @@ from functools import partial
 
 from composition.connections import ConnectionServices, Services
 from doctor.examination import Name, Status, Step, Verdict
+from doctor.step_names import StepName
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import Forbidden, NotFound, Rejected
 from shared.graph.client import Gate, GraphClient
@@ -21,17 +22,19 @@ _MOST_BUSINESSES = 20
 _BOOKINGS_READ, _MAIL_READ, _MAIL_WRITE = BOOKINGS_READ.name, MAIL_READ.name, MAIL_WRITE.name
 _BOOKINGS_WRITE, _BOOKINGS_CANCEL = APPOINTMENTS_WRITE.name, BOOKINGS_WRITE.name
 _GRANT = (
-    "python3 -m devkit register, or Entra ID, App registrations, {client}, API permissions: the application "
-    "permission {role}, then Grant admin consent; tokens that are out lack it for up to an hour"
+    "Grant the permission: python3 -m devkit register, or Entra ID, App registrations, {client}, API permissions, add "
+    "the application permission {role}, then Grant admin consent. The app's current token lacks it for up to an hour"
 )
-_GRANT_MAIL = "Exchange Online PowerShell: the role Application {role} for these mailboxes, see docs/security.md"
+_GRANT_MAIL = (
+    "Assign the role Application {role} for these mailboxes in Exchange Online PowerShell, as docs/security.md says"
+)
 _SCOPE = (
-    "Exchange Online PowerShell: Test-ServicePrincipalAuthorization -Identity {client} -Resource {address}; then the "
-    "role assignment of docs/security.md. A change takes up to two hours"
+    "Run in Exchange Online PowerShell: Test-ServicePrincipalAuthorization -Identity {client} -Resource {address}. If "
+    "the mailbox is not in scope, assign the role as docs/security.md describes. A change takes up to two hours"
 )
 _CLOSE = (
-    "python3 -m devkit register --close-mail withdraws Mail permissions in Entra ID, which open every mailbox; without "
-    "any, the scope of docs/security.md is too wide"
+    "If Entra ID grants a Mail permission, which opens every mailbox, withdraw it: python3 -m devkit register "
+    "--close-mail. If it grants none, narrow the scope in Exchange as docs/security.md describes"
 )
 
 
@@ -45,7 +48,7 @@ def list_graph_steps(settings: Settings, services: Services) -> Iterator[Step]:
         ]
         if mailboxes:
             yield Step(
-                "mail-permission",
+                StepName.MAIL_PERMISSION,
                 connection.name,
                 partial(_check_mail_roles, services, connection, mailboxes),
                 _GRANT_MAIL.format(role=_MAIL_WRITE),
@@ -58,16 +61,16 @@ def list_graph_steps(settings: Settings, services: Services) -> Iterator[Step]:
 def make_refusal_step(connection: Connection, services: Services, address: str) -> Step:
     """Return the step that proves the scope: the app of this connection must not be able to read this mailbox."""
     client = GraphClient(services.authenticator.tokens(connection.name), Transport(), Gate(1))
-    look = partial(_check_refused, GraphMail(client, address), address)
-    return Step("refused-mailbox", address, look, _CLOSE, needs=(_token(connection),))
+    check = partial(_check_refused, GraphMail(client, address), address)
+    return Step(StepName.REFUSED_MAILBOX, address, check, _CLOSE, needs=(_token(connection),))
 
 
 def _token(connection: Connection) -> Name:
-    return "token", connection.name
+    return StepName.TOKEN, connection.name
 
 
 def _roles(services: Services, connection: Connection) -> frozenset[str] | None:
-    """Return the permissions that the token shows; None where it cannot be read, which Graph does not promise."""
+    """Return the permissions in the token, or None if the token cannot be read: Graph does not document its form."""
     try:
         part = services.authenticator.tokens(connection.name).token().split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
@@ -85,47 +88,48 @@ def _bookings_steps(connection: Connection, services: Services) -> Iterator[Step
     remedy = _GRANT.format(client=connection.client_id, role=_BOOKINGS_READ)
     allowed = sorted(connection.businesses.ids)[:_MOST_BUSINESSES]
 
-    def step(name: str, about: str, look: Callable[[], str | Verdict], *needs: Name) -> Step:
-        return Step(name, about, partial(_permitted, services, connection, look), remedy, needs)
+    def step(name: str, about: str, check: Callable[[], str | Verdict], *needs: Name) -> Step:
+        return Step(name, about, partial(_check_permission, services, connection, check), remedy, needs)
 
     name, token = connection.name, _token(connection)
-    yield step("bookings-list", name, partial(_list_businesses, used), token)
+    yield step(StepName.BOOKINGS_LIST, name, partial(_list_businesses, used), token)
     for business in allowed:
-        look = partial(_get_business, used, business, connection)
-        yield step("bookings-business", f"{name}/{business}", look, token)
+        check = partial(_get_business, used, business, connection)
+        yield step(StepName.BOOKINGS_BUSINESS, f"{name}/{business}", check, token)
     if allowed:
         read = partial(_read_calendar, used, allowed[0])
-        yield step("bookings-calendar", name, read, ("bookings-business", f"{name}/{allowed[0]}"))
+        yield step(StepName.BOOKINGS_CALENDAR, name, read, (StepName.BOOKINGS_BUSINESS, f"{name}/{allowed[0]}"))
     else:
-        yield step("bookings-calendar", name, partial(_read_any, used), ("bookings-list", name))
+        yield step(StepName.BOOKINGS_CALENDAR, name, partial(_read_any, used), (StepName.BOOKINGS_LIST, name))
     if connection.may_write:
         remedy = _GRANT.format(client=connection.client_id, role=_BOOKINGS_WRITE)
-        yield Step("bookings-writes", name, partial(_check_write_roles, services, connection), remedy, (token,))
+        yield Step(StepName.BOOKINGS_WRITES, name, partial(_check_write_roles, services, connection), remedy, (token,))
 
 
 def _check_write_roles(services: Services, connection: Connection) -> str | Verdict:
-    """Read off the token whether appointments may be written: trying it would write one."""
+    """Check the permission to write appointments by the token alone, because a trial would write one."""
     roles = _roles(services, connection)
     if roles is None:
         return Verdict(Status.SKIPPED, "Skipped because the token does not show its permissions.")
     if _BOOKINGS_WRITE not in roles:
-        return Verdict(Status.FAIL, f"Writes are switched on, but {_BOOKINGS_WRITE} is missing.")
+        return Verdict(Status.FAIL, f"BOOKINGS_WRITES is on, but {_BOOKINGS_WRITE} is missing.")
     if _BOOKINGS_CANCEL not in roles:
-        return f"{_BOOKINGS_WRITE} is granted; to cancel appointments takes {_BOOKINGS_CANCEL} as well."
+        return f"{_BOOKINGS_WRITE} is granted; cancelling appointments also needs {_BOOKINGS_CANCEL}."
     return f"{_BOOKINGS_WRITE} and {_BOOKINGS_CANCEL} are granted."
 
 
-def _permitted(services: Services, connection: Connection, look: Callable[[], str | Verdict]) -> str | Verdict:
-    """Name the permission behind a refusal: missing in the token, or there and yet not enough."""
+def _check_permission(services: Services, connection: Connection, check: Callable[[], str | Verdict]) -> str | Verdict:
+    """Run a check; if Graph refuses it, say whether the permission is missing or something else is wrong."""
     try:
-        return look()
+        return check()
     except Forbidden as error:
         roles = _roles(services, connection)
         if roles is not None and _BOOKINGS_READ in roles:
             return Verdict(
                 Status.FAIL,
-                f"Microsoft Graph refuses, although {_BOOKINGS_READ} is granted.",
-                "Microsoft 365 admin center, Settings, Org settings, Bookings: is it on, and is there a licence?",
+                f"Microsoft Graph refuses the call, although {_BOOKINGS_READ} is granted.",
+                "Check in the Microsoft 365 admin center, Settings, Org settings, Bookings, that Bookings is on, and "
+                "that the tenant has a licence for it",
             )
         return Verdict(Status.FAIL, error.message)
 
@@ -142,8 +146,8 @@ def _get_business(used: ConnectionServices, business: str, connection: Connectio
         setting = "BOOKINGS_BUSINESSES" if connection.name == "default" else f"GRAPH_CONNECTIONS.{connection.name}"
         return Verdict(
             Status.FAIL,
-            "Microsoft Bookings knows no business of this id.",
-            f"Take it out of {setting}, or correct it: the id is the mail address of the booking page",
+            "There is no booking business with this id.",
+            f"Correct the id in {setting}, or remove it. The id is the mail address of the booking page",
         )
     return "The business can be read."
 
@@ -151,7 +155,7 @@ def _get_business(used: ConnectionServices, business: str, connection: Connectio
 def _read_calendar(used: ConnectionServices, business: str) -> str:
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     found = used.graph.calendar_view(business, today, today + timedelta(days=1))
-    return f"The appointments of today can be read: {len(found)}."
+    return f"Today's appointments can be read: {len(found)}."
 
 
 def _read_any(used: ConnectionServices) -> str | Verdict:
@@ -165,53 +169,53 @@ def _read_any(used: ConnectionServices) -> str | Verdict:
 
 
 def _check_mail_roles(services: Services, connection: Connection, mailboxes: list[SupportMailbox]) -> str | Verdict:
-    """Read off the token whether mails may be read and changed.
+    """Check by the token whether mails may be read and changed.
 
-    Rights that Exchange gives (RBAC for Applications) are in no token: without any Mail permission in it, only the
-    mailboxes themselves can tell.
+    Rights that Exchange gives (RBAC for Applications) are not in a token. So without any Mail permission in the token,
+    only a call to each mailbox can show them.
     """
     roles = _roles(services, connection)
     if roles is None:
         return Verdict(Status.SKIPPED, "Skipped because the token does not show its permissions.")
     mail = {role for role in roles if role.startswith("Mail.")}
     if not mail:
-        return "Entra ID grants no Mail permission: what Exchange allows shows at each mailbox."
+        return "Entra ID grants no Mail permission; the steps for each mailbox show what Exchange allows."
     if _MAIL_WRITE not in mail and any(mailbox.settings.write_back.is_wanted for mailbox in mailboxes):
         return Verdict(
-            Status.FAIL, f"write_back is set, but {_MAIL_WRITE} is missing: mails are delivered and left unchanged."
+            Status.FAIL, f"write_back is set, but {_MAIL_WRITE} is missing: mails are delivered, but not changed."
         )
     if not mail & {_MAIL_READ, _MAIL_WRITE}:
         return Verdict(
             Status.FAIL,
-            f"{_MAIL_READ} is missing: without it mails come without their text.",
+            f"{_MAIL_READ} is missing: without it Graph returns mails without their text.",
             _GRANT_MAIL.format(role=_MAIL_READ),
         )
-    return f"{', '.join(sorted(mail))} granted in Entra ID, for every mailbox unless Exchange narrows it."
+    return f"{', '.join(sorted(mail))} granted in Entra ID, for every mailbox unless Exchange restricts it."
 
 
 def _mailbox_steps(connection: Connection, mailbox: SupportMailbox) -> Iterator[Step]:
-    step_name: Name = ("mailbox", mailbox.name)
+    step_name: Name = (StepName.MAILBOX, mailbox.name)
     first = mailbox.settings.folders[0]
     remedy = _SCOPE.format(client=connection.client_id, address=mailbox.settings.address)
     yield Step(*step_name, partial(_check_mailbox, mailbox), remedy, needs=(_token(connection),))
     wanted = dict.fromkeys(mailbox.settings.folders, "is read")
     if mailbox.settings.write_back.move_to:
-        wanted[mailbox.settings.write_back.move_to] = "takes delivered mails"
+        wanted[mailbox.settings.write_back.move_to] = "receives delivered mails"
     for folder, use in wanted.items():
         yield Step(
-            "folder",
+            StepName.FOLDER,
             f"{mailbox.name}/{folder}",
             partial(_check_folder, mailbox, folder, use),
-            f"MAILBOXES, {mailbox.name}: a well-known name such as inbox or archive, or the folder's id; display "
-            "names are no names",
+            f"Correct the folder in MAILBOXES, {mailbox.name}: give a well-known name such as inbox or archive, or the "
+            "folder's id, not its display name",
             needs=(step_name,),
         )
     yield Step(
-        "immutable-ids",
+        StepName.IMMUTABLE_IDS,
         mailbox.name,
         partial(_check_ids, mailbox, first),
-        "Tell the gateway's makers: mails that are moved would count as new ones.",
-        needs=(("folder", f"{mailbox.name}/{first}"),),
+        "Report this to the gateway's developers: a mail that is moved would count as a new one",
+        needs=((StepName.FOLDER, f"{mailbox.name}/{first}"),),
     )
 
 
@@ -220,12 +224,15 @@ def _check_mailbox(mailbox: SupportMailbox) -> str | Verdict:
     try:
         mailbox.graph.get_folder("inbox")
     except Forbidden:
-        return Verdict(Status.FAIL, f"The app may not read {address}: outside its scope, or no Mail permission at all.")
+        return Verdict(
+            Status.FAIL,
+            f"The app may not read {address}: the mailbox is outside its scope, or it has no Mail permission at all.",
+        )
     except NotFound:
         return Verdict(
             Status.FAIL,
             f"There is no mailbox {address} in this tenant's Exchange Online.",
-            f"MAILBOXES, {mailbox.name}: address and connection",
+            f"Correct address or connection in MAILBOXES, {mailbox.name}",
         )
     return f"{address} can be read."
 
@@ -237,7 +244,9 @@ def _check_refused(mailbox: GraphMail, address: str) -> str | Verdict:
         return f"{address} is closed to the app, as it must be."
     except NotFound:
         return Verdict(
-            Status.FAIL, f"There is no mailbox {address}, which proves nothing.", "Name a mailbox that exists"
+            Status.FAIL,
+            f"There is no mailbox {address}, so the refusal proves nothing.",
+            "Name a mailbox that exists",
         )
     return Verdict(Status.FAIL, f"The app can read {address}, and must not.")
 
@@ -248,12 +257,12 @@ def _check_folder(mailbox: SupportMailbox, folder: str, use: str) -> str | Verdi
     except (NotFound, Rejected) as error:  # a name that cannot be an id is refused as a bad request
         if error.code == "TokenRejected":
             raise
-        return Verdict(Status.FAIL, f"There is no folder {folder}, which {use}.")
-    return f"The folder is there and {use}; {found.get('totalItemCount', 0)} items."
+        return Verdict(Status.FAIL, f"There is no folder {folder}, which according to the settings {use}.")
+    return f"The folder exists and {use}; {found.get('totalItemCount', 0)} items."
 
 
 def _check_ids(mailbox: SupportMailbox, folder: str) -> str | Verdict:
     shown = mailbox.graph.shows_immutable_ids(folder)
     if shown is None:
-        return "No mail to look at; immutable ids are asked for."
-    return "Graph gives immutable ids." if shown else Verdict(Status.FAIL, "Graph does not give immutable ids.")
+        return "The folder has no mail to check this with; the gateway asks for immutable ids."
+    return "Graph returns immutable ids." if shown else Verdict(Status.FAIL, "Graph does not return immutable ids.")

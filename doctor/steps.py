@@ -1,7 +1,7 @@
-"""The doctor: every ground that the gateway stands on, tried once from scratch.
+"""The doctor examines everything that the gateway depends on.
 
-It builds clients of its own, so nothing remembered hides a fault: secrets are read and tokens fetched anew. What it
-writes is a probe in each kind of storage, taken away again. It tells names, addresses and ids, never a secret.
+It builds its own clients, so that no cache hides a fault: it reads secrets and gets tokens again. It writes nothing but
+a probe in each kind of storage, and deletes it. Its report contains names, addresses and ids, but no secret.
 """
 
 import re
@@ -14,10 +14,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from composition.connections import Services, build_services
-from doctor.examination import Finding, Name, Status, Step, Verdict, examine, report
+from doctor.examination import Finding, Name, Status, Step, Verdict, report, run_steps
 from doctor.graph_steps import list_graph_steps, make_refusal_step
+from doctor.step_names import ON_REQUEST, StepName
 from doctor.storage_steps import list_storage_steps
-from inbound_mail.sinks import check_sink
+from inbound_mail.sinks import KINDS, check_sink
 from inbound_mail.sinks.protocol import Sink
 from shared.errors import ConfigurationError, Invalid
 from shared.key_vault import RememberedSecret, SecretMissingError
@@ -27,46 +28,42 @@ from shared.settings.schedules import find_schedule_fault
 from shared.transport import Transport
 
 _WARN_BEFORE = timedelta(days=30)
-_ODD_SECONDS, _WRONG_SECONDS = 60.0, 300.0  # Entra ID refuses assertions that are off by more than five minutes
+_WARN_SECONDS, _FAIL_SECONDS = 60.0, 300.0  # Entra ID refuses assertions that are off by more than five minutes
 _NUMBERS = re.compile(r"codes=\[(\d+)")  # as shared.entra_errors describes a refusal
-_SCHEDULE: Name = ("schedule", "MAILBOX_POLL_SCHEDULE")
-_LATER_STEPS = (
-    "identity", "clock", "vault", "secret", "token", "bookings-list", "bookings-business", "bookings-calendar",
-    "bookings-writes",
-    "mail-permission", "mailbox", "folder", "immutable-ids", "storage", "sink", "schedule", "poll",
-)  # fmt: skip
+_SCHEDULE: Name = (StepName.SCHEDULE, "MAILBOX_POLL_SCHEDULE")
 
 
-def look(
-    environ: Mapping[str, str] | None = None, *, refused: str | None = None, connection: str | None = None
+def examine_settings(
+    environ: Mapping[str, str] | None, *, refused: str | None, connection: str | None
 ) -> dict[str, Any]:
-    """Examine everything that the settings name; return {"status", "steps"}.
-
-    `refused` is the address of a mailbox that the app of this connection must not be able to read. Raises Invalid.
-    """
+    """Examine everything that the settings name, as `doctor.examine` describes."""
     try:
         settings = load_settings(environ, check_sink=check_sink)
     except SettingsError as error:
-        return report([*_tell_faults(error), *_skip_all()])
-    fine = Finding("settings", "", Status.OK, f"All settings are right: {_count(settings)}.")
+        return report([*_list_faults(error), *_skip_all()])
+    read = Finding(StepName.SETTINGS, "", Status.OK, f"All settings are valid: {_count(settings)}.")
     services = build_services(settings)
     steps = list(list_steps(settings, services))
     if refused:
         steps.append(make_refusal_step(_find_connection(settings, connection), services, refused))
-    return report([fine, *examine(steps)])
+    return report([read, *run_steps(steps)])
 
 
 def _find_connection(settings: Settings, name: str | None) -> Connection:
     found = settings.connections.get(name or "default")
     if found is None:
-        raise Invalid("There is no such connection in the settings.", code="UnknownConnection", target="connection")
+        raise Invalid(
+            f"There is no such connection in the settings. Known: {', '.join(settings.connections)}.",
+            code="UnknownConnection",
+            target="connection",
+        )
     return found
 
 
 def list_steps(settings: Settings, services: Services) -> Iterator[Step]:
-    """Yield all steps but that of the settings, each behind those that it needs."""
+    """Yield all steps except that of the settings. A step follows those that it needs."""
     yield from _identity_steps(settings, services)
-    yield Step("clock", "", partial(_check_clock, settings), "Set the machine's clock by a time server.")
+    yield Step(StepName.CLOCK, "", partial(_check_clock, settings), "Set the machine's clock by a time server.")
     secrets = _name_secrets(settings, services)
     yield from _vault_steps(settings, services, secrets)
     yield from _token_steps(settings, services)
@@ -75,32 +72,35 @@ def list_steps(settings: Settings, services: Services) -> Iterator[Step]:
     yield from list_graph_steps(settings, services)
     yield from _sink_steps(services)
     for name, text in settings.schedules.items():
-        yield Step("schedule", name, partial(_check_schedule, text), _place(name))
+        yield Step(StepName.SCHEDULE, name, partial(_check_schedule, text), _describe_change(name))
     for mailbox in services.mail.mailboxes.values():
         yield Step(
-            "poll",
+            StepName.POLL,
             mailbox.name,
             partial(_check_poll, mailbox.name, mailbox.ledger.state, mailbox.settings.alarm_minutes),
-            "Look whether the functions schedule_mailbox_polls and poll_mailbox run: docs/telemetry.md, A poll.",
-            needs=(_SCHEDULE, ("storage", "tables")),
+            "Check that the functions schedule_mailbox_polls and poll_mailbox run: docs/telemetry.md, A poll.",
+            needs=(_SCHEDULE, (StepName.STORAGE, "tables")),
         )
 
 
-def _tell_faults(error: SettingsError) -> Iterator[Finding]:
+def _list_faults(error: SettingsError) -> Iterator[Finding]:
     for fault in error.faults:
-        yield Finding("settings", fault.setting, Status.FAIL, fault.message, _place(fault.setting))
+        yield Finding(StepName.SETTINGS, fault.setting, Status.FAIL, fault.message, _describe_change(fault.setting))
 
 
 def _skip_all() -> Iterator[Finding]:
-    for step in _LATER_STEPS:
-        yield Finding(step, "", Status.SKIPPED, "Skipped because settings failed.")
+    """Yield a finding for every other step: without valid settings, what each would be about is not known."""
+    for step in StepName:
+        if step is not StepName.SETTINGS and step not in ON_REQUEST:
+            yield Finding(step, "", Status.SKIPPED, "Skipped because settings failed.")
 
 
 def _count(settings: Settings) -> str:
     return f"{len(settings.connections)} connections, {len(settings.mailboxes)} mailboxes, {len(settings.sinks)} sinks"
 
 
-def _place(setting: str) -> str:
+def _describe_change(setting: str) -> str:
+    """Return the remedy for a wrong setting."""
     name = setting.partition(".")[0].partition("[")[0]
     return f"az functionapp config appsettings set -g <group> -n <app> --settings {name}=<value>; see docs/settings.md"
 
@@ -113,7 +113,7 @@ def _identity_steps(settings: Settings, services: Services) -> Iterator[Step]:
         remedy = "az login"
     else:
         remedy = (
-            "az functionapp identity assign -g <group> -n <app> --identities <resource id of the identity>, and "
+            "az functionapp identity assign -g <group> -n <app> --identities <resource id of the identity>; then set "
             "IDENTITY_CLIENT_ID=<its client id>"
         )
     audience = f"https://{settings.connections['default'].cloud.vault_suffix}"
@@ -121,13 +121,13 @@ def _identity_steps(settings: Settings, services: Services) -> Iterator[Step]:
 
         def check(client_id: str | None = client_id) -> str:
             services.authenticator.identity.assertion(client_id, audience)
-            return "The app's own identity answers."
+            return "The identity gives a token."
 
         yield Step(*_identity(client_id), check, remedy)
 
 
 def _identities(settings: Settings) -> Iterator[str | None]:
-    """Yield the client ids of the identities that are used: for the vault, for sign-in, for storage."""
+    """Yield the client ids of the identities in use: for the vault, for sign-in, for storage."""
     yield settings.identity_client_id
     for connection in settings.connections.values():
         if connection.credential is Credential.FEDERATED:
@@ -137,23 +137,23 @@ def _identities(settings: Settings) -> Iterator[str | None]:
 
 
 def _identity(client_id: str | None) -> Name:
-    return "identity", client_id or "of the app"
+    return StepName.IDENTITY, client_id or "of the app"
 
 
 def _check_clock(settings: Settings) -> str | Verdict:
     host = settings.connections["default"].cloud.graph
     before = time.time()
     with Transport().open("GET", f"https://{host}/v1.0/") as answer:
-        told = answer.headers.get("Date")
-    between = (before + time.time()) / 2
+        date = answer.headers.get("Date")
+    ours = (before + time.time()) / 2
     try:
-        theirs = parsedate_to_datetime(told or "").timestamp()
+        theirs = parsedate_to_datetime(date or "").timestamp()
     except ValueError:
-        return Verdict(Status.WARN, f"{host} does not tell the time.")
-    skew = abs(between - theirs)
-    message = f"This machine and {host} are {skew:.0f} s apart."
-    if skew > _ODD_SECONDS:
-        return Verdict(Status.FAIL if skew > _WRONG_SECONDS else Status.WARN, message)
+        return Verdict(Status.WARN, f"The answer of {host} has no date, so the clock cannot be checked.")
+    skew = abs(ours - theirs)
+    message = f"The clocks of this machine and {host} differ by {skew:.0f} s."
+    if skew > _WARN_SECONDS:
+        return Verdict(Status.FAIL if skew > _FAIL_SECONDS else Status.WARN, message)
     return message
 
 
@@ -161,7 +161,7 @@ def _check_clock(settings: Settings) -> str | Verdict:
 
 
 def _name_secrets(settings: Settings, services: Services) -> dict[str, list[str]]:
-    """Return the secrets that settings name, but for the state key, and what each is for."""
+    """Return the names of the secrets in the settings, each with its users. The state key is not among them."""
     found: dict[str, list[str]] = {}
     for connection in settings.connections.values():
         if connection.credential_name:
@@ -179,12 +179,12 @@ def _vault_steps(settings: Settings, services: Services, secrets: Mapping[str, l
     yield Step(
         *vault,
         partial(_check_vault, services, settings.state_key_name),
-        f"The address in KEY_VAULT_URL, the vault's network, and: az role assignment create --role 'Key Vault Secrets "
-        f"User' --assignee <the identity's principal id> --scope <resource id of {name}>",
+        f"Check the address in KEY_VAULT_URL and the vault's network, and assign the role: az role assignment create "
+        f"--role 'Key Vault Secrets User' --assignee <the identity's principal id> --scope <resource id of {name}>",
         needs=(_identity(settings.identity_client_id),),
     )
     yield Step(
-        "secret",
+        StepName.SECRET,
         settings.state_key_name,
         partial(_check_state_key, services, settings.state_key_name),
         f"az keyvault secret set --vault-name {name} --name {settings.state_key_name} --value "
@@ -193,7 +193,7 @@ def _vault_steps(settings: Settings, services: Services, secrets: Mapping[str, l
     )
     for secret, users in secrets.items():
         yield Step(
-            "secret",
+            StepName.SECRET,
             secret,
             partial(_check_secret, services.authenticator.secret(secret), " and ".join(users)),
             f"az keyvault secret set --vault-name {name} --name {secret} --file <file with the value>",
@@ -202,7 +202,7 @@ def _vault_steps(settings: Settings, services: Services, secrets: Mapping[str, l
 
 
 def _vault(settings: Settings) -> Name:
-    return "vault", urlsplit(settings.key_vault_url or "").hostname or ""
+    return StepName.VAULT, urlsplit(settings.key_vault_url or "").hostname or ""
 
 
 def _check_vault(services: Services, state_key: str) -> str:
@@ -211,7 +211,7 @@ def _check_vault(services: Services, state_key: str) -> str:
     except SecretMissingError:
         return "The vault answers."
     except ConfigurationError as error:
-        if error.detail is None:  # the vault gave a value that is no good: the step of that secret tells
+        if error.detail is None:  # the vault returned a malformed value; the step of that secret reports it
             return "The vault answers."
         raise
     return "The vault answers, and the identity may read secrets."
@@ -226,13 +226,13 @@ def _check_secret(secret: RememberedSecret, used_by: str) -> str | Verdict:
     secret()
     ends = secret.expires_on
     if ends is None:
-        return f"There, without an end; used by {used_by}."
+        return f"The secret exists and has no expiry date; used by {used_by}."
     now = datetime.now(UTC)
     if ends <= now:
-        return Verdict(Status.FAIL, f"Expired on {ends:%Y-%m-%d}, says the vault; used by {used_by}.")
+        return Verdict(Status.FAIL, f"According to the vault, it expired on {ends:%Y-%m-%d}; used by {used_by}.")
     if ends - now < _WARN_BEFORE:
-        return Verdict(Status.WARN, f"Expires in {(ends - now).days} days, on {ends:%Y-%m-%d}; used by {used_by}.")
-    return f"There until {ends:%Y-%m-%d}; used by {used_by}."
+        return Verdict(Status.WARN, f"It expires in {(ends - now).days} days, on {ends:%Y-%m-%d}; used by {used_by}.")
+    return f"The secret exists and expires on {ends:%Y-%m-%d}; used by {used_by}."
 
 
 def _token_steps(settings: Settings, services: Services) -> Iterator[Step]:
@@ -240,13 +240,14 @@ def _token_steps(settings: Settings, services: Services) -> Iterator[Step]:
         needs = (
             (_identity(connection.identity_client_id or settings.identity_client_id),)
             if connection.credential is Credential.FEDERATED
-            else (("secret", connection.credential_name or ""),)
+            else ((StepName.SECRET, connection.credential_name or ""),)
         )
         yield Step(
-            "token",
+            StepName.TOKEN,
             connection.name,
             partial(_check_token, services, connection.name),
-            f"Entra ID, App registrations, {connection.client_id}; see docs/operations.md, 500 SignInFailed",
+            f"Check the app in Entra ID, App registrations, {connection.client_id}; see docs/operations.md, 500 "
+            "SignInFailed",
             needs=needs,
         )
 
@@ -258,7 +259,7 @@ def _check_token(services: Services, connection: str) -> str | Verdict:
         numbers = _NUMBERS.search(error.detail or "")
         codes = f" (AADSTS{numbers[1]})" if numbers else ""
         return Verdict(Status.FAIL, f"{error.message}{codes}")
-    return "Entra ID gives a token for Microsoft Graph."
+    return "Entra ID issues a token for Microsoft Graph."
 
 
 # -- sinks, schedule ---------------------------------------------------------------------------------------------------
@@ -266,36 +267,34 @@ def _check_token(services: Services, connection: str) -> str | Verdict:
 
 def _sink_steps(services: Services) -> Iterator[Step]:
     for name, sink in services.mail.sinks.items():
-        kind = services.settings.sinks[name].kind
-        needs = tuple(("secret", secret.name) for secret in sink.secrets())
+        kind = KINDS[services.settings.sinks[name].kind]
+        secrets = [(StepName.SECRET, secret.name) for secret in sink.secrets()]
         yield Step(
-            "sink",
+            StepName.SINK,
             name,
-            partial(_check_sink, sink, kind),
-            f"SINKS.{name} in docs/settings.md and docs/sinks.md; codes in docs/errors.md",
-            needs=needs or ((("storage", "queues"),) if kind == "storage-queue" else ()),
+            partial(_check_sink, sink, kind.check_sentence),
+            f"Correct SINKS.{name}: docs/settings.md and docs/sinks.md describe it, docs/errors.md the error's code",
+            needs=(*secrets, *kind.needs),
         )
 
 
-def _check_sink(sink: Sink, kind: str) -> str:
+def _check_sink(sink: Sink, check_sentence: str) -> str:
     sink.probe()
-    if kind == "webhook":
-        return "Its secrets have the right form; a receiver can be asked nothing harmless."
-    return "It answers and accepts our credential."
+    return check_sentence
 
 
 def _check_schedule(text: str | None) -> str | Verdict:
     if text is None:
-        return Verdict(Status.FAIL, "It is not set: the platform needs it, or the timer does not start.")
+        return Verdict(Status.FAIL, "It is not set, so the platform does not start the timer.")
     fault = find_schedule_fault(text)
-    return Verdict(Status.FAIL, f"The platform refuses {text!r}: {fault}.") if fault else f"{text!r} is a schedule."
+    return Verdict(Status.FAIL, f"The platform refuses {text!r}: {fault}.") if fault else f"{text!r} is valid."
 
 
 def _check_poll(name: str, read_state: Callable[[], Any], alarm_minutes: int) -> str | Verdict:
     values = read_state().values
     last: datetime | None = values.get("last_poll")
     if last is None:
-        return Verdict(Status.WARN, "Never polled yet.")
+        return Verdict(Status.WARN, "The mailbox was never polled yet.")
     minutes = (datetime.now(UTC) - last).total_seconds() / 60
     if minutes > alarm_minutes:
         return Verdict(Status.FAIL, f"The last poll was {minutes:.0f} minutes ago, longer than its alarm_minutes.")
@@ -305,6 +304,6 @@ def _check_poll(name: str, read_state: Callable[[], Any], alarm_minutes: int) ->
             Status.WARN,
             f"The last poll was {minutes:.0f} minutes ago and failed: {values['last_error']}. The next one is due at "
             f"{again:%H:%M} UTC.",
-            f"Mend the cause (docs/errors.md), then POST mailboxes/{name}/poll polls at once",
+            f"Repair the cause (docs/errors.md); then POST mailboxes/{name}/poll polls at once",
         )
     return f"The last poll was {minutes:.0f} minutes ago."

@@ -1,4 +1,4 @@
-"""The doctor's look at the storage account: a probe is written, read and taken away in each kind of storage."""
+"""Steps that examine the storage account: each writes, reads and deletes a probe."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -6,6 +6,7 @@ from functools import partial
 
 from composition.connections import Services
 from doctor.examination import Name, Step, Verdict
+from doctor.step_names import StepName
 from inbound_mail.ledger import ledger, mail_store
 from shared.errors import OutcomeUnknown
 from shared.storage.account import Storage
@@ -13,9 +14,9 @@ from shared.storage.blobs import Container
 from shared.storage.queues import Queue
 from shared.storage.tables import Operation, Table
 
-# No mailbox can bear this name, so the probe meets nobody's rows and blobs.
-_NOBODY = "$doctor"
-_QUEUE = "doctor-probe"  # of its own: in the real ones a function would take the probe for work
+# No mailbox can have this name, so the probe cannot collide with rows and blobs of a mailbox.
+_PROBE_OWNER = "$doctor"
+_QUEUE = "doctor-probe"  # its own queue: in the real queues a function would take the probe for work
 _ROLES = {
     "tables": "Storage Table Data Contributor",
     "blobs": "Storage Blob Data Owner",
@@ -33,37 +34,38 @@ def list_storage_steps(services: Services, needs: tuple[Name, ...]) -> Iterator[
     }
     for kind, check in checks.items():
         yield Step(
-            "storage",
+            StepName.STORAGE,
             kind,
             partial(check, storage),
-            f"AzureWebJobsStorage, the account's network, and: az role assignment create --role '{_ROLES[kind]}' "
-            "--assignee <the identity's principal id> --scope <the storage account's resource id>",
+            f"Check AzureWebJobsStorage and the account's network, and assign the role: az role assignment create "
+            f"--role '{_ROLES[kind]}' --assignee <the identity's principal id> --scope <the storage account's "
+            "resource id>",
             needs,
         )
 
 
 def _try_tables(storage: Storage) -> str:
     table, key = Table(storage, ledger.TABLE), str(uuid.uuid4())
-    name = {"PartitionKey": _NOBODY, "RowKey": key}
+    name = {"PartitionKey": _PROBE_OWNER, "RowKey": key}
     table.upsert(name)
-    found = table.get(_NOBODY, key)
+    found = table.get(_PROBE_OWNER, key)
     table.transact([Operation("delete", name)])
-    return _tell(seen=found is not None, what="row")
+    return _describe_result(seen=found is not None, what="row")
 
 
 def _try_blobs(storage: Storage) -> str:
-    container, name = Container(storage, mail_store.CONTAINER), f"{_NOBODY}/{uuid.uuid4()}"
+    container, name = Container(storage, mail_store.CONTAINER), f"{_PROBE_OWNER}/{uuid.uuid4()}"
     container.put(name, b"probe")
     found = container.get(name)
     container.delete(name)
-    return _tell(seen=found == b"probe", what="blob")
+    return _describe_result(seen=found == b"probe", what="blob")
 
 
 def _try_queues(storage: Storage) -> str:
-    return _tell(seen=Queue(storage, _QUEUE).try_out(), what="message")
+    return _describe_result(seen=Queue(storage, _QUEUE).try_out(), what="message")
 
 
-def _tell(*, seen: bool, what: str) -> str:
+def _describe_result(*, seen: bool, what: str) -> str:
     if not seen:
-        raise OutcomeUnknown(f"The {what} that was just written was not there.", code="UpstreamBadAnswer")
-    return f"A {what} was written, read and taken away."
+        raise OutcomeUnknown(f"A {what} was written and could not be read.", code="UpstreamBadAnswer")
+    return f"A {what} was written, read and deleted."

@@ -1,7 +1,8 @@
-"""Try everything that a gateway stands on, and say for each step how it went and what mends it.
+"""Examine everything that a gateway depends on, and say for each step what was found and how to repair it.
 
-Without options: the app that `up` runs. With --url and --key: a deployed one (the key is its master key, also read from
-the environment variable GATEWAY_MASTER_KEY). With --settings FILE: the settings of a local.settings.json, from here.
+Without options: the app that `up` runs. With --url and --key: a deployed app (the key is its master key, which may also
+be in the environment variable GATEWAY_MASTER_KEY). With --settings FILE: the settings of a local.settings.json, from
+this machine.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 import requests
 
 from devkit.running import NothingRunsError, find_running
+from doctor import examine
 from shared.errors import Invalid
 
 PASSES_ON = False
@@ -25,7 +27,7 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class DoctorError(Exception):
-    """Nobody could be examined; the message says why."""
+    """The examination could not start; the message says why."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,18 +35,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--settings", type=Path, metavar="FILE", help="examine these settings from this machine")
     where.add_argument("--url", metavar="BASE", help="examine a running app, such as https://func-x.azurewebsites.net")
-    parser.add_argument("--key", help=f"its master key; better in the environment variable {_KEY_VARIABLE}")
+    parser.add_argument("--key", help=f"the app's master key; better in the environment variable {_KEY_VARIABLE}")
     parser.add_argument("--refused-mailbox", metavar="ADDRESS", help="a mailbox that the app must not be able to read")
-    parser.add_argument("--connection", metavar="NAME", help="of --refused-mailbox, where there are several tenants")
-    parser.add_argument("--json", action="store_true", help="print the answer as it is")
+    parser.add_argument(
+        "--connection", metavar="NAME", help="the connection of --refused-mailbox, if there are several"
+    )
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
 def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
-    """Examine and print; return 1 when a step failed or nobody could be examined."""
-    asked = {"refusedMailbox": options.refused_mailbox, "connection": options.connection}
-    query = {name: value for name, value in asked.items() if value}
+    """Examine and print the report; return 1 if a step failed or the examination could not start."""
+    given = {"refusedMailbox": options.refused_mailbox, "connection": options.connection}
+    query = {name: value for name, value in given.items() if value}
     try:
-        found = _look_from_here(options.settings, query) if options.settings else _ask(options.url, options.key, query)
+        found = _examine_file(options.settings, query) if options.settings else _ask(options.url, options.key, query)
     except (DoctorError, NothingRunsError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -55,16 +59,14 @@ def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
     return 1 if found["status"] == "fail" else 0
 
 
-def _look_from_here(path: Path, query: Mapping[str, str]) -> dict[str, Any]:
+def _examine_file(path: Path, query: Mapping[str, str]) -> dict[str, Any]:
     try:
         values = {str(name): str(value) for name, value in json.loads(path.read_text())["Values"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DoctorError(f"{path} is no settings file like local.settings.sample.json: {error}") from None
-    from doctor import steps  # noqa: PLC0415 - the app's own code, for this way only
-
+        raise DoctorError(f"{path} is not a settings file like local.settings.sample.json: {error}") from None
     environ = dict(os.environ) | values
     try:
-        return steps.look(environ, refused=query.get("refusedMailbox"), connection=query.get("connection"))
+        return examine(environ, refused=query.get("refusedMailbox"), connection=query.get("connection"))
     except Invalid as error:
         raise DoctorError(error.message) from error
 
@@ -76,13 +78,13 @@ def _ask(url: str | None, key: str | None, query: Mapping[str, str]) -> dict[str
     key = key or os.environ.get(_KEY_VARIABLE)
     if not key:
         raise DoctorError(
-            f"The master key is needed: az functionapp keys list -g <group> -n <app> --query masterKey. Give it as "
-            f"--key or in {_KEY_VARIABLE}."
+            "The doctor needs the app's master key (az functionapp keys list -g <group> -n <app> --query masterKey). "
+            f"Give it as --key or in {_KEY_VARIABLE}."
         )
     parts = urlsplit(url)
     is_local = parts.hostname in _LOOPBACK
     if not parts.hostname or (parts.scheme != "https" and not is_local):
-        raise DoctorError("Give an https address: the key opens everything.")
+        raise DoctorError("--url must be an https address, because the master key gives full access to the app.")
     base = url.rstrip("/")
     address = f"{base}/doctor" if parts.path.rstrip("/").endswith("/api") else f"{base}/api/doctor"
     with requests.Session() as session:
@@ -96,20 +98,22 @@ def _ask(url: str | None, key: str | None, query: Mapping[str, str]) -> dict[str
                 allow_redirects=False,
             )
         except requests.RequestException as error:
-            raise DoctorError(f"{parts.hostname} does not answer: {type(error).__name__}") from None
+            raise DoctorError(
+                f"{parts.hostname} does not answer ({type(error).__name__}). Check --url, and that the app runs."
+            ) from None
     return _read(answer, parts.hostname)
 
 
 def _read(answer: requests.Response, host: str) -> dict[str, Any]:
     if answer.status_code == requests.codes.unauthorized:
-        raise DoctorError("The key is not the master key: a function key does not open the doctor.")
+        raise DoctorError("The key is not the master key. The doctor does not accept a function key.")
     try:
         found = answer.json()
-        told: Mapping[str, Any] = found.get("error") or {}
+        error: Mapping[str, Any] = found.get("error") or {}
     except (ValueError, AttributeError):
-        raise DoctorError(f"{host} answered {answer.status_code}, and not as the gateway does.") from None
+        raise DoctorError(f"{host} answered {answer.status_code}, but it is not the gateway. Check --url.") from None
     if not answer.ok or "steps" not in found:
-        raise DoctorError(f"{host} answered {answer.status_code} {told.get('code', '')} {told.get('message', '')}")
+        raise DoctorError(f"{host} answered {answer.status_code} {error.get('code', '')} {error.get('message', '')}")
     return dict(found)
 
 

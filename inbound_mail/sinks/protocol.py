@@ -1,12 +1,12 @@
-"""What a sink is: the contract between delivery and the places that take tickets.
+"""The contract between the delivery of mails and the sinks that take them.
 
-A sink is called under a claim, so never twice at once for one mail. It may be called again after anything: a refused
-connection, a crash between two steps, an answer that got lost. What it has done it notes in `Progress`; where
-`Progress.interrupted` says that an earlier attempt ended in the dark, it looks before it writes.
+A sink is called under a claim, so never twice at once for one mail. It may be called again after any failure: a refused
+connection, a crash between two steps, a lost answer. It saves each completed step in `Progress`. If
+`Progress.interrupted` is true, an earlier attempt may have done more than it saved, so the sink looks before it writes.
 
-What it raises decides what happens next (shared.errors): `Unavailable` and `OutcomeUnknown` are tried again later,
-the latter after a pause; `ConfigurationError` opens the circuit of the sink and keeps every mail waiting; `Refused`
-puts this one mail into quarantine with the error's code and message as its cause.
+The error that a sink raises decides what happens next (shared.errors). `Unavailable` and `OutcomeUnknown` are tried
+again later, the latter after a pause. `ConfigurationError` opens the sink's circuit breaker, and every mail waits.
+`Refused` puts this mail into quarantine with the error's code and message as its cause.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from inbound_mail.content.models import Attachment, InboundMail, Rendering, Screening
+from inbound_mail.sinks._options import Option
 from shared.key_vault import RememberedSecret
 from shared.settings.mail_settings import SinkSettings
 from shared.storage.account import Storage
@@ -21,43 +22,43 @@ from shared.storage.account import Storage
 
 @dataclass(frozen=True)
 class Thread:
-    """A ticket known from an earlier mail, and the addresses (lower case) that took part in it."""
+    """A ticket that an earlier mail became, and the addresses (lower case) of the participants so far."""
 
     ticket: str
     participants: frozenset[str]
 
 
 class Threads(Protocol):
-    """Which tickets of this sink earlier mails became."""
+    """The tickets of this sink that earlier mails became."""
 
     def find(self, message_ids: Sequence[str]) -> Thread | None:
-        """Return the ticket of the first of these message ids (clean) that is known."""
+        """Return the ticket of the first known one of these message ids (without angle brackets)."""
 
     def find_conversation(self, conversation_id: str) -> Thread | None:
-        """Return the ticket of a Graph conversation: weak evidence, as strangers may get into one."""
+        """Return the ticket of a Graph conversation. This is weak evidence, because strangers may join one."""
 
 
 class Progress(Protocol):
-    """The durable record of one delivery; `save` returns once the values are safe."""
+    """The durable record of one delivery. `save` returns when the values are stored."""
 
     @property
     def values(self) -> Mapping[str, Any]:
-        """What was saved so far, by this attempt or earlier ones: JSON values."""
+        """The JSON values that this attempt and earlier ones saved."""
 
     @property
     def interrupted(self) -> bool:
-        """Whether an earlier attempt ended without a known outcome."""
+        """True if an earlier attempt ended without a known outcome."""
 
     def save(self, **values: Any) -> None:
-        """Add values. Raises Conflict when another worker has taken the delivery over: stop at once."""
+        """Add values. Raises Conflict if another worker has taken over the delivery: the sink must stop at once."""
 
 
 @dataclass(frozen=True)
 class PreparedMail:
-    """One mail as it is handed over.
+    """One mail, prepared for a sink.
 
-    `reference` names it at the other side for ever: 45 characters of a-z, 0-9 and "-". `open` yields an attachment's
-    bytes in chunks; only attachments whose `blob` is set have any.
+    `reference` identifies the mail in the sink's target for ever: 45 characters of a-z, 0-9 and "-". `open` yields the
+    bytes of an attachment in chunks; only attachments whose `blob` is set have any.
     """
 
     mail: InboundMail
@@ -70,9 +71,9 @@ class PreparedMail:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What became of a delivery. `ticket` is None where the other side took the mail and named no ticket.
+    """The result of a delivery. `ticket` is None if the sink's target accepted the mail without naming a ticket.
 
-    `is_reply` tells that the mail was added to a ticket that was there; `notes` are sentences for the operator.
+    `is_reply` is true if the mail was added to an existing ticket. `notes` are sentences for the operator.
     """
 
     ticket: str | None = None
@@ -81,25 +82,25 @@ class Receipt:
 
 
 class Sink(Protocol):
-    """A place that takes tickets."""
+    """Delivers mails to one target, for example an instance of EasyVista."""
 
     @property
     def time_limit(self) -> float:
         """Seconds that one attempt may take; the claim lasts a little longer."""
 
     def deliver(self, prepared: PreparedMail, progress: Progress) -> Receipt:
-        """Hand over one mail, going on where an earlier attempt ended. Raises the error family."""
+        """Deliver one mail, and continue where an earlier attempt ended. Raises errors of shared.errors."""
 
     def probe(self) -> None:
-        """Ask something harmless. Raises ConfigurationError as long as settings, rights or credentials are wrong."""
+        """Send a request without effect. Raises ConfigurationError if settings, rights or credentials are wrong."""
 
     def secrets(self) -> Iterable[RememberedSecret]:
-        """Return the secrets that it lives on, to watch when they end."""
+        """Return the secrets that the sink uses, so that their expiry can be watched."""
 
 
 @dataclass(frozen=True)
 class Tools:
-    """What a sink is built with. `base_url` is the gateway's own address, "" where none is set."""
+    """What a sink is built with. `base_url` is the gateway's own address, "" if the settings have none."""
 
     secret: Callable[[str], RememberedSecret]
     storage: Storage
@@ -108,7 +109,17 @@ class Tools:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of sink: what is wrong with given options, as (option, sentence), and how to build one of right ones."""
+    """A kind of sink.
 
+    `options` are the options of its entry in SINKS. `check` yields the faults of an entry, as (option, sentence).
+    `build` makes the sink of an entry without faults.
+
+    For the doctor: `check_sentence` is its message when `probe` succeeded. `needs` are its steps that must succeed
+    before, as (name, about), besides those of the sink's secrets.
+    """
+
+    options: Mapping[str, Option]
     check: Callable[[SinkSettings], Iterable[tuple[str, str]]]
     build: Callable[[SinkSettings, Tools], Sink]
+    check_sentence: str = "The sink answers and accepts the gateway's credential."
+    needs: tuple[tuple[str, str], ...] = ()

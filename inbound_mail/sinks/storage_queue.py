@@ -91,4 +91,4 @@ def _build(settings: SinkSettings, tools: Tools) -> StorageQueueSink:
     return StorageQueueSink(settings.name, read_options(OPTIONS, settings.options), tools)
 
 
-KIND = Kind(check=_check, build=_build)
+KIND = Kind(options=OPTIONS, check=_check, build=_build, needs=(("storage", "queues"),))

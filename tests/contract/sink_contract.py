@@ -1,7 +1,7 @@
-"""What every sink promises, whatever it hands mails to. A new kind needs a harness here and nothing else.
+"""The contract that every kind of sink must keep. A new kind needs a harness in test_sinks.py and nothing else.
 
-Processes die between any two steps: the suite ends them after each exchange in turn and after each save, and asks
-whether the next attempt, with what was saved, leaves exactly one effect.
+A process can die between any two steps. So the suite ends a delivery after each exchange and after each save in turn,
+and asserts that the next attempt, with the saved progress, leaves exactly one effect in the sink's target.
 """
 
 import io
@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -21,46 +21,47 @@ from tests.functional.prepared_mails import BODY, Died, MemoryProgress
 
 
 class Harness(ABC):
-    """One kind of sink at work, and the other side as it sees it."""
+    """Runs one kind of sink against its simulated target, and reads what the target received."""
 
-    # What must never be seen: keys, tokens, addresses that are credentials.
+    kind: ClassVar[str]
+    # Keys, tokens and addresses that are credentials: they must be in no log and no error.
     secrets: tuple[str, ...] = ()
 
     @abstractmethod
     def build(self) -> Sink:
-        """Build the sink, as after a start of the process."""
+        """Build the sink, as a new process does."""
 
     @abstractmethod
     def prepared_mail(self) -> PreparedMail:
-        """The mail: the same at each call."""
+        """Return the mail, the same at each call."""
 
     @abstractmethod
     def effects(self) -> list[str]:
-        """What the other side holds of this mail; a repetition that it can tell by its id counts once."""
+        """Return what the target has of this mail. A repetition that it can recognise by its id counts once."""
 
     @abstractmethod
     def expected(self) -> list[str]:
-        """What it should hold after one delivery."""
+        """Return what the target must have after one delivery."""
 
     @abstractmethod
-    def begin_anew(self) -> None:
-        """Let the other side forget everything."""
+    def reset(self) -> None:
+        """Delete everything in the target."""
 
     @abstractmethod
-    def dying_after(self, exchange: int) -> AbstractContextManager["Death"]:
-        """A block in which the process dies once the other side has done its part of this exchange."""
+    def killed_after(self, exchange: int) -> AbstractContextManager["Killer"]:
+        """Return a context in which the process dies when the target has done its part of this exchange."""
 
     @abstractmethod
-    def troubles(self) -> Mapping[str, tuple[type[GatewayError], Callable[[], None]]]:
-        """Ways to be in trouble: name -> (class of the error, what brings it about for ever)."""
+    def failures(self) -> Mapping[str, tuple[type[GatewayError], Callable[[], None]]]:
+        """Return the failures to try: name -> (class of the error, function that starts the failure)."""
 
     @abstractmethod
-    def end_troubles(self) -> None:
-        """All is well again."""
+    def end_failures(self) -> None:
+        """End all failures."""
 
 
-class Death:
-    """Counts exchanges, and dies after one of them."""
+class Killer:
+    """Counts exchanges, and kills the process after the chosen one."""
 
     def __init__(self, at: int) -> None:
         self.at = at
@@ -72,7 +73,7 @@ class Death:
             raise Died
 
     def patching(self, monkeypatch: pytest.MonkeyPatch, owner: type, *names: str) -> None:
-        """Let each of these methods be an exchange."""
+        """Count each call of these methods as an exchange."""
         for name in names:
             monkeypatch.setattr(owner, name, self._counting(getattr(owner, name)))
 
@@ -85,8 +86,8 @@ class Death:
         return method
 
 
-def dies(harness: Harness, progress: MemoryProgress) -> bool:
-    """Deliver; whether the process died."""
+def dies_while_delivering(harness: Harness, progress: MemoryProgress) -> bool:
+    """Deliver the mail; return True if the process died."""
     try:
         harness.build().deliver(harness.prepared_mail(), progress)
     except Died:
@@ -95,8 +96,8 @@ def dies(harness: Harness, progress: MemoryProgress) -> bool:
 
 
 @contextmanager
-def everything_logged() -> Iterator[io.StringIO]:
-    """Everything that any library logs, down to DEBUG, with tracebacks."""
+def capture_logs() -> Iterator[io.StringIO]:
+    """Capture all that any library logs, down to DEBUG, with tracebacks."""
     text = io.StringIO()
     handler = logging.StreamHandler(text)
     root = logging.getLogger()
@@ -115,7 +116,7 @@ def everything_logged() -> Iterator[io.StringIO]:
 
 
 class SinkContract:
-    """The suite. A subclass gives the fixture `harness`."""
+    """The tests of the contract. A subclass provides the fixture `harness`."""
 
     def test_it_delivers_once(self, harness: Harness) -> None:
         sink = harness.build()
@@ -124,7 +125,7 @@ class SinkContract:
         sink.deliver(harness.prepared_mail(), MemoryProgress())
         assert harness.effects() == harness.expected()
 
-    def test_delivered_again_with_what_was_saved_it_does_nothing_more(self, harness: Harness) -> None:
+    def test_a_second_delivery_with_the_saved_progress_does_nothing(self, harness: Harness) -> None:
         progress = MemoryProgress()
         first = harness.build().deliver(harness.prepared_mail(), progress)
         again = harness.build().deliver(harness.prepared_mail(), progress.next_attempt())
@@ -133,10 +134,10 @@ class SinkContract:
 
     def test_a_death_after_any_exchange_leaves_one_effect(self, harness: Harness) -> None:
         for exchange in count(1):
-            harness.begin_anew()
+            harness.reset()
             progress = MemoryProgress()
-            with harness.dying_after(exchange):
-                died = dies(harness, progress)
+            with harness.killed_after(exchange):
+                died = dies_while_delivering(harness, progress)
             if not died:
                 break
             harness.build().deliver(harness.prepared_mail(), progress.next_attempt())
@@ -145,38 +146,38 @@ class SinkContract:
 
     def test_a_death_after_any_save_leaves_one_effect(self, harness: Harness) -> None:
         for save in count(1):
-            harness.begin_anew()
+            harness.reset()
             progress = MemoryProgress()
             progress.dies_after = save
-            if not dies(harness, progress):
+            if not dies_while_delivering(harness, progress):
                 break
             harness.build().deliver(harness.prepared_mail(), progress.next_attempt())
             assert harness.effects() == harness.expected(), f"after save {save}"
         assert save > 1
 
-    def test_trouble_raises_the_family_of_errors_and_ends_in_one_effect(self, harness: Harness) -> None:
-        for name, (kind, begin) in harness.troubles().items():
+    def test_a_failure_raises_its_own_error_and_a_later_attempt_leaves_one_effect(self, harness: Harness) -> None:
+        for name, (kind, begin) in harness.failures().items():
             begin()
             progress = MemoryProgress()
             with pytest.raises(kind) as caught:
                 harness.build().deliver(harness.prepared_mail(), progress)
             assert type(caught.value) is kind, name
             assert caught.value.message.endswith("."), name
-            harness.end_troubles()
+            harness.end_failures()
         harness.build().deliver(harness.prepared_mail(), progress.next_attempt())
         assert harness.effects() == harness.expected()
 
-    def test_no_secret_and_no_word_of_a_mail_is_logged_or_put_into_an_error(self, harness: Harness) -> None:
-        with everything_logged() as log:
+    def test_no_secret_and_no_text_of_a_mail_is_logged_or_in_an_error(self, harness: Harness) -> None:
+        with capture_logs() as log:
             harness.build().deliver(harness.prepared_mail(), MemoryProgress())
-            for _, begin in harness.troubles().values():
+            for _, begin in harness.failures().values():
                 begin()
                 try:
                     harness.build().deliver(harness.prepared_mail(), MemoryProgress())
                 except GatewayError as error:
                     log.write("".join(traceback.format_exception(error)))
                     log.write(str(error) + repr(error))
-                harness.end_troubles()
+                harness.end_failures()
             logging.getLogger("urllib3.connectionpool").debug("still heard")
         text = log.getvalue()
         assert "still heard" in text

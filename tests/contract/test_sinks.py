@@ -1,4 +1,4 @@
-"""One contract, three sinks."""
+"""Every kind of sink keeps the contract of sink_contract.py."""
 
 import base64
 import json
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from devkit.azurite import Azurite
+from inbound_mail.sinks import KINDS
 from inbound_mail.sinks.protocol import PreparedMail, Sink, Thread
 from shared import retry
 from shared.errors import (
@@ -28,7 +29,7 @@ from shared.storage.account import Storage
 from shared.storage.blobs import Container
 from shared.storage.queues import Queue
 from shared.transport import Transport
-from tests.contract.sink_contract import Death, Harness, SinkContract
+from tests.contract.sink_contract import Harness, Killer, SinkContract
 from tests.functional.prepared_mails import AUTHOR, KnownThreads, Vault, make_file, make_prepared_mail, make_sink
 from twin import Answer, Drop, Simulator
 from twin.client import redirected_to
@@ -54,27 +55,27 @@ def sim(running: Simulator, monkeypatch: pytest.MonkeyPatch) -> Simulator:
 
 
 class OverHttp(Harness):
-    """What sinks that speak HTTP have in common."""
+    """The common part of the harnesses of sinks that use HTTP."""
 
     def __init__(self, sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
         self.sim = sim
         self._monkeypatch = monkeypatch
 
     @contextmanager
-    def dying_after(self, exchange: int) -> Iterator[Death]:
-        death, real = Death(exchange), Transport.open
+    def killed_after(self, exchange: int) -> Iterator[Killer]:
+        killer, real = Killer(exchange), Transport.open
 
         @contextmanager
         def opened(*given: Any, **more: Any) -> Iterator[Any]:
             with real(*given, **more) as streamed:
-                death.step()
+                killer.step()
                 yield streamed
 
         with self._monkeypatch.context() as patch:
             patch.setattr(Transport, "open", opened)
-            yield death
+            yield killer
 
-    def begin_anew(self) -> None:
+    def reset(self) -> None:
         self.sim.reset()
 
     def fault(self, action: Any, **where: Any) -> Callable[[], None]:
@@ -83,11 +84,12 @@ class OverHttp(Harness):
 
         return begin
 
-    def end_troubles(self) -> None:
+    def end_failures(self) -> None:
         self.sim.faults.clear()
 
 
 class EasyVistaTicket(OverHttp):
+    kind = "easyvista"
     secrets = (service_desks.token(),)
 
     def build(self) -> Sink:
@@ -99,7 +101,7 @@ class EasyVistaTicket(OverHttp):
             "comment_action_type_id": service_desks.PUBLIC_COMMENT,
             "comment_group_mail": service_desks.GROUP,
         }
-        return make_sink("easyvista", options, Vault(token=service_desks.token()))
+        return make_sink(self.kind, options, Vault(token=service_desks.token()))
 
     def prepared_mail(self) -> PreparedMail:
         return make_prepared_mail(*FILES)
@@ -115,7 +117,7 @@ class EasyVistaTicket(OverHttp):
     def expected(self) -> list[str]:
         return ["ticket", "log.txt: 1000", "2-log.txt: 100000"]
 
-    def troubles(self) -> Mapping[str, tuple[type[GatewayError], Callable[[], None]]]:
+    def failures(self) -> Mapping[str, tuple[type[GatewayError], Callable[[], None]]]:
         def fault(action: Any, when: Any = "before") -> Callable[[], None]:
             return self.fault(action, method="POST", path="/requests$", when=when)
 
@@ -145,7 +147,7 @@ class EasyVistaReply(EasyVistaTicket):
     def expected(self) -> list[str]:
         return ["comment", "log.txt: 1000", "2-log.txt: 100000"]
 
-    def troubles(self) -> Mapping[str, tuple[type[GatewayError], Callable[[], None]]]:
+    def failures(self) -> Mapping[str, tuple[type[GatewayError], Callable[[], None]]]:
         def fault(action: Any, when: Any = "before") -> Callable[[], None]:
             return self.fault(action, method="POST", path="/(tasks|documents)$", when=when)
 
@@ -159,13 +161,14 @@ class EasyVistaReply(EasyVistaTicket):
 
 
 class ToWebhook(OverHttp):
+    kind = "webhook"
     secrets = (service_desks.webhook_key(), service_desks.webhook_key().removeprefix("whsec_"))
 
     def build(self) -> Sink:
         self.sim.webhooks.check_signatures([service_desks.webhook_key()], refuse=True)
         options = {"url": service_desks.HOOK_URL, "signing_keys": ["key"], "inline_kib": 8}
         return make_sink(
-            "webhook", options, Vault(key=service_desks.webhook_key()), base_url="https://gateway.example/api"
+            self.kind, options, Vault(key=service_desks.webhook_key()), base_url="https://gateway.example/api"
         )
 
     def prepared_mail(self) -> PreparedMail:
@@ -178,7 +181,7 @@ class ToWebhook(OverHttp):
         first = self.sim.webhooks.deliveries[0]
         return [f"{self.prepared_mail().reference} {first.body.decode()}"]
 
-    def troubles(self) -> Mapping[str, tuple[type[GatewayError], Callable[[], None]]]:
+    def failures(self) -> Mapping[str, tuple[type[GatewayError], Callable[[], None]]]:
         def fault(action: Any, when: Any = "before") -> Callable[[], None]:
             return self.fault(action, api="webhook", when=when)
 
@@ -201,12 +204,12 @@ class ToFlow(ToWebhook):
 
     def build(self) -> Sink:
         options = {"url_secret": "flow", "preset": "power-automate", "inline_kib": 8}
-        return make_sink("webhook", options, Vault(flow=service_desks.flow_url()))
+        return make_sink(self.kind, options, Vault(flow=service_desks.flow_url()))
 
     def effects(self) -> list[str]:
         return sorted({f"{one.id} {one.body.decode()}" for one in self.sim.webhooks.deliveries})
 
-    def troubles(self) -> Mapping[str, tuple[type[GatewayError], Callable[[], None]]]:
+    def failures(self) -> Mapping[str, tuple[type[GatewayError], Callable[[], None]]]:
         def fault(action: Any, when: Any = "before") -> Callable[[], None]:
             return self.fault(action, api="flow", when=when)
 
@@ -219,6 +222,8 @@ class ToFlow(ToWebhook):
 
 
 class ToQueue(Harness):
+    kind = "storage-queue"
+
     def __init__(self, azurite: Azurite, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         self.good = azurite.connection_string
         self.connection = self.good
@@ -228,7 +233,7 @@ class ToQueue(Harness):
         key = dict(part.split("=", 1) for part in self.good.split(";") if "=" in part)["AccountKey"]
         self.key, self.secrets = key, (key,)
 
-    def begin_anew(self) -> None:
+    def reset(self) -> None:
         self.seen = {}
         self.name += "1"
 
@@ -236,7 +241,7 @@ class ToQueue(Harness):
         return Storage(StorageSettings(connection, None, None, None, None), Identity(IdentitySource.MANAGED))
 
     def build(self) -> Sink:
-        return make_sink("storage-queue", {"queue": self.name}, Vault(), storage=self.storage(self.connection))
+        return make_sink(self.kind, {"queue": self.name}, Vault(), storage=self.storage(self.connection))
 
     def prepared_mail(self) -> PreparedMail:
         return make_prepared_mail(*FILES, rendering={"text": "long " * 10_000})
@@ -253,14 +258,14 @@ class ToQueue(Harness):
         return [self.prepared_mail().mail.subject]
 
     @contextmanager
-    def dying_after(self, exchange: int) -> Iterator[Death]:
-        death = Death(exchange)
+    def killed_after(self, exchange: int) -> Iterator[Killer]:
+        killer = Killer(exchange)
         with self._monkeypatch.context() as patch:
-            death.patching(patch, Queue, "put")
-            death.patching(patch, Container, "put")
-            yield death
+            killer.patching(patch, Queue, "put")
+            killer.patching(patch, Container, "put")
+            yield killer
 
-    def troubles(self) -> Mapping[str, tuple[type[GatewayError], Callable[[], None]]]:
+    def failures(self) -> Mapping[str, tuple[type[GatewayError], Callable[[], None]]]:
         wrong_key = self.good.replace(self.key, base64.b64encode(b"another key").decode())
 
         def use(connection: str) -> Callable[[], None]:
@@ -272,8 +277,13 @@ class ToQueue(Harness):
         )
         return {"wrong key": (ConfigurationError, use(wrong_key)), "away": (Unavailable, use(closed))}
 
-    def end_troubles(self) -> None:
+    def end_failures(self) -> None:
         self.connection = self.good
+
+
+def test_every_kind_of_sink_has_a_harness() -> None:
+    harnesses = [one for one in globals().values() if isinstance(one, type) and issubclass(one, Harness)]
+    assert {one.kind for one in harnesses if hasattr(one, "kind")} == set(KINDS)
 
 
 class TestTicketsAtEasyVista(SinkContract):

@@ -171,4 +171,4 @@ def _build(settings: SinkSettings, tools: Tools) -> EasyVistaSink:
     return EasyVistaSink(Client(Http(root, sign_in, Transport(read_seconds=READ_SECONDS))), options, credential)
 
 
-KIND = Kind(check=_check, build=_build)
+KIND = Kind(options=OPTIONS, check=_check, build=_build)

@@ -154,4 +154,9 @@ def _build(settings: SinkSettings, tools: Tools) -> WebhookSink:
     return WebhookSink(receiver, options, tools.base_url)
 
 
-KIND = Kind(check=_check, build=_build)
+KIND = Kind(
+    options=OPTIONS,
+    check=_check,
+    build=_build,
+    check_sentence="The secrets have the right form. Nothing was sent: a receiver would take any request for an event.",
+)

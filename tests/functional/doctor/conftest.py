@@ -1,4 +1,4 @@
-"""The sample world, well in every part, and what the doctor says of it."""
+"""The app in the sample world, where every step of the doctor succeeds until a test breaks something."""
 
 import json
 import uuid
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from composition import services
-from doctor import steps
+from doctor import examine
 from tests.functional.conftest import Gateway
 from tests.functional.secrecy import secrets_of
 from twin.seeds import sample
@@ -18,7 +18,7 @@ type Name = tuple[str, str]
 
 
 class Installation:
-    """The app in the sample world, with mailboxes of its own, each polled a moment ago."""
+    """The app in the sample world, with mailboxes of its own that were polled a moment ago."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -42,8 +42,8 @@ class Installation:
         return self.gateway.sim.vaults.vault(sample.VAULT)
 
     def examine(self) -> dict[str, Any]:
-        """Return the doctor's report, in which nothing secret may show."""
-        found = steps.look()
+        """Return the doctor's report, after asserting that it shows no secret."""
+        found = examine()
         text = json.dumps(found)
         assert not [secret for secret in secrets_of(self.gateway) if secret in text]
         assert "eyJ" not in text
@@ -55,7 +55,7 @@ class Installation:
         return {name: one for name, one in steps.items() if one["status"] in statuses}
 
     def find_only(self, *names: Name) -> str:
-        """Assert that these steps fail, and no other complains; return what they say and what mends it."""
+        """Assert that only these steps fail or warn; return their messages and remedies."""
         found = self.find("fail", "warn")
         assert set(found) == set(names), found
         assert all(one["status"] == "fail" and one["remedy"] for one in found.values())

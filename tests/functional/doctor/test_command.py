@@ -16,7 +16,9 @@ def ask(installation: Installation, *more: str, key: str | None = None) -> int:
     return main(["doctor", "--url", installation.gateway.base_url, f"--key={key or master}", *more])
 
 
-def test_all_well_is_a_table_and_exit_code_0(installation: Installation, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_report_without_findings_is_a_table_with_exit_code_0(
+    installation: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert ask(installation) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("ok       settings ")
@@ -24,7 +26,7 @@ def test_all_well_is_a_table_and_exit_code_0(installation: Installation, capsys:
     assert lines[-1].endswith(" ok, 0 warn, 0 fail, 0 skipped")
 
 
-def test_a_failure_names_what_mends_it_and_ends_with_1(
+def test_a_failed_step_is_shown_with_its_remedy_and_exit_code_1(
     installation: Installation, capsys: pytest.CaptureFixture[str]
 ) -> None:
     del installation.vault.secrets[service_desks.TOKEN_NAME]
@@ -35,7 +37,7 @@ def test_a_failure_names_what_mends_it_and_ends_with_1(
     assert "skipped  sink desk" in out
 
 
-def test_a_mailbox_that_must_be_refused_is_asked_for(
+def test_a_mailbox_that_must_be_refused_is_examined_on_request(
     installation: Installation, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ask(installation, "--refused-mailbox", mails.SUPPORT) == 1
@@ -63,26 +65,26 @@ def test_a_function_key_is_refused(installation: Installation, capsys: pytest.Ca
 
 
 @pytest.mark.parametrize("url", ["http://gateway.example", "gateway", "ftp://gateway.example"])
-def test_the_key_travels_over_https_only(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_key_is_sent_over_https_only(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--url", url, "--key", "k"]) == 1
     assert "https" in capsys.readouterr().err
 
 
-def test_a_settings_file_is_examined_from_here(
+def test_a_settings_file_is_examined_from_this_machine(
     installation: Installation, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "local.settings.json"
     values = sample.settings(installation.gateway.sim) | {"MAILBOX_POLL_SCHEDULE": "soon"}
     file.write_text(json.dumps({"IsEncrypted": False, "Values": values}))
     assert main(["doctor", "--settings", str(file), "--refused-mailbox", mails.SUPPORT]) == 1
-    told = capsys.readouterr().out
-    assert "fail     schedule MAILBOX_POLL_SCHEDULE" in told
-    assert f"fail     refused-mailbox {mails.SUPPORT}" in told
+    out = capsys.readouterr().out
+    assert "fail     schedule MAILBOX_POLL_SCHEDULE" in out
+    assert f"fail     refused-mailbox {mails.SUPPORT}" in out
     assert main(["doctor", "--settings", str(file), "--refused-mailbox", mails.SUPPORT, "--connection", "moon"]) == 1
     assert "no such connection" in capsys.readouterr().err
     file.write_text("{}")
     assert main(["doctor", "--settings", str(file)]) == 1
-    assert "is no settings file" in capsys.readouterr().err
+    assert "is not a settings file" in capsys.readouterr().err
 
 
 def test_without_anything_running_it_says_so(
