@@ -1,7 +1,7 @@
-"""Run the simulator as a process of its own: `python -m twin --state-dir DIR --seed sample`.
+"""Run the twin as a process of its own: `python -m twin --state-dir DIR --seed sample`.
 
-When it is ready it writes a JSON file with its addresses, and ends cleanly on SIGTERM or Ctrl-C. Every value in that
-file is text; "environment" and "settings" are JSON objects in text form: the variables to run the app with.
+When it is ready, it writes a JSON file with its addresses; SIGTERM or Ctrl-C ends it. Every value in that file is text.
+"environment" and "settings" are JSON objects in text form: the variables to run the app with.
 """
 
 import argparse
@@ -27,8 +27,14 @@ SEEDS: dict[str, Callable[[], World]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until told to stop; return 0, or 1 when a handler of the simulator broke meanwhile."""
-    options = _read_options(arguments)
+    """Read the options and serve; see `run`."""
+    parser = argparse.ArgumentParser(prog="python -m twin", description=(__doc__ or "").split("\n")[0])
+    add_arguments(parser)
+    return run(parser.parse_args(arguments))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until SIGTERM or Ctrl-C; return 0, or 1 if a handler of the twin failed with an error of its own."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     stopping = threading.Event()
 
@@ -72,22 +78,21 @@ def describe(simulator: Simulator, *, credential: sample.Credential = "secret") 
     }
 
 
-def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m twin", description=(__doc__ or "").split("\n")[0])
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
     parser.add_argument("--state-dir", type=Path, required=True, help="folder for the CA file")
     parser.add_argument("--seed", choices=sorted(SEEDS), default="sample", help="the world to begin with")
     parser.add_argument("--credential", choices=("federated", "certificate", "secret", "password"), default="secret")
     parser.add_argument(
         "--port-file", type=Path, help="JSON file for the addresses; simulator.json in the state folder"
     )
-    parser.add_argument("--proxy-port", type=int, default=0, help="of the proxy; 0: any free one")
-    parser.add_argument("--port", type=int, default=0, help="of the loopback door (identity, control); 0: any free one")
+    parser.add_argument("--proxy-port", type=int, default=0, help="port of the proxy; 0: any free one")
+    parser.add_argument("--port", type=int, default=0, help="port of the identity endpoint and the control path")
     parser.add_argument("--latency", type=float, default=0.001, help="least seconds of every exchange")
-    return parser.parse_args(arguments)
 
 
 def _write_whole(path: Path, text: str) -> None:
-    """Write a file so that whoever waits for it never sees half of it."""
+    """Write a file that appears with all of its text at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.write_text(text, encoding="utf-8")

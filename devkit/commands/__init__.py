@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NAMES = (
-    "up", "test", "fire", "send", "package", "connector", "bench", "rehearse", "fuzz", "register", "doctor",
+    "up", "test", "fire", "send", "package", "connector", "bench", "rehearse", "fuzz", "register", "doctor", "docs",
+    "twin",
 )  # fmt: skip
 _DOCUMENTATION = "The commands of `python3 -m devkit`."
 
