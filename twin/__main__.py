@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     finally:
         port_file.unlink(missing_ok=True)
         simulator.stop()
-    return 1 if simulator.front.failures else 0
+    return 1 if simulator.server.failures else 0
 
 
 def describe(simulator: Simulator, *, credential: sample.Credential = "secret") -> dict[str, str]:

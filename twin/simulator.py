@@ -18,10 +18,10 @@ from twin.core.api import Api
 from twin.core.certificates import make_server_context
 from twin.core.control import PREFIX, Controls, make_control_api
 from twin.core.faults import Faults
-from twin.core.front import Front
 from twin.core.protocol import OpenProtocol, make_config
 from twin.core.proxy import Tunnels
 from twin.core.record import Record
+from twin.core.server import Server
 from twin.core.wire import LOOPBACK
 from twin.directory.state import Directory
 from twin.easyvista.state import EasyVista
@@ -61,8 +61,8 @@ class Simulator:
         latency: float = 0.001,
     ) -> None:
         self.world = world
-        self.front = Front(
-            [make_control_api(self._find_desk, apis), *apis],
+        self.server = Server(
+            [make_control_api(self._find_controls, apis), *apis],
             world,
             latency=latency,
         )
@@ -72,7 +72,7 @@ class Simulator:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._stopping: asyncio.Event | None = None
-        self._desk: Controls | None = None
+        self._controls: Controls | None = None
         self._ready: Future[tuple[int, int]] = Future()
         self._server_state = ServerState()
         self.state_dir = Path()
@@ -102,17 +102,17 @@ class Simulator:
     @property
     def faults(self) -> Faults:
         """The faults in force."""
-        return self.front.faults
+        return self.server.faults
 
     @property
     def exchanges(self) -> Record:
         """What was asked and answered so far."""
-        return self.front.record
+        return self.server.record
 
     @property
     def refused(self) -> list[str]:
         """Host names that a client asked for and the proxy refused, with ports."""
-        return self._desk.tunnels.refused if self._desk else []
+        return self._controls.tunnels.refused if self._controls else []
 
     @property
     def entra(self) -> Entra:
@@ -186,8 +186,8 @@ class Simulator:
             yield self
         finally:
             self.stop()
-        if self.front.failures:
-            raise SimulatorBrokenError("\n".join(self.front.failures))
+        if self.server.failures:
+            raise SimulatorBrokenError("\n".join(self.server.failures))
 
     def start(self) -> None:
         """Bind the ports and serve; returns when the addresses are known. OSError when a wanted port is taken."""
@@ -254,10 +254,10 @@ class Simulator:
             protocol.transport.close()
         return len(idle)
 
-    def _find_desk(self) -> Controls:
-        if self._desk is None:
+    def _find_controls(self) -> Controls:
+        if self._controls is None:
             raise RuntimeError("the simulator is not running")
-        return self._desk
+        return self._controls
 
     def _run_loop(self) -> None:
         try:
@@ -271,15 +271,15 @@ class Simulator:
         stopping = self._stopping = asyncio.Event()
         names = [host for api in self._apis for host in api.hosts if host != LOOPBACK]
         tls = make_server_context(dict.fromkeys(names), Path(self.ca_file))
-        config = make_config(self.front)
+        config = make_config(self.server)
         tunnels = Tunnels(
             config=config,
             server_state=self._server_state,
             tls=tls,
-            knows=self.front.knows,
+            knows=self.server.knows,
             faults=self.faults,
         )
-        self._desk = Controls(self.front, tunnels, self._reset, self._close_idle)
+        self._controls = Controls(self.server, tunnels, self._reset, self._close_idle)
         proxy = await loop.create_server(tunnels.make_tunnel, _ADDRESS, self._ports[0])
         loopback = await loop.create_server(
             lambda: OpenProtocol(config, self._server_state, LOOPBACK),

@@ -23,8 +23,8 @@ def run_script(python: Path, sim: Simulator) -> dict[str, Any]:
     command = [str(python), str(SCRIPT), sample.TENANT_ID, sample.CLIENT_ID, LONDON.id, START, END]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    printed: dict[str, Any] = json.loads(done.stdout)
+    return printed
 
 
 @pytest.mark.slow(reason="installs a foreign client")
@@ -35,16 +35,16 @@ def test_microsofts_own_sdk_feels_at_home() -> None:
     except ForeignEnvironmentError as error:
         pytest.skip(str(error))
     with Simulator(sample.build()).running() as sim:
-        told = run_script(python, sim)
-        desk = sim.bookings.business(LONDON.id)
+        printed = run_script(python, sim)
+        business = sim.bookings.business(LONDON.id)
 
-        kept = desk.appointments.all()
-        assert told["businesses"] == sorted(one.id for one in sim.bookings.of_tenant(sample.TENANT_ID))
-        assert told["services"] == sorted(one["displayName"] for one in desk.services.all())
-        assert told["view"] == sorted(one.id for one in kept)
-        assert told["seconds"] == sum((one.end - one.start).total_seconds() for one in kept)
-        first = desk.appointments.get(told["first"])
-        assert told["customers"] == [one["emailAddress"] for one in first.values["customers"]]
+        kept = business.appointments.all()
+        assert printed["businesses"] == sorted(one.id for one in sim.bookings.of_tenant(sample.TENANT_ID))
+        assert printed["services"] == sorted(one["displayName"] for one in business.services.all())
+        assert printed["view"] == sorted(one.id for one in kept)
+        assert printed["seconds"] == sum((one.end - one.start).total_seconds() for one in kept)
+        first = business.appointments.get(printed["first"])
+        assert printed["customers"] == [one["emailAddress"] for one in first.values["customers"]]
         assert sim.refused == []
         graph = [one for one in sim.exchanges.all() if one.api == "bookings"]
         assert [problem for exchange in graph for problem in contract.check(exchange)] == []

@@ -23,8 +23,8 @@ def run_script(python: Path, sim: Simulator, folder: Path) -> dict[str, Any]:
     command = [str(python), str(SCRIPT), sample.TENANT_ID, sample.CLIENT_ID, mails.SUPPORT, str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    printed: dict[str, Any] = json.loads(done.stdout)
+    return printed
 
 
 def seed(world: World) -> None:
@@ -45,11 +45,11 @@ def test_python_o365_reads_a_mailbox(tmp_path: Path) -> None:
         before = {one.mutable_id: one for one in box.messages("inbox")}
         was_read = {key: one.is_read for key, one in before.items()}
 
-        told = run_script(python, sim, tmp_path)
+        printed = run_script(python, sim, tmp_path)
 
-        assert told["signed_in"]
-        assert sorted(one["id"] for one in told["messages"]) == sorted(before)
-        for one in told["messages"]:
+        assert printed["signed_in"]
+        assert sorted(one["id"] for one in printed["messages"]) == sorted(before)
+        for one in printed["messages"]:
             message = before[one["id"]]
             sender = message.draft.values["sender"]["emailAddress"]["address"]
             assert (one["subject"], one["sender"]) == (message.subject, sender)
@@ -57,13 +57,13 @@ def test_python_o365_reads_a_mailbox(tmp_path: Path) -> None:
             assert one["was_read"] is was_read[one["id"]]
             files = {each.name: each.content.size for each in message.attachments if each.kind == "file"}
             assert one["saved"] == files
-        assert any(one["saved"] for one in told["messages"])
+        assert any(one["saved"] for one in printed["messages"])
         assert all(message.is_read for message in before.values())
-        assert told["unread"] == []
-        assert (told["moved"], told["archived"]) == (True, [told["messages"][0]["subject"]])
-        assert [one.subject for one in box.messages("archive")] == told["archived"]
-        assert {"Inbox", "Archive", "Deleted Items"} <= set(told["folders"])
-        assert told["mime"] > 100
+        assert printed["unread"] == []
+        assert (printed["moved"], printed["archived"]) == (True, [printed["messages"][0]["subject"]])
+        assert [one.subject for one in box.messages("archive")] == printed["archived"]
+        assert {"Inbox", "Archive", "Deleted Items"} <= set(printed["folders"])
+        assert printed["mime"] > 100
         assert sim.refused == []
         problems = [problem for exchange in sim.exchanges.all(api="mail") for problem in contract.check(exchange)]
         # python-o365 writes it with a small d, as the reference page does

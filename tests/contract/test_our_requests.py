@@ -20,7 +20,7 @@ from tests.contract.openapi import Contract, load_contract
 from twin.seeds import sample
 from twin.simulator import Simulator
 
-DESK = "ithelpdesk@contoso.com"
+BUSINESS = "ithelpdesk@contoso.com"
 
 
 @pytest.fixture
@@ -50,57 +50,59 @@ def call_everything(graph: GraphBookings) -> None:
     now = datetime.now(UTC)
     graph.list_businesses()
     graph.list_businesses("desk & co + 50 %")
-    graph.get_business(DESK)
-    services = graph.list_services(DESK)
-    graph.get_service(DESK, services[0]["id"])
-    staff = graph.list_staff(DESK)
-    graph.list_questions(DESK)
-    page = graph.get_customers(DESK)
+    graph.get_business(BUSINESS)
+    services = graph.list_services(BUSINESS)
+    graph.get_service(BUSINESS, services[0]["id"])
+    staff = graph.list_staff(BUSINESS)
+    graph.list_questions(BUSINESS)
+    page = graph.get_customers(BUSINESS)
     assert page.next_link
-    graph.get_customers(DESK, page.next_link)
-    appointments = graph.calendar_view(DESK, now - timedelta(days=20), now + timedelta(days=11))
+    graph.get_customers(BUSINESS, page.next_link)
+    appointments = graph.calendar_view(BUSINESS, now - timedelta(days=20), now + timedelta(days=11))
     with_slash = [item["id"] for item in appointments if "/" in item["id"]]
     assert with_slash
     for appointment in (appointments[0]["id"], with_slash[0]):
-        assert graph.get_appointment(DESK, appointment)["id"] == appointment
-    graph.get_staff_availability(DESK, [member["id"] for member in staff], now, now + timedelta(days=31))
+        assert graph.get_appointment(BUSINESS, appointment)["id"] == appointment
+    graph.get_staff_availability(BUSINESS, [member["id"] for member in staff], now, now + timedelta(days=31))
     with pytest.raises(NotFound):
         graph.get_business("nobody@contoso.com")
     with pytest.raises(NotFound):
-        graph.get_service(DESK, "00000000-0000-4000-8000-000000000000")
+        graph.get_service(BUSINESS, "00000000-0000-4000-8000-000000000000")
     with pytest.raises(NotFound):
-        graph.get_appointment(DESK, "AAMkADunknown=")
+        graph.get_appointment(BUSINESS, "AAMkADunknown=")
 
 
 def write_everything(graph: GraphBookings) -> None:
     """Call each method that writes, with the bodies that the use cases make."""
     now = datetime.now(UTC)
-    single = {each["id"] for each in graph.list_services(DESK) if each["maximumAttendeesCount"] == 1}
-    calendar = graph.calendar_view(DESK, now, now + timedelta(days=31))
+    single = {each["id"] for each in graph.list_services(BUSINESS) if each["maximumAttendeesCount"] == 1}
+    calendar = graph.calendar_view(BUSINESS, now, now + timedelta(days=31))
     with_slash = next(item["id"] for item in calendar if "/" in item["id"] and item["serviceId"] in single)
-    old = graph.get_appointment(DESK, with_slash)
+    old = graph.get_appointment(BUSINESS, with_slash)
     customers = [graph_bodies.kept_customer(each) for each in old["customers"]]
-    graph.update_appointment(DESK, with_slash, graph_bodies.customers_change(customers, 1) | {"serviceNotes": "x"})
-    graph.cancel_appointment(DESK, with_slash, "Closed.")
+    graph.update_appointment(BUSINESS, with_slash, graph_bodies.customers_change(customers, 1) | {"serviceNotes": "x"})
+    graph.cancel_appointment(BUSINESS, with_slash, "Closed.")
     record = graph_bodies.customer_record("Robin", "robin@example.com", [{"number": "1", "type": "business"}])
-    robin = graph.create_customer(DESK, record)
-    graph.update_customer(DESK, robin["id"], graph_bodies.customer_record("Robin E.", None, None))
-    assert graph.get_customer(DESK, robin["id"])["displayName"] == "Robin E."
-    questions = graph.list_questions(DESK)
+    robin = graph.create_customer(BUSINESS, record)
+    graph.update_customer(BUSINESS, robin["id"], graph_bodies.customer_record("Robin E.", None, None))
+    assert graph.get_customer(BUSINESS, robin["id"])["displayName"] == "Robin E."
+    questions = graph.list_questions(BUSINESS)
     answers = {str(each["displayName"]): (each["answerOptions"] or ["x"])[0] for each in questions}
     person = graph_bodies.Person(id=robin["id"], name="Robin", mail="robin@example.com", phone="1", notes="x")
     customer = graph_bodies.typed_customer(person, graph_bodies.typed_answers(answers, questions))
     start, end = appointment_times(old)
-    booking = graph_bodies.Booking(DESK, str(old["serviceId"]), start, (person,), details={"isLocationOnline": True})
-    service = graph.get_service(DESK, booking.service)
+    booking = graph_bodies.Booking(
+        BUSINESS, str(old["serviceId"]), start, (person,), details={"isLocationOnline": True}
+    )
+    service = graph.get_service(BUSINESS, booking.service)
     body = graph_bodies.appointment_body(
         booking, (start, end), [customer], service=service, zone=find_zone("Europe/London"), mark="0123456789ab"
     )
-    made = graph.create_appointment(DESK, body)
+    made = graph.create_appointment(BUSINESS, body)
     moved = graph_bodies.times(start, end) | {"staffMemberIds": made["staffMemberIds"]}
-    graph.update_appointment(DESK, made["id"], moved)
+    graph.update_appointment(BUSINESS, made["id"], moved)
     with pytest.raises(NotFound):
-        graph.cancel_appointment(DESK, "AAMkADunknown=", "")
+        graph.cancel_appointment(BUSINESS, "AAMkADunknown=", "")
 
 
 def test_every_request_of_the_client_and_its_answer_fit_the_metadata(sim: Simulator, contract: Contract) -> None:

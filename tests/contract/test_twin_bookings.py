@@ -17,7 +17,7 @@ from twin.seeds.booking_pages import LONDON
 from twin.seeds.sample import ADMIN_USER, CLIENT_ID, TENANT_ID
 
 ROOT = "/solutions/bookingBusinesses"
-DESK = f"{ROOT}/{LONDON.id}"
+BUSINESS = f"{ROOT}/{LONDON.id}"
 ALWAYS = "start=2000-01-01T00:00:00Z&end=2100-01-01T00:00:00Z"
 
 
@@ -47,8 +47,8 @@ def app(sim: Simulator) -> Iterator[RawGraphClient]:
 
 @pytest.fixture
 def admin(sim: Simulator) -> Iterator[RawGraphClient]:
-    desk = sim.bookings.business(LONDON.id)
-    desk.staff.add({"displayName": "Admin", "emailAddress": ADMIN_USER, "role": "administrator"})
+    page = sim.bookings.business(LONDON.id)
+    page.staff.add({"displayName": "Admin", "emailAddress": ADMIN_USER, "role": "administrator"})
     with RawGraphClient(sim, MANAGE, tenant_id=TENANT_ID, app_id=CLIENT_ID, user=ADMIN_USER) as visitor:
         yield visitor
 
@@ -68,20 +68,20 @@ def walk_reads(app: RawGraphClient, admin: RawGraphClient) -> None:
     app.sim.bookings.switches.page_size = 40
     ask(app, "GET", f"{ROOT}?query=desk&$count=true", 200)
     for business in ask(app, "GET", ROOT, 200)["value"]:
-        desk = f"{ROOT}/{business['id']}"
-        ask(app, "GET", f"{desk}?$expand=services,staffMembers,customers,customQuestions", 200)
-        app.pages(f"{desk}/calendarView?{ALWAYS}&$count=true")
+        page = f"{ROOT}/{business['id']}"
+        ask(app, "GET", f"{page}?$expand=services,staffMembers,customers,customQuestions", 200)
+        app.pages(f"{page}/calendarView?{ALWAYS}&$count=true")
         for collection in ("appointments", "services", "staffMembers", "customers", "customQuestions"):
-            items = app.pages(f"{desk}/{collection}")
+            items = app.pages(f"{page}/{collection}")
             for item in items[:8]:
                 safe = item["id"].replace("/", "-").replace("+", "_")
-                ask(app, "GET", f"{desk}/{collection}/{safe}", 200)
-        staff = [one["id"] for one in app.pages(f"{desk}/staffMembers")]
+                ask(app, "GET", f"{page}/{collection}/{safe}", 200)
+        staff = [one["id"] for one in app.pages(f"{page}/staffMembers")]
         for shape in ("value", "staffAvailabilityItem"):
             app.sim.bookings.switches.availability_key = shape
             now = app.sim.world.clock.now()
             body = {"staffIds": staff, "startDateTime": zoned(now), "endDateTime": zoned(now + timedelta(days=7))}
-            ask(app, "POST", f"{desk}/getStaffAvailability", 200, body)
+            ask(app, "POST", f"{page}/getStaffAvailability", 200, body)
     ask(admin, "GET", "/solutions/bookingCurrencies", 200)
     ask(admin, "GET", "/solutions/bookingCurrencies/GBP", 200)
 
@@ -99,8 +99,8 @@ def walk_catalogue(app: RawGraphClient) -> None:
         ("customQuestions", "bookingCustomQuestion", {"displayName": "New?", "answerInputType": "text"}),
     ):
         typed = {"@odata.type": NAMESPACE + kind}
-        made = ask(app, "POST", f"{DESK}/{collection}", 201, typed | new)
-        path = f"{DESK}/{collection}/{made['id']}"
+        made = ask(app, "POST", f"{BUSINESS}/{collection}", 201, typed | new)
+        path = f"{BUSINESS}/{collection}/{made['id']}"
         has_body = collection in {"customers", "customQuestions"}
         ask(app, "PATCH", path, 200 if has_body else 204, typed | {"displayName": "Changed"})
         ask(app, "DELETE", path, 204)
@@ -109,14 +109,14 @@ def walk_catalogue(app: RawGraphClient) -> None:
 
 def walk_appointments(app: RawGraphClient) -> None:
     """Book, move, cancel, delete."""
-    desk = app.sim.bookings.business(LONDON.id)
-    service = desk.services.all()[0]
+    page = app.sim.bookings.business(LONDON.id)
+    service = page.services.all()[0]
     day = app.sim.world.clock.now().replace(hour=10, minute=0, second=0, microsecond=0) + timedelta(days=20)
     while day.weekday() > 3:
         day += timedelta(days=1)
     customer = {"@odata.type": NAMESPACE + "bookingCustomerInformation", "name": "Robin", "customQuestionAnswers": []}
-    for one in desk.appointments.all():
-        desk.appointments.remove(one.id)
+    for one in page.appointments.all():
+        page.appointments.remove(one.id)
     booked = []
     for hour in (0, 2):
         start = day + timedelta(hours=hour)
@@ -128,8 +128,8 @@ def walk_appointments(app: RawGraphClient) -> None:
             "customers@odata.type": "#Collection(microsoft.graph.bookingCustomerInformation)",
             "customers": [customer],
         }
-        made = ask(app, "POST", f"{DESK}/appointments", 201, wish)
-        booked.append(f"{DESK}/appointments/{made['id'].replace('/', '-').replace('+', '_')}")
+        made = ask(app, "POST", f"{BUSINESS}/appointments", 201, wish)
+        booked.append(f"{BUSINESS}/appointments/{made['id'].replace('/', '-').replace('+', '_')}")
     later = day + timedelta(hours=4)
     move = {"startDateTime": zoned(later), "endDateTime": zoned(later + timedelta(minutes=30))}
     ask(app, "PATCH", booked[0], 204, move)
@@ -152,19 +152,19 @@ def walk_refusals(app: RawGraphClient, admin: RawGraphClient) -> None:
     """Every kind of error."""
     for method, path, status, body in (
         ("GET", f"{ROOT}/nobody@contoso.com", 404, None),
-        ("GET", f"{DESK}/appointments/a%2Fb", 400, None),
-        ("GET", f"{DESK}/calendarView?start=2026-05-05T00:00:00Z", 400, None),
-        ("GET", f"{DESK}/appointments?$filter=serviceId eq null", 500, None),
-        ("GET", f"{DESK}/services?$colour=red", 400, None),
-        ("POST", f"{DESK}/appointments", 500, {}),
-        ("POST", f"{DESK}/appointments", 400, {"start": "now"}),
-        ("POST", f"{DESK}/customers", 400, {"displayName": "untyped"}),
-        ("POST", f"{DESK}/getStaffAvailability", 400, {}),
-        ("PUT", DESK, 405, {}),
+        ("GET", f"{BUSINESS}/appointments/a%2Fb", 400, None),
+        ("GET", f"{BUSINESS}/calendarView?start=2026-05-05T00:00:00Z", 400, None),
+        ("GET", f"{BUSINESS}/appointments?$filter=serviceId eq null", 500, None),
+        ("GET", f"{BUSINESS}/services?$colour=red", 400, None),
+        ("POST", f"{BUSINESS}/appointments", 500, {}),
+        ("POST", f"{BUSINESS}/appointments", 400, {"start": "now"}),
+        ("POST", f"{BUSINESS}/customers", 400, {"displayName": "untyped"}),
+        ("POST", f"{BUSINESS}/getStaffAvailability", 400, {}),
+        ("PUT", BUSINESS, 405, {}),
         ("POST", ROOT, 403, {"displayName": "By an app"}),
     ):
         ask(app, method, path, status, body)
-    ask(admin, "POST", f"{DESK}/getStaffAvailability", 403, {})
+    ask(admin, "POST", f"{BUSINESS}/getStaffAvailability", 403, {})
     ask(admin, "GET", f"{ROOT}/devicebar@contoso.com", 404)
     app.request("GET", ROOT, headers={"Authorization": ""})
     app.sim.graph_limits.throttle_for(60)
@@ -198,7 +198,7 @@ def test_government_answers_fit_the_metadata_too(sim: Simulator, contract: Contr
     tenant.cloud = CLOUDS["usgov"]
     with RawGraphClient(sim, WRITE, tenant_id=TENANT_ID, app_id=CLIENT_ID) as visitor:
         for path in ("", "/appointments", "/services", "/staffMembers", "/customers", "/customQuestions"):
-            ask(visitor, "GET", DESK + path, 200)
+            ask(visitor, "GET", BUSINESS + path, 200)
     tenant.cloud = CLOUDS["global"]
 
     assert [problem for exchange in sim.exchanges.all() for problem in contract.check(exchange)] == []

@@ -21,8 +21,8 @@ from twin.directory.permissions import ROLE_IDS
 from twin.entra.state import FederatedCredential
 from twin.identity.state import issuer_of
 from twin.seeds import sample
-from twin.seeds.booked import seed_desk
 from twin.seeds.booking_pages import SYDNEY
+from twin.seeds.businesses import seed_business
 
 SECRET = ("--credential", "secret")
 SECRET_NAME = "graph-client-secret"
@@ -55,7 +55,7 @@ def begin_anew(registration: RegisterRun, kind: str) -> tuple[str, ...]:
 def seed_partner(registration: RegisterRun) -> None:
     world = registration.sim.world
     day = world.clock.now().date()
-    seed_desk(world.state(Bookings), SYDNEY, sample.PARTNER_TENANT_ID, day, sample.PARTNER_SERVICE_USER)
+    seed_business(world.state(Bookings), SYDNEY, sample.PARTNER_TENANT_ID, day, sample.PARTNER_SERVICE_USER)
 
 
 def count_sign_ins(registration: RegisterRun) -> int:

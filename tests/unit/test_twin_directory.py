@@ -28,7 +28,7 @@ def sim(running: Simulator) -> Simulator:
     return running
 
 
-def visit(sim: Simulator, *roles: str) -> RawGraphClient:
+def sign_in(sim: Simulator, *roles: str) -> RawGraphClient:
     user = sim.entra.tenants[sample.TENANT_ID].users[sample.ADMIN_USER]
     user.directory_roles = frozenset(roles)
     return RawGraphClient(
@@ -49,7 +49,7 @@ def code(answer: Any) -> tuple[int, str]:
 
 
 def test_an_upsert_makes_one_and_changes_it_the_next_time(sim: Simulator) -> None:
-    with visit(sim, "Cloud Application Administrator") as visitor:
+    with sign_in(sim, "Cloud Application Administrator") as visitor:
         made = make(visitor)
         assert made["signInAudience"] == "AzureADMultipleOrgs"
         path = "/applications(uniqueName='one')"
@@ -60,7 +60,7 @@ def test_an_upsert_makes_one_and_changes_it_the_next_time(sim: Simulator) -> Non
 
 
 def test_unknown_properties_options_and_filters_are_refused(sim: Simulator) -> None:
-    with visit(sim, "Cloud Application Administrator") as visitor:
+    with sign_in(sim, "Cloud Application Administrator") as visitor:
         made = make(visitor)
         path = f"/applications/{made['id']}"
         assert code(visitor.request("PATCH", path, json={"nmae": "x"})) == (400, "Request_BadRequest")
@@ -72,7 +72,7 @@ def test_unknown_properties_options_and_filters_are_refused(sim: Simulator) -> N
 
 
 def test_the_recycle_bin_keeps_the_unique_name_taken_until_the_app_is_purged(sim: Simulator) -> None:
-    with visit(sim, "Cloud Application Administrator") as visitor:
+    with sign_in(sim, "Cloud Application Administrator") as visitor:
         made = make(visitor)
         assert visitor.request("DELETE", f"/applications/{made['id']}").status_code == 204
         body = {"displayName": "one"}
@@ -84,7 +84,7 @@ def test_the_recycle_bin_keeps_the_unique_name_taken_until_the_app_is_purged(sim
 
 def test_a_new_app_is_unknown_to_some_servers_for_a_while(sim: Simulator) -> None:
     sim.directory.switches.unseen_requests = 2
-    with visit(sim, "Cloud Application Administrator") as visitor:
+    with sign_in(sim, "Cloud Application Administrator") as visitor:
         made = make(visitor)
         principal = f"/servicePrincipals(appId='{made['appId']}')"
         assert code(visitor.request("PATCH", principal, json={}, headers=UPSERT)) == (400, "NoBackingApplicationObject")
@@ -101,9 +101,9 @@ def test_consent_to_application_permissions_takes_the_privileged_role_and_works_
         "appRoleId": ROLE_IDS["Bookings.Manage.All"],
     }
     path = f"/servicePrincipals/{graph_id(tenant)}/appRoleAssignedTo"
-    with visit(sim, "Application Administrator") as visitor:
+    with sign_in(sim, "Application Administrator") as visitor:
         assert code(visitor.request("POST", path, json=body)) == (403, "Authorization_RequestDenied")
-    with visit(sim, "Privileged Role Administrator") as visitor:
+    with sign_in(sim, "Privileged Role Administrator") as visitor:
         assert visitor.request("POST", path, json=body).status_code == 201
         assert code(visitor.request("POST", path, json=body)) == (400, "Request_BadRequest")
         listed = visitor.pages(f"/servicePrincipals/{principal.object_id}/appRoleAssignments")
@@ -112,7 +112,7 @@ def test_consent_to_application_permissions_takes_the_privileged_role_and_works_
 
 def test_without_a_role_one_may_change_ones_own_apps_only(sim: Simulator) -> None:
     other = sim.directory.registration(sim.entra.app(sample.CLIENT_ID))
-    with visit(sim) as visitor:
+    with sign_in(sim) as visitor:
         made = make(visitor)
         assert visitor.request("PATCH", f"/applications/{made['id']}", json={"notes": "mine"}).status_code == 204
         assert code(visitor.request("PATCH", f"/applications/{other.object_id}", json={"notes": "x"}))[0] == 403
@@ -121,15 +121,15 @@ def test_without_a_role_one_may_change_ones_own_apps_only(sim: Simulator) -> Non
 
 
 def test_a_secret_is_shown_once_and_signs_in(sim: Simulator) -> None:
-    with visit(sim, "Cloud Application Administrator") as visitor:
+    with sign_in(sim, "Cloud Application Administrator") as visitor:
         made = make(visitor)
-        told = visitor.request("POST", f"/applications/{made['id']}/addPassword", json={}).json()
+        secret = visitor.request("POST", f"/applications/{made['id']}/addPassword", json={}).json()
         [listed] = visitor.get(f"/applications/{made['id']}").json()["passwordCredentials"]
-        assert (listed["keyId"], listed["secretText"]) == (told["keyId"], None)
-        assert told["secretText"].startswith(listed["hint"])
-        assert sim.entra.app(made["appId"]).secrets[told["keyId"]].value == told["secretText"]
+        assert (listed["keyId"], listed["secretText"]) == (secret["keyId"], None)
+        assert secret["secretText"].startswith(listed["hint"])
+        assert sim.entra.app(made["appId"]).secrets[secret["keyId"]].value == secret["secretText"]
         recorded = str([exchange.to_json() for exchange in sim.exchanges.all(api="directory")])
-        assert told["secretText"] not in recorded
+        assert secret["secretText"] not in recorded
 
 
 def test_mail_tokens_of_others_do_not_open_the_directory(sim: Simulator) -> None:

@@ -21,9 +21,9 @@ def world() -> World:
 
 
 @pytest.fixture(scope="module")
-def desks(world: World) -> list[Business]:
+def pages(world: World) -> list[Business]:
     bookings = world.state(Bookings)
-    return [bookings.business(desk.id) for desk in CONTOSO_PAGES]
+    return [bookings.business(page.id) for page in CONTOSO_PAGES]
 
 
 def snapshot(world: World) -> list[Any]:
@@ -51,38 +51,38 @@ def test_a_reset_undoes_every_change() -> None:
     assert snapshot(world) == before
 
 
-def test_it_is_as_big_as_promised(desks: list[Business]) -> None:
+def test_it_is_as_big_as_promised(pages: list[Business]) -> None:
     def count(name: str) -> int:
-        return sum(len(getattr(desk, name)) for desk in desks)
+        return sum(len(getattr(page, name)) for page in pages)
 
     assert (count("services"), count("staff"), count("appointments")) == (12, 20, 400)
     assert count("customers") >= 60
-    assert {desk.zone_name for desk in desks} == {"GMT Standard Time", "Pacific Standard Time", "Asia/Kolkata"}
+    assert {page.zone_name for page in pages} == {"GMT Standard Time", "Pacific Standard Time", "Asia/Kolkata"}
 
 
-def test_appointments_keep_to_hours_and_to_their_service(desks: list[Business]) -> None:
-    for desk in desks:
-        for one in desk.appointments.all():
-            service = desk.services.get(one.values["serviceId"])
+def test_appointments_keep_to_hours_and_to_their_service(pages: list[Business]) -> None:
+    for page in pages:
+        for one in page.appointments.all():
+            service = page.services.get(one.values["serviceId"])
             assert one.end - one.start == parse_duration(service["defaultDuration"])
-            assert is_service_open(desk, service, one.span)
+            assert is_service_open(page, service, one.span)
             for staff_id in one.staff_ids:
                 assert staff_id in service["staffMemberIds"]
-                assert is_staff_working(desk, desk.staff.get(staff_id), one.span)
-                assert desk.staff.get(staff_id)["membershipStatus"] != "rejectedByStaff"
+                assert is_staff_working(page, page.staff.get(staff_id), one.span)
+                assert page.staff.get(staff_id)["membershipStatus"] != "rejectedByStaff"
 
 
-def test_nobody_is_booked_twice_or_while_away(desks: list[Business]) -> None:
-    for desk in desks:
-        for staff in desk.staff.all():
-            blocked = [one.blocked for one in desk.appointments.of_staff(staff["id"])]
+def test_nobody_is_booked_twice_or_while_away(pages: list[Business]) -> None:
+    for page in pages:
+        for staff in page.staff.all():
+            blocked = [one.blocked for one in page.appointments.of_staff(staff["id"])]
             assert not [pair for pair in combinations(blocked, 2) if pair[0].overlaps(pair[1])]
-            away = desk.time_off.get(staff["id"], [])
+            away = page.time_off.get(staff["id"], [])
             assert not [span for span in blocked for other in away if span.overlaps(other)]
 
 
-def test_the_diary_holds_every_kind_of_appointment(desks: list[Business]) -> None:
-    all_of_them = [one for desk in desks for one in desk.appointments.all()]
+def test_the_diary_holds_every_kind_of_appointment(pages: list[Business]) -> None:
+    all_of_them = [one for page in pages for one in page.appointments.all()]
     groups = [one for one in all_of_them if one.values["maximumAttendeesCount"] > 1]
     ids = [one.id for one in all_of_them]
     days = [(one.start.date() - DAY).days for one in all_of_them]
@@ -105,8 +105,8 @@ def test_the_diary_holds_every_kind_of_appointment(desks: list[Business]) -> Non
     assert all(one.values["createdDateTime"] < f"{DAY}T00:00:00Z" for one in all_of_them)
 
 
-def test_the_staff_have_every_role_and_status(desks: list[Business]) -> None:
-    staff = [one for desk in desks for one in desk.staff.all()]
+def test_the_staff_have_every_role_and_status(pages: list[Business]) -> None:
+    staff = [one for page in pages for one in page.staff.all()]
 
     assert {one["role"] for one in staff} == {
         "administrator", "teamMember", "scheduler", "viewer", "guest", "externalGuest",
@@ -115,8 +115,8 @@ def test_the_staff_have_every_role_and_status(desks: list[Business]) -> None:
     assert {one["useBusinessHours"] for one in staff} == {True, False}
 
 
-def test_services_differ_and_one_names_staff_that_nobody_has(desks: list[Business]) -> None:
-    services = [service for desk in desks for service in desk.services.all()]
+def test_services_differ_and_one_names_staff_that_nobody_has(pages: list[Business]) -> None:
+    services = [service for page in pages for service in page.services.all()]
     policies = [service["schedulingPolicy"] for service in services]
     general = [policy["generalAvailability"] for policy in policies if policy and policy.get("generalAvailability")]
 
@@ -128,8 +128,8 @@ def test_services_differ_and_one_names_staff_that_nobody_has(desks: list[Busines
     assert any(policy and not policy["allowStaffSelection"] for policy in policies)
 
 
-def test_every_person_has_an_address_that_is_reserved(desks: list[Business]) -> None:
-    addresses = [one["emailAddress"] for desk in desks for shelf in (desk.staff, desk.customers) for one in shelf.all()]
+def test_every_person_has_an_address_that_is_reserved(pages: list[Business]) -> None:
+    addresses = [one["emailAddress"] for page in pages for shelf in (page.staff, page.customers) for one in shelf.all()]
 
     assert {address.partition("@")[2] for address in addresses} <= {
         "contoso.com", "example.com", "example.net", "example.org",

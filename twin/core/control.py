@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from twin.core.api import Api
 from twin.core.faults import fault_from_json
-from twin.core.front import UNRECORDED, Front
 from twin.core.proxy import Tunnels
 from twin.core.routes import Routes
+from twin.core.server import UNRECORDED, Server
 from twin.core.wire import LOOPBACK, Call, Json, Reply
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 class Controls:
     """The parts of a running simulator that the control path steers."""
 
-    front: Front
+    server: Server
     tunnels: Tunnels
     reset: Callable[[], None]
     close_connections: Callable[[], int]
@@ -74,7 +74,7 @@ def _keep(world: "World", controls: Callable[[], Controls]) -> Callable[[], Cont
 
 def _with_state(api: Api[Any], handler: Callable[[Call, Any], Reply]) -> Handler:
     def enter(call: Call, controls: Controls) -> Reply:
-        return handler(call, controls.front.world.state(api.state))
+        return handler(call, controls.server.world.state(api.state))
 
     enter.__doc__ = handler.__doc__
     return enter
@@ -106,57 +106,57 @@ def read_object(call: Call) -> Json:
 
 def _add_fault(call: Call, controls: Controls) -> Reply:
     """Put a fault in force."""
-    return Reply(201, controls.front.faults.enlist(fault_from_json(read_object(call))).to_json())
+    return Reply(201, controls.server.faults.put(fault_from_json(read_object(call))).to_json())
 
 
 def _list_faults(call: Call, controls: Controls) -> Reply:
     """List the faults in force; ?unfired=true for those that still wait."""
-    faults = controls.front.faults.unfired() if call.option("unfired") == "true" else controls.front.faults.all()
+    faults = controls.server.faults.unfired() if call.option("unfired") == "true" else controls.server.faults.all()
     return Reply(200, {"faults": [fault.to_json() for fault in faults]})
 
 
 def _clear_faults(call: Call, controls: Controls) -> Reply:
     """Withdraw all faults."""
     _ = call
-    controls.front.faults.clear()
+    controls.server.faults.clear()
     return Reply(204)
 
 
 def _remove_fault(call: Call, controls: Controls) -> Reply:
     """Withdraw one fault."""
-    return Reply(204 if controls.front.faults.remove(int(call["id"])) else 404)
+    return Reply(204 if controls.server.faults.remove(int(call["id"])) else 404)
 
 
 def _list_exchanges(call: Call, controls: Controls) -> Reply:
     """List recorded exchanges; ?api= and ?since= (a sequence number) narrow the list."""
-    seen = controls.front.record.all(api=call.option("api"), since=int(call.option("since") or 0))
+    seen = controls.server.record.all(api=call.option("api"), since=int(call.option("since") or 0))
     last = seen[-1].seq if seen else int(call.option("since") or 0)
     return Reply(200, {"exchanges": [exchange.to_json() for exchange in seen], "last": last})
 
 
 def _limit_exchanges(call: Call, controls: Controls) -> Reply:
     """Set how many exchanges are kept: {"keep": 0} for none but the counters."""
-    controls.front.record.keep = int(read_object(call)["keep"])
-    return Reply(200, {"keep": controls.front.record.keep})
+    controls.server.record.keep = int(read_object(call)["keep"])
+    return Reply(200, {"keep": controls.server.record.keep})
 
 
 def _clear_exchanges(call: Call, controls: Controls) -> Reply:
     """Forget the recorded exchanges and counters."""
     _ = call
-    controls.front.record.clear()
+    controls.server.record.clear()
     return Reply(204)
 
 
 def _show_counters(call: Call, controls: Controls) -> Reply:
     """Show exchanges and the highest concurrency per api since the last clearing."""
     _ = call
-    return Reply(200, {"counts": dict(controls.front.record.counts), "peaks": dict(controls.front.record.peaks)})
+    return Reply(200, {"counts": dict(controls.server.record.counts), "peaks": dict(controls.server.record.peaks)})
 
 
 def _show_health(call: Call, controls: Controls) -> Reply:
     """Show refused host names and failures of the simulator itself."""
     _ = call
-    return Reply(200, {"refused": controls.tunnels.refused, "failures": controls.front.failures})
+    return Reply(200, {"refused": controls.tunnels.refused, "failures": controls.server.failures})
 
 
 def _reset_world(call: Call, controls: Controls) -> Reply:
@@ -169,13 +169,13 @@ def _reset_world(call: Call, controls: Controls) -> Reply:
 def _show_clock(call: Call, controls: Controls) -> Reply:
     """Show the world's time."""
     _ = call
-    return Reply(200, {"now": controls.front.world.clock.now().isoformat()})
+    return Reply(200, {"now": controls.server.world.clock.now().isoformat()})
 
 
 def _move_clock(call: Call, controls: Controls) -> Reply:
     """Move the world's time: {"advanceSeconds": 3600}, {"now": "2026-05-05T09:00:00Z"} or {"follow": true}."""
     wish = read_object(call)
-    clock = controls.front.world.clock
+    clock = controls.server.world.clock
     if wish.get("follow"):
         clock.follow_machine()
     if "now" in wish:
@@ -190,8 +190,8 @@ def _move_clock(call: Call, controls: Controls) -> Reply:
 
 def _set_latency(call: Call, controls: Controls) -> Reply:
     """Set the least duration of every exchange: {"seconds": 0.05}."""
-    controls.front.latency = float(read_object(call)["seconds"])
-    return Reply(200, {"seconds": controls.front.latency})
+    controls.server.latency = float(read_object(call)["seconds"])
+    return Reply(200, {"seconds": controls.server.latency})
 
 
 def _close_connections(call: Call, controls: Controls) -> Reply:

@@ -140,9 +140,9 @@ class Faults:
 
     def add(self, action: Action, **conditions: Any) -> Fault:
         """Put a fault in force: `faults.add(Answer(503), api="bookings", method="POST", times=2)`."""
-        return self.enlist(Fault(action=action, **conditions))
+        return self.put(Fault(action=action, **conditions))
 
-    def enlist(self, fault: Fault) -> Fault:
+    def put(self, fault: Fault) -> Fault:
         """Put a ready-made fault in force."""
         fault.id = next(self._ids)
         self._faults.append(fault)

@@ -16,7 +16,7 @@ control = Routes[EasyVista]("/easyvista")
 
 
 @control.get("")
-def show_desk(call: Call, api: EasyVista) -> Reply:
+def show_instances(call: Call, api: EasyVista) -> Reply:
     """Show the instances, how unreliable they are, and whether they are stopped."""
     _ = call
     instances = [
@@ -142,14 +142,14 @@ def clear_hazards(call: Call, api: EasyVista) -> Reply:
 
 
 @control.post("/stop")
-def stop_desk(call: Call, api: EasyVista) -> Reply:
+def stop(call: Call, api: EasyVista) -> Reply:
     """Stop the desk until it is started: {"how": "drop"} aborts every connection, "refuse" answers 503."""
     api.stop(read_object(call).get("how", "drop"))
     return Reply(200, {"stopped": api.stopped})
 
 
 @control.post("/start")
-def start_desk(call: Call, api: EasyVista) -> Reply:
+def start(call: Call, api: EasyVista) -> Reply:
     """Let the desk work again."""
     _ = call
     api.start()

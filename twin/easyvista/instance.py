@@ -27,7 +27,7 @@ from twin.easyvista.switches import Switches
 
 WORKFLOW_TYPE = ActionType(20, "Processing")
 CLOSING_TYPE = ActionType(28, "")
-_STAGES = ("Qualification", "Analysis and resolution", "Validation")
+_WORKFLOW_STEPS = ("Qualification", "Analysis and resolution", "Validation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +160,9 @@ class Instance:
         made = Ticket(40_000 + self.count("ticket"), rfc, entry, now, now, **values)
         self.by_rfc[rfc] = made
         self._by_reference[made.reference.lower()].append(made)
-        for stage in range(self.switches.workflow_actions if workflow else 0):
-            label = _STAGES[stage % len(_STAGES)]
-            self.add_action(made, ActionType(WORKFLOW_TYPE.id, label), workflow_id=700 + entry.id, stage_id=stage + 1)
+        for step in range(self.switches.workflow_actions if workflow else 0):
+            label = _WORKFLOW_STEPS[step % len(_WORKFLOW_STEPS)]
+            self.add_action(made, ActionType(WORKFLOW_TYPE.id, label), workflow_id=700 + entry.id, stage_id=step + 1)
         return made
 
     def ticket(self, rfc: str) -> Ticket:

@@ -47,7 +47,7 @@ def create(call: Call, api: EasyVista) -> Reply:
     if len(wishes) > 1 and api.switches.several_elements == "refuse":
         raise refuse("requests: one element only")
     made = create_ticket(instance, user, lower(wishes[0]))
-    return _tell(call, api, "create", locate_ticket(instance, made))
+    return _answer_write(call, api, "create", locate_ticket(instance, made))
 
 
 @routes.get("/requests")
@@ -86,7 +86,7 @@ def update(call: Call, api: EasyVista) -> Reply:
     instance, _ = enter(call)
     ticket = find_ticket(call)
     update_ticket(instance, ticket, read_members(call))
-    return _tell(call, api, "update", locate_ticket(instance, ticket))
+    return _answer_write(call, api, "update", locate_ticket(instance, ticket))
 
 
 routes.put("/requests/{rfc}")(update)
@@ -116,7 +116,7 @@ def add_documents(call: Call, api: EasyVista) -> Reply:
     files = [_read_file(one, api.switches.document_limit) for one in read_documents(call)]
     for name, data in files:
         instance.add_document(ticket, name, data)
-    return _tell(call, api, "document", f"{locate_ticket(instance, ticket)}/documents")
+    return _answer_write(call, api, "document", f"{locate_ticket(instance, ticket)}/documents")
 
 
 @routes.post("/requests/{rfc}/tasks")
@@ -202,7 +202,7 @@ def _read_memo_name(call: Call) -> str:
     return name
 
 
-def _tell(call: Call, api: EasyVista, kind: Kind, address: str) -> Reply:
+def _answer_write(call: Call, api: EasyVista, kind: Kind, address: str) -> Reply:
     settle(call, api.hazards, kind)
     return Reply(api.switches.write_status, {"HREF": address})
 
@@ -243,7 +243,7 @@ def _add_row(call: Call, api: EasyVista, kind: Kind) -> Reply:
         done_by_id=user.employee_id if is_task else None,
         spare={name.upper(): kept[name] for name in _SPARE if name in kept},
     )
-    return _tell(call, api, kind, locate_ticket(instance, ticket))
+    return _answer_write(call, api, kind, locate_ticket(instance, ticket))
 
 
 def _find_type(instance: Instance, given: Members) -> ActionType:

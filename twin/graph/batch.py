@@ -89,8 +89,8 @@ def _answer_part(call: Call, part: Json, places: BatchPlaces | None) -> Json:
     if places is not None and is_outlook(path):
         inner.places = places.take()
     reply = call.ask(inner)
-    told = reply.content_type if "content-type" not in reply.headers else None
-    headers = {"Content-Type": told} if told else {}
+    content_type = reply.content_type if "content-type" not in reply.headers else None
+    headers = {"Content-Type": content_type} if content_type else {}
     answer: Json = {"id": str(part["id"]), "status": reply.status, "headers": headers | dict(reply.headers)}
     body = stream_of(reply.body) if isinstance(reply.body, bytes) else reply.body
     return answer | ({} if body is None else {"body": body})

@@ -141,8 +141,8 @@ def get_content(call: Call, mail: Mail) -> Reply:
     found = find_attachment(call, message)
     if found.kind == "reference":
         raise refuse_value()
-    told = _ITEM_TYPES[found.item] if found.kind == "item" else found.content_type or ""
-    return Reply(200, found.content, {"content-type": told} if _MEDIA_TYPE.fullmatch(told) else {})
+    content_type = _ITEM_TYPES[found.item] if found.kind == "item" else found.content_type or ""
+    return Reply(200, found.content, {"content-type": content_type} if _MEDIA_TYPE.fullmatch(content_type) else {})
 
 
 def _answer_message(call: Call, message: Message, view: View, selection: Selection, *, status: int = 200) -> Reply:

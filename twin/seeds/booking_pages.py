@@ -11,7 +11,7 @@ GHOST_STAFF_ID = "7f1d0b9e-0000-4000-8000-00000000dead"
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class BookingPage:
     """One booking business. Staff and services are named by their place in the lists."""
 
     id: str
@@ -74,7 +74,7 @@ _NOT_BOOKABLE: Json = {
     "businessHours": [],
 }
 
-LONDON = Desk(
+LONDON = BookingPage(
     id="ithelpdesk@contoso.com",
     name="IT help desk",
     zone="GMT Standard Time",
@@ -121,7 +121,7 @@ LONDON = Desk(
     customers=24,
 )  # fmt: skip
 
-WEST = Desk(
+WEST = BookingPage(
     id="devicebar@contoso.com",
     name="Device bar West",
     zone="Pacific Standard Time",
@@ -160,7 +160,7 @@ WEST = Desk(
     customers=22,
 )  # fmt: skip
 
-BENGALURU = Desk(
+BENGALURU = BookingPage(
     id="itbengaluru@contoso.com",
     name="IT desk Bengaluru",
     zone="Asia/Kolkata",
@@ -191,7 +191,7 @@ BENGALURU = Desk(
     customers=22,
 )  # fmt: skip
 
-SYDNEY = Desk(
+SYDNEY = BookingPage(
     id="support@fabrikam.com",
     name="Partner support",
     zone="AUS Eastern Standard Time",

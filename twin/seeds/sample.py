@@ -15,8 +15,8 @@ from twin.entra.state import App, Entra, FederatedCredential
 from twin.identity.state import Identities, issuer_of
 from twin.mail.permissions import WRITE as MAIL_WRITE
 from twin.seeds import mails, service_desks
-from twin.seeds.booked import seed_desk
 from twin.seeds.booking_pages import CONTOSO_PAGES, SYDNEY
+from twin.seeds.businesses import seed_business
 from twin.seeds.credentials import make_certificate, make_password_secret, make_secret, make_state_key
 from twin.simulator import Simulator
 from twin.vault.state import SECRETS_OFFICER, Vaults
@@ -91,8 +91,8 @@ def seed(world: World, today: date | None = None) -> None:
     add_access(world)
     bookings = world.state(Bookings)
     for page in CONTOSO_PAGES:
-        seed_desk(bookings, page, TENANT_ID, day, SERVICE_USER)
-    seed_desk(bookings, SYDNEY, PARTNER_TENANT_ID, day, PARTNER_SERVICE_USER)
+        seed_business(bookings, page, TENANT_ID, day, SERVICE_USER)
+    seed_business(bookings, SYDNEY, PARTNER_TENANT_ID, day, PARTNER_SERVICE_USER)
     mails.seed(world)
 
 
@@ -102,7 +102,7 @@ def add_access(world: World) -> None:
     _add_identity(world)
     _add_vault(world, app, partner_app)
     vault = world.state(Vaults).vault(VAULT)
-    service_desks.add_desk(world, vault)
+    service_desks.add_service_desk(world, vault)
     service_desks.add_receivers(world, vault)
 
 

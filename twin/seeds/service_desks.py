@@ -53,7 +53,7 @@ def address_of(name: str) -> str:
     return f"{name.lower().replace(' ', '.')}@contoso.com"
 
 
-def add_desk(world: World, vault: Vault) -> Instance:
+def add_service_desk(world: World, vault: Vault) -> Instance:
     """Seed both instances and put their secrets into the vault; returns the one for production."""
     production = seed_instance(world, PRODUCTION)
     seed_instance(world, SANDBOX)

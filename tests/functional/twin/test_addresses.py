@@ -122,14 +122,14 @@ def test_the_doors_open_to_this_machine_only(sim: Simulator) -> None:
 
 
 def test_requests_that_overlap_are_served_side_by_side(sim: Simulator) -> None:
-    sim.front.latency = 0.15
+    sim.server.latency = 0.15
     try:
         began = time.perf_counter()
         with ThreadPoolExecutor(8) as pool:
             statuses = list(pool.map(lambda _: requests.get(DISCOVERY, timeout=10).status_code, range(8)))
         took = time.perf_counter() - began
     finally:
-        sim.front.latency = 0.001
+        sim.server.latency = 0.001
 
     assert statuses == [200] * 8
     assert sim.exchanges.peaks["entra"] > 1
@@ -199,12 +199,12 @@ def test_records_hold_neither_secret_nor_token(sim: Simulator, graph: RawGraphCl
     url = f"https://{VAULT}.vault.azure.net/secrets/graph-client-secret?api-version=7.5"
     assert requests.get(url, headers=bearer, timeout=10).json()["value"] == secret
 
-    told = requests.get(f"{sim.control_url}/exchanges", timeout=10).text
+    shown = requests.get(f"{sim.control_url}/exchanges", timeout=10).text
 
     assert {exchange.api for exchange in sim.exchanges.all()} == {"entra", "bookings", "identity", "vault"}
     for hidden in (secret, password, tokens["access_token"], tokens["refresh_token"], tokens["id_token"],
                    tokens["client_info"], identity["access_token"], sim.identity_header, graph.token):  # fmt: skip
-        assert hidden not in told
+        assert hidden not in shown
 
 
 def test_the_control_path_explains_itself(sim: Simulator) -> None:
@@ -273,7 +273,7 @@ def test_exchanges_and_counters_can_be_read_and_cleared(sim: Simulator, graph: R
 
 
 def test_a_handler_that_breaks_is_not_mistaken_for_the_service(caplog: pytest.LogCaptureFixture) -> None:
-    def visit_broken_world() -> None:
+    def ask_broken_world() -> None:
         with Simulator(tiny.build()).running() as sim:
             sim.bookings.business(BUSINESS).values = {}
             with RawGraphClient(sim, READ, tenant_id=TENANT_ID, app_id=CLIENT_ID) as visitor:
@@ -281,7 +281,7 @@ def test_a_handler_that_breaks_is_not_mistaken_for_the_service(caplog: pytest.Lo
             assert (answer.status_code, list(answer.json())) == (500, ["simulatorFailure"])
 
     with pytest.raises(SimulatorBrokenError, match="KeyError: 'displayName'"):
-        visit_broken_world()
+        ask_broken_world()
     assert "the simulator broke" in caplog.text
 
 
@@ -309,18 +309,18 @@ def test_the_process_prints_its_addresses_and_ends_on_sigterm(tmp_path: Path) ->
             assert process.poll() is None
             assert time.monotonic() - began < 30
             time.sleep(0.02)
-        told = json.loads(port_file.read_text())
-        environment, settings = json.loads(told["environment"]), json.loads(told["settings"])
+        written = json.loads(port_file.read_text())
+        environment, settings = json.loads(written["environment"]), json.loads(written["settings"])
         with requests.Session() as session:
             session.trust_env = False
-            session.proxies, session.verify = {"https": environment["HTTPS_PROXY"]}, told["ca_file"]
+            session.proxies, session.verify = {"https": environment["HTTPS_PROXY"]}, written["ca_file"]
             assert session.get(DISCOVERY, timeout=10).ok
-            assert session.get(told["control_url"], timeout=10).ok
+            assert session.get(written["control_url"], timeout=10).ok
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0
     assert not port_file.exists()
     assert settings["GRAPH_TENANT_ID"] == TENANT_ID
-    assert int(told["pid"]) != os.getpid()
+    assert int(written["pid"]) != os.getpid()
 
 
 def test_the_readme_lists_the_control_routes(sim: Simulator) -> None:

@@ -111,7 +111,7 @@ def test_what_else_stops_the_password_flow(sim: Simulator) -> None:
     assert ask_for_user(sim, scope="Bookings.Read.All", **good).json()["scope"].count("Bookings") == 3
 
 
-def test_realms_tell_where_a_password_is_checked(sim: Simulator) -> None:
+def test_realms_say_where_a_password_is_checked(sim: Simulator) -> None:
     sim.entra.tenant(TENANT_ID).federated_domains["old.contoso.com"] = "adfs.contoso.com"
 
     def ask(user: str) -> dict[str, str]:

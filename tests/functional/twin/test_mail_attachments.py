@@ -96,15 +96,17 @@ def test_each_attachment_can_be_read_alone(laden: Message, graph: RawGraphClient
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "told"), [("event", "text/calendar"), ("contact", "text/vcard")])
-def test_events_and_contacts_have_their_own_format(box: Mailbox, graph: RawGraphClient, kind: str, told: str) -> None:
+@pytest.mark.parametrize(("kind", "content_type"), [("event", "text/calendar"), ("contact", "text/vcard")])
+def test_events_and_contacts_have_their_own_format(
+    box: Mailbox, graph: RawGraphClient, kind: str, content_type: str
+) -> None:
     item = Item(b"BEGIN:X", "Thing", "event" if kind == "event" else "contact")
     made = box.receive(attachments=[item])
     attachment = graph.get(f"{BOX}/messages/{made.id}/attachments", prefer=IMMUTABLE).json()["value"][0]["id"]
 
     answer = graph.get(f"{BOX}/messages/{made.id}/attachments/{attachment}/$value")
 
-    assert (answer.headers["content-type"], answer.content) == (told, b"BEGIN:X")
+    assert (answer.headers["content-type"], answer.content) == (content_type, b"BEGIN:X")
 
 
 def test_attachment_ids_come_in_both_kinds(laden: Message, graph: RawGraphClient) -> None:

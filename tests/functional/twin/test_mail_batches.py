@@ -84,13 +84,13 @@ def hold_a_place(sim: Simulator, graph: RawGraphClient) -> threading.Thread:
     def ask() -> None:
         graph.session.get(f"https://graph.microsoft.com/v1.0{BOX}/mailFolders", timeout=20)
 
-    sim.front.latency = 0.5
+    sim.server.latency = 0.5
     thread = threading.Thread(target=ask)
     thread.start()
     deadline = time.monotonic() + 10
     while not sim.graph_limits.in_flight and time.monotonic() < deadline:
         time.sleep(0.005)
-    sim.front.latency = 0
+    sim.server.latency = 0
     return thread
 
 
@@ -117,7 +117,7 @@ def test_nobody_else_gets_in_while_a_batch_is_under_way(
     made = [box.receive(subject=f"Mail {number}") for number in range(4)]
     other = make_client(MAIL_WRITE)
     other.get(f"{BOX}/mailFolders")
-    sim.front.latency = 0.5
+    sim.server.latency = 0.5
     thread = threading.Thread(target=send_batch, args=(graph, *({"url": f"{BOX}/messages/{one.id}"} for one in made)))
     thread.start()
     deadline = time.monotonic() + 10

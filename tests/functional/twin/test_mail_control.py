@@ -29,15 +29,15 @@ def control(sim: Simulator, method: str, path: str, status: int = 200, **how: An
 def test_mime_is_dropped_as_it_is(sim: Simulator, graph: RawGraphClient) -> None:
     raw = b"Subject: From outside\r\nMessage-ID: <1@x>\r\n\r\nHello"
 
-    told = control(sim, "POST", MESSAGES, 201, data=raw, headers={"Content-Type": "message/rfc822"})
+    made = control(sim, "POST", MESSAGES, 201, data=raw, headers={"Content-Type": "message/rfc822"})
     control(sim, "POST", f"{MESSAGES}?folder=archive", 201, data=raw, headers={"Content-Type": "message/rfc822"})
 
-    assert (told["subject"], told["internetMessageId"], told["folder"]) == ("From outside", "<1@x>", "inbox")
-    assert [item["id"] for item in walk(graph).items] == [told["id"]]
+    assert (made["subject"], made["internetMessageId"], made["folder"]) == ("From outside", "<1@x>", "inbox")
+    assert [item["id"] for item in walk(graph).items] == [made["id"]]
 
 
 def test_a_mail_is_made_from_json(sim: Simulator) -> None:
-    told = control(
+    made = control(
         sim,
         "POST",
         MESSAGES,
@@ -57,16 +57,16 @@ def test_a_mail_is_made_from_json(sim: Simulator) -> None:
         },
     )
 
-    assert told["from"]["emailAddress"] == {"name": "Robin", "address": "robin@example.com"}
-    assert told["receivedDateTime"] == "2026-01-02T02:04:05Z"
-    assert [(one["name"], one["kind"], one["size"]) for one in told["attachments"]] == [
+    assert made["from"]["emailAddress"] == {"name": "Robin", "address": "robin@example.com"}
+    assert made["receivedDateTime"] == "2026-01-02T02:04:05Z"
+    assert [(one["name"], one["kind"], one["size"]) for one in made["attachments"]] == [
         ("log.txt", "file", 3), ("big", "file", 150_000_000), ("Inner", "item", 17), ("plan", "reference", 0),
     ]  # fmt: skip
 
 
 def test_messages_are_listed_with_what_became_of_them(sim: Simulator, graph: RawGraphClient) -> None:
-    told = control(sim, "POST", MESSAGES, 201, json={"subject": "Printer"})
-    path = f"/users/{SUPPORT}/messages/{told['id']}"
+    made = control(sim, "POST", MESSAGES, 201, json={"subject": "Printer"})
+    path = f"/users/{SUPPORT}/messages/{made['id']}"
     graph.request("PATCH", path, json={"isRead": True, "categories": ["Ticket"]})
     graph.request("POST", f"{path}/move", json={"destinationId": "archive"})
 
@@ -76,14 +76,14 @@ def test_messages_are_listed_with_what_became_of_them(sim: Simulator, graph: Raw
 
 
 def test_a_message_is_changed_and_deleted_from_outside(sim: Simulator, graph: RawGraphClient) -> None:
-    told = control(sim, "POST", MESSAGES, 201, json={"subject": "Printer"})
+    made = control(sim, "POST", MESSAGES, 201, json={"subject": "Printer"})
     wish = {"isRead": True, "folder": "archive", "unrenderable": True}
 
-    changed = control(sim, "PATCH", f"{MESSAGES}?id={told['id']}", json=wish)
+    changed = control(sim, "PATCH", f"{MESSAGES}?id={made['id']}", json=wish)
 
     assert (changed["isRead"], changed["folder"]) == (True, "archive")
-    assert graph.get(f"/users/{SUPPORT}/messages/{told['id']}/$value").status_code == 500
-    control(sim, "DELETE", f"{MESSAGES}?id={told['id']}&forever=true", 204)
+    assert graph.get(f"/users/{SUPPORT}/messages/{made['id']}/$value").status_code == 500
+    control(sim, "DELETE", f"{MESSAGES}?id={made['id']}&forever=true", 204)
     assert control(sim, "GET", MESSAGES)["messages"] == []
 
 

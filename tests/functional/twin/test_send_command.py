@@ -78,7 +78,7 @@ def test_without_a_simulator_there_is_nowhere_to_send(
     )
     assert main(["send", "--demo"]) == 1
 
-    told = capsys.readouterr().err.splitlines()
-    assert [line.partition(":")[0] for line in told] == [
+    printed = capsys.readouterr().err.splitlines()
+    assert [line.partition(":")[0] for line in printed] == [
         "Nothing runs here.", "The app runs against a real tenant", "The simulator does not answer",
     ]  # fmt: skip

@@ -35,7 +35,7 @@ def ask_at_once(count: int, *visitors: RawGraphClient) -> list[requests.Response
     with ExitStack() as stack:
         sessions = [stack.enter_context(open_session(visitor)) for visitor in visitors for _ in range(count)]
         together = threading.Barrier(len(sessions))
-        visitors[0].sim.front.latency = 0.4
+        visitors[0].sim.server.latency = 0.4
 
         def ask(session: requests.Session) -> requests.Response:
             together.wait(timeout=20)
@@ -43,7 +43,7 @@ def ask_at_once(count: int, *visitors: RawGraphClient) -> list[requests.Response
 
         with ThreadPoolExecutor(len(sessions)) as pool:
             answers = list(pool.map(ask, sessions))
-        visitors[0].sim.front.latency = 0
+        visitors[0].sim.server.latency = 0
         return answers
 
 
@@ -110,7 +110,7 @@ def test_everything_can_be_throttled_for_a_while(sim: Simulator, graph: RawGraph
 
 
 def test_a_connection_that_breaks_gives_its_place_back(sim: Simulator, graph: RawGraphClient) -> None:
-    sim.front.latency = 0.2
+    sim.server.latency = 0.2
     for _ in range(6):
         with pytest.raises(requests.exceptions.Timeout):
             graph.session.get(URL, timeout=0.02)

@@ -305,4 +305,4 @@ def test_many_readers_at_once(sim: Simulator, secrets: SecretClient) -> None:
         values = set(pool.map(lambda _: secrets.get_secret(CLIENT_SECRET_NAME).value, range(24)))
 
     assert len(values) == 1
-    assert sim.front.failures == []
+    assert sim.server.failures == []

@@ -29,7 +29,7 @@ UNRECORDED = "control"
 """The api that people and tests steer by: no fault, no latency and no record there."""
 
 
-class Front:
+class Server:
     """An ASGI application over all apis of a world.
 
     latency   seconds that every exchange takes at least, so that concurrent requests really overlap
@@ -56,19 +56,19 @@ class Front:
         call = await _read_call(scope, receive)
         if call is None:
             return
-        visit = self._find(call)
-        api = visit.api
+        target = self._find(call)
+        api = target.api
         if api.name == UNRECORDED:
-            reply = self._respond(call, visit)
+            reply = self._respond(call, target)
             await _send_reply(send, reply, *reply.encode())
             return
         exchange = self.record.open(call, api.secret_fields)
         try:
-            reply, fault = await self._work(call, visit)
+            reply, fault = await self._work(call, target)
             exchange.fault = fault.id if fault else None
-            await self._deliver(_Visitor(scope[TRANSPORT], receive, send), _Case(call, api, exchange), reply, fault)
+            await self._deliver(_Connection(scope[TRANSPORT], receive, send), _Open(call, api, exchange), reply, fault)
         finally:
-            self._settle(_Case(call, api, exchange), "dropped")
+            self._settle(_Open(call, api, exchange), "dropped")
 
     def answer(self, call: Call) -> Reply:
         """Answer a call without latency or record: what a batch asks for each of its parts.
@@ -76,16 +76,16 @@ class Front:
         A fault that answers strikes here, too, before or after the work; others, which speak of connections, cannot
         and turn into a 503.
         """
-        visit = self._find(call)
+        target = self._find(call)
         try:
             early = self.faults.strike(call, "before")
-            reply = Reply(503) if early else self._respond(call, visit)
+            reply = Reply(503) if early else self._respond(call, target)
             fault = early or self.faults.strike(call, "after")
-            return _replace(Reply(503), fault, call, visit.api) if fault else reply
+            return _replace(Reply(503), fault, call, target.api) if fault else reply
         finally:
             call.finish()
 
-    def _find(self, call: Call) -> "_Visit":
+    def _find(self, call: Call) -> "_Target":
         """Find the api and handler for a call; where no route matches, the first api of the host says so."""
         if call.host not in self._routers:
             apis = [api for api in self.apis if api.answers_for(call.host)]
@@ -95,37 +95,37 @@ class Front:
         api = first if isinstance(found, Miss) else found.api
         call.api = api.name
         call.ask = self.answer
-        return _Visit(api, found)
+        return _Target(api, found)
 
-    async def _work(self, call: Call, visit: "_Visit") -> tuple[Reply, Fault | None]:
+    async def _work(self, call: Call, target: "_Target") -> tuple[Reply, Fault | None]:
         """Everything up to the answer: the fault before, admission, latency, the handler, the fault after."""
         early = self.faults.strike(call, "before")
         if early is not None and not isinstance(early.action, Delay):
-            return _replace(Reply(503), early, call, visit.api), early
+            return _replace(Reply(503), early, call, target.api), early
         if early is not None and isinstance(early.action, Delay):
             await asyncio.sleep(early.action.seconds)
-        refusal = self._guard(call, lambda: self._admit(call, visit.api))
+        refusal = self._guard(call, lambda: self._admit(call, target.api))
         if self.latency:
             await asyncio.sleep(self.latency)
-        reply = visit.api.stamp(call, refusal or self._guard(call, lambda: self._handle(call, visit)) or Reply(204))
+        reply = target.api.stamp(call, refusal or self._guard(call, lambda: self._handle(call, target)) or Reply(204))
         late = self.faults.strike(call, "after")
         if late is not None and isinstance(late.action, Delay):
             await asyncio.sleep(late.action.seconds)
-        return (_replace(reply, late, call, visit.api), late) if late is not None else (reply, early)
+        return (_replace(reply, late, call, target.api), late) if late is not None else (reply, early)
 
-    def _respond(self, call: Call, visit: "_Visit") -> Reply:
-        reply = self._guard(call, lambda: self._admit(call, visit.api) or self._handle(call, visit))
-        return visit.api.stamp(call, reply or Reply(204))
+    def _respond(self, call: Call, target: "_Target") -> Reply:
+        reply = self._guard(call, lambda: self._admit(call, target.api) or self._handle(call, target))
+        return target.api.stamp(call, reply or Reply(204))
 
     def _admit(self, call: Call, api: Api[Any]) -> Reply | None:
         return api.admit(call, self.world.state(api.state))
 
-    def _handle(self, call: Call, visit: "_Visit") -> Reply:
-        state = self.world.state(visit.api.state)
-        if isinstance(visit.found, Miss):
-            return visit.api.miss(call, visit.found, state)
-        call.params = visit.found.params
-        return visit.found.route.handler(call, state)
+    def _handle(self, call: Call, target: "_Target") -> Reply:
+        state = self.world.state(target.api.state)
+        if isinstance(target.found, Miss):
+            return target.api.miss(call, target.found, state)
+        call.params = target.found.params
+        return target.found.route.handler(call, state)
 
     def _guard(self, call: Call, work: Callable[[], Reply | None]) -> Reply | None:
         try:
@@ -138,7 +138,7 @@ class Front:
             logger.exception("the simulator broke at %s %s", call.method, call.path)
             return Reply(500, {"simulatorFailure": f"{call.method} {call.path}; see the simulator's log"})
 
-    async def _deliver(self, visitor: "_Visitor", case: "_Case", reply: Reply, fault: Fault | None) -> None:
+    async def _deliver(self, connection: "_Connection", opened: "_Open", reply: Reply, fault: Fault | None) -> None:
         """Send the answer, or fail to. The case is settled first: who has the answer finds it recorded.
 
         A stream is settled before its last piece: until then it holds its place.
@@ -146,35 +146,35 @@ class Front:
         body, content_type = reply.encode()
         match fault.action if fault else None:
             case Drop():
-                self._settle(case, "dropped")
-                visitor.transport.abort()
+                self._settle(opened, "dropped")
+                connection.transport.abort()
             case Hang():
-                case.exchange.outcome = "hung"
+                opened.exchange.outcome = "hung"
             case Cut(share):
-                self._settle(case, "cut", reply, len(body))
-                await _send_reply(visitor.send, reply, body, content_type, share=share)
-                visitor.transport.close()
+                self._settle(opened, "cut", reply, len(body))
+                await _send_reply(connection.send, reply, body, content_type, share=share)
+                connection.transport.close()
             case _:
 
                 def settle() -> None:
-                    self._settle(case, "answered", reply, len(body))
+                    self._settle(opened, "answered", reply, len(body))
 
-                await _send_reply(visitor.send, reply, body, content_type, before_end=settle)
+                await _send_reply(connection.send, reply, body, content_type, before_end=settle)
                 return
-        await _await_disconnect(visitor.receive)
-        self._settle(case, case.exchange.outcome)
+        await _await_disconnect(connection.receive)
+        self._settle(opened, opened.exchange.outcome)
 
-    def _settle(self, case: "_Case", outcome: str, reply: Reply | None = None, size: int = 0) -> None:
+    def _settle(self, opened: "_Open", outcome: str, reply: Reply | None = None, size: int = 0) -> None:
         """End an exchange, once: give its places back and record how it went."""
-        if case.exchange.ended:
+        if opened.exchange.ended:
             return
-        case.call.finish()
-        fields = case.api.secret_fields
-        self.record.close(case.exchange, reply, outcome=outcome, size=size, secret_fields=fields)
+        opened.call.finish()
+        fields = opened.api.secret_fields
+        self.record.close(opened.exchange, reply, outcome=outcome, size=size, secret_fields=fields)
 
 
 @dataclass(frozen=True, slots=True)
-class _Visitor:
+class _Connection:
     """The other end of the line."""
 
     transport: asyncio.Transport
@@ -183,7 +183,7 @@ class _Visitor:
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
+class _Open:
     """An exchange with the call it came from."""
 
     call: Call
@@ -192,7 +192,7 @@ class _Case:
 
 
 @dataclass(frozen=True, slots=True)
-class _Visit:
+class _Target:
     api: Api[Any]
     found: Found[Api[Any]] | Miss
 

@@ -10,7 +10,7 @@ from twin.bookings.rules import RuleBrokenError, choose_staff
 from twin.bookings.state import Bookings, Business, make_item_id
 from twin.bookings.times import Span, parse_duration, render_zoned
 from twin.core.wire import Json
-from twin.seeds.booking_pages import GHOST_STAFF_ID, Desk
+from twin.seeds.booking_pages import GHOST_STAFF_ID, BookingPage
 from twin.seeds.people import make_people
 
 DAYS_BACK, DAYS_AHEAD = 30, 60
@@ -29,22 +29,22 @@ _WORDS = (
 class _Seeder:
     """One desk being seeded. All chance comes from one seeded source, so a day's world is always the same."""
 
-    def __init__(self, bookings: Bookings, desk: Desk, tenant_id: str, day: date, administrator: str) -> None:
+    def __init__(self, bookings: Bookings, page: BookingPage, tenant_id: str, day: date, administrator: str) -> None:
         self.bookings = bookings
-        self.desk = desk
+        self.page = page
         self.day = day
-        self.source = Random(f"{desk.id} {day}")  # noqa: S311 - a sample, not a secret
+        self.source = Random(f"{page.id} {day}")  # noqa: S311 - a sample, not a secret
         self.created = datetime.combine(day - timedelta(days=200), time(9), UTC)
-        self.business = bookings.add_business(desk.id, tenant_id, self._describe_business(), created=self.created)
-        self.staff_ids = [self._add_staff(values) for values in desk.staff]
+        self.business = bookings.add_business(page.id, tenant_id, self._describe_business(), created=self.created)
+        self.staff_ids = [self._add_staff(values) for values in page.staff]
         self._add_staff(
             {"displayName": "Bookings service account", "role": "administrator", "emailAddress": administrator},
         )
         self.question_ids = [
             self.business.questions.add(values, item_id=self._make_guid(), created=self.created)
-            for values in desk.questions
+            for values in page.questions
         ]
-        self.service_ids = [self._add_service(values) for values in desk.services]
+        self.service_ids = [self._add_service(values) for values in page.services]
         self.customer_ids = self._add_customers()
 
     def add_absences(self) -> None:
@@ -57,7 +57,7 @@ class _Seeder:
 
     def add_appointments(self) -> None:
         """Fill the diary to its number; a slot that a rule forbids is tried elsewhere."""
-        while len(self.business.appointments) < self.desk.appointments:
+        while len(self.business.appointments) < self.page.appointments:
             number = len(self.business.appointments)
             place = number % len(self.service_ids)
             service = self.business.services.get(self.service_ids[place])
@@ -79,12 +79,12 @@ class _Seeder:
 
     def _pick_span(self, service: Json) -> Span | None:
         day = self.day + timedelta(days=self.source.randint(-DAYS_BACK, DAYS_AHEAD))
-        hours = self.desk.hours
-        doors = open_spans(hours, self.desk.zone, Span(_at(day), _at(day + timedelta(days=1))))
+        hours = self.page.hours
+        doors = open_spans(hours, self.page.zone, Span(_at(day), _at(day + timedelta(days=1))))
         if not doors:
             return None
         length = parse_duration(service["defaultDuration"])
-        interval = parse_duration((service["schedulingPolicy"] or self.desk.policy)["timeSlotInterval"])
+        interval = parse_duration((service["schedulingPolicy"] or self.page.policy)["timeSlotInterval"])
         slots = (doors[0].end - doors[0].start - length) // interval
         start = doors[0].start + self.source.randint(0, max(0, slots)) * interval
         return Span(start, start + length)
@@ -95,22 +95,22 @@ class _Seeder:
         return min(before, datetime.combine(self.day, time(0), UTC) - timedelta(hours=1), now)
 
     def _describe_business(self) -> Json:
-        desk = self.desk
+        page = self.page
         return {
-            "displayName": desk.name,
-            "email": desk.id,
-            "phone": f"{desk.phone_prefix}099",
-            "webSiteUrl": f"https://{desk.id.partition('@')[2]}/desk",
+            "displayName": page.name,
+            "email": page.id,
+            "phone": f"{page.phone_prefix}099",
+            "webSiteUrl": f"https://{page.id.partition('@')[2]}/desk",
             "businessType": "IT support",
-            "languageTag": desk.language,
-            "defaultCurrencyIso": desk.currency,
-            "businessHours": desk.hours,
-            "schedulingPolicy": desk.policy,
-            "address": desk.address,
+            "languageTag": page.language,
+            "defaultCurrencyIso": page.currency,
+            "businessHours": page.hours,
+            "schedulingPolicy": page.policy,
+            "address": page.address,
             "bookingPageSettings": {
                 "accessControl": "restrictedToOrganization",
                 "bookingPageColorCode": "#0F6CBD",
-                "businessTimeZone": desk.zone,
+                "businessTimeZone": page.zone,
                 "customerConsentMessage": "",
                 "enforceOneTimePassword": False,
                 "isBusinessLogoDisplayEnabled": False,
@@ -123,8 +123,8 @@ class _Seeder:
         }
 
     def _add_staff(self, values: Json) -> str:
-        address = values["displayName"].lower().replace(" ", ".") + "@" + self.desk.id.partition("@")[2]
-        full = {"emailAddress": address, "timeZone": self.desk.zone} | values
+        address = values["displayName"].lower().replace(" ", ".") + "@" + self.page.id.partition("@")[2]
+        full = {"emailAddress": address, "timeZone": self.page.zone} | values
         return self.business.staff.add(full, item_id=self._make_guid(), created=self.created)
 
     def _add_service(self, values: Json) -> str:
@@ -137,7 +137,7 @@ class _Seeder:
             {"questionId": self.question_ids[place], "isRequired": required}
             for place, required in values.get("asks", ())
         ]
-        plain["defaultLocation"] = {"displayName": f"{self.desk.name}, ground floor", "locationUri": ""}
+        plain["defaultLocation"] = {"displayName": f"{self.page.name}, ground floor", "locationUri": ""}
         plain["defaultReminders"] = [{"offset": "P1D", "recipients": "allAttendees", "message": "See you tomorrow."}]
         if values.get("window"):
             plain["schedulingPolicy"] = plain["schedulingPolicy"] | {"customAvailabilities": [self._make_window()]}
@@ -154,7 +154,7 @@ class _Seeder:
         }
 
     def _add_customers(self) -> list[str]:
-        people = make_people(self.source, self.desk.customers, self.desk.phone_prefix)
+        people = make_people(self.source, self.page.customers, self.page.phone_prefix)
         return [
             self.business.customers.add(
                 {
@@ -171,7 +171,7 @@ class _Seeder:
     def _describe_appointment(self, place: int, service: Json, span: Span, staff_ids: list[str]) -> Json:
         seats = service["maximumAttendeesCount"]
         taken = 1 if seats == 1 else self.source.choice((1, seats // 2, seats - 1, seats))
-        zone = self.source.choice(self.desk.customer_zones)
+        zone = self.source.choice(self.page.customer_zones)
         customers = [
             self._describe_customer(customer_id, service, zone)
             for customer_id in self.source.sample(self.customer_ids, taken)
@@ -237,13 +237,13 @@ class _Seeder:
         return str(uuid.UUID(int=self.source.getrandbits(128), version=4))
 
 
-def seed_desk(bookings: Bookings, desk: Desk, tenant_id: str, day: date, administrator: str) -> Business:
+def seed_business(bookings: Bookings, page: BookingPage, tenant_id: str, day: date, administrator: str) -> Business:
     """Seed one desk for a day; `administrator` is the account through which a product may sign in."""
-    furnisher = _Seeder(bookings, desk, tenant_id, day, administrator)
-    furnisher.add_absences()
-    furnisher.add_appointments()
-    furnisher.business.publish(published=True)
-    return furnisher.business
+    seeder = _Seeder(bookings, page, tenant_id, day, administrator)
+    seeder.add_absences()
+    seeder.add_appointments()
+    seeder.business.publish(published=True)
+    return seeder.business
 
 
 def _at(day: date, hour: int = 0) -> datetime:
