@@ -16,7 +16,6 @@ from urllib.parse import unquote
 
 from devkit.host import worker
 from devkit.host.admin import AdminApi
-from devkit.host.cors import Cors
 from devkit.host.functions import HostFunction
 from devkit.host.invoker import Invoker
 from devkit.host.keys import KEY_HEADER, Keys, Level
@@ -64,7 +63,6 @@ class HttpApp:
         self._access = access
         self._invoker = invoker
         self._admin = admin
-        self._cors = Cors(settings.cors, settings.cors_credentials)
         self._throttle = _Throttle(settings.max_outstanding, settings.max_concurrent)
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
@@ -93,18 +91,15 @@ class HttpApp:
         )
 
     async def _answer(self, request: Request, receive: Receive) -> tuple[Response, list[tuple[str, str]]]:
-        if self._cors.is_preflight(request.method, request.headers):
-            return Response(_NO_CONTENT), self._cors.answer_preflight(request.headers)
-        extra = self._cors.answer(request.headers)
         try:
             path = unquote(request.raw_path).lower()
             if path == "/admin" or path.startswith("/admin/"):
-                return await self._answer_admin(request, receive), extra
+                return await self._answer_admin(request, receive), []
             async with self._throttle.admit() as admitted:
                 response = await self._answer_function(request, receive) if admitted else Response(_TOO_MANY)
         except BodyTooLargeError:
             response = Response(_TOO_LARGE)
-        return response, [*extra, *self._settings.custom_headers.items()]
+        return response, list(self._settings.custom_headers.items())
 
     async def _answer_admin(self, request: Request, receive: Receive) -> Response:
         authorized = not self._access.check or self._access.find_level(request, None) >= Level.ADMIN

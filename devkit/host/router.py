@@ -8,11 +8,11 @@ not win; see ``hidden_routes``.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Self
 from urllib.parse import unquote
 
 from devkit.host.errors import FunctionError
-from devkit.host.shadowing import find_hidden
 from devkit.host.templates import Template
 
 _RESERVED = ("admin", "runtime")
@@ -38,8 +38,9 @@ class Route:
     ) -> Self:
         """Build a route from a trigger's ``route`` (None: the function's name) and ``methods`` (none: all).
 
-        Raises FunctionError for a broken template, an unknown constraint, or a route that begins with ``admin`` or
-        ``runtime``: the host keeps those for itself, ``administration`` included (ScriptHost.ValidateHttpFunction).
+        Raises FunctionError for a broken template or a route that begins with ``admin`` or ``runtime``: the host keeps
+        those for itself, ``administration`` included (ScriptHost.ValidateHttpFunction). Raises UnsupportedError for a
+        template that this host does not know.
         """
         own = (function if route is None else route).strip("/")
         if own.lower().startswith(_RESERVED):
@@ -51,10 +52,14 @@ class Route:
         """Say whether the method is among the route's; HEAD is not implied by GET."""
         return self.methods is None or method.upper() in self.methods
 
+    def shares_a_method_with(self, other: "Route") -> bool:
+        """Say whether some method is allowed by both."""
+        return self.methods is None or other.methods is None or bool(self.methods & other.methods)
+
     def conflicts_with(self, other: "Route") -> bool:
         """Say whether both have the same text and a common method; the platform refuses to start the second."""
         same = self.template.text.casefold() == other.template.text.casefold()
-        return same and (self.methods is None or other.methods is None or bool(self.methods & other.methods))
+        return same and self.shares_a_method_with(other)
 
 
 class Router:
@@ -80,11 +85,17 @@ class Router:
 def hidden_routes(routes: Iterable[Route]) -> list[tuple[str, str]]:
     """Return (hidden function, hiding function) pairs: the first never gets requests that its route describes.
 
-    Two routes count when a common method and a common path exist, unless the one that comes first is narrower than
-    the other. What cannot be decided (two ``regex`` constraints) is reported.
+    The platform tries functions in alphabetical order, not the most specific route first: ``items/{id}`` of
+    ``get_item`` takes ``items/recent`` away from ``recent_items``. Two routes count when a common method and a common
+    path exist, unless the first is the narrower one: it is the intended exception before the general case.
     """
-    ordered = Router(routes).routes
-    return list(find_hidden([(route.function, route.template, route.methods) for route in ordered]))
+    return [
+        (late.function, early.function)
+        for early, late in combinations(Router(routes).routes, 2)
+        if early.shares_a_method_with(late)
+        and early.template.overlaps(late.template)
+        and (early.template.includes(late.template) or not late.template.includes(early.template))
+    ]
 
 
 def _decode(segment: str) -> str:

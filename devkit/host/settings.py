@@ -119,15 +119,13 @@ class QueueSettings:
 
 @dataclass(frozen=True)
 class HttpSettings:
-    """``extensions.http`` of host.json and the ``Host`` part of the settings file. None: without limit."""
+    """``extensions.http`` of host.json. None: without limit."""
 
     route_prefix: str
     max_outstanding: int | None
     max_concurrent: int | None
     custom_headers: Mapping[str, str]
     body_limit: int
-    cors: tuple[str, ...]
-    cors_credentials: bool
 
 
 @dataclass(frozen=True)
@@ -168,7 +166,7 @@ class HostSettings:
             function_timeout=_read_timeout(tree),
             log_levels=_read_log_levels(tree),
             queues=_read_queues(tree),
-            http=_read_http(tree, environment, local),
+            http=_read_http(tree, environment),
             local_port=local.port,
         )
 
@@ -225,8 +223,6 @@ class _LocalFile:
 
     values: Mapping[str, str] = field(default_factory=dict)
     port: int | None = None
-    cors: tuple[str, ...] = ()
-    cors_credentials: bool = False
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -244,13 +240,11 @@ class _LocalFile:
                 raise SettingsError(f"{path.name}: ConnectionStrings.{name} must be a string.")
             values[f"ConnectionStrings:{name}"] = text
         host = _Tree(path.name, data)
-        origins = str(host.find("Host.CORS") or "").split(",")
-        return cls(
-            values=values,
-            port=host.read_int("Host.LocalHttpPort", 0, 65535),
-            cors=tuple(origin.strip().rstrip("/") for origin in origins if origin.strip()),
-            cors_credentials=str(host.find("Host.CORSCredentials")).lower() == "true",
-        )
+        if host.find("Host.CORS"):
+            raise SettingsError(
+                f"{path.name}: Host.CORS: the local host lets no pages of other origins call the app. Remove the line."
+            )
+        return cls(values=values, port=host.read_int("Host.LocalHttpPort", 0, 65535))
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -331,7 +325,7 @@ def _read_queues(tree: _Tree) -> QueueSettings:
     )
 
 
-def _read_http(tree: _Tree, environment: Environment, local: _LocalFile) -> HttpSettings:
+def _read_http(tree: _Tree, environment: Environment) -> HttpSettings:
     base = "extensions.http"
     prefix = tree.find(f"{base}.routePrefix")
     limits = _Tree("settings", {"limit": environment.find("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT")})
@@ -341,8 +335,6 @@ def _read_http(tree: _Tree, environment: Environment, local: _LocalFile) -> Http
         max_concurrent=_read_limit(tree, f"{base}.maxConcurrentRequests"),
         custom_headers={str(key): str(value) for key, value in tree.read_object(f"{base}.customHeaders").items()},
         body_limit=limits.read_int("limit", 0) or _DEFAULT_BODY_LIMIT,
-        cors=local.cors,
-        cors_credentials=local.cors_credentials,
     )
 
 

@@ -1,84 +1,34 @@
-"""Route templates: ``bookings/{id:int}/{view?}``, ``files/{name}.{kind}``, ``{*rest}``.
+"""Route templates of literal segments and whole parameters: ``mailboxes/{name}/mails``.
 
-Grammar and matching follow ASP.NET Core, which routes for the platform
-(https://learn.microsoft.com/aspnet/core/fundamentals/routing#route-templates).
+ASP.NET Core, which routes for the platform, knows more: constraints, defaults, optional and catch-all parameters, and
+several parts in one segment (https://learn.microsoft.com/aspnet/core/fundamentals/routing#route-templates). The app
+uses none of them, and this host refuses to start an app that does.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Self
 
-from devkit.host.constraints import Constraint, parse_constraint
-from devkit.host.errors import FunctionError
+from devkit.host.errors import FunctionError, UnsupportedError
 
-
-@dataclass(frozen=True)
-class Parameter:
-    """One ``{...}`` of a template."""
-
-    name: str
-    constraints: tuple[Constraint, ...]
-    default: str | None
-    optional: bool
-    catch_all: bool
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read the text between the braces. Raises FunctionError."""
-        stars = len(text) - len(text.lstrip("*"))
-        body, default = text[stars:], None
-        name, *others = _split_outside_brackets(body, ":")
-        head, equals, tail = (others[-1] if others else name).partition("=")
-        if equals and "(" not in tail.partition(")")[0]:
-            default = tail
-            name, others = (name, [*others[:-1], head]) if others else (head, [])
-        optional = default is None and body.endswith("?")
-        if optional:
-            name, others = (name, [*others[:-1], others[-1][:-1]]) if others else (name[:-1], [])
-        if not name or re.search(r"[/{}?*]", name) or stars > 2 or (optional and stars):  # noqa: PLR2004  * or **
-            raise FunctionError(f"The route parameter '{{{text}}}' is invalid.")
-        return cls(name, tuple(parse_constraint(other) for other in others), default, optional, stars > 0)
-
-    def accepts(self, value: str) -> bool:
-        """Say whether all constraints allow ``value`` (decoded text of the path)."""
-        return all(constraint.accepts(value) for constraint in self.constraints)
+_SEGMENT = re.compile(r"(?P<literal>[^{}]+)|\{(?P<parameter>\w+)\}")
 
 
 @dataclass(frozen=True)
 class Segment:
-    """What stands between two slashes: a literal, a parameter, or a mixture such as ``{name}.json``."""
+    """What stands between two slashes: a literal in lower case, or the name of a parameter."""
 
-    parts: tuple[str | Parameter, ...]
+    literal: str | None
+    parameter: str | None
 
-    @property
-    def literal(self) -> str | None:
-        """The literal text when there is no parameter."""
-        return self.parts[0] if len(self.parts) == 1 and isinstance(self.parts[0], str) else None
+    def overlaps(self, other: Self) -> bool:
+        """Say whether some text matches both."""
+        return self.literal is None or other.literal is None or self.literal == other.literal
 
-    @property
-    def parameter(self) -> Parameter | None:
-        """The parameter when it stands alone."""
-        return self.parts[0] if len(self.parts) == 1 and isinstance(self.parts[0], Parameter) else None
-
-    @property
-    def parameters(self) -> tuple[Parameter, ...]:
-        """All parameters, in order."""
-        return tuple(part for part in self.parts if isinstance(part, Parameter))
-
-    @cached_property
-    def _pattern(self) -> re.Pattern[str]:
-        pieces = (re.escape(part) if isinstance(part, str) else "(.+)" for part in self.parts)
-        return re.compile("".join(pieces), re.IGNORECASE | re.DOTALL)
-
-    def match(self, text: str) -> dict[str, str] | None:
-        """Return the parameter values that ``text`` gives (literals compare without case), or None."""
-        found = self._pattern.fullmatch(text)
-        if found is None:
-            return None
-        values = dict(zip((parameter.name for parameter in self.parameters), found.groups(), strict=True))
-        return values if all(parameter.accepts(values[parameter.name]) for parameter in self.parameters) else None
+    def includes(self, other: Self) -> bool:
+        """Say whether every text that matches the other matches this one."""
+        return self.literal is None or self.literal == other.literal
 
 
 @dataclass(frozen=True)
@@ -90,100 +40,47 @@ class Template:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a template; slashes at both ends do not count. Raises FunctionError that says what is wrong."""
+        """Read a template; slashes at both ends do not count.
+
+        Raises FunctionError for what the platform refuses and UnsupportedError for what only this host does not know.
+        """
         stripped = text.strip("/")
-        segments = tuple(Segment(tuple(parts)) for parts in _tokenize(stripped)) if stripped else ()
-        names = [parameter.name.casefold() for segment in segments for parameter in segment.parameters]
+        segments = tuple(_parse_segment(part, stripped) for part in stripped.split("/")) if stripped else ()
+        names = [segment.parameter.casefold() for segment in segments if segment.parameter]
         if len(set(names)) != len(names):
             raise FunctionError(f"The route '{text}' uses a parameter name twice.")
-        for position, segment in enumerate(segments):
-            last = position == len(segments) - 1
-            for parameter in segment.parameters:
-                lone = segment.parameter is not None
-                if (parameter.catch_all or parameter.optional) and not (last and lone):
-                    raise FunctionError(f"In the route '{text}', '{parameter.name}' must be the last segment, alone.")
         return cls(stripped, segments)
 
     def match(self, path: Sequence[str]) -> dict[str, str] | None:
-        """Return the route values for the path's decoded segments, or None.
-
-        Optional parameters that the path leaves out are absent; defaults are filled in.
-        """
-        values: dict[str, str] = {}
-        if len(path) > len(self.segments) and not self.has_rest:
+        """Return the route values for the path's decoded segments, or None. Literals compare without case."""
+        if len(path) != len(self.segments) or not all(path):
             return None
-        for position, segment in enumerate(self.segments):
-            lone = segment.parameter
-            if lone is not None and (lone.catch_all or position >= len(path)):
-                value = "/".join(path[position:]) or lone.default
-                if value is None and not (lone.optional or lone.catch_all):
-                    return None
-                if value is not None:
-                    if not lone.accepts(value):
-                        return None
-                    values[lone.name] = value
-                continue
-            found = segment.match(path[position]) if position < len(path) else None
-            if found is None:
-                return None
-            values |= found
-        return values
+        pairs = list(zip(self.segments, path, strict=True))
+        if any(segment.literal not in (None, text.lower()) for segment, text in pairs):
+            return None
+        return {segment.parameter: text for segment, text in pairs if segment.parameter}
 
-    @property
-    def has_rest(self) -> bool:
-        """Whether the template ends in a catch-all such as ``{*rest}``."""
-        return any(parameter.catch_all for parameter in (self.segments[-1].parameters if self.segments else ()))
+    def overlaps(self, other: Self) -> bool:
+        """Say whether some path matches both."""
+        return len(self.segments) == len(other.segments) and all(
+            mine.overlaps(theirs) for mine, theirs in zip(self.segments, other.segments, strict=True)
+        )
+
+    def includes(self, other: Self) -> bool:
+        """Say whether every path that matches the other matches this one."""
+        return len(self.segments) == len(other.segments) and all(
+            mine.includes(theirs) for mine, theirs in zip(self.segments, other.segments, strict=True)
+        )
 
 
-def _split_outside_brackets(text: str, separator: str) -> list[str]:
-    pieces, depth = [""], 0
-    for character in text:
-        depth += (character == "(") - (character == ")")
-        if character == separator and depth <= 0:
-            pieces.append("")
-        else:
-            pieces[-1] += character
-    return pieces
-
-
-def _tokenize(text: str) -> Iterator[list[str | Parameter]]:
-    """Yield the parts of each segment; doubled braces stand for themselves."""
-    parts: list[str | Parameter] = []
-    literal = ""
-    position = 0
-    while position <= len(text):
-        character = text[position : position + 1]
-        if text[position : position + 2] in {"{{", "}}"}:
-            literal += character
-            position += 2
-        elif character in {"/", ""}:
-            parts += [literal] if literal else []
-            if not parts:
-                raise FunctionError(f"The route '{text}' has an empty segment.")
-            yield parts
-            parts, literal = [], ""
-            position += 1
-        elif character == "{":
-            parts += [literal] if literal else []
-            if parts and isinstance(parts[-1], Parameter):
-                raise FunctionError(f"The route '{text}' needs literal text between two parameters.")
-            end = _find_closing_brace(text, position + 1)
-            parts.append(Parameter.parse(text[position + 1 : end].replace("{{", "{").replace("}}", "}")))
-            literal = ""
-            position = end + 1
-        elif character == "}":
-            raise FunctionError(f"The route '{text}' closes a brace that it did not open.")
-        else:
-            literal += character
-            position += 1
-
-
-def _find_closing_brace(text: str, position: int) -> int:
-    while position < len(text):
-        if text[position : position + 2] in {"{{", "}}"}:
-            position += 2
-        elif text[position] == "}":
-            return position
-        else:
-            position += 1
-    raise FunctionError(f"The route '{text}' opens a brace that it does not close.")
+def _parse_segment(text: str, route: str) -> Segment:
+    if not text:
+        raise FunctionError(f"The route '{route}' has an empty segment.")
+    found = _SEGMENT.fullmatch(text)
+    if found is None:
+        raise UnsupportedError(
+            f"The route '{route}' has the segment '{text}'. The local host knows literal segments and {{name}} only: "
+            "no constraints, defaults, optional or catch-all parameters, and no mixtures."
+        )
+    literal = found["literal"]
+    return Segment(literal.lower() if literal else None, found["parameter"])

@@ -1,4 +1,4 @@
-"""Cross-origin answers, answers on the wire, and log lines."""
+"""Answers on the wire, and log lines."""
 
 import asyncio
 import logging
@@ -6,11 +6,8 @@ from typing import Any
 
 import pytest
 
-from devkit.host.cors import Cors
 from devkit.host.logs import InvocationFilter
 from devkit.host.web import BodyTooLargeError, Message, Request, Response, read_body
-
-ASK = {"origin": "https://a.test", "access-control-request-method": "PUT", "access-control-request-headers": "x-a"}
 
 
 def send(response: Response, extra: list[tuple[str, str]] | None = None) -> tuple[int, dict[str, str], bytes]:
@@ -35,36 +32,6 @@ def make_scope(**changes: Any) -> dict[str, Any]:
         "headers": [(b"Host", b"localhost:7071")],
     }
     return scope | changes
-
-
-def test_without_origins_nothing_is_a_preflight_and_nothing_is_added() -> None:
-    cors = Cors((), credentials=False)
-    assert not cors.is_preflight("OPTIONS", ASK)
-    assert cors.answer(ASK) == []
-
-
-def test_a_preflight_is_answered_with_what_was_asked_for() -> None:
-    cors = Cors(("https://A.test",), credentials=True)
-    assert cors.is_preflight("OPTIONS", ASK)
-    assert not cors.is_preflight("GET", ASK)
-    assert not cors.is_preflight("OPTIONS", {"origin": "https://a.test"})
-    assert dict(cors.answer_preflight(ASK)) == {
-        "Access-Control-Allow-Origin": "https://a.test",
-        "Vary": "Origin",
-        "Access-Control-Allow-Credentials": "true",
-        "Access-Control-Allow-Methods": "PUT",
-        "Access-Control-Allow-Headers": "x-a",
-    }
-
-
-def test_another_origin_gets_no_permission() -> None:
-    cors = Cors(("https://b.test",), credentials=False)
-    assert cors.answer_preflight(ASK) == []
-
-
-def test_a_star_allows_all_and_with_credentials_names_the_origin() -> None:
-    assert Cors(("*",), credentials=False).answer(ASK) == [("Access-Control-Allow-Origin", "*")]
-    assert ("Access-Control-Allow-Origin", "https://a.test") in Cors(("*",), credentials=True).answer(ASK)
 
 
 def test_an_answer_states_its_own_length_and_no_other() -> None:

@@ -1,13 +1,13 @@
-"""Routes: templates, constraints, precedence, and what hides what."""
+"""Routes: templates, precedence, and which route hides which."""
 
 import itertools
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devkit.host.constraints import parse_constraint
-from devkit.host.errors import FunctionError
+from devkit.host.errors import FunctionError, UnsupportedError
 from devkit.host.router import Route, Router, hidden_routes
 
 
@@ -21,6 +21,7 @@ def find(template: str, path: str, method: str = "GET") -> dict[str, str] | None
     [
         ("items", "/items", {}),
         ("/items/", "/ITEMS/", {}),
+        ("Items", "/items", {}),
         ("items/{id}", "/items/7", {"id": "7"}),
         ("items/{Id}", "/items/a%20b", {"Id": "a b"}),
         ("items/{id}", "/items/a%2Fb", {"id": "a%2Fb"}),
@@ -28,90 +29,40 @@ def find(template: str, path: str, method: str = "GET") -> dict[str, str] | None
         ("items/{id}", "/items", None),
         ("items/{id}", "/items//", None),
         ("items/{id}", "/items/7/more", None),
-        ("items/{id?}", "/items", {}),
-        ("items/{id?}", "/items/7", {"id": "7"}),
-        ("items/{id=all}", "/items", {"id": "all"}),
-        ("{kind=car}/{id?}", "/", {"kind": "car"}),
-        ("items/{*rest}", "/items", {}),
-        ("items/{*rest}", "/items/a/b%20c", {"rest": "a/b c"}),
-        ("items/{**rest}", "/items/a", {"rest": "a"}),
-        ("items/{*rest=none}", "/items", {"rest": "none"}),
-        ("files/{name}.{kind}", "/files/a.b.txt", {"name": "a.b", "kind": "txt"}),
-        ("files/v{major}-{minor}", "/files/V1-2", {"major": "1", "minor": "2"}),
-        ("files/v{major}", "/files/v", None),
-        ("a{{b}}", "/a%7Bb%7D", {}),
-        ("items/{id:int}", "/items/7", {"id": "7"}),
-        ("items/{id:int}", "/items/x", None),
-        ("items/{id:int?}", "/items", {}),
-        ("items/{id:int=5}", "/items", {"id": "5"}),
-        ("items/{id:int:range(1,5)}", "/items/5", {"id": "5"}),
-        ("items/{id:int:range(1,5)}", "/items/6", None),
-        ("items/{id:regex(^a{{2}}$)}", "/items/aa", {"id": "aa"}),
-        ("items/{id:regex(^\\d+:\\d$)}", "/items/12:3", {"id": "12:3"}),
+        ("items/{id}/parts/{part}", "/items/7/PARTS/x", {"id": "7", "part": "x"}),
         ("", "/", {}),
     ],
 )
-def test_templates_match_as_in_aspnet(template: str, path: str, values: dict[str, str] | None) -> None:
+def test_templates_match_as_in_asp_net(template: str, path: str, values: dict[str, str] | None) -> None:
     assert find(template, path) == values
 
 
-@pytest.mark.parametrize(
-    ("text", "good", "bad"),
-    [
-        ("int", ["0", "-1", "2147483647", "+5"], ["2147483648", "1.0", "x", "", "٣"]),
-        ("long", ["2147483648"], ["9223372036854775808"]),
-        ("bool", ["true", "FALSE"], ["1", "yes"]),
-        ("double", ["1.5e3", "-.5", "7"], ["1,5x", "e5"]),
-        ("float", ["1.5"], ["x"]),
-        ("decimal", ["1.5", "-7"], ["1e5"]),
-        (
-            "guid",
-            ["6F9619FF-8B86-D011-B42D-00CF4FC964FF", "{6f9619ff-8b86-d011-b42d-00cf4fc964ff}", "0" * 32],
-            ["6f9619ff", "{6f9619ff-8b86-d011-b42d-00cf4fc964ff)"],
-        ),
-        ("datetime", ["2026-01-31", "2026-01-31T10:00:00Z", "01/31/2026"], ["31", "2026-13-01", "now"]),
-        ("alpha", ["abC"], ["a1", "ä"]),
-        ("length(3)", ["abc"], ["ab", "abcd"]),
-        ("length(2,3)", ["ab", "abc"], ["a", "abcd"]),
-        ("minlength(2)", ["ab"], ["a"]),
-        ("maxlength(2)", ["ab"], ["abc"]),
-        ("min(5)", ["5", "99"], ["4", "x"]),
-        ("max(5)", ["5", "-9"], ["6"]),
-        ("range(5,7)", ["5", "7"], ["4", "8"]),
-        ("regex(b+)", ["abba", "B"], ["ac"]),
-        ("required", ["x"], [""]),
-    ],
-)
-def test_constraints_accept_and_refuse(text: str, good: list[str], bad: list[str]) -> None:
-    constraint = parse_constraint(text)
-    assert [value for value in good if not constraint.accepts(value)] == []
-    assert [value for value in bad if constraint.accepts(value)] == []
-
-
-@pytest.mark.parametrize(
-    "template",
-    [
-        "items/{id:whole}",
-        "items/{id:range(1)}",
-        "items/{id:regex([)}",
-        "items/{id:length}",
-        "items/{id",
-        "items/id}",
-        "items/{}",
-        "items/{a}{b}",
-        "items/{id}/{ID}",
-        "items//{id}",
-        "{*rest}/items",
-        "{id?}/items",
-        "a{*rest}",
-        "admin/users",
-        "Administration",
-        "runtime",
-    ],
-)
+@pytest.mark.parametrize("template", ["items/{id}/{ID}", "items//{id}", "admin/users", "Administration", "runtime"])
 def test_a_route_that_the_platform_refuses_is_refused(template: str) -> None:
     with pytest.raises(FunctionError):
         Route.parse("f", template)
+
+
+@pytest.mark.parametrize(
+    "segment",
+    [
+        "{id:int}",
+        "{id?}",
+        "{id=1}",
+        "{*rest}",
+        "{**rest}",
+        "{a}{b}",
+        "{name}.json",
+        "v{major}",
+        "a{{b}}",
+        "{id",
+        "id}",
+        "{}",
+    ],
+)
+def test_a_segment_that_this_host_does_not_know_stops_the_start_with_its_text(segment: str) -> None:
+    with pytest.raises(UnsupportedError, match=re.escape(f"'{segment}'. The local host knows literal segments")):
+        Route.parse("f", f"items/{segment}")
 
 
 def test_the_route_is_the_functions_name_when_none_is_given() -> None:
@@ -161,29 +112,8 @@ def test_a_wrong_method_lets_the_next_function_have_the_request() -> None:
         ("items/{id}", "items/{name}", True),
         ("items/{id}", "things/{id}", False),
         ("items/{id}", "items/{id}/parts", False),
-        ("items/{id:int}", "items/recent", False),
-        ("items/{id:int}", "items/42", True),
-        ("items/{id:int}", "items/{name}", False),
-        ("items/{name}", "items/{id:int}", True),
-        ("items/{id:int}", "items/{id:long}", False),
-        ("items/{id:long}", "items/{id:int}", True),
-        ("items/{id:int}", "items/{id:guid}", False),
-        ("items/{id:alpha}", "items/{id:length(3)}", True),
-        ("items/{id:range(1,5)}", "items/{id:range(6,9)}", False),
-        ("items/{id:range(1,5)}", "items/{id:range(4,9)}", True),
-        ("items/{id:regex(^a)}", "items/{id:regex(^b)}", True),
         ("{kind}/recent", "items/{id}", True),
         ("items/{id}", "{kind}/recent", True),
-        ("items/{id?}", "items", True),
-        ("items", "items/{id?}", False),
-        ("items/{page=1}", "items/{id}", True),
-        ("{*rest}", "items/{id}/parts", True),
-        ("items/{*rest}", "items", True),
-        ("items/{id}", "{*rest}", False),
-        ("items/{*rest}", "things/{*rest}", False),
-        ("files/{name}.json", "files/readme.json", True),
-        ("files/{name}.json", "files/readme.txt", False),
-        ("files/{name}.json", "files/{name}", False),
         ("ITEMS/x", "items/X", True),
     ],
 )
@@ -198,7 +128,7 @@ def test_routes_without_a_common_method_hide_nothing() -> None:
     assert hidden_routes([*routes, Route.parse("c", "items/first")]) == [("c", "a")]
 
 
-SEGMENTS = st.sampled_from(["x", "y", "1", "{p}", "{p:int}", "{p:alpha}", "{p:length(1)}"])
+SEGMENTS = st.sampled_from(["x", "y", "1", "{p}"])
 TEMPLATES = st.lists(SEGMENTS, min_size=1, max_size=3).map(
     lambda parts: "/".join(
         part.replace("p", f"p{index}", 1) if "{" in part else part for index, part in enumerate(parts)

@@ -242,13 +242,13 @@ ERRORS = {
         """,
         "conflicts with one or more built in routes",
     ),
-    "an unknown constraint": (
+    "a parameter used twice": (
         """
         @app.function_name("f")
-        @app.route(route="a/{id:whole}")
+        @app.route(route="a/{id}/{ID}")
         def some(req): ...
         """,
-        "'whole' does not exist",
+        "uses a parameter name twice",
     ),
     "an unset name in a route": (
         """

@@ -26,7 +26,7 @@ def describe(req: func.HttpRequest, context: func.Context | None = None) -> func
     return func.HttpResponse(json.dumps(seen), mimetype="application/json")
 
 
-@app.route(route="echo/{*rest}", auth_level=func.AuthLevel.ANONYMOUS)
+@app.route(route="echo", auth_level=func.AuthLevel.ANONYMOUS)
 def echo(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     return describe(req, context)
 
@@ -41,12 +41,12 @@ def recent_items(req: func.HttpRequest) -> str:
     return "recent_items"
 
 
-@app.route(route="Numbers/{value:int:range(1,5)}", methods=["GET", "POST"], auth_level=func.AuthLevel.ANONYMOUS)
+@app.route(route="Numbers/{value}", methods=["GET", "POST"], auth_level=func.AuthLevel.ANONYMOUS)
 def numbers(req: func.HttpRequest) -> str:
     return str(req.route_params["value"])
 
 
-@app.route(route="views/{view=list}/{detail?}", auth_level=func.AuthLevel.ANONYMOUS)
+@app.route(route="views/{view}", auth_level=func.AuthLevel.ANONYMOUS)
 def views(req: func.HttpRequest) -> func.HttpResponse:
     return describe(req)
 
