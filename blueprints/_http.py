@@ -37,7 +37,7 @@ from shared.errors import (
     Unavailable,
     place_of,
 )
-from shared.json_text import write_json
+from shared.json_text import Json, write_json
 from shared.mail_address import is_mail_address
 from shared.settings.config import SettingsError
 
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger("gateway.http")
 _MAIL_KEY = re.compile(r"[0-9a-f]{40}")
 
-type Json = dict[str, Any]
 type Handler = Callable[["Request"], "Json | Content"]
 
 TIME_BUDGET = 30.0  # seconds; a flow's synchronous call is cut at 100 to 120

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from blueprints._http import Content, Json, Request
+from blueprints._http import Content, Request
 from shared.errors import Invalid
 from shared.events import Event, log_event
+from shared.json_text import Json
 
 MOST_ITEMS = 100  # split-on takes no more once a maker limits how many runs go on at once
 STATE = "triggerState"

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import azure.functions as func
 
 from blueprints._fields import Fields
-from blueprints._http import Content, Json, Request, answers
+from blueprints._http import Content, Request, answers
 from shared.errors import Forbidden, Invalid
+from shared.json_text import Json
 from shared.time_zones.zones import Zone, find_zone
 
 if TYPE_CHECKING:

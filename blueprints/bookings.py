@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 import azure.functions as func
 
-from blueprints._http import Json, Request, answers, not_allowed
+from blueprints._http import Request, answers, not_allowed
+from shared.json_text import Json
 from shared.time_zones.zones import Zone, find_zone, utc_text
 
 bp = func.Blueprint()

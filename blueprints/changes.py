@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
-from blueprints._http import Json, Request, answers
+from blueprints._http import Request, answers
 from bookings.changes.describing import describe_change, needs_details
 from bookings.changes.feed import Position
 from bookings.changes.journal import Entry
 from shared.errors import Invalid
+from shared.json_text import Json
 from shared.time_zones.zones import Zone, find_zone
 
 if TYPE_CHECKING:

@@ -2,8 +2,9 @@
 
 import azure.functions as func
 
-from blueprints._http import Json, Request, answers
+from blueprints._http import Request, answers
 from blueprints.triggers import KINDS, MOST_PREVIEWED, Question
+from shared.json_text import Json
 
 bp = func.Blueprint()
 

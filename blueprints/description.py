@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 import azure.functions as func
 
-from blueprints._http import Content, Json, Request, answers
+from blueprints._http import Content, Request, answers
 from shared.errors import NotFound
+from shared.json_text import Json
 
 bp = func.Blueprint()
 

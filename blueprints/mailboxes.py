@@ -6,9 +6,10 @@ from urllib.parse import quote
 
 import azure.functions as func
 
-from blueprints._http import Content, Json, Request, answers
+from blueprints._http import Content, Request, answers
 from shared import context
 from shared.errors import AnswerTooLarge, Invalid, NotFound
+from shared.json_text import Json
 
 if TYPE_CHECKING:
     from inbound_mail.content.models import Attachment

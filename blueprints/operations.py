@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import azure.functions as func
 
-from blueprints._http import Content, Json, Request, answer, answers
+from blueprints._http import Content, Request, answer, answers
 from blueprints._status_page import render_status
 from composition.services import services
 from doctor import examine
 from shared.errors import Invalid
+from shared.json_text import Json
 from shared.mail_address import is_mail_address
 from shared.settings.config import SettingsError
 from shared.time_zones.zones import utc_text

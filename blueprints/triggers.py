@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
-from blueprints._http import Content, Json, Request, answers
+from blueprints._http import Content, Request, answers
 from blueprints._polling import MOST_ITEMS, STATE, News, StaleState, poll
 from blueprints.changes import describe_changes, read_position
 from bookings.changes.comparing import Kind
@@ -15,6 +15,7 @@ from bookings.changes.feed import Position
 from bookings.changes.journal import Entry
 from bookings.changes.upcoming import Due, Horizon, Place, begin, find_due, place_of
 from shared.errors import Invalid
+from shared.json_text import Json
 from shared.time_zones.zones import Zone, find_zone
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from bookings.names import Table
-from shared.graph.client import Json
+from shared.json_text import Json
 from shared.time_zones.zones import Zone, local_text, read_graph_moment, utc_text
 
 

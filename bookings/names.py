@@ -11,7 +11,7 @@ from typing import Any
 import cachetools
 
 from shared.graph.bookings import GraphBookings
-from shared.graph.client import Json
+from shared.json_text import Json
 
 REMEMBERED_SECONDS = 300
 _MOST_BUSINESSES = 256

@@ -18,7 +18,7 @@ from bookings.writing.appointments import Writes
 from shared.auth import Authenticator
 from shared.cursors import Cursors
 from shared.graph.bookings import GraphBookings
-from shared.graph.client import Gate, GraphClient
+from shared.graph.client import ConcurrencyLimit, GraphClient
 from shared.settings.config import AllowList, Settings
 from shared.storage.account import Lazy, Storage
 from shared.storage.blobs import Container
@@ -69,11 +69,11 @@ class Services:
 def build_services(settings: Settings) -> Services:
     """Put the app together. Opens no connection: every client is lazy."""
     authenticator = Authenticator(settings)
-    gate = Gate(settings.numbers["GRAPH_CONCURRENCY"])
+    limit = ConcurrencyLimit(settings.numbers["GRAPH_CONCURRENCY"])
     transport = Transport(pool_size=settings.numbers["GRAPH_CONCURRENCY"])
     workers = Workers(settings.numbers["GRAPH_CONCURRENCY"])
 
-    clients = {name: GraphClient(authenticator.tokens(name), transport, gate) for name in settings.connections}
+    clients = {name: GraphClient(authenticator.tokens(name), transport, limit) for name in settings.connections}
 
     storage = Storage(settings.storage, authenticator.identity)
     table, blobs = Table(storage, journal.TABLE), Container(storage, journal.CONTAINER)

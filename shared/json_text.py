@@ -8,6 +8,8 @@ import json
 import re
 from typing import Any
 
+type Json = dict[str, Any]
+
 _HALVES = re.compile("[\ud800-\udfff]")
 _UNKNOWN = "\ufffd"
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bookings.changes.snapshots import Records, Snapshot, View, start_of
-from shared.graph.client import Json
+from shared.json_text import Json
 from shared.time_zones.zones import read_graph_moment
 
 _NOBODY = "00000000-0000-0000-0000-000000000000"

@@ -15,7 +15,7 @@ from bookings.describe import (
     plain,
 )
 from bookings.names import Table
-from shared.graph.client import Json
+from shared.json_text import Json
 from shared.time_zones.zones import Zone, utc_text
 
 

@@ -23,7 +23,7 @@ from typing import Any
 from bookings.changes.comparing import Change, Kind
 from bookings.changes.snapshots import Snapshot
 from shared.errors import Conflict, Unavailable
-from shared.graph.client import Json
+from shared.json_text import Json
 from shared.storage.blobs import Container
 from shared.storage.tables import TRANSACTION_SIZE, Entity, Operation, Row, Table
 

@@ -19,7 +19,7 @@ from bookings.windows import cut_windows
 from shared.errors import ConfigurationError, Forbidden, GatewayError, NotFound, Unavailable
 from shared.events import Event, log_event
 from shared.graph.bookings import GraphBookings
-from shared.graph.client import Json
+from shared.json_text import Json
 from shared.time_zones.zones import UnreadableMomentError, find_zone, read_moment
 from shared.workers import Workers
 

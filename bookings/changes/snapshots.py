@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bookings.describe import plain
-from shared.graph.client import Json
+from shared.json_text import Json
 from shared.time_zones.zones import read_graph_moment
 
 type Records = Mapping[str, Json]

@@ -14,7 +14,7 @@ from bookings.changes.comparing import Kind
 from bookings.changes.feed import ChangeFeed, Position
 from bookings.changes.journal import Entry
 from bookings.changes.snapshots import Records, start_of
-from shared.graph.client import Json
+from shared.json_text import Json
 
 type Matches = Callable[[Json], bool]
 

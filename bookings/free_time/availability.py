@@ -9,7 +9,7 @@ from bookings.names import Names
 from bookings.windows import cut_windows
 from shared.errors import Invalid
 from shared.graph.bookings import GraphBookings
-from shared.graph.client import Json
+from shared.json_text import Json
 from shared.time_zones.zones import Zone, read_graph_moment
 
 _STATUSES = {name.lower(): name for name in ("available", "busy", "slotsAvailable", "outOfOffice")}

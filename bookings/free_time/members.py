@@ -16,7 +16,7 @@ from bookings.free_time.intervals import Interval, Intervals, intersect, merge, 
 from bookings.free_time.policy import Policy
 from bookings.names import Table
 from shared.errors import Invalid
-from shared.graph.client import Json
+from shared.json_text import Json
 from shared.time_zones.zones import UnknownZoneError, Zone, find_zone, read_duration
 
 _FREE = "available"

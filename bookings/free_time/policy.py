@@ -11,7 +11,7 @@ from typing import Any
 
 from bookings.free_time.hours import WeeklyHours, day_spans
 from bookings.free_time.intervals import Interval, Intervals, intersect, merge
-from shared.graph.client import Json
+from shared.json_text import Json
 from shared.time_zones.zones import Zone, read_date, read_duration
 
 _DEFAULT_INTERVAL = timedelta(minutes=30)

@@ -3,7 +3,7 @@
 from datetime import date, datetime, time, timedelta
 
 from bookings.reading.appointments import AppointmentQuery, Appointments
-from shared.graph.client import Json
+from shared.json_text import Json
 from shared.time_zones.zones import Zone
 
 _MOST = 10_000  # a calendar is made for 2,500 bookings a day

@@ -17,7 +17,7 @@ from bookings.names import Names
 from bookings.windows import cut_windows
 from shared.errors import NotFound
 from shared.graph.bookings import GraphBookings
-from shared.graph.client import Json
+from shared.json_text import Json
 from shared.time_zones.zones import Zone
 from shared.workers import Workers
 

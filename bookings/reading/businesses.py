@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from shared import context
 from shared.errors import NotFound
 from shared.graph.bookings import CAP_OF_BUSINESSES, GraphBookings
-from shared.graph.client import Json
+from shared.json_text import Json
 from shared.settings.config import AllowList
 from shared.workers import Workers
 

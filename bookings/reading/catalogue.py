@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from bookings.describe import describe_staff, plain
 from bookings.names import Names
 from shared.graph.bookings import GraphBookings
-from shared.graph.client import Json
+from shared.json_text import Json
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ A property is named by the question's text, as answers are: `{"Asset tag?": "LT-
 from collections.abc import Iterable, Sequence
 
 from bookings.writing.graph_bodies import read_options
-from shared.graph.client import Json
+from shared.json_text import Json
 
 
 def answers_schema(questions: Iterable[Json]) -> Json:

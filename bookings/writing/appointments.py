@@ -33,7 +33,7 @@ from bookings.writing.rules import House, check_choice, check_free, check_seats,
 from shared import context
 from shared.errors import Conflict, GatewayError, NotFound, OutcomeUnknown
 from shared.graph.bookings import GraphBookings
-from shared.graph.client import Json
+from shared.json_text import Json
 from shared.storage.idempotency import Attempt, IdempotencyStore, WriteLost
 from shared.time_zones.zones import Zone, find_zone
 from shared.workers import Workers

@@ -6,7 +6,7 @@ from bookings.describe import plain
 from bookings.writing.graph_bodies import MOST_CUSTOMERS, Person, customer_record, typed_answers, typed_customer
 from shared.errors import GatewayError, Invalid, NotFound, OutcomeUnknown
 from shared.graph.bookings import GraphBookings
-from shared.graph.client import Json
+from shared.json_text import Json
 from shared.storage.idempotency import IdempotencyStore, WriteLost
 
 _MOST_PAGES = 200

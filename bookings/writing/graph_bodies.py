@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.errors import Invalid
-from shared.graph.client import Json
+from shared.json_text import Json
 from shared.time_zones.zones import Zone, graph_moment
 
 _TYPE = "#microsoft.graph."

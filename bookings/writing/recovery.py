@@ -12,7 +12,7 @@ from bookings.describe import appointment_times
 from bookings.writing.graph_bodies import read_mark
 from shared.errors import NotFound
 from shared.graph.bookings import GraphBookings
-from shared.graph.client import Json
+from shared.json_text import Json
 from shared.storage.idempotency import Attempt
 
 _CLOCKS_DIFFER = timedelta(minutes=5)

@@ -15,7 +15,7 @@ from bookings.free_time.members import Ground, business_zone, eligible, read_mem
 from bookings.free_time.policy import Policy, read_policy
 from bookings.names import Table
 from shared.errors import Conflict, Invalid
-from shared.graph.client import Json
+from shared.json_text import Json
 from shared.time_zones.zones import Zone, utc_text
 
 

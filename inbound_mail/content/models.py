@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-type Json = dict[str, Any]
+from shared.json_text import Json
 
 
 class AttachmentKind(StrEnum):

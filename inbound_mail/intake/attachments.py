@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from inbound_mail.content.models import Attachment, AttachmentKind, Json, clean_message_id
+from inbound_mail.content.models import Attachment, AttachmentKind, clean_message_id
 from inbound_mail.intake.folder_reader import Seen
 from inbound_mail.ledger.ledger import MailState, OpenMail
 from inbound_mail.support_mailbox import SupportMailbox
@@ -29,6 +29,7 @@ from shared.errors import (
 from shared.events import Event, log_event
 from shared.graph.answers import Expected
 from shared.graph.mail import STREAM, is_of_one_mail
+from shared.json_text import Json
 from shared.retry import call_with_retry
 from shared.storage.blobs import Lease
 

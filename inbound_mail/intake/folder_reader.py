@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from inbound_mail.content.models import Json
 from inbound_mail.ledger.ledger import NewMail, Phase
 from inbound_mail.ledger.mail_store import may_have_files
 from inbound_mail.ledger.references import digest
@@ -18,6 +17,7 @@ from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import AnswerTooLarge, GatewayError, NotFound, Rejected, TimedOut
 from shared.events import Event, log_event
 from shared.graph.mail import DELTA_QUERY, DeltaPage, is_of_one_mail
+from shared.json_text import Json
 from shared.storage.blobs import Lease
 from shared.workers import Workers
 

@@ -7,12 +7,12 @@ on without them.
 import logging
 from collections.abc import Mapping, Sequence
 
-from inbound_mail.content.models import Json
 from inbound_mail.ledger.ledger import DeliveryState, MailState, OpenMail, Phase
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import Forbidden, GatewayError, NotFound
 from shared.events import Event, log_event
-from shared.graph.mail import Change, is_of_one_mail
+from shared.graph.mail import MessageChange, is_of_one_mail
+from shared.json_text import Json
 from shared.storage.blobs import Lease
 
 _log = logging.getLogger("gateway.mail")
@@ -97,7 +97,7 @@ class Settler:
             self._ledger.merge_open([(mail.key, {"write_tries": tries})])
         return tries >= _TRIES
 
-    def _change(self, mail: OpenMail, marks: Json | None) -> Change | None:
+    def _change(self, mail: OpenMail, marks: Json | None) -> MessageChange | None:
         """Return what is to be set on a mail; None where it is so already, as far as that was looked up."""
         values: Json = {"isRead": True} if self._wish.read else {}
         if self._wish.category and marks is not None:
@@ -106,10 +106,10 @@ class Settler:
             known = marks.get("categories") or []
             values["categories"] = list(dict.fromkeys([*known, name])) if name else known
         if marks is None:
-            return Change(mail.graph_id, values) if values else None
+            return MessageChange(mail.graph_id, values) if values else None
         differing = {name: value for name, value in values.items() if marks.get(name) != value}
         etag = marks.get("@odata.etag") if "categories" in differing else None
-        return Change(mail.graph_id, differing, etag) if differing else None
+        return MessageChange(mail.graph_id, differing, etag) if differing else None
 
     def _move(
         self, mails: Sequence[OpenMail], marks: Mapping[str, Json], folder: str

@@ -21,11 +21,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from inbound_mail.content.models import Json
 from inbound_mail.ledger.mailbox_state import State
 from inbound_mail.ledger.references import content_digest, digest, message_id_of, reference_of
 from shared import context
 from shared.errors import Conflict
+from shared.json_text import Json
 from shared.storage.tables import TRANSACTION_SIZE, Entity, Operation, Row, Table
 
 TABLE = "mails"

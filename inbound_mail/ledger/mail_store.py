@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from inbound_mail.content.models import Attachment, AttachmentKind, InboundMail, Json
+from inbound_mail.content.models import Attachment, AttachmentKind, InboundMail
 from shared.errors import AnswerTooLarge
+from shared.json_text import Json
 from shared.storage.blobs import Container
 
 CONTAINER = "mails"

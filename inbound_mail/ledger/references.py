@@ -2,7 +2,8 @@
 
 import hashlib
 
-from inbound_mail.content.models import Json, clean_message_id
+from inbound_mail.content.models import clean_message_id
+from shared.json_text import Json
 
 
 def mail_key(tenant_id: str, mailbox: str, graph_id: str) -> str:

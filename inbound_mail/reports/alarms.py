@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from inbound_mail.content.models import Json
 from inbound_mail.delivery.circuit_breaker import Circuit
 from inbound_mail.sinks.protocol import Sink
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import GatewayError
 from shared.events import Event, log_event
+from shared.json_text import Json
 from shared.storage.tables import Operation, Table
 from shared.time_zones.zones import utc_text
 

@@ -4,10 +4,10 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from inbound_mail.content.models import Json
 from inbound_mail.ledger.ledger import DeliveryState
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import Conflict, NotFound
+from shared.json_text import Json
 from shared.storage.queues import Queue
 from shared.storage.tables import Entity, Operation, Row
 from shared.time_zones.zones import utc_text

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from inbound_mail.content.models import Json
 from inbound_mail.ledger.ledger import DeliveryState, MailState
 from inbound_mail.reports.mails import describe_mail
 from inbound_mail.support_mailbox import SupportMailbox
+from shared.json_text import Json
 from shared.time_zones.zones import utc_text
 from shared.workers import Workers
 

@@ -6,13 +6,11 @@ change meanwhile, the ticket that the mail answers, is settled in the progress b
 
 import json
 from collections.abc import Iterable
-from typing import Any
 
 from inbound_mail.content.models import Attachment
 from inbound_mail.sinks._threads import answered_ids, find_answered, find_bounced, find_conversation
 from inbound_mail.sinks.protocol import PreparedMail, Progress
-
-type Json = dict[str, Any]
+from shared.json_text import Json
 
 RECEIVED, REPLY = "mail.received.v1", "mail.reply.v1"
 

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from inbound_mail.content.models import Attachment
-from inbound_mail.sinks._envelope import Json, describe_attachment, make_data, make_event, settle_ticket, write
+from inbound_mail.sinks._envelope import describe_attachment, make_data, make_event, settle_ticket, write
 from inbound_mail.sinks._options import Option, check_options, read_options
 from inbound_mail.sinks.protocol import Kind, PreparedMail, Progress, Receipt, Tools
+from shared.json_text import Json
 from shared.key_vault import RememberedSecret
 from shared.settings.mail_settings import SinkSettings
 from shared.storage.blobs import Container

@@ -19,8 +19,9 @@ from datetime import datetime
 from typing import Any
 
 from shared.errors import Conflict, Forbidden, NotFound, OutcomeUnknown, Throttled, Unavailable, Unreachable
-from shared.graph.client import GraphClient, Json, Page, segment, url_safe
+from shared.graph.client import CollectionPage, GraphClient, segment, url_safe
 from shared.graph.permissions import APPOINTMENTS_WRITE, BOOKINGS_READ, BOOKINGS_WRITE, Permission
+from shared.json_text import Json
 from shared.retry import READ, WRITE, RetryPolicy
 from shared.time_zones.zones import graph_moment, utc_text
 
@@ -70,7 +71,7 @@ class GraphBookings:
         """Return the catalogue of custom questions."""
         return self._list(business, "customQuestions")
 
-    def get_customers(self, business: str, link: str | None = None) -> Page:
+    def get_customers(self, business: str, link: str | None = None) -> CollectionPage:
         """Return one page of customers: the first, or the one behind the link of an earlier page."""
         with explain_refusals("business", BOOKINGS_READ):
             return self._graph.get_page(_path(business, "customers"), retry=READ, link=link)

@@ -1,4 +1,4 @@
-"""One client for Microsoft Graph v1.0: paths, pages, batches, errors, and one gate for the whole app.
+"""One client for Microsoft Graph v1.0: paths, pages, batches, errors, and one limit of calls for the whole app.
 
 The token goes to Graph's own host only: a link that names another host is an error, never a request.
 """
@@ -11,19 +11,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 from shared import context
 from shared.auth import TokenSource
 from shared.errors import GatewayError, OutcomeUnknown, Rejected, Throttled, Unavailable
 from shared.graph.answers import Expected, is_success, read_challenge, read_error, read_json
+from shared.json_text import Json
 from shared.retry import RetryPolicy, call_with_retry
 from shared.transport import Answer, Transport
 
 _log = logging.getLogger("gateway.graph")
 
-type Json = dict[str, Any]
 
 BATCH_SIZE = 20  # Graph's own limit
 _MOST_PAGES = 200
@@ -31,10 +30,10 @@ _SLOW_SECONDS = 3.0
 _LARGEST_ERROR = 256 * 1024
 
 
-class Gate:
-    """How many requests the app has open at Graph at one time: Outlook lets an app have four.
+class ConcurrencyLimit:
+    """Limits how many requests the app has open at Graph at the same time. Outlook allows an app four.
 
-    One gate serves all connections and threads of an instance. Waiting counts against the call's own time.
+    One limit serves all connections and threads of an instance. Waiting counts against the call's own time.
     """
 
     def __init__(self, width: int) -> None:
@@ -42,8 +41,8 @@ class Gate:
         self._places = threading.BoundedSemaphore(width)
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Hold one place. Raises Throttled when none comes free in time."""
+    def hold(self) -> Iterator[None]:
+        """Count the block as one open request. Raises Throttled if none of the others ends in time."""
         if not self._places.acquire(timeout=max(0.0, min(context.remaining(), 60.0))):
             raise Throttled("The gateway is busy with other calls to Microsoft Graph. Ask again soon.", retry_after=5)
         try:
@@ -53,7 +52,7 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class Page:
+class CollectionPage:
     """One page of a collection and the verified link to the next one."""
 
     items: list[Json]
@@ -74,10 +73,10 @@ class SubRequest:
 class GraphClient:
     """Calls Graph for one connection. Every method names its retry policy; there is no default."""
 
-    def __init__(self, tokens: TokenSource, transport: Transport, gate: Gate) -> None:
+    def __init__(self, tokens: TokenSource, transport: Transport, limit: ConcurrencyLimit) -> None:
         self._tokens = tokens
         self._transport = transport
-        self._gate = gate
+        self._limit = limit
         self._host = tokens.connection.cloud.graph
         self._root = f"https://{self._host}/v1.0"
 
@@ -111,7 +110,7 @@ class GraphClient:
         query: Mapping[str, str] | None = None,
         prefer: Sequence[str] = (),
         link: str | None = None,
-    ) -> Page:
+    ) -> CollectionPage:
         """Read one page of a collection: the first, or the one behind `link` (Graph's own, see `own_link`)."""
         if link is None:
             answer = self.get(path, retry=retry, query=query, prefer=prefer)
@@ -121,7 +120,7 @@ class GraphClient:
         if not isinstance(items, list):
             raise OutcomeUnknown("Microsoft Graph sent no list where one belongs.", code="UpstreamBadAnswer")
         next_link = answer.get("@odata.nextLink")
-        return Page(items, self.own_link(next_link) if next_link else None)
+        return CollectionPage(items, self.own_link(next_link) if next_link else None)
 
     def pages(
         self, path: str, *, retry: RetryPolicy, query: Mapping[str, str] | None = None, prefer: Sequence[str] = ()
@@ -154,7 +153,7 @@ class GraphClient:
         """Read a resource's bytes as they come, once: who repeats must begin anew. Raises the error family."""
         token = self._tokens.token()
         with (
-            self._gate.place(),
+            self._limit.hold(),
             self._transport.open(
                 "GET", self._root + path, authorization=f"Bearer {token}", headers=_headers(prefer, accept="*/*")
             ) as streamed,
@@ -191,7 +190,7 @@ class GraphClient:
         """Send one request, once more with a new token after a 401, which tells that nothing was done."""
 
         def send(token: str) -> Answer:
-            with self._gate.place():
+            with self._limit.hold():
                 began = time.monotonic()
                 answer = self._transport.send(
                     method,

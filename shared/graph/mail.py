@@ -17,7 +17,8 @@ from datetime import datetime
 
 from shared.errors import Forbidden, GatewayError, OutcomeUnknown, Refused, Unavailable
 from shared.graph.answers import Expected
-from shared.graph.client import GraphClient, Json, SubRequest, segment, url_safe
+from shared.graph.client import GraphClient, SubRequest, segment, url_safe
+from shared.json_text import Json
 from shared.retry import RetryPolicy
 from shared.time_zones.zones import utc_text
 
@@ -49,7 +50,7 @@ class DeltaPage:
 
 
 @dataclass(frozen=True)
-class Change:
+class MessageChange:
     """What to set on one mail: the body of a PATCH, refused when the mail has another version than `etag`."""
 
     graph_id: str
@@ -149,7 +150,7 @@ class GraphMail:
         answers = self._graph.batch(requests, retry=POLL)
         return {graph_id: answers[str(number)] for number, graph_id in enumerate(graph_ids)}
 
-    def set_values(self, changes: Sequence[Change]) -> dict[str, GatewayError | None]:
+    def set_values(self, changes: Sequence[MessageChange]) -> dict[str, GatewayError | None]:
         """PATCH several messages, 20 in one call; return by message id what went wrong, None for nothing."""
         headers = {"Prefer": f"{_IMMUTABLE}, return=minimal"}
         requests = [

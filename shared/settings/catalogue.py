@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.settings.choices import Credential, IdentitySource, Switch
 from shared.settings.clouds import CLOUDS
-from shared.settings.kinds import Choice, JsonText, Kind, Schedule, Text, WholeNumber
+from shared.settings.kinds import Choice, JsonText, Schedule, Text, ValueKind, WholeNumber
 
 _VAULT_NAME = Text("Key Vault name: letters, digits and dashes")
 _GUID = Text("GUID")
@@ -30,7 +30,7 @@ class Setting:
     """
 
     name: str
-    kind: Kind
+    kind: ValueKind
     default: str | None
     text: str
     sample: str | None = None

@@ -68,7 +68,7 @@ class Schedule:
         return "an NCRONTAB expression of six fields, in UTC"
 
 
-type Kind = Text | Choice | WholeNumber | JsonText | Schedule
+type ValueKind = Text | Choice | WholeNumber | JsonText | Schedule
 
 
 def list_words(words: Sequence[str]) -> str:

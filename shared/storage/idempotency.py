@@ -26,6 +26,7 @@ from typing import Any
 
 from shared import context
 from shared.errors import Conflict, GatewayError, InProgress, Invalid, OutcomeUnknown
+from shared.json_text import Json
 from shared.storage.tables import Entity, Operation, Row, Table
 
 _log = logging.getLogger("gateway.idempotency")
@@ -40,8 +41,6 @@ _SWEPT_AT_ONCE = 5
 _MOST_BYTES = 60 * 1024  # a property holds 64 KiB
 
 _IN_PROGRESS, _UNKNOWN, _DONE = "in-progress", "unknown", "done"
-
-type Json = dict[str, Any]
 
 
 class WriteLost(OutcomeUnknown):
@@ -80,7 +79,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Answer:
+class WriteAnswer:
     """The answer of a write, and whether an earlier call got it already."""
 
     body: Json
@@ -93,7 +92,7 @@ class IdempotencyStore:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def run(self, request: WriteRequest, work: Callable[[Attempt], Json]) -> Answer:
+    def run(self, request: WriteRequest, work: Callable[[Attempt], Json]) -> WriteAnswer:
         """Do the work, or return the answer of an earlier call with the same key.
 
         The work raises WriteLost if something may have been written, another GatewayError if nothing was written.
@@ -102,26 +101,26 @@ class IdempotencyStore:
         """
         if request.key is None:
             try:
-                return Answer(work(Attempt(_new_mark(), datetime.now(UTC), interrupted=False)))
+                return WriteAnswer(work(Attempt(_new_mark(), datetime.now(UTC), interrupted=False)))
             except WriteLost as lost:
                 raise Conflict(lost.message, code="OutcomeUnknown", detail=lost.detail) from lost
         claim = self._claim(request)
-        if isinstance(claim, Answer):
+        if isinstance(claim, WriteAnswer):
             return claim
-        return Answer(claim.do(work))
+        return WriteAnswer(claim.do(work))
 
     @contextmanager
     def alone(self, scope: str, name: str) -> Iterator[None]:
         """Keep every other call with this name out of the block while it runs. Raises InProgress."""
         claim = self._claim(WriteRequest(scope, "alone", None, name))
-        if isinstance(claim, Answer):
+        if isinstance(claim, WriteAnswer):
             raise TypeError(name)
         try:
             yield
         finally:
             claim.forget()
 
-    def _claim(self, request: WriteRequest) -> "_Claim | Answer":
+    def _claim(self, request: WriteRequest) -> "_Claim | WriteAnswer":
         ends = time.monotonic() + max(0.0, min(LONGEST_WAIT, context.remaining() - _TIME_KEPT))
         while True:
             row = self._table.get(request.scope, request.row)
@@ -139,7 +138,7 @@ class IdempotencyStore:
                     target="Idempotency-Key",
                 )
             elif row.values["state"] == _DONE:
-                return Answer(_unpack(row.values["answer"]), is_replayed=True)
+                return WriteAnswer(_unpack(row.values["answer"]), is_replayed=True)
             elif (row.values["state"] == _UNKNOWN or row.values["lease"] <= now) and (
                 taken := self._take_over(row, now)
             ):

@@ -9,8 +9,8 @@ import pytest
 
 from shared.auth import Authenticator
 from shared.errors import GatewayError, NotFound
-from shared.graph.client import Gate, GraphClient
-from shared.graph.mail import Change, GraphMail
+from shared.graph.client import ConcurrencyLimit, GraphClient
+from shared.graph.mail import GraphMail, MessageChange
 from shared.settings.config import load_settings
 from shared.transport import Transport
 from tests.contract.openapi import Contract, load_contract
@@ -34,7 +34,7 @@ def contract() -> Contract:
 
 def make_client(sim: Simulator) -> GraphMail:
     tokens = Authenticator(load_settings(sample.settings(sim))).tokens("default")
-    return GraphMail(GraphClient(tokens, Transport(), Gate(4)), mails.SUPPORT)
+    return GraphMail(GraphClient(tokens, Transport(), ConcurrencyLimit(4)), mails.SUPPORT)
 
 
 def fill(sim: Simulator) -> None:
@@ -68,8 +68,8 @@ def call_everything(graph: GraphMail) -> None:
     marks = graph.read_marks(ids[:2])[ids[0]]
     assert not isinstance(marks, GatewayError)
     changes = [
-        Change(ids[0], {"isRead": True, "categories": ["Ticket"]}, marks["@odata.etag"]),
-        Change("A" * 100, {"isRead": True}),
+        MessageChange(ids[0], {"isRead": True, "categories": ["Ticket"]}, marks["@odata.etag"]),
+        MessageChange("A" * 100, {"isRead": True}),
     ]
     results = graph.set_values(changes)
     assert results[ids[0]] is None

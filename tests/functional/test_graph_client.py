@@ -1,4 +1,4 @@
-"""The Graph client itself: batches, pages, the gate. Against the simulator, with real tokens."""
+"""The Graph client itself: batches, pages, the limit of calls. Against the simulator, with real tokens."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from shared.errors import (
     Rejected,
     Throttled,
 )
-from shared.graph.client import Gate, GraphClient, SubRequest
+from shared.graph.client import ConcurrencyLimit, GraphClient, SubRequest
 from shared.retry import READ, WRITE
 from shared.transport import Transport
 from tests.functional.conftest import Gateway
@@ -31,7 +31,7 @@ def quick_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def graph(gateway: Gateway) -> GraphClient:  # noqa: ARG001 - the world it talks to
-    return GraphClient(services().authenticator.tokens("default"), Transport(), Gate(4))
+    return GraphClient(services().authenticator.tokens("default"), Transport(), ConcurrencyLimit(4))
 
 
 def ask_for(*paths: str) -> list[SubRequest]:
@@ -170,16 +170,16 @@ def test_a_link_of_graphs_own_is_followed_as_it_is(graph: GraphClient) -> None:
 
 
 def test_who_waits_for_a_place_at_graph_waits_no_longer_than_the_call() -> None:
-    gate = Gate(1)
-    with gate.place(), context.call("id", seconds=0.05), pytest.raises(Throttled) as raised, gate.place():
+    limit = ConcurrencyLimit(1)
+    with limit.hold(), context.call("id", seconds=0.05), pytest.raises(Throttled) as raised, limit.hold():
         pass
     assert raised.value.retry_after
 
 
 def test_a_place_comes_free_when_the_call_fails() -> None:
-    gate = Gate(1)
+    limit = ConcurrencyLimit(1)
     for _ in range(3):
-        with pytest.raises(KeyError), gate.place():
+        with pytest.raises(KeyError), limit.hold():
             raise KeyError
 
 

@@ -14,7 +14,7 @@ from bookings.free_time.slots import SlotFinder, SlotQuery, Slots
 from bookings.names import Names
 from shared.errors import Invalid, NotFound
 from shared.graph.bookings import GraphBookings
-from shared.graph.client import Json
+from shared.json_text import Json
 from shared.time_zones.zones import find_zone
 from shared.workers import Workers
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from inbound_mail.sinks.easyvista.http import Http, Json, MakeBody
+from inbound_mail.sinks.easyvista.http import Http, MakeBody
 from shared.errors import ConfigurationError, NotFound, OutcomeUnknown, Refused
+from shared.json_text import Json
 
 _TICKET = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _NUMBER = re.compile(r"[A-Z]*(\d{6})_(\d+)")

@@ -32,11 +32,11 @@ from shared.errors import (
     TimedOut,
     Unavailable,
 )
+from shared.json_text import Json
 from shared.key_vault import RememberedSecret
 from shared.retry import RetryPolicy, call_with_retry, read_retry_after
 from shared.transport import Answer, Body, Transport
 
-type Json = dict[str, Any]
 type MakeBody = Callable[[], bytes | Body]
 
 REJECTED = 590

@@ -15,11 +15,12 @@ from typing import Any
 from urllib.parse import quote
 
 from inbound_mail.content.models import Attachment
-from inbound_mail.sinks._envelope import Json, describe_attachment, make_data, make_event, settle_ticket, write
+from inbound_mail.sinks._envelope import describe_attachment, make_data, make_event, settle_ticket, write
 from inbound_mail.sinks._options import Option, check_options, only_one, read_options, secret
 from inbound_mail.sinks.protocol import Kind, PreparedMail, Progress, Receipt, Tools
 from inbound_mail.sinks.webhook.receiver import Receiver
 from shared import context
+from shared.json_text import Json
 from shared.key_vault import RememberedSecret
 from shared.settings.mail_settings import SinkSettings
 

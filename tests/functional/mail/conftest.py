@@ -12,7 +12,6 @@ import pytest
 
 from composition import services
 from composition.mail import MailServices
-from inbound_mail.content.models import Json
 from inbound_mail.delivery import threads
 from inbound_mail.delivery.delivery import Deliverer, Outcome
 from inbound_mail.intake.polling import Polled, Poller
@@ -22,6 +21,7 @@ from inbound_mail.reports.mails import describe_mail, list_mails
 from inbound_mail.sinks.protocol import PreparedMail, Progress, Receipt
 from inbound_mail.support_mailbox import SupportMailbox
 from shared import retry
+from shared.json_text import Json
 from shared.key_vault import RememberedSecret
 from shared.storage.account import Storage
 from shared.storage.blobs import Container

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from inbound_mail.content.models import Json
 from inbound_mail.reports.mails import list_mails
+from shared.json_text import Json
 from tests.functional.mail.conftest import MailScenario, OpenScenario
 from tests.originals import MAILS, find_mails
 from twin.mail.message import Message
