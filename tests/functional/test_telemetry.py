@@ -179,9 +179,9 @@ def test_the_queries_of_the_document_look_for_lines_that_are_written() -> None:
 PROBE = """
 import json, sys
 import function_app
-from blueprints import _composition
+from composition import connections
 from shared.settings.config import load_settings
-built = _composition.build_services(load_settings())
+built = connections.build_services(load_settings())
 built.mail.table._client.get(), built.mail.polls._client.get(), built.authenticator.identity.credential(None)
 for source in built.authenticator.sources():
     source._identity.credential(None)

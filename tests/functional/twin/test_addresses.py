@@ -324,7 +324,7 @@ def test_the_process_prints_its_addresses_and_ends_on_sigterm(tmp_path: Path) ->
 
 
 def test_the_readme_lists_the_control_routes(sim: Simulator) -> None:
-    text = (ROOT / "devkit" / "simulator" / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "twin" / "README.md").read_text(encoding="utf-8")
     listed = set(re.findall(r"^\| `([A-Z]+ /_control[^`]*)` \|", text, re.MULTILINE))
     routes = requests.get(sim.control_url, timeout=10).json()["routes"]
 
