@@ -13,7 +13,7 @@ DEPLOYED = ("function_app", "blueprints", "composition", "doctor", "bookings", "
 
 @dataclass(frozen=True)
 class Module:
-    """One module of ours: dotted name, path, syntax tree."""
+    """One module of the repository: dotted name, path, syntax tree."""
 
     name: str
     path: Path
@@ -24,7 +24,7 @@ class Module:
         return self.name.partition(".")[0]
 
     def imports(self, *, types_too: bool = True) -> Iterator[str]:
-        """Every dotted name it imports, at any depth; `from a import b` gives a and a.b.
+        """Yield every dotted name that it imports, at any depth; `from a import b` gives a and a.b.
 
         With `types_too=False` imports under `if TYPE_CHECKING:` are left out: they do not happen when the code runs.
         """
@@ -48,7 +48,7 @@ class Module:
 
 @cache
 def tracked_files() -> tuple[Path, ...]:
-    """What git tracks, or would: the repository as somebody else gets it."""
+    """Return the files that git tracks or would track."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,
@@ -58,7 +58,7 @@ def tracked_files() -> tuple[Path, ...]:
 
 @cache
 def modules(*packages: str) -> tuple[Module, ...]:
-    """Our modules in the given top-level packages; none given: all."""
+    """Return the modules of the given top-level packages, or all."""
     found = []
     for path in tracked_files():
         if path.suffix != ".py":

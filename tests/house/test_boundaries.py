@@ -1,4 +1,4 @@
-"""No circles, and one owner for what several modules could spell: row keys, columns, queue names, message members."""
+"""No circles of imports; row keys, columns, queue names and messages each belong to one module."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ OTHER_TABLES = {"inbound_mail.delivery.threads"}
 
 
 def texts_in(module: Module) -> Iterator[tuple[int, str]]:
-    """Every text of the module's code with its line, f-strings piece by piece, docstrings left out."""
+    """Yield the line and value of every text in the module, f-strings piece by piece, without docstrings."""
     docstrings = {
         id(node.body[0].value)
         for node in ast.walk(module.tree)
@@ -109,7 +109,7 @@ def test_only_the_ledger_spells_the_columns_of_open_work() -> None:
 
 
 @PENDING
-def test_queue_names_stand_in_the_module_of_messages_only() -> None:
+def test_only_the_module_of_messages_contains_queue_names() -> None:
     queue = re.compile(r"mailbox-polls|mail-deliveries")
     homes = {
         module.name
@@ -120,7 +120,7 @@ def test_queue_names_stand_in_the_module_of_messages_only() -> None:
 
 
 @PENDING
-def test_messages_are_written_and_read_in_their_module_only() -> None:
+def test_only_the_module_of_messages_builds_messages() -> None:
     """A dictionary with the members of a delivery's message is a message that bypasses the type."""
     for module in modules("blueprints", "inbound_mail", "composition"):
         if module.name == "inbound_mail.messages":

@@ -1,4 +1,4 @@
-"""What CI runs: the test command, and before it a browser where one can be had."""
+"""CI runs the test command; before it, it installs a browser if that is possible."""
 
 import shutil
 import subprocess
@@ -14,7 +14,7 @@ RUN = ROOT / ".ci/run"
 
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:
-    """A PATH with what the script itself needs, a root user, and a Python that only tells what it was asked."""
+    """A PATH with the programs that the script needs, a root user, and a Python that only prints its arguments."""
     for name in ("bash", "env", "dirname"):
         found = shutil.which(name)
         assert found
@@ -38,25 +38,25 @@ def run(programs: Path) -> list[str]:
     return log.read_text().splitlines() if log.exists() else []
 
 
-def test_root_gets_a_browser_where_none_is(programs: Path) -> None:
+def test_root_installs_a_browser_if_there_is_none(programs: Path) -> None:
     add(programs, "apt-get", 'echo "$*" >> "$LOG"')
     assert run(programs) == ["-qq update", "-qq install --no-install-recommends chromium"]
 
 
 @pytest.mark.parametrize("name", BROWSERS)
-def test_a_browser_that_is_there_is_enough(programs: Path, name: str) -> None:
+def test_nothing_is_installed_if_there_is_a_browser(programs: Path, name: str) -> None:
     add(programs, "apt-get", 'echo "$*" >> "$LOG"')
     add(programs, name, "true")
     assert run(programs) == []
 
 
-def test_others_than_root_install_nothing(programs: Path) -> None:
+def test_users_other_than_root_install_nothing(programs: Path) -> None:
     add(programs, "apt-get", 'echo "$*" >> "$LOG"')
     add(programs, "id", "echo 1000")
     assert run(programs) == []
 
 
-def test_tests_run_where_no_browser_can_be_had(programs: Path) -> None:
+def test_the_tests_run_if_no_browser_can_be_installed(programs: Path) -> None:
     assert run(programs) == []
     add(programs, "apt-get", 'echo "$*" >> "$LOG"; exit 100')
     assert run(programs) == ["-qq update"]

@@ -1,4 +1,4 @@
-"""What is written is what is built: settings, routes, parameters and errors."""
+"""The documents agree with the code: settings, routes, parameters, events and errors; links, widths and tables."""
 
 import ast
 import json
@@ -21,7 +21,7 @@ OPERATIONS = (ROOT / "docs/operations.md").read_text()
 
 
 def sections() -> dict[str, str]:
-    """docs/api.md by heading: "GET bookings/…" -> text."""
+    """Return the sections of docs/api.md by heading, such as "GET bookings/businesses"."""
     parts = re.split(r"^### (.+)$", API, flags=re.MULTILINE)
     return {heading.strip(): text for heading, text in zip(parts[1::2], parts[2::2], strict=True)}
 
@@ -89,7 +89,7 @@ def test_the_readme_leads_to_every_page() -> None:
 
 
 def codes_in_the_code() -> set[str]:
-    """Every error code that deployed code can send, read off the syntax."""
+    """Return every error code that deployed code can send, read from the syntax."""
     found = set()
     for module in deployed():
         for node in ast.walk(module.tree):
@@ -109,7 +109,7 @@ def codes_in_the_code() -> set[str]:
     return found
 
 
-# Defaults of the family's branches: every raise gives a code of its own, which `test_no_branch_is_raised_bare` watches.
+# Default codes of the families; every raise gives a code of its own, as the last test of errors checks.
 BRANCHES = {"GatewayError", "Refused", "Forbidden", "NotFound"}
 
 
@@ -143,14 +143,14 @@ def test_an_error_is_documented_with_the_status_that_it_is_answered_with() -> No
     assert checked > 20
 
 
-def test_no_branch_is_raised_bare() -> None:
+def test_every_raise_of_a_family_gives_a_code() -> None:
     for module in deployed():
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in BRANCHES:
                 assert "code" in {keyword.arg for keyword in node.keywords}, f"{module.name}:{node.lineno}"
 
 
-def test_links_between_documents_lead_somewhere() -> None:
+def test_links_between_documents_have_a_target() -> None:
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("bench/*.md")]:
         for target in re.findall(r"\]\((?!https?://)([^)#]+)", path.read_text()):
             assert (path.parent / target).exists(), f"{path.name}: {target}"
@@ -160,7 +160,7 @@ GENERATED = {"docs/flows-reference.md"}
 
 
 def prose_lines(text: str) -> list[tuple[int, str]]:
-    """The lines outside tables and code, with their numbers."""
+    """Return the lines outside tables and code, with their numbers."""
     found = []
     is_code = False
     for number, line in enumerate(text.splitlines(), start=1):

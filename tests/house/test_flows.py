@@ -1,4 +1,4 @@
-"""The page about sample flows is in step with the flows."""
+"""The page about the sample flows agrees with the flows."""
 
 import json
 import re
@@ -49,25 +49,25 @@ def test_every_column_of_the_lists_is_documented() -> None:
     assert set(re.findall(r"`(\w+)`", section)) == set(item) - COLUMNS_OF_SHAREPOINT
 
 
-def test_the_page_counts_right() -> None:
+def test_the_page_says_how_many_flows_there_are() -> None:
     assert len(load_flows()) == 12
     assert README.startswith("# Sample flows\n\nTwelve flows ")
 
 
-def test_flow_files_are_written_one_way() -> None:
+def test_flow_files_have_one_format() -> None:
     for path in FLOWS.glob("*.json"):
         text = path.read_text()
         assert text == json.dumps(json.loads(text), indent=2) + "\n", path.name
 
 
 @pytest.mark.slow(reason="installs a foreign tool")
-def test_what_deploys_a_workflow_can_be_parsed() -> None:
+def test_the_template_of_workflows_can_be_parsed() -> None:
     find_or_skip()
     [source], _ = read_sources([(TEMPLATE.name, TEMPLATE.read_text())])
     assert set(source.tree["parameters"]) == {"name", "location", "workflow", "connections", "settings"}
 
 
-def test_other_pages_lead_there() -> None:
+def test_other_pages_link_to_it() -> None:
     for page in ("README.md", "docs/development.md", "power-automate/readme.md"):
         assert "flows/README.md" in (ROOT / page).read_text(), page
 

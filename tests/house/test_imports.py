@@ -1,4 +1,4 @@
-"""Who may import whom. The direction is what keeps a change in one room from shaking the next."""
+"""Which module may import which: layers, features, libraries and the environment."""
 
 import ast
 import importlib.metadata
@@ -49,7 +49,7 @@ def test_features_do_not_import_each_other() -> None:
             assert not [name for name in module.imports() if name.partition(".")[0] == other]
 
 
-def test_only_the_triggers_import_azure_functions() -> None:
+def test_only_blueprints_import_azure_functions() -> None:
     for module in deployed():
         if module.package not in ("function_app", "blueprints"):
             assert "azure.functions" not in set(module.imports()), module.name
@@ -67,13 +67,13 @@ HOMES = {
 
 
 @pytest.mark.parametrize(("libraries", "homes"), HOMES.items())
-def test_only_their_home_modules_import_the_azure_libraries(libraries: tuple[str, ...], homes: set[str]) -> None:
+def test_each_azure_library_is_imported_by_its_own_modules_only(libraries: tuple[str, ...], homes: set[str]) -> None:
     for module in deployed():
         if module.name not in homes:
             assert not [name for name in module.imports() if name.startswith(libraries)], module.name
 
 
-def test_nothing_else_of_azure_is_imported() -> None:
+def test_no_other_azure_library_is_imported() -> None:
     known = {home for homes in HOMES.values() for home in homes}
     for module in deployed():
         if module.name not in known:
@@ -90,14 +90,14 @@ def test_only_the_settings_module_reads_the_environment() -> None:
             assert not reads, f"{module.path}:{getattr(node, 'lineno', 0)} reads the environment"
 
 
-def test_deployed_code_knows_nothing_of_the_tool_kit() -> None:
+def test_deployed_code_neither_imports_nor_mentions_the_twin() -> None:
     undeployed = ("devkit", "twin", "setup", "tests", "bench")
     for module in deployed():
         assert not [name for name in module.imports() if name.partition(".")[0] in undeployed]
-        assert "simulat" not in module.path.read_text().lower(), f"{module.name} must not know that it is simulated"
+        assert "simulat" not in module.path.read_text().lower(), f"{module.name} must not mention the simulation"
 
 
-def test_the_simulator_knows_nothing_of_the_code_it_stands_in_for() -> None:
+def test_the_twin_and_the_local_host_import_nothing_of_the_product() -> None:
     foreign = (*DEPLOYED, "setup")
     for module in modules("twin", "devkit"):
         if module.name.startswith(("twin", "devkit.host")):
@@ -106,12 +106,12 @@ def test_the_simulator_knows_nothing_of_the_code_it_stands_in_for() -> None:
             assert not [name for name in module.imports() if name.partition(".")[0] == "devkit"], module.name
 
 
-def test_only_one_module_touches_the_worker_library() -> None:
+def test_only_one_module_imports_the_worker_library() -> None:
     users = {m.name for m in modules() if any(n.startswith("azure_functions_runtime") for n in m.imports())}
     assert users == {"devkit.host.worker"}
 
 
-def test_our_packages_bear_no_name_of_the_standard_library_or_of_a_distribution() -> None:
+def test_no_package_has_the_name_of_the_standard_library_or_of_a_distribution() -> None:
     ours = {path.parent.name for path in ROOT.glob("*/__init__.py")} | {"function_app"}
     taken = set(sys.stdlib_module_names) | set(importlib.metadata.packages_distributions())
     assert {"shared", "bookings", "blueprints"} <= ours
@@ -121,20 +121,20 @@ def test_our_packages_bear_no_name_of_the_standard_library_or_of_a_distribution(
 PROBE = """
 import json, os, sys
 
-told = []
+found = []
 def watch(event, details):
     if event in ("socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system"):
-        told.append(event)
+        found.append(event)
     if event == "open" and isinstance(details[0], str) and details[1] and set(details[1]) & set("wax+"):
-        told.append(f"writes {details[0]}")
+        found.append(f"writes {details[0]}")
 sys.addaudithook(watch)
 
 class Environment(dict):
     def get(self, name, default=None):
-        told.append(f"reads {name}") if name in OURS else None
+        found.append(f"reads {name}") if name in OURS else None
         return super().get(name, default)
     def __getitem__(self, name):
-        told.append(f"reads {name}") if name in OURS else None
+        found.append(f"reads {name}") if name in OURS else None
         return super().__getitem__(name)
 
 from shared.settings.catalogue import SETTINGS
@@ -143,10 +143,10 @@ os.environ = Environment(os.environ)
 import function_app
 HEAVY = ("azure.identity", "azure.keyvault", "azure.storage", "azure.data", "azure.core")
 heavy = [name for name in sys.modules if name.startswith(HEAVY)]
-print(json.dumps({"told": told, "heavy": heavy}))
+print(json.dumps({"found": found, "heavy": heavy}))
 """
 
 
 def test_importing_the_app_reads_no_setting_opens_no_connection_and_loads_nothing_heavy() -> None:
     probe = subprocess.run([sys.executable, "-B", "-c", PROBE], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert json.loads(probe.stdout) == {"told": [], "heavy": []}
+    assert json.loads(probe.stdout) == {"found": [], "heavy": []}

@@ -1,4 +1,4 @@
-"""What is deployed fits the code: settings, queues, events, threads; and what is written fits what is deployed."""
+"""The Bicep files agree with the code (settings, queues, events, threads), and the documents with the Bicep files."""
 
 import json
 import re
@@ -38,7 +38,7 @@ class Parameter:
 
     @property
     def value(self) -> object:
-        """The default as JSON knows it."""
+        """The default as a JSON value."""
         if self.kind in ("object", "array"):
             return {"{}": {}, "[]": []}[self.default or ""]
         return self.default if self.kind == "string" else json.loads(self.default or "null")
@@ -74,7 +74,7 @@ def test_every_setting_is_deployed_as_a_parameter_or_a_fixed_value() -> None:
     assert fixed == {"KEY_VAULT_URL", "IDENTITY_CLIENT_ID", "IDENTITY_SOURCE"}
 
 
-def test_a_parameter_defaults_to_what_the_setting_defaults_to() -> None:
+def test_a_parameter_has_the_default_of_its_setting() -> None:
     for setting in SETTINGS:
         for name in set(re.findall(r"\w+", settings_block()[setting.name])) & set(parameters()):
             assert parameters()[name].default == (setting.default or ""), name
@@ -82,8 +82,8 @@ def test_a_parameter_defaults_to_what_the_setting_defaults_to() -> None:
             assert given is None or given[0] == setting.name
 
 
-def test_the_settings_that_are_deployed_are_right_once_the_app_is_registered() -> None:
-    """As the platform would hold them: the gateway itself finds no fault."""
+def test_the_deployed_settings_are_valid_after_the_registration() -> None:
+    """The gateway's own check finds no fault in the settings as they are deployed."""
     one = "11111111-2222-3333-4444-555555555555"
     known = {"KEY_VAULT_URL": "https://kv-x.vault.azure.net/", "IDENTITY_CLIENT_ID": one, "GRAPH_TENANT_ID": one}
     environ = {setting.name: setting.default or "" for setting in SETTINGS} | known | {"GRAPH_CLIENT_ID": one}
@@ -114,7 +114,7 @@ def test_every_parameter_is_documented() -> None:
     assert rows == wanted
 
 
-def test_the_example_of_mailboxes_and_sinks_is_right() -> None:
+def test_the_example_of_mailboxes_and_sinks_is_valid() -> None:
     example = re.search(r"```json\n(\"mailboxes\".*?),\n```", DEPLOY, flags=re.DOTALL)
     assert example
     given = {name: json.dumps(each["value"]) for name, each in json.loads(f"{{{example[1]}}}").items()}
@@ -161,7 +161,7 @@ def test_every_alarm_has_an_alert() -> None:
     assert hasattr(mail_work, heard[1])
 
 
-def test_there_are_threads_for_all_that_runs_at_once() -> None:
+def test_there_are_threads_for_everything_that_runs_at_the_same_time() -> None:
     queues = json.loads((ROOT / "host.json").read_text())["extensions"]["queues"]
     spare = re.search(r"PYTHON_THREADPOOL_THREAD_COUNT: string\(httpConcurrency \+ (\d+)\)", module("gateway"))
     assert spare

@@ -1,4 +1,4 @@
-"""checkov, in an environment of its own: no rule fails but those skipped with a reason, and rules do fire.
+"""checkov, in an environment of its own: only rules that are skipped with a reason fail, and rules do find faults.
 
 A file that checkov cannot parse ends well with "parsing errors: 1", so that number is asserted, too.
 Source: https://www.checkov.io/2.Basics/CLI%20Command%20Reference.html
@@ -39,7 +39,7 @@ def skipped() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """One run over our files and a file with faults, without any skip."""
+    """One run over the files of infra/ and a file with faults, without any skip."""
     python = find_or_skip()
     folder = tmp_path_factory.mktemp("checked")
     shutil.copytree(ROOT / "infra", folder / "infra")
@@ -71,7 +71,7 @@ def test_every_file_was_read(reports: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow(reason="installs a foreign tool")
-def test_what_fails_is_skipped_with_a_reason_and_nothing_else_is(reports: dict[str, Any]) -> None:
+def test_exactly_the_failing_rules_are_skipped_with_a_reason(reports: dict[str, Any]) -> None:
     assert reports["broken"] == BROKEN
     assert failed(reports["bicep"], seeded=False) | BROKEN == set(skipped())
     assert not [rule for rule, reason in skipped().items() if not reason]

@@ -1,4 +1,4 @@
-"""Our own lint of the Bicep files: nothing to find in ours, and each rule finds the fault that it is there for."""
+"""The tool kit's lint of Bicep files: it finds nothing in infra/, and each rule finds the fault that it is made for."""
 
 import shutil
 import subprocess
@@ -73,7 +73,7 @@ class Read:
 
 @pytest.fixture(scope="module")
 def read() -> Read:
-    """One start of the parser for all files, ours and those with a fault."""
+    """One start of the parser for all files: those of infra/ and those with a fault."""
     ours = [(path.relative_to(INFRA).as_posix(), path.read_text()) for path in sorted(INFRA.rglob("*.bicep"))]
     texts = dict(ours)
     broken = [(file, texts[file].replace(old, new, 1)) for _, file, old, new in FAULTS]
@@ -83,7 +83,7 @@ def read() -> Read:
 
 
 @pytest.mark.slow(reason="installs a foreign tool")
-def test_nothing_is_found_in_ours(read: Read) -> None:
+def test_nothing_is_found_in_infra(read: Read) -> None:
     assert len(read.ours) == len(list(INFRA.rglob("*.bicep"))) > 8
     assert check(read.ours, read.models) == []
 
@@ -118,7 +118,7 @@ output eleven array = [for (item, i) in two: '${item.x}-${i}']
     assert "comment" not in strip_texts(text)
 
 
-def test_bicep_itself_compiles_it(tmp_path: Path) -> None:
+def test_the_bicep_compiler_accepts_it(tmp_path: Path) -> None:
     bicep = shutil.which("bicep")
     if bicep is None:
         pytest.skip("Bicep's compiler is not on the PATH; CI runs it")

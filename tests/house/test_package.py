@@ -1,4 +1,4 @@
-"""The same files are deployed, whichever tool packs them: ours, azd (gitignore rules) or Core Tools (its own)."""
+"""The same files are deployed, whoever packs them: the tool kit, azd (gitignore rules) or Core Tools (own rules)."""
 
 import re
 import shutil
@@ -29,7 +29,7 @@ RUBBISH = (
 
 @pytest.fixture(scope="module")
 def working_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout in use: sources, bytecode in every folder with modules, and rubbish."""
+    """A checkout in use: sources, bytecode in every folder with modules, and files that do not belong there."""
     folder = tmp_path_factory.mktemp("copy")
     for path in tracked_files():
         target = folder / path.relative_to(ROOT)
@@ -59,7 +59,7 @@ def pack_by_core_tools_rule(folder: Path) -> list[str]:
 
 
 def pack_by_gitignore_rules(folder: Path) -> list[str]:
-    """Git itself is asked: in a fresh repository, with no other ignore file than this one."""
+    """Let git decide, in a new repository with no other ignore file than this one."""
     own = folder.with_name(f"{folder.name}-git")
     shutil.copytree(folder, own, ignore=shutil.ignore_patterns(".git"), dirs_exist_ok=True)
     subprocess.run(["git", "init", "--quiet"], cwd=own, check=True)

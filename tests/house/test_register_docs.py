@@ -1,4 +1,4 @@
-"""docs/register.md tells what `register` can do: every option, part and feature, and what the roles are called."""
+"""docs/register.md describes `register`: every option, part and feature, and the names of the roles."""
 
 import argparse
 import re
@@ -43,7 +43,7 @@ def test_every_role_is_documented() -> None:
             assert f"*{name}*" in TEXT
 
 
-def test_the_registration_uses_the_base_only_and_nothing_of_the_features() -> None:
+def test_setup_imports_shared_and_no_other_deployed_package() -> None:
     for module in modules("setup"):
         for name in module.imports():
             if module.name != "setup.__main__":

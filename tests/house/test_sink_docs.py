@@ -36,7 +36,7 @@ def test_every_option_is_documented_word_for_word(kind: str) -> None:
     assert rows == wanted
 
 
-def test_the_example_is_right() -> None:
+def test_the_example_is_valid() -> None:
     example = re.search(r"```json\n(.*?)```", TEXT, flags=re.DOTALL)
     assert example
     for name, given in json.loads(example[1]).items():

@@ -1,4 +1,4 @@
-"""A missing network skips a test; anything else that keeps a tool away fails it."""
+"""Without a network a test is skipped; if a tool is missing for any other reason, the test fails."""
 
 import pytest
 
@@ -7,23 +7,23 @@ from tests.house import tools
 
 
 @pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    words: list[str] = []
+def output(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    lines: list[str] = []
 
     def fail(_requirements: tuple[str, ...]) -> None:
-        raise ForeignEnvironmentError(words[0])
+        raise ForeignEnvironmentError(lines[0])
 
     monkeypatch.setattr(tools, "find_python", fail)
-    return words
+    return lines
 
 
-def test_offline_skips(said: list[str]) -> None:
-    said.append("WARNING: Retrying after connection broken by 'NewConnectionError(...)': /simple/checkov/")
+def test_offline_skips(output: list[str]) -> None:
+    output.append("WARNING: Retrying after connection broken by 'NewConnectionError(...)': /simple/checkov/")
     with pytest.raises(pytest.skip.Exception, match="offline"):
         tools.find_or_skip()
 
 
-def test_a_version_that_does_not_exist_fails(said: list[str]) -> None:
-    said.append("ERROR: No matching distribution found for checkov==0.0.0")
+def test_a_version_that_does_not_exist_fails(output: list[str]) -> None:
+    output.append("ERROR: No matching distribution found for checkov==0.0.0")
     with pytest.raises(ForeignEnvironmentError):
         tools.find_or_skip()

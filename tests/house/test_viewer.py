@@ -1,4 +1,4 @@
-"""The viewer of the API page is what its makers published, byte for byte."""
+"""The viewer of the API page is the published package, byte for byte."""
 
 import hashlib
 import io
@@ -24,7 +24,7 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def test_every_file_is_ours_or_has_its_checksum() -> None:
+def test_every_foreign_file_has_its_checksum() -> None:
     files = {path.name: digest(path.read_bytes()) for path in VIEWER.iterdir() if path.name not in OURS}
     assert files == SOURCES["files"]
 
@@ -45,7 +45,7 @@ def test_the_checksums_are_those_of_the_published_package(tmp_path: Path) -> Non
             assert digest(member.read()) == checksum
 
 
-def test_the_page_asks_no_other_host() -> None:
+def test_the_page_calls_no_other_host() -> None:
     for name in ("index.html", "initializer.js"):
         assert "//" not in "".join(
             line for line in (VIEWER / name).read_text().splitlines() if not line.lstrip().startswith("// ")

@@ -1,4 +1,4 @@
-"""docs/vocabulary.md holds: no name in the repository contains a word that it rules out."""
+"""No name in the repository contains a word that docs/vocabulary.md rules out."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""Tools that are not ours: tests that need them are skipped where they cannot be had, and only there."""
+"""Foreign tools: tests that need them are skipped only if they cannot be installed."""
 
 import re
 import shutil
@@ -9,7 +9,7 @@ import pytest
 from devkit.bicep.reading import CHECKOV
 from devkit.foreign import ForeignEnvironmentError, find_python
 
-# pip's own words for a line that is down; a version that does not exist is no reason to skip
+# pip's messages if there is no network; a version that does not exist is no reason to skip
 _OFFLINE = re.compile(r"after connection broken by|Failed to establish a new connection|pip was not done within")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -1,4 +1,4 @@
-"""The functions of the app, read off its blueprints without starting it."""
+"""The functions of the app, read from its blueprints without starting it."""
 
 import importlib
 from typing import Any
@@ -7,14 +7,14 @@ from tests.house.source import ROOT
 
 
 def builders() -> list[Any]:
-    """Every function of every blueprint, as the platform's library keeps it before it is registered."""
+    """Return every function of every blueprint, as the platform's library keeps it before it is registered."""
     names = sorted(path.stem for path in (ROOT / "blueprints").glob("[a-z]*.py"))
     modules = [importlib.import_module(f"blueprints.{name}") for name in names]
     return [builder._function for module in modules for builder in module.bp._function_builders]
 
 
 def functions() -> list[dict[str, Any]]:
-    """Each function with an HTTP trigger: its route, methods and query parameters."""
+    """Return each function with an HTTP trigger: its route, methods and query parameters."""
     found = []
     for function in builders():
         trigger = next(b for b in function.get_bindings() if "Trigger" in str(b.type)).get_dict_repr()
