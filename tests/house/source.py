@@ -2,7 +2,7 @@
 
 import ast
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,21 +23,34 @@ class Module:
     def package(self) -> str:
         return self.name.partition(".")[0]
 
-    def imports(self, *, types_too: bool = True) -> Iterator[str]:
-        """Yield every dotted name that it imports, at any depth; `from a import b` gives a and a.b.
-
-        With `types_too=False` imports under `if TYPE_CHECKING:` are left out: they do not happen when the code runs.
-        """
-        aside = set() if types_too else {id(node) for node in self._nodes_for_type_checkers()}
-        for node in ast.walk(self.tree):
-            if id(node) in aside:
-                continue
+    def imports(self) -> Iterator[str]:
+        """Yield every dotted name that it imports, at any depth; `from a import b` gives a and a.b."""
+        for node in self._import_nodes():
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                assert node.level == 0, f"{self.path}: imports are absolute here"
+            else:
                 yield node.module or ""
                 yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+    def imports_among(self, known: Collection[str], *, types_too: bool = False) -> set[str]:
+        """Return which of the known modules it imports, at any depth; `from a import b` is a.b if that is a module.
+
+        Imports under `if TYPE_CHECKING:` do not happen when the code runs; they count only with `types_too`.
+        """
+        aside = set() if types_too else {id(node) for node in self._nodes_for_type_checkers()}
+        found = set()
+        for node in self._import_nodes():
+            if id(node) not in aside:
+                for alias in node.names:
+                    whole = alias.name if isinstance(node, ast.Import) else f"{node.module}.{alias.name}"
+                    found.add(whole if whole in known or isinstance(node, ast.Import) else str(node.module))
+        return {name for name in found if name in known} - {self.name}
+
+    def _import_nodes(self) -> Iterator[ast.Import | ast.ImportFrom]:
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                assert isinstance(node, ast.Import) or node.level == 0, f"{self.path}: imports are absolute here"
+                yield node
 
     def _nodes_for_type_checkers(self) -> Iterator[ast.AST]:
         for node in ast.walk(self.tree):
