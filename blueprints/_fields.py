@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from blueprints._bounds import Bounds
 from shared.errors import Invalid, TooLarge
 from shared.time_zones.zones import UnknownZoneError, UnreadableMomentError, Zone, find_zone, read_date, read_moment
 
@@ -78,13 +79,18 @@ class Fields:
                 raise Invalid(f"{name} holds something that is not an id.", code="InvalidId", target=name)
         return tuple(value or ())
 
-    def whole_number(self, name: str, *, default: int, least: int, most: int) -> int:
+    def whole_number(self, name: str, bounds: Bounds) -> int:
         """Return a whole number within bounds."""
         value = self.text(name)
         if value is None:
-            return default
-        if not value.isascii() or not value.isdecimal() or not least <= int(value[:9]) <= most or len(value) > 9:  # noqa: PLR2004 - no bound here needs more digits
-            raise Invalid(f"{name} must be a whole number from {least} to {most}.", code="InvalidNumber", target=name)
+            return bounds.default
+        is_number = value.isascii() and value.isdecimal() and len(value) <= 9  # noqa: PLR2004 - no bound needs more digits
+        if not is_number or not bounds.least <= int(value) <= bounds.most:
+            raise Invalid(
+                f"{name} must be a whole number from {bounds.least} to {bounds.most}.",
+                code="InvalidNumber",
+                target=name,
+            )
         return int(value)
 
     def choice(self, name: str, *known: str) -> str | None:

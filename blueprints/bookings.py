@@ -1,19 +1,15 @@
 """HTTP: questions about Microsoft Bookings. Every route checks the allow-list of businesses."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import azure.functions as func
 
+from blueprints._bounds import APPOINTMENT_PAGE, APPOINTMENT_PAGE_WITH_DETAILS, LONGEST_FREE_TIME, LONGEST_RANGE
 from blueprints._http import Request, answers, not_allowed
 from shared.json_text import Json
 from shared.time_zones.zones import Zone, find_zone, utc_text
 
 bp = func.Blueprint()
-
-LONGEST_RANGE = timedelta(days=366)
-LONGEST_AVAILABILITY = timedelta(days=62)
-PAGE, LONGEST_PAGE = 100, 500
-PAGE_WITH_DETAILS, LONGEST_PAGE_WITH_DETAILS = 50, 100
 
 
 @bp.route(route="bookings/businesses", methods=["GET"])
@@ -79,7 +75,6 @@ def list_appointments(request: Request) -> Json:
     business, query, zone = request.business, request.query, _zone(request)
     start, end = query.range(zone, longest=LONGEST_RANGE)
     details = query.choice("expand", "details") is not None
-    usual, most = (PAGE_WITH_DETAILS, LONGEST_PAGE_WITH_DETAILS) if details else (PAGE, LONGEST_PAGE)
     cursor = request.cursor()
     page = request.connection.appointments.find(
         AppointmentQuery(
@@ -87,7 +82,7 @@ def list_appointments(request: Request) -> Json:
             start=start,
             end=end,
             zone=zone,
-            limit=query.whole_number("limit", default=usual, least=1, most=most),
+            limit=query.whole_number("limit", APPOINTMENT_PAGE_WITH_DETAILS if details else APPOINTMENT_PAGE),
             service=query.identifier("service"),
             staff=query.identifier("staff"),
             customer=query.text("customer"),
@@ -113,7 +108,7 @@ def get_staff_availability(request: Request) -> Json:
     """Tell when staff members are free or busy."""
     business, body = request.business, request.body("staffIds", "start", "end", "timeZone")
     zone = body.zone() or find_zone("UTC")
-    start, end = body.range(zone, longest=LONGEST_AVAILABILITY)
+    start, end = body.range(zone, longest=LONGEST_FREE_TIME)
     return {"value": request.connection.availability.find(business, body.identifiers("staffIds"), start, end, zone)}
 
 
@@ -124,7 +119,7 @@ def find_free_slots(request: Request) -> Json:
     from bookings.free_time.slots import SlotQuery
 
     business, query, zone = request.business, request.query, request.query.zone()
-    start, end = query.range(zone or find_zone("UTC"), longest=LONGEST_AVAILABILITY)
+    start, end = query.range(zone or find_zone("UTC"), longest=LONGEST_FREE_TIME)
     service, staff = query.needed_identifier("service"), query.identifiers("staff")
     found = request.connection.slots.find(SlotQuery(business, service, start, end, zone, staff))
     return {

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
+from blueprints._bounds import APPOINTMENT_PAGE, APPOINTMENT_PAGE_WITH_DETAILS
 from blueprints._http import Request, answers
 from bookings.changes.describing import describe_change, needs_details
 from bookings.changes.feed import Position
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
 bp = func.Blueprint()
 
-PAGE, LONGEST_PAGE = 100, 500
-PAGE_WITH_DETAILS, LONGEST_PAGE_WITH_DETAILS = 50, 100
-
 
 @bp.route(route="bookings/businesses/{business}/changes", methods=["GET"])
 @answers("since", "limit", "cursor", "timeZone", "expand")
@@ -29,8 +27,7 @@ def list_changes(request: Request) -> Json:
     business, feed, query = request.business, request.connection.changes, request.query
     zone = query.zone() or find_zone("UTC")
     wants_details = query.choice("expand", "details") is not None
-    default, most = (PAGE_WITH_DETAILS, LONGEST_PAGE_WITH_DETAILS) if wants_details else (PAGE, LONGEST_PAGE)
-    limit = query.whole_number("limit", default=default, least=1, most=most)
+    limit = query.whole_number("limit", APPOINTMENT_PAGE_WITH_DETAILS if wants_details else APPOINTMENT_PAGE)
     since = query.optional_moment("since", zone)
     given = request.cursor()
     position = read_position(given) if given else feed.start(business, since)

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import azure.functions as func
 
+from blueprints._bounds import MAIL_PAGE
 from blueprints._http import Content, Request, answers
 from shared import context
 from shared.errors import AnswerTooLarge, Invalid, NotFound
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 bp = func.Blueprint()
 
-PAGE, LONGEST_PAGE = 50, 100
 MOST_BYTES = 32 * 1024 * 1024
 _RANGE = re.compile(r"bytes=(\d{1,12})-(\d{0,12})")
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100}")
@@ -58,7 +58,7 @@ def list_mailbox_mails(request: Request) -> Json:
     from inbound_mail.reports.mails import list_mails, list_quarantined
 
     mailbox, workers = request.mailbox, request.services.mail.workers
-    limit = request.query.whole_number("limit", default=PAGE, least=1, most=LONGEST_PAGE)
+    limit = request.query.whole_number("limit", MAIL_PAGE)
     if request.query.choice("state", "quarantined"):
         return {"value": list_quarantined(mailbox, limit, workers)}
     found, position = list_mails(mailbox, int(request.cursor() or 0), limit, workers)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
+from blueprints._bounds import MINUTES_AHEAD
 from blueprints._http import Content, Request, answers
 from blueprints._polling import MOST_ITEMS, STATE, News, StaleState, poll
 from blueprints.changes import describe_changes, read_position
@@ -37,7 +38,6 @@ UPCOMING = "upcoming"
 KINDS = (*_KINDS, UPCOMING)
 MOST_PREVIEWED = 3
 _LATELY, _SOON = timedelta(days=7), timedelta(days=60)
-_MINUTES, _MOST_MINUTES = 60, 7 * 24 * 60
 
 
 @bp.route(route="triggers/appointments/{kind}", methods=["GET"])
@@ -47,7 +47,7 @@ def on_appointment(request: Request) -> Content:
     kind = _kind(request, *KINDS)
     question = Question(request)
     if kind == UPCOMING:
-        ahead = timedelta(minutes=request.query.whole_number("minutes", default=_MINUTES, least=1, most=_MOST_MINUTES))
+        ahead = timedelta(minutes=request.query.whole_number("minutes", MINUTES_AHEAD))
         return poll(
             request,
             seconds=question.seconds,

@@ -58,7 +58,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 *shared("Mailbox"),
                 query("state", "State", "Only mails with a delivery in quarantine.", enum=["quarantined"],
                       extra={"x-ms-enum-values": [{"value": "quarantined", "displayName": "In quarantine"}]}),
-                *shared("PageSize", "CursorKept"),
+                *shared("MailPageSize", "CursorKept"),
             ],
             x_ms_pageable=PAGEABLE,
         )

@@ -1,5 +1,6 @@
 """Parameters that several operations share, once each; operations refer to them by name."""
 
+from blueprints._bounds import APPOINTMENT_PAGE, APPOINTMENT_PAGE_WITH_DETAILS, MAIL_PAGE, Bounds
 from devkit.connector.shapes import Shape, from_list
 
 ZONES = from_list("ListTimeZones", "name", "title")
@@ -22,6 +23,12 @@ def query(
     return shape | {key.replace("visibility", "x-ms-visibility"): value for key, value in more.items()} | extra
 
 
+def number(name: str, title: str, description: str, bounds: Bounds, extra: Shape | None = None) -> Shape:
+    """Describe a query parameter that is a whole number, with the bounds that the route checks."""
+    limits: Shape = {"minimum": bounds.least, "maximum": bounds.most}
+    return query(name, title, description, kind="integer", extra=limits | (extra or {}))
+
+
 def path(name: str, title: str, description: str, extra: Shape | None = None) -> Shape:
     """Describe a path parameter."""
     return {
@@ -37,6 +44,8 @@ def path(name: str, title: str, description: str, extra: Shape | None = None) ->
 
 
 _WALL_TIME = "A moment in UTC, such as 2026-05-05T09:00:00Z, or a date or wall time in the time zone below."
+
+_ADVANCED: Shape = {"x-ms-visibility": "advanced"}
 
 PARAMETERS: dict[str, Shape] = {
     "Business": path("business", "Booking Page", "The booking page, by its mail address.", _PAGES),
@@ -68,8 +77,10 @@ PARAMETERS: dict[str, Shape] = {
                      enum=["details"],
                      extra={"x-ms-enum-values": [{"value": "details", "displayName": "Customers and answers"}]}),
     "Customer": query("customer", "Customer", "Only appointments of this mail address, or of a name like this."),
-    "PageSize": query("limit", "Page Size", "How many items one page holds; less if customers are asked for.",
-                      kind="integer", minimum=1, maximum=100, visibility="advanced"),
+    "PageSize": number("limit", "Page Size", "How many items one page holds; "
+                       f"{APPOINTMENT_PAGE_WITH_DETAILS.most} at most with details.", APPOINTMENT_PAGE,
+                       _ADVANCED),
+    "MailPageSize": number("limit", "Page Size", "How many mails one page holds.", MAIL_PAGE, _ADVANCED),
     "Cursor": query("cursor", "Cursor", "Where to go on; comes with the link to the next page.",
                     visibility="internal"),
     "CursorKept": query("cursor", "Cursor", "The cursor of an earlier answer, to go on from there.",

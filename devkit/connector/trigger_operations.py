@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
+from blueprints._bounds import MINUTES_AHEAD
 from devkit.connector.operations import Operation, describe, value_list
-from devkit.connector.parameters import query, shared
+from devkit.connector.parameters import number, shared
 from devkit.connector.shapes import Shape
 
 _APPOINTMENT = ("BusinessAsked", "Service", "StaffMember", "TimeZone", "Details", "TriggerState")
 _MAIL = ("MailboxAsked", "Folder", "TriggerState")
-_MINUTES = query(
-    "minutes", "Minutes Before", "How long before the start the flow shall run.",
-    kind="integer", minimum=1, maximum=10080, default=60,
-)  # fmt: skip
+_MINUTES = number(
+    "minutes",
+    "Minutes Before",
+    "How long before the start the flow runs.",
+    MINUTES_AHEAD,
+    {"default": MINUTES_AHEAD.default},
+)
 
 
 def _trigger(

@@ -8,7 +8,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from devkit.documents import error_tables, infrastructure, permissions, settings_tables
+from devkit.documents import error_tables, infrastructure, permissions, routes, settings_tables
 from devkit.documents.blocks import Texts
 
 _WRITERS: tuple[Callable[[Texts], None], ...] = (
@@ -16,6 +16,7 @@ _WRITERS: tuple[Callable[[Texts], None], ...] = (
     infrastructure.write,
     permissions.write,
     error_tables.write,
+    routes.write,
 )
 
 

@@ -48,6 +48,7 @@ class Texts:
         indent, open_mark = found["indent"], found["open"]
         close = " -->" if open_mark == "<!--" else ""
         blank = [""] if open_mark == "<!--" else []
+        blank = blank if lines else []
         block = [
             f"{open_mark} begin {name}: {_NOTE}{close}",
             *blank,

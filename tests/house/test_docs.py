@@ -6,6 +6,15 @@ import re
 
 import pytest
 
+from blueprints._bounds import (
+    APPOINTMENT_PAGE,
+    APPOINTMENT_PAGE_WITH_DETAILS,
+    LONGEST_FREE_TIME,
+    LONGEST_RANGE,
+    MAIL_PAGE,
+    MINUTES_AHEAD,
+    Bounds,
+)
 from blueprints._http import STATUS
 from devkit.documents import find_outdated
 from shared import errors
@@ -18,6 +27,10 @@ from tests.house.triggers import functions
 API = (ROOT / "docs/api.md").read_text()
 ERRORS = (ROOT / "docs/errors.md").read_text()
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
+
+
+def show(bounds: Bounds) -> str:
+    return f"{bounds.least} to {bounds.most} ({bounds.default})"
 
 
 def sections() -> dict[str, str]:
@@ -36,6 +49,24 @@ def test_every_parameter_is_documented_with_its_route() -> None:
         text = sections()[f"{next(m for m in each['methods'] if m != 'HEAD')} {each['route']}"]
         for name in set(each["parameters"]) - {"connection", "code"}:
             assert re.search(rf"`{name}(=\w+)?`", text), f"{each['route']}: {name}"
+
+
+@pytest.mark.parametrize(
+    ("route", "text"),
+    [
+        ("GET bookings/businesses/{business}/appointments", f"| `start`, `end` | needed; {LONGEST_RANGE.days} days at"),
+        ("GET bookings/businesses/{business}/appointments", f"| `limit` | {show(APPOINTMENT_PAGE)}; with details"),
+        ("GET bookings/businesses/{business}/appointments", f"details {show(APPOINTMENT_PAGE_WITH_DETAILS)} |"),
+        ("GET bookings/businesses/{business}/slots", f"needed; {LONGEST_FREE_TIME.days} days at most"),
+        ("POST bookings/businesses/{business}/availability", f"({LONGEST_FREE_TIME.days} days at most)"),
+        ("GET bookings/businesses/{business}/changes", f"| `limit` | {show(APPOINTMENT_PAGE)}; with details"),
+        ("GET bookings/businesses/{business}/changes", f"details {show(APPOINTMENT_PAGE_WITH_DETAILS)} |"),
+        ("GET mailboxes/{mailbox}/mails", f"| `limit` | {show(MAIL_PAGE)} |"),
+        ("GET triggers/appointments/{kind}", show(MINUTES_AHEAD)),
+    ],
+)
+def test_the_bounds_of_parameters_are_those_of_the_routes(route: str, text: str) -> None:
+    assert text in re.sub(r"\s+", " ", sections()[route])
 
 
 def test_the_readme_names_routes_that_exist() -> None:

@@ -1,0 +1,22 @@
+"""Bounds of parameters, said once: routes check them, and the connector's description of a route names them."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """A whole number's bounds, both included, and the number that is taken if a call gives none."""
+
+    least: int
+    most: int
+    default: int
+
+
+APPOINTMENT_PAGE = Bounds(1, 500, default=100)
+APPOINTMENT_PAGE_WITH_DETAILS = Bounds(1, 100, default=50)  # a call to Graph for each appointment
+MAIL_PAGE = Bounds(1, 100, default=50)
+MINUTES_AHEAD = Bounds(1, 7 * 24 * 60, default=60)
+
+LONGEST_RANGE = timedelta(days=366)
+LONGEST_FREE_TIME = timedelta(days=62)
