@@ -144,11 +144,14 @@ def test_up_answers_every_question_it_prints(up: Up, checkout: Path) -> None:
 def wait_for_restarts(up: Up, number: int) -> None:
     """Wait until the app has started anew so many times because of its settings, and listens again."""
     deadline = time.monotonic() + 60
-    told = ""
-    while told.count("Changed: local.settings.json") < number or "Listening on" not in told.rpartition("Changed:")[2]:
-        assert time.monotonic() < deadline, told
+    reported = ""
+    while (
+        reported.count("Changed: local.settings.json") < number
+        or "Listening on" not in reported.rpartition("Changed:")[2]
+    ):
+        assert time.monotonic() < deadline, reported
         time.sleep(0.1)
-        told = up.log.read_text()
+        reported = up.log.read_text()
 
 
 def test_a_registration_is_rehearsed_and_the_running_app_answers_with_it(up: Up, checkout: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import requests
 
-from tests.functional.conftest import Gateway, told
+from tests.functional.conftest import Gateway, read_error
 from twin.bookings.book import Appointment
 from twin.seeds import tiny
 
@@ -67,7 +67,7 @@ class Writer:
 
 def refused(answer: requests.Response) -> tuple[int, str, str | None]:
     """Status, code and target of an error answer."""
-    error = told(answer)
+    error = read_error(answer)
     return error["status"], error["code"], error.get("target")
 
 

@@ -81,7 +81,7 @@ class Gateway:
 
     def refused(self, path: str, /, **query: Any) -> dict[str, Any]:
         """GET a route that must not answer 200; return status and error."""
-        return told(self.get(path, **query))
+        return read_error(self.get(path, **query))
 
     def graph_calls(self) -> list[Exchange]:
         """What Graph was asked, in order."""
@@ -101,7 +101,7 @@ def hold_to_the_definition(answer: requests.Response, *_: object, **__: object) 
         assert not load_definition().complaints(method, described, answer.status_code, media_type, answer.content)
 
 
-def told(answer: requests.Response) -> dict[str, Any]:
+def read_error(answer: requests.Response) -> dict[str, Any]:
     """Return an error answer as {"status", "code", "message", "target"?, "retryAfter"?}, checked for its shape."""
     assert answer.headers["content-type"] == "application/json"
     error: dict[str, Any] = answer.json()["error"]

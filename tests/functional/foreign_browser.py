@@ -47,7 +47,7 @@ class Seen:
         if kind in {"error", "warning"}:
             self.complaints.append(f"{kind} at {location.get('url')}: {text}")
 
-    def tell(self) -> dict:
+    def summarise(self) -> dict:
         return {
             "urls": self.urls,
             "complaints": self.complaints,
@@ -65,11 +65,11 @@ def use_docs(browser: Browser, base_url: str, key: str) -> dict:
     page = seen.page
     page.goto(f"{base_url}/api/docs")
     page.wait_for_selector(".opblock")
-    told = {"title": page.title(), "shown": page.locator(".opblock:visible").count()}
-    told["designersOpen"] = page.locator(DESIGNERS).get_attribute("data-is-open")
+    reported = {"title": page.title(), "shown": page.locator(".opblock:visible").count()}
+    reported["designersOpen"] = page.locator(DESIGNERS).get_attribute("data-is-open")
     page.click(DESIGNERS)
     page.wait_for_selector(f"{DESIGNERS}[data-is-open=true]")
-    told["operations"] = page.locator(".opblock:visible").evaluate_all("found => found.map(each => each.id)")
+    reported["operations"] = page.locator(".opblock:visible").evaluate_all("found => found.map(each => each.id)")
     open_everything(page)
     for name, given in (("wrong", "not-the-key"), ("right", key)):
         authorize(page, given)
@@ -77,11 +77,11 @@ def use_docs(browser: Browser, base_url: str, key: str) -> dict:
             page.click(f"{OPERATION} .execute")
         status = answered.value.status
         page.wait_for_selector(f"{ANSWER} .response-col_status:has-text('{status}')")
-        told[name] = {"status": status, "headers": answered.value.request.headers, "text": page.inner_text(ANSWER)}
-    told["curl"] = page.inner_text(f"{OPERATION} .curl-command")
-    told["text"] = page.inner_text("body")
-    told["kept"] = page.evaluate("[{...localStorage}, {...sessionStorage}, document.cookie, location.href]")
-    return told | seen.tell()
+        reported[name] = {"status": status, "headers": answered.value.request.headers, "text": page.inner_text(ANSWER)}
+    reported["curl"] = page.inner_text(f"{OPERATION} .curl-command")
+    reported["text"] = page.inner_text("body")
+    reported["kept"] = page.evaluate("[{...localStorage}, {...sessionStorage}, document.cookie, location.href]")
+    return reported | seen.summarise()
 
 
 def open_everything(page: Page) -> None:
@@ -108,9 +108,9 @@ def authorize(page: Page, key: str) -> None:
 def use_status(browser: Browser, base_url: str, key: str) -> dict:
     seen = open_page(browser, extra_http_headers={"x-functions-key": key})
     answer = seen.page.goto(f"{base_url}/api/status")
-    told = {"status": answer.status, "text": seen.page.inner_text("body")}
-    told["overflow"] = seen.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    return told | seen.tell()
+    reported = {"status": answer.status, "text": seen.page.inner_text("body")}
+    reported["overflow"] = seen.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    return reported | seen.summarise()
 
 
 def main(program: str, base_url: str) -> None:
@@ -118,10 +118,10 @@ def main(program: str, base_url: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS), headless=True)
         try:
-            told = {"docs": use_docs(browser, base_url, key), "status": use_status(browser, base_url, key)}
+            reported = {"docs": use_docs(browser, base_url, key), "status": use_status(browser, base_url, key)}
         finally:
             browser.close()
-    print(json.dumps(told))
+    print(json.dumps(reported))
 
 
 if __name__ == "__main__":

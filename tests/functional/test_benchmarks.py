@@ -13,23 +13,23 @@ pytestmark = pytest.mark.slow(reason="starts whole processes")
 def test_the_ingest_of_mails_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
     plan = mail_ingest.Plan(mails=7, latencies=(0.0,), rounds=1, counts=(21,), with_foreign=False)
     mail_ingest.run(plan)
-    told = capsys.readouterr().out
-    assert re.search(r"gateway +HTTP +4 .*billed +12", told), told
-    assert "N=21, A=5: formula 4 HTTP, seen 4 and 1 for the echo" in told
+    reported = capsys.readouterr().out
+    assert re.search(r"gateway +HTTP +4 .*billed +12", reported), reported
+    assert "N=21, A=5: formula 4 HTTP, seen 4 and 1 for the echo" in reported
 
 
 def test_the_memory_of_a_large_file_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
     large_attachment.run(large_attachment.Plan(large=13_000_000, delivered=500_000, batch=1_000_000, rounds=1))
-    told = capsys.readouterr().out
-    assert re.search(r"a file of 13 MB +\d+\.\d", told), told
-    assert re.search(r"delivered to the desk +\d+\.\d", told), told
+    reported = capsys.readouterr().out
+    assert re.search(r"a file of 13 MB +\d+\.\d", reported), reported
+    assert re.search(r"delivered to the desk +\d+\.\d", reported), reported
 
 
 def test_a_question_for_free_slots_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
     slots.run(slots.Plan(rounds=1, days=2))
-    told = capsys.readouterr().out
-    assert re.search(r"free slots of 2 days, 20 staff, \d+ appointments", told), told
-    assert re.search(r"gateway, function +CPU median +\d+\.\d ms", told), told
+    reported = capsys.readouterr().out
+    assert re.search(r"free slots of 2 days, 20 staff, \d+ appointments", reported), reported
+    assert re.search(r"gateway, function +CPU median +\d+\.\d ms", reported), reported
 
 
 def test_an_unknown_benchmark_is_reported() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.conftest import Gateway, told
+from tests.functional.conftest import Gateway, read_error
 from twin.seeds import tiny
 
 PAGE = f"bookings/businesses/{tiny.BUSINESS}"
@@ -89,26 +89,26 @@ BODY = {"start": "2026-05-04", "end": "2026-05-05"}
     ],
 )
 def test_a_bad_body_is_reported_by_field(gateway: Gateway, body: Any, code: str, target: str) -> None:
-    refused = told(gateway.post(f"{PAGE}/availability", body))
+    refused = read_error(gateway.post(f"{PAGE}/availability", body))
     assert (refused["status"], refused["code"], refused["target"]) == (400, code, target)
     assert gateway.graph_calls() == []
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"\xff\xfe", b"start=2026", b"[" * 30000])
 def test_what_is_no_json_is_refused(gateway: Gateway, raw: bytes) -> None:
-    refused = told(gateway.post(f"{PAGE}/availability", raw=raw))
+    refused = read_error(gateway.post(f"{PAGE}/availability", raw=raw))
     assert (refused["status"], refused["code"], refused["target"]) == (400, "InvalidJson", "body")
 
 
 @pytest.mark.parametrize("raw", [rb'{"staffIds":["\ud83d"]}', rb'{"\udc00":1}', rb'{"timeZone":{"a":"x\ud83dx"}}'])
 def test_half_a_character_is_refused_before_anybody_must_write_it(gateway: Gateway, raw: bytes) -> None:
-    refused = told(gateway.post(f"{PAGE}/availability", raw=raw))
+    refused = read_error(gateway.post(f"{PAGE}/availability", raw=raw))
     assert (refused["status"], refused["code"], refused["target"]) == (400, "InvalidJson", "body")
     assert refused["message"] == "The body holds half a character."
 
 
 def test_an_oversized_body_is_refused(gateway: Gateway) -> None:
-    refused = told(gateway.post(f"{PAGE}/availability", BODY | {"staffIds": ["a" * 40] * 2000}))
+    refused = read_error(gateway.post(f"{PAGE}/availability", BODY | {"staffIds": ["a" * 40] * 2000}))
     assert (refused["status"], refused["code"], refused["target"]) == (413, "BodyTooLarge", "body")
 
 

@@ -7,7 +7,7 @@ import msal
 import pytest
 import requests
 
-from tests.functional.conftest import Gateway, told
+from tests.functional.conftest import Gateway, read_error
 from tests.functional.test_bookings_appointments import book
 from twin.seeds import sample, tiny
 from twin.seeds.booking_pages import week
@@ -80,7 +80,7 @@ def test_free_seats_of_a_group_are_named_with_their_service(gateway: Gateway) ->
 
 
 def test_a_staff_id_that_graph_would_answer_with_a_bare_500_is_refused_before(gateway: Gateway) -> None:
-    answer = told(gateway.post(
+    answer = read_error(gateway.post(
         f"bookings/businesses/{gateway.business}/availability",
         {"start": date_of(TOMORROW), "end": date_of(DAY_AFTER), "staffIds": ["nobody"]},
     ))  # fmt: skip

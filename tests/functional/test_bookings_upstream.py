@@ -9,7 +9,7 @@ import pytest
 
 from blueprints import _http
 from shared import retry
-from tests.functional.conftest import Gateway, told
+from tests.functional.conftest import Gateway, read_error
 from twin.bookings.permissions import APPOINTMENT, READ
 from twin.core.faults import Action, Answer, Cut, Delay, Drop, Garble, Hang
 from twin.seeds import sample, tiny
@@ -158,7 +158,7 @@ def test_throttled_callers_get_answers_or_429_never_500(gateway: Gateway) -> Non
         answer = gateway.get(f"{PAGE}/staff")
         statuses[answer.status_code] += 1
         if answer.status_code == 429:
-            assert int(told(answer)["retryAfter"]) >= 1
+            assert int(read_error(answer)["retryAfter"]) >= 1
 
     threads = [threading.Thread(target=ask) for _ in range(12)]
     for thread in threads:

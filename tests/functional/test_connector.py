@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.functional.booking_writes import CLEO, clock, open_desk
-from tests.functional.conftest import Gateway, told
+from tests.functional.conftest import Gateway, read_error
 from twin.bookings.permissions import APPOINTMENT, MANAGE, READ, WRITE
 from twin.bookings.state import Bookings
 from twin.seeds import sample, tiny
@@ -51,7 +51,7 @@ def test_a_connection_shows_that_consent_is_missing(gateway: Gateway) -> None:
         READ, WRITE, APPOINTMENT, MANAGE
     )
     gateway.configure(**(sample.settings(gateway.sim) | {"BOOKINGS_BUSINESSES": tiny.BUSINESS}))
-    error = told(gateway.get("connector/connection"))
+    error = read_error(gateway.get("connector/connection"))
     assert (error["status"], error["code"]) == (403, "ConsentMissing")
 
 
@@ -69,8 +69,8 @@ def test_folders_of_a_mailbox_can_be_picked(contoso: Gateway) -> None:
     contoso.configure(**sample.settings(contoso.sim), **sample.mail_settings())
     assert ask(contoso, "connection")["mailboxes"] == 3
     assert ask(contoso, "folders", mailbox="support") == {"value": [{"name": "inbox"}]}
-    assert told(contoso.get("connector/folders", mailbox="nobody"))["code"] == "UnknownMailbox"
-    assert told(contoso.get("connector/folders"))["code"] == "MissingParameter"
+    assert read_error(contoso.get("connector/folders", mailbox="nobody"))["code"] == "UnknownMailbox"
+    assert read_error(contoso.get("connector/folders"))["code"] == "MissingParameter"
 
 
 def test_every_time_zone_that_can_be_picked_is_understood(gateway: Gateway) -> None:
@@ -107,7 +107,8 @@ def test_a_service_shows_only_its_own_questions(quizzing: Gateway) -> None:
 def test_schemas_are_of_allowed_pages_only(gateway: Gateway) -> None:
     for path in ("answers", "questions"):
         assert (
-            told(gateway.get(f"connector/schemas/{path}", business="other@contoso.com"))["code"] == "BusinessNotAllowed"
+            read_error(gateway.get(f"connector/schemas/{path}", business="other@contoso.com"))["code"]
+            == "BusinessNotAllowed"
         )
 
 
@@ -120,15 +121,15 @@ def test_a_schema_names_what_a_booking_then_takes_and_shows(gateway_process: Gat
 
 
 def test_one_customer_and_several_at_once_are_refused(gateway_process: Gateway) -> None:
-    error = told(open_desk(gateway_process).create(customer=CLEO))
+    error = read_error(open_desk(gateway_process).create(customer=CLEO))
     assert (error["status"], error["code"], error["target"]) == (400, "Contradiction", "customer")
 
 
 def test_a_customer_that_a_form_left_blank_is_none(gateway_process: Gateway) -> None:
-    error = told(open_desk(gateway_process).create(customers=None, customer={}))
+    error = read_error(open_desk(gateway_process).create(customers=None, customer={}))
     assert (error["code"], error["target"]) == ("MissingParameter", "customers")
 
 
 def test_a_fault_in_the_one_customer_is_named_by_its_place(gateway_process: Gateway) -> None:
-    error = told(open_desk(gateway_process).create(customers=None, customer={"name": 5}))
+    error = read_error(open_desk(gateway_process).create(customers=None, customer={"name": 5}))
     assert (error["code"], error["target"]) == ("WrongType", "customer.name")

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from devkit.connector.answers import load_definition
-from tests.functional.conftest import Gateway, told
+from tests.functional.conftest import Gateway, read_error
 from twin.seeds import sample
 
 
@@ -30,7 +30,7 @@ def test_behind_a_front_door_the_set_address_is_used(gateway: Gateway) -> None:
 def test_the_definition_comes_while_settings_are_wrong(gateway: Gateway) -> None:
     gateway.configure()
     assert gateway.get("openapi.json", key="").status_code == 200
-    assert told(gateway.get("bookings/businesses"))["code"] == "GatewayMisconfigured"
+    assert read_error(gateway.get("bookings/businesses"))["code"] == "GatewayMisconfigured"
 
 
 def test_the_page_may_reach_no_other_host(gateway: Gateway) -> None:
@@ -58,4 +58,4 @@ def test_its_files_come_packed_for_who_can_unpack(gateway: Gateway, name: str) -
 
 @pytest.mark.parametrize("name", ["index.html", "openapi.json", "sources.json", "..%2fhost.json"])
 def test_no_other_file_is_served(gateway: Gateway, name: str) -> None:
-    assert told(gateway.get(f"docs/{name}", key=""))["status"] == 404
+    assert read_error(gateway.get(f"docs/{name}", key=""))["status"] == 404

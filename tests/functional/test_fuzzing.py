@@ -122,9 +122,9 @@ def test_exactly_so_many_requests_are_sent(findings: Findings) -> None:
 
 
 def test_the_summary_shows_everything_but_the_key(findings: Findings) -> None:
-    told = findings.describe()
+    reported = findings.describe()
     assert not findings.is_good
     for word in ("70 requests", "500 x", "403 x", "Broken, not_a_server_error", "secret", "trouble: "):
-        assert word in told
-    assert KEY not in told
-    assert "x-functions-key: [Filtered]" in told
+        assert word in reported
+    assert KEY not in reported
+    assert "x-functions-key: [Filtered]" in reported

@@ -32,10 +32,10 @@ def test_wrong_settings_are_reported_at_once_and_named_in_health(
     for _ in range(3):
         refused = gateway.refused("bookings/businesses")
         assert (refused["status"], refused["code"]) == (500, "GatewayMisconfigured")
-    told = [record for record in caplog.records if record.levelno == logging.CRITICAL]
-    assert len(told) == 1
+    reported = [record for record in caplog.records if record.levelno == logging.CRITICAL]
+    assert len(reported) == 1
     for name in named:
-        assert name in told[0].getMessage()
+        assert name in reported[0].getMessage()
     assert "my-app" not in health.text + str(refused)
 
 

@@ -15,7 +15,7 @@ SCRIPT = Path(__file__).with_name("empty_start.py")
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def reported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     python = find_or_skip(requirements())
     folder = tmp_path_factory.mktemp("deployed")
     script = unpack(folder, SCRIPT)
@@ -30,18 +30,18 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.mark.slow(reason="starts whole processes")
-def test_every_function_is_found_and_none_is_in_error(told: dict[str, Any]) -> None:
+def test_every_function_is_found_and_none_is_in_error(reported: dict[str, Any]) -> None:
     wanted = {function.get_function_name() for function in builders()}
-    assert told["functions"] == dict.fromkeys(wanted, "")
+    assert reported["functions"] == dict.fromkeys(wanted, "")
 
 
 @pytest.mark.slow(reason="starts whole processes")
-def test_it_is_healthy(told: dict[str, Any]) -> None:
-    assert told["health"] == {"status": 200, "body": {"status": "ok"}}
+def test_it_is_healthy(reported: dict[str, Any]) -> None:
+    assert reported["health"] == {"status": 200, "body": {"status": "ok"}}
 
 
 @pytest.mark.slow(reason="starts whole processes")
-def test_all_of_it_came_out_of_the_package(told: dict[str, Any]) -> None:
-    assert {"blueprints.bookings", "shared.settings.config"} <= set(told["ours"])
-    assert not [path for path in told["ours"].values() if not path.startswith(told["folder"])]
-    assert not {"pytest", "uvicorn", "aiohttp"} & set(told["distributions"])
+def test_all_of_it_came_out_of_the_package(reported: dict[str, Any]) -> None:
+    assert {"blueprints.bookings", "shared.settings.config"} <= set(reported["ours"])
+    assert not [path for path in reported["ours"].values() if not path.startswith(reported["folder"])]
+    assert not {"pytest", "uvicorn", "aiohttp"} & set(reported["distributions"])

@@ -30,8 +30,8 @@ def seen(gateway_process: Gateway) -> dict[str, Any]:
         env=OUTSIDE | {"GATEWAY_KEY": gateway_process.key}, capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    reported: dict[str, Any] = json.loads(done.stdout)
+    return reported
 
 
 @pytest.mark.parametrize("page", ["docs", "status"])

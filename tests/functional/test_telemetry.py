@@ -126,9 +126,9 @@ def test_an_event_is_json_behind_its_name_and_attributes_of_its_record(
     with context.call(flow, seconds=1):
         log_event(Event.CIRCUIT_OPEN, sink="desk", message="closed", mails=3, causes={"a": 1}, name="x", args=None)
     [record] = log.records
-    name, _, told = record.getMessage().partition(" ")
+    name, _, reported = record.getMessage().partition(" ")
     assert name == "CircuitOpen"
-    assert json.loads(told) == {
+    assert json.loads(reported) == {
         "event": "CircuitOpen", "sink": "desk", "message": "closed", "mails": 3, "causes": {"a": 1}, "name": "x",
         "args": None, "requestId": flow,
     }  # fmt: skip

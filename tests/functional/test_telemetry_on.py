@@ -59,8 +59,8 @@ class Ingestion:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 ours.identities |= set(parse_qs(urlsplit(self.path).query)["client_id"])
-                told = {"access_token": TOKEN, "expires_on": "4102444800", "resource": "x", "token_type": "Bearer"}
-                self._answer(told)
+                reported = {"access_token": TOKEN, "expires_on": "4102444800", "resource": "x", "token_type": "Bearer"}
+                self._answer(reported)
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
@@ -70,8 +70,8 @@ class Ingestion:
                 ours.envelopes += taken
                 self._answer({"itemsReceived": len(taken), "itemsAccepted": len(taken), "errors": []})
 
-            def _answer(self, told: Any) -> None:
-                body = json.dumps(told).encode()
+            def _answer(self, reported: Any) -> None:
+                body = json.dumps(reported).encode()
                 self.send_response(200)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(body)))
@@ -142,9 +142,9 @@ def flow(tmp_path_factory: pytest.TempPathFactory, ingestion: Ingestion) -> str:
 
 def test_nothing_but_our_own_lines_is_sent(ingestion: Ingestion, flow: str) -> None:
     """The libraries' lines would be many, and those of the exporter about each sending would never end."""
-    told = messages(ingestion, "")
-    assert told
-    assert not [one for one in told if flow not in json.dumps(one["data"]["baseData"])]
+    reported = messages(ingestion, "")
+    assert reported
+    assert not [one for one in reported if flow not in json.dumps(one["data"]["baseData"])]
 
 
 def messages(ingestion: Ingestion, beginning: str) -> list[dict[str, Any]]:
@@ -168,9 +168,9 @@ def test_telemetry_is_sent_with_the_apps_own_identity(ingestion: Ingestion, flow
 
 def test_an_event_comes_with_its_fields_as_attributes(ingestion: Ingestion, flow: str) -> None:
     [event] = messages(ingestion, "CircuitOpen ")
-    told = event["data"]["baseData"]["properties"]
-    assert told["gateway.event"] == "CircuitOpen"
-    assert (told["gateway.sink"], told["gateway.mails"], told["gateway.requestId"]) == ("desk", "3", flow)
+    reported = event["data"]["baseData"]["properties"]
+    assert reported["gateway.event"] == "CircuitOpen"
+    assert (reported["gateway.sink"], reported["gateway.mails"], reported["gateway.requestId"]) == ("desk", "3", flow)
 
 
 def test_the_line_of_a_call_has_its_id_in_its_text_and_as_an_attribute(ingestion: Ingestion, flow: str) -> None:

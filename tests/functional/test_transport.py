@@ -171,9 +171,9 @@ def test_an_answer_without_end_is_not_read_to_its_end(monkeypatch: pytest.Monkey
 
 
 def test_an_answer_larger_than_wanted_is_given_up_however_it_comes() -> None:
-    told = b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + b"x" * 5000
+    reported = b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + b"x" * 5000
     untold = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1388\r\n" + b"x" * 5000 + b"\r\n0\r\n\r\n"
-    for answer in (told, untold):
+    for answer in (reported, untold):
         with server(answer) as (url, _), pytest.raises(AnswerTooLarge):
             Transport().send("GET", url, authorization="Bearer t", most_bytes=4999)
         with server(answer) as (url, _):

@@ -16,11 +16,11 @@ def depth(error: BaseException) -> int:
 def test_each_call_gets_its_own_error_and_nothing_piles_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAPH_TENANT_ID", "not a tenant/")
     replace_services(None)
-    told = []
+    reported = []
     for _ in range(3):
         with pytest.raises(SettingsError) as caught:
             services()
-        told.append(caught.value)
+        reported.append(caught.value)
     replace_services(None)
-    assert len({depth(error) for error in told}) == 1
-    assert told[0].faults == told[2].faults
+    assert len({depth(error) for error in reported}) == 1
+    assert reported[0].faults == reported[2].faults

@@ -31,7 +31,7 @@ def put(path: str, value: Any) -> Spoil:
 TRIGGER = "triggers|When_a_thing_comes"
 LIST = "actions|List"
 MAKE = "actions|Each|actions|Make"
-TELL = "actions|Tell|inputs|parameters"
+SEND = "actions|Tell|inputs|parameters"
 ASK = "actions|Ask"
 COMPOSE = {"type": "Compose", "description": "More.", "inputs": "text", "runAfter": {}}
 
@@ -126,26 +126,26 @@ FAULTS: list[tuple[str, Spoil, str]] = [
     ("split", put(f"{TRIGGER}|splitOn", "@triggerOutputs()?['body/items']"), "no “items”"),
     ("split", put(f"{TRIGGER}|splitOn", "@triggerOutputs()?['body']"), "is no list"),
     # expressions
-    ("expression", put(f"{TELL}|emailMessage/Subject", "@{concat('a'}"), "was expected"),
-    ("expression", put(f"{TELL}|emailMessage/Subject", "@{triggerBody()?['id']"), "does not end"),
-    ("expression", put(f"{TELL}|emailMessage/Subject", "@concatenate('a')"), "no function concatenate"),
-    ("expression", put(f"{TELL}|emailMessage/Subject", "@replace('a','b')"), "3 to 3 arguments"),
-    ("expression", put(f"{TELL}|emailMessage/Subject", "@variables('count')"), "no variable “count”"),
+    ("expression", put(f"{SEND}|emailMessage/Subject", "@{concat('a'}"), "was expected"),
+    ("expression", put(f"{SEND}|emailMessage/Subject", "@{triggerBody()?['id']"), "does not end"),
+    ("expression", put(f"{SEND}|emailMessage/Subject", "@concatenate('a')"), "no function concatenate"),
+    ("expression", put(f"{SEND}|emailMessage/Subject", "@replace('a','b')"), "3 to 3 arguments"),
+    ("expression", put(f"{SEND}|emailMessage/Subject", "@variables('count')"), "no variable “count”"),
     # paths
-    ("path", put(f"{TELL}|emailMessage/Subject", "@triggerOutputs()?['body/nmae']"), "no “nmae”"),
-    ("path", put(f"{TELL}|emailMessage/Subject", "@triggerOutputs()?['body/who/nmae']"), "no “nmae”"),
-    ("path", put(f"{TELL}|emailMessage/Subject", "@triggerBody()?['nmae']"), "no “nmae”"),
-    ("path", put(f"{TELL}|emailMessage/Subject", "@triggerBody()?['id']?['part']"), "of type string"),
-    ("path", put(f"{TELL}|emailMessage/Subject", "@body('List')?['things']"), "no “things”"),
-    ("path", put(f"{TELL}|emailMessage/Subject", "@outputs('List')?['body/value/id']"), "of type array"),
-    ("path", put(f"{TELL}|emailMessage/Subject", "@first(outputs('List')?['body/value'])?['nmae']"), "no “nmae”"),
-    ("path", put(f"{TELL}|emailMessage/Subject", "@body('Lsit')?['value']"), "no such action"),
-    ("path", put(f"{TELL}|emailMessage/Subject", "@body('Each')"), "has none"),
-    ("path", put(f"{TELL}|emailMessage/Subject", "@body('Ask')?['values']"), "no “values”"),
+    ("path", put(f"{SEND}|emailMessage/Subject", "@triggerOutputs()?['body/nmae']"), "no “nmae”"),
+    ("path", put(f"{SEND}|emailMessage/Subject", "@triggerOutputs()?['body/who/nmae']"), "no “nmae”"),
+    ("path", put(f"{SEND}|emailMessage/Subject", "@triggerBody()?['nmae']"), "no “nmae”"),
+    ("path", put(f"{SEND}|emailMessage/Subject", "@triggerBody()?['id']?['part']"), "of type string"),
+    ("path", put(f"{SEND}|emailMessage/Subject", "@body('List')?['things']"), "no “things”"),
+    ("path", put(f"{SEND}|emailMessage/Subject", "@outputs('List')?['body/value/id']"), "of type array"),
+    ("path", put(f"{SEND}|emailMessage/Subject", "@first(outputs('List')?['body/value'])?['nmae']"), "no “nmae”"),
+    ("path", put(f"{SEND}|emailMessage/Subject", "@body('Lsit')?['value']"), "no such action"),
+    ("path", put(f"{SEND}|emailMessage/Subject", "@body('Each')"), "has none"),
+    ("path", put(f"{SEND}|emailMessage/Subject", "@body('Ask')?['values']"), "no “values”"),
     ("path", put("actions|Names|inputs|select", {"name": "@item()?['nmae']"}), "no “nmae”"),
     ("path", put(f"{MAKE}|inputs|parameters|body/name", "@items('Each')?['nmae']"), "no “nmae”"),
     ("path", put("actions|Each|foreach", "@triggerBody()?['id']"), "a list was expected"),
-    ("path", put(f"{TELL}|emailMessage/Subject", "@item()"), "no list around"),
+    ("path", put(f"{SEND}|emailMessage/Subject", "@item()"), "no list around"),
     # connections
     (
         "reference",
@@ -172,7 +172,7 @@ FAULTS: list[tuple[str, Spoil, str]] = [
     ("explained", put(f"parameters|{PAGE}|metadata|description", ""), "what to choose"),
     ("setting", put("parameters|$connections", None), "is missing"),
     # the world
-    ("real", put(f"{TELL}|emailMessage/To", "alex@fabrikam.com"), "alex@fabrikam.com"),
+    ("real", put(f"{SEND}|emailMessage/To", "alex@fabrikam.com"), "alex@fabrikam.com"),
     ("real", put(f"{ASK}|inputs|headers|tenant", "8c1f2e6a-0d2b-4f7c-9a51-3b6d7e8f9012"), "8c1f2e6a"),
     (
         "real",
@@ -180,7 +180,7 @@ FAULTS: list[tuple[str, Spoil, str]] = [
         "fabrikam.sharepoint.com",
     ),
     ("real", put(f"{LIST}|description", "See https://intranet.fabrikam.com."), "intranet.fabrikam.com"),
-    ("markup", put(f"{TELL}|emailMessage/Body", "<p>@{triggerBody()?['id']}</p>"), "replace & and <"),
+    ("markup", put(f"{SEND}|emailMessage/Body", "<p>@{triggerBody()?['id']}</p>"), "replace & and <"),
 ]
 
 
@@ -220,8 +220,8 @@ def test_two_flows_mean_the_same_by_one_setting() -> None:
 
 def test_a_failed_call_of_the_gateway_may_be_asked_for_its_error() -> None:
     error = "@coalesce(body('List')?['error']?['message'],body('Ask')?['error']?['code'],'')"
-    assert complaints_about(put(f"{TELL}|emailMessage/Subject", error)) == []
-    assert complaints_about(put(f"{TELL}|emailMessage/Subject", error.replace("message", "text")))
+    assert complaints_about(put(f"{SEND}|emailMessage/Subject", error)) == []
+    assert complaints_about(put(f"{SEND}|emailMessage/Subject", error.replace("message", "text")))
 
 
 def test_results_of_a_scope_show_how_each_step_ended() -> None:

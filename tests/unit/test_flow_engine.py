@@ -103,8 +103,8 @@ def test_it_passes_every_wait_while_it_lives() -> None:
 
 
 def once() -> Callable[[], bool]:
-    told = iter([True])
-    return lambda: next(told, False)
+    reported = iter([True])
+    return lambda: next(reported, False)
 
 
 def test_an_answer_that_gets_lost_runs_nothing_and_is_asked_for_again() -> None:

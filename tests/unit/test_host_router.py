@@ -33,7 +33,7 @@ def find(template: str, path: str, method: str = "GET") -> dict[str, str] | None
         ("", "/", {}),
     ],
 )
-def test_templates_match_as_in_asp_net(template: str, path: str, values: dict[str, str] | None) -> None:
+def test_templates_match_as_in_aspnet(template: str, path: str, values: dict[str, str] | None) -> None:
     assert find(template, path) == values
 
 

@@ -97,11 +97,11 @@ def test_a_role_that_is_still_on_its_way_is_waited_for(hook: ModuleType, cli: Cl
     ],
 )
 def test_what_is_wrong_is_reported(
-    hook: ModuleType, cli: Cli, capfd: pytest.CaptureFixture[str], answer: str, told: str
+    hook: ModuleType, cli: Cli, capfd: pytest.CaptureFixture[str], answer: str, reported: str
 ) -> None:
     cli.answers(*[answer] * 3)
     assert hook.main() == 1
-    assert told in capfd.readouterr().err
+    assert reported in capfd.readouterr().err
 
 
 def test_without_cli_or_vault_it_says_so(

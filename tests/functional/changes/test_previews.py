@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.functional.booking_writes import clock
 from tests.functional.changes.conftest import Page
-from tests.functional.conftest import told
+from tests.functional.conftest import read_error
 from twin.seeds import tiny
 
 
@@ -42,5 +42,8 @@ def test_a_preview_keeps_to_the_triggers_filters(page: Page) -> None:
 
 def test_a_preview_of_an_unknown_kind_is_refused(page: Page) -> None:
     answer = page.gateway.get("connector/previews/appointments", business=page.name, kind="nonsense")
-    assert told(answer)["code"] == "InvalidChoice"
-    assert told(page.gateway.get("connector/previews/appointments", business=page.name))["code"] == "MissingParameter"
+    assert read_error(answer)["code"] == "InvalidChoice"
+    assert (
+        read_error(page.gateway.get("connector/previews/appointments", business=page.name))["code"]
+        == "MissingParameter"
+    )

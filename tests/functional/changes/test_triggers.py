@@ -10,7 +10,7 @@ import pytest
 from bookings.changes.upcoming import begin, find_due
 from devkit.flow_engine import PREFIX, Backend, Flow
 from tests.functional.changes.conftest import Page, ahead
-from tests.functional.conftest import told
+from tests.functional.conftest import read_error
 from twin.core.faults import Answer
 from twin.seeds import tiny
 
@@ -282,5 +282,5 @@ def test_what_has_begun_while_a_flow_was_off_is_not_about_to_start(page: Page) -
 def test_what_is_wrong_in_the_flow_shows_in_its_history(
     kind: str, query: dict[str, Any], expected: tuple[int, str, str], page: Page
 ) -> None:
-    error = told(page.gateway.get(f"triggers/appointments/{kind}", **query))
+    error = read_error(page.gateway.get(f"triggers/appointments/{kind}", **query))
     assert (error["status"], error["code"], error["target"]) == expected

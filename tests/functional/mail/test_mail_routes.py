@@ -7,7 +7,7 @@ import pytest
 from inbound_mail.delivery.circuit_breaker import Circuit
 from inbound_mail.ledger.ledger import DeliveryState
 from shared.errors import ConfigurationError, Rejected
-from tests.functional.conftest import told
+from tests.functional.conftest import read_error
 from tests.functional.mail.conftest import MailScenario, OpenScenario
 from twin.mail.contents import File, Reference
 
@@ -72,7 +72,7 @@ def test_a_cursor_of_another_mailbox_is_refused(scenario: MailScenario) -> None:
     scenario.poll()
     cursor = ask(scenario, "/mails")["cursor"]
     answer = scenario.gateway.get(f"mailboxes/{scenario.name}/mails", cursor=cursor[:-2] + "AA")
-    assert told(answer)["code"] == "InvalidCursor"
+    assert read_error(answer)["code"] == "InvalidCursor"
 
 
 def test_one_mail_comes_whole(scenario: MailScenario) -> None:
@@ -121,7 +121,7 @@ def test_what_is_not_there_is_distinguished(scenario: MailScenario) -> None:
         f"{below}/{listed['key']}/attachments/2": "AttachmentNotFound",
         f"{below}/{listed['key']}/attachments/1": "AttachmentOmitted",
     }
-    assert {path: told(scenario.gateway.get(path))["code"] for path in cases} == cases
+    assert {path: read_error(scenario.gateway.get(path))["code"] for path in cases} == cases
 
 
 def test_a_mail_comes_as_mime_while_it_is_in_the_mailbox(scenario: MailScenario) -> None:
@@ -133,7 +133,7 @@ def test_a_mail_comes_as_mime_while_it_is_in_the_mailbox(scenario: MailScenario)
     assert answer.headers["content-type"].startswith("message/rfc822")
     assert b"Subject: As MIME" in answer.content
     scenario.gateway.sim.run(lambda: scenario.twin_mailbox.delete(message, forever=True))
-    assert told(scenario.gateway.get(path))["status"] == 404
+    assert read_error(scenario.gateway.get(path))["status"] == 404
 
 
 def test_a_poll_is_asked_for_over_http(scenario: MailScenario) -> None:
@@ -168,7 +168,7 @@ def test_quarantined_mails_are_listed_and_delivered_again(
     assert len(first.tickets) == len(second.tickets) == 1
     assert ask(scenario, "/mails", state="quarantined")["value"] == []
     assert ask(scenario, f"/mails/{waiting['key']}")["state"] == DeliveryState.DELIVERED
-    assert told(scenario.gateway.post(path))["code"] == "NotInQuarantine"
+    assert read_error(scenario.gateway.post(path))["code"] == "NotInQuarantine"
 
 
 def test_status_shows_all_at_a_glance(scenario: MailScenario) -> None:

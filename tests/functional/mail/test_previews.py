@@ -3,7 +3,7 @@
 from typing import Any
 
 from shared.errors import Rejected
-from tests.functional.conftest import told
+from tests.functional.conftest import read_error
 from tests.functional.mail.conftest import MailScenario
 
 
@@ -56,5 +56,5 @@ def test_a_folder_that_is_asked_for_is_kept_to(scenario: MailScenario) -> None:
 
 def test_unknown_mailboxes_and_kinds_are_refused(scenario: MailScenario) -> None:
     path = "connector/previews/mails"
-    assert told(scenario.gateway.get(path, mailbox="nobody", kind="arrived"))["code"] == "UnknownMailbox"
-    assert told(scenario.gateway.get(path, mailbox=scenario.name, kind="created"))["code"] == "InvalidChoice"
+    assert read_error(scenario.gateway.get(path, mailbox="nobody", kind="arrived"))["code"] == "UnknownMailbox"
+    assert read_error(scenario.gateway.get(path, mailbox=scenario.name, kind="created"))["code"] == "InvalidChoice"
