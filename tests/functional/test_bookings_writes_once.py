@@ -22,6 +22,7 @@ from shared.storage.idempotency import WriteRequest
 from shared.storage.tables import Table
 from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_desk, refused
 from tests.functional.conftest import Gateway
+from tests.functional.kill_switch import Killed, KillSwitch
 from tests.functional.secrecy import secrets_of
 from tests.functional.test_bookings_appointments import book
 from twin.bookings.state import Business
@@ -242,10 +243,6 @@ def test_a_customer_whose_answer_is_lost_is_there_once(writer: Writer, action: A
     assert sorted(each["displayName"] for each in writer.customers()) == ["Cleo Customer", "Lee", "Robin E."]
 
 
-class Killed(BaseException):
-    """The process dies here."""
-
-
 STEPS = (
     (Table, "get"), (Table, "query"), (Table, "transact"),
     (GraphBookings, "get_business"), (GraphBookings, "get_service"), (GraphBookings, "list_staff"),
@@ -253,30 +250,6 @@ STEPS = (
     (GraphBookings, "create_appointment"), (GraphBookings, "update_appointment"), (GraphBookings, "get_customers"),
     (GraphBookings, "create_customer"), (GraphBookings, "get_customer"),
 )  # fmt: skip
-
-
-class KillSwitch:
-    """Kills before or behind the n-th operation; what is dead does nothing more."""
-
-    def __init__(self, at: int) -> None:
-        self.at = at
-        self.count = 0
-        self._lock = threading.Lock()
-
-    def step(self) -> None:
-        with self._lock:
-            self.count += 1
-            if self.count >= self.at:
-                raise Killed
-
-    def guard(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def guarded(*args: Any, **options: Any) -> Any:
-            self.step()
-            result = function(*args, **options)
-            self.step()
-            return result
-
-        return guarded
 
 
 @pytest.fixture
@@ -306,9 +279,7 @@ def test_a_crash_at_any_step_leaves_one_appointment(writer: Writer, service: str
         person = Person(name="Robin", mail=f"robin{at}@example.com")
         booking = Booking(tiny.BUSINESS, service, start, (person,))
         kill_switch = KillSwitch(at)
-        with pytest.MonkeyPatch.context() as patch:
-            for owner, name in STEPS:
-                patch.setattr(owner, name, kill_switch.guard(getattr(owner, name)))
+        with kill_switch.watching(STEPS, also_after=True):
             try:
                 run(booking, f"key-{at}")
             except Killed:
@@ -317,7 +288,7 @@ def test_a_crash_at_any_step_leaves_one_appointment(writer: Writer, service: str
         there = [one for one in writer.calendar() if one.start == start]
         assert [one.id for one in there] == [made["id"]], f"killed at step {at}"
         assert [each["emailAddress"] for each in there[0].values["customers"]] == [person.mail], f"killed at step {at}"
-        if kill_switch.count < kill_switch.at:
+        if len(kill_switch.steps) < at:
             mails = Counter(str(each["emailAddress"]) for each in writer.customers())
             assert max(mails.values()) == 1
             assert at > 20

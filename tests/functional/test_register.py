@@ -13,6 +13,7 @@ from setup.console import Console
 from setup.permissions import GRAPH_APP_ID
 from setup.vault import Vault
 from shared.transport import Transport
+from tests.functional.kill_switch import Killed
 from tests.functional.registration import NAME, SECOND_PERSON, UNIQUE_NAME, RegisterRun
 from twin.bookings.state import Bookings
 from twin.core.faults import Answer, Drop
@@ -32,10 +33,6 @@ KINDS = {
     "secret": (SECRET_NAME,),
     "password": ("graph-service-user",),
 }
-
-
-class Killed(BaseException):
-    """Ends a run as if the process was killed."""
 
 
 @pytest.fixture(autouse=True)

@@ -5,12 +5,10 @@ last one, are all the deaths there are. Its claim runs out, a new process goes o
 have seen each change once and in order.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from threading import Lock
-from typing import Any
 
 import pytest
 
@@ -23,6 +21,7 @@ from shared.storage.blobs import Container
 from shared.storage.tables import Operation, Table
 from tests.functional.changes.conftest import Consumer, Page, ahead, summary
 from tests.functional.conftest import Gateway
+from tests.functional.kill_switch import Killed, KillSwitch
 from twin.seeds import tiny
 
 STEPS: tuple[tuple[type, str], ...] = (
@@ -44,46 +43,6 @@ def transaction_size() -> int:
     """How many operations the journal puts into a transaction in this test."""
     size: int = vars(journal)["TRANSACTION_SIZE"]
     return size
-
-
-class Killed(BaseException):
-    """The process dies here."""
-
-
-class KillSwitch:
-    """Counts steps and kills at one of them; what is dead stays dead. With an `error`, one step fails instead."""
-
-    def __init__(self, at: int | None = None, error: type[GatewayError] | None = None) -> None:
-        self.at = at
-        self.error = error
-        self.steps: list[str] = []
-        self._lock = Lock()
-        self._is_dead = False
-
-    def step(self, name: str) -> None:
-        with self._lock:
-            if not self._is_dead:
-                self.steps.append(name)
-                is_struck = len(self.steps) == self.at
-                if is_struck and self.error:
-                    raise self.error(f"{name} failed.")
-                self._is_dead = is_struck
-            if self._is_dead:
-                raise Killed(name)
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        with pytest.MonkeyPatch.context() as patch:
-            for owner, name in STEPS:
-                patch.setattr(owner, name, self._guarded(getattr(owner, name), f"{owner.__name__}.{name}"))
-            yield
-
-    def _guarded(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
-        def guarded(*args: Any, **options: Any) -> Any:
-            self.step(name)
-            return function(*args, **options)
-
-        return guarded
 
 
 @dataclass
@@ -217,13 +176,13 @@ def again(page: Page, story: Story) -> None:
 def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, gateway_process: Gateway) -> None:
     story, whole = STORIES[name], KillSwitch()
     page, expected, position = start(gateway_process, story)
-    with whole.watching():
+    with whole.watching(STEPS):
         story.play(page)
     check(page, story, expected, position)
     deaths: list[str] = []
     for at in range(1, len(whole.steps) + 1):
         page, expected, position = start(gateway_process, story)
-        with KillSwitch(at).watching(), pytest.raises(Killed) as death:
+        with KillSwitch(at).watching(STEPS), pytest.raises(Killed) as death:
             story.play(page)
         deaths.append(str(death.value))
         page.restart()
@@ -246,7 +205,7 @@ def test_a_step_that_fails_once_is_made_good(name: str, gateway_process: Gateway
         at += 1
         page, expected, position = start(gateway_process, story)
         kill_switch = KillSwitch(at, Unavailable)
-        with kill_switch.watching(), suppress(Unavailable):
+        with kill_switch.watching(STEPS), suppress(Unavailable):
             story.play(page)
         try:
             again(page, story)
@@ -278,7 +237,7 @@ def test_dying_while_a_feed_is_removed_leaves_nothing_in_the_end(gateway_process
         look(page)
         blob = page.state()["blob"]
         kill_switch = KillSwitch(at)
-        with kill_switch.watching(), suppress(Killed):
+        with kill_switch.watching(STEPS), suppress(Killed):
             page.feed.drop(page.name)
         page.restart()
         if page.table.get(REGISTRY, page.journal.partition) is None:
