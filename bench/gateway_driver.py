@@ -1,6 +1,6 @@
-"""The gateway's own use cases in a process of their own, see `bench.stage`: `poll NAME`, `skip NAME` and so on.
+"""Runs the gateway's own use cases in a process of their own, see `bench.stage`: `poll NAME`, `skip NAME` and so on.
 
-With `--in-memory` the mail side's storage is a stand-in in this process: what is left is the work for Graph.
+With `--in-memory` the ledger, the mails and the queue are kept in this process: what is measured is the work for Graph.
 """
 
 import hashlib
@@ -9,49 +9,47 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from bench.memory_storage import MemoryContainer, MemoryQueue, MemoryTable
 from composition.mail import MailServices
 from composition.services import services
 from inbound_mail.intake.polling import Poller
-from inbound_mail.ledger.ledger import DeliveryState, Ledger, OpenMail
+from inbound_mail.ledger.ledger import Ledger
 from inbound_mail.ledger.mail_store import MailStore
+from inbound_mail.ledger.records import DeliveryState
+from inbound_mail.messages import DeliveryQueue
 from inbound_mail.support_mailbox import SupportMailbox
 
 
 class Driver:
-    """Does what the commands say."""
+    """Runs the commands."""
 
     def __init__(self, mail: MailServices) -> None:
         self._mail = mail
 
     def poll(self, name: str) -> str:
-        """Poll a mailbox, as the timer would."""
+        """Poll a mailbox."""
         return self._mail.poller.poll(self._mail.mailboxes[name], at_once=True).value
 
     def skip(self, name: str) -> int:
-        """Note every waiting delivery as done, without doing it."""
-        mailbox, now = self._mail.mailboxes[name], datetime.now(UTC)
+        """Mark every waiting delivery as done, without doing it; return how many."""
+        mailbox = self._mail.mailboxes[name]
         waiting = list(_waiting(mailbox))
-        mailbox.ledger.merge_open(
-            [(mail.key, mailbox.ledger.part(sink, DeliveryState.DELIVERED, now, "T-1")) for mail, sink in waiting]
-        )
+        mailbox.ledger.pretend_delivered(waiting, "T-1")
         return len(waiting)
 
     def deliver(self, name: str) -> list[str]:
         """Deliver what waits, one after the other."""
         mailbox = self._mail.mailboxes[name]
-        waiting = list(_waiting(mailbox))
-        return [str(self._mail.deliverer.deliver(mailbox, mail.key, sink)) for mail, sink in waiting]
+        return [str(self._mail.deliverer.deliver(mailbox, key, sink)) for key, sink in list(_waiting(mailbox))]
 
     def read(self, name: str) -> list[list[Any]]:
         """Read all attachments back in chunks; returns [size, digest as read, digest as noted] of each."""
         mailbox = self._mail.mailboxes[name]
         found = []
-        for row in mailbox.ledger.table.query(name, start="m|", end="m}"):
-            stored = mailbox.store.load(row.row_key[2:])
+        for mail in mailbox.ledger.mails():
+            stored = mailbox.store.load(mail.key)
             for one in stored.attachments if stored else ():
                 digest, size = hashlib.sha256(), 0
                 for chunk in mailbox.store.open(one):
@@ -61,18 +59,19 @@ class Driver:
         return found
 
 
-def _waiting(mailbox: SupportMailbox) -> Iterator[tuple[OpenMail, str]]:
+def _waiting(mailbox: SupportMailbox) -> Iterator[tuple[str, str]]:
+    """Yield (key, sink) of the deliveries that wait."""
     for mail in mailbox.ledger.open_mails():
-        for name, value in mail.values.items():
-            if name.startswith("state_") and value == DeliveryState.WAITING:
-                yield mail, name.removeprefix("state_").replace("_", "-")
+        for delivery in mail.deliveries:
+            if delivery.state is DeliveryState.WAITING:
+                yield mail.key, delivery.sink
 
 
 def keep_in_memory(mail: MailServices) -> MailServices:
-    """Return the mail side with storage that is none."""
+    """Return the mail services with storage in memory."""
     table: Any = MemoryTable()
     container: Any = MemoryContainer()
-    queue: Any = MemoryQueue()
+    queue = DeliveryQueue(MemoryQueue())
     mailboxes = {
         name: replace(
             mailbox,
@@ -85,7 +84,7 @@ def keep_in_memory(mail: MailServices) -> MailServices:
 
 
 def main(flags: list[str]) -> None:
-    """Obey until stdin ends. An answer has "wall" and "cpu" in seconds and the "result"."""
+    """Run commands until stdin ends. An answer has "wall" and "cpu" in seconds and the "result"."""
     mail = services().mail
     if "--in-memory" in flags:
         mail = keep_in_memory(mail)

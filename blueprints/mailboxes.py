@@ -1,19 +1,19 @@
-"""HTTP: support mailboxes, their mails, and what a person may do about them."""
+"""HTTP: support mailboxes and their mails; polls and redeliveries that a person asks for."""
 
 import re
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import azure.functions as func
 
 from blueprints._bounds import MAIL_PAGE
 from blueprints._http import Content, Request, answers
+from inbound_mail.content.models import Attachment
+from inbound_mail.delivery.redelivery import redeliver
+from inbound_mail.messages import PollRequest
+from inbound_mail.reports.mails import describe_mailbox, list_mails, list_quarantined, read_mail
 from shared import context
 from shared.errors import AnswerTooLarge, Invalid, NotFound
 from shared.json_text import Json
-
-if TYPE_CHECKING:
-    from inbound_mail.content.models import Attachment
 
 bp = func.Blueprint()
 
@@ -26,8 +26,6 @@ _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,10
 @answers()
 def list_mailboxes(request: Request) -> Json:
     """List the mailboxes with their state."""
-    from inbound_mail.reports.mails import describe_mailbox
-
     mail = request.services.mail
     return {"value": mail.workers.map(describe_mailbox, list(mail.mailboxes.values()))}
 
@@ -36,27 +34,23 @@ def list_mailboxes(request: Request) -> Json:
 @answers()
 def get_mailbox(request: Request) -> Json:
     """Get one mailbox with its state."""
-    from inbound_mail.reports.mails import describe_mailbox
-
     return describe_mailbox(request.mailbox)
 
 
 @bp.route(route="mailboxes/{mailbox}/poll", methods=["POST"])
 @answers()
 def poll_now(request: Request) -> Content:
-    """Ask for a poll at once, also of a mailbox that rests after a failure."""
+    """Queue a poll of a mailbox, even if the mailbox pauses after a failure."""
     mailbox = request.mailbox
-    message = {"mailbox": mailbox.name, "atOnce": True, "correlationId": context.request_id()}
-    request.services.mail.polls.put(message, ttl=600)
+    poll_request = PollRequest(mailbox.name, at_once=True, correlation_id=context.request_id())
+    request.services.mail.polls.put(poll_request)
     return Content({"mailbox": mailbox.name, "status": "queued"}, status=202)
 
 
 @bp.route(route="mailboxes/{mailbox}/mails", methods=["GET"])
 @answers("state", "limit", "cursor")
 def list_mailbox_mails(request: Request) -> Json:
-    """List mails in the order in which they became complete; `cursor` of the answer leads on, also later."""
-    from inbound_mail.reports.mails import list_mails, list_quarantined
-
+    """List mails in the order in which they became complete; the cursor in the answer continues, also later."""
     mailbox, workers = request.mailbox, request.services.mail.workers
     limit = request.query.whole_number("limit", MAIL_PAGE)
     if request.query.choice("state", "quarantined"):
@@ -70,20 +64,18 @@ def list_mailbox_mails(request: Request) -> Json:
 @answers()
 def get_mail(request: Request) -> Json:
     """Get one mail: Graph's message, its attachments, its deliveries."""
-    from inbound_mail.reports.mails import read_mail
-
     return read_mail(request.mailbox, request.mail_key)
 
 
 @bp.route(route="mailboxes/{mailbox}/mails/{key}/attachments/{number}", methods=["GET"])
 @answers()
 def get_attachment(request: Request) -> Content:
-    """Get the bytes of an attachment, or a part of them by the header Range."""
+    """Get the bytes of an attachment, or the part that the header Range names."""
     mailbox, found = request.mailbox, _find_attachment(request)
     start, end = _read_range(request.http.headers.get("Range"), found.size)
     if end - start > MOST_BYTES:
         raise Invalid(
-            f"This attachment has more than {MOST_BYTES // 1024 // 1024} MiB. Ask for parts with the header Range.",
+            f"This attachment has more than {MOST_BYTES // 1024 // 1024} MiB. Get it in parts with the header Range.",
             code="RangeNeeded",
             target="Range",
         )
@@ -106,17 +98,15 @@ def get_attachment(request: Request) -> Content:
 @bp.route(route="mailboxes/{mailbox}/mails/{key}/eml", methods=["GET"])
 @answers()
 def get_mail_as_eml(request: Request) -> Content:
-    """Get the whole mail as MIME, which Exchange makes anew each time: only while it is in the mailbox."""
-    from inbound_mail.reports.mails import find_mail
-
+    """Get the mail as MIME. Exchange builds it for each call, so the mail must still be in the mailbox."""
     mailbox = request.mailbox
-    graph_id = str(find_mail(mailbox, request.mail_key)["graph_id"])
+    graph_id = mailbox.ledger.find_mail(request.mail_key).graph_id
     data = bytearray()
     with mailbox.graph.stream_mime(graph_id) as chunks:
         for chunk in chunks:
             data += chunk
             if len(data) > MOST_BYTES:
-                raise AnswerTooLarge("This mail is too large to be handed on whole. Ask for its attachments.")
+                raise AnswerTooLarge("This mail is too large for one answer. Get its attachments one by one.")
     headers = {"Content-Disposition": f'attachment; filename="{request.mail_key}.eml"'}
     return Content(bytes(data), content_type="message/rfc822", headers=headers)
 
@@ -124,30 +114,30 @@ def get_mail_as_eml(request: Request) -> Content:
 @bp.route(route="mailboxes/{mailbox}/mails/{key}/redeliver", methods=["POST"])
 @answers()
 def redeliver_mail(request: Request) -> Content:
-    """Let deliveries in quarantine begin anew: {"sink"?}."""
-    from inbound_mail.reports.mails import redeliver
-
+    """Let the quarantined deliveries of a mail begin again; the body may name one sink: {"sink"}."""
     mailbox, body = request.mailbox, request.http.get_body()
     sink = request.body("sink").text("sink") if body.strip() else None
     sinks = redeliver(mailbox, request.services.mail.deliveries, request.mail_key, sink)
     return Content({"key": request.mail_key, "sinks": sinks, "status": "queued"}, status=202)
 
 
-def _find_attachment(request: Request) -> "Attachment":
+def _find_attachment(request: Request) -> Attachment:
     mail = request.mailbox.store.load(request.mail_key)
     number = str(request.http.route_params.get("number", ""))
     for one in mail.attachments if mail else ():
         if str(one.number) == number:
             if one.blob is None:
                 raise NotFound(
-                    f"This attachment has no bytes here ({one.omitted}).", code="AttachmentOmitted", target="number"
+                    f"The gateway has not stored this attachment ({one.omitted}).",
+                    code="AttachmentOmitted",
+                    target="number",
                 )
             return one
-    raise NotFound("There is no such attachment.", code="AttachmentNotFound", target="number")
+    raise NotFound("This mail has no attachment with this number.", code="AttachmentNotFound", target="number")
 
 
 def _read_range(header: str | None, size: int) -> tuple[int, int]:
-    """Return the first byte and the one behind the last; anything but one simple range means all, as HTTP allows."""
+    """Return (first byte, byte after the last). Any header but one simple range selects all bytes, as HTTP allows."""
     match = _RANGE.fullmatch(header or "")
     if match is None or int(match[1]) >= size:
         return 0, size

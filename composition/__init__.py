@@ -1,1 +1,1 @@
-"""Puts the app together: settings, clients, use cases."""
+"""Builds the app from its settings: clients and use cases."""

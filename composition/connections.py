@@ -1,4 +1,4 @@
-"""The composition point: settings -> clients -> use cases. Imported when the first call comes."""
+"""Builds everything from the settings: clients, then use cases. Imported at the first call."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,12 +62,12 @@ class Services:
 
     @property
     def mail(self) -> "MailServices":
-        """The use cases of support mail, put together when first needed: most calls never do."""
+        """The use cases of support mail, built when they are first needed: most calls need none of them."""
         return self.lazy_mail.get()
 
 
 def build_services(settings: Settings) -> Services:
-    """Put the app together. Opens no connection: every client is lazy."""
+    """Build the services. Opens no connection: every client connects when it is first used."""
     authenticator = Authenticator(settings)
     limit = ConcurrencyLimit(settings.numbers["GRAPH_CONCURRENCY"])
     transport = Transport(pool_size=settings.numbers["GRAPH_CONCURRENCY"])

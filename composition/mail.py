@@ -1,15 +1,15 @@
-"""Puts the mail side together: mailboxes, sinks, queues, alarms. Imported when it is first needed."""
+"""Builds the use cases of support mail. Imported when they are first needed: most calls need none of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from composition.services import DELIVERIES, POLLS
 from inbound_mail.delivery import threads
-from inbound_mail.delivery.circuit_breaker import Circuit
+from inbound_mail.delivery.circuit_breaker import CircuitBreaker
 from inbound_mail.delivery.delivery import Deliverer
 from inbound_mail.intake.polling import Poller
 from inbound_mail.ledger import ledger, mail_store
+from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE, DeliveryQueue, PollQueue
 from inbound_mail.reports.alarms import Watch
 from inbound_mail.reports.mails import describe_mailbox
 from inbound_mail.sinks import build_sink
@@ -34,9 +34,10 @@ class MailServices:
 
     mailboxes: dict[str, SupportMailbox]
     sinks: dict[str, Sink]
+    circuit_breakers: dict[str, CircuitBreaker]
     table: Table
-    polls: Queue
-    deliveries: Queue
+    polls: PollQueue
+    deliveries: DeliveryQueue
     poller: Poller
     deliverer: Deliverer
     watch: Watch
@@ -48,18 +49,20 @@ class MailServices:
 
     def describe_circuits(self) -> dict[str, dict[str, str] | None]:
         """Return, by sink, since when and why its circuit breaker is open; None if it is closed."""
-        return {name: Circuit(self.table, name).describe() for name in self.sinks}
+        return {name: breaker.describe() for name, breaker in self.circuit_breakers.items()}
 
 
 def build_mail_services(
     settings: Settings, authenticator: Authenticator, clients: Mapping[str, GraphClient]
 ) -> MailServices:
-    """Build it of checked settings. Opens no connection."""
+    """Build the use cases from checked settings. Opens no connection."""
     storage = Storage(settings.storage, authenticator.identity)
     table, blobs = Table(storage, ledger.TABLE), Container(storage, mail_store.CONTAINER)
-    polls, deliveries = Queue(storage, POLLS), Queue(storage, DELIVERIES)
+    polls = PollQueue(Queue(storage, POLL_QUEUE))
+    deliveries = DeliveryQueue(Queue(storage, DELIVERY_QUEUE))
     tools = Tools(authenticator.secret, storage, settings.public_base_url or "")
     sinks = {name: build_sink(sink, tools) for name, sink in settings.sinks.items()}
+    circuit_breakers = {name: CircuitBreaker(table, name) for name in sinks}
     workers = Workers(_STORAGE_WORKERS)
     mailboxes = {
         name: SupportMailbox(
@@ -74,17 +77,18 @@ def build_mail_services(
     return MailServices(
         mailboxes=mailboxes,
         sinks=sinks,
+        circuit_breakers=circuit_breakers,
         table=table,
         polls=polls,
         deliveries=deliveries,
         poller=Poller(blobs, deliveries, workers),
         deliverer=Deliverer(
             sinks,
-            mails=table,
+            circuit_breakers=circuit_breakers,
             threads=Table(storage, threads.TABLE),
             queue=deliveries,
             own_addresses=[mailbox.address for mailbox in settings.mailboxes.values()],
         ),
-        watch=Watch(table, mailboxes.values(), sinks),
+        watch=Watch(table, mailboxes.values(), sinks, circuit_breakers),
         workers=workers,
     )

@@ -1,6 +1,7 @@
-"""The services that functions use: put together once, at the first call, and replaceable in tests.
+"""The services that functions use: built once, at the first call, and replaceable in tests.
 
-Their modules are imported then, not before: the platform indexes every function at a start, whoever calls first.
+Their modules are imported then and not before, because the platform imports the app at every start to index its
+functions, whichever is called first.
 """
 
 import logging
@@ -14,11 +15,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("gateway.settings")
 
-POLLS, DELIVERIES = "mailbox-polls", "mail-deliveries"
-
 
 class _ServicesHolder:
-    """Holds the services, or why there are none: settings are read once, at the first call after a start."""
+    """Holds the services, or the faults of the settings. The settings are read once, at the first call."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -30,7 +29,7 @@ class _ServicesHolder:
             if self._services is None and not self._faults:
                 self._build()
             if self._services is None:
-                # anew each time: one that is raised again and again keeps every frame it ever went through
+                # A new error for each call: an error that is raised again keeps the frames of all earlier calls alive.
                 raise SettingsError(self._faults)
             return self._services
 
@@ -54,10 +53,10 @@ _holder = _ServicesHolder()
 
 
 def services() -> "Services":
-    """Return the services. Raises SettingsError, with every fault, as long as the settings are wrong."""
+    """Return the services. Raises SettingsError with all faults while the settings are wrong."""
     return _holder.get()
 
 
 def replace_services(instead: "Services | None") -> None:
-    """Use these services from now on; None: build them anew at the next call. For tests."""
+    """Use these services from now on; None: build them again at the next call. For tests."""
     _holder.put(instead)

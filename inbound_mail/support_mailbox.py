@@ -1,4 +1,4 @@
-"""Everything that belongs to one mailbox, in one hand."""
+"""A support mailbox: what belongs to it at Graph, in storage and in the settings."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from shared.settings.mail_settings import Mailbox as MailboxSettings
 
 @dataclass(frozen=True)
 class SupportMailbox:
-    """One mailbox: its settings, its place at Graph, its ledger and its mails."""
+    """One support mailbox: its settings, its Graph client, its ledger and its stored mails."""
 
     settings: MailboxSettings
     tenant_id: str
@@ -21,9 +21,9 @@ class SupportMailbox:
 
     @property
     def name(self) -> str:
-        """The mailbox's lasting name."""
+        """The mailbox's name in the settings, which never changes."""
         return self.settings.name
 
     def key(self, graph_id: str) -> str:
-        """Return a mail's name in our store."""
+        """Return the key of a mail."""
         return mail_key(self.tenant_id, self.name, graph_id)

@@ -1,7 +1,7 @@
-"""The circuit of a sink: open while its settings, rights or credentials are wrong, so that every mail just waits.
+"""The circuit breaker of a sink: open while its settings, rights or credentials are wrong, so that every mail waits.
 
-One row for each sink, in the partition `sinks` of the mails' table. While it is open, one worker in five minutes asks
-something harmless; the first good answer closes it.
+One row for each sink, in the partition `sinks` of the ledger's table. While it is open, one worker every five minutes
+probes the sink; the first probe that succeeds closes it.
 """
 
 import logging
@@ -17,11 +17,12 @@ _log = logging.getLogger("gateway.mail")
 
 PROBE_EVERY = timedelta(minutes=5)
 _PARTITION = "sinks"
-_TRUSTED_SECONDS = 5.0  # a worker that has not heard yet adds one refused call, no more
+# A worker believes for so long that the breaker is closed without reading its row: at worst it adds one refused call.
+_TRUSTED_SECONDS = 5.0
 
 
-class Circuit:
-    """The circuit of one sink."""
+class CircuitBreaker:
+    """The circuit breaker of one sink."""
 
     def __init__(self, table: Table, sink: str) -> None:
         self._table = table
@@ -29,7 +30,7 @@ class Circuit:
         self._closed_until = 0.0
 
     def is_open(self, sink: Sink) -> bool:
-        """Say whether deliveries must wait; asks the sink itself when it is time to."""
+        """Return whether deliveries must wait. Probes the sink when a probe is due, and closes if it succeeds."""
         if time.monotonic() < self._closed_until:
             return False
         row = self._row()
@@ -43,14 +44,14 @@ class Circuit:
             return True
         try:
             sink.probe()
-        except Exception as error:  # noqa: BLE001 - whatever it was, it was no good answer
-            _log.warning("sink %s is not well yet: %s", self._sink, error)
+        except Exception as error:  # noqa: BLE001 - any error means that the probe failed
+            _log.warning("the probe of sink %s failed: %s", self._sink, error)
             return True
         self.close()
         return False
 
     def open(self, error: ConfigurationError) -> None:
-        """Let deliveries wait. The first to say so is heard; others only renew the time of the next probe."""
+        """Let deliveries wait. Only the worker that opens it logs an event; others postpone the next probe."""
         self._closed_until = 0.0
         row = self._row()
         now = datetime.now(UTC)
@@ -68,7 +69,7 @@ class Circuit:
         self._table.upsert(self._entity(open=False))
 
     def describe(self) -> dict[str, str] | None:
-        """Return {"since", "cause", "message"} of an open circuit."""
+        """Return {"since", "cause", "message"} if it is open, else None."""
         row = self._row()
         if row is None or not row.values["open"]:
             return None

@@ -1,8 +1,13 @@
-"""One delivery: claim, hand over, record.
+"""One delivery attempt: claim the delivery, hand the mail to the sink, record the result.
 
-What a sink raises decides, by what is known to have happened: nothing was written -> later; nobody knows -> later, and
-look first; our settings are wrong -> the sink's circuit opens and every mail waits; refused -> quarantine. A worker
-that dies leaves its claim, which runs out.
+The error that a sink raises decides what happens next (`_judge`):
+
+- Unavailable: nothing was written; try again later.
+- OutcomeUnknown: the ticket may exist; try again later, and search for it first.
+- ConfigurationError: open the sink's circuit breaker, so that every mail waits.
+- Refused: put this delivery into quarantine.
+
+A worker that dies leaves its claim, which expires; another worker then takes the delivery over.
 """
 
 import logging
@@ -16,9 +21,10 @@ from enum import StrEnum
 from inbound_mail.content.models import InboundMail, Rendering, Screening
 from inbound_mail.content.rendering import render_mail
 from inbound_mail.content.screening import screen_mail
-from inbound_mail.delivery.circuit_breaker import PROBE_EVERY, Circuit
+from inbound_mail.delivery.circuit_breaker import PROBE_EVERY, CircuitBreaker
 from inbound_mail.delivery.threads import KnownThreads
 from inbound_mail.ledger.claims import Claim, Overtaken, claim
+from inbound_mail.messages import DeliveryQueue, DeliveryRequest
 from inbound_mail.sinks.protocol import PreparedMail, Sink
 from inbound_mail.support_mailbox import SupportMailbox
 from shared import context
@@ -32,22 +38,21 @@ from shared.errors import (
     place_of,
 )
 from shared.events import Event, log_event
-from shared.storage.queues import Queue
 from shared.storage.tables import Table
 
 _log = logging.getLogger("gateway.mail")
 
 GIVE_UP_AFTER = timedelta(hours=24)
 _FIRST_WAIT, _LONGEST_WAIT = 5.0, 900.0
-_SHORTEST_WAIT = 3.0  # longer than the record of the wait takes, which is written after the message
-_WAIT_IN_THE_DARK = 10.0
+_SHORTEST_WAIT = 3.0  # the wait is recorded after its message is sent, and must be recorded before the message arrives
+_WAIT_AFTER_UNKNOWN_OUTCOME = 10.0
 _CLAIM_MARGIN = 15.0
 _MOST_CRASHES = 5
 _MOST_FAULTS = 5
 
 
-class Outcome(StrEnum):
-    """How one delivery went."""
+class DeliveryOutcome(StrEnum):
+    """The result of one delivery attempt."""
 
     DELIVERED = "delivered"
     WAITING = "waiting"
@@ -56,34 +61,35 @@ class Outcome(StrEnum):
 
 
 class Deliverer:
-    """Hands mails to sinks. Called twice for one mail, it hands it over once."""
+    """Hands mails to sinks: each mail once to each sink, however often it is called."""
 
     def __init__(
         self,
         sinks: Mapping[str, Sink],
         *,
-        mails: Table,
+        circuit_breakers: Mapping[str, CircuitBreaker],
         threads: Table,
-        queue: Queue,
+        queue: DeliveryQueue,
         own_addresses: Collection[str],
     ) -> None:
+        """`own_addresses`: the addresses of all support mailboxes; mails from them are automatic ones."""
         self._sinks = sinks
         self._threads = threads
-        self._circuits = {name: Circuit(mails, name) for name in sinks}
+        self._circuit_breakers = circuit_breakers
         self._queue = queue
         self._own_addresses = own_addresses
 
-    def deliver(self, mailbox: SupportMailbox, key: str, sink_name: str) -> Outcome:
-        """Do one delivery, or find that it is not the time. Raises Unavailable only when our own storage does."""
+    def deliver(self, mailbox: SupportMailbox, key: str, sink_name: str) -> DeliveryOutcome:
+        """Make one attempt if the delivery is due. Raises Unavailable only when the gateway's own storage does."""
         sink = self._sinks.get(sink_name)
-        if sink is not None and self._circuits[sink_name].is_open(sink):
+        if sink is not None and self._circuit_breakers[sink_name].is_open(sink):
             wait = PROBE_EVERY.total_seconds() * random.uniform(1, 1.2)  # noqa: S311 - spreads load, guards nothing
             self._enqueue(mailbox, key, sink_name, wait)
             mailbox.ledger.postpone(key, sink_name, datetime.now(UTC) + timedelta(seconds=wait))
-            return Outcome.WAITING
+            return DeliveryOutcome.WAITING
         claimed = claim(mailbox.ledger, key, sink_name, (sink.time_limit if sink else 0) + _CLAIM_MARGIN)
         if claimed is None:
-            return Outcome.NOTHING_TO_DO
+            return DeliveryOutcome.NOTHING_TO_DO
         with context.call(
             claimed.correlation_id or str(uuid.uuid4()), seconds=sink.time_limit if sink else _CLAIM_MARGIN
         ):
@@ -91,52 +97,53 @@ class Deliverer:
                 return self._deliver(mailbox, claimed, sink)
             except Overtaken:
                 _log.warning("%s: mail %s was taken over by another worker", mailbox.name, key)
-                return Outcome.NOTHING_TO_DO
-            except Exception as error:  # noqa: BLE001 - whatever it was, the delivery must not be forgotten
+                return DeliveryOutcome.NOTHING_TO_DO
+            except Exception as error:  # noqa: BLE001 - any error must be recorded, or the delivery would be lost
                 return self._fail(mailbox, claimed, error)
 
-    def _deliver(self, mailbox: SupportMailbox, claimed: Claim, sink: Sink | None) -> Outcome:
+    def _deliver(self, mailbox: SupportMailbox, claimed: Claim, sink: Sink | None) -> DeliveryOutcome:
         if sink is None:
-            raise Rejected("The settings know no such sink any more.", code="SinkGone")
+            raise Rejected("The settings do not contain this sink any more.", code="SinkGone")
         if claimed.crashes >= _MOST_CRASHES:
-            raise Rejected("Whoever works on this mail dies of it.", code="WorkerDied")
+            raise Rejected(f"The worker crashed {_MOST_CRASHES} times while delivering this mail.", code="WorkerDied")
         threads = KnownThreads(self._threads, claimed.sink)
         prepared = self._prepare(mailbox, claimed, threads)
         try:
             receipt = sink.deliver(prepared, claimed)
         except ConfigurationError as error:
-            self._circuits[claimed.sink].open(error)
+            self._circuit_breakers[claimed.sink].open(error)
             raise
         except Refused:
-            if claimed.ticket:  # the text is there, something else was refused: answers still belong to that ticket
+            if claimed.ticket:  # the ticket exists, a later step was refused: replies still belong to that ticket
                 threads.remember(prepared.mail, claimed.ticket)
             raise
         if receipt.ticket:
             threads.remember(prepared.mail, receipt.ticket)
         claimed.complete(receipt)
         _log.info("%s: mail %s delivered to %s", mailbox.name, claimed.key, claimed.sink)
-        return Outcome.DELIVERED
+        return DeliveryOutcome.DELIVERED
 
     def _prepare(self, mailbox: SupportMailbox, claimed: Claim, threads: KnownThreads) -> PreparedMail:
-        row, mail = mailbox.ledger.mail(claimed.key), mailbox.store.load(claimed.key)
-        if row is None or mail is None:
-            raise Rejected("The mail's copy in our own storage is gone.", code="MailLost")
+        record, mail = mailbox.ledger.mail(claimed.key), mailbox.store.load(claimed.key)
+        if record is None or mail is None:
+            raise Rejected("The mail is no longer in the gateway's storage.", code="MailLost")
         screening, rendering = self._read(mail)
         is_ours = screening.is_bounce and threads.find(screening.bounced) is not None
         if not (screening.makes_ticket or is_ours or claimed.is_forced):
-            raise Rejected("; ".join(screening.evidence) or "The mail is an automatic one.", code="AutomaticMail")
-        reference = str(row.values["reference"])
-        return PreparedMail(mail, rendering, screening, reference, threads, mailbox.store.open)
+            raise Rejected("; ".join(screening.evidence) or "This is an automatic mail.", code="AutomaticMail")
+        return PreparedMail(mail, rendering, screening, record.reference, threads, mailbox.store.open)
 
     def _read(self, mail: InboundMail) -> tuple[Screening, Rendering]:
         try:
             return screen_mail(mail, self._own_addresses), render_mail(mail)
         except Exception as error:
             _log.error("mail %s cannot be read: %s", mail.key, place_of(error))
-            raise Rejected(f"The mail cannot be read ({type(error).__name__}).", code="MailUnreadable") from error
+            raise Rejected(
+                f"The gateway cannot read this mail ({type(error).__name__}).", code="MailUnreadable"
+            ) from error
 
-    def _fail(self, mailbox: SupportMailbox, claimed: Claim, error: Exception) -> Outcome:
-        """Decide what a failed attempt means."""
+    def _fail(self, mailbox: SupportMailbox, claimed: Claim, error: Exception) -> DeliveryOutcome:
+        """Log a failed attempt and record what follows from it."""
         _log.log(
             logging.WARNING if isinstance(error, GatewayError) else logging.ERROR,
             "%s: mail %s to %s, attempt %d: %s",
@@ -151,26 +158,27 @@ class Deliverer:
                     Event.MAIL_QUARANTINED,
                     mailbox=mailbox.name, key=claimed.key, sink=claimed.sink, cause=verdict.code,
                 )  # fmt: skip
-                return Outcome.QUARANTINED
-            # The message first: whoever dies after it leaves a claim that runs out, as one before it does.
+                return DeliveryOutcome.QUARANTINED
+            # The message first: if the worker dies in between, the claim expires and the message finds it.
             self._enqueue(mailbox, claimed.key, claimed.sink, verdict.wait)
             due = datetime.now(UTC) + timedelta(seconds=verdict.wait)
             claimed.release(
                 due, cause=verdict.code, unknown=verdict.unknown, counts=verdict.counts, is_fault=verdict.is_fault
             )
         except Overtaken:
-            return Outcome.NOTHING_TO_DO
-        return Outcome.WAITING
+            return DeliveryOutcome.NOTHING_TO_DO
+        return DeliveryOutcome.WAITING
 
     def _enqueue(self, mailbox: SupportMailbox, key: str, sink: str, seconds: float) -> None:
-        self._queue.put({"mailbox": mailbox.name, "key": key, "sink": sink}, delay=seconds)
+        self._queue.put(DeliveryRequest(mailbox.name, key, sink), delay=seconds)
 
 
 @dataclass(frozen=True)
 class _Verdict:
-    """What a failed attempt means: `wait` seconds (None: quarantine), whether to look first, whether it counts.
+    """What follows from a failed attempt.
 
-    `is_fault`: nobody foresaw it.
+    `wait`: seconds until the next attempt; None: quarantine. `unknown`: the next attempt searches first. `counts`: this
+    was an attempt. `is_fault`: the error was unexpected.
     """
 
     code: str
@@ -183,7 +191,11 @@ class _Verdict:
 
 def _judge(claimed: Claim, error: Exception) -> _Verdict:
     code = error.code if isinstance(error, GatewayError) else "Internal"
-    message = error.message if isinstance(error, GatewayError) else f"The gateway failed: {type(error).__name__}."
+    message = (
+        error.message
+        if isinstance(error, GatewayError)
+        else f"The gateway failed with an unexpected error ({type(error).__name__})."
+    )
     if isinstance(error, ConfigurationError):
         return _Verdict(code, wait=PROBE_EVERY.total_seconds(), counts=False)
     if isinstance(error, Refused):
@@ -192,15 +204,15 @@ def _judge(claimed: Claim, error: Exception) -> _Verdict:
     if is_fault and claimed.faults + 1 >= _MOST_FAULTS:
         return _Verdict(code, message)
     if datetime.now(UTC) - claimed.first_at > GIVE_UP_AFTER:
-        return _Verdict(code="GaveUp", message=f"No success within 24 hours. The last answer: {message}")
+        return _Verdict(code="GaveUp", message=f"No attempt succeeded within 24 hours. The last error: {message}")
     if isinstance(error, Unavailable):
         asked_for = min(error.retry_after or 0.0, GIVE_UP_AFTER.total_seconds())
         return _Verdict(code, wait=max(asked_for, _backoff(claimed.attempts)))
-    wait = max(_WAIT_IN_THE_DARK, _backoff(claimed.attempts))
+    wait = max(_WAIT_AFTER_UNKNOWN_OUTCOME, _backoff(claimed.attempts))
     return _Verdict(code, wait=wait, unknown=True, is_fault=is_fault)
 
 
 def _backoff(attempts: int) -> float:
-    """Return full jitter over a growing span, in seconds."""
+    """Return a random wait (full jitter) in seconds; its upper bound doubles with each attempt."""
     span = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(attempts, 10))
     return max(_SHORTEST_WAIT, random.uniform(0, span))  # noqa: S311 - spreads load, guards nothing

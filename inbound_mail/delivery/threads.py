@@ -1,4 +1,4 @@
-"""Which tickets earlier mails became: rows by message id and by conversation, one partition for each sink."""
+"""The tickets of earlier mails: rows by message id and by conversation, one partition for each sink."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -34,7 +34,7 @@ class KnownThreads:
         return _thread(row) if row else None
 
     def remember(self, mail: InboundMail, ticket: str) -> None:
-        """Note what a mail became. Said twice, it is noted once; people of one ticket add up."""
+        """Record the ticket of a mail and add its participants to those known. It may be repeated."""
         people = {mail.sender, *mail.recipients("toRecipients"), *mail.recipients("ccRecipients")} - {"", mail.address}
         rows: list[tuple[str, Iterable[str]]] = [(f"m|{digest(mail.message_id)}", people)] if mail.message_id else []
         if conversation := mail.message.get("conversationId"):

@@ -1,8 +1,8 @@
-"""Attachments: twenty mails' worth in one call, and what is too large for that one by one, streamed.
+"""Fetches attachments: those of twenty mails in one call; large ones one by one, streamed to storage.
 
-Graph lists attachments with their bytes, and options that would keep the bytes out are ignored in a delta; so small
-ones come in a batch whose answer is given up past a bound, and then in smaller batches, down to a single mail whose
-sizes are asked for first.
+Graph lists attachments together with their bytes, and a delta query ignores the options that would leave the bytes out.
+So the lists of twenty mails come in one batch. If the answer exceeds a limit, it is discarded and the batch is halved.
+For a single mail that still exceeds the limit, the sizes are asked for first and each attachment is read by itself.
 """
 
 import base64
@@ -13,8 +13,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from inbound_mail.content.models import Attachment, AttachmentKind, clean_message_id
-from inbound_mail.intake.folder_reader import Seen
-from inbound_mail.ledger.ledger import MailState, OpenMail
+from inbound_mail.intake.folder_reader import PollCounts
+from inbound_mail.ledger.records import MailState, OpenMail
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import (
     AnswerTooLarge,
@@ -45,14 +45,14 @@ _KINDS = {
     "#microsoft.graph.itemAttachment": AttachmentKind.ITEM,
     "#microsoft.graph.referenceAttachment": AttachmentKind.REFERENCE,
 }
-# Stands for attachments that cannot even be listed, so that whoever delivers the mail all the same is told.
+# Stands for attachments that cannot be listed: if a person has the mail delivered anyway, the ticket mentions them.
 _UNREADABLE = Attachment(1, "attachments", "", 0, AttachmentKind.FILE, omitted="Unreadable")
 
-# What comes of an answer of another form than the documented one; it is that mail's own trouble.
-_ODD = (KeyError, TypeError, ValueError, AttributeError)
+# What reading an answer raises that does not have the documented form; it concerns that mail only.
+_UNEXPECTED_FORM = (KeyError, TypeError, ValueError, AttributeError)
 
 
-class Fetcher:
+class AttachmentFetcher:
     """Fetches the attachments of one mailbox's mails, for the holder of its lease."""
 
     def __init__(self, mailbox: SupportMailbox) -> None:
@@ -61,55 +61,58 @@ class Fetcher:
         self._ledger = mailbox.ledger
         self._store = mailbox.store
         self._limit = mailbox.settings.attachment_mb * _MIB
-        self._barred: dict[str, tuple[OpenMail, Forbidden]] = {}
+        self._forbidden: dict[str, tuple[OpenMail, Forbidden]] = {}
         self._completed = 0
 
-    def fetch(self, mails: Sequence[OpenMail], lease: Lease, seen: Seen) -> None:
-        """Complete these mails. One that cannot be is set aside; raises what stops the mailbox as a whole."""
+    def fetch(self, mails: Sequence[OpenMail], lease: Lease, counts: PollCounts) -> None:
+        """Fetch the attachments of these mails and complete them in the ledger.
+
+        A mail that fails repeatedly goes to quarantine. Raises the error that stops the whole mailbox.
+        """
         for start in range(0, len(mails), _GROUP):
             lease.check()
-            with suppress(Forbidden):  # one mail may be barred among many: the others do not wait for it
-                self._fetch_group(mails[start : start + _GROUP], lease, seen)
+            with suppress(Forbidden):  # Graph may refuse access to a single mail; the others do not wait for it
+                self._fetch_group(mails[start : start + _GROUP], lease, counts)
         denied: GatewayError | None = None
-        for mail, refusal in self._barred.values():
-            # A mail that alone is barred, now or when it was first tried, is no matter of the mailbox.
-            if self._completed or mail.values.get("barred"):
-                self._count(mail, refusal, barred=True)
+        for mail, refusal in self._forbidden.values():
+            # Access to other mails works, now or in the last poll: the refusal concerns this mail only.
+            if self._completed or mail.was_forbidden:
+                self._count_failure(mail, refusal, forbidden=True)
             else:
                 denied = refusal
         if denied:
             raise denied
 
-    def _fetch_group(self, mails: Sequence[OpenMail], lease: Lease, seen: Seen) -> None:
+    def _fetch_group(self, mails: Sequence[OpenMail], lease: Lease, counts: PollCounts) -> None:
         answers = self._graph.read_attachments([mail.graph_id for mail in mails], most_bytes=_MOST_BYTES_AT_ONCE)
         too_large = [mail for mail in mails if isinstance(answers[mail.graph_id], AnswerTooLarge)]
         stopped: GatewayError | None = None
         for mail in mails:
             if mail not in too_large:
-                stopped = self._take_answer(mail, answers.pop(mail.graph_id), lease, seen) or stopped
+                stopped = self._take_answer(mail, answers.pop(mail.graph_id), lease, counts) or stopped
         half = len(too_large) // 2
         if half:
-            self._fetch_group(too_large[:half], lease, seen)
-            self._fetch_group(too_large[half:], lease, seen)
+            self._fetch_group(too_large[:half], lease, counts)
+            self._fetch_group(too_large[half:], lease, counts)
         elif too_large:
-            stopped = self._fetch_singly(too_large[0], lease, seen) or stopped
+            stopped = self._fetch_singly(too_large[0], lease, counts) or stopped
         if stopped:
             raise stopped
 
-    def _take_answer(self, mail: OpenMail, answer: Expected, lease: Lease, seen: Seen) -> GatewayError | None:
-        """Keep what came for one mail; return an error that is more than this mail's own matter."""
+    def _take_answer(self, mail: OpenMail, answer: Expected, lease: Lease, counts: PollCounts) -> GatewayError | None:
+        """Store the attachments in an answer for one mail; return an error that concerns the whole mailbox."""
         if isinstance(answer, GatewayError):
-            return self._fail(mail, answer, lease, seen)
+            return self._fail(mail, answer, lease, counts)
         try:
             kept = [self._keep(mail, number, item) for number, item in _numbered(answer)]
         except GatewayError as error:
-            return self._fail(mail, error, lease, seen)
-        except _ODD as error:
-            return self._fail(mail, _bad_answer(error), lease, seen)
+            return self._fail(mail, error, lease, counts)
+        except _UNEXPECTED_FORM as error:
+            return self._fail(mail, _bad_answer(error), lease, counts)
         self._complete(mail, kept)
         return None
 
-    def _fetch_singly(self, mail: OpenMail, lease: Lease, seen: Seen) -> GatewayError | None:
+    def _fetch_singly(self, mail: OpenMail, lease: Lease, counts: PollCounts) -> GatewayError | None:
         kept = []
         try:
             for number, item in enumerate(self._graph.list_attachments(mail.graph_id), start=1):
@@ -118,41 +121,41 @@ class Fetcher:
         except Conflict:
             raise
         except GatewayError as error:
-            return self._fail(mail, error, lease, seen, is_last_way=True)
-        except _ODD as error:
-            return self._fail(mail, _bad_answer(error), lease, seen, is_last_way=True)
+            return self._fail(mail, error, lease, counts, is_last_way=True)
+        except _UNEXPECTED_FORM as error:
+            return self._fail(mail, _bad_answer(error), lease, counts, is_last_way=True)
         self._complete(mail, kept)
         return None
 
     def _fail(
-        self, mail: OpenMail, error: GatewayError, lease: Lease, seen: Seen, *, is_last_way: bool = False
+        self, mail: OpenMail, error: GatewayError, lease: Lease, counts: PollCounts, *, is_last_way: bool = False
     ) -> GatewayError | None:
-        """Leave it for the next poll; the third time try another way, and then leave it to a person.
+        """Leave a failed mail for the next poll; the third time fetch it singly, and then put it into quarantine.
 
-        Returns an error that is more than this mail's own matter: while the mailbox does not answer, none is.
+        Returns the error if it concerns the whole mailbox; while no folder could be read, every error does.
         """
         if isinstance(error, Forbidden):
-            self._barred[mail.key] = (mail, error)
-        if not (seen.answered and is_of_one_mail(error)):
+            self._forbidden[mail.key] = (mail, error)
+        if not (counts.answered and is_of_one_mail(error)):
             return error
         if isinstance(error, NotFound):
             self._ledger.close([(mail, MailState.GONE)], guarded=False)
-            seen.gone += 1
+            counts.gone += 1
             return None
-        if is_last_way or _tries(mail) + 1 < _TRIES:
-            self._count(mail, error)
+        if is_last_way or mail.fetch_tries + 1 < _TRIES:
+            self._count_failure(mail, error)
             return None
-        return self._fetch_singly(mail, lease, seen)
+        return self._fetch_singly(mail, lease, counts)
 
-    def _count(self, mail: OpenMail, error: GatewayError, *, barred: bool = False) -> None:
-        tries = _tries(mail) + 1
+    def _count_failure(self, mail: OpenMail, error: GatewayError, *, forbidden: bool = False) -> None:
+        tries = mail.fetch_tries + 1
         _log.warning("%s: attachments of mail %s failed (%d): %s", self._settings.name, mail.key, tries, error)
         if tries < _TRIES:
-            self._ledger.merge_open([(mail.key, {"fetch_tries": tries, "barred": barred})])
+            self._ledger.note_fetch_failure(mail, tries, forbidden=forbidden)
         else:
-            self._set_aside(mail, Rejected(error.message, code="AttachmentsUnreadable"))
+            self._put_into_quarantine(mail, Rejected(error.message, code="AttachmentsUnreadable"))
 
-    def _set_aside(self, mail: OpenMail, cause: Rejected) -> None:
+    def _put_into_quarantine(self, mail: OpenMail, cause: Rejected) -> None:
         self._store.put_attachments(mail.key, [_UNREADABLE])
         self._ledger.complete(mail, self._settings.sinks, cause=(cause.code, cause.message))
         for sink in self._settings.sinks:
@@ -165,8 +168,8 @@ class Fetcher:
         if described.size > self._limit:
             return replace(described, omitted="TooLarge")
         if described.is_inline and described.kind is AttachmentKind.FILE and described.size <= _SMALL:
-            # Only this form tells the content id, by which the body refers to a picture.
-            return self._or_leave_out(
+            # Only this form contains the content id, by which the body refers to a picture.
+            return self._read_or_omit(
                 mail,
                 described,
                 lambda: self._keep(mail, number, self._graph.get_attachment(mail.graph_id, str(item["id"]))),
@@ -174,7 +177,7 @@ class Fetcher:
         return self._stream(mail, described, str(item["id"]))
 
     def _keep(self, mail: OpenMail, number: int, item: Json) -> Attachment:
-        """Keep one attachment of a list that came with bytes."""
+        """Store one attachment of a list that contains the bytes."""
         described = _describe(number, item)
         if described.kind is AttachmentKind.REFERENCE:
             return described
@@ -192,17 +195,17 @@ class Fetcher:
             with self._graph.stream_attachment(mail.graph_id, attachment_id) as chunks:
                 return self._put(mail, described, chunks)
 
-        return self._or_leave_out(mail, described, lambda: call_with_retry(STREAM, read))
+        return self._read_or_omit(mail, described, lambda: call_with_retry(STREAM, read))
 
-    def _or_leave_out(self, mail: OpenMail, described: Attachment, read: Callable[[], Attachment]) -> Attachment:
-        """Read an attachment. One that Graph refuses is left out, one that it fails to send with the last try."""
+    def _read_or_omit(self, mail: OpenMail, described: Attachment, read: Callable[[], Attachment]) -> Attachment:
+        """Read an attachment. Omit it if Graph refuses it, or if Graph fails to send it in the last attempt."""
         try:
             return read()
         except (Refused, OutcomeUnknown) as error:
-            may_come = isinstance(error, OutcomeUnknown) and _tries(mail) + 1 < _TRIES
+            may_come = isinstance(error, OutcomeUnknown) and mail.fetch_tries + 1 < _TRIES
             if may_come or not is_of_one_mail(error):
                 raise
-            _log.warning("%s: an attachment of mail %s is left out: %s", self._settings.name, mail.key, error)
+            _log.warning("%s: an attachment of mail %s is omitted: %s", self._settings.name, mail.key, error)
             return replace(described, omitted="Unreadable")
 
     def _put(self, mail: OpenMail, described: Attachment, chunks: Iterable[bytes]) -> Attachment:
@@ -220,10 +223,6 @@ class Fetcher:
         self._completed += 1
 
 
-def _tries(mail: OpenMail) -> int:
-    return int(mail.values.get("fetch_tries", 0))
-
-
 def _numbered(answer: Json) -> Iterator[tuple[int, Json]]:
     items = answer.get("value")
     if not isinstance(items, list):
@@ -233,7 +232,7 @@ def _numbered(answer: Json) -> Iterator[tuple[int, Json]]:
 
 def _bad_answer(what: object) -> OutcomeUnknown:
     return OutcomeUnknown(
-        "Microsoft Graph sent attachments of a form unknown to the gateway.",
+        "Microsoft Graph sent a list of attachments in an unexpected form.",
         code="UpstreamBadAnswer",
         detail=type(what).__name__,
     )

@@ -1,7 +1,7 @@
-"""Reading a folder: a delta round walked to its end at once, and the sweep behind it.
+"""Reads a folder: one delta round from its first page to its last, and an hourly sweep for mails the delta missed.
 
-A page's mails are kept and entered in the ledger before its link is: whoever dies in between reads the page again.
-Nothing is delivered between two pages, for a link that waits too long is forgotten by Graph.
+The mails of a page are stored and entered in the ledger before the page's link is saved, so a poll that dies in between
+reads the page again. Nothing is delivered between two pages, because Graph's links expire.
 """
 
 import json
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from inbound_mail.ledger.ledger import NewMail, Phase
 from inbound_mail.ledger.mail_store import may_have_files
+from inbound_mail.ledger.records import NewMail, Phase
 from inbound_mail.ledger.references import digest
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import AnswerTooLarge, GatewayError, NotFound, Rejected, TimedOut
@@ -26,14 +26,14 @@ _log = logging.getLogger("gateway.mail")
 SWEEP_EVERY = timedelta(hours=1)
 SWEEP_BACK = timedelta(hours=48)
 _SMALLEST_PAGE = 5
-_MOST_LATER = 100
-_MOST_LOST = 3  # a folder whose links do not live through one round is left to the next poll
+_MOST_UNREAD = 100
+_MOST_RESTARTS = 3  # of a round whose link Graph has forgotten; then the next poll tries again
 _QUERY = digest(DELTA_QUERY)
 
 
 @dataclass
-class Seen:
-    """What one poll met, in numbers; `answered`: a folder could be read, so the mailbox as such is there."""
+class PollCounts:
+    """What one poll has found, in numbers. `answered`: a folder could be read, so the mailbox exists."""
 
     new: int = 0
     skipped: int = 0
@@ -54,47 +54,50 @@ class FolderReader:
         self._ledger = mailbox.ledger
         self._workers = workers
 
-    def read(self, folder: str, lease: Lease, seen: Seen) -> None:
-        """Walk one round to its end. Raises the error family; what was read until then is safe."""
+    def read(self, folder: str, lease: Lease, counts: PollCounts) -> None:
+        """Read one delta round to its end. Raises GatewayError; the pages read until then are stored."""
         cursor = self._ledger.cursor(folder)
         link = str(cursor.get("link") or "") if cursor.get("query") == _QUERY else ""
-        page_size, lost = self._settings.page_size, 0
-        later: list[str] = json.loads(cursor.get("later") or "[]")
+        page_size, restarts = self._settings.page_size, 0
+        unread: list[str] = json.loads(cursor.get("later") or "[]")
         while True:
             lease.check()
             try:
                 page = self._graph.read_delta(folder, link or None, page_size)
             except Rejected as error:
-                if error.code != "CursorLost" or not link or lost >= _MOST_LOST:
+                if error.code != "CursorLost" or not link or restarts >= _MOST_RESTARTS:
                     raise
-                lost += 1
+                restarts += 1
                 log_event(Event.CURSOR_LOST, mailbox=self._settings.name, folder=folder)
-                seen.resyncs += 1
+                counts.resyncs += 1
                 link = ""
                 continue
             except (TimedOut, AnswerTooLarge):
                 if page_size <= _SMALLEST_PAGE:
                     raise
                 page_size = max(_SMALLEST_PAGE, page_size // 2)
-                _log.info("%s: the page was too fat, going on with %d", self._settings.name, page_size)
+                _log.info(
+                    "%s: the page was too large, continuing with pages of %d mails", self._settings.name, page_size
+                )
                 continue
-            seen.answered = True
-            later = self._take_page(folder, page, later, seen)
+            counts.answered = True
+            unread = self._take_page(folder, page, unread, counts)
             link = page.next_link or page.delta_link or ""
             lease.check()
-            self._ledger.put_cursor(folder, link=link, query=_QUERY, later=json.dumps(later), **_lasting(cursor))
+            self._ledger.put_cursor(
+                folder, link=link, query=_QUERY, later=json.dumps(unread), **_pick(cursor, "swept_at")
+            )
             if not page.next_link:
                 return
 
-    def sweep(self, folder: str, lease: Lease, seen: Seen) -> None:
-        """Look behind the delta once an hour: whatever came in 48 hours and is not in the ledger is taken now."""
+    def sweep(self, folder: str, lease: Lease, counts: PollCounts) -> None:
+        """Once an hour, enter the mails of the last 48 hours that the delta query did not show."""
         cursor = self._ledger.cursor(folder)
         now = datetime.now(UTC)
-        stands = _lasting(cursor, "link", "query", "later")
-        swept_at = stands.pop("swept_at", None)
+        kept, swept_at = _pick(cursor, "link", "query", "later"), cursor.get("swept_at")
         if swept_at is None or now - swept_at < SWEEP_EVERY:
             if swept_at is None:
-                self._ledger.put_cursor(folder, **stands, swept_at=now)
+                self._ledger.put_cursor(folder, **kept, swept_at=now)
             return
         for page in self._graph.list_recent(folder, now - SWEEP_BACK):
             lease.check()
@@ -104,16 +107,19 @@ class FolderReader:
                 if not known
             ]
             messages = [message for graph_id in missing if isinstance(message := self._read_one(graph_id), dict)]
-            found = self._take(folder, messages, seen)
+            found = self._take(folder, messages, counts)
             if found:
-                seen.swept += found
+                counts.swept += found
                 log_event(Event.SWEEP_FOUND, mailbox=self._settings.name, folder=folder, mails=found)
-        self._ledger.put_cursor(folder, **stands, swept_at=now)
+        self._ledger.put_cursor(folder, **kept, swept_at=now)
 
-    def _take_page(self, folder: str, page: DeltaPage, later: Sequence[str], seen: Seen) -> list[str]:
-        """Take what a page shows; `later`, here and in return, are mails that could not be read by themselves yet."""
+    def _take_page(self, folder: str, page: DeltaPage, unread: Sequence[str], counts: PollCounts) -> list[str]:
+        """Store and enter the mails of a page.
+
+        `unread`: ids of mails of earlier pages that could not be read. Returns the ids that still cannot be read.
+        """
         whole: dict[str, Json] = {}
-        stubs = set(later)
+        stubs = set(unread)
         removed: set[str] = set()
         for item in page.items:
             graph_id = str(item["id"])
@@ -124,31 +130,31 @@ class FolderReader:
             else:
                 stubs.add(graph_id)
         unclear = sorted((stubs | removed) - whole.keys())
-        unread: list[str] = []
+        still_unread: list[str] = []
         for graph_id, known in zip(unclear, self._are_known(unclear), strict=True):
             if known:
                 continue
             if graph_id in removed:
-                seen.removed_unseen += 1
+                counts.removed_unseen += 1
             elif isinstance(message := self._read_one(graph_id), GatewayError):
-                unread.append(graph_id)
+                still_unread.append(graph_id)
             elif message is not None:
                 whole[graph_id] = message
             else:
-                seen.removed_unseen += 1
-        self._take(folder, list(whole.values()), seen)
-        return unread[:_MOST_LATER]
+                counts.removed_unseen += 1
+        self._take(folder, list(whole.values()), counts)
+        return still_unread[:_MOST_UNREAD]
 
-    def _take(self, folder: str, messages: Sequence[Json], seen: Seen) -> int:
-        """Keep and enter what is new among whole messages; return how many were."""
+    def _take(self, folder: str, messages: Sequence[Json], counts: PollCounts) -> int:
+        """Store and enter the messages that the ledger does not know; return how many these were."""
         known = self._are_known([str(message["id"]) for message in messages])
         fresh = [self._describe(folder, message) for message, is_old in zip(messages, known, strict=True) if not is_old]
         kept = [mail for mail in fresh if not mail.skipped]
         self._workers.map(lambda mail: self._mailbox.store.put_message(mail.key, mail.message), kept)
         added = self._ledger.add(fresh, self._settings.sinks)
         skipped = sum(1 for mail in added if mail.skipped)
-        seen.skipped += skipped
-        seen.new += len(added) - skipped
+        counts.skipped += skipped
+        counts.new += len(added) - skipped
         return len(added)
 
     def _describe(self, folder: str, message: Json) -> NewMail:
@@ -162,7 +168,7 @@ class FolderReader:
         )
 
     def _read_one(self, graph_id: str) -> Json | GatewayError | None:
-        """Return a message, None if it is gone, or why this one alone cannot be read. Raises what stops the folder."""
+        """Return a message, None if it is gone, or the error if only this one cannot be read. Raises other errors."""
         try:
             return self._graph.get_message(graph_id)
         except GatewayError as error:
@@ -180,9 +186,9 @@ class FolderReader:
 def _received(message: Json) -> datetime:
     try:
         return datetime.fromisoformat(str(message.get("receivedDateTime")))
-    except ValueError:  # a mail without a time has just come, as far as anybody can tell
+    except ValueError:  # a mail without a time counts as received now
         return datetime.now(UTC)
 
 
-def _lasting(cursor: Json, *names: str) -> Json:
-    return {name: cursor[name] for name in ("swept_at", *names) if name in cursor}
+def _pick(cursor: Json, *names: str) -> Json:
+    return {name: cursor[name] for name in names if name in cursor}

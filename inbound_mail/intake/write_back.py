@@ -1,13 +1,13 @@
-"""Closing mails: when every sink is done, the mailbox is told what people see there (read, category, folder).
+"""Write-back: when every sink has a mail, mark it as read, set its category, move it, and close it in the ledger.
 
-These are effects for people and never the record of "done": that is the ledger. An app without the right to write goes
-on without them.
+These changes are for the people who use the mailbox. Whether a mail is delivered is recorded in the ledger only. If the
+app has no right to write to the mailbox, mails are closed without them.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from inbound_mail.ledger.ledger import DeliveryState, MailState, OpenMail, Phase
+from inbound_mail.ledger.records import DeliveryState, MailState, OpenMail, Phase
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import Forbidden, GatewayError, NotFound
 from shared.events import Event, log_event
@@ -20,89 +20,98 @@ _log = logging.getLogger("gateway.mail")
 _GROUP = 20
 _TRIES = 10
 
+type Errors = dict[str, GatewayError]  # by the immutable id of the mail
 
-class Settler:
+
+class WriteBack:
     """Closes the mails of one mailbox, for the holder of its lease."""
 
-    def __init__(self, mailbox: SupportMailbox, *, is_well: bool = True) -> None:
-        """`is_well`: the mailbox answered, when it was polled last."""
+    def __init__(self, mailbox: SupportMailbox, *, last_poll_succeeded: bool = True) -> None:
+        """`last_poll_succeeded`: the last poll of the mailbox had no error, so a new error is about a single mail."""
         self._settings = mailbox.settings
         self._graph = mailbox.graph
         self._ledger = mailbox.ledger
-        self._wish = mailbox.settings.write_back
-        self._is_well = is_well
+        self._wanted = mailbox.settings.write_back
+        self._last_poll_succeeded = last_poll_succeeded
 
-    def settle(self, mails: Sequence[OpenMail], lease: Lease) -> dict[MailState, int]:
-        """Write back and close what is done; return how many were closed in which state.
+    def close_finished(self, mails: Sequence[OpenMail], lease: Lease) -> dict[MailState, int]:
+        """Write back and close the mails whose deliveries have all ended; return how many were closed in which state.
 
-        Raises what stops the mailbox as a whole, after closing what can be closed.
+        Raises the error that stops the whole mailbox, after closing what can be closed.
         """
-        delivered: list[OpenMail] = []
-        quarantined: list[OpenMail] = []
-        for mail in mails:
-            states = states_of(mail)
-            if mail.phase is Phase.DELIVER and states and all(state.is_final for state in states):
-                (quarantined if DeliveryState.QUARANTINED in states else delivered).append(mail)
-        closed = {MailState.QUARANTINED: self._ledger.close([(mail, MailState.QUARANTINED) for mail in quarantined])}
-        closed[MailState.DELIVERED] = 0
-        stopped: GatewayError | None = None
-        for start in range(0, len(delivered), _GROUP if self._wish.is_wanted else max(1, len(delivered))):
+        finished = [
+            mail
+            for mail in mails
+            if mail.phase is Phase.DELIVER and mail.deliveries and all(one.state.is_final for one in mail.deliveries)
+        ]
+        quarantined = [mail for mail in finished if _is_quarantined(mail)]
+        delivered = [mail for mail in finished if not _is_quarantined(mail)]
+        closed = {
+            MailState.QUARANTINED: self._ledger.close([(mail, MailState.QUARANTINED) for mail in quarantined]),
+            MailState.DELIVERED: 0,
+        }
+        for start in range(0, len(delivered), _GROUP if self._wanted.is_wanted else max(1, len(delivered))):
             lease.check()
-            group = delivered[start : start + _GROUP] if self._wish.is_wanted else delivered
-            done, stopped = self._write_back(group) if self._wish.is_wanted else (group, None)
-            # Nobody else changes a mail whose sinks are all done and none in quarantine.
+            group = delivered[start : start + _GROUP] if self._wanted.is_wanted else delivered
+            done, fatal = self._write_back(group) if self._wanted.is_wanted else (group, None)
+            # Unguarded: no other worker changes a mail whose deliveries are all done and not in quarantine.
             closed[MailState.DELIVERED] += self._ledger.close(
                 [(mail, MailState.DELIVERED) for mail in done], guarded=False
             )
-            if stopped:
-                raise stopped
+            if fatal:
+                raise fatal
         return closed
 
     def _write_back(self, mails: Sequence[OpenMail]) -> tuple[list[OpenMail], GatewayError | None]:
-        """Return the mails that need no more, and the error that stops the others."""
-        results: dict[str, GatewayError | None] = {mail.graph_id: None for mail in mails}
-        marks: dict[str, Json] = {}
-        unseen = [mail.graph_id for mail in mails if self._wish.category or mail.values.get("moving")]
-        for graph_id, answer in (self._graph.read_marks(unseen) if unseen else {}).items():
-            if isinstance(answer, GatewayError):
-                results[graph_id] = answer
-            else:
-                marks[graph_id] = answer
-        changes = [
-            change
-            for mail in mails
-            if results[mail.graph_id] is None and (change := self._change(mail, marks.get(mail.graph_id)))
-        ]
-        results |= self._graph.set_values(changes) if changes else {}
-        if self._wish.move_to:
-            results |= self._move([mail for mail in mails if results[mail.graph_id] is None], marks, self._wish.move_to)
-        if any(isinstance(error, Forbidden) for error in results.values()):
+        """Change mails in the mailbox; return those that can be closed, and the error that stops the mailbox."""
+        marks, errors = self._read_marks(mails)
+        errors |= self._set_marks(_without(mails, errors), marks)
+        if self._wanted.move_to:
+            errors |= self._move(_without(mails, errors), marks, self._wanted.move_to)
+        if any(isinstance(error, Forbidden) for error in errors.values()):
             log_event(Event.WRITE_BACK_DENIED, mailbox=self._settings.name)
-        done, stopped = [], None
+        return self._find_done(mails, errors)
+
+    def _find_done(
+        self, mails: Sequence[OpenMail], errors: Mapping[str, GatewayError]
+    ) -> tuple[list[OpenMail], GatewayError | None]:
+        done, fatal = [], None
         for mail in mails:
-            error = results[mail.graph_id]
+            error = errors.get(mail.graph_id)
             if error is None or isinstance(error, Forbidden):
                 done.append(mail)
             elif not is_of_one_mail(error):
-                stopped = error
-            elif isinstance(error, NotFound) or self._is_spent(mail, error):
+                fatal = error
+            elif isinstance(error, NotFound) or self._gives_up(mail, error):
                 done.append(mail)
-        return done, stopped
+        return done, fatal
 
-    def _is_spent(self, mail: OpenMail, error: GatewayError) -> bool:
-        """Count a failure that is this mail's own, as far as one can tell: in a mailbox that fails, none is."""
-        tries = int(mail.values.get("write_tries", 0)) + self._is_well
+    def _gives_up(self, mail: OpenMail, error: GatewayError) -> bool:
+        """Return whether a mail has failed for the last time. A failure counts only if the last poll succeeded."""
+        tries = mail.write_tries + self._last_poll_succeeded
         _log.warning("%s: write-back of mail %s failed (%d): %s", self._settings.name, mail.key, tries, error)
         if tries < _TRIES:
-            self._ledger.merge_open([(mail.key, {"write_tries": tries})])
+            self._ledger.note_write_failure(mail, tries)
         return tries >= _TRIES
 
-    def _change(self, mail: OpenMail, marks: Json | None) -> MessageChange | None:
-        """Return what is to be set on a mail; None where it is so already, as far as that was looked up."""
-        values: Json = {"isRead": True} if self._wish.read else {}
-        if self._wish.category and marks is not None:
-            # Categories are replaced as a whole, so what a colleague set must be among them.
-            name = self._wish.category.replace("{ticket}", ", ".join(mail.tickets)).strip()
+    def _read_marks(self, mails: Sequence[OpenMail]) -> tuple[dict[str, Json], Errors]:
+        """Read the current marks of mails whose change depends on them: a category is wanted, or a move was begun."""
+        needed = [mail.graph_id for mail in mails if self._wanted.category or mail.may_have_moved]
+        answers = self._graph.read_marks(needed) if needed else {}
+        marks = {name: answer for name, answer in answers.items() if not isinstance(answer, GatewayError)}
+        return marks, {name: answer for name, answer in answers.items() if isinstance(answer, GatewayError)}
+
+    def _set_marks(self, mails: Sequence[OpenMail], marks: Mapping[str, Json]) -> Errors:
+        """Set read state and category where they differ."""
+        updates = [update for mail in mails if (update := self._make_update(mail, marks.get(mail.graph_id)))]
+        return _errors_of(self._graph.set_values(updates)) if updates else {}
+
+    def _make_update(self, mail: OpenMail, marks: Json | None) -> MessageChange | None:
+        """Return what to set on a mail, or None if its marks were read and are right already."""
+        values: Json = {"isRead": True} if self._wanted.read else {}
+        if self._wanted.category and marks is not None:
+            # Graph replaces the list of categories, so it must contain those that colleagues have set.
+            name = self._wanted.category.replace("{ticket}", ", ".join(mail.tickets)).strip()
             known = marks.get("categories") or []
             values["categories"] = list(dict.fromkeys([*known, name])) if name else known
         if marks is None:
@@ -111,26 +120,31 @@ class Settler:
         etag = marks.get("@odata.etag") if "categories" in differing else None
         return MessageChange(mail.graph_id, differing, etag) if differing else None
 
-    def _move(
-        self, mails: Sequence[OpenMail], marks: Mapping[str, Json], folder: str
-    ) -> dict[str, GatewayError | None]:
-        """Move what was not moved yet: a move may have happened without our knowing, and is not to be repeated."""
+    def _move(self, mails: Sequence[OpenMail], marks: Mapping[str, Json], folder: str) -> Errors:
+        """Move mails. Where a move was begun before, move only if the mail is still in its old folder."""
         waiting = [
             mail
             for mail in mails
-            if not mail.values.get("moving") or marks[mail.graph_id].get("parentFolderId") == mail.values["folder_id"]
+            if not mail.may_have_moved or marks[mail.graph_id].get("parentFolderId") == mail.folder_id
         ]
         if not waiting:
             return {}
-        self._ledger.merge_open([(mail.key, {"moving": True}) for mail in waiting if not mail.values.get("moving")])
-        results = self._graph.move([mail.graph_id for mail in waiting], folder)
-        lost = sum(1 for error in results.values() if isinstance(error, NotFound))
+        self._ledger.note_moves([mail for mail in waiting if not mail.may_have_moved])
+        errors = _errors_of(self._graph.move([mail.graph_id for mail in waiting], folder))
+        lost = sum(1 for error in errors.values() if isinstance(error, NotFound))
         if lost:
-            _log.warning("%s: %d mails were not moved: they or the folder are gone", self._settings.name, lost)
-        # What could be changed just now and cannot be moved lacks its target: no reason to stop a mailbox.
-        return {graph_id: None if isinstance(error, NotFound) else error for graph_id, error in results.items()}
+            _log.warning("%s: %d mails were not moved: they or the target folder are gone", self._settings.name, lost)
+        # The mails could be changed just now, so the target folder is gone: this does not stop the mailbox.
+        return {graph_id: error for graph_id, error in errors.items() if not isinstance(error, NotFound)}
 
 
-def states_of(mail: OpenMail) -> list[DeliveryState]:
-    """Return how far each sink of a mail is."""
-    return [DeliveryState(value) for name, value in mail.values.items() if name.startswith("state_")]
+def _is_quarantined(mail: OpenMail) -> bool:
+    return any(one.state is DeliveryState.QUARANTINED for one in mail.deliveries)
+
+
+def _without(mails: Sequence[OpenMail], graph_ids: Collection[str]) -> list[OpenMail]:
+    return [mail for mail in mails if mail.graph_id not in graph_ids]
+
+
+def _errors_of(results: Mapping[str, GatewayError | None]) -> Errors:
+    return {graph_id: error for graph_id, error in results.items() if error is not None}

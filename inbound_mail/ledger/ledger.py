@@ -1,121 +1,51 @@
 """The ledger: what is known about every mail of a mailbox, in one partition of one table.
 
-    m|{key}          the mail: state, identity, a summary for lists
-    i|{digest}       a message id -> the first mail that bore it, and what that mail looked like
-    o|{key}          open work on the mail; gone when there is nothing left to do
-    d|{key}|{sink}   one delivery: claims, attempts, result
-    f|{number}       the feed: mails in the order in which they became complete
-    r|{number}       results: mails in the order in which the work on them ended, again if it was begun again
-    q|{key}|{sink}   a delivery in quarantine
-    s|state          the mailbox: last success, last error, counters; written under the poll's lease only
-    c|{digest}       where the reading of a folder stands
-
-Rows that must agree change in one transaction. Only the holder of the mailbox's lease makes mails and closes them;
-deliveries belong to whoever holds their claim.
+`rows` lists the rows. Rows that must agree change in one transaction. Only the holder of the mailbox's lease enters and
+closes mails; a delivery belongs to the worker that holds its claim.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
-from inbound_mail.ledger.mailbox_state import State
-from inbound_mail.ledger.references import content_digest, digest, message_id_of, reference_of
-from shared import context
-from shared.errors import Conflict
+from inbound_mail.ledger import entities, rows
+from inbound_mail.ledger.mailbox_state import MailboxState
+from inbound_mail.ledger.records import (
+    DeliveryRecord,
+    DeliveryState,
+    DeliveryStatus,
+    FeedEntry,
+    MailOutcome,
+    MailRecord,
+    MailState,
+    NewMail,
+    OpenMail,
+    Phase,
+    QuarantinedDelivery,
+)
+from inbound_mail.ledger.references import content_digest, message_id_of, reference_of
+from shared.errors import Conflict, NotFound
 from shared.json_text import Json
 from shared.storage.tables import TRANSACTION_SIZE, Entity, Operation, Row, Table
 
 TABLE = "mails"
-_SUMMARY_LENGTH = 500
-
-
-class MailState(StrEnum):
-    """What became of a mail. Seen and stored are open; a quarantined mail may be delivered again."""
-
-    SEEN = "seen"
-    STORED = "stored"
-    DELIVERED = "delivered"
-    QUARANTINED = "quarantined"
-    SKIPPED = "skipped"
-    GONE = "gone"
-
-
-class DeliveryState(StrEnum):
-    """Where one delivery stands. Delivered and quarantined are final."""
-
-    WAITING = "waiting"
-    CLAIMED = "claimed"
-    DELIVERED = "delivered"
-    QUARANTINED = "quarantined"
-
-    @property
-    def is_final(self) -> bool:
-        """Whether nobody works on it any more."""
-        return self in (DeliveryState.DELIVERED, DeliveryState.QUARANTINED)
-
-
-class Phase(StrEnum):
-    """What is to be done next about an open mail."""
-
-    FETCH = "fetch"
-    DELIVER = "deliver"
-
-
-@dataclass(frozen=True)
-class NewMail:
-    """A mail met for the first time. `skipped` is why nothing is to be done about it."""
-
-    key: str
-    message: Json
-    folder: str
-    phase: Phase
-    skipped: str | None = None
-
-
-@dataclass(frozen=True)
-class OpenMail:
-    """Open work on one mail, as the row says it."""
-
-    key: str
-    phase: Phase
-    values: Entity
-    etag: str
-
-    @property
-    def graph_id(self) -> str:
-        """The mail's immutable id."""
-        return str(self.values["graph_id"])
-
-    @property
-    def tickets(self) -> list[str]:
-        """Tickets that this mail became or was added to."""
-        return [str(value) for name, value in sorted(self.values.items()) if name.startswith("ticket_") and value]
-
-    @property
-    def newly_delivered(self) -> list[str]:
-        """Sinks that took the mail since it was opened, or opened again."""
-        told = str(self.values.get("told", "")).split(",")
-        done = [name for name, value in self.values.items() if value == DeliveryState.DELIVERED]
-        sinks = [name.removeprefix("state_").replace("_", "-") for name in sorted(done) if name.startswith("state_")]
-        return [sink for sink in sinks if sink not in told]
 
 
 class Ledger:
-    """The rows of one mailbox. Methods raise Unavailable when the storage account does, and Conflict as they say."""
+    """The rows of one mailbox. Methods raise Unavailable when the storage account does, and Conflict where stated."""
 
     def __init__(self, table: Table, mailbox: str) -> None:
-        self.table = table
+        self._table = table
         self.mailbox = mailbox
 
     # -- mails ------------------------------------------------------------------------------------------------------
 
     def add(self, mails: Sequence[NewMail], sinks: Sequence[str]) -> list[NewMail]:
-        """Enter mails that `is_known` does not know; return them, copies of other mails marked as such.
+        """Enter mails that `is_known` does not know; return them, copies of other mails marked as skipped.
 
-        Raises Conflict when somebody else entered one meanwhile: then the lease is lost.
+        Raises Conflict if another worker entered one of them meanwhile: then the lease is lost.
         """
         per_mail = 4 + 2 * len(sinks)
         size = max(1, (TRANSACTION_SIZE - 1) // per_mail)
@@ -126,33 +56,41 @@ class Ledger:
 
     def _add_some(self, mails: Sequence[NewMail], sinks: Sequence[str]) -> list[NewMail]:
         state = self.state()
-        try:  # hardly ever is a message id known already, so it is not asked for: the transaction tells
-            return self._enter(mails, sinks, state, looks=False)
+        try:  # known message ids are rare, so the first try does not read them: the transaction fails if one is known
+            return self._enter(mails, sinks, state, reads_message_ids=False)
         except Conflict:
-            return self._enter(mails, sinks, state, looks=True)
+            return self._enter(mails, sinks, state, reads_message_ids=True)
 
-    def _enter(self, mails: Sequence[NewMail], sinks: Sequence[str], state: State, *, looks: bool) -> list[NewMail]:
-        resolved = [self._tell_copies(mail, mails[:number], looks=looks) for number, mail in enumerate(mails)]
-        self.table.transact(self._entries(resolved, sinks, state, "upsert" if looks else "create"))
+    def _enter(
+        self, mails: Sequence[NewMail], sinks: Sequence[str], state: MailboxState, *, reads_message_ids: bool
+    ) -> list[NewMail]:
+        resolved = [
+            self._mark_copy(mail, mails[:number], reads_message_ids=reads_message_ids)
+            for number, mail in enumerate(mails)
+        ]
+        self._table.transact(self._entries(resolved, sinks, state, "upsert" if reads_message_ids else "create"))
         return [mail for mail, _, _ in resolved]
 
-    def _tell_copies(
-        self, mail: NewMail, before: Sequence[NewMail], *, looks: bool
+    def _mark_copy(
+        self, mail: NewMail, before: Sequence[NewMail], *, reads_message_ids: bool
     ) -> tuple[NewMail, str, Entity | None]:
-        """Return the mail, its reference, and the row that makes its message id known, if it is the first with it."""
+        """Return the mail (skipped if it is a copy), its reference, and its message-id row if it is the first with it.
+
+        `before`: the mails that the same transaction enters ahead of it.
+        """
         message_id = message_id_of(mail.message)
         graph_id = str(mail.message["id"])
         if message_id is None or mail.skipped:
             return mail, reference_of(self.mailbox, message_id or graph_id), None
-        name = f"i|{digest(message_id)}"
+        name = rows.message_id_row(message_id)
         content = content_digest(mail.message)
-        twin = next((one for one in before if message_id_of(one.message) == message_id and not one.skipped), None)
-        known = self.table.get(self.mailbox, name) if twin is None and looks else None
-        if twin is None and (known is None or self._is_gone(str(known.values["key"]))):
+        earlier = next((one for one in before if message_id_of(one.message) == message_id and not one.skipped), None)
+        known = self._table.get(self.mailbox, name) if earlier is None and reads_message_ids else None
+        if earlier is None and (known is None or self._is_gone(str(known.values["key"]))):
             entity = {**self._id(name), "key": mail.key, "looks": content}
             return mail, reference_of(self.mailbox, message_id), entity
-        first = content_digest(twin.message) if twin else str(known.values["looks"]) if known else ""
-        owner = twin.key if twin else str(known.values["key"]) if known else ""
+        first = content_digest(earlier.message) if earlier else str(known.values["looks"]) if known else ""
+        owner = earlier.key if earlier else str(known.values["key"]) if known else ""
         if owner == mail.key:
             return mail, reference_of(self.mailbox, message_id), None
         if first == content:
@@ -160,103 +98,79 @@ class Ledger:
         return mail, reference_of(self.mailbox, graph_id), None
 
     def _is_gone(self, key: str) -> bool:
-        """Whether a mail vanished before it could be delivered; a copy that comes later is then the mail."""
-        row = self.mail(key)
-        return row is not None and row.values["state"] == MailState.GONE
+        """Return whether a mail vanished before it was delivered; a copy that comes later then counts as the mail."""
+        mail = self.mail(key)
+        return mail is not None and mail.state is MailState.GONE
 
     def _entries(
-        self, resolved: Sequence[tuple[NewMail, str, Entity | None]], sinks: Sequence[str], state: State, how: str
+        self,
+        resolved: Sequence[tuple[NewMail, str, Entity | None]],
+        sinks: Sequence[str],
+        state: MailboxState,
+        message_id_operation: str,
     ) -> list[Operation]:
         operations: list[Operation] = []
         number = state.last_number
         now = datetime.now(UTC)
         for mail, reference, identity in resolved:
-            summary, message = self._summary(mail, reference, now), mail.message
+            summary, message = entities.new_mail(self.mailbox, mail, reference, now), mail.message
             if identity:
-                operations.append(Operation(how, identity))
+                operations.append(Operation(message_id_operation, identity))
             if mail.skipped:
                 entity = summary | {"state": MailState.SKIPPED, "reason": mail.skipped}
                 operations.append(Operation("create", entity))
             elif mail.phase is Phase.FETCH:
                 operations.append(Operation("create", summary | {"state": MailState.SEEN}))
-                operations.append(Operation("create", self._open_row(mail.key, message, Phase.FETCH)))
+                operations.append(
+                    Operation("create", entities.new_open_work(self.mailbox, mail.key, message, Phase.FETCH))
+                )
             else:
                 number += 1
                 operations.append(Operation("create", summary | {"state": MailState.STORED, "number": number}))
-                operations += self._ready(self._open_row(mail.key, message, Phase.DELIVER), number, sinks, now)
+                open_work = entities.new_open_work(self.mailbox, mail.key, message, Phase.DELIVER)
+                operations += entities.make_deliverable(open_work, number, sinks, now)
         if number != state.last_number:
             operations.append(state.operation(last_number=number))
         return operations
 
-    def _summary(self, mail: NewMail, reference: str, now: datetime) -> Entity:
-        message = mail.message
-        author = (message.get("from") or message.get("sender") or {}).get("emailAddress") or {}
-        return {
-            **self._id(f"m|{mail.key}"),
-            "graph_id": str(message["id"]),
-            "reference": reference,
-            "message_id": _short(message_id_of(message) or ""),
-            "conversation_id": _short(str(message.get("conversationId") or "")),
-            "subject": _short(str(message.get("subject") or "")),
-            "sender": _short(str(author.get("address") or "").lower()),
-            "received": str(message.get("receivedDateTime") or ""),
-            "folder": mail.folder,
-            "seen_at": now,
-        }
+    def mail(self, key: str) -> MailRecord | None:
+        """Return what is known about a mail, or None."""
+        row = self._table.get(self.mailbox, rows.mail_row(key))
+        return entities.read_mail(row) if row else None
 
-    def _open_row(self, key: str, message: Json, phase: Phase) -> Entity:
-        return {
-            **self._id(f"o|{key}"),
-            "phase": phase,
-            "graph_id": str(message["id"]),
-            "folder_id": str(message.get("parentFolderId") or ""),
-            "enqueued": False,
-        }
+    def find_mail(self, key: str) -> MailRecord:
+        """Return what is known about a mail. Raises NotFound."""
+        mail = self.mail(key)
+        if mail is None:
+            raise NotFound("There is no such mail in this mailbox's ledger.", code="MailNotFound", target="key")
+        return mail
 
-    def _ready(
-        self,
-        open_row: Entity,
-        number: int,
-        sinks: Sequence[str],
-        now: datetime,
-        cause: tuple[str, str] | None = None,
-    ) -> list[Operation]:
-        """Return what makes a stored mail deliverable: open work, feed entry, one delivery for each sink."""
-        key = str(open_row["RowKey"])[2:]
-        parts: Entity = {"phase": Phase.DELIVER, "enqueued": False}
-        operations = [Operation("create", {**self._id(f"f|{number:012}"), "key": key, "stored_at": now})]
-        for sink in sinks:
-            delivery = self.new_delivery(key, sink, now)
-            if cause:
-                delivery |= {"state": DeliveryState.QUARANTINED, "cause": cause[0], "message": cause[1]}
-                operations.append(self.into_quarantine(key, sink, cause[0], now))
-            parts |= self.part(sink, DeliveryState(delivery["state"]), now)
-            operations.append(Operation("create", delivery))
-        return [Operation("upsert", open_row | parts), *operations]
-
-    def mail(self, key: str) -> Row | None:
-        """Return the ledger row of a mail."""
-        return self.table.get(self.mailbox, f"m|{key}")
+    def mails(self) -> Iterator[MailRecord]:
+        """Yield all mails that were ever entered, in the order of their keys."""
+        return map(entities.read_mail, self._query(rows.ALL_MAILS))
 
     def is_known(self, key: str) -> bool:
-        """Say whether this mail was ever entered."""
-        return self.mail(key) is not None
+        """Return whether this mail was ever entered."""
+        return self._table.get(self.mailbox, rows.mail_row(key)) is not None
 
     def complete(self, mail: OpenMail, sinks: Sequence[str], *, cause: tuple[str, str] | None = None) -> None:
-        """Note that all of a mail is stored: it joins the feed and may be delivered, or is set aside for a cause."""
+        """Record that a mail is completely stored: it joins the feed and becomes deliverable.
+
+        With a `cause` (code and message) its deliveries go to quarantine at once.
+        """
         state = self.state()
         number = state.last_number + 1
         now = datetime.now(UTC)
-        self.table.transact(
+        self._table.transact(
             [
-                Operation("merge", self._id(f"m|{mail.key}") | {"state": MailState.STORED, "number": number}),
-                *self._ready(mail.values, number, sinks, now, cause),
+                Operation("merge", self._id(rows.mail_row(mail.key)) | {"state": MailState.STORED, "number": number}),
+                *entities.make_deliverable(mail.row.values, number, sinks, now, cause),
                 state.operation(last_number=number),
             ]
         )
 
     def close(self, mails: Sequence[tuple[OpenMail, MailState]], *, guarded: bool = True) -> int:
-        """End the work on mails; return on how many. Guarded, what changed meanwhile stays open."""
+        """End the work on mails; return how many were closed. If guarded, mails that changed meanwhile stay open."""
         now = datetime.now(UTC)
         closed = 0
         size = (TRANSACTION_SIZE - 1) // 3
@@ -265,18 +179,19 @@ class Ledger:
             operations: list[Operation] = []
             number = (own := self.state()).last_outcome
             for mail, state in some:
+                etag = mail.row.etag if guarded else None
                 operations += [
-                    Operation("merge", self._id(f"m|{mail.key}") | {"state": state, "closed_at": now}),
-                    Operation("delete", self._id(f"o|{mail.key}"), mail.etag if guarded else None),
+                    Operation("merge", self._id(rows.mail_row(mail.key)) | {"state": state, "closed_at": now}),
+                    Operation("delete", self._id(rows.open_row(mail.key)), etag),
                 ]
                 if state in (MailState.DELIVERED, MailState.QUARANTINED):
                     number += 1
-                    result = {"key": mail.key, "state": state, "at": now, "sinks": ",".join(mail.newly_delivered)}
-                    operations.append(Operation("create", self._id(f"r|{number:012}") | result))
+                    outcome = {"key": mail.key, "state": state, "at": now, "sinks": ",".join(mail.newly_delivered)}
+                    operations.append(Operation("create", self._id(rows.outcome_row(number)) | outcome))
             if number != own.last_outcome:
                 operations.append(own.operation(last_outcome=number))
             try:
-                self.table.transact(operations)
+                self._table.transact(operations)
                 closed += len(some)
             except Conflict:
                 continue
@@ -284,108 +199,153 @@ class Ledger:
 
     # -- open work --------------------------------------------------------------------------------------------------
 
-    def open_mails(self, limit: int | None = None) -> Iterator[OpenMail]:
+    def open_mails(self) -> Iterator[OpenMail]:
         """Yield the mails on which work is open."""
-        for row in self.table.query(self.mailbox, start="o|", end="o}", limit=limit):
-            yield OpenMail(row.row_key[2:], Phase(row.values["phase"]), row.values, row.etag)
+        return map(entities.read_open_work, self._query(rows.ALL_OPEN))
 
-    def merge_open(self, keys_and_values: Sequence[tuple[str, Entity]]) -> None:
-        """Add values to rows of open work, several in one transaction."""
-        operations = [Operation("merge", self._id(f"o|{key}") | values) for key, values in keys_and_values]
-        for start in range(0, len(operations), TRANSACTION_SIZE):
-            self.table.transact(operations[start : start + TRANSACTION_SIZE])
+    def note_fetch_failure(self, mail: OpenMail, tries: int, *, forbidden: bool) -> None:
+        """Record how often fetching a mail's attachments has failed, and whether Graph refused access this time."""
+        self._merge_open([(mail.key, {"fetch_tries": tries, "barred": forbidden})])
 
-    def reopen(self, key: str, message: Json, parts: Entity) -> Operation:
-        """Return the step that opens the work on a mail again; deliveries that are over keep their place in it."""
-        row = self._open_row(key, message, Phase.DELIVER) | {"enqueued": True}
-        told: list[str] = []
-        for delivery in self.deliveries(key):
-            values, state = delivery.values, DeliveryState(delivery.values["state"])
-            if state.is_final:
-                sink = delivery.row_key.split("|")[2]
-                row |= self.part(sink, state, values["due"], values.get("ticket"))
-                told += [sink] if state is DeliveryState.DELIVERED else []
-        return Operation("upsert-merge", row | {"told": ",".join(told)} | parts)
+    def note_write_failure(self, mail: OpenMail, tries: int) -> None:
+        """Record how often the write-back of a mail has failed."""
+        self._merge_open([(mail.key, {"write_tries": tries})])
+
+    def note_moves(self, mails: Sequence[OpenMail]) -> None:
+        """Record that the gateway is about to move these mails in the mailbox."""
+        self._merge_open([(mail.key, {"moving": True}) for mail in mails])
+
+    def note_enqueued(self, mails: Sequence[tuple[OpenMail, Sequence[str]]]) -> None:
+        """Record that deliveries of mails to these sinks were enqueued just now. Raises Conflict if one was closed."""
+        now = datetime.now(UTC)
+        changes: list[tuple[str, Entity]] = []
+        for mail, sinks in mails:
+            values: Entity = {} if mail.is_enqueued else {"enqueued": True}
+            for sink in sinks:
+                values |= rows.due_column(sink, now)
+            changes += [(mail.key, values)] if values else []
+        self._merge_open(changes)
 
     def postpone(self, key: str, sink: str, due: datetime) -> None:
-        """Note that a delivery is not to be missed before a moment, whatever its state."""
-        with suppress(Conflict):  # the work on this mail has ended
-            self.merge_open([(key, {f"due_{_column(sink)}": due})])
+        """Record that the poll need not miss a delivery before this time; do nothing if the mail was closed."""
+        with suppress(Conflict):
+            self._merge_open([(key, rows.due_column(sink, due))])
 
-    @staticmethod
-    def part(sink: str, state: DeliveryState, due: datetime, ticket: str | None = None) -> Entity:
-        """Return the columns that tell how far a sink is."""
-        column = _column(sink)
-        return {f"state_{column}": state, f"due_{column}": due} | ({f"ticket_{column}": ticket} if ticket else {})
+    def pretend_delivered(self, deliveries: Sequence[tuple[str, str]], ticket: str) -> None:
+        """Mark deliveries (key, sink) as done in the open work, without doing them. For benchmarks and tests."""
+        done = [
+            (key, DeliveryStatus(sink, DeliveryState.DELIVERED, datetime.now(UTC), ticket)) for key, sink in deliveries
+        ]
+        self._merge_open([(key, rows.status_columns(status)) for key, status in done])
+
+    def _merge_open(self, keys_and_values: Sequence[tuple[str, Entity]]) -> None:
+        operations = [self._open_merge(key, values) for key, values in keys_and_values]
+        for start in range(0, len(operations), TRANSACTION_SIZE):
+            self._table.transact(operations[start : start + TRANSACTION_SIZE])
+
+    def _open_merge(self, key: str, values: Entity) -> Operation:
+        return Operation("merge", self._id(rows.open_row(key)) | values)
 
     # -- deliveries -------------------------------------------------------------------------------------------------
 
-    def new_delivery(self, key: str, sink: str, now: datetime) -> Entity:
-        """Return the first version of a delivery's record; it is of the call at hand, a poll or a wish to redeliver."""
-        return {
-            **self._id(f"d|{key}|{sink}"),
-            "state": DeliveryState.WAITING,
-            "attempts": 0,
-            "crashes": 0,
-            "interrupted": False,
-            "created_at": now,
-            "due": now,
-            "progress": "{}",
-            "correlation_id": context.request_id(),
-        }
+    def delivery(self, key: str, sink: str) -> DeliveryRecord | None:
+        """Return one delivery."""
+        row = self._table.get(self.mailbox, rows.delivery_row(key, sink))
+        return DeliveryRecord(key, sink, row) if row else None
 
-    def delivery(self, key: str, sink: str) -> Row | None:
-        """Return the record of one delivery."""
-        return self.table.get(self.mailbox, f"d|{key}|{sink}")
+    def deliveries(self, key: str) -> list[DeliveryRecord]:
+        """Return the deliveries of a mail."""
+        found = self._query(rows.range_from(rows.delivery_row(key, "")))
+        return [DeliveryRecord(key, rows.parts_of(row.row_key)[1], row) for row in found]
 
-    def deliveries(self, key: str) -> list[Row]:
-        """Return the records of a mail's deliveries."""
-        return list(self.table.query(self.mailbox, start=f"d|{key}|", end=f"d|{key}}}"))
+    def change_delivery(
+        self, delivery: DeliveryRecord, values: Entity, status: DeliveryStatus | None = None, cause: str | None = None
+    ) -> DeliveryRecord:
+        """Change columns of a delivery (None: delete) and return it as changed, in one transaction.
 
-    def into_quarantine(self, key: str, sink: str, cause: str, now: datetime) -> Operation:
-        """Return the step that lists a delivery among those in quarantine."""
-        return Operation("upsert", {**self._id(f"q|{key}|{sink}"), "cause": cause, "since": now})
+        `status` is repeated in the mail's open work; `cause` adds the delivery to the list of quarantined ones. Raises
+        Conflict if the delivery has changed since it was read, or if the mail was closed.
+        """
+        changed = {name: value for name, value in (dict(delivery.values) | values).items() if value is not None}
+        operations = [Operation("replace", changed, delivery.row.etag)]
+        if cause is not None:
+            now = datetime.now(UTC)
+            operations.append(entities.list_quarantined(self.mailbox, delivery.key, delivery.sink, cause, now))
+        if status is not None:
+            operations.append(self._open_merge(delivery.key, rows.status_columns(status)))
+        return replace(delivery, row=Row(changed, self._table.transact(operations)[0]))
 
-    def out_of_quarantine(self, key: str, sink: str) -> Operation:
-        """Return the step that takes a delivery off that list."""
-        return Operation("delete", self._id(f"q|{key}|{sink}"))
+    def redeliver(self, message: Json, deliveries: Sequence[DeliveryRecord]) -> None:
+        """Take deliveries of one mail out of quarantine and open the work on the mail again, in one transaction.
 
-    def quarantined(self) -> int:
-        """Count deliveries in quarantine."""
-        return sum(1 for _ in self.table.query(self.mailbox, start="q|", end="q}", select=["RowKey"]))
+        They keep their progress and count as interrupted, so that the sink searches for the ticket first; they are
+        forced, so that screening does not reject them. Raises Conflict if one has changed since it was read.
+        """
+        key, now = deliveries[0].key, datetime.now(UTC)
+        operations: list[Operation] = []
+        columns: Entity = {}
+        done_before: list[str] = []
+        for delivery in self.deliveries(key):
+            if delivery.state.is_final:
+                status = DeliveryStatus(delivery.sink, delivery.state, delivery.due, delivery.ticket)
+                columns |= rows.status_columns(status)
+                done_before += [delivery.sink] if delivery.state is DeliveryState.DELIVERED else []
+        for delivery in deliveries:
+            begun = {"interrupted": True, "forced": True, "progress": delivery.values["progress"]}
+            fresh = entities.new_delivery(self.mailbox, key, delivery.sink, now) | begun
+            operations += [
+                Operation("replace", fresh, delivery.row.etag),
+                Operation("delete", self._id(rows.quarantine_row(key, delivery.sink))),
+            ]
+            columns |= rows.status_columns(DeliveryStatus(delivery.sink, DeliveryState.WAITING, now))
+        open_work = entities.new_open_work(self.mailbox, key, message, Phase.DELIVER)
+        begun_before = {"enqueued": True, "told": ",".join(done_before)}
+        self._table.transact([*operations, Operation("upsert-merge", open_work | begun_before | columns)])
 
-    # -- feed, state, cursors ---------------------------------------------------------------------------------------
+    def quarantined(self, limit: int | None = None) -> Iterator[QuarantinedDelivery]:
+        """Yield the deliveries in quarantine, in the order of their keys."""
+        for row in self._query(rows.ALL_QUARANTINED, select=["RowKey", "cause"], limit=limit):
+            key, sink = rows.parts_of(row.row_key)
+            yield QuarantinedDelivery(key, sink, str(row.values["cause"]))
 
-    def feed(self, after: int, limit: int) -> list[tuple[int, str]]:
-        """Return (number, key) of mails that became complete after a position."""
-        rows = self.table.query(self.mailbox, start=f"f|{after + 1:012}", end="f}", limit=limit)
-        return [(int(row.row_key[2:]), str(row.values["key"])) for row in rows]
+    def count_quarantined(self) -> int:
+        """Return how many deliveries are in quarantine."""
+        return sum(1 for _ in self._query(rows.ALL_QUARANTINED, select=["RowKey"]))
 
-    def state(self) -> State:
+    # -- feeds, state, cursors --------------------------------------------------------------------------------------
+
+    def feed(self, after: int, limit: int) -> list[FeedEntry]:
+        """Return the mails that became complete after a number of the feed."""
+        found = self._query(rows.range_from(rows.feed_row(after + 1)), limit=limit)
+        return [FeedEntry(int(rows.parts_of(row.row_key)[0]), str(row.values["key"])) for row in found]
+
+    def outcomes(self, after: int, last: int, limit: int) -> list[MailOutcome]:
+        """Return the outcomes with the numbers after `after` up to `last`, the first `limit` of them."""
+        span = rows.RowRange(rows.outcome_row(after + 1), rows.outcome_row(last + 1))
+        return [entities.read_outcome(row) for row in self._query(span, limit=limit)]
+
+    def state(self) -> MailboxState:
         """Return the mailbox's own row."""
-        row = self.table.get(self.mailbox, "s|state")
-        return State(self._id("s|state"), row)
+        row = self._table.get(self.mailbox, rows.STATE_ROW)
+        return MailboxState(self._id(rows.STATE_ROW), row)
 
     def put_state(self, **values: Any) -> None:
-        """Add values to the mailbox's own row."""
-        self.table.transact([self.state().operation(**values)])
+        """Set values in the mailbox's own row."""
+        self._table.transact([self.state().operation(**values)])
 
     def cursor(self, folder: str) -> Entity:
-        """Return where the reading of a folder stands; {} before the first round."""
-        row = self.table.get(self.mailbox, f"c|{digest(folder)[:32]}")
+        """Return where the reading of a folder stands; {} before the first delta round."""
+        row = self._table.get(self.mailbox, rows.cursor_row(folder))
         return dict(row.values) if row else {}
 
     def put_cursor(self, folder: str, **values: Any) -> None:
-        """Note where the reading of a folder stands; nothing else is kept."""
-        self.table.upsert({**self._id(f"c|{digest(folder)[:32]}"), "folder": folder, **values})
+        """Set where the reading of a folder stands, replacing all earlier values."""
+        self._table.upsert({**self._id(rows.cursor_row(folder)), "folder": folder, **values})
 
-    def _id(self, row: str) -> Entity:
-        return {"PartitionKey": self.mailbox, "RowKey": row}
+    def _id(self, row_key: str) -> Entity:
+        return entities.identity(self.mailbox, row_key)
 
-
-def _column(sink: str) -> str:
-    return sink.replace("-", "_")  # a sink's name has no underscore, a column's no dash
-
-
-def _short(text: str) -> str:
-    return text[:_SUMMARY_LENGTH].encode("utf-8", "replace").decode()
+    def _query(
+        self, span: rows.RowRange, *, select: Sequence[str] | None = None, limit: int | None = None
+    ) -> Iterator[Row]:
+        return self._table.query(self.mailbox, start=span.start, end=span.end, select=select, limit=limit)

@@ -1,7 +1,7 @@
-"""Where mails lie: blobs of one container, written once and read by the sinks and the routes.
+"""Stored mails: blobs of one container, written once and read by the sinks and the routes.
 
 {mailbox}/{key}/mail.json          Graph's JSON of the message
-{mailbox}/{key}/attachments.json   what is attached, and where its bytes are
+{mailbox}/{key}/attachments.json   the list of attachments, and the blobs of their bytes
 {mailbox}/{key}/{number}           the bytes of an attachment
 """
 
@@ -28,24 +28,24 @@ class MailStore:
         self._address = address
 
     def put_message(self, key: str, message: Json) -> None:
-        """Keep a message."""
+        """Store a message."""
         self._put_json(f"{self._folder(key)}/mail.json", message)
 
     def put_attachments(self, key: str, attachments: Sequence[Attachment]) -> None:
-        """Keep the list of attachments: with it, the mail is whole."""
+        """Store the list of attachments. With it the mail is complete."""
         self._put_json(f"{self._folder(key)}/attachments.json", [asdict(one) for one in attachments])
 
     def put_bytes(
         self, key: str, number: int, chunks: Iterable[bytes], *, content_type: str, limit: int
     ) -> tuple[str, str, int]:
-        """Keep an attachment's bytes; return (blob name, SHA-256 in hex, size). AnswerTooLarge past `limit` bytes."""
+        """Store an attachment's bytes; return (blob name, SHA-256 in hex, size). Raises AnswerTooLarge past `limit`."""
         counted = _Counted(chunks, limit)
         name = f"{self._folder(key)}/{number:03}"
         self._container.put(name, counted, content_type=content_type)
         return name, counted.sha256.hexdigest(), counted.size
 
     def load(self, key: str) -> InboundMail | None:
-        """Return a mail as it was read, None if it is not here."""
+        """Return a mail as it was read, or None if it is not stored."""
         message = self._get_json(f"{self._folder(key)}/mail.json")
         if message is None:
             return None
@@ -78,12 +78,12 @@ class MailStore:
 
 
 def may_have_files(message: Json) -> bool:
-    """Say whether to look for attachments: hasAttachments is false when all are inline, then only the body tells."""
+    """Return whether a message may have attachments: if all are inline, only the body shows that there are any."""
     return bool(message.get("hasAttachments")) or "cid:" in str((message.get("body") or {}).get("content")).lower()
 
 
 class _Counted:
-    """Chunks on their way: hashed and counted."""
+    """Passes chunks on, hashing and counting them."""
 
     def __init__(self, chunks: Iterable[bytes], limit: int) -> None:
         self._chunks = chunks

@@ -1,12 +1,12 @@
-"""The mailbox's own row of the ledger: how far its feeds are, counters, last success, last error."""
+"""The mailbox's own row of the ledger: last numbers of its feeds, counters, last success, last error."""
 
 from typing import Any
 
 from shared.storage.tables import Entity, Operation, Row
 
 
-class State:
-    """A mailbox's own row, and the version that guards its change."""
+class MailboxState:
+    """The mailbox's own row, with the version that guards changes to it."""
 
     def __init__(self, identity: Entity, row: Row | None) -> None:
         self._identity = identity
@@ -14,21 +14,21 @@ class State:
 
     @property
     def values(self) -> Entity:
-        """What it says."""
+        """The columns of the row; {} before the first poll."""
         return dict(self._row.values) if self._row else {}
 
     @property
     def last_number(self) -> int:
-        """The last number that the feed has given out."""
+        """The number of the last entry in the feed."""
         return int(self.values.get("last_number", 0))
 
     @property
     def last_outcome(self) -> int:
-        """The number of the last result."""
+        """The number of the last outcome."""
         return int(self.values.get("last_outcome", 0))
 
     def operation(self, **values: Any) -> Operation:
-        """Return the guarded step that adds these values."""
+        """Return the operation that sets these values; it fails if the row has changed since it was read."""
         if self._row is None:
             return Operation("create", self._identity | values)
         return Operation("merge", self._identity | values, self._row.etag)

@@ -1,4 +1,4 @@
-"""Names of mails: in our own store, and at the other side."""
+"""The ids of mails: keys in the ledger and in storage, references at the sinks, and digests that recognise copies."""
 
 import hashlib
 
@@ -7,12 +7,12 @@ from shared.json_text import Json
 
 
 def mail_key(tenant_id: str, mailbox: str, graph_id: str) -> str:
-    """Return a mail's name in our store (hex). Immutable ids are case-sensitive and long: so they are hashed."""
+    """Return the key of a mail, 40 hexadecimal digits: a hash, as immutable ids are long and case-sensitive."""
     return digest(tenant_id.lower(), mailbox, graph_id)[:40]
 
 
 def reference_of(mailbox: str, identity: str) -> str:
-    """Return what names a mail at a sink for ever: 45 characters, fit for EasyVista's 50-character column.
+    """Return the lasting reference of a mail at a sink: 45 characters, because EasyVista's column has 50.
 
     `identity` is the message id without brackets, or the Graph id of a mail that has none of its own.
     """
@@ -20,9 +20,9 @@ def reference_of(mailbox: str, identity: str) -> str:
 
 
 def content_digest(message: Json) -> str:
-    """Return what two copies of one mail share (hex): devices that reuse message ids send different mails.
+    """Return a digest (hex) that is equal for copies of one mail only: some devices reuse message ids.
 
-    Scanners send the same words each time; but when a mail was sent stays with its copies.
+    It includes the time of sending, because scanners send the same words each time.
     """
     headers = message.get("internetMessageHeaders") or []
     sent = next((str(one.get("value")) for one in headers if str(one.get("name")).lower() == "date"), "")
@@ -37,5 +37,5 @@ def message_id_of(message: Json) -> str | None:
 
 
 def digest(*parts: str) -> str:
-    """Return the SHA-256 (hex) of texts, one to a line; a lone surrogate is no obstacle."""
+    """Return the SHA-256 (hex) of texts, one per line; they may contain unpaired surrogates."""
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,17 +1,18 @@
-"""Alarms: what an operator must hear of although nobody asks. One row for each that is raised.
+"""Alarms: states that an operator must know of. One row for each alarm that is raised.
 
-An alarm is told once when it is raised, once a day while it lasts, and once when it is over: a line for each failed
-connection would only teach people not to look.
+An event is logged when an alarm is raised, when it gets worse, once a day while it lasts, and when it is cleared. So
+operators get few lines, and each of them matters.
 """
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from inbound_mail.delivery.circuit_breaker import Circuit
+from inbound_mail.delivery.circuit_breaker import CircuitBreaker
 from inbound_mail.sinks.protocol import Sink
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import GatewayError
@@ -25,14 +26,15 @@ _log = logging.getLogger("gateway.events")
 _PARTITION = "alarms"
 _POISON = "poison"
 _WATCH = "watch"
-_AGAIN_AFTER = timedelta(days=1)
+_REPEAT_AFTER = timedelta(days=1)
 _SOON = timedelta(days=14)
-_NO_ALARM = frozenset({"AutomaticMail"})
+# Quarantined deliveries with these causes raise no alarm.
+_EXPECTED_CAUSES = frozenset({"AutomaticMail"})
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """Something that is wrong now: `about` is a mailbox, a sink or a secret; `level` grows with how bad it is."""
+    """One alarm. `about`: a mailbox, a sink or a secret. An event is logged again when `level` grows."""
 
     event: Event
     about: str
@@ -41,37 +43,44 @@ class Alarm:
 
     @property
     def row_key(self) -> str:
-        """Its name in the table."""
+        """The row key of the alarm."""
         return f"{self.event.value}|{self.about}"
 
 
 class Watch:
-    """Looks at everything every few minutes."""
+    """Checks mailboxes, quarantine, circuit breakers and secrets, and keeps the alarms."""
 
-    def __init__(self, table: Table, mailboxes: Iterable[SupportMailbox], sinks: Mapping[str, Sink]) -> None:
+    def __init__(
+        self,
+        table: Table,
+        mailboxes: Iterable[SupportMailbox],
+        sinks: Mapping[str, Sink],
+        circuit_breakers: Mapping[str, CircuitBreaker],
+    ) -> None:
         self._table = table
         self._desks = tuple(mailboxes)
         self._sinks = sinks
+        self._circuit_breakers = circuit_breakers
 
-    def look(self, expiring: Mapping[str, datetime | None]) -> None:
-        """Raise, repeat and clear alarms. `expiring`: when secrets end, by what they are of."""
+    def check_alarms(self, expiring: Mapping[str, datetime | None]) -> None:
+        """Raise, repeat and clear alarms. `expiring`: expiry time by owner, for example "connection default"."""
         now = datetime.now(UTC)
         known = {row.row_key: row for row in self._table.query(_PARTITION, start="", end="~") if "|" in row.row_key}
         active = {alarm.row_key: alarm for alarm in self._find(now, expiring)}
         for name, alarm in active.items():
             row = known.get(name)
             grew = row is not None and alarm.level > int(row.values["level"])
-            if row is None or grew or now - row.values["told_at"] >= _AGAIN_AFTER:
+            if row is None or grew or now - row.values["told_at"] >= _REPEAT_AFTER:
                 log_event(alarm.event, about=alarm.about, **alarm.details)
-                told_at = now
+                logged_at = now
             else:
-                told_at = row.values["told_at"]
+                logged_at = row.values["told_at"]
             self._table.upsert(
                 {
                     "PartitionKey": _PARTITION,
                     "RowKey": name,
                     "since": row.values["since"] if row else now,
-                    "told_at": told_at,
+                    "told_at": logged_at,
                     "level": alarm.level,
                     "details": json.dumps(dict(alarm.details), default=str),
                 }
@@ -95,14 +104,13 @@ class Watch:
         ]
 
     def count_poison(self) -> int:
-        """Return how many poison messages there were."""
+        """Return how many poison messages were reported so far."""
         row = self._table.get(_PARTITION, _POISON)
         return int(row.values["count"]) if row else 0
 
-    def report_poison(self, queue: str, message: Mapping[str, Any]) -> None:
-        """Tell of a message that could not be worked on; the poll finds its delivery again."""
-        known = {name: str(message[name])[:100] for name in ("mailbox", "key", "sink") if name in message}
-        log_event(Event.POISON_MESSAGE, level=logging.ERROR, queue=queue, **known)
+    def report_poison(self, queue: str, fields: Mapping[str, str]) -> None:
+        """Log and count a poison message. `fields`: those of its fields that may be logged."""
+        log_event(Event.POISON_MESSAGE, level=logging.ERROR, queue=queue, **fields)
         entity = {"PartitionKey": _PARTITION, "RowKey": _POISON, "count": self.count_poison() + 1}
         self._table.upsert(entity)
 
@@ -111,9 +119,9 @@ class Watch:
             yield from self._find_silence(mailbox, now)
             yield from self._find_quarantine(mailbox)
         for name, sink in self._sinks.items():
-            circuit = Circuit(self._table, name).describe()
-            if circuit:
-                yield Alarm(Event.CIRCUIT_OPEN, name, 1, circuit)
+            cause = self._circuit_breakers[name].describe()
+            if cause:
+                yield Alarm(Event.CIRCUIT_OPEN, name, 1, cause)
             for secret in sink.secrets():
                 try:
                     secret()
@@ -131,7 +139,7 @@ class Watch:
             yield Alarm(Event.MAILBOX_SILENT, mailbox.name, 1, details)
 
     def _watched_since(self, mailbox: str, now: datetime) -> datetime:
-        """Return since when a mailbox that never had a success is waited for."""
+        """Return when the checks of a mailbox began that never had a successful poll."""
         row = self._table.get(_WATCH, mailbox)
         if row is None:
             self._table.create({"PartitionKey": _WATCH, "RowKey": mailbox, "since": now})
@@ -140,14 +148,10 @@ class Watch:
         return since
 
     def _find_quarantine(self, mailbox: SupportMailbox) -> Iterable[Alarm]:
-        rows = mailbox.ledger.table.query(mailbox.name, start="q|", end="q}", select=["cause"])
-        counts: dict[str, int] = {}
-        for row in rows:
-            cause = str(row.values["cause"])
-            counts[cause] = counts.get(cause, 0) + 1
-        level = sum(number for cause, number in counts.items() if cause not in _NO_ALARM)
+        counts = Counter(delivery.cause for delivery in mailbox.ledger.quarantined())
+        level = sum(number for cause, number in counts.items() if cause not in _EXPECTED_CAUSES)
         if level:
-            yield Alarm(Event.QUARANTINE_GREW, mailbox.name, level, {"mails": level, "causes": counts})
+            yield Alarm(Event.QUARANTINE_GREW, mailbox.name, level, {"mails": level, "causes": dict(counts)})
 
 
 def _find_expiry(of: str, expires_on: datetime | None, now: datetime) -> Iterable[Alarm]:

@@ -1,63 +1,54 @@
-"""What happened to the mails of a mailbox, for flows: arrived, failed, became a ticket; each once and in order."""
+"""Trigger items about mails, for polling triggers: mails that arrived or failed, and tickets; each once, in order."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from typing import TYPE_CHECKING
 
-from inbound_mail.ledger.ledger import DeliveryState, MailState
+from inbound_mail.ledger.records import DeliveryRecord, DeliveryState, MailOutcome, MailState
 from inbound_mail.reports.mails import describe_mail
-from inbound_mail.support_mailbox import SupportMailbox
 from shared.json_text import Json
 from shared.time_zones.zones import utc_text
 from shared.workers import Workers
+
+if TYPE_CHECKING:
+    from inbound_mail.support_mailbox import SupportMailbox
 
 _MOST_SCANNED, _MOST_PREVIEWED = 200, 50
 
 
 @dataclass(frozen=True)
-class Happenings:
-    """What happened behind a number; the number to go on from; the last number that there is."""
+class TriggerItems:
+    """The items behind a number; the number to continue from; the last number that there is."""
 
     items: list[Json]
     number: int
     last: int
 
 
-type Find = Callable[[SupportMailbox, int | None, int, str | None, Workers], Happenings]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How the work on a mail ended; `sinks`: those that took it since the work was begun, or begun again."""
-
-    number: int
-    key: str
-    state: MailState
-    at: datetime
-    sinks: frozenset[str]
+type Find = Callable[["SupportMailbox", int | None, int, str | None, Workers], TriggerItems]
 
 
 def find_arrived(
-    mailbox: SupportMailbox, after: int | None, limit: int, folder: str | None, workers: Workers
-) -> Happenings:
-    """Return mails that became complete; `after` None: nothing but the last number."""
+    mailbox: "SupportMailbox", after: int | None, limit: int, folder: str | None, workers: Workers
+) -> TriggerItems:
+    """Return mails that became complete; `after` None: only the last number."""
     last = mailbox.ledger.state().last_number
     if after is None:
-        return Happenings([], last, last)
-    entries = [entry for entry in mailbox.ledger.feed(after, limit) if entry[0] <= last]
-    mails = workers.map(lambda entry: describe_mail(mailbox, entry[1]), entries)
+        return TriggerItems([], last, last)
+    entries = [entry for entry in mailbox.ledger.feed(after, limit) if entry.number <= last]
+    mails = workers.map(lambda entry: describe_mail(mailbox, entry.key), entries)
     items = [
         {"eventId": mail["key"], "mailbox": mailbox.name, **mail} for mail in mails if folder in (None, mail["folder"])
     ]
-    return Happenings(items, entries[-1][0] if entries else after, last)
+    return TriggerItems(items, entries[-1].number if entries else after, last)
 
 
 def find_failed(
-    mailbox: SupportMailbox, after: int | None, limit: int, folder: str | None, workers: Workers
-) -> Happenings:
-    """Return mails of which a delivery went to quarantine, with the cause as it is now."""
+    mailbox: "SupportMailbox", after: int | None, limit: int, folder: str | None, workers: Workers
+) -> TriggerItems:
+    """Return mails with a delivery that went to quarantine, with the cause as it is now."""
 
-    def describe(outcome: Outcome) -> list[Json]:
+    def describe(outcome: MailOutcome) -> list[Json]:
         if outcome.state is not MailState.QUARANTINED:
             return []
         mail = describe_mail(mailbox, outcome.key)
@@ -77,37 +68,37 @@ def find_failed(
 
 
 def find_tickets(
-    mailbox: SupportMailbox, after: int | None, limit: int, folder: str | None, workers: Workers
-) -> Happenings:
-    """Return tickets that mails became; a mail that was added to a ticket is none."""
+    mailbox: "SupportMailbox", after: int | None, limit: int, folder: str | None, workers: Workers
+) -> TriggerItems:
+    """Return the tickets that were created from mails; a mail that was added to an existing ticket gives no item."""
 
-    def describe(outcome: Outcome) -> list[Json]:
-        made = {
-            row.row_key.split("|")[2]: row.values["finished_at"]
-            for row in mailbox.ledger.deliveries(outcome.key)
-            if row.row_key.split("|")[2] in outcome.sinks and _made_ticket(row.values)
+    def describe(outcome: MailOutcome) -> list[Json]:
+        created = {
+            delivery.sink: delivery
+            for delivery in mailbox.ledger.deliveries(outcome.key)
+            if delivery.sink in outcome.sinks and _created_ticket(delivery)
         }
-        if not made:
+        if not created:
             return []
         mail = describe_mail(mailbox, outcome.key)
         return [
             {
                 "eventId": f"{outcome.key}-{one['sink']}-{one['ticket']}",
                 "mailbox": mailbox.name,
-                "occurredUtc": utc_text(made[one["sink"]]),
+                "occurredUtc": utc_text(created[one["sink"]].finished_at),
                 "ticket": one["ticket"],
                 "sink": one["sink"],
                 **{name: value for name, value in mail.items() if name != "deliveries"},
             }
             for one in mail["deliveries"]
-            if one["sink"] in made
+            if one["sink"] in created
         ]
 
     return _find(mailbox, after, describe, limit=limit, folder=folder, workers=workers)
 
 
-def find_latest(find: Find, mailbox: SupportMailbox, limit: int, folder: str | None, workers: Workers) -> list[Json]:
-    """Return the last few of some happenings, the oldest first, as far as they are not long past."""
+def find_latest(find: Find, mailbox: "SupportMailbox", limit: int, folder: str | None, workers: Workers) -> list[Json]:
+    """Return the last `limit` items among the most recent entries, the oldest first, for a preview."""
     last = find(mailbox, None, 0, folder, workers).last
     after, items = max(0, last - _MOST_PREVIEWED), list[Json]()
     while after < last:
@@ -119,45 +110,28 @@ def find_latest(find: Find, mailbox: SupportMailbox, limit: int, folder: str | N
     return items
 
 
-def _made_ticket(values: Json) -> bool:
-    is_done: bool = values["state"] == DeliveryState.DELIVERED
-    return is_done and bool(values["ticket"]) and not values["is_reply"]
-
-
-def _outcomes(mailbox: SupportMailbox, after: int, last: int) -> list[Outcome]:
-    rows = mailbox.ledger.table.query(
-        mailbox.name, start=f"r|{after + 1:012}", end=f"r|{last + 1:012}", limit=_MOST_SCANNED
-    )
-    return [
-        Outcome(
-            int(row.row_key[2:]),
-            str(row.values["key"]),
-            MailState(row.values["state"]),
-            row.values["at"],
-            frozenset(str(row.values["sinks"]).split(",")),
-        )
-        for row in rows
-    ]
+def _created_ticket(delivery: DeliveryRecord) -> bool:
+    return delivery.state is DeliveryState.DELIVERED and delivery.ticket is not None and not delivery.is_reply
 
 
 def _find(
-    mailbox: SupportMailbox,
+    mailbox: "SupportMailbox",
     after: int | None,
-    describe: Callable[[Outcome], list[Json]],
+    describe: Callable[[MailOutcome], list[Json]],
     *,
     limit: int,
     folder: str | None,
     workers: Workers,
-) -> Happenings:
+) -> TriggerItems:
     last = mailbox.ledger.state().last_outcome
     if after is None:
-        return Happenings([], last, last)
-    outcomes = _outcomes(mailbox, after, last)
+        return TriggerItems([], last, last)
+    outcomes = mailbox.ledger.outcomes(after, last, _MOST_SCANNED)
     items: list[Json] = []
-    for outcome, told in zip(outcomes, workers.map(describe, outcomes), strict=True):
-        fitting = [item for item in told if folder in (None, item["folder"])]
+    for outcome, described in zip(outcomes, workers.map(describe, outcomes), strict=True):
+        fitting = [item for item in described if folder in (None, item["folder"])]
         if items and len(items) + len(fitting) > limit:
             break
         items += fitting
         after = outcome.number
-    return Happenings(items, after, last)
+    return TriggerItems(items, after, last)

@@ -8,11 +8,11 @@ import pytest
 
 from blueprints import mail_work
 from bookings.changes import journal
-from composition.services import DELIVERIES, POLLS
 from devkit.bicep.reading import CHECKOV
 from devkit.bicep.resources import ROLES
 from inbound_mail.delivery import threads
 from inbound_mail.ledger import ledger, mail_store
+from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE
 from inbound_mail.sinks import check_sink
 from shared.events import Event
 from shared.settings.catalogue import SETTINGS
@@ -145,7 +145,7 @@ def test_every_role_is_documented() -> None:
 
 
 def test_queues_tables_and_containers_are_those_of_the_code() -> None:
-    assert re.findall(r"^var (?:polls|deliveries) = '(.+)'$", MAIN, flags=re.MULTILINE) == [POLLS, DELIVERIES]
+    assert re.findall(r"^var (?:polls|deliveries) = '(.+)'$", MAIN, flags=re.MULTILINE) == [POLL_QUEUE, DELIVERY_QUEUE]
     assert "queues: [polls, '${polls}-poison', deliveries, '${deliveries}-poison']" in MAIN
     assert f"tables: ['{ledger.TABLE}', '{threads.TABLE}', '{journal.TABLE}', '{idempotency.TABLE}']" in MAIN
     assert f"containers: ['app-package', '{mail_store.CONTAINER}', '{journal.CONTAINER}']" in MAIN

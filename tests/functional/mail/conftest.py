@@ -13,10 +13,12 @@ import pytest
 from composition import services
 from composition.mail import MailServices
 from inbound_mail.delivery import threads
-from inbound_mail.delivery.delivery import Deliverer, Outcome
+from inbound_mail.delivery.circuit_breaker import CircuitBreaker
+from inbound_mail.delivery.delivery import Deliverer, DeliveryOutcome
 from inbound_mail.intake.polling import Polled, Poller
 from inbound_mail.ledger import mail_store
-from inbound_mail.ledger.ledger import DeliveryState
+from inbound_mail.ledger.records import DeliveryState, DeliveryStatus
+from inbound_mail.messages import DeliveryQueue
 from inbound_mail.reports.mails import describe_mail, list_mails
 from inbound_mail.sinks.protocol import PreparedMail, Progress, Receipt
 from inbound_mail.support_mailbox import SupportMailbox
@@ -25,7 +27,7 @@ from shared.json_text import Json
 from shared.key_vault import RememberedSecret
 from shared.storage.account import Storage
 from shared.storage.blobs import Container
-from shared.storage.tables import Operation, Table
+from shared.storage.tables import Table
 from tests.functional.conftest import Gateway
 from twin.core.record import Exchange
 from twin.mail.mailbox import Mailbox
@@ -50,6 +52,9 @@ class MemoryQueue:
     def put(self, message: Mapping[str, Any], *, delay: float = 0, ttl: float | None = None) -> None:
         assert ttl is None
         self.messages.append((dict(message), delay))
+
+    def count(self) -> int:
+        return len(self.messages)
 
     def take(self) -> list[tuple[Mapping[str, Any], float]]:
         taken, self.messages = self.messages, []
@@ -96,6 +101,7 @@ class MailScenario:
         self.services = mail
         self.name = name
         self.queue = MemoryQueue()
+        self.deliveries = DeliveryQueue(self.queue)
         self.sinks = {sink: RecordingSink() for sink in sinks}
         self._storage = storage
         self.addresses = [SUPPORT]
@@ -117,33 +123,32 @@ class MailScenario:
         return self.gateway.sim.run(lambda: self.twin_mailbox.receive(**mail))
 
     def poll(self, *, at_once: bool = True) -> Polled:
-        poller = Poller(Container(self._storage, mail_store.CONTAINER), self.queue, self.services.workers)  # type: ignore[arg-type]  # stands in for the queue
+        poller = Poller(Container(self._storage, mail_store.CONTAINER), self.deliveries, self.services.workers)
         return poller.poll(self.mailbox, at_once=at_once)
 
-    def deliver(self) -> list[Outcome]:
+    def deliver(self) -> list[DeliveryOutcome]:
         """Work on every message in the queue, as if its time had come."""
         deliverer = self.deliverer()
-        messages = [message for message, _ in self._due(self.queue.take())]
+        messages = [message for message, _ in self.make_due(self.queue.take())]
         return self.services.workers.map(
             lambda message: deliverer.deliver(self.mailbox, message["key"], message["sink"]), messages
         )
 
     def deliver_nowhere(self) -> None:
-        """Note every waiting delivery as done, which costs Graph as much as doing it: nothing."""
-        now = datetime.now(UTC)
-        ledger = self.mailbox.ledger
-        done = [
-            (message["key"], ledger.part(message["sink"], DeliveryState.DELIVERED, now, "T"))
-            for message, _ in self.queue.take()
-        ]
-        ledger.merge_open(done)
+        """Mark every waiting delivery as done, which costs Graph as much as doing it: nothing."""
+        done = [(message["key"], message["sink"]) for message, _ in self.queue.take()]
+        self.mailbox.ledger.pretend_delivered(done, "T")
+
+    @property
+    def circuit_breakers(self) -> dict[str, CircuitBreaker]:
+        return {name: CircuitBreaker(self.services.table, name) for name in self.sinks}
 
     def deliverer(self) -> Deliverer:
         return Deliverer(
             self.sinks,
-            mails=self.services.table,
+            circuit_breakers=self.circuit_breakers,
             threads=Table(self._storage, threads.TABLE),
-            queue=self.queue,  # type: ignore[arg-type]  # stands in for the queue
+            queue=self.deliveries,
             own_addresses=self.addresses,
         )
 
@@ -177,26 +182,25 @@ class MailScenario:
                 found += [f"{part['method']} {unquote(part['url']).partition('?')[0]}" for part in parts]
         return found
 
-    def _due(self, messages: list[tuple[Mapping[str, Any], float]]) -> list[tuple[Mapping[str, Any], float]]:
+    def make_due(self, messages: list[tuple[Mapping[str, Any], float]]) -> list[tuple[Mapping[str, Any], float]]:
+        """Let the deliveries of these messages be due now; return the messages."""
         now = datetime.now(UTC)
+        ledger = self.mailbox.ledger
         for message, _ in messages:
-            row = self.mailbox.ledger.delivery(message["key"], message["sink"])
-            if row is not None and row.values["state"] == DeliveryState.WAITING and row.values["due"] > now:
-                self.mailbox.ledger.table.transact([Operation("merge", {**_id(row.values), "due": now}, row.etag)])
+            delivery = ledger.delivery(message["key"], message["sink"])
+            if delivery is not None and delivery.state is DeliveryState.WAITING and delivery.due > now:
+                ledger.change_delivery(delivery, {"due": now})
         return messages
 
     def age_claims(self) -> None:
-        """Let every claim run out, as if time had passed."""
+        """Let every claim expire, as if time had passed."""
         past = datetime(2020, 1, 1, tzinfo=UTC)
-        for row in self.mailbox.ledger.table.query(self.name, start="d|", end="d}"):
-            if row.values["state"] == DeliveryState.CLAIMED:
-                self.mailbox.ledger.table.transact([Operation("merge", {**_id(row.values), "due": past}, row.etag)])
-                key, sink = row.row_key.split("|")[1:]
-                self.mailbox.ledger.postpone(key, sink, past)
-
-
-def _id(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: values[name] for name in ("PartitionKey", "RowKey")}
+        ledger = self.mailbox.ledger
+        for mail in ledger.open_mails():
+            for delivery in ledger.deliveries(mail.key):
+                if delivery.state is DeliveryState.CLAIMED:
+                    status = DeliveryStatus(delivery.sink, delivery.state, past)
+                    ledger.change_delivery(delivery, {"due": past}, status)
 
 
 type OpenScenario = Callable[..., MailScenario]

@@ -1,12 +1,12 @@
 """Single deliveries for tests: one mail to one sink, now, and its record behind everybody's back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from inbound_mail.delivery.delivery import Outcome
-from inbound_mail.reports.mails import redeliver
-from shared.storage.tables import Operation
+from inbound_mail.delivery.delivery import DeliveryOutcome
+from inbound_mail.delivery.redelivery import redeliver
+from inbound_mail.ledger.records import DeliveryRecord, DeliveryState
 from tests.functional.mail.conftest import MailScenario
 
 
@@ -23,27 +23,29 @@ def failing(error: BaseException, times: int | None = None) -> Callable[[], None
     return fail
 
 
-def deliver(scenario: MailScenario, mail: Any, sink: str | None = None) -> Outcome:
+def deliver(scenario: MailScenario, mail: Any, sink: str | None = None) -> DeliveryOutcome:
     """Deliver a mail to a sink, as if the time had come."""
     key, name = scenario.mailbox.key(mail.id), sink or next(iter(scenario.sinks))
-    row = scenario.mailbox.ledger.delivery(key, name)
-    assert row is not None
-    if row.values["state"] == "waiting":
+    found = scenario.mailbox.ledger.delivery(key, name)
+    assert found is not None
+    if found.state is DeliveryState.WAITING:
         change(scenario, mail, due=datetime.now(UTC))
     return scenario.deliverer().deliver(scenario.mailbox, key, name)
 
 
 def change(scenario: MailScenario, mail: Any, **values: Any) -> None:
     """Change the record of a delivery behind everybody's back."""
-    key = scenario.mailbox.key(mail.id)
-    name = {"PartitionKey": scenario.name, "RowKey": f"d|{key}|{next(iter(scenario.sinks))}"}
-    scenario.mailbox.ledger.table.transact([Operation("merge", name | values)])
+    scenario.mailbox.ledger.change_delivery(_find(scenario, mail), values)
 
 
-def record(scenario: MailScenario, mail: Any) -> dict[str, Any]:
-    row = scenario.mailbox.ledger.delivery(scenario.mailbox.key(mail.id), next(iter(scenario.sinks)))
-    assert row is not None
-    return row.values
+def record(scenario: MailScenario, mail: Any) -> Mapping[str, Any]:
+    return _find(scenario, mail).values
+
+
+def _find(scenario: MailScenario, mail: Any) -> DeliveryRecord:
+    found = scenario.mailbox.ledger.delivery(scenario.mailbox.key(mail.id), next(iter(scenario.sinks)))
+    assert found is not None
+    return found
 
 
 def taken_in(scenario: MailScenario, **mail: Any) -> Any:
@@ -59,10 +61,10 @@ def causes(scenario: MailScenario, mail: Any) -> list[str | None]:
 
 
 def ask_again(scenario: MailScenario, mail: Any, sink: str | None = None) -> list[str]:
-    return redeliver(scenario.mailbox, scenario.queue, scenario.mailbox.key(mail.id), sink)  # type: ignore[arg-type]  # stands in for the queue
+    return redeliver(scenario.mailbox, scenario.deliveries, scenario.mailbox.key(mail.id), sink)
 
 
 def probe_now(scenario: MailScenario) -> None:
-    row = scenario.mailbox.ledger.table.get("sinks", next(iter(scenario.sinks)))
+    row = scenario.services.table.get("sinks", next(iter(scenario.sinks)))
     assert row is not None
-    scenario.mailbox.ledger.table.upsert(row.values | {"probe_at": datetime.now(UTC)})
+    scenario.services.table.upsert(row.values | {"probe_at": datetime.now(UTC)})

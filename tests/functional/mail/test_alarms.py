@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from inbound_mail.delivery.circuit_breaker import Circuit
+from inbound_mail.delivery.circuit_breaker import CircuitBreaker
+from inbound_mail.messages import known_fields
 from inbound_mail.reports.alarms import Watch
 from shared.errors import ConfigurationError, Rejected
 from shared.storage.tables import Operation
@@ -21,7 +22,7 @@ def watch(scenario: MailScenario, caplog: pytest.LogCaptureFixture) -> Watch:
     for row in list(table.query("alarms", start="", end="~")):
         table.transact([Operation("delete", {"PartitionKey": "alarms", "RowKey": row.row_key})])
     caplog.set_level(logging.INFO, logger="gateway.events")
-    return Watch(table, [scenario.mailbox], scenario.sinks)
+    return Watch(table, [scenario.mailbox], scenario.sinks, scenario.circuit_breakers)
 
 
 def events(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
@@ -42,7 +43,7 @@ def test_nothing_is_reported_while_all_is_well(
     scenario: MailScenario, watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
     scenario.poll()
-    watch.look({})
+    watch.check_alarms({})
     assert events(caplog) == []
     assert watch.active() == []
 
@@ -51,13 +52,13 @@ def test_a_silent_mailbox_is_reported_once_and_when_it_is_over(
     scenario: MailScenario, watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
     silence(scenario, 31)
-    watch.look({})
-    watch.look({})
+    watch.check_alarms({})
+    watch.check_alarms({})
     [told] = events(caplog)
     assert (told["event"], told["about"]) == ("MailboxSilent", scenario.name)
     assert [alarm["event"] for alarm in watch.active()] == ["MailboxSilent"]
     scenario.poll()
-    watch.look({})
+    watch.check_alarms({})
     [over] = events(caplog)
     assert (over["event"], over["alarm"]) == ("AlarmCleared", "MailboxSilent")
     assert watch.active() == []
@@ -66,12 +67,12 @@ def test_a_silent_mailbox_is_reported_once_and_when_it_is_over(
 def test_a_mailbox_that_never_answered_is_silent_too(
     scenario: MailScenario, watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    watch.look({})
+    watch.check_alarms({})
     assert events(caplog) == []
     row = scenario.services.table.get("watch", scenario.name)
     assert row is not None
     scenario.services.table.upsert(dict(row.values) | {"since": datetime.now(UTC) - timedelta(hours=2)})
-    watch.look({})
+    watch.check_alarms({})
     assert [told["event"] for told in events(caplog)] == ["MailboxSilent"]
 
 
@@ -79,13 +80,13 @@ def test_an_alarm_that_lasts_is_reported_again_after_a_day(
     scenario: MailScenario, watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
     silence(scenario, 60)
-    watch.look({})
+    watch.check_alarms({})
     events(caplog)
     name = f"MailboxSilent|{scenario.name}"
     row = scenario.services.table.get("alarms", name)
     assert row is not None
     scenario.services.table.upsert(dict(row.values) | {"told_at": datetime.now(UTC) - timedelta(hours=25)})
-    watch.look({})
+    watch.check_alarms({})
     assert [told["event"] for told in events(caplog)] == ["MailboxSilent"]
 
 
@@ -100,8 +101,8 @@ def test_a_quarantine_that_grows_is_reported_each_time(
         scenario.receive(subject=f"Bad {expected}")
         scenario.run()
         events(caplog)
-        watch.look({})
-        watch.look({})
+        watch.check_alarms({})
+        watch.check_alarms({})
         [told] = events(caplog)
         assert (told["event"], told["mails"], told["causes"]) == (
             "QuarantineGrew", expected, {"TicketRefused": expected},
@@ -113,9 +114,9 @@ def test_automatic_mails_in_quarantine_raise_no_alarm(
 ) -> None:
     scenario.receive(subject="Out of office", headers={"Auto-Submitted": "auto-replied"})
     scenario.run()
-    assert scenario.mailbox.ledger.quarantined() == 1
+    assert scenario.mailbox.ledger.count_quarantined() == 1
     events(caplog)
-    watch.look({})
+    watch.check_alarms({})
     assert events(caplog) == []
 
 
@@ -124,16 +125,18 @@ def test_an_open_circuit_and_an_ending_secret_are_reported(
 ) -> None:
     scenario.poll()
     name = next(iter(scenario.sinks))
-    Circuit(scenario.services.table, name).open(ConfigurationError("The desk refuses the token."))
+    CircuitBreaker(scenario.services.table, name).open(ConfigurationError("The desk refuses the token."))
     events(caplog)
     soon = datetime.now(UTC) + timedelta(days=3)
-    watch.look({"connection default": soon, "connection partner": soon + timedelta(days=90), "connection x": None})
+    watch.check_alarms(
+        {"connection default": soon, "connection partner": soon + timedelta(days=90), "connection x": None}
+    )
     told = {one["event"]: one["about"] for one in events(caplog)}
     assert told == {"CircuitOpen": name, "SecretExpiresSoon": "connection default"}
 
 
 def test_a_poison_message_is_reported_and_counted(watch: Watch, caplog: pytest.LogCaptureFixture) -> None:
-    watch.report_poison("mail-deliveries", {"mailbox": "m", "key": "k", "body": "secret"})
+    watch.report_poison("mail-deliveries", known_fields(b'{"mailbox": "m", "key": "k", "body": "secret"}'))
     [told] = events(caplog)
     assert told == {"event": "PoisonMessage", "queue": "mail-deliveries", "mailbox": "m", "key": "k"}
     assert watch.count_poison() == 1

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from inbound_mail.content.models import Attachment
+from inbound_mail.delivery.redelivery import redeliver
 from inbound_mail.intake.polling import Polled
-from inbound_mail.reports.mails import redeliver
 from tests.functional.mail.conftest import MailScenario, OpenScenario
 from twin import Answer
 from twin.core.faults import Cut, Drop
@@ -290,7 +290,7 @@ def test_lists_failing_three_times_set_the_mail_aside_and_the_others_pass(scenar
     assert quarantine(scenario, bad) == [("quarantined", "AttachmentsUnreadable")]
     assert bad.id not in {prepared.mail.graph_id for prepared in scenario.sink.received}
     assert [mail["subject"] for mail in scenario.mails()][-1] == "Bad"
-    redeliver(scenario.mailbox, scenario.queue, scenario.mailbox.key(bad.id), None)  # type: ignore[arg-type]  # stands in for the queue
+    redeliver(scenario.mailbox, scenario.deliveries, scenario.mailbox.key(bad.id), None)
     scenario.run()
     assert scenario.describe(bad.id)["state"] == "delivered"
     assert [(one.name, one.omitted) for one in scenario.sink.received[-1].mail.attachments] == [

@@ -9,7 +9,7 @@ import azure.functions as func
 import pytest
 
 from blueprints import mail_work
-from inbound_mail.delivery.delivery import Outcome
+from inbound_mail.delivery.delivery import DeliveryOutcome
 from shared import context, telemetry
 from shared.errors import Rejected
 from shared.storage.queues import Queue
@@ -68,7 +68,7 @@ def test_a_redelivery_bears_the_id_of_the_person_who_asked(scenario: MailScenari
     mail = scenario.receive(subject="Printer")
     scenario.poll()
     scenario.sink.before = refuse
-    assert scenario.deliver() == [Outcome.QUARANTINED]
+    assert scenario.deliver() == [DeliveryOutcome.QUARANTINED]
     key = scenario.describe(mail.id)["key"]
     scenario.gateway.http.post(
         f"{scenario.gateway.base_url}/api/mailboxes/{scenario.name}/mails/{key}/redeliver",

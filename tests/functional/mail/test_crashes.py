@@ -1,27 +1,24 @@
-"""What if the process dies right here? Asked at every single step that leaves a trace, of two small stories.
+"""The process dies at every single step of two small cases, and nothing is lost or doubled.
 
-A process that dies between two steps has done the first and not the second: so dying before each step, and after the
-last one, are all the deaths there are. What is dead does nothing more, its claims and leases run out, its messages come
-back to the queue; then a new process goes on and must bring every mail to its end, once.
+A step is an operation that leaves a trace in storage, at Graph or in the sink. A process that dies between two steps
+has done the first and not the second, so dying before each step covers all ways to die. Afterwards its claims and
+leases expire, its messages return to the queue, and a new process must bring every mail to its end, once.
 """
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from threading import Lock
-from typing import Any
 
 import pytest
 
+from inbound_mail.delivery.redelivery import redeliver
 from inbound_mail.intake.polling import Polled
-from inbound_mail.reports.mails import redeliver
 from shared.errors import Rejected, Unavailable
 from shared.graph.mail import GraphMail
 from shared.storage.blobs import Container
 from shared.storage.tables import Table
 from shared.workers import Workers
+from tests.functional.kill_switch import Killed, KillSwitch
 from tests.functional.mail.conftest import MailScenario, MemoryQueue, OpenScenario, RecordingSink
 from twin.mail.contents import File, Item
 
@@ -41,61 +38,12 @@ STEPS: tuple[tuple[type, str], ...] = (
 )
 
 
-class Killed(BaseException):
-    """The process dies here."""
-
-
-class KillSwitch:
-    """Counts steps and kills at one of them; what is dead stays dead until it is revived.
-
-    With an `error`, one step fails with it and the process lives on.
-    """
-
-    def __init__(self, error: type[Exception] | None = None) -> None:
-        self.error = error
-        self.at: int | None = None
-        self.steps: list[str] = []
-        self._lock = Lock()
-        self._is_dead = False
-
-    def step(self, name: str) -> None:
-        with self._lock:
-            if not self._is_dead:
-                self.steps.append(name)
-                is_struck = len(self.steps) == self.at
-                if is_struck and self.error:
-                    raise self.error(f"{name} failed.")
-                self._is_dead = is_struck
-            if self._is_dead:
-                raise Killed(name)
-
-    def revive(self) -> None:
-        time.sleep(0.02)  # threads that were at work notice that they are dead
-        with self._lock:
-            self.at, self._is_dead = None, False
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Step in front of everything that leaves a trace, and behind the ticket."""
-        with pytest.MonkeyPatch.context() as patch:
-            for owner, name in STEPS:
-                patch.setattr(owner, name, self._guarded(getattr(owner, name), f"{owner.__name__}.{name}"))
-            yield
-
-    def _guarded(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
-        def guarded(*args: Any, **options: Any) -> Any:
-            self.step(name)
-            return function(*args, **options)
-
-        return guarded
-
-
 @dataclass
-class Story:
-    """What happens to one office: it is begun, played as far as it goes, and looked at in the end."""
+class CrashCase:
+    """A scenario: how it begins, the work during which the process dies, and what must be true in the end."""
 
     begin: Callable[[OpenScenario], MailScenario]
-    play: Callable[[MailScenario], None]
+    work: Callable[[MailScenario], None]
     check: Callable[[MailScenario], None]
 
 
@@ -107,7 +55,7 @@ def work(scenario: MailScenario) -> None:
         if not messages:
             return
         try:
-            for message, _ in scenario._due(list(messages)):
+            for message, _ in scenario.make_due(list(messages)):
                 scenario.deliverer().deliver(scenario.mailbox, message["key"], message["sink"])
         except Killed:
             scenario.queue.messages += messages
@@ -115,10 +63,10 @@ def work(scenario: MailScenario) -> None:
     raise AssertionError("it does not come to rest")
 
 
-def go_on(scenario: MailScenario, play: Callable[[MailScenario], None]) -> None:
+def go_on(scenario: MailScenario, work_on: Callable[[MailScenario], None]) -> None:
     """Let a new process go on where the dead one left things."""
     scenario.age_claims()
-    play(scenario)
+    work_on(scenario)
     scenario.age_claims()
     work(scenario)
     work(scenario)
@@ -141,14 +89,14 @@ def check_three(scenario: MailScenario) -> None:
     assert len({key for _, key in feed}) == 2
     assert sorted(scenario.sink.tickets.values()) == ["T-1", "T-2"]
     assert list(ledger.open_mails()) == []
-    assert ledger.quarantined() == 0
+    assert ledger.count_quarantined() == 0
     mails = scenario.twin_mailbox.messages()
-    told = {mail.id: scenario.describe(mail.id) for mail in mails}
-    assert sorted((one["subject"], one["state"]) for one in told.values()) == [
+    described = {mail.id: scenario.describe(mail.id) for mail in mails}
+    assert sorted((one["subject"], one["state"]) for one in described.values()) == [
         ("Files", "delivered"), ("Plain", "delivered"), ("Plain", "skipped"),
     ]  # fmt: skip
     for mail in mails:
-        [delivery] = told[mail.id]["deliveries"] or [None]
+        [delivery] = described[mail.id]["deliveries"] or [None]
         expected = (True, [delivery["ticket"]], "archive") if delivery else (False, [], "inbox")
         assert (mail.is_read, mail.categories, mail.folder) == expected
     [files] = [mail for mail in mails if mail.subject == "Files"]
@@ -167,15 +115,15 @@ def begin_with_refused(open_scenario: OpenScenario) -> MailScenario:
 
     scenario.sink.before = refuse
     scenario.run()
-    assert scenario.mailbox.ledger.quarantined() == 1
+    assert scenario.mailbox.ledger.count_quarantined() == 1
     scenario.sink.before = lambda: None
     return scenario
 
 
 def ask_again(scenario: MailScenario) -> None:
-    if scenario.mailbox.ledger.quarantined():
+    if scenario.mailbox.ledger.count_quarantined():
         [mail] = scenario.mails()
-        redeliver(scenario.mailbox, scenario.queue, mail["key"], None)  # type: ignore[arg-type]  # stands in for the queue
+        redeliver(scenario.mailbox, scenario.deliveries, mail["key"], None)
     if not scenario.queue.messages and list(scenario.mailbox.ledger.open_mails()):
         # died before the message: the poll notices the silence after a while
         [mail] = scenario.mails()
@@ -187,39 +135,39 @@ def check_refused(scenario: MailScenario) -> None:
     [mail] = scenario.mails()
     assert mail["state"] == "delivered"
     assert list(scenario.sink.tickets.values()) == ["T-1"]
-    assert scenario.mailbox.ledger.quarantined() == 0
+    assert scenario.mailbox.ledger.count_quarantined() == 0
     assert list(scenario.mailbox.ledger.open_mails()) == []
     assert [one.is_read for one in scenario.twin_mailbox.messages()] == [True]
 
 
-STORIES = {
-    "three mails": Story(begin_with_three, work, check_three),
-    "redelivery": Story(begin_with_refused, ask_again, check_refused),
+CASES = {
+    "three mails": CrashCase(begin_with_three, work, check_three),
+    "redelivery": CrashCase(begin_with_refused, ask_again, check_refused),
 }
 
 
 @pytest.mark.slow(reason="dies at every step")
-@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize("name", CASES)
 def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, open_scenario: OpenScenario) -> None:
-    story = STORIES[name]
+    case = CASES[name]
     whole = KillSwitch()
-    scenario = story.begin(open_scenario)
-    with whole.watching():
-        story.play(scenario)
-    story.check(scenario)
+    scenario = case.begin(open_scenario)
+    with whole.watching(STEPS):
+        case.work(scenario)
+    case.check(scenario)
     deaths: list[str] = []
     for at in range(1, len(whole.steps) + 1):
         kill_switch = KillSwitch()
-        scenario = story.begin(open_scenario)
-        with kill_switch.watching():
+        scenario = case.begin(open_scenario)
+        with kill_switch.watching(STEPS):
             kill_switch.at = at
             with pytest.raises(Killed) as death:
-                story.play(scenario)
+                case.work(scenario)
             kill_switch.revive()
-            go_on(scenario, story.play)
+            go_on(scenario, case.work)
         deaths.append(str(death.value))
         try:
-            story.check(scenario)
+            case.check(scenario)
         except AssertionError as error:
             error.add_note(f"after death at step {at} of {len(whole.steps)}, before {death.value}")
             raise
@@ -237,7 +185,7 @@ def struggle(scenario: MailScenario) -> None:
         messages = scenario.queue.take()
         if is_done and not messages:
             return
-        for message, delay in scenario._due(list(messages)):
+        for message, delay in scenario.make_due(list(messages)):
             try:
                 scenario.deliverer().deliver(scenario.mailbox, message["key"], message["sink"])
             except Unavailable:
@@ -251,8 +199,8 @@ def test_a_step_that_fails_once_is_made_good(open_scenario: OpenScenario) -> Non
     at = 0
     while True:
         at += 1
-        scenario, kill_switch = begin_with_three(open_scenario), KillSwitch(Unavailable)
-        with kill_switch.watching():
+        scenario, kill_switch = begin_with_three(open_scenario), KillSwitch(error=Unavailable)
+        with kill_switch.watching(STEPS):
             kill_switch.at = at
             struggle(scenario)
         try:
@@ -271,7 +219,7 @@ def test_a_process_that_lives_for_a_few_steps_at_a_time_comes_to_the_end(
 ) -> None:
     scenario, kill_switch = begin_with_three(open_scenario), KillSwitch()
     lives = 0
-    with kill_switch.watching():
+    with kill_switch.watching(STEPS):
         while True:
             lives += 1
             assert lives < 20

@@ -6,15 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from inbound_mail.delivery.delivery import Outcome
+from inbound_mail.delivery.delivery import DeliveryOutcome
 from inbound_mail.sinks.protocol import PreparedMail, Progress, Receipt
 from shared.errors import OutcomeUnknown, Throttled, TimedOut, Unavailable
+from tests.functional.kill_switch import Killed
 from tests.functional.mail.conftest import MailScenario, RecordingSink
 from tests.functional.mail.deliveries import ask_again, causes, change, deliver, failing, record, taken_in
-
-
-class Killed(BaseException):
-    """The worker dies here."""
 
 
 @dataclass
@@ -45,12 +42,12 @@ def test_many_workers_with_the_same_message_make_one_ticket(scenario: MailScenar
 
 def test_a_running_claim_is_respected_and_a_finished_one_as_well(scenario: MailScenario) -> None:
     mail = taken_in(scenario)
-    inner: list[Outcome] = []
+    inner: list[DeliveryOutcome] = []
     scenario.sink.before = lambda: inner.append(deliver(scenario, mail))
-    assert deliver(scenario, mail) is Outcome.DELIVERED
-    assert inner == [Outcome.NOTHING_TO_DO]
+    assert deliver(scenario, mail) is DeliveryOutcome.DELIVERED
+    assert inner == [DeliveryOutcome.NOTHING_TO_DO]
     scenario.sink.before = lambda: None
-    assert deliver(scenario, mail) is Outcome.NOTHING_TO_DO
+    assert deliver(scenario, mail) is DeliveryOutcome.NOTHING_TO_DO
     assert len(scenario.sink.received) == 1
 
 
@@ -58,7 +55,9 @@ def test_a_message_before_its_time_does_nothing(scenario: MailScenario) -> None:
     mail = taken_in(scenario)
     change(scenario, mail, due=datetime.now(UTC) + timedelta(seconds=30))
     key = scenario.mailbox.key(mail.id)
-    assert scenario.deliverer().deliver(scenario.mailbox, key, next(iter(scenario.sinks))) is Outcome.NOTHING_TO_DO
+    assert (
+        scenario.deliverer().deliver(scenario.mailbox, key, next(iter(scenario.sinks))) is DeliveryOutcome.NOTHING_TO_DO
+    )
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -82,11 +81,11 @@ def test_a_slow_worker_that_was_overtaken_changes_nothing_more(scenario: MailSce
     def overtake() -> None:
         scenario.sink.before = lambda: None
         scenario.age_claims()
-        assert deliver(scenario, mail) is Outcome.DELIVERED
+        assert deliver(scenario, mail) is DeliveryOutcome.DELIVERED
         raise Unavailable("Too late.")
 
     scenario.sink.before = overtake
-    assert deliver(scenario, mail) is Outcome.NOTHING_TO_DO
+    assert deliver(scenario, mail) is DeliveryOutcome.NOTHING_TO_DO
     assert scenario.describe(mail.id)["state"] == "delivered"
     assert record(scenario, mail)["state"] == "delivered"
     assert len(scenario.sink.tickets) == 1
@@ -100,10 +99,10 @@ def test_an_overtaken_worker_learns_of_it_before_it_writes_at_the_other_side(sce
     def overtake() -> None:
         sink.before = lambda: None
         scenario.age_claims()
-        assert deliver(scenario, mail) is Outcome.DELIVERED
+        assert deliver(scenario, mail) is DeliveryOutcome.DELIVERED
 
     sink.before = overtake
-    assert deliver(scenario, mail) is Outcome.NOTHING_TO_DO
+    assert deliver(scenario, mail) is DeliveryOutcome.NOTHING_TO_DO
     assert len(sink.received) == 2
     assert list(sink.tickets.values()) == ["T-1"]
 
@@ -115,7 +114,7 @@ def test_a_worker_that_always_dies_is_distinguished_from_a_sink_that_fails(scena
         with pytest.raises(Killed):
             deliver(scenario, mail)
         scenario.age_claims()
-    assert deliver(scenario, mail) is Outcome.QUARANTINED
+    assert deliver(scenario, mail) is DeliveryOutcome.QUARANTINED
     assert causes(scenario, mail) == ["WorkerDied"]
     assert len(scenario.sink.received) == 5
 
@@ -128,7 +127,7 @@ def test_a_sink_that_names_a_time_is_left_alone_that_long(scenario: MailScenario
     mail = taken_in(scenario)
     scenario.sink.before = failing(Throttled("Slow down.", retry_after=asked_for), 1)
     before = datetime.now(UTC)
-    assert deliver(scenario, mail) is Outcome.WAITING
+    assert deliver(scenario, mail) is DeliveryOutcome.WAITING
     [(message, delay)] = scenario.queue.messages
     assert message["key"] == scenario.mailbox.key(mail.id)
     assert delay >= asked_for
@@ -143,7 +142,7 @@ def test_a_sink_that_names_a_time_is_left_alone_that_long(scenario: MailScenario
 def test_a_wait_beyond_reason_is_cut_to_a_day(scenario: MailScenario, asked_for: float) -> None:
     mail = taken_in(scenario)
     scenario.sink.before = failing(Unavailable("Later.", retry_after=asked_for), 1)
-    assert deliver(scenario, mail) is Outcome.WAITING
+    assert deliver(scenario, mail) is DeliveryOutcome.WAITING
     [(_, delay)] = scenario.queue.messages
     assert delay == timedelta(hours=24).total_seconds()
 
@@ -155,7 +154,7 @@ def test_after_an_unclear_outcome_one_waits_ten_seconds_and_looks(
 ) -> None:
     mail = taken_in(scenario)
     setattr(scenario.sink, moment, failing(error, 1))
-    assert deliver(scenario, mail) is Outcome.WAITING
+    assert deliver(scenario, mail) is DeliveryOutcome.WAITING
     [(_, delay)] = scenario.queue.messages
     assert delay >= 10
     assert record(scenario, mail)["interrupted"]
@@ -177,7 +176,7 @@ def test_waits_are_drawn_from_a_span_that_doubles_up_to_a_quarter_of_an_hour(
     mail = taken_in(scenario)
     scenario.sink.before = failing(Unavailable("Later."))
     for _ in range(12):
-        assert deliver(scenario, mail) is Outcome.WAITING
+        assert deliver(scenario, mail) is DeliveryOutcome.WAITING
     assert {low for low, _ in spans} == {0}
     assert [high for _, high in spans] == [10, 20, 40, 80, 160, 320, 640, 900, 900, 900, 900, 900]
     assert [delay for _, delay in scenario.queue.messages] == [high for _, high in spans]
@@ -190,11 +189,11 @@ def test_waits_are_drawn_from_a_span_that_doubles_up_to_a_quarter_of_an_hour(
 def test_after_a_day_without_success_a_person_is_asked(scenario: MailScenario, error: Exception) -> None:
     mail = taken_in(scenario)
     scenario.sink.before = failing(error)
-    assert deliver(scenario, mail) is Outcome.WAITING
+    assert deliver(scenario, mail) is DeliveryOutcome.WAITING
     change(scenario, mail, first_at=datetime.now(UTC) - timedelta(hours=23, minutes=59))
-    assert deliver(scenario, mail) is Outcome.WAITING
+    assert deliver(scenario, mail) is DeliveryOutcome.WAITING
     change(scenario, mail, first_at=datetime.now(UTC) - timedelta(hours=24, minutes=1))
-    assert deliver(scenario, mail) is Outcome.QUARANTINED
+    assert deliver(scenario, mail) is DeliveryOutcome.QUARANTINED
     assert causes(scenario, mail) == ["GaveUp"]
     ask_again(scenario, mail)
-    assert deliver(scenario, mail) is Outcome.WAITING
+    assert deliver(scenario, mail) is DeliveryOutcome.WAITING

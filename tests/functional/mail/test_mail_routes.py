@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from inbound_mail.delivery.circuit_breaker import Circuit
-from inbound_mail.ledger.ledger import DeliveryState
+from inbound_mail.delivery.circuit_breaker import CircuitBreaker
+from inbound_mail.ledger.records import DeliveryState
 from shared.errors import ConfigurationError, Rejected
 from tests.functional.conftest import read_error
 from tests.functional.mail.conftest import MailScenario, OpenScenario
@@ -185,7 +185,7 @@ def test_status_shows_all_at_a_glance(scenario: MailScenario) -> None:
 
 def test_status_shows_an_open_circuit(scenario: MailScenario) -> None:
     name = next(iter(scenario.sinks))
-    Circuit(scenario.services.table, name).open(ConfigurationError("The desk refuses the token."))
+    CircuitBreaker(scenario.services.table, name).open(ConfigurationError("The desk refuses the token."))
     [sink] = scenario.gateway.get("status").json()["sinks"]
     assert sink["circuit"] == "open"
     assert sink["why"]["message"] == "The desk refuses the token."

@@ -8,7 +8,7 @@ import pytest
 
 from inbound_mail.delivery import delivery
 from inbound_mail.delivery.circuit_breaker import PROBE_EVERY
-from inbound_mail.delivery.delivery import Outcome
+from inbound_mail.delivery.delivery import DeliveryOutcome
 from inbound_mail.delivery.threads import KnownThreads
 from inbound_mail.intake.polling import Polled
 from shared.errors import ConfigurationError, Conflict, GatewayError, Rejected, Unavailable
@@ -30,7 +30,7 @@ def test_wrong_settings_let_every_mail_wait_without_asking_the_sink(
     scenario.sink.before = scenario.sink.probes = failing(WRONG)
     deliverer = scenario.deliverer()
     outcomes = [deliverer.deliver(scenario.mailbox, message["key"], message["sink"]) for message, _ in messages]
-    assert outcomes == [Outcome.WAITING] * 6
+    assert outcomes == [DeliveryOutcome.WAITING] * 6
     assert len(scenario.sink.received) == 1
     assert all(delay >= PROBE_EVERY.total_seconds() for _, delay in scenario.queue.messages)
     told = [one for one in caplog.records if one.getMessage().startswith("CircuitOpen")]
@@ -83,7 +83,7 @@ def test_many_workers_that_meet_wrong_settings_at_once_report_it_once(
         raise WRONG
 
     scenario.sink.before = refuse
-    assert scenario.deliver() == [Outcome.WAITING] * 8
+    assert scenario.deliver() == [DeliveryOutcome.WAITING] * 8
     assert len(scenario.sink.received) == 8
     assert sum(one.getMessage().startswith("CircuitOpen") for one in caplog.records) == 1
 
@@ -92,11 +92,11 @@ def test_a_probe_that_breaks_leaves_the_circuit_open(scenario: MailScenario) -> 
     mail = taken_in(scenario)
     scenario.sink.before = failing(WRONG, 1)
     scenario.sink.probes = failing(ValueError("a bug"), 1)
-    assert deliver(scenario, mail) is Outcome.WAITING
+    assert deliver(scenario, mail) is DeliveryOutcome.WAITING
     for _ in range(2):
         probe_now(scenario)
         outcome = deliver(scenario, mail)
-    assert outcome is Outcome.DELIVERED
+    assert outcome is DeliveryOutcome.DELIVERED
     assert len(scenario.sink.received) == 2
 
 
@@ -117,10 +117,10 @@ def test_mails_do_not_grow_old_while_the_circuit_is_open(scenario: MailScenario)
     deliver(scenario, mail)
     change(scenario, mail, first_at=datetime.now(UTC) - timedelta(hours=30))
     scenario.sink.before = failing(WRONG, 1)
-    assert deliver(scenario, mail) is Outcome.WAITING
+    assert deliver(scenario, mail) is DeliveryOutcome.WAITING
     probe_now(scenario)
     scenario.sink.before = failing(Unavailable("Away."), 1)
-    assert deliver(scenario, mail) is Outcome.WAITING
+    assert deliver(scenario, mail) is DeliveryOutcome.WAITING
 
 
 # -- quarantine and redelivery ----------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ def test_a_refused_mail_is_set_aside_with_its_cause_and_the_others_pass(
     [told] = scenario.describe(bad.id)["deliveries"]
     assert (told["cause"], told["message"]) == ("EasyVistaRefused", "The catalogue has no such entry.")
     assert sum(one.getMessage().startswith("MailQuarantined") for one in caplog.records) == 1
-    assert scenario.mailbox.ledger.quarantined() == 1
+    assert scenario.mailbox.ledger.count_quarantined() == 1
     scenario.sink.before = lambda: None
     scenario.run()
     assert len(scenario.sink.tickets) == 3
@@ -174,13 +174,13 @@ def test_only_what_is_in_quarantine_can_be_asked_for_again(open_scenario: OpenSc
     with pytest.raises(Conflict):
         ask_again(scenario, mail)
     scenario.run()
-    assert scenario.mailbox.ledger.quarantined() == 0
+    assert scenario.mailbox.ledger.count_quarantined() == 0
 
 
 def test_a_delivery_asked_for_again_looks_first(scenario: MailScenario) -> None:
     mail = taken_in(scenario)
     scenario.sink.after = failing(Rejected("Written, and yet refused.", code="Odd"), 1)
-    assert deliver(scenario, mail) is Outcome.QUARANTINED
+    assert deliver(scenario, mail) is DeliveryOutcome.QUARANTINED
     ask_again(scenario, mail)
     scenario.run()
     assert (scenario.sink.looks, list(scenario.sink.tickets.values())) == (1, ["T-1"])
@@ -189,7 +189,7 @@ def test_a_delivery_asked_for_again_looks_first(scenario: MailScenario) -> None:
 
 def test_automatic_answers_are_set_aside_and_a_person_may_want_them_all_the_same(scenario: MailScenario) -> None:
     mail = taken_in(scenario, subject="Automatic reply: away", headers={"Auto-Submitted": "auto-replied"})
-    assert deliver(scenario, mail) is Outcome.QUARANTINED
+    assert deliver(scenario, mail) is DeliveryOutcome.QUARANTINED
     assert causes(scenario, mail) == ["AutomaticMail"]
     assert scenario.sink.received == []
     ask_again(scenario, mail)
@@ -221,14 +221,14 @@ def test_an_error_nobody_foresaw_is_tried_five_times(scenario: MailScenario, err
     mail, other = taken_in(scenario, subject="One"), taken_in(scenario, subject="Other")
     scenario.sink.before = failing(Unavailable("Away."), 7)
     for _ in range(7):
-        assert deliver(scenario, mail) is Outcome.WAITING
+        assert deliver(scenario, mail) is DeliveryOutcome.WAITING
     scenario.sink.before = failing(error, 5)
     for _ in range(4):
-        assert deliver(scenario, mail) is Outcome.WAITING
-    assert deliver(scenario, mail) is Outcome.QUARANTINED
+        assert deliver(scenario, mail) is DeliveryOutcome.WAITING
+    assert deliver(scenario, mail) is DeliveryOutcome.QUARANTINED
     assert causes(scenario, mail) == [error.code if isinstance(error, GatewayError) else "Internal"]
     assert "bug" not in scenario.describe(mail.id)["deliveries"][0]["message"]
-    assert deliver(scenario, other) is Outcome.DELIVERED
+    assert deliver(scenario, other) is DeliveryOutcome.DELIVERED
 
 
 def test_a_sink_that_the_settings_lost_sets_its_mails_aside(open_scenario: OpenScenario) -> None:
@@ -251,10 +251,10 @@ def test_a_mail_whose_copy_is_lost_or_cannot_be_read_is_set_aside(
     lost, broken = taken_in(scenario, subject="Lost"), taken_in(scenario, subject="Broken")
     with monkeypatch.context() as patched:
         patched.setattr("inbound_mail.ledger.mail_store.MailStore.load", lambda *_: None)
-        assert deliver(scenario, lost) is Outcome.QUARANTINED
+        assert deliver(scenario, lost) is DeliveryOutcome.QUARANTINED
     with monkeypatch.context() as patched:
         patched.setattr(delivery, "render_mail", lambda _: 1 / 0)
-        assert deliver(scenario, broken) is Outcome.QUARANTINED
+        assert deliver(scenario, broken) is DeliveryOutcome.QUARANTINED
     assert (causes(scenario, lost), causes(scenario, broken)) == (["MailLost"], ["MailUnreadable"])
 
 

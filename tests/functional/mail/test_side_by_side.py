@@ -10,6 +10,7 @@ import pytest
 from composition import services
 from inbound_mail.intake.polling import Polled, Poller
 from inbound_mail.ledger.mail_store import CONTAINER
+from inbound_mail.messages import DeliveryQueue
 from shared import context
 from shared.storage.account import Storage
 from shared.storage.blobs import Container
@@ -39,7 +40,7 @@ def test_a_mailbox_that_hangs_delays_no_other_one(gateway_process: Gateway) -> N
     used = services.services()
     storage = Storage(used.settings.storage, used.authenticator.identity)
     queue = MemoryQueue()
-    poller = Poller(Container(storage, CONTAINER), queue, used.mail.workers)  # type: ignore[arg-type]  # stands in
+    poller = Poller(Container(storage, CONTAINER), DeliveryQueue(queue), used.mail.workers)
     gateway_process.sim.mail.mailbox(SECOND).receive(subject="In time")
     gateway_process.sim.faults.add(Hang(), api="mail", path=f"/users/{SUPPORT}/", times=None)
 
@@ -82,7 +83,7 @@ def test_mailboxes_of_several_tenants_are_read_each_with_its_own_sign_in(gateway
     used = services.services()
     storage = Storage(used.settings.storage, used.authenticator.identity)
     queue = MemoryQueue()
-    poller = Poller(Container(storage, CONTAINER), queue, used.mail.workers)  # type: ignore[arg-type]  # stands in
+    poller = Poller(Container(storage, CONTAINER), DeliveryQueue(queue), used.mail.workers)
     for name in (own, partner):
         assert poller.poll(used.mail.mailboxes[name]) is Polled.DONE
     assert [message["mailbox"] for message, _ in queue.messages] == [own, partner]

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from inbound_mail.delivery.delivery import Outcome
+from inbound_mail.delivery.delivery import DeliveryOutcome
+from inbound_mail.delivery.redelivery import redeliver
 from inbound_mail.intake.polling import Polled
 from inbound_mail.ledger.ledger import Ledger
-from inbound_mail.reports.mails import redeliver
 from inbound_mail.sinks.protocol import Receipt
 from shared.errors import Rejected
+from tests.functional.kill_switch import Killed
 from tests.functional.mail.conftest import MailScenario, OpenScenario, RecordingSink
 from twin import Answer
 from twin.core.faults import Drop
@@ -24,10 +25,6 @@ ALL = {"read": True, "category": "Ticket {ticket}", "move_to": "archive"}
 BATCH = r"/\$batch$"
 
 
-class Killed(BaseException):
-    """The process dies here."""
-
-
 @pytest.fixture
 def marking(open_scenario: OpenScenario) -> MailScenario:
     """A scenario whose mailbox has every kind of write-back."""
@@ -38,7 +35,7 @@ def delivered(scenario: MailScenario, count: int = 1, **mail: Any) -> list[Any]:
     """Let mails come in and be delivered, but not yet written back."""
     mails = [scenario.receive(subject=f"Mail {number}", **mail) for number in range(count)]
     scenario.poll()
-    assert scenario.deliver() == [Outcome.DELIVERED] * count
+    assert scenario.deliver() == [DeliveryOutcome.DELIVERED] * count
     return mails
 
 
@@ -163,7 +160,7 @@ def test_a_mail_in_quarantine_is_not_touched_until_it_is_delivered_after_all(mar
     assert not is_open(marking)
     assert (writes(marking).total(), mail.is_read, mail.folder) == (0, False, "inbox")
     marking.sink.before = lambda: None
-    redeliver(marking.mailbox, marking.queue, marking.mailbox.key(mail.id), None)  # type: ignore[arg-type]  # stands in for the queue
+    redeliver(marking.mailbox, marking.deliveries, marking.mailbox.key(mail.id), None)
     marking.run()
     assert (mail.is_read, mail.categories, mail.folder) == (True, ["Ticket T-1"], "archive")
 
@@ -182,12 +179,12 @@ def test_a_mail_that_one_of_two_sinks_refuses_is_not_touched_though_the_other_is
     scenario.run()
     one.before = lambda: None
     key = scenario.mailbox.key(mail.id)
-    redeliver(scenario.mailbox, scenario.queue, key, next(iter(scenario.sinks)))  # type: ignore[arg-type]  # stands in for the queue
+    redeliver(scenario.mailbox, scenario.deliveries, key, next(iter(scenario.sinks)))
     scenario.run()
     assert len(one.tickets) == 1
     assert (mail.is_read, mail.folder, scenario.describe(mail.id)["state"]) == (False, "inbox", "quarantined")
     two.before = lambda: None
-    redeliver(scenario.mailbox, scenario.queue, key, None)  # type: ignore[arg-type]  # stands in for the queue
+    redeliver(scenario.mailbox, scenario.deliveries, key, None)
     scenario.run()
     assert (mail.folder, mail.categories) == ("archive", ["Ticket T-1, T-1"])
 

@@ -1,0 +1,154 @@
+"""The entities behind the ledger's records: built for writing, and read back."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from inbound_mail.ledger import rows
+from inbound_mail.ledger.records import (
+    DeliveryState,
+    DeliveryStatus,
+    MailOutcome,
+    MailRecord,
+    MailState,
+    NewMail,
+    OpenMail,
+    Phase,
+)
+from inbound_mail.ledger.references import message_id_of
+from shared import context
+from shared.json_text import Json
+from shared.storage.tables import Entity, Operation, Row
+
+_SUMMARY_LENGTH = 500
+
+
+def identity(mailbox: str, row_key: str) -> Entity:
+    """Return the key of an entity."""
+    return {"PartitionKey": mailbox, "RowKey": row_key}
+
+
+def new_mail(mailbox: str, mail: NewMail, reference: str, now: datetime) -> Entity:
+    """Return the entity of a mail, without its state."""
+    message = mail.message
+    author = (message.get("from") or message.get("sender") or {}).get("emailAddress") or {}
+    return {
+        **identity(mailbox, rows.mail_row(mail.key)),
+        "graph_id": str(message["id"]),
+        "reference": reference,
+        "message_id": _short(message_id_of(message) or ""),
+        "conversation_id": _short(str(message.get("conversationId") or "")),
+        "subject": _short(str(message.get("subject") or "")),
+        "sender": _short(str(author.get("address") or "").lower()),
+        "received": str(message.get("receivedDateTime") or ""),
+        "folder": mail.folder,
+        "seen_at": now,
+    }
+
+
+def new_open_work(mailbox: str, key: str, message: Json, phase: Phase) -> Entity:
+    """Return the entity of open work on a mail, without deliveries."""
+    return {
+        **identity(mailbox, rows.open_row(key)),
+        "phase": phase,
+        "graph_id": str(message["id"]),
+        "folder_id": str(message.get("parentFolderId") or ""),
+        "enqueued": False,
+    }
+
+
+def new_delivery(mailbox: str, key: str, sink: str, now: datetime) -> Entity:
+    """Return a new delivery; its correlation id is that of the current call: a poll, or a redelivery request."""
+    return {
+        **identity(mailbox, rows.delivery_row(key, sink)),
+        "state": DeliveryState.WAITING,
+        "attempts": 0,
+        "crashes": 0,
+        "interrupted": False,
+        "created_at": now,
+        "due": now,
+        "progress": "{}",
+        "correlation_id": context.request_id(),
+    }
+
+
+def list_quarantined(mailbox: str, key: str, sink: str, cause: str, now: datetime) -> Operation:
+    """Return the operation that adds a delivery to the list of quarantined ones."""
+    return Operation("upsert", {**identity(mailbox, rows.quarantine_row(key, sink)), "cause": cause, "since": now})
+
+
+def make_deliverable(
+    open_work: Entity,
+    number: int,
+    sinks: Sequence[str],
+    now: datetime,
+    cause: tuple[str, str] | None = None,
+) -> list[Operation]:
+    """Return the operations that make a stored mail deliverable: open work, feed entry, a delivery for each sink.
+
+    With a `cause` (code and message) the deliveries begin in quarantine.
+    """
+    mailbox, [key] = str(open_work["PartitionKey"]), rows.parts_of(str(open_work["RowKey"]))
+    columns: Entity = {"phase": Phase.DELIVER, "enqueued": False}
+    operations = [Operation("create", {**identity(mailbox, rows.feed_row(number)), "key": key, "stored_at": now})]
+    state = DeliveryState.QUARANTINED if cause else DeliveryState.WAITING
+    for sink in sinks:
+        delivery = new_delivery(mailbox, key, sink, now)
+        if cause:
+            delivery |= {"state": state, "cause": cause[0], "message": cause[1]}
+            operations.append(list_quarantined(mailbox, key, sink, cause[0], now))
+        columns |= rows.status_columns(DeliveryStatus(sink, state, now))
+        operations.append(Operation("create", delivery))
+    return [Operation("upsert", open_work | columns), *operations]
+
+
+def read_mail(row: Row) -> MailRecord:
+    """Return the record of a mail."""
+    values = row.values
+    return MailRecord(
+        key=rows.parts_of(row.row_key)[0],
+        state=MailState(values["state"]),
+        graph_id=str(values["graph_id"]),
+        reference=str(values["reference"]),
+        message_id=str(values["message_id"]),
+        conversation_id=str(values["conversation_id"]),
+        subject=str(values["subject"]),
+        sender=str(values["sender"]),
+        received=str(values["received"]),
+        folder=str(values["folder"]),
+        number=int(values["number"]) if "number" in values else None,
+        reason=values.get("reason"),
+    )
+
+
+def read_open_work(row: Row) -> OpenMail:
+    """Return a mail on which work is open."""
+    values = row.values
+    deliveries = tuple(rows.read_statuses(values))
+    done_before = str(values.get("told", "")).split(",")
+    return OpenMail(
+        key=rows.parts_of(row.row_key)[0],
+        phase=Phase(values["phase"]),
+        graph_id=str(values["graph_id"]),
+        folder_id=str(values["folder_id"]),
+        deliveries=deliveries,
+        newly_delivered=tuple(
+            one.sink for one in deliveries if one.state is DeliveryState.DELIVERED and one.sink not in done_before
+        ),
+        is_enqueued=bool(values["enqueued"]),
+        row=row,
+    )
+
+
+def read_outcome(row: Row) -> MailOutcome:
+    """Return how the work on a mail ended."""
+    return MailOutcome(
+        int(rows.parts_of(row.row_key)[0]),
+        str(row.values["key"]),
+        MailState(row.values["state"]),
+        row.values["at"],
+        frozenset(str(row.values["sinks"]).split(",")),
+    )
+
+
+def _short(text: str) -> str:
+    return text[:_SUMMARY_LENGTH].encode("utf-8", "replace").decode()

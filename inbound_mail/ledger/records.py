@@ -1,0 +1,226 @@
+"""What the ledger takes and returns: the states of mails and deliveries, and one frozen record for each kind of row."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from shared.json_text import Json
+from shared.storage.tables import Row
+
+
+class MailState(StrEnum):
+    """The state of a mail. Seen and stored are open; a quarantined mail may be delivered again."""
+
+    SEEN = "seen"
+    STORED = "stored"
+    DELIVERED = "delivered"
+    QUARANTINED = "quarantined"
+    SKIPPED = "skipped"
+    GONE = "gone"
+
+
+class DeliveryState(StrEnum):
+    """The state of one delivery. Delivered and quarantined are final."""
+
+    WAITING = "waiting"
+    CLAIMED = "claimed"
+    DELIVERED = "delivered"
+    QUARANTINED = "quarantined"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no worker works on the delivery any more."""
+        return self in (DeliveryState.DELIVERED, DeliveryState.QUARANTINED)
+
+
+class Phase(StrEnum):
+    """The next work on an open mail: fetch its attachments, or deliver it."""
+
+    FETCH = "fetch"
+    DELIVER = "deliver"
+
+
+@dataclass(frozen=True)
+class NewMail:
+    """A mail that is to be entered. `skipped`: the reason why it is not to be delivered."""
+
+    key: str
+    message: Json
+    folder: str
+    phase: Phase
+    skipped: str | None = None
+
+
+@dataclass(frozen=True)
+class MailRecord:
+    """What the ledger knows about a mail itself. `number` is its place in the feed, None before it is complete."""
+
+    key: str
+    state: MailState
+    graph_id: str
+    reference: str
+    message_id: str
+    conversation_id: str
+    subject: str
+    sender: str
+    received: str
+    folder: str
+    number: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class DeliveryStatus:
+    """A delivery's status as the mail's row of open work repeats it. `due`: when to work on it, or when it ended."""
+
+    sink: str
+    state: DeliveryState
+    due: datetime
+    ticket: str | None = None
+
+
+@dataclass(frozen=True)
+class OpenMail:
+    """A mail on which work is open. `newly_delivered`: sinks that took it since the work began, or began again."""
+
+    key: str
+    phase: Phase
+    graph_id: str
+    folder_id: str
+    deliveries: tuple[DeliveryStatus, ...]
+    newly_delivered: tuple[str, ...]
+    is_enqueued: bool
+    row: Row
+
+    @property
+    def tickets(self) -> list[str]:
+        """The tickets that this mail became or was added to."""
+        return [one.ticket for one in self.deliveries if one.ticket]
+
+    @property
+    def fetch_tries(self) -> int:
+        """How many attempts to fetch the attachments have failed."""
+        return int(self.row.values.get("fetch_tries", 0))
+
+    @property
+    def was_forbidden(self) -> bool:
+        """Whether Graph refused access to the attachments in the last attempt."""
+        return bool(self.row.values.get("barred"))
+
+    @property
+    def write_tries(self) -> int:
+        """How many attempts to write back have failed."""
+        return int(self.row.values.get("write_tries", 0))
+
+    @property
+    def may_have_moved(self) -> bool:
+        """Whether a move of the mail was begun; its result may be unknown."""
+        return bool(self.row.values.get("moving"))
+
+
+@dataclass(frozen=True)
+class DeliveryRecord:
+    """The row of one delivery."""
+
+    key: str
+    sink: str
+    row: Row
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """The columns as stored."""
+        return self.row.values
+
+    @property
+    def state(self) -> DeliveryState:
+        """Its state."""
+        return DeliveryState(self.values["state"])
+
+    @property
+    def due(self) -> datetime:
+        """When the next attempt is due or, while it is claimed, when the claim expires."""
+        due: datetime = self.values["due"]
+        return due
+
+    @property
+    def finished_at(self) -> datetime:
+        """When it was delivered or went to quarantine."""
+        finished: datetime = self.values["finished_at"]
+        return finished
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        """What the sink has saved."""
+        found: dict[str, Any] = json.loads(self.values["progress"])
+        return found
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts were begun since the delivery was created or redelivered, the current one included."""
+        return int(self.values["attempts"])
+
+    @property
+    def ticket(self) -> str | None:
+        """The ticket, or None."""
+        return self.values.get("ticket") or None
+
+    @property
+    def is_reply(self) -> bool:
+        """Whether the mail was added to an existing ticket."""
+        return bool(self.values.get("is_reply"))
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences of the sink for the operator."""
+        found: list[str] = json.loads(self.values["notes"])
+        return found
+
+    @property
+    def cause(self) -> str | None:
+        """The code of the error that sent it to quarantine."""
+        return self.values.get("cause")
+
+    @property
+    def message(self) -> str | None:
+        """The sentence of that error."""
+        return self.values.get("message")
+
+    @property
+    def last_error(self) -> str | None:
+        """The code of the error of the last attempt."""
+        return self.values.get("last_error")
+
+    @property
+    def correlation_id(self) -> str | None:
+        """The id of the poll or request that this delivery goes back to; deliveries of older versions have none."""
+        return self.values.get("correlation_id")
+
+
+class FeedEntry(NamedTuple):
+    """A complete mail and its number in the feed."""
+
+    number: int
+    key: str
+
+
+@dataclass(frozen=True)
+class MailOutcome:
+    """How the work on a mail ended. `sinks`: those that took it since the work began, or began again."""
+
+    number: int
+    key: str
+    state: MailState
+    at: datetime
+    sinks: frozenset[str]
+
+
+@dataclass(frozen=True)
+class QuarantinedDelivery:
+    """A delivery in quarantine."""
+
+    key: str
+    sink: str
+    cause: str

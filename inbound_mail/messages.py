@@ -1,0 +1,138 @@
+"""The messages of the two mail queues: poll requests and delivery requests, and how long they live.
+
+Reading a malformed message raises `MalformedMessageError`. The platform retries the message and finally moves it to the
+poison queue, whose function reports it with the fields that `known_fields` can still read.
+"""
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+POLL_QUEUE = "mailbox-polls"
+DELIVERY_QUEUE = "mail-deliveries"
+# A poll request older than this is obsolete: the timer has sent newer ones.
+POLL_REQUEST_SECONDS = 600.0
+
+
+class MalformedMessageError(ValueError):
+    """A queue message is not a JSON object with the expected fields."""
+
+
+class JsonQueue(Protocol):
+    """A queue of JSON objects, such as `shared.storage.queues.Queue`."""
+
+    def put(self, message: Mapping[str, Any], *, delay: float = 0, ttl: float | None = None) -> None:
+        """Add a message that becomes visible after `delay` seconds and expires after `ttl` seconds, or never."""
+
+    def count(self) -> int:
+        """Return about how many messages wait."""
+
+
+@dataclass(frozen=True)
+class PollRequest:
+    """Asks for one poll of a mailbox.
+
+    `at_once`: poll even if the mailbox pauses after a failure. `correlation_id`: the id of the request of the person
+    who asked; None for polls by the timer.
+    """
+
+    mailbox: str
+    at_once: bool = False
+    correlation_id: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the message; fields with their default value are left out."""
+        message: dict[str, Any] = {"mailbox": self.mailbox}
+        message |= {"atOnce": True} if self.at_once else {}
+        message |= {"correlationId": self.correlation_id} if self.correlation_id else {}
+        return message
+
+    @classmethod
+    def from_json(cls, body: bytes) -> Self:
+        """Read a message. A correlation id that is not a UUID is ignored. Raises MalformedMessageError."""
+        fields = _read_object(body)
+        return cls(_text(fields, "mailbox"), bool(fields.get("atOnce")), _uuid_or_none(fields.get("correlationId")))
+
+
+@dataclass(frozen=True)
+class DeliveryRequest:
+    """Asks for one attempt to deliver a mail to a sink."""
+
+    mailbox: str
+    key: str
+    sink: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the message."""
+        return {"mailbox": self.mailbox, "key": self.key, "sink": self.sink}
+
+    @classmethod
+    def from_json(cls, body: bytes) -> Self:
+        """Read a message. Raises MalformedMessageError."""
+        fields = _read_object(body)
+        return cls(_text(fields, "mailbox"), _text(fields, "key"), _text(fields, "sink"))
+
+
+class PollQueue:
+    """The queue of poll requests."""
+
+    def __init__(self, queue: JsonQueue) -> None:
+        self._queue = queue
+
+    def put(self, request: PollRequest) -> None:
+        """Ask for a poll."""
+        self._queue.put(request.to_json(), ttl=POLL_REQUEST_SECONDS)
+
+    def count(self) -> int:
+        """Return about how many requests wait."""
+        return self._queue.count()
+
+
+class DeliveryQueue:
+    """The queue of delivery requests."""
+
+    def __init__(self, queue: JsonQueue) -> None:
+        self._queue = queue
+
+    def put(self, request: DeliveryRequest, *, delay: float = 0) -> None:
+        """Ask for a delivery attempt, not before `delay` seconds from now."""
+        self._queue.put(request.to_json(), delay=delay)
+
+    def count(self) -> int:
+        """Return about how many requests wait."""
+        return self._queue.count()
+
+
+def known_fields(body: bytes) -> dict[str, str]:
+    """Return the fields of a message, malformed or not, that may be logged."""
+    try:
+        fields = _read_object(body)
+    except MalformedMessageError:
+        return {}
+    return {name: str(fields[name])[:100] for name in ("mailbox", "key", "sink") if name in fields}
+
+
+def _read_object(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except ValueError as error:
+        raise MalformedMessageError("The queue message is not JSON.") from error
+    if not isinstance(found, dict):
+        raise MalformedMessageError("The queue message is not a JSON object.")
+    return found
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str:
+    value = fields.get(name)
+    if not isinstance(value, str):
+        raise MalformedMessageError(f"The queue message has no text field {name!r}.")
+    return value
+
+
+def _uuid_or_none(value: object) -> str | None:
+    try:
+        return str(uuid.UUID(str(value)))
+    except ValueError:
+        return None
