@@ -55,7 +55,6 @@ def test_circles_are_found() -> None:
     assert find_circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}, "e": set()}) == [{"a", "b", "c"}]
 
 
-@PENDING
 def test_deployed_modules_import_each_other_in_no_circle() -> None:
     assert find_circles(import_graph(deployed())) == []
 
@@ -85,7 +84,6 @@ def test_blueprints_import_no_other_blueprint() -> None:
         assert not found, f"{module.name} imports {found}"
 
 
-@PENDING
 def test_only_the_ledger_spells_its_row_keys() -> None:
     row_key = re.compile(r"^[miodfrqsc][|}]")
     for module in modules("blueprints", "composition", "doctor", "inbound_mail", "bench"):
@@ -94,7 +92,6 @@ def test_only_the_ledger_spells_its_row_keys() -> None:
             assert not found
 
 
-@PENDING
 def test_only_the_ledger_spells_the_columns_of_open_work() -> None:
     column = re.compile(r"^(state|due)_$")
     for module in modules("blueprints", "composition", "doctor", "inbound_mail", "bench"):
@@ -103,7 +100,6 @@ def test_only_the_ledger_spells_the_columns_of_open_work() -> None:
             assert not found
 
 
-@PENDING
 def test_only_the_module_of_messages_contains_queue_names() -> None:
     queue = re.compile(r"mailbox-polls|mail-deliveries")
     homes = {
@@ -114,7 +110,6 @@ def test_only_the_module_of_messages_contains_queue_names() -> None:
     assert homes == {"inbound_mail.messages"}
 
 
-@PENDING
 def test_only_the_module_of_messages_builds_messages() -> None:
     """A dictionary with the members of a delivery's message is a message that bypasses the type."""
     for module in modules("blueprints", "inbound_mail", "composition"):
