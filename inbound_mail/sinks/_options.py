@@ -1,4 +1,4 @@
-"""Options of a sink as data: one table says what there is, what is right, and what the documentation prints."""
+"""The options of a sink as data: name, type, permitted values, default, and the text for docs/sinks.md."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,10 +11,10 @@ _SECRET_NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
 
 @dataclass(frozen=True)
 class Option:
-    """One option: `text` for the documentation, and what a value must be.
+    """One option: `text` is its documentation, `usual` its default (None if not given).
 
-    `wrong` is the sentence for a value that does not match `pattern`, lie within `bounds` or occur in `choices`; a
-    list is checked entry by entry. Without `usual` an option that is left out is None.
+    A value must be of type `kind`, one of `choices`, and within `bounds`; a text, or each entry of a list, must match
+    `pattern`. `wrong` is the message for a value that does not match.
     """
 
     text: str
@@ -27,7 +27,7 @@ class Option:
     wrong: str = ""
 
     def check(self, value: Any) -> str | None:
-        """Return what is wrong with a value, or None."""
+        """Return the message for a wrong value, or None if the value is right."""
         fits: bool = isinstance(value, self.kind) and not (self.kind is int and isinstance(value, bool))
         if not fits:
             return f"This must be JSON: {_NAMES[self.kind]}."
@@ -42,7 +42,7 @@ class Option:
 
 
 def secret(text: str, *, kind: type = str) -> Option:
-    """Return an option that holds the Key Vault name of a secret, or a list of such names; never a secret itself."""
+    """Return an option for the Key Vault name of a secret, or for a list of such names; never the secret itself."""
     return Option(
         text,
         kind=kind,
@@ -52,7 +52,7 @@ def secret(text: str, *, kind: type = str) -> Option:
 
 
 def check_options(known: Mapping[str, Option], given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong, as (option, sentence): unknown, missing, or of a value that cannot be."""
+    """Yield the faults, as (option, sentence): unknown options, wrong values, missing options."""
     for name, value in given.items():
         if name not in known:
             yield name, f"There is no such option. Known: {', '.join(known)}."
@@ -64,11 +64,11 @@ def check_options(known: Mapping[str, Option], given: Mapping[str, Any]) -> Iter
 
 
 def read_options(known: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return checked options with what is usual for those left out."""
+    """Return the checked options, with defaults for those left out."""
     return {name: given.get(name, option.usual) for name, option in known.items()}
 
 
 def only_one(given: Mapping[str, Any], *names: str) -> Iterator[tuple[str, str]]:
-    """Yield a fault unless exactly one of these options is given."""
+    """Yield a fault unless exactly one of the options is given."""
     if sum(name in given for name in names) != 1:
         yield names[0], f"Give either {' or '.join(names)}."

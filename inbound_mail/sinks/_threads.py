@@ -1,4 +1,4 @@
-"""Which earlier mails a mail belongs to, by what its headers say and what is known of them."""
+"""Finds the ticket of the earlier mails that a mail's headers refer to."""
 
 import re
 
@@ -9,7 +9,7 @@ _MESSAGE_ID = re.compile(r"<\s*([^<>\s]+)\s*>")
 
 
 def answered_ids(mail: InboundMail) -> list[str]:
-    """Return the message ids that a mail answers, the nearest first."""
+    """Return the message ids of the mails that a mail answers, the most recent first."""
     found: list[str] = []
     for name in ("In-Reply-To", "References"):
         for value in mail.headers(name):
@@ -18,7 +18,7 @@ def answered_ids(mail: InboundMail) -> list[str]:
 
 
 def find_bounced(prepared: PreparedMail) -> Thread | None:
-    """Return the ticket of the mail that a report of failed delivery speaks of."""
+    """Return the ticket of the mail that could not be delivered, if this mail is the report of that."""
     return prepared.threads.find(prepared.screening.bounced) if prepared.screening.is_bounce else None
 
 
@@ -28,7 +28,7 @@ def find_answered(prepared: PreparedMail) -> Thread | None:
 
 
 def find_conversation(prepared: PreparedMail) -> Thread | None:
-    """Return the ticket of the conversation, if the author took part in it before: others may get into one."""
+    """Return the ticket of the conversation, if the author took part in it before, because strangers may join one."""
     conversation = str(prepared.mail.message.get("conversationId") or "")
     thread = prepared.threads.find_conversation(conversation) if conversation else None
     return thread if thread and prepared.mail.sender in thread.participants else None

@@ -1,4 +1,4 @@
-"""A file on its way into a JSON text: Base64 made while it is sent, so that its size costs no memory."""
+"""The body of a request that contains a file in JSON. The Base64 is made while it is sent, to save memory."""
 
 import base64
 import hashlib
@@ -12,9 +12,9 @@ _PIECE = 3 * 64 * 1024  # a multiple of three bytes becomes Base64 without paddi
 
 
 class Upload:
-    """`head`, the attachment in Base64, `tail`; the length is known before. Satisfies shared.transport.Body.
+    """A body of `head`, the attachment in Base64, and `tail`; its length is known before. A shared.transport.Body.
 
-    Bytes that are not those that were stored are not sent to their end, so that the other side has no whole request.
+    If the stored bytes are not those of the mail, it stops before the end, so that the receiver rejects the request.
     """
 
     def __init__(
@@ -28,12 +28,12 @@ class Upload:
         return self._length
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return the next bytes, b"" at the end. Raises Unavailable when the call's time is over."""
+        """Return the next bytes, b"" at the end. Raises Unavailable if the time of the call is over."""
         if size < 0:
             rest, self._rest = self._rest, b""
             return rest + b"".join(self._parts)
         if context.remaining() <= 0:
-            raise Unavailable("The time ran out while a file was sent.", code="OutOfTime")
+            raise Unavailable("The time ran out while a file was being sent.", code="OutOfTime")
         while not self._rest and (part := next(self._parts, None)) is not None:
             self._rest = part
         taken, self._rest = self._rest[:size], self._rest[size:]
@@ -61,4 +61,4 @@ def _encode(
 
 def _require_same(matches: object) -> None:
     if not matches:
-        raise Refused("A stored attachment is not what was read from the mail.", code="AttachmentDamaged")
+        raise Refused("The stored bytes of an attachment are not those of the mail.", code="AttachmentDamaged")

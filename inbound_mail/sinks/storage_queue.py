@@ -1,7 +1,7 @@
-"""Azure Storage Queue: the event as a message; what does not fit lies in the blobs of the mail.
+"""The sink for Azure Storage Queues: puts each mail as an event into a queue, and events that are too large into blobs.
 
-Sources: Microsoft Learn, "Put Message" (64 KiB encoded, time to live 7 days unless told, -1 for ever) and "Azure Queue
-storage trigger" (Base64 by default). Delivery is at least once and unordered: consumers go by the event's id.
+Sources: Microsoft Learn, "Put Message" (64 KiB encoded, time to live 7 days by default, -1 for ever) and "Azure Queue
+storage trigger" (Base64 by default). Messages come at least once and in no order; consumers compare the event's id.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from shared.settings.mail_settings import SinkSettings
 from shared.storage.blobs import Container
 from shared.storage.queues import Queue
 
-# 64 KiB hold 48 KiB in Base64; the rest is room for what the service adds.
+# 64 KiB hold 48 KiB in Base64; the rest is a reserve for what the service adds.
 _LARGEST_MESSAGE = 40 * 1024
 _CONTAINER = "mails"
 _TIME_LIMIT = 60.0
@@ -38,7 +38,7 @@ OPTIONS: Mapping[str, Option] = {
 
 
 class StorageQueueSink:
-    """One queue."""
+    """Delivers mails to one queue."""
 
     time_limit = _TIME_LIMIT
 
@@ -50,7 +50,7 @@ class StorageQueueSink:
         self._blobs = Container(tools.storage, _CONTAINER)
 
     def deliver(self, prepared: PreparedMail, progress: Progress) -> Receipt:
-        """Put the event of a mail into the queue; after a crash perhaps once more, with the same id."""
+        """Put the event of the mail into the queue. After a crash it may be put a second time, with the same id."""
         ticket = settle_ticket(prepared, progress)
         if not progress.values.get("sent"):
             self._queue.put(self._make_message(prepared, ticket), ttl=self._ttl)
@@ -58,11 +58,11 @@ class StorageQueueSink:
         return Receipt()
 
     def probe(self) -> None:
-        """Ask how long the queue is; raises ConfigurationError without access."""
+        """Count the messages of the queue. Raises ConfigurationError if access is denied."""
         self._queue.count()
 
     def secrets(self) -> Iterable[RememberedSecret]:
-        """Return none: the app's identity opens its storage account."""
+        """Return no secrets, because the app's identity opens the storage account."""
         return ()
 
     def _make_message(self, prepared: PreparedMail, ticket: str | None) -> Json:

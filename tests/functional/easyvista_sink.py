@@ -1,4 +1,4 @@
-"""A sink at the simulated service desk; test files take `running` and `here` from here."""
+"""An EasyVista sink with its simulated instance; test files import the fixtures `running` and `easyvista`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,8 +21,8 @@ EARLIER = "earlier@mail.example.com"
 OTHER_REFERENCE = "mail-" + "1" * 40
 
 
-class Desk:
-    """A sink at the simulated desk."""
+class EasyVista:
+    """A simulated EasyVista, and a sink that delivers to it."""
 
     def __init__(self, sim: Simulator) -> None:
         self.sim = sim
@@ -77,7 +77,7 @@ def running() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def here(running: Simulator, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def easyvista(running: Simulator, monkeypatch: pytest.MonkeyPatch) -> EasyVista:
     running.reset()
     monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
-    return Desk(running)
+    return EasyVista(running)

@@ -1,4 +1,4 @@
-"""Mails become tickets, replies become comments: EasyVista with all its traps, as the simulator has them."""
+"""Mails become tickets in a simulated EasyVista, with every fault and peculiarity that is known of the real one."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ from shared.errors import (
     Unavailable,
 )
 from shared.settings.mail_settings import SinkSettings
-from tests.functional.easyvista_sink import OTHER_REFERENCE, Desk, here, running
+from tests.functional.easyvista_sink import OTHER_REFERENCE, EasyVista, easyvista, running
 from tests.functional.prepared_mails import (
     AUTHOR,
     STRANGER,
@@ -39,24 +39,24 @@ from twin.easyvista.errors import PROXY_PAGE
 from twin.easyvista.instance import Profile
 from twin.seeds import service_desks
 
-__all__ = ["here", "running"]
+__all__ = ["easyvista", "running"]
 
 
 # -- what a ticket is made of
 
 
-def test_a_mail_becomes_a_ticket_with_its_author_as_requestor_and_recipient(here: Desk) -> None:
-    ticket = here.ticket(here.deliver())
+def test_a_mail_becomes_a_ticket_with_its_author_as_requestor_and_recipient(easyvista: EasyVista) -> None:
+    ticket = easyvista.ticket(easyvista.deliver())
     assert (ticket.title, ticket.entry.code) == ("Printer on fire", service_desks.PLAIN_CODE)
     assert ticket.requestor
     assert ticket.recipient
     assert (ticket.requestor.e_mail, ticket.recipient.e_mail) == (AUTHOR, AUTHOR)
     assert ticket.reference == make_prepared_mail().reference
-    assert here.instance.origins[int(ticket.fields["REQUEST_ORIGIN_ID"])] == "Email"
+    assert easyvista.instance.origins[int(ticket.fields["REQUEST_ORIGIN_ID"])] == "Email"
 
 
-def test_the_description_begins_with_who_wrote_to_whom_and_ends_with_the_reference(here: Desk) -> None:
-    ticket = here.ticket(here.deliver(make_file(1, "log.txt", b"x" * 2048)))
+def test_the_description_begins_with_who_wrote_to_whom_and_ends_with_the_reference(easyvista: EasyVista) -> None:
+    ticket = easyvista.ticket(easyvista.deliver(make_file(1, "log.txt", b"x" * 2048)))
     assert ticket.description.splitlines() == [
         "From: Lee Gu (lee.gu@contoso.com)",
         "To: support@contoso.com",
@@ -71,13 +71,13 @@ def test_the_description_begins_with_who_wrote_to_whom_and_ends_with_the_referen
     ]
 
 
-def test_configured_fields_go_along_and_high_importance_has_an_urgency_of_its_own(here: Desk) -> None:
+def test_configured_fields_are_sent_and_high_importance_has_its_own_urgency(easyvista: EasyVista) -> None:
     options: dict[str, Any] = {
         "urgency_id": 3, "high_importance_urgency_id": 1, "impact_id": 2, "severity_id": 4, "department_id": 12,
         "location_code": "PAR", "origin": "Phone", "fields": {"E_MESSAGE_ID": "{message_id} to {mailbox}"},
     }  # fmt: skip
-    usual = here.ticket(here.deliver(**options))
-    urgent = here.ticket(here.deliver(**options, importance="high", reference=OTHER_REFERENCE))
+    usual = easyvista.ticket(easyvista.deliver(**options))
+    urgent = easyvista.ticket(easyvista.deliver(**options, importance="high", reference=OTHER_REFERENCE))
     assert usual.fields == {
         "REQUEST_ORIGIN_ID": "1", "URGENCY_ID": "3", "IMPACT_ID": "2", "SEVERITY_ID": "4", "DEPARTMENT_ID": "12",
         "LOCATION_CODE": "PAR", "E_MESSAGE_ID": "CAF1234@mail.example.com to support",
@@ -85,74 +85,74 @@ def test_configured_fields_go_along_and_high_importance_has_an_urgency_of_its_ow
     assert urgent.fields["URGENCY_ID"] == "1"
 
 
-def test_a_template_is_filled_once_whatever_the_mail_brings(here: Desk) -> None:
-    ticket = here.ticket(here.deliver(fields={"e_message_id": "{subject}"}, subject="{sender} <script>"))
+def test_braces_in_a_mail_are_not_read_as_placeholders(easyvista: EasyVista) -> None:
+    ticket = easyvista.ticket(easyvista.deliver(fields={"e_message_id": "{subject}"}, subject="{sender} <script>"))
     assert ticket.fields["E_MESSAGE_ID"] == "{sender} < script>"
 
 
-def test_a_long_title_is_cut_and_an_empty_one_named(here: Desk) -> None:
-    long = here.ticket(here.deliver(rendering={"title": "x" * 500}, title_length=100))
-    none = here.ticket(here.deliver(rendering={"title": ""}, reference=OTHER_REFERENCE))
+def test_a_long_title_is_cut_and_an_empty_one_named(easyvista: EasyVista) -> None:
+    long = easyvista.ticket(easyvista.deliver(rendering={"title": "x" * 500}, title_length=100))
+    none = easyvista.ticket(easyvista.deliver(rendering={"title": ""}, reference=OTHER_REFERENCE))
     assert (long.title, none.title) == ("x" * 99 + "…", "(no subject)")
 
 
-def test_plain_text_brings_no_tag_into_the_pages_of_the_service_desk(here: Desk) -> None:
+def test_plain_text_contains_no_tag(easyvista: EasyVista) -> None:
     text = "a < b <script>alert(1)</script> <img src=x onerror=alert(1)> <!-- <a@b.c> 1<2"
-    ticket = here.ticket(here.deliver(rendering={"text": text, "title": "<b>bold"}, importance="high"))
+    ticket = easyvista.ticket(easyvista.deliver(rendering={"text": text, "title": "<b>bold"}, importance="high"))
     assert "a < b < script>alert(1)< /script> < img src=x onerror=alert(1)> < !-- < a@b.c> 1<2" in ticket.description
     assert ticket.title == "< b>bold"
 
 
-def test_html_is_the_sanitised_one_and_everything_around_it_is_escaped(here: Desk) -> None:
+def test_html_is_sanitised_and_the_lines_around_it_are_escaped(easyvista: EasyVista) -> None:
     sender = address(AUTHOR, "<i>Lee</i> & Co")
     rendering = {"html": "<p>It <b>burns</b></p>"}
-    ticket = here.ticket(here.deliver(body="html", rendering=rendering, sender=sender))
+    ticket = easyvista.ticket(easyvista.deliver(body="html", rendering=rendering, sender=sender))
     assert "<div><p>It <b>burns</b></p></div>" in ticket.description
     assert "From: &lt; i&gt;Lee&lt; /i&gt; &amp; Co (lee.gu@contoso.com)<br>" in ticket.description
-    plain = here.ticket(here.deliver(body="html", rendering={"text": "a <b>\nc"}, reference=OTHER_REFERENCE))
+    plain = easyvista.ticket(easyvista.deliver(body="html", rendering={"text": "a <b>\nc"}, reference=OTHER_REFERENCE))
     assert "<div>a &lt;b&gt;<br>c</div>" in plain.description
 
 
-def test_the_description_is_written_once_more_where_an_instance_loses_it(here: Desk) -> None:
-    here.sim.easyvista.switches.create_loses_description = True
-    ticket = here.ticket(here.deliver(body_write="create_then_put"))
+def test_the_description_is_written_again_if_an_instance_loses_it(easyvista: EasyVista) -> None:
+    easyvista.sim.easyvista.switches.create_loses_description = True
+    ticket = easyvista.ticket(easyvista.deliver(body_write="create_then_put"))
     assert make_prepared_mail().rendering.text in ticket.comment
-    assert here.asked("PUT", ticket.rfc) == 1
+    assert easyvista.asked("PUT", ticket.rfc) == 1
 
 
-def test_a_reference_never_exceeds_the_column(here: Desk) -> None:
-    assert len(here.ticket(here.deliver()).reference) == 45
+def test_a_reference_never_exceeds_the_column(easyvista: EasyVista) -> None:
+    assert len(easyvista.ticket(easyvista.deliver()).reference) == 45
 
 
 # -- files
 
 
-def test_files_arrive_whole_one_at_a_time_in_both_forms(here: Desk) -> None:
+def test_files_arrive_complete_in_both_forms(easyvista: EasyVista) -> None:
     contents = [b"", b"a", b"ab", b"abc", bytes(range(256)) * 4000]
     for form, reference in (("json", make_prepared_mail().reference), ("form", OTHER_REFERENCE)):
         files = [make_file(number, f"{number}.bin", data) for number, data in enumerate(contents, 1)]
-        ticket = here.ticket(here.deliver(*files, document_form=form, reference=reference))
+        ticket = easyvista.ticket(easyvista.deliver(*files, document_form=form, reference=reference))
         assert [one.data for one in ticket.documents] == contents
-    assert here.asked("POST", "/documents") == 10
+    assert easyvista.asked("POST", "/documents") == 10
 
 
-def test_names_are_made_safe_and_differ(here: Desk) -> None:
+def test_names_are_made_safe_and_differ(easyvista: EasyVista) -> None:
     names = ["a.txt", "A.TXT", "../../etc/passwd", "a\x00b\u202egpj.exe", "con:?.txt", "...", "2-a.txt", "a.txt"]
     files = [make_file(number, name, b"x") for number, name in enumerate(names, 1)]
     long = make_file(9, "x" * 300 + ".pdf", b"x")
     mail = make_file(10, "Re: old mail", b"MIME", kind=AttachmentKind.ITEM)
-    ticket = here.ticket(here.deliver(*files, long, mail))
+    ticket = easyvista.ticket(easyvista.deliver(*files, long, mail))
     assert ticket.file_names == [
         "a.txt", "2-A.TXT", "_.._etc_passwd", "a b gpj.exe", "con__.txt", "attachment-6", "2-2-a.txt", "3-a.txt",
         "x" * 116 + ".pdf", "Re_ old mail.eml",
     ]  # fmt: skip
 
 
-def test_what_cannot_come_along_is_named_in_the_text(here: Desk) -> None:
+def test_files_that_are_not_sent_are_named_in_the_text(easyvista: EasyVista) -> None:
     link = Attachment(1, "Plan.docx", "", 0, AttachmentKind.REFERENCE)
     unread = Attachment(2, "film.mp4", "video/mp4", 90_000_000, AttachmentKind.FILE, omitted="more than 25 MiB")
     large = make_file(3, "large.bin", b"x", size=2 * 1024 * 1024)
-    ticket = here.ticket(here.deliver((link, b""), (unread, b""), large, attachment_mb=1))
+    ticket = easyvista.ticket(easyvista.deliver((link, b""), (unread, b""), large, attachment_mb=1))
     assert [line for line in ticket.description.splitlines() if line.startswith("Not")] == [
         "Not attached: Plan.docx (a link: open it in the mail)",
         "Not attached: film.mp4 (more than 25 MiB)",
@@ -161,7 +161,7 @@ def test_what_cannot_come_along_is_named_in_the_text(here: Desk) -> None:
     assert ticket.documents == []
 
 
-def test_inline_pictures_come_along_if_the_text_shows_them_and_they_are_no_decoration(here: Desk) -> None:
+def test_inline_pictures_are_sent_if_the_text_shows_them_and_they_are_large_enough(easyvista: EasyVista) -> None:
     def picture(number: int, content_id: str, size: int, **more: Any) -> tuple[Attachment, bytes]:
         values = {"is_inline": True, "content_id": content_id, "content_type": "image/png"} | more
         return make_file(number, f"{content_id}.png", b"x" * size, **values)
@@ -169,15 +169,15 @@ def test_inline_pictures_come_along_if_the_text_shows_them_and_they_are_no_decor
     files = [picture(1, "logo", 500), picture(2, "shot", 20_000), picture(3, "lost", 20_000)]
     files += [picture(4, "table", 500, content_type="text/csv")]
     rendering = {"html": "<img>", "referenced_content_ids": frozenset({"logo", "shot"})}
-    ticket = here.ticket(here.deliver(*files, rendering=rendering))
+    ticket = easyvista.ticket(easyvista.deliver(*files, rendering=rendering))
     assert ticket.file_names == ["shot.png", "table.png"]
     assert "Not attached: lost.png (an inline picture that the text does not show)" in ticket.description
     assert "logo" not in ticket.description
-    plain = here.ticket(here.deliver(*files, reference=OTHER_REFERENCE))
+    plain = easyvista.ticket(easyvista.deliver(*files, reference=OTHER_REFERENCE))
     assert plain.file_names == ["logo.png", "shot.png", "lost.png", "table.png"]
 
 
-def test_a_large_file_costs_little_memory() -> None:
+def test_a_large_file_needs_little_memory() -> None:
     size = 20 * 1024 * 1024
     piece = bytes(range(256)) * 4096
     attachment, _ = make_file(1, "large.bin", b"", size=size, sha256=hashlib.sha256(piece * 20).hexdigest())
@@ -193,57 +193,57 @@ def test_a_large_file_costs_little_memory() -> None:
 
 
 @pytest.mark.parametrize("change", [{"size": 11}, {"size": 9}, {"sha256": "0" * 64}])
-def test_bytes_that_are_not_those_of_the_mail_are_never_sent_whole(here: Desk, change: dict[str, Any]) -> None:
+def test_changed_bytes_of_a_file_are_never_sent_completely(easyvista: EasyVista, change: dict[str, Any]) -> None:
     with pytest.raises(Refused) as caught:
-        here.deliver(make_file(1, "log.txt", b"0123456789", **change))
+        easyvista.deliver(make_file(1, "log.txt", b"0123456789", **change))
     assert caught.value.code == "AttachmentDamaged"
-    assert here.made[0].documents == []
+    assert easyvista.made[0].documents == []
 
 
-def test_files_that_are_refused_do_not_keep_the_others_back(here: Desk) -> None:
-    here.sim.easyvista.switches.document_limit = 100
+def test_files_that_are_refused_do_not_stop_the_others(easyvista: EasyVista) -> None:
+    easyvista.sim.easyvista.switches.document_limit = 100
     files = [make_file(1, "big.bin", b"x" * 101), make_file(2, "small.bin", b"x")]
     progress = MemoryProgress()
     with pytest.raises(Rejected) as caught:
-        here.deliver(*files, progress=progress)
+        easyvista.deliver(*files, progress=progress)
     assert caught.value.code == "AttachmentRefused"
     assert "1 of 2" in caught.value.message
-    here.sim.easyvista.switches.document_limit = None
-    assert here.ticket(here.deliver(*files, progress=progress)).file_names == ["small.bin", "big.bin"]
+    easyvista.sim.easyvista.switches.document_limit = None
+    assert easyvista.ticket(easyvista.deliver(*files, progress=progress)).file_names == ["small.bin", "big.bin"]
 
 
 # -- once, whatever happens
 
 
-def test_a_ticket_that_is_there_is_adopted(here: Desk) -> None:
-    first = here.deliver(make_file(1, "log.txt", b"x"))
-    again = here.deliver(make_file(1, "log.txt", b"x"))
+def test_an_existing_ticket_with_the_reference_is_adopted(easyvista: EasyVista) -> None:
+    first = easyvista.deliver(make_file(1, "log.txt", b"x"))
+    again = easyvista.deliver(make_file(1, "log.txt", b"x"))
     assert again == first
-    assert here.ticket(first).file_names == ["log.txt"]
-    assert len(here.made) == 1
+    assert easyvista.ticket(first).file_names == ["log.txt"]
+    assert len(easyvista.made) == 1
 
 
-def test_a_lost_answer_is_looked_for_before_anything_is_written(here: Desk) -> None:
-    here.sim.faults.add(Drop(), method="POST", path="/requests$", when="after")
+def test_after_a_lost_answer_the_ticket_is_searched_before_anything_is_written(easyvista: EasyVista) -> None:
+    easyvista.sim.faults.add(Drop(), method="POST", path="/requests$", when="after")
     progress = MemoryProgress()
     with pytest.raises(OutcomeUnknown):
-        here.deliver(progress=progress)
-    receipt = here.deliver(progress=progress.next_attempt())
-    assert [one.rfc for one in here.made] == [receipt.ticket]
-    assert here.asked("POST", "/requests") == 1
+        easyvista.deliver(progress=progress)
+    receipt = easyvista.deliver(progress=progress.next_attempt())
+    assert [one.rfc for one in easyvista.made] == [receipt.ticket]
+    assert easyvista.asked("POST", "/requests") == 1
 
 
-def test_of_two_tickets_the_older_is_adopted_and_the_operator_informed(here: Desk) -> None:
-    entry, reference = here.instance.entry(service_desks.PLAIN_CODE), make_prepared_mail().reference
+def test_of_two_tickets_the_older_is_adopted_with_a_note(easyvista: EasyVista) -> None:
+    entry, reference = easyvista.instance.entry(service_desks.PLAIN_CODE), make_prepared_mail().reference
     for rfc in ("I261120_00100", "I261120_00099"):
-        here.instance.open_ticket(entry, rfc=rfc, reference=reference)
-    receipt = here.deliver()
+        easyvista.instance.open_ticket(entry, rfc=rfc, reference=reference)
+    receipt = easyvista.deliver()
     assert receipt.ticket == "I261120_00099"
-    assert receipt.notes == ("Several tickets bear the reference of this mail: I261120_00099, I261120_00100.",)
+    assert receipt.notes == ("Several tickets have the reference of this mail: I261120_00099, I261120_00100.",)
 
 
-def test_a_filter_that_is_ignored_leads_to_no_adoption_and_no_ticket(
-    here: Desk, monkeypatch: pytest.MonkeyPatch
+def test_an_ignored_filter_leads_to_no_adoption_and_no_ticket(
+    easyvista: EasyVista, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = Client._list
 
@@ -252,48 +252,48 @@ def test_a_filter_that_is_ignored_leads_to_no_adoption_and_no_ticket(
 
     monkeypatch.setattr(Client, "_list", spoilt)
     with pytest.raises(ConfigurationError) as caught:
-        here.deliver()
+        easyvista.deliver()
     assert caught.value.code == "TicketFilterIgnored"
-    assert here.made == []
+    assert easyvista.made == []
     with pytest.raises(ConfigurationError):
-        here.sink().probe()
+        easyvista.sink().probe()
 
 
-def test_a_search_that_answers_with_an_error_writes_nothing(here: Desk) -> None:
+def test_a_search_that_answers_with_an_error_writes_nothing(easyvista: EasyVista) -> None:
     for fault, kind in ((Answer(502, body=PROXY_PAGE), OutcomeUnknown), (Garble(), OutcomeUnknown)):
-        here.sim.faults.add(fault, method="GET", path="/requests$", times=None)
+        easyvista.sim.faults.add(fault, method="GET", path="/requests$", times=None)
         with pytest.raises(kind):
-            here.deliver()
-        here.sim.faults.clear()
-    assert here.made == []
-    assert here.asked("POST", "/requests") == 0
+            easyvista.deliver()
+        easyvista.sim.faults.clear()
+    assert easyvista.made == []
+    assert easyvista.asked("POST", "/requests") == 0
 
 
-def test_reads_are_repeated_and_writes_are_not(here: Desk) -> None:
-    here.sim.faults.add(Answer(502, body=PROXY_PAGE), method="GET", path="/requests$")
-    here.sim.faults.add(Answer(502, body=PROXY_PAGE), method="POST", path="/requests$")
+def test_reads_are_repeated_and_writes_are_not(easyvista: EasyVista) -> None:
+    easyvista.sim.faults.add(Answer(502, body=PROXY_PAGE), method="GET", path="/requests$")
+    easyvista.sim.faults.add(Answer(502, body=PROXY_PAGE), method="POST", path="/requests$")
     with pytest.raises(OutcomeUnknown):
-        here.deliver()
-    assert (here.asked("GET", "/requests"), here.asked("POST", "/requests")) == (2, 1)
+        easyvista.deliver()
+    assert (easyvista.asked("GET", "/requests"), easyvista.asked("POST", "/requests")) == (2, 1)
 
 
-def test_an_answer_that_names_no_ticket_is_looked_up(here: Desk) -> None:
-    here.sim.faults.add(Answer(201, body={"HREF": ""}), method="POST", path="/requests$", when="after")
-    assert here.deliver().ticket == here.made[0].rfc
-    here.sim.faults.add(Answer(200, body={}), method="POST", path="/requests$")
+def test_an_answer_without_a_number_leads_to_a_search(easyvista: EasyVista) -> None:
+    easyvista.sim.faults.add(Answer(201, body={"HREF": ""}), method="POST", path="/requests$", when="after")
+    assert easyvista.deliver().ticket == easyvista.made[0].rfc
+    easyvista.sim.faults.add(Answer(200, body={}), method="POST", path="/requests$")
     with pytest.raises(OutcomeUnknown) as caught:
-        here.deliver(reference=OTHER_REFERENCE)
+        easyvista.deliver(reference=OTHER_REFERENCE)
     assert caught.value.code == "UpstreamBadAnswer"
 
 
 @pytest.mark.parametrize(("status", "shape"), [(200, "plain"), (201, "nested"), (200, "code")])
-def test_both_dialects_are_understood(here: Desk, status: int, shape: Any) -> None:
-    switches = here.sim.easyvista.switches
+def test_both_forms_of_answers_are_understood(easyvista: EasyVista, status: int, shape: Any) -> None:
+    switches = easyvista.sim.easyvista.switches
     switches.write_status, switches.error_shape, switches.counts = status, shape, "number"
-    assert here.deliver(make_file(1, "a", b"x")).ticket
+    assert easyvista.deliver(make_file(1, "a", b"x")).ticket
     switches.incomplete_create_stores = False
     with pytest.raises(Rejected) as caught:
-        here.deliver(catalog_code=service_desks.HARDWARE_CODE, reference=OTHER_REFERENCE)
+        easyvista.deliver(catalog_code=service_desks.HARDWARE_CODE, reference=OTHER_REFERENCE)
     assert "2013" in str(caught.value.detail)
     assert "SQL Parser" in str(caught.value.detail)
 
@@ -301,107 +301,107 @@ def test_both_dialects_are_understood(here: Desk, status: int, shape: Any) -> No
 # -- the error table
 
 
-def test_a_refusal_that_wrote_the_row_all_the_same_is_adopted_with_a_note(here: Desk) -> None:
-    receipt = here.deliver(make_file(1, "log.txt", b"x"), catalog_code=service_desks.HARDWARE_CODE)
-    ticket = here.ticket(receipt)
+def test_a_ticket_created_despite_a_refusal_is_adopted_with_a_note(easyvista: EasyVista) -> None:
+    receipt = easyvista.deliver(make_file(1, "log.txt", b"x"), catalog_code=service_desks.HARDWARE_CODE)
+    ticket = easyvista.ticket(receipt)
     assert not ticket.is_complete
     assert ticket.file_names == ["log.txt"]
     assert any("created_incomplete" in note for note in receipt.notes)
-    assert len(here.made) == 1
+    assert len(easyvista.made) == 1
 
 
-def test_a_refusal_that_wrote_nothing_is_final(here: Desk) -> None:
-    here.sim.easyvista.switches.incomplete_create_stores = False
+def test_a_refusal_that_wrote_nothing_is_final(easyvista: EasyVista) -> None:
+    easyvista.sim.easyvista.switches.incomplete_create_stores = False
     with pytest.raises(Rejected) as caught:
-        here.deliver(catalog_code=service_desks.HARDWARE_CODE)
+        easyvista.deliver(catalog_code=service_desks.HARDWARE_CODE)
     assert caught.value.code == "TicketRefused"
-    assert here.asked("POST", "/requests") == 1
+    assert easyvista.asked("POST", "/requests") == 1
 
 
-def test_the_time_limit_of_easyvista_is_no_refusal(here: Desk) -> None:
+def test_the_time_limit_of_easyvista_is_not_a_refusal(easyvista: EasyVista) -> None:
     body = {"error_code": 12, "error": "The query timed out"}
-    here.sim.faults.add(Answer(590, body=body), method="POST", path="/requests$")
+    easyvista.sim.faults.add(Answer(590, body=body), method="POST", path="/requests$")
     with pytest.raises(TimedOut):
-        here.deliver()
+        easyvista.deliver()
 
 
 @pytest.mark.parametrize(
     ("status", "code"), [(401, "TicketLoginRefused"), (403, "TicketRightMissing"), (302, "GatewayMisconfigured")]
 )
-def test_wrong_settings_keep_every_mail_waiting(here: Desk, status: int, code: str) -> None:
-    here.sim.faults.add(Answer(status, {"location": "https://evil.example/"}), api="easyvista", times=None)
+def test_wrong_settings_keep_every_mail_waiting(easyvista: EasyVista, status: int, code: str) -> None:
+    easyvista.sim.faults.add(Answer(status, {"location": "https://evil.example/"}), api="easyvista", times=None)
     with pytest.raises(ConfigurationError) as caught:
-        here.deliver()
+        easyvista.deliver()
     assert caught.value.code == code
     with pytest.raises(ConfigurationError):
-        here.sink().probe()
-    assert {seen.host for seen in here.sim.exchanges.all()} == {service_desks.HOST}
+        easyvista.sink().probe()
+    assert {seen.host for seen in easyvista.sim.exchanges.all()} == {service_desks.HOST}
 
 
-def test_a_wrong_account_or_address_is_a_matter_of_settings(here: Desk) -> None:
+def test_a_wrong_account_or_address_is_a_configuration_error(easyvista: EasyVista) -> None:
     with pytest.raises(ConfigurationError):
-        here.deliver(account="50009")
-    here.sim.faults.add(Answer(404), method="GET", path="/requests$", times=None)
+        easyvista.deliver(account="50009")
+    easyvista.sim.faults.add(Answer(404), method="GET", path="/requests$", times=None)
     with pytest.raises(ConfigurationError):
-        here.sink().probe()
+        easyvista.sink().probe()
 
 
-def test_a_missing_right_for_documents_is_reported_and_mended_without_a_second_ticket(here: Desk) -> None:
-    here.instance.change_user(service_desks.LOGIN, profile=Profile(denied=frozenset({"documents"})))
+def test_after_a_missing_right_for_documents_there_is_no_second_ticket(easyvista: EasyVista) -> None:
+    easyvista.instance.change_user(service_desks.LOGIN, profile=Profile(denied=frozenset({"documents"})))
     progress, file = MemoryProgress(), make_file(1, "log.txt", b"x")
     with pytest.raises(ConfigurationError):
-        here.deliver(file, progress=progress)
-    here.instance.change_user(service_desks.LOGIN, profile=Profile())
-    assert here.ticket(here.deliver(file, progress=progress)).file_names == ["log.txt"]
-    assert len(here.made) == 1
+        easyvista.deliver(file, progress=progress)
+    easyvista.instance.change_user(service_desks.LOGIN, profile=Profile())
+    assert easyvista.ticket(easyvista.deliver(file, progress=progress)).file_names == ["log.txt"]
+    assert len(easyvista.made) == 1
 
 
-def test_throttling_comes_with_the_time_to_wait(here: Desk) -> None:
-    here.sim.faults.add(Answer(429, {"retry-after": "77"}), method="POST", path="/requests$")
+def test_throttling_comes_with_the_time_to_wait(easyvista: EasyVista) -> None:
+    easyvista.sim.faults.add(Answer(429, {"retry-after": "77"}), method="POST", path="/requests$")
     with pytest.raises(Throttled) as caught:
-        here.deliver()
+        easyvista.deliver()
     assert caught.value.retry_after == 77
 
 
-def test_a_renewed_token_is_read_and_the_refused_call_repeated(here: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_renewed_token_is_read_and_the_call_repeated(easyvista: EasyVista, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.key_vault._READ_AGAIN_SECONDS", -1)
-    sink = here.sink()
+    sink = easyvista.sink()
     sink.probe()
-    here.instance.change_user(service_desks.LOGIN, token="renewed-token")
-    here.vault.secrets["token"] = "renewed-token"
-    assert sink.deliver(make_prepared_mail(make_file(1, "a", b"xyz")), MemoryProgress()).ticket == here.made[0].rfc
-    assert len(here.vault.reads) == 2
+    easyvista.instance.change_user(service_desks.LOGIN, token="renewed-token")
+    easyvista.vault.secrets["token"] = "renewed-token"
+    assert sink.deliver(make_prepared_mail(make_file(1, "a", b"xyz")), MemoryProgress()).ticket == easyvista.made[0].rfc
+    assert len(easyvista.vault.reads) == 2
 
 
-def test_a_login_works_as_well(here: Desk) -> None:
-    sink = here.sink(token=None, login="login")
+def test_a_login_instead_of_a_token_works(easyvista: EasyVista) -> None:
+    sink = easyvista.sink(token=None, login="login")
     sink.probe()
     assert [one.name for one in sink.secrets()] == ["login"]
 
 
 @pytest.mark.parametrize(("option", "value"), [("token", "two words"), ("token", "ümlaut"), ("login", "no-colon")])
-def test_a_secret_that_cannot_be_one_is_never_sent_or_shown(here: Desk, option: str, value: str) -> None:
-    here.vault.secrets[option] = value
+def test_a_malformed_secret_is_never_sent_or_shown(easyvista: EasyVista, option: str, value: str) -> None:
+    easyvista.vault.secrets[option] = value
     with pytest.raises(ConfigurationError) as caught:
-        here.sink(**({"token": None} | {option: option})).probe()
+        easyvista.sink(**({"token": None} | {option: option})).probe()
     assert value not in str(caught.value)
-    assert here.sim.exchanges.count("easyvista") == 0
+    assert easyvista.sim.exchanges.count("easyvista") == 0
 
 
-def test_texts_of_easyvista_go_to_the_log_cut_and_without_what_they_quote(here: Desk) -> None:
+def test_error_texts_are_logged_shortened_and_without_quotations(easyvista: EasyVista) -> None:
     error = f"Value 'My secret story' of column 'TITLE' by {AUTHOR} is wrong " + "x" * 500
-    here.sim.faults.add(Answer(590, body={"message": json.dumps({"code": 7, "error": error})}), method="POST")
+    easyvista.sim.faults.add(Answer(590, body={"message": json.dumps({"code": 7, "error": error})}), method="POST")
     with pytest.raises(Rejected) as caught:
-        here.deliver()
+        easyvista.deliver()
     detail = str(caught.value.detail)
     assert detail.startswith("HTTP 590 7 Value (cut) of column 'TITLE' by (cut) is wrong")
     assert len(detail) < 230
     assert "x" not in caught.value.message
 
 
-def test_at_most_two_calls_at_a_time_reach_an_instance(here: Desk) -> None:
-    here.sim.faults.add(Delay(0.15), api="easyvista", times=None)
-    sinks = [here.sink(), here.sink(catalog_code=service_desks.HARDWARE_CODE)]
+def test_at_most_two_calls_at_a_time_reach_an_instance(easyvista: EasyVista) -> None:
+    easyvista.sim.faults.add(Delay(0.15), api="easyvista", times=None)
+    sinks = [easyvista.sink(), easyvista.sink(catalog_code=service_desks.HARDWARE_CODE)]
     threads = [threading.Thread(target=sinks[number % 2].probe) for number in range(6)]
     begun = time.monotonic()
     for thread in threads:
@@ -409,68 +409,70 @@ def test_at_most_two_calls_at_a_time_reach_an_instance(here: Desk) -> None:
     for thread in threads:
         thread.join()
     assert time.monotonic() - begun >= 0.45
-    assert max(seen.in_flight for seen in here.sim.exchanges.all()) == 2
+    assert max(seen.in_flight for seen in easyvista.sim.exchanges.all()) == 2
 
 
-def test_who_waits_for_a_busy_instance_waits_no_longer_than_the_call(here: Desk) -> None:
+def test_waiting_for_a_busy_instance_ends_with_the_time_of_the_call(easyvista: EasyVista) -> None:
     gate = _find_gate(service_desks.ROOT)
     with gate, gate, context.call("id", seconds=0.1), pytest.raises(Unavailable) as caught:
-        here.sink().probe()
+        easyvista.sink().probe()
     assert caught.value.code == "OutOfTime"
 
 
 # -- unknown authors
 
 
-def test_an_unknown_author_puts_the_mail_into_quarantine(here: Desk) -> None:
+def test_an_unknown_author_puts_the_mail_into_quarantine(easyvista: EasyVista) -> None:
     with pytest.raises(Rejected) as caught:
-        here.deliver(sender=address(STRANGER))
+        easyvista.deliver(sender=address(STRANGER))
     assert caught.value.code == "UnknownSender"
-    assert here.made == []
+    assert easyvista.made == []
 
 
-def test_an_unknown_author_may_be_rejected(here: Desk) -> None:
+def test_an_unknown_author_may_be_rejected(easyvista: EasyVista) -> None:
     with pytest.raises(Rejected) as caught:
-        here.deliver(sender=address(STRANGER), unknown_sender="reject")
+        easyvista.deliver(sender=address(STRANGER), unknown_sender="reject")
     assert caught.value.code == "SenderRejected"
 
 
 @pytest.mark.parametrize("sender", [address(STRANGER, "Mallory"), None])
-def test_a_default_recipient_stands_in_and_the_text_names_the_author(here: Desk, sender: Any) -> None:
+def test_an_unknown_author_is_replaced_by_the_default_recipient_and_named_in_the_text(
+    easyvista: EasyVista, sender: Any
+) -> None:
     options: dict[str, Any] = {"unknown_sender": "default_recipient", "default_recipient": service_desks.CATCH_ALL}
-    receipt = here.deliver(sender=sender, **options)
-    ticket = here.ticket(receipt)
+    receipt = easyvista.deliver(sender=sender, **options)
+    ticket = easyvista.ticket(receipt)
     assert ticket.recipient
     assert ticket.recipient.e_mail == service_desks.CATCH_ALL
     assert sender is None or f"From: Mallory ({STRANGER})" in ticket.description
-    assert receipt.notes == ("EasyVista does not know the author: the ticket is for the default recipient.",)
+    assert receipt.notes == ("EasyVista does not know the author, so the ticket is for the default recipient.",)
 
 
-def test_the_policy_for_unknown_authors_is_tried_once(here: Desk) -> None:
+def test_the_policy_for_unknown_authors_is_tried_once(easyvista: EasyVista) -> None:
     options: dict[str, Any] = {"unknown_sender": "default_recipient", "default_recipient": "nobody@contoso.com"}
     with pytest.raises(Rejected) as caught:
-        here.deliver(sender=address(STRANGER), **options)
+        easyvista.deliver(sender=address(STRANGER), **options)
     assert caught.value.code == "UnknownSender"
-    assert here.asked("POST", "/requests") == 2
+    assert easyvista.asked("POST", "/requests") == 2
 
 
 # -- a bad day
 
 
 @pytest.mark.parametrize("how", ["commit-then-drop", "commit-then-590"])
-def test_on_a_bad_day_every_mail_is_one_ticket_with_all_files(here: Desk, how: Any) -> None:
-    here.sim.easyvista.unreliable(share=0.4, how=how, seed=7)
+def test_with_random_failures_every_mail_becomes_one_ticket_with_all_files(easyvista: EasyVista, how: Any) -> None:
+    easyvista.sim.easyvista.unreliable(share=0.4, how=how, seed=7)
     files = [make_file(1, "a.txt", b"a"), make_file(2, "b.txt", b"b")]
     for number in range(12):
         progress = MemoryProgress()
         for _ in range(20):
             try:
-                here.deliver(*files, progress=progress, reference=f"mail-{number:040x}")
+                easyvista.deliver(*files, progress=progress, reference=f"mail-{number:040x}")
                 break
             except OutcomeUnknown:
                 progress = progress.next_attempt()
-    assert here.sim.easyvista.duplicates() == {}
-    assert [one.file_names for one in here.made] == [["a.txt", "b.txt"]] * 12
+    assert easyvista.sim.easyvista.duplicates() == {}
+    assert [one.file_names for one in easyvista.made] == [["a.txt", "b.txt"]] * 12
 
 
 # -- settings
@@ -517,7 +519,7 @@ def test_on_a_bad_day_every_mail_is_one_ticket_with_all_files(here: Desk, how: A
         ({"password": "x"}, "password"),
     ],
 )
-def test_every_fault_in_the_settings_is_reported_with_a_sentence(change: dict[str, Any], option: str) -> None:
+def test_every_wrong_option_has_a_message(change: dict[str, Any], option: str) -> None:
     good = {
         "url": f"https://{service_desks.HOST}", "account": "50004", "token": "token", "catalog_code": "X",
         "comment_action_type_id": 94, "comment_group_mail": service_desks.GROUP,
@@ -528,7 +530,7 @@ def test_every_fault_in_the_settings_is_reported_with_a_sentence(change: dict[st
     assert found[option].endswith(".")
 
 
-def test_an_unknown_kind_is_reported() -> None:
+def test_an_unknown_kind_of_sink_has_a_message() -> None:
     assert dict(check_sink(SinkSettings("desk", "fax", {}))) == {
         "kind": "There is no such kind. Known: easyvista, webhook, storage-queue."
     }

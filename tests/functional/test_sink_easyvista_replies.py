@@ -1,4 +1,4 @@
-"""Replies become comments, or tickets of their own where they may not."""
+"""Replies become comments, or new tickets if their author may not comment or the ticket is closed."""
 
 from typing import Any
 
@@ -6,24 +6,26 @@ import pytest
 
 from inbound_mail.sinks.protocol import Receipt, Thread
 from shared.errors import OutcomeUnknown, Refused, Rejected
-from tests.functional.easyvista_sink import EARLIER, OTHER_REFERENCE, Desk, here, running
+from tests.functional.easyvista_sink import EARLIER, OTHER_REFERENCE, EasyVista, easyvista, running
 from tests.functional.prepared_mails import AUTHOR, KnownThreads, MemoryProgress, address, make_file, make_prepared_mail
 from twin import Answer, Drop
 from twin.seeds import service_desks
 
-__all__ = ["here", "running"]
+__all__ = ["easyvista", "running"]
 
 
 def reply_to(rfc: str, *participants: str) -> dict[str, Any]:
-    """A mail that answers one that we know."""
+    """Return the arguments for a mail that answers a known one."""
     threads = KnownThreads({EARLIER: Thread(rfc, frozenset(participants))})
     return {"threads": threads, "headers": {"In-Reply-To": f"<{EARLIER}>"}}
 
 
-def test_a_reply_becomes_a_comment_that_shows_and_brings_its_files(here: Desk) -> None:
+def test_a_reply_becomes_a_visible_comment_with_its_files(easyvista: EasyVista) -> None:
     new = {"text": "all of it", "new_text": "only the new"}
-    receipt = here.deliver(make_file(1, "a.txt", b"x"), rendering=new, **reply_to(service_desks.OPEN_TICKET, AUTHOR))
-    ticket = here.sim.easyvista.ticket(service_desks.OPEN_TICKET)
+    receipt = easyvista.deliver(
+        make_file(1, "a.txt", b"x"), rendering=new, **reply_to(service_desks.OPEN_TICKET, AUTHOR)
+    )
+    ticket = easyvista.sim.easyvista.ticket(service_desks.OPEN_TICKET)
     [comment] = ticket.tasks
     assert receipt == Receipt(service_desks.OPEN_TICKET, is_reply=True)
     assert comment.ended is not None
@@ -34,7 +36,7 @@ def test_a_reply_becomes_a_comment_that_shows_and_brings_its_files(here: Desk) -
     assert "all of it" not in comment.description
     assert comment.description.splitlines()[-1] == f"Reference: {make_prepared_mail().reference}"
     assert ticket.file_names == ["a.txt"]
-    assert here.made == []
+    assert easyvista.made == []
 
 
 @pytest.mark.parametrize(
@@ -49,157 +51,157 @@ def test_a_reply_becomes_a_comment_that_shows_and_brings_its_files(here: Desk) -
         {"subject": service_desks.OPEN_TICKET, "trusted_domains": ["Contoso.com"]},
     ],
 )
-def test_evidence_from_somebody_who_has_to_do_with_the_ticket_counts(here: Desk, evidence: dict[str, Any]) -> None:
+def test_evidence_from_a_participant_of_the_ticket_counts(easyvista: EasyVista, evidence: dict[str, Any]) -> None:
     threads = KnownThreads({EARLIER: Thread(service_desks.OPEN_TICKET, frozenset())})
-    assert here.deliver(threads=threads, **evidence) == Receipt(service_desks.OPEN_TICKET, is_reply=True)
+    assert easyvista.deliver(threads=threads, **evidence) == Receipt(service_desks.OPEN_TICKET, is_reply=True)
 
 
 @pytest.mark.parametrize("subject", ["XI261120_000120", "I26112_00012", "I261120_00012x", "I261120_12", "_I261120"])
-def test_what_only_looks_like_a_number_is_none(here: Desk, subject: str) -> None:
-    receipt = here.deliver(subject=subject)
+def test_a_text_that_is_not_quite_a_ticket_number_is_ignored(easyvista: EasyVista, subject: str) -> None:
+    receipt = easyvista.deliver(subject=subject)
     assert not receipt.is_reply
-    assert here.asked("GET", service_desks.OPEN_TICKET) == 0
+    assert easyvista.asked("GET", service_desks.OPEN_TICKET) == 0
 
 
-def test_what_we_know_of_earlier_mails_counts_more_than_the_subject(here: Desk) -> None:
-    older = here.deliver(reference=OTHER_REFERENCE).ticket or ""
-    receipt = here.deliver(subject=f"Re: {service_desks.OPEN_TICKET}", **reply_to(older, AUTHOR))
+def test_known_earlier_mails_count_more_than_the_subject(easyvista: EasyVista) -> None:
+    older = easyvista.deliver(reference=OTHER_REFERENCE).ticket or ""
+    receipt = easyvista.deliver(subject=f"Re: {service_desks.OPEN_TICKET}", **reply_to(older, AUTHOR))
     assert receipt.ticket == older
 
 
-def test_a_stranger_with_a_guessed_number_gets_a_ticket_of_its_own(here: Desk) -> None:
-    receipt = here.deliver(subject=f"Re: {service_desks.OPEN_TICKET}", sender=address("megan.bowen@contoso.com"))
-    note = f"The mail names ticket {service_desks.OPEN_TICKET}; its author has no part in that one."
+def test_a_stranger_with_a_guessed_number_gets_a_new_ticket(easyvista: EasyVista) -> None:
+    receipt = easyvista.deliver(subject=f"Re: {service_desks.OPEN_TICKET}", sender=address("megan.bowen@contoso.com"))
+    note = f"The mail names ticket {service_desks.OPEN_TICKET}, but its author does not take part in it."
     assert receipt.notes == (note,)
-    assert f"Note: {note}" in here.ticket(receipt).description
-    assert here.ticket(receipt).parent is None
-    assert here.sim.easyvista.ticket(service_desks.OPEN_TICKET).tasks == []
+    assert f"Note: {note}" in easyvista.ticket(receipt).description
+    assert easyvista.ticket(receipt).parent is None
+    assert easyvista.sim.easyvista.ticket(service_desks.OPEN_TICKET).tasks == []
 
 
 @pytest.mark.parametrize("status", [404, 403, 590, 400])
-def test_a_number_that_cannot_be_read_leads_to_a_new_ticket_and_stops_nothing(here: Desk, status: int) -> None:
-    here.sim.faults.add(Answer(status), method="GET", path="I991231_00001$", times=None)
-    receipt = here.deliver(subject="Re: I991231_00001")
+def test_a_ticket_that_cannot_be_read_leads_to_a_new_one(easyvista: EasyVista, status: int) -> None:
+    easyvista.sim.faults.add(Answer(status), method="GET", path="I991231_00001$", times=None)
+    receipt = easyvista.deliver(subject="Re: I991231_00001")
     assert receipt.notes == ("The mail names ticket I991231_00001, which cannot be read.",)
-    assert len(here.made) == 1
+    assert len(easyvista.made) == 1
 
 
-def test_a_conversation_counts_for_those_who_took_part_in_it(here: Desk) -> None:
+def test_a_conversation_counts_for_those_who_took_part_in_it(easyvista: EasyVista) -> None:
     threads = KnownThreads(by_conversation={"conversation-1": Thread(service_desks.OPEN_TICKET, frozenset({AUTHOR}))})
-    assert here.deliver(threads=threads).is_reply
-    stranger = here.deliver(threads=threads, reference=OTHER_REFERENCE, sender=address("megan.bowen@contoso.com"))
-    assert stranger == Receipt(here.made[0].rfc)
+    assert easyvista.deliver(threads=threads).is_reply
+    stranger = easyvista.deliver(threads=threads, reference=OTHER_REFERENCE, sender=address("megan.bowen@contoso.com"))
+    assert stranger == Receipt(easyvista.made[0].rfc)
 
 
-def test_a_report_of_failed_delivery_belongs_to_the_ticket_of_the_mail_it_speaks_of(here: Desk) -> None:
+def test_a_bounce_belongs_to_the_ticket_of_the_mail_that_failed(easyvista: EasyVista) -> None:
     threads = KnownThreads({EARLIER: Thread(service_desks.OPEN_TICKET, frozenset({AUTHOR}))})
     screening = {"is_bounce": True, "bounced": (EARLIER,)}
     sender = address("mailer-daemon@contoso.com")
-    assert here.deliver(threads=threads, screening=screening, sender=sender).ticket == service_desks.OPEN_TICKET
+    assert easyvista.deliver(threads=threads, screening=screening, sender=sender).ticket == service_desks.OPEN_TICKET
 
 
-def test_a_reply_to_a_closed_ticket_becomes_a_linked_one(here: Desk) -> None:
-    here.sim.easyvista.close(service_desks.OPEN_TICKET)
-    receipt = here.deliver(**reply_to(service_desks.OPEN_TICKET, AUTHOR))
-    ticket = here.ticket(receipt)
+def test_a_reply_to_a_closed_ticket_becomes_a_linked_ticket(easyvista: EasyVista) -> None:
+    easyvista.sim.easyvista.close(service_desks.OPEN_TICKET)
+    receipt = easyvista.deliver(**reply_to(service_desks.OPEN_TICKET, AUTHOR))
+    ticket = easyvista.ticket(receipt)
     assert not receipt.is_reply
     assert ticket.parent
     assert ticket.parent.rfc == service_desks.OPEN_TICKET
     assert f"Note: Follow-up of ticket {service_desks.OPEN_TICKET}, which is closed." in ticket.description
 
 
-def test_a_reply_to_a_closed_ticket_may_go_into_quarantine(here: Desk) -> None:
-    here.sim.easyvista.close(service_desks.OPEN_TICKET)
+def test_a_reply_to_a_closed_ticket_may_go_into_quarantine(easyvista: EasyVista) -> None:
+    easyvista.sim.easyvista.close(service_desks.OPEN_TICKET)
     with pytest.raises(Refused) as caught:
-        here.deliver(closed_reply="quarantine", **reply_to(service_desks.OPEN_TICKET, AUTHOR))
+        easyvista.deliver(closed_reply="quarantine", **reply_to(service_desks.OPEN_TICKET, AUTHOR))
     assert caught.value.code == "TicketClosed"
-    assert here.made == []
+    assert easyvista.made == []
 
 
 @pytest.mark.parametrize("refuses", [True, False])
-def test_a_comment_on_a_closed_ticket_is_tried_and_else_linked(here: Desk, refuses: bool) -> None:
-    here.sim.easyvista.close(service_desks.OPEN_TICKET)
-    here.sim.easyvista.switches.closed_refuses = refuses
-    receipt = here.deliver(closed_reply="comment", **reply_to(service_desks.OPEN_TICKET, AUTHOR))
+def test_a_comment_on_a_closed_ticket_is_tried_before_a_linked_ticket(easyvista: EasyVista, refuses: bool) -> None:
+    easyvista.sim.easyvista.close(service_desks.OPEN_TICKET)
+    easyvista.sim.easyvista.switches.closed_refuses = refuses
+    receipt = easyvista.deliver(closed_reply="comment", **reply_to(service_desks.OPEN_TICKET, AUTHOR))
     assert receipt.is_reply != refuses
-    assert len(here.made) == int(refuses)
+    assert len(easyvista.made) == int(refuses)
 
 
-def test_a_ticket_that_closes_between_look_and_comment_gets_a_successor(here: Desk) -> None:
+def test_a_ticket_that_closes_before_the_comment_gets_a_linked_ticket(easyvista: EasyVista) -> None:
     progress = MemoryProgress({"reply": service_desks.OPEN_TICKET})
-    here.sim.easyvista.close(service_desks.OPEN_TICKET)
-    receipt = here.deliver(progress=progress, **reply_to(service_desks.OPEN_TICKET, AUTHOR))
-    assert here.ticket(receipt).parent
-    assert here.deliver(progress=progress.next_attempt()) == receipt
-    assert len(here.made) == 1
+    easyvista.sim.easyvista.close(service_desks.OPEN_TICKET)
+    receipt = easyvista.deliver(progress=progress, **reply_to(service_desks.OPEN_TICKET, AUTHOR))
+    assert easyvista.ticket(receipt).parent
+    assert easyvista.deliver(progress=progress.next_attempt()) == receipt
+    assert len(easyvista.made) == 1
 
 
-def test_a_ticket_that_vanishes_between_look_and_comment_gets_a_successor(here: Desk) -> None:
+def test_a_ticket_that_disappears_before_the_comment_is_replaced(easyvista: EasyVista) -> None:
     progress = MemoryProgress({"reply": "I261120_99999"})
-    receipt = here.deliver(progress=progress)
-    assert receipt.notes == ("The mail answers ticket I261120_99999, which is not there any more.",)
-    assert here.ticket(receipt).parent is None
+    receipt = easyvista.deliver(progress=progress)
+    assert receipt.notes == ("The mail answers ticket I261120_99999, which does not exist any more.",)
+    assert easyvista.ticket(receipt).parent is None
 
 
-def test_a_suspended_ticket_is_commented_and_stays_suspended(here: Desk) -> None:
-    here.instance.suspend(service_desks.OPEN_TICKET)
-    assert here.deliver(**reply_to(service_desks.OPEN_TICKET, AUTHOR)).is_reply
-    assert here.instance.ticket(service_desks.OPEN_TICKET).status.label == "Suspended"
-    assert here.asked("PUT", service_desks.OPEN_TICKET) == 0
+def test_a_suspended_ticket_is_commented_and_stays_suspended(easyvista: EasyVista) -> None:
+    easyvista.instance.suspend(service_desks.OPEN_TICKET)
+    assert easyvista.deliver(**reply_to(service_desks.OPEN_TICKET, AUTHOR)).is_reply
+    assert easyvista.instance.ticket(service_desks.OPEN_TICKET).status.label == "Suspended"
+    assert easyvista.asked("PUT", service_desks.OPEN_TICKET) == 0
 
 
-def test_without_a_type_for_comments_a_reply_becomes_a_linked_ticket(here: Desk) -> None:
+def test_without_an_action_type_a_reply_becomes_a_linked_ticket(easyvista: EasyVista) -> None:
     options = {"comment_action_type_id": None, "comment_group_mail": None}
-    receipt = here.deliver(**options, **reply_to(service_desks.OPEN_TICKET, AUTHOR))
-    assert here.ticket(receipt).parent
+    receipt = easyvista.deliver(**options, **reply_to(service_desks.OPEN_TICKET, AUTHOR))
+    assert easyvista.ticket(receipt).parent
     assert receipt.notes == (f"Follow-up of ticket {service_desks.OPEN_TICKET}.",)
 
 
-def test_a_refused_comment_on_an_open_ticket_is_final(here: Desk) -> None:
+def test_a_refused_comment_on_an_open_ticket_is_final(easyvista: EasyVista) -> None:
     with pytest.raises(Rejected) as caught:
-        here.deliver(comment_action_type_id=999, **reply_to(service_desks.OPEN_TICKET, AUTHOR))
+        easyvista.deliver(comment_action_type_id=999, **reply_to(service_desks.OPEN_TICKET, AUTHOR))
     assert caught.value.code == "CommentRefused"
-    assert here.made == []
+    assert easyvista.made == []
 
 
 @pytest.mark.parametrize("how", ["commit-then-drop", "commit-then-590"])
-def test_a_comment_whose_answer_was_lost_is_not_written_twice(here: Desk, how: Any) -> None:
-    here.sim.easyvista.unreliable(share=1, how=how, on=("task",))
+def test_a_comment_whose_answer_was_lost_is_not_written_twice(easyvista: EasyVista, how: Any) -> None:
+    easyvista.sim.easyvista.unreliable(share=1, how=how, on=("task",))
     progress = MemoryProgress()
     for _ in range(3):
         try:
-            receipt = here.deliver(progress=progress, **reply_to(service_desks.OPEN_TICKET, AUTHOR))
+            receipt = easyvista.deliver(progress=progress, **reply_to(service_desks.OPEN_TICKET, AUTHOR))
             break
         except OutcomeUnknown:
             progress = progress.next_attempt()
     assert receipt == Receipt(service_desks.OPEN_TICKET, is_reply=True)
-    assert len(here.sim.easyvista.ticket(service_desks.OPEN_TICKET).tasks) == 1
+    assert len(easyvista.sim.easyvista.ticket(service_desks.OPEN_TICKET).tasks) == 1
 
 
-def test_a_file_of_a_reply_does_not_pass_for_an_older_one_of_the_same_name(here: Desk) -> None:
-    ticket = here.sim.easyvista.ticket(service_desks.OPEN_TICKET)
-    here.instance.add_document(ticket, "log.txt", b"old")
-    here.sim.faults.add(Drop(), method="POST", path="/documents$", when="after")
+def test_a_file_of_a_reply_gets_a_name_that_the_ticket_does_not_have(easyvista: EasyVista) -> None:
+    ticket = easyvista.sim.easyvista.ticket(service_desks.OPEN_TICKET)
+    easyvista.instance.add_document(ticket, "log.txt", b"old")
+    easyvista.sim.faults.add(Drop(), method="POST", path="/documents$", when="after")
     progress, file = MemoryProgress(), make_file(1, "log.txt", b"new")
     with pytest.raises(OutcomeUnknown):
-        here.deliver(file, progress=progress, **reply_to(service_desks.OPEN_TICKET, AUTHOR))
-    here.deliver(file, progress=progress.next_attempt(), **reply_to(service_desks.OPEN_TICKET, AUTHOR))
+        easyvista.deliver(file, progress=progress, **reply_to(service_desks.OPEN_TICKET, AUTHOR))
+    easyvista.deliver(file, progress=progress.next_attempt(), **reply_to(service_desks.OPEN_TICKET, AUTHOR))
     assert [(one.name, one.data) for one in ticket.documents] == [("log.txt", b"old"), ("2-log.txt", b"new")]
 
 
-def test_a_comment_that_was_written_before_the_ticket_closed_gets_no_successor(here: Desk) -> None:
-    here.sim.faults.add(Drop(), method="POST", path="/tasks$", when="after")
+def test_a_comment_written_before_the_ticket_closed_leads_to_no_new_ticket(easyvista: EasyVista) -> None:
+    easyvista.sim.faults.add(Drop(), method="POST", path="/tasks$", when="after")
     progress = MemoryProgress()
     with pytest.raises(OutcomeUnknown):
-        here.deliver(progress=progress, **reply_to(service_desks.OPEN_TICKET, AUTHOR))
-    here.sim.easyvista.close(service_desks.OPEN_TICKET)
-    receipt = here.deliver(progress=progress.next_attempt(), **reply_to(service_desks.OPEN_TICKET, AUTHOR))
+        easyvista.deliver(progress=progress, **reply_to(service_desks.OPEN_TICKET, AUTHOR))
+    easyvista.sim.easyvista.close(service_desks.OPEN_TICKET)
+    receipt = easyvista.deliver(progress=progress.next_attempt(), **reply_to(service_desks.OPEN_TICKET, AUTHOR))
     assert receipt == Receipt(service_desks.OPEN_TICKET, is_reply=True)
-    assert here.made == []
+    assert easyvista.made == []
 
 
-def test_a_comment_that_is_known_to_be_written_is_not_looked_for(here: Desk) -> None:
+def test_a_comment_that_was_saved_is_not_searched(easyvista: EasyVista) -> None:
     progress = MemoryProgress()
-    here.deliver(progress=progress, **reply_to(service_desks.OPEN_TICKET, AUTHOR))
-    here.deliver(progress=progress.next_attempt(), **reply_to(service_desks.OPEN_TICKET, AUTHOR))
-    assert (here.asked("GET", "/actions"), here.asked("POST", "/tasks")) == (0, 1)
+    easyvista.deliver(progress=progress, **reply_to(service_desks.OPEN_TICKET, AUTHOR))
+    easyvista.deliver(progress=progress.next_attempt(), **reply_to(service_desks.OPEN_TICKET, AUTHOR))
+    assert (easyvista.asked("GET", "/actions"), easyvista.asked("POST", "/tasks")) == (0, 1)

@@ -1,4 +1,4 @@
-"""Events by storage queue, against the storage emulator: messages that fit, and those that lie in a blob."""
+"""The storage-queue sink against the storage emulator: events in messages, and large events in blobs."""
 
 import base64
 import hashlib
@@ -27,7 +27,7 @@ LARGEST = 48 * 1024
 
 
 class Consumer:
-    """Who reads the queue."""
+    """Builds the sink, and reads its queue as a consumer does."""
 
     def __init__(self, storage: Storage, name: str) -> None:
         self.storage = storage
@@ -41,7 +41,7 @@ class Consumer:
         return sink.deliver(make_prepared_mail(*files, **more), progress or MemoryProgress())
 
     def receive(self) -> list[Any]:
-        """The messages, as the service gives them."""
+        """Return the messages as the service returns them."""
         return list(self.storage.open_queue(self.name).receive_messages(max_messages=32))
 
     def events(self) -> list[dict[str, Any]]:
@@ -59,7 +59,7 @@ def consumer(storage: Storage, name: str) -> Consumer:
     return Consumer(storage, name)
 
 
-def test_a_small_event_is_the_message_and_stays_until_it_is_read(consumer: Consumer) -> None:
+def test_a_small_event_is_the_message_and_does_not_expire(consumer: Consumer) -> None:
     progress = MemoryProgress()
     assert consumer.deliver(progress=progress) == Receipt()
     assert consumer.deliver(progress=progress) == Receipt()
@@ -72,13 +72,13 @@ def test_a_small_event_is_the_message_and_stays_until_it_is_read(consumer: Consu
     assert event["data"]["bodyText"] == BODY
 
 
-def test_a_message_may_end_after_some_days(consumer: Consumer) -> None:
+def test_a_message_can_expire_after_some_days(consumer: Consumer) -> None:
     consumer.deliver(options={"ttl_days": 3})
     [message] = consumer.receive()
     assert (message.expires_on - message.inserted_on).days == 3
 
 
-def test_attachments_stay_in_the_blobs_that_the_mail_has_already(consumer: Consumer) -> None:
+def test_attachments_are_named_by_the_blobs_of_the_mail(consumer: Consumer) -> None:
     consumer.deliver(make_file(1, "log.txt", b"hello"))
     [event] = consumer.events()
     assert event["data"]["attachments"] == [
@@ -94,7 +94,7 @@ def test_attachments_stay_in_the_blobs_that_the_mail_has_already(consumer: Consu
 
 
 @pytest.mark.parametrize("text", ["word " * 10_000, "☕" * 8_000])
-def test_a_large_event_lies_in_a_blob_and_the_message_says_where(consumer: Consumer, text: str) -> None:
+def test_a_large_event_is_stored_in_a_blob_that_the_message_names(consumer: Consumer, text: str) -> None:
     consumer.deliver(make_file(1, "log.txt", b"hello"), rendering={"text": text})
     [event] = consumer.events()
     claim = event["data"]["event"]
@@ -120,7 +120,7 @@ def test_a_reply_names_its_ticket(consumer: Consumer) -> None:
     assert (event["type"], event["subject"]) == ("mail.reply.v1", "T-17")
 
 
-def test_html_goes_along_if_wanted(consumer: Consumer) -> None:
+def test_html_is_sent_if_the_option_says_so(consumer: Consumer) -> None:
     consumer.deliver(rendering={"html": "<p>x</p>"}, options={"body": "html"})
     assert consumer.events()[0]["data"]["bodyHtml"] == "<p>x</p>"
 
@@ -137,7 +137,7 @@ def test_html_goes_along_if_wanted(consumer: Consumer) -> None:
         ({"queue": "mails", "account": "x"}, "account"),
     ],
 )
-def test_every_fault_in_the_settings_is_reported_with_a_sentence(options: dict[str, Any], fault: str) -> None:
+def test_every_wrong_option_has_a_message(options: dict[str, Any], fault: str) -> None:
     found = dict(check_sink(SinkSettings("desk", "storage-queue", options)))
     assert list(found) == [fault]
     assert found[fault].endswith(".")

@@ -1,4 +1,4 @@
-"""Events by webhook: what is sent, how it is signed, what the answers mean; a flow's address stays a secret."""
+"""The webhook sink: its events, their signature, the meaning of answers, and the secrecy of a flow's address."""
 
 import base64
 import hashlib
@@ -81,7 +81,7 @@ def known(*participants: str) -> KnownThreads:
 # -- the event
 
 
-def test_the_event_is_a_cloud_event_with_all_of_the_mail(hooks: Hooks) -> None:
+def test_the_event_is_a_cloud_event_with_the_whole_mail(hooks: Hooks) -> None:
     file = make_file(1, "log.txt", b"hello", content_type="text/plain")
     link = Attachment(2, "Plan.docx", "", 0, AttachmentKind.REFERENCE, omitted="a link")
     rendering = {"text": "all", "new_text": "new", "was_cut": True, "html": "<p>all</p>"}
@@ -123,7 +123,7 @@ def test_the_event_is_a_cloud_event_with_all_of_the_mail(hooks: Hooks) -> None:
     }
 
 
-def test_sanitised_html_goes_along_if_wanted(hooks: Hooks) -> None:
+def test_sanitised_html_is_sent_if_the_option_says_so(hooks: Hooks) -> None:
     hooks.deliver(rendering={"html": "<p>all</p>"}, options={"body": "html"})
     assert hooks.last.json["data"]["bodyHtml"] == "<p>all</p>"
 
@@ -133,7 +133,7 @@ def test_a_reply_names_the_ticket_of_the_mail_it_answers(hooks: Hooks) -> None:
     assert (hooks.last.json["type"], hooks.last.json["subject"]) == ("mail.reply.v1", "T-17")
 
 
-def test_what_a_reply_answers_is_settled_at_the_first_attempt(hooks: Hooks) -> None:
+def test_the_ticket_of_a_reply_is_fixed_by_the_first_attempt(hooks: Hooks) -> None:
     hooks.sim.webhooks.answer(500, times=1)
     progress = MemoryProgress()
     with pytest.raises(OutcomeUnknown):
@@ -143,7 +143,7 @@ def test_what_a_reply_answers_is_settled_at_the_first_attempt(hooks: Hooks) -> N
     assert (first.body, first.id) == (second.body, second.id)
 
 
-def test_what_is_too_much_for_the_event_goes_by_link(hooks: Hooks) -> None:
+def test_attachments_too_large_for_the_event_are_sent_as_links(hooks: Hooks) -> None:
     files = [make_file(1, "a", b"x" * 700), make_file(2, "b", b"x" * 700), make_file(3, "c", b"x" * 300)]
     hooks.base_url = "https://gateway.example/api"
     hooks.deliver(*files, options={"inline_kib": 1})
@@ -159,14 +159,14 @@ def test_what_is_too_much_for_the_event_goes_by_link(hooks: Hooks) -> None:
 # -- the signature
 
 
-def test_the_signature_is_that_of_the_specification() -> None:
+def test_the_signature_equals_the_example_of_the_specification() -> None:
     secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
     body = '{"specversion":"1.0","id":"mail-1","data":{"subject":"Café"}}'
     signed = Webhook(secret).sign("mail-1", datetime.fromtimestamp(1763856000, UTC), body)
     assert signed == "v1,aLtu2j1YLQNiHijeBX6ZUjKu/MOSMUeKHw47l8VXAng="
 
 
-def test_headers_let_receivers_check_and_recognise_a_delivery(hooks: Hooks) -> None:
+def test_the_headers_have_signature_id_and_time(hooks: Hooks) -> None:
     hooks.deliver(subject="Café ☕")
     sent = hooks.last
     assert sent.verified
@@ -177,7 +177,7 @@ def test_headers_let_receivers_check_and_recognise_a_delivery(hooks: Hooks) -> N
     Webhook(service_desks.webhook_key()).verify(sent.body, sent.headers)
 
 
-def test_two_keys_sign_while_the_key_changes(hooks: Hooks) -> None:
+def test_two_keys_make_two_signatures(hooks: Hooks) -> None:
     hooks.deliver(options={"signing_keys": ["key", "new"]})
     for key in (service_desks.webhook_key(), NEW_KEY):
         Webhook(key).verify(hooks.last.body, hooks.last.headers)
@@ -185,7 +185,7 @@ def test_two_keys_sign_while_the_key_changes(hooks: Hooks) -> None:
 
 
 @pytest.mark.parametrize("key", ["whsec_c2hvcnQ=", "no key at all", "whsec_***", "whsk_" + "A" * 44])
-def test_a_key_that_cannot_be_one_signs_nothing(hooks: Hooks, key: str) -> None:
+def test_a_malformed_key_signs_nothing(hooks: Hooks, key: str) -> None:
     hooks.vault.secrets["key"] = key
     with pytest.raises(ConfigurationError) as caught:
         hooks.deliver()
@@ -193,7 +193,7 @@ def test_a_key_that_cannot_be_one_signs_nothing(hooks: Hooks, key: str) -> None:
     assert hooks.sim.webhooks.deliveries == []
 
 
-def test_a_key_that_was_changed_is_read_again(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_key_is_read_again(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.key_vault._READ_AGAIN_SECONDS", -1)
     sink = make_sink("webhook", {"url": service_desks.HOOK_URL, "signing_keys": ["key"]}, hooks.vault)
     sink.probe()
@@ -206,7 +206,7 @@ def test_a_key_that_was_changed_is_read_again(hooks: Hooks, monkeypatch: pytest.
 # -- answers
 
 
-def test_a_ticket_in_the_answer_is_read_and_remembered(hooks: Hooks) -> None:
+def test_a_ticket_number_in_the_answer_is_read_and_saved(hooks: Hooks) -> None:
     hooks.sim.webhooks.answer(200, {"result": [{"a/b": "INC-{number}"}]})
     progress = MemoryProgress()
     receipt = hooks.deliver(progress=progress, options={"ticket_pointer": "/result/0/a~1b"})
@@ -216,7 +216,7 @@ def test_a_ticket_in_the_answer_is_read_and_remembered(hooks: Hooks) -> None:
 
 
 @pytest.mark.parametrize("body", [{"ticket": ""}, {"ticket": {"a": 1}}, {"ticket": "x" * 101}, {}, [], "no json", ""])
-def test_an_answer_without_a_ticket_is_taken_all_the_same(hooks: Hooks, body: Any) -> None:
+def test_an_answer_without_a_ticket_number_is_accepted(hooks: Hooks, body: Any) -> None:
     hooks.sim.webhooks.answer(200, body)
     assert hooks.deliver(options={"ticket_pointer": "/ticket"}) == Receipt(None)
 
@@ -229,7 +229,7 @@ def test_an_answer_about_the_known_ticket_is_a_reply(hooks: Hooks) -> None:
     assert receipt == Receipt("T-17", is_reply=True)
 
 
-def test_accepted_is_not_ticketed(hooks: Hooks) -> None:
+def test_an_answer_202_is_a_receipt_without_a_ticket(hooks: Hooks) -> None:
     hooks.sim.webhooks.answer(202)
     assert hooks.deliver() == Receipt(None)
 
@@ -267,14 +267,14 @@ def test_each_status_has_its_meaning(hooks: Hooks, status: int, kind: type[Excep
 
 
 @pytest.mark.parametrize("status", [409, 429, 500, 502, 503, 504])
-def test_a_receiver_that_names_a_time_is_given_it(hooks: Hooks, status: int) -> None:
+def test_a_retry_after_of_the_receiver_is_obeyed(hooks: Hooks, status: int) -> None:
     hooks.sim.webhooks.answer(status, headers={"retry-after": "120"})
     with pytest.raises(Unavailable) as caught:
         hooks.deliver()
     assert caught.value.retry_after == 120
 
 
-def test_type_and_title_of_a_problem_go_to_the_log_and_its_detail_does_not(hooks: Hooks) -> None:
+def test_type_and_title_of_a_problem_are_logged_but_not_its_detail(hooks: Hooks) -> None:
     problem = {"type": "https://x/bad", "title": "Bad subject", "status": 422, "detail": "Printer on fire"}
     hooks.sim.webhooks.answer(422, problem, headers={"content-type": "application/problem+json"})
     with pytest.raises(Refused) as caught:
@@ -282,7 +282,7 @@ def test_type_and_title_of_a_problem_go_to_the_log_and_its_detail_does_not(hooks
     assert caught.value.detail == "HTTP 422 https://x/bad Bad subject"
 
 
-def test_a_lost_answer_is_sent_for_again_with_the_same_id_and_body(hooks: Hooks) -> None:
+def test_after_a_lost_answer_the_same_id_and_body_are_sent_again(hooks: Hooks) -> None:
     hooks.sim.faults.add(Drop(), api="webhook", when="after")
     progress = MemoryProgress()
     with pytest.raises(OutcomeUnknown):
@@ -292,7 +292,7 @@ def test_a_lost_answer_is_sent_for_again_with_the_same_id_and_body(hooks: Hooks)
     assert (first.id, first.body) == (second.id, second.body)
 
 
-def test_a_silent_receiver_is_given_up(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_receiver_that_does_not_answer_times_out(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inbound_mail.sinks.webhook.receiver.Transport", lambda **_: Transport(read_seconds=0.2))
     hooks.sim.faults.add(Delay(1), api="webhook")
     with pytest.raises(TimedOut):
@@ -302,7 +302,7 @@ def test_a_silent_receiver_is_given_up(hooks: Hooks, monkeypatch: pytest.MonkeyP
 # -- Power Automate and Logic Apps
 
 
-def test_a_flow_gets_json_it_can_read(hooks: Hooks) -> None:
+def test_a_flow_gets_plain_json(hooks: Hooks) -> None:
     assert hooks.deliver(options=FLOW) == Receipt(None)
     sent = hooks.last
     assert sent.status == 202
@@ -311,12 +311,12 @@ def test_a_flow_gets_json_it_can_read(hooks: Hooks) -> None:
     assert sent.trigger_body["data"]["subject"] == "Printer on fire"
 
 
-def test_a_flow_may_name_a_ticket(hooks: Hooks) -> None:
+def test_a_flow_can_answer_with_a_ticket_number(hooks: Hooks) -> None:
     hooks.sim.webhooks.workflows[service_desks.WORKFLOW].response = {"status": 200, "body": {"ticket": "I1"}}
     assert hooks.deliver(options=FLOW | {"ticket_pointer": "/ticket"}) == Receipt("I1")
 
 
-def test_what_the_trigger_refuses_is_reported_with_its_code(hooks: Hooks) -> None:
+def test_a_refusal_of_the_flows_trigger_is_logged_with_its_code(hooks: Hooks) -> None:
     workflow = hooks.sim.webhooks.workflows[service_desks.WORKFLOW]
     workflow.schema = {"type": "object", "required": ["somethingElse"]}
     with pytest.raises(Refused) as caught:
@@ -341,14 +341,14 @@ def test_a_renewed_address_is_read_again(hooks: Hooks, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     "url", ["http://x.example/?sig=abc", "https://u:p@x.example/", "ftp://x", "sig=abc", "https://"]
 )
-def test_an_address_that_cannot_be_one_is_never_called_or_shown(hooks: Hooks, url: str) -> None:
+def test_a_malformed_address_is_never_called_or_shown(hooks: Hooks, url: str) -> None:
     hooks.vault.secrets["flow"] = url
     with pytest.raises(ConfigurationError) as caught:
         hooks.deliver(options=FLOW)
     assert url not in str(caught.value)
 
 
-def test_no_error_shows_an_address_that_is_a_secret(hooks: Hooks) -> None:
+def test_no_error_shows_a_secret_address(hooks: Hooks) -> None:
     hooks.sim.faults.add(Answer(502), method="CONNECT", times=None)
     with pytest.raises(Unavailable) as caught:
         hooks.deliver(options=FLOW)
@@ -381,9 +381,7 @@ def test_no_error_shows_an_address_that_is_a_secret(hooks: Hooks) -> None:
         ({"headers": {}}, ["headers"]),
     ],
 )
-def test_every_fault_in_the_settings_is_reported_with_a_sentence(
-    change: dict[str, Any], options: Sequence[str]
-) -> None:
+def test_every_wrong_option_has_a_message(change: dict[str, Any], options: Sequence[str]) -> None:
     good = {"url": service_desks.HOOK_URL, "signing_keys": ["key"]}
     given = {name: value for name, value in (good | change).items() if value is not None}
     found = dict(check_sink(SinkSettings("hook", "webhook", given)))
@@ -392,6 +390,6 @@ def test_every_fault_in_the_settings_is_reported_with_a_sentence(
     assert "whsec" not in json.dumps(found)
 
 
-def test_the_secrets_to_watch_are_listed(hooks: Hooks) -> None:
+def test_the_secrets_of_a_sink_are_listed(hooks: Hooks) -> None:
     sink = make_sink("webhook", {"url_secret": "flow", "signing_keys": ["key"]}, hooks.vault)
     assert [one.name for one in sink.secrets()] == ["key", "flow"]

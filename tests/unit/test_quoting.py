@@ -48,7 +48,7 @@ def test_the_history_is_cut_below_the_answer(history: str) -> None:
 
 
 @pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES)
-def test_a_mail_that_is_all_history_is_left_alone(history: str) -> None:
+def test_a_mail_that_is_all_history_is_not_cut(history: str) -> None:
     assert find_new_text(f"\n \n{history}") is None
 
 
@@ -65,7 +65,7 @@ def test_a_mail_that_is_all_history_is_left_alone(history: str) -> None:
         "---------- Forwarded message ---------\nFrom: x\nSubject: y\nDate: z\nTo: a\n\nplease see",
     ],
 )
-def test_a_mail_without_history_is_left_alone(text: str) -> None:
+def test_a_mail_without_history_is_not_cut(text: str) -> None:
     assert find_new_text(text) is None
 
 
@@ -95,7 +95,7 @@ def test_answers_between_or_below_the_quotes_keep_the_whole_text(text: str) -> N
         "Anfang der weitergeleiteten Nachricht:",
     ],
 )
-def test_what_is_forwarded_is_never_cut(marker: str) -> None:
+def test_a_forwarded_mail_is_never_cut(marker: str) -> None:
     assert find_new_text(f"Please look.\n\n{marker}\nFrom: a\nDate: b\nSubject: c\nTo: d\n\nThe message") is None
 
 
@@ -105,7 +105,7 @@ def test_the_line_above_an_attribution_is_not_part_of_it() -> None:
     assert find_new_text("Thanks.\nOn 2 Nov 2026 at 10:00 Jane wrote:\n> old") == "Thanks."
 
 
-def test_marks_are_gone_from_what_is_shown() -> None:
+def test_marks_are_removed_from_the_shown_text() -> None:
     assert strip_marks(f"a{BEGIN}b{END}c{REST}") == "abc"
 
 
@@ -128,5 +128,5 @@ def test_new_text_is_the_beginning_of_the_whole(text: str) -> None:
 @pytest.mark.parametrize(
     "piece", ["> ", ">\n", "On 1 10:00 wrote\n", "On 1 10:00 ", "From: a\n", BEGIN, END, "-", " ", "\n"]
 )
-def test_a_million_characters_are_read_in_one_go(piece: str) -> None:
+def test_a_million_characters_are_read_in_linear_time(piece: str) -> None:
     find_new_text("Hello\n" + piece * (1_000_000 // len(piece)))

@@ -46,7 +46,7 @@ def test_the_title_is_the_subject_without_prefixes_and_control_characters(subjec
     assert render_mail(build_mail(subject=subject)).title == title
 
 
-def test_a_mail_without_subject_and_body_still_renders() -> None:
+def test_a_mail_without_subject_and_body_is_rendered() -> None:
     rendering = render_mail(build_mail(subject="", body=None))
     assert (rendering.title, rendering.text, rendering.new_text, rendering.html) == (NO_SUBJECT, "", "", None)
 
@@ -69,12 +69,12 @@ def test_a_long_title_is_cut_at_a_whole_character(text: str, limit: int, expecte
 
 
 @given(st.text(), st.integers(min_value=1, max_value=50))
-def test_a_cut_text_keeps_the_limit(text: str, limit: int) -> None:
+def test_a_cut_text_is_not_longer_than_the_limit(text: str, limit: int) -> None:
     assert len(cut(text, limit)) <= limit
 
 
 @given(st.text(st.characters(categories=None)) | st.text(st.sampled_from("RE: FWiaw\r\n\x00\u2028[1]")))
-def test_no_subject_raises_or_leaves_a_control_character(subject: str) -> None:
+def test_any_subject_is_rendered_without_control_characters(subject: str) -> None:
     title = render_mail(build_mail(subject=subject), title_limit=20).title
     assert 0 < len(title) <= 20
     assert not {unicodedata.category(character) for character in title} & {"Cc", "Cs", "Zl", "Zp"}
@@ -88,7 +88,7 @@ def test_plain_text_has_no_html_and_keeps_its_layout() -> None:
 
 
 @given(st.text(st.characters(categories=None)))
-def test_clean_text_has_line_feeds_tabs_and_nothing_else_below_blank(text: str) -> None:
+def test_clean_text_has_no_control_characters_but_line_feeds_and_tabs(text: str) -> None:
     cleaned = clean_text(text)
     cleaned.encode()
     assert not {c for c in cleaned if unicodedata.category(c) == "Cc"} - {"\n", "\t"}
@@ -98,12 +98,12 @@ def test_clean_text_has_line_feeds_tabs_and_nothing_else_below_blank(text: str) 
 REPLY = "It works.\n\nOn 2 Nov 2026 at 10:00 Jane <j@x.example> wrote:\n> old"
 
 
-def test_the_history_of_a_reply_is_cut_and_the_whole_text_kept() -> None:
+def test_the_history_of_a_reply_is_cut_in_the_new_text_only() -> None:
     rendering = render_mail(build_mail(REPLY, subject="AW: x"))
     assert (rendering.text, rendering.new_text, rendering.was_cut) == (REPLY, "It works.", True)
 
 
-def test_a_reply_is_known_by_its_headers_too() -> None:
+def test_a_reply_is_recognised_by_its_headers_too() -> None:
     assert render_mail(build_mail(REPLY, headers={"In-Reply-To": "<a@b>"})).was_cut
     assert render_mail(build_mail(REPLY, headers={"References": "<a@b>"})).was_cut
 
@@ -147,7 +147,7 @@ def test_answers_inside_the_quotes_of_gmail_keep_the_whole_text() -> None:
     assert "yes" in rendering.new_text
 
 
-def test_html_as_text_shows_links_lists_tables_and_pictures_that_came_along() -> None:
+def test_html_as_text_shows_links_lists_tables_and_attached_pictures() -> None:
     rendering = render_html(
         "<p>See <a href='https://x.example/a?b=1&amp;c=2'>here</a>, <a href='http://x.example/'>x.example</a></p>"
         "<ul><li>one<li>two</ul><table><tr><td>A<td>B<tr><td>ccc<td>d</table>"
@@ -170,12 +170,12 @@ def test_a_table_for_layout_is_read_cell_by_cell() -> None:
     assert render_html(nested).text.split() == ["a", "b", "c"]
 
 
-def test_hidden_text_is_not_read_but_never_all_of_it() -> None:
+def test_hidden_text_is_left_out_unless_all_text_is_hidden() -> None:
     assert render_html("<p style='display: none'>no</p><p hidden>no</p><p>yes</p>").text == "yes"
     assert render_html("<div style='display:none'><p>only this</p></div>").text.strip() == "only this"
 
 
-def test_entities_bring_no_control_characters_and_no_marks() -> None:
+def test_entities_do_not_become_control_characters_or_marks() -> None:
     rendering = render_html("<p>a&#0;&#7;b&#x202e;c</p>&#xFDD2;<p>&#64976;d&#65007</p>", subject="RE: x")
     assert rendering.text.split() == ["a\ufffdbc", "d"]
     assert not rendering.was_cut
@@ -269,14 +269,14 @@ HTML_PIECES = st.sampled_from(
 
 
 @given(st.lists(HTML_PIECES | st.text(st.characters(categories=None), max_size=4), max_size=40).map("".join))
-def test_no_html_raises_or_brings_a_script_along(content: str) -> None:
+def test_any_html_is_rendered_without_a_script(content: str) -> None:
     rendering = render_html(content)
     assert find_danger(rendering.html or "") == []
     assert not {unicodedata.category(c) for c in rendering.text.replace("\n", "").replace("\t", "")} & {"Cc", "Cs"}
     (rendering.html or "").encode()
 
 
-def test_content_ids_are_found_bare_and_decoded() -> None:
+def test_content_ids_are_found_without_brackets_and_decoded() -> None:
     rendering = render_html(
         "<img src='cid:image001.png@01D'><img src=CID:b%40x.example><td background=\"cid:&#99;\">"
         "<div style='background:url(cid:d)'>a</div><p>incid:x and cid:y</p><img src='https://x.example/cid:z'>"
@@ -306,7 +306,7 @@ HOSTILE = {
 
 @pytest.mark.slow(reason="reads megabytes")
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_html_neither_hangs_nor_loses_its_words(content: str) -> None:
+def test_hostile_html_is_read_quickly_and_keeps_its_words(content: str) -> None:
     rendering = render_html(content)
     assert "word" in rendering.text or "hello" in rendering.text
     assert len(rendering.text) <= len(content)
@@ -317,13 +317,13 @@ def test_hostile_html_neither_hangs_nor_loses_its_words(content: str) -> None:
 @pytest.mark.parametrize(
     "piece", ["<", "<!--", "<script>", "<style ", "<p ", "&", "=cid:", "<title>", "'data:a/a;", "\x00"]
 )
-def test_a_million_of_broken_html_is_read(piece: str) -> None:
+def test_a_million_characters_of_broken_html_are_read(piece: str) -> None:
     content = piece * (MOST_CHARACTERS // len(piece) - 1)
     for broken in (content, content * 2):
         assert find_danger(render_html(broken).html or "") == []
 
 
-def test_past_the_limits_a_mail_is_shown_as_text() -> None:
+def test_html_beyond_the_limits_is_shown_as_text() -> None:
     rendering = render_html("<style>p{}</style><p>a &lt;b&gt;<br>c</p>" + "<div>" * 1000 + "d <script>x</script>")
     assert rendering.text.split() == ["a", "<b>", "c", "d"]
     assert (rendering.html or "").startswith("<pre>")

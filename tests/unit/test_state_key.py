@@ -63,7 +63,9 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
     return Cli(tmp_path)
 
 
-def test_a_missing_key_is_made_and_never_shown(hook: ModuleType, cli: Cli, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_key_is_created_and_never_shown(
+    hook: ModuleType, cli: Cli, capfd: pytest.CaptureFixture[str]
+) -> None:
     cli.answers("ERROR: (SecretNotFound) A secret with (name/id) gateway-state-key was not found", "")
     assert hook.main() == 0
     key = (cli.folder / "key.txt").read_text()
@@ -73,7 +75,7 @@ def test_a_missing_key_is_made_and_never_shown(hook: ModuleType, cli: Cli, capfd
     assert key not in "".join(capfd.readouterr())
 
 
-def test_a_key_that_is_there_stays(hook: ModuleType, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_existing_key_stays(hook: ModuleType, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STATE_KEY_NAME", "another")
     cli.answers("")
     assert hook.main() == 0
@@ -81,7 +83,7 @@ def test_a_key_that_is_there_stays(hook: ModuleType, cli: Cli, monkeypatch: pyte
     assert cli.asked[0][cli.asked[0].index("--name") + 1] == "another"
 
 
-def test_a_role_that_is_still_on_its_way_is_waited_for(hook: ModuleType, cli: Cli) -> None:
+def test_the_hook_waits_for_a_role_that_was_just_assigned(hook: ModuleType, cli: Cli) -> None:
     cli.answers(FORBIDDEN, "ERROR: (SecretNotFound)", FORBIDDEN, "")
     assert hook.main() == 0
     assert [asked[2] for asked in cli.asked] == ["show", "show", "set", "show"]
@@ -96,7 +98,7 @@ def test_a_role_that_is_still_on_its_way_is_waited_for(hook: ModuleType, cli: Cl
         ("ERROR: Please run 'az login' to setup account.", "az login"),
     ],
 )
-def test_what_is_wrong_is_reported(
+def test_errors_of_the_cli_are_reported(
     hook: ModuleType, cli: Cli, capfd: pytest.CaptureFixture[str], answer: str, reported: str
 ) -> None:
     cli.answers(*[answer] * 3)
@@ -104,7 +106,7 @@ def test_what_is_wrong_is_reported(
     assert reported in capfd.readouterr().err
 
 
-def test_without_cli_or_vault_it_says_so(
+def test_a_missing_cli_or_vault_is_reported(
     hook: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -1,12 +1,12 @@
-"""EasyVista's requests, tasks and documents: what is sent, and what an answer is worth.
+"""Calls of EasyVista for requests, tasks and documents, with checks of the answers.
 
-Sources: EasyVista wiki, "WebService REST" (REST API - Create, View, See a list, Create a task, Add documents); what was
-measured only is told by the public Python client baraline/easyvista_python_client. The traps:
+Sources: EasyVista wiki, "WebService REST" (REST API - Create, View, See a list, Create a task, Add documents). What the
+wiki does not describe was measured by the public Python client baraline/easyvista_python_client. Note:
 
-- A condition that a list cannot parse is ignored in silence and the whole table comes back: so every row is compared.
-- The answer to a create names the ticket in the last part of its HREF and nowhere else.
+- A list ignores a condition that it cannot parse and returns the whole table. So every row is compared.
+- The answer to a create has the ticket's number in the last part of its HREF and nowhere else.
 - `external_reference` holds 50 characters and has no unique index.
-- A task is born ended, so that its text shows in the history; an action would hide it until somebody ends it.
+- A task is created as finished, so its text shows in the history. An action would hide it until somebody finishes it.
 """
 
 import json
@@ -22,39 +22,39 @@ from shared.json_text import Json
 
 _TICKET = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _NUMBER = re.compile(r"[A-Z]*(\d{6})_(\d+)")
-# A reference that no mail has: "mail-" and 40 hex digits of a hash are never all noughts.
-_NOBODY = "mail-" + "0" * 40
+# A reference that no mail has: the 40 hexadecimal digits of a hash are never all zeros.
+_UNUSED_REFERENCE = "mail-" + "0" * 40
 _MOST_ROWS = "10"
 _MOST_ACTIONS = "200"
 
 
 @dataclass(frozen=True)
 class Ticket:
-    """A ticket as far as a reply cares."""
+    """What a reply has to know of a ticket."""
 
     rfc: str
     is_closed: bool
 
 
 class Client:
-    """Calls of one instance."""
+    """Calls one instance of EasyVista."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
 
     def probe(self) -> None:
-        """Ask for the ticket of nobody. Raises ConfigurationError when sign-in, right, address or filter is wrong."""
-        self.find(_NOBODY)
+        """Search for a reference that no ticket has. Raises ConfigurationError if sign-in, right or url is wrong."""
+        self.find(_UNUSED_REFERENCE)
 
     def find(self, reference: str) -> list[str]:
-        """Return the tickets that bear a reference, oldest first. Raises ConfigurationError if filters are ignored."""
+        """Return the tickets with a reference, oldest first. Raises ConfigurationError if EasyVista ignores filters."""
         rows = self._list("/requests", "EXTERNAL_REFERENCE", reference, "RFC_NUMBER,EXTERNAL_REFERENCE,END_DATE_UT")
         for row in rows:
             _require_row(row.get("external_reference") == reference)
         return sorted((str(row["rfc_number"]) for row in rows if row.get("rfc_number")), key=_age)
 
     def create(self, fields: Mapping[str, Any]) -> str | None:
-        """Make a ticket; its number, or None where the answer does not name it."""
+        """Create a ticket; return its number, or None if the answer does not contain it."""
         answer = self._http.write("POST", "/requests", _json_body({"requests": [fields]}))
         last = str(answer.get("href") or "").rstrip("/").rpartition("/")[2]
         return last if _TICKET.fullmatch(last) else None
@@ -64,10 +64,10 @@ class Client:
         self._http.write("PUT", _path(rfc), _json_body(fields))
 
     def ticket(self, rfc: str) -> Ticket | None:
-        """Return a ticket, or None for one that is not there for us.
+        """Return a ticket, or None if it does not exist or the account may not read it.
 
-        The number may come from a stranger's subject: whatever EasyVista says of it, 403 included, is said of that
-        ticket. That the account may read tickets at all is known from the search before.
+        The number may come from a stranger's subject, so a refusal (also 403) concerns this ticket only. The search
+        before has shown that the account may read tickets in general.
         """
         try:
             record = self._http.read(_path(rfc))
@@ -91,7 +91,7 @@ class Client:
         return found - {""}
 
     def comment(self, rfc: str, fields: Mapping[str, Any]) -> None:
-        """Add a task, which is how a comment shows."""
+        """Add a task, which shows as a comment."""
         self._http.write("POST", f"{_path(rfc)}/tasks", _json_body(fields))
 
     def comments(self, rfc: str, action_type: int) -> Iterator[str]:
@@ -112,7 +112,7 @@ class Client:
             if str(row.get("action_type_id") or action_type) == str(action_type)
         ]
         if not all(number.isdecimal() for number in wanted):
-            raise OutcomeUnknown("EasyVista's list names no actions.", code="UpstreamBadAnswer")
+            raise OutcomeUnknown("EasyVista's list of actions has no ids.", code="UpstreamBadAnswer")
         for number in sorted(wanted, key=int, reverse=True):
             memo = self._http.read(f"/actions/{number}/description")
             yield " ".join(str(value) for name, value in memo.items() if name != "href")
@@ -123,7 +123,7 @@ class Client:
         return [str(each.get("document") or "") for each in _records(answer, "documents")]
 
     def attach(self, rfc: str, make_body: MakeBody, content_type: str) -> None:
-        """Add one file."""
+        """Attach one file."""
         self._http.write("POST", f"{_path(rfc)}/documents", make_body, content_type)
 
     def _list(
@@ -134,7 +134,7 @@ class Client:
             answer = self._http.read(path, query | ({"sort": sort} if sort else {}))
         except NotFound as error:
             raise ConfigurationError(
-                "There is no EasyVista at this address: correct url and account of the sink.", detail=error.detail
+                "There is no EasyVista at this address. Correct url and account of the sink.", detail=error.detail
             ) from error
         return _records(answer, "records")
 
@@ -156,7 +156,7 @@ def _records(answer: Json, name: str) -> list[Json]:
 
 
 def _nested(row: Json, name: str, member: str) -> str:
-    """Return a member of a dotted field, which may come nested or under its dotted name."""
+    """Return a member of a field such as REQUESTOR.E_MAIL, which answers contain nested or under its dotted name."""
     inner = row.get(name)
     return str((inner.get(member) if isinstance(inner, dict) else row.get(f"{name}.{member}")) or "")
 
@@ -164,8 +164,8 @@ def _nested(row: Json, name: str, member: str) -> str:
 def _require_row(matches: object) -> None:
     if not matches:
         raise ConfigurationError(
-            "EasyVista ignored the filter of a search, so tickets cannot be told apart: the account's profile may not "
-            "search by the column. Nothing was written.",
+            "EasyVista ignored the filter of a search, so the gateway cannot recognise tickets. Nothing was written. "
+            "Allow the account's profile to search by this column.",
             code="TicketFilterIgnored",
         )
 

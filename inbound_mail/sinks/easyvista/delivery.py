@@ -1,9 +1,9 @@
-"""One delivery to EasyVista: a ticket or a comment, and the files. Goes on where an earlier attempt ended.
+"""One delivery to EasyVista: a ticket or a comment, and the files. It continues where an earlier attempt ended.
 
-Nothing here is done twice. A ticket bears the mail's reference in `external_reference`; before one is made, EasyVista
-is searched for it, because an earlier attempt may have died between its making and our noting it, and because a
-refusal (590) may hide a row that was written. A comment bears the reference in its last line, and files have names
-that the same mail always gives.
+Nothing is done twice. A ticket has the mail's reference in `external_reference`. Before one is created, EasyVista is
+searched for the reference: an earlier attempt may have died before it saved the ticket's number, and a refusal (590)
+may hide a row that was written. A comment has the reference in its last line, and a mail always gives the same file
+names.
 """
 
 import json
@@ -27,7 +27,7 @@ from shared.errors import NotFound, OutcomeUnknown, Rejected
 
 
 class Delivery:
-    """One attempt. What is in `progress` was done; `resumed` tells that something may have been done beyond it."""
+    """One attempt. The steps saved in `progress` are done; if `_resumed`, further ones may be done as well."""
 
     def __init__(self, client: Client, options: Mapping[str, Any], prepared: PreparedMail, progress: Progress) -> None:
         self._client = client
@@ -38,8 +38,8 @@ class Delivery:
         self._notes: list[str] = list(progress.values.get("notes") or ())
 
     def run(self) -> Receipt:
-        """Deliver the mail: find or create its ticket, then its notes and files. Raises as the sink protocol says."""
-        reply, ticket = self._known("reply"), self._known("ticket")
+        """Create a ticket or comment on one, then attach the files. Raises the errors of the sink protocol."""
+        reply, ticket = self._saved("reply"), self._saved("ticket")
         if not (ticket or reply):
             reply, ticket = self._begin()
         if reply and not ticket:
@@ -51,7 +51,7 @@ class Delivery:
         return Receipt(rfc, is_reply=not ticket, notes=tuple(self._notes))
 
     def _begin(self) -> tuple[str | None, str | None]:
-        """Return (ticket to comment on, ticket made or found): one of them."""
+        """Return (ticket to comment on, None) or (None, ticket that was created or found)."""
         found = self._client.find(self._prepared.reference)
         if found:
             self._resumed = True
@@ -66,10 +66,10 @@ class Delivery:
 
     def _adopt(self, found: list[str]) -> str:
         if len(found) > 1:
-            self._notes.append(f"Several tickets bear the reference of this mail: {', '.join(found)}.")
-        if self._known("create_refused"):
+            self._notes.append(f"Several tickets have the reference of this mail: {', '.join(found)}.")
+        if self._saved("create_refused"):
             self._notes.append(
-                f"created_incomplete: EasyVista refused to make ticket {found[0]} and made it all the same."
+                f"created_incomplete: EasyVista answered with an error, but created ticket {found[0]} nevertheless."
             )
         return self._save_ticket(found[0])
 
@@ -90,7 +90,7 @@ class Delivery:
             raise Rejected("EasyVista does not know the author of this mail.", code="SenderRejected")
         if policy == "quarantine":
             raise Rejected("EasyVista does not know the author of this mail.", code="UnknownSender")
-        self._notes.append("EasyVista does not know the author: the ticket is for the default recipient.")
+        self._notes.append("EasyVista does not know the author, so the ticket is for the default recipient.")
         return self._post(fields | make_person_fields(self._options["default_recipient"]))
 
     def _post(self, fields: Mapping[str, Any]) -> str:
@@ -105,19 +105,19 @@ class Delivery:
         if ticket is None:
             if found := self._client.find(self._prepared.reference):
                 return self._adopt(found)
-            raise OutcomeUnknown("EasyVista's answer names no ticket.", code="UpstreamBadAnswer")
+            raise OutcomeUnknown("EasyVista's answer contains no ticket number.", code="UpstreamBadAnswer")
         return self._save_ticket(ticket)
 
     def _write_body(self, ticket: str) -> None:
-        if not self._known("body_written"):
+        if not self._saved("body_written"):
             self._client.change(ticket, {"description": self._text(self._prepared.rendering.text)})
             self._progress.save(body_written=True)
 
     # -- a comment
 
     def _comment(self, rfc: str) -> str | None:
-        """Comment on a ticket; returns the ticket made instead where that one is closed or gone."""
-        if self._known("commented"):
+        """Comment on a ticket. If it is closed or gone, create a ticket instead and return its number."""
+        if self._saved("commented"):
             return None
         if not (self._resumed and self._is_commented(rfc)):
             try:
@@ -131,11 +131,13 @@ class Delivery:
     def _create_instead(self, rfc: str, refusal: Rejected | NotFound) -> str:
         ticket = self._client.ticket(rfc)
         if ticket is None:
-            decision = Decision(notes=(f"The mail answers ticket {rfc}, which is not there any more.",))
+            decision = Decision(notes=(f"The mail answers ticket {rfc}, which does not exist any more.",))
         elif ticket.is_closed:
             decision = decide_closed(rfc, self._options)
         else:
-            raise Rejected(f"EasyVista refused a comment on {rfc}.", code="CommentRefused", detail=refusal.detail)
+            raise Rejected(
+                f"EasyVista refused a comment on the open ticket {rfc}.", code="CommentRefused", detail=refusal.detail
+            )
         if found := self._client.find(self._prepared.reference):
             return self._adopt(found)
         return self._create(decision)
@@ -159,7 +161,7 @@ class Delivery:
         return make_ticket_text(self._prepared, self._options, body=body, rich=rich, notes=self._notes)
 
     def _attach(self, rfc: str, *, is_reply: bool) -> None:
-        """Add the files that are not there yet. Raises Rejected once all were tried, if some were refused."""
+        """Attach the files that are not there yet. If some are refused, raise Rejected after all were tried."""
         if not list_files(self._prepared, self._options):
             return
         present = self._client.documents(rfc) if self._resumed or is_reply else []
@@ -175,20 +177,20 @@ class Delivery:
         missing = refused.keys() - set(self._client.documents(rfc) if refused else ())
         if missing:
             raise Rejected(
-                f"Ticket {rfc} has the text, but EasyVista refused {len(missing)} of {len(files)} files.",
+                f"Ticket {rfc} has the mail's text, but EasyVista refused {len(missing)} of {len(files)} files.",
                 code="AttachmentRefused",
                 detail=refused[min(missing)].detail,
             )
 
     def _name_files(self, present: Iterable[str]) -> list[File]:
-        """Return the files of a reply under names that the ticket did not have, settled before the first is sent."""
-        settled = self._known("files")
-        if settled is None:
+        """Return the files of a reply, under names that are new in the ticket and saved before the first is sent."""
+        saved = self._saved("files")
+        if saved is None:
             files = list_files(self._prepared, self._options, present)
             self._progress.save(files={str(file.attachment.number): file.name for file in files})
             return files
         return [
-            File(settled.get(str(file.attachment.number), file.name), file.attachment)
+            File(saved.get(str(file.attachment.number), file.name), file.attachment)
             for file in list_files(self._prepared, self._options)
         ]
 
@@ -203,7 +205,7 @@ class Delivery:
         tail = b'"}' + after
         return lambda: Upload(before + head, file.attachment, self._prepared.open, tail), content_type
 
-    def _known(self, name: str) -> Any:
+    def _saved(self, name: str) -> Any:
         return self._progress.values.get(name)
 
     def _save_ticket(self, ticket: str) -> str:

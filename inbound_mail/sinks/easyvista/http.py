@@ -1,13 +1,13 @@
-"""One exchange with EasyVista: signing in, few at a time, and its answers in the words of the error family.
+"""HTTP requests to EasyVista: sign-in, a limit of concurrent requests, and errors of shared.errors for its answers.
 
-Sources: the EasyVista wiki, "WebService REST" and its pages; where a behaviour was only measured, on one instance, the
-public Python client baraline/easyvista_python_client says so (vendor-api-reference).
+Sources: the EasyVista wiki, "WebService REST" and its pages, and for behaviour that was only measured, on one instance,
+the public Python client baraline/easyvista_python_client (vendor-api-reference).
 
 - Any 2xx is success: writes answer 201 in the wiki and 200 in measurements.
 - 401 also stands for a wrong account number, 403 also for a path that does not exist.
-- 590 is a refusal of EasyVista's own; after a create it may hide that the row was written.
-- Error JSON has its code under `error_code` or `code`, its text under `error`, `error_message` or `message`, and the
-  last may itself hold JSON.
+- 590 is EasyVista's own status for a refusal. After a create, the row may have been written nevertheless.
+- An error's JSON has its code under `error_code` or `code`, its text under `error`, `error_message` or `message`. The
+  value of `message` may be JSON again.
 """
 
 import base64
@@ -40,24 +40,24 @@ from shared.transport import Answer, Body, Transport
 type MakeBody = Callable[[], bytes | Body]
 
 REJECTED = 590
-# Its own time limit is 60 s (wiki, REST API - View): who hangs up before may leave a write behind unseen.
+# EasyVista's own time limit is 60 s (wiki, REST API - View). Waiting less would leave writes with unknown outcomes.
 READ_SECONDS = 70.0
 _READ = RetryPolicy(attempts=3, within=60, on=(Unavailable, OutcomeUnknown), attempts_unknown=2)
-# Its SOAP interface ran out of connections, so they are counted; REST publishes no limit.
+# EasyVista's SOAP interface ran out of connections in practice, so requests are limited; REST documents no limit.
 _AT_ONCE = 2
 _LONGEST_DETAIL = 200
 _TIMEOUT = re.compile(
     r"time-?\s?(?:d )?out", re.IGNORECASE
-)  # its own time limit has an error code that nobody published
+)  # the error code of EasyVista's own time limit is not documented
 _TOKEN = re.compile(r"[\x21-\x7e]+")
-# What a text of EasyVista may quote from a mail: addresses, and what stands in quotation marks unless it is a name.
+# What EasyVista's error texts may quote from a mail: addresses, and text in quotation marks unless it is one word.
 _FOREIGN = re.compile(r"""[^\s@<>"']+@[^\s@<>"']+|(?<!\w)'[^']*'?|(?<!\w)"[^"]*"?""")
 _NAME = re.compile(r"""(['"])\w{1,40}\1""")
 
 
 @dataclass(frozen=True)
 class _Meaning:
-    """What a status says: kind of error, sentence, and a code if not that of the kind."""
+    """The error for a status: class, message, and a code if it is not that of the class."""
 
     kind: type[GatewayError]
     message: str
@@ -65,21 +65,25 @@ class _Meaning:
 
 
 _TIMED_OUT = _Meaning(TimedOut, "EasyVista did not answer in time.")
-_FAILED = _Meaning(OutcomeUnknown, "EasyVista failed to answer.")
-_REFUSED = _Meaning(Rejected, "EasyVista refused this.", code="TicketRefused")
+_FAILED = _Meaning(OutcomeUnknown, "EasyVista answered with an error of its own.")
+_REFUSED = _Meaning(Rejected, "EasyVista refused the mail's ticket, comment or file.", code="TicketRefused")
 _BY_STATUS: Mapping[int, _Meaning] = {
-    HTTPStatus.MULTIPLE_CHOICES: _Meaning(ConfigurationError, "EasyVista redirects: correct the url of the sink."),
+    HTTPStatus.MULTIPLE_CHOICES: _Meaning(
+        ConfigurationError, "EasyVista redirects to another address. Correct the url of the sink."
+    ),
     HTTPStatus.UNAUTHORIZED: _Meaning(
         ConfigurationError,
-        "EasyVista refuses the sign-in: check the secret, and the account number in the settings.",
+        "EasyVista refuses the sign-in. Check the secret, and the account number in the settings.",
         code="TicketLoginRefused",
     ),
     HTTPStatus.FORBIDDEN: _Meaning(
         ConfigurationError,
-        "EasyVista does not allow this: the account's profile lacks a right, or the address is wrong.",
+        "EasyVista does not allow this. Check the rights of the account's profile, and the address.",
         code="TicketRightMissing",
     ),
-    HTTPStatus.NOT_FOUND: _Meaning(NotFound, "EasyVista knows no such thing.", code="TicketNotFound"),
+    HTTPStatus.NOT_FOUND: _Meaning(
+        NotFound, "EasyVista does not find the ticket, or there is no EasyVista at this address.", code="TicketNotFound"
+    ),
     HTTPStatus.NOT_ACCEPTABLE: _Meaning(Rejected, "EasyVista does not know this person.", code="UnknownSender"),
     HTTPStatus.TOO_MANY_REQUESTS: _Meaning(Throttled, "EasyVista asks to slow down."),
     HTTPStatus.REQUEST_TIMEOUT: _TIMED_OUT,
@@ -88,14 +92,14 @@ _BY_STATUS: Mapping[int, _Meaning] = {
 
 
 class SignIn:
-    """How to sign in: with an access token, or with "user:password", as the secret holds it."""
+    """Signs in with an access token or with "user:password", whichever the secret holds."""
 
     def __init__(self, secret: RememberedSecret, *, is_login: bool) -> None:
         self.secret = secret
         self._is_login = is_login
 
     def header(self, value: str) -> str:
-        """Return the Authorization header of a secret's value. Raises ConfigurationError for one that cannot be."""
+        """Return the Authorization header for the secret's value. Raises ConfigurationError if it is malformed."""
         value = value.strip()
         if self._is_login:
             if ":" not in value:
@@ -107,7 +111,7 @@ class SignIn:
 
 
 class Http:
-    """Sends to one instance, two exchanges at a time whatever the number of sinks. Reads are repeated, writes never."""
+    """Sends requests to one instance, two at a time for all its sinks. Repeats reads after errors, but no writes."""
 
     def __init__(self, root: str, sign_in: SignIn, transport: Transport) -> None:
         self._root = root
@@ -116,11 +120,11 @@ class Http:
         self._gate = _find_gate(root)
 
     def read(self, path: str, query: Mapping[str, str] | None = None) -> Json:
-        """GET a path below the account. Raises the error family; JSON names come in lower case."""
+        """GET a path below the account; return the JSON with names in lower case. Raises errors of shared.errors."""
         return call_with_retry(_READ, lambda: self._send("GET", path, query=query))
 
     def write(self, method: str, path: str, make_body: MakeBody, content_type: str = "application/json") -> Json:
-        """Send a body once, or twice where the first was refused for a secret that has a new version."""
+        """Send a body once; a second time only if the sign-in was refused and the secret has a new version."""
         return self._send(method, path, make_body=make_body, content_type=content_type)
 
     def _send(
@@ -135,7 +139,7 @@ class Http:
         headers = {"Accept": "application/json"} | ({"Content-Type": content_type} if content_type else {})
 
         def exchange(value: str) -> Answer:
-            with self._one_of_few():
+            with self._limit_requests():
                 return self._transport.send(
                     method,
                     f"{self._root}{path}",
@@ -152,10 +156,10 @@ class Http:
         return _read(answer)
 
     @contextmanager
-    def _one_of_few(self) -> Iterator[None]:
+    def _limit_requests(self) -> Iterator[None]:
         left = context.remaining()
         if not self._gate.acquire(timeout=None if left == float("inf") else max(0.0, left)):
-            raise Unavailable("EasyVista was busy with other mails until the time ran out.", code="OutOfTime")
+            raise Unavailable("Other mails kept EasyVista busy until the time ran out.", code="OutOfTime")
         try:
             yield
         finally:
@@ -163,7 +167,7 @@ class Http:
 
 
 @cache
-def _find_gate(root: str) -> threading.BoundedSemaphore:  # noqa: ARG001 - the key that the cache goes by
+def _find_gate(root: str) -> threading.BoundedSemaphore:  # noqa: ARG001 - the key of the cache
     return threading.BoundedSemaphore(_AT_ONCE)
 
 
@@ -174,7 +178,7 @@ def _read(answer: Answer) -> Json:
         return {}
     body = _parse(answer.body)
     if body is None:
-        raise OutcomeUnknown("EasyVista did not answer in JSON.", code="UpstreamBadAnswer")
+        raise OutcomeUnknown("EasyVista's answer is not JSON.", code="UpstreamBadAnswer")
     return body
 
 
@@ -187,7 +191,7 @@ def _parse(text: bytes | str) -> Json | None:
 
 
 def _lower(value: Any) -> Any:
-    """Return JSON with names in lower case: EasyVista takes and gives them in any."""
+    """Return the JSON with names in lower case, because EasyVista's answers use any letter case."""
     if isinstance(value, dict):
         return {str(name).lower(): _lower(inner) for name, inner in value.items()}
     return [_lower(inner) for inner in value] if isinstance(value, list) else value
@@ -207,7 +211,7 @@ def _read_error(answer: Answer) -> GatewayError:
 
 
 def read_error_text(body: bytes) -> tuple[str, str]:
-    """Return code and text of an error, trimmed, and without what it may quote from a mail; ("", "") for no JSON."""
+    """Return code and shortened text of an error, without what it may quote from a mail; ("", "") if it is not JSON."""
     found = _parse(body) or {}
     inner = _parse(found["message"]) if isinstance(found.get("message"), str) else None
     found |= inner or {}

@@ -1,7 +1,7 @@
-"""Which ticket a mail belongs to, and whether its author may say so.
+"""Finds the ticket that a mail replies to, and decides whether its author may comment on it.
 
-Ticket numbers are sequential, hence guessable, and subjects are free text: a number in a subject is a claim. It counts
-only for somebody who has to do with the ticket; everybody else gets a ticket of their own that mentions the claim.
+Ticket numbers are sequential, so they can be guessed, and anybody can write a subject. So a number in a subject counts
+only if the author takes part in the ticket. Otherwise the mail becomes a new ticket that mentions the number.
 """
 
 import re
@@ -15,13 +15,13 @@ from inbound_mail.sinks.easyvista.client import Client
 from inbound_mail.sinks.protocol import PreparedMail
 from shared.errors import Refused
 
-# Letters for the kind of object, the date, a counter of 3 to 8 digits: widths 4, 5 and 6 were seen.
+# Letters for the kind of object, the date, a counter of 3 to 8 digits (widths of 4, 5 and 6 were observed).
 _NUMBER = re.compile(r"(?<![A-Z0-9])([A-Z]{1,2}\d{6}_\d{3,8})(?![A-Z0-9_])")
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A ticket that a mail seems to belong to. `is_proven`: no look at the author is needed."""
+class CandidateTicket:
+    """A ticket that a mail seems to reply to. If `is_proven`, the author is not checked."""
 
     rfc: str
     participants: frozenset[str] = frozenset()
@@ -30,7 +30,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do: comment on a ticket, or make one, perhaps as a follow-up of `parent`; `notes` go into its text."""
+    """What to do: comment on a ticket, or create one, perhaps as a follow-up of `parent`; `notes` go into its text."""
 
     comment_on: str | None = None
     parent: str | None = None
@@ -38,48 +38,48 @@ class Decision:
 
 
 def decide(prepared: PreparedMail, options: Mapping[str, Any], client: Client) -> Decision:
-    """Find the ticket that a mail belongs to, and what its state allows. Raises Refused if that is the policy."""
-    claim = find_claim(prepared)
-    ticket = client.ticket(claim.rfc) if claim else None
-    if claim is None:
+    """Decide between a comment and a new ticket. Raises Refused if the options quarantine replies to closed tickets."""
+    candidate = find_candidate(prepared)
+    ticket = client.ticket(candidate.rfc) if candidate else None
+    if candidate is None:
         return Decision()
     if ticket is None:
-        return Decision(notes=(f"The mail names ticket {claim.rfc}, which cannot be read.",))
-    if not _may_speak(prepared.mail, claim, options, client):
-        return Decision(notes=(f"The mail names ticket {claim.rfc}; its author has no part in that one.",))
+        return Decision(notes=(f"The mail names ticket {candidate.rfc}, which cannot be read.",))
+    if not _may_comment(prepared.mail, candidate, options, client):
+        return Decision(notes=(f"The mail names ticket {candidate.rfc}, but its author does not take part in it.",))
     if ticket.is_closed and options["closed_reply"] != "comment":
-        return decide_closed(claim.rfc, options)
+        return decide_closed(candidate.rfc, options)
     if options["comment_action_type_id"] is None:
-        return Decision(parent=claim.rfc, notes=(f"Follow-up of ticket {claim.rfc}.",))
-    return Decision(comment_on=claim.rfc)
+        return Decision(parent=candidate.rfc, notes=(f"Follow-up of ticket {candidate.rfc}.",))
+    return Decision(comment_on=candidate.rfc)
 
 
 def decide_closed(rfc: str, options: Mapping[str, Any]) -> Decision:
-    """Return what becomes of a reply to a closed ticket that takes no comment. Raises Refused by the policy."""
+    """Return what to do with a reply to a closed ticket that accepts no comment: see the option `closed_reply`."""
     if options["closed_reply"] == "quarantine":
         raise Refused(f"The mail answers ticket {rfc}, which is closed.", code="TicketClosed")
     return Decision(parent=rfc, notes=(f"Follow-up of ticket {rfc}, which is closed.",))
 
 
-def find_claim(prepared: PreparedMail) -> Claim | None:
-    """Return the best evidence: ids of mails we know, then a number in the subject, then the conversation."""
+def find_candidate(prepared: PreparedMail) -> CandidateTicket | None:
+    """Return the candidate with the best evidence: ids of known mails, a number in the subject, the conversation."""
     if thread := find_bounced(prepared):
-        return Claim(thread.ticket, thread.participants, is_proven=True)
+        return CandidateTicket(thread.ticket, thread.participants, is_proven=True)
     if thread := find_answered(prepared):
-        return Claim(thread.ticket, thread.participants)
+        return CandidateTicket(thread.ticket, thread.participants)
     if number := _NUMBER.search(prepared.mail.subject.upper()):
-        return Claim(number[1])
+        return CandidateTicket(number[1])
     if thread := find_conversation(prepared):
-        return Claim(thread.ticket, thread.participants)
+        return CandidateTicket(thread.ticket, thread.participants)
     return None
 
 
-def _may_speak(mail: InboundMail, claim: Claim, options: Mapping[str, Any], client: Client) -> bool:
-    if claim.is_proven:
+def _may_comment(mail: InboundMail, candidate: CandidateTicket, options: Mapping[str, Any], client: Client) -> bool:
+    if candidate.is_proven:
         return True
     if not mail.sender:
         return False
     domain = mail.sender.rpartition("@")[2]
-    if mail.sender in claim.participants or domain in {one.lower() for one in options["trusted_domains"]}:
+    if mail.sender in candidate.participants or domain in {one.lower() for one in options["trusted_domains"]}:
         return True
-    return mail.sender in client.people(claim.rfc)
+    return mail.sender in client.people(candidate.rfc)

@@ -1,6 +1,6 @@
-"""EasyVista Service Manager: mails become tickets, replies become comments.
+"""The sink for EasyVista Service Manager: mails become tickets, replies become comments.
 
-The work is done by `_easyvista_delivery`; sources of EasyVista's behaviour: `_easyvista_http`, `_easyvista_client`.
+`delivery` does the work; `http` and `client` cite the sources for EasyVista's behaviour.
 """
 
 import re
@@ -114,7 +114,7 @@ OPTIONS: Mapping[str, Option] = {
 
 
 class EasyVistaSink:
-    """One instance, with the rules of one sink."""
+    """Delivers to one instance of EasyVista, by the options of one sink."""
 
     def __init__(self, client: Client, options: Mapping[str, Any], credential: RememberedSecret) -> None:
         self._client = client
@@ -127,13 +127,13 @@ class EasyVistaSink:
         return float(self._options["time_limit"])
 
     def deliver(self, prepared: PreparedMail, progress: Progress) -> Receipt:
-        """Make a ticket or a comment of a mail, once."""
+        """Create a ticket or a comment for the mail, once."""
         seconds = min(self.time_limit, context.remaining())
         with context.call(context.request_id(), seconds=seconds):
             return Delivery(self._client, self._options, prepared, progress).run()
 
     def probe(self) -> None:
-        """Ask for a ticket that does not exist; raises ConfigurationError when it may not be asked for."""
+        """Search for a ticket that does not exist. Raises ConfigurationError if sign-in, rights or filters fail."""
         self._client.probe()
 
     def secrets(self) -> Iterable[RememberedSecret]:
@@ -158,7 +158,7 @@ def _check(settings: SinkSettings) -> Iterator[tuple[str, str]]:
     for name, template in fields.items() if isinstance(fields, dict) else ():
         unknown = set(re.findall(r"\{(\w+)\}", str(template))) - set(PLACEHOLDERS)
         if not re.fullmatch(r"e_\w{1,60}", name, re.IGNORECASE) or not isinstance(template, str):
-            yield "fields", f"{name!r} is no custom column with a text; their names begin with e_."
+            yield "fields", f"{name!r} must be a custom column (its name begins with e_) with a text."
         elif unknown:
             yield "fields", f"There is no placeholder {{{min(unknown)}}}. Known: {', '.join(PLACEHOLDERS)}."
 

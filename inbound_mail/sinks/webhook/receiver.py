@@ -1,4 +1,4 @@
-"""The receiver of webhooks: a signed POST, and what its answer says. An address that is a secret is never shown."""
+"""Sends signed events to the receiver of a webhook, and reads its answer. A secret address is in no log or error."""
 
 import base64
 import binascii
@@ -32,12 +32,12 @@ _KEY_PREFIX = "whsec_"
 _KEY_BYTES = range(24, 65)
 _LARGEST_ANSWER = 1024 * 1024
 _SHOWN = re.compile(r"[^\w .:/#-]+")
-_MIND_CHANGED = frozenset({401, 403, 404, 410})  # what a changed key or address may mend
+_RELOAD_SECRETS = frozenset({401, 403, 404, 410})  # a new version of the key or address may help
 
 
 @dataclass(frozen=True)
 class _Meaning:
-    """What a status says: kind of error, sentence, and a code if not that of the kind."""
+    """The error for a status: class, message, and a code if it is not that of the class."""
 
     kind: type[GatewayError]
     message: str
@@ -46,21 +46,27 @@ class _Meaning:
 
 _REFUSED = _Meaning(Refused, "The receiver refused this event.", code="ReceiverRefused")
 _MISCONFIGURED = _Meaning(
-    ConfigurationError, "The receiver does not take events like ours: check address and preset.", code="ReceiverClosed"
+    ConfigurationError,
+    "The receiver does not accept the gateway's events. Check its address and the preset.",
+    code="ReceiverClosed",
 )
 _NO_SIGN_IN = _Meaning(
-    ConfigurationError, "The receiver refuses us: check its address and the signing keys.", code="ReceiverClosed"
+    ConfigurationError,
+    "The receiver refuses the gateway's signature or address. Check url and signing_keys.",
+    code="ReceiverClosed",
 )
 _LATER = _Meaning(Unavailable, "The receiver is not available just now.")
 _TIMED_OUT = _Meaning(TimedOut, "The receiver did not answer in time.")
-_FAILED = _Meaning(OutcomeUnknown, "The receiver failed to answer.")
+_FAILED = _Meaning(OutcomeUnknown, "The receiver answered with an error of its own.")
 _BY_STATUS: Mapping[int, _Meaning] = {
     HTTPStatus.UNAUTHORIZED: _NO_SIGN_IN,
     HTTPStatus.FORBIDDEN: _NO_SIGN_IN,
     HTTPStatus.NOT_FOUND: _Meaning(
-        ConfigurationError, "There is no receiver at this address, or it is turned off.", code="ReceiverClosed"
+        ConfigurationError,
+        "There is no receiver at this address, or it is turned off. Check the address.",
+        code="ReceiverClosed",
     ),
-    HTTPStatus.GONE: _Meaning(ConfigurationError, "The receiver wants no more events (410).", code="ReceiverClosed"),
+    HTTPStatus.GONE: _Meaning(ConfigurationError, "The receiver accepts no more events (410).", code="ReceiverClosed"),
     HTTPStatus.BAD_REQUEST: _REFUSED,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: _REFUSED,
     HTTPStatus.UNPROCESSABLE_ENTITY: _REFUSED,
@@ -74,19 +80,19 @@ _BY_STATUS: Mapping[int, _Meaning] = {
 
 
 class _NoSecretAddress(logging.Filter):
-    """Leaves out what the HTTP library logs about hosts whose addresses are secrets: it shows path and query."""
+    """Suppresses the HTTP library's log lines about hosts with secret addresses: they show path and query."""
 
     def __init__(self) -> None:
         super().__init__()
         self.hosts: frozenset[str] = frozenset()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Say whether a record may be shown."""
+        """Return True if the record may be logged."""
         text = record.getMessage()
         return not any(host in text for host in self.hosts)
 
     def cover(self, host: str) -> None:
-        """Show nothing about a host from now on."""
+        """Suppress log lines about a host from now on."""
         for name in ("urllib3.connectionpool", "urllib3.util.retry"):
             logging.getLogger(name).addFilter(self)
         self.hosts |= {host}
@@ -96,7 +102,7 @@ _no_secret_address = _NoSecretAddress()
 
 
 class Receiver:
-    """One address that takes signed events."""
+    """Sends events to one address."""
 
     def __init__(
         self,
@@ -123,15 +129,15 @@ class Receiver:
             _read_key(key)
 
     def send(self, event_id: str, body: bytes) -> bytes:
-        """POST an event; return the answer's body. Raises the error family, without the address anywhere in it."""
+        """POST an event; return the answer's body. The errors that it raises (shared.errors) never show the address."""
         try:
             used = [(one, one()) for one in self.secrets]
             status, error, answer = self._exchange(event_id, body)
-            renewed = [one for one, value in used if status in _MIND_CHANGED and one.renew(value)]
+            renewed = [one for one, value in used if status in _RELOAD_SECRETS and one.renew(value)]
             if renewed:
                 status, error, answer = self._exchange(event_id, body)
         except GatewayError as failure:
-            raise failure from None  # the HTTP library's error below it shows the address
+            raise failure from None  # its cause, an error of the HTTP library, shows the address
         if error:
             raise error
         return answer
@@ -157,7 +163,7 @@ class Receiver:
             except OutcomeUnknown:
                 if not is_good or self._wants_answer:
                     raise
-                content = b""  # the status said all that is wanted
+                content = b""  # the status is all that is needed
             return answer.status, None if is_good else _read_error(answer.status, answer.headers, content), content
 
     def _read_url(self) -> str:
@@ -172,7 +178,7 @@ class Receiver:
 
 
 def _read_key(secret: RememberedSecret) -> bytes:
-    """Return the bytes of a signing key. Raises ConfigurationError; the library would take almost any text for one."""
+    """Return the bytes of a signing key. Raises ConfigurationError, because the library accepts almost any text."""
     text = secret().strip()
     try:
         key = base64.b64decode(text.removeprefix(_KEY_PREFIX), validate=True)
@@ -188,7 +194,7 @@ def _read_error(status: int, headers: Mapping[str, str], body: bytes) -> Gateway
     fallback = _FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _MISCONFIGURED
     meaning = _BY_STATUS.get(status, fallback)
     if issubclass(meaning.kind, OutcomeUnknown) and wait is not None:
-        meaning = _LATER  # it may be sent again in any case; a family member that can tell when
+        meaning = _LATER  # an event may always be sent again, and this error has a time to wait
     more: dict[str, Any] = {"code": meaning.code, "detail": _describe(status, headers, body)}
     if issubclass(meaning.kind, Unavailable):
         more["retry_after"] = wait
@@ -196,7 +202,7 @@ def _read_error(status: int, headers: Mapping[str, str], body: bytes) -> Gateway
 
 
 def _describe(status: int, headers: Mapping[str, str], body: bytes) -> str:
-    """Return what the log may know of a refusal: type and title of a problem (RFC 9457), or a Logic Apps code."""
+    """Return what may be logged of an error: type and title of a problem (RFC 9457), or the code of Logic Apps."""
     kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     try:
         found = json.loads(body) if kind.endswith("json") else None
@@ -206,7 +212,7 @@ def _describe(status: int, headers: Mapping[str, str], body: bytes) -> str:
     if isinstance(found, dict):
         inner = found.get("error")
         is_problem = kind == "application/problem+json"
-        told = [found.get("type"), found.get("title")] if is_problem else []
-        told += [inner.get("code")] if isinstance(inner, dict) else []
-        words = [_SHOWN.sub(" ", str(one))[:100] for one in told if one]
+        parts = [found.get("type"), found.get("title")] if is_problem else []
+        parts += [inner.get("code")] if isinstance(inner, dict) else []
+        words = [_SHOWN.sub(" ", str(part))[:100] for part in parts if part]
     return " ".join([f"HTTP {status}", *words])

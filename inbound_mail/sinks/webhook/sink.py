@@ -1,10 +1,11 @@
-"""Webhooks: the event of a mail, signed, to an address of the receiver's; Power Automate and Logic Apps among them.
+"""The sink for webhooks: sends each mail as a signed event to an address, for example of Power Automate or Logic Apps.
 
 Sources: Standard Webhooks 1.0.0 (headers, signature, meaning of statuses), CloudEvents HTTP binding 1.0.2, the draft
 "Idempotency-Key HTTP Header Field", RFC 9457 (problem+json), RFC 6901 (JSON pointer); Microsoft Learn, "Receive and
 respond to inbound HTTPS calls" (Logic Apps: 202 without a Response action, the address itself is the credential).
 
-A receiver knows a repetition by `webhook-id`, which is the mail's reference: an unknown outcome is just sent again.
+A receiver recognises a repetition by `webhook-id`, which is the mail's reference. So after an unknown outcome the event
+is simply sent again.
 """
 
 import base64
@@ -61,7 +62,7 @@ OPTIONS: Mapping[str, Option] = {
 
 
 class WebhookSink:
-    """One receiver."""
+    """Delivers mails to one receiver, by the options of one sink."""
 
     def __init__(self, receiver: Receiver, options: Mapping[str, Any], base_url: str) -> None:
         self._receiver = receiver
@@ -70,11 +71,11 @@ class WebhookSink:
 
     @property
     def time_limit(self) -> float:
-        """Seconds that one attempt may take: waiting, once more after a changed secret, and reading attachments."""
+        """Seconds that one attempt may take: two requests (the second after a changed secret), and reading files."""
         return 2.0 * float(self._options["timeout"]) + 30.0
 
     def deliver(self, prepared: PreparedMail, progress: Progress) -> Receipt:
-        """Send the event of a mail; after a lost answer once more, with the same id and body."""
+        """Send the event of the mail. If the answer is lost, a later attempt sends the same id and body again."""
         with context.call(context.request_id(), seconds=min(self.time_limit, context.remaining())):
             answers = settle_ticket(prepared, progress)
             if not progress.values.get("sent"):
@@ -84,11 +85,11 @@ class WebhookSink:
         return Receipt(ticket, is_reply=answers is not None and ticket in (None, answers))
 
     def probe(self) -> None:
-        """Read the secrets: a receiver can be asked nothing harmless. Raises ConfigurationError if one is wrong."""
+        """Check the secrets, and send nothing: a receiver would take any request for an event."""
         self._receiver.check_secrets()
 
     def secrets(self) -> Iterable[RememberedSecret]:
-        """Return the signing keys, and the address if it is a secret."""
+        """Return the secrets of the signing keys, and of the address if it is secret."""
         return self._receiver.secrets
 
     def _write(self, prepared: PreparedMail, ticket: str | None) -> bytes:
@@ -97,20 +98,20 @@ class WebhookSink:
         return write(make_event(prepared, ticket, data))
 
     def _describe_attachments(self, prepared: PreparedMail) -> Iterator[Json]:
-        room = int(self._options["inline_kib"]) * 1024
+        free = int(self._options["inline_kib"]) * 1024
         for attachment in prepared.mail.attachments:
             described = describe_attachment(attachment)
             if attachment.blob is None:
                 yield described
-            elif attachment.size <= room:
+            elif attachment.size <= free:
                 content = b"".join(prepared.open(attachment))
-                room -= len(content)
+                free -= len(content)
                 yield described | {"contentBase64": base64.b64encode(content).decode()}
             else:
                 yield described | self._locate(prepared, attachment)
 
     def _locate(self, prepared: PreparedMail, attachment: Attachment) -> Json:
-        """Return where the receiver may fetch an attachment, with a function key of its own."""
+        """Return the address at which the receiver can fetch the attachment; it needs a function key."""
         mail = prepared.mail
         path = f"mailboxes/{quote(mail.mailbox)}/mails/{quote(mail.key)}/attachments/{attachment.number}"
         return {"url": f"{self._base_url.rstrip('/')}/{path}"} if self._base_url else {"path": path}
@@ -137,9 +138,12 @@ def _check(settings: SinkSettings) -> Iterator[tuple[str, str]]:
     yield from check_options(OPTIONS, given)
     yield from only_one(given, "url", "url_secret")
     if _CREDENTIAL_IN_URL.search(str(given.get("url") or "")):
-        yield "url", "This address carries a credential: keep it in Key Vault and give its name as url_secret."
+        yield (
+            "url",
+            "This address contains a credential. Store it in Key Vault, and give the secret's name as url_secret.",
+        )
     if not given.get("signing_keys") and given.get("preset") != "power-automate":
-        yield "signing_keys", "Needed unless preset is power-automate: receivers must know who sends."
+        yield "signing_keys", "Needed unless preset is power-automate, so that receivers can check who sends the event."
 
 
 def _build(settings: SinkSettings, tools: Tools) -> WebhookSink:
