@@ -63,9 +63,9 @@ def read_sources(texts: Sequence[tuple[str, str]]) -> tuple[list[Source], Models
         [str(find_tools()), "-I", str(_READER)],
         input=json.dumps(asked), capture_output=True, text=True, timeout=_SECONDS, check=True,
     )  # fmt: skip
-    told = json.loads(done.stdout)
+    answer = json.loads(done.stdout)
     sources = [
         Source(name, text, found.get("tree") or {}, found.get("error"))
-        for (name, text), found in zip(texts, told["trees"], strict=True)
+        for (name, text), found in zip(texts, answer["trees"], strict=True)
     ]
-    return sources, told["models"]
+    return sources, answer["models"]

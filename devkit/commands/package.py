@@ -27,7 +27,7 @@ FILES = (
 )
 PACKAGES = ("blueprints", "bookings", "composition", "doctor", "inbound_mail", "shared")
 _SUFFIX = ".py"
-_MOMENT = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can tell; every file gets it
+_MOMENT = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold; every file gets it
 _READABLE = 0o100644 << 16
 _UNIX = 3
 
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
-    """Write the zip and tell its size; return 0 once it is whole."""
+    """Write the zip and print its size; return 0 once it is complete."""
     target: Path = options.output
     names = list_files()
     try:

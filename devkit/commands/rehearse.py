@@ -1,7 +1,7 @@
 """Rehearse crashes: the app is killed again and again while mails become tickets, or while flows poll it.
 
-Without --flows mails flow to the desk, which loses answers; with it the engine of flows runs their triggers while
-people book, move and cancel appointments and write mails.
+Without --flows mails are delivered to a service desk that loses answers; with it an engine runs triggers of flows while
+simulated people book, move and cancel appointments and write mails. The result is printed at the end.
 """
 
 import argparse
@@ -17,15 +17,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     usual, flows_usual = mails.Plan(), flows.Plan()
     parser.add_argument("--mails", type=int, default=usual.mails, help="how many (%(default)s)")
     parser.add_argument("--per-second", type=float, default=usual.per_second, help="how fast they come (%(default)s)")
-    parser.add_argument("--share", type=float, default=usual.share, help="of the desk's answers lost (%(default)s)")
-    parser.add_argument("--seed", type=int, default=usual.seed, help="of the dice (%(default)s)")
+    parser.add_argument(
+        "--share",
+        type=float,
+        default=usual.share,
+        help="of answers to lose (%(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=usual.seed, help="of the random choices (%(default)s)")
     parser.add_argument("--flows", action="store_true", help="rehearse flows instead of mails")
     parser.add_argument("--minutes", type=float, default=flows_usual.minutes, help="for flows: how long (%(default)s)")
     parser.add_argument("--kills", type=int, default=flows_usual.kills, help="for flows: how many (%(default)s)")
 
 
 def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
-    """Run a rehearsal and print what came of it; return 0 if everything was done exactly once."""
+    """Run a rehearsal and print its result; return 0 if everything was done exactly once."""
     findings: flows.Findings | mails.Findings
     if options.flows:
         findings = flows.rehearse(flows.Plan(minutes=options.minutes, kills=options.kills, seed=options.seed))

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
-    """Drop the mails and tell what lies where; return 0 once all are in."""
+    """Put the mails into the mailbox and print each; return 0 once all are there."""
     try:
         _send(options)
     except (NothingRunsError, NotSentError) as error:
@@ -73,12 +73,12 @@ def _drop(session: requests.Session, url: str, sending: Mapping[str, Any]) -> di
         raise NotSentError(f"The simulator does not answer: {error}") from error
     if answer.status_code != requests.codes.created:
         raise NotSentError(f"The simulator did not take it: {answer.text}")
-    told: dict[str, Any] = answer.json()
-    return told
+    mail: dict[str, Any] = answer.json()
+    return mail
 
 
-def _describe(told: Mapping[str, Any], address: str) -> None:
-    sender = (told["from"] or {}).get("emailAddress", {}).get("address") or "nobody"
-    count = len(told["attachments"])
+def _describe(mail: Mapping[str, Any], address: str) -> None:
+    sender = (mail["from"] or {}).get("emailAddress", {}).get("address") or "nobody"
+    count = len(mail["attachments"])
     hanging = f", {count} attachment{'s' if count > 1 else ''}" if count else ""
-    print(f"{address}/{told['folder']}: {told['subject'] or '(no subject)'!r} from {sender}{hanging}")
+    print(f"{address}/{mail['folder']}: {mail['subject'] or '(no subject)'!r} from {sender}{hanging}")

@@ -17,7 +17,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import FrameType
 from urllib.parse import quote
 
 import requests
@@ -50,10 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
-    """Start all, tell where it is, follow the logs; return 0 after Ctrl-C or SIGTERM."""
+    """Start all, print the addresses, follow the logs; return 0 after Ctrl-C or SIGTERM."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: _ask_to_stop(stop, _frame))
+        signal.signal(number, lambda *_: stop.set())
     try:
         _refuse_a_second()
         with ExitStack() as stack:
@@ -63,16 +62,12 @@ def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
         return 1
 
 
-def _ask_to_stop(stop: threading.Event, _frame: FrameType | None) -> None:
-    stop.set()
-
-
 def _refuse_a_second() -> None:
     try:
         running = find_running()
     except NothingRunsError:
         return
-    raise UpError(f"It runs already: {running.base_url} (process {running.pid}). Stop that one first.")
+    raise UpError(f"An `up` runs already in this checkout: {running.base_url} (process {running.pid}). Stop it first.")
 
 
 def _run(options: argparse.Namespace, stack: ExitStack, stop: threading.Event) -> int:
@@ -160,7 +155,7 @@ def _write_settings(settings: Mapping[str, str]) -> Path:
 
 
 def _check_settings(environ: Mapping[str, str]) -> None:
-    """Tell every fault before anything starts."""
+    """Raise UpError with every fault of the settings before anything starts."""
     try:
         load_settings(environ, check_sink=check_sink)
     except SettingsError as error:
@@ -221,7 +216,7 @@ def _describe(running: Running, environ: Mapping[str, str], seconds: float) -> N
     print(f"\nReady after {seconds:.1f} s. Everything listens on this machine only.\n")
     print(f"  app        {running.base_url}/api")
     if running.control_url:
-        print(f"  simulator  {running.control_url}  (GET it to see what it can be told)")
+        print(f"  simulator  {running.control_url}  (GET it for a list of what it can do)")
     print(f"  details    {UP_FILE.relative_to(ROOT)}  (addresses and keys, for scripts and editors)\n")
     print("Ask it something, in another terminal:\n")
     print(f"  curl {running.base_url}/api/health")
@@ -240,7 +235,7 @@ def _describe(running: Running, environ: Mapping[str, str], seconds: float) -> N
     print(f'  curl {header} "{running.base_url}/api/mailboxes"')
     print(f"  {running.base_url}/api/status?code={running.host_key}  (in a browser)")
     if running.control_url:
-        print("\nMails become tickets within half a minute. Send some more, and look:\n")
+        print("\nMails become tickets within half a minute. Send some more, and read the tickets:\n")
         print("  python3 -m devkit send --demo")
         for mailbox in json.loads(environ["MAILBOXES"])[:1]:
             print(f'  curl {header} "{running.base_url}/api/mailboxes/{mailbox["name"]}/mails"')

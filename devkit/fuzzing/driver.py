@@ -15,12 +15,12 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import StopReason, events, from_schema
 
 from devkit.connector.answers import Definition
-from devkit.fuzzing.hooks import Run, name_of, tell
-from devkit.fuzzing.ideas import BINDINGS, look_around
+from devkit.fuzzing.hooks import Run, name_of, send_line
+from devkit.fuzzing.values import BINDINGS, read_values
 
 # Every edge of every parameter once is some 1,500 requests: too many for a short run.
 _EDGES_FROM = 3_000
-_ROUND = 20  # requests for each operation at a time: triggers have changes to tell only in a later round
+_ROUND = 20  # requests for each operation at a time: triggers have changes to report only in a later round
 _LOOK_AGAIN = 1_000  # requests: by then the world has changed
 _KEY_HEADER = "x-functions-key"
 _CHECKS = (
@@ -35,7 +35,7 @@ _CHECKS = (
 
 def configure(run: Run, base_url: str, key: str, **of_round: Any) -> SchemathesisConfig:
     """Return the configuration of one round: its seed, requests for each operation, phase, and unknown parameters."""
-    words = run.ideas.words
+    words = run.values.words
     return SchemathesisConfig.from_dict(
         {
             "seed": of_round["seed"],
@@ -65,18 +65,18 @@ def configure(run: Run, base_url: str, key: str, **of_round: Any) -> Schemathesi
 
 
 def tell_event(event: events.EngineEvent) -> None:
-    """Tell failures and troubles; what is well was told with each answer."""
+    """Send failures and troubles; successes were sent with each answer."""
     if isinstance(event, events.ScenarioFinished):
         for case_id, checks in event.recorder.checks.items():
             for check in checks:
                 if check.failure_info is not None:
                     tell_failure(event.recorder, case_id, check)
     elif isinstance(event, events.NonFatalError):
-        tell(kind="trouble", text=f"{event.label}: {event.info.title}: {str(event.info.message)[:1000]}")
+        send_line(kind="trouble", text=f"{event.label}: {event.info.title}: {str(event.info.message)[:1000]}")
     elif isinstance(event, events.FatalError):
-        tell(kind="trouble", text=repr(event.exception)[:1000])
+        send_line(kind="trouble", text=repr(event.exception)[:1000])
     elif isinstance(event, events.EngineFinished) and event.stop_reason is StopReason.SERVER_UNAVAILABLE:
-        tell(kind="trouble", text="The app does not answer any more.")
+        send_line(kind="trouble", text="The app does not answer any more.")
 
 
 def tell_failure(recorder: Any, case_id: str, check: Any) -> None:
@@ -84,7 +84,7 @@ def tell_failure(recorder: Any, case_id: str, check: Any) -> None:
     failure, interaction = check.failure_info.failure, recorder.interactions.get(case_id)
     response = interaction.response if interaction else None
     request_ids = response.headers.get("x-request-id", [""]) if response else [""]
-    tell(
+    send_line(
         kind="failure",
         operation=name_of(recorder.cases[case_id].value),
         check=check.name,
@@ -115,8 +115,8 @@ def main(base_url: str, limit: int, seed: int) -> None:
     while run.sent < limit:
         before = run.sent
         if run.sent - looked >= _LOOK_AGAIN:
-            run.ideas, looked = look_around(ask, run.templates), run.sent
-            tell(kind="look", calls=run.ideas.looks)
+            run.values, looked = read_values(ask, run.templates), run.sent
+            send_line(kind="reads", calls=run.values.reads)
         config = configure(
             run,
             base_url,

@@ -1,10 +1,10 @@
-"""What came of a run: counted answers, failures with what reproduces them, and words for both."""
+"""The result of a run: counted answers, failures with requests that reproduce them, and their description."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-# An operation that was asked so often has succeeded once, or nothing behind its door was looked at.
+# An operation that was called so often must have succeeded once; otherwise only its validation was tested.
 ENOUGH = 25
 _KINDS_SHOWN = 20
 _CODES_SHOWN = 12
@@ -30,7 +30,7 @@ class Findings:
 
     seed: int
     seconds: float = 0.0
-    looks: int = 0
+    reads: int = 0
     against_definition: int = 0
     by_operation: dict[str, Counter[int]] = field(default_factory=dict)
     codes: Counter[str] = field(default_factory=Counter)
@@ -72,8 +72,8 @@ class Findings:
                 if line["code"]:
                     self.codes[line["code"]] += 1
                 self.against_definition += not line["meant"]
-            case "look":
-                self.looks += line["calls"]
+            case "reads":
+                self.reads += line["calls"]
             case "failure":
                 self._read_failure(line)
             case _:
@@ -96,7 +96,7 @@ class Findings:
         """Return the figures as lines."""
         head = (
             f"{self.requests:,} requests in {self.seconds:.0f} s (seed {self.seed}), {self.against_definition:,} of "
-            f"them against the definition on purpose; {self.looks:,} more to look around"
+            f"them against the definition on purpose; {self.reads:,} more to read values"
         )
         return "\n".join(
             [

@@ -40,14 +40,14 @@ def fuzz(plan: Plan, progress: Callable[[str], None] = lambda _text: None) -> Fi
     with running_world() as app:
         progress("The world is ready.")
         findings = run_driver(python, app, plan, progress)
-        _look_into_the_log(findings, app)
+        _find_log_lines(findings, app)
     return findings
 
 
 def run_driver(
     python: Path, app: Running, plan: Plan, progress: Callable[[str], None] = lambda _text: None
 ) -> Findings:
-    """Let the driver ask an app that runs already; return what it told."""
+    """Let the driver ask an app that runs already; return what it found."""
     findings = Findings(plan.seed)
     began = time.monotonic()
     command = [str(python), "-m", "devkit.fuzzing.driver", app.base_url, str(plan.requests), str(plan.seed)]
@@ -61,7 +61,7 @@ def run_driver(
             for line in driver.stdout or ():
                 findings.read(read := _read_line(line))
                 if read["kind"] == "answer" and findings.requests % _STIR == 0:
-                    app.stir()
+                    app.send_mails()
                 if read["kind"] == "answer" and findings.requests % _PROGRESS == 0:
                     progress(f"{findings.requests:,} requests after {time.monotonic() - began:.0f} s")
         except BaseException:
@@ -82,7 +82,7 @@ def _read_line(line: str) -> dict[str, Any]:
     return read
 
 
-def _look_into_the_log(findings: Findings, app: Running) -> None:
+def _find_log_lines(findings: Findings, app: Running) -> None:
     """Add what the app wrote about failures, and what broke where nobody asked."""
     log = app.read_log()
     lines = log.splitlines()

@@ -1,4 +1,4 @@
-"""Runs in the foreign environment: what is told to schemathesis beyond the definition.
+"""Runs in the foreign environment: what schemathesis needs beyond the definition.
 
 Values that exist, how many requests are enough, and checks that are stricter here than in the field.
 """
@@ -18,13 +18,13 @@ from schemathesis.generation import GenerationMode
 from schemathesis.openapi.checks import UndefinedContentType
 
 from devkit.connector.answers import Definition
-from devkit.fuzzing.ideas import Ideas, Whole, blend, twist
+from devkit.fuzzing.values import Values, Whole, blend, twist
 
 _FIRST_PLACES, _LAST_PLACES = 20, 30  # from an old place more is new
 _WHOLE_SHARE, _ODD_SHARE, _PLACE_SHARE, _DICE = 40, 6, 20, 100
 _ERROR = 400
 _MAY_WAIT = frozenset({429, 503})
-_telling = threading.Lock()
+_sending = threading.Lock()
 _ERROR_FIELDS = frozenset({"code", "message", "requestId"})
 
 
@@ -35,7 +35,7 @@ class Run:
         self.limit = limit
         self.definition = definition
         self.sent = 0
-        self.ideas = Ideas({}, {}, 0)
+        self.values = Values({}, {}, 0)
         self.stream: Any = None
         self.templates = {name: path for name, (_, path, _) in definition.operations().items()}
         self._places: dict[str, list[Whole]] = {}
@@ -72,7 +72,7 @@ class Run:
         return st.tuples(strategy, st.integers(0, _DICE - 1), st.integers(0, 9_999)).map(change)
 
     def _change(self, case: Case, name: str, dice: int, index: int) -> None:
-        whole, places = self.ideas.whole.get(name, []), self._places.get(name, [])
+        whole, places = self.values.whole.get(name, []), self._places.get(name, [])
         if whole and dice < _WHOLE_SHARE:
             use(case, whole[index % len(whole)])
         if isinstance(case.body, dict) and dice < _ODD_SHARE:
@@ -93,12 +93,14 @@ class Run:
             if isinstance(link, str):
                 self._remember(link)
         code = str(read_error(response).get("code", ""))
-        tell(kind="answer", operation=name_of(case), status=response.status_code, code=code, meant=is_ordinary(case))
+        send_line(
+            kind="answer", operation=name_of(case), status=response.status_code, code=code, meant=is_ordinary(case)
+        )
 
     def after_network_error(self, _context: HookContext, case: Case, request: Any) -> None:
         """Tell that no answer came."""
-        tell(kind="answer", operation=name_of(case), status=0, code="", meant=is_ordinary(case))
-        tell(kind="trouble", text=f"no answer to {request.method} {request.url}"[:500])
+        send_line(kind="answer", operation=name_of(case), status=0, code="", meant=is_ordinary(case))
+        send_line(kind="trouble", text=f"no answer to {request.method} {request.url}"[:500])
 
     def filter_failure(self, _context: HookContext, failure: Failure, case: Case, response: Response) -> bool:
         """Drop what the definition cannot say: answers of the platform itself, the type of a file or of an error."""
@@ -106,7 +108,7 @@ class Run:
             return False
         if not isinstance(failure, UndefinedContentType):
             return True
-        success = next(told for code, told in case.operation.definition.raw["responses"].items() if code[0] == "2")
+        success = next(schema for code, schema in case.operation.definition.raw["responses"].items() if code[0] == "2")
         is_file = success.get("schema", {}).get("format") == "binary"
         return not is_file and response.status_code < _ERROR  # of errors the type is checked below
 
@@ -134,7 +136,7 @@ class Run:
 
 
 def check_error(case: Case, response: Response) -> None:
-    """Fail if an error is not told as all errors are: one shape, a sentence, an id, and when to come again."""
+    """Fail if an error does not have the shape of all errors: a sentence, an id, and when to come again."""
     if response.status_code < _ERROR:
         return
     error = read_error(response)
@@ -145,7 +147,7 @@ def check_error(case: Case, response: Response) -> None:
         and error["message"].endswith((".", "?"))
         and (response.status_code not in _MAY_WAIT or "retry-after" in response.headers)
     ):
-        fail(case, "An error is not told as all are", response.content[:500].decode(errors="replace"))
+        fail(case, "An error does not have the shape of all errors", response.content[:500].decode(errors="replace"))
 
 
 def name_of(case: Case) -> str:
@@ -192,7 +194,7 @@ def fail(case: Case, title: str, message: str) -> None:
     raise Failure(operation=case.operation.label, title=title, message=message)
 
 
-def tell(**line: Any) -> None:
-    """Print one line for the process that started this one, whole: answers and failures are told by two threads."""
-    with _telling:
+def send_line(**line: Any) -> None:
+    """Print one whole line for the process that started this one; two threads send lines."""
+    with _sending:
         print(json.dumps(line), flush=True)

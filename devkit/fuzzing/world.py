@@ -1,6 +1,6 @@
 """A world to be fuzzed: the simulated cloud with the sample data, real storage, and the app as a process of its own.
 
-The app may write there, and its mailboxes are read; nothing of it is left afterwards.
+The app may write there, and its mailboxes are read; everything is removed afterwards.
 """
 
 import tempfile
@@ -21,22 +21,22 @@ from twin.simulator import Simulator
 
 _ADDRESSES = (mails.SUPPORT, mails.FACILITIES, mails.SECURITY)
 _MAILS_SECONDS = 120.0
-_LOOK_SECONDS = 0.2
-# nobody waits a quarter of a minute for a mail, and changes of appointments show while the fuzzer still runs
-_HASTE = {"MAILBOX_POLL_SCHEDULE": "*/2 * * * * *", "CHANGES_REFRESH_SECONDS": "10"}
+_PAUSE = 0.2
+# mails are polled every two seconds, and changes of appointments show while the fuzzer still runs
+_QUICK_SETTINGS = {"MAILBOX_POLL_SCHEDULE": "*/2 * * * * *", "CHANGES_REFRESH_SECONDS": "10"}
 
 
 @dataclass(frozen=True)
 class Running:
-    """The app as a caller sees it, and what lies behind."""
+    """The running app: its address and key, its log, and the world behind it."""
 
     base_url: str
     key: str
     read_log: Callable[[], str] = lambda: ""
     check: Callable[[], None] = lambda: None
     """Raises RuntimeError if the app has ended."""
-    stir: Callable[[], None] = lambda: None
-    """Lets something happen that no caller of the app can bring about: new mails."""
+    send_mails: Callable[[], None] = lambda: None
+    """Sends new mails into the mailboxes, which no caller of the app can do."""
 
     def ask(self, path: str) -> Any:
         """GET a route below /api, which must answer 200; return its JSON."""
@@ -49,16 +49,16 @@ class Running:
 
 @contextmanager
 def running_world() -> Iterator[Running]:
-    """Start it and hand it over once every sample mail has come to its end, as a ticket or in quarantine.
+    """Start it and yield it once every sample mail is a ticket or in quarantine.
 
-    RuntimeError if it does not come to life; the text ends with the app's last lines.
+    Raises RuntimeError if the app does not start; the text ends with its last log lines.
     """
     with (
         tempfile.TemporaryDirectory() as scratch,
         start_azurite() as storage,
         Simulator(sample.build(), latency=0).running() as sim,
     ):
-        settings = sample.settings(sim) | sample.mail_settings() | sample.write_settings() | _HASTE
+        settings = sample.settings(sim) | sample.mail_settings() | sample.write_settings() | _QUICK_SETTINGS
         app = App(Path(scratch), sim, settings | {"AzureWebJobsStorage": storage.connection_string})
         with app.running():
             base_url = app.wait_until_it_listens()
@@ -66,12 +66,12 @@ def running_world() -> Iterator[Running]:
             deadline = time.monotonic() + _MAILS_SECONDS
             while not _are_mails_done(running.ask("mailboxes")["value"]):
                 app.check(is_late=time.monotonic() > deadline)
-                time.sleep(_LOOK_SECONDS)
+                time.sleep(_PAUSE)
             yield running
 
 
 def _bring_mails(sim: Simulator) -> None:
-    """Let a question and an automatic reply, which ends in quarantine, come into every mailbox."""
+    """Send a question and an automatic reply, which ends in quarantine, to every mailbox."""
     number = sum(len(sim.mail.mailbox(address).messages()) for address in _ADDRESSES)
     for address in _ADDRESSES:
         box = sim.mail.mailbox(address)

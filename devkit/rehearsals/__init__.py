@@ -1,1 +1,1 @@
-"""Rehearsals: the whole app at work while it is killed again and again; afterwards each thing was done exactly once."""
+"""Rehearsals: the app works while it is killed again and again; afterwards everything must be done exactly once."""

@@ -1,4 +1,4 @@
-"""The app of a rehearsal: on the local host as on a laptop, in a process of its own that may be killed any moment."""
+"""The app of a rehearsal: it runs on the local host in a process of its own, which may be killed at any moment."""
 
 import json
 import os
@@ -31,9 +31,9 @@ _SINK = {
     "time_limit": 30,
 }
 _START_SECONDS = 60.0
-_GLANCE = 0.05
+_PAUSE = 0.05
 _LISTENS = re.compile(r"^Listening on (\S+)$", re.MULTILINE)
-_LAST_WORDS = 3000
+_LAST_CHARACTERS = 3000
 
 
 def make_settings(sim: Simulator, storage: str) -> dict[str, str]:
@@ -50,8 +50,8 @@ def make_settings(sim: Simulator, storage: str) -> dict[str, str]:
 
 
 @contextmanager
-def open_stage() -> Iterator[tuple[Path, str, Simulator]]:
-    """Yield a folder, storage and the tiny world, all of a rehearsal's own and gone behind it."""
+def open_world() -> Iterator[tuple[Path, str, Simulator]]:
+    """Yield a temporary folder, a storage connection string and a simulator of the tiny world, for one rehearsal."""
     with (
         tempfile.TemporaryDirectory() as scratch,
         start_azurite() as storage,
@@ -61,7 +61,7 @@ def open_stage() -> Iterator[tuple[Path, str, Simulator]]:
 
 
 class App:
-    """One app with its keys and its log, started as often as it is killed."""
+    """One app with its keys and its log; it is started again after each kill."""
 
     def __init__(self, scratch: Path, sim: Simulator, settings: Mapping[str, str]) -> None:
         self._log = scratch / "app.log"
@@ -73,14 +73,14 @@ class App:
 
     @property
     def key(self) -> str:
-        """The key that callers show."""
+        """The host key that callers send."""
         return Keys.open(self._keys_file).host["default"]
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """Run it while the block runs, or until it is killed."""
         command = [sys.executable, "-m", "devkit.host", "--app-dir", str(ROOT), "--port", "0", "--under-supervisor"]
-        # The platform hides a message for ten minutes while it is worked on; a rehearsal has no such patience.
+        # The platform hides a message for ten minutes while it is processed; a rehearsal does not wait that long.
         command += ["--queue-lease", "20", "--keys-file", str(self._keys_file)]
         self._began_at = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as log:
@@ -102,27 +102,27 @@ class App:
                 self._end(process)
 
     def kill(self) -> None:
-        """Kill it; nothing of it gets a chance to tidy up."""
+        """Kill it with SIGKILL, so that it cannot clean up."""
         self.check()
         if self._process is not None:
             self._end(self._process)
             self.kills += 1
 
     def check(self, *, is_late: bool = False) -> None:
-        """RuntimeError with its last words if it died by itself, or is late with what it should have done."""
+        """Raise RuntimeError with its last log lines if it has ended by itself or is too late."""
         if is_late or self._process is None or self._process.poll() is not None:
-            raise RuntimeError(f"the app does not work:\n{self.read_log()[-_LAST_WORDS:]}")
+            raise RuntimeError(f"The app has ended or does not answer in time:\n{self.read_log()[-_LAST_CHARACTERS:]}")
 
     def wait_until_it_listens(self) -> str:
-        """Return its base URL as soon as it answers."""
+        """Return its base URL as soon as it listens."""
         latest = time.monotonic() + _START_SECONDS
         while (found := _LISTENS.search(self.read_log())) is None:
             self.check(is_late=time.monotonic() > latest)
-            time.sleep(_GLANCE)
+            time.sleep(_PAUSE)
         return found[1]
 
     def read_log(self) -> str:
-        """Return what it wrote since it was started last."""
+        """Return what it has logged since its last start."""
         with self._log.open("rb") as log:
             log.seek(self._began_at)
             return log.read().decode(errors="replace")

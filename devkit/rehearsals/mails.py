@@ -1,4 +1,4 @@
-"""Mails: the app is killed again and again while they flow to the desk, which loses answers.
+"""Rehearsal of mails: the app is killed again and again while it delivers them to a service desk that loses answers.
 
 Afterwards every mail must be exactly one ticket, with each of its files once. The app works against the simulator and
 real Azurite, and is killed at random moments.
@@ -18,7 +18,7 @@ from typing import Any
 from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableClient
 
-from devkit.rehearsals.app import MAILBOX, App, make_settings, open_stage
+from devkit.rehearsals.app import MAILBOX, App, make_settings, open_world
 from twin.mail.contents import File
 from twin.seeds import mails, service_desks
 from twin.simulator import Simulator
@@ -31,7 +31,7 @@ _START_SECONDS = 60.0
 class Plan:
     """How large a rehearsal is: `share` of writes whose answer is lost, `alive` seconds between start and kill.
 
-    After so many `kills` the app is left alone: one that never lives for long never comes to an end.
+    After `kills` kills the app is left alone, so that it can finish.
     """
 
     mails: int = 2_000
@@ -45,7 +45,7 @@ class Plan:
 
 @dataclass
 class Findings:
-    """What came of it."""
+    """The result of a rehearsal."""
 
     mails: int = 0
     seconds: float = 0.0
@@ -71,14 +71,14 @@ class Findings:
             f"{self.mails} mails, {self.tickets} tickets in {self.seconds:.0f} s\n"
             f"  lost {len(self.lost)}, doubled {len(self.doubled)}, with wrong files {len(self.wrong_files)}, "
             f"quarantined {self.quarantined}, not marked as read {self.unread}\n"
-            f"  {self.lost_answers} answers of the desk were lost after writing\n"
-            f"  {self.kills} kills; what they struck (one kill strikes several):\n{steps or '    nothing'}"
+            f"  {self.lost_answers} answers of the service desk were lost after writing\n"
+            f"  {self.kills} kills; what they interrupted (several steps each):\n{steps or '    nothing'}"
         )
 
 
 def rehearse(plan: Plan) -> Findings:
-    """Run it; takes minutes. Everything listens on loopback."""
-    with open_stage() as (scratch, storage, sim):
+    """Run it; this takes minutes. Everything listens on loopback."""
+    with open_world() as (scratch, storage, sim):
         return _Rehearsal(plan, scratch, storage, sim).run()
 
 
@@ -88,7 +88,7 @@ class _Rehearsal:
         self._storage = storage
         self._sim = sim
         self._app = App(scratch, sim, make_settings(sim, storage))
-        self._dice = random.Random(plan.seed)  # noqa: S311 - a rehearsed accident, not a secret
+        self._random = random.Random(plan.seed)  # noqa: S311 - a rehearsed accident, not a secret
         self._expected: dict[str, tuple[str, ...]] = {}
         self._findings = Findings(mails=plan.mails)
         self._table = TableClient.from_connection_string(storage, "mails")
@@ -96,25 +96,25 @@ class _Rehearsal:
     def run(self) -> Findings:
         began = time.monotonic()
         unreliable = partial(self._sim.easyvista.unreliable, share=self._plan.share)
-        hazards = [unreliable(how="commit-then-drop", seed=1), unreliable(how="commit-then-590", seed=2)]
+        faults = [unreliable(how="commit-then-drop", seed=1), unreliable(how="commit-then-590", seed=2)]
         sender = threading.Thread(target=self._send, daemon=True)
         sender.start()
         while time.monotonic() - began < self._plan.limit:
             with self._app.running():
                 is_last = self._app.kills == self._plan.kills
-                if self._wait(self._plan.limit if is_last else self._dice.uniform(*self._plan.alive), sender):
+                if self._wait(self._plan.limit if is_last else self._random.uniform(*self._plan.alive), sender):
                     break
                 self._app.kill()
-                self._findings.steps.update(self._look())
+                self._findings.steps.update(self._count_steps())
         sender.join()
         self._findings.kills = self._app.kills
         self._findings.seconds = time.monotonic() - began
-        self._findings.lost_answers = sum(hazard.struck for hazard in hazards)
+        self._findings.lost_answers = sum(fault.struck for fault in faults)
         self._compare()
         return self._findings
 
     def _wait(self, seconds: float, sender: threading.Thread) -> bool:
-        """Let the app work until its hour has come; return whether all is done before. It must not die by itself."""
+        """Let the app work for so long; return whether it has finished by then. It must not end by itself."""
         seen, latest = self._last_exchange(), time.monotonic() + _START_SECONDS
         while self._last_exchange() == seen:
             self._app.check(is_late=time.monotonic() > latest)
@@ -134,7 +134,7 @@ class _Rehearsal:
         return seen[-1].seq if seen else 0
 
     def _is_pending(self) -> bool:
-        """Whether a mail was not read yet, or is not closed."""
+        """Whether some mail is not marked as read yet."""
         box = self._sim.mail.mailbox(mails.SUPPORT)
         return any(not message.is_read for message in box.messages("inbox")) or len(box.messages("inbox")) == 0
 
@@ -155,8 +155,8 @@ class _Rehearsal:
             attachments=files,
         )
 
-    def _look(self) -> Counter[str]:
-        """Tell at which steps mails stood when the app was killed."""
+    def _count_steps(self) -> Counter[str]:
+        """Count the steps at which mails were when the app was killed."""
         found: Counter[str] = Counter()
         try:
             rows = list(self._table.query_entities(f"PartitionKey eq '{MAILBOX}' and RowKey ge 'd|' and RowKey lt 'p'"))

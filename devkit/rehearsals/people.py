@@ -1,8 +1,8 @@
-"""Those who book, move, change and cancel appointments and write mails while the app is watched.
+"""Simulated people who book, move, edit and cancel appointments and write mails while flows poll the app.
 
-They do one deed at a time, past the app, and write each down: what a flow must be told is known from them alone. A look
-at the page tells all that happened to an appointment since the last one as one event; so nobody touches an appointment
-again before its last change was told to the flow that sees everything.
+They do one thing at a time, past the app, and record each: only their record says what a flow must receive. A scan
+reports everything that happened to an appointment since the last scan as one event; so nobody touches an appointment
+again before its last change has been reported to the flow that sees everything.
 """
 
 import random
@@ -13,44 +13,44 @@ from functools import partial
 from itertools import cycle
 from typing import Any
 
-from devkit.rehearsals.happenings import ARRIVED, FAILED, TICKET, UPCOMING, Happening
+from devkit.rehearsals.events import ARRIVED, FAILED, TICKET, UPCOMING, Event
 from twin.seeds import mails, service_desks, tiny
 from twin.simulator import Simulator
 
 _HALF_HOUR = timedelta(minutes=30)
-_FIRST_DAY, _LAST_DAY = 9, 80  # ahead: later than the longest notice, earlier than the end of what is watched
+_FIRST_DAY, _LAST_DAY = 9, 80  # ahead: later than the longest notice, earlier than the end of the window
 _OUT_OF_SIGHT = timedelta(days=100)
-_EARLIEST = 6.0  # minutes ahead: nothing begins before it could be told
+_EARLIEST = 6.0  # minutes ahead: nothing begins before it can be reported
 _UNCLEAR = timedelta(minutes=15)
-_BY_THE_CLOCK = (4.0, 12.0)  # seconds until it is time to tell
+_BY_THE_CLOCK = (4.0, 12.0)  # seconds until it must be reported
 _SPARE = 3.0
 
 
 @dataclass
 class Appointment:
-    """One appointment, as those know it who made it. `events`: how many changes of it must be told."""
+    """One appointment as the people know it. `events`: how many changes of it must be reported."""
 
     id: str
-    now: Happening
+    now: Event
     events: int = 0
     is_over: bool = False
 
 
 @dataclass
 class People:
-    """They act on the simulated page and mailbox. `notices`: the minutes before a start at which somebody is told."""
+    """They act on the simulated business and mailbox. `notices`: minutes before a start at which a trigger fires."""
 
     sim: Simulator
     notices: Sequence[int]
-    dice: random.Random
+    generator: random.Random
     until: datetime
-    told: Callable[[str], int] = lambda _: 0
-    script: list[Happening] = field(default_factory=list)
+    count_reported: Callable[[str], int] = lambda _: 0
+    script: list[Event] = field(default_factory=list)
     appointments: list[Appointment] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._numbers = 0
-        self._deeds = cycle(
+        self._actions = cycle(
             (
                 self.book, self.move, self.write, self.hand_over, self.cancel, self.book_soon, self.change,
                 self.book_a_group, self.move_and_hand_over, self.write_automatically, self.book_for_later,
@@ -58,8 +58,8 @@ class People:
             )
         )  # fmt: skip
 
-    def settle_in(self, count: int) -> None:
-        """Book what is there before anybody watches."""
+    def book_stock(self, count: int) -> None:
+        """Book so many appointments before any flow polls."""
         for _ in range(count):
             self._book(self._some_day())
         self.script.clear()
@@ -67,10 +67,10 @@ class People:
             one.events = 0
 
     def act(self) -> None:
-        """Do the next deed."""
-        next(self._deeds)()
+        """Do the next action."""
+        next(self._actions)()
 
-    # -- deeds ------------------------------------------------------------------------------------------------------
+    # -- actions ----------------------------------------------------------------------------------------------------
 
     def book(self) -> None:
         """Book a visit with one of the staff."""
@@ -86,9 +86,9 @@ class People:
 
     def book_for_later(self) -> None:
         """Book what will be about to start in some seconds."""
-        soon = timedelta(seconds=self.dice.uniform(*_BY_THE_CLOCK))
+        soon = timedelta(seconds=self.generator.uniform(*_BY_THE_CLOCK))
         if _now() + soon + timedelta(seconds=_SPARE) < self.until:
-            start = _now() + timedelta(minutes=self.dice.choice(self.notices)) + soon
+            start = _now() + timedelta(minutes=self.generator.choice(self.notices)) + soon
             self._book_soon(start.replace(microsecond=0))
         else:
             self.book_soon()
@@ -114,7 +114,7 @@ class People:
             self._change(one, "edited", phone=f"555-{self._number():06}")
 
     def move_out_of_sight(self) -> None:
-        """Move an appointment past what is watched; what happens to it then is told once a day only."""
+        """Move an appointment beyond the window; its changes are then reported once a day only."""
         if one := self._pick():
             self._change(one, "rescheduled", start=self._some_day() + _OUT_OF_SIGHT)
             one.is_over = True
@@ -123,14 +123,14 @@ class People:
         """Move an appointment to where it is about to start."""
         if one := self._pick():
             self._change(one, "rescheduled", start=self._soon(min(self.notices)))
-            self._say(replace(one.now, kinds=(UPCOMING,), staff_before=()))
+            self._record(replace(one.now, kinds=(UPCOMING,), staff_before=()))
             one.is_over = True
 
     def cancel(self) -> None:
         """Cancel an appointment."""
         if one := self._pick():
             self.sim.run(partial(self._page.appointments.remove, one.id))
-            self._say(replace(one.now, kinds=("cancelled",), staff_before=()))
+            self._record(replace(one.now, kinds=("cancelled",), staff_before=()))
             one.is_over = True
 
     def write(self) -> None:
@@ -155,8 +155,8 @@ class People:
 
     def _book(self, start: datetime, *, service: str = tiny.VISIT, staff: tuple[str, ...] = ()) -> Appointment:
         about = f"customer{self._number():06}@example.com"
-        who = staff or (self.dice.choice((tiny.ANNE, tiny.BOB)),)
-        now = Happening(about, ("created",), start, who, service=service)
+        who = staff or (self.generator.choice((tiny.ANNE, tiny.BOB)),)
+        now = Event(about, ("created",), start, who, service=service)
         values = {
             "serviceId": service,
             "staffMemberIds": list(who),
@@ -174,12 +174,12 @@ class People:
         one = Appointment(made.id, now)
         self.appointments.append(one)
         one.events += 1
-        self._say(now)
+        self._record(now)
         return one
 
     def _book_soon(self, start: datetime) -> None:
         one = self._book(start)
-        self._say(replace(one.now, kinds=(UPCOMING,), staff_before=()))
+        self._record(replace(one.now, kinds=(UPCOMING,), staff_before=()))
         one.is_over = True
 
     def _change(self, one: Appointment, *kinds: str, **new: Any) -> None:
@@ -194,39 +194,41 @@ class People:
             values["customerPhone"] = new["phone"]
         self.sim.run(partial(self._page.appointments.patch, one.id, values))
         one.events += 1
-        self._say(one.now)
+        self._record(one.now)
 
     def _write(self, subject: str, *kinds: str, **more: Any) -> None:
         box = self.sim.mail.mailbox(mails.SUPPORT)
         sender = ("Alex Wilber", service_desks.OPEN_TICKET_REQUESTOR)
         self.sim.run(partial(box.receive, subject=subject, sender=sender, text=f"{subject}.", **more))
         for kind in kinds:
-            self._say(Happening(subject, (kind,)))
+            self._record(Event(subject, (kind,)))
 
-    def _say(self, one: Happening) -> None:
+    def _record(self, one: Event) -> None:
         self.script.append(one)
 
     def _pick(self) -> Appointment | None:
-        """Return an appointment whose last change was told; where there is none, book one instead."""
-        ready = [one for one in self.appointments if not one.is_over and self.told(one.now.about) >= one.events]
+        """Return an appointment whose last change was reported; if there is none, book one and return None."""
+        ready = [
+            one for one in self.appointments if not one.is_over and self.count_reported(one.now.about) >= one.events
+        ]
         if not ready:
             self.book()
             return None
-        return self.dice.choice(ready)
+        return self.generator.choice(ready)
 
     def _others(self, one: Appointment) -> tuple[str, ...]:
         teams = ((tiny.ANNE,), (tiny.BOB,), (tiny.ANNE, tiny.BOB))
-        return self.dice.choice([team for team in teams if team != one.now.staff])
+        return self.generator.choice([team for team in teams if team != one.now.staff])
 
     def _some_day(self) -> datetime:
-        """Return a moment so far ahead that nobody is told of its start yet."""
-        day = _now().date() + timedelta(days=self.dice.randint(_FIRST_DAY, _LAST_DAY))
-        return datetime.combine(day, time(8), UTC) + timedelta(minutes=5 * self.dice.randrange(12 * 10))
+        """Return a moment so far ahead that no trigger reports its start yet."""
+        day = _now().date() + timedelta(days=self.generator.randint(_FIRST_DAY, _LAST_DAY))
+        return datetime.combine(day, time(8), UTC) + timedelta(minutes=5 * self.generator.randrange(12 * 10))
 
     def _soon(self, minutes: float) -> datetime:
-        """Return a moment so many minutes ahead at most, of which everybody is told now, or not before all is over."""
+        """Return a moment at most so many minutes ahead that triggers report at once, or only after the rehearsal."""
         while True:
-            start = _now() + timedelta(minutes=self.dice.uniform(_EARLIEST, minutes - 1))
+            start = _now() + timedelta(minutes=self.generator.uniform(_EARLIEST, minutes - 1))
             notices = [start - timedelta(minutes=notice) for notice in self.notices]
             if not any(self.until < notice < self.until + _UNCLEAR for notice in notices):
                 return start.replace(microsecond=0)

@@ -6,20 +6,20 @@ from typing import Any
 from devkit.flows.connectors import GATEWAY, load_connectors
 from devkit.flows.sources import load_flows
 from devkit.rehearsals.app import MAILBOX
-from devkit.rehearsals.happenings import Trigger
+from devkit.rehearsals.events import Trigger
 from twin.seeds import tiny
 
-WITNESS = "any"
+SEES_ALL = "any"
 _SECONDS = {"Second": 1.0, "Minute": 60.0, "Hour": 3600.0}
 _ZONE = "GMT Standard Time"
 _CHOSEN: Mapping[str, str] = {"BookingPage": tiny.BUSINESS, "TimeZone": _ZONE, "SupportMailbox": MAILBOX}
-"""What whoever imports the samples chooses, by the short names of their settings."""
+"""What is chosen when the samples are imported, by the short names of their settings."""
 
 
 def list_own() -> Iterator[Trigger]:
     """Yield one flow for each kind of trigger, and others with filters, details and without a gateway."""
     page: dict[str, Any] = {"business": tiny.BUSINESS}
-    for kind in ("created", "updated", "rescheduled", "cancelled", "reassigned", WITNESS, "upcoming"):
+    for kind in ("created", "updated", "rescheduled", "cancelled", "reassigned", SEES_ALL, "upcoming"):
         yield Trigger(kind, f"triggers/appointments/{kind}", page)
     yield Trigger("any, no gateway", "triggers/appointments/any", page | {"timeZone": _ZONE}, through_gateway=False)
     yield Trigger("any of Bob", "triggers/appointments/any", page | {"staff": tiny.BOB})
@@ -36,7 +36,7 @@ def list_own() -> Iterator[Trigger]:
 
 
 def list_samples() -> Iterator[Trigger]:
-    """Yield the triggers of the sample flows that poll the gateway, as whoever imports them sets them up."""
+    """Yield the triggers of the sample flows that poll the gateway, set up as after an import."""
     connector = load_connectors()[GATEWAY]
     for flow in load_flows():
         _, trigger = flow.trigger
@@ -53,7 +53,7 @@ def list_samples() -> Iterator[Trigger]:
 
 
 def _choose(settings: Mapping[str, Any], value: Any) -> Any:
-    """Return the value of a parameter: a setting that somebody chooses, or what stands there."""
+    """Return the value of a parameter: the chosen value of a setting, or the parameter itself."""
     for name, setting in settings.items():
         if value == f"@parameters('{name}')":
             return _CHOSEN[setting.short_name]

@@ -15,11 +15,11 @@ def test_kills_and_lost_answers_neither_lose_nor_double_a_mail() -> None:
 
 
 def test_each_event_fires_its_flows_exactly_once_though_the_app_is_killed_twice() -> None:
-    plan = flows.Plan(minutes=0.25, kills=2, per_second=4, stock=60, scale=60, takes_aim=False, limit=300.0)
+    plan = flows.Plan(minutes=0.25, kills=2, per_second=4, stock=60, scale=60, waits_for_scans=False, limit=300.0)
     findings = flows.rehearse(plan)
     assert findings.is_good, findings.describe()
     assert findings.kills == 2, findings.describe()
-    assert set(findings.happenings) == {
+    assert set(findings.kinds) == {
         "created", "rescheduled", "reassigned", "edited", "cancelled", "upcoming", "arrived", "failed", "ticket",
     }  # fmt: skip
     assert all(verdict.expected for verdict in findings.verdicts.values()), findings.describe()

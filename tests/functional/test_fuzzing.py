@@ -1,4 +1,4 @@
-"""The fuzzer finds faults: it asks an app that is wrong in every way it looks for."""
+"""The fuzzer finds faults: it asks an app that is wrong in every way it reads for."""
 
 import json
 import threading

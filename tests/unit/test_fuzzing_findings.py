@@ -1,7 +1,7 @@
 from typing import Any
 
 from devkit.fuzzing.findings import ENOUGH, Findings
-from devkit.fuzzing.ideas import blend, look_around, twist
+from devkit.fuzzing.values import blend, read_values, twist
 
 
 def answer(operation: str, status: int, *, code: str = "", meant: bool = True) -> dict[str, Any]:
@@ -72,8 +72,8 @@ def test_one_text_of_a_body_is_twisted_and_nothing_else() -> None:
 
 
 def test_an_empty_world_gives_no_ideas_but_words() -> None:
-    ideas = look_around(lambda _path, **_query: {"value": []}, {"OnCreated": "/triggers/appointments/created"})
-    assert not any(ideas.whole.values())
-    assert ideas.looks == 2
-    assert "pages" not in ideas.words
-    assert all(ideas.words.values())
+    values = read_values(lambda _path, **_query: {"value": []}, {"OnCreated": "/triggers/appointments/created"})
+    assert not any(values.whole.values())
+    assert values.reads == 2
+    assert "pages" not in values.words
+    assert all(values.words.values())

@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
+from devkit.rehearsals.events import Event, Trigger
 from devkit.rehearsals.flows import judge
-from devkit.rehearsals.happenings import Happening, Trigger
 from devkit.rehearsals.triggers import list_own, list_samples
 
 START = datetime(2026, 5, 5, 9, tzinfo=UTC)
 UNTIL = START - timedelta(days=1)
-BOOKED = Happening("cleo@example.com", ("created",), START, ("anne",), service="visit")
+BOOKED = Event("cleo@example.com", ("created",), START, ("anne",), service="visit")
 MOVED = replace(BOOKED, kinds=("rescheduled", "reassigned"), staff=("bob",), staff_before=("anne",))
 ANY = Trigger("any", "triggers/appointments/any", {})
 
 
-def run(one: Happening) -> dict[str, Any]:
-    kinds, start, staff, phone = one.told
+def run(one: Event) -> dict[str, Any]:
+    kinds, start, staff, phone = one.signature
     told = {"changes": list(kinds), "startUtc": start, "staffMemberIds": list(staff), "customerPhone": phone or None}
     return {"customerEmailAddress": one.about, **told}
 
@@ -41,7 +41,7 @@ def test_what_was_reported_once_and_in_order_is_good() -> None:
         ([BOOKED, replace(MOVED, kinds=("rescheduled",))], "missing"),
     ],
 )
-def test_what_is_missing_doubled_wrong_or_out_of_order_is_found(runs: list[Happening], wrong: str) -> None:
+def test_what_is_missing_doubled_wrong_or_out_of_order_is_found(runs: list[Event], wrong: str) -> None:
     verdict = judge(ANY, [BOOKED, MOVED], [run(each) for each in runs], UNTIL)
     assert not verdict.is_good
     assert getattr(verdict, wrong)
@@ -59,7 +59,7 @@ def test_what_is_missing_doubled_wrong_or_out_of_order_is_found(runs: list[Happe
         ("mails/arrived", {}, []),
     ],
 )
-def test_a_trigger_waits_for_its_own_only(path: str, query: dict[str, Any], expected: list[Happening]) -> None:
+def test_a_trigger_waits_for_its_own_only(path: str, query: dict[str, Any], expected: list[Event]) -> None:
     trigger = Trigger("t", f"triggers/{path}", query)
     assert [one for one in (BOOKED, MOVED) if trigger.is_fired_by(one, UNTIL)] == expected
 

@@ -1,6 +1,6 @@
-"""What happens in a rehearsal, as those tell it who make it happen, and which triggers it has to fire.
+"""The events of a rehearsal, as the simulated people record them, and which triggers each must fire.
 
-What fires a trigger is taken from its description in docs/api.md, never from the app: this is the other side.
+Which event fires which trigger is taken from docs/api.md, never from the app's code: this checks the app independently.
 """
 
 from collections.abc import Mapping
@@ -25,15 +25,15 @@ _FIRED_BY: Mapping[str, frozenset[str]] = {
 }
 _MINUTES = 60
 
-type Told = tuple[tuple[str, ...], str, tuple[str, ...], str]
-"""How something is recognised among all that happened to the same one: kinds, start (UTC), staff ids, phone."""
+type Signature = tuple[tuple[str, ...], str, tuple[str, ...], str]
+"""What identifies one event of an appointment or mail: kinds, start (UTC), staff ids, phone."""
 
 
 @dataclass(frozen=True)
-class Happening:
+class Event:
     """One event. `about` names the appointment by its customer's address, or the mail by its subject.
 
-    `kinds` are those of the change feed, or one of the constants above. `staff` and `start` are as they are afterwards.
+    `kinds` are those of the change feed, or one of the constants above. `staff` and `start` hold the new values.
     """
 
     about: str
@@ -45,8 +45,8 @@ class Happening:
     staff_before: tuple[str, ...] = ()
 
     @property
-    def told(self) -> Told:
-        """How a run must tell it."""
+    def signature(self) -> Signature:
+        """What the run that it starts must report."""
         start = self.start.strftime("%Y-%m-%dT%H:%M:%SZ") if self.start else ""
         return self.kinds, start, tuple(sorted(self.staff)), self.phone
 
@@ -63,16 +63,16 @@ class Trigger:
 
     @property
     def kind(self) -> str:
-        """What it is about, such as appointments/created."""
+        """Area and kind, such as appointments/created."""
         return self.path.partition("triggers/")[2]
 
     @property
     def minutes(self) -> int:
-        """How long before its start an appointment is told."""
+        """How many minutes before its start an appointment is reported."""
         return int(self.query.get("minutes", _MINUTES))
 
-    def is_fired_by(self, one: Happening, until: datetime) -> bool:
-        """Say whether something must fire it; what is about to start does if that is so early enough."""
+    def is_fired_by(self, one: Event, until: datetime) -> bool:
+        """Say whether an event must fire it; an upcoming appointment must if it is due before `until`."""
         if not _FIRED_BY[self.kind] & set(one.kinds):
             return False
         if one.start and UPCOMING in one.kinds and one.start - timedelta(minutes=self.minutes) > until:
@@ -82,8 +82,8 @@ class Trigger:
             self.query.get("staff") is None or self.query["staff"] in people
         )
 
-    def read(self, item: Mapping[str, Any]) -> tuple[str, Told]:
-        """Return about whom an item is, and what it tells."""
+    def read(self, item: Mapping[str, Any]) -> tuple[str, Signature]:
+        """Return the subject of a trigger item and its signature."""
         area, _, kind = self.kind.partition("/")
         if area != "appointments":
             return item["subject"], ((TICKET if area == "tickets" else kind,), "", (), "")
@@ -94,7 +94,7 @@ class Trigger:
 
 @dataclass
 class Verdict:
-    """How what a flow was told differs from what happened: in none of the three ways, if all is well."""
+    """How the runs of a flow differ from what happened."""
 
     expected: int = 0
     missing: list[str] = field(default_factory=list)

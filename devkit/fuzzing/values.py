@@ -1,7 +1,7 @@
-"""Values that exist: without them a generated request seldom gets past the door.
+"""Values that exist: without them a generated request is seldom accepted.
 
-Read from the running app as any caller would. `words` go to single parameters; `whole` are requests whose values belong
-together, such as a service, one of its free slots and somebody who serves then.
+They are read from the running app as any caller would. `words` go to single parameters; `whole` are requests whose
+values belong together, such as a service, one of its free slots and a staff member who is free then.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -77,24 +77,24 @@ class Whole:
 
 
 @dataclass(frozen=True)
-class Ideas:
-    """What the world holds at the moment; `looks` is how many calls it took to learn it."""
+class Values:
+    """What the world holds at the moment; `reads` is how many calls it took to learn it."""
 
     words: Mapping[str, list[str]]
     whole: Mapping[str, list[Whole]]
-    looks: int
+    reads: int
 
 
-def look_around(ask: Ask, paths: Mapping[str, str]) -> Ideas:
+def read_values(ask: Ask, paths: Mapping[str, str]) -> Values:
     """Read pages, appointments and mails by `ask(path, **query)`, which returns the JSON of a route below /api.
 
     `paths` are those of the definition by operation.
     """
-    looks = 0
+    reads = 0
 
     def count(path: str, **query: Any) -> Any:
-        nonlocal looks
-        looks += 1
+        nonlocal reads
+        reads += 1
         return ask(path, **query)
 
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -113,7 +113,7 @@ def look_around(ask: Ask, paths: Mapping[str, str]) -> Ideas:
     whole: dict[str, list[Whole]] = {}
     pages = [str(one["id"]) for one in count("bookings/businesses")["value"]]
     for name, path in paths.items():
-        if path.startswith(_TRIGGERS):  # of all that happens on a page: narrowed down, little is ever told
+        if path.startswith(_TRIGGERS):  # without filters: with them a trigger has little to report
             _add(whole, name, [Whole(query={"business": page}, alone=True) for page in pages])
     for page in pages:
         of_page = _look_at_page(count, page, today, whole)
@@ -121,7 +121,7 @@ def look_around(ask: Ask, paths: Mapping[str, str]) -> Ideas:
             words |= of_page
     words["pages"] = [*pages[:1] * 6, *pages]
     words |= _look_at_mails(count, whole)
-    return Ideas({name: values for name, values in words.items() if values}, whole, looks)
+    return Values({name: values for name, values in words.items() if values}, whole, reads)
 
 
 def blend(generated: Any, wanted: Mapping[str, Any]) -> dict[str, Any]:
