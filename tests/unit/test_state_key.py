@@ -90,7 +90,7 @@ def test_the_hook_waits_for_a_role_that_was_just_assigned(hook: ModuleType, cli:
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "reported"),
     [
         (FORBIDDEN, "Key Vault Secrets Officer"),
         ("ERROR: (Forbidden) Inner error: ForbiddenByFirewall", "azd hooks run postprovision"),
