@@ -1,30 +1,122 @@
-"""The names of the doctor's steps, in the order of the report; docs/operations.md explains each."""
+"""The doctor's steps in the order of the report, with the texts of their table in docs/operations.md."""
 
 from enum import StrEnum
+from typing import Self
+
+from shared.graph.permissions import APPOINTMENTS_WRITE, MAIL_READ, MAIL_WRITE
 
 
 class StepName(StrEnum):
-    """What a step examines. A report has a step of this name for each thing it is about, such as each mailbox."""
+    """What a step examines. A report has a step of this name for each thing it is about, such as each mailbox.
 
-    SETTINGS = "settings"
-    IDENTITY = "identity"
-    CLOCK = "clock"
-    VAULT = "vault"
-    SECRET = "secret"  # noqa: S105 - the name of a step
-    TOKEN = "token"  # noqa: S105 - the name of a step
-    STORAGE = "storage"
-    BOOKINGS_LIST = "bookings-list"
-    BOOKINGS_BUSINESS = "bookings-business"
-    BOOKINGS_CALENDAR = "bookings-calendar"
-    BOOKINGS_WRITES = "bookings-writes"
-    MAIL_PERMISSION = "mail-permission"
-    MAILBOX = "mailbox"
-    FOLDER = "folder"
-    IMMUTABLE_IDS = "immutable-ids"
-    SINK = "sink"
-    SCHEDULE = "schedule"
-    POLL = "poll"
-    REFUSED_MAILBOX = "refused-mailbox"
+    `tried` says what is done, `fails` when the step fails or warns; `python3 -m devkit docs` writes both into a table.
+    """
+
+    tried: str
+    fails: str
+
+    def __new__(cls, value: str, tried: str, fails: str) -> Self:
+        """Make a member that is its name and carries the two texts."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.tried, member.fails = tried, fails
+        return member
+
+    SETTINGS = (
+        "settings",
+        "all settings are read and checked together",
+        "a setting is wrong: one line for each; all other steps are skipped then",
+    )
+    IDENTITY = (
+        "identity",
+        "a token of each identity in use, for Key Vault",
+        "the identity is not assigned to the app; on a laptop, `az login` is missing",
+    )
+    CLOCK = (
+        "clock",
+        "this machine's time is compared with the `Date` that Graph sends",
+        "they differ by 300 s; from 60 s on it warns",
+    )
+    VAULT = (
+        "vault",
+        "the state key is read",
+        "the vault does not exist, its firewall refuses, or the role is missing",
+    )
+    SECRET = (
+        "secret",
+        "each secret that settings name is read, never shown",
+        "it is missing, empty or malformed, or has expired; warns 30 days before",
+    )
+    TOKEN = (
+        "token",
+        "Entra ID issues a Graph token, for each connection",
+        "Entra ID refuses: its reason, in words and with its AADSTS number",
+    )
+    STORAGE = (
+        "storage",
+        "a row, a blob and a message are written, read and deleted",
+        "the account does not answer, or a role is missing: the remedy names it",
+    )
+    BOOKINGS_LIST = (
+        "bookings-list",
+        "the businesses are listed",
+        "the permission is missing",
+    )
+    BOOKINGS_BUSINESS = (
+        "bookings-business",
+        "up to 20 businesses of the allow-list are read",
+        "no business has this id",
+    )
+    BOOKINGS_CALENDAR = (
+        "bookings-calendar",
+        "today's appointments of the first business are read",
+        "the permission is missing",
+    )
+    BOOKINGS_WRITES = (
+        "bookings-writes",
+        "with `BOOKINGS_WRITES`: the token's permissions are read, nothing is written",
+        f"*{APPOINTMENTS_WRITE.name}* is missing",
+    )
+    MAIL_PERMISSION = (
+        "mail-permission",
+        "the token's Mail permissions are read",
+        f"*{MAIL_WRITE.name}* is missing with `write_back`, or *{MAIL_READ.name}* without",
+    )
+    MAILBOX = (
+        "mailbox",
+        "each mailbox is opened",
+        "the mailbox is outside the app's scope or does not exist",
+    )
+    FOLDER = (
+        "folder",
+        "each folder that is read, and `move_to`, is opened",
+        "there is no such folder",
+    )
+    IMMUTABLE_IDS = (
+        "immutable-ids",
+        "one message is read under its usual id and its immutable one",
+        "both are the same",
+    )
+    SINK = (
+        "sink",
+        "each sink gets a call that changes nothing; EasyVista's filter is tried as before each delivery",
+        "the sign-in is refused, a right is missing, or the filter is ignored; of webhooks only the secrets are checked",
+    )
+    SCHEDULE = (
+        "schedule",
+        "each `…_SCHEDULE` is checked by the platform's rules, six fields",
+        "the platform would refuse it, or it is not set",
+    )
+    POLL = (
+        "poll",
+        "the time when each mailbox was last polled is read",
+        "it is longer ago than the mailbox's `alarm_minutes`; warns if that poll failed or there was none",
+    )
+    REFUSED_MAILBOX = (
+        "refused-mailbox",
+        "with `--refused-mailbox ADDRESS` (`refusedMailbox`; `--connection` for another tenant): its inbox is read",
+        "it can be read: a Mail permission in Entra ID, or too wide a scope; or there is no such mailbox",
+    )
 
 
 ON_REQUEST = frozenset({StepName.REFUSED_MAILBOX})

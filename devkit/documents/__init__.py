@@ -8,7 +8,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from devkit.documents import error_tables, infrastructure, permissions, routes, settings_tables
+from devkit.documents import doctor_table, error_tables, infrastructure, permissions, routes, settings_tables, sinks
 from devkit.documents.blocks import Texts
 
 _WRITERS: tuple[Callable[[Texts], None], ...] = (
@@ -17,6 +17,8 @@ _WRITERS: tuple[Callable[[Texts], None], ...] = (
     permissions.write,
     error_tables.write,
     routes.write,
+    sinks.write,
+    doctor_table.write,
 )
 
 
