@@ -100,7 +100,7 @@ class StepName(StrEnum):
     SINK = (
         "sink",
         "each sink gets a call that changes nothing; EasyVista's filter is tried as before each delivery",
-        "the sign-in is refused, a right is missing, or the filter is ignored; of webhooks only the secrets are checked",
+        "the sign-in is refused, a right is missing, or the filter is ignored; webhooks: only the secrets are checked",
     )
     SCHEDULE = (
         "schedule",
