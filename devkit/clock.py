@@ -49,8 +49,8 @@ def pick_moment(dice: random.Random) -> tuple[datetime, str]:
 
 
 def shift_environment(environ: Mapping[str, str], moment: datetime) -> dict[str, str]:
-    """Return the variables of a process for which it is this moment now."""
+    """Return the variables of a process for which it is this moment now; the clock of this one may be shifted itself."""
     folder = str(NODE_SCRIPT.parent)
     path = os.pathsep.join(part for part in (folder, environ.get("PYTHONPATH")) if part)
-    seconds = (moment - datetime.now(UTC)).total_seconds()
+    seconds = (moment - datetime.now(UTC)).total_seconds() + float(os.environ.get(SHIFT) or 0)
     return dict(environ) | {"PYTHONPATH": path, SHIFT: f"{seconds:.3f}"}
