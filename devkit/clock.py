@@ -49,7 +49,7 @@ def pick_moment(dice: random.Random) -> tuple[datetime, str]:
 
 
 def shift_environment(environ: Mapping[str, str], moment: datetime) -> dict[str, str]:
-    """Return the variables of a process for which it is this moment now; the clock of this one may be shifted itself."""
+    """Return the variables of a process for which it is this moment now; this one may be shifted, too."""
     folder = str(NODE_SCRIPT.parent)
     path = os.pathsep.join(part for part in (folder, environ.get("PYTHONPATH")) if part)
     seconds = (moment - datetime.now(UTC)).total_seconds() + float(os.environ.get(SHIFT) or 0)
