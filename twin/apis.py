@@ -1,6 +1,6 @@
-"""The apis of the house. A new one is a folder with a API, and a line here.
+"""The APIs of the twin. A new one is a folder with an object `API`, and a line here.
 
-Order matters on a shared host only: the first api of a host says what happens where no route matches.
+Order matters on a shared host only: the first API of a host answers where no route matches.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Redirecting a running simulator from a test: the environment of this process, and a bare client with a token."""
+"""Use a running twin from a test: redirect the libraries of this process to it, or call Graph with a bare client."""
 
 import os
 import sys
@@ -20,16 +20,16 @@ TIMEOUT = 20
 
 @contextmanager
 def redirected_to(sim: Simulator, **more: str) -> Iterator[None]:
-    """Lead this process's client libraries to a simulator, and nowhere else; undone at the end."""
+    """Send the requests of this process's client libraries to a twin and nowhere else, until the end of the block."""
     with redirected_by(sim.environment(), **more):
         yield
 
 
 @contextmanager
 def redirected_by(environment: Mapping[str, str], **more: str) -> Iterator[None]:
-    """Lead this process's client libraries to where these variables of a simulator lead; undone at the end.
+    """Send the requests of this process's client libraries to the twin with these variables, until the block ends.
 
-    Variables of the developer's own that would lead them astray are taken away meanwhile. `more` are further ones.
+    Other variables that would redirect them are removed meanwhile. `more` are further variables to set.
     """
     before = dict(os.environ)
     for name in before:
@@ -46,16 +46,16 @@ def redirected_by(environment: Mapping[str, str], **more: str) -> Iterator[None]
 
 
 def forget_challenges() -> None:
-    """Empty the process-wide memory of the Key Vault client, which would answer for a vault of another world."""
+    """Clear the process-wide cache of the Key Vault client, which holds challenges of another world."""
     module = sys.modules.get(_CHALLENGES)
     if module is not None:
         module.clear()
 
 
 class RawGraphClient:
-    """A bare HTTP client for Graph. Its token is made on the spot, with the permissions asked for.
+    """A bare HTTP client for Graph with a token of its own that has the permissions given.
 
-    Without `user` it acts for the app (`permissions` are roles), with one on that user's behalf (they are scopes).
+    Without `user` it acts as the app (`permissions` are roles), with it for that user (they are scopes).
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The running simulator: one thread, one event loop, three doors (proxy, loopback, control)."""
+"""The running twin: one thread, one event loop, one port for the proxy and one for identity and control path."""
 
 import asyncio
 import shutil
@@ -39,14 +39,14 @@ _STOP_SECONDS = 10.0
 
 
 class SimulatorBrokenError(Exception):
-    """A handler of the simulator raised: its own error, never the fault of the code under test."""
+    """A handler of the twin failed: an error of the twin, not of the code under test."""
 
 
 class Simulator:
     """A world served over HTTP and HTTPS on the loopback address.
 
-    `with Simulator(world).running() as sim:` starts it on a thread of its own; then client libraries need nothing but
-    the variables of `sim.environment()`. `latency` is the least duration of an exchange in seconds; ports of 0 are
+    `with Simulator(world).running() as sim:` starts it on a thread of its own; then client libraries need only
+    the variables of `sim.environment()`. `latency` is the minimum duration of an exchange in seconds; ports of 0 are
     chosen by the system. `state_dir` receives the CA file; without it a temporary folder is used and removed.
     """
 
@@ -101,12 +101,12 @@ class Simulator:
 
     @property
     def faults(self) -> Faults:
-        """The faults in force."""
+        """The active faults."""
         return self.server.faults
 
     @property
     def exchanges(self) -> Record:
-        """What was asked and answered so far."""
+        """The record of all exchanges."""
         return self.server.record
 
     @property
@@ -131,7 +131,7 @@ class Simulator:
 
     @property
     def bookings(self) -> Bookings:
-        """Booking businesses and all in them."""
+        """Booking businesses with all their data."""
         return self.world.state(Bookings)
 
     @property
@@ -146,7 +146,7 @@ class Simulator:
 
     @property
     def mail(self) -> Mail:
-        """Mailboxes and all in them."""
+        """Mailboxes with all their data."""
         return self.world.state(Mail)
 
     @property
@@ -160,7 +160,7 @@ class Simulator:
         return self.world.state(GraphLimits)
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that lead client libraries here, with all of their checks on.
+        """Return the variables that make client libraries use the twin, with all their checks on.
 
         requests and azure-core read HTTPS_PROXY, NO_PROXY and REQUESTS_CA_BUNDLE. httpx and plain ssl contexts read
         SSL_CERT_FILE; requests ignores it. The lower-case proxy names win over upper-case ones where both are set, so
@@ -180,7 +180,7 @@ class Simulator:
 
     @contextmanager
     def running(self) -> Iterator[Self]:
-        """Start, hand over, stop. SimulatorBrokenError at the end if a handler broke meanwhile."""
+        """Start the twin, and stop it at the end of the block. SimulatorBrokenError then if a handler failed."""
         self.start()
         try:
             yield self
@@ -190,7 +190,7 @@ class Simulator:
             raise SimulatorBrokenError("\n".join(self.server.failures))
 
     def start(self) -> None:
-        """Bind the ports and serve; returns when the addresses are known. OSError when a wanted port is taken."""
+        """Bind the ports and serve; return when the addresses are known. OSError when a port is taken."""
         self._ready, self._server_state = Future(), ServerState()
         self.state_dir = self._given_dir or Path(tempfile.mkdtemp(prefix="graph-simulator-"))
         self.state_dir.mkdir(parents=True, exist_ok=True)
@@ -214,11 +214,11 @@ class Simulator:
             shutil.rmtree(self.state_dir, ignore_errors=True)
 
     def reset(self, seed: Callable[[World], None] | None = None) -> None:
-        """Seed the world anew, with another seed if one is given; faults and the record are emptied too."""
+        """Empty the world and seed it again, with another seed if one is given; delete faults and records."""
         self.run(lambda: self._reset(seed))
 
     def run[T](self, work: Callable[[], T]) -> T:
-        """Do something on the simulator's own thread, between two requests: for changes of several steps."""
+        """Run something on the twin's own thread, between two requests: for changes of several steps."""
         if self._loop is None or self._thread is threading.current_thread():
             return work()
         result: Future[T] = Future()

@@ -1,4 +1,4 @@
-"""The world behind the wire: one state per api, a clock, and the seed that made it."""
+"""The world: one state per API, a clock, and the seed that fills them."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,8 @@ class World:
     """All state of the simulated services.
 
     `seed` fills an empty world; `reset` empties it and seeds it again. States are made on first use and found by
-    their class: `world.state(Bookings)`. The simulator reads them on its own thread while a test may change them:
-    states keep to single assignments and iterate over copies, so that a change is seen whole or not at all.
+    their class: `world.state(Bookings)`. The twin reads them on its own thread while a test may change them, so
+    states use single assignments and iterate over copies: a change is seen as a whole or not at all.
     """
 
     def __init__(self, seed: "Callable[[World], None] | None" = None) -> None:
@@ -23,19 +23,19 @@ class World:
         self.reset()
 
     def state[S](self, kind: "Callable[[World], S]") -> S:
-        """Return the state of one api, by its class."""
+        """Return the state of one API, by its class."""
         if kind not in self._states:
             self._states[kind] = kind(self)
         state: S = self._states[kind]
         return state
 
     def reseed(self, seed: "Callable[[World], None]") -> None:
-        """Forget everything and seed the world with another seed, which later resets use too."""
+        """Empty the world and fill it with another seed, which later resets use, too."""
         self._seed = seed
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything and seed the world anew."""
+        """Empty the world and seed it again."""
         self._states = {}
         self.clock.follow_machine()
         if self._seed is not None:

@@ -1,4 +1,4 @@
-"""Into a business: is there Bookings in this cloud, may this token do this, does this business know this user."""
+"""Access to a business: Bookings exists in this cloud, the token permits the operation, the user is on the staff."""
 
 from twin.bookings.errors import (
     refuse_access,
@@ -49,7 +49,7 @@ def enter_business(call: Call, bookings: Bookings, operation: str) -> Business:
 
 
 def find_role(business: Business, user: User) -> str | None:
-    """Find A user's role on the staff; None for strangers."""
+    """Return a user's role on the staff; None for a user who is not on it."""
     for staff in business.staff.all():
         if (staff["emailAddress"] or "").lower() == user.name.lower():
             role: str = staff["role"]
@@ -58,13 +58,13 @@ def find_role(business: Business, user: User) -> str | None:
 
 
 def is_overriding(call: Call, business: Business) -> bool:
-    """Whether the caller may break business rules: administrators may, apps and others may not."""
+    """Return whether the caller may break business rules: administrators may, apps and others may not."""
     caller = caller_of(call)
     return caller.user is not None and find_role(business, caller.user) == "administrator"
 
 
 def read_body(call: Call, type_name: str) -> Json:
-    """Read the properties sent, checked against the metadata; annotations and computed ones are left out."""
+    """Return the properties sent, checked against the metadata, without annotations and computed ones."""
     try:
         return check(read_json(call), type_name)
     except MisfitError as error:

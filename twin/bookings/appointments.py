@@ -36,7 +36,7 @@ _FROM_SERVICE = {
 
 @appointments.get("/appointments")
 def list_appointments(call: Call, bookings: Bookings) -> Reply:
-    """All appointments, in pages, in no promised order, without their customers."""
+    """List all appointments in pages, in no particular order, without their customers."""
     business = enter_business(call, bookings, "ListAppointments")
     check_list_options(call, _TYPE, bookings.switches)
     return _answer_page(call, bookings, business, business.appointments.all(), "/appointments")
@@ -64,7 +64,7 @@ def list_calendar_view(call: Call, bookings: Bookings) -> Reply:
 
 @appointments.get("/appointments/{id}")
 def get_appointment(call: Call, bookings: Bookings) -> Reply:
-    """One appointment with everything."""
+    """Return one appointment with all properties."""
     business = enter_business(call, bookings, "GetAppointment")
     check_entity_options(call, _TYPE)
     return _answer_appointment(call, business, _find(call, business))
@@ -88,7 +88,7 @@ def create_appointment(call: Call, bookings: Bookings) -> Reply:
 
 @appointments.patch("/appointments/{id}")
 def update_appointment(call: Call, bookings: Bookings) -> Reply:
-    """Change what is sent; the service cannot be changed. Answers without a body."""
+    """Change the properties sent; the service cannot be changed. Answers without a body."""
     check_no_options(call)
     business = enter_business(call, bookings, "UpdateAppointment")
     old = _find(call, business)
@@ -121,7 +121,7 @@ def cancel_appointment(call: Call, bookings: Bookings) -> Reply:
 
 @appointments.delete("/appointments/{id}")
 def delete_appointment(call: Call, bookings: Bookings) -> Reply:
-    """Remove; users saw cancellation mails here too (microsoft-graph-docs-contrib issue 9012)."""
+    """Delete; users report cancellation mails here, too (microsoft-graph-docs-contrib issue 9012)."""
     check_no_options(call)
     business = enter_business(call, bookings, "DeleteAppointment")
     found = _find(call, business)
@@ -165,7 +165,7 @@ def _book(call: Call, business: Business, body: Json) -> Appointment:
 
 
 def _welcome(business: Business, customer: Json) -> Json:
-    """Return A customer without an id gets a record of its own; answers get the text of their question."""
+    """Return the customers to store: one without an id gets a record, and answers get the text of their question."""
     known = {question["id"]: question for question in business.questions.all()}
     answers = [
         _describe_question(known.get(answer.get("questionId"))) | answer
@@ -191,7 +191,7 @@ def _describe_question(question: Json | None) -> Json:
 
 
 def _check_changes(call: Call, business: Business, old: Appointment, body: Json, switches: Switches) -> Json:
-    """Check the changes to store, if the rules allow them."""
+    """Return the changes to store. RuleBrokenError when a rule forbids them."""
     for fixed in ("serviceId", "customerNotes"):
         if fixed in body and body[fixed] != old.values[fixed]:
             raise RuleBrokenError(f"{fixed} cannot change")

@@ -1,4 +1,4 @@
-"""getStaffAvailability: a staff member's time, cut into stretches of one status each.
+"""getStaffAvailability: a staff member's time as spans of one status each.
 
 Sources: the reference page and its sample, the metadata, and public reports for the faults behind the switches.
 """
@@ -23,7 +23,7 @@ _STATUS = {"timeOff": _OUT, "appointment": _BUSY, "buffer": _BUSY, "seats": _SEA
 
 
 def describe_availability(business: Business, staff_id: str, asked: Span, zone_name: str, switches: Switches) -> Json:
-    """One staffAvailabilityItem. KeyError for unknown staff."""
+    """Return one staffAvailabilityItem. KeyError for unknown staff."""
     staff = business.staff.get(staff_id)
     within = Span(asked.start - _ONE_DAY, asked.end) if switches.availability_starts_early else asked
     zone = find_zone(zone_name)
@@ -48,7 +48,7 @@ def describe_availability(business: Business, staff_id: str, asked: Span, zone_n
 
 
 def _cut(business: Business, staff: Json, within: Span, switches: Switches) -> list[tuple[str, str, Span]]:
-    """Statuses with their service and span, without gaps, neighbours of the same kind joined."""
+    """Return statuses with service and span, without gaps; neighbours with the same status are joined."""
     changes: dict[datetime, list[tuple[_Mark, int]]] = defaultdict(list)
     for mark, span in _collect_marks(business, staff, within, switches):
         if span.overlaps(within):
@@ -84,7 +84,7 @@ def _collect_marks(business: Business, staff: Json, within: Span, switches: Swit
 
 
 def _judge(active: Counter[_Mark]) -> tuple[str, str]:
-    """Name the status of a moment: the strongest mark wins; without one, the hours decide."""
+    """Return the status of a moment: the strongest mark decides, or else the hours."""
     now = [mark for mark, count in active.items() if count > 0]
     for layer in _LAYERS:
         for kind, service_id in now:

@@ -25,7 +25,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Appointment:
-    """One appointment. Start and end are instants; all other properties stand in `values` under Graph's names."""
+    """One appointment. Start and end are instants; all other properties are in `values` under Graph's names."""
 
     id: str
     start: datetime
@@ -80,7 +80,7 @@ class AppointmentBook:
         self_service_id: str = ZERO_GUID,
         created: datetime | None = None,
     ) -> Appointment:
-        """Add an appointment from Graph properties; start and end are needed. ValueError if they misfit."""
+        """Add an appointment from Graph properties; start and end are required. ValueError for invalid ones."""
         checked = check(values, "bookingAppointment")
         try:
             start, end = parse_zoned(checked.pop("startDateTime")), parse_zoned(checked.pop("endDateTime"))
@@ -105,7 +105,7 @@ class AppointmentBook:
         return self._items[self._by_safe_id[make_safe_id(appointment_id)]]
 
     def all(self) -> list[Appointment]:
-        """All appointments by id: an order that promises nothing about time, as the service promises none."""
+        """Return all appointments by id: as with the service, the order says nothing about time."""
         return [self._items[key] for key in sorted(self._items)]
 
     def of_staff(self, staff_id: str) -> list[Appointment]:
@@ -113,7 +113,7 @@ class AppointmentBook:
         return list(self._by_staff.get(staff_id, {}).values())
 
     def patch(self, appointment_id: str, changes: Json, *, renew_id: bool = False) -> Appointment:
-        """Change properties. KeyError when unknown, ValueError if they misfit."""
+        """Change properties. KeyError when unknown, ValueError for invalid ones."""
         old = self.get(appointment_id)
         checked = check(changes, "bookingAppointment")
         start = parse_zoned(checked.pop("startDateTime")) if "startDateTime" in checked else old.start
@@ -149,7 +149,7 @@ class AppointmentBook:
 
 
 def make_safe_id(appointment_id: str) -> str:
-    """Graph's url-safe form of an id: "/" becomes "-" and "+" becomes "_" (the other way round than base64url)."""
+    """Return Graph's URL-safe form of an id: "/" becomes "-" and "+" becomes "_" (unlike base64url)."""
     return appointment_id.replace("/", "-").replace("+", "_")
 
 

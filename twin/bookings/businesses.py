@@ -46,7 +46,7 @@ def list_businesses(call: Call, bookings: Bookings) -> Reply:
 
 @businesses.post("/bookingBusinesses")
 def create_business(call: Call, bookings: Bookings) -> Reply:
-    """Create A new business with the caller as its administrator."""
+    """Create a new business with the caller as its administrator."""
     check_no_options(call)
     check_permission(call, bookings, "CreateBookingBusiness")
     body = read_body(call, "bookingBusiness")

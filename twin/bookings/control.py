@@ -1,4 +1,4 @@
-"""Steering Bookings from outside: change what is in a business, turn switches. Business rules do not apply here."""
+"""Control routes of Bookings: change the data of a business, set switches. Business rules do not apply here."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -25,14 +25,14 @@ def list_businesses(call: Call, bookings: Bookings) -> Reply:
 
 @control.get("/switches")
 def show_switches(call: Call, bookings: Bookings) -> Reply:
-    """Show the switches for disputed behaviour."""
+    """Show the switches."""
     _ = call
     return Reply(200, asdict(bookings.switches))
 
 
 @control.patch("/switches")
 def turn_switches(call: Call, bookings: Bookings) -> Reply:
-    """Turn switches: {"page_size": 5, "availability_zone": "display"}."""
+    """Set switches: {"page_size": 5, "availability_zone": "display"}."""
     bookings.turn_switches(read_object(call))
     return show_switches(call, bookings)
 
@@ -62,14 +62,14 @@ def change_business(call: Call, bookings: Bookings) -> Reply:
 
 @control.post("/businesses/{business}/appointments")
 def add_appointment(call: Call, bookings: Bookings) -> Reply:
-    """Add an appointment from Graph properties, past all business rules."""
+    """Add an appointment from Graph properties; business rules do not apply."""
     made = bookings.business(call["business"]).appointments.add(read_object(call))
     return Reply(201, render_appointment(made, _EVERYTHING))
 
 
 @control.patch("/businesses/{business}/appointments")
 def change_appointment(call: Call, bookings: Bookings) -> Reply:
-    """Change the appointment named by ?id=, past all business rules."""
+    """Change the appointment named by ?id=; business rules do not apply."""
     changed = bookings.business(call["business"]).appointments.patch(_read_id(call), read_object(call))
     return Reply(200, render_appointment(changed, _EVERYTHING))
 

@@ -1,4 +1,4 @@
-"""What the service fills in when a property is not sent: empty texts and collections, and the seen defaults.
+"""The values of properties that are not sent: empty texts and collections, and defaults seen in samples.
 
 Source for the scheduling policy of a new business: the sample of the page "Create bookingBusiness".
 """
@@ -80,7 +80,7 @@ _TIMES = frozenset({"startDateTime", "endDateTime", "duration", "filledAttendees
 
 
 def make_defaults(type_name: str) -> Json:
-    """Every stored property of a type with the value it has when nobody sets it."""
+    """Return every stored property of a type with its default."""
     values: Json = {}
     for name, one in TYPES[type_name].properties.items():
         if name in _TIMES:

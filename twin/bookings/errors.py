@@ -1,4 +1,4 @@
-"""The errors of Bookings, poor as they are: UnknownError with an empty message stands for bad input and broken rules.
+"""The errors of Bookings. UnknownError with an empty message means bad input or a broken rule.
 
 Sources: the reference pages, and public issue reports quoted in the docstrings.
 """

@@ -1,4 +1,4 @@
-"""When doors are open: weekly hours of business, staff and service, as spans of time."""
+"""Opening hours: weekly hours of business, staff and service as spans of time."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ _ONE_DAY = timedelta(days=1)
 
 
 def open_spans(hours: list[Json], zone_name: str, within: Span) -> list[Span]:
-    """Weekly hours, local to a zone, as spans that touch the range. An end of 00:00 means midnight."""
+    """Return weekly hours, local to a zone, as spans that touch the range. An end of 00:00 means midnight."""
     zone = find_zone(zone_name)
     spans: list[Span] = []
     day = (within.start - _ONE_DAY).astimezone(zone).date()
@@ -32,21 +32,21 @@ def open_spans(hours: list[Json], zone_name: str, within: Span) -> list[Span]:
 
 
 def staff_spans(business: Business, staff: Json, within: Span) -> list[Span]:
-    """When a staff member works."""
+    """Return the working hours of a staff member."""
     if staff["useBusinessHours"]:
         return open_spans(business.values["businessHours"], business.zone_name, within)
     return open_spans(staff["workingHours"], staff["timeZone"] or business.zone_name, within)
 
 
 def effective_policy(business: Business, service: Json) -> Json:
-    """Return the service's scheduling policy, with the business's where the service says nothing."""
+    """Return the service's scheduling policy; missing values are those of the business."""
     own = service["schedulingPolicy"] or {}
     general: Json = business.values["schedulingPolicy"] or {}
     return general | {name: value for name, value in own.items() if value is not None}
 
 
 def is_service_open(business: Business, service: Json, span: Span) -> bool:
-    """Whether the service may be booked for a span: business hours, and its own availability on that date."""
+    """Return whether the service may be booked for a span: business hours, and its own availability on that date."""
     if not _is_inside(open_spans(business.values["businessHours"], business.zone_name, span), span):
         return False
     policy = effective_policy(business, service)
@@ -62,7 +62,7 @@ def is_service_open(business: Business, service: Json, span: Span) -> bool:
 
 
 def is_staff_working(business: Business, staff: Json, span: Span) -> bool:
-    """Whether a span lies inside a staff member's hours."""
+    """Return whether a span is within a staff member's hours."""
     return _is_inside(staff_spans(business, staff, span), span)
 
 

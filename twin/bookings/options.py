@@ -1,8 +1,9 @@
-"""Query options of Bookings: what works, what is ignored, what fails, as far as anybody knows.
+"""Query options of Bookings: which ones work, are ignored or fail, as far as known.
 
-The pages name $count and $expand for lists; the metadata declare the usual OData options for everything, which promises
-nothing. Filters fail in public reports (microsoft-graph-docs issues 2846 and 10534, microsoft-graph-docs-contrib issue
-4372), and nobody has shown that $select, $orderby or $skip work: the switch `unproven_options` decides.
+The pages name $count and $expand for lists; the metadata declare the usual OData options everywhere, which does not
+mean that they work. Filters fail in public reports (microsoft-graph-docs issues 2846 and 10534,
+microsoft-graph-docs-contrib issue 4372), and no report shows that $select, $orderby or $skip work: the switch
+`unproven_options` decides.
 """
 
 import re
@@ -33,18 +34,18 @@ NAVIGATION = ("appointments", "calendarView", "customers", "customQuestions", "s
 
 
 def check_no_options(call: Call) -> None:
-    """Refuse any query option: actions and writes take none."""
+    """Refuse any query option: actions and writes have none."""
     _check_names(call, frozenset())
 
 
 def check_entity_options(call: Call, type_name: str) -> None:
-    """Refuse what a single object does not take."""
+    """Refuse options that a single object does not have."""
     _check_names(call, _ENTITY)
     _check_properties(call, type_name)
 
 
 def check_list_options(call: Call, type_name: str, switches: Switches, *more: str) -> None:
-    """Refuse what a list does not take; `more` are plain options of this list."""
+    """Refuse options that a list does not have; `more` are further options of this list."""
     _check_names(call, _LIST | frozenset(more))
     _check_properties(call, type_name)
     if switches.unproven_options == "refuse":
@@ -63,7 +64,7 @@ def answer_list(
     render: Callable[[Any], Json],
     switches: Switches,
 ) -> Reply:
-    """One page of a list: linked to the next by $skiptoken, or cut by $top without a link."""
+    """Answer with one page of a list: with a link to the next one, or cut by $top without a link."""
     honours = switches.unproven_options == "honour"
     start = read_position(call)
     top, skip = read_integer(call, "$top"), read_integer(call, "$skip")

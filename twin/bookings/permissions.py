@@ -1,4 +1,4 @@
-"""Which permission allows which operation, by kind of token.
+"""The permissions for each operation, by kind of token.
 
 Source: the permissions data behind the reference pages (microsoft-graph-devx-content, permissions.json). An empty set
 means that the operation does not exist for that kind of token at all.
@@ -18,7 +18,7 @@ _CALENDARS = frozenset({"Calendars.Read", "Calendars.ReadWrite"})
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Permissions that suffice, each alone. `subject` says whose role in the business matters for delegated writes."""
+    """Permissions each of which suffices. `subject` says whose role in the business decides about delegated writes."""
 
     delegated: frozenset[str]
     application: frozenset[str]

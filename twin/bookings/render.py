@@ -1,4 +1,4 @@
-"""What a reader gets to see: which properties, in which view."""
+"""Objects as JSON: which properties, in which view."""
 
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -18,7 +18,7 @@ _DERIVED = frozenset({"bookingStaffMember", "bookingCustomer"})
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How something is looked at."""
+    """How an object is shown."""
 
     single: bool
     government: bool

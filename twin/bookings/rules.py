@@ -18,11 +18,11 @@ Whether PATCH has the same cap is not known, so there it is a switch: `update_ca
 
 
 class RuleBrokenError(Exception):
-    """A business rule does not allow the booking; the text says which, for the simulator's reader only."""
+    """A business rule does not allow the booking; the text says which one, but the answer does not show it."""
 
 
 def check_times(business: Business, service: Json, span: Span, now: datetime) -> None:
-    """Length, lead time, advance and hours. RuleBrokenError when one does not hold."""
+    """Check length, lead time, advance and hours. RuleBrokenError when one is broken."""
     policy = effective_policy(business, service)
     if span.end - span.start != parse_duration(service["defaultDuration"]):
         raise RuleBrokenError("the length is not the service's duration")
@@ -37,10 +37,10 @@ def check_times(business: Business, service: Json, span: Span, now: datetime) ->
 def choose_staff(
     business: Business, service: Json, span: Span, wanted: list[str], *, but: str | None = None, kept: bool = False
 ) -> list[str]:
-    """Choose the staff for a booking: those wanted, or the first free one. RuleBrokenError when they cannot.
+    """Choose the staff for a booking: those requested, or the first free one. RuleBrokenError when they are not free.
 
-    `but` is the id of an appointment that does not count: the one being moved. `kept` says that nobody chose: they are
-    those who are booked already.
+    `but` is the id of the appointment that is being moved, which does not count. `kept` says that the request names no
+    staff and the appointment keeps its own.
     """
     team = [staff_id for staff_id in service["staffMemberIds"] if staff_id in business.staff]
     if wanted:
@@ -59,7 +59,7 @@ def choose_staff(
 
 
 def is_free(business: Business, service: Json, staff_id: str, span: Span, *, but: str | None = None) -> bool:
-    """Whether a staff member could take a booking of this service: hours, time off, calendar, buffers."""
+    """Return whether a staff member is free for this service: hours, time off, calendar, buffers."""
     staff = business.staff.get(staff_id)
     if staff["membershipStatus"] == "rejectedByStaff" or not is_staff_working(business, staff, span):
         return False
@@ -72,7 +72,7 @@ def is_free(business: Business, service: Json, staff_id: str, span: Span, *, but
 
 
 def check_customers(business: Business, service: Json, customers: list[Json], *, is_capped: bool) -> list[Json]:
-    """Check the customers a booking gets; unknown ids are dropped silently. RuleBrokenError for too many.
+    """Check the customers a booking gets; unknown ids are ignored. RuleBrokenError for too many.
 
     For a group service customers must exist already; for others a customer without an id is made on the fly.
     `is_capped` says whether MOST_CUSTOMERS holds for this request.

@@ -1,4 +1,4 @@
-"""The Bookings part of the metadata, read from the table next door, and the check of values against it."""
+"""The Bookings part of the metadata, read from the file `metadata.txt`, and the check of values against it."""
 
 import re
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ _ANNOTATION = re.compile(r"^(@|.+@odata\.)")
 
 
 class MisfitError(ValueError):
-    """A value that the metadata does not allow; the text is the one OData would send."""
+    """A value that the metadata does not allow; the text is that of OData."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def _check_value(value: Any, one: Property) -> Any:
 
 
 def _annotate(kind: str, value: Any) -> Json:
-    """Return the annotation worth keeping: where the declared type is not the only one possible."""
+    """Return the annotation @odata.type where the declared type is not the only possible one."""
     if not isinstance(value, dict) or not (kind in _TELLING or TYPES[kind].abstract):
         return {}
     return {"@odata.type": value.get("@odata.type", NAMESPACE + kind)}

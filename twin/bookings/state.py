@@ -1,7 +1,7 @@
-"""Booking businesses and all in them, with the mutators that tests and people use.
+"""Booking businesses with all their data, and methods with which tests and people change it.
 
-Values are kept under Graph's property names and checked against the metadata; nothing here knows HTTP. Mutators bypass
-the business rules on purpose: a test may need a world that the rules would not have made.
+Values are kept under Graph's property names and checked against the metadata. These methods bypass the business rules,
+because a test may need data that the rules forbid.
 """
 
 import random
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Switches:
-    """Behaviour that is undocumented, disputed or a known fault of the service, to be turned in tests.
+    """Behaviour that is undocumented, disputed or a known fault of the service, which tests can set.
 
     page_size                 items per page where $top is absent
     list_cap                  most businesses in a list; it has no pages
@@ -77,7 +77,7 @@ class Shelf:
         return len(self._items)
 
     def add(self, values: Json, *, item_id: str | None = None, created: datetime | None = None) -> str:
-        """Add an object from what differs from the defaults; return its id. ValueError if it does not fit."""
+        """Add an object from what differs from the defaults; return its id. ValueError for invalid values."""
         checked = check({"@odata.type": "#microsoft.graph." + self.type_name} | values, self.type_name)
         now = render_instant(created or self._world.clock.now())
         made_id = item_id or str(uuid.uuid4())
@@ -94,7 +94,7 @@ class Shelf:
         return list(self._items.values())
 
     def patch(self, item_id: str, changes: Json) -> Json:
-        """Change properties. KeyError when unknown, ValueError if they misfit."""
+        """Change properties. KeyError when unknown, ValueError for invalid ones."""
         checked = check({"@odata.type": "#microsoft.graph." + self.type_name} | changes, self.type_name)
         stamp = {"lastUpdatedDateTime": render_instant(self._world.clock.now())}
         self._items[item_id] = self._items[item_id] | checked | stamp
@@ -125,12 +125,12 @@ class Business:
 
     @property
     def zone_name(self) -> str:
-        """The zone of its hours; the booking page settings are the only place where it shows."""
+        """The zone of its hours; the booking page settings are the only place where it is stored."""
         settings: Json = self.values.get("bookingPageSettings") or {}
         return settings.get("businessTimeZone") or "UTC"
 
     def patch(self, changes: Json) -> None:
-        """Change properties. ValueError if they misfit."""
+        """Change properties. ValueError for invalid ones."""
         stamp = {"lastUpdatedDateTime": render_instant(self.world.clock.now())}
         self.values = self.values | check(changes, "bookingBusiness") | stamp
 
@@ -151,7 +151,7 @@ class Business:
         self.personal_events = self.personal_events | {staff_id: events}
 
     def shelf(self, name: str) -> Shelf:
-        """Return A collection by its name in the path. KeyError when unknown."""
+        """Return a collection by its name in the path. KeyError when unknown."""
         return {
             "services": self.services,
             "staffMembers": self.staff,
@@ -188,7 +188,7 @@ class Bookings:
         *,
         created: datetime | None = None,
     ) -> Business:
-        """Add a business from the properties that differ from the defaults. ValueError if they misfit."""
+        """Add a business from the properties that differ from the defaults. ValueError for invalid ones."""
         now = render_instant(created or self.world.clock.now())
         stamps = {"createdDateTime": now, "lastUpdatedDateTime": now}
         full = make_defaults("bookingBusiness") | check(values, "bookingBusiness") | stamps
@@ -201,7 +201,7 @@ class Bookings:
         del self.businesses[business_id.lower()]
 
     def business(self, business_id: str) -> Business:
-        """Return A business by its address, without case. KeyError when unknown."""
+        """Return a business by its address, without case. KeyError when unknown."""
         return self.businesses[business_id.lower()]
 
     def of_tenant(self, tenant_id: str) -> list[Business]:
@@ -209,7 +209,7 @@ class Bookings:
         return [business for business in tuple(self.businesses.values()) if business.tenant_id == tenant_id]
 
     def make_item_id(self) -> str:
-        """Make A new Exchange item id; a share of them holds the characters that paths stumble over."""
+        """Make a new Exchange item id; a share of them contain "/" and "+"."""
         return make_item_id(self._random, slashes=self._random.random() < self.switches.slash_share)
 
     def turn_switches(self, wish: dict[str, Any]) -> None:

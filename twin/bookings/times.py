@@ -12,21 +12,21 @@ _SECONDS_PER_DAY, _SECONDS_PER_HOUR, _SECONDS_PER_MINUTE = 86400, 3600, 60
 
 
 class Span(NamedTuple):
-    """A stretch of time between two aware instants, its end excluded."""
+    """A span of time between two aware instants, without its end."""
 
     start: datetime
     end: datetime
 
     def overlaps(self, other: "Span") -> bool:
-        """Whether the two share any time."""
+        """Return whether the two overlap."""
         return self.start < other.end and other.start < self.end
 
     def contains(self, other: "Span") -> bool:
-        """Whether the other lies wholly inside."""
+        """Return whether the other one is within this one."""
         return self.start <= other.start and other.end <= self.end
 
     def widened(self, before: timedelta, after: timedelta) -> "Span":
-        """Return the span with more time on both sides."""
+        """Return the span with more time at both ends."""
         return Span(self.start - before, self.end + after)
 
 
@@ -41,7 +41,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def render_duration(span: timedelta) -> str:
-    """Write a duration the way Graph does: P1D, PT1H30M, PT0S."""
+    """Return a duration as Graph writes it: P1D, PT1H30M, PT0S."""
     total = int(span.total_seconds())
     days, rest = divmod(total, _SECONDS_PER_DAY)
     hours, rest = divmod(rest, _SECONDS_PER_HOUR)
@@ -53,12 +53,12 @@ def render_duration(span: timedelta) -> str:
 
 
 def render_instant(instant: datetime) -> str:
-    """Write A timestamp such as createdDateTime: UTC, seconds, Z."""
+    """Write a timestamp such as createdDateTime: UTC, seconds, Z."""
     return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def render_zoned(instant: datetime) -> Json:
-    """Write A dateTimeTimeZone as it is read: always UTC, seven decimals, Z."""
+    """Return a dateTimeTimeZone as the service writes it: always UTC, seven decimals, Z."""
     utc = instant.astimezone(UTC)
     return {"dateTime": f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond:06d}0Z", "timeZone": "UTC"}
 
@@ -90,7 +90,7 @@ def parse_instant(text: Any) -> datetime:
 
 
 def join_spans(spans: list[Span]) -> list[Span]:
-    """Sorted spans with touching and overlapping ones joined."""
+    """Return sorted spans; those that touch or overlap are joined."""
     joined: list[Span] = []
     for span in sorted(spans):
         if joined and span.start <= joined[-1].end:

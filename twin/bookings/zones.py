@@ -160,7 +160,7 @@ _NEWER_SPELLINGS = {"Asia/Kolkata": "Asia/Calcutta", "Asia/Kathmandu": "Asia/Kat
 
 @cache
 def find_zone(name: str) -> tzinfo:
-    """Find the zone behind a Windows id, an IANA name or a Windows display name. KeyError when it is none of them."""
+    """Find the zone behind a Windows id, an IANA name or a Windows display name. KeyError for other names."""
     windows = _BY_DISPLAY.get(name, name)
     if windows in {"UTC", "Etc/UTC"}:
         return UTC
@@ -171,6 +171,6 @@ def find_zone(name: str) -> tzinfo:
 
 
 def display_name(name: str) -> str:
-    """Return the Windows display name of a zone; the name itself where Windows has none for it."""
+    """Return the Windows display name of a zone; the name itself if there is none."""
     windows = name if name in DISPLAY_NAMES else _FIRST_BY_IANA.get(_NEWER_SPELLINGS.get(name, name))
     return DISPLAY_NAMES[windows] if windows else name

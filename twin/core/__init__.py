@@ -1,1 +1,1 @@
-"""What every api of the simulator stands on: the wire, routing, faults, the record and the control path."""
+"""What all APIs of the twin share: HTTP, routing, faults, the record of exchanges and the control path."""

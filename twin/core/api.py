@@ -1,4 +1,4 @@
-"""What a api is. A new one is a folder with a API of this kind, and one line in `twin.apis`."""
+"""What an API consists of. A new one is a folder with an object `API` of this class, and one line in `twin.apis`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -38,19 +38,19 @@ def _serve_all_hosts(host: str, state: Any) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Api[S]:
-    """A service of the outside world.
+    """A simulated service.
 
     name          key in records, faults and counters
-    hosts         names it answers for; "*.suffix" stands for one more label; LOOPBACK for the plain-http port
+    hosts         host names; "*.suffix" stands for one more label; LOOPBACK for the plain HTTP port
     state         class of its state, built with the world
     routes        its handlers
     control       handlers mounted on the control path, for people and tests
-    admit         runs before a handler: may refuse (by answering) and says who calls
-    miss          the answer where no route matches; asked of the first api of the host
+    admit         runs before a handler: identifies the caller, and may refuse by returning an answer
+    miss          answers where no route matches; taken from the first API of the host
     stamp         adds the headers that every answer of the service carries
-    outage        the error body the service would send with a status; used by faults without a body
-    serves        whether a host under a wildcard exists at all
-    secret_fields names of JSON and form fields that the record must not keep, next to the usual ones
+    outage        the error body of the service for a status; used by faults without a body
+    serves        whether a host under a wildcard exists
+    secret_fields names of JSON and form fields that are not recorded, in addition to the usual ones
     """
 
     name: str
@@ -66,6 +66,6 @@ class Api[S]:
     secret_fields: frozenset[str] = field(default_factory=frozenset)
 
     def answers_for(self, host: str) -> bool:
-        """Whether the name is one of the api's, wildcards included."""
+        """Return whether the API has this host name, directly or by a wildcard."""
         _, _, parent = host.partition(".")
         return host in self.hosts or f"*.{parent}" in self.hosts

@@ -1,4 +1,4 @@
-"""A certificate authority for one run: its public part goes into the CA file, its key never leaves the process."""
+"""A certificate authority for one run: its certificate is written to the CA file, its key stays in the process."""
 
 import ssl
 from collections.abc import Iterable

@@ -1,13 +1,13 @@
-"""The time that rules of the world go by."""
+"""The time that the rules of the services use."""
 
 from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """The world's time: the machine's, moved by an offset.
+    """The world's time: the machine's time plus an offset.
 
-    Bookings rules (lead time, creation stamps) read this clock. Signatures and token lifetimes do not: their other side
-    is a client library that reads the machine's clock, so they follow the machine too.
+    Bookings rules (lead time, creation stamps) read this clock. Signatures and token lifetimes use the machine's time,
+    as client libraries do.
     """
 
     def __init__(self) -> None:
@@ -18,13 +18,13 @@ class Clock:
         return datetime.now(UTC) + self._offset
 
     def advance(self, by: timedelta) -> None:
-        """Move the world forward (or back, with a negative span); it keeps ticking."""
+        """Move the time forward, or back with a negative span."""
         self._offset += by
 
     def set(self, instant: datetime) -> None:
-        """Let the world tick on from this aware instant."""
+        """Set the time to this aware instant; it goes on from there."""
         self._offset = instant - datetime.now(UTC)
 
     def follow_machine(self) -> None:
-        """Drop every offset."""
+        """Set the offset to zero."""
         self._offset = timedelta()

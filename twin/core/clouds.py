@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """The names that belong together in one cloud. A token of one cloud is worthless in another."""
+    """The host names of one cloud. A token of one cloud is not valid in another."""
 
     name: str
     login_hosts: tuple[str, ...]

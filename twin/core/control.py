@@ -1,4 +1,4 @@
-"""The control path: what a person or a test process does to the world over plain http on the loopback address."""
+"""The control path: a person or a test process changes the world over plain HTTP on the loopback address."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """The parts of a running simulator that the control path steers."""
+    """The parts of a running twin that the control path changes."""
 
     server: Server
     tunnels: Tunnels
@@ -34,7 +34,7 @@ type Handler = Callable[[Call, Controls], Reply]
 
 
 def make_control_api(controls: Callable[[], Controls], apis: Sequence[Api[Any]]) -> Api[Callable[[], Controls]]:
-    """Make the control api, with the control handlers of all apis mounted on it."""
+    """Make the control API, with the control handlers of all APIs mounted on it."""
     routes = Routes[Callable[[], Controls]]()
     described: list[Json] = []
 
@@ -90,7 +90,7 @@ def _explain_mistakes(handler: Handler, call: Call, controls: Controls) -> Reply
 
 
 def _admit_local_names(call: Call, state: Any) -> Reply | None:
-    """Turn away a browser that was led here under a foreign name (DNS rebinding)."""
+    """Refuse requests under a foreign host name, which a browser may send (DNS rebinding)."""
     _ = state
     name = call.headers.get("host", "").rsplit(":", 1)[0]
     return None if name in _LOOPBACK_NAMES else Reply(403, {"error": "loopback names only"})
@@ -105,25 +105,25 @@ def read_object(call: Call) -> Json:
 
 
 def _add_fault(call: Call, controls: Controls) -> Reply:
-    """Put a fault in force."""
+    """Add a fault."""
     return Reply(201, controls.server.faults.put(fault_from_json(read_object(call))).to_json())
 
 
 def _list_faults(call: Call, controls: Controls) -> Reply:
-    """List the faults in force; ?unfired=true for those that still wait."""
+    """List the active faults; ?unfired=true for those that have not fired as often as they should."""
     faults = controls.server.faults.unfired() if call.option("unfired") == "true" else controls.server.faults.all()
     return Reply(200, {"faults": [fault.to_json() for fault in faults]})
 
 
 def _clear_faults(call: Call, controls: Controls) -> Reply:
-    """Withdraw all faults."""
+    """Remove all faults."""
     _ = call
     controls.server.faults.clear()
     return Reply(204)
 
 
 def _remove_fault(call: Call, controls: Controls) -> Reply:
-    """Withdraw one fault."""
+    """Remove one fault."""
     return Reply(204 if controls.server.faults.remove(int(call["id"])) else 404)
 
 
@@ -135,32 +135,32 @@ def _list_exchanges(call: Call, controls: Controls) -> Reply:
 
 
 def _limit_exchanges(call: Call, controls: Controls) -> Reply:
-    """Set how many exchanges are kept: {"keep": 0} for none but the counters."""
+    """Set how many exchanges are kept: {"keep": 0} keeps only the counters."""
     controls.server.record.keep = int(read_object(call)["keep"])
     return Reply(200, {"keep": controls.server.record.keep})
 
 
 def _clear_exchanges(call: Call, controls: Controls) -> Reply:
-    """Forget the recorded exchanges and counters."""
+    """Delete the recorded exchanges and reset the counters."""
     _ = call
     controls.server.record.clear()
     return Reply(204)
 
 
 def _show_counters(call: Call, controls: Controls) -> Reply:
-    """Show exchanges and the highest concurrency per api since the last clearing."""
+    """Show exchanges and the highest concurrency per API since the last clearing."""
     _ = call
     return Reply(200, {"counts": dict(controls.server.record.counts), "peaks": dict(controls.server.record.peaks)})
 
 
 def _show_health(call: Call, controls: Controls) -> Reply:
-    """Show refused host names and failures of the simulator itself."""
+    """Show refused host names and errors of the twin itself."""
     _ = call
     return Reply(200, {"refused": controls.tunnels.refused, "failures": controls.server.failures})
 
 
 def _reset_world(call: Call, controls: Controls) -> Reply:
-    """Seed the world anew; faults and the record are emptied too."""
+    """Empty the world and seed it again; delete faults and records."""
     _ = call
     controls.reset()
     return Reply(204)
@@ -173,7 +173,7 @@ def _show_clock(call: Call, controls: Controls) -> Reply:
 
 
 def _move_clock(call: Call, controls: Controls) -> Reply:
-    """Move the world's time: {"advanceSeconds": 3600}, {"now": "2026-05-05T09:00:00Z"} or {"follow": true}."""
+    """Set the world's time: {"advanceSeconds": 3600}, {"now": "2026-05-05T09:00:00Z"} or {"follow": true}."""
     wish = read_object(call)
     clock = controls.server.world.clock
     if wish.get("follow"):
@@ -189,13 +189,13 @@ def _move_clock(call: Call, controls: Controls) -> Reply:
 
 
 def _set_latency(call: Call, controls: Controls) -> Reply:
-    """Set the least duration of every exchange: {"seconds": 0.05}."""
+    """Set the minimum duration of every exchange: {"seconds": 0.05}."""
     controls.server.latency = float(read_object(call)["seconds"])
     return Reply(200, {"seconds": controls.server.latency})
 
 
 def _close_connections(call: Call, controls: Controls) -> Reply:
-    """Close every open connection of clients, as a server does with idle ones."""
+    """Close every idle connection, as servers do."""
     _ = call
     return Reply(200, {"closed": controls.close_connections()})
 

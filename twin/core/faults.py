@@ -1,4 +1,4 @@
-"""Faults as data: what goes wrong, where, how often."""
+"""Faults as data: what goes wrong, on which requests, and how often."""
 
 import re
 import time
@@ -15,7 +15,7 @@ CONNECT = "CONNECT"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Answer with this status instead. Without a body the api's own error shape is sent; body="" sends none."""
+    """Answer with this status instead. Without a body the API's own error body is sent; body="" sends none."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -24,19 +24,19 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """Wait, then go on as if nothing had happened."""
+    """Wait, then handle the request as usual."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Abort the connection without an answer. Fired after the handler: the work is done, the answer is lost."""
+    """Abort the connection without an answer. After the handler: the work is done, its answer is lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Promise the whole body in Content-Length, send this share of it (0 to 1), then close."""
+    """Announce the whole body in Content-Length, send this share of it (0 to 1), then close the connection."""
 
     share: float = 0.5
 
@@ -59,13 +59,13 @@ _KINDS: dict[str, type[Any]] = {kind.__name__.lower(): kind for kind in (Answer,
 
 @dataclass(kw_only=True)
 class Fault:
-    """One fault. Every condition that is set must hold.
+    """One fault. It fires when every condition that is set holds.
 
-    api, host  key of the api; host name
-    method      HTTP method; "CONNECT" makes the fault strike when the proxy is asked for the host
+    api, host  key of the API; host name
+    method      HTTP method; "CONNECT" makes the fault fire when a client asks the proxy for the host
     path        regular expression searched in the decoded path, without the query
     times       how often it fires; None for always
-    seconds     how long it stays, from the moment it was added; None for ever
+    seconds     how long it is active after it was added; None for no end
     when        "before" or "after" the handler did its work
     """
 
@@ -98,7 +98,7 @@ class Fault:
         return used_up or (self.seconds is not None and time.monotonic() > self.added + self.seconds)
 
     def strikes(self, *, api: str, host: str, method: str, path: str, when: When) -> bool:
-        """Whether it applies to this moment of this exchange."""
+        """Return whether it applies to this exchange at this moment."""
         if self.is_spent or self.when != when or (method == CONNECT) != (self.method == CONNECT):
             return False
         return (
@@ -132,28 +132,28 @@ def fault_from_json(data: Json) -> Fault:
 
 
 class Faults:
-    """The faults in force, oldest first. At most one fires at each moment of an exchange."""
+    """The active faults, oldest first. At most one fires before and one after the handler of an exchange."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._ids = count(1)
 
     def add(self, action: Action, **conditions: Any) -> Fault:
-        """Put a fault in force: `faults.add(Answer(503), api="bookings", method="POST", times=2)`."""
+        """Add a fault: `faults.add(Answer(503), api="bookings", method="POST", times=2)`."""
         return self.put(Fault(action=action, **conditions))
 
     def put(self, fault: Fault) -> Fault:
-        """Put a ready-made fault in force."""
+        """Add a fault that is made already."""
         fault.id = next(self._ids)
         self._faults.append(fault)
         return fault
 
     def strike(self, call: Call, when: When) -> Fault | None:
-        """Find the fault for this moment and count its firing."""
+        """Return the fault that fires at this moment, and count it."""
         return self.take(api=call.api, host=call.host, method=call.method, path=call.path, when=when)
 
     def take(self, *, api: str, host: str, method: str, path: str, when: When = "before") -> Fault | None:
-        """As strike, for moments that have no call yet."""
+        """Return the fault that fires before there is a call, and count it."""
         for fault in tuple(self._faults):
             if fault.strikes(api=api, host=host, method=method, path=path, when=when):
                 fault.fired += 1
@@ -165,16 +165,16 @@ class Faults:
         return list(self._faults)
 
     def unfired(self) -> list[Fault]:
-        """Faults with a count that have not fired that often: a test that ends with one tested nothing."""
+        """Return faults that have not fired as often as they should: a test that ends with one has not tested it."""
         return [fault for fault in self.all() if fault.times is not None and fault.fired < fault.times]
 
     def remove(self, fault_id: int) -> bool:
-        """Withdraw one fault; False when there is none of this id."""
+        """Remove a fault; return False when the id is unknown."""
         kept = [fault for fault in self._faults if fault.id != fault_id]
         found = len(kept) < len(self._faults)
         self._faults = kept
         return found
 
     def clear(self) -> None:
-        """Withdraw all faults."""
+        """Remove all faults."""
         self._faults = []

@@ -1,6 +1,6 @@
-"""The one place that touches uvicorn's insides: an HTTP protocol that lets an application drop its connection.
+"""An HTTP protocol for uvicorn that lets the application abort its connection; nothing else uses uvicorn's internals.
 
-ASGI has no word for "abort": the transport is handed to the application in the scope, together with the host name for
+ASGI cannot abort a connection, so the application gets the transport in the scope, together with the host name for
 which the connection was opened.
 """
 
@@ -22,7 +22,7 @@ _KEEP_ALIVE_SECONDS = 120
 
 
 def make_config(app: Any) -> Config:
-    """Make settings under which uvicorn parses HTTP and nothing else: no lifespan, no signals, no logs of its own."""
+    """Make settings with which uvicorn only parses HTTP: no lifespan, no signals, no logs."""
     config = Config(
         app=app,
         interface="asgi3",
@@ -58,11 +58,11 @@ class OpenProtocol(H11Protocol):
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request is under way."""
+        """Return whether no request is under way."""
         return self.cycle is None or self.cycle.response_complete
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin, and take up what came in before."""
+        """Begin, and process the bytes that came before."""
         super().connection_made(cast("asyncio.Transport", transport))
         self._socket = transport.get_extra_info("socket")
         early, self._early = self._early, []
@@ -80,15 +80,15 @@ class OpenProtocol(H11Protocol):
     def _acknowledge(self) -> None:
         """Acknowledge at once, where the system can.
 
-        urllib3 turns Nagle's algorithm on for connections through a proxy, and sends the body of a POST only when the
-        headers are acknowledged: 40 ms later by default, which no benchmark should have to bear.
+        urllib3 turns Nagle's algorithm on for connections through a proxy, so the body of a POST is sent when the
+        headers are acknowledged: 40 ms later by default, which would distort every benchmark.
         """
         if _QUICK_ACK is not None and self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End; a connection lost before it was announced has nothing to end."""
+        """End the connection, if it was announced."""
         if not _not_connected(self):
             super().connection_lost(exc)
 

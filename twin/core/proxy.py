@@ -1,7 +1,7 @@
-"""A CONNECT proxy that never dials out: a name the simulator knows is answered here, any other is refused.
+"""A CONNECT proxy that opens no connection to the outside: it serves the host names of the twin and refuses all others.
 
-The shape is that of a company proxy which inspects TLS: the client asks for a tunnel to graph.microsoft.com:443, gets
-it, and finds at its end a certificate of an authority that REQUESTS_CA_BUNDLE tells it to trust.
+It works like a company proxy that inspects TLS: the client asks for a tunnel to graph.microsoft.com:443 and gets a
+certificate of an authority that REQUESTS_CA_BUNDLE tells it to trust.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _TLS_PORT = "443"
 
 
 class Tunnels:
-    """What all tunnels share: whom to let in, how to speak TLS, what to do with HTTP, and who is connected."""
+    """What all tunnels share: known hosts, TLS context, HTTP settings and open connections."""
 
     def __init__(
         self,
@@ -46,17 +46,17 @@ class Tunnels:
         self.waiting: set[asyncio.Transport] = set()
 
     def make_tunnel(self) -> "Tunnel":
-        """Make A protocol for one new connection."""
+        """Make a protocol for one new connection."""
         return Tunnel(self)
 
     def refuse(self, name: str, reason: str) -> None:
-        """Note a refused name, and say it where a developer looks."""
+        """Record a refused name and log it."""
         self.refused.append(name)
         logger.warning("refused a connection to %s: %s", name, reason)
 
 
 class Tunnel(asyncio.Protocol):
-    """One connection to the proxy: reads the CONNECT line, then turns itself into a TLS server for the host."""
+    """One connection to the proxy: reads the CONNECT line, then becomes a TLS server for the host."""
 
     def __init__(self, tunnels: Tunnels) -> None:
         self._tunnels = tunnels
@@ -69,7 +69,7 @@ class Tunnel(asyncio.Protocol):
         self._tunnels.waiting.add(self._transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Return the client left before the tunnel stood."""
+        """Forget a connection that the client closed before the tunnel was open."""
         _ = exc
         if self._transport is not None:
             self._tunnels.waiting.discard(self._transport)
@@ -103,7 +103,7 @@ class Tunnel(asyncio.Protocol):
                 await self._upgrade(transport, host)
 
     async def _suffer(self, fault: Fault, transport: asyncio.Transport) -> bool:
-        """Act out a fault of the connection itself; True when the tunnel is opened after all."""
+        """Act out a fault of the connection itself; return whether the tunnel is opened nevertheless."""
         match fault.action:
             case Delay(seconds):
                 await asyncio.sleep(seconds)

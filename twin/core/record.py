@@ -1,4 +1,4 @@
-"""Every exchange, kept for tests and people; secrets are taken out before anything is kept."""
+"""The record of all exchanges, without secrets."""
 
 import json
 import time
@@ -40,14 +40,14 @@ _SECRET_OPTIONS = _SECRET_FIELDS | {"code", "sig"}
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and what became of it. Times are seconds since the epoch; `ended` is 0 while it is under way.
+    """One request and its outcome. Times are seconds since the epoch; `ended` is 0 while it is under way.
 
     outcome   "answered", "dropped", "hung", "cut", or "" while under way
-    in_flight how many exchanges of the api were under way when this one began, itself included
+    in_flight how many exchanges of the API were under way when this one began, including itself
     status    0 when no status was sent
     fault     id of the last fault that fired, or None
     size      bytes of both bodies
-    kept      bytes of the bodies that were kept, by which old exchanges are forgotten
+    kept      bytes of the bodies that were kept; old exchanges are deleted by it
     """
 
     seq: int
@@ -79,9 +79,9 @@ class Exchange:
 
 
 class Record:
-    """The newest exchanges, at most `keep` of them, and counters that never forget until cleared.
+    """The newest exchanges, at most `keep` of them, and counters since the last `clear`.
 
-    With `keep` at 0 nothing but the counters is kept: a benchmark should not pay for a record that nobody reads.
+    With `keep` at 0 only the counters are kept, so that a benchmark does not pay for records.
     """
 
     def __init__(self, keep: int = 5000, *, total_limit: int = TOTAL_LIMIT) -> None:
@@ -95,7 +95,7 @@ class Record:
         self.peaks: Counter[str] = Counter()
 
     def open(self, call: Call, secret_fields: frozenset[str]) -> Exchange:
-        """Note the request. Called before any work is done."""
+        """Record a request, before any work is done."""
         self._flying[call.api] += 1
         self.counts[call.api] += 1
         self.peaks[call.api] = max(self.peaks[call.api], self._flying[call.api])
@@ -130,7 +130,7 @@ class Record:
         size: int,
         secret_fields: frozenset[str],
     ) -> None:
-        """Note the answer (its body has `size` bytes on the wire), or that there was none."""
+        """Record the answer, whose body has `size` bytes, or that there was none."""
         self._flying[exchange.api] -= 1
         exchange.ended = time.time()
         exchange.outcome = outcome
@@ -153,15 +153,15 @@ class Record:
         self._total += kept
 
     def all(self, *, api: str | None = None, since: int = 0) -> list[Exchange]:
-        """Exchanges in order of arrival, those of one api if asked, those numbered above `since`."""
+        """Return exchanges in order of arrival: of one API if given, with numbers above `since`."""
         return [seen for seen in tuple(self._exchanges) if seen.seq > since and api in (None, seen.api)]
 
     def count(self, api: str, *, method: str | None = None, path: str = "") -> int:
-        """How many kept exchanges of a api have this method and this text in their path."""
+        """How many kept exchanges of an API have this method and this text in their path."""
         return sum(1 for seen in self.all(api=api) if method in (None, seen.method) and path in seen.path)
 
     def clear(self) -> None:
-        """Forget exchanges and counters; numbers go on, so an old `since` stays valid."""
+        """Delete exchanges and counters; numbers go on, so an old `since` stays valid."""
         self._exchanges.clear()
         self._total = 0
         self.counts.clear()
@@ -169,7 +169,7 @@ class Record:
 
 
 def redact(value: Any, secret_fields: Iterable[str] = ()) -> Any:
-    """Return A copy of JSON data without the values of secret fields, at any depth."""
+    """Return a copy of JSON data without the values of secret fields, at any depth."""
     return _redact(value, _SECRET_FIELDS | frozenset(secret_fields))
 
 

@@ -1,4 +1,4 @@
-"""Which handler answers a path, and what exactly was unknown when none does."""
+"""Finds the handler for a path, or says which part of the path is unknown."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +15,7 @@ type Handler[S] = Callable[[Call, S], Reply]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One line of a api's table. In a pattern, {name} stands for one segment."""
+    """One line of an API's table. In a pattern, {name} stands for one segment."""
 
     method: str
     pattern: str
@@ -23,7 +23,7 @@ class Route:
 
 
 class Routes[S]:
-    """A api's table of handlers. A handler is synchronous: no await, so each one is a transaction on the state."""
+    """An API's table of handlers. A handler is synchronous: no await, so each one is a transaction on the state."""
 
     def __init__(self, prefix: str = "") -> None:
         self.prefix = prefix
@@ -61,7 +61,7 @@ class Routes[S]:
 
 @dataclass(frozen=True, slots=True)
 class Found[R]:
-    """A handler, the api it belongs to and the path parameters."""
+    """A handler, the API it belongs to and the path parameters."""
 
     api: R
     route: Route
@@ -70,7 +70,7 @@ class Found[R]:
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """Why nothing was found: the first unknown segment, or (segment empty) a path that has other methods only."""
+    """Why there is no handler: the first unknown segment, or an empty one where the path has other methods only."""
 
     segment: str
     allowed: tuple[str, ...] = ()
@@ -84,7 +84,7 @@ class _Node[R]:
 
 
 class Router[R]:
-    """The tables of all apis under one host, joined. Literal segments match without case, and before {name}."""
+    """The tables of all APIs of one host. Literal segments match in any letter case, and before {name}."""
 
     def __init__(self, apis: Iterable[tuple[R, Routes[Any]]]) -> None:
         self._root = _Node[R]()
@@ -109,7 +109,7 @@ class Router[R]:
         return best
 
     def _walk(self, node: _Node[R], segments: list[str]) -> Iterator[tuple[_Node[R], list[str], int]]:
-        """Every node where the path ends or gets stuck, literal turnings before wildcard ones."""
+        """Yield every node where the path ends or does not go on, literal segments before placeholders."""
         waiting: list[tuple[_Node[R], list[str], int]] = [(node, [], 0)]
         while waiting:
             node, values, depth = waiting.pop()

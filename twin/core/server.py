@@ -1,4 +1,4 @@
-"""The front door: reads a request, finds its api, suffers the faults, sends and records the answer."""
+"""The HTTP application: reads a request, finds its API, applies the faults, sends and records the answer."""
 
 import asyncio
 import logging
@@ -26,14 +26,14 @@ type Receive = Callable[[], Awaitable[Any]]
 type Send = Callable[[Any], Awaitable[None]]
 
 UNRECORDED = "control"
-"""The api that people and tests steer by: no fault, no latency and no record there."""
+"""The control path: it has no faults, no latency and no record."""
 
 
 class Server:
-    """An ASGI application over all apis of a world.
+    """An ASGI application over all APIs of a world.
 
-    latency   seconds that every exchange takes at least, so that concurrent requests really overlap
-    failures  tracebacks of handlers that broke: errors of the simulator, never of its user
+    latency   minimum seconds of every exchange, so that concurrent requests overlap
+    failures  tracebacks of handlers that failed: errors of the twin, not of the code under test
     """
 
     def __init__(self, apis: Sequence[Api[Any]], world: "World", *, latency: float) -> None:
@@ -46,13 +46,13 @@ class Server:
         self._routers: dict[str, tuple[Api[Any], Router[Api[Any]]]] = {}
 
     def knows(self, host: str) -> bool:
-        """Whether some api answers for this name today."""
+        """Return whether an API has this host name now."""
         if host == LOOPBACK:
             return False
         return any(api.answers_for(host) and api.serves(host, self.world.state(api.state)) for api in self.apis)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
-        """Serve one request of the wire."""
+        """Serve one request."""
         call = await _read_call(scope, receive)
         if call is None:
             return
@@ -71,10 +71,9 @@ class Server:
             self._settle(_Open(call, api, exchange), "dropped")
 
     def answer(self, call: Call) -> Reply:
-        """Answer a call without latency or record: what a batch asks for each of its parts.
+        """Answer a part of a batch: without latency and without a record.
 
-        A fault that answers strikes here, too, before or after the work; others, which speak of connections, cannot
-        and turn into a 503.
+        Faults that replace the answer fire here, too, before or after the work; others become 503.
         """
         target = self._find(call)
         try:
@@ -86,7 +85,7 @@ class Server:
             call.finish()
 
     def _find(self, call: Call) -> "_Target":
-        """Find the api and handler for a call; where no route matches, the first api of the host says so."""
+        """Find the API and handler for a call; where no route matches, the first API of the host answers."""
         if call.host not in self._routers:
             apis = [api for api in self.apis if api.answers_for(call.host)]
             self._routers[call.host] = (apis[0], Router((api, api.routes) for api in apis))
@@ -98,7 +97,7 @@ class Server:
         return _Target(api, found)
 
     async def _work(self, call: Call, target: "_Target") -> tuple[Reply, Fault | None]:
-        """Everything up to the answer: the fault before, admission, latency, the handler, the fault after."""
+        """Make the answer: fault before the handler, admission, latency, handler, fault after the handler."""
         early = self.faults.strike(call, "before")
         if early is not None and not isinstance(early.action, Delay):
             return _replace(Reply(503), early, call, target.api), early
@@ -133,15 +132,15 @@ class Server:
         except Refusal as refusal:
             return refusal.render(call)
         except Exception:
-            # A broken handler must not look like a fault of the service that it plays.
+            # An error of a handler must not look like an error of the simulated service.
             self.failures.append(traceback.format_exc())
-            logger.exception("the simulator broke at %s %s", call.method, call.path)
-            return Reply(500, {"simulatorFailure": f"{call.method} {call.path}; see the simulator's log"})
+            logger.exception("the twin failed at %s %s", call.method, call.path)
+            return Reply(500, {"simulatorFailure": f"{call.method} {call.path}; see the twin's log"})
 
     async def _deliver(self, connection: "_Connection", opened: "_Open", reply: Reply, fault: Fault | None) -> None:
-        """Send the answer, or fail to. The case is settled first: who has the answer finds it recorded.
+        """Send the answer, or act out the fault. The exchange is recorded first: who has the answer finds the record.
 
-        A stream is settled before its last piece: until then it holds its place.
+        A stream is recorded before its last piece; until then the exchange counts as under way.
         """
         body, content_type = reply.encode()
         match fault.action if fault else None:
@@ -165,7 +164,7 @@ class Server:
         self._settle(opened, opened.exchange.outcome)
 
     def _settle(self, opened: "_Open", outcome: str, reply: Reply | None = None, size: int = 0) -> None:
-        """End an exchange, once: give its places back and record how it went."""
+        """End an exchange once: release what it holds and record the outcome."""
         if opened.exchange.ended:
             return
         opened.call.finish()
@@ -175,7 +174,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class _Connection:
-    """The other end of the line."""
+    """The connection to the client."""
 
     transport: asyncio.Transport
     receive: Receive
@@ -208,7 +207,7 @@ def _replace(reply: Reply, fault: Fault, call: Call, api: Api[Any]) -> Reply:
 
 
 async def _read_call(scope: Any, receive: Receive) -> Call | None:
-    """Read the request; None when the client left before it was complete."""
+    """Read the request; None when the client disconnected before it was complete."""
     body = b""
     while True:
         message = await receive()

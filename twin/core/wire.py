@@ -1,4 +1,4 @@
-"""One request and one answer, as apis see them. Nothing here knows about sockets."""
+"""One request and one answer as handlers see them, independent of sockets."""
 
 import base64
 import json
@@ -12,7 +12,7 @@ type Json = dict[str, Any]
 type Body = Json | list[Any] | str | bytes | Stream | None
 
 LOOPBACK = "(loopback)"
-"""What apis of the plain-http port register as their host; no name in a URL can be this."""
+"""What APIs of the plain-http port register as their host; no name in a URL can be this."""
 
 
 _BASE64_UNIT = 3 * 32 * 1024
@@ -22,7 +22,7 @@ _STREAM_MARK = f"stream-{uuid.uuid4().hex}"
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Bytes that are made while they are sent, so that nobody holds the whole. In JSON they stand for their base64.
+    """Bytes that are made while they are sent, so that they are never in memory as a whole. In JSON they become base64.
 
     `read` begins anew each time it is called and yields `size` bytes in all.
     """
@@ -88,11 +88,11 @@ class Call:
     places: Any = None
     """What the api's limits hold for it; set by the api's admission or by the batch that it is a part of."""
     ask: "Callable[[Call], Reply] | None" = None
-    """Puts another call to all apis of the house; set by the front door. A batch needs it."""
+    """Puts another call to any API of the twin; the server sets it. A batch needs it."""
     _closers: list[Callable[[], None]] = field(default_factory=list)
 
     def __getitem__(self, name: str) -> str:
-        """Return A path parameter by name."""
+        """Return a path parameter by name."""
         return self.params[name]
 
     @property
@@ -107,7 +107,7 @@ class Call:
     def json(self) -> Any:
         """Return the parsed JSON body; None for an empty one; ValueError for anything that is not JSON or not text."""
         found = json.loads(self.body) if self.body.strip() else None
-        json.dumps(found, ensure_ascii=False).encode()  # half a character could never be answered with
+        json.dumps(found, ensure_ascii=False).encode()  # an unpaired surrogate cannot be sent in an answer
         return found
 
     def form(self) -> dict[str, str]:
@@ -115,11 +115,11 @@ class Call:
         return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
 
     def on_finish(self, closer: Callable[[], None]) -> None:
-        """Run something once when the exchange is over, however it ended."""
+        """Register work for the end of the exchange, whatever its outcome."""
         self._closers.append(closer)
 
     def finish(self) -> None:
-        """Run the closers, newest first."""
+        """Run the registered work, newest first."""
         while self._closers:
             self._closers.pop()()
 
@@ -180,13 +180,13 @@ def _encode_json(body: Json | list[Any]) -> bytes | Stream:
 
 
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer of the twin, not a fault of ours
-    """A handler's way to answer with an error from any depth. Apis derive their own kinds."""
+    """An exception that a handler raises to answer with an error. APIs derive their own classes."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(f"{reply.status}")
         self._reply = reply
 
     def render(self, call: Call) -> Reply:
-        """Write the answer to send; apis override it where the body names the request."""
+        """Write the answer to send; APIs override it where the body names the request."""
         _ = call
         return self._reply

@@ -1,4 +1,4 @@
-"""Who may do what in the directory: the scopes of the token and the directory roles of the person behind it.
+"""Authorisation in the directory: the scopes of the token and the directory roles of its user.
 
 Public sources: learn.microsoft.com/entra/identity/role-based-access-control/delegate-by-task and
 .../enterprise-apps/grant-admin-consent: the two administrators of applications may consent to anything but application
@@ -67,7 +67,7 @@ def check_changing(call: Call, registration: Registration) -> Caller:
 
 
 def check_restoring(call: Call) -> Caller:
-    """Let application administrators reach into the recycle bin."""
+    """Let application administrators use the recycle bin."""
     caller = _check_permission(call, {_WRITE})
     if not _has_role(caller, _APPLICATION_ADMINISTRATORS):
         raise refuse_privileges()
@@ -75,7 +75,7 @@ def check_restoring(call: Call) -> Caller:
 
 
 def check_granting_roles(call: Call) -> Caller:
-    """Let those consent to Graph's application permissions who may."""
+    """Let those with the role consent to Graph's application permissions."""
     caller = _check_permission(call, {"AppRoleAssignment.ReadWrite.All"})
     if not _has_role(caller, _ROLE_GRANTERS):
         raise refuse_privileges()
@@ -99,5 +99,5 @@ def _check_permission(call: Call, sufficient: set[str]) -> Caller:
 
 
 def _has_role(caller: Caller, sufficient: frozenset[str]) -> bool:
-    """Whether the person has one of the roles; what an app may do is said by its permissions alone."""
+    """Return whether the user has one of the roles; for an app only its permissions count."""
     return caller.user is None or bool(caller.user.directory_roles & sufficient)

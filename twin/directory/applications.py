@@ -1,7 +1,7 @@
 """Applications: find, make, change, delete, restore.
 
 Public sources: the Graph v1.0 reference, application: list, post, upsert (by uniqueName), update, delete, and
-directory: deleteditems. `uniqueName` cannot be changed once set; the recycle bin keeps it taken.
+directory: deleteditems. `uniqueName` cannot be changed once set; it stays taken while the app is in the recycle bin.
 """
 
 import base64
@@ -119,7 +119,7 @@ def list_deleted(call: Call, directory: Directory) -> Reply:
 
 @applications.post("/directory/deletedItems/{id}/restore")
 def restore_application(call: Call, directory: Directory) -> Reply:
-    """Bring an app back; its principal does not come with it."""
+    """Restore an app; its principal is not restored."""
     check_restoring(call)
     if call["id"] not in directory.deleted:
         raise refuse_unknown(call["id"])
@@ -128,7 +128,7 @@ def restore_application(call: Call, directory: Directory) -> Reply:
 
 @applications.delete("/directory/deletedItems/{id}")
 def purge_application(call: Call, directory: Directory) -> Reply:
-    """Forget an app for good; its unique name is free again."""
+    """Delete an app from the recycle bin; its unique name is free again."""
     check_restoring(call)
     if directory.deleted.pop(call["id"], None) is None:
         raise refuse_unknown(call["id"])
@@ -136,7 +136,7 @@ def purge_application(call: Call, directory: Directory) -> Reply:
 
 
 def find_registration(call: Call, directory: Directory) -> Registration:
-    """Find the app of the path, if the server that is asked knows of it."""
+    """Find the app of the path, if this server knows it already."""
     for one in directory.registrations(caller_of(call).tenant):
         if one.object_id == call["id"]:
             if one.fresh.is_seen():
@@ -208,7 +208,7 @@ def _check_body(body: Json) -> None:
 
 
 def _read_certificate(registration: Registration, entry: Json) -> tuple[Json, x509.Certificate]:
-    """Read one entry of the whole list: a known one may come without its key, a new one needs it."""
+    """Read one entry of the list: a known one may be sent without its key, a new one needs it."""
     known = registration.app.certificates.get(str(entry.get("keyId")))
     if known is not None and not entry.get("key"):
         return entry, known.certificate

@@ -1,4 +1,4 @@
-"""A stand-in for the Azure CLI: signed in as a person of the simulated tenant, and able to hand out tokens only.
+"""A stand-in for the Azure CLI, signed in as a person of the simulated tenant; it can only print access tokens.
 
 azure-identity's AzureCliCredential runs `az account get-access-token --output json --resource R [--tenant T]`.
 """
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from twin.core.control import PREFIX
 
-# Bare sockets: it is started for every token, and urllib takes longer to load than all the rest.
+# Bare sockets: it is started for every token, and importing urllib would take longer than all else.
 _PROGRAM = '''#!{python} -IS
 """Tokens of {user}, from the simulator."""
 import socket, sys
@@ -23,15 +23,15 @@ head = "POST {path} HTTP/1.1\\r\\nhost: {host}:{port}\\r\\ncontent-type: applica
 with socket.create_connection(("{host}", {port}), timeout=9) as line:
     line.sendall((head + "content-length: %d\\r\\n\\r\\n" % len(body) + body).encode())
     answer = b"".join(iter(lambda: line.recv(65536), b"")).decode()
-start, _, told = answer.partition("\\r\\n\\r\\n")
+start, _, body = answer.partition("\\r\\n\\r\\n")
 if start.split()[1] != "200":
     sys.exit("ERROR: Please run 'az login' to setup account.")
-print(told)
+print(body)
 '''
 
 
 def install_az(folder: Path, loopback_url: str, user: str) -> Path:
-    """Write an `az` into a folder, which then goes to the front of PATH; return the folder."""
+    """Write an `az` into a folder, which the caller then puts first in PATH; return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     address = urlsplit(loopback_url)
     program = folder / "az"

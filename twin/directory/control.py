@@ -1,4 +1,4 @@
-"""Steering the directory from outside: roles, switches, and the tokens of the stand-in for the Azure CLI."""
+"""Control routes of the directory: roles, switches, and the tokens of the stand-in for the Azure CLI."""
 
 import time
 from dataclasses import asdict
@@ -33,7 +33,7 @@ def show(call: Call, directory: Directory) -> Reply:
 
 @control.patch("/switches")
 def turn(call: Call, directory: Directory) -> Reply:
-    """Turn switches by name: {"unseen_requests": 2, "secrets_allowed": false}."""
+    """Set switches by name: {"unseen_requests": 2, "secrets_allowed": false}."""
     directory.switches.turn(read_object(call))
     return Reply(200, asdict(directory.switches))
 

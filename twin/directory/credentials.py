@@ -33,7 +33,7 @@ _TWO_YEARS = timedelta(days=730)
 
 @credentials.post("/addPassword")
 def add_password(call: Call, directory: Directory) -> Reply:
-    """Make a client secret; its value is told here and never again."""
+    """Make a client secret; only this answer contains its value."""
     found = find_registration(call, directory)
     check_changing(call, found)
     wish: Json = read_body(call).get("passwordCredential") or {}

@@ -15,7 +15,7 @@ def refuse_privileges() -> GraphRefusal:
 
 
 def refuse_unknown(name: str) -> GraphRefusal:
-    """404: there is no such object, or this server has not heard of it yet."""
+    """404: there is no such object, or this server does not know it yet."""
     message = f"Resource '{name}' does not exist or one of its queried reference-property objects are not present."
     return GraphRefusal(404, "Request_ResourceNotFound", message)
 
@@ -26,7 +26,7 @@ def refuse_request(message: str) -> GraphRefusal:
 
 
 def refuse_unknown_app(app_id: str) -> GraphRefusal:
-    """400: a principal for an application that this server has not heard of yet."""
+    """400: a principal for an application that this server does not know yet."""
     return GraphRefusal(
         400,
         "NoBackingApplicationObject",
@@ -35,12 +35,12 @@ def refuse_unknown_app(app_id: str) -> GraphRefusal:
 
 
 def refuse_clash(what: str) -> GraphRefusal:
-    """400: a value that must be unique is taken, be it by a deleted object."""
+    """400: a value that must be unique is taken, maybe by a deleted object."""
     return refuse_request(f"Another object with the same value for property {what} already exists.")
 
 
 def refuse_namesake(name: str) -> GraphRefusal:
-    """409: a federated credential of this name, or for the same issuer and subject, is there."""
+    """409: a federated credential of this name, or for the same issuer and subject, exists already."""
     message = f"FederatedIdentityCredential with name {name} already exists."
     return GraphRefusal(409, "Request_MultipleObjectsWithSameKeyValue", message)
 

@@ -1,4 +1,4 @@
-"""The permissions that Microsoft Graph's own service principal offers, as far as this house knows them.
+"""The permissions that Microsoft Graph's own service principal offers, as far as the twin knows them.
 
 Source: learn.microsoft.com/graph/permissions-reference (ids), per name: the application role and the delegated scope.
 """
@@ -25,7 +25,7 @@ offline_access                     -                                     7427e0e
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """One name with its two ids; an id is "" where there is no such kind."""
+    """One name with its two ids; an id is "" if there is no permission of that kind."""
 
     name: str
     role: str

@@ -1,4 +1,4 @@
-"""Service principals and what they were consented to.
+"""Service principals and their consents.
 
 Public sources: the Graph v1.0 reference, serviceprincipal: list, post, upsert (by appId), update, appRoleAssignments,
 appRoleAssignedTo, and oauth2permissiongrant: list, post, update, delete.
@@ -48,7 +48,7 @@ def list_principals(call: Call, directory: Directory) -> Reply:
 
 @principals.post("/servicePrincipals")
 def create_principal(call: Call, directory: Directory) -> Reply:
-    """Make the principal of an app, which has to be visible by now."""
+    """Make the principal of an app; this server must know the app already."""
     return _create(call, directory, str(read_body(call).get("appId")))
 
 
@@ -104,7 +104,7 @@ def list_assignments(call: Call, directory: Directory) -> Reply:
 
 @principals.delete("/servicePrincipals/{id}/appRoleAssignments/{assignment}")
 def remove_assignment(call: Call, directory: Directory) -> Reply:
-    """Withdraw an application permission; tokens already issued keep it."""
+    """Remove an application permission; tokens already issued keep it."""
     tenant = check_granting_roles(call).tenant
     found = _find(call, directory)
     for role in found.roles & set(ROLE_IDS):
@@ -178,7 +178,7 @@ def change_grant(call: Call, directory: Directory) -> Reply:
 
 @principals.delete("/oauth2PermissionGrants/{id}")
 def remove_grant(call: Call, directory: Directory) -> Reply:
-    """Withdraw a consent."""
+    """Remove a consent."""
     _ = directory
     caller = check_granting_scopes(call)
     principal, user = _find_grant(call, caller)

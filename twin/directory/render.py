@@ -21,7 +21,7 @@ _HINT = 3
 
 
 def select(call: Call, entity: Json) -> Json:
-    """Keep the properties of $select; without one all but keys. `id` comes along, as it does for real."""
+    """Keep the properties of $select, or all but keys without it. `id` is always kept, as on the real service."""
     text = call.option("$select")
     if text is None:
         return entity
@@ -32,7 +32,7 @@ def select(call: Call, entity: Json) -> Json:
 
 
 def matches(call: Call, entity: Json, allowed: tuple[str, ...]) -> bool:
-    """Whether $filter, which may be one comparison with eq, holds."""
+    """Return whether an object matches $filter, which may be one comparison with eq."""
     check_options(call)
     text = call.option("$filter")
     if text is None:
@@ -125,7 +125,7 @@ def describe_principal(principal: ServicePrincipal, name: str) -> Json:
 
 
 def describe_identity(identity: ManagedIdentity) -> Json:
-    """Describe the principal of a managed identity; its names tell who assigned it."""
+    """Describe the principal of a managed identity; its names say who assigned it."""
     return {
         "id": identity.principal_id,
         "appId": identity.client_id,

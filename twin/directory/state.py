@@ -1,4 +1,4 @@
-"""What the directory keeps about apps beyond what sign-in needs. The apps themselves are those of the Entra api."""
+"""Data of apps that sign-in does not need. The apps themselves are those of the Entra API."""
 
 import time
 import uuid
@@ -15,10 +15,10 @@ _NAMES = uuid.UUID("d12ec708-0000-4000-8000-000000000000")
 
 @dataclass
 class Switches:
-    """What may be strange about a directory.
+    """Behaviour of a directory that tests can set.
 
     unseen_requests     a new app or principal answers so many requests for it with 404
-    unseen_seconds      and stays unknown for so long after it was made
+    unseen_seconds      and stays unknown for so many seconds after it was made
     secret_requests     a new secret is refused by so many token requests (AADSTS7000215)
     federated_requests  after a new federated credential so many token requests fail (AADSTS70021)
     users_may_register  users without a directory role may register apps of their own
@@ -44,13 +44,13 @@ class Switches:
 
 @dataclass
 class Fresh:
-    """How long something new stays unknown to servers that have not heard of it."""
+    """How long a new object stays unknown to some servers."""
 
     requests: int = 0
     until: float = 0.0
 
     def is_seen(self) -> bool:
-        """Whether the server that is asked knows of it; counts this request."""
+        """Return whether this server knows the object; counts this request."""
         if self.requests > 0:
             self.requests -= 1
             return False
@@ -81,7 +81,7 @@ class Directory:
 
     @property
     def entra(self) -> Entra:
-        """The api that signs apps in."""
+        """The Entra API."""
         return self.world.state(Entra)
 
     def registration(self, app: App) -> Registration:

@@ -35,7 +35,7 @@ def show_me(call: Call, directory: Directory) -> Reply:
 
 @tenants.get("/me/transitiveMemberOf/microsoft.graph.directoryRole")
 def list_my_roles(call: Call, directory: Directory) -> Reply:
-    """List the directory roles of the person who asks, as far as they are active."""
+    """List the active directory roles of the person who asks."""
     _ = directory
     roles = [
         select(

@@ -1,4 +1,4 @@
-"""Who may call: account number, credentials and profile, in that order.
+"""Access: account number, credentials and profile are checked in that order.
 
 The account number in the path is that of the database; a wrong one is answered like a wrong password (EasyVista wiki,
 REST API - See a list: causes of 401). Denied and unknown paths get the same 403 (python client, measured).
@@ -21,7 +21,7 @@ BASE = ("api", "v1")
 
 @dataclass(slots=True)
 class Caller:
-    """What is known of the one who calls. Before admission there is neither instance nor user."""
+    """The caller. Before admission there is neither instance nor user."""
 
     switches: Switches
     instance: Instance | None = None
@@ -29,7 +29,7 @@ class Caller:
 
 
 def admit(call: Call, api: EasyVista) -> None:
-    """Let a call in; the caller is noted in it. A path outside of all accounts goes on to be refused as unknown."""
+    """Admit a call and set its caller. A path outside of all accounts is refused later, as unknown."""
     call.caller = caller = Caller(api.switches)
     if api.stopped is not None:
         if api.stopped == "drop":
@@ -60,7 +60,7 @@ def enter(call: Call) -> tuple[Instance, User]:
 
 
 def find_ticket(call: Call) -> Ticket:
-    """Find the ticket that the path names. EasyvistaRefusal 404 where there is none for this account."""
+    """Find the ticket that the path names. EasyvistaRefusal 404 if this account has none."""
     instance, user = enter(call)
     ticket = instance.by_rfc.get(call["rfc"].upper())
     if ticket is None or not sees(user, ticket, instance.switches):
@@ -69,7 +69,7 @@ def find_ticket(call: Call) -> Ticket:
 
 
 def find_action(call: Call) -> Action:
-    """Find the action that the path names. EasyvistaRefusal 404 where there is none for this account."""
+    """Find the action that the path names. EasyvistaRefusal 404 if this account has none."""
     instance, user = enter(call)
     number = call["id"]
     action = instance.actions.get(int(number)) if number.isdigit() else None
@@ -79,7 +79,7 @@ def find_action(call: Call) -> Action:
 
 
 def sees(user: User, ticket: Ticket, switches: Switches) -> bool:
-    """Whether a ticket exists for an account."""
+    """Return whether an account can see a ticket."""
     return user.profile.reaches(ticket.domain) or not switches.domain_hides_tickets
 
 

@@ -1,4 +1,4 @@
-"""Reading request bodies: member names count without case (EasyVista wiki, REST API - Create)."""
+"""Reading request bodies: letter case of member names does not matter (EasyVista wiki, REST API - Create)."""
 
 import json
 from email.parser import BytesParser
@@ -23,12 +23,12 @@ def read_members(call: Call) -> Members:
 
 
 def lower(given: dict[str, Any]) -> Members:
-    """Return the same members under lower-case names; null and blank ones count as not given."""
+    """Return the same members under lower-case names; null and blank ones are left out."""
     return {name.lower(): value for name, value in given.items() if value not in (None, "")}
 
 
 def read_text(value: Any) -> str:
-    """Read a scalar as its column would hold it. EasyvistaRefusal 590 for a list or an object."""
+    """Return a scalar as text, as its column holds it. EasyvistaRefusal 590 for a list or an object."""
     if isinstance(value, dict | list):
         raise refuse("Data type mismatch")
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""Steering the desk from outside: look at tickets, work on them as a person would, make it unreliable, stop it."""
+"""Control routes of EasyVista: read and change tickets as an agent does, lose answers, stop the service."""
 
 from dataclasses import asdict
 from hashlib import sha256
@@ -52,7 +52,7 @@ def list_tickets(call: Call, api: EasyVista) -> Reply:
 
 @control.post("/tickets")
 def add_ticket(call: Call, api: EasyVista) -> Reply:
-    """Open a ticket as a person does: {"title", "description"?, "requestor"?: address, "code"?, "reference"?}."""
+    """Open a ticket as an agent does: {"title", "description"?, "requestor"?: address, "code"?, "reference"?}."""
     instance, wish = _find_instance(call, api), read_object(call)
     entry = instance.entry(wish["code"]) if "code" in wish else instance.catalog[0]
     person = instance.employee(wish["requestor"]) if "requestor" in wish else None
@@ -71,7 +71,7 @@ def add_ticket(call: Call, api: EasyVista) -> Reply:
 
 @control.delete("/tickets")
 def clear_tickets(call: Call, api: EasyVista) -> Reply:
-    """Forget all tickets; numbers go on."""
+    """Delete all tickets; numbers go on."""
     _find_instance(call, api).clear_tickets()
     return Reply(204)
 
@@ -93,7 +93,7 @@ def download_document(call: Call, api: EasyVista) -> Reply:
 
 @control.post("/tickets/{rfc}/close")
 def close_ticket(call: Call, api: EasyVista) -> Reply:
-    """Close a ticket, as a person does at the desk; {"comment"?}."""
+    """Close a ticket as an agent does: {"comment"?}."""
     comment = str(read_object(call).get("comment", ""))
     return Reply(200, describe_ticket(_find_instance(call, api).close(call["rfc"], comment=comment)))
 
@@ -106,7 +106,7 @@ def suspend_ticket(call: Call, api: EasyVista) -> Reply:
 
 @control.get("/duplicates")
 def list_duplicates(call: Call, api: EasyVista) -> Reply:
-    """List references that more than one ticket bears, which is what must not happen."""
+    """List references that more than one ticket bears, which must not happen."""
     return Reply(200, {"duplicates": _find_instance(call, api).duplicates()})
 
 
@@ -119,14 +119,14 @@ def show_switches(call: Call, api: EasyVista) -> Reply:
 
 @control.patch("/switches")
 def turn_switches(call: Call, api: EasyVista) -> Reply:
-    """Turn switches: {"error_shape": "nested", "write_status": 200}."""
+    """Set switches: {"error_shape": "nested", "write_status": 200}."""
     api.switches.turn(read_object(call))
     return show_switches(call, api)
 
 
 @control.post("/hazards")
 def add_hazard(call: Call, api: EasyVista) -> Reply:
-    """Spoil a share of the writes after they were done: {"share": 0.05, "how"?, "seed"?, "on"?: ["create", ...]}."""
+    """Lose the answers of a share of the writes: {"share": 0.05, "how"?, "seed"?, "on"?: ["create", ...]}."""
     wish: dict[str, Any] = read_object(call)
     if "on" in wish:
         wish["on"] = tuple(wish["on"])
@@ -135,7 +135,7 @@ def add_hazard(call: Call, api: EasyVista) -> Reply:
 
 @control.delete("/hazards")
 def clear_hazards(call: Call, api: EasyVista) -> Reply:
-    """Withdraw every hazard."""
+    """Remove every hazard."""
     _ = call
     api.reliable()
     return Reply(204)
@@ -143,14 +143,14 @@ def clear_hazards(call: Call, api: EasyVista) -> Reply:
 
 @control.post("/stop")
 def stop(call: Call, api: EasyVista) -> Reply:
-    """Stop the desk until it is started: {"how": "drop"} aborts every connection, "refuse" answers 503."""
+    """Stop the service until it is started: {"how": "drop"} aborts every connection, "refuse" answers 503."""
     api.stop(read_object(call).get("how", "drop"))
     return Reply(200, {"stopped": api.stopped})
 
 
 @control.post("/start")
 def start(call: Call, api: EasyVista) -> Reply:
-    """Let the desk work again."""
+    """Start the service again."""
     _ = call
     api.start()
     return Reply(200, {"stopped": api.stopped})
@@ -158,13 +158,13 @@ def start(call: Call, api: EasyVista) -> Reply:
 
 @control.get("/employees")
 def list_employees(call: Call, api: EasyVista) -> Reply:
-    """List the people that the desk knows."""
+    """List the known people."""
     return Reply(200, {"employees": [asdict(one) for one in _find_instance(call, api).employees]})
 
 
 @control.post("/employees")
 def add_employee(call: Call, api: EasyVista) -> Reply:
-    """Make a person known: {"last_name", "e_mail", "domain"?}."""
+    """Add a person: {"last_name", "e_mail", "domain"?}."""
     wish = read_object(call)
     made = _find_instance(call, api).add_employee(str(wish.pop("last_name")), str(wish.pop("e_mail")), **wish)
     return Reply(201, asdict(made))
@@ -172,7 +172,7 @@ def add_employee(call: Call, api: EasyVista) -> Reply:
 
 @control.delete("/employees")
 def remove_employee(call: Call, api: EasyVista) -> Reply:
-    """Forget the person with the address ?mail=."""
+    """Remove the person with the address ?mail=."""
     _find_instance(call, api).remove_employee(call.option("mail") or "")
     return Reply(204)
 

@@ -1,4 +1,4 @@
-"""What becomes of the members of a create or an update: checks, people, columns.
+"""Creates and updates tickets: checks the members, finds the people, fills the columns.
 
 Members and the order within each family (id before identification before mail before name): EasyVista wiki, REST API -
 Create, as transcribed by the python client.
@@ -29,9 +29,9 @@ _PERSON_FIELDS = {"identification": "identification", "mail": "e_mail", "name": 
 
 
 def create_ticket(instance: Instance, user: User, given: Members) -> Ticket:
-    """Make a ticket of the members given, as the account may. EasyvistaRefusal when it cannot be.
+    """Create a ticket from the members given, with the rights of the account. EasyvistaRefusal for invalid ones.
 
-    What lacks a field that its catalog entry demands is refused with 590, and written all the same if so switched.
+    A ticket without a field that its catalog entry requires is refused with 590; a switch writes it nevertheless.
     """
     switches = instance.switches
     entry = _find_entry(instance, given)
@@ -92,7 +92,7 @@ def update_ticket(instance: Instance, ticket: Ticket, given: Members) -> None:
 
 
 def _find_entry(instance: Instance, given: Members) -> CatalogEntry:
-    """Find the subject. A guid decides alone: when it is wrong, the code is not tried."""
+    """Find the catalog entry. If a guid is given, the code is not tried."""
     for member, attribute in (("catalog_guid", "guid"), ("catalog_code", "code")):
         if member in given:
             wanted = read_text(given[member]).strip("{}").lower()
@@ -148,7 +148,7 @@ def _read_values(instance: Instance, given: Members) -> dict[str, Any]:
 
 
 def _find_origin(instance: Instance, given: str) -> str:
-    """Find an origin by name or by id; one that is unknown is left blank."""
+    """Find an origin by name or by id; an unknown one gives a blank column."""
     for number, name in instance.origins.items():
         if given.lower() in (str(number), name.lower()):
             return str(number)

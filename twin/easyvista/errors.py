@@ -2,7 +2,7 @@
 
 Texts in quotation marks of the wiki are kept: "Invalid Login / Password" (REST API - See a list), "Nothing to update"
 (REST API - Reopen), "Unauthorized Method for your profile" (python client, measured). 590 is EasyVista's own status for
-"internal Easyvista error", in practice a rejected request; its code 2013 comes with the words of an SQL parser.
+"internal Easyvista error", in practice a rejected request; its code 2013 comes with the text of an SQL parser.
 """
 
 import json
@@ -30,7 +30,7 @@ _OUTAGES = {
 
 
 class EasyvistaRefusal(Refusal):
-    """An error answer whose shape is settled by the switches of the instance that gives it."""
+    """An error answer; the switches of the API decide about its form."""
 
     def __init__(self, status: int, text: str, code: int | None = None) -> None:
         super().__init__(Reply(status, describe_error(text, code)))
@@ -39,7 +39,7 @@ class EasyvistaRefusal(Refusal):
         self.code = code
 
     def render(self, call: Call) -> Reply:
-        """Write the answer in the shape that the api is switched to."""
+        """Return the answer in the form that the switch names."""
         return Reply(self.status, describe_error(self.text, self.code, _find_shape(call)))
 
 
@@ -63,7 +63,7 @@ def refuse_login() -> EasyvistaRefusal:
 
 
 def refuse_right() -> EasyvistaRefusal:
-    """403: the profile may not, or the path does not exist; the answer is the same (python client, measured)."""
+    """403: the profile does not allow it, or the path is unknown; the answer is the same (python client, measured)."""
     return EasyvistaRefusal(403, _OUTAGES[403])
 
 
@@ -73,12 +73,12 @@ def refuse_missing() -> EasyvistaRefusal:
 
 
 def refuse_person(member: str) -> EasyvistaRefusal:
-    """406: a person that is unknown or outside of the account's domains (EasyVista wiki, REST API - Create)."""
+    """406: a person who is unknown or outside of the account's domains (EasyVista wiki, REST API - Create)."""
     return EasyvistaRefusal(406, f"{member}: not found, or not in a domain of this account")
 
 
 def refuse_incomplete() -> EasyvistaRefusal:
-    """590 with code 2013: a mandatory field is missing, and the text names none (python client, measured)."""
+    """590 with code 2013: a mandatory field is missing, and the text does not name it (python client, measured)."""
     return EasyvistaRefusal(REJECTED, _SQL_TEXT, INCOMPLETE)
 
 

@@ -1,6 +1,6 @@
-"""One EasyVista database: its people, its catalog, its tickets, and the mutators of tests and handlers.
+"""One EasyVista database: its people, its catalog, its tickets, and methods with which tests and handlers change them.
 
-Mutators bypass the interface's rules on purpose: a test may need a desk that the interface would not have made.
+These methods bypass the rules of the interface, because a test may need data that the rules forbid.
 """
 
 from collections import defaultdict
@@ -46,13 +46,13 @@ class Profile:
     domains: frozenset[str] | None = None
 
     def reaches(self, domain: str) -> bool:
-        """Whether people and tickets of a domain exist for it."""
+        """Return whether it can see people and tickets of a domain."""
         return self.domains is None or domain in self.domains
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who signs in: with login and password, or with a static access token."""
+    """An account that signs in with login and password, or with a static access token."""
 
     login: str
     password: str
@@ -104,7 +104,7 @@ class Instance:
         return self._numbers[name]
 
     def add_user(self, login: str, password: str, *, token: str = "", profile: Profile | None = None) -> User:
-        """Let somebody sign in. A login that exists is replaced."""
+        """Add an account. One with the same login is replaced."""
         made = User(login, password, token, profile or Profile(), employee_id=9000 + self.count("user"))
         self.users = {**self.users, login.lower(): made}
         return made
@@ -116,7 +116,7 @@ class Instance:
         return made
 
     def add_employee(self, last_name: str, e_mail: str, *, domain: str = "Contoso", **more: Any) -> Employee:
-        """Make a person known; `more` are further fields of the record."""
+        """Add a person; `more` are further fields of the record."""
         number = self.count("employee")
         more.setdefault("identification", f"E{number:05}")
         made = Employee(1000 + number, last_name, e_mail, domain, **more)
@@ -131,14 +131,14 @@ class Instance:
         raise KeyError(e_mail)
 
     def remove_employee(self, e_mail: str) -> None:
-        """Forget a person: mails from the address then come from an unknown sender. KeyError when there is none."""
+        """Remove a person: mails from the address then come from an unknown sender. KeyError when there is none."""
         kept = tuple(one for one in self.employees if one.e_mail.lower() != e_mail.lower())
         if len(kept) == len(self.employees):
             raise KeyError(e_mail)
         self.employees = kept
 
     def add_entry(self, code: str, title: str, *, guid: str, kind: str = "I", mandatory: tuple[str, ...] = ()) -> None:
-        """Add a subject to the catalog, with the members that a ticket of it must have."""
+        """Add a subject to the catalog, with the members that its tickets must have."""
         made = CatalogEntry(3000 + self.count("entry"), code, guid, title, kind, mandatory)
         self.catalog = (*self.catalog, made)
 
@@ -150,10 +150,10 @@ class Instance:
         raise KeyError(code)
 
     def open_ticket(self, entry: CatalogEntry, *, rfc: str = "", workflow: bool = True, **values: Any) -> Ticket:
-        """Write a ticket row with the next number of the day, or the one given, and let the workflow begin.
+        """Write a ticket row with the next number of the day, or the one given, and start its workflow.
 
-        `values` are fields of the record; a reference that exists already is no obstacle: there is no unique index
-        as far as anybody documented.
+        `values` are fields of the record; a reference may exist already: there is no unique index
+        as far as documented.
         """
         now = self.now()
         rfc = rfc or f"{entry.kind}{now:%y%m%d}_{self.count(f'{now:%y%m%d}'):05}"
@@ -174,7 +174,7 @@ class Instance:
         return list(self._by_reference.get(reference.lower(), ()))
 
     def duplicates(self) -> dict[str, list[str]]:
-        """Return what must not be: references that more than one ticket bears, with the numbers of the tickets."""
+        """Return references that more than one ticket has, with the numbers of the tickets."""
         lists = [tuple(found) for reference, found in tuple(self._by_reference.items()) if reference]
         return {found[0].reference: [one.rfc for one in found] for found in lists if len(found) > 1}
 
@@ -189,7 +189,7 @@ class Instance:
         self._by_reference[reference.lower()].append(ticket)
 
     def touch(self, ticket: Ticket) -> None:
-        """Note that the ticket changed."""
+        """Set the time of the last change."""
         ticket.updated = self.now()
 
     def add_action(self, ticket: Ticket, kind: ActionType, *, ended: bool = False, **values: Any) -> Action:
@@ -203,14 +203,14 @@ class Instance:
         return made
 
     def add_document(self, ticket: Ticket, name: str, data: bytes) -> Document:
-        """Attach a file. A name that exists already is no obstacle."""
+        """Attach a file. The name may exist already."""
         made = Document(f"{60_000 + self.count('document')}_{ticket.id:x}", name, data, self.now())
         ticket.documents.append(made)
         self.touch(ticket)
         return made
 
     def close(self, rfc: str, *, status: Status = CLOSED, comment: str = "", delete_actions: bool = False) -> Ticket:
-        """Close a ticket: its open actions end or go, and a closing action is added. KeyError when unknown."""
+        """Close a ticket: its open actions end or are deleted; a closing action is added. KeyError when unknown."""
         ticket = self.ticket(rfc)
         now = self.now()
         for action in [one for one in ticket.actions if one.ended is None]:
@@ -229,11 +229,11 @@ class Instance:
         return self._set_status(rfc, SUSPENDED)
 
     def restart(self, rfc: str) -> Ticket:
-        """Take up a ticket that was on hold. KeyError when unknown."""
+        """Resume a ticket that was on hold. KeyError when unknown."""
         return self._set_status(rfc, IN_PROGRESS)
 
     def clear_tickets(self) -> None:
-        """Forget all tickets; numbers go on."""
+        """Delete all tickets; numbers go on."""
         self.by_rfc = {}
         self.actions = {}
         self._by_reference = defaultdict(list)

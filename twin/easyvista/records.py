@@ -33,7 +33,7 @@ def find_status(guid: str) -> Status | None:
 
 @dataclass(frozen=True, slots=True)
 class Employee:
-    """A person known to the desk. `domain` decides which accounts may name the person."""
+    """A person. `domain` decides which accounts may name the person."""
 
     id: int
     last_name: str
@@ -88,7 +88,7 @@ class Document:
 
 @dataclass(slots=True)
 class Action:
-    """A row of a ticket's history. A task is an action that is born ended (python client, measured)."""
+    """A row of a ticket's history. A task is an action that is ended when it is created (python client, measured)."""
 
     id: int
     number: int
@@ -108,12 +108,12 @@ class Action:
 
     @property
     def text(self) -> str:
-        """What people read: a comment is hidden by a description (python client, measured)."""
+        """The text that people see: a description hides a comment (python client, measured)."""
         return self.description or self.comment
 
     @property
     def is_generated(self) -> bool:
-        """Whether the workflow made it."""
+        """Return whether the workflow made it."""
         return self.workflow_id is not None
 
 

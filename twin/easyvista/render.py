@@ -1,4 +1,4 @@
-"""How rows look on the wire: all scalars are text, memos are pointers, the status is an object."""
+"""Rows as JSON: all scalars are text, memos are pointers, the status is an object."""
 
 from collections.abc import Callable
 from functools import partial

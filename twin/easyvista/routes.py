@@ -1,6 +1,6 @@
 """The routes: tickets with their memos, documents and tasks; actions; employees; the self-description.
 
-Every write ends with `settle`, where a hazard may strike: the row stands, and nobody is told.
+Every write ends with `settle`, where a hazard may lose the answer: the row is written, the client does not know it.
 """
 
 import base64
@@ -39,7 +39,7 @@ _SPARE = ("available_field_1", "available_field_6")
 
 @routes.post("/requests")
 def create(call: Call, api: EasyVista) -> Reply:
-    """Create a ticket: {"requests": [{...}]} with one element. The answer names its address and nothing else."""
+    """Create a ticket: {"requests": [{...}]} with one element. The answer holds its address only."""
     instance, user = enter(call)
     wishes = read_members(call).get("requests")
     if not isinstance(wishes, list) or not wishes or not all(isinstance(one, dict) for one in wishes):
@@ -121,13 +121,13 @@ def add_documents(call: Call, api: EasyVista) -> Reply:
 
 @routes.post("/requests/{rfc}/tasks")
 def add_task(call: Call, api: EasyVista) -> Reply:
-    """Add a task: a row that is born ended, so that its text shows in the history."""
+    """Add a task: a row that is ended when created, so that the history shows its text."""
     return _add_row(call, api, "task")
 
 
 @routes.post("/requests/{rfc}/actions")
 def add_action(call: Call, api: EasyVista) -> Reply:
-    """Add an action: a row that is born open."""
+    """Add an action: a row that is open when created."""
     return _add_row(call, api, "action")
 
 
@@ -171,7 +171,7 @@ def show_action_memo(call: Call, api: EasyVista) -> Reply:
 
 @routes.get("/employees")
 def list_employees(call: Call, api: EasyVista) -> Reply:
-    """List the people that the account may name."""
+    """List the people whom the account may name."""
     instance, user = enter(call)
     table = Table[Employee](
         address=f"{instance.root}/employees",
@@ -185,7 +185,7 @@ def list_employees(call: Call, api: EasyVista) -> Reply:
 
 @routes.get("/swagger")
 def describe(call: Call, api: EasyVista) -> Reply:
-    """Describe the interface. The status is 201, which is no slip of this twin (python client, measured)."""
+    """Describe the interface. The status is 201, as on the real service (python client, measured)."""
     _ = call, api
     paths: dict[str, Json] = {}
     for route in routes.table:

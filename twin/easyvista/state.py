@@ -1,6 +1,6 @@
-"""The EasyVista api as tests see it: its instances, its switches, and how unreliable it is.
+"""The EasyVista API as tests see it: its instances, its switches, and how unreliable it is.
 
-What is asked without naming an instance is asked of the first one.
+Methods without the name of an instance use the first one.
 """
 
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -18,7 +18,7 @@ type Stop = Literal["drop", "refuse"]
 
 
 class EasyVista:
-    """All instances under all hosts. `stopped` tells how a desk that is not there treats its callers."""
+    """All instances under all hosts. `stopped` says how a stopped service treats its callers."""
 
     def __init__(self, world: "World") -> None:
         self.world = world
@@ -61,7 +61,7 @@ class EasyVista:
 
     @property
     def employees(self) -> list[Employee]:
-        """People that the desk knows."""
+        """The known people."""
         return list(self.instance().employees)
 
     @property
@@ -78,15 +78,15 @@ class EasyVista:
         return self.instance().ticket(rfc)
 
     def by_reference(self, reference: str) -> list[Ticket]:
-        """Return the tickets with this external reference; more than one is what must not happen."""
+        """Return the tickets with this external reference; more than one must not happen."""
         return self.instance().by_reference(reference)
 
     def duplicates(self) -> dict[str, list[str]]:
-        """Return the references that more than one ticket bears: {reference: [number, ...]}; {} when all is well."""
+        """Return the references that more than one ticket has: {reference: [number, ...]}; normally {}."""
         return self.instance().duplicates()
 
     def close(self, rfc: str, **more: Any) -> Ticket:
-        """Close a ticket, as a person does at the desk. KeyError when unknown."""
+        """Close a ticket, as an agent does. KeyError when unknown."""
         return self.instance().close(rfc, **more)
 
     def unreliable(
@@ -97,23 +97,23 @@ class EasyVista:
         seed: int = 0,
         on: tuple[Kind, ...] = ("create", "task", "document"),
     ) -> Hazard:
-        """Let a share (0 to 1) of the writes be done and not told; the same seed strikes the same calls.
+        """Lose the answers of a share (0 to 1) of the writes; the same seed hits the same calls.
 
-        "commit-then-drop" aborts the connection, "commit-then-590" answers 590. Several hazards may be in force; the
-        first that strikes decides. ValueError for a share, a way or a kind that does not exist.
+        "commit-then-drop" aborts the connection, "commit-then-590" answers 590. There may be several hazards; the
+        first that hits decides. ValueError for a share, a way or a kind that does not exist.
         """
         made = Hazard(share=share, how=how, seed=seed, on=on)
         self.hazards = (*self.hazards, made)
         return made
 
     def stop(self, how: Stop = "drop") -> None:
-        """Stop the desk: every call is dropped, or refused with 503, until `start`. ValueError for another way."""
+        """Stop the service: every call is dropped, or refused with 503, until `start`. ValueError for another way."""
         if how not in get_args(Stop.__value__):
             raise ValueError(f"how is one of {', '.join(get_args(Stop.__value__))}, not {how!r}")
         self.stopped = how
 
     def start(self) -> None:
-        """Let the desk work again."""
+        """Start the service again."""
         self.stopped = None
 
     def suspend(self, rfc: str) -> Ticket:
@@ -121,5 +121,5 @@ class EasyVista:
         return self.instance().suspend(rfc)
 
     def reliable(self) -> None:
-        """Withdraw every hazard."""
+        """Remove every hazard."""
         self.hazards = ()

@@ -1,4 +1,4 @@
-"""Behaviour of EasyVista that differs between instances, or that nobody has documented."""
+"""Behaviour of EasyVista that differs between instances, or that is not documented."""
 
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -6,14 +6,14 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 @dataclass
 class Switches:
-    """The switches of the EasyVista api; they hold for all of its instances.
+    """The switches of the EasyVista API; they apply to all instances.
 
     error_shape              "plain" {"error_code", "error"}, "code" {"code", "message"}, "nested" {"message": "<the
                              first as JSON text>"}: all three are seen (python client)
     write_status             status of every write that worked: 201 in the EasyVista wiki, 200 as measured
     counts                   record_count and total_record_count as "text" (measured) or "number" (EasyVista wiki)
-    unknown_members          members that no field is known for are left out silently, or refused with 590
-    dropped_fields           fields that are accepted and not stored, by name, as a profile may do without a word
+    unknown_members          unknown members are ignored, or refused with 590
+    dropped_fields           fields that are accepted and not stored, by name, as a profile may do without an error
     several_elements         a create with several elements is refused, or makes the first only (python client, tests)
     incomplete_create_stores a create that lacks a mandatory field answers 590, and writes the row anyway (measured)
     unknown_requestor        an unknown requestor is refused like an unknown recipient, or left blank

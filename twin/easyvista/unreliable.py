@@ -1,7 +1,7 @@
-"""Work that is done and not told: faults that a api orders for the very exchange that it handles.
+"""Lost answers of writes: faults that an API adds for the exchange that it is handling.
 
-The core's faults strike by count; a long run wants a share of its writes struck, the same ones every time. The api
-rolls the dice and asks the control path, as a person would, for one fault on the exchange at hand.
+The core's faults fire by count. A long run needs a share of the writes instead, the same ones every time: the API draws
+a random number and adds, through the control path, a fault for the present exchange.
 """
 
 import json
@@ -23,7 +23,7 @@ _ACTIONS: dict[str, Json] = {
 
 
 class Hazard:
-    """A share of the writes of some kinds that goes wrong after it was done. `met` and `struck` count."""
+    """A share of the writes of some kinds whose answer is lost. `met` counts writes, `struck` lost answers."""
 
     def __init__(self, *, share: float, how: How, seed: int, on: tuple[Kind, ...]) -> None:
         if not 0 <= share <= 1:
@@ -42,7 +42,7 @@ class Hazard:
         self._dice = Random(seed)  # noqa: S311 - a rehearsed accident, not a secret
 
     def strikes(self, kind: Kind) -> bool:
-        """Whether it strikes a write of this kind, now; counts both ways."""
+        """Return whether it hits this write; counts it."""
         if kind not in self.on:
             return False
         self.met += 1
@@ -64,7 +64,7 @@ class Hazard:
 
 
 def settle(call: Call, hazards: tuple[Hazard, ...], kind: Kind) -> None:
-    """Let the first hazard that strikes spoil the answer to a write that is done."""
+    """Let the first hazard that hits this write lose its answer; the write is done."""
     for hazard in hazards:
         if hazard.strikes(kind):
             order_fault(call, _ACTIONS[hazard.how])
@@ -72,10 +72,10 @@ def settle(call: Call, hazards: tuple[Hazard, ...], kind: Kind) -> None:
 
 
 def order_fault(call: Call, action: Json) -> None:
-    """Let the front door do this to the answer of this exchange: {"kind": "drop"}, {"kind": "delay", "seconds": 1}.
+    """Add a fault for the answer of this exchange: {"kind": "drop"}, {"kind": "delay", "seconds": 1}.
 
-    To be called in the handler. Nothing else runs between a handler and the faults that come after it, so no other
-    exchange can take what was ordered here, unless an older fault of a test strikes this one first.
+    Call it in the handler. Nothing else runs between a handler and the faults after it, so no other exchange gets this
+    fault, unless an older fault of a test fires for this exchange first.
     """
     if call.ask is None:
         raise ValueError("no front door to ask")

@@ -1,4 +1,4 @@
-"""Steering the sign-in service from outside: rotate, revoke, force."""
+"""Control routes of Entra: rotate credentials, revoke tokens, force failures."""
 
 from datetime import datetime
 from typing import Any
@@ -60,7 +60,7 @@ def force(call: Call, entra: Entra) -> Reply:
 
 @control.delete("/force")
 def relent(call: Call, entra: Entra) -> Reply:
-    """Take every forced failure back."""
+    """Remove every forced failure."""
     _ = call
     owners: list[Forcible] = [*entra.apps.values(), *entra.tenants.values()]
     owners += [user for tenant in entra.tenants.values() for user in tenant.users.values()]

@@ -1,4 +1,4 @@
-"""The sign-in errors of Entra, read from the table next door, and their documents."""
+"""The sign-in errors of Entra, read from `aadsts.txt`, and their documents."""
 
 import json
 import uuid

@@ -17,7 +17,7 @@ _REFRESH_SECONDS = 90 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """A client that has authenticated, in the tenant where it asks."""
+    """An authenticated client, and the tenant in which it wants a token."""
 
     tenant: Tenant
     app: App
@@ -25,7 +25,7 @@ class Applicant:
 
 
 def grant_app_token(entra: Entra, applicant: Applicant, form: dict[str, str]) -> Json:
-    """Answer with the answer to grant_type=client_credentials."""
+    """Answer to grant_type=client_credentials."""
     scopes = _read_scopes(form)
     resource, suffix = _split_scope(scopes[0])
     if len(scopes) != 1 or suffix != ".default":
@@ -36,7 +36,7 @@ def grant_app_token(entra: Entra, applicant: Applicant, form: dict[str, str]) ->
 
 
 def grant_user_token(entra: Entra, applicant: Applicant, form: dict[str, str]) -> Json:
-    """Answer with the answer to grant_type=password (resource owner password credentials)."""
+    """Answer to grant_type=password (resource owner password credentials)."""
     name, password = form.get("username"), form.get("password")
     for parameter, value in (("username", name), ("password", password)):
         if not value:
@@ -49,7 +49,7 @@ def grant_user_token(entra: Entra, applicant: Applicant, form: dict[str, str]) -
 
 
 def grant_refreshed_token(entra: Entra, applicant: Applicant, form: dict[str, str]) -> Json:
-    """Answer with the answer to grant_type=refresh_token."""
+    """Answer to grant_type=refresh_token."""
     token = form.get("refresh_token", "")
     try:
         _, claims = read_parts(token)
@@ -162,7 +162,7 @@ def _check_resource(tenant: Tenant, resource: str) -> None:
 
 
 def _read_capabilities(form: dict[str, str]) -> tuple[str, ...]:
-    """Client capabilities from the claims parameter, e.g. {"access_token": {"xms_cc": {"values": ["CP1"]}}}."""
+    """Return the client capabilities in the claims, e.g. {"access_token": {"xms_cc": {"values": ["CP1"]}}}."""
     try:
         claims = json.loads(form.get("claims") or "{}")
         values = claims.get("access_token", {}).get("xms_cc", {}).get("values", [])

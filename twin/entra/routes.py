@@ -28,7 +28,7 @@ _GRANTS = {
 
 @routes.get("/common/discovery/instance")
 def discover_instance(call: Call, entra: Entra) -> Reply:
-    """Tell which host names are aliases of which cloud."""
+    """Say which host names are aliases of which cloud."""
     _ = entra
     endpoint = call.option("authorization_endpoint")
     if endpoint is None:
@@ -53,7 +53,7 @@ def discover_instance(call: Call, entra: Entra) -> Reply:
 
 @routes.get("/common/userrealm/{user}")
 def discover_realm(call: Call, entra: Entra) -> Reply:
-    """Tell whether a user's password is checked here or by a federated server."""
+    """Say whether a user's password is checked here or by a federated server."""
     domain = call["user"].rpartition("@")[2].lower()
     answer: Json = {"ver": "1.0", "domain_name": domain, "cloud_instance_name": call.host.partition(".")[2]}
     for tenant in tuple(entra.tenants.values()):

@@ -1,4 +1,4 @@
-"""Tenants, app registrations, service principals and users: what Entra knows."""
+"""Tenants, app registrations, service principals and users."""
 
 import hashlib
 import secrets
@@ -54,7 +54,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class FederatedCredential:
-    """Trust in somebody else's tokens. Every value is compared with case."""
+    """Trust in tokens of another issuer. Values are compared with letter case."""
 
     name: str
     issuer: str
@@ -72,7 +72,7 @@ class Forced:
 
 
 class Forcible:
-    """Something whose token requests can be made to fail."""
+    """An object whose token requests can be made to fail."""
 
     def __init__(self) -> None:
         self.forced: list[Forced] = []
@@ -82,7 +82,7 @@ class Forcible:
         self.forced.append(Forced(code, times, retry_after))
 
     def relent(self) -> None:
-        """Take every forced failure back."""
+        """Remove every forced failure."""
         self.forced = []
 
     def take_forced(self) -> Forced | None:
@@ -164,7 +164,7 @@ class ServicePrincipal:
         self.roles |= frozenset(roles)
 
     def revoke_roles(self, *roles: str) -> None:
-        """Withdraw application permissions; tokens already issued keep them."""
+        """Remove application permissions; tokens already issued keep them."""
         self.roles -= frozenset(roles)
 
     def consent(self, *scopes: str, user: str | None = None) -> None:
@@ -195,11 +195,11 @@ class User(Forcible):
 
     @property
     def is_locked(self) -> bool:
-        """Whether too many wrong passwords came in a row."""
+        """Return whether there were too many wrong passwords in a row."""
         return self.failures >= self.lockout_after
 
     def unlock(self) -> None:
-        """Forget the wrong passwords."""
+        """Reset the count of wrong passwords."""
         self.failures = 0
 
 
@@ -228,14 +228,14 @@ class Tenant(Forcible):
         return made
 
     def is_called(self, name: str) -> bool:
-        """Whether the text is the tenant's id or one of its domains."""
+        """Return whether the text is the tenant's id or one of its domains."""
         low = name.lower()
         return low == self.id or low in self.domains
 
 
 @dataclass(slots=True)
 class Revocations:
-    """What no longer counts: single tokens, and all tokens of a principal up to a serial number."""
+    """Revoked tokens: single ones, and all tokens of a principal up to a serial number."""
 
     tokens: set[str] = field(default_factory=set)
     principals: dict[str, int] = field(default_factory=dict)
@@ -266,7 +266,7 @@ class Entra:
         return made
 
     def tenant(self, name: str) -> Tenant:
-        """Return A tenant by id or domain. KeyError when unknown."""
+        """Return a tenant by id or domain. KeyError when unknown."""
         for tenant in tuple(self.tenants.values()):
             if tenant.is_called(name):
                 return tenant
@@ -277,11 +277,11 @@ class Entra:
         return self.apps[app_id]
 
     def next_serial(self) -> int:
-        """Return A number that grows with every token, across resets."""
+        """Return a number that grows with every token, across resets."""
         return next(self._serials)
 
     def revoke_token(self, jti: str) -> None:
-        """Let Graph refuse one token, if it was asked for with the capability to understand that."""
+        """Let Graph refuse one token, if the client has the capability for continuous access evaluation."""
         self.revoked.tokens.add(jti)
 
     def revoke_principal(self, object_id: str) -> None:

@@ -14,7 +14,7 @@ GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a token is wanted for: the resource, its delegated scopes if any, and the client's capabilities."""
+    """A request for a token: the resource, its delegated scopes if any, and the client's capabilities."""
 
     tenant: Tenant
     app: App
@@ -51,7 +51,7 @@ def issue_token(entra: Entra, order: Order) -> str:
 
 
 def read_token(entra: Entra, token: str) -> Json:
-    """Read the claims of a token that Entra or a trusted issuer signed. ValueError says why it is no good."""
+    """Read the claims of a token that Entra or a trusted issuer signed. ValueError says why it is not valid."""
     header, claims = read_parts(token)
     kid = str(header.get("kid"))
     key = entra.key.public if kid == entra.key.kid else entra.trusted_issuers.get(kid)
@@ -63,7 +63,7 @@ def read_token(entra: Entra, token: str) -> Json:
 
 
 def is_revoked(entra: Entra, claims: Json) -> bool:
-    """Whether continuous access evaluation turns the token down; tokens of other clients live out their time."""
+    """Return whether continuous access evaluation refuses the token; other clients keep theirs until it expires."""
     capabilities = [str(value).lower() for value in claims.get("xms_cc", [])]
     if CAPABLE not in capabilities:
         return False

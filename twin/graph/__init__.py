@@ -1,1 +1,1 @@
-"""What all apis on the Graph hosts share: who may come in, throttling, error shapes, collections."""
+"""What all APIs on the Graph hosts share: admission, throttling, errors, collections."""

@@ -1,4 +1,4 @@
-"""Who may talk to Graph: token, audience, revocation, throttling.
+"""Admission to Graph: token, audience, revocation, throttling.
 
 Public sources: the Entra pages on claims challenges and continuous access evaluation (401 with insufficient_claims),
 and public reports for the texts of InvalidAuthenticationToken.
@@ -20,7 +20,7 @@ from twin.world import World
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The bearer of a good token. `user` is None for an app that acts for itself."""
+    """The caller by its valid token. `user` is None for an app without a user."""
 
     tenant: Tenant
     cloud: Cloud
@@ -30,13 +30,13 @@ class Caller:
 
 
 def caller_of(call: Call) -> Caller:
-    """Return the bearer that admission found."""
+    """Return the caller that admission found."""
     caller: Caller = call.caller
     return caller
 
 
 def admit(call: Call, world: World) -> None:
-    """Set `call.caller` or refuse: 401 for the token, 429 for too much."""
+    """Set `call.caller`, or refuse with 401 (token) or 429 (too many requests)."""
     entra = world.state(Entra)
     cloud = cloud_of_graph(call.host)
     scheme, _, token = call.headers.get("authorization", "").partition(" ")

@@ -1,4 +1,4 @@
-"""The Graph hosts themselves: what they say where no api has an answer, and the control of their limits."""
+"""The Graph hosts themselves: batches, the answer where no route matches, and control of the limits."""
 
 from twin.core.api import Api
 from twin.core.clouds import GRAPH_HOSTS
@@ -23,7 +23,7 @@ def batch(call: Call, limits: GraphLimits) -> Reply:
 
 @control.get("/limits")
 def show_limits(call: Call, limits: GraphLimits) -> Reply:
-    """Show the limits and how often they struck."""
+    """Show the limits and how often they refused a request."""
     _ = call
     return Reply(
         200,
@@ -56,7 +56,7 @@ def throttle(call: Call, limits: GraphLimits) -> Reply:
 
 
 def miss(call: Call, found: Miss, limits: GraphLimits) -> Reply:
-    """400 naming the first unknown segment, or 405 where the path has other methods."""
+    """Answer 400 with the first unknown segment, or 405 where the path has other methods."""
     _ = limits
     if found.allowed:
         message = "Specified HTTP method is not allowed for the request target."

@@ -22,7 +22,7 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def answer_batch(call: Call) -> Reply:
-    """Answer each part. GraphRefusal 400 when the batch itself is malformed; then no part is done."""
+    """Answer each part. GraphRefusal 400 for a malformed batch; then no part is executed."""
     parts = _read_parts(call)
     places = call.places if isinstance(call.places, BatchPlaces) else None
     answers: dict[str, Json] = {}
@@ -43,7 +43,7 @@ def count_outlook_parts(call: Call) -> int:
 
 
 def is_outlook(url: str) -> bool:
-    """Whether the relative URL of a part leads into a mailbox."""
+    """Return whether the relative URL of a part addresses a mailbox."""
     return url.lstrip("/").lower().startswith("users/")
 
 

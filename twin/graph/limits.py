@@ -20,26 +20,26 @@ DEFAULT_CONCURRENCY = 4
 
 @dataclass(slots=True)
 class BatchPlaces:
-    """The places that a batch holds, of those it would fill. Its parts go in waves that are as wide as it wanted."""
+    """How many concurrent requests a batch counts as. Its parts run in waves of that width."""
 
     wanted: int
     held: int
     taken: int = 0
 
     def take(self) -> bool:
-        """Whether the next part finds a place."""
+        """Return whether the next part is within the limit."""
         found = self.taken % self.wanted < self.held
         self.taken += 1
         return found
 
 
 class GraphLimits:
-    """The limits in force.
+    """The limits, and how often they were reached.
 
     concurrency  requests of one app under way at once; None for no limit
-    batch_width  parts of one batch that Outlook works on at once, each in a place of its own
+    batch_width  parts of one batch that Outlook works on at once; each counts as a request
     retry_after  seconds in the Retry-After of a concurrency refusal; None leaves the header out
-    refusals     how many requests were turned away, by kind
+    refusals     how many requests were refused, by kind
     """
 
     def __init__(self, world: "World") -> None:
@@ -54,7 +54,7 @@ class GraphLimits:
 
     @property
     def in_flight(self) -> int:
-        """How many requests are under way, all apps together."""
+        """Return how many requests are under way, of all apps."""
         return sum(self._in_flight.values())
 
     def throttle_for(self, seconds: float, *, retry_after: int | None = 1) -> None:
@@ -84,7 +84,7 @@ class GraphLimits:
         call.on_finish(lambda: self._leave(key))
 
     def widen(self, call: Call, key: str, parts: int) -> None:
-        """Let a batch that was counted in take more places, as far as there are any."""
+        """Let a batch that was counted as one request count as more, up to the limit."""
         wanted = min(parts, self.batch_width)
         held = min(1, wanted)
         while held < wanted and not self._is_full(key):

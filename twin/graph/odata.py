@@ -14,7 +14,7 @@ _VERSION = "/v1.0/"
 
 
 def read_integer(call: Call, name: str) -> int | None:
-    """Read A query option that must be a number of 0 or more, or None where it is absent."""
+    """Read a query option that must be a number of 0 or more, or None where it is absent."""
     text = call.option(name)
     if text is None:
         return None
@@ -25,7 +25,7 @@ def read_integer(call: Call, name: str) -> int | None:
 
 
 def read_flag(call: Call, name: str) -> bool:
-    """Read A query option that must be true or false; absent counts as false."""
+    """Read a query option that must be true or false; absent counts as false."""
     text = call.option(name) or "false"
     if text.lower() not in {"true", "false"}:
         raise refuse_option(
@@ -35,7 +35,7 @@ def read_flag(call: Call, name: str) -> bool:
 
 
 def read_position(call: Call) -> int:
-    """Where a page begins: what an earlier link put into its skip token."""
+    """Return where a page begins: the position in the skip token of an earlier link."""
     token = call.option(SKIP_TOKEN)
     if token is None:
         return 0
@@ -62,7 +62,7 @@ def make_context(call: Call, what: str) -> str:
 
 
 def answer_collection(context: str, items: Sequence[Any], *, count: int | None, link: str | None) -> Reply:
-    """Answer with A page of a collection; `count` and `link` are left out when None."""
+    """Answer with a page of a collection; `count` and `link` are left out when None."""
     body: Json = {"@odata.context": context}
     if count is not None:
         body["@odata.count"] = count

@@ -18,7 +18,7 @@ _OTHER_RESOURCES = frozenset({"https://management.azure.com", "https://storage.a
 
 @routes.get(ENDPOINT_PATH)
 def issue_token(call: Call, identities: Identities) -> Reply:
-    """Issue A token for the identity that the query names."""
+    """Issue a token for the identity that the query names."""
     if call.headers.get("x-identity-header") != identities.header:
         raise _refuse(call, 401, "The X-IDENTITY-HEADER header is missing or wrong.")
     if call.option("api-version") != _API_VERSION:

@@ -22,7 +22,7 @@ DEFAULT_LIFETIME = 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class ManagedIdentity:
-    """One identity. A system-assigned one has no client id that callers could name."""
+    """One identity. Callers cannot name a system-assigned one, which has no client id."""
 
     name: str
     client_id: str
@@ -38,7 +38,7 @@ class ManagedIdentity:
 
 
 class Identities:
-    """What the endpoint knows. `requests` counts the tokens asked for, by resource."""
+    """The identities of the endpoint. `requests` counts token requests by resource."""
 
     def __init__(self, world: "World") -> None:
         self.world = world
@@ -68,7 +68,7 @@ class Identities:
         return made
 
     def find(self, option: str | None, value: str | None) -> ManagedIdentity | None:
-        """Find the identity a request names; without a name the system-assigned one."""
+        """Return the identity that a request names, by default the system-assigned one."""
         if option is None:
             return next((one for one in self.assigned if one.is_system_assigned), None)
         fields = {"client_id": "client_id", "mi_res_id": "resource_id"}
@@ -82,7 +82,7 @@ class Identities:
         return tenant.cloud if tenant else GLOBAL
 
     def issue(self, identity: ManagedIdentity, resource: str) -> Json:
-        """Claims and token for a resource: {"access_token", "expires_on", "resource", "token_type", "client_id"}."""
+        """Return a token for a resource: {"access_token", "expires_on", "resource", "token_type", "client_id"}."""
         now = int(time.time())
         cloud = self.cloud_of(identity)
         is_exchange = resource == cloud.exchange_audience
@@ -118,5 +118,5 @@ def issuer_of(tenant_id: str, cloud: Cloud = GLOBAL) -> str:
 
 @cache
 def _make_header() -> str:
-    """Made once per process, as the platform does per instance: it must outlive a reset of the world."""
+    """Make the header once per process, as the platform does per instance; a reset of the world keeps it."""
     return secrets.token_hex(16).upper()

@@ -1,4 +1,4 @@
-"""Into a mailbox: who asks, may they, is there one, and which folder or message do they mean."""
+"""Access to a mailbox: caller, permission, mailbox, folder and message of a request."""
 
 from twin.core.wire import Call, Json
 from twin.graph.admission import caller_of
@@ -42,12 +42,12 @@ def enter_mailbox(call: Call, mail: Mail, operation: str) -> Mailbox:
 
 
 def view_of(call: Call, mail: Mail) -> View:
-    """Make the view of a request by its token and its Prefer header."""
+    """Return the view of a request by its token and its Prefer header."""
     return make_view(call, mail.switches, basic=is_basic(caller_of(call).permissions))
 
 
 def find_folder(mailbox: Mailbox, name: str) -> Folder:
-    """Return the folder of a path: an id or a well-known name; display names are none."""
+    """Return the folder of a path: an id or a well-known name, not a display name."""
     for one in tuple(mailbox.folders.values()):
         if name == one.id or name.lower() == one.well_known:
             return one

@@ -1,4 +1,4 @@
-"""Bodies as readers ask for them: HTML without what is unsafe, or plain text."""
+"""Bodies as requested: HTML without unsafe parts, or plain text."""
 
 import html
 import re
@@ -14,14 +14,14 @@ PREVIEW_LENGTH = 255
 
 
 def make_safe_html(text: str) -> str:
-    """Take scripts and handlers out."""
+    """Return HTML without scripts and handlers."""
     if "<script" in text.lower():
         text = _SCRIPT.sub("", text)
     return _HANDLER.sub("", text) if " on" in text.lower() else text
 
 
 def make_document(markup: str) -> str:
-    """Make a whole document of a piece of HTML; one that is whole stays as it is."""
+    """Make a whole document of a piece of HTML; a document stays as it is."""
     return markup if _BODY.search(markup) else f"{_HEAD}<body>{markup}</body></html>"
 
 
@@ -62,6 +62,6 @@ def make_text(markup: str) -> str:
 
 
 def make_preview(content: str, *, is_html: bool) -> str:
-    """Make the leading part of the text."""
+    """Return the beginning of the text."""
     plain = make_text(content[:20_000]) if is_html else content
     return plain.strip()[:PREVIEW_LENGTH]

@@ -1,4 +1,4 @@
-"""What hangs on a mail: files, attached items, cloud links, and files that exist only while they are read."""
+"""Attachments: files, items, cloud links, and large files whose bytes are made while they are read."""
 
 import random
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Synthetic:
-    """A file of any size whose bytes are made up while they are read, the same each time."""
+    """A file of any size whose bytes are made while they are read, the same each time."""
 
     size: int
     name: str = "large.bin"
@@ -45,7 +45,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A link to a file in the cloud. Graph v1.0 does not tell the address."""
+    """A link to a file in the cloud. Graph v1.0 does not show the address."""
 
     name: str
     url: str = ""
@@ -56,7 +56,7 @@ type Enclosure = File | Synthetic | Item | Reference
 
 @dataclass(slots=True)
 class Attachment:
-    """An attachment as Exchange keeps it. `suffix` makes its id out of its message's."""
+    """An attachment as Exchange keeps it. Its id is the id of its message with `suffix`."""
 
     kind: Kind
     name: str
@@ -85,7 +85,7 @@ def enclose(what: Enclosure) -> Attachment:
 
 
 def make_bytes(size: int, seed: int = 0) -> Stream:
-    """Make up so many bytes."""
+    """Make so many bytes."""
 
     def read() -> Iterator[bytes]:
         for number, start in enumerate(range(0, size, _BLOCK)):

@@ -1,4 +1,4 @@
-"""Steering mailboxes from outside: drop mails in, lose cursors, turn switches, narrow an app's scope."""
+"""Control routes of mailboxes: add mails, expire cursors, set switches, restrict an app."""
 
 import base64
 from dataclasses import asdict
@@ -38,21 +38,21 @@ def list_mailboxes(call: Call, mail: Mail) -> Reply:
 
 @control.get("/switches")
 def show_switches(call: Call, mail: Mail) -> Reply:
-    """Show the switches for disputed behaviour."""
+    """Show the switches."""
     _ = call
     return Reply(200, asdict(mail.switches))
 
 
 @control.patch("/switches")
 def turn_switches(call: Call, mail: Mail) -> Reply:
-    """Turn switches: {"delta_empty_pages": 1, "delta_delay_seconds": 60}."""
+    """Set switches: {"delta_empty_pages": 1, "delta_delay_seconds": 60}."""
     mail.switches.turn(read_object(call))
     return show_switches(call, mail)
 
 
 @control.post("/cursors/expire")
 def expire_cursors(call: Call, mail: Mail) -> Reply:
-    """Lose all delta and next links: {"mailbox"?, "status"?: 410, "code"?, "innerCode"?, "location"?: false}."""
+    """Expire all delta and next links: {"mailbox"?, "status"?: 410, "code"?, "innerCode"?, "location"?: false}."""
     wish = read_object(call)
     name = wish.pop("mailbox", None)
     how = {_EXPIRY[key]: value for key, value in wish.items()}
@@ -61,7 +61,7 @@ def expire_cursors(call: Call, mail: Mail) -> Reply:
 
 @control.put("/scopes/{appId}")
 def restrict(call: Call, mail: Mail) -> Reply:
-    """Let an app into some mailboxes only: {"tenant": name or id, "mailboxes": [address] or null for all}."""
+    """Restrict an app to some mailboxes: {"tenant": name or id, "mailboxes": [address] or null for all}."""
     wish = read_object(call)
     tenant = mail.world.state(Entra).tenant(str(wish["tenant"]))
     mail.restrict(call["appId"], tenant.id, wish["mailboxes"])
@@ -100,14 +100,14 @@ def add_folder(call: Call, mail: Mail) -> Reply:
 
 @control.get("/mailboxes/{mailbox}/messages")
 def list_messages(call: Call, mail: Mail) -> Reply:
-    """List messages with what became of them; ?folder= narrows the list."""
+    """List messages; ?folder= names one folder."""
     found = mail.mailbox(call["mailbox"]).messages(call.option("folder"))
     return Reply(200, {"messages": [describe_message(one) for one in found]})
 
 
 @control.post("/mailboxes/{mailbox}/messages")
 def drop_mail(call: Call, mail: Mail) -> Reply:
-    """Drop a mail in: MIME as message/rfc822 (?folder=), or JSON with subject, from, html, attachments and so on."""
+    """Add a mail: MIME as message/rfc822 (?folder=), or JSON with subject, from, html, attachments and so on."""
     mailbox = mail.mailbox(call["mailbox"])
     if call.headers.get("content-type", "").startswith("message/rfc822"):
         made = mailbox.receive(call.body, folder=call.option("folder") or "inbox")
@@ -137,7 +137,7 @@ def delete_message(call: Call, mail: Mail) -> Reply:
 
 @control.post("/mailboxes/{mailbox}/replay")
 def replay(call: Call, mail: Mail) -> Reply:
-    """Let the next delta tell of the newest mails once more: {"count": 3, "folder"?: "inbox"}."""
+    """Repeat the newest mails in the next delta: {"count": 3, "folder"?: "inbox"}."""
     wish = read_object(call)
     mail.mailbox(call["mailbox"]).replay(int(wish["count"]), str(wish.get("folder", "inbox")))
     return Reply(204)

@@ -1,4 +1,4 @@
-"""Rounds of changes: what a delta shows of a folder, page by page.
+"""Rounds of a delta: the changes of a folder, page by page.
 
 Public sources: the reference page of message: delta, "Get incremental changes to messages in a folder", the overview of
 delta query; microsoft-graph-docs issues 2162, 2350 and 7776, microsoft-graph-docs-contrib issue 7946.
@@ -18,7 +18,7 @@ _SHUFFLE = random.Random()  # noqa: S311 - an order that nobody should rely on
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What the first request asked for; it travels in every token. `top` of None leaves the size to each request."""
+    """The options of the first request, which every token keeps. With `top` of None each request sets the size."""
 
     mailbox: Mailbox
     folder: Folder
@@ -31,7 +31,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing to tell: a whole message, what changed of it, or that it is gone."""
+    """One item of a delta: a whole message, its changes, or its removal."""
 
     message: Message
     mutable_id: str
@@ -41,12 +41,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a reader stands. It never changes: the same link gives the same page again.
+    """A position in a delta. It is immutable: the same link gives the same page again.
 
-    position  how much of the folder's log the next round has behind it
-    entries   all of the running round, shared by its cursors; None between rounds
-    at        how many of them have been told
-    blanks    empty pages yet to come in this round
+    position  where in the folder's log the next round begins
+    entries   all items of the present round, shared by its cursors; None between rounds
+    at        how many of them have been returned
+    blanks    empty pages that are still to be returned in this round
     """
 
     query: Query
@@ -66,7 +66,7 @@ class Page:
 
 
 def begin(query: Query) -> Cursor:
-    """Begin a first round: everything that is in the folder now."""
+    """Begin a first round: all messages that are in the folder now."""
     position = _visible(query)
     hidden = {event.message.id for event in query.folder.log[position:] if event.kind == "arrived"}
     shown = {event.message.id for event in query.folder.log[:position] if event.kind == "arrived"}
@@ -80,14 +80,14 @@ def begin(query: Query) -> Cursor:
 
 
 def go_on(cursor: Cursor) -> Cursor:
-    """Begin the next round behind a delta link."""
+    """Begin the next round after a delta link."""
     position = max(cursor.position, _visible(cursor.query))
     entries = _collapse(cursor.query, cursor.position, position)
     return _arrange(cursor.query, position, [one for one in entries if _wants(cursor.query, one)])
 
 
 def turn_page(cursor: Cursor, size: int | None) -> Page:
-    """Take the next page of a running round; `size` is what this request prefers."""
+    """Return the next page of a round; `size` is the preference of this request."""
     switches = cursor.query.mailbox.switches
     entries = cursor.entries or ()
     if cursor.blanks:
@@ -103,7 +103,7 @@ def turn_page(cursor: Cursor, size: int | None) -> Page:
 
 
 def is_due(entry: Entry, query: Query) -> bool:
-    """Whether an entry still holds: what left the folder since is told of by the next round."""
+    """Return whether an entry is still valid; the next round lists messages that have left the folder since."""
     return entry.removed is not None or entry.message.id in query.folder.members
 
 
@@ -127,7 +127,7 @@ def _arrange(query: Query, position: int, entries: list[Entry]) -> Cursor:
 
 
 def _collapse(query: Query, start: int, end: int) -> list[Entry]:
-    """Sum up a stretch of the log: one entry for each message."""
+    """Combine a part of the log into one entry for each message."""
     by_message: defaultdict[str, list[Event]] = defaultdict(list)
     for event in query.folder.log[start:end]:
         by_message[event.message.id].append(event)

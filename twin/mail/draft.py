@@ -1,4 +1,4 @@
-"""What a mail says before it lies in a mailbox: read from MIME, or composed from keywords."""
+"""A mail before it is in a mailbox: read from MIME, or composed from keywords."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,12 +16,12 @@ type HeaderValue = str | Sequence[str]
 
 @dataclass(slots=True)
 class Draft:
-    """A mail on its way.
+    """A mail that is not yet in a mailbox.
 
-    values       properties of the message resource that the sender decides
-    headers      name and value in order; names repeat; None for a mail that was put there without any
+    values       properties of the message resource that the sender sets
+    headers      name and value in order; names repeat; None for a mail without any
     references   Message-IDs of the mails that it answers
-    raw          its MIME, where it came as such
+    raw          its MIME, if it came as MIME
     """
 
     values: Json
@@ -84,7 +84,7 @@ def compose(
 
 
 def make_recipient(address: Address) -> Json:
-    """Write an address as Graph does; without a name the address stands in its place."""
+    """Write an address as Graph does; without a name the address is used as the name."""
     name, plain = split_address(address)
     return {"emailAddress": {"name": name or plain, "address": plain}}
 
@@ -100,5 +100,5 @@ def format_address(address: Address) -> str:
 
 
 def render_time(instant: datetime) -> str:
-    """Write an instant as Exchange does: UTC, whole seconds."""
+    """Return an instant as Exchange writes it: UTC, whole seconds."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")

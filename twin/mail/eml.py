@@ -1,6 +1,6 @@
-"""Reads MIME as Exchange takes it in: whatever comes is accepted, however broken.
+"""Reads MIME as Exchange does: any bytes are accepted, however broken.
 
-The parser runs under the older policy: it leaves headers as they are, where the newer one raises for some that occur.
+The parser runs under the older policy: it leaves headers as they are, while the newer one raises for some.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ _MESSAGE_ID = re.compile(r"<[^<>\s]+>")
 
 
 def read_eml(raw: bytes) -> Draft:
-    """Read a mail from its bytes; anything at all gives a mail."""
+    """Read a mail from its bytes; any bytes give a mail."""
     try:
         mail: Part = message_from_bytes(raw)
         found = _Parts()
@@ -79,7 +79,7 @@ class _First:
 
 @dataclass
 class _Parts:
-    """The parts of a mail, told apart: two bodies and what hangs on it."""
+    """The parts of a mail: two bodies and attachments."""
 
     text: str | None = None
     html: str | None = None
@@ -99,7 +99,7 @@ class _Parts:
                 self.attachments.append(_make_attachment(part, kind, len(self.attachments) + 1))
 
     def _take_body(self, part: Part, kind: str, *, is_choice: bool) -> bool:
-        """Whether the part is the body: the first of its kind that is no attachment, a second kind as a choice only."""
+        """Return whether the part is the body: the first of its kind that is not an attachment."""
         if _safely(part.get_content_disposition, None) == "attachment" or _read_name(part):
             return False
         has_body = self.text is not None or self.html is not None
@@ -112,14 +112,14 @@ class _Parts:
         return True
 
     def _take_rest(self, part: Part, kind: str) -> bool:
-        """Take a lone part of some other text as the body, and a multipart that has no parts."""
+        """Use a single part of another text type as the body, or a multipart without parts."""
         if not kind.startswith(("text/", "multipart/")) or kind in {"text/calendar", "text/rfc822-headers"}:
             return False
         self.text = _decode_part(part)
         return True
 
     def settle_inline(self) -> None:
-        """Mark as inline what the body shows, whatever the part says."""
+        """Mark attachments that the body shows as inline, whatever their part says."""
         for one in self.attachments:
             if one.content_id and self.html and f"cid:{one.content_id}" in self.html:
                 one.is_inline = True
@@ -187,7 +187,7 @@ def _decode_words(text: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """Return text without stray bytes, which JSON cannot hold."""
+    """Return text without invalid characters, which JSON cannot hold."""
     if text.isascii():
         return text
     try:
@@ -205,7 +205,7 @@ def _flatten(part: Any) -> bytes:
 
 
 def _safely[T](work: Callable[[], T], otherwise: T) -> T:
-    """Do something that broken mails can upset."""
+    """Do something that can raise for broken mails."""
     try:
         return work()
     except _MISHAPS:

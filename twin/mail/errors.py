@@ -18,7 +18,7 @@ _OUTAGES = {
 
 
 class SyncStateRefusal(GraphRefusal):
-    """The cursor is lost. Some answers name it in the inner error only, some say where to begin anew."""
+    """The cursor is lost. Some answers name the code in the inner error only, some say where to begin again."""
 
     def __init__(self, status: int, code: str, *, inner_code: str | None, location: str | None) -> None:
         generations = "Sync state generation is not found; generation: 605, first kept: 839, last kept: 841."
@@ -40,12 +40,12 @@ def describe_mail_outage(call: Call, status: int) -> Json:
 
 
 def refuse_item() -> GraphRefusal:
-    """404: no such message, attachment or folder, or it is elsewhere under another id."""
+    """404: no such message, attachment or folder, or it has moved and has another id."""
     return GraphRefusal(404, "ErrorItemNotFound", "The specified object was not found in the store.")
 
 
 def refuse_malformed() -> GraphRefusal:
-    """400: what cannot be an id."""
+    """400: not an id."""
     return GraphRefusal(400, "ErrorInvalidIdMalformed", "Id is malformed.")
 
 
@@ -66,7 +66,7 @@ def refuse_mailbox() -> GraphRefusal:
 
 
 def refuse_user(name: str) -> GraphRefusal:
-    """404: nobody of this name in the tenant."""
+    """404: no such user in the tenant."""
     return GraphRefusal(404, "ErrorInvalidUser", f"The requested user '{name}' is invalid.")
 
 
@@ -99,7 +99,7 @@ def refuse_conflict() -> GraphRefusal:
 
 
 def refuse_token() -> GraphRefusal:
-    """400: no delta or skip token of ours."""
+    """400: not a delta or skip token of this service."""
     return GraphRefusal(400, "SyncStateInvalid", "The sync state is invalid.")
 
 
@@ -114,5 +114,5 @@ def refuse_value() -> GraphRefusal:
 
 
 def refuse_expansion() -> GraphRefusal:
-    """500: what a delta cannot expand."""
+    """500: an expansion that a delta cannot do."""
     return GraphRefusal(500, "ErrorInternalServerError", "An internal server error occurred. The operation failed.")

@@ -1,4 +1,4 @@
-"""Single-value extended properties: tags that programs leave on a message, by MAPI id.
+"""Single-value extended properties: values that programs store on a message, by MAPI id.
 
 Public sources: the reference page of singleValueLegacyExtendedProperty; an answer spells `LONG 0x0E08` as `Long 0xe08`.
 """
@@ -15,7 +15,7 @@ CLASS = "String 0x1a"
 
 
 def read_key(text: str) -> str:
-    """Return the id in the spelling of answers; the name in it keeps its case. GraphRefusal 400 for no such id."""
+    """Return the id in the spelling of answers; the name in it keeps its case. GraphRefusal 400 for an invalid id."""
     if found := _TAG.fullmatch(text):
         return f"{found[1].capitalize()} {int(found[2], 16):#x}"
     if found := _NAMED.fullmatch(text):
@@ -24,7 +24,7 @@ def read_key(text: str) -> str:
 
 
 def read_extended(message: Message, key: str) -> str | None:
-    """Return a property's value: size and class every message has, others where somebody set them."""
+    """Return a property's value: every message has size and class; others only if they were set."""
     if key == SIZE:
         return str(message.size)
     if key == CLASS:

@@ -38,7 +38,7 @@ _MOST = 1000
 
 @folders.get("/mailFolders")
 def list_folders(call: Call, mail: Mail) -> Reply:
-    """Folders right below the root, ten to a page; hidden ones where asked for."""
+    """Folders right below the root, ten to a page; hidden ones on request."""
     mailbox = enter_mailbox(call, mail, "ListMailFolders")
     return _answer_folders(call, mailbox, mailbox.folder(ROOT), "mailFolders")
 
@@ -62,7 +62,7 @@ def list_children(call: Call, mail: Mail) -> Reply:
 
 @folders.get("/mailFolders/{folder}/messages")
 def list_messages(call: Call, mail: Mail) -> Reply:
-    """Messages of one folder, newest first; pages are counted by $skip, so they shift when the folder does."""
+    """Messages of one folder, newest first; pages use $skip, so they shift when the folder changes."""
     mailbox = enter_mailbox(call, mail, "ListMessages")
     return _answer_messages(call, mail, find_folder(mailbox, call["folder"]).messages())
 
@@ -76,7 +76,7 @@ def list_all_messages(call: Call, mail: Mail) -> Reply:
 
 @folders.get("/mailFolders/{folder}/messages/delta")
 def delta(call: Call, mail: Mail) -> Reply:
-    """One page of a round: of a first one, or the one that a link leads to."""
+    """Answer with one page of a round: the first one, or that of a link."""
     mailbox = enter_mailbox(call, mail, "DeltaMessages")
     folder = find_folder(mailbox, call["folder"])
     view = view_of(call, mail)
@@ -100,7 +100,7 @@ def delta(call: Call, mail: Mail) -> Reply:
 
 @folders.get("/mailFolders/{folder}/messages/delta()")
 def delta_with_brackets(call: Call, mail: Mail) -> Reply:
-    """Answer the same function, as OData spells calls."""
+    """Answer the same call with brackets, as OData writes functions."""
     return delta(call, mail)
 
 
@@ -174,7 +174,7 @@ def _answer_folders(call: Call, mailbox: Mailbox, parent: Folder, context: str) 
 
 
 def _read_visible(call: Call, view: View) -> Selection:
-    """Read what to show. GraphRefusal 403 for what the permission hides."""
+    """Read which properties to show. GraphRefusal 403 for those that the permission hides."""
     selection = read_selection(call)
     hidden = selection.attachments or selection.extended or WITHHELD & set(selection.names or ())
     if view.basic and hidden:
@@ -190,7 +190,7 @@ def _read_top(call: Call) -> int:
 
 
 def _cut[T](call: Call, items: Sequence[T], top: int) -> tuple[Sequence[T], str | None]:
-    """Cut a page out, with the link to the next one, which counts from the beginning."""
+    """Return a page, and the link to the next one, which counts from the beginning."""
     start = read_integer(call, "$skip") or 0
     end = start + top
     kept: list[tuple[str, Any]] = [part for part in _raw_options(call) if part[0].lower() not in {"$skip", "%24skip"}]

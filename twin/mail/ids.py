@@ -1,4 +1,4 @@
-"""Exchange's ids: what they look like, and which spellings of one are the same.
+"""Exchange's ids: their form, and which spellings are the same id.
 
 Public sources: "Get immutable identifiers for Outlook resources" (two kinds of id, both resolve) and public reports on
 ids that hold "/" and "+", whose URL-safe form has "-" and "_" instead.
@@ -17,7 +17,7 @@ _SAFE = str.maketrans("/+", "-_")
 
 
 def make_mutable_id(source: random.Random, *, slashes: bool) -> str:
-    """Make an id of the default kind, which a move changes; with `slashes` it holds what paths stumble over."""
+    """Make an id of the default kind, which a move changes; with `slashes` it contains "/" and "+"."""
     body = source.choices(_PLAIN, k=_MUTABLE_LENGTH)
     first, second = ("/", "+") if slashes else ("-", "_")
     body[source.randrange(20, 70)] = first
@@ -39,7 +39,7 @@ def make_folder_id(source: random.Random) -> str:
 
 
 def make_suffix(source: random.Random) -> str:
-    """Make what the id of an attachment adds to that of its message."""
+    """Make the part that the id of an attachment adds to that of its message."""
     return "ABEgAQ" + "".join(source.choices(_PLAIN, k=_SUFFIX_LENGTH)) + "="
 
 
@@ -54,5 +54,5 @@ def make_safe(item_id: str) -> str:
 
 
 def is_well_formed(item_id: str) -> bool:
-    """Whether the text could be an id at all. Case counts."""
+    """Return whether the text has the form of an id."""
     return _WELL_FORMED.fullmatch(item_id) is not None

@@ -43,7 +43,7 @@ _ATTRIBUTES = {
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A line of a folder's log. `mutable_id` is the one under which the folder knew the message then."""
+    """A line of a folder's log. `mutable_id` is the id of the message at that time."""
 
     when: datetime
     kind: EventKind
@@ -66,12 +66,12 @@ class Folder:
     log: list[Event] = field(default_factory=list)
 
     def messages(self) -> list[Message]:
-        """All messages in it, in order of their coming."""
+        """Return all messages in it, in order of arrival."""
         return list(self.members.values())
 
 
 class Mailbox:
-    """A mailbox of a user, or a shared one, which nobody signs in to."""
+    """A mailbox of a user, or a shared one."""
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class Mailbox:
         return self._messages[make_safe(message_id)]
 
     def messages(self, folder: str | None = None) -> list[Message]:
-        """All messages, or those of one folder."""
+        """Return all messages, or those of one folder."""
         chosen = [self.folder(folder)] if folder is not None else tuple(self.folders.values())
         return [message for one in chosen for message in one.messages()]
 
@@ -148,7 +148,7 @@ class Mailbox:
         importance: str = "normal",
         is_read: bool = False,
     ) -> Message:
-        """Let a mail come in: one of MIME as it is, or one made from keywords."""
+        """Receive a mail: MIME as it is, or one made from the keywords."""
         now = received or self.clock.now()
         if eml is not None:
             draft = read_eml(eml)
@@ -174,7 +174,7 @@ class Mailbox:
         return self.put(draft, received=now, folder=folder, is_read=is_read)
 
     def put(self, draft: Draft, *, received: datetime, folder: str = "inbox", is_read: bool = False) -> Message:
-        """Lay a ready mail into a folder."""
+        """Put a mail into a folder."""
         for one in draft.attachments:
             one.suffix = make_suffix(self._random)
         home = self.folder(folder)
@@ -196,7 +196,7 @@ class Mailbox:
         return made
 
     def change(self, message: Message, values: Json) -> None:
-        """Set properties under Graph's names; nothing happens where nothing differs. KeyError for other ones."""
+        """Set properties under Graph's names; equal values are no change. KeyError for other properties."""
         differing = [name for name, value in values.items() if getattr(message, _ATTRIBUTES[name]) != value]
         for name in differing:
             setattr(message, _ATTRIBUTES[name], values[name])
@@ -205,13 +205,13 @@ class Mailbox:
             self._note("changed", message, what=tuple(differing))
 
     def rewrite(self, message: Message, values: Json) -> None:
-        """Set what only drafts let one set: subject, body, recipients."""
+        """Set properties that only drafts allow: subject, body, recipients."""
         message.draft.values = message.draft.values | values
         self._touch(message)
         self._note("changed", message, what=tuple(values))
 
     def tag(self, message: Message, properties: Mapping[str, str]) -> None:
-        """Set extended properties. Deltas do not tell of them."""
+        """Set extended properties. Deltas do not show them."""
         message.extended = {**message.extended, **properties}
         self._touch(message)
 
@@ -223,7 +223,7 @@ class Mailbox:
         self._enter(message, target)
 
     def delete(self, message: Message, *, forever: bool = False) -> None:
-        """Delete a message as Outlook does: the first time it goes to Deleted Items."""
+        """Delete a message as Outlook does: first to Deleted Items, from there for good."""
         trash = self.folder("deleteditems")
         if not forever and message.home is not trash:
             self.move(message, trash, reason="deleted")
@@ -232,7 +232,7 @@ class Mailbox:
         self._messages.pop(message.id, None)
 
     def replay(self, count: int, folder: str = "inbox") -> None:
-        """Let the next round tell of the newest messages once more, as if they had just come."""
+        """Repeat the newest messages in the next round, as if they had just arrived."""
         for message in self.folder(folder).messages()[-count:]:
             self._note("arrived", message)
 

@@ -1,4 +1,4 @@
-"""One message in a mailbox, with the mutators that tests and people use."""
+"""One message in a mailbox, with methods by which tests and people change it."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,12 +17,12 @@ NOT_FLAGGED: Json = {"flagStatus": "notFlagged"}
 
 @dataclass(slots=True, eq=False)
 class Message:
-    """A message. Its bodies and headers are those of the draft; what readers change lies beside.
+    """A message. Its bodies and headers are those of the draft; what users change is kept here.
 
     id            the immutable one
-    mutable_id    the default kind, which every move changes
+    mutable_id    the default kind, which each move changes
     extended      single-value extended properties by id
-    unrenderable  Exchange cannot make MIME of it: $value answers 500
+    unrenderable  Exchange cannot render it as MIME: $value answers 500
     version       grows with every change; makes changeKey and ETag
     """
 
@@ -63,7 +63,7 @@ class Message:
 
     @property
     def attachments(self) -> list[Attachment]:
-        """All that hangs on it."""
+        """Its attachments."""
         return self.draft.attachments
 
     @property
@@ -84,7 +84,7 @@ class Message:
         return len(self.draft.values["body"]["content"]) + sum(one.content.size for one in self.attachments) + 2000
 
     def shown_id(self, *, immutable: bool) -> str:
-        """Return the id as one asks for it."""
+        """Return the id of the kind that was requested."""
         return self.id if immutable else self.mutable_id
 
     def attachment(self, attachment_id: str) -> Attachment:
@@ -107,5 +107,5 @@ class Message:
         self.mailbox.move(self, self.mailbox.folder(folder))
 
     def delete(self, *, forever: bool = False) -> None:
-        """Delete it: to Deleted Items, or from there, or at once if `forever`, altogether."""
+        """Delete it: to Deleted Items, and from there, or with `forever`, for good."""
         self.mailbox.delete(self, forever=forever)

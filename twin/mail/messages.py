@@ -1,4 +1,4 @@
-"""Single messages: read, change, move, delete, MIME, and what hangs on them."""
+"""Single messages: read, change, move, delete, MIME, and attachments."""
 
 import re
 from collections.abc import Callable
@@ -62,7 +62,7 @@ def get_message(call: Call, mail: Mail) -> Reply:
 
 @messages.patch("")
 def update_message(call: Call, mail: Mail) -> Reply:
-    """Change what a received mail lets one change; answers with the message, or without under return=minimal."""
+    """Change a received mail; answers with the message, or with no body under return=minimal."""
     mailbox = enter_mailbox(call, mail, "UpdateMessages")
     check_options(call)
     message = find_message(call, mailbox)
@@ -103,7 +103,7 @@ def move_message(call: Call, mail: Mail) -> Reply:
 
 @messages.get("/$value")
 def get_mime(call: Call, mail: Mail) -> Reply:
-    """Answer with the message as MIME, made anew; 500 for one of which Exchange can make none."""
+    """Answer with the message as MIME; 500 for one that Exchange cannot render."""
     message = find_message(call, enter_mailbox(call, mail, "GetMessagesContent"))
     if message.unrenderable:
         raise refuse_rendering()
@@ -124,7 +124,7 @@ def list_attachments(call: Call, mail: Mail) -> Reply:
 
 @messages.get("/attachments/{attachment}")
 def get_attachment(call: Call, mail: Mail) -> Reply:
-    """One attachment; an attached item only where $expand asks for it."""
+    """One attachment; an attached item only with $expand."""
     mailbox = enter_mailbox(call, mail, "GetAttachments")
     check_options(call, "$select", "$expand")
     names = read_names(call, known_to_attachments(), "attachment")
@@ -136,7 +136,7 @@ def get_attachment(call: Call, mail: Mail) -> Reply:
 
 @messages.get("/attachments/{attachment}/$value")
 def get_content(call: Call, mail: Mail) -> Reply:
-    """Answer with the bytes: of a file as they are, of an item as MIME, iCal or vCard; a link has none."""
+    """Answer with the bytes: of a file as they are, of an item as MIME, iCal or vCard; a link has no bytes."""
     message = find_message(call, enter_mailbox(call, mail, "GetAttachmentsContent"))
     found = find_attachment(call, message)
     if found.kind == "reference":
@@ -153,7 +153,7 @@ def _answer_message(call: Call, message: Message, view: View, selection: Selecti
 
 
 def _read_changes(body: Json, message: Message) -> tuple[Json, Json]:
-    """Tell apart what any mail takes and what drafts take. GraphRefusal 400 for the rest."""
+    """Return the changes that any mail allows and those that drafts allow. GraphRefusal 400 for others."""
     changes: Json = {}
     rewritten: Json = {}
     for name, value in body.items():

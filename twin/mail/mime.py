@@ -1,4 +1,4 @@
-"""MIME of a message, made anew each time as Exchange does: so its bytes are never quite the same twice."""
+"""MIME of a message. As with Exchange, it is made for each request, so its bytes differ each time."""
 
 import base64
 import re
@@ -28,7 +28,7 @@ def render_mime(message: Message) -> Stream:
 
 
 def _refresh(raw: bytes) -> bytes:
-    """Write MIME that came in once more: lines end alike, boundaries are new."""
+    """Write received MIME again: with uniform line ends and new boundaries."""
     text = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     for boundary in set(_BOUNDARY.findall(text)):
         text = text.replace(boundary, b"_000_" + uuid.uuid4().hex.encode() + b"_")
@@ -59,12 +59,12 @@ def _build(draft: Draft) -> Stream:
 
 
 def _is_mail(one: Attachment) -> bool:
-    """Whether it stands as it is: MIME knows no base64 for mails in mails."""
+    """Return whether it is an attached mail, which MIME does not encode."""
     return one.kind == "item" and one.item == "message"
 
 
 def _make_part(one: Attachment) -> EmailMessage:
-    """Make a part whose place for the bytes is marked."""
+    """Make a part with a mark where its bytes go."""
     part = EmailMessage(policy=_POLICY)
     fallback = {"message": "message/rfc822", "event": "text/calendar", "contact": "text/vcard"}[one.item]
     part["Content-Type"] = (one.content_type or "application/octet-stream") if one.kind != "item" else fallback

@@ -30,7 +30,7 @@ _EXPANDED_ID = re.compile(r"id eq '([^']*)'", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One clause of a filter; all must hold. `name` is the property it speaks of."""
+    """One clause of a filter; all must hold. `name` is its property."""
 
     name: str
     comparison: str
@@ -39,7 +39,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What an answer shows: `names` of None for the usual properties; extended properties by id."""
+    """The properties to show: `names` of None means the default ones; extended properties by id."""
 
     names: tuple[str, ...] | None
     attachments: bool = False
@@ -99,7 +99,7 @@ def read_selection(call: Call) -> Selection:
 
 
 def read_filter(call: Call) -> tuple[Condition, ...]:
-    """Read $filter. GraphRefusal 400 for what is not understood."""
+    """Read $filter. GraphRefusal 400 for unsupported clauses."""
     text = call.option("$filter")
     return () if text is None else tuple(_read_clause(part.strip()) for part in _split(text, " and "))
 
@@ -124,7 +124,7 @@ def read_name_filter(call: Call) -> str | None:
 
 
 def sort_messages(call: Call, messages: list[Message], conditions: tuple[Condition, ...]) -> list[Message]:
-    """Apply $orderby, newest first without it. GraphRefusal 400 where a filter does not begin with what is ordered."""
+    """Apply $orderby, newest first without it. GraphRefusal 400 if a filter begins with another property."""
     keys = []
     for part in _split(call.option("$orderby") or "receivedDateTime desc", ","):
         name, _, direction = part.strip().partition(" ")
@@ -141,7 +141,7 @@ def sort_messages(call: Call, messages: list[Message], conditions: tuple[Conditi
 
 
 def check_options(call: Call, *allowed: str) -> None:
-    """Refuse every query option that is not named."""
+    """Refuse all query options except those given."""
     for name, _ in call.query:
         if name not in allowed:
             raise refuse_option(f"The query parameter '{name}' is not supported.")
@@ -163,7 +163,7 @@ def _read_clause(text: str) -> Condition:
         return Condition("categories", "eq", lambda one: category in one.categories)
     if found := _EXTENDED.fullmatch(text):
         key, wanted = read_key(found[2]), _unquote(found[3])
-        # names of such properties count with case, their values without
+        # letter case matters in names of such properties, not in their values
         return Condition(
             "singleValueExtendedProperties", "eq", lambda one: one.extended.get(key, "\0").lower() == wanted.lower()
         )

@@ -1,4 +1,4 @@
-"""Which permission allows which operation on mail.
+"""The permissions for each operation on mail.
 
 Source: the permissions data behind the reference pages (microsoft-graph-devx-content, permissions.json). They list the
 reading of one message and of attachments under Mail.Read only; that Mail.ReadWrite includes it is known and a switch.
@@ -25,7 +25,7 @@ _READ_ONLY = frozenset({"GetMessages", "ListAttachments"})
 
 
 def is_allowed(operation: str, held: frozenset[str], *, readwrite_reads: bool) -> bool:
-    """Whether the permissions held cover an operation."""
+    """Return whether the permissions allow an operation."""
     names = {BASIC if name == _DELEGATED_BASIC else name for name in held}
     sufficient = RULES[operation]
     if readwrite_reads and operation in _READ_ONLY:
@@ -34,5 +34,5 @@ def is_allowed(operation: str, held: frozenset[str], *, readwrite_reads: bool) -
 
 
 def is_basic(held: frozenset[str]) -> bool:
-    """Whether bodies, attachments and extended properties stay hidden."""
+    """Return whether the permissions hide bodies, attachments and extended properties."""
     return not {READ, WRITE} & held

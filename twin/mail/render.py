@@ -1,4 +1,4 @@
-"""What a reader of a mailbox gets to see."""
+"""Messages, attachments and folders as JSON."""
 
 import base64
 import hashlib
@@ -30,7 +30,7 @@ MINIMAL = "return=minimal"
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How a request wants to see things: most of it is in its Prefer header, and goes for this request only."""
+    """How a request wants its answer: most of it is in the Prefer header, for this request only."""
 
     switches: Switches
     immutable: bool = False
@@ -42,7 +42,7 @@ class View:
 
 
 def make_view(call: Call, switches: Switches, *, basic: bool = False) -> View:
-    """Read the Prefer header; `basic` leaves out what Mail.ReadBasic.All does not show."""
+    """Read the Prefer header; `basic` hides what Mail.ReadBasic.All does not show."""
     wishes = read_preferences(call)
     sizes = [one.removeprefix(_PAGE_SIZE) for one in wishes if one.startswith(_PAGE_SIZE)]
     size = int(sizes[0]) if sizes and sizes[0].isdecimal() and int(sizes[0]) > 0 else None
@@ -57,7 +57,7 @@ def applied(view: View) -> dict[str, str]:
 
 
 def render_message(one: Message, view: View, selection: Selection) -> Json:
-    """Write a message; id and ETag come always."""
+    """Return a message; id and ETag are always included."""
     names: Iterable[str] = DEFAULT if selection.names is None else selection.names
     shown = start_message(one, view)
     for name in names:
@@ -76,7 +76,7 @@ def render_message(one: Message, view: View, selection: Selection) -> Json:
 
 
 def start_message(one: Message, view: View) -> Json:
-    """Write what every rendering begins with."""
+    """Return the members that every message begins with."""
     return {"@odata.etag": f'W/"{make_change_key(one)}"', "id": one.shown_id(immutable=view.immutable)}
 
 
@@ -89,7 +89,7 @@ def make_change_key(one: Message) -> str:
 def render_attachment(
     message: Message, one: Attachment, view: View, names: tuple[str, ...] | None, *, item: bool = False
 ) -> Json:
-    """Write an attachment. Bytes come where nothing is selected, an attached item where $expand asks for it."""
+    """Write an attachment. Bytes are included without $select, an attached item with $expand."""
     overhead = view.switches.attachment_overhead
     values: Json = {
         "id": attach(message.shown_id(immutable=view.immutable), one.suffix),
@@ -131,7 +131,7 @@ def known_to_attachments() -> frozenset[str]:
 
 
 def _render_item(draft: Draft, view: View) -> Json:
-    """Write an attached mail; its headers are incomplete in JSON, so they are left out."""
+    """Write an attached mail; its headers are left out, because JSON has only some of them."""
     names = ("subject", "from", "sender", "toRecipients", "ccRecipients", "sentDateTime", "internetMessageId")
     values = {name: draft.values[name] for name in names}
     body = _shape_body(draft.values["body"], view)
@@ -151,7 +151,7 @@ def _shape_body(body: Json, view: View) -> Json:
 
 
 def _unique_body(one: Message, view: View) -> Json:
-    """Return the part above the quotation, as far as that can be told."""
+    """Return the part above the quotation, as far as it is recognised."""
     body: Json = one.draft.values["body"]
     content = body["content"]
     for mark in ("<blockquote", "-----Original Message-----", "\n> ", "<hr", "\n________________________________"):

@@ -1,4 +1,4 @@
-"""All mailboxes, the cursors that were handed out, who may enter which mailbox, and the switches."""
+"""All mailboxes, cursors, scopes of apps, and the switches."""
 
 import secrets
 from collections import OrderedDict
@@ -17,10 +17,10 @@ _TOKEN_BYTES = 180
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """How a lost cursor answers: 410 SyncStateNotFound in reports, "40X" with other codes in the documentation.
+    """How an expired cursor is answered: 410 SyncStateNotFound in reports, "40X" with other codes in the documentation.
 
     inner_code  names the code in the inner error, too
-    location    whether a Location header says where to begin anew
+    location    whether a Location header says where to begin again
     """
 
     status: int = 410
@@ -31,7 +31,7 @@ class Expiry:
 
 @dataclass
 class Mail:
-    """The state of the api."""
+    """The state of the mail API."""
 
     world: "World"
     switches: Switches = field(default_factory=Switches)
@@ -68,19 +68,19 @@ class Mail:
         raise KeyError(name)
 
     def restrict(self, app_id: str, tenant_id: str, addresses: list[str] | None) -> None:
-        """Let an app into these mailboxes only; None lets it into all, as an unscoped grant does."""
+        """Restrict an app to these mailboxes; None allows all, as an unscoped grant does."""
         if addresses is None:
             self.scopes.pop((tenant_id, app_id), None)
         else:
             self.scopes[tenant_id, app_id] = frozenset(address.lower() for address in addresses)
 
     def is_in_scope(self, app_id: str, mailbox: Mailbox) -> bool:
-        """Whether an app may enter a mailbox."""
+        """Return whether an app may use a mailbox."""
         scope = self.scopes.get((mailbox.tenant_id, app_id))
         return scope is None or mailbox.address.lower() in scope
 
     def hand_out(self, cursor: "Cursor") -> str:
-        """Keep a cursor and return its token; the oldest ones fall out when there are too many."""
+        """Keep a cursor and return its token; the oldest ones are deleted when there are too many."""
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         self._cursors[token] = cursor
         while len(self._cursors) > self.switches.cursors_kept:
@@ -88,7 +88,7 @@ class Mail:
         return token
 
     def find_cursor(self, token: str) -> "Cursor | Expiry | None":
-        """Return what a token stands for: a cursor, how it was lost, or None for no token of this api."""
+        """Return the cursor of a token, how it expired, or None for a token of another service."""
         if token in self._cursors:
             return self._cursors[token]
         return Expiry() if len(token) == len(secrets.token_urlsafe(_TOKEN_BYTES)) else None
@@ -102,7 +102,7 @@ class Mail:
         inner_code: str | None = None,
         location: bool = False,
     ) -> int:
-        """Let every cursor handed out so far be lost, links inside a round too; return how many."""
+        """Expire every cursor so far, also those inside a round; return how many."""
         lost = [
             token
             for token, cursor in self._cursors.items()

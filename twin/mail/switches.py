@@ -1,4 +1,4 @@
-"""Behaviour of mailboxes that is undocumented, disputed or a known fault, to be turned in tests."""
+"""Behaviour of mailboxes that is undocumented, disputed or a known fault, which tests can set."""
 
 from dataclasses import dataclass
 from typing import Any, Literal

@@ -1,4 +1,4 @@
-"""What the sample desks offer: services, staff, hours, questions. Plain data; the diary turns it into appointments."""
+"""The booking pages of the sample: services, staff, hours, questions. `businesses.py` makes businesses of them."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,7 @@ GHOST_STAFF_ID = "7f1d0b9e-0000-4000-8000-00000000dead"
 
 @dataclass(frozen=True, slots=True)
 class BookingPage:
-    """One booking business. Staff and services are named by their place in the lists."""
+    """One booking business. Staff and services are referred to by their index."""
 
     id: str
     name: str
@@ -59,12 +59,12 @@ def policy(interval: str, lead: str, advance: str, **more: Any) -> Json:
 
 
 def service(name: str, duration: str, team: tuple[int, ...], **more: Any) -> Json:
-    """Make a service; `team` are places in the staff list; "asks" are (place in the questions, required)."""
+    """Make a service; `team` are indexes of staff; "asks" are (index of a question, required)."""
     return {"displayName": name, "defaultDuration": duration, "team": team} | more
 
 
 def staff(name: str, role: str, **more: Any) -> Json:
-    """Make a staff member of the desk's own domain."""
+    """Make a staff member of the page's own domain."""
     return {"displayName": name, "role": role} | more
 
 

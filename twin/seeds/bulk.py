@@ -20,7 +20,7 @@ _SLASH_SHARE = 0.25
 
 
 def build_many_businesses(count: int = 1200) -> World:
-    """Make a world with so many businesses, more than one list shows (500). Their names run from Desk 0001 on."""
+    """Make a world with so many businesses, more than a list shows (500). Their names are Desk 0001 and so on."""
     return World(partial(_seed_many, count=count))
 
 

@@ -1,4 +1,4 @@
-"""Seedes a desk: staff, services, customers, time off, and appointments that keep to the rules."""
+"""Seeds a booking page: staff, services, customers, time off, and appointments that follow the rules."""
 
 import uuid
 from datetime import UTC, date, datetime, time, timedelta
@@ -27,7 +27,7 @@ _WORDS = (
 
 
 class _Seeder:
-    """One desk being seeded. All chance comes from one seeded source, so a day's world is always the same."""
+    """Seeds one booking page. Random values come from one seeded source: the same day gives the same data."""
 
     def __init__(self, bookings: Bookings, page: BookingPage, tenant_id: str, day: date, administrator: str) -> None:
         self.bookings = bookings
@@ -56,7 +56,7 @@ class _Seeder:
             self.business.add_personal_event(self.staff_ids[0], noon, noon + timedelta(hours=1))
 
     def add_appointments(self) -> None:
-        """Fill the diary to its number; a slot that a rule forbids is tried elsewhere."""
+        """Add appointments up to the number wanted; one that a rule forbids is tried at another time."""
         while len(self.business.appointments) < self.page.appointments:
             number = len(self.business.appointments)
             place = number % len(self.service_ids)
@@ -144,7 +144,7 @@ class _Seeder:
         return self.business.services.add(plain, item_id=self._make_guid(), created=self.created)
 
     def _make_window(self) -> Json:
-        """Make the stretch in which the service that is not bookable otherwise may be booked."""
+        """Make the dates on which a service can be booked that is otherwise not bookable."""
         return {
             "@odata.type": _TYPE + "bookingsAvailabilityWindow",
             "startDate": (self.day - timedelta(days=DAYS_BACK)).isoformat(),
@@ -238,7 +238,7 @@ class _Seeder:
 
 
 def seed_business(bookings: Bookings, page: BookingPage, tenant_id: str, day: date, administrator: str) -> Business:
-    """Seed one desk for a day; `administrator` is the account through which a product may sign in."""
+    """Seed one booking page for a day; `administrator` is the account through which a product may sign in."""
     seeder = _Seeder(bookings, page, tenant_id, day, administrator)
     seeder.add_absences()
     seeder.add_appointments()

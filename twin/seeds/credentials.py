@@ -1,6 +1,6 @@
-"""Secrets of the sample world: made up once per process, never written down.
+"""Secrets of the sample world: made once per process, never stored.
 
-They outlive a reset of the world, as real ones would outlive anything done to a calendar.
+They stay the same after a reset of the world.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""Mailboxes of the sample tenant: three with a dozen mails each, one of every kind that gives trouble; empty ones."""
+"""Mailboxes of the sample tenant: three with a dozen mails each, among them every difficult kind; and empty ones."""
 
 import base64
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _SIGNATURE = '<p>Best regards<br><img src="cid:logo@contoso" width="60" height="
 
 @dataclass(frozen=True)
 class Theme:
-    """What people of the sample desk write to one mailbox; `reported`, `asked`, `urgent` are subjects with texts."""
+    """What people of the sample tenant write to one mailbox; `reported`, `asked`, `urgent` are subjects with texts."""
 
     address: str
     name: str
@@ -93,7 +93,7 @@ def seed_tiny(world: World) -> list[Mailbox]:
 
 
 def make_demo() -> Iterator[dict[str, Any]]:
-    """Make three mails as the control path takes them: plain, an answer to the open ticket, one with attachments."""
+    """Make three mails for the control path: plain, an answer to the open ticket, one with attachments."""
     asker, other = address_of("Adele Vance"), address_of("Lee Gu")
     yield {
         "subject": "My screen stays dark",
@@ -210,7 +210,7 @@ def _make_automatic_ones(theme: Theme) -> Iterator[dict[str, Any]]:
 
 
 def make_answer() -> dict[str, Any]:
-    """Make an answer to the sample desk's open ticket, from the person who opened it."""
+    """Make an answer to the open ticket of the sample, from the person who opened it."""
     return {
         "subject": f"RE: [{OPEN_TICKET}] {OPEN_TICKET_TITLE}",
         "sender": ("Alex Wilber", OPEN_TICKET_REQUESTOR),

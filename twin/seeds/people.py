@@ -18,7 +18,7 @@ _PLAIN = str.maketrans({"ü": "u", "ø": "o", "Å": "A", "'": None})
 
 
 class Person(NamedTuple):
-    """Somebody who does not exist."""
+    """An invented person."""
 
     name: str
     email: str
@@ -26,7 +26,7 @@ class Person(NamedTuple):
 
 
 def make_people(source: Random, count: int, phone_prefix: str) -> list[Person]:
-    """Make people with different names; `phone_prefix` lacks the last three digits. At most 780 are there."""
+    """Make people with different names; `phone_prefix` lacks the last three digits. At most 780."""
     pairs = [(first, last) for first in _FIRST for last in _LAST]
     people = []
     for number, (first, last) in enumerate(source.sample(pairs, count)):

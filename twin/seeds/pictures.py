@@ -1,4 +1,4 @@
-"""Small files that programs really open: a picture of one colour, a page with one line."""
+"""Small valid files: a picture of one colour, a PDF page with one line."""
 
 import struct
 import zlib

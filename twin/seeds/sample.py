@@ -1,6 +1,6 @@
-"""The sample world: a tenant with three desks and three mailboxes, a partner's tenant with a desk, every credential.
+"""The sample world: a tenant with three booking pages and three mailboxes, a partner's tenant, all credentials.
 
-`build()` makes it, the same every time for the same day; `settings()` are the app settings that lead the product there.
+`build()` makes it, the same every time for the same day; `settings()` are the app settings for it.
 """
 
 import json
@@ -84,7 +84,7 @@ def build(today: date | None = None) -> World:
 
 
 def seed(world: World, today: date | None = None) -> None:
-    """Seed an empty world; with `today`, its clock is moved to that day unless it stands there already."""
+    """Seed an empty world; with `today`, its clock is set to that day unless it is there already."""
     if today is not None and world.clock.now().date() != today:
         world.clock.set(datetime.combine(today, time(9), UTC))
     day = world.clock.now().date()
@@ -97,7 +97,7 @@ def seed(world: World, today: date | None = None) -> None:
 
 
 def add_access(world: World) -> None:
-    """Add tenants, apps, users, the managed identity, the vault and the service desk: all but booking desks."""
+    """Add tenants, apps, users, the managed identity, the vault and the service desk: all but booking pages."""
     app, partner_app = _add_tenants(world)
     _add_identity(world)
     _add_vault(world, app, partner_app)

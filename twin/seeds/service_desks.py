@@ -1,6 +1,6 @@
-"""Where the sample tenant's mails go: an EasyVista with people, catalog and one ticket; a webhook receiver; a workflow.
+"""Where the sample's mails go: an EasyVista with people, catalog and one ticket; a webhook receiver; a workflow.
 
-Their secrets lie in the sample vault under the names below; people are those who write to the support mailboxes.
+Their secrets are in the sample vault under the names below; its people write to the support mailboxes.
 """
 
 import base64

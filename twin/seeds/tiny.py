@@ -1,6 +1,6 @@
-"""A world of one small desk that never closes, and two empty mailboxes: for tests that want no surprises.
+"""A small world: one booking page that never closes, and two empty mailboxes.
 
-Access is that of the sample.
+Credentials are those of the sample.
 """
 
 from twin.bookings.state import Bookings
@@ -26,7 +26,7 @@ _NO_NOTICE = {
 
 
 def build() -> World:
-    """Make it: zone UTC, a half-hour visit, a group of six, two staff and the service account, no appointment."""
+    """Make the world: zone UTC, a service of half an hour, a group of six, two staff and the service account."""
     return World(seed)
 
 

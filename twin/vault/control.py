@@ -1,4 +1,4 @@
-"""Steering vaults from outside: rotate a value, disable a version, close the network."""
+"""Control routes of Key Vault: rotate a value, disable a version, close the network."""
 
 from datetime import datetime
 

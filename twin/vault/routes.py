@@ -30,21 +30,21 @@ _VALUE_LIMIT = 25 * 1024
 
 @routes.get("/secrets/{name}")
 def get_secret(call: Call, vaults: Vaults) -> Reply:
-    """Return the latest version with its value. Expired and not yet valid ones are given out too."""
+    """Return the latest version with its value. Expired and not yet valid ones are returned, too."""
     vault = _vault_of(call, vaults)
     return Reply(200, _describe_readable(vault, vault.find_secret(call["name"])))
 
 
 @routes.get("/secrets/{name}/versions")
 def list_versions(call: Call, vaults: Vaults) -> Reply:
-    """All versions without their values, in pages."""
+    """List all versions without their values, in pages."""
     vault = _vault_of(call, vaults)
     return _list_in_pages(call, vault, vault.versions_of(call["name"]), with_version=True)
 
 
 @routes.get("/secrets/{name}/{version}")
 def get_secret_version(call: Call, vaults: Vaults) -> Reply:
-    """One version with its value."""
+    """Return one version with its value."""
     vault = _vault_of(call, vaults)
     return Reply(200, _describe_readable(vault, vault.find_secret(call["name"], call["version"])))
 
@@ -94,7 +94,7 @@ def delete_secret(call: Call, vaults: Vaults) -> Reply:
 
 @routes.get("/deletedsecrets/{name}")
 def get_deleted_secret(call: Call, vaults: Vaults) -> Reply:
-    """Return A soft-deleted secret, without its value."""
+    """Return a soft-deleted secret, without its value."""
     vault = _vault_of(call, vaults)
     return Reply(200, _describe_deleted(vault, vault.find_deleted(call["name"])))
 
@@ -108,7 +108,7 @@ def recover_secret(call: Call, vaults: Vaults) -> Reply:
 
 @routes.delete("/deletedsecrets/{name}")
 def purge_secret(call: Call, vaults: Vaults) -> Reply:
-    """Forget a soft-deleted secret."""
+    """Delete a soft-deleted secret for good."""
     _vault_of(call, vaults).purge_secret(call["name"])
     return Reply(204)
 
@@ -267,7 +267,7 @@ def _stamp(call: Call, reply: Reply) -> Reply:
 
 
 def _serves(host: str, vaults: Vaults) -> bool:
-    """Return A vault that does not exist has no name on the internet either."""
+    """Return whether a vault has this host name: without a vault, the name does not exist."""
     return host in vaults.by_host
 
 

@@ -42,7 +42,7 @@ class DeletedSecret:
 
 
 class Vault:
-    """One vault in one tenant. `network_open` False plays a firewall that keeps everybody out."""
+    """One vault in one tenant. With `network_open` False a firewall refuses every request."""
 
     def __init__(self, world: "World", name: str, tenant_id: str, suffix: str) -> None:
         self.world = world
@@ -65,15 +65,15 @@ class Vault:
         return f"https://{self.host}"
 
     def assign_role(self, principal_id: str, role: str = SECRETS_USER) -> None:
-        """Give a principal (object id) a data role."""
+        """Assign a data role to a principal (object id)."""
         self.roles = {**self.roles, principal_id: role}
 
     def remove_role(self, principal_id: str) -> None:
-        """Take a principal's role away."""
+        """Remove a principal's role."""
         self.roles = {principal: role for principal, role in self.roles.items() if principal != principal_id}
 
     def allows(self, principal_id: str, *, writing: bool) -> bool:
-        """Whether the principal's role covers the operation."""
+        """Return whether the principal's role allows the operation."""
         return self.roles.get(principal_id) in (_MAY_WRITE if writing else _MAY_READ)
 
     def set_secret(
@@ -113,7 +113,7 @@ class Vault:
         return made
 
     def find_secret(self, name: str, version: str | None = None) -> SecretVersion:
-        """Find the latest version, or the named one. VaultRefusal 404 when there is none."""
+        """Return the latest version, or the named one. VaultRefusal 404 when there is none."""
         versions = self.versions_of(name)
         if version is None:
             return versions[-1]
@@ -123,7 +123,7 @@ class Vault:
         raise _refuse_unknown(name, version)
 
     def versions_of(self, name: str) -> tuple[SecretVersion, ...]:
-        """All versions, oldest first. VaultRefusal 404 when there is none."""
+        """Return all versions, oldest first. VaultRefusal 404 when there is none."""
         versions = self.secrets.get(name.lower(), ())
         if not versions:
             raise _refuse_unknown(name)
@@ -144,7 +144,7 @@ class Vault:
         return made
 
     def find_deleted(self, name: str) -> DeletedSecret:
-        """Find A soft-deleted secret. VaultRefusal 404 when there is none."""
+        """Find a soft-deleted secret. VaultRefusal 404 when there is none."""
         if name.lower() not in self.deleted:
             raise VaultRefusal(404, "SecretNotFound", f"Deleted Secret not found: {name}")
         return self.deleted[name.lower()]
@@ -157,7 +157,7 @@ class Vault:
         return found.versions[-1]
 
     def purge_secret(self, name: str) -> None:
-        """Forget a soft-deleted secret and free its name."""
+        """Delete a soft-deleted secret for good; its name is free again."""
         self.find_deleted(name)
         del self.deleted[name.lower()]
 
@@ -176,7 +176,7 @@ class Vaults:
         return made
 
     def vault(self, name: str) -> Vault:
-        """Return A vault by its short name or host name. KeyError when unknown."""
+        """Return a vault by its short name or host name. KeyError when unknown."""
         for vault in tuple(self.by_host.values()):
             if name in (vault.name, vault.host):
                 return vault

@@ -1,4 +1,4 @@
-"""Two apis on one state: the receiver of webhooks, and the address of workflows."""
+"""Two APIs on one state: the receiver of webhooks, and the address of workflows."""
 
 from twin.core.api import Api
 from twin.core.routes import Miss, Routes
@@ -15,7 +15,7 @@ _flows = Routes[Webhooks]()
 
 
 def _receive(call: Call, miss: Miss, state: Webhooks) -> Reply:
-    """Take a delivery under any path."""
+    """Accept a delivery under any path."""
     _ = miss
     delivery = state.note(call)
     reply = state.find_answer(delivery)

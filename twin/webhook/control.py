@@ -1,4 +1,4 @@
-"""Steering the receivers from outside: see what was delivered, choose what is answered."""
+"""Control routes of the receivers: list deliveries, set answers."""
 
 from twin.core.control import read_object
 from twin.core.routes import Routes
@@ -39,7 +39,7 @@ def list_deliveries(call: Call, state: Webhooks) -> Reply:
 
 @control.delete("/deliveries")
 def clear_deliveries(call: Call, state: Webhooks) -> Reply:
-    """Forget all deliveries; numbers go on."""
+    """Delete all deliveries; numbers go on."""
     _ = call
     state.clear()
     return Reply(204)
@@ -54,7 +54,7 @@ def list_duplicates(call: Call, state: Webhooks) -> Reply:
 
 @control.post("/answers")
 def add_answer(call: Call, state: Webhooks) -> Reply:
-    """Answer something else than 204: {"status", "body"?, "headers"?, "path"?, "times"?}."""
+    """Set another answer than 204: {"status", "body"?, "headers"?, "path"?, "times"?}."""
     wish = read_object(call)
     made = state.answer(
         int(wish.get("status", 200)),

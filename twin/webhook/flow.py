@@ -1,6 +1,6 @@
 """The trigger "When an HTTP request is received" of a Logic Apps workflow or a Power Automate flow.
 
-Its whole credential is the `sig` in its address. Without a Response action it answers 202 before anything is done.
+Its only credential is the `sig` in its address. Without a Response action it answers 202 before the run.
 Codes of errors are those of the Logic Apps service as users report them.
 """
 
@@ -33,7 +33,7 @@ class Workflow:
     """One workflow.
 
     schema    JSON schema of the trigger, with schema validation on; None for none
-    response  what its Response action answers: {"status", "headers"?, "body"?}; None without such an action
+    response  what its Response action answers: {"status", "headers"?, "body"?}; None if there is no such action
     enabled   a workflow that was turned off refuses
     too_slow  its Response action comes too late: 504, although the run goes on
     """
@@ -48,7 +48,7 @@ class Workflow:
     runs: list[str] = field(default_factory=list)
 
     def run(self, call: Call) -> tuple[Any, Reply]:
-        """Take a call: what the workflow gets to see, and what it answers. Refusal for a call that starts no run."""
+        """Start a run: return what the workflow receives and what it answers. Refusal for a call that starts no run."""
         if not self.enabled:
             state = f"trigger '{self.trigger}' of workflow '{self.id}' is not enabled"
             raise refuse(404, "WorkflowTriggerIsNotEnabled", f"Could not execute: {state}.")
@@ -75,7 +75,7 @@ class Workflow:
 
 
 def check_key(call: Call, workflow: Workflow | None) -> Workflow:
-    """Let a caller in who knows the whole address. Refusal 400, 401 or 404."""
+    """Check the key in the address. Refusal 400, 401 or 404."""
     if call.option("api-version") is None:
         raise refuse(400, "MissingApiVersionParameter", "The api-version query parameter is required for all requests.")
     if not all(call.option(name) for name in _OPTIONS):
@@ -89,7 +89,7 @@ def check_key(call: Call, workflow: Workflow | None) -> Workflow:
 
 
 def find_flaw(value: Any, schema: Json, where: str = "$") -> str | None:
-    """Find what in a value does not fit a JSON schema; of its words, type, required, properties and items count."""
+    """Return what in a value does not fit a JSON schema; only type, required, properties and items are checked."""
     wanted = schema.get("type")
     kinds = wanted if isinstance(wanted, list) else [wanted] if wanted else []
     if kinds and not any(_is(value, kind) for kind in kinds):
@@ -119,7 +119,7 @@ def describe_outage(call: Call, status: int) -> Json:
 
 
 def _read_body(call: Call) -> Any:
-    """Read the body as a workflow sees it: JSON and plain text as they are, all else wrapped in Base64."""
+    """Return the body as a workflow sees it: JSON and plain text unchanged, other types wrapped in Base64."""
     kind = call.headers.get("content-type", "")
     plain = kind.partition(";")[0].strip().lower()
     if plain == "application/json":

@@ -1,4 +1,4 @@
-"""What was delivered, and what the receivers answer."""
+"""The deliveries to the receivers, and their answers."""
 
 import json
 from collections import defaultdict
@@ -20,7 +20,7 @@ _ACCEPTED = range(200, 300)
 
 @dataclass(slots=True)
 class Delivery:
-    """One request that reached a receiver. `status` is what it was answered; `verified` None where nobody checks."""
+    """One request to a receiver. `status` is that of the answer; `verified` is None if signatures are not checked."""
 
     number: int
     host: str
@@ -37,23 +37,23 @@ class Delivery:
 
     @property
     def id(self) -> str:
-        """The webhook-id, by which a receiver knows a repetition; "" without one."""
+        """The webhook-id, by which a receiver recognises a repetition; "" without one."""
         return self.headers.get("webhook-id", "")
 
     @property
     def json(self) -> Any:
-        """The body as JSON. ValueError when it is none."""
+        """The body as JSON. ValueError for other bodies."""
         return json.loads(self.body)
 
     @property
     def is_accepted(self) -> bool:
-        """Whether the receiver answered 2xx: for the receiver, it is done."""
+        """Return whether the receiver answered 2xx."""
         return self.status in _ACCEPTED
 
 
 @dataclass(slots=True)
 class Answer:
-    """What is answered under a path, `times` times (None: always).
+    """An answer under a path, given `times` times (None: always).
 
     In the body, "{number}" stands for the number of the event: the same for each delivery of one webhook-id.
     """
@@ -67,15 +67,15 @@ class Answer:
 
     @property
     def is_spent(self) -> bool:
-        """Whether it was given as often as it should."""
+        """Return whether it was given as often as it should."""
         return self.times is not None and self.used >= self.times
 
     def fits(self, path: str) -> bool:
-        """Whether it is meant for a path."""
+        """Return whether it applies to a path."""
         return self.path in (ANYWHERE, path) and not self.is_spent
 
     def to_reply(self, number: int) -> Reply:
-        """Write it for the event of this number."""
+        """Return the answer for the event of this number."""
         body = self.body
         if isinstance(body, dict | list):
             body = json.loads(json.dumps(body).replace("{number}", str(number)))
@@ -83,7 +83,7 @@ class Answer:
 
 
 class Webhooks:
-    """Everything that was delivered, to any receiver."""
+    """All deliveries, to any receiver."""
 
     def __init__(self, world: "World") -> None:
         self.world = world
@@ -114,7 +114,7 @@ class Webhooks:
         return {name: numbers for name, numbers in found.items() if len(numbers) > 1}
 
     def clear(self) -> None:
-        """Forget all deliveries; numbers go on."""
+        """Delete all deliveries; numbers go on."""
         self._deliveries = []
 
     def answer(
@@ -126,7 +126,7 @@ class Webhooks:
         headers: Mapping[str, str] | None = None,
         times: int | None = None,
     ) -> Answer:
-        """Let the receiver answer this instead of 204, under one path or all; the oldest that is not spent is given."""
+        """Let the receiver answer this instead of 204, under one path or all; the oldest unspent one is given."""
         made = Answer(path, status, dict(headers or {}), body, times)
         self.answers = (*self.answers, made)
         return made
@@ -136,9 +136,9 @@ class Webhooks:
         self.answers = ()
 
     def check_signatures(self, secrets: Sequence[str], *, refuse: bool = False) -> None:
-        """Check every delivery against these secrets ("whsec_..."), and refuse with 401 what fails if so wished.
+        """Check every delivery against these secrets ("whsec_..."), and optionally refuse with 401 those that fail.
 
-        ValueError for a secret that is none. Without a secret nothing is checked.
+        ValueError for an invalid secret. Without a secret nothing is checked.
         """
         for secret in secrets:
             read_secret(secret)
@@ -152,7 +152,7 @@ class Webhooks:
         return made
 
     def note(self, call: Call) -> Delivery:
-        """Note a delivery, before anything is decided about it."""
+        """Record a delivery, before it is checked."""
         self._count += 1
         made = Delivery(
             number=self._count,
@@ -169,7 +169,7 @@ class Webhooks:
         return made
 
     def find_answer(self, delivery: Delivery) -> Reply:
-        """Find what the receiver answers to a delivery."""
+        """Return the answer of the receiver to a delivery."""
         number = self._events.setdefault(delivery.id or f"#{delivery.number}", len(self._events) + 1)
         for one in self.answers:
             if one.fits(delivery.path):

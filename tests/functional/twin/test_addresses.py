@@ -211,7 +211,7 @@ def test_the_control_path_explains_itself(sim: Simulator) -> None:
     routes = requests.get(sim.control_url, timeout=10).json()["routes"]
 
     assert all(route["summary"].endswith(".") for route in routes)
-    assert {"method": "POST", "path": "/_control/faults", "summary": "Put a fault in force."} in routes
+    assert {"method": "POST", "path": "/_control/faults", "summary": "Add a fault."} in routes
     assert {route["path"].split("/")[2] for route in routes if route["path"].count("/") > 1} >= {
         "bookings", "clock", "counters", "entra", "exchanges", "faults", "graph", "health", "reset", "vault",
     }  # fmt: skip
@@ -282,7 +282,7 @@ def test_a_handler_that_breaks_is_not_mistaken_for_the_service(caplog: pytest.Lo
 
     with pytest.raises(SimulatorBrokenError, match="KeyError: 'displayName'"):
         ask_broken_world()
-    assert "the simulator broke" in caplog.text
+    assert "the twin failed" in caplog.text
 
 
 def test_changes_of_several_steps_run_between_two_requests(sim: Simulator) -> None:
