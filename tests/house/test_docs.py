@@ -181,10 +181,21 @@ def test_every_raise_of_a_family_gives_a_code() -> None:
                 assert "code" in {keyword.arg for keyword in node.keywords}, f"{module.name}:{node.lineno}"
 
 
+def anchors_of(text: str) -> set[str]:
+    """Return the anchors of the headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
 def test_links_between_documents_have_a_target() -> None:
-    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("bench/*.md")]:
-        for target in re.findall(r"\]\((?!https?://)([^)#]+)", path.read_text()):
-            assert (path.parent / target).exists(), f"{path.name}: {target}"
+    for path in tracked_files():
+        if path.suffix != ".md":
+            continue
+        for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)", path.read_text()):
+            page = path.parent / target if target else path
+            assert page.exists(), f"{path.name}: {target}"
+            if anchor and page.suffix == ".md":
+                assert anchor in anchors_of(page.read_text()), f"{path.name}: {target}#{anchor}"
 
 
 GENERATED = {"docs/flows-reference.md"}
