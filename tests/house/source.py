@@ -70,18 +70,22 @@ def tracked_files() -> tuple[Path, ...]:
 
 
 @cache
-def modules(*packages: str) -> tuple[Module, ...]:
-    """Return the modules of the given top-level packages, or all."""
+def all_modules() -> tuple[Module, ...]:
+    """Return every module of the repository; each file is read once."""
     found = []
     for path in tracked_files():
-        if path.suffix != ".py":
-            continue
-        parts = path.relative_to(ROOT).with_suffix("").parts
-        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        if not packages or name.partition(".")[0] in packages:
+        if path.suffix == ".py":
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
             found.append(Module(name, path, ast.parse(path.read_text(), str(path))))
     return tuple(found)
 
 
+def modules(*packages: str) -> tuple[Module, ...]:
+    """Return the modules of the given top-level packages, or all."""
+    return tuple(module for module in all_modules() if not packages or module.package in packages)
+
+
 def deployed() -> tuple[Module, ...]:
+    """Return the modules that are deployed."""
     return modules(*DEPLOYED)
