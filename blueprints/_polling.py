@@ -1,8 +1,9 @@
-"""The protocol of polling triggers, as the engine of Power Automate and Logic Apps speaks it.
+"""The protocol of polling triggers, as the engine of Power Automate and Logic Apps uses it.
 
-The engine keeps nothing but the Location of the last answer. 202: nothing new, no run. 200: a run for each item, then
-on from Location. Anything else: tried again by the retry policy, later at the next recurrence, always with the same
-Location: so a state that cannot be used must never end in an error, or the flow would be switched off in the end.
+The engine keeps only the Location of the last answer. 202: nothing is new, no run starts. 200: one run starts for each
+item, and the next poll goes to Location. Anything else: the retry policy repeats the poll, later the next recurrence
+does, always with the same Location. So a state that is not valid must never cause an error, because the platform turns
+a flow off whose trigger fails for days.
 
 Sources: Azure Logic Apps, "Create custom APIs ... polling triggers" and "Trigger and action types reference".
 """
@@ -17,27 +18,27 @@ from shared.errors import Invalid
 from shared.events import Event, log_event
 from shared.json_text import Json
 
-MOST_ITEMS = 100  # split-on takes no more once a maker limits how many runs go on at once
+MOST_ITEMS = 100  # the limit of split-on in flows that limit concurrent runs
 STATE = "triggerState"
-_SOON = 1
+_RETRY_AT_ONCE = 1
 
 
 @dataclass(frozen=True)
 class News:
-    """What is new, the state to go on from, and whether more is waiting."""
+    """Trigger items, the state to go on from, and whether more are waiting."""
 
     items: list[Json]
     state: Any
     has_more: bool
 
 
-class StaleState(Exception):  # noqa: N818 - no error: it leads to a fresh state
-    """The state is signed by us, but what it points to is not there any more."""
+class StaleState(Exception):  # noqa: N818 - not an error: the trigger gets a fresh state
+    """The state was signed by the gateway, but what it points to is not kept any more."""
 
 
 def poll(request: Request, *, seconds: int, begin: Callable[[], Any], go_on: Callable[[Any], News]) -> Content:
-    """Answer one poll. `seconds`: how long nothing new can be expected; states are JSON values, kept short."""
-    given = request.http.params.get(STATE)  # of any length and form: no reason to refuse
+    """Answer one poll. `seconds`: when to poll again if nothing is new. States are JSON values, kept short."""
+    given = request.http.params.get(STATE)  # not read through `query`: no length or form of it may cause an error
     if not given:
         return _answer(request, News([], begin(), has_more=False), seconds)
     try:
@@ -58,7 +59,10 @@ def _open(request: Request, given: str) -> Any:
 
 def _answer(request: Request, news: News, seconds: int) -> Content:
     state = request.services.cursors.seal(news.state, binding=request.binding)
-    headers = {"Location": request.link(**{STATE: state}), "Retry-After": str(_SOON if news.has_more else seconds)}
+    headers = {
+        "Location": request.link(**{STATE: state}),
+        "Retry-After": str(_RETRY_AT_ONCE if news.has_more else seconds),
+    }
     if news.items:
         return Content({"value": news.items}, status=200, headers=headers)
     return Content(b"", status=202, headers=headers)

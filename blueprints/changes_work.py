@@ -1,4 +1,4 @@
-"""What happens by itself: businesses with a change feed are looked at by the clock."""
+"""Timer: scan the businesses with a change feed, so that changes are found while no caller asks."""
 
 import logging
 import uuid
@@ -13,15 +13,15 @@ from shared.workers import Workers
 bp = func.Blueprint()
 _log = logging.getLogger("gateway.changes")
 
-TICK_SECONDS = 240.0  # below functionTimeout; what is left undone is the next tick's
+TICK_SECONDS = 240.0  # below functionTimeout; the next tick does the rest
 _AT_ONCE = 4
 
 
 @bp.timer_trigger(arg_name="timer", schedule="%CHANGES_SCHEDULE%", run_on_startup=False, use_monitor=True)
 def refresh_changes(timer: func.TimerRequest) -> None:
-    """Look at every business whose changes somebody wants, so that nothing is missed while nobody asks."""
+    """Scan every business whose change feed was asked for within a month."""
     used = services()
-    _log.debug("looking at businesses, past due: %s", timer.past_due)
+    _log.debug("scanning businesses, past due: %s", timer.past_due)
     feeds = {name: connection.changes for name, connection in used.connections.items()}
     with context.call(str(uuid.uuid4()), seconds=TICK_SECONDS):
         tick_feeds(

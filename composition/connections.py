@@ -7,8 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bookings.changes import journal
+from bookings.changes.describing import Describer
 from bookings.changes.feed import ChangeFeed
-from bookings.changes.scanning import Observer, Pace
+from bookings.changes.scanning import Pace, Scanner
+from bookings.changes.trigger_items import AppointmentTriggers
 from bookings.free_time.availability import Availability
 from bookings.free_time.slots import SlotFinder
 from bookings.names import Names
@@ -45,6 +47,8 @@ class ConnectionServices:
     writes: Writes | None  # None: switched off
     names: Names
     changes: ChangeFeed
+    describer: Describer
+    triggers: AppointmentTriggers
 
 
 @dataclass(frozen=True)
@@ -87,16 +91,20 @@ def build_services(settings: Settings) -> Services:
     def build_connection(name: str) -> ConnectionServices:
         graph = GraphBookings(clients[name])
         names = Names(graph)
+        appointments = Appointments(graph, names, workers)
+        feed, describer = ChangeFeed(name, Scanner(graph, workers, pace), table, blobs), Describer(appointments, names)
         return ConnectionServices(
             businesses=settings.connections[name].businesses,
             graph=graph,
             catalogue=Catalogue(graph, names),
-            appointments=Appointments(graph, names, workers),
+            appointments=appointments,
             availability=Availability(graph, names),
             slots=SlotFinder(graph, names, workers),
             writes=Writes(name, graph, names, workers, store) if settings.connections[name].may_write else None,
             names=names,
-            changes=ChangeFeed(name, Observer(graph, workers, pace), table, blobs),
+            changes=feed,
+            describer=describer,
+            triggers=AppointmentTriggers(feed, describer),
         )
 
     return Services(

@@ -1,1 +1,1 @@
-"""The change feed: Bookings tells of no change by itself, so it is looked at, remembered and compared."""
+"""The change feed: Bookings does not report changes, so the gateway scans a business and compares the scans."""

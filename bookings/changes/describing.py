@@ -1,4 +1,4 @@
-"""How a change looks in our answers: the appointment flat, as elsewhere, and beside it what happened and how it was."""
+"""Describe changes for answers: the appointment as elsewhere, with what happened and the values before it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,15 +14,54 @@ from bookings.describe import (
     join_names,
     plain,
 )
-from bookings.names import Table
+from bookings.names import Names, Table
+from bookings.reading.appointments import Appointments
 from shared.json_text import Json
 from shared.time_zones.zones import Zone, utc_text
+
+
+class Describer:
+    """Describes changes of the businesses of one connection; it reads names, and details where they are wanted."""
+
+    def __init__(self, appointments: Appointments, names: Names) -> None:
+        self._appointments = appointments
+        self._names = names
+
+    def describe_changes(
+        self, business: str, entries: Sequence[Entry], position: Position, zone: Zone, *, wants_details: bool
+    ) -> list[Json]:
+        """Describe changes. Names are remembered for some minutes; details cost one call for each appointment."""
+        if not entries:
+            return []
+        records = [entry.record for entry in entries if Kind.CANCELLED not in entry.kinds]
+        details = self._appointments.details(business, records) if wants_details else {}
+        staff, services = self._names.staff(business), self._names.services(business)
+        return [
+            describe_change(
+                entry, position, business, zone,
+                staff=staff, services=services, details=details.get(entry.record["id"]),
+            )
+            for entry in entries
+        ]  # fmt: skip
+
+    def describe_records(
+        self, business: str, records: Sequence[Json], zone: Zone, *, wants_details: bool
+    ) -> list[Json]:
+        """Describe appointments of a snapshot, each as `describe_flat` does."""
+        if not records:
+            return []
+        staff, services = self._names.staff(business), self._names.services(business)
+        details = self._appointments.details(business, records) if wants_details else {}
+        return [
+            describe_flat(record, zone, staff=staff, services=services, details=details.get(record["id"]))
+            for record in records
+        ]
 
 
 def describe_change(
     entry: Entry, position: Position, business: str, zone: Zone, *, staff: Table, services: Table, details: Json | None
 ) -> Json:
-    """Return one change. `previous` tells times, staff and all properties that changed as they were before."""
+    """Describe one change. `previous` holds times, staff and all changed properties as they were before."""
     kind = entry.kinds[0]
     return {
         "eventId": f"{position.generation}-{entry.number}",
@@ -37,15 +76,10 @@ def describe_change(
 
 
 def describe_flat(record: Json, zone: Zone, *, staff: Table, services: Table, details: Json | None) -> Json:
-    """Return an appointment under `appointmentId`; `details` adds what lists leave empty and changes nothing else."""
+    """Describe an appointment, its id as `appointmentId`; `details` only fill in what lists leave empty."""
     whole = record | {name: value for name, value in (details or {}).items() if record.get(name) in (None, [])}
     shown = describe_appointment(whole, zone, staff=staff, services=services, has_details=details is not None)
     return {"appointmentId": shown.pop("id"), **shown}
-
-
-def needs_details(entries: Sequence[Entry]) -> list[Json]:
-    """Return the records whose details can be asked for."""
-    return [entry.record for entry in entries if Kind.CANCELLED not in entry.kinds]
 
 
 def _describe_previous(entry: Entry, zone: Zone, staff: Table) -> Json:

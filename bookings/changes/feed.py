@@ -1,7 +1,7 @@
-"""The change feed as consumers see it: pages behind a position, fresh enough, seen once and in order.
+"""The change feed as its consumers see it: pages of changes behind a position, each change once and in order.
 
-A look is made when somebody asks and the last one is too old, and by the clock for those who asked within a month.
-However many ask at once, on however many instances, one of them looks; the others wait for it.
+A scan runs when a caller asks and the last scan is too old, and by the timer for the feeds that were asked for within a
+month. If many callers ask at once, on any number of instances, one of them scans and the others wait for its result.
 """
 
 import logging
@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import cachetools
 
-from bookings.changes.journal import Entry, Journal, Look, State, list_feeds
-from bookings.changes.scanning import NET_EVERY, Observer
+from bookings.changes.journal import Entry, Journal, Scan, State, list_feeds
+from bookings.changes.scanning import FAR_SCAN_EVERY, Scanner
 from bookings.changes.snapshots import Snapshot
 from shared import context
 from shared.errors import Conflict, GatewayError, Invalid, OutcomeUnknown, Unavailable, place_of
@@ -26,23 +27,42 @@ from shared.workers import Workers
 _log = logging.getLogger("gateway.changes")
 
 KEPT = timedelta(days=30)
-_UNASKED = timedelta(days=31)
-_PATIENCE = 8.0  # seconds to wait for somebody else's look
-_GLANCE = 0.15
-_CLAIM = (30.0, 60.0, 300.0)  # shortest, usual, longest; a call's own time counts if it has one
+_UNWANTED_AFTER = timedelta(days=31)
+_PATIENCE = 8.0  # seconds to wait for the scan of another caller
+_CHECK_EVERY = 0.15
+_CLAIM = (30.0, 60.0, 300.0)  # shortest, usual, longest; the call's remaining time counts if it has a limit
 _PAUSE = (10.0, 60.0)
-_MOST_SCANNED = 1_000
+_MOST_FILTERED = 1_000
 _SNAPSHOTS_REMEMBERED = 8
 
 type Wanted = Callable[[Entry], bool]
 
 
+class InvalidPositionError(Invalid):
+    """A position of a change feed that cannot be read, or that the feed does not keep any more."""
+
+
 @dataclass(frozen=True)
 class Position:
-    """Behind which change a consumer is, in which life of the feed."""
+    """The last change that a consumer has read, and the generation of the feed that the number belongs to."""
 
     generation: str
     number: int
+
+    def to_json(self) -> list[Any]:
+        """Return what a cursor or a trigger state holds."""
+        return [self.generation, self.number]
+
+    @staticmethod
+    def from_json(payload: Any) -> "Position":
+        """Read what `to_json` returned. Raises InvalidPositionError."""
+        match payload:
+            case [str() as generation, int() as number]:
+                return Position(generation, number)
+            case _:
+                raise InvalidPositionError(
+                    "This cursor is not one of a change feed.", code="InvalidCursor", target="cursor"
+                )
 
 
 @dataclass(frozen=True)
@@ -57,14 +77,14 @@ class Page:
 class ChangeFeed:
     """The change feeds of one connection."""
 
-    def __init__(self, connection: str, observer: Observer, table: Table, blobs: Container) -> None:
+    def __init__(self, connection: str, scanner: Scanner, table: Table, blobs: Container) -> None:
         self._connection = connection
-        self._observer = observer
+        self._scanner = scanner
         self._table = table
         self._blobs = blobs
         self._locks: dict[str, threading.Lock] = {}
         self._locks_lock = threading.Lock()
-        self._asked: cachetools.TTLCache[str, bool] = cachetools.TTLCache(1_000, 12 * 3600)
+        self._registered: cachetools.TTLCache[str, bool] = cachetools.TTLCache(1_000, 12 * 3600)
         self._snapshots: cachetools.LRUCache[str, Snapshot] = cachetools.LRUCache(_SNAPSHOTS_REMEMBERED)
 
     def tail(self, business: str) -> Position:
@@ -73,7 +93,7 @@ class ChangeFeed:
         return Position(state.generation, state.last)
 
     def start(self, business: str, since: datetime | None = None) -> Position:
-        """Return the position in front of what was published since a moment; without one, of all that is kept."""
+        """Return the position before the changes published since a moment; without one, before all that are kept."""
         journal = self._journal(business)
         state = self._fresh(journal)
         number = journal.find_last_before(since, state) if since else state.first - 1
@@ -87,9 +107,9 @@ class ChangeFeed:
         wanted: Wanted = lambda _: True,
         until: Position | None = None,
     ) -> Page:
-        """Return the wanted changes behind a position. Raises Invalid (CursorTooOld) for one that is not kept.
+        """Return the wanted changes behind a position. Raises InvalidPositionError for one that is not kept.
 
-        When Graph fails, what is known already comes all the same; only where that is nothing, the error does.
+        If Graph fails, return the changes recorded so far; raise only if there are none.
         """
         journal = self._journal(business)
         error: GatewayError | None = None
@@ -104,7 +124,7 @@ class ChangeFeed:
         return page
 
     def snapshot(self, business: str) -> tuple[Snapshot, Position]:
-        """Return the appointments of the last look, and the position of that very look."""
+        """Return the appointments of the last scan, and the position behind that scan's changes."""
         journal = self._journal(business)
         state = self._fresh(journal)
         for _ in range(3):
@@ -115,19 +135,19 @@ class ChangeFeed:
                 with self._locks_lock:
                     self._snapshots[str(state["blob"])] = found
                 return found, Position(state.generation, state.last)
-            state = journal.state()  # a newer look has just replaced it
+            state = journal.state()  # a newer scan has just replaced it
         raise Unavailable("The change feed is being renewed. Try again.", retry_after=1)
 
     def tick(self, business: str) -> None:
-        """Do what the clock asks for: a look if the last one is too old, the net once a day; and sweep."""
+        """Timer work: scan if the last scan is too old, scan the far future once a day, delete old changes."""
         journal = self._journal(business)
         state = journal.state()
-        net_is_due = datetime.now(UTC) - state.moment("net_at") > NET_EVERY
-        state = self._fresh(journal, with_net=state.is_seeded and net_is_due)
+        far_scan_is_due = datetime.now(UTC) - state.moment("far_scanned_at") > FAR_SCAN_EVERY
+        state = self._fresh(journal, with_far_scan=state.is_seeded and far_scan_is_due)
         journal.forget(state, datetime.now(UTC) - KEPT)
 
     def drop(self, business: str) -> None:
-        """Remove a feed that nobody wants any more."""
+        """Remove a feed that nobody has asked for within a month."""
         self._journal(business).drop()
 
     def _journal(self, business: str) -> Journal:
@@ -137,14 +157,14 @@ class ChangeFeed:
     def _read(journal: Journal, state: State, position: Position, *, last: int, limit: int, wanted: Wanted) -> Page:
         known = state.first - 1 <= position.number <= state.last
         if position.generation != state.generation or not known:
-            raise Invalid(
-                "This cursor is older than what the change feed keeps. Begin again without it.",
+            raise InvalidPositionError(
+                "This cursor is older than the changes that are kept. Begin again without it.",
                 code="CursorTooOld",
                 target="cursor",
             )
         found: list[Entry] = []
         number = position.number
-        while len(found) < limit and number < last and number - position.number < _MOST_SCANNED:
+        while len(found) < limit and number < last and number - position.number < _MOST_FILTERED:
             entries = journal.read(number, last, limit)
             if not entries:
                 break
@@ -156,38 +176,41 @@ class ChangeFeed:
                     break
         return Page(found, Position(state.generation, number), number < last)
 
-    def _fresh(self, journal: Journal, *, with_net: bool = False) -> State:
-        """Return a state that is young enough, looking or waiting for somebody else's look."""
-        if not with_net and journal.partition not in self._asked:
-            journal.ask(datetime.now(UTC))
-            self._asked[journal.partition] = True
+    def _fresh(self, journal: Journal, *, with_far_scan: bool = False) -> State:
+        """Return a fresh state: scan now, or wait for the scan that another caller has begun."""
+        if not with_far_scan and journal.partition not in self._registered:
+            journal.register_interest(datetime.now(UTC))
+            self._registered[journal.partition] = True
         until = time.monotonic() + min(_PATIENCE, context.remaining() / 2)
         lock = self._lock(journal.partition)
         is_first = lock.acquire(timeout=max(0.0, until - time.monotonic()))
         try:
             while True:
                 state, now = journal.state(), datetime.now(UTC)
-                if not with_net and now - state.moment("looked_at") <= self._observer.pace.refresh:
+                if not with_far_scan and now - state.moment("scanned_at") <= self._scanner.pace.refresh:
                     return state
                 if (pause := (state.moment("paused_until") - now).total_seconds()) > 0:
                     raise Unavailable("Microsoft Graph failed a moment ago. Try again soon.", retry_after=pause)
-                if state.moment("held_until") <= now and (look := journal.claim(state, now, _claim_seconds())):
+                if state.moment("held_until") <= now and (scan := journal.claim(state, now, _claim_seconds())):
                     with suppress(Conflict):
-                        return self._look(journal, look, with_net=with_net)
+                        return self._scan(journal, scan, with_far_scan=with_far_scan)
                 if time.monotonic() >= until:
-                    if state.is_seeded and not with_net:
+                    if state.is_seeded and not with_far_scan:
                         return state
-                    raise Unavailable("The business is being looked at just now. Try again soon.", retry_after=2)
-                time.sleep(_GLANCE)
+                    raise Unavailable(
+                        "Another call is scanning this business now. Try again in a few seconds.", retry_after=2
+                    )
+                time.sleep(_CHECK_EVERY)
         finally:
             if is_first:
                 lock.release()
 
-    def _look(self, journal: Journal, look: Look, *, with_net: bool) -> State:
+    def _scan(self, journal: Journal, scan: Scan, *, with_far_scan: bool) -> State:
+        """Run a claimed scan; if it fails, release the claim and pause the scans of this business for a while."""
         try:
-            return self._observer.look(journal, look, with_net=with_net)
+            return self._scanner.run(journal, scan, with_far_scan=with_far_scan)
         except Conflict:
-            _log.info("a look at %s was overtaken", journal.partition)
+            _log.info("another scan of %s has taken over", journal.partition)
             raise
         except Exception as error:
             pause = 0.0
@@ -195,7 +218,7 @@ class ChangeFeed:
                 asked_for = getattr(error, "retry_after", None) or 0.0
                 pause = min(_PAUSE[1], max(_PAUSE[0], asked_for))
             with suppress(GatewayError):
-                look.give_up(paused_until=datetime.now(UTC) + timedelta(seconds=pause))
+                scan.give_up(paused_until=datetime.now(UTC) + timedelta(seconds=pause))
             raise
 
     def _lock(self, partition: str) -> threading.Lock:
@@ -204,9 +227,9 @@ class ChangeFeed:
 
 
 def tick_feeds(table: Table, feeds: Mapping[str, ChangeFeed], allows: Callable[[str, str], bool], own: Workers) -> None:
-    """Do what the clock asks for, for every feed that somebody asked for within a month; remove the others.
+    """Do the timer work of every feed that a caller asked for within a month; remove the others.
 
-    `own`: threads that the looks themselves do not use.
+    `own`: threads that the scans themselves do not use.
     """
 
     def tick(known: tuple[str, str, datetime]) -> None:
@@ -215,14 +238,14 @@ def tick_feeds(table: Table, feeds: Mapping[str, ChangeFeed], allows: Callable[[
         if feed is None or not allows(connection, business):
             return
         try:
-            if datetime.now(UTC) - asked_at > _UNASKED:
+            if datetime.now(UTC) - asked_at > _UNWANTED_AFTER:
                 feed.drop(business)
             else:
                 feed.tick(business)
         except GatewayError as error:
             _log.warning("the change feed of %s, %s: %s", connection, business, error)
-        except Exception as error:  # noqa: BLE001 - one strange business must not keep the others from being looked at
-            _log.error("the change feed of %s, %s broke: %s", connection, business, place_of(error))
+        except Exception as error:  # noqa: BLE001 - one business that fails must not stop the scans of the others
+            _log.error("the change feed of %s, %s failed: %s", connection, business, place_of(error))
 
     own.map(tick, list_feeds(table))
 

@@ -1,14 +1,14 @@
-"""What is kept of the change feed of one business: one partition of one table, and a blob.
+"""Storage of the change feed of one business: one partition of one table, and a blob.
 
-    s|state       how far the feed is, the snapshot it stands on, who looks just now; its version guards every change
+    s|state       the last number, the snapshot, and the claim of the scan that runs; its etag guards every write
     f|{number}    one change; numbers follow one another without a gap
 
-    feeds, {connection}|{business}    which feeds there are, and when somebody last asked for one
+    feeds, {connection}|{business}    which feeds exist, and when a caller last asked for each
 
-The snapshot lies in a blob that is written once. A look publishes in one transaction: its changes, and the state that
-leads to the new snapshot. More changes than fit go ahead in transactions of their own, under numbers that nobody reads
-before the state says so; a look that dies half-way leaves rows that the next one overwrites. Each transaction holds the
-state's version, so whoever was overtaken writes nothing any more.
+The snapshot is a blob that is written once. A scan publishes in one transaction: its changes, and the state that points
+to the new snapshot. Changes that do not fit are written before, in transactions of their own, under numbers above the
+state's last number, which readers ignore; if the scan dies, the next scan overwrites these rows. Each transaction
+replaces the state with its etag, so a scan that another one has overtaken cannot write any more.
 """
 
 import gzip
@@ -49,7 +49,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class State:
-    """How far a feed is. `generation` names its life: numbers of another one mean nothing here."""
+    """The state row of a feed. `generation`: numbers of another generation of the feed are not valid in this one."""
 
     row: Row | None = None
 
@@ -63,7 +63,7 @@ class State:
 
     @property
     def generation(self) -> str:
-        """Name of the feed's life."""
+        """Id of the generation of the feed."""
         return str(self["generation"] or "")
 
     @property
@@ -73,17 +73,17 @@ class State:
 
     @property
     def first(self) -> int:
-        """Number of the oldest change that is still kept, or will be."""
+        """Number of the oldest change that is kept; without changes, the number of the next one."""
         return int(self["first"] or 1)
 
     def moment(self, name: str) -> datetime:
-        """Return a moment of the state; long ago where there is none."""
+        """Return a moment of the state; the earliest possible one if it is not set."""
         found: datetime = self[name] or _NEVER
         return found
 
 
 class Journal:
-    """The change feed of one business. Methods raise Unavailable when the storage account does."""
+    """The stored change feed of one business. Methods raise Unavailable if the storage account fails."""
 
     def __init__(self, table: Table, blobs: Container, connection: str, business: str) -> None:
         self._table = table
@@ -93,11 +93,11 @@ class Journal:
         self.partition = f"{connection}|{business.lower()}"
 
     def state(self) -> State:
-        """Return how far the feed is."""
+        """Read the state of the feed."""
         return State(self._table.get(self.partition, _STATE))
 
     def read(self, after: int, last: int, limit: int) -> list[Entry]:
-        """Return changes after a number, up to a number that a state has told."""
+        """Return changes after a number, up to `last`, which comes from a state."""
         rows = self._table.query(
             self.partition, start=f"f|{after + 1:012}", end=f"f|{last + 1:012}", limit=max(1, limit)
         )
@@ -120,8 +120,8 @@ class Journal:
         data = self._blobs.get(str(state["blob"])) if state.is_seeded else None
         return Snapshot.unpack(data) if data is not None else None
 
-    def ask(self, moment: datetime) -> None:
-        """Note that somebody wants this feed."""
+    def register_interest(self, moment: datetime) -> None:
+        """Store that a caller asked for this feed, so that the timer scans the business."""
         self._table.upsert(
             {
                 "PartitionKey": REGISTRY,
@@ -132,22 +132,22 @@ class Journal:
             }
         )
 
-    def claim(self, state: State, now: datetime, seconds: float) -> "Look | None":
-        """Claim the next look, for some seconds; None when somebody else was faster."""
+    def claim(self, state: State, now: datetime, seconds: float) -> "Scan | None":
+        """Claim the next scan for some seconds; None if another caller was faster."""
         values: Entity = dict(state.row.values) if state.row else self._first_values(now)
         blob = f"{self.partition}/{uuid.uuid4().hex}"
-        litter = [*json.loads(values["litter"]), *([values["next_blob"]] if values["next_blob"] else [])]
+        obsolete = [*json.loads(values["obsolete_blobs"]), *([values["next_blob"]] if values["next_blob"] else [])]
         values |= {
             "held_until": now + timedelta(seconds=seconds),
             "next_blob": blob,
-            "litter": json.dumps([name for name in litter if name != values["blob"]][-20:]),
+            "obsolete_blobs": json.dumps([name for name in obsolete if name != values["blob"]][-20:]),
         }
         step = Operation("replace", values, state.row.etag) if state.row else Operation("create", values)
         try:
             etag = self._table.transact([step])[0]
         except Conflict:
             return None
-        return Look(self._table, self._blobs, Row(values, etag))
+        return Scan(self._table, self._blobs, Row(values, etag))
 
     def _first_values(self, now: datetime) -> Entity:
         return {
@@ -158,14 +158,14 @@ class Journal:
             "last": 0,
             "blob": "",
             "next_blob": "",
-            "litter": "[]",
+            "obsolete_blobs": "[]",
             "digest": "",
             "seeded_at": now,
             "asked_at": now,
         }
 
     def forget(self, state: State, cutoff: datetime) -> int:
-        """Remove changes published before a moment; return how many. Raises Conflict when somebody looks just now."""
+        """Remove changes published before a moment; return how many. Raises Conflict while a scan runs."""
         forgotten = 0
         oldest = self.read(state.first - 1, state.last, 1)
         while oldest and oldest[0].at < cutoff and state.row and state.first <= state.last:
@@ -181,13 +181,13 @@ class Journal:
         return forgotten
 
     def drop(self) -> None:
-        """Remove all of it. Raises Conflict when somebody looks just now."""
+        """Remove the whole feed. Raises Conflict while a scan runs."""
         state = self.state()
         if state.row:
             self.forget(state, datetime.max.replace(tzinfo=UTC))
             state = self.state()
         if state.row:
-            for name in {*json.loads(state["litter"]), state["blob"], state["next_blob"]} - {""}:
+            for name in {*json.loads(state["obsolete_blobs"]), state["blob"], state["next_blob"]} - {""}:
                 self._blobs.delete(name)
             rows = list(self._table.query(self.partition, start="f|", end="f}", limit=TRANSACTION_SIZE - 1))
             leftovers = [Operation("delete", self._row(int(row.row_key[2:]))) for row in rows]
@@ -201,8 +201,8 @@ class Journal:
         return {"PartitionKey": self.partition, "RowKey": f"f|{number:012}"}
 
 
-class Look:
-    """One look at a business, in the hands of whoever claimed it. Methods raise Conflict when it was overtaken."""
+class Scan:
+    """The claim of one scan of a business. Methods raise Conflict if another scan has taken over."""
 
     def __init__(self, table: Table, blobs: Container, row: Row) -> None:
         self._table = table
@@ -211,15 +211,15 @@ class Look:
 
     @property
     def state(self) -> State:
-        """The state it stands on."""
+        """The state that the scan began with."""
         return State(self._row)
 
     def publish(self, changes: Sequence[Change], snapshot: Snapshot, **values: Any) -> State:
-        """Make changes, snapshot and state known, all or none."""
+        """Publish changes, snapshot and state, all or none."""
         old = self._row.values
-        self._clean(json.loads(old["litter"]))
+        self._delete_blobs(json.loads(old["obsolete_blobs"]))
         self._blobs.put(str(old["next_blob"]), snapshot.pack())
-        now = max(datetime.now(UTC), self.state.moment("published_at"))  # in order, whatever the instances' clocks say
+        now = max(datetime.now(UTC), self.state.moment("published_at"))  # in order, even if clocks of instances differ
         entities = [
             _entity(str(old["PartitionKey"]), number, now, change)
             for number, change in enumerate(changes, start=self.state.last + 1)
@@ -227,39 +227,39 @@ class Look:
         *ahead, rest = _cut(entities)
         for part in ahead:
             self._transact(part, old)
-        litter = [old["blob"]] if old["blob"] else []
+        obsolete = [old["blob"]] if old["blob"] else []
         final = old | {"last": self.state.last + len(changes), "published_at": now} | values
-        final |= {"blob": old["next_blob"], "next_blob": "", "litter": json.dumps(litter)}
-        self._transact(rest, self._over(final))
-        with suppress(Unavailable):  # the next look cleans again
-            self._clean(litter)
+        final |= {"blob": old["next_blob"], "next_blob": "", "obsolete_blobs": json.dumps(obsolete)}
+        self._transact(rest, self._without_claim(final))
+        with suppress(Unavailable):  # the next scan deletes them
+            self._delete_blobs(obsolete)
         return self.state
 
     def finish(self, **values: Any) -> State:
-        """Note that nothing has happened."""
-        self._clean(json.loads(self._row.values["litter"]))
-        self._transact([], self._over(self._row.values | values | {"next_blob": "", "litter": "[]"}))
+        """End a scan that found no changes."""
+        self._delete_blobs(json.loads(self._row.values["obsolete_blobs"]))
+        self._transact([], self._without_claim(self._row.values | values | {"next_blob": "", "obsolete_blobs": "[]"}))
         return self.state
 
     def give_up(self, **values: Any) -> None:
-        """Let somebody else look."""
-        self._transact([], self._over(self._row.values | values))
+        """Release the claim without a result."""
+        self._transact([], self._without_claim(self._row.values | values))
 
     @staticmethod
-    def _over(values: Entity) -> Entity:
+    def _without_claim(values: Entity) -> Entity:
         return {name: value for name, value in values.items() if name != "held_until"}
 
     def _transact(self, entities: Sequence[Entity], state: Entity) -> None:
         steps = [Operation("replace", state, self._row.etag), *(Operation("upsert", each) for each in entities)]
         self._row = Row(state, self._table.transact(steps)[0])
 
-    def _clean(self, litter: Sequence[str]) -> None:
-        for name in litter:
+    def _delete_blobs(self, names: Sequence[str]) -> None:
+        for name in names:
             self._blobs.delete(name)
 
 
 def list_feeds(table: Table) -> Iterator[tuple[str, str, datetime]]:
-    """Yield (connection, business, when somebody last asked) of all feeds."""
+    """Yield (connection, business, time of the last registered interest) of all feeds."""
     for row in table.query(REGISTRY, start="!", end="~"):
         yield str(row.values["connection"]), str(row.values["business"]), row.values["asked_at"]
 
@@ -284,7 +284,7 @@ def _pack(record: Json, previous: Mapping[str, Any]) -> bytes:
 
 
 def _shorten(values: Mapping[str, Any]) -> Json:
-    """Cut long texts: notes of a size that no person wrote."""
+    """Cut texts that are too long for a row; no person writes notes of that size."""
     return {
         name: value[:_SHORTENED] if isinstance(value, str) else value
         for name, value in values.items()
@@ -293,7 +293,7 @@ def _shorten(values: Mapping[str, Any]) -> Json:
 
 
 def _cut(entities: Sequence[Entity]) -> list[list[Entity]]:
-    """Cut into parts that fit into a transaction beside the state; there is always one."""
+    """Split into parts that fit into a transaction together with the state; at least one part."""
     parts: list[list[Entity]] = [[]]
     size = 0
     for entity in entities:

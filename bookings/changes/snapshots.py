@@ -1,4 +1,4 @@
-"""What a business looked like when it was last looked at: its appointments, as lists show them."""
+"""Snapshots of a business: the appointments that the last scan read, as lists show them."""
 
 import gzip
 import hashlib
@@ -16,19 +16,19 @@ type Records = Mapping[str, Json]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Appointments by id. `doubts`: how often one that had vanished could not be asked about."""
+    """Appointments by id. `doubts`: in how many scans Graph did not say whether a vanished one still exists."""
 
     records: Records = field(default_factory=dict)
     doubts: Mapping[str, int] = field(default_factory=dict)
 
     def pack(self) -> bytes:
-        """Return it for a blob."""
+        """Return the bytes for the blob."""
         text = json.dumps({"records": list(self.records.values()), "doubts": dict(self.doubts)}, separators=(",", ":"))
         return gzip.compress(text.encode(), compresslevel=5, mtime=0)
 
     @staticmethod
     def unpack(data: bytes) -> "Snapshot":
-        """Read what `pack` wrote."""
+        """Return the snapshot from bytes that `pack` returned."""
         values = json.loads(gzip.decompress(data))
         return Snapshot({record["id"]: record for record in values["records"]}, values["doubts"])
 
@@ -42,7 +42,7 @@ class View:
     records: Records
 
     def covers(self, record: Json) -> bool:
-        """Say whether the view would show an appointment with this start."""
+        """Return whether an appointment with this start lies in the view."""
         return self.start <= start_of(record) < self.end
 
 
@@ -52,19 +52,19 @@ def read_records(items: Iterable[Json], start: datetime, end: datetime) -> dict[
     for item in items:
         record: Json = plain(item)
         if not record.get("customers"):
-            record.pop("customers", None)  # lists leave it empty: that says nothing
+            record.pop("customers", None)  # lists leave it empty even if there are customers
         if start <= start_of(record) < end:
             found[str(record["id"])] = record
     return found
 
 
 def start_of(record: Json) -> datetime:
-    """Return when it begins."""
+    """Return when an appointment begins."""
     return read_graph_moment(record.get("startDateTime") or {})
 
 
 def digest(records: Records) -> str:
-    """Return a text that is the same for the same appointments, in whatever order Graph sent them."""
+    """Return a digest of the appointments that does not depend on their order."""
     hashed = hashlib.sha256()
     for name in sorted(records):
         hashed.update(json.dumps(records[name], sort_keys=True, separators=(",", ":")).encode())

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from blueprints._subscriptions import MAIL_KINDS, TICKET_KINDS
+from bookings.changes.trigger_items import EVENT_KINDS, TRIGGER_KINDS
+from devkit.bootstrap import ROOT
 from devkit.connector.answers import load_definition
 from devkit.connector.document import FOLDER, build_definition, build_files
 from tests.house.triggers import functions
@@ -38,15 +41,21 @@ def test_every_operation_has_its_route_and_every_route_its_operation() -> None:
 
 
 def test_every_kind_of_trigger_is_an_operation() -> None:
-    from blueprints.triggers import KINDS  # noqa: PLC0415 - only here are the triggers wanted
-
     paths = {path for _, path, _ in OPERATIONS.values()}
-    assert {path.rpartition("/")[2] for path in paths if path.startswith("/triggers/appointments/")} == set(KINDS)
-    assert {path for path in paths if path.startswith(("/triggers/mails/", "/triggers/tickets/"))} == {
-        "/triggers/mails/arrived",
-        "/triggers/mails/failed",
-        "/triggers/tickets/created",
-    }
+    kinds = {"appointments": TRIGGER_KINDS, "mails": MAIL_KINDS, "tickets": TICKET_KINDS}
+    expected = {f"/triggers/{feed}/{kind}" for feed, known in kinds.items() for kind in known}
+    assert {path for path in paths if path.startswith("/triggers/")} == expected
+
+
+def test_the_kinds_of_events_are_one_list_in_code_connector_and_documents() -> None:
+    described = build_definition()["definitions"]
+    for name in ("AppointmentEvent", "UpcomingAppointment"):
+        assert set(described[name]["properties"]["eventKind"]["enum"]) == set(EVENT_KINDS)
+    for page in ("docs/api.md", "docs/vocabulary.md"):
+        text = (ROOT / page).read_text()
+        assert [kind for kind in {*EVENT_KINDS, *TRIGGER_KINDS} if f"`{kind}`" not in text] == [], page
+    names = {f"OnAppointment{kind.title()}" for kind in TRIGGER_KINDS if kind != "any"} | {"OnAnyAppointmentEvent"}
+    assert {name for name, (_, path, _) in OPERATIONS.items() if path.startswith("/triggers/appointments/")} == names
 
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS))

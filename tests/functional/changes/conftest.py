@@ -113,21 +113,21 @@ class Page:
         return self.journal.state()
 
     def set_state(self, **values: Any) -> None:
-        """Change the feed's state behind everybody's back."""
+        """Change the feed's state directly in storage."""
         name = {"PartitionKey": self.journal.partition, "RowKey": "s|state"}
         self.table.transact([Operation("merge", name | values)])
 
     def age(self, seconds: float = 61) -> None:
-        """Let time pass since the last look; pauses and claims run out."""
+        """Let time pass since the last scan; pauses and claims run out."""
         past = datetime.now(UTC) - timedelta(seconds=seconds)
-        self.set_state(looked_at=past, paused_until=past, held_until=past)
+        self.set_state(scanned_at=past, paused_until=past, held_until=past)
 
     def restart(self) -> None:
         """A new process: nothing in memory."""
         self.gateway.configure(**(sample.settings(self.gateway.sim) | {"BOOKINGS_BUSINESSES": self.name}))
 
     def ask(self, cursor: str | None = None, **query: Any) -> Any:
-        """Ask for changes now, however young the last look is."""
+        """Ask for changes now, even if the last scan is young."""
         if self.state().row:
             self.age()
         return self.gateway.ask("/changes", **({"cursor": cursor} if cursor else {}), **query)
@@ -169,7 +169,7 @@ def at(moment: datetime) -> str:
 
 @pytest.fixture
 def page(gateway_process: Gateway) -> Page:
-    """A page without appointments, not looked at yet."""
+    """A page without appointments, not scanned yet."""
     return Page(gateway_process)
 
 

@@ -16,7 +16,7 @@ from twin.seeds import tiny
 TOMORROW = timedelta(days=1)
 
 
-def test_the_first_scan_reports_nothing_that_was_there_before(page: Page) -> None:
+def test_the_first_scan_reports_nothing_that_existed_before(page: Page) -> None:
     page.book(ahead(days=1))
     answer = page.ask()
     assert answer["value"] == []
@@ -68,7 +68,7 @@ def test_any_other_change_is_reported_with_the_old_values(page: Page) -> None:
     assert (event["customerPhone"], event["previous"]["customerPhone"]) == ("2", "1")
 
 
-def test_several_changes_between_two_looks_are_one_event_that_names_them_all(page: Page) -> None:
+def test_several_changes_between_two_scans_are_one_event_with_all_kinds(page: Page) -> None:
     made = page.book(ahead(days=2), customerPhone="1")
     consumer = Consumer(page)
     page.move(made, ahead(days=3))
@@ -96,7 +96,7 @@ def test_a_cancelled_appointment_is_reported_as_it_was_last(page: Page) -> None:
     assert consumer.follow() == []
 
 
-def test_made_and_cancelled_between_two_looks_is_nobodys_news(page: Page) -> None:
+def test_made_and_cancelled_between_two_scans_is_not_reported(page: Page) -> None:
     consumer = Consumer(page)
     page.cancel(page.book(ahead(days=2)))
     assert consumer.follow() == []
@@ -192,7 +192,7 @@ def test_one_that_moves_out_of_sight_is_rescheduled_and_not_gone(page: Page) -> 
 def test_after_a_long_silence_what_passed_meanwhile_is_reported_all_the_same(page: Page) -> None:
     consumer = Consumer(page)
     late = page.book(ahead(days=-5))
-    assert consumer.follow() == []  # long over: nobody looks that far back
+    assert consumer.follow() == []  # long over: scans do not go that far back
     page.age(8 * 24 * 3600)
     assert summary(page.gateway.ask("/changes", cursor=consumer.cursor)["value"]) == [("created", late)]
 
@@ -218,8 +218,8 @@ def test_one_that_cannot_be_looked_up_waits_and_is_given_up_in_the_end(page: Pag
         Answer(400, body={"error": {"code": "BadRequest", "message": ""}}),
         api="bookings", path="/appointments/", times=None,
     )  # fmt: skip
-    looks = [summary(consumer.follow()) for _ in range(6)]
-    assert looks == [[("edited", other)], [], [], [], [("cancelled", made)], []]
+    scans = [summary(consumer.follow()) for _ in range(6)]
+    assert scans == [[("edited", other)], [], [], [], [("cancelled", made)], []]
 
 
 def next_change_of_clocks(zone: ZoneInfo) -> date:

@@ -1,4 +1,4 @@
-"""What if the process dies right here? Asked at every step of a look, and of the clock, that leaves a trace.
+"""The process dies at each step of a scan, and of the timer's work, that writes or reads something.
 
 A process that dies between two steps has done the first and not the second: so dying before each step, and after the
 last one, are all the deaths there are. Its claim runs out, a new process goes on, and every consumer must in the end
@@ -46,7 +46,7 @@ def transaction_size() -> int:
 
 
 @dataclass
-class Story:
+class Scenario:
     """What happens to a feed: how it stands, the step under test, what every consumer must have seen in the end."""
 
     begin: Callable[[Page], list[tuple[str, str]]]
@@ -54,13 +54,13 @@ class Story:
     begins_seeded: bool = True
 
 
-def look(page: Page) -> None:
+def scan(page: Page) -> None:
     """What a caller's poll does."""
     page.feed.tail(page.name)
 
 
-def strike(page: Page) -> None:
-    """What the clock does."""
+def tick(page: Page) -> None:
+    """What the timer does."""
     page.feed.tick(page.name)
 
 
@@ -69,67 +69,73 @@ def nothing(page: Page) -> list[tuple[str, str]]:
     return []
 
 
-def looked_at(page: Page) -> list[tuple[str, str]]:
+def scanned(page: Page) -> list[tuple[str, str]]:
     page.book(ahead(days=2))
-    look(page)
+    scan(page)
     return []
 
 
 def some(page: Page) -> list[tuple[str, str]]:
     """One of each kind."""
     moved, handed, cancelled, renamed = (page.book(ahead(days=2 + number)) for number in range(4))
-    look(page)
+    scan(page)
     made = page.book(ahead(days=9))
     page.move(moved, ahead(days=10))
     page.change(handed, staffMemberIds=[tiny.BOB])
     page.cancel(cancelled)
     renamed = page.move(renamed, ahead(days=11), renew_id=True)
-    told = {cancelled: "cancelled", made: "created", handed: "reassigned", moved: "rescheduled", renamed: "rescheduled"}
-    return [(kind, name) for name, kind in told.items()]
+    expected = {
+        cancelled: "cancelled",
+        made: "created",
+        handed: "reassigned",
+        moved: "rescheduled",
+        renamed: "rescheduled",
+    }
+    return [(kind, name) for name, kind in expected.items()]
 
 
 def many(page: Page) -> list[tuple[str, str]]:
     """More than fit into two transactions."""
-    look(page)
+    scan(page)
     return [("created", page.book(ahead(days=2))) for _ in range(transaction_size() * 2 + 3)]
 
 
-def with_net(page: Page) -> list[tuple[str, str]]:
-    """One beyond the window, and old entries to be swept away after it, more than fit into a transaction."""
+def with_far_scan(page: Page) -> list[tuple[str, str]]:
+    """One beyond the window, and old entries to be deleted after it, more than fit into a transaction."""
     count = transaction_size() + 2
     far = page.book(ahead(days=200))
-    look(page)
-    strike(page)
+    scan(page)
+    tick(page)
     for _ in range(count):
         page.book(ahead(days=3))
     page.age()
-    look(page)
+    scan(page)
     old = datetime.now(UTC) - timedelta(days=31)
     rows = [
         {"PartitionKey": page.journal.partition, "RowKey": f"f|{number:012}", "at": old}
         for number in range(1, 1 + count)
     ]
     page.table.transact([Operation("merge", row) for row in rows])
-    page.set_state(net_at=old)
+    page.set_state(far_scanned_at=old)
     page.cancel(far)
     return [("cancelled", far)]
 
 
-STORIES = {
-    "first look": Story(nothing, look, begins_seeded=False),
-    "nothing new": Story(looked_at, look),
-    "one of each": Story(some, look),
-    "many": Story(many, look),
-    "net and broom": Story(with_net, strike),
+SCENARIOS = {
+    "first scan": Scenario(nothing, scan, begins_seeded=False),
+    "nothing new": Scenario(scanned, scan),
+    "one of each": Scenario(some, scan),
+    "many": Scenario(many, scan),
+    "far scan and retention": Scenario(with_far_scan, tick),
 }
 
 
-def check(page: Page, story: Story, expected: list[tuple[str, str]], position: Position | None) -> None:
+def check(page: Page, scenario: Scenario, expected: list[tuple[str, str]], position: Position | None) -> None:
     """A consumer who stood before it all, and one who reads all that is kept, see the same, once and in order."""
     page.age()
     feed, found = page.feed, []
     if position is None:
-        assert not story.begins_seeded
+        assert not scenario.begins_seeded
         position = feed.start(page.name)
     while True:
         part = feed.page(page.name, position, 5)
@@ -151,44 +157,44 @@ def check(page: Page, story: Story, expected: list[tuple[str, str]], position: P
     assert int(rows[-1].row_key[2:]) == page.state().last
 
 
-def start(gateway_process: Gateway, story: Story) -> tuple[Page, list[tuple[str, str]], Position | None]:
-    """Return the stage of a story, what is to be seen in the end, and where a consumer stands."""
+def start(gateway_process: Gateway, scenario: Scenario) -> tuple[Page, list[tuple[str, str]], Position | None]:
+    """Return the page of a scenario, what is to be seen in the end, and where a consumer stands."""
     page = Page(gateway_process)
     gateway_process.sim.bookings.switches.page_size = 500
-    expected = story.begin(page)
-    if not story.begins_seeded:
+    expected = scenario.begin(page)
+    if not scenario.begins_seeded:
         return page, expected, None
     state = page.state()
     page.age()
     return page, expected, Position(state.generation, state.last)
 
 
-def again(page: Page, story: Story) -> None:
+def again(page: Page, scenario: Scenario) -> None:
     """What comes next, a minute later."""
     if page.state().row:
         page.age()
-    story.play(page)
+    scenario.play(page)
 
 
 @pytest.mark.slow(reason="dies at every step")
 @pytest.mark.usefixtures("small_transactions")
-@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, gateway_process: Gateway) -> None:
-    story, whole = STORIES[name], KillSwitch()
-    page, expected, position = start(gateway_process, story)
+    scenario, whole = SCENARIOS[name], KillSwitch()
+    page, expected, position = start(gateway_process, scenario)
     with whole.watching(STEPS):
-        story.play(page)
-    check(page, story, expected, position)
+        scenario.play(page)
+    check(page, scenario, expected, position)
     deaths: list[str] = []
     for at in range(1, len(whole.steps) + 1):
-        page, expected, position = start(gateway_process, story)
+        page, expected, position = start(gateway_process, scenario)
         with KillSwitch(at).watching(STEPS), pytest.raises(Killed) as death:
-            story.play(page)
+            scenario.play(page)
         deaths.append(str(death.value))
         page.restart()
         try:
-            again(page, story)
-            check(page, story, expected, position)
+            again(page, scenario)
+            check(page, scenario, expected, position)
         except (AssertionError, GatewayError) as error:
             error.add_note(f"after death at step {at} of {len(whole.steps)}, before {death.value}")
             raise
@@ -198,18 +204,18 @@ def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, gateway_
 
 @pytest.mark.slow(reason="dies at every step")
 @pytest.mark.usefixtures("small_transactions")
-@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_a_step_that_fails_once_is_made_good(name: str, gateway_process: Gateway) -> None:
-    story, at = STORIES[name], 0
+    scenario, at = SCENARIOS[name], 0
     while True:
         at += 1
-        page, expected, position = start(gateway_process, story)
+        page, expected, position = start(gateway_process, scenario)
         kill_switch = KillSwitch(at, Unavailable)
         with kill_switch.watching(STEPS), suppress(Unavailable):
-            story.play(page)
+            scenario.play(page)
         try:
-            again(page, story)
-            check(page, story, expected, position)
+            again(page, scenario)
+            check(page, scenario, expected, position)
         except (AssertionError, GatewayError) as error:
             error.add_note(f"after step {at} failed: {kill_switch.steps[at - 1 : at]}")
             raise
@@ -218,11 +224,11 @@ def test_a_step_that_fails_once_is_made_good(name: str, gateway_process: Gateway
 
 
 def test_more_changes_than_a_transaction_of_the_service_takes_are_published_whole(gateway_process: Gateway) -> None:
-    story = STORIES["many"]
-    page, expected, position = start(gateway_process, story)
-    story.play(page)
+    scenario = SCENARIOS["many"]
+    page, expected, position = start(gateway_process, scenario)
+    scenario.play(page)
     assert len(expected) > 2 * 100
-    check(page, story, expected, position)
+    check(page, scenario, expected, position)
 
 
 def test_dying_while_a_feed_is_removed_leaves_nothing_in_the_end(gateway_process: Gateway) -> None:
@@ -230,11 +236,11 @@ def test_dying_while_a_feed_is_removed_leaves_nothing_in_the_end(gateway_process
     while True:
         at += 1
         page = Page(gateway_process)
-        look(page)
+        scan(page)
         for number in range(3):
             page.book(ahead(days=2 + number))
         page.age()
-        look(page)
+        scan(page)
         blob = page.state()["blob"]
         kill_switch = KillSwitch(at)
         with kill_switch.watching(STEPS), suppress(Killed):

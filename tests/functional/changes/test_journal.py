@@ -1,4 +1,4 @@
-"""What holds the feed together: many instances at once, the net, retention, feeds nobody wants, lost storage."""
+"""The feed's storage: many instances at once, the far scan, retention, feeds nobody wants, lost storage."""
 
 import json
 import random
@@ -12,7 +12,7 @@ from blueprints.changes_work import refresh_changes
 from bookings.changes import comparing
 from bookings.changes.feed import ChangeFeed, Position
 from bookings.changes.journal import REGISTRY, list_feeds
-from bookings.changes.scanning import Observer, Pace
+from bookings.changes.scanning import Pace, Scanner
 from composition import services
 from shared.errors import Conflict
 from shared.storage.tables import Operation
@@ -27,11 +27,11 @@ def instance(page: Page) -> ChangeFeed:
     used = services.services()
     own = page.journal
     pace = Pace(timedelta(days=90), timedelta(seconds=60))
-    return ChangeFeed("default", Observer(used.connections["default"].graph, Workers(3), pace), own._table, own._blobs)
+    return ChangeFeed("default", Scanner(used.connections["default"].graph, Workers(3), pace), own._table, own._blobs)
 
 
 def tick(_page: Page) -> None:
-    """Let the clock strike."""
+    """Run the timer."""
     refresh_changes.build().get_user_function()(_Timer())
 
 
@@ -42,7 +42,7 @@ class _Timer:
 # -- many at once -----------------------------------------------------------------------------------------------------
 
 
-def test_many_instances_at_once_look_once_and_every_consumer_sees_each_change_once_in_order(page: Page) -> None:
+def test_many_instances_at_once_scan_once_and_every_consumer_sees_each_change_once_in_order(page: Page) -> None:
     page.gateway.sim.bookings.switches.page_size = 500
     instances = [instance(page) for _ in range(6)]
     start = instances[0].tail(page.name)
@@ -67,19 +67,19 @@ def test_many_instances_at_once_look_once_and_every_consumer_sees_each_change_on
     assert set(map(tuple, seen.values())) == {tuple(range(1, made + 1))}
 
 
-def test_looks_that_overtake_one_another_publish_one_sequence(page: Page) -> None:
+def test_scans_that_overtake_one_another_publish_one_sequence(page: Page) -> None:
     """Everybody believes that every claim has run out: the worst that slow instances can do."""
     instances = [instance(page) for _ in range(4)]
     start = instances[0].tail(page.name)
     made = [page.book(ahead(days=2)) for _ in range(150)]
 
-    def look(feed: ChangeFeed) -> None:
+    def scan(feed: ChangeFeed) -> None:
         for _ in range(4):
             page.age()
             feed.page(page.name, start, 1)
 
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(look, instances))
+        list(pool.map(scan, instances))
     entries = [entry for part in (0, 100) for entry in page.journal.read(part, page.state().last, 100)]
     assert [entry.record["id"] for entry in entries] == made
     assert [entry.number for entry in entries] == list(range(1, 151))
@@ -100,7 +100,7 @@ def test_who_was_overtaken_writes_nothing(page: Page) -> None:
     assert [entry.kinds for entry in page.journal.read(0, 10, 10)] == [(comparing.Kind.CREATED,)]
 
 
-def test_a_feed_that_is_being_looked_at_serves_what_it_has_after_a_while(
+def test_a_feed_that_is_being_scanned_serves_what_it_has_after_a_while(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bookings.changes.feed._PATIENCE", 0.3)
@@ -123,13 +123,13 @@ def test_what_is_booked_beyond_the_window_is_reported_by_the_far_scan_once_a_day
     page.move(old, ahead(days=301))
     page.gateway.forget()
     tick(page)
-    assert page.calls() == []  # fresh, and the net was drawn today
-    page.set_state(net_at=datetime.now(UTC) - timedelta(hours=25))
+    assert page.calls() == []  # fresh, and the far scan was done today
+    page.set_state(far_scanned_at=datetime.now(UTC) - timedelta(hours=25))
     tick(page)
     assert len(page.calls()) == 3 + 21
     assert sorted(summary(consumer.follow())) == sorted([("rescheduled", old), ("created", new)])
     page.cancel(new)
-    page.set_state(net_at=datetime.now(UTC) - timedelta(hours=25))
+    page.set_state(far_scanned_at=datetime.now(UTC) - timedelta(hours=25))
     tick(page)
     assert summary(consumer.follow()) == [("cancelled", new)]
 
@@ -139,16 +139,16 @@ def test_an_old_appointment_that_enters_the_window_before_the_first_far_scan_is_
     consumer = Consumer(page)
     new = page.book(ahead(days=96), created=datetime.now(UTC) + timedelta(seconds=2))
     wide = instance(page)
-    wide._observer.pace = Pace(timedelta(days=120), timedelta(seconds=60))
+    wide._scanner.pace = Pace(timedelta(days=120), timedelta(seconds=60))
     page.age()
     wide.tail(page.name)
     assert summary(page.gateway.ask("/changes", cursor=consumer.cursor)["value"]) == [("created", new)]
 
 
-# -- the clock --------------------------------------------------------------------------------------------------------
+# -- the timer --------------------------------------------------------------------------------------------------------
 
 
-def test_while_nobody_asks_the_clock_looks(page: Page) -> None:
+def test_while_nobody_asks_the_timer_scans(page: Page) -> None:
     consumer = Consumer(page)
     first = page.book(ahead(days=2))
     page.age()
@@ -159,7 +159,7 @@ def test_while_nobody_asks_the_clock_looks(page: Page) -> None:
     assert summary(consumer.follow()) == [("created", first), ("cancelled", first)]
 
 
-def test_nobody_ever_asked_so_nobody_looks(page: Page) -> None:
+def test_a_page_that_nobody_asked_for_is_not_scanned(page: Page) -> None:
     tick(page)
     assert page.calls() == []
 
@@ -196,7 +196,7 @@ def test_changes_are_kept_for_thirty_days(page: Page) -> None:
     now = datetime.now(UTC)
     age_entries(page, range(1, 61), now - MONTH - timedelta(hours=1))
     age_entries(page, range(61, 121), now - MONTH - timedelta(minutes=1))
-    page.set_state(net_at=now - timedelta(hours=25))
+    page.set_state(far_scanned_at=now - timedelta(hours=25))
     tick(page)
     assert (page.state().first, page.state().last) == (121, 150)
     assert len(list(page.table.query(page.journal.partition, start="f|", end="f}"))) == 30
@@ -245,7 +245,7 @@ def test_of_snapshots_only_the_last_stays(page: Page) -> None:
     page.ask()
     left = [name for name in blobs if page.journal._blobs.get(name) is not None]
     assert left == [page.state()["blob"]]
-    assert json.loads(page.state()["litter"]) == []
+    assert json.loads(page.state()["obsolete_blobs"]) == []
 
 
 def test_notes_of_any_length_are_kept_as_far_as_a_row_holds_them(page: Page) -> None:

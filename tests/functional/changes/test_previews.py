@@ -21,7 +21,7 @@ def preview(page: Page, kind: str, **query: Any) -> list[Any]:
 
 
 def test_a_preview_shows_what_happened_lately(page: Page) -> None:
-    preview(page, "created")  # the first look tells nothing
+    preview(page, "created")  # the first scan reports nothing
     made = page.book(soon())
     page.age()
     [item] = preview(page, "created")

@@ -160,13 +160,13 @@ def test_parameters_changed_by_hand_begin_anew(page: Page) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize(("status", "told_status"), [(503, 503), (429, 429), (500, 502)])
-def test_while_graph_fails_nothing_is_lost_and_the_flow_goes_on(status: int, told_status: int, page: Page) -> None:
+@pytest.mark.parametrize(("status", "our_status"), [(503, 503), (429, 429), (500, 502)])
+def test_while_graph_fails_nothing_is_lost_and_the_flow_goes_on(status: int, our_status: int, page: Page) -> None:
     one = flow(page)
     made = page.book(ahead(days=2))
     page.gateway.sim.faults.add(Answer(status), api="bookings", path="calendarView$", times=None)
     assert recur(page, one) == []
-    assert [poll.status for poll in one.history[1:]] == [told_status, 503, 503, 503, 503]
+    assert [poll.status for poll in one.history[1:]] == [our_status, 503, 503, 503, 503]
     page.gateway.sim.faults.clear()
     assert [item["appointmentId"] for item in recur(page, one)] == [made]
 

@@ -1,0 +1,31 @@
+"""What triggers and their previews have in common: kinds, and the appointments that a trigger is about."""
+
+from collections.abc import Collection, Mapping
+
+from blueprints._http import Request
+from bookings.changes.trigger_items import Subscription
+from inbound_mail.reports.trigger_items import Find, find_arrived, find_failed, find_tickets
+from shared.errors import Invalid
+from shared.time_zones.zones import find_zone
+
+MAIL_KINDS: Mapping[str, Find] = {"arrived": find_arrived, "failed": find_failed}
+TICKET_KINDS: Mapping[str, Find] = {"created": find_tickets}
+
+
+def read_kind(kind: str | None, known: Collection[str]) -> str:
+    """Return the kind of a trigger. Raises Invalid for an unknown one."""
+    if kind is None or kind not in known:
+        raise Invalid(f"kind must be one of: {', '.join(known)}.", code="InvalidChoice", target="kind")
+    return kind
+
+
+def read_subscription(request: Request) -> Subscription:
+    """Return which appointments the request asks for."""
+    query = request.query
+    return Subscription(
+        business=request.allowed_business(query.needed_text("business")),
+        service=query.identifier("service"),
+        staff=query.identifier("staff"),
+        zone=query.zone() or find_zone("UTC"),
+        wants_details=query.choice("expand", "details") is not None,
+    )
