@@ -76,7 +76,6 @@ def test_only_the_command_line_imports_the_commands() -> None:
             assert not found, f"{module.name} imports {found}"
 
 
-@PENDING
 def test_blueprints_import_no_other_blueprint() -> None:
     names = {module.name for module in modules("blueprints") if not module.name.startswith("blueprints._")}
     for module in modules("blueprints"):
