@@ -198,6 +198,27 @@ def test_links_between_documents_have_a_target() -> None:
                 assert anchor in anchors_of(page.read_text()), f"{path.name}: {target}#{anchor}"
 
 
+def paths_in_the_map() -> set[str]:
+    """Return every folder and module in the map of folders of docs/architecture.md, as paths from the root."""
+    section = (ROOT / "docs/architecture.md").read_text().partition("## Folders")[2].partition("## ")[0]
+    found, top = set(), ""
+    for line in "\n".join(re.findall(r"```text\n(.*?)```", section, flags=re.DOTALL)).splitlines():
+        names = re.findall(r"(?<!\S)[\w-]+(?:\.py|/)(?!\S)", line)
+        if not line.startswith(" "):
+            top = names[0] if names and names[0].endswith("/") else ""
+            found |= set(names)
+        else:
+            found |= {top + name for name in names}
+    return found
+
+
+def test_the_map_of_folders_is_complete_and_true() -> None:
+    named = paths_in_the_map()
+    assert {name for name in named if not (ROOT / name).exists()} == set()
+    folders = {module.path.parent.relative_to(ROOT).as_posix() + "/" for module in deployed()} - {"./"}
+    assert {folder for folder in folders if folder.count("/") <= 2} <= named
+
+
 GENERATED = {"docs/flows-reference.md"}
 
 
