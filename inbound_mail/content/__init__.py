@@ -1,1 +1,1 @@
-"""What a mail says: its model, text, quotations, and whether a machine wrote it."""
+"""The content of a mail: its model, its text, the quoted history in it, and whether a machine sent it."""

@@ -1,10 +1,10 @@
-"""HTML of strangers: as plain text, and as HTML that is safe to show.
+"""Turns the HTML of a mail into plain text, and into sanitised HTML that is safe to show.
 
-Hostile or broken HTML costs time, memory or the stack, so it is measured first. libxml2 drops what lies deeper than 256
-elements, inscriptis recurses and pads table cells to the widest, and attributes without number cost quadratic time.
-Past the limits a mail loses its layout, never its words: the tags are taken out, one by one.
+Hostile or broken HTML can exhaust time, memory or the stack, so its size, depth and attributes are checked first:
+libxml2 drops elements deeper than 256, inscriptis recurses and pads table cells to the widest one, and many attributes
+in one tag cost quadratic time. HTML beyond the limits loses its layout, but not its words: only the tags are removed.
 
-libxml2 reads it once; nh3 (ammonia) cleans what libxml2 wrote, and nothing touches nh3's answer afterwards.
+libxml2 parses the HTML once, and nh3 (ammonia) sanitises what libxml2 writes. Nothing changes nh3's result afterwards.
 """
 
 # ruff: noqa: PLC0415 - libraries are imported when first needed: cold start
@@ -18,7 +18,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from inbound_mail.content.quoting import BEGIN, END, REST
+from inbound_mail.content.quoting import HISTORY_BEGIN, QUOTE_BEGIN, QUOTE_END
 
 if TYPE_CHECKING:
     from inscriptis.model.config import ParserConfig
@@ -51,9 +51,9 @@ _ATTRIBUTES = {
     "ol": {"start"},
 }
 _SCHEMES = {"http", "https", "mailto", "tel", "cid"}
-# The marks of quoting.MARKS, U+FDD0 to U+FDEF, spelled as entities.
+# The characters of quoting.MARKS, U+FDD0 to U+FDEF, written as entities.
 _MARK_ENTITY = re.compile(r"&#(?:x0*fd[de][0-9a-f]|0*(?:6497[6-9]|649[89]\d|6500[0-7]));?", re.IGNORECASE)
-# Blocks of the tag-by-tag reading: these end a line.
+# When only tags are removed: these tags end a line.
 _BREAKS = re.compile(r"</?(?:br|p|div|tr|li|table|h[1-6]|blockquote|pre|hr|ul|ol)\b[^<>]{0,5000}>", re.IGNORECASE)
 _UNSEEN = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style|title)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"</?[a-z!?][^<>]{0,100000}>", re.IGNORECASE)
@@ -61,7 +61,11 @@ _TAG = re.compile(r"</?[a-z!?][^<>]{0,100000}>", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class HtmlBody:
-    """An HTML body: `marked` is its text with the marks of `quoting`, `safe` is HTML fit to be shown."""
+    """The result of reading an HTML body.
+
+    `marked` is its plain text, with the mark characters of `quoting` around the parts that the HTML calls quoted.
+    `safe` is sanitised HTML. `content_ids` are the ids of attached pictures that the HTML shows.
+    """
 
     marked: str
     safe: str
@@ -69,17 +73,17 @@ class HtmlBody:
 
 
 def read_html(source: str) -> HtmlBody:
-    """Read HTML that may be anything; `source` has no control characters and no marks."""
+    """Read any HTML, also hostile or broken. `source` must contain no control characters and no mark characters."""
     content_ids = frozenset(_content_ids(source))
     source = _MARK_ENTITY.sub("", _DATA_URI.sub("", source))
     tree = _parse(source)
     safe = None if tree is None else _clean(tree)
     if tree is None or safe is None:
-        text = _take_tags_out(source)
+        text = _remove_tags(source)
         return HtmlBody(text, f"<pre>{html.escape(text)}</pre>", content_ids)
     text = _as_text(tree)
     if not text.strip() or len(text) > 2 * MOST_CHARACTERS:
-        text = _take_tags_out(source)
+        text = _remove_tags(source)
     return HtmlBody(text, safe, content_ids)
 
 
@@ -90,7 +94,7 @@ def _content_ids(source: str) -> Iterator[str]:
 
 
 def _parse(source: str) -> "HtmlElement | None":
-    """Return the tree, or None where reading it would cost too much or lose text."""
+    """Return the tree, or None if the HTML is beyond the limits or libxml2 cannot parse it."""
     if len(source) > MOST_CHARACTERS:
         return None
     if any(len(piece.partition("<")[2].split()) > MOST_WORDS_IN_TAG for piece in source.split(">")):
@@ -111,7 +115,7 @@ def _parse(source: str) -> "HtmlElement | None":
 
 
 def _clean(tree: "HtmlElement") -> str | None:
-    """Return safe HTML, or None where it swells when written properly: a million "&", which nh3 reads too slowly."""
+    """Return sanitised HTML, or None if libxml2 writes more than nh3 reads fast enough (a million "&" as "&amp;")."""
     from lxml.html import tostring
 
     body = tree.find("body")
@@ -135,7 +139,7 @@ def _cleaner() -> "Cleaner":
 
 
 def _filter_attribute(tag: str, name: str, value: str) -> str | None:
-    """Keep pictures that came with the mail; one on a server tells its owner who reads the mail, and when."""
+    """Keep only pictures that are attached: loading one from a server would reveal who reads the mail, and when."""
     is_content_id = value.strip().lower().startswith("cid:")
     if name in ("src", "href") and is_content_id != (tag == "img"):
         return None
@@ -145,7 +149,7 @@ def _filter_attribute(tag: str, name: str, value: str) -> str | None:
 
 
 def _as_text(tree: "HtmlElement") -> str:
-    """Lay out the tree as text. The tree is used up."""
+    """Return the tree's text with its layout. This changes the tree."""
     from inscriptis.html_engine import Inscriptis
 
     for element in list(tree.iter()):
@@ -158,10 +162,10 @@ def _as_text(tree: "HtmlElement") -> str:
         _mark(element)
     for table in list(tree.iter("table")):
         if not _is_small_table(table):
-            _dissolve(table)
+            _replace_by_blocks(table)
     for element in tree.iter():
         if isinstance(element.tag, str):
-            _spell_out(element)
+            _add_invisible_text(element)
             element.attrib.clear()
     text: str = Inscriptis(tree, _layout()).get_text()
     return text
@@ -169,7 +173,7 @@ def _as_text(tree: "HtmlElement") -> str:
 
 @cache
 def _layout() -> "ParserConfig":
-    """Layout of inscriptis without what grows with depth: quoted mails lie dozens of levels deep."""
+    """Return inscriptis' layout without indented blockquotes: quoted mails may be dozens of levels deep."""
     from inscriptis.css_profiles import CSS_PROFILES
     from inscriptis.html_properties import Display
     from inscriptis.model.config import ParserConfig
@@ -181,23 +185,23 @@ def _layout() -> "ParserConfig":
 
 
 def _mark(element: "HtmlElement") -> None:
-    """Mark what mail programs call quoted: Apple Mail, Thunderbird, Gmail, Proton; Outlook marks a start only."""
+    """Put mark characters around what Apple Mail, Thunderbird, Gmail and Proton quote; Outlook names the start only."""
     names = {*(element.get("class") or "").lower().split(), (element.get("id") or "").lower()}
     is_quote = element.tag == "blockquote" and (
         (element.get("type") or "").lower() == "cite" or names & {"gmail_quote", "protonmail_quote"}
     )
     if is_quote or names & {"gmail_attr", "yahoo_quoted", "moz-cite-prefix"}:
-        element.text = BEGIN + (element.text or "")
+        element.text = QUOTE_BEGIN + (element.text or "")
         if len(element):
-            element[-1].tail = (element[-1].tail or "") + END
+            element[-1].tail = (element[-1].tail or "") + QUOTE_END
         else:
-            element.text += END
+            element.text += QUOTE_END
     elif names & {"divrplyfwdmsg", "appendonsend", "mail-editor-reference-message-container"}:
-        element.text = REST + (element.text or "")
+        element.text = HISTORY_BEGIN + (element.text or "")
 
 
 def _is_small_table(table: "HtmlElement") -> bool:
-    """Whether a table holds data rather than the layout of a page: only such is laid out in columns."""
+    """Return True for a table that holds data. A table that is only a page's layout is not shown in columns."""
     rows = list(table.iter("tr"))
     if not rows or len(rows) > _MOST_ROWS or next(table.iterdescendants("table"), None) is not None:
         return False
@@ -207,13 +211,13 @@ def _is_small_table(table: "HtmlElement") -> bool:
     return all(len(cell.text_content()) <= _MOST_CELL for row in cells for cell in row)
 
 
-def _dissolve(table: "HtmlElement") -> None:
+def _replace_by_blocks(table: "HtmlElement") -> None:
     for part in table.iter("table", "tr", "td", "th"):
         part.tag = "div"
 
 
-def _spell_out(element: "HtmlElement") -> None:
-    """Put into words what text would not show: the target of a link, a picture that came with the mail."""
+def _add_invisible_text(element: "HtmlElement") -> None:
+    """Add to the text what only HTML shows: the target of a link, the name of an attached picture."""
     if element.tag == "a":
         target = (element.get("href") or "").strip()
         shown = element.text_content()
@@ -227,7 +231,7 @@ def _spell_out(element: "HtmlElement") -> None:
         element.tail = f"[{(element.get('alt') or '').strip() or 'image'}]{element.tail or ''}"
 
 
-def _take_tags_out(source: str) -> str:
-    """Read HTML as text without understanding it, in one pass for each rule."""
+def _remove_tags(source: str) -> str:
+    """Return the text of HTML without parsing it: one pass of a regular expression for each rule."""
     seen = _UNSEEN.sub("", source)
     return html.unescape(_TAG.sub("", _BREAKS.sub("\n", seen)))

@@ -1,4 +1,4 @@
-"""What the mail side speaks of: one mail as stored, its attachments, and what is known about both."""
+"""The data of the mail side: a mail, its attachments, its screening and its rendering."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,7 +9,7 @@ from shared.json_text import Json
 
 
 class AttachmentKind(StrEnum):
-    """How Graph tells attachments apart (`@odata.type`)."""
+    """The kinds of attachments in Graph (`@odata.type`): a file, an attached mail or event, a link."""
 
     FILE = "file"
     ITEM = "item"
@@ -18,10 +18,10 @@ class AttachmentKind(StrEnum):
 
 @dataclass(frozen=True)
 class Attachment:
-    """One attachment. Its bytes lie in a blob, or nowhere: a link has none, and one over the limit was not fetched.
+    """One attachment. Its bytes are in the blob `blob`; an attached item's bytes are its MIME (.eml).
 
-    `name` is Graph's, not made safe; an attached item's bytes are its MIME (.eml). `content_id` is without brackets.
-    `sha256` (hex) and `blob` are None where there are no bytes; then `omitted` says why.
+    `blob` and `sha256` (hexadecimal) are None if there are no bytes: the attachment is a link or was too large. Then
+    `omitted` says why. `name` is Graph's and may be unsafe as a file name. `content_id` is without angle brackets.
     """
 
     number: int
@@ -38,9 +38,10 @@ class Attachment:
 
 @dataclass(frozen=True)
 class InboundMail:
-    """One mail of a mailbox, as it was read once: `message` is Graph's JSON with body and internetMessageHeaders.
+    """One mail of a mailbox. `message` is Graph's JSON with body and internetMessageHeaders.
 
-    `key` is the mail's name in our store (hex), `mailbox` the mailbox's name in the settings.
+    `key` identifies the mail in the ledger and the mail store (40 hexadecimal digits). `mailbox` is the mailbox's name
+    in the settings, `address` its mail address.
     """
 
     mailbox: str
@@ -51,7 +52,7 @@ class InboundMail:
 
     @property
     def graph_id(self) -> str:
-        """The immutable id at Graph."""
+        """The mail's immutable id in Graph."""
         return str(self.message["id"])
 
     @property
@@ -61,7 +62,7 @@ class InboundMail:
 
     @property
     def sender(self) -> str:
-        """The author's address in lower case, "" where there is none (bounces, drafts)."""
+        """The author's address in lower case, "" if there is none (bounces, drafts)."""
         return _address(self.message.get("from")) or _address(self.message.get("sender"))
 
     @property
@@ -72,16 +73,16 @@ class InboundMail:
 
     @property
     def message_id(self) -> str | None:
-        """The internet message id without angle brackets, case kept; None where the mail has none."""
+        """The internet message id without angle brackets, in its own letter case; None if the mail has none."""
         return clean_message_id(str(self.message.get("internetMessageId") or ""))
 
     @property
     def received(self) -> datetime:
-        """When the mailbox got it, in UTC."""
+        """When the mail arrived in the mailbox, in UTC."""
         return datetime.fromisoformat(str(self.message["receivedDateTime"]))
 
     def headers(self, name: str) -> list[str]:
-        """Return the values of an internet header, in any case of the name; mails put in by API may have none."""
+        """Return the values of an internet header; `name` in any letter case. Mails created by API may have none."""
         found = self.message.get("internetMessageHeaders") or []
         return [str(header.get("value") or "") for header in found if str(header.get("name")).lower() == name.lower()]
 
@@ -92,10 +93,10 @@ class InboundMail:
 
 @dataclass(frozen=True)
 class Screening:
-    """Three decisions about one mail, kept apart, and the evidence in words for the record.
+    """Three independent decisions about one mail, and the evidence for them as sentences.
 
-    `may_reply`: no automatic answer may go to its author. `makes_ticket`: it is worth a ticket. `is_bounce`: it reports
-    that a mail could not be delivered; `bounced` are the message ids (clean) it speaks of.
+    `may_reply`: an automatic answer may go to its author. `makes_ticket`: the mail is worth a ticket. `is_bounce`: the
+    mail reports that another mail could not be delivered; `bounced` are the message ids of the mails it names.
     """
 
     may_reply: bool
@@ -107,11 +108,11 @@ class Screening:
 
 @dataclass(frozen=True)
 class Rendering:
-    """A mail as a ticket shows it. Lines end in a line feed, and no other control character is left.
+    """A mail as a ticket shows it. Texts contain no control characters except line feeds and tabs.
 
-    `title` has no reply prefixes; `text` is the whole body as plain text, `new_text` what its author added (the whole
-    text where cutting is uncertain); `html` is safe to show, None for a plain-text mail; `was_cut` says whether they
-    differ.
+    `title` is the subject without prefixes such as "Re:". `text` is the whole body as plain text. `new_text` is the
+    part that the author added, or the whole text if that is uncertain; `was_cut` is true if the two differ. `html` is
+    the sanitised body, or None for a plain-text mail.
     """
 
     title: str
@@ -123,7 +124,7 @@ class Rendering:
 
 
 def clean_message_id(text: str) -> str | None:
-    """Return a message id without blanks and angle brackets, or None if nothing is left."""
+    """Return a message id without surrounding blanks and angle brackets, or None if nothing is left."""
     return text.strip().removeprefix("<").removesuffix(">").strip() or None
 
 

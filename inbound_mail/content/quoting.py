@@ -1,11 +1,12 @@
-"""Where the quoted history of a reply begins, in plain text.
+"""Finds where the quoted history of a reply begins, and cuts it off.
 
-What cannot be cut safely is not cut: forwarded mails (the history is the message), answers between or below the quoted
-lines, and mails of which nothing would be left. Every line is looked at a bounded number of times; the regular
-expressions of the libraries for this take seconds on a line of some kilobytes.
+A text is not cut if that is not safe: a forwarded mail (the history is the message), an answer between or below the
+quoted lines, a mail of which nothing would be left. Each line is read a limited number of times; the regular
+expressions of libraries for this purpose take seconds for a line of some kilobytes.
 
-HTML says more than text: `html` marks what it knows with three characters that Unicode keeps free for
-such use and that no mail may bring along (`MARKS`).
+HTML shows quotations more clearly than text. So `html` puts mark characters into the text: QUOTE_BEGIN and QUOTE_END
+around a quoted part, HISTORY_BEGIN where everything that follows is history. They are noncharacters, which Unicode
+reserves for internal use. A mail could contain some itself, so all of their range (MARKS) are removed from it first.
 
 Sources: mails of Outlook, Exchange, Gmail, Apple Mail, Thunderbird, Lotus Notes in these languages.
 """
@@ -13,7 +14,7 @@ Sources: mails of Outlook, Exchange, Gmail, Apple Mail, Thunderbird, Lotus Notes
 import re
 from dataclasses import dataclass
 
-BEGIN, END, REST = "\ufdd0", "\ufdd1", "\ufdd2"
+QUOTE_BEGIN, QUOTE_END, HISTORY_BEGIN = "\ufdd0", "\ufdd1", "\ufdd2"
 MARKS = re.compile(r"[\ufdd0-\ufdef]")
 
 _LONGEST = 400
@@ -82,16 +83,16 @@ class _Line:
     text: str
     quoted: bool = False
     mixed: bool = False
-    rest: bool = False
+    opens_history: bool = False
 
 
 def strip_marks(text: str) -> str:
-    """Return text without the marks that tell what HTML calls quoted."""
+    """Return the text without mark characters."""
     return MARKS.sub("", text)
 
 
 def find_new_text(marked: str) -> str | None:
-    """Return what the author wrote above the history, or None where there is none or cutting is uncertain."""
+    """Return what the author wrote above the history, or None if there is no history or cutting is not safe."""
     lines = _read_lines(marked)
     start = _find_history(lines)
     if start is None or _FORWARDED.match(lines[start].text) or any(line.mixed for line in lines):
@@ -106,42 +107,42 @@ def find_new_text(marked: str) -> str | None:
 
 
 def _read_lines(marked: str) -> list[_Line]:
-    """Tell for every line whether HTML calls it quoted, or a part of it (mixed)."""
+    """Split the text into lines; each says whether its mark characters call it quoted, all or in part (mixed)."""
     found, depth = [], 0
     for line in marked.split("\n"):
-        inside, outside, rest = "", "", False
+        inside, outside, opens_history = "", "", False
         for part in re.split(r"([\ufdd0-\ufdd2])", line):
-            if part == BEGIN:
+            if part == QUOTE_BEGIN:
                 depth += 1
-            elif part == END:
+            elif part == QUOTE_END:
                 depth = max(0, depth - 1)
-            elif part == REST:
-                rest = rest or depth == 0
+            elif part == HISTORY_BEGIN:
+                opens_history = opens_history or depth == 0
             elif depth == 0:
                 outside += part
             else:
                 inside += part
         text, is_inside, is_outside = strip_marks(line), bool(inside.strip()), bool(outside.strip())
         quoted = text.lstrip().startswith(">") or (is_inside and not is_outside)
-        found.append(_Line(text, quoted=quoted, mixed=is_inside and is_outside, rest=rest))
+        found.append(_Line(text, quoted=quoted, mixed=is_inside and is_outside, opens_history=opens_history))
     return found
 
 
 def _find_history(lines: list[_Line]) -> int | None:
     for number, line in enumerate(lines):
         if not line.text.strip():
-            if line.rest:
+            if line.opens_history:
                 return number
             continue
-        if line.quoted or line.rest or _opens_rest(lines, number) or _attribution(lines, number):
+        if line.quoted or line.opens_history or _opens_history(lines, number) or _attribution(lines, number):
             return number
     return None
 
 
-def _opens_rest(lines: list[_Line], number: int) -> bool:
-    """Whether everything from this line on is history."""
+def _opens_history(lines: list[_Line], number: int) -> bool:
+    """Return True if everything from this line on is history."""
     text = lines[number].text[:_LONGEST]
-    if lines[number].rest or _ORIGINAL.match(text) or _FORWARDED.match(text):
+    if lines[number].opens_history or _ORIGINAL.match(text) or _FORWARDED.match(text):
         return True
     if _field(text) in _FROM:
         fields = {_field(line.text[:_LONGEST]) for line in lines[number + 1 : number + 9]}
@@ -155,7 +156,7 @@ def _field(text: str) -> str:
 
 
 def _attribution(lines: list[_Line], number: int) -> int:
-    """Return how many lines say "on … somebody wrote:" from here on, 0 for none."""
+    """Return how many lines, from this one on, are of the form "on … somebody wrote:"; 0 if none."""
     for count in (1, 2, 3):
         block = lines[number : number + count]
         text = " ".join(line.text.strip() for line in block)
@@ -173,16 +174,16 @@ def _attribution(lines: list[_Line], number: int) -> int:
 
 
 def _is_dated(text: str) -> bool:
-    """Whether a text begins as "on …" and has a figure and a time or an address."""
+    """Return True if the text begins like "on …" and contains a digit, and a time or an address."""
     return bool(_WROTE_START.match(text) and _MOMENT.search(text) and re.search(r"\d", text))
 
 
 def _goes_on_below(lines: list[_Line], start: int) -> bool:
-    """Whether somebody wrote between or below the quoted lines; a signature is no such thing."""
+    """Return True if the author wrote between or below the quoted lines. A signature does not count."""
     number = start
     while number < len(lines):
         line = lines[number]
-        if _opens_rest(lines, number) or line.text.rstrip() == "--":
+        if _opens_history(lines, number) or line.text.rstrip() == "--":
             return False
         count = 0 if line.quoted or not line.text.strip() else _attribution(lines, number)
         if count:

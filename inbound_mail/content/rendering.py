@@ -1,4 +1,4 @@
-"""One mail as a ticket shows it: title, text, what is new in it, and HTML that is safe to show."""
+"""Renders a mail for a ticket: its title, its text, the new part of the text, and sanitised HTML."""
 
 import re
 import unicodedata
@@ -10,7 +10,7 @@ from inbound_mail.content.quoting import MARKS, find_new_text, strip_marks
 NO_SUBJECT = "(no subject)"
 _MOST_TITLE = 10_000
 
-# "Reply" and "forward" in the languages of Outlook; the forwards apart, since their history is the message.
+# Prefixes for "reply" and "forward" in Outlook's languages. A forwarded mail is not cut: its history is the message.
 _REPLY = "re|aw|antw|sv|vs|ref|res|rif|(?-i:R)|odp|ynt|atb|απ|ha|vá|回复|答复|回覆"
 _FORWARD = "fwd?|wg|tr|rv|enc|(?-i:I)|vb|vl|pd|doorst|ilt|πρθ|trs|továbbítás|转发|轉寄"
 _PREFIX = re.compile(
@@ -26,7 +26,7 @@ _GAP = re.compile(r"\n{4,}")
 
 
 def render_mail(mail: InboundMail, title_limit: int = 200) -> Rendering:
-    """Render a mail whose text, HTML and headers may be anything at all."""
+    """Render a mail. Its text, HTML and headers may be anything, also hostile or broken."""
     title, prefix = _read_subject(mail.subject)
     body = mail.message.get("body") or {}
     content = clean_text(str(body.get("content") or ""))
@@ -46,21 +46,21 @@ def render_mail(mail: InboundMail, title_limit: int = 200) -> Rendering:
 
 
 def clean_text(text: str) -> str:
-    """Return text with line feeds as line ends and no other control character but tabs.
+    """Return the text with line feeds as line ends, and without other control characters except tabs.
 
-    Lone surrogates become U+FFFD. Marks of byte order and of direction overrides are control characters here: the
-    latter make a text read differently from what it says.
+    Byte order marks and direction overrides are removed as well: the latter make a text look different from what it
+    says. Lone surrogates become U+FFFD.
     """
     return clean_marked(MARKS.sub("", text))
 
 
 def clean_marked(text: str) -> str:
-    """Clean text that bears our own marks: entities of HTML bring control characters of their own."""
+    """Clean text that contains our mark characters; control characters may come from entities of the HTML."""
     return _SURROGATE.sub("\ufffd", _UNWANTED.sub("", _LINE_ENDS.sub("\n", text)))
 
 
 def cut(text: str, limit: int) -> str:
-    """Cut text at a whole character: never before an accent, a joined emoji's next part or half a flag."""
+    """Cut the text to a length, but not inside a visible character: an accent, a joined emoji or a flag."""
     if len(text) <= limit:
         return text
     end = limit - 1
@@ -81,7 +81,7 @@ def _is_flag_part(character: str) -> bool:
 
 
 def _may_have_history(mail: InboundMail, prefix: str) -> bool:
-    """Whether a mail answers another. In a forwarded one, and in the copy of headers in a new one, nothing is cut."""
+    """Return True if the mail is a reply. Forwarded and new mails are not cut, even if they contain quoted headers."""
     if _FORWARD_WORD.match(prefix):
         return False
     return bool(prefix) or any(value.strip() for value in (*mail.headers("In-Reply-To"), *mail.headers("References")))

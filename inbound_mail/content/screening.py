@@ -1,18 +1,18 @@
-"""Automatic mail, told from its headers: may we answer, does it make a ticket, does it report a lost mail of ours.
+"""Recognises automatic mail by its headers, and decides: may we answer, does it make a ticket, is it a bounce.
 
-Three decisions, because one is not the other: a monitoring alert is automatic and still wants its ticket. By default a
-mail makes a ticket and every sign of automatic mail only forbids the answer. No ticket is made of
+These are three decisions, because a monitoring alert is automatic and still needs a ticket. By default a mail makes a
+ticket, and any sign of automatic mail only forbids an answer. No ticket is made for
 
 - loops: the author is one of our own mailboxes, or X-Loop names one;
-- automatic replies (out of office, "we have received your mail"): in a desk they would only ever answer ourselves;
+- automatic replies (out of office, "we have received your mail"), which only answer our own mails;
 - delivery reports and read receipts.
 
-An empty Return-Path alone proves no delivery report: out-of-office replies and many alerts have one as well. It
-forbids the answer, and makes a bounce only together with a mailer daemon or postmaster as author.
+An empty Return-Path alone does not prove a delivery report, because out-of-office replies and many alerts have one as
+well. It forbids an answer, and makes a bounce only together with a mailer daemon or postmaster as author.
 
 Sources: RFC 3834 (Auto-Submitted), RFC 3464 and 6522 (delivery reports), RFC 2369 and 2919 (List-*), MS-OXCMAIL
-2.1.3.2.20 (X-Auto-Response-Suppress); headers of Exchange Online as seen in public samples; the rest is custom, as the
-help desks Zammad, FreeScout and osTicket know it.
+2.1.3.2.20 (X-Auto-Response-Suppress); headers of Exchange Online in public samples; other headers as the help desks
+Zammad, FreeScout and osTicket recognise them.
 """
 
 import html
@@ -23,7 +23,7 @@ from inbound_mail.content.models import InboundMail, Screening, clean_message_id
 
 _PRECEDENCE = ("Precedence", "X-Precedence")
 _CLASSES = ("bulk", "list", "junk", "auto_reply", "auto-reply")
-# Some servers prepend to these values, or add to them: the start of a word decides.
+# Some servers add text before or after these values, so the start of each word is compared.
 _SUPPRESSED = ("all", "autoreply", "auto-reply", "oof", "dr")
 _REPLY_HEADERS = ("X-Autoreply", "X-Autorespond", "X-Autoresponse", "X-AutoReply-From", "X-Mail-Autoreply")
 _LIST_HEADERS = (
@@ -36,7 +36,8 @@ _LIST_HEADERS = (
     "List-Archive",
 )
 _DAEMONS = ("mailer-daemon", "microsoftexchange329e71ec88ae4615bbc36ab6ce41109e")
-# Exchange sends its out-of-office replies as auto-generated: the subject, or its rules agent, tells them from alerts.
+# Exchange sends its out-of-office replies as auto-generated. Their subject or the rules agent distinguishes them from
+# alerts.
 _OUT_OF_OFFICE = re.compile(
     r"(?:auto(?:matic)?[- ]?(?:reply|response)|out of (?:the )?office|automatische antwort|"
     r"abwesenheits|réponse automatique|absence du bureau|respuesta automática|fuera de la oficina|"
@@ -53,7 +54,7 @@ _BODY_LIMIT = 1_000_000
 
 
 def screen_mail(mail: InboundMail, own_addresses: Collection[str]) -> Screening:
-    """Decide about one mail; `own_addresses` are our mailboxes' addresses. No headers, no evidence."""
+    """Decide about one mail. `own_addresses` are the addresses of our mailboxes. A mail may have no headers."""
     own = {address.strip().lower() for address in (*own_addresses, mail.address)}
     bounces = list(_bounces(mail))
     unwanted = [*_loops(mail, own), *bounces, *_receipts(mail), *_automatic_replies(mail)]
@@ -117,14 +118,14 @@ def _automatic_replies(mail: InboundMail) -> Iterator[str]:
 
 
 def _is_of_rules_agent(mail: InboundMail) -> bool:
-    """Whether Exchange sent this for an absent person; what a rule of theirs forwards wants its answer."""
+    """Return True if Exchange sent this mail for an absent person, and not for a rule that forwards a mail."""
     sources = [value.strip().lower() for value in mail.headers("X-MS-Exchange-Generated-Message-Source")]
-    wishes = [_token(value) for value in mail.headers("X-Auto-Response-Suppress")]
-    return "mailbox rules agent" in sources and "all" in wishes
+    suppressed = [_token(value) for value in mail.headers("X-Auto-Response-Suppress")]
+    return "mailbox rules agent" in sources and "all" in suppressed
 
 
 def _automatic_signs(mail: InboundMail, own: set[str]) -> Iterator[str]:
-    """Yield what forbids an answer and nothing else."""
+    """Yield the signs that forbid an answer and have no other effect."""
     for value in mail.headers("Auto-Submitted"):
         if (kind := _token(value)) and kind != "no":
             yield f"Auto-Submitted: {kind}"
@@ -161,7 +162,7 @@ def _has_empty_return_path(mail: InboundMail) -> bool:
 
 
 def _bounced(mail: InboundMail) -> tuple[str, ...]:
-    """Return the ids of the mails that a report speaks of: named by its headers, its text, its attached original."""
+    """Return the ids of the mails that a report is about, from its headers, its text and its attached original."""
     found: list[str] = []
     for name in ("In-Reply-To", "References", "X-MS-Exchange-Parent-Message-Id"):
         for value in mail.headers(name):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inbound_mail.content.quoting import BEGIN, END, REST, find_new_text, strip_marks
+from inbound_mail.content.quoting import HISTORY_BEGIN, QUOTE_BEGIN, QUOTE_END, find_new_text, strip_marks
 
 HISTORIES = {
     "Outlook": "From: Jane Doe <jane@x.example>\nSent: Monday, 2 Nov 2026 10:00\nTo: Support\nSubject: RE: x\n\nold",
@@ -34,10 +34,10 @@ HISTORIES = {
     "Gmail, Dutch": "Op ma 2 nov 2026 om 10:00 schreef Jane <j@x.example>:\n\n> oud",
     "Thunderbird, name first": "Jane Doe schrieb:\n> alt\n>> älter",
     "quotes alone": "> old\n> older",
-    "HTML, contained": f"{BEGIN}old\nolder{END}",
-    "HTML, nested": f"{BEGIN}old\n{BEGIN}older{END}\nold again{END}",
-    "HTML, a start only": f"{REST}From: somebody\n\nold",
-    "HTML, attribution outside": f"Jane wrote:\n\n{BEGIN}old{END}",
+    "HTML, contained": f"{QUOTE_BEGIN}old\nolder{QUOTE_END}",
+    "HTML, nested": f"{QUOTE_BEGIN}old\n{QUOTE_BEGIN}older{QUOTE_END}\nold again{QUOTE_END}",
+    "HTML, a start only": f"{HISTORY_BEGIN}From: somebody\n\nold",
+    "HTML, attribution outside": f"Jane wrote:\n\n{QUOTE_BEGIN}old{QUOTE_END}",
     "a signature below": "On 2 Nov 2026 10:00 Jane wrote:\n> old\n\n--\nJohn, Fabrikam",
 }
 
@@ -75,8 +75,8 @@ def test_a_mail_without_history_is_not_cut(text: str) -> None:
         "Hi,\n> Is it on?\nYes.\n> And the cable?\nYes.",
         "Hi\n\nOn 2 Nov 2026 10:00 Jane wrote:\n> Is it on?\n\nYes, it is.",
         "> Is it on?\nYes.",
-        f"Hi\n{BEGIN}Is it on?{END}\nYes.",
-        f"Hi\n{BEGIN}Is it on?{END} Yes.\n{BEGIN}And the cable?{END}",
+        f"Hi\n{QUOTE_BEGIN}Is it on?{QUOTE_END}\nYes.",
+        f"Hi\n{QUOTE_BEGIN}Is it on?{QUOTE_END} Yes.\n{QUOTE_BEGIN}And the cable?{QUOTE_END}",
         "See below.\n\n-----Original Message-----\nIs it on? YES",
         "Meine Antworten in rot.\n\nVon: J\nGesendet: M\nBetreff: x\n\nGeht es? JA",
     ],
@@ -106,12 +106,23 @@ def test_the_line_above_an_attribution_is_not_part_of_it() -> None:
 
 
 def test_marks_are_removed_from_the_shown_text() -> None:
-    assert strip_marks(f"a{BEGIN}b{END}c{REST}") == "abc"
+    assert strip_marks(f"a{QUOTE_BEGIN}b{QUOTE_END}c{HISTORY_BEGIN}") == "abc"
 
 
 PIECES = st.lists(
     st.sampled_from(
-        [BEGIN, END, REST, "> ", "\n", "\n\n", "From: a\n", "Subject: b\n", "On 1 at 10:00 x wrote:", "text"]
+        [
+            QUOTE_BEGIN,
+            QUOTE_END,
+            HISTORY_BEGIN,
+            "> ",
+            "\n",
+            "\n\n",
+            "From: a\n",
+            "Subject: b\n",
+            "On 1 at 10:00 x wrote:",
+            "text",
+        ]
     )
     | st.text(max_size=5)
 )
@@ -126,7 +137,7 @@ def test_new_text_is_the_beginning_of_the_whole(text: str) -> None:
 
 @pytest.mark.slow(reason="reads a million characters")
 @pytest.mark.parametrize(
-    "piece", ["> ", ">\n", "On 1 10:00 wrote\n", "On 1 10:00 ", "From: a\n", BEGIN, END, "-", " ", "\n"]
+    "piece", ["> ", ">\n", "On 1 10:00 wrote\n", "On 1 10:00 ", "From: a\n", QUOTE_BEGIN, QUOTE_END, "-", " ", "\n"]
 )
 def test_a_million_characters_are_read_in_linear_time(piece: str) -> None:
     find_new_text("Hello\n" + piece * (1_000_000 // len(piece)))
