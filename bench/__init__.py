@@ -1,1 +1,1 @@
-"""What the gateway costs, as counts and ratios within one run: never as a timed test."""
+"""Benchmarks: they print counts and ratios within one run. No test depends on their times."""

@@ -1,4 +1,4 @@
-"""Runs the gateway's own use cases in a process of their own, see `bench.stage`: `poll NAME`, `skip NAME` and so on.
+"""Runs the gateway's own use cases in a process of their own, see `bench.harness`: `poll NAME`, `skip NAME` and so on.
 
 With `--in-memory` the ledger, the mails and the queue are kept in this process: what is measured is the work for Graph.
 """

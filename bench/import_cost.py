@@ -1,6 +1,6 @@
-"""The cold start that is ours: importing the app against importing a bare app with msal and requests.
+"""Import time of the app, compared with a bare app that imports msal and requests.
 
-15 fresh processes of each, in turns, byte code warm. Goal: at most 1.3 times the bare app (median).
+15 new processes of each, in turns, with compiled byte code. Goal: at most 1.3 times the bare app (median).
 """
 
 import os

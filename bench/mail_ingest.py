@@ -1,10 +1,10 @@
-"""200 mails out of a mailbox, each marked as read: the gateway, and python-o365 on the same simulator.
+"""Reads 200 mails and marks them as read: the gateway, compared with python-o365 on the same twin.
 
-20 % of the mails have a file of 100 KB, 2 % one of 3 MB. The gateway polls, keeps every mail and file in the storage
-emulator, and marks as read with its next poll, which also meets the echo of its own writing; deliveries are left out.
-python-o365 lists, saves files to disk and marks as read; it keeps no mail and no state, and is told not to wait 200 ms
-between two requests, as it would by itself. Both are warm, with a token.
-CPU is that of the measured process: the simulator's and the storage emulator's are left out.
+20 % of the mails have a file of 100 KB, 2 % one of 3 MB. The gateway polls, stores every mail and file in the storage
+emulator, and marks as read with its next poll, whose delta query shows these changes as well. Nothing is delivered.
+python-o365 lists mails, saves files to disk and marks as read. It stores no mail and no state; its pause of 200 ms
+between two requests is switched off. Both have a token and have done one run before. CPU is that of the measured
+process only.
 """
 
 import math
@@ -19,20 +19,20 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.stage import ROOT, Driver, World, driver, gateway, simulator, storage
+from bench.harness import ROOT, Driver, World, run_driver, run_gateway, run_storage, run_twin
 from devkit.foreign import MAIL_REQUIREMENTS, ForeignEnvironmentError, find_python
 from twin.seeds import sample
 
 PAGE, BATCH = 50, 20
 _TEXT = "The second screen stays dark since the update of this morning. What can I do about it?\r\n"
 _EMPTY = "empty@contoso.com"
-_SECRET = secrets.token_urlsafe()  # the simulator's own are known to its process only
+_SECRET = secrets.token_urlsafe()  # only the twin's process knows the secrets of its seed
 _GATEWAY, _BARE, _FOREIGN = "gateway", "gateway, no storage", "python-o365"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured."""
+    """How many mails, rounds and latencies to measure."""
 
     mails: int = 200
     latencies: tuple[float, ...] = (0.0, 0.03)
@@ -43,7 +43,7 @@ class Plan:
 
 @dataclass
 class Figures:
-    """What one way of reading took, round by round; the requests of the last round."""
+    """Time and memory of one way of reading, for each round, and the calls of the last round."""
 
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Figures:
     calls: Counter[str] = field(default_factory=Counter)
 
     def note(self, answer: dict[str, Any], process: Driver) -> None:
-        """Note what a command took."""
+        """Record what a command took."""
         self.wall.append(answer["wall"])
         self.cpu.append(answer["cpu"])
         self.peak.append(process.memory.peak)
@@ -63,7 +63,7 @@ def run(plan: Plan | None = None) -> None:
     """Measure and print."""
     plan = plan or Plan()
     python = _find_foreign() if plan.with_foreign else None
-    with simulator() as world, storage() as account:
+    with run_twin() as world, run_storage() as account:
         world.add_mailbox(_EMPTY, [])
         secret = {"value": _SECRET, "name": "python-o365"}
         world.control("POST", f"/entra/apps/{sample.CLIENT_ID}/secrets", secret)
@@ -79,7 +79,7 @@ def run(plan: Plan | None = None) -> None:
 
 
 def make_mails(number: int) -> Iterator[dict[str, Any]]:
-    """Make mails as the simulator's control path takes them."""
+    """Yield mails in the form that the twin's control path takes."""
     for index in range(number):
         is_small, is_large = index % 5 == 1, index % 50 == 3  # noqa: PLR2004 - 20 % and 2 %
         size = 100_000 if is_small else 3_000_000
@@ -115,7 +115,7 @@ def _open_gateway(world: World, account: str, name: str, *, in_memory: bool = Fa
         {"name": "empty", "address": _EMPTY},
         {"name": name, "address": f"{name}@contoso.com", "write_back": {"read": True}, "page_size": PAGE},
     ]
-    with gateway(world, account, mailboxes, *(["--in-memory"] if in_memory else [])) as process:
+    with run_gateway(world, account, mailboxes, *(["--in-memory"] if in_memory else [])) as process:
         process.ask("poll", "empty")
         yield process
 
@@ -142,7 +142,7 @@ def _measure_gateway(figures: Figures, world: World, process: Driver, name: str)
 def _measure_foreign(figures: Figures, world: World, python: Path, address: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         command = [str(python), str(ROOT / "bench" / "o365_driver.py"), sample.TENANT_ID, sample.CLIENT_ID, folder]
-        with driver(command, world.environment | {"FOREIGN_SECRET": _SECRET}) as process:
+        with run_driver(command, world.environment | {"FOREIGN_SECRET": _SECRET}) as process:
             process.ask("read", _EMPTY)
             world.forget_calls()
             figures.note(process.ask("read", address), process)

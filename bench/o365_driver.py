@@ -1,4 +1,4 @@
-"""python-o365 in a foreign environment, see `bench.stage`: `read ADDRESS` lists, saves attachments, marks as read.
+"""python-o365 in a foreign environment, see `bench.harness`: `read ADDRESS` lists, saves attachments, marks as read.
 
 Arguments: tenant, client id, folder for attachments; the client secret comes in the variable FOREIGN_SECRET.
 """
@@ -15,7 +15,7 @@ from O365.utils.token import MemoryTokenBackend
 
 
 def read(account: Account, address: str, folder: Path) -> int:
-    """Do what its documentation shows; returns how many mails there were."""
+    """Read a mailbox as the documentation of python-o365 shows; return the number of mails."""
     inbox = account.mailbox(resource=address).inbox_folder()
     number = 0
     for message in inbox.get_messages(limit=None, batch=999):
@@ -32,7 +32,7 @@ def read(account: Account, address: str, folder: Path) -> int:
 
 
 def main(tenant: str, client_id: str, folder: str) -> None:
-    """Sign in as the app and obey until stdin ends."""
+    """Sign in as the app and run commands until stdin ends."""
     account = Account(
         (client_id, os.environ["FOREIGN_SECRET"]),
         auth_flow_type="credentials",

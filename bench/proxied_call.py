@@ -1,8 +1,8 @@
-"""What one proxied call adds to the same call made directly with `requests`: CPU and latency, as ratios in one run.
+"""One call through the gateway, compared with the same call made with `requests`: ratios of CPU and latency.
 
-All go to the simulator, which runs in a process of its own and answers after 30 ms, about as long as a near Graph does.
-The direct caller has a session and a token ready; the gateway is called as a function, and once more over HTTP through
-the local host and Microsoft's worker library. They take turns, so that all see the same machine.
+All calls go to the twin, which runs in a process of its own and answers after 30 ms, about as long as Graph in the
+same region. The direct caller has a session and a token. The gateway is called as a function, and over HTTP through the
+local host and Microsoft's worker library. The callers take turns, so that all have the same conditions.
 """
 
 import os
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from bench.stage import ROOT, simulator, storage
+from bench.harness import ROOT, run_storage, run_twin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ GRAPH = f"https://graph.microsoft.com/v1.0/solutions/bookingBusinesses/{PAGE}/se
 
 def run() -> None:
     """Measure and print."""
-    with simulator(LATENCY) as world, storage() as account:  # what needs storage is loaded, and not started
+    with run_twin(LATENCY) as world, run_storage() as account:  # what needs storage is loaded, and not started
         os.environ.update(world.environment | world.settings | {"AzureWebJobsStorage": account})
         from devkit.host import Keys, LocalHost, serve_in_thread  # noqa: PLC0415 - after the environment is set
 

@@ -1,15 +1,15 @@
-"""What a question for free slots costs on a busy page: CPU of the app, beside that of only reading the same from Graph.
+"""CPU for finding free slots of a busy business, compared with only reading the same data from Graph.
 
-The page has 20 staff and 2,000 appointments in the month that is asked for. Graph sends them in pages of 50, so most of
-the work is reading some forty answers; the direct caller reads them with `requests` and does nothing with them. Both
-live in one process, each warm and with a token, and take turns; the simulator is another process.
+The business has 20 staff members and 2,000 appointments in the requested month. Graph sends them in pages of 50, so
+most of the work is reading some forty answers; the direct caller reads them with `requests` and ignores them. Both run
+in one process, with a token, take turns and have done one run before; the twin is another process.
 """
 
 import sys
 from dataclasses import dataclass
 from statistics import median
 
-from bench.stage import Driver, driver, simulator
+from bench.harness import Driver, run_driver, run_twin
 from twin.seeds import bulk
 
 GOAL = 0.150
@@ -19,7 +19,7 @@ _NEEDS_STORAGE = ("MAILBOXES", "SINKS", "BOOKINGS_WRITES")
 
 @dataclass(frozen=True)
 class Plan:
-    """How often each is asked, and for how many days."""
+    """How many rounds, and for how many days."""
 
     rounds: int = 25
     days: int = 31
@@ -28,11 +28,11 @@ class Plan:
 def run(plan: Plan | None = None) -> None:
     """Measure and print."""
     plan = plan or Plan()
-    with simulator(seed="busy-business") as world:
+    with run_twin(seed="busy-business") as world:
         kept = {name: value for name, value in world.settings.items() if name not in _NEEDS_STORAGE}
         settings = kept | {"BOOKINGS_BUSINESSES": bulk.BUSY_BUSINESS}
         command = [sys.executable, "-m", "bench.slots_driver", bulk.BUSY_BUSINESS, str(plan.days)]
-        with driver(command, world.environment | settings) as measured:
+        with run_driver(command, world.environment | settings) as measured:
             results, calls = {}, {}
             for way in _WAYS:
                 measured.ask(way)  # opens connections, loads what is needed, remembers names

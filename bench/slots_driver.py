@@ -1,4 +1,4 @@
-"""A process to measure, see `bench.stage`: one question for free slots, as a function of the app and read by hand."""
+"""A process to measure (`bench.harness`): finds free slots with the app, and reads the same data directly."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ _ROOT = "https://graph.microsoft.com/v1.0/solutions/bookingBusinesses"
 
 
 class Driver:
-    """Asks for the slots of a page's only service, from today on."""
+    """Asks for the slots of the only service of a business, beginning today."""
 
     def __init__(self, page: str, days: int) -> None:
         self._page = page
@@ -43,7 +43,7 @@ class Driver:
         return answer
 
     def direct(self) -> int:
-        """Read from Graph what the gateway reads, and only count the appointments."""
+        """Read the same data from Graph as the gateway does; return the number of appointments."""
         page = f"{_ROOT}/{self._page}"
         self._get(page)
         self._get(f"{page}/services/{self._service['id']}")

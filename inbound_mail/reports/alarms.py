@@ -58,7 +58,7 @@ class Watch:
         circuit_breakers: Mapping[str, CircuitBreaker],
     ) -> None:
         self._table = table
-        self._desks = tuple(mailboxes)
+        self._mailboxes = tuple(mailboxes)
         self._sinks = sinks
         self._circuit_breakers = circuit_breakers
 
@@ -115,7 +115,7 @@ class Watch:
         self._table.upsert(entity)
 
     def _find(self, now: datetime, expiring: Mapping[str, datetime | None]) -> Iterable[Alarm]:
-        for mailbox in self._desks:
+        for mailbox in self._mailboxes:
             yield from self._find_silence(mailbox, now)
             yield from self._find_quarantine(mailbox)
         for name, sink in self._sinks.items():

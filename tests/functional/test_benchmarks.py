@@ -22,7 +22,7 @@ def test_the_memory_of_a_large_file_is_measured(capsys: pytest.CaptureFixture[st
     large_attachment.run(large_attachment.Plan(large=13_000_000, delivered=500_000, batch=1_000_000, rounds=1))
     reported = capsys.readouterr().out
     assert re.search(r"a file of 13 MB +\d+\.\d", reported), reported
-    assert re.search(r"delivered to the desk +\d+\.\d", reported), reported
+    assert re.search(r"delivered to the service desk +\d+\.\d", reported), reported
 
 
 def test_a_question_for_free_slots_is_measured(capsys: pytest.CaptureFixture[str]) -> None:

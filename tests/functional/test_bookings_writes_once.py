@@ -212,10 +212,10 @@ def test_a_change_whose_answer_is_lost_is_done_once(
     lose(writer, action, "/appointments/", method)
     answer = change(writer, made, key)
     assert answer.status_code == 200, answer.text
-    told = len(business(writer).notices)
+    sent = len(business(writer).notices)
     if key:
         assert change(writer, made, key).json() == answer.json()
-        assert len(business(writer).notices) == told
+        assert len(business(writer).notices) == sent
 
 
 @pytest.mark.parametrize(("method", "change"), CHANGES)

@@ -1,4 +1,4 @@
-"""Alarms: told once, daily and when over."""
+"""Alarms: an event when one is raised, once a day while it lasts, and when it is cleared."""
 
 import json
 import logging
@@ -54,8 +54,8 @@ def test_a_silent_mailbox_is_reported_once_and_when_it_is_over(
     silence(scenario, 31)
     watch.check_alarms({})
     watch.check_alarms({})
-    [told] = events(caplog)
-    assert (told["event"], told["about"]) == ("MailboxSilent", scenario.name)
+    [event] = events(caplog)
+    assert (event["event"], event["about"]) == ("MailboxSilent", scenario.name)
     assert [alarm["event"] for alarm in watch.active()] == ["MailboxSilent"]
     scenario.poll()
     watch.check_alarms({})
@@ -73,7 +73,7 @@ def test_a_mailbox_that_never_answered_is_silent_too(
     assert row is not None
     scenario.services.table.upsert(dict(row.values) | {"since": datetime.now(UTC) - timedelta(hours=2)})
     watch.check_alarms({})
-    assert [told["event"] for told in events(caplog)] == ["MailboxSilent"]
+    assert [event["event"] for event in events(caplog)] == ["MailboxSilent"]
 
 
 def test_an_alarm_that_lasts_is_reported_again_after_a_day(
@@ -87,7 +87,7 @@ def test_an_alarm_that_lasts_is_reported_again_after_a_day(
     assert row is not None
     scenario.services.table.upsert(dict(row.values) | {"told_at": datetime.now(UTC) - timedelta(hours=25)})
     watch.check_alarms({})
-    assert [told["event"] for told in events(caplog)] == ["MailboxSilent"]
+    assert [event["event"] for event in events(caplog)] == ["MailboxSilent"]
 
 
 def test_a_quarantine_that_grows_is_reported_each_time(
@@ -103,8 +103,8 @@ def test_a_quarantine_that_grows_is_reported_each_time(
         events(caplog)
         watch.check_alarms({})
         watch.check_alarms({})
-        [told] = events(caplog)
-        assert (told["event"], told["mails"], told["causes"]) == (
+        [event] = events(caplog)
+        assert (event["event"], event["mails"], event["causes"]) == (
             "QuarantineGrew", expected, {"TicketRefused": expected},
         )  # fmt: skip
 
@@ -131,13 +131,13 @@ def test_an_open_circuit_and_an_ending_secret_are_reported(
     watch.check_alarms(
         {"connection default": soon, "connection partner": soon + timedelta(days=90), "connection x": None}
     )
-    told = {one["event"]: one["about"] for one in events(caplog)}
-    assert told == {"CircuitOpen": name, "SecretExpiresSoon": "connection default"}
+    raised = {one["event"]: one["about"] for one in events(caplog)}
+    assert raised == {"CircuitOpen": name, "SecretExpiresSoon": "connection default"}
 
 
 def test_a_poison_message_is_reported_and_counted(watch: Watch, caplog: pytest.LogCaptureFixture) -> None:
     watch.report_poison("mail-deliveries", known_fields(b'{"mailbox": "m", "key": "k", "body": "secret"}'))
-    [told] = events(caplog)
-    assert told == {"event": "PoisonMessage", "queue": "mail-deliveries", "mailbox": "m", "key": "k"}
+    [event] = events(caplog)
+    assert event == {"event": "PoisonMessage", "queue": "mail-deliveries", "mailbox": "m", "key": "k"}
     assert watch.count_poison() == 1
     assert watch.active() == []

@@ -60,8 +60,8 @@ def test_a_delivery_is_logged_under_the_id_of_its_poll(
         scenario.poll()
     scenario.deliver()
     key = scenario.describe(mail.id)["key"]
-    told = [line for line in caplog.messages if f"mail {key} delivered to" in line]
-    assert [line.endswith(f"[{flow}]") for line in told] == [True]
+    lines = [line for line in caplog.messages if f"mail {key} delivered to" in line]
+    assert [line.endswith(f"[{flow}]") for line in lines] == [True]
 
 
 def test_a_redelivery_bears_the_id_of_the_person_who_asked(scenario: MailScenario, flow: str) -> None:

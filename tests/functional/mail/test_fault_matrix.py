@@ -70,7 +70,7 @@ READING = [
 
 
 def strike(scenario: MailScenario, where: str, status: int, code: str, **more: Any) -> Fault:
-    """Let one kind of call fail, always unless told otherwise."""
+    """Let one kind of call fail, always by default."""
     method, path = WHERE[where]
     body = {"error": {"code": code, "message": "", "innerError": {"code": code}}}
     answer = Answer(status, {}, body)
@@ -222,8 +222,8 @@ def test_bytes_that_do_not_come_are_left_out_at_once_later_or_waited_for(
     for _ in range(4):
         polls.append(scenario.poll())
         scenario.deliver()
-    told = scenario.sink.received[0].mail.attachments[0].omitted if scenario.sink.received else None
-    assert told == (None if outcome == "never" else "Unreadable")
+    omitted = scenario.sink.received[0].mail.attachments[0].omitted if scenario.sink.received else None
+    assert omitted == (None if outcome == "never" else "Unreadable")
     assert polls == [Polled.FAILED if outcome == "never" else Polled.DONE] * 4
     relent(scenario)
     scenario.run()

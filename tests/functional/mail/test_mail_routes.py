@@ -34,9 +34,9 @@ def test_a_mailbox_shows_its_state(scenario: MailScenario) -> None:
 
 
 def test_a_mailbox_that_never_was_polled_has_no_success(scenario: MailScenario) -> None:
-    told_state = ask(scenario)
-    assert told_state["lastSuccessDateTime"] is None
-    assert told_state["lagSeconds"] is None
+    described = ask(scenario)
+    assert described["lastSuccessDateTime"] is None
+    assert described["lagSeconds"] is None
 
 
 def test_a_mailbox_shows_its_last_error(scenario: MailScenario) -> None:

@@ -33,8 +33,8 @@ def test_wrong_settings_let_every_mail_wait_without_asking_the_sink(
     assert outcomes == [DeliveryOutcome.WAITING] * 6
     assert len(scenario.sink.received) == 1
     assert all(delay >= PROBE_EVERY.total_seconds() for _, delay in scenario.queue.messages)
-    told = [one for one in caplog.records if one.getMessage().startswith("CircuitOpen")]
-    assert len(told) == 1
+    described = [one for one in caplog.records if one.getMessage().startswith("CircuitOpen")]
+    assert len(described) == 1
     assert all(scenario.describe(mail.id)["deliveries"][0]["attempts"] == 0 for mail in mails)
 
     probe_now(scenario)
@@ -135,8 +135,8 @@ def test_a_refused_mail_is_set_aside_with_its_cause_and_the_others_pass(
     states = sorted(scenario.describe(mail.id)["state"] for mail in mails)
     assert states == ["delivered"] * 3 + ["quarantined"]
     [bad] = [mail for mail in mails if scenario.describe(mail.id)["state"] == "quarantined"]
-    [told] = scenario.describe(bad.id)["deliveries"]
-    assert (told["cause"], told["message"]) == ("EasyVistaRefused", "The catalogue has no such entry.")
+    [described] = scenario.describe(bad.id)["deliveries"]
+    assert (described["cause"], described["message"]) == ("EasyVistaRefused", "The catalogue has no such entry.")
     assert sum(one.getMessage().startswith("MailQuarantined") for one in caplog.records) == 1
     assert scenario.mailbox.ledger.count_quarantined() == 1
     scenario.sink.before = lambda: None
@@ -152,8 +152,8 @@ def test_sinks_have_records_of_their_own(open_scenario: OpenScenario) -> None:
     mail = scenario.receive()
     scenario.poll()
     scenario.deliver()
-    told = {one["sink"].rpartition("-")[0]: one["state"] for one in scenario.describe(mail.id)["deliveries"]}
-    assert told == {"good": "delivered", "refusing": "quarantined", "slow": "waiting"}
+    described = {one["sink"].rpartition("-")[0]: one["state"] for one in scenario.describe(mail.id)["deliveries"]}
+    assert described == {"good": "delivered", "refusing": "quarantined", "slow": "waiting"}
     ask_again(scenario, mail)
     scenario.run()
     assert [len(one.tickets) for one in (good, refusing, slow)] == [1, 1, 1]

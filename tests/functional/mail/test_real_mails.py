@@ -26,18 +26,18 @@ def test_every_mail_becomes_a_ticket_or_is_set_aside_for_a_reason(open_scenario:
     scenario = open_scenario(write_back={"read": True, "move_to": "archive"})
     received = {str(file.relative_to(MAILS)): scenario.receive(eml=file.read_bytes()) for file in files}
     scenario.run()
-    told = {name: scenario.describe(mail.id) for name, mail in received.items()}
-    states = {name: str(one["state"]) for name, one in told.items()}
+    described = {name: scenario.describe(mail.id) for name, mail in received.items()}
+    states = {name: str(one["state"]) for name, one in described.items()}
     counts = Counter(states.values())
     assert set(counts) <= {"delivered", "quarantined", "skipped"}
     assert counts.total() == len(files)
     assert counts["delivered"] == len(scenario.sink.tickets) == len(scenario.sink.received)
 
-    causes = {name: one["deliveries"][0]["cause"] for name, one in told.items() if one["state"] == "quarantined"}
+    causes = {name: one["deliveries"][0]["cause"] for name, one in described.items() if one["state"] == "quarantined"}
     assert set(causes.values()) <= {"AutomaticMail"}
     assert {states[name] for name in AUTOMATIC & states.keys()} <= {"quarantined", "skipped"}
     skipped = [name for name, state in states.items() if state == "skipped"]
-    assert {told[name]["reason"] for name in skipped} <= {"copy"}
+    assert {described[name]["reason"] for name in skipped} <= {"copy"}
     known = {received[name].internet_message_id for name, state in states.items() if state != "skipped"}
     assert {received[name].internet_message_id for name in skipped} <= known
 

@@ -1,7 +1,7 @@
-"""What benchmarks run on: the simulator and the storage emulator as processes of their own, and processes to measure.
+"""Runs what benchmarks need: the twin and the storage emulator in processes of their own, and processes to measure.
 
-A measured process is steered by lines on its stdin and answers each with one line of JSON, so that nothing but the
-work itself is measured; its memory is watched from outside (Linux: /proc).
+A measured process reads one command per line from stdin and answers each with one line of JSON, so that only the work
+itself is measured. Its memory is read from outside (Linux: /proc).
 """
 
 import json
@@ -36,17 +36,17 @@ _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
 class World:
-    """The simulator, steered over its control path."""
+    """The running twin, controlled through its control path."""
 
-    def __init__(self, told: Mapping[str, str]) -> None:
-        self.environment: dict[str, str] = json.loads(told["environment"])
-        self.settings: dict[str, str] = json.loads(told["settings"])
-        self._url = told["control_url"]
+    def __init__(self, started: Mapping[str, str]) -> None:
+        self.environment: dict[str, str] = json.loads(started["environment"])
+        self.settings: dict[str, str] = json.loads(started["settings"])
+        self._url = started["control_url"]
         self._session = requests.Session()
         self._session.trust_env = False
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
-        """Ask the control path; returns its JSON."""
+        """Call the control path; return its JSON."""
         answer = self._session.request(method, f"{self._url}{path}", json=body, timeout=120)
         answer.raise_for_status()
         return answer.json() if answer.content else None
@@ -58,11 +58,11 @@ class World:
             self.control("POST", f"/mail/mailboxes/{address}/messages", mail)
 
     def forget_calls(self) -> None:
-        """Begin counting anew."""
+        """Start counting calls from zero."""
         self.control("DELETE", "/exchanges")
 
     def calls(self) -> Counter[str]:
-        """Count what Graph was asked since then: "HTTP", "billed" (batches by their parts) and kinds of requests."""
+        """Count the calls to Graph since `forget_calls`: "HTTP", "billed" (batches by their parts), kinds of calls."""
         found: Counter[str] = Counter()
         for seen in self.control("GET", "/exchanges")["exchanges"]:
             if seen["api"] not in ("graph", "mail", "bookings"):
@@ -90,17 +90,17 @@ def _name(request: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def simulator(latency: float = 0.0, seed: str = "sample") -> Iterator[World]:
-    """Run the simulator with the sample world or another; ids hold nothing that a simple client stumbles over."""
+def run_twin(latency: float = 0.0, seed: str = "sample") -> Iterator[World]:
+    """Run the twin with a seed. Ids contain no slash, because python-o365 does not encode it."""
     with tempfile.TemporaryDirectory() as folder:
-        port_file = Path(folder) / "simulator.json"
+        port_file = Path(folder) / "twin.json"
         command = [sys.executable, "-m", "twin", "--state-dir", folder, "--port-file", str(port_file)]
         command += ["--seed", seed]
         process = subprocess.Popen([*command, "--latency", str(latency)], cwd=ROOT, stdout=subprocess.DEVNULL)
         try:
             while not port_file.exists():
                 if process.poll() is not None:
-                    raise RuntimeError("the simulator did not start")
+                    raise RuntimeError("the twin did not start")
                 time.sleep(0.05)
             world = World(json.loads(port_file.read_text()))
             world.control("PATCH", "/mail/switches", {"slash_share": 0})
@@ -111,14 +111,14 @@ def simulator(latency: float = 0.0, seed: str = "sample") -> Iterator[World]:
 
 
 @contextmanager
-def storage() -> Iterator[str]:
-    """Run the storage emulator, in memory; yields its connection string."""
+def run_storage() -> Iterator[str]:
+    """Run the storage emulator in memory; yield its connection string."""
     with start_azurite() as running:
         yield running.connection_string
 
 
 class Memory:
-    """The resident memory of a process, looked at every 20 ms from outside while the block runs."""
+    """The resident memory of a process, read every 20 ms from outside while the block runs."""
 
     def __init__(self, pid: int) -> None:
         self._statm = Path(f"/proc/{pid}/statm")
@@ -127,12 +127,12 @@ class Memory:
         self.idle = self.peak = self.now()
 
     def now(self) -> float:
-        """Return MiB at this moment."""
+        """Return the resident memory in MiB."""
         return int(self._statm.read_text().split()[1]) * _PAGE_SIZE / MIB
 
     @property
     def added(self) -> float:
-        """MiB by which the peak lies above where it began."""
+        """The peak above the value at the start, in MiB."""
         return self.peak - self.idle
 
     def _watch(self) -> None:
@@ -156,7 +156,7 @@ class Driver:
         self.memory = Memory(process.pid)
 
     def ask(self, *words: str) -> dict[str, Any]:
-        """Give it one command and return its answer; `memory` then tells what the command took."""
+        """Send one command and return its answer; `memory` then holds the memory that the command took."""
         if self._process.stdin is None or self._process.stdout is None:
             raise RuntimeError("the driver has no pipes")
         with Memory(self._process.pid) as self.memory:
@@ -170,8 +170,8 @@ class Driver:
 
 
 @contextmanager
-def driver(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Driver]:
-    """Run a process that is to be measured."""
+def run_driver(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Driver]:
+    """Run a process to measure."""
     plain = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     process = subprocess.Popen(
         command, cwd=ROOT, env=plain | dict(environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -190,11 +190,11 @@ def driver(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[D
             process.stdout.close()
 
 
-def gateway(world: World, storage_account: str, mailboxes: Sequence[Mapping[str, Any]], *flags: str) -> Any:
-    """Run the gateway's use cases as a process to measure, see `bench.gateway_driver`."""
+def run_gateway(world: World, storage_account: str, mailboxes: Sequence[Mapping[str, Any]], *flags: str) -> Any:
+    """Run the gateway's use cases as a process to measure (`bench.gateway_driver`)."""
     settings = world.settings | {
         "SINKS": json.dumps({"desk": _SINK}),
         "MAILBOXES": json.dumps([{"sinks": ["desk"], **mailbox} for mailbox in mailboxes]),
         "AzureWebJobsStorage": storage_account,
     }
-    return driver([sys.executable, "-m", "bench.gateway_driver", *flags], world.environment | settings)
+    return run_driver([sys.executable, "-m", "bench.gateway_driver", *flags], world.environment | settings)
