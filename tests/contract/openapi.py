@@ -1,8 +1,7 @@
 """Checks recorded exchanges against an OpenAPI 3.0.3 document: operation, query, bodies, and every name in them.
 
-Types, enums, patterns and required properties are the validator's business. It knows nothing of misspelt properties,
-since the documents allow additional ones; names are therefore checked here, through references, allOf, anyOf and
-discriminators.
+The validator checks types, enums, patterns and required properties. It accepts misspelt properties, because the
+documents allow additional ones; so names are checked here, through references, allOf, anyOf and discriminators.
 """
 
 import re
@@ -64,12 +63,12 @@ class Contract:
         resource = Resource.from_contents(document, default_specification=DRAFT4)
         self._registry: Any = Registry().with_resource(_BASE, resource)
         self._formats = copy(oas30_format_checker)
-        # times of day may have decimals, which the format does not know: their pattern speaks for them
+        # times of day may have decimals, which the format does not know; their pattern checks them
         self._formats.checkers = {name: one for name, one in self._formats.checkers.items() if name != "time"}
 
     @cached_property
     def operations(self) -> list[Operation]:
-        """Every operation, those with fewer parameters in their path first: a literal path beats a template."""
+        """Return every operation, those with fewer path parameters first: a literal path goes before a template."""
         found = [
             Operation(method.upper(), template, item[method], tuple(item.get("parameters", ())))
             for template, item in self.document["paths"].items()
@@ -79,7 +78,7 @@ class Contract:
         return sorted(found, key=lambda one: one.template.count("{"))
 
     def find_operation(self, method: str, path: str) -> Operation | None:
-        """The operation behind a request, if the document has it. Functions may be called without brackets."""
+        """Return the operation of a request, if the document has it. Functions may be called without brackets."""
         inner = re.sub("/+", "/", path).removeprefix(self.prefix)
         inner = re.sub("/delta$", "/delta()", inner)
         for operation in self.operations:
@@ -88,9 +87,9 @@ class Contract:
         return None
 
     def check(self, exchange: Exchange) -> list[str]:
-        """What is wrong with an exchange; an empty list when nothing is.
+        """Return what is wrong with an exchange.
 
-        Of a request that was refused only the answer is checked: that it was wrong is what the answer says.
+        If a request was refused, only the answer is checked, because the request may well be wrong.
         """
         operation = self.find_operation(exchange.method, exchange.path)
         if operation is None:
@@ -102,7 +101,7 @@ class Contract:
         return [f"{operation}: {problem}" for problem in problems]
 
     def check_value(self, value: Any, schema: dict[str, Any], where: str = "$") -> list[str]:
-        """What is wrong with a value, types and names."""
+        """Return what is wrong with the types and names of a value."""
         validator = OAS30Validator(
             _absolute(schema),
             registry=self._registry,
@@ -112,11 +111,11 @@ class Contract:
         return problems + list(self._check_names(value, schema, where))
 
     def check_schema(self, value: Any, name: str) -> list[str]:
-        """What is wrong with a value of a named schema."""
+        """Return what is wrong with a value of a named schema."""
         return self.check_value(value, {"$ref": f"#/components/schemas/{name}"})
 
     def resolve(self, part: dict[str, Any]) -> dict[str, Any]:
-        """A part of the document, references followed."""
+        """Return a part of the document, with references followed."""
         while "$ref" in part:
             found: Any = self.document
             for step in part["$ref"].removeprefix("#/").split("/"):
@@ -184,7 +183,7 @@ class Contract:
             return
         for branch in (*found.get("anyOf", ()), *found.get("oneOf", ())):
             if "$ref" in branch:
-                # the other branch is "any object or null": what is an object must fit this one
+                # the other branch is "any object or null": an object must fit this one
                 yield from self.check_value(value, branch, where)
                 return
         derived = self._find_derived(found, value)
@@ -199,7 +198,7 @@ class Contract:
                 yield f"{where}: unknown property {name}"
 
     def _find_derived(self, schema: dict[str, Any], value: dict[str, Any]) -> dict[str, Any] | None:
-        """The schema that the discriminator of a value names."""
+        """Return the schema that the discriminator of a value names."""
         parts = [schema, *map(self.resolve, schema.get("allOf", ()))]
         for part in parts:
             discriminator = part.get("discriminator")
@@ -208,7 +207,7 @@ class Contract:
         return None
 
     def _collect_properties(self, schema: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-        """All properties of a schema with its bases; and whether it takes any others."""
+        """Return all properties of a schema with its bases, and whether it allows others."""
         found = self.resolve(schema)
         properties: dict[str, Any] = {}
         is_open = bool(found.get("additionalProperties"))
@@ -220,7 +219,7 @@ class Contract:
 
 
 def _absolute(schema: Any) -> Any:
-    """A schema whose references lead into the document from anywhere."""
+    """Return the schema with absolute references."""
     if isinstance(schema, dict):
         return {
             key: f"{_BASE}{value}" if key == "$ref" and isinstance(value, str) else _absolute(value)

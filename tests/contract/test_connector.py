@@ -1,4 +1,4 @@
-"""The connector's definition against the app: every operation a route, every route an operation, every name known."""
+"""The connector's definition against the app: operations and routes correspond, and every name is known."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from tests.house.triggers import functions
 from tests.originals import CONTRACTS, find_contracts
 
 LINT = Path(__file__).with_name("vendored") / "connector_lint.py"
-# What is for people, browsers and the platform; flows have no use for it.
+# Routes for people, browsers and the platform, which flows do not use.
 NOT_FOR_FLOWS = {"health", "doctor", "openapi.json", "docs", "docs/{asset}"}
 OPERATIONS = load_definition().operations()
 
@@ -64,7 +64,7 @@ def test_every_query_parameter_is_the_routes_own(name: str) -> None:
     declared = {one["name"] for one in load_definition().parameters(operation) if one["in"] == "query"}
     known = next(
         set(each["parameters"]) for each in functions() if each["route"] == route_of(path) and method in each["methods"]
-    ) - {"connection", "code"}  # the connection's own, and the key in another form
+    ) - {"connection", "code"}  # part of the connection, and another form of the key
     if path.startswith("/triggers/appointments/") and not path.endswith("/upcoming"):
         known -= {"minutes"}
     assert declared == known

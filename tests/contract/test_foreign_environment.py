@@ -10,7 +10,7 @@ from devkit.foreign import ForeignEnvironmentError, find_python
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Environments without packages, made at once: what is tested is who gets which."""
+    """Environments without packages, which are made at once: the tests are about who gets which one."""
     folders: list[Path] = []
 
     def install(folder: Path, requirements: tuple[str, ...]) -> None:

@@ -28,7 +28,7 @@ def run_script(python: Path, sim: Simulator, folder: Path) -> dict[str, Any]:
 
 
 def seed(world: World) -> None:
-    """The sample world with ids that need no escaping: python-o365 puts them into paths as they are."""
+    """Seed the sample world with ids that need no escaping, because python-o365 does not escape them."""
     world.state(Mail).switches.slash_share = 0
     sample.seed(world)
 

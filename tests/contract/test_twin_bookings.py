@@ -1,4 +1,4 @@
-"""The simulated Bookings against the metadata of Graph v1.0: what it knows, what it allows, what it answers."""
+"""The simulated Bookings against the metadata of Graph v1.0: types, permissions, answers."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -41,20 +41,20 @@ def sim(running: Simulator) -> Simulator:
 
 @pytest.fixture
 def app(sim: Simulator) -> Iterator[RawGraphClient]:
-    with RawGraphClient(sim, WRITE, MANAGE, tenant_id=TENANT_ID, app_id=CLIENT_ID) as visitor:
-        yield visitor
+    with RawGraphClient(sim, WRITE, MANAGE, tenant_id=TENANT_ID, app_id=CLIENT_ID) as client:
+        yield client
 
 
 @pytest.fixture
 def admin(sim: Simulator) -> Iterator[RawGraphClient]:
     page = sim.bookings.business(LONDON.id)
     page.staff.add({"displayName": "Admin", "emailAddress": ADMIN_USER, "role": "administrator"})
-    with RawGraphClient(sim, MANAGE, tenant_id=TENANT_ID, app_id=CLIENT_ID, user=ADMIN_USER) as visitor:
-        yield visitor
+    with RawGraphClient(sim, MANAGE, tenant_id=TENANT_ID, app_id=CLIENT_ID, user=ADMIN_USER) as client:
+        yield client
 
 
-def ask(visitor: RawGraphClient, method: str, path: str, status: int, body: Any = None) -> Any:
-    answer = visitor.request(method, path, json=body)
+def ask(client: RawGraphClient, method: str, path: str, status: int, body: Any = None) -> Any:
+    answer = client.request(method, path, json=body)
     assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text}"
     return answer.json() if answer.content else None
 
@@ -64,7 +64,7 @@ def zoned(instant: Any) -> dict[str, str]:
 
 
 def walk_reads(app: RawGraphClient, admin: RawGraphClient) -> None:
-    """Every question, in every business, on every page; single objects for some."""
+    """Read every list of every business to its end, and some single objects."""
     app.sim.bookings.switches.page_size = 40
     ask(app, "GET", f"{ROOT}?query=desk&$count=true", 200)
     for business in ask(app, "GET", ROOT, 200)["value"]:
@@ -149,7 +149,7 @@ def walk_businesses(app: RawGraphClient, admin: RawGraphClient) -> None:
 
 
 def walk_refusals(app: RawGraphClient, admin: RawGraphClient) -> None:
-    """Every kind of error."""
+    """Cause every kind of error."""
     for method, path, status, body in (
         ("GET", f"{ROOT}/nobody@contoso.com", 404, None),
         ("GET", f"{BUSINESS}/appointments/a%2Fb", 400, None),
@@ -196,9 +196,9 @@ def test_every_documented_operation_answers_as_the_metadata_say(
 def test_government_answers_fit_the_metadata_too(sim: Simulator, contract: Contract) -> None:
     tenant = sim.entra.tenant(TENANT_ID)
     tenant.cloud = CLOUDS["usgov"]
-    with RawGraphClient(sim, WRITE, tenant_id=TENANT_ID, app_id=CLIENT_ID) as visitor:
+    with RawGraphClient(sim, WRITE, tenant_id=TENANT_ID, app_id=CLIENT_ID) as client:
         for path in ("", "/appointments", "/services", "/staffMembers", "/customers", "/customQuestions"):
-            ask(visitor, "GET", BUSINESS + path, 200)
+            ask(client, "GET", BUSINESS + path, 200)
     tenant.cloud = CLOUDS["global"]
 
     assert [problem for exchange in sim.exchanges.all() for problem in contract.check(exchange)] == []
@@ -246,7 +246,7 @@ def test_the_enums_are_those_of_the_metadata(contract: Contract, name: str) -> N
 
 
 def name_rule(operation: Operation) -> str:
-    """The name under which the simulator keeps the rule of an operation."""
+    """Return the name of the twin's rule for an operation."""
     parts = operation.template.removeprefix("/solutions/").split("/")
     singular = {
         "bookingBusinesses": "BookingBusiness", "appointments": "Appointment", "services": "Service",

@@ -1,4 +1,4 @@
-"""The simulated mailboxes against the metadata of Graph v1.0: what they know, what they allow, what they answer."""
+"""The simulated mailboxes against the metadata of Graph v1.0: names, permissions, answers."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -63,8 +63,8 @@ def box(sim: Simulator) -> Mailbox:
 
 @pytest.fixture
 def app(sim: Simulator) -> Iterator[RawGraphClient]:
-    with RawGraphClient(sim, WRITE, tenant_id=TENANT_ID, app_id=CLIENT_ID) as visitor:
-        yield visitor
+    with RawGraphClient(sim, WRITE, tenant_id=TENANT_ID, app_id=CLIENT_ID) as client:
+        yield client
 
 
 def ask(app: RawGraphClient, method: str, path: str, status: int, body: Any = None, **headers: str) -> Any:
@@ -84,7 +84,7 @@ def walk_delta(app: RawGraphClient, path: str, **headers: str) -> str:
 
 
 def walk_deltas(app: RawGraphClient, box: Mailbox) -> None:
-    """Every kind of round and of item."""
+    """Read every kind of round and item."""
     everything = f"{INBOX}/messages/delta?$expand=attachments"
     chosen = f"{INBOX}/messages/delta?$select={','.join(sorted(properties.MESSAGE))}"
     links = [
@@ -103,7 +103,7 @@ def walk_deltas(app: RawGraphClient, box: Mailbox) -> None:
 
 
 def walk_lists(app: RawGraphClient) -> None:
-    """Lists of messages and folders."""
+    """Read lists of messages and folders."""
     app.pages(f"{INBOX}/messages?$top=2&$count=true")
     app.pages(f"{INBOX}/messages?$filter=isRead eq false&$select=subject,internetMessageHeaders&$expand=attachments")
     app.pages(f"{BOX}/messages?$orderby=subject")
@@ -113,7 +113,7 @@ def walk_lists(app: RawGraphClient) -> None:
 
 
 def walk_messages(app: RawGraphClient, box: Mailbox) -> None:
-    """Every message with all that hangs on it; changes; moves."""
+    """Read every message with its attachments; change and move messages."""
     tags = f"singleValueExtendedProperties($filter=id eq '{TAG}')"
     for message in box.messages():
         path = f"{BOX}/messages/{message.id}"
@@ -133,7 +133,7 @@ def walk_messages(app: RawGraphClient, box: Mailbox) -> None:
 
 
 def walk_refusals(app: RawGraphClient, box: Mailbox) -> None:
-    """Every kind of error."""
+    """Cause every kind of error."""
     message = f"{BOX}/messages/{box.receive(subject='x').id}"
     box.receive(subject="corrupt").unrenderable = True
     corrupt = f"{BOX}/messages/{box.messages('inbox')[-1].id}"
@@ -215,7 +215,7 @@ def test_the_names_of_properties_are_those_of_the_metadata(contract: Contract) -
 
 
 def name_rule(operation: Operation) -> str:
-    """The name under which the simulator keeps the rule of an operation."""
+    """Return the name of the twin's rule for an operation."""
     last = operation.template.rstrip("/").split("/")[2:]
     what = {
         "messages": "ListMessages", "mailFolders": "ListMailFolders", "attachments": "ListAttachments",

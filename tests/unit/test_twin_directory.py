@@ -36,8 +36,8 @@ def sign_in(sim: Simulator, *roles: str) -> RawGraphClient:
     )  # fmt: skip
 
 
-def make(visitor: RawGraphClient, name: str = "one", **more: Any) -> Any:
-    answer = visitor.request(
+def make(client: RawGraphClient, name: str = "one", **more: Any) -> Any:
+    answer = client.request(
         "PATCH", f"/applications(uniqueName='{name}')", json={"displayName": name, **more}, headers=UPSERT
     )
     assert answer.status_code == 201, answer.text
@@ -48,48 +48,48 @@ def code(answer: Any) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
 
 
-def test_an_upsert_makes_one_and_changes_it_the_next_time(sim: Simulator) -> None:
-    with sign_in(sim, "Cloud Application Administrator") as visitor:
-        made = make(visitor)
+def test_an_upsert_creates_first_and_changes_later(sim: Simulator) -> None:
+    with sign_in(sim, "Cloud Application Administrator") as client:
+        made = make(client)
         assert made["signInAudience"] == "AzureADMultipleOrgs"
         path = "/applications(uniqueName='one')"
-        again = visitor.request("PATCH", path, json={"signInAudience": "AzureADMyOrg"}, headers=UPSERT)
+        again = client.request("PATCH", path, json={"signInAudience": "AzureADMyOrg"}, headers=UPSERT)
         assert again.status_code == 204
-        assert visitor.get(path).json()["signInAudience"] == "AzureADMyOrg"
-        assert code(visitor.request("PATCH", "/applications(uniqueName='two')", json={"displayName": "x"}))[0] == 404
+        assert client.get(path).json()["signInAudience"] == "AzureADMyOrg"
+        assert code(client.request("PATCH", "/applications(uniqueName='two')", json={"displayName": "x"}))[0] == 404
 
 
 def test_unknown_properties_options_and_filters_are_refused(sim: Simulator) -> None:
-    with sign_in(sim, "Cloud Application Administrator") as visitor:
-        made = make(visitor)
+    with sign_in(sim, "Cloud Application Administrator") as client:
+        made = make(client)
         path = f"/applications/{made['id']}"
-        assert code(visitor.request("PATCH", path, json={"nmae": "x"})) == (400, "Request_BadRequest")
-        assert code(visitor.request("PATCH", path, json={"uniqueName": "other"})) == (400, "Request_BadRequest")
-        assert visitor.get(f"{path}?$select=nmae").status_code == 400
-        assert visitor.get("/applications?$filter=notes eq 'x'").status_code == 400
-        assert visitor.get("/applications?$search=x").status_code == 400
-        assert len(visitor.pages("/applications?$filter=displayName eq 'one'")) == 1
+        assert code(client.request("PATCH", path, json={"nmae": "x"})) == (400, "Request_BadRequest")
+        assert code(client.request("PATCH", path, json={"uniqueName": "other"})) == (400, "Request_BadRequest")
+        assert client.get(f"{path}?$select=nmae").status_code == 400
+        assert client.get("/applications?$filter=notes eq 'x'").status_code == 400
+        assert client.get("/applications?$search=x").status_code == 400
+        assert len(client.pages("/applications?$filter=displayName eq 'one'")) == 1
 
 
 def test_the_recycle_bin_keeps_the_unique_name_taken_until_the_app_is_purged(sim: Simulator) -> None:
-    with sign_in(sim, "Cloud Application Administrator") as visitor:
-        made = make(visitor)
-        assert visitor.request("DELETE", f"/applications/{made['id']}").status_code == 204
+    with sign_in(sim, "Cloud Application Administrator") as client:
+        made = make(client)
+        assert client.request("DELETE", f"/applications/{made['id']}").status_code == 204
         body = {"displayName": "one"}
         path = "/applications(uniqueName='one')"
-        assert code(visitor.request("PATCH", path, json=body, headers=UPSERT)) == (400, "Request_BadRequest")
-        assert visitor.request("DELETE", f"/directory/deletedItems/{made['id']}").status_code == 204
-        assert make(visitor)["id"] != made["id"]
+        assert code(client.request("PATCH", path, json=body, headers=UPSERT)) == (400, "Request_BadRequest")
+        assert client.request("DELETE", f"/directory/deletedItems/{made['id']}").status_code == 204
+        assert make(client)["id"] != made["id"]
 
 
 def test_a_new_app_is_unknown_to_some_servers_for_a_while(sim: Simulator) -> None:
     sim.directory.switches.unseen_requests = 2
-    with sign_in(sim, "Cloud Application Administrator") as visitor:
-        made = make(visitor)
+    with sign_in(sim, "Cloud Application Administrator") as client:
+        made = make(client)
         principal = f"/servicePrincipals(appId='{made['appId']}')"
-        assert code(visitor.request("PATCH", principal, json={}, headers=UPSERT)) == (400, "NoBackingApplicationObject")
-        assert code(visitor.get(f"/applications/{made['id']}")) == (404, "Request_ResourceNotFound")
-        assert visitor.get(f"/applications/{made['id']}").status_code == 200
+        assert code(client.request("PATCH", principal, json={}, headers=UPSERT)) == (400, "NoBackingApplicationObject")
+        assert code(client.get(f"/applications/{made['id']}")) == (404, "Request_ResourceNotFound")
+        assert client.get(f"/applications/{made['id']}").status_code == 200
 
 
 def test_consent_to_application_permissions_takes_the_privileged_role_and_works_once(sim: Simulator) -> None:
@@ -101,30 +101,30 @@ def test_consent_to_application_permissions_takes_the_privileged_role_and_works_
         "appRoleId": ROLE_IDS["Bookings.Manage.All"],
     }
     path = f"/servicePrincipals/{graph_id(tenant)}/appRoleAssignedTo"
-    with sign_in(sim, "Application Administrator") as visitor:
-        assert code(visitor.request("POST", path, json=body)) == (403, "Authorization_RequestDenied")
-    with sign_in(sim, "Privileged Role Administrator") as visitor:
-        assert visitor.request("POST", path, json=body).status_code == 201
-        assert code(visitor.request("POST", path, json=body)) == (400, "Request_BadRequest")
-        listed = visitor.pages(f"/servicePrincipals/{principal.object_id}/appRoleAssignments")
+    with sign_in(sim, "Application Administrator") as client:
+        assert code(client.request("POST", path, json=body)) == (403, "Authorization_RequestDenied")
+    with sign_in(sim, "Privileged Role Administrator") as client:
+        assert client.request("POST", path, json=body).status_code == 201
+        assert code(client.request("POST", path, json=body)) == (400, "Request_BadRequest")
+        listed = client.pages(f"/servicePrincipals/{principal.object_id}/appRoleAssignments")
         assert ROLE_IDS["Bookings.Manage.All"] in {one["appRoleId"] for one in listed}
 
 
-def test_without_a_role_one_may_change_ones_own_apps_only(sim: Simulator) -> None:
+def test_without_a_role_a_user_may_change_own_apps_only(sim: Simulator) -> None:
     other = sim.directory.registration(sim.entra.app(sample.CLIENT_ID))
-    with sign_in(sim) as visitor:
-        made = make(visitor)
-        assert visitor.request("PATCH", f"/applications/{made['id']}", json={"notes": "mine"}).status_code == 204
-        assert code(visitor.request("PATCH", f"/applications/{other.object_id}", json={"notes": "x"}))[0] == 403
+    with sign_in(sim) as client:
+        made = make(client)
+        assert client.request("PATCH", f"/applications/{made['id']}", json={"notes": "mine"}).status_code == 204
+        assert code(client.request("PATCH", f"/applications/{other.object_id}", json={"notes": "x"}))[0] == 403
         sim.directory.switches.users_may_register = False
-        assert code(visitor.request("POST", "/applications", json={"displayName": "two"}))[0] == 403
+        assert code(client.request("POST", "/applications", json={"displayName": "two"}))[0] == 403
 
 
 def test_a_secret_is_shown_once_and_signs_in(sim: Simulator) -> None:
-    with sign_in(sim, "Cloud Application Administrator") as visitor:
-        made = make(visitor)
-        secret = visitor.request("POST", f"/applications/{made['id']}/addPassword", json={}).json()
-        [listed] = visitor.get(f"/applications/{made['id']}").json()["passwordCredentials"]
+    with sign_in(sim, "Cloud Application Administrator") as client:
+        made = make(client)
+        secret = client.request("POST", f"/applications/{made['id']}/addPassword", json={}).json()
+        [listed] = client.get(f"/applications/{made['id']}").json()["passwordCredentials"]
         assert (listed["keyId"], listed["secretText"]) == (secret["keyId"], None)
         assert secret["secretText"].startswith(listed["hint"])
         assert sim.entra.app(made["appId"]).secrets[secret["keyId"]].value == secret["secretText"]
@@ -135,9 +135,9 @@ def test_a_secret_is_shown_once_and_signs_in(sim: Simulator) -> None:
 def test_mail_tokens_of_others_do_not_open_the_directory(sim: Simulator) -> None:
     with RawGraphClient(
         sim, "Mail.Read", tenant_id=sample.TENANT_ID, app_id=sample.CLIENT_ID
-    ) as visitor:  # fmt: skip
-        assert code(visitor.get("/applications")) == (403, "Authorization_RequestDenied")
-        assert code(visitor.get("/me"))[0] == 400
+    ) as client:  # fmt: skip
+        assert code(client.get("/applications")) == (403, "Authorization_RequestDenied")
+        assert code(client.get("/me"))[0] == 400
 
 
 def test_roles_and_switches_can_be_turned_from_outside(sim: Simulator) -> None:

@@ -60,7 +60,7 @@ def test_the_record_is_bounded_and_numbers_go_on() -> None:
     assert [exchange.seq for exchange in record.all()] == [6]
 
 
-def test_old_exchanges_go_when_the_bodies_weigh_too_much() -> None:
+def test_old_exchanges_are_deleted_when_bodies_are_too_large() -> None:
     record = Record(total_limit=1000)
     for number in range(10):
         keep(record, make_call(b'"%d"' % number), ["x" * 200])
@@ -93,7 +93,7 @@ def test_what_overlaps_is_counted() -> None:
     assert (first.status, first.outcome) == (0, "dropped")
 
 
-def test_big_and_unreadable_bodies_are_noted_by_size() -> None:
+def test_big_and_unreadable_bodies_are_recorded_by_size() -> None:
     record = Record()
     keep(record, make_call(b"\xff\xfe{"), "<html>")
     keep(record, make_call(), ["x" * BODY_LIMIT])

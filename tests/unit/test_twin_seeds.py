@@ -115,7 +115,7 @@ def test_the_staff_have_every_role_and_status(pages: list[Business]) -> None:
     assert {one["useBusinessHours"] for one in staff} == {True, False}
 
 
-def test_services_differ_and_one_names_staff_that_nobody_has(pages: list[Business]) -> None:
+def test_services_differ_and_one_names_unknown_staff(pages: list[Business]) -> None:
     services = [service for page in pages for service in page.services.all()]
     policies = [service["schedulingPolicy"] for service in services]
     general = [policy["generalAvailability"] for policy in policies if policy and policy.get("generalAvailability")]

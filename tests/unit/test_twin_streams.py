@@ -11,7 +11,7 @@ from twin.core.wire import Call, Reply, Stream, stream_of
 
 
 def count_up(size: int, step: int) -> Stream:
-    """Bytes that come in uneven pieces."""
+    """Return a stream with pieces of different sizes."""
 
     def read() -> Iterator[bytes]:
         whole = bytes(number % 251 for number in range(size))
@@ -36,7 +36,7 @@ def test_streams_and_bytes_are_joined() -> None:
     assert len(joined) == 6
 
 
-def test_inside_json_a_stream_stands_for_its_base64() -> None:
+def test_inside_json_a_stream_becomes_its_base64() -> None:
     body = {"first": stream_of(b"one"), "more": [{"second": count_up(200_000, 7_777)}, "ü"], "none": stream_of(b"")}
 
     written, content_type = Reply(200, body).encode()

@@ -1,4 +1,4 @@
-"""Worlds for the tests of the simulator itself. A test file that wants another one overrides `running` or `sim`."""
+"""Worlds for the tests of the twin itself. A test file that needs another one overrides `running` or `sim`."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -29,8 +29,8 @@ def sim(running: Simulator) -> Simulator:
 
 
 @pytest.fixture
-def led(running: Simulator) -> Iterator[Simulator]:
-    """The small world, with this process's client libraries led to it."""
+def redirected(running: Simulator) -> Iterator[Simulator]:
+    """The small world; the client libraries of this process use it."""
     running.reset()
     with redirected_to(running):
         yield running
@@ -45,7 +45,7 @@ def sample_running() -> Iterator[Simulator]:
 
 @pytest.fixture
 def sample_sim(sample_running: Simulator) -> Iterator[Simulator]:
-    """The sample world; switches are put back at the end."""
+    """The sample world; switches are restored at the end."""
     switches = sample_running.bookings.switches
     before = dict(vars(switches))
     yield sample_running
@@ -57,16 +57,16 @@ type MakeClient = Callable[..., RawGraphClient]
 
 @pytest.fixture
 def make_client(sim: Simulator) -> Iterator[MakeClient]:
-    """Make visitors of Graph with the permissions given."""
-    visitors = []
+    """Make clients of Graph with the permissions given."""
+    clients = []
 
     def make(*permissions: str, tenant_id: str = TENANT_ID, app_id: str = CLIENT_ID, **more: Any) -> RawGraphClient:
-        visitors.append(RawGraphClient(sim, *permissions, tenant_id=tenant_id, app_id=app_id, **more))
-        return visitors[-1]
+        clients.append(RawGraphClient(sim, *permissions, tenant_id=tenant_id, app_id=app_id, **more))
+        return clients[-1]
 
     yield make
-    for visitor in visitors:
-        visitor.close()
+    for client in clients:
+        client.close()
 
 
 @pytest.fixture
@@ -77,12 +77,12 @@ def page(sim: Simulator) -> Business:
 
 @pytest.fixture
 def noon(sim: Simulator) -> datetime:
-    """Noon of tomorrow, as the world's clock has it."""
+    """Noon of tomorrow, by the world's clock."""
     tomorrow = sim.world.clock.now() + timedelta(days=1)
     return tomorrow.replace(hour=12, minute=0, second=0, microsecond=0)
 
 
 @pytest.fixture
 def graph(make_client: MakeClient) -> RawGraphClient:
-    """A visitor that may read and write."""
+    """A client that may read and write."""
     return make_client(WRITE)

@@ -1,4 +1,4 @@
-"""A bare client of the service desk, for the tests of its room."""
+"""A bare client of the service desk, for the tests of EasyVista."""
 
 import base64
 from typing import Any
@@ -11,7 +11,7 @@ from twin.seeds import service_desks
 
 
 class Caller:
-    """Somebody who calls the production instance, with the token unless told otherwise."""
+    """A client of the production instance, by default with the token."""
 
     def __init__(self, sim: Simulator) -> None:
         self.session = requests.Session()
@@ -25,18 +25,18 @@ class Caller:
         return self.session.request(method, url, timeout=more.pop("timeout", TIMEOUT), **more)
 
     def create(self, **members: Any) -> requests.Response:
-        """Create a ticket with what every mail has, and more or other members."""
+        """Create a ticket with the members that every mail has, and with more or other ones."""
         usual = {"catalog_code": service_desks.PLAIN_CODE, "title": "Printer", "recipient_mail": "lee.gu@contoso.com"}
         return self.ask("POST", "/requests", json={"requests": [usual | members]})
 
     def made(self, **members: Any) -> str:
-        """Create a ticket; its number."""
+        """Create a ticket and return its number."""
         answer = self.create(**members)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["HREF"]).rpartition("/")[2]
 
     def find(self, search: str, **more: Any) -> Any:
-        """Search tickets; the whole answer."""
+        """Search tickets and return the whole answer."""
         query = {"search": search, "fields": "RFC_NUMBER,EXTERNAL_REFERENCE,END_DATE_UT"} | more
         answer = self.ask("GET", "/requests", params=query)
         assert answer.status_code == 200, answer.text
@@ -52,5 +52,5 @@ class Caller:
 
 
 def rfcs(answer: Any) -> list[str]:
-    """The numbers in the answer to a search."""
+    """Return the numbers in the answer to a search."""
     return [record["RFC_NUMBER"] for record in answer["records"]]

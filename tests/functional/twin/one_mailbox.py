@@ -1,4 +1,4 @@
-"""The mail room as its tests speak of it: one mailbox, rounds of its delta, refusals."""
+"""Helpers of the tests of mailboxes: one mailbox, rounds of its delta, error codes."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ THROTTLED = (429, "ApplicationThrottled")
 
 
 def safe(item_id: str) -> str:
-    """An id as it may stand in a path."""
+    """Return an id that can be used in a path."""
     return item_id.replace("/", "-").replace("+", "_")
 
 
@@ -55,12 +55,12 @@ def walk(
 
 
 def read_error(answer: requests.Response) -> tuple[int, str]:
-    """Status and code."""
+    """Return status and code."""
     return answer.status_code, answer.json()["error"]["code"]
 
 
 def send_batch(graph: RawGraphClient, *parts: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The answers of a batch by id; parts are numbered from 0."""
+    """Return the answers of a batch by id; parts are numbered from 0."""
     numbered = [{"id": str(number), "method": "GET"} | part for number, part in enumerate(parts)]
     answer = graph.request("POST", "/$batch", json={"requests": numbered})
     assert answer.status_code == 200, answer.text

@@ -1,4 +1,4 @@
-"""The small desk as its tests speak of it: what to book, how, and what refusals look like."""
+"""Helpers of the tests of Bookings: the small business, bookings, error codes."""
 
 from datetime import datetime, timedelta
 from typing import Any

@@ -67,7 +67,7 @@ def test_every_answer_names_its_request(graph: RawGraphClient) -> None:
 
 
 @pytest.mark.parametrize("token", ["", "rubbish", "a.b.c"])
-def test_a_token_that_is_none(graph: RawGraphClient, token: str) -> None:
+def test_an_invalid_token(graph: RawGraphClient, token: str) -> None:
     answer = graph.request("GET", ROOT, headers={"Authorization": f"Bearer {token}"})
 
     assert read_error(answer)[:2] == (401, "InvalidAuthenticationToken")

@@ -29,14 +29,14 @@ DISCOVERY = f"https://login.microsoftonline.com/{TENANT_ID}/v2.0/.well-known/ope
 
 
 @pytest.fixture
-def sim(led: Simulator) -> Simulator:
-    return led
+def sim(redirected: Simulator) -> Simulator:
+    return redirected
 
 
 @pytest.fixture
 def graph(sim: Simulator) -> Iterator[RawGraphClient]:
-    with RawGraphClient(sim, READ, tenant_id=TENANT_ID, app_id=CLIENT_ID) as visitor:
-        yield visitor
+    with RawGraphClient(sim, READ, tenant_id=TENANT_ID, app_id=CLIENT_ID) as client:
+        yield client
 
 
 def ask_proxy(sim: Simulator, line: str) -> bytes:
@@ -115,7 +115,7 @@ def test_a_client_that_does_not_trust_the_authority_gets_nowhere(sim: Simulator)
     assert requests.get(DISCOVERY, timeout=10).ok
 
 
-def test_the_doors_open_to_this_machine_only(sim: Simulator) -> None:
+def test_the_ports_are_open_to_this_machine_only(sim: Simulator) -> None:
     assert {urlsplit(url).hostname for url in (sim.proxy_url, sim.control_url, sim.identity_endpoint)} == {"127.0.0.1"}
     foreign = requests.get(f"{sim.control_url}/clock", headers={"Host": "rebound.example.org"}, timeout=10)
     assert foreign.status_code == 403
@@ -276,8 +276,8 @@ def test_a_handler_that_breaks_is_not_mistaken_for_the_service(caplog: pytest.Lo
     def ask_broken_world() -> None:
         with Simulator(tiny.build()).running() as sim:
             sim.bookings.business(BUSINESS).values = {}
-            with RawGraphClient(sim, READ, tenant_id=TENANT_ID, app_id=CLIENT_ID) as visitor:
-                answer = visitor.get("/solutions/bookingBusinesses")
+            with RawGraphClient(sim, READ, tenant_id=TENANT_ID, app_id=CLIENT_ID) as client:
+                answer = client.get("/solutions/bookingBusinesses")
             assert (answer.status_code, list(answer.json())) == (500, ["simulatorFailure"])
 
     with pytest.raises(SimulatorBrokenError, match="KeyError: 'displayName'"):

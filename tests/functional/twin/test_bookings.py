@@ -221,7 +221,7 @@ def test_staff_name_their_type_and_hide_newer_roles(graph: RawGraphClient) -> No
     assert {one["role"] for one in full} == {"administrator", "teamMember", "scheduler", "guest", "viewer"}
 
 
-def test_a_service_can_name_staff_that_nobody_finds(graph: RawGraphClient) -> None:
+def test_a_service_can_name_unknown_staff(graph: RawGraphClient) -> None:
     page = f"{ROOT}/itbengaluru@contoso.com"
     named = {staff for one in graph.get(f"{page}/services").json()["value"] for staff in one["staffMemberIds"]}
 

@@ -61,7 +61,7 @@ def test_a_row_needs_a_type_and_a_group_that_exist(sim: Simulator, caller: Calle
 @pytest.mark.parametrize(
     "group", [{"group_id": 31}, {"GROUP_MAIL": service_desks.GROUP.upper()}, {"group_name": "Service desk"}]
 )
-def test_a_group_goes_by_id_address_or_name_and_a_type_by_name_too(caller: Caller, group: Any) -> None:
+def test_a_group_is_found_by_id_address_or_name_and_a_type_by_name_too(caller: Caller, group: Any) -> None:
     body = {"action_type_name": "Comment [Public]", "description": "x"} | group
 
     assert caller.ask("POST", f"{TICKET}/tasks", json=body).status_code == 201
@@ -115,7 +115,7 @@ def test_files_are_kept_byte_for_byte_and_listed_with_a_capital_letter(sim: Simu
     assert [one.data for one in sim.easyvista.ticket(service_desks.OPEN_TICKET).documents] == [data, b""]
 
 
-def test_equal_file_names_stand_side_by_side(sim: Simulator, caller: Caller) -> None:
+def test_two_files_may_have_the_same_name(sim: Simulator, caller: Caller) -> None:
     for _ in range(2):
         caller.attach(service_desks.OPEN_TICKET, "a.pdf", b"x")
 

@@ -18,7 +18,7 @@ def caller(sim: Simulator) -> Iterator[Caller]:
 
 @pytest.fixture
 def three(sim: Simulator) -> list[str]:
-    """Numbers of three tickets and of the one that the desk begins with, oldest first."""
+    """The numbers of three tickets and of the one that is seeded, oldest first."""
     instance = sim.easyvista.instance()
     entry = instance.entry(service_desks.PLAIN_CODE)
     for number in (1, 2, 3):

@@ -40,7 +40,7 @@ def test_numbers_count_per_day_and_start_with_the_letter_of_the_subject(sim: Sim
     assert [*first, caller.made()] == ["I261123_00001", "S261123_00002", "I261124_00001"]
 
 
-def test_a_create_starts_a_workflow_of_at_least_three_actions_that_nobody_did(caller: Caller) -> None:
+def test_a_create_starts_a_workflow_of_at_least_three_actions(caller: Caller) -> None:
     rfc = caller.made()
 
     query = {"search": f'REQUEST.RFC_NUMBER:"{rfc}"', "fields": "ACTION_ID,WORKFLOW_ID,DONE_BY_ID"}

@@ -35,7 +35,7 @@ def knock(caller: Caller, authorization: str | None, **more: Any) -> tuple[int, 
     return answer.status_code, answer.json()
 
 
-def test_both_a_token_and_a_password_open_the_door(caller: Caller) -> None:
+def test_both_a_token_and_a_password_are_accepted(caller: Caller) -> None:
     assert knock(caller, f"Bearer {service_desks.token()}")[0] == 200
     assert knock(caller, service_desks.basic())[0] == 200
 
@@ -210,7 +210,7 @@ def test_work_may_be_done_and_answered_590(sim: Simulator, caller: Caller) -> No
 
 
 def attempts(caller: Caller, count: int) -> list[str]:
-    """Outcomes of that many creates."""
+    """Return the outcomes of that many creates."""
     seen = []
     for number in range(count):
         try:
@@ -304,7 +304,7 @@ def test_the_control_path_does_what_people_at_the_service_desk_do(sim: Simulator
     assert steer(sim, "GET", "/tickets?account=50004")["tickets"] == []
 
 
-def test_switches_are_turned_all_or_none(sim: Simulator) -> None:
+def test_switches_are_set_all_or_none(sim: Simulator) -> None:
     url = f"{sim.control_url}/easyvista/switches"
 
     assert requests.patch(url, json={"write_status": 200, "nonsense": 1}, timeout=10).status_code == 400
@@ -313,7 +313,7 @@ def test_switches_are_turned_all_or_none(sim: Simulator) -> None:
     assert requests.patch(url, json={"write_status": 200}, timeout=10).json()["write_status"] == 200
 
 
-def test_the_secrets_of_the_service_desk_lie_in_the_vault(sim: Simulator) -> None:
+def test_the_secrets_of_the_service_desk_are_in_the_vault(sim: Simulator) -> None:
     vault = sim.vaults.vault(sample.VAULT)
 
     assert vault.find_secret(service_desks.TOKEN_NAME).value == service_desks.token()

@@ -19,6 +19,7 @@ from tests.functional.twin.sign_in import (
     list_businesses,
     make_client,
     read_secret,
+    request_token,
 )
 from twin import Simulator
 from twin.entra.state import FederatedCredential
@@ -36,9 +37,9 @@ from twin.seeds.sample import (
 
 
 @pytest.fixture
-def sim(led: Simulator) -> Iterator[Simulator]:
-    yield led
-    assert led.refused == []
+def sim(redirected: Simulator) -> Iterator[Simulator]:
+    yield redirected
+    assert redirected.refused == []
 
 
 def make_key_and_certificate() -> tuple[Any, str]:
@@ -50,12 +51,6 @@ def make_key_and_certificate() -> tuple[Any, str]:
 def make_federated_client() -> Any:
     identity = ManagedIdentityCredential(client_id=IDENTITY_CLIENT_ID)
     return make_client({"client_assertion": lambda: identity.get_token("api://AzureADTokenExchange/.default").token})
-
-
-def ask_by_hand(sim: Simulator, url: str = TOKEN_URL, /, **changes: str | None) -> requests.Response:
-    form = {"client_id": CLIENT_ID, "client_secret": read_secret(sim), "grant_type": "client_credentials"}
-    full = {**form, "scope": SCOPE, **changes}
-    return requests.post(url, data={name: value for name, value in full.items() if value is not None}, timeout=10)
 
 
 def test_a_client_secret_opens_graph(sim: Simulator) -> None:
@@ -195,7 +190,7 @@ def test_a_certificate_assertion_is_checked_in_every_part(
 
 def ask_with_assertion(sim: Simulator, assertion: str) -> requests.Response:
     kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-    return ask_by_hand(sim, client_secret=None, client_assertion=assertion, client_assertion_type=kind)
+    return request_token(sim, client_secret=None, client_assertion=assertion, client_assertion_type=kind)
 
 
 def test_an_assertion_with_a_foreign_signature_is_refused(sim: Simulator) -> None:

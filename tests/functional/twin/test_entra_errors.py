@@ -21,6 +21,7 @@ from tests.functional.twin.sign_in import (
     list_businesses,
     make_client,
     read_secret,
+    request_token,
 )
 from twin import Answer, Simulator
 from twin.entra.errors import KINDS
@@ -32,25 +33,19 @@ from twin.seeds.sample import (
 
 
 @pytest.fixture
-def sim(led: Simulator) -> Iterator[Simulator]:
-    yield led
-    assert led.refused == []
-
-
-def ask_by_hand(sim: Simulator, url: str = TOKEN_URL, /, **changes: str | None) -> requests.Response:
-    form = {"client_id": CLIENT_ID, "client_secret": read_secret(sim), "grant_type": "client_credentials"}
-    full = {**form, "scope": SCOPE, **changes}
-    return requests.post(url, data={name: value for name, value in full.items() if value is not None}, timeout=10)
+def sim(redirected: Simulator) -> Iterator[Simulator]:
+    yield redirected
+    assert redirected.refused == []
 
 
 def test_a_disabled_app_and_a_public_one(sim: Simulator) -> None:
     principal = sim.entra.tenant(TENANT_ID).principals[CLIENT_ID]
     principal.enabled = False
-    assert ask_by_hand(sim).json()["error_codes"] == [7000112]
+    assert request_token(sim).json()["error_codes"] == [7000112]
 
     principal.enabled = True
     sim.entra.app(CLIENT_ID).is_public_client = True
-    assert ask_by_hand(sim).json()["error_codes"] == [700025]
+    assert request_token(sim).json()["error_codes"] == [700025]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +63,7 @@ def test_a_disabled_app_and_a_public_one(sim: Simulator) -> None:
     ],
 )
 def test_a_request_that_is_not_as_it_should_be(sim: Simulator, changes: dict[str, str | None], code: int) -> None:
-    assert ask_by_hand(sim, **changes).json()["error_codes"] == [code]
+    assert request_token(sim, **changes).json()["error_codes"] == [code]
 
 
 def test_passwords_are_refused_and_accounts_lock(sim: Simulator) -> None:
@@ -86,7 +81,7 @@ def test_passwords_are_refused_and_accounts_lock(sim: Simulator) -> None:
 
 def ask_for_user(sim: Simulator, *, password: str, user: str = SERVICE_USER, scope: str = "") -> requests.Response:
     wanted = scope or DELEGATED[0]
-    return ask_by_hand(sim, grant_type="password", username=user, password=password, scope=wanted)
+    return request_token(sim, grant_type="password", username=user, password=password, scope=wanted)
 
 
 def test_what_else_stops_the_password_flow(sim: Simulator) -> None:
@@ -107,7 +102,7 @@ def test_what_else_stops_the_password_flow(sim: Simulator) -> None:
     scope = "https://graph.microsoft.com/Bookings.Manage.All"
     assert ask_for_user(sim, scope=scope, **good).json()["error_codes"] == [65001]
     common = TOKEN_URL.replace(TENANT_ID, "common")
-    assert ask_by_hand(sim, common, grant_type="password").json()["error_codes"] == [9001023]
+    assert request_token(sim, common, grant_type="password").json()["error_codes"] == [9001023]
     assert ask_for_user(sim, scope="Bookings.Read.All", **good).json()["scope"].count("Bookings") == 3
 
 
@@ -129,19 +124,19 @@ def test_a_refresh_token_ends_with_a_revocation(sim: Simulator) -> None:
     scope = f"{DELEGATED[0]} offline_access openid"
     first = ask_for_user(sim, password=user.password, scope=scope).json()
     again = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"], "scope": scope}
-    assert "access_token" in ask_by_hand(sim, **again).json()
+    assert "access_token" in request_token(sim, **again).json()
 
     sim.entra.revoke_principal(user.object_id)
 
-    assert ask_by_hand(sim, **again).json()["error_codes"] == [50173]
-    assert ask_by_hand(sim, **{**again, "refresh_token": "x"}).json()["error_codes"] == [700082]
+    assert request_token(sim, **again).json()["error_codes"] == [50173]
+    assert request_token(sim, **{**again, "refresh_token": "x"}).json()["error_codes"] == [700082]
 
 
 @pytest.mark.parametrize("code", sorted(KINDS))
 def test_every_error_has_the_shape_of_the_service(sim: Simulator, code: int) -> None:
     sim.entra.app(CLIENT_ID).force(code, times=1)
 
-    answer = ask_by_hand(sim)
+    answer = request_token(sim)
     body = answer.json()
 
     kind = KINDS[code]
@@ -153,7 +148,7 @@ def test_every_error_has_the_shape_of_the_service(sim: Simulator, code: int) -> 
     assert body["correlation_id"] in body["error_description"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", body["timestamp"])
     assert ("retry-after" in answer.headers) == (code == 90055)
-    assert "access_token" in ask_by_hand(sim).json()
+    assert "access_token" in request_token(sim).json()
 
 
 def test_errors_are_forced_per_app_tenant_and_user_and_taken_back(sim: Simulator) -> None:
@@ -162,15 +157,15 @@ def test_errors_are_forced_per_app_tenant_and_user_and_taken_back(sim: Simulator
 
     password = sim.entra.tenant(TENANT_ID).users[SERVICE_USER].password
     force(code=90055, tenant=TENANT_ID, times=1, retryAfter=17)
-    assert ask_by_hand(sim).headers["retry-after"] == "17"
+    assert request_token(sim).headers["retry-after"] == "17"
     force(code=53003, user=SERVICE_USER)
     assert ask_for_user(sim, password=password).json()["error_codes"] == [53003]
     force(code=7000112, app=CLIENT_ID)
-    assert [ask_by_hand(sim).json()["error_codes"] for _ in range(2)] == [[7000112], [7000112]]
+    assert [request_token(sim).json()["error_codes"] for _ in range(2)] == [[7000112], [7000112]]
 
     requests.delete(f"{sim.control_url}/entra/force", timeout=10).raise_for_status()
 
-    assert ask_by_hand(sim).ok
+    assert request_token(sim).ok
     assert ask_for_user(sim, password=password).ok
 
 

@@ -13,9 +13,9 @@ QUESTIONS = f"/solutions/bookingBusinesses/{BUSINESS}/customQuestions"
 
 
 @pytest.fixture
-def sim(led: Simulator) -> Iterator[Simulator]:
-    yield led
-    assert led.faults.unfired() == []
+def sim(redirected: Simulator) -> Iterator[Simulator]:
+    yield redirected
+    assert redirected.faults.unfired() == []
 
 
 def create_question(graph: RawGraphClient) -> requests.Response:

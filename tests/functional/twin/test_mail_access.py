@@ -1,4 +1,4 @@
-"""Who may do what in which mailbox."""
+"""Permissions and scopes of mailboxes."""
 
 import pytest
 
@@ -82,7 +82,7 @@ def test_mailboxes_are_found_by_address_and_by_object_id(box: Mailbox, make_clie
         assert graph.get(f"/users/{name}/mailFolders/inbox").json()["id"] == box.folder("inbox").id
 
 
-def test_a_user_without_a_mailbox_and_nobody_at_all(make_client: MakeClient) -> None:
+def test_a_user_without_a_mailbox_and_an_unknown_user(make_client: MakeClient) -> None:
     graph = make_client(READ)
 
     assert read_error(graph.get(f"/users/{SERVICE_USER}/mailFolders/inbox")) == (404, "MailboxNotEnabledForRESTAPI")

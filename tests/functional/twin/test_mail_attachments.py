@@ -1,4 +1,4 @@
-"""What hangs on a message, its bytes, and the message as MIME."""
+"""Attachments of a message, their bytes, and the message as MIME."""
 
 import base64
 import tracemalloc
@@ -207,9 +207,7 @@ def test_made_up_bytes_are_the_same_each_time(box: Mailbox, graph: RawGraphClien
     assert next(mime.iter_attachments()).get_payload(decode=True) == content
 
 
-def test_a_large_file_is_no_reason_to_forget_other_exchanges(
-    sim: Simulator, box: Mailbox, graph: RawGraphClient
-) -> None:
+def test_a_large_file_does_not_push_out_other_exchanges(sim: Simulator, box: Mailbox, graph: RawGraphClient) -> None:
     made = box.receive(attachments=[Synthetic(40 * 1024 * 1024)])
     attachment = graph.get(f"{BOX}/messages/{made.id}/attachments?$select=id", prefer=IMMUTABLE).json()["value"][0]
     before = len(sim.exchanges.all(api="mail"))

@@ -1,4 +1,4 @@
-"""Batches over a mailbox: faults that strike single parts, and the places that a batch takes."""
+"""Batches over a mailbox: faults of single parts, and how a batch counts against the concurrency limit."""
 
 import threading
 import time
@@ -78,8 +78,8 @@ def test_a_part_may_be_done_without_saying_so(sim: Simulator, box: Mailbox, grap
     assert (first.folder, second.folder) == ("archive", "archive")
 
 
-def hold_a_place(sim: Simulator, graph: RawGraphClient) -> threading.Thread:
-    """Another request of the same app that is under way for half a second."""
+def keep_a_request_open(sim: Simulator, graph: RawGraphClient) -> threading.Thread:
+    """Send another request of the same app that takes half a second."""
 
     def ask() -> None:
         graph.session.get(f"https://graph.microsoft.com/v1.0{BOX}/mailFolders", timeout=20)
@@ -98,7 +98,7 @@ def test_a_batch_needs_all_four_places(
     sim: Simulator, box: Mailbox, graph: RawGraphClient, make_client: MakeClient
 ) -> None:
     made = [box.receive(subject=f"Mail {number}") for number in range(8)]
-    other = hold_a_place(sim, make_client(MAIL_WRITE))
+    other = keep_a_request_open(sim, make_client(MAIL_WRITE))
 
     answers = send_batch(graph, *({"url": f"{BOX}/messages/{one.id}"} for one in made))
     other.join()
@@ -111,7 +111,7 @@ def test_a_batch_needs_all_four_places(
     assert {part["status"] for part in again.values()} == {200}
 
 
-def test_nobody_else_gets_in_while_a_batch_is_under_way(
+def test_other_requests_are_refused_while_a_batch_is_under_way(
     sim: Simulator, box: Mailbox, graph: RawGraphClient, make_client: MakeClient
 ) -> None:
     made = [box.receive(subject=f"Mail {number}") for number in range(4)]
@@ -130,12 +130,12 @@ def test_nobody_else_gets_in_while_a_batch_is_under_way(
     assert other.get(f"{BOX}/mailFolders").status_code == 200
 
 
-def test_a_chain_takes_one_place_and_other_services_take_none(
+def test_a_chain_counts_as_one_request_and_other_services_as_none(
     sim: Simulator, box: Mailbox, graph: RawGraphClient, make_client: MakeClient
 ) -> None:
     made = [box.receive(subject=f"Mail {number}") for number in range(4)]
     sim.graph_limits.concurrency = 2
-    other = hold_a_place(sim, make_client(MAIL_WRITE))
+    other = keep_a_request_open(sim, make_client(MAIL_WRITE))
 
     chain = send_batch(
         graph,

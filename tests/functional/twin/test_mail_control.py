@@ -1,4 +1,4 @@
-"""Mailboxes steered over the control path, as another process does it."""
+"""The control path of mailboxes, as another process uses it."""
 
 from typing import Any
 

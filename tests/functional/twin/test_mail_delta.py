@@ -1,4 +1,4 @@
-"""Rounds of changes in a folder, with everything that is documented or reported to be awkward about them."""
+"""Rounds of a delta, with all difficulties that are documented or reported."""
 
 from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
@@ -112,7 +112,7 @@ def test_a_change_shows_what_changed_and_little_else(box: Mailbox, graph: RawGra
     assert (stub[0]["id"], stub[0]["isRead"]) == (message.id, True)
 
 
-def test_a_change_to_what_is_so_already_is_none(box: Mailbox, graph: RawGraphClient) -> None:
+def test_setting_an_equal_value_is_no_change(box: Mailbox, graph: RawGraphClient) -> None:
     message = box.receive(subject="Printer")
     link = walk(graph).link
 

@@ -28,7 +28,7 @@ def graph(make_client: MakeClient) -> RawGraphClient:
 
 @pytest.fixture
 def filled(sim: Simulator, box: Mailbox) -> Mailbox:
-    """Thirteen mails, an hour apart; the newest is number 0."""
+    """Receive thirteen mails, an hour apart; the newest is number 0."""
     for hours in range(13):
         made = box.receive(
             subject=f"Mail {hours}",
@@ -125,7 +125,7 @@ def test_what_a_list_does_not_take(graph: RawGraphClient, query: str, code: str)
 
 
 @pytest.mark.usefixtures("filled")
-def test_what_is_ordered_must_stand_first_in_the_filter(graph: RawGraphClient) -> None:
+def test_the_ordered_property_must_be_first_in_the_filter(graph: RawGraphClient) -> None:
     query = "$filter=receivedDateTime ge 2000-01-01T00:00:00Z and isRead eq true&$orderby=receivedDateTime desc"
 
     assert subjects(graph.get(f"{LIST}?{query}").json()["value"]) == [f"Mail {number}" for number in (0, 3, 6, 9, 12)]

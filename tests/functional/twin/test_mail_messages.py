@@ -216,7 +216,7 @@ def test_a_change_may_answer_without_the_message(box: Mailbox, graph: RawGraphCl
         ({"singleValueExtendedProperties": [{"id": TAG}]}, "RequestBodyRead"),
     ],
 )
-def test_what_a_received_mail_does_not_let_one_change(
+def test_what_cannot_be_changed_on_a_received_mail(
     box: Mailbox, graph: RawGraphClient, body: dict[str, Any], code: str
 ) -> None:
     made = box.receive(subject="Printer")
@@ -225,7 +225,7 @@ def test_what_a_received_mail_does_not_let_one_change(
     assert made.is_read is False
 
 
-def test_a_draft_lets_one_change_its_subject(box: Mailbox, graph: RawGraphClient) -> None:
+def test_the_subject_of_a_draft_can_be_changed(box: Mailbox, graph: RawGraphClient) -> None:
     draft = box.receive(subject="Old", folder="drafts")
 
     assert patch(graph, draft.id, {"subject": "New"}).json()["subject"] == "New"
@@ -240,7 +240,7 @@ def test_a_change_to_an_older_state_is_refused(box: Mailbox, graph: RawGraphClie
     assert read_error(stale) == (412, "ErrorIrresolvableConflict")
 
 
-def test_a_tag_is_found_again_and_no_change_to_a_delta(box: Mailbox, graph: RawGraphClient) -> None:
+def test_an_extended_property_is_kept_and_not_shown_by_a_delta(box: Mailbox, graph: RawGraphClient) -> None:
     made = box.receive(subject="Printer")
     box.receive(subject="Other")
     link = walk(graph).link

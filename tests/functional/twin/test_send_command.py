@@ -1,4 +1,4 @@
-"""`python3 -m devkit send`: mails dropped into the simulator that `up` runs."""
+"""`python3 -m devkit send`: mails for the twin that `up` runs."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from twin.seeds.service_desks import OPEN_TICKET
 
 @pytest.fixture
 def found(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> Simulator:
-    """The simulator, as `up` would have noted it."""
+    """The twin, as `up` would have recorded it."""
     noted = Running(1, "http://127.0.0.1:1", "", "", None, control_url=sim.control_url)
     monkeypatch.setattr(send, "find_running", lambda: noted)
     return sim

@@ -26,16 +26,16 @@ def sim() -> Iterator[Simulator]:
 
 @pytest.fixture
 def graph(sim: Simulator) -> Iterator[RawGraphClient]:
-    with RawGraphClient(sim, READ, tenant_id=TENANT_ID, app_id=CLIENT_ID) as visitor:
-        yield visitor
+    with RawGraphClient(sim, READ, tenant_id=TENANT_ID, app_id=CLIENT_ID) as client:
+        yield client
 
 
-def ask_at_once(count: int, *visitors: RawGraphClient) -> list[requests.Response]:
-    """Each visitor asks `count` times at the same moment, on connections that stand already."""
+def ask_at_once(count: int, *clients: RawGraphClient) -> list[requests.Response]:
+    """Let each client send `count` requests at the same moment, on connections that are open already."""
     with ExitStack() as stack:
-        sessions = [stack.enter_context(open_session(visitor)) for visitor in visitors for _ in range(count)]
+        sessions = [stack.enter_context(open_session(client)) for client in clients for _ in range(count)]
         together = threading.Barrier(len(sessions))
-        visitors[0].sim.server.latency = 0.4
+        clients[0].sim.server.latency = 0.4
 
         def ask(session: requests.Session) -> requests.Response:
             together.wait(timeout=20)
@@ -43,16 +43,16 @@ def ask_at_once(count: int, *visitors: RawGraphClient) -> list[requests.Response
 
         with ThreadPoolExecutor(len(sessions)) as pool:
             answers = list(pool.map(ask, sessions))
-        visitors[0].sim.server.latency = 0
+        clients[0].sim.server.latency = 0
         return answers
 
 
-def open_session(visitor: RawGraphClient) -> requests.Session:
+def open_session(client: RawGraphClient) -> requests.Session:
     session = requests.Session()
     session.trust_env = False
-    session.proxies, session.verify = visitor.session.proxies, visitor.session.verify
+    session.proxies, session.verify = client.session.proxies, client.session.verify
     assert session.get(URL, timeout=20).status_code == 401
-    session.headers["Authorization"] = f"Bearer {visitor.token}"
+    session.headers["Authorization"] = f"Bearer {client.token}"
     return session
 
 

@@ -34,8 +34,8 @@ PATIENCE: dict[str, Any] = {"retry_total": 2, "retry_backoff_factor": 0.01, "rea
 
 
 @pytest.fixture
-def sim(led: Simulator) -> Simulator:
-    return led
+def sim(redirected: Simulator) -> Simulator:
+    return redirected
 
 
 @pytest.fixture
@@ -265,7 +265,7 @@ def test_the_identity_endpoint_answers_in_its_own_shape(sim: Simulator) -> None:
     assert requests.get(sim.loopback_url + "/msi/nothing", timeout=10).status_code == 404
 
 
-def test_a_system_assigned_identity_is_taken_when_none_is_named(sim: Simulator) -> None:
+def test_the_system_assigned_identity_is_the_default(sim: Simulator) -> None:
     sim.identities.assign("own", client_id="5", principal_id="6", tenant_id=TENANT_ID, system=True)
 
     assert ask_identity(sim, client_id="").json()["client_id"] == "5"
@@ -291,7 +291,7 @@ def test_the_library_gets_over_a_fault_of_the_identity_endpoint(
     assert sim.faults.unfired() == []
 
 
-def test_an_identity_endpoint_that_hangs_is_given_up(sim: Simulator) -> None:
+def test_a_client_gives_up_an_identity_endpoint_that_hangs(sim: Simulator) -> None:
     sim.faults.add(Hang(), api="identity")
     with (
         ManagedIdentityCredential(client_id=IDENTITY_CLIENT_ID, retry_total=0, read_timeout=0.3) as credential,

@@ -167,7 +167,7 @@ def test_what_is_not_signed_right_is_refused_where_that_is_wished(
     assert [one.verified for one in sim.webhooks.deliveries] == [True, False]
 
 
-def test_a_secret_that_is_none_is_a_bad_request(sim: Simulator) -> None:
+def test_an_invalid_secret_is_a_bad_request(sim: Simulator) -> None:
     for secret in ("AAECAwQF", "whsec_?"):
         answer = requests.put(f"{sim.control_url}/webhook/signatures", json={"secrets": [secret]}, timeout=10)
         assert answer.status_code == 400
@@ -293,14 +293,14 @@ def test_only_json_and_text_reach_a_workflow_as_they_are(sim: Simulator, session
     assert [one.trigger_body for one in sim.webhooks.deliveries] == [EVENT, BODY.decode(), wrapped]
 
 
-def test_json_that_is_none_starts_nothing(session: requests.Session, workflow: Workflow) -> None:
+def test_invalid_json_starts_no_run(session: requests.Session, workflow: Workflow) -> None:
     answer = start(session, data=b"{", headers={"content-type": "application/json"})
 
     assert error_of(answer) == (400, "InvalidRequestContent")
     assert workflow.runs == []
 
 
-def test_a_workflow_that_is_throttled_says_so_in_its_own_shape(sim: Simulator, session: requests.Session) -> None:
+def test_a_throttled_workflow_answers_in_its_own_error_format(sim: Simulator, session: requests.Session) -> None:
     sim.faults.add(Answer(429, {"retry-after": "5"}), api="flow")
 
     assert error_of(start(session)) == (429, "WorkflowTriggerRequestRateLimited")
