@@ -24,7 +24,7 @@ from twin.seeds import mails, service_desks
 from twin.simulator import Simulator
 
 _QUIET_SECONDS = 2.0
-_START_SECONDS = 60.0
+_START_SECONDS = 180.0  # on a busy machine
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ class Up:
         )  # fmt: skip
 
     def wait(self) -> dict[str, Any]:
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 300
         file = self.folder / ".devkit/up.json"
         while not file.exists() or "Ctrl-C stops all" not in self.log.read_text():
             assert self.process.poll() is None, self.log.read_text()
@@ -64,7 +64,7 @@ class Up:
     def stop(self, number: int = signal.SIGINT) -> int:
         self.process.send_signal(number)
         try:
-            return self.process.wait(30)
+            return self.process.wait(60)
         finally:
             self.process.kill()
             self._file.close()
@@ -81,21 +81,21 @@ def up(checkout: Path) -> Iterator[Up]:
 def run(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "devkit", *arguments],
-        cwd=folder, env=os.environ | environ, capture_output=True, text=True, timeout=120, check=False,
+        cwd=folder, env=os.environ | environ, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
 
 
 def ask(url: str, key: str | None = None) -> requests.Response:
     with requests.Session() as session:
         session.trust_env = False
-        return session.get(url, headers={"x-functions-key": key} if key else {}, timeout=30)
+        return session.get(url, headers={"x-functions-key": key} if key else {}, timeout=60)
 
 
 def steer(found: dict[str, Any], method: str, path: str, **body: Any) -> None:
     """Change the simulated world through its control path."""
     with requests.Session() as session:
         session.trust_env = False
-        session.request(method, f"{found['control_url']}{path}", json=body, timeout=30).raise_for_status()
+        session.request(method, f"{found['control_url']}{path}", json=body, timeout=60).raise_for_status()
 
 
 def list_processes(folder: Path) -> list[str]:
@@ -143,7 +143,7 @@ def test_up_answers_every_question_it_prints(up: Up, checkout: Path) -> None:
 
 def wait_for_restarts(up: Up, number: int) -> None:
     """Wait until the app has started anew so many times because of its settings, and listens again."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     reported = ""
     while (
         reported.count("Changed: local.settings.json") < number

@@ -119,7 +119,7 @@ def test_a_call_ends_inside_its_time_budget_when_graph_hangs(
     refused = gateway.refused(f"{PAGE}/{route}", **({} if route == "staff" else query))
     assert refused["status"] in (503, 504)
     assert refused["code"] in ("UpstreamTimeout", "OutOfTime")
-    assert time.monotonic() - began < 10  # the budget plus what a busy machine may add
+    assert time.monotonic() - began < 25  # the budget plus what a busy machine may add
 
 
 def test_slow_answers_are_waited_for(gateway: Gateway) -> None:

@@ -22,6 +22,7 @@ from shared.storage.idempotency import WriteRequest
 from shared.storage.tables import Table
 from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_desk, refused
 from tests.functional.conftest import Gateway
+from tests.functional.host.apps.support import wait_until
 from tests.functional.kill_switch import Killed, KillSwitch
 from tests.functional.secrecy import secrets_of
 from tests.functional.test_bookings_appointments import book
@@ -91,10 +92,10 @@ def test_the_same_key_in_parallel_books_once(writer: Writer) -> None:
 
 def test_who_waits_in_vain_learns_when_to_come_back(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(idempotency, "LONGEST_WAIT", 0.1)
-    lose(writer, Delay(2))
+    lose(writer, Delay(4))
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(writer.create, "run-1")
-        time.sleep(0.8)
+        wait_until(lambda: writer.gateway.sim.faults.unfired() == [], "the first call to reach Graph")
         second = Writer(writer.gateway).create("run-1")
     assert refused(second) == (409, "InProgress", None)
     assert int(second.headers["Retry-After"]) > 0

@@ -53,7 +53,7 @@ def vault_reads(gateway: Gateway, name: str = SECRET) -> int:
     return len([seen for seen in gateway.sim.exchanges.all(api="vault") if name in seen.path and seen.status == 200])
 
 
-def wait_until(is_so: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(is_so: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline
@@ -138,7 +138,9 @@ def test_sixteen_threads_share_one_failure_too(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [Answer(503), Answer(500, body="x"), Answer(429, headers={"Retry-After": "7"}), Drop(), Garble()], ids=str
+    "fault",
+    [Answer(503), Answer(500, body="x"), Answer(429, headers={"Retry-After": "600"}), Drop(), Garble()],
+    ids=str,
 )
 def test_entras_faults_around_a_refresh_are_not_noticed(gateway: Gateway, fault: Any) -> None:
     source = begin(gateway)
@@ -150,7 +152,7 @@ def test_entras_faults_around_a_refresh_are_not_noticed(gateway: Gateway, fault:
         for _ in range(5):
             assert source.token() == first
             assert gateway.ask("/staff")["value"]
-        assert time.monotonic() - began < 5  # nobody sat a Retry-After out
+        assert time.monotonic() - began < 45  # nobody sat a Retry-After out
         gateway.sim.faults.clear()
         now.shift(30)
         assert source.token() != first
@@ -381,7 +383,7 @@ def test_trouble_of_vault_and_identity_passes(gateway: Gateway, api: str, fault:
         began = time.monotonic()
         with pytest.raises(Unavailable):
             source.token()
-        assert time.monotonic() - began < 5  # nobody sat a Retry-After out
+        assert time.monotonic() - began < 45  # nobody sat a Retry-After out
         gateway.sim.faults.clear()
         now.shift(61)  # msal repeats an identity endpoint's fault by itself for as long as it asked to wait
         assert source.token()

@@ -140,7 +140,7 @@ def test_a_lease_ends_with_its_holder(storage: Storage, name: str) -> None:
         with container.lease("poll", 15) as lease:
             if lease is not None:
                 break
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < 90
         time.sleep(0.5)
     assert time.monotonic() - began > 5
 
@@ -177,7 +177,7 @@ def test_storage_that_is_not_there_is_unavailable_soon(name: str) -> None:
         Container(storage, name).get("a")
     with pytest.raises(Unavailable):
         Queue(storage, name).put({})
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 45
 
 
 def test_a_wrong_key_is_the_administrators_matter(azurite: Azurite, name: str) -> None:

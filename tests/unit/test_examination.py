@@ -62,7 +62,7 @@ def test_the_report_does_not_wait_for_a_check_that_hangs() -> None:
         found = run_steps([Step("a", "", hang, "wait"), step("b", "fine", "a"), step("c")], each_seconds=0.1)
     finally:
         let_go.set()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert statuses(found) == {"a": "fail", "b": "skipped", "c": "ok"}
     assert found[0].message == "There was no answer in time."
 

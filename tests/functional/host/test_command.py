@@ -76,7 +76,7 @@ class Host:
         return self.url
 
     def get(self, path: str) -> str:
-        return requests.get(self.url + path, timeout=10).text
+        return requests.get(self.url + path, timeout=60).text
 
     def answers(self, path: str, text: str) -> bool:
         try:
@@ -86,7 +86,7 @@ class Host:
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        code = self.process.wait(15)
+        code = self.process.wait(60)
         self._reader.join(10)
         return code
 
@@ -108,7 +108,7 @@ def start(folder: Path, *arguments: str, environ: dict[str, str] | None = None) 
     finally:
         if process.poll() is None:
             process.terminate()
-            process.wait(15)
+            process.wait(60)
 
 
 @pytest.fixture
@@ -126,8 +126,8 @@ def test_the_start_prints_what_answers_where_and_what_this_is_not(app: Path) -> 
         keys = json.loads((app / ".devkit" / "keys.json").read_text())
         assert stat.S_IMODE((app / ".devkit" / "keys.json").stat().st_mode) == 0o600
         headers = {"x-functions-key": keys["host"]["default"]}
-        assert requests.get(f"{url}/api/keyed", headers=headers, timeout=10).text == "opened"
-        assert requests.get(f"{url}/api/keyed?code=wrong-key", timeout=10).status_code == 401
+        assert requests.get(f"{url}/api/keyed", headers=headers, timeout=60).text == "opened"
+        assert requests.get(f"{url}/api/keyed?code=wrong-key", timeout=60).status_code == 401
         host.end()
     assert not any(secret in host.text for secret in (keys["master"], keys["host"]["default"], "wrong-key"))
 
@@ -179,7 +179,7 @@ def test_levels_of_host_json_hide_a_functions_lines(app: Path) -> None:
 def test_an_app_that_cannot_be_indexed_ends_it_with_the_reason(app: Path) -> None:
     (app / "function_app.py").write_text(APP + "\n@app.route()\ndef bad(request): ...\n")
     with start(app, "--port", "0") as host:
-        assert host.process.wait(15) == 1
+        assert host.process.wait(60) == 1
         wait_until(lambda: "declared in Python but not in the function definition" in host.text, host.text)
     assert "The app cannot run" in host.text
 
@@ -187,7 +187,7 @@ def test_an_app_that_cannot_be_indexed_ends_it_with_the_reason(app: Path) -> Non
 def test_a_missing_module_is_shown_with_the_place_of_its_import(app: Path) -> None:
     (app / "function_app.py").write_text("import no_such_module\n")
     with start(app, "--port", "0", "--no-reload") as host:
-        assert host.process.wait(15) == 1
+        assert host.process.wait(60) == 1
         wait_until(lambda: 'function_app.py", line 1' in host.text, host.text)
 
 
@@ -225,7 +225,7 @@ def test_worker_extensions_are_refused_in_one_sentence(app: Path, code: str, rea
     with start(
         app, "--port", "0", "--no-reload", environ={"AzureWebJobsStorage": "UseDevelopmentStorage=true"}
     ) as host:
-        assert host.process.wait(15) == 1
+        assert host.process.wait(60) == 1
         wait_until(lambda: reason in host.text, host.text)
 
 
@@ -234,7 +234,7 @@ def test_a_taken_port_ends_it_with_a_clear_sentence(app: Path, mode: list[str]) 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with start(app, "--port", str(port), *mode) as host:
-            assert host.process.wait(15) == 1
+            assert host.process.wait(60) == 1
             wait_until(lambda: f"Port {port} cannot be used" in host.text, host.text)
     assert "Traceback" not in host.text
 
@@ -247,7 +247,7 @@ def test_the_settings_file_gives_the_port_and_the_values(app: Path) -> None:
     with start(app, "--no-reload") as host:
         assert host.wait_for_url() == f"http://127.0.0.1:{port}"
         assert "hello: (disabled)" in host.text
-        assert requests.get(f"{host.url}/api/hello", timeout=10).status_code == 404
+        assert requests.get(f"{host.url}/api/hello", timeout=60).status_code == 404
 
 
 def test_changes_of_code_and_settings_restart_it_and_a_broken_one_is_waited_out(app: Path) -> None:
@@ -290,11 +290,11 @@ def test_the_host_does_not_outlive_its_supervisor(app: Path) -> None:
     with start(app, "--port", "0") as host:
         url = host.wait_for_url()
         host.process.kill()
-        host.process.wait(10)
+        host.process.wait(60)
 
         def is_gone() -> bool:
             try:
-                requests.get(f"{url}/admin/host/ping", timeout=10)
+                requests.get(f"{url}/admin/host/ping", timeout=60)
             except requests.ConnectionError:
                 return True
             return False

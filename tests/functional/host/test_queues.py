@@ -74,7 +74,7 @@ def post(azurite: Azurite) -> Iterator[Post]:
         post.empty()
 
 
-def next_seen(running: Running, seconds: float = 10.0) -> dict[str, Any]:
+def next_seen(running: Running, seconds: float = 60.0) -> dict[str, Any]:
     seen: dict[str, Any] = running.module.SEEN.get(timeout=seconds)
     return seen
 
@@ -273,9 +273,9 @@ def test_an_output_that_cannot_be_written_fails_the_call(
 
 def test_a_queue_function_fired_by_hand_gets_the_text_without_a_queue(post: Post) -> None:
     with post.run() as running:
-        assert running.host.fire("read_letter", "by hand").result(10).ok
+        assert running.host.fire("read_letter", "by hand").result(60).ok
         seen = next_seen(running)
         assert (seen["body"], seen["id"]) == ("by hand", None)
-        assert not running.host.fire("read_letter", "bad").result(10).ok
-        assert running.host.fire("pass_on", "word").result(10).ok
+        assert not running.host.fire("read_letter", "bad").result(60).ok
+        assert running.host.fire("pass_on", "word").result(60).ok
     assert post.read("chain-out") == ["word passed on"]

@@ -178,8 +178,8 @@ def test_a_reference_is_found_at_once_among_thousands(sim: Simulator, caller: Ca
     for number in range(5000):
         instance.open_ticket(instance.catalog[0], title="Mass", reference=f"mail-{number:040x}")
 
-    started = time.perf_counter()
+    started = time.process_time()  # of this process alone: other work on the machine does not count
     for number in range(0, 5000, 100):
         assert len(caller.find(f'EXTERNAL_REFERENCE:"mail-{number:040x}"')["records"]) == 1
 
-    assert (time.perf_counter() - started) / 50 < 0.05
+    assert (time.process_time() - started) / 50 < 0.05

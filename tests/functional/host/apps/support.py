@@ -99,7 +99,7 @@ def run_app(
             running.stop()
 
 
-def wait_until[Found](look: Callable[[], Found], what: str, seconds: float = 15.0) -> Found:
+def wait_until[Found](look: Callable[[], Found], what: str, seconds: float = 60.0) -> Found:
     """Look until something true is found; fail with ``what`` after the deadline."""
     deadline = time.monotonic() + seconds
     while not (found := look()):

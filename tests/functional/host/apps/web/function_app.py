@@ -11,6 +11,28 @@ import azure.functions as func
 
 app = func.FunctionApp()
 FINISHED = threading.Semaphore(0)
+BLOCKED = threading.Semaphore(0)
+GATE = threading.Event()
+
+
+class Running:
+    """How many calls run at once, and the most that did."""
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self.now -= 1
+
+
+RUNNING = Running()
 
 
 def describe(req: func.HttpRequest, context: func.Context | None = None) -> func.HttpResponse:
@@ -114,7 +136,15 @@ def slow(req: func.HttpRequest) -> str:
 
 @app.route(auth_level=func.AuthLevel.ANONYMOUS)
 async def blocks_the_loop(req: func.HttpRequest) -> str:
-    time.sleep(float(req.params["seconds"]))  # noqa: ASYNC251  a mistake made on purpose
+    BLOCKED.release()
+    GATE.wait(60)  # blocks the event loop: a mistake made on purpose
+    return "done"
+
+
+@app.route(auth_level=func.AuthLevel.ANONYMOUS)
+def waits_at_the_gate(req: func.HttpRequest) -> str:
+    with RUNNING:
+        GATE.wait(60)
     return "done"
 
 
