@@ -17,7 +17,8 @@ from devkit.bootstrap import ROOT
 from devkit.clock import pick_moment, read_moment, shift_environment
 
 PASSES_ON = True
-_SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadgroup", "--no-loadscope-reorder")  # tests/scheduling.py makes the groups
+# one more than there are processors, as many tests wait; tests/scheduling.py makes the groups
+_SIDE_BY_SIDE = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "loadgroup", "--no-loadscope-reorder")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
