@@ -1,6 +1,6 @@
-"""What a caller asked: query parameters and body fields, checked and turned into values.
+"""The fields of a request: query parameters and body fields, checked and turned into values.
 
-Every complaint is an `Invalid` with a stable code, a sentence that says what to do, and the field as its target.
+Each refusal is an `Invalid` with a stable code, a message that says what to do, and the field as its target.
 """
 
 import json
@@ -17,13 +17,14 @@ MOST_BODY_BYTES = 64 * 1024
 _LONGEST_TEXT = 1_024
 _LONGEST_LONG_TEXT = 16_384
 _ID = re.compile(r"[A-Za-z0-9+/=_-]{1,1024}")
+_LIST_IDS = "Take ids from the gateway's lists."
 _EXAMPLE = "2026-05-05, 2026-05-05T09:00:00Z or 2026-05-05T09:00:00 with timeZone"
 # What calendars hold, with room on either side for zones and days around.
 _FIRST_YEAR, _LAST_YEAR = 1900, 2199
 
 
 class Fields:
-    """Named values of one request: texts of a query, or JSON values of a body."""
+    """Named values of one request: texts of a query, or JSON values of a body. `values` holds them as they came."""
 
     def __init__(self, values: Mapping[str, Any], allowed: Sequence[str], *, kind: str) -> None:
         for name in values:
@@ -33,11 +34,11 @@ class Fields:
                     code="UnknownParameter",
                     target=name[:64],
                 )
-        self._values = values
+        self.values = values
 
     def text(self, name: str) -> str | None:
-        """Return a text, or None where it is missing or empty."""
-        value = self._values.get(name)
+        """Return a text, or None if it is missing or empty."""
+        value = self.values.get(name)
         if value is None:
             return None
         if not isinstance(value, str):
@@ -50,14 +51,18 @@ class Fields:
         """Return a text that must be there."""
         value = self.text(name)
         if value is None:
-            raise Invalid(f"{name} is missing.", code="MissingParameter", target=name)
+            raise Invalid(f"{name} is missing, and it is required.", code="MissingParameter", target=name)
         return value
 
     def identifier(self, name: str) -> str | None:
         """Return an id as Graph forms them: letters, digits and + / = _ -."""
         value = self.text(name)
         if value is not None and not _ID.fullmatch(value):
-            raise Invalid(f"{name} is not an id of Microsoft Bookings.", code="InvalidId", target=name)
+            raise Invalid(
+                f"{name} is not an id of Microsoft Bookings. {_LIST_IDS}",
+                code="InvalidId",
+                target=name,
+            )
         return value
 
     def needed_identifier(self, name: str) -> str:
@@ -66,8 +71,8 @@ class Fields:
         return self.identifier(name) or ""
 
     def identifiers(self, name: str) -> tuple[str, ...]:
-        """Return several ids: a JSON list in a body, separated by commas in a query; missing gives none."""
-        value = self._values.get(name)
+        """Return several ids: a JSON list in a body, separated by commas in a query; () if it is missing."""
+        value = self.values.get(name)
         if isinstance(value, str):
             value = [part.strip() for part in value.split(",") if part.strip()]
         if not isinstance(value or [], list):
@@ -76,7 +81,11 @@ class Fields:
             if not isinstance(part, str):
                 raise _wrong_type(name, "a list of ids")
             if not _ID.fullmatch(part):
-                raise Invalid(f"{name} holds something that is not an id.", code="InvalidId", target=name)
+                raise Invalid(
+                    f"{name} holds a value that is not an id. {_LIST_IDS}",
+                    code="InvalidId",
+                    target=name,
+                )
         return tuple(value or ())
 
     def whole_number(self, name: str, bounds: Bounds) -> int:
@@ -94,14 +103,18 @@ class Fields:
         return int(value)
 
     def choice(self, name: str, *known: str) -> str | None:
-        """Return one of the known words, or None where it is missing."""
+        """Return one of the known words, or None if it is missing."""
         value = self.text(name)
         if value is not None and value not in known:
             raise Invalid(f"{name} must be one of: {', '.join(known)}.", code="InvalidChoice", target=name)
         return value
 
+    def zone_or_utc(self) -> Zone:
+        """Return the zone of `timeZone`, or UTC if it is missing: the rule of all routes."""
+        return self.zone() or find_zone("UTC")
+
     def zone(self, name: str = "timeZone") -> Zone | None:
-        """Return the zone asked for, by its IANA or Windows name."""
+        """Return a zone by its IANA or Windows name, or None if it is missing."""
         value = self.text(name)
         try:
             return find_zone(value) if value else None
@@ -121,19 +134,19 @@ class Fields:
             raise Invalid(f"{name} must be a date such as 2026-05-05.", code="InvalidDate", target=name) from None
 
     def optional_moment(self, name: str, zone: Zone) -> datetime | None:
-        """Return a moment in UTC, or None where it is missing; wall time is read in the zone."""
+        """Return a moment in UTC, or None if it is missing; wall time is read in the zone."""
         return self.moment(name, zone) if self.text(name) else None
 
     def flag(self, name: str) -> bool | None:
-        """Return true or false, or None where it is missing."""
-        value = self._values.get(name)
+        """Return true or false, or None if it is missing."""
+        value = self.values.get(name)
         if value is not None and not isinstance(value, bool):
             raise _wrong_type(name, "true or false")
         return value
 
     def long_text(self, name: str) -> str | None:
-        """Return a text of several lines, "" too; None where it is missing."""
-        value = self._values.get(name)
+        """Return a text of several lines, "" too; None if it is missing."""
+        value = self.values.get(name)
         if value is not None and not isinstance(value, str):
             raise _wrong_type(name, "a text")
         if value is not None and len(value) > _LONGEST_LONG_TEXT:
@@ -141,8 +154,8 @@ class Fields:
         return value
 
     def texts(self, name: str) -> dict[str, str]:
-        """Return an object of texts; missing gives none."""
-        value = self._values.get(name)
+        """Return an object of texts; {} if it is missing."""
+        value = self.values.get(name)
         if value is None:
             return {}
         if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
@@ -150,15 +163,15 @@ class Fields:
         return value
 
     def inner(self, name: str, *allowed: str) -> "Fields | None":
-        """Return the fields of an object, or None where it is missing or empty: forms send what was left blank."""
-        value = self._values.get(name)
+        """Return the fields of an object, or None if it is missing or empty: forms send {} for blank fields."""
+        value = self.values.get(name)
         if value is not None and not isinstance(value, dict):
             raise _wrong_type(name, "an object")
         return Fields(value, allowed, kind="field") if value else None
 
     def several(self, name: str, *allowed: str) -> list["Fields"] | None:
-        """Return the fields of each object in a list, or None where it is missing."""
-        value = self._values.get(name)
+        """Return the fields of each object in a list, or None if it is missing."""
+        value = self.values.get(name)
         if value is None:
             return None
         if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
@@ -191,10 +204,14 @@ def read_body(raw: bytes, allowed: Sequence[str]) -> Fields:
     try:
         values = json.loads(raw)
         json.dumps(values, ensure_ascii=False).encode()
-    except UnicodeEncodeError:  # "\ud83d" alone: legal JSON, but no text, and it could be sent on to nobody
-        raise Invalid("The body holds half a character.", code="InvalidJson", target="body") from None
+    except UnicodeEncodeError:  # "\ud83d" alone: legal JSON, but it cannot be written as UTF-8
+        raise Invalid(
+            "A text in the body holds half of a surrogate pair. Send whole characters.",
+            code="InvalidJson",
+            target="body",
+        ) from None
     except (ValueError, RecursionError):
-        raise Invalid("The body is not JSON.", code="InvalidJson", target="body") from None
+        raise Invalid("The body is not JSON. Send a JSON object.", code="InvalidJson", target="body") from None
     if not isinstance(values, dict):
         raise _wrong_type("body", "a JSON object")
     return Fields(values, allowed, kind="field")

@@ -1,7 +1,7 @@
-"""The HTTP door: one frame around every route, answers, errors and links.
+"""The frame around every route: request, answer, errors and links.
 
-A handler gets a `Request` and returns the JSON of its answer; this module does the rest: correlation id, time budget,
-error family -> status, and nothing of a caller's headers in any log.
+A handler gets a `Request` and returns the JSON of its answer. This module does the rest: correlation id, time budget,
+and the status of each kind of error. It logs nothing of a caller's headers.
 """
 
 import json
@@ -51,12 +51,12 @@ _MAIL_KEY = re.compile(r"[0-9a-f]{40}")
 type Handler = Callable[["Request"], "Json | Content"]
 
 TIME_BUDGET = 30.0  # seconds; a flow's synchronous call is cut at 100 to 120
-_WAIT_WHEN_UNTOLD = 10.0
+_DEFAULT_WAIT = 10.0
 # Every route takes these: which connection, and the function key in the form that the host reads.
 COMMON_PARAMETERS = ("connection", "code")
-# Where to go on from: no part of the question itself.
+# Parameters that say where to go on; they do not shape the answer, so a cursor is not bound to them.
 _PLACES = ("cursor", "since", "triggerState")
-# Where a connector's gateway is known to live; links that lead back through it carry the connection's key.
+# Hosts of the gateway in front of custom connectors; links that lead through it carry the connection's key.
 _GATEWAY_HOSTS = (".azure-apihub.net", ".azure-apim.net")
 
 # Looked up along the class tree, so that a new kind of error has a status from its first day.
@@ -88,7 +88,7 @@ class Content:
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request, as handlers see it. `http` is the platform's own object."""
+    """One HTTP request, as handlers see it. `http` is the platform's object; a cursor holds for one `binding`."""
 
     http: func.HttpRequest
     query: Fields
@@ -96,7 +96,7 @@ class Request:
 
     @property
     def services(self) -> "Services":
-        """What the functions use. Raises SettingsError."""
+        """The composed use cases. Raises SettingsError while the settings are wrong."""
         return services()
 
     @property
@@ -114,11 +114,11 @@ class Request:
 
     @property
     def business(self) -> str:
-        """The business in the path, once the allow-list lets it through."""
+        """The business in the path. Raises Forbidden unless the allow-list has it."""
         return self.allowed_business(str(self.http.route_params.get("business", "")))
 
     def allowed_business(self, business: str) -> str:
-        """Return a business id, once the allow-list lets it through."""
+        """Return a business id. Raises Invalid for another form, Forbidden unless the allow-list has it."""
         if not is_mail_address(business):
             raise Invalid(
                 "A business id is the mail address of its booking page, such as desk@contoso.com.",
@@ -143,15 +143,23 @@ class Request:
 
     @property
     def mail_key(self) -> str:
-        """The mail in the path."""
+        """The key of the mail in the path. Raises Invalid."""
         key = str(self.http.route_params.get("key", ""))
         if not _MAIL_KEY.fullmatch(key):
-            raise Invalid("A mail's key has 40 digits and letters a to f.", code="InvalidId", target="key")
+            raise Invalid(
+                "A mail's key has 40 hexadecimal characters. Take it from the list of mails.",
+                code="InvalidId",
+                target="key",
+            )
         return key
 
     def body(self, *allowed: str) -> Fields:
         """Return the fields of the JSON body."""
         return read_body(self.http.get_body(), allowed)
+
+    def optional_body(self, *allowed: str) -> Fields:
+        """Return the fields of the JSON body; none if there is no body."""
+        return read_body(self.http.get_body() or b"{}", allowed)
 
     def cursor(self) -> Any:
         """Return what the `cursor` parameter holds, or None without one."""
@@ -159,18 +167,18 @@ class Request:
         return self.services.cursors.open(text, binding=self.binding) if text else None
 
     def next_link(self, payload: Any) -> str:
-        """Return the address of the next page: this question again, with a cursor, and never with the key."""
+        """Return the address of the next page: this request with a cursor, and without the function key."""
         return self.link(cursor=self.services.cursors.seal(payload, binding=self.binding))
 
     def link(self, **more: str) -> str:
-        """Return the address of this question with other places to go on from, and never with the key."""
+        """Return the address of this request with other parameters to go on from, and without the function key."""
         kept = {name: value for name, value in self.http.params.items() if name not in ("code", *_PLACES)}
         return f"{self._base()}?{urlencode(kept | more, quote_via=quote)}"
 
     @property
     def base_url(self) -> str:
-        """Where all routes begin: the set address, or as asked."""
-        with suppress(SettingsError):  # what needs no settings answers without them, too
+        """The address below which all routes are: the one of the settings, or else that of this request."""
+        with suppress(SettingsError):  # some routes answer without any settings
             if self.services.settings.public_base_url:
                 return self.services.settings.public_base_url
         parts = urlsplit(self.http.url)
@@ -178,7 +186,7 @@ class Request:
         return f"{parts.scheme}://{parts.netloc}{above}{api.rstrip('/')}"
 
     def _base(self) -> str:
-        """Where links begin: the connector's gateway if the call came through it, the set address, or as asked."""
+        """Return the address that links begin with: the connector's gateway if the call came through it, or our own."""
         _, _, below_api = urlsplit(self.http.url).path.partition("/api/")
         prefix = urlsplit(self.http.headers.get("x-ms-apim-referrer-prefix") or "")
         if prefix.scheme == "https" and (prefix.hostname or "").endswith(_GATEWAY_HOSTS) and not prefix.query:
@@ -189,7 +197,7 @@ class Request:
 def answers(
     *parameters: str, seconds: float | None = None
 ) -> Callable[[Handler], Callable[[func.HttpRequest], func.HttpResponse]]:
-    """Make a handler the function of a route that takes these query parameters, and `seconds` at most (usually 30)."""
+    """Make a handler the function of a route with these query parameters; it may take `seconds` (usually 30)."""
     allowed = (*parameters, *COMMON_PARAMETERS)
 
     def decorate(handler: Handler) -> Callable[[func.HttpRequest], func.HttpResponse]:
@@ -208,9 +216,9 @@ def answers(
                     taken = time.monotonic() - began
                     _log.log(level, "%s failed after %.2f s: %s", handler.__name__, taken, error)
                     return problem(error, request_id=request_id)
-                except Exception as error:  # noqa: BLE001 - the last frame: whatever it was, the caller gets the error shape
+                except Exception as error:  # noqa: BLE001 - the outermost frame: every failure gets the error shape
                     _log.error("%s broke: %s", handler.__name__, place_of(error))
-                    broken = GatewayError("The gateway failed. Tell its administrator the requestId.", code="Internal")
+                    broken = GatewayError("The gateway failed. Send its administrator the requestId.", code="Internal")
                     return problem(broken, request_id=request_id)
                 return response
 
@@ -225,9 +233,9 @@ def answers(
 
 
 def not_allowed() -> Forbidden:
-    """Return the refusal of the allow-list."""
+    """Return the error for a business that is not in the allow-list."""
     return Forbidden(
-        "The gateway may not ask about this business. An administrator can add it to BOOKINGS_BUSINESSES.",
+        "The gateway may not use this business. An administrator can add it to BOOKINGS_BUSINESSES.",
         code="BusinessNotAllowed",
         target="business",
     )
@@ -257,13 +265,13 @@ def _render(result: Json | Content, request_id: str) -> func.HttpResponse:
 
 
 def problem(error: GatewayError, *, request_id: str) -> func.HttpResponse:
-    """Return {"error": {"code", "message", "target"?, "requestId"}}, with Retry-After wherever waiting may help."""
+    """Return {"error": {"code", "message", "target"?, "requestId"}}, with Retry-After if waiting may help."""
     body: Json = {"code": error.code, "message": error.message}
     if error.target:
         body["target"] = error.target
     response = answer({"error": body | {"requestId": request_id}}, request_id=request_id, status=status_of(error))
     if isinstance(error, Unavailable | InProgress):
-        wait = error.retry_after if error.retry_after is not None else _WAIT_WHEN_UNTOLD
+        wait = error.retry_after if error.retry_after is not None else _DEFAULT_WAIT
         response.headers["Retry-After"] = str(max(1, math.ceil(wait)))
     return response
 
@@ -274,7 +282,7 @@ def status_of(error: GatewayError) -> int:
 
 
 def _correlation_id(req: func.HttpRequest) -> str:
-    """Go on with the id of the flow's engine if it sent one, so that one id leads from the flow to Graph."""
+    """Return the id that the flow's engine sent, or a new one: one id leads from the flow to Graph."""
     try:
         return str(uuid.UUID(req.headers.get("x-ms-client-request-id") or ""))
     except ValueError:
@@ -282,6 +290,6 @@ def _correlation_id(req: func.HttpRequest) -> str:
 
 
 def _binding(name: str, req: func.HttpRequest) -> str:
-    """Name the question a cursor belongs to: function, path values and every parameter that shapes the answer."""
+    """Return what a cursor is bound to: function, path values and every parameter that shapes the answer."""
     shaping = {key: value for key, value in req.params.items() if key not in ("code", "limit", *_PLACES)}
     return json.dumps([name, dict(req.route_params), shaping], sort_keys=True)

@@ -1,6 +1,5 @@
 """HTTP: writing to Microsoft Bookings, where the settings allow it. Every route honours Idempotency-Key."""
 
-import json
 import re
 from collections.abc import Callable
 from http import HTTPStatus
@@ -12,11 +11,9 @@ from blueprints._fields import Fields
 from blueprints._http import Content, Request, answers
 from shared.errors import Forbidden, Invalid
 from shared.json_text import Json
-from shared.time_zones.zones import Zone, find_zone
 
 if TYPE_CHECKING:
     from bookings.writing.appointments import Writes
-    from bookings.writing.graph_bodies import Person
     from shared.storage.idempotency import Attempt
 
 bp = func.Blueprint()
@@ -31,95 +28,116 @@ _CUSTOMER = ("customerId", "name", "emailAddress", "phone", "notes", "answers")
 @answers()
 def create_appointment(request: Request) -> Content:
     """Book an appointment, or seats in the group appointment at that time."""
-    from bookings.writing.graph_bodies import Booking
-
-    writes, business = _open(request), request.business
+    writes, business = _get_writes(request), request.business
     body = request.body("service", "start", "end", "timeZone", "staff", "customer", "customers", *_DETAILS)
-    zone = _zone(body)
-    booking = Booking(
-        business=business,
-        service=body.needed_identifier("service"),
-        start=body.moment("start", zone),
-        end=body.optional_moment("end", zone),
-        zone=body.zone(),
-        staff=body.identifiers("staff"),
-        customers=_needed_customers(body),
-        details=_details(body),
-    )
-    return _run_idempotently(
-        request, "create", lambda attempt: writes.create(booking, attempt), status=HTTPStatus.CREATED
-    )
+    service, zone = body.needed_identifier("service"), body.zone_or_utc()
+    start, end = body.moment("start", zone), body.optional_moment("end", zone)
+    staff, customers, details = body.identifiers("staff"), _needed_customers(body), _details(body)
+
+    def work(attempt: "Attempt") -> Json:
+        return writes.create(
+            business=business,
+            service=service,
+            start=start,
+            end=end,
+            zone=body.zone(),
+            staff=staff,
+            customers=customers,
+            details=details,
+            attempt=attempt,
+        )
+
+    return _run_idempotently(request, "create", body, work, status=HTTPStatus.CREATED)
 
 
 @bp.route(route="bookings/businesses/{business}/appointment", methods=["PATCH"])
 @answers("id")
 def update_appointment(request: Request) -> Content:
     """Change details or customers of an appointment."""
-    writes, business, appointment = _open(request), request.business, request.query.needed_identifier("id")
+    writes, business, appointment = _get_writes(request), request.business, request.query.needed_identifier("id")
     body = request.body("timeZone", "customers", *_DETAILS)
-    zone, details, customers = _zone(body), _details(body), _customers(body)
+    zone, details, customers = body.zone_or_utc(), _details(body), _customers(body)
     if not details and customers is None:
-        raise Invalid("There is nothing to change.", code="MissingParameter", target="body")
-    return _run_idempotently(
-        request, "update", lambda _: writes.update(business, appointment, details, customers, zone)
-    )
+        raise Invalid(
+            f"The body names nothing to change. Send customers or one of: {', '.join(_DETAILS)}.",
+            code="MissingParameter",
+            target="body",
+        )
+
+    def work(_: "Attempt") -> Json:
+        return writes.update(
+            business=business, appointment=appointment, details=details, customers=customers, zone=zone
+        )
+
+    return _run_idempotently(request, "update", body, work)
 
 
 @bp.route(route="bookings/businesses/{business}/appointment/reschedule", methods=["POST"])
 @answers("id")
 def reschedule_appointment(request: Request) -> Content:
     """Move an appointment to another time."""
-    writes, business, appointment = _open(request), request.business, request.query.needed_identifier("id")
+    writes, business, appointment = _get_writes(request), request.business, request.query.needed_identifier("id")
     body = request.body("start", "end", "timeZone", "staff")
-    zone, staff = _zone(body), body.identifiers("staff")
-    wanted = body.moment("start", zone), body.optional_moment("end", zone)
-    return _run_idempotently(
-        request, "reschedule", lambda _: writes.reschedule(business, appointment, wanted, staff=staff, zone=zone)
-    )
+    zone, staff = body.zone_or_utc(), body.identifiers("staff")
+    start, end = body.moment("start", zone), body.optional_moment("end", zone)
+
+    def work(_: "Attempt") -> Json:
+        return writes.reschedule(
+            business=business, appointment=appointment, start=start, end=end, staff=staff, zone=zone
+        )
+
+    return _run_idempotently(request, "reschedule", body, work)
 
 
 @bp.route(route="bookings/businesses/{business}/appointment/assign", methods=["POST"])
 @answers("id")
 def assign_staff(request: Request) -> Content:
     """Give an appointment to other staff members."""
-    writes, business, appointment = _open(request), request.business, request.query.needed_identifier("id")
+    writes, business, appointment = _get_writes(request), request.business, request.query.needed_identifier("id")
     body = request.body("staff", "timeZone")
-    zone, staff = _zone(body), body.identifiers("staff")
+    zone, staff = body.zone_or_utc(), body.identifiers("staff")
     if not staff:
-        raise Invalid("staff is missing.", code="MissingParameter", target="staff")
-    return _run_idempotently(request, "assign", lambda _: writes.assign(business, appointment, staff, zone))
+        raise Invalid("staff is missing. Name at least one staff member.", code="MissingParameter", target="staff")
+
+    def work(_: "Attempt") -> Json:
+        return writes.assign(business=business, appointment=appointment, staff=staff, zone=zone)
+
+    return _run_idempotently(request, "assign", body, work)
 
 
 @bp.route(route="bookings/businesses/{business}/appointment/cancel", methods=["POST"])
 @answers("id")
 def cancel_appointment(request: Request) -> Content:
     """Cancel an appointment; Bookings mails customer and staff."""
-    writes, business, appointment = _open(request), request.business, request.query.needed_identifier("id")
-    message = (request.body("message").long_text("message") or "") if request.http.get_body() else ""
-    return _run_idempotently(request, "cancel", lambda attempt: writes.cancel(business, appointment, message, attempt))
+    writes, business, appointment = _get_writes(request), request.business, request.query.needed_identifier("id")
+    body = request.optional_body("message")
+    message = body.long_text("message") or ""
+
+    def work(attempt: "Attempt") -> Json:
+        return writes.cancel(business=business, appointment=appointment, message=message, attempt=attempt)
+
+    return _run_idempotently(request, "cancel", body, work)
 
 
 @bp.route(route="bookings/businesses/{business}/customer", methods=["POST"])
 @answers()
 def save_customer(request: Request) -> Content:
     """Change the customer with this id or mail address, or make one."""
-    from bookings.writing.graph_bodies import Person
-
-    writes, business = _open(request), request.business
+    writes, business = _get_writes(request), request.business
     body = request.body("customerId", "name", "emailAddress", "phone")
-    person = Person(
-        id=body.identifier("customerId"),
-        name=body.text("name"),
-        mail=body.text("emailAddress"),
-        phone=body.text("phone"),
-    )
-    if person.id is None:
+    customer = {"customerId": body.identifier("customerId")}
+    customer |= {name: body.text(name) for name in ("name", "emailAddress", "phone")}
+    if customer["customerId"] is None:
         body.needed_text("emailAddress")
-    return _run_idempotently(request, "customer", lambda _: writes.customers.save(business, person))
+
+    def work(_: "Attempt") -> Json:
+        return writes.customers.save(business, customer)
+
+    return _run_idempotently(request, "customer", body, work)
 
 
-def _open(request: Request) -> "Writes":
-    """Return what writes to the business in the path, where that is allowed."""
+def _get_writes(request: Request) -> "Writes":
+    """Return what writes to the business in the path. Raises Forbidden unless the settings allow it."""
     _ = request.business  # the allow-list comes first
     if request.connection.writes is None:
         raise Forbidden(
@@ -130,23 +148,30 @@ def _open(request: Request) -> "Writes":
 
 
 def _run_idempotently(
-    request: Request, operation: str, work: Callable[["Attempt"], Json], *, status: HTTPStatus = HTTPStatus.OK
+    request: Request,
+    operation: str,
+    body: Fields,
+    work: Callable[["Attempt"], Json],
+    *,
+    status: HTTPStatus = HTTPStatus.OK,
 ) -> Content:
-    """Do the work once for its Idempotency-Key; an answer that was given before says so in a header."""
-    from shared.storage.idempotency import WriteRequest
-
+    """Do the work once for its Idempotency-Key; a header marks an answer that was given before."""
     key = request.http.headers.get("Idempotency-Key")
     if key is not None and not _KEY.fullmatch(key):
-        raise Invalid("An Idempotency-Key has 1 to 255 visible characters.", code="InvalidId", target="Idempotency-Key")
-    payload = {"body": json.loads(request.http.get_body() or b"{}"), "id": request.query.text("id")}
-    scope = f"{request.connection_name}|{request.business.lower()}"
-    given = request.services.idempotency.run(WriteRequest(scope, operation, payload, key), work)
+        raise Invalid(
+            "An Idempotency-Key must have 1 to 255 printable ASCII characters, no space at either end.",
+            code="InvalidId",
+            target="Idempotency-Key",
+        )
+    given = request.services.idempotency.run(
+        work,
+        scope=f"{request.connection_name}|{request.business.lower()}",
+        operation=operation,
+        payload={"body": body.values, "id": request.query.text("id")},
+        key=key,
+    )
     headers = {"Idempotency-Replayed": "true"} if given.is_replayed else {}
     return Content(given.body, status=status, headers=headers)
-
-
-def _zone(body: Fields) -> Zone:
-    return body.zone() or find_zone("UTC")
 
 
 def _details(body: Fields) -> Json:
@@ -158,40 +183,36 @@ def _details(body: Fields) -> Json:
     return {name: value for name, value in details.items() if value is not None}
 
 
-def _needed_customers(body: Fields) -> "tuple[Person, ...]":
-    """Return whom it is for: one `customer`, as forms of flows have it, or several `customers`."""
+def _needed_customers(body: Fields) -> list[Json]:
+    """Return the customers: one `customer`, as forms of flows send it, or several `customers`."""
     customers, one = _customers(body), body.inner("customer", *_CUSTOMER)
     if one is not None and customers:
-        raise Invalid("Give customer or customers, not both.", code="Contradiction", target="customer")
+        raise Invalid("Send customer or customers, not both.", code="Contradiction", target="customer")
     if one is not None:
-        return (_person("customer", one),)
+        return [_customer("customer", one)]
     if not customers:
-        raise Invalid("customer or customers is missing: name one.", code="MissingParameter", target="customers")
+        raise Invalid(
+            "customer or customers is missing. Name at least one customer.", code="MissingParameter", target="customers"
+        )
     return customers
 
 
-def _customers(body: Fields) -> "tuple[Person, ...] | None":
-    """Return the customers, or None where the field is missing."""
+def _customers(body: Fields) -> list[Json] | None:
+    """Return the customers, or None if the field is missing."""
     given = body.several("customers", *_CUSTOMER)
     if given is None:
         return None
-    return tuple(_person(f"customers[{number}]", each) for number, each in enumerate(given))
+    return [_customer(f"customers[{number}]", each) for number, each in enumerate(given)]
 
 
-def _person(place: str, each: Fields) -> "Person":
-    from bookings.writing.graph_bodies import Person
-
+def _customer(place: str, each: Fields) -> Json:
+    """Return a customer's checked fields. An error's target begins with the customer's place in the body."""
     try:
-        person = Person(
-            id=each.identifier("customerId"),
-            name=each.text("name"),
-            mail=each.text("emailAddress"),
-            phone=each.text("phone"),
-            notes=each.long_text("notes"),
-            answers=each.texts("answers"),
-        )
-        if not (person.id or person.name or person.mail):
+        customer: Json = {"customerId": each.identifier("customerId")}
+        customer |= {name: each.text(name) for name in ("name", "emailAddress", "phone")}
+        customer |= {"notes": each.long_text("notes"), "answers": each.texts("answers")}
+        if not (customer["customerId"] or customer["name"] or customer["emailAddress"]):
             each.needed_text("name")
     except Invalid as error:
         raise Invalid(error.message, code=error.code, target=f"{place}.{error.target}") from error
-    return person
+    return customer

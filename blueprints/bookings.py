@@ -1,13 +1,11 @@
-"""HTTP: questions about Microsoft Bookings. Every route checks the allow-list of businesses."""
-
-from datetime import datetime
+"""HTTP: reading Microsoft Bookings. Every route checks the allow-list of businesses."""
 
 import azure.functions as func
 
 from blueprints._bounds import APPOINTMENT_PAGE, APPOINTMENT_PAGE_WITH_DETAILS, LONGEST_FREE_TIME, LONGEST_RANGE
 from blueprints._http import Request, answers, not_allowed
 from shared.json_text import Json
-from shared.time_zones.zones import Zone, find_zone, utc_text
+from shared.time_zones.zones import utc_text
 
 bp = func.Blueprint()
 
@@ -15,15 +13,11 @@ bp = func.Blueprint()
 @bp.route(route="bookings/businesses", methods=["GET"])
 @answers("search")
 def list_businesses(request: Request) -> Json:
-    """List the booking businesses that may be asked about; with search, those whose name holds the text."""
-    from bookings.reading.businesses import list_businesses as find_businesses
-
+    """List the booking businesses that the gateway may use; with search, those whose name holds the text."""
     connection = request.connection
     if connection.businesses.is_empty:
         raise not_allowed()
-    found = find_businesses(
-        connection.graph, connection.businesses, request.services.workers, request.query.text("search")
-    )
+    found = connection.catalogue.businesses(request.query.text("search"))
     if found.is_complete:
         return {"value": found.items}
     message = "Microsoft Graph lists 500 businesses at most, and there may be more than could be found. Use search."
@@ -61,7 +55,7 @@ def list_questions(request: Request) -> Json:
 @bp.route(route="bookings/businesses/{business}/customers", methods=["GET"])
 @answers("cursor")
 def list_customers(request: Request) -> Json:
-    """List the customers of a business, in pages as Graph cuts them."""
+    """List the customers of a business, in pages of the size that Graph chooses."""
     page = request.connection.catalogue.customers(request.business, request.cursor())
     return _page(request, page.items, page.next_link)
 
@@ -70,28 +64,22 @@ def list_customers(request: Request) -> Json:
 @answers("start", "end", "service", "staff", "customer", "timeZone", "expand", "limit", "cursor")
 def list_appointments(request: Request) -> Json:
     """List the appointments of a business that overlap a range, in the order of their start."""
-    from bookings.reading.appointments import AppointmentQuery, Position
-
-    business, query, zone = request.business, request.query, _zone(request)
+    business, query, zone = request.business, request.query, request.query.zone_or_utc()
     start, end = query.range(zone, longest=LONGEST_RANGE)
     details = query.choice("expand", "details") is not None
-    cursor = request.cursor()
     page = request.connection.appointments.find(
-        AppointmentQuery(
-            business=business,
-            start=start,
-            end=end,
-            zone=zone,
-            limit=query.whole_number("limit", APPOINTMENT_PAGE_WITH_DETAILS if details else APPOINTMENT_PAGE),
-            service=query.identifier("service"),
-            staff=query.identifier("staff"),
-            customer=query.text("customer"),
-            details=details,
-            after=Position(datetime.fromisoformat(cursor[0]), cursor[1]) if cursor else None,
-        )
+        business=business,
+        start=start,
+        end=end,
+        zone=zone,
+        limit=query.whole_number("limit", APPOINTMENT_PAGE_WITH_DETAILS if details else APPOINTMENT_PAGE),
+        service=query.identifier("service"),
+        staff=query.identifier("staff"),
+        customer=query.text("customer"),
+        details=details,
+        after=request.cursor(),
     )
-    last = page.resume_after
-    return _page(request, page.items, [last.start.isoformat(), last.id] if last else None)
+    return _page(request, page.items, page.resume_after)
 
 
 @bp.route(route="bookings/businesses/{business}/appointment", methods=["GET"])
@@ -99,15 +87,15 @@ def list_appointments(request: Request) -> Json:
 def get_appointment(request: Request) -> Json:
     """Get one appointment with its customers and their answers."""
     business, appointment = request.business, request.query.needed_identifier("id")
-    return request.connection.appointments.get(business, appointment, _zone(request))
+    return request.connection.appointments.get(business, appointment, request.query.zone_or_utc())
 
 
 @bp.route(route="bookings/businesses/{business}/availability", methods=["POST"])
 @answers()
 def get_staff_availability(request: Request) -> Json:
-    """Tell when staff members are free or busy."""
+    """Get the times at which staff members are free or busy."""
     business, body = request.business, request.body("staffIds", "start", "end", "timeZone")
-    zone = body.zone() or find_zone("UTC")
+    zone = body.zone_or_utc()
     start, end = body.range(zone, longest=LONGEST_FREE_TIME)
     return {"value": request.connection.availability.find(business, body.identifiers("staffIds"), start, end, zone)}
 
@@ -116,12 +104,12 @@ def get_staff_availability(request: Request) -> Json:
 @answers("service", "start", "end", "staff", "timeZone")
 def find_free_slots(request: Request) -> Json:
     """Find the slots of a service that are free, and who can take each."""
-    from bookings.free_time.slots import SlotQuery
-
-    business, query, zone = request.business, request.query, request.query.zone()
-    start, end = query.range(zone or find_zone("UTC"), longest=LONGEST_FREE_TIME)
+    business, query = request.business, request.query
+    start, end = query.range(query.zone_or_utc(), longest=LONGEST_FREE_TIME)
     service, staff = query.needed_identifier("service"), query.identifiers("staff")
-    found = request.connection.slots.find(SlotQuery(business, service, start, end, zone, staff))
+    found = request.connection.slots.find(
+        business=business, service=service, start=start, end=end, zone=query.zone(), staff=staff
+    )
     return {
         "value": found.items,
         "businessTimeZone": found.business_zone.windows or found.business_zone.iana,
@@ -136,14 +124,8 @@ def find_free_slots(request: Request) -> Json:
 @answers("date", "timeZone")
 def get_agenda(request: Request) -> Json:
     """Get the appointments of one day, grouped by staff member and ready to print."""
-    from bookings.reading.agenda import read_agenda
-
     business, day = request.business, request.query.day("date")
-    return read_agenda(request.connection.appointments, business, day, _zone(request))
-
-
-def _zone(request: Request) -> Zone:
-    return request.query.zone() or find_zone("UTC")
+    return request.connection.appointments.read_agenda(business=business, day=day, zone=request.query.zone_or_utc())
 
 
 def _page(request: Request, items: list[Json], resume: object) -> Json:

@@ -1,1 +1,1 @@
-"""Questions about Microsoft Bookings: the catalogue, appointments, availability and free slots."""
+"""Microsoft Bookings: reads it, finds free time, writes appointments and customers, records changes."""

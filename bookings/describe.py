@@ -1,4 +1,4 @@
-"""How things of Bookings look in our answers: Graph's properties, with names, local times and answers beside them."""
+"""Descriptions of Bookings objects in answers: Graph's properties, with names, local times and answers added."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from shared.time_zones.zones import Zone, local_text, read_graph_moment, utc_tex
 
 
 def plain(value: Any) -> Any:
-    """Leave Graph's annotations out, at any depth: they describe the wire, not the thing."""
+    """Return a value without Graph's annotations, at any depth: names that begin with "@"."""
     if isinstance(value, dict):
         return {name: plain(inner) for name, inner in value.items() if not name.startswith("@")}
     if isinstance(value, list):
@@ -19,9 +19,9 @@ def plain(value: Any) -> Any:
 
 
 def describe_times(start: datetime, end: datetime, zone: Zone) -> Json:
-    """Return the moments in UTC and as wall time in the zone, under the names that makers of flows know.
+    """Return the moments in UTC and as wall time in the zone, under the names that flow designers know.
 
-    `timeZone` is the Windows name, because convertTimeZone() takes no other; `timeZoneIana` the other one.
+    `timeZone` is the Windows name, because convertTimeZone() takes no other; `timeZoneIana` is the IANA name.
     """
     return {
         "startUtc": utc_text(start),
@@ -34,7 +34,7 @@ def describe_times(start: datetime, end: datetime, zone: Zone) -> Json:
 
 
 def describe_staff(ids: Iterable[str], staff: Table) -> list[Json]:
-    """Return id, name and mail address of staff members; the name is null for one who is not on the list any more."""
+    """Return id, name and mail address of staff members; the name is null if they left the staff."""
     return [
         {
             "id": member,
@@ -48,7 +48,7 @@ def describe_staff(ids: Iterable[str], staff: Table) -> list[Json]:
 def describe_appointment(item: Json, zone: Zone, *, staff: Table, services: Table, has_details: bool) -> Json:
     """Return one appointment for the answer.
 
-    Without details `customers` is left out: Graph sends it empty in lists, which would read as "nobody".
+    Without details `customers` is left out: Graph sends it empty in lists, which would look like "no customers".
     """
     start, end = appointment_times(item)
     described: Json = plain(item)
@@ -89,9 +89,12 @@ def _describe_customer(customer: Json) -> Json:
 
 
 def _describe_answers(customers: Sequence[Json]) -> Json:
-    """Return the first customer's answers beside the list: makers of flows pick tokens, and a loop is none."""
+    """Return the first customer's answers beside the list: flow designers can pick single values but not list items."""
     answers: Mapping[str, str] = customers[0]["answers"] if customers else {}
-    lines = [f"{asked} {said}" if asked.endswith(("?", ":")) else f"{asked}: {said}" for asked, said in answers.items()]
+    lines = [
+        f"{question} {answer}" if question.endswith(("?", ":")) else f"{question}: {answer}"
+        for question, answer in answers.items()
+    ]
     return {"answers": answers, "answersText": "\n".join(lines)}
 
 
@@ -105,6 +108,12 @@ def answer_text(answer: Mapping[str, Any]) -> str:
         return str(answer["answer"])
     options = [str(option) for option in answer.get("answerOptions") or []]
     return ", ".join(_option_text(chosen, options) for chosen in answer.get("selectedOptions") or [])
+
+
+def read_options(question: Json) -> tuple[list[str], bool]:
+    """Return (options, True if the answer must be one of them)."""
+    options = [str(option) for option in question.get("answerOptions") or []]
+    return options, str(question.get("answerInputType")).lower() == "radiobutton"
 
 
 def _option_text(chosen: Any, options: list[str]) -> str:

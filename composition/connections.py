@@ -12,6 +12,7 @@ from bookings.changes.feed import ChangeFeed
 from bookings.changes.scanning import Pace, Scanner
 from bookings.changes.trigger_items import AppointmentTriggers
 from bookings.free_time.availability import Availability
+from bookings.free_time.group_limit import GroupLimit
 from bookings.free_time.slots import SlotFinder
 from bookings.names import Names
 from bookings.reading.appointments import Appointments
@@ -91,16 +92,21 @@ def build_services(settings: Settings) -> Services:
     def build_connection(name: str) -> ConnectionServices:
         graph = GraphBookings(clients[name])
         names = Names(graph)
+        limit = GroupLimit()
         appointments = Appointments(graph, names, workers)
         feed, describer = ChangeFeed(name, Scanner(graph, workers, pace), table, blobs), Describer(appointments, names)
         return ConnectionServices(
             businesses=settings.connections[name].businesses,
             graph=graph,
-            catalogue=Catalogue(graph, names),
+            catalogue=Catalogue(graph, names, workers, settings.connections[name].businesses),
             appointments=appointments,
             availability=Availability(graph, names),
-            slots=SlotFinder(graph, names, workers),
-            writes=Writes(name, graph, names, workers, store) if settings.connections[name].may_write else None,
+            slots=SlotFinder(graph, names, workers, limit),
+            writes=(
+                Writes(name, graph, names, workers, idempotency=store, limit=limit)
+                if settings.connections[name].may_write
+                else None
+            ),
             names=names,
             changes=feed,
             describer=describer,

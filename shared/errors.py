@@ -18,6 +18,7 @@ Retries, claims and HTTP answers are read off this family, never off status code
      |   +- Unreachable
      +- OutcomeUnknown        sent, but no answer to trust: look before repeating a write
          +- TimedOut
+         +- ServerFailed      the other side answered that it failed; it may have done it all the same
 """
 
 import traceback
@@ -170,6 +171,10 @@ class TimedOut(OutcomeUnknown):
     """The request was sent and no answer came in time."""
 
     code = "UpstreamTimeout"
+
+
+class ServerFailed(OutcomeUnknown):
+    """The other side answered that it failed. It may have done what was asked all the same."""
 
 
 def place_of(error: BaseException) -> str:

@@ -1,1 +1,1 @@
-"""Who is free when: opening hours, rules, busy times, slots."""
+"""Finds free time: opening hours, booking rules, busy times, slots."""

@@ -1,7 +1,8 @@
 """The rules by which a service may be booked, gathered from service and business.
 
-A service's own policy wins, gaps fall back to the business, and what neither says to the values Bookings gives a new
-business. Source: Graph's page on booking business rules, and the sample answer of its page on creating a business.
+A service's own policy comes first; the business fills its gaps; what both leave out gets the values that Bookings
+gives a new business. Sources: Graph's page on booking business rules, and the sample answer of its page on creating a
+business.
 """
 
 from collections.abc import Iterable, Mapping
@@ -64,6 +65,11 @@ class Policy:
     allows_staff_selection: bool
     business_hours: WeeklyHours
 
+    @property
+    def margin(self) -> timedelta:
+        """How far around a time an appointment or a busy time may lie and still be in the way."""
+        return self.pre_buffer + self.duration + self.post_buffer
+
     def open_spans(self, days: Iterable[date], zone: Zone) -> list[Interval]:
         """Return when the service may take place, day by day: slots are counted from the start of each span."""
         spans: list[Interval] = []
@@ -79,10 +85,10 @@ class Policy:
 def read_policy(business: Json, service: Json) -> Policy:
     """Gather the policy of a service of this business."""
     own: Mapping[str, Any] = service.get("schedulingPolicy") or {}
-    house: Mapping[str, Any] = business.get("schedulingPolicy") or {}
+    general: Mapping[str, Any] = business.get("schedulingPolicy") or {}
 
     def first_given(name: str) -> Any:
-        return own[name] if own.get(name) is not None else house.get(name)
+        return own[name] if own.get(name) is not None else general.get(name)
 
     interval = read_duration(first_given("timeSlotInterval"), _DEFAULT_INTERVAL)
     return Policy(

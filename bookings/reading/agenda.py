@@ -1,22 +1,18 @@
 """The appointments of one day, grouped by staff member and ready to print."""
 
-from datetime import date, datetime, time, timedelta
+from collections.abc import Iterable
+from datetime import date
 
-from bookings.reading.appointments import AppointmentQuery, Appointments
 from shared.json_text import Json
 from shared.time_zones.zones import Zone
 
-_MOST = 10_000  # a calendar is made for 2,500 bookings a day
 _NOBODY = "Not assigned"
 
 
-def read_agenda(appointments: Appointments, business: str, day: date, zone: Zone) -> Json:
+def describe_agenda(appointments: Iterable[Json], day: date, zone: Zone) -> Json:
     """Return {"date", "timeZone", "value": [{"staffId", "displayName", "appointments"}], "text"} of a local day."""
-    start = datetime.combine(day, time.min, tzinfo=zone.rules)
-    end = datetime.combine(day + timedelta(days=1), time.min, tzinfo=zone.rules)
-    page = appointments.find(AppointmentQuery(business, start, end, zone, _MOST))
     groups: dict[str, Json] = {}
-    for item in page.items:
+    for item in appointments:
         for member in item["staffMembers"] or [{"id": None, "displayName": _NOBODY}]:
             name = member["displayName"] or member["id"]
             group = groups.setdefault(

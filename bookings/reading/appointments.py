@@ -1,19 +1,20 @@
-"""Who is booked when: appointments of a range, and one appointment with all it holds.
+"""Reads appointments: those of a range in pages, those of a day, and one with its customers.
 
-Ranges go through calendarView, cut into windows, joined, de-duplicated, sorted, filtered and cut into pages here:
-Graph filters and sorts appointments unreliably or not at all.
+A range is read with calendarView in windows. Joining, sorting, filtering and paging are done here, because Graph
+filters and sorts appointments unreliably or not at all.
 """
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import cachetools
 
 from bookings.describe import appointment_times, describe_appointment
 from bookings.names import Names
+from bookings.reading.agenda import describe_agenda
 from bookings.windows import cut_windows
 from shared.errors import NotFound
 from shared.graph.bookings import GraphBookings
@@ -21,45 +22,46 @@ from shared.json_text import Json
 from shared.time_zones.zones import Zone
 from shared.workers import Workers
 
+_MOST_OF_A_DAY = 10_000  # Microsoft designed one calendar for 2,500 bookings a day
 _DETAILS_REMEMBERED = 2_000
 _DETAILS_SECONDS = 300
 
 
 @dataclass(frozen=True, order=True)
-class Position:
-    """Where a page ended: the order of all answers is start, then id."""
+class _Position:
+    """The place of an appointment in the order of all answers: start, then id."""
 
     start: datetime
     id: str
 
 
 @dataclass(frozen=True)
-class AppointmentQuery:
-    """One question. `customer` matches the whole mail address or a part of the name, `after` resumes a page."""
+class _Query:
+    """What is searched for; see `Appointments.find`."""
 
     business: str
     start: datetime
     end: datetime
     zone: Zone
     limit: int
-    service: str | None = None
-    staff: str | None = None
-    customer: str | None = None
-    details: bool = False
-    after: Position | None = None
+    service: str | None
+    staff: str | None
+    customer: str | None
+    details: bool
+    after: _Position | None
 
 
 @dataclass(frozen=True)
 class AppointmentPage:
-    """Appointments in order, and where to go on; None on the last page."""
+    """Appointments in order. `resume_after` leads to the next page, as a JSON value; None on the last page."""
 
     items: list[Json]
-    resume_after: Position | None
+    resume_after: list[str] | None
 
 
 @dataclass(frozen=True)
 class _Entry:
-    position: Position
+    position: _Position
     item: Json
     is_whole: bool = False
 
@@ -74,17 +76,41 @@ class Appointments:
         self._details: cachetools.TTLCache[Any, Json] = cachetools.TTLCache(_DETAILS_REMEMBERED, _DETAILS_SECONDS)
         self._details_lock = threading.Lock()
 
-    def find(self, query: AppointmentQuery) -> AppointmentPage:
+    def find(
+        self,
+        *,
+        business: str,
+        start: datetime,
+        end: datetime,
+        zone: Zone,
+        limit: int,
+        service: str | None = None,
+        staff: str | None = None,
+        customer: str | None = None,
+        details: bool = False,
+        after: Sequence[str] | None = None,
+    ) -> AppointmentPage:
         """Return one page of the appointments that overlap [start, end).
 
-        Costs a call for each 31 days until the page is full, and one for each appointment with details.
+        `customer` is a whole mail address or a part of a name; `after` is an earlier page's `resume_after`. Costs a
+        call for each 31 days until the page is full, and with details one for each appointment.
         """
+        position = _Position(datetime.fromisoformat(after[0]), after[1]) if after else None
+        query = _Query(business, start, end, zone, limit, service, staff, customer, details, position)
         entries: list[_Entry] = []
         for entry in self._in_order(query):
-            if len(entries) == query.limit:
-                return AppointmentPage(self._describe(query, entries), entries[-1].position)
+            if len(entries) == limit:
+                last = entries[-1].position
+                return AppointmentPage(self._describe(query, entries), [last.start.isoformat(), last.id])
             entries.append(entry)
         return AppointmentPage(self._describe(query, entries), None)
+
+    def read_agenda(self, *, business: str, day: date, zone: Zone) -> Json:
+        """Return the appointments of a local day, grouped by staff member and as text, see `agenda.describe_agenda`."""
+        start = datetime.combine(day, time.min, tzinfo=zone.rules)
+        end = datetime.combine(day + timedelta(days=1), time.min, tzinfo=zone.rules)
+        page = self.find(business=business, start=start, end=end, zone=zone, limit=_MOST_OF_A_DAY)
+        return describe_agenda(page.items, day, zone)
 
     def get(self, business: str, appointment: str, zone: Zone) -> Json:
         """Return one appointment with its customers and their answers. Raises NotFound."""
@@ -93,13 +119,13 @@ class Appointments:
         return describe_appointment(item, zone, staff=staff, services=services, has_details=True)
 
     def details(self, business: str, items: Sequence[Json]) -> dict[str, Json]:
-        """Return the whole records of listed appointments by id, as far as they are still there."""
+        """Return the whole records of listed appointments by id; those that are gone meanwhile are left out."""
         nowhere = datetime.min.replace(tzinfo=UTC)
-        entries = self._whole(business, [_Entry(Position(nowhere, item["id"]), item) for item in items])
+        entries = self._whole(business, [_Entry(_Position(nowhere, item["id"]), item) for item in items])
         return {entry.position.id: entry.item for entry in entries}
 
-    def _in_order(self, query: AppointmentQuery) -> Iterator[_Entry]:
-        """Yield the matching appointments by position, reading a window only when the ones before it are used up."""
+    def _in_order(self, query: _Query) -> Iterator[_Entry]:
+        """Yield the matching appointments by position; each window is read when those before it are used up."""
         start = max(query.start, query.after.start) if query.after else query.start
         seen: set[str] = set()
         waiting: list[_Entry] = []
@@ -115,12 +141,12 @@ class Appointments:
             waiting = waiting[len(ripe) :]
             yield from ripe
 
-    def _matching(self, query: AppointmentQuery, items: Iterable[Json]) -> list[_Entry]:
+    def _matching(self, query: _Query, items: Iterable[Json]) -> list[_Entry]:
         """Apply range, resumption and filters."""
         matching = []
         for item in items:
             start, end = appointment_times(item)
-            position = Position(start, item["id"])
+            position = _Position(start, item["id"])
             in_range = start < query.end and end > query.start
             is_new = query.after is None or position > query.after
             if in_range and is_new and _has(item, query.service, query.staff):
@@ -131,7 +157,7 @@ class Appointments:
         known = [entry for entry in matching if _shows_its_customer(entry.item)]
         return [entry for entry in known + self._whole(query.business, unclear) if _is_for(entry.item, query.customer)]
 
-    def _describe(self, query: AppointmentQuery, entries: list[_Entry]) -> list[Json]:
+    def _describe(self, query: _Query, entries: list[_Entry]) -> list[Json]:
         if not entries:
             return []
         if query.details:
@@ -148,7 +174,7 @@ class Appointments:
         return [entry for entry in whole if entry is not None]
 
     def _read_whole(self, business: str, entry: _Entry) -> _Entry | None:
-        """Read one whole record, or remember it: for some minutes, and only if Graph says when it was last changed."""
+        """Return one whole record; remembered for some minutes if Graph says when it was last changed."""
         if entry.is_whole:
             return entry
         changed = entry.item.get("lastUpdatedDateTime")
@@ -175,7 +201,7 @@ def _has(item: Json, service: str | None, staff: str | None) -> bool:
 
 
 def _shows_its_customer(item: Json) -> bool:
-    """Say whether a listed appointment tells whom it is for: not in US Government, and not for groups."""
+    """Say whether a listed appointment names its customer: not in US Government clouds, and not for groups."""
     is_group = (item.get("maximumAttendeesCount") or 1) > 1
     return not is_group and bool(item.get("customerEmailAddress") or item.get("customerName"))
 

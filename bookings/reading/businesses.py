@@ -1,12 +1,8 @@
 """The booking businesses a caller may see, however many the tenant has.
 
-Graph lists 500 at most, without a next link and without a word about the rest. Past that, the list is put together from
-searches: `query` matches any part of a name. A search that is not cut has found every name that holds its text, so a
-name can only be missing if each of its letters is a cut search, and then each of its pairs of letters, and so on: the
-searches grow by a letter where both of their halves were cut, until none is left.
-
-Only a name that is itself the text of a cut search stays unprovable, so finding one makes the list incomplete; and a
-name in letters that no other name has is not looked for.
+Graph lists 500 at most, without a next link and without a word about the rest. Beyond that, the list is put together
+from searches: `query` matches any part of a name, so a search whose answer is not cut has found every name with its
+text. How the searches go on from there is explained at `_Searches.collect`.
 """
 
 from collections.abc import Iterable
@@ -27,7 +23,7 @@ _TIME_KEPT = 10.0  # seconds of the call's budget: an incomplete list that says 
 
 @dataclass(frozen=True)
 class Businesses:
-    """Businesses by name; `is_complete` False when there may be more than could be found."""
+    """Businesses by name; `is_complete` is False if there may be more than could be found."""
 
     items: list[Json]
     is_complete: bool
@@ -39,9 +35,9 @@ def list_businesses(graph: GraphBookings, allowed: AllowList, workers: Workers, 
     is_complete = True
     if len(found) >= CAP_OF_BUSINESSES:
         if allowed.everything:
-            parts = _Parts(graph, workers, found)
-            is_complete = parts.collect()
-            found = list(parts.found.values())
+            searches = _Searches(graph, workers, found)
+            is_complete = searches.collect()
+            found = list(searches.found.values())
         else:
             found = found + _look_up_missing(graph, allowed, workers, found)
         found = [item for item in found if (search or "").casefold() in str(item.get("displayName")).casefold()]
@@ -51,7 +47,7 @@ def list_businesses(graph: GraphBookings, allowed: AllowList, workers: Workers, 
 
 
 def _look_up_missing(graph: GraphBookings, allowed: AllowList, workers: Workers, found: list[Json]) -> list[Json]:
-    """Ask for the allowed businesses that a cut list does not show, one by one: an allow-list is short."""
+    """Read one by one the allowed businesses that a cut list does not show: an allow-list is short."""
 
     def look_up(business: str) -> Json | None:
         try:
@@ -63,20 +59,30 @@ def _look_up_missing(graph: GraphBookings, allowed: AllowList, workers: Workers,
     return [item for item in workers.map(look_up, sorted(allowed.ids - seen)) if item]
 
 
-class _Parts:
+class _Searches:
     """Collects businesses search by search."""
 
     def __init__(self, graph: GraphBookings, workers: Workers, found: Iterable[Json]) -> None:
         self._graph = graph
         self._workers = workers
-        self._asked: set[str] = set()
+        self._searched: set[str] = set()
         self.found = {item["id"]: item for item in found}
 
     def collect(self) -> bool:
-        """Search until every name must have been found; False if that cannot be said."""
+        """Search until every name must have been found; return False if that cannot be said.
+
+        A search is "cut" if it answers 500 names, because then there may be more. Every name holds at least one letter,
+        so a name can only be missing if the search for each of its letters was cut. Then each pair of neighbouring
+        letters in it must be searched for, and if all of these were cut, each three neighbours, and so on. A text of
+        n + 1 letters is only needed if both of its halves (all but the last letter, all but the first) were cut, so
+        each round makes its texts by overlapping cut texts of the round before: "abc" from "ab" and "bc". It ends when
+        no search is cut. Two gaps remain: a name that is itself the text of a cut search cannot be told from the names
+        that contain it, so finding one makes the list incomplete; and letters that only unfound names have are never
+        searched for.
+        """
         cut: set[str] = set()
         ever_cut: set[str] = set()
-        while fresh := (set(_ALPHABET) | self._letters()) - self._asked:
+        while fresh := (set(_ALPHABET) | self._letters()) - self._searched:
             more = self._search(fresh)
             if more is None:
                 return False
@@ -97,10 +103,10 @@ class _Parts:
         """Search for each text and return those whose answer was cut; None when it had to stop before the end."""
         waiting, cut = sorted(texts), set[str]()
         while waiting:
-            if len(self._asked) >= _MOST_SEARCHES or context.remaining() < _TIME_KEPT:
+            if len(self._searched) >= _MOST_SEARCHES or context.remaining() < _TIME_KEPT:
                 return None
             part, waiting = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
-            self._asked.update(part)
+            self._searched.update(part)
             for text, answer in zip(part, self._workers.map(self._graph.list_businesses, part), strict=True):
                 self.found |= {item["id"]: item for item in answer}
                 if len(answer) >= CAP_OF_BUSINESSES:

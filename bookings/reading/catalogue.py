@@ -1,11 +1,14 @@
-"""What a booking business offers: itself, its services, staff, customers and questions."""
+"""Reads what belongs to a booking business: itself, its services, staff, customers and questions."""
 
 from dataclasses import dataclass
 
 from bookings.describe import describe_staff, plain
 from bookings.names import Names
+from bookings.reading.businesses import Businesses, list_businesses
 from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
+from shared.settings.config import AllowList
+from shared.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -17,11 +20,17 @@ class CustomerPage:
 
 
 class Catalogue:
-    """Lists of one connection, fresh from Graph: one call each."""
+    """Lists of one connection, fresh from Graph: one call each, except for more than 500 businesses."""
 
-    def __init__(self, graph: GraphBookings, names: Names) -> None:
+    def __init__(self, graph: GraphBookings, names: Names, workers: Workers, allowed: AllowList) -> None:
         self._graph = graph
         self._names = names
+        self._workers = workers
+        self._allowed = allowed
+
+    def businesses(self, search: str | None) -> Businesses:
+        """Return the allowed businesses by name; with `search`, those whose name holds the text."""
+        return list_businesses(self._graph, self._allowed, self._workers, search)
 
     def business(self, business: str) -> Json:
         """Return one business."""
@@ -48,7 +57,7 @@ class Catalogue:
         return _by_name([plain(item) for item in self._graph.list_questions(business)])
 
     def customers(self, business: str, link: str | None) -> CustomerPage:
-        """Return one page of customers as Graph cuts them: the first, or the one behind a link of an earlier page."""
+        """Return one page of customers of the size that Graph chooses: the first, or the one behind a page's link."""
         page = self._graph.get_customers(business, link)
         return CustomerPage([plain(item) for item in page.items], page.next_link)
 

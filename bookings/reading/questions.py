@@ -1,11 +1,11 @@
-"""The custom questions of a business as JSON schemas, from which a flow's designer makes tokens and fields.
+"""The custom questions of a business as JSON schemas, from which the flow designer makes tokens and fields.
 
-A property is named by the question's text, as answers are: `{"Asset tag?": "LT-0042"}`.
+Each property has the question's text as its name, as answers have: `{"Asset tag?": "LT-0042"}`.
 """
 
 from collections.abc import Iterable, Sequence
 
-from bookings.writing.graph_bodies import read_options
+from bookings.describe import read_options
 from shared.json_text import Json
 
 
@@ -15,11 +15,11 @@ def answers_schema(questions: Iterable[Json]) -> Json:
 
 
 def questions_schema(questions: Sequence[Json], service: Json | None) -> Json:
-    """Return the schema of answers as they are written; of a service: only what it asks, with what must be answered."""
-    asked = {str(each.get("questionId")): bool(each.get("isRequired")) for each in _assigned(service)}
-    wanted = [each for each in _named(questions) if service is None or each["id"] in asked]
+    """Return the schema of answers as they are written; for a service only its questions, the required ones marked."""
+    assigned = {str(each.get("questionId")): bool(each.get("isRequired")) for each in _assigned(service)}
+    wanted = [each for each in _named(questions) if service is None or each["id"] in assigned]
     schema: Json = {"type": "object", "properties": {str(each["displayName"]): _offer(each) for each in wanted}}
-    required = [str(each["displayName"]) for each in wanted if asked.get(each["id"])]
+    required = [str(each["displayName"]) for each in wanted if assigned.get(each["id"])]
     return schema | ({"required": required} if required else {})
 
 

@@ -1,9 +1,11 @@
-"""The customers of a business: found by mail address, made or changed, and named as appointments need them."""
+"""The customers of a business: find them by mail address, make or change them, describe them for an appointment."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from bookings.describe import plain
-from bookings.writing.graph_bodies import MOST_CUSTOMERS, Person, customer_record, typed_answers, typed_customer
+from bookings.writing import recovery
+from bookings.writing.graph_bodies import Person, customer_record, read_person, typed_answers, typed_customer
 from shared.errors import GatewayError, Invalid, NotFound, OutcomeUnknown
 from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
@@ -24,77 +26,73 @@ class Customers:
         self._idempotency = idempotency
         self._connection = connection
 
-    def save(self, business: str, person: Person) -> Json:
-        """Change the customer with this id, or with this mail address, or make one; return it, and whether it is new.
+    def save(self, business: str, values: Mapping[str, Any]) -> Json:
+        """Change the customer with this id or mail address, or make one; return it with "isNew".
 
-        Raises NotFound for an unknown id, WriteLost when nobody can tell.
+        `values` are those of the route: customerId, name, emailAddress, phone. Raises Invalid for an unknown id,
+        WriteLost when nobody can tell what became of it.
         """
-        if person.id is not None:
-            return self._change(business, self._read(business, person.id), person)
-        with self._idempotency.alone(
-            f"{self._connection}|{business.lower()}", f"customer|{str(person.mail).casefold()}"
-        ):
-            known = self.find(business, str(person.mail))
-            return self._change(business, known, person) if known else self._make(business, person)
+        return self._save(business, read_person(values))
 
-    def find(self, business: str, mail: str) -> Json | None:
-        """Return the customer with this mail address: Graph cannot search, so page by page."""
-        link: str | None = None
-        for _ in range(_MOST_PAGES):
-            page = self._graph.get_customers(business, link)
-            for customer in page.items:
-                if str(customer.get("emailAddress") or "").casefold() == mail.casefold():
-                    return customer
-            link = page.next_link
-            if link is None:
-                break
-        return None
+    def describe_people(self, business: str, people: Sequence[Person], *, is_group: bool) -> list[Json]:
+        """Return customers as an appointment takes them; those on record with their id, name, mail and phone.
 
-    def name_all(self, business: str, people: Sequence[Person], *, is_group: bool) -> list[Json]:
-        """Return customers as an appointment takes them; with a customerId name, mail and phone of the record.
-
-        A group appointment takes nobody who is not on record, and drops unknown ids without a word: so who is unknown
-        by mail address is still without a customerId here (`enlist`), and an unknown id is refused.
+        A group appointment takes nobody who is not on record, and drops unknown ids without a word. So an unknown id
+        is refused here, and who is not on record stays without a customerId until `save_unknown`.
         """
-        if len(people) > MOST_CUSTOMERS:
-            raise Invalid(
-                f"Microsoft Bookings takes {MOST_CUSTOMERS} customers at most in one call.",
-                code="TooManyCustomers",
-                target="customers",
-            )
-        asked = any(person.answers for person in people)
-        questions = self._graph.list_questions(business) if asked else []
-        return [self._name(business, person, questions, is_group=is_group) for person in people]
+        has_answers = any(person.answers for person in people)
+        questions = self._graph.list_questions(business) if has_answers else []
+        typed = [typed_customer(person, typed_answers(person.answers, questions)) for person in people]
+        records = self._find_records(business, people) if is_group else {}
+        return [
+            _with_record(each, self._read(business, person.id) if person.id else records.get(_key(person.mail)))
+            for each, person in zip(typed, people, strict=True)
+        ]
 
-    def enlist(self, business: str, customers: Iterable[Json]) -> list[Json]:
-        """Put those without a customerId on record."""
-        listed = []
+    def save_unknown(self, business: str, customers: Iterable[Json]) -> list[Json]:
+        """Make records of the customers who have no customerId; return all of them with their ids."""
+        saved = []
         for customer in customers:
             known = customer
             if not customer.get("customerId"):
                 person = Person(name=customer.get("name"), mail=customer["emailAddress"], phone=customer.get("phone"))
-                known = customer | {"customerId": self.save(business, person)["id"]}
-            listed.append(known)
-        return listed
+                known = customer | {"customerId": self._save(business, person)["id"]}
+            saved.append(known)
+        return saved
 
-    def _name(self, business: str, person: Person, questions: Sequence[Json], *, is_group: bool) -> Json:
-        typed = typed_customer(person, typed_answers(person.answers, questions))
-        record: Json | None = None
+    def _save(self, business: str, person: Person) -> Json:
         if person.id is not None:
-            record = self._read(business, person.id)
-        elif is_group:
-            if not person.mail:
+            return self._change(business, self._read(business, person.id), person)
+        mail = _key(person.mail)
+        with self._idempotency.alone(f"{self._connection}|{business.lower()}", f"customer|{mail}"):
+            known = self._find(business, {mail}).get(mail)
+            return self._change(business, known, person) if known else self._make(business, person)
+
+    def _find_records(self, business: str, people: Sequence[Person]) -> dict[str, Json]:
+        """Return by address the records of the people without an id. Raises Invalid for one without an address, too."""
+        for person in people:
+            if not person.id and not person.mail:
                 raise Invalid(
                     "A customer of a group appointment needs emailAddress or customerId.",
                     code="MissingParameter",
                     target="customers",
                 )
-            record = self.find(business, person.mail)
-        if record is None:
-            return typed
-        phone = next((each.get("number") for each in record.get("phones") or [] if each.get("number")), None)
-        own = {"name": record.get("displayName"), "emailAddress": record.get("emailAddress"), "phone": phone}
-        return {name: value for name, value in own.items() if value} | typed | {"customerId": record["id"]}
+        return self._find(business, {_key(person.mail) for person in people if not person.id})
+
+    def _find(self, business: str, mails: set[str]) -> dict[str, Json]:
+        """Return the customers with these mail addresses, by address. Graph cannot search, so page by page."""
+        found: dict[str, Json] = {}
+        link: str | None = None
+        for _ in range(_MOST_PAGES if mails else 0):
+            page = self._graph.get_customers(business, link)
+            for customer in page.items:
+                mail = _key(customer.get("emailAddress"))
+                if mail in mails:
+                    found.setdefault(mail, customer)
+            link = page.next_link
+            if link is None or found.keys() == mails:
+                break
+        return found
 
     def _read(self, business: str, customer: str) -> Json:
         try:
@@ -114,7 +112,7 @@ class Customers:
         try:
             made = self._graph.create_customer(business, body)
         except OutcomeUnknown as error:
-            found = self._look(business, person)
+            found = self._find_made(business, _key(person.mail))
             if found is None:
                 raise WriteLost(_LOST, detail=error.detail, upstream_id=error.upstream_id) from error
             made = found
@@ -125,25 +123,23 @@ class Customers:
         changes = {name: value for name, value in body.items() if name[0] != "@" and known.get(name) != value}
         if not changes:
             return _described(known, is_new=False)
-        for is_last in (False, True):
-            error: OutcomeUnknown | None = None
-            try:
-                self._graph.update_customer(business, known["id"], {"@odata.type": body["@odata.type"]} | changes)
-            except OutcomeUnknown as lost:
-                error = lost
+
+        def write() -> None:
+            self._graph.update_customer(business, known["id"], {"@odata.type": body["@odata.type"]} | changes)
+
+        def find_result(lost: OutcomeUnknown | None) -> Json | None:
             try:
                 fresh = self._graph.get_customer(business, known["id"])
             except GatewayError as unread:
                 raise WriteLost(_LOST, detail=unread.detail) from unread
-            if error is None or all(fresh.get(name) == value for name, value in changes.items()):
-                return _described(fresh, is_new=False)
-            if is_last:
-                raise WriteLost(_LOST, detail=error.detail, upstream_id=error.upstream_id) from error
-        raise AssertionError
+            is_done = lost is None or all(fresh.get(name) == value for name, value in changes.items())
+            return fresh if is_done else None
 
-    def _look(self, business: str, person: Person) -> Json | None:
+        return _described(recovery.attempt_twice(write, find_result, _LOST), is_new=False)
+
+    def _find_made(self, business: str, mail: str) -> Json | None:
         try:
-            return self.find(business, str(person.mail))
+            return self._find(business, {mail}).get(mail)
         except GatewayError as unread:
             raise WriteLost(_LOST, detail=unread.detail) from unread
 
@@ -153,8 +149,22 @@ def _described(customer: Json, *, is_new: bool) -> Json:
     return described | {"isNew": is_new}
 
 
+def _with_record(typed: Json, record: Json | None) -> Json:
+    """Return a customer completed from the record, if there is one; what the caller gave comes first."""
+    if record is None:
+        return typed
+    phone = next((each.get("number") for each in record.get("phones") or [] if each.get("number")), None)
+    own = {"name": record.get("displayName"), "emailAddress": record.get("emailAddress"), "phone": phone}
+    return {name: value for name, value in own.items() if value} | typed | {"customerId": record["id"]}
+
+
+def _key(mail: object) -> str:
+    """Return a mail address in the form in which addresses are compared."""
+    return str(mail or "").casefold()
+
+
 def _phones(known: Json, phone: str | None) -> list[Json] | None:
-    """Return the phones with this one first; None where nothing changes."""
+    """Return the phones with this one first; None if nothing changes."""
     there = [plain(each) for each in known.get("phones") or []]
     if phone is None or phone in [each.get("number") for each in there]:
         return None

@@ -1,9 +1,9 @@
-"""What Graph is sent when something is written: typed customers, moments in UTC, and a mark to know it by.
+"""The bodies that Graph is sent: typed customers, moments in UTC, and a mark by which an appointment is recognised.
 
-- Every customer of an appointment says its type, on create and on PATCH: the declared type is an abstract base.
-- Next to a customerId stand name, mail address and phone: they are not filled from the customer's record.
-- The mark is the last line of the staff's notes. No page promises that any property of a caller's own survives, so a
-  lost create is looked for by service, time, customer and creation time as well (bookings.writing.recovery).
+- Every customer of an appointment names its type, on create and on PATCH: the declared type is an abstract base.
+- Name, mail address and phone are sent beside a customerId: Graph does not fill them from the customer's record.
+- The mark is the last line of the staff's notes. Graph promises no property for a caller's own values, so a lost create
+  is searched for by service, time, customer and creation time as well (bookings.writing.recovery).
 
 Sources: the reference pages of bookingAppointment, bookingCustomerInformation and bookingCustomer; pull request 9854 of
 microsoft-graph-docs-contrib.
@@ -13,7 +13,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
+from bookings.describe import read_options
 from shared.errors import Invalid
 from shared.json_text import Json
 from shared.time_zones.zones import Zone, graph_moment
@@ -21,7 +23,6 @@ from shared.time_zones.zones import Zone, graph_moment
 _TYPE = "#microsoft.graph."
 _MARK = re.compile(r"\bRef\. ([0-9a-f]{12})\b")
 _QUESTION_NAMES = ("displayName", "id")
-MOST_CUSTOMERS = 4  # more in one create were seen to fail with 500, whatever the service allows
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Booking:
-    """An appointment that is wanted. No `end`: as long as the service takes. `details`: Graph's own properties."""
+    """A wanted appointment. No `end` means as long as the service takes; `details` are Graph's own properties."""
 
     business: str
     service: str
@@ -48,6 +49,18 @@ class Booking:
     zone: Zone | None = None
     staff: tuple[str, ...] = ()
     details: Json = field(default_factory=dict)
+
+
+def read_person(values: Mapping[str, Any]) -> Person:
+    """Return the customer that a request names, from {"customerId", "name", "emailAddress", "phone", "notes", …}."""
+    return Person(
+        id=values.get("customerId"),
+        name=values.get("name"),
+        mail=values.get("emailAddress"),
+        phone=values.get("phone"),
+        notes=values.get("notes"),
+        answers=values.get("answers") or {},
+    )
 
 
 def mark_notes(notes: str | None, mark: str) -> str:
@@ -62,7 +75,7 @@ def read_mark(notes: str | None) -> str | None:
 
 
 def times(start: datetime, end: datetime) -> Json:
-    """Return start and end as Graph takes them: in UTC, so that no zone can be misread."""
+    """Return start and end for Graph, in UTC, so that no zone can be misread."""
     return {"startDateTime": graph_moment(start), "endDateTime": graph_moment(end)}
 
 
@@ -75,7 +88,7 @@ def appointment_body(
     zone: Zone,
     mark: str,
 ) -> Json:
-    """Return the body of a create, with all that the page's samples send; what is not said, as the service."""
+    """Return the body of a create with all that Microsoft's samples send; the service fills what is not given."""
     body: Json = {
         "@odata.type": f"{_TYPE}bookingAppointment",
         "serviceId": booking.service,
@@ -94,7 +107,7 @@ def appointment_body(
 
 
 def customers_change(customers: Sequence[Json], seats: int) -> Json:
-    """Return the part of a PATCH that replaces the customers; the page wants both counts with it."""
+    """Return the part of a PATCH that replaces the customers; both counts are required with it."""
     return {"customers": list(customers), "maximumAttendeesCount": seats, "filledAttendeesCount": len(customers)}
 
 
@@ -113,34 +126,28 @@ def typed_customer(person: Person, answers: Sequence[Json]) -> Json:
 
 
 def kept_customer(customer: Json) -> Json:
-    """Return a customer as it was read, for a PATCH that has to name all of them."""
+    """Return a customer as Graph sent it, for a PATCH: that must name all customers who stay."""
     kept = {name: value for name, value in customer.items() if value is not None}
     return {"@odata.type": f"{_TYPE}bookingCustomerInformation"} | kept
 
 
 def customer_record(name: str | None, mail: str | None, phones: Sequence[Json] | None) -> Json:
-    """Return the record of a customer, or what changes of it."""
+    """Return the record of a customer, or the changes to it."""
     known = {"displayName": name, "emailAddress": mail, "phones": list(phones) if phones is not None else None}
     return {"@odata.type": f"{_TYPE}bookingCustomer"} | {
         key: value for key, value in known.items() if value is not None
     }
 
 
-def read_options(question: Json) -> tuple[list[str], bool]:
-    """Return what can be chosen, and whether one of it must be."""
-    options = [str(option) for option in question.get("answerOptions") or []]
-    return options, str(question.get("answerInputType")).lower() == "radiobutton"
-
-
 def typed_answers(answers: Mapping[str, str], questions: Iterable[Json]) -> list[Json]:
     """Return answers with their questions. Raises Invalid for an unknown question or an option that is not offered."""
     by_name = {str(question.get(name) or "").casefold(): question for question in questions for name in _QUESTION_NAMES}
     typed = []
-    for asked, answer in answers.items():
-        question = by_name.get(asked.casefold())
+    for name, answer in answers.items():
+        question = by_name.get(name.casefold())
         if question is None:
             raise Invalid(
-                "There is no such question. Use the text or the id of a question as the list of questions gives it.",
+                "There is no such question. Use the text or the id of a question from GET .../questions.",
                 code="QuestionNotFound",
                 target="answers",
             )

@@ -1,22 +1,49 @@
-"""What a lost write left behind: looked for before anything is done again.
+"""Recovery after a lost answer: look for what the write did, before anything is written again.
 
 Graph was seen to answer 500 and book all the same (msgraph-sdk-java issue 1581), and to move an appointment by making
 another one (PowerPlatformConnectors issue 2918).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from bookings.describe import appointment_times
 from bookings.writing.graph_bodies import read_mark
-from shared.errors import NotFound
+from shared.errors import NotFound, OutcomeUnknown
 from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
-from shared.storage.idempotency import Attempt
+from shared.storage.idempotency import Attempt, WriteLost
 
 _CLOCKS_DIFFER = timedelta(minutes=5)
+_TRIES = 2
 AROUND = timedelta(days=1)  # which appointments a window holds at its edges is not documented
+
+
+class Unchanged(WriteLost):
+    """No try got an answer to trust, and what was read afterwards is as before. The cause is the last failure."""
+
+
+def attempt_twice[Result](
+    write: Callable[[], object], find_result: Callable[[OutcomeUnknown | None], Result | None], message: str
+) -> Result:
+    """Write, find the result, and write once more if the answer was lost and nothing came of it.
+
+    Only for writes that may be said twice. `find_result` gets the failure (None after a good answer) and returns what
+    became of the write, or None if nothing did. Raises Unchanged with `message` after the second try.
+    """
+    lost: OutcomeUnknown | None = None
+    for _ in range(_TRIES):
+        try:
+            write()
+            lost = None
+        except OutcomeUnknown as error:
+            lost = error
+        result = find_result(lost)
+        if result is not None:
+            return result
+    detail, upstream_id = (lost.detail, lost.upstream_id) if lost else (None, None)
+    raise Unchanged(message, detail=detail, upstream_id=upstream_id) from lost
 
 
 def read_around(graph: GraphBookings, business: str, start: datetime, end: datetime) -> list[Json]:
@@ -30,7 +57,7 @@ def at_the_time(items: Iterable[Json], service: str, span: tuple[datetime, datet
 
 
 def read_whole(graph: GraphBookings, business: str, appointment: str) -> Json | None:
-    """Return one appointment, None when it is gone."""
+    """Return one appointment with its customers, or None if it does not exist any more."""
     try:
         return graph.get_appointment(business, appointment)
     except NotFound as error:
@@ -42,9 +69,10 @@ def read_whole(graph: GraphBookings, business: str, appointment: str) -> Json | 
 def find_made(
     graph: GraphBookings, business: str, items: Sequence[Json], attempt: Attempt, customers: Sequence[Json]
 ) -> Json | None:
-    """Return what an earlier try of this attempt made, among the appointments of its service at its time.
+    """Return the appointment that an earlier try of this attempt made; `items` are those of its service at its time.
 
-    The mark decides where there is one. Without, it is one that was made since for the same customers.
+    An appointment that bears a mark is judged by the mark. One without a mark counts if it was made since the attempt
+    began, for the same customers.
     """
     for item in items:
         whole = read_whole(graph, business, item["id"])
@@ -56,17 +84,8 @@ def find_made(
     return None
 
 
-def find_joined(graph: GraphBookings, business: str, items: Sequence[Json], customers: Sequence[Json]) -> Json | None:
-    """Return the group appointment that holds these customers."""
-    for item in items:
-        whole = read_whole(graph, business, item["id"])
-        if whole is not None and holds(whole, customers):
-            return whole
-    return None
-
-
 def find_moved(items: Iterable[Json], old: Json) -> Json | None:
-    """Return, from the calendar, the appointment that another id was given to."""
+    """Return the appointment of the calendar that is the old one under a new id."""
     for item in items:
         own = _own_id(item)
         if (own and own == _own_id(old)) or (
@@ -80,23 +99,28 @@ def find_moved(items: Iterable[Json], old: Json) -> Json | None:
 
 def holds(whole: Json, customers: Sequence[Json]) -> bool:
     """Say whether an appointment holds all of these customers."""
-    there = {who for customer in whole.get("customers") or [] for who in _whos(customer)}
-    return all(_whos(customer) & there for customer in customers)
+    return not missing(whole, customers)
 
 
-def _whos(customer: Json) -> set[tuple[str, str]]:
-    """Return by what a customer is known: id and mail address, the name only where there is nothing else."""
+def missing(whole: Json, customers: Iterable[Json]) -> list[Json]:
+    """Return those of the customers who are not in an appointment."""
+    there = {key for customer in whole.get("customers") or [] for key in _identities(customer)}
+    return [customer for customer in customers if not _identities(customer) & there]
+
+
+def _identities(customer: Json) -> set[tuple[str, str]]:
+    """Return the keys that identify a customer: id and mail address, or else the name."""
     known = {(name, str(customer[name]).casefold()) for name in ("customerId", "emailAddress") if customer.get(name)}
     return known or {("name", str(customer.get("name") or "").casefold())}
 
 
 def _is_since(whole: Json, moment: datetime) -> bool:
-    created = whole.get("createdDateTime")  # not told in US Government
+    created = whole.get("createdDateTime")  # absent in US Government clouds
     return not created or datetime.fromisoformat(str(created)) >= moment - _CLOCKS_DIFFER
 
 
 def _own_id(item: Json) -> str | None:
-    """Return the id of a booking that a customer made on the page; it survives changes. Zero for all others."""
+    """Return the id that a booking made on the page keeps through all changes; None for other bookings (all zeros)."""
     own = str(item.get("selfServiceAppointmentId") or "")
     try:
         return own if own and UUID(own).int else None

@@ -15,6 +15,7 @@ from shared.errors import (
     NotFound,
     OutcomeUnknown,
     Rejected,
+    ServerFailed,
     Throttled,
     TimedOut,
     Unavailable,
@@ -26,7 +27,7 @@ from shared.transport import Answer
 type Expected = dict[str, Any] | GatewayError
 
 _REFUSED = (Rejected, None, "Microsoft Graph refused the gateway's request.")
-_SERVER_FAILED = (OutcomeUnknown, None, "Microsoft Graph failed to answer.")
+_SERVER_FAILED = (ServerFailed, None, "Microsoft Graph failed to answer.")
 _FORBIDDEN = (
     Forbidden,
     "ConsentMissing",

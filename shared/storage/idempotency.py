@@ -50,8 +50,8 @@ class WriteLost(OutcomeUnknown):
 
 
 @dataclass(frozen=True)
-class WriteRequest:
-    """One write as its caller asked for it. `scope` is tenant and business; `payload` everything that shapes it."""
+class _WriteRequest:
+    """One write as its caller asked for it, see `IdempotencyStore.run`."""
 
     scope: str
     operation: str
@@ -92,13 +92,17 @@ class IdempotencyStore:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def run(self, request: WriteRequest, work: Callable[[Attempt], Json]) -> WriteAnswer:
+    def run(
+        self, work: Callable[[Attempt], Json], *, scope: str, operation: str, payload: Any, key: str | None
+    ) -> WriteAnswer:
         """Do the work, or return the answer of an earlier call with the same key.
 
-        The work raises WriteLost if something may have been written, another GatewayError if nothing was written.
-        Raises Invalid for a key that was used with another payload, and InProgress while an earlier call is still
-        working. A lost write raises WriteLost with a key, Conflict without one.
+        `scope` is connection and business, `payload` everything that shapes the write. The work raises WriteLost if
+        something may have been written, another GatewayError if nothing was written. Raises Invalid for a key that was
+        used with another payload, and InProgress while an earlier call is still working. A lost write raises WriteLost
+        with a key, Conflict without one.
         """
+        request = _WriteRequest(scope, operation, payload, key)
         if request.key is None:
             try:
                 return WriteAnswer(work(Attempt(_new_mark(), datetime.now(UTC), interrupted=False)))
@@ -112,7 +116,7 @@ class IdempotencyStore:
     @contextmanager
     def alone(self, scope: str, name: str) -> Iterator[None]:
         """Keep every other call with this name out of the block while it runs. Raises InProgress."""
-        claim = self._claim(WriteRequest(scope, "alone", None, name))
+        claim = self._claim(_WriteRequest(scope, "alone", None, name))
         if isinstance(claim, WriteAnswer):
             raise TypeError(name)
         try:
@@ -120,7 +124,7 @@ class IdempotencyStore:
         finally:
             claim.forget()
 
-    def _claim(self, request: WriteRequest) -> "_Claim | WriteAnswer":
+    def _claim(self, request: _WriteRequest) -> "_Claim | WriteAnswer":
         ends = time.monotonic() + max(0.0, min(LONGEST_WAIT, context.remaining() - _TIME_KEPT))
         while True:
             row = self._table.get(request.scope, request.row)
@@ -150,7 +154,7 @@ class IdempotencyStore:
                 )
             time.sleep(_PAUSE)
 
-    def _begin(self, request: WriteRequest, now: datetime) -> "_Claim | None":
+    def _begin(self, request: _WriteRequest, now: datetime) -> "_Claim | None":
         values: Entity = {
             "PartitionKey": request.scope,
             "RowKey": request.row,

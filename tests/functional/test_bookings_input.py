@@ -101,10 +101,10 @@ def test_what_is_no_json_is_refused(gateway: Gateway, raw: bytes) -> None:
 
 
 @pytest.mark.parametrize("raw", [rb'{"staffIds":["\ud83d"]}', rb'{"\udc00":1}', rb'{"timeZone":{"a":"x\ud83dx"}}'])
-def test_half_a_character_is_refused_before_anybody_must_write_it(gateway: Gateway, raw: bytes) -> None:
+def test_an_unpaired_surrogate_is_refused_before_anything_is_sent(gateway: Gateway, raw: bytes) -> None:
     refused = read_error(gateway.post(f"{PAGE}/availability", raw=raw))
     assert (refused["status"], refused["code"], refused["target"]) == (400, "InvalidJson", "body")
-    assert refused["message"] == "The body holds half a character."
+    assert refused["message"] == "A text in the body holds half of a surrogate pair. Send whole characters."
 
 
 def test_an_oversized_body_is_refused(gateway: Gateway) -> None:

@@ -6,19 +6,18 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from bookings.writing import appointments as writes
-from bookings.writing.graph_bodies import Booking, Person
+from bookings.writing import booking
 from composition import services
 from shared import retry
 from shared.errors import OutcomeUnknown
 from shared.graph.bookings import GraphBookings
 from shared.storage import idempotency
-from shared.storage.idempotency import WriteRequest
+from shared.storage.idempotency import Attempt
 from shared.storage.tables import Table
 from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_desk, refused
 from tests.functional.conftest import Gateway
@@ -38,7 +37,7 @@ LOSSES: list[Action] = [Drop(), Answer(500, body=UNKNOWN), Answer(503), Answer(5
 def writer(gateway_process: Gateway, monkeypatch: pytest.MonkeyPatch) -> Writer:
     """A small desk whose keys are all new; waits are short."""
     monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
-    monkeypatch.setattr(writes, "SECOND_LOOK", 0.05)
+    monkeypatch.setattr(booking, "SECOND_SEARCH", 0.05)
     monkeypatch.setattr(idempotency, "TABLE", f"t{time.time_ns()}")
     return open_desk(gateway_process)
 
@@ -261,37 +260,45 @@ def no_lease(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow(reason="dies at every step")
 @pytest.mark.usefixtures("no_lease")
-@pytest.mark.parametrize(("service", "has_group"), [(tiny.VISIT, False), (tiny.GROUP, False), (tiny.GROUP, True)])
-def test_a_crash_at_any_step_leaves_one_appointment(writer: Writer, service: str, *, has_group: bool) -> None:
+@pytest.mark.parametrize(
+    ("service", "has_group", "count"),
+    [(tiny.VISIT, False, 1), (tiny.GROUP, False, 1), (tiny.GROUP, True, 1), (tiny.GROUP, False, 5)],
+)
+def test_a_crash_at_any_step_leaves_one_appointment(
+    writer: Writer, service: str, *, has_group: bool, count: int
+) -> None:
     built = services.services()
     tenant = built.connections["default"]
     assert tenant.writes
     create = tenant.writes.create
 
-    def run(booking: Booking, key: str) -> Any:
-        request = WriteRequest(f"default|{tiny.BUSINESS}", "create", key, key)
-        return built.idempotency.run(request, lambda attempt: create(booking, attempt)).body
+    def run(start: datetime, mails: list[str], key: str) -> Any:
+        def work(attempt: Attempt) -> Any:
+            people = [{"name": "Robin", "emailAddress": mail} for mail in mails]
+            return create(business=tiny.BUSINESS, service=service, start=start, customers=people, attempt=attempt)
+
+        scope = f"default|{tiny.BUSINESS}"
+        return built.idempotency.run(work, scope=scope, operation="create", payload=key, key=key).body
 
     for at in range(1, 200):
         start = TOMORROW + timedelta(hours=2 * at)
         if has_group:
             group = {"serviceId": tiny.GROUP, "maximumAttendeesCount": 6, "customers": []}
             book(writer.gateway, start, minutes=60, staffMemberIds=[tiny.BOB], **group)
-        person = Person(name="Robin", mail=f"robin{at}@example.com")
-        booking = Booking(tiny.BUSINESS, service, start, (person,))
+        mails = [f"robin{at}.{number}@example.com" for number in range(count)]
         kill_switch = KillSwitch(at)
         with kill_switch.watching(STEPS, also_after=True):
             try:
-                run(booking, f"key-{at}")
+                run(start, mails, f"key-{at}")
             except Killed:
                 time.sleep(0.02)
-        made = run(booking, f"key-{at}")
+        made = run(start, mails, f"key-{at}")
         there = [one for one in writer.calendar() if one.start == start]
         assert [one.id for one in there] == [made["id"]], f"killed at step {at}"
-        assert [each["emailAddress"] for each in there[0].values["customers"]] == [person.mail], f"killed at step {at}"
+        assert [each["emailAddress"] for each in there[0].values["customers"]] == mails, f"killed at step {at}"
         if len(kill_switch.steps) < at:
-            mails = Counter(str(each["emailAddress"]) for each in writer.customers())
-            assert max(mails.values()) == 1
+            records = Counter(str(each["emailAddress"]) for each in writer.customers())
+            assert max(records.values()) == 1
             assert at > 20
             return
     pytest.fail("there is no end to the steps")

@@ -10,7 +10,8 @@ import time_machine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bookings.free_time.slots import SlotFinder, SlotQuery, Slots
+from bookings.free_time.group_limit import GroupLimit
+from bookings.free_time.slots import SlotFinder, Slots
 from bookings.names import Names
 from shared.errors import Invalid, NotFound
 from shared.graph.bookings import GraphBookings
@@ -22,6 +23,7 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 MONDAY = date(2026, 5, 4)
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 WORKERS = Workers(2)
+BUSINESS = "desk@contoso.example"
 
 
 def week(*spans: tuple[str, str], days: Sequence[str] = DAYS[:5]) -> list[Json]:
@@ -55,12 +57,13 @@ class Calendar(GraphBookings):
         self.staff: list[Json] = [
             {"id": "A", "displayName": "Ann", "useBusinessHours": True, "membershipStatus": "active"}
         ]
+        self.limit = GroupLimit()
         self.appointments: list[Json] = []
         self.told_only_between: tuple[datetime, datetime] | None = None
         self.busy: dict[str, list[tuple[datetime, datetime, str]]] = {}
 
     def get_business(self, business: str) -> Json:
-        assert business == "desk@contoso.example"
+        assert business == BUSINESS
         return self.business
 
     def get_service(self, business: str, service: str) -> Json:
@@ -99,8 +102,8 @@ class Calendar(GraphBookings):
 
     def find(self, start: datetime, end: datetime, *staff: str, now: datetime = NOW) -> Slots:
         with time_machine.travel(now, tick=False):
-            query = SlotQuery("desk@contoso.example", "S", start, end, None, staff)
-            return SlotFinder(self, Names(self), WORKERS).find(query)
+            finder = SlotFinder(self, Names(self), WORKERS, self.limit)
+            return finder.find(business=BUSINESS, service="S", start=start, end=end, staff=staff)
 
     def starts(self, *staff: str, now: datetime = NOW, days: int = 1) -> list[str]:
         found = self.find(utc(0), utc(0) + timedelta(days=days), *staff, now=now)
@@ -290,8 +293,9 @@ def test_without_a_business_zone_most_of_the_staff_decide(page: Calendar) -> Non
 
 
 def test_an_unknown_service_is_reported(page: Calendar) -> None:
+    finder = SlotFinder(page, Names(page), WORKERS, page.limit)
     with time_machine.travel(NOW), pytest.raises(NotFound):
-        SlotFinder(page, Names(page), WORKERS).find(SlotQuery("desk@contoso.example", "X", utc(0), utc(1)))
+        finder.find(business=BUSINESS, service="X", start=utc(0), end=utc(1))
 
 
 # --- the oracle -------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
-"""What a question about bookable time stands on: who may be asked, by which rules, and when each of them is free.
+"""When each staff member has time for a service: working hours, availability and appointments put together.
 
-Availability alone will not do: it was seen to ignore business hours and to show busy time as free.
+Graph's availability alone is not enough: it was seen to ignore business hours and to show busy time as free.
 """
 
 from collections import Counter, defaultdict
@@ -24,7 +24,7 @@ _NONE = timedelta(0)
 
 
 @dataclass(frozen=True)
-class Member:
+class StaffTime:
     """One staff member's time: where a slot may lie, and what it must not touch."""
 
     open: Intervals
@@ -32,8 +32,8 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Ground:
-    """What one question stands on: who may be asked, by which rules, between which moments."""
+class SlotQuestion:
+    """The question when these staff members can take a service between start and end, by its policy."""
 
     staff: Table
     policy: Policy
@@ -42,17 +42,17 @@ class Ground:
     end: datetime
 
     @property
-    def margin(self) -> timedelta:
-        """How far outside the range something may lie and still be in the way of a slot."""
-        return self.policy.pre_buffer + self.policy.duration + self.policy.post_buffer
+    def reach(self) -> tuple[datetime, datetime]:
+        """The range in which appointments and busy times can be in the way of a slot."""
+        return self.start - self.policy.margin, self.end + self.policy.margin
 
     def days(self, zone: Zone) -> Iterator[date]:
-        """Yield the local days to look at."""
-        return local_days(self.start - self.margin, self.end + self.margin, zone)
+        """Yield the local days of the range in a zone."""
+        return local_days(*self.reach, zone)
 
 
 def business_zone(business: Json, staff: Table) -> Zone:
-    """Return the zone of the page's settings; where Graph has none (US Government), that of most of the staff."""
+    """Return the zone of the page's settings or, if Graph has none (US Government), the zone of most of the staff."""
     set_zone = (business.get("bookingPageSettings") or {}).get("businessTimeZone")
     staff_zones = Counter(str(member["timeZone"]) for member in staff.values() if member.get("timeZone"))
     for name in (set_zone, *(name for name, _ in staff_zones.most_common())):
@@ -64,8 +64,11 @@ def business_zone(business: Json, staff: Table) -> Zone:
     return find_zone("UTC")
 
 
-def eligible(service: Json, staff: Table, wanted: Sequence[str]) -> Table:
-    """Return those who provide the service, have not declined to join, and are asked for."""
+def find_team(service: Json, staff: Table, wanted: Sequence[str] = ()) -> Table:
+    """Return the staff who provide the service and have not declined to join; of `wanted` only, if any are given.
+
+    Raises Invalid for a staff member who is not on the calendar.
+    """
     if unknown := [member for member in wanted if member not in staff]:
         raise Invalid(
             f"There is no staff member {unknown[0]} on this calendar. List the staff to see their ids.",
@@ -81,12 +84,12 @@ def eligible(service: Json, staff: Table, wanted: Sequence[str]) -> Table:
     }
 
 
-def read_members(
-    ground: Ground, spans: Iterable[StaffSpan], appointments: Iterable[Json], *, moving: Json | None = None
-) -> dict[str, Member]:
-    """Return the time of everybody on the ground.
+def find_staff_time(
+    question: SlotQuestion, spans: Iterable[StaffSpan], appointments: Iterable[Json], *, moving: Json | None = None
+) -> dict[str, StaffTime]:
+    """Return the time of each staff member of the question, from Graph's availability and the appointments.
 
-    `moving` is an appointment that is about to leave its place: what it takes of its own staff's time counts as free.
+    `moving` is an appointment that will be moved: the time that it takes of its own staff counts as free.
     """
     available: dict[str, list[Interval]] = defaultdict(list)
     blocked: dict[str, list[Interval]] = defaultdict(list)
@@ -106,15 +109,17 @@ def read_members(
     if moving is not None:
         for member in moving.get("staffMemberIds") or []:
             available[member].append(_taken_by(moving))
-    house = merge(spans_of_days(ground.policy.business_hours, ground.days(ground.zone), ground.zone))
+    zone = question.zone
+    business_open = merge(spans_of_days(question.policy.business_hours, question.days(zone), zone))
     return {
-        member: Member(
+        member: StaffTime(
             open=intersect(
-                house if person.get("useBusinessHours") else _own_time(person, ground), merge(available[member])
+                business_open if person.get("useBusinessHours") else _own_hours(person, question),
+                merge(available[member]),
             ),
             blocked=merge(blocked[member]),
         )
-        for member, person in ground.staff.items()
+        for member, person in question.staff.items()
     }
 
 
@@ -126,9 +131,9 @@ def _taken_by(item: Json) -> Interval:
     return int(begins.timestamp()), int(ends.timestamp())
 
 
-def _own_time(person: Json, ground: Ground) -> Intervals:
-    """Return the hours of a staff member who keeps hours of their own, in their own zone."""
-    zone = ground.zone
+def _own_hours(person: Json, question: SlotQuestion) -> Intervals:
+    """Return the hours of a staff member who does not keep the business hours, in the staff member's own zone."""
+    zone = question.zone
     with suppress(UnknownZoneError):
         zone = find_zone(person.get("timeZone") or zone.iana)
-    return merge(spans_of_days(person.get("workingHours") or (), ground.days(zone), zone))
+    return merge(spans_of_days(person.get("workingHours") or (), question.days(zone), zone))

@@ -1,0 +1,229 @@
+"""Booking: make an appointment, or join the group appointment of the service at that time.
+
+A create is never repeated within a call, because Graph was seen to fail and book all the same. If the answer is lost,
+the calendar is searched for what the create made. Graph takes four customers into a new appointment; further ones join
+it afterwards, by the same change with which later customers join.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+
+from bookings.free_time.availability import read_spans
+from bookings.free_time.group_limit import MOST_CUSTOMERS_OF_CREATE, GroupLimit
+from bookings.free_time.service_context import ServiceContext
+from bookings.writing import recovery
+from bookings.writing.changing import LOST, Changer, make_lost
+from bookings.writing.customers import Customers
+from bookings.writing.graph_bodies import Booking, appointment_body, kept_customer
+from bookings.writing.rules import FIND_SLOTS, Span, check_choice, check_free, check_seats, check_times
+from shared import context
+from shared.errors import Conflict, GatewayError, InProgress, OutcomeUnknown
+from shared.graph.bookings import GraphBookings
+from shared.json_text import Json
+from shared.storage.idempotency import Attempt, WriteLost
+
+SECOND_SEARCH = 2.0  # seconds after the first: a new appointment may show late
+_LEAST_LEFT = 4.0  # seconds of the call's budget that a second search needs
+
+type Lock = Callable[[str, str], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """An appointment that is about to be made. `customers` are Graph's form of the booking's customers."""
+
+    booking: Booking
+    service: ServiceContext
+    span: Span
+    customers: list[Json]
+
+
+class Booker:
+    """Books appointments of one connection. `lock` keeps other calls from one appointment: (business, appointment)."""
+
+    def __init__(
+        self, graph: GraphBookings, customers: Customers, changer: Changer, limit: GroupLimit, lock: Lock
+    ) -> None:
+        self._graph = graph
+        self._customers = customers
+        self._changer = changer
+        self._limit = limit
+        self._lock = lock
+
+    def book(self, booking: Booking, service: ServiceContext, attempt: Attempt) -> Json:
+        """Book, and return the appointment. If an earlier try of the attempt may have written, look for it first."""
+        book = self._book_or_join_group if service.policy.seats > 1 else self._book_single
+        return book(booking, service, attempt)
+
+    def check_free(
+        self,
+        service: ServiceContext,
+        span: Span,
+        wanted: Sequence[str],
+        calendar: Sequence[Json],
+        *,
+        moving: Json | None = None,
+    ) -> None:
+        """Check against Graph's availability and the calendar that staff are free, see `rules.check_free`."""
+        margin, team = service.policy.margin, list(service.team)
+        range_ = span[0] - margin, span[1] + margin
+        spans = read_spans(self._graph, service.business, team, *range_) if team else []
+        check_free(service, span, wanted, spans, calendar, moving=moving)
+
+    def _book_single(self, booking: Booking, service: ServiceContext, attempt: Attempt) -> Json:
+        """Book an appointment that is for one customer."""
+        plan = self._make_plan(booking, service, is_group=False)
+        calendar, there = self._read_calendar(plan)
+        if attempt.interrupted and (made := self._find_made(plan, there, attempt)):
+            return made
+        check_choice(service, booking.staff)
+        check_times(service, plan.span)
+        self.check_free(service, plan.span, booking.staff, calendar)
+        return self._create(plan, attempt, self._find_made)
+
+    def _book_or_join_group(self, booking: Booking, service: ServiceContext, attempt: Attempt) -> Json:
+        """Join the group appointment at that time if it has seats, or else make one."""
+        plan = self._make_plan(booking, service, is_group=True)
+        first = replace(plan, customers=plan.customers[:MOST_CUSTOMERS_OF_CREATE])
+        calendar, there = self._read_calendar(plan)
+        if attempt.interrupted and (found := self._find_made_or_joined(first, there, attempt)):
+            return self._join(plan, found)
+        check_choice(service, booking.staff)
+        check_times(service, plan.span)
+        if group := self._choose_group(plan, there):
+            return self._join(plan, group)
+        try:
+            self.check_free(service, plan.span, booking.staff, calendar)
+        except Conflict as conflict:
+            raise _no_seats(there) if there else conflict from None
+        if len(plan.customers) > MOST_CUSTOMERS_OF_CREATE and self._limit.is_known(service.business):
+            raise Conflict(
+                f"Microsoft Graph takes {MOST_CUSTOMERS_OF_CREATE} customers into an appointment of this business. "
+                "Nothing was booked; name fewer customers, or book in Microsoft Bookings itself.",
+                code="GroupTooLarge",
+                target="customers",
+            )
+        plan = replace(plan, customers=self._customers.save_unknown(service.business, plan.customers))
+        first = replace(plan, customers=plan.customers[:MOST_CUSTOMERS_OF_CREATE])
+        made = self._create(first, attempt, self._find_made_or_joined)
+        try:
+            return self._join(plan, made)
+        except InProgress:
+            raise
+        except Conflict as conflict:
+            booked = f"{len(first.customers)} of {len(plan.customers)} customers are booked, the others are not. "
+            raise Conflict(booked + conflict.message, code=conflict.code, target=conflict.target) from conflict
+
+    def _make_plan(self, booking: Booking, service: ServiceContext, *, is_group: bool) -> _Plan:
+        span = booking.start, booking.end or booking.start + service.policy.duration
+        check_seats(len(booking.customers), service.policy.seats)
+        customers = self._customers.describe_people(service.business, booking.customers, is_group=is_group)
+        return _Plan(booking, service, span, customers)
+
+    def _read_calendar(self, plan: _Plan) -> tuple[list[Json], list[Json]]:
+        """Return the calendar around the time, and of it the appointments of the service at exactly this time."""
+        calendar = recovery.read_around(self._graph, plan.service.business, *plan.span)
+        return calendar, recovery.at_the_time(calendar, plan.booking.service, plan.span)
+
+    def _create(
+        self, plan: _Plan, attempt: Attempt, find: Callable[[_Plan, Sequence[Json], Attempt], Json | None]
+    ) -> Json:
+        """Send the create, once; if its answer is lost, search for what it made with `find`."""
+        service = plan.service
+        body = appointment_body(
+            plan.booking, plan.span, plan.customers, service=service.service, zone=service.zone, mark=attempt.mark
+        )
+        try:
+            return self._graph.create_appointment(service.business, body)
+        except OutcomeUnknown as lost:
+            return self._search(plan, lambda there: find(plan, there, attempt), lost)
+
+    def _search(self, plan: _Plan, find: Callable[[Sequence[Json]], Json | None], lost: OutcomeUnknown) -> Json:
+        """Search, twice, for what a lost create made. Raises WriteLost.
+
+        If it is not there and the time is taken by something else, nothing was made: that is the Conflict. Whether the
+        time is free is read before the search, so that what appears in between counts as found, not as in the way.
+        """
+        for wait in (0.0, SECOND_SEARCH):
+            if wait and context.remaining() < wait + _LEAST_LEFT:
+                break
+            time.sleep(wait)
+            try:
+                obstacle = self._find_obstacle(plan)
+                found = find(self._read_calendar(plan)[1])
+            except GatewayError as unread:
+                raise WriteLost(LOST, detail=unread.detail) from lost
+            if found is not None:
+                return found
+            if obstacle is not None:
+                raise obstacle
+        raise make_lost(lost) from lost
+
+    def _find_obstacle(self, plan: _Plan) -> Conflict | None:
+        calendar, _ = self._read_calendar(plan)
+        try:
+            self.check_free(plan.service, plan.span, plan.booking.staff, calendar)
+        except Conflict as conflict:
+            return conflict
+        return None
+
+    def _find_made(self, plan: _Plan, there: Sequence[Json], attempt: Attempt) -> Json | None:
+        """Return the appointment that an earlier try made."""
+        return recovery.find_made(self._graph, plan.service.business, there, attempt, plan.customers)
+
+    def _find_made_or_joined(self, plan: _Plan, there: Sequence[Json], attempt: Attempt) -> Json | None:
+        """Return the group appointment that an earlier try made or joined."""
+        if made := self._find_made(plan, there, attempt):
+            return made
+        return next((whole for whole in self._read_wholes(plan, there) if recovery.holds(whole, plan.customers)), None)
+
+    def _choose_group(self, plan: _Plan, there: Sequence[Json]) -> Json | None:
+        """Choose the group to join: one with all the customers, or the one with most seats that has room for the new.
+
+        A group that holds all of them counts whoever its staff are; one to be joined must have the staff asked for.
+        """
+        wholes = self._read_wholes(plan, there)
+        if joined := next((whole for whole in wholes if recovery.holds(whole, plan.customers)), None):
+            return joined
+        fitting = [
+            whole
+            for whole in wholes
+            if set(plan.booking.staff) <= set(whole.get("staffMemberIds") or [])
+            and len(recovery.missing(whole, plan.customers)) <= _seats_left(whole)
+        ]
+        return max(fitting, key=_seats_left, default=None)
+
+    def _read_wholes(self, plan: _Plan, items: Sequence[Json]) -> list[Json]:
+        """Read listed appointments with their customers; those that are gone meanwhile are left out."""
+        read = (recovery.read_whole(self._graph, plan.service.business, item["id"]) for item in items)
+        return [whole for whole in read if whole is not None]
+
+    def _join(self, plan: _Plan, group: Json) -> Json:
+        """Add those of the customers who are not in the group appointment yet; return it as it is then."""
+        if recovery.holds(group, plan.customers):
+            return group
+        business = plan.service.business
+        with self._lock(business, str(group["id"])):
+            whole = self._graph.get_appointment(business, group["id"])
+            new = recovery.missing(whole, plan.customers)
+            if not new:
+                return whole
+            if len(new) > _seats_left(whole):
+                raise _no_seats([whole])
+            everybody = [kept_customer(each) for each in whole["customers"]]
+            everybody += self._customers.save_unknown(business, new)
+            return self._changer.replace_customers(
+                business, whole, everybody, {}, lambda item: recovery.holds(item, new)
+            )
+
+
+def _no_seats(groups: Sequence[Json]) -> Conflict:
+    left = max(0, *(_seats_left(group) for group in groups))
+    seats = {0: "no free seat", 1: "one free seat"}.get(left, f"{left} free seats")
+    return Conflict(f"The group appointment at this time has {seats}. {FIND_SLOTS}", code="NoSeats", target="customers")
+
+
+def _seats_left(item: Json) -> int:
+    return int(item.get("maximumAttendeesCount") or 0) - int(item.get("filledAttendeesCount") or 0)
