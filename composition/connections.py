@@ -23,10 +23,9 @@ from shared.cursors import Cursors
 from shared.graph.bookings import GraphBookings
 from shared.graph.client import ConcurrencyLimit, GraphClient
 from shared.settings.config import AllowList, Settings
+from shared.storage import idempotency as keys
 from shared.storage.account import Lazy, Storage
 from shared.storage.blobs import Container
-from shared.storage.idempotency import TABLE as IDEMPOTENCY_TABLE
-from shared.storage.idempotency import IdempotencyStore
 from shared.storage.tables import Table
 from shared.transport import Transport
 from shared.workers import Workers
@@ -61,7 +60,7 @@ class Services:
     cursors: Cursors
     workers: Workers
     connections: dict[str, ConnectionServices]
-    idempotency: IdempotencyStore
+    idempotency: keys.IdempotencyStore
     changes: Table
     lazy_mail: "Lazy[MailServices]"
 
@@ -87,7 +86,7 @@ def build_services(settings: Settings) -> Services:
         timedelta(seconds=settings.numbers["CHANGES_REFRESH_SECONDS"]),
     )
 
-    store = IdempotencyStore(Table(storage, IDEMPOTENCY_TABLE))
+    store = keys.IdempotencyStore(Table(storage, keys.TABLE))
 
     def build_connection(name: str) -> ConnectionServices:
         graph = GraphBookings(clients[name])

@@ -39,7 +39,7 @@ _PAGE_ANSWERS = _OPEN_ANSWERS | from_schema(
 _MORE_CUSTOMERS = list_of(
     thing(_customer(_OPEN_ANSWERS)),
     "Customers",
-    "All customers of a group appointment, four at most, instead of the one above.",
+    "All customers of a group appointment, instead of the one above.",
     visibility="advanced",
 )
 _DETAILS: dict[str, Shape] = {
