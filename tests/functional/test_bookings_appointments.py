@@ -28,7 +28,7 @@ ANSWER = {
 CHOICE = ANSWER | {
     "question": "Where?",
     "answerInputType": "radioButton",
-    "answerOptions": ["SupportMailbox", "Phone"],
+    "answerOptions": ["Desk", "Phone"],
     "answer": "",
     "selectedOptions": ["Phone"],
 }

@@ -44,7 +44,7 @@ def test_an_empty_allow_list_allows_nothing(gateway: Gateway) -> None:
 
 def test_a_business_comes_with_hours_policy_and_settings_and_without_graphs_annotations(gateway: Gateway) -> None:
     business = gateway.ask("")
-    assert business["displayName"] == "SupportMailbox"
+    assert business["displayName"] == "Desk"
     assert business["schedulingPolicy"]["timeSlotInterval"] == "PT30M"
     assert business["bookingPageSettings"]["businessTimeZone"] == "UTC"
     assert "@odata" not in str(business)
