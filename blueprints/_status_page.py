@@ -1,4 +1,4 @@
-"""The status as a page: plain tables, no script, nothing from elsewhere."""
+"""The answer of the route `status` as an HTML page: tables, without scripts and without external content."""
 
 from collections.abc import Iterable, Mapping
 from html import escape
@@ -13,15 +13,15 @@ _STYLE = (
 
 
 def render_status(status: Mapping[str, Any]) -> str:
-    """Return the answer of the route `status` as an HTML page."""
+    """Return the HTML page for an answer of the route `status`."""
     mailboxes = [{key: value for key, value in one.items() if key != "lastError"} for one in status["mailboxes"]]
     errors = [{"mailbox": one["name"], **one["lastError"]} for one in status["mailboxes"] if "lastError" in one]
     parts = [
         _table("Alarms", status["alarms"], empty="No alarm is raised.", bad=True),
         _table("Mailboxes", mailboxes, empty="The settings name no mailbox."),
-        _table("Last errors of mailboxes", errors, empty="None."),
+        _table("Last errors of mailboxes", errors, empty="No mailbox has had an error."),
         _table("Sinks", status["sinks"], empty="The settings name no sink."),
-        _table("Credentials", status["credentials"], empty="No end is known."),
+        _table("Credentials", status["credentials"], empty="No expiry date is known."),
         _table("Queues", [{**status["waitingMessages"], "poison": status["poisonMessages"]}], empty=""),
     ]
     return (

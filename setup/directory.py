@@ -58,7 +58,7 @@ class Directory:
             if link is None:
                 return
             if not str(link).startswith(f"{self._root}/v1.0/"):
-                raise Rejected("Microsoft Graph's list goes on at a foreign address.")
+                raise Rejected("Microsoft Graph's list continues at an address of another host, which is not opened.")
             page = self._send("GET", str(link).removeprefix(f"{self._root}/v1.0"))
 
     def write(self, method: str, path: str, body: Any = None, *, doing: str, role: Role, upsert: bool = False) -> Any:

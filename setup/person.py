@@ -23,7 +23,7 @@ class Person:
         self._tokens: dict[str, Any] = {}
 
     def authorization(self, resource: str) -> str:
-        """Return the Authorization header for a resource. Raises Stopped when nobody is signed in."""
+        """Return the Authorization header for a resource. Raises Stopped if no person is signed in."""
         known = self._tokens.get(resource)
         if known is None or known.expires_on < time.time() + _YOUNG:
             known = self._tokens[resource] = self._ask(resource)

@@ -1,7 +1,7 @@
-"""The simulated tenant of a running `up`, as a place to rehearse the registration: same code, nobody's real directory.
+"""Runs `register` in the simulated tenant of a running `up`, with the same code as in a real tenant.
 
-As always nothing but environment variables leads there, and a stand-in for the Azure CLI is signed in as a sample
-person. Roles are taken from that person, and trouble is made, through the simulator's control path.
+Environment variables redirect its requests to the twin, and a stand-in for the Azure CLI signs in as a sample person.
+The twin's control path can change the person's roles and simulate faults.
 """
 
 import argparse
@@ -45,10 +45,10 @@ class RehearsalConsole(Console):
 
 @contextmanager
 def simulated(options: argparse.Namespace) -> Iterator[Console]:
-    """Lead this process to the running simulated cloud, and complete the options with what is there.
+    """Redirect this process to the running simulated cloud, and complete the options with its names.
 
-    The settings go into the file that the running app reads, so that it signs in with the registration from then on.
-    Raises NothingRunsError.
+    The settings are written into the file that the running app reads, so that it signs in with the registered app from
+    then on. Raises NothingRunsError.
     """
     running = find_running()
     if running.control_url is None:

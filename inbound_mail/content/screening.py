@@ -141,7 +141,7 @@ def _automatic_signs(mail: InboundMail, own: set[str]) -> Iterator[str]:
     if not own.isdisjoint(mail.recipients("replyTo")):
         yield "Reply-To: one of our own mailboxes"
     if not mail.sender:
-        yield "From: nobody"
+        yield "From: no author"
     elif mail.sender.startswith("postmaster@"):
         yield "From: postmaster"
 

@@ -32,8 +32,8 @@ OPTIONS: Mapping[str, Option] = {
         pattern=re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]"),
         wrong="Give a queue name: 3 to 63 of a-z, 0-9 and single dashes.",
     ),
-    "ttl_days": Option("Days that a message is kept unread; without it, for ever.", kind=int, bounds=(1, 3650)),
-    "body": Option("`html` adds the sanitised HTML to the text.", usual="text", choices=("text", "html")),
+    "ttl_days": Option("Days after which an unread message expires; without it, never.", kind=int, bounds=(1, 3650)),
+    "body": Option("`html` adds sanitised HTML to the text.", usual="text", choices=("text", "html")),
 }
 
 

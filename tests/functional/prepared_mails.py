@@ -76,7 +76,7 @@ class MemoryProgress:
             raise Died
 
     def next_attempt(self) -> "MemoryProgress":
-        """The same record after an attempt that ended in the dark."""
+        """Return the same record as after an attempt without a known outcome."""
         return MemoryProgress(self.values, interrupted=True)
 
 

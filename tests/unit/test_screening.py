@@ -157,7 +157,7 @@ def test_no_answer_goes_to_our_own_mailbox() -> None:
 def test_a_mail_without_an_author_gets_no_answer() -> None:
     screening = screen_mail(build_mail(sender=""), OWN)
     assert (screening.may_reply, screening.makes_ticket) == (False, True)
-    assert screening.evidence == ("From: nobody",)
+    assert screening.evidence == ("From: no author",)
 
 
 @pytest.mark.parametrize(

@@ -30,81 +30,81 @@ OPTIONS: Mapping[str, Option] = {
         wrong="Give an https address without path, such as https://contoso.easyvista.com.",
     ),
     "account": Option(
-        "Number of the database: 50004 is customary for production, 50005 for the sandbox.",
+        "Number of the database, usually 50004 for production and 50005 for the sandbox.",
         needed=True,
         pattern=re.compile(r"\d{1,10}"),
         wrong="Give the number of the database in quotation marks.",
     ),
     "token": secret("Key Vault name of the access token. Either this or `login`."),
     "login": secret("Key Vault name of `user:password`."),
-    "catalog_code": Option("Code of the catalog entry that tickets belong to. Either this or `catalog_guid`."),
+    "catalog_code": Option("Code of the catalog entry of tickets. Either this or `catalog_guid`."),
     "catalog_guid": Option(
         "GUID of the catalog entry.", pattern=_GUID, wrong="Give a GUID such as 0f5e7c1a-6b1d-4b57-9e55-1d0b6a2f4c01."
     ),
     "origin": Option("Origin of tickets, by name or id.", usual="Email"),
     "department_id": Option("Department of tickets.", kind=int, bounds=_ID),
-    "department_code": Option("The same by code."),
+    "department_code": Option("Department of tickets, by code."),
     "location_id": Option("Location of tickets.", kind=int, bounds=_ID),
-    "location_code": Option("The same by code."),
+    "location_code": Option("Location of tickets, by code."),
     "urgency_id": Option("Urgency of tickets.", kind=int, bounds=_ID),
     "high_importance_urgency_id": Option("Urgency of mails of high importance.", kind=int, bounds=_ID),
     "impact_id": Option("Impact of tickets.", kind=int, bounds=_ID),
     "severity_id": Option("Severity of tickets.", kind=int, bounds=_ID),
     "fields": Option(
-        "Custom columns (`e_...`) and their texts. In these, `{...}` may name "
+        "Custom columns (`e_...`) and their texts. In a text, `{...}` is a placeholder for "
         f"{', '.join(f'`{one}`' for one in PLACEHOLDERS)}.",
         kind=dict,
     ),
-    "title_length": Option("Most characters of a title.", kind=int, usual=200, bounds=(20, 1000)),
+    "title_length": Option("Maximum length of a title.", kind=int, usual=200, bounds=(20, 1000)),
     "body": Option("Write descriptions as `text`, or as sanitised `html`.", usual="text", choices=("text", "html")),
     "body_write": Option(
-        "`create_then_put` writes the description once more, where an instance loses the one given at creation.",
+        "`create_then_put` writes the description again after the creation, for instances that lose the first one.",
         usual="create",
         choices=("create", "create_then_put"),
     ),
     "unknown_sender": Option(
-        "What becomes of mails whose author EasyVista does not know: `quarantine`, `default_recipient` (a ticket for "
-        "that person, the true author in its text), or `reject` (nobody needs to look).",
+        "What to do with a mail whose author EasyVista does not know: `quarantine` it, create a ticket for the "
+        "`default_recipient` (its text names the author), or `reject` it (no person has to look at it).",
         usual="quarantine",
         choices=("quarantine", "default_recipient", "reject"),
     ),
     "default_recipient": Option(
-        "Address of the person whom tickets of unknown authors are for.",
+        "Mail address of the person who gets the tickets of unknown authors.",
         pattern=_ADDRESS,
         wrong="Give a mail address that EasyVista knows.",
     ),
     "closed_reply": Option(
-        "What becomes of replies to closed tickets: `new_linked` (a ticket with the old one as parent), `comment` "
-        "(try, else a new one), or `quarantine`.",
+        "What to do with a reply to a closed ticket: `new_linked` creates a ticket with the closed one as parent, "
+        "`comment` tries a comment first, `quarantine` leaves it to a person.",
         usual="new_linked",
         choices=("new_linked", "comment", "quarantine"),
     ),
     "comment_action_type_id": Option(
-        "Type of the task that a reply becomes; the type decides whether requestors see it. Without it replies become "
-        "linked tickets.",
+        "Action type of the task that a reply becomes; it decides whether requestors see the task. Without this option "
+        "replies become linked tickets.",
         kind=int,
         bounds=_ID,
     ),
     "comment_group_mail": Option(
-        "Group that the task is for, by mail address.", pattern=_ADDRESS, wrong="Give the group's mail address."
+        "Group of the task, by mail address.", pattern=_ADDRESS, wrong="Give the group's mail address."
     ),
-    "comment_group_id": Option("The same by id.", kind=int, bounds=_ID),
+    "comment_group_id": Option("Group of the task, by id.", kind=int, bounds=_ID),
     "trusted_domains": Option(
-        "Mail domains whose people may comment on every ticket. Authors can be forged: leave it empty unless the mail "
-        "system proves them.",
+        "Mail domains whose authors may comment on every ticket. Authors can be forged, so leave this empty unless the "
+        "mail system verifies them.",
         kind=list,
         usual=(),
         pattern=re.compile(r"[A-Za-z0-9.-]{3,253}"),
         wrong="Give domains such as contoso.com.",
     ),
     "document_form": Option(
-        "How files are sent: as `json`, or in a `form` field.", usual="json", choices=("json", "form")
+        "How files are sent: as `json`, or in a field of a `form`.", usual="json", choices=("json", "form")
     ),
     "attachment_mb": Option(
-        "Files larger than this many MiB are named in the text, not sent.", kind=int, usual=20, bounds=(1, 150)
+        "Files larger than this many MiB are not sent; the text names them.", kind=int, usual=20, bounds=(1, 150)
     ),
     "inline_min_kib": Option(
-        "Inline pictures up to this many KiB are taken for decoration and left out.",
+        "Inline pictures up to this many KiB are regarded as decoration and not sent.",
         kind=int,
         usual=10,
         bounds=(0, 10_240),

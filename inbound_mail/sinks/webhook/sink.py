@@ -35,9 +35,9 @@ OPTIONS: Mapping[str, Option] = {
         pattern=re.compile(r"https://[A-Za-z0-9.-]+(:\d{1,5})?(/[^\s#]*)?"),
         wrong="Give an https address without user, password or fragment.",
     ),
-    "url_secret": secret("Key Vault name of the address, for addresses that are credentials themselves (Logic Apps)."),
+    "url_secret": secret("Key Vault name of the address, if the address itself is a credential (Logic Apps)."),
     "preset": Option(
-        "`power-automate` sends application/json, which flows read without detours.",
+        "`power-automate` sends the event as application/json, which flows can read directly.",
         usual="generic",
         choices=tuple(_CONTENT_TYPES),
     ),
@@ -45,9 +45,9 @@ OPTIONS: Mapping[str, Option] = {
         "Key Vault names of the signing keys (`whsec_...`): two while the key changes. Needed with preset `generic`.",
         kind=list,
     ),
-    "body": Option("`html` adds the sanitised HTML to the text.", usual="text", choices=("text", "html")),
+    "body": Option("`html` adds sanitised HTML to the text.", usual="text", choices=("text", "html")),
     "inline_kib": Option(
-        "Attachments up to this many KiB in all travel inside the event; others by link.",
+        "The event contains attachments up to this many KiB in total, and links to the others.",
         kind=int,
         usual=256,
         bounds=(0, 4096),
