@@ -268,8 +268,8 @@ class TokenSource:
 def _is_unknown_tenant(error: BaseException | None) -> bool:
     """Tell msal's bare ValueErrors apart: a tenant that discovery does not know, or an answer that is no JSON."""
     while error is not None:
-        if told := _DISCOVERY_STATUS.search(str(error)):
-            return told[1] in ("400", "404")
+        if status := _DISCOVERY_STATUS.search(str(error)):
+            return status[1] in ("400", "404")
         error = error.__cause__ or error.__context__
     return False
 

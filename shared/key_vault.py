@@ -194,10 +194,10 @@ def _may_pass(status: int | None) -> bool:
 
 
 def _status(error: Exception) -> int | None:
-    """Return the HTTP status behind an error; the identity library tells its own in the text only."""
+    """Return the HTTP status behind an error; the identity library has its own in the text only."""
     status = getattr(getattr(error, "response", None), "status_code", None)
-    if status is None and (told := _IDENTITY_STATUS.search(str(error))):
-        status = int(told[1])
+    if status is None and (found := _IDENTITY_STATUS.search(str(error))):
+        status = int(found[1])
     return status
 
 

@@ -58,7 +58,7 @@ def call_with_retry[T](policy: RetryPolicy, action: Callable[[], T]) -> T:
         time_left = min(policy.within - (state.seconds_since_start or 0), context.remaining())
         return state.attempt_number >= policy.attempts_after(error) or state.upcoming_sleep >= time_left
 
-    def tell(state: tenacity.RetryCallState) -> None:
+    def log_attempt(state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         _log.warning("attempt %d failed, next in %.1f s: %s", state.attempt_number, state.upcoming_sleep, error)
 
@@ -66,7 +66,7 @@ def call_with_retry[T](policy: RetryPolicy, action: Callable[[], T]) -> T:
         stop=is_spent,
         wait=find_wait,
         retry=tenacity.retry_if_exception_type(policy.on),
-        before_sleep=tell,
+        before_sleep=log_attempt,
         reraise=True,
     )
     return retrying(action)

@@ -1,4 +1,4 @@
-"""One HTTP exchange on `requests`: pooled, timed, and told in the error family. No retries here.
+"""One HTTP exchange on `requests`: pooled, timed, with errors of the family. No retries here.
 
 What an exception says about the request decides its class: no connection -> `Unreachable` (nothing was sent); sent
 but no whole answer -> `OutcomeUnknown`; sent and silent -> `TimedOut`.
@@ -64,10 +64,10 @@ class Streamed:
             raise _translate(error, self._host) from error
 
     def read(self, most_bytes: int) -> bytes:
-        """Return the whole body. Raises AnswerTooLarge, before reading it where its length is told."""
-        told = self.headers.get("Content-Length", "")
+        """Return the whole body. Raises AnswerTooLarge, before reading it if the length is announced."""
+        length = self.headers.get("Content-Length", "")
         too_large = AnswerTooLarge("The answer is larger than the gateway reads at once.")
-        if told.isdecimal() and int(told) > most_bytes:
+        if length.isdecimal() and int(length) > most_bytes:
             raise too_large
         body = bytearray()
         for chunk in self.chunks():

@@ -29,7 +29,7 @@ _CHECKS = (
     "content_type_conformance",
     "response_schema_conformance",
     "is_described",
-    "is_told",
+    "is_described",
 )
 
 
@@ -64,13 +64,13 @@ def configure(run: Run, base_url: str, key: str, **of_round: Any) -> Schemathesi
     )
 
 
-def tell_event(event: events.EngineEvent) -> None:
+def write_event(event: events.EngineEvent) -> None:
     """Send failures and troubles; successes were sent with each answer."""
     if isinstance(event, events.ScenarioFinished):
         for case_id, checks in event.recorder.checks.items():
             for check in checks:
                 if check.failure_info is not None:
-                    tell_failure(event.recorder, case_id, check)
+                    write_failure(event.recorder, case_id, check)
     elif isinstance(event, events.NonFatalError):
         send_line(kind="trouble", text=f"{event.label}: {event.info.title}: {str(event.info.message)[:1000]}")
     elif isinstance(event, events.FatalError):
@@ -79,7 +79,7 @@ def tell_event(event: events.EngineEvent) -> None:
         send_line(kind="trouble", text="The app does not answer any more.")
 
 
-def tell_failure(recorder: Any, case_id: str, check: Any) -> None:
+def write_failure(recorder: Any, case_id: str, check: Any) -> None:
     """Tell one failure, with what reproduces it; the key is left out of that."""
     failure, interaction = check.failure_info.failure, recorder.interactions.get(case_id)
     response = interaction.response if interaction else None
@@ -128,7 +128,7 @@ def main(base_url: str, limit: int, seed: int) -> None:
         )
         run.stream = from_schema(schemathesis.openapi.from_dict(document, config=config)).execute()
         for event in run.stream:
-            tell_event(event)
+            write_event(event)
         if run.sent == before:
             raise RuntimeError("schemathesis made no request")
         number += 1

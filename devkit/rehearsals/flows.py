@@ -311,13 +311,13 @@ class _ReportedEvents:
     def __init__(self, flow: Flow) -> None:
         self._flow = flow
         self._seen = 0
-        self._told: Counter[str] = Counter()
+        self._reported: Counter[str] = Counter()
 
     def __call__(self, about: str) -> int:
         new = self._flow.runs[self._seen :]
         self._seen += len(new)
-        self._told.update(item["customerEmailAddress"] for item in new)
-        return self._told[about]
+        self._reported.update(item["customerEmailAddress"] for item in new)
+        return self._reported[about]
 
 
 def judge(trigger: Trigger, script: list[Event], runs: list[dict[str, Any]], until: datetime) -> Verdict:

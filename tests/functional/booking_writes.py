@@ -71,7 +71,7 @@ def refused(answer: requests.Response) -> tuple[int, str, str | None]:
     return error["status"], error["code"], error.get("target")
 
 
-def open_desk(gateway: Gateway) -> Writer:
+def open_page(gateway: Gateway) -> Writer:
     """Begin with the small desk, which may be written to."""
     gateway.begin(tiny.seed, BOOKINGS_BUSINESSES=tiny.BUSINESS, BOOKINGS_WRITES="on")
     gateway.business = tiny.BUSINESS

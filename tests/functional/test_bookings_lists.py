@@ -51,15 +51,15 @@ def test_a_business_comes_with_hours_policy_and_settings_and_without_graphs_anno
 
 
 def test_services_come_by_name_with_the_names_of_their_staff(gateway: Gateway) -> None:
-    group, visit = gateway.ask("/services")["value"]
-    assert (group["displayName"], visit["displayName"]) == ("Group", "Visit")
-    assert [member["displayName"] for member in visit["staffMembers"]] == ["Anne", "Bob"]
+    group, service = gateway.ask("/services")["value"]
+    assert (group["displayName"], service["displayName"]) == ("Group", "Visit")
+    assert [member["displayName"] for member in service["staffMembers"]] == ["Anne", "Bob"]
 
 
 def test_a_service_that_names_somebody_who_is_gone_is_listed_all_the_same(gateway: Gateway) -> None:
     gateway.sim.bookings.business(tiny.BUSINESS).services.patch(tiny.VISIT, {"staffMemberIds": ["gone", tiny.ANNE]})
-    visit = gateway.ask("/services")["value"][1]
-    assert [member["displayName"] for member in visit["staffMembers"]] == [None, "Anne"]
+    service = gateway.ask("/services")["value"][1]
+    assert [member["displayName"] for member in service["staffMembers"]] == [None, "Anne"]
 
 
 def test_staff_come_by_name_with_roles_that_graph_hides_from_old_clients(gateway: Gateway) -> None:

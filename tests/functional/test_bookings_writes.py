@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_desk, refused
+from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_page, refused
 from tests.functional.conftest import Gateway
 from twin.bookings.permissions import APPOINTMENT, MANAGE, READ, WRITE
 from twin.seeds import sample, tiny
@@ -17,7 +17,7 @@ KNOWN = "#microsoft.graph.bookingCustomerInformation"
 
 @pytest.fixture
 def writer(gateway_process: Gateway) -> Writer:
-    return open_desk(gateway_process)
+    return open_page(gateway_process)
 
 
 def sent(writer: Writer, method: str) -> Any:

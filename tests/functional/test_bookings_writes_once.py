@@ -19,7 +19,7 @@ from shared.graph.bookings import GraphBookings
 from shared.storage import idempotency
 from shared.storage.idempotency import Attempt
 from shared.storage.tables import Table
-from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_desk, refused
+from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_page, refused
 from tests.functional.conftest import Gateway
 from tests.functional.host.apps.support import wait_until
 from tests.functional.kill_switch import Killed, KillSwitch
@@ -39,7 +39,7 @@ def writer(gateway_process: Gateway, monkeypatch: pytest.MonkeyPatch) -> Writer:
     monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
     monkeypatch.setattr(booking, "SECOND_SEARCH", 0.05)
     monkeypatch.setattr(idempotency, "TABLE", f"t{time.time_ns()}")
-    return open_desk(gateway_process)
+    return open_page(gateway_process)
 
 
 def business(writer: Writer) -> Business:

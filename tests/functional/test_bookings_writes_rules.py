@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_desk, refused
+from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_page, refused
 from tests.functional.conftest import Gateway
 from tests.functional.test_bookings_appointments import book
 from twin.seeds import sample, tiny
@@ -16,7 +16,7 @@ GUESTS = [{"name": f"Guest {number}", "emailAddress": f"guest{number}@example.co
 
 @pytest.fixture
 def writer(gateway_process: Gateway) -> Writer:
-    return open_desk(gateway_process)
+    return open_page(gateway_process)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.booking_writes import CLEO, clock, open_desk
+from tests.functional.booking_writes import CLEO, clock, open_page
 from tests.functional.conftest import Gateway, read_error
 from twin.bookings.permissions import APPOINTMENT, MANAGE, READ, WRITE
 from twin.bookings.state import Bookings
@@ -43,7 +43,7 @@ def test_a_good_connection_says_so_for_one_call_to_graph(gateway: Gateway) -> No
 
 
 def test_a_connection_that_may_write_says_so(gateway_process: Gateway) -> None:
-    assert ask(open_desk(gateway_process).gateway, "connection")["canWrite"] is True
+    assert ask(open_page(gateway_process).gateway, "connection")["canWrite"] is True
 
 
 def test_a_connection_shows_that_consent_is_missing(gateway: Gateway) -> None:
@@ -113,7 +113,7 @@ def test_schemas_are_of_allowed_pages_only(gateway: Gateway) -> None:
 
 
 def test_a_schema_names_what_a_booking_then_takes_and_shows(gateway_process: Gateway) -> None:
-    writer = open_desk(gateway_process)
+    writer = open_page(gateway_process)
     [question] = ask(writer.gateway, "schemas/questions", **ASKED)["schema"]["properties"]
     made = writer.made(customers=None, customer=CLEO | {"answers": {question: "LT-0042"}})
     assert made["answers"] == {question: "LT-0042"}
@@ -121,15 +121,15 @@ def test_a_schema_names_what_a_booking_then_takes_and_shows(gateway_process: Gat
 
 
 def test_one_customer_and_several_at_once_are_refused(gateway_process: Gateway) -> None:
-    error = read_error(open_desk(gateway_process).create(customer=CLEO))
+    error = read_error(open_page(gateway_process).create(customer=CLEO))
     assert (error["status"], error["code"], error["target"]) == (400, "Contradiction", "customer")
 
 
 def test_a_customer_that_a_form_left_blank_is_none(gateway_process: Gateway) -> None:
-    error = read_error(open_desk(gateway_process).create(customers=None, customer={}))
+    error = read_error(open_page(gateway_process).create(customers=None, customer={}))
     assert (error["code"], error["target"]) == ("MissingParameter", "customers")
 
 
 def test_a_fault_in_the_one_customer_is_named_by_its_place(gateway_process: Gateway) -> None:
-    error = read_error(open_desk(gateway_process).create(customers=None, customer={"name": 5}))
+    error = read_error(open_page(gateway_process).create(customers=None, customer={"name": 5}))
     assert (error["code"], error["target"]) == ("WrongType", "customer.name")

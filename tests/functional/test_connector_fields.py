@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from devkit.connector.answers import load_definition
-from tests.functional.booking_writes import open_desk
+from tests.functional.booking_writes import open_page
 from tests.functional.conftest import Gateway
 from twin.seeds import sample, tiny
 
@@ -20,7 +20,7 @@ WITH_BODY = sorted(
 
 @pytest.fixture
 def gateway(gateway_process: Gateway) -> Gateway:
-    gateway = open_desk(gateway_process).gateway
+    gateway = open_page(gateway_process).gateway
     settings = sample.settings(gateway.sim) | sample.mail_settings() | sample.write_settings()
     gateway.configure(**settings | {"BOOKINGS_BUSINESSES": tiny.BUSINESS})
     return gateway

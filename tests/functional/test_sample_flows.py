@@ -21,7 +21,7 @@ MAILS = {"support-mail-ticket", "support-mail-failed"}  # see tests/functional/m
 
 type Happen = Callable[[Page, str], object]
 
-HAPPENINGS: dict[str, tuple[str, Happen]] = {
+EVENTS: dict[str, tuple[str, Happen]] = {
     "new-appointment-ticket": ("created", lambda page, _: page.book(ahead(hours=30))),
     "appointment-cancelled": ("cancelled", lambda page, booked: page.cancel(booked)),
     "appointment-reminder": ("upcoming", lambda page, _: page.book(ahead(minutes=40))),
@@ -65,18 +65,18 @@ def book(page: Page, settings: dict[str, Any]) -> Any:
     return answer.json()
 
 
-@pytest.mark.parametrize("name", HAPPENINGS)
+@pytest.mark.parametrize("name", EVENTS)
 def test_a_trigger_is_answered_with_where_to_ask_next(page: Page, settings: dict[str, Any], name: str) -> None:
     caller = open_flow(page.gateway, name, settings)
     answer = caller.call(caller.flow.trigger[0])
     assert answer.status_code == 202, answer.text
     assert answer.headers["Location"].startswith("https://env.01.common")
-    assert f"/triggers/appointments/{HAPPENINGS[name][0]}?" in answer.headers["Location"]
+    assert f"/triggers/appointments/{EVENTS[name][0]}?" in answer.headers["Location"]
 
 
-@pytest.mark.parametrize("name", HAPPENINGS)
+@pytest.mark.parametrize("name", EVENTS)
 def test_what_happened_has_every_field_that_the_flow_reads(page: Page, settings: dict[str, Any], name: str) -> None:
-    kind, happen = HAPPENINGS[name]
+    kind, happen = EVENTS[name]
     caller = open_flow(page.gateway, name, settings)
     booked = page.book(ahead(hours=30))
     page.ask()  # the first look tells nothing
@@ -193,5 +193,5 @@ def test_every_call_of_the_flows_is_made_here(gateway_process: Gateway) -> None:
         ("new-appointment-without-connector", "Ask_for_changes"),
     }
     callers = [FlowCaller(gateway_process, flow, {}) for flow in load_flows() if flow.name not in MAILS]
-    triggers = {(caller.flow.name, caller.flow.trigger[0]) for caller in callers if caller.flow.name in HAPPENINGS}
+    triggers = {(caller.flow.name, caller.flow.trigger[0]) for caller in callers if caller.flow.name in EVENTS}
     assert {(caller.flow.name, step) for caller in callers for step in caller.steps()} == made | triggers

@@ -19,8 +19,13 @@ ANY = Trigger("any", "triggers/appointments/any", {})
 
 def run(one: Event) -> dict[str, Any]:
     kinds, start, staff, phone = one.signature
-    told = {"changes": list(kinds), "startUtc": start, "staffMemberIds": list(staff), "customerPhone": phone or None}
-    return {"customerEmailAddress": one.about, **told}
+    reported = {
+        "changes": list(kinds),
+        "startUtc": start,
+        "staffMemberIds": list(staff),
+        "customerPhone": phone or None,
+    }
+    return {"customerEmailAddress": one.about, **reported}
 
 
 def test_what_was_reported_once_and_in_order_is_good() -> None:

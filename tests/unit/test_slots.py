@@ -59,7 +59,7 @@ class Calendar(GraphBookings):
         ]
         self.limit = GroupLimit()
         self.appointments: list[Json] = []
-        self.told_only_between: tuple[datetime, datetime] | None = None
+        self.reported_only_between: tuple[datetime, datetime] | None = None
         self.busy: dict[str, list[tuple[datetime, datetime, str]]] = {}
 
     def get_business(self, business: str) -> Json:
@@ -81,7 +81,7 @@ class Calendar(GraphBookings):
         return [{"staffId": member, "availabilityItems": list(self._items(member, start, end))} for member in staff]
 
     def _items(self, member: str, start: datetime, end: datetime) -> Iterator[Json]:
-        start, end = self.told_only_between or (start, end)
+        start, end = self.reported_only_between or (start, end)
         at = start
         for begins, ends, status in sorted(self.busy.get(member, [])):
             yield {"status": "Available", "startDateTime": graph_time(at), "endDateTime": graph_time(begins)}
@@ -158,7 +158,7 @@ def test_busy_and_out_of_office_time_is_not_offered(page: Calendar) -> None:
 
 
 def test_time_that_availability_does_not_speak_of_is_not_offered(page: Calendar) -> None:
-    page.told_only_between = utc(10), utc(11)
+    page.reported_only_between = utc(10), utc(11)
     assert page.starts() == ["10:00", "10:30"]
 
 
