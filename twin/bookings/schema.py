@@ -10,8 +10,8 @@ from twin.bookings.times import parse_duration
 from twin.core.wire import Json
 
 NAMESPACE = "#microsoft.graph."
-_TELLING = frozenset({"bookingsAvailability", "bookingsAvailabilityWindow"})
-"""Types of one family that may both stand where the first is declared."""
+_ANNOTATED = frozenset({"bookingsAvailability", "bookingsAvailabilityWindow"})
+"""A declared type and the derived type that may be used instead."""
 _ANNOTATION = re.compile(r"^(@|.+@odata\.)")
 
 
@@ -146,7 +146,7 @@ def _check_value(value: Any, one: Property) -> Any:
 
 def _annotate(kind: str, value: Any) -> Json:
     """Return the annotation @odata.type where the declared type is not the only possible one."""
-    if not isinstance(value, dict) or not (kind in _TELLING or TYPES[kind].abstract):
+    if not isinstance(value, dict) or not (kind in _ANNOTATED or TYPES[kind].abstract):
         return {}
     return {"@odata.type": value.get("@odata.type", NAMESPACE + kind)}
 

@@ -26,7 +26,7 @@ class Switches:
 
     page_size                 items per page where $top is absent
     list_cap                  most businesses in a list; it has no pages
-    unproven_options          $select, $orderby, $skip: nobody has shown that they work. "ignore" promises least
+    unproven_options          $select, $orderby, $skip: no report shows that they work; "ignore" promises the least
     calendar_view             which appointments a range holds: those that overlap it, or those that start inside
     top_loses_link            with $top the link to the next page is missing (msgraph-sdk-powershell issue 1351)
     lists_fill_customers      lists and calendarView fill `customers`; users report that they do not

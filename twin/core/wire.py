@@ -24,7 +24,7 @@ _STREAM_MARK = f"stream-{uuid.uuid4().hex}"
 class Stream:
     """Bytes that are made while they are sent, so that they are never in memory as a whole. In JSON they become base64.
 
-    `read` begins anew each time it is called and yields `size` bytes in all.
+    `read` begins again each time it is called and yields `size` bytes in all.
     """
 
     size: int

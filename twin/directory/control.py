@@ -64,8 +64,8 @@ def issue_cli_token(call: Call, directory: Directory) -> Reply:
         if name in tenant.users and (not wish.get("tenant") or tenant.is_called(str(wish["tenant"]))):
             cli = App(_CLI_APP_ID, tenant.id, "Microsoft Azure CLI")
             scopes = CLI_SCOPES if resource == tenant.cloud.graph_resource else ("user_impersonation",)
-            nobody = ServicePrincipal(_CLI_APP_ID, _CLI_APP_ID)
-            order = Order(tenant, cli, nobody, resource, user=tenant.users[name], scopes=scopes)
+            cli_principal = ServicePrincipal(_CLI_APP_ID, _CLI_APP_ID)
+            order = Order(tenant, cli, cli_principal, resource, user=tenant.users[name], scopes=scopes)
             token = issue_token(directory.entra, order)
             expires = int(time.time()) + cli.expires_in
             return Reply(200, {"accessToken": token, "expires_on": expires, "tenant": tenant.id, "tokenType": "Bearer"})

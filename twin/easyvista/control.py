@@ -106,7 +106,7 @@ def suspend_ticket(call: Call, api: EasyVista) -> Reply:
 
 @control.get("/duplicates")
 def list_duplicates(call: Call, api: EasyVista) -> Reply:
-    """List references that more than one ticket bears, which must not happen."""
+    """List references that more than one ticket has, which must not happen."""
     return Reply(200, {"duplicates": _find_instance(call, api).duplicates()})
 
 

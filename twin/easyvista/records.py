@@ -150,7 +150,7 @@ class Ticket:
 
     @property
     def is_closed(self) -> bool:
-        """Whether its end date is set, which is what END_DATE_UT tells."""
+        """Whether its end date is set, as END_DATE_UT shows."""
         return self.ended is not None
 
     @property

@@ -1,7 +1,7 @@
 """JSON batches: up to 20 requests in one, each with a status of its own.
 
 Public source: learn.microsoft.com/graph/json-batching. Ids are unique without case, URLs relative to the version; the
-outer 200 says nothing about the parts, whose order is arbitrary (here: backwards, so that nobody relies on it); a part
+outer 200 says nothing about the parts, whose order is arbitrary (here: backwards, so that none relies on it); a part
 whose `dependsOn` failed answers 424; each part counts against the limits by itself. Bytes come as base64 text.
 
 Outlook works on up to four parts of a batch at once (learn.microsoft.com/graph/throttling-limits), so a batch takes as

@@ -13,7 +13,7 @@ from twin.mail.mailbox import Event, Folder, Mailbox
 from twin.mail.message import Message
 from twin.mail.options import Condition, Selection
 
-_SHUFFLE = random.Random()  # noqa: S311 - an order that nobody should rely on
+_SHUFFLE = random.Random()  # noqa: S311 - an order that no client should rely on
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ def refuse_filter(message: str = "The query filter contains one or more invalid 
 
 
 def refuse_sort() -> GraphRefusal:
-    """400: ordered properties must stand in the filter, first and in the same order."""
+    """400: ordered properties must be in the filter, first and in the same order."""
     message = "The restriction or sort order is too complex for this operation."
     return GraphRefusal(400, "InefficientFilter", message)
 

@@ -124,8 +124,8 @@ def _read_query(call: Call, mailbox: Mailbox, folder: Folder, view: View) -> Que
 def _find_cursor(call: Call, mail: Mail, folder: Folder, token: str) -> Cursor:
     found = mail.find_cursor(token)
     if isinstance(found, Expiry):
-        anew = f"https://{call.host}{call.raw_path}" if found.location else None
-        raise SyncStateRefusal(found.status, found.code, inner_code=found.inner_code, location=anew)
+        start = f"https://{call.host}{call.raw_path}" if found.location else None
+        raise SyncStateRefusal(found.status, found.code, inner_code=found.inner_code, location=start)
     if found is None or found.query.folder is not folder:
         raise refuse_token()
     return found

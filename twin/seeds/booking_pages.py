@@ -7,7 +7,7 @@ from twin.core.wire import Json
 
 _WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday")
 GHOST_STAFF_ID = "7f1d0b9e-0000-4000-8000-00000000dead"
-"""A staff id that a service names and nobody has: seen on the real service (msgraph-sdk-dotnet issue 1488)."""
+"""A staff id of a service that belongs to no staff member: seen on the real service (msgraph-sdk-dotnet issue 1488)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Made-up people. Addresses lie in domains reserved for examples, numbers in ranges reserved for fiction."""
+"""Made-up people. Addresses are in domains reserved for examples, numbers in ranges reserved for fiction."""
 
 from random import Random
 from typing import NamedTuple
