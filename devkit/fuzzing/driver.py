@@ -29,7 +29,7 @@ _CHECKS = (
     "content_type_conformance",
     "response_schema_conformance",
     "is_described",
-    "is_described",
+    "has_error_shape",
 )
 
 

@@ -56,7 +56,7 @@ class Run:
             self.check_description(case, response)
 
         @schemathesis.check
-        def is_described(_context: Any, response: Response, case: Case) -> None:
+        def has_error_shape(_context: Any, response: Response, case: Case) -> None:
             check_error(case, response)
 
     def before_generate_case(self, context: HookContext, strategy: st.SearchStrategy) -> st.SearchStrategy:

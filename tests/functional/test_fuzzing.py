@@ -97,7 +97,7 @@ def findings() -> Iterator[Findings]:
         ("Other", "response_schema_conformance"),
         ("Other", "is_described"),
         ("Unlisted", "status_code_conformance"),
-        ("Curt", "is_described"),
+        ("Curt", "has_error_shape"),
     ],
 )
 def test_what_is_wrong_is_found(findings: Findings, operation: str, check: str) -> None:

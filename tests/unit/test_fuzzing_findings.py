@@ -9,7 +9,7 @@ def answer(operation: str, status: int, *, code: str = "", meant: bool = True) -
 
 
 def failure(operation: str, status: int) -> dict[str, Any]:
-    texts = {"check": "is_described", "message": "Wrong.", "curl": "curl it", "answer": "{}", "requestId": "7"}
+    texts = {"check": "has_error_shape", "message": "Wrong.", "curl": "curl it", "answer": "{}", "requestId": "7"}
     return {"kind": "failure", "operation": operation, "status": status} | texts
 
 

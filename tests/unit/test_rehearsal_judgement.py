@@ -25,7 +25,7 @@ def run(one: Event) -> dict[str, Any]:
         "staffMemberIds": list(staff),
         "customerPhone": phone or None,
     }
-    return {"customerEmailAddress": one.about, **reported}
+    return {"customerEmailAddress": one.about, **item}
 
 
 def test_what_was_reported_once_and_in_order_is_good() -> None:
