@@ -5,6 +5,7 @@ mails, and waits for the gateway's next look in between: some minutes.
 """
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from typing import Any
 
 import requests
 
+from blueprints._bounds import MINUTES_AHEAD
 from devkit.connector.document import build_definition
+from devkit.connector.pages import visible_operations
 from devkit.running import Running
 from twin.seeds.mails import SUPPORT, make_demo
 
@@ -31,7 +34,7 @@ Auto-Submitted: auto-replied
 
 I am away until Monday.
 """
-_APPOINTMENT_TRIGGERS = ("Created", "Updated", "Rescheduled", "Cancelled", "Reassigned", "Upcoming")
+_MAIL_TRIGGERS = ("OnSupportMailArrived", "OnSupportMailFailed", "OnTicketCreated")
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,10 @@ class Trials:
             for path, item in build_definition()["paths"].items()
             for method, operation in item.items()
         }
+        self._visible = {each["operationId"] for each in visible_operations(build_definition())}
+        self._appointment_triggers = [
+            name for name, (_, path) in self._operations.items() if path.startswith("/triggers/appointments/")
+        ]
         self._http = requests.Session()
         self._http.trust_env = False
         self.made: dict[str, Trial] = {}
@@ -68,6 +75,7 @@ class Trials:
         self._read_bookings()
         self._write_bookings()
         self._follow_mails()
+        self._try_others()
         return self.made
 
     # -- bookings ---------------------------------------------------------------------------------------------------
@@ -118,10 +126,10 @@ class Trials:
     # -- triggers ---------------------------------------------------------------------------------------------------
 
     def _begin_triggers(self) -> None:
-        for kind in _APPOINTMENT_TRIGGERS:
-            query = {"business": _PAGE, "timeZone": _ZONE} | ({"expand": "details"} if kind == "Created" else {})
-            self._begin(f"OnAppointment{kind}", query | ({"minutes": 10_080} if kind == "Upcoming" else {}))
-        for name in ("OnSupportMailArrived", "OnSupportMailFailed", "OnTicketCreated"):
+        for name in self._appointment_triggers:
+            query = {"business": _PAGE, "timeZone": _ZONE} | ({"expand": "details"} if name.endswith("Created") else {})
+            self._begin(name, query | ({"minutes": MINUTES_AHEAD.most} if name.endswith("Upcoming") else {}))
+        for name in _MAIL_TRIGGERS:
             self._begin(name, {"mailbox": _MAILBOX})
 
     def _begin(self, name: str, query: Json) -> None:
@@ -143,6 +151,16 @@ class Trials:
         items = answer.json()["value"]
         self.made[name] = Trial(self.made[name].given, answer.status_code, {"value": items[:1]})
 
+    def _try_others(self) -> None:
+        """Call what has no place in the order above: further triggers, and reading that needs nothing but a page."""
+        for name in self._appointment_triggers:
+            if self.made[name].answer is None:
+                self._follow(name)
+        for name, (method, path) in self._operations.items():
+            needed = re.findall(r"\{(\w+)\}", path)
+            if name in self._visible - self.made.keys() and method == "GET" and needed in ([], ["business"]):
+                self._do(name, {"business": _PAGE} if needed else None)
+
     # -- support mail -----------------------------------------------------------------------------------------------
 
     def _follow_mails(self) -> None:
@@ -152,7 +170,7 @@ class Trials:
         box = {"mailbox": _MAILBOX}
         self._do("PollMailbox", box)
         time.sleep(_MAIL_SECONDS)
-        for name in ("OnSupportMailArrived", "OnSupportMailFailed", "OnTicketCreated"):
+        for name in _MAIL_TRIGGERS:
             self._follow(name)
         self._do("ListSupportMailboxes")
         self._do("GetSupportMailbox", box)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from devkit.connector import trigger_operations
 from devkit.connector.document import build_definition
 from devkit.documents.blocks import Texts, make_table
 
@@ -14,6 +15,7 @@ _TRIGGER = re.compile(r"^triggers/(\w+)/[\w-]+$")
 
 def write(texts: Texts) -> None:
     """Write a section for each route that has none."""
+    texts.put_block(_PATH, "kinds of triggers", _make_triggers())
     texts.put_block(_PATH, _BLOCK, [])
     described = set(_HEADING.findall(texts.read(_PATH)))
     definition = build_definition()
@@ -23,6 +25,15 @@ def write(texts: Texts) -> None:
             described.add(heading)
             lines += [f"### {heading}", operation["description"], "", *_make_parameters(operation, definition)]
     texts.put_block(_PATH, _BLOCK, ["## Other routes", "", *lines] if lines else [])
+
+
+def _make_triggers() -> list[str]:
+    kinds = {
+        path.rpartition("/")[2]: operations["get"]["description"].removeprefix("This operation triggers when ")
+        for path, operations in trigger_operations.OPERATIONS.items()
+        if path.startswith("/triggers/appointments/")
+    }
+    return make_table(("`{kind}`", "Triggers when"), [(f"`{kind}`", when) for kind, when in kinds.items()])
 
 
 def _list_routes(definition: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
