@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from inbound_mail.content.models import Attachment, AttachmentKind
-from inbound_mail.sinks import check_sink
+from inbound_mail.sinks import KINDS, check_sink
 from inbound_mail.sinks._upload import Upload
 from inbound_mail.sinks.easyvista.client import Client
 from inbound_mail.sinks.easyvista.http import _find_gate
@@ -532,5 +532,5 @@ def test_every_wrong_option_has_a_message(change: dict[str, Any], option: str) -
 
 def test_an_unknown_kind_of_sink_has_a_message() -> None:
     assert dict(check_sink(SinkSettings("desk", "fax", {}))) == {
-        "kind": "There is no such kind. Known: easyvista, webhook, storage-queue."
+        "kind": f"There is no such kind. Known: {', '.join(KINDS)}."
     }
