@@ -5,6 +5,7 @@ A property that the definition does not know is a complaint, too: so nothing can
 
 import json
 import re
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 from urllib.parse import unquote
@@ -31,6 +32,8 @@ class Definition:
     def __init__(self, document: Json) -> None:
         self.document = document
         self._validators: dict[str, jsonschema.Draft7Validator] = {}
+        self._enumerated: dict[str, frozenset[str]] = {}
+        self._good: set[tuple[str, Any]] = set()
         self._patterns = {
             path: re.compile(re.sub(r"\\{\w+\\}", _ANY_SEGMENT, re.escape(path))) for path in document["paths"]
         }
@@ -68,11 +71,20 @@ class Definition:
             return []
         name = f"{operation['operationId']} {status}"
         if name not in self._validators:
-            self._validators[name] = jsonschema.Draft7Validator(self.strict(schema))
-        return [
+            strict = self.strict(schema)
+            self._validators[name] = jsonschema.Draft7Validator(strict)
+            self._enumerated[name] = frozenset(_find_enumerated(strict))
+        answer = json.loads(body)
+        shape = (name, _shape_of(answer, self._enumerated[name]))
+        if shape in self._good:
+            return []
+        found = [
             f"{name} at {'/'.join(map(str, error.absolute_path))}: {error.message[:200]}"
-            for error in self._validators[name].iter_errors(json.loads(body))
+            for error in self._validators[name].iter_errors(answer)
         ]
+        if not found:
+            self._good.add(shape)
+        return found
 
     def strict(self, schema: Json) -> Json:
         """Return the schema as JSON Schema: references filled in, null where it may come, and nothing else."""
@@ -95,3 +107,30 @@ class Definition:
                 found = found[part]
             node = found
         return node
+
+
+def _find_enumerated(schema: Json) -> Iterator[str]:
+    """Yield every text that some `enum` of a schema lists."""
+    yield from (each for each in schema.get("enum", ()) if isinstance(each, str))
+    inner = [*schema.get("properties", {}).values(), *schema.get("anyOf", ())]
+    inner += [schema[name] for name in ("items", "additionalProperties") if isinstance(schema.get(name), dict)]
+    for each in inner:
+        yield from _find_enumerated(each)
+
+
+def _shape_of(value: Any, enumerated: frozenset[str]) -> Any:
+    """Return all of a value that decides whether a schema of `strict` accepts it, so that none is examined twice.
+
+    Such schemas know types, names, and texts that are enumerated: other texts and numbers stand for their type.
+    """
+    match value:
+        case dict():
+            return frozenset((name, _shape_of(inner, enumerated)) for name, inner in value.items())
+        case list():
+            return (list, frozenset(_shape_of(inner, enumerated) for inner in value))
+        case str() if value in enumerated:
+            return value
+        case float() if value.is_integer():  # JSON Schema counts 1.0 as an integer
+            return int
+        case _:
+            return type(value)

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, NamedTuple
 
 from twin.bookings.zones import find_zone
@@ -30,6 +31,7 @@ class Span(NamedTuple):
         return Span(self.start - before, self.end + after)
 
 
+@cache
 def parse_duration(text: str) -> timedelta:
     """Read an ISO 8601 duration of days, hours, minutes and seconds. ValueError for any other text."""
     match = _DURATION.fullmatch(text)
