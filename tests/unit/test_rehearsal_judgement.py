@@ -19,7 +19,7 @@ ANY = Trigger("any", "triggers/appointments/any", {})
 
 def run(one: Event) -> dict[str, Any]:
     kinds, start, staff, phone = one.signature
-    reported = {
+    item = {
         "changes": list(kinds),
         "startUtc": start,
         "staffMemberIds": list(staff),
