@@ -13,7 +13,7 @@ from typing import Any
 
 from inbound_mail.intake.attachments import AttachmentFetcher
 from inbound_mail.intake.folder_reader import FolderReader, PollCounts
-from inbound_mail.intake.write_back import WriteBack
+from inbound_mail.intake.write_back import MailCloser
 from inbound_mail.ledger.records import DeliveryState, DeliveryStatus, MailState, OpenMail, Phase
 from inbound_mail.messages import DeliveryQueue, DeliveryRequest
 from inbound_mail.support_mailbox import SupportMailbox
@@ -33,7 +33,7 @@ _FIRST_PAUSE = timedelta(seconds=30)
 _LONGEST_PAUSE = timedelta(minutes=10)
 _LONGEST_RETRY_AFTER = timedelta(hours=1)  # Graph may ask for a longer pause than ours, up to this
 
-type Step = Callable[[], None]
+type PollStep = Callable[[], None]
 
 
 class Polled(StrEnum):
@@ -74,8 +74,8 @@ class Poller:
         reader = FolderReader(mailbox, self._workers)
 
         def close_delivered() -> None:
-            write_back = WriteBack(mailbox, last_poll_succeeded=not state.get("failures"))
-            closed.update(write_back.close_finished(list(mailbox.ledger.open_mails()), lease))
+            closer = MailCloser(mailbox, last_poll_succeeded=not state.get("failures"))
+            closed.update(closer.close_finished(list(mailbox.ledger.open_mails()), lease))
 
         def fetch_attachments() -> None:
             waiting = [mail for mail in mailbox.ledger.open_mails() if mail.phase is Phase.FETCH]
@@ -119,7 +119,7 @@ class Poller:
             _log.info("%s: a mail was closed while its deliveries were enqueued", mailbox.name)
 
 
-def _run_steps(name: str, steps: Sequence[Step]) -> list[GatewayError]:
+def _run_steps(name: str, steps: Sequence[PollStep]) -> list[GatewayError]:
     """Run the steps of a poll; return their errors. Raises Conflict, which means that the lease is lost."""
     errors: list[GatewayError] = []
     for step in steps:

@@ -23,7 +23,7 @@ _TRIES = 10
 type Errors = dict[str, GatewayError]  # by the immutable id of the mail
 
 
-class WriteBack:
+class MailCloser:
     """Closes the mails of one mailbox, for the holder of its lease."""
 
     def __init__(self, mailbox: SupportMailbox, *, last_poll_succeeded: bool = True) -> None:

@@ -10,7 +10,7 @@ worker whose claim was taken over can write nothing more.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -102,7 +102,7 @@ class Claim:
             "finished_at": now,
             "ticket": receipt.ticket or "",
             "is_reply": receipt.is_reply,
-            "notes": json.dumps(receipt.notes)[:_LONGEST_MESSAGE],
+            "notes": _dump_notes(receipt.notes),
         }
         self._change(done, DeliveryStatus(self.sink, DeliveryState.DELIVERED, now, receipt.ticket))
 
@@ -141,6 +141,14 @@ class Claim:
             self._delivery = self._ledger.change_delivery(self._delivery, values, status, cause)
         except Conflict as error:
             raise Overtaken("Another worker has taken this delivery over.", detail=error.detail) from error
+
+
+def _dump_notes(notes: Sequence[str]) -> str:
+    """Return notes as JSON, without the last ones if they are too long together."""
+    kept = list(notes)
+    while len(json.dumps(kept)) > _LONGEST_MESSAGE:
+        kept.pop()
+    return json.dumps(kept)
 
 
 def claim(ledger: Ledger, key: str, sink: str, seconds: float) -> Claim | None:

@@ -17,6 +17,7 @@ from shared import retry
 from shared.errors import OutcomeUnknown
 from shared.graph.bookings import GraphBookings
 from shared.storage import idempotency
+from shared.storage.account import Storage
 from shared.storage.idempotency import Attempt
 from shared.storage.tables import Table
 from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_page, refused
@@ -135,7 +136,9 @@ def test_a_key_is_forgotten_after_its_time(writer: Writer, monkeypatch: pytest.M
     writer.create("run-2", start=clock(14))
     time.sleep(2.1)
     writer.create("run-3", start=clock(16))
-    left = list(services.services().idempotency._table.query(f"default|{tiny.BUSINESS}", start="!", end="~"))
+    built = services.services()
+    table = Table(Storage(built.settings.storage, built.authenticator.identity), idempotency.TABLE)
+    left = list(table.query(f"default|{tiny.BUSINESS}", start="!", end="~"))
     assert len(left) == 2  # the entry of the last key and its line in the order of time
 
 

@@ -181,8 +181,10 @@ import json, sys
 import function_app
 from composition import connections
 from shared.settings.config import load_settings
+from shared.storage.account import Storage
 built = connections.build_services(load_settings())
-built.mail.table._client.get(), built.mail.polls._client.get(), built.authenticator.identity.credential(None)
+storage = Storage(built.settings.storage, built.authenticator.identity)
+built.mail, storage.open_table("mails"), storage.open_queue("polls"), built.authenticator.identity.credential(None)
 for source in built.authenticator.sources():
     source._identity.credential(None)
 print(json.dumps(sorted(name for name in sys.modules if name.startswith(("opentelemetry", "azure.monitor")))))

@@ -103,7 +103,7 @@ class MailScenario:
         self.queue = MemoryQueue()
         self.deliveries = DeliveryQueue(self.queue)
         self.sinks = {sink: RecordingSink() for sink in sinks}
-        self._storage = storage
+        self.storage = storage
         self.addresses = [SUPPORT]
 
     @property
@@ -123,7 +123,7 @@ class MailScenario:
         return self.gateway.sim.run(lambda: self.twin_mailbox.receive(**mail))
 
     def poll(self, *, at_once: bool = True) -> Polled:
-        poller = Poller(Container(self._storage, mail_store.CONTAINER), self.deliveries, self.services.workers)
+        poller = Poller(Container(self.storage, mail_store.CONTAINER), self.deliveries, self.services.workers)
         return poller.poll(self.mailbox, at_once=at_once)
 
     def deliver(self) -> list[DeliveryOutcome]:
@@ -147,7 +147,7 @@ class MailScenario:
         return Deliverer(
             self.sinks,
             circuit_breakers=self.circuit_breakers,
-            threads=Table(self._storage, threads.TABLE),
+            threads=Table(self.storage, threads.TABLE),
             queue=self.deliveries,
             own_addresses=self.addresses,
         )

@@ -262,7 +262,7 @@ def test_a_sweep_finds_what_a_delta_never_showed(scenario: MailScenario) -> None
 
 
 def test_two_polls_at_once_are_one(scenario: MailScenario) -> None:
-    with Container(scenario._storage, CONTAINER).lease(f"leases/{scenario.name}", LEASE_SECONDS) as lease:
+    with Container(scenario.storage, CONTAINER).lease(f"leases/{scenario.name}", LEASE_SECONDS) as lease:
         assert lease is not None
         assert scenario.poll() is Polled.BUSY
     assert scenario.poll() is Polled.DONE

@@ -9,9 +9,11 @@ import pytest
 from inbound_mail.delivery import delivery
 from inbound_mail.delivery.circuit_breaker import PROBE_EVERY
 from inbound_mail.delivery.delivery import DeliveryOutcome
+from inbound_mail.delivery.threads import TABLE as THREADS
 from inbound_mail.delivery.threads import KnownThreads
 from inbound_mail.intake.polling import Polled
 from shared.errors import ConfigurationError, Conflict, GatewayError, Rejected, Unavailable
+from shared.storage.tables import Table
 from tests.functional.mail.conftest import MailScenario, OpenScenario, RecordingSink
 from tests.functional.mail.deliveries import ask_again, causes, change, deliver, failing, probe_now, taken_in
 
@@ -265,7 +267,7 @@ def test_threads_are_remembered_for_each_sink(open_scenario: OpenScenario) -> No
     scenario = open_scenario(sinks=("one", "two"))
     mail = scenario.receive(message_id="<first@example.com>", sender="Robin@Example.com", cc=["kim@example.com"])
     scenario.run()
-    threads = scenario.deliverer()._threads
+    threads = Table(scenario.storage, THREADS)
     for name in scenario.sinks:
         found = KnownThreads(threads, name).find(["unknown@example.com", "first@example.com"])
         assert found is not None

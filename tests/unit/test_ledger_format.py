@@ -1,0 +1,139 @@
+"""The ledger's rows as deployed apps have stored them: keys and columns never change."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from bench.memory_storage import MemoryTable
+from inbound_mail.ledger.claims import claim
+from inbound_mail.ledger.ledger import Ledger
+from inbound_mail.ledger.records import DeliveryState, MailState, NewMail, Phase
+from inbound_mail.ledger.references import digest
+from inbound_mail.sinks.protocol import Receipt
+
+SINKS = ("service-desk", "hook")
+MESSAGE: dict[str, Any] = {
+    "id": "graph-id",
+    "internetMessageId": "<one@example.com>",
+    "subject": "Printer",
+    "from": {"emailAddress": {"address": "Kim@Example.com"}},
+    "receivedDateTime": "2026-03-01T10:00:00Z",
+    "conversationId": "conversation",
+    "parentFolderId": "folder-id",
+}
+
+
+@pytest.fixture
+def table() -> MemoryTable:
+    """A table in memory."""
+    return MemoryTable()
+
+
+@pytest.fixture
+def ledger(table: MemoryTable) -> Ledger:
+    """The ledger of a mailbox named support, with one mail for two sinks."""
+    made = Ledger(table, "support")  # type: ignore[arg-type]  # stands in for the table
+    assert len(made.add([NewMail("key", MESSAGE, "inbox", Phase.DELIVER)], SINKS)) == 1
+    return made
+
+
+def rows(table: MemoryTable) -> dict[str, dict[str, Any]]:
+    return {row.row_key: row.values for row in table.query("support", start="", end="~")}
+
+
+def test_a_new_mail_has_these_rows(table: MemoryTable, ledger: Ledger) -> None:
+    found = rows(table)
+    message_id_row = f"i|{digest('one@example.com')}"
+    assert list(found) == [
+        "d|key|hook", "d|key|service-desk", "f|000000000001", message_id_row, "m|key", "o|key", "s|state",
+    ]  # fmt: skip
+    mail = found["m|key"]
+    assert {name: mail[name] for name in ("state", "number", "graph_id", "sender", "folder", "message_id")} == {
+        "state": "stored", "number": 1, "graph_id": "graph-id", "sender": "kim@example.com", "folder": "inbox",
+        "message_id": "one@example.com",
+    }  # fmt: skip
+    assert set(found["o|key"]) == {
+        "PartitionKey", "RowKey", "phase", "graph_id", "folder_id", "enqueued",
+        "state_service_desk", "due_service_desk", "state_hook", "due_hook",
+    }  # fmt: skip
+    assert set(found["d|key|hook"]) == {
+        "PartitionKey", "RowKey", "state", "attempts", "crashes", "interrupted", "created_at", "due", "progress",
+        "correlation_id",
+    }  # fmt: skip
+    assert found[message_id_row]["key"] == "key"
+    assert found["s|state"]["last_number"] == 1
+    ledger.put_cursor("inbox", link="l")
+    assert f"c|{digest('inbox')[:32]}" in rows(table)
+
+
+def test_a_delivery_ends_in_these_columns(table: MemoryTable, ledger: Ledger) -> None:
+    claimed = claim(ledger, "key", "service-desk", 60)
+    assert claimed is not None
+    assert rows(table)["o|key"]["state_service_desk"] == "claimed"
+    claimed.complete(Receipt("T-1"))
+    refused = claim(ledger, "key", "hook", 60)
+    assert refused is not None
+    refused.reject("TicketRefused", "No.")
+    open_work = rows(table)["o|key"]
+    assert open_work["ticket_service_desk"] == "T-1"
+    assert (open_work["state_service_desk"], open_work["state_hook"]) == ("delivered", "quarantined")
+    assert rows(table)["q|key|hook"]["cause"] == "TicketRefused"
+    [mail] = ledger.open_mails()
+    assert ledger.close([(mail, MailState.QUARANTINED)]) == 1
+    assert "o|key" not in rows(table)
+    outcome = rows(table)["r|000000000001"]
+    assert (outcome["key"], outcome["state"], outcome["sinks"]) == ("key", "quarantined", "service-desk")
+
+
+def test_a_row_of_open_work_of_an_earlier_version_is_read(table: MemoryTable, ledger: Ledger) -> None:
+    due = datetime(2026, 3, 1, tzinfo=UTC)
+    table.upsert(
+        {
+            "PartitionKey": "support", "RowKey": "o|old", "phase": "deliver", "graph_id": "g", "folder_id": "f",
+            "enqueued": True, "told": "hook", "moving": True, "fetch_tries": 1, "write_tries": 2, "barred": True,
+            "state_hook": "delivered", "due_hook": due, "ticket_hook": "H-1",
+            "state_service_desk": "delivered", "due_service_desk": due, "ticket_service_desk": "T-1",
+        }
+    )  # fmt: skip
+    old = next(mail for mail in ledger.open_mails() if mail.key == "old")
+    assert (old.phase, old.graph_id, old.folder_id, old.is_enqueued) == (Phase.DELIVER, "g", "f", True)
+    assert (old.tickets, old.newly_delivered) == (["H-1", "T-1"], ("service-desk",))
+    assert (old.may_have_moved, old.was_forbidden, old.fetch_tries, old.write_tries) == (True, True, 1, 2)
+    assert [(one.sink, one.state, one.due) for one in old.deliveries] == [
+        ("hook", DeliveryState.DELIVERED, due), ("service-desk", DeliveryState.DELIVERED, due),
+    ]  # fmt: skip
+
+
+def test_a_redelivery_opens_the_work_again_and_remembers_who_had_the_mail(table: MemoryTable, ledger: Ledger) -> None:
+    for sink, ticket in (("service-desk", "T-1"), ("hook", None)):
+        claimed = claim(ledger, "key", sink, 60)
+        assert claimed is not None
+        if ticket:
+            claimed.complete(Receipt(ticket))
+        else:
+            claimed.save(ticket="H-1")
+            claimed.reject("AttachmentRefused", "No.")
+    [mail] = ledger.open_mails()
+    ledger.close([(mail, MailState.QUARANTINED)])
+    failed = ledger.delivery("key", "hook")
+    assert failed is not None
+    ledger.redeliver(MESSAGE, [failed])
+    found = rows(table)
+    assert "q|key|hook" not in found
+    again = found["d|key|hook"]
+    assert (again["state"], again["interrupted"], again["forced"], again["attempts"]) == ("waiting", True, True, 0)
+    assert again["progress"] == '{"ticket": "H-1"}'
+    open_work = found["o|key"]
+    assert (open_work["told"], open_work["enqueued"], open_work["phase"]) == ("service-desk", True, "deliver")
+    assert (open_work["state_hook"], open_work["ticket_hook"]) == ("waiting", "H-1")
+    assert (open_work["state_service_desk"], open_work["ticket_service_desk"]) == ("delivered", "T-1")
+
+
+def test_notes_that_are_too_long_are_left_out_from_the_end(ledger: Ledger) -> None:
+    claimed = claim(ledger, "key", "hook", 60)
+    assert claimed is not None
+    claimed.complete(Receipt(notes=("first", "n" * 900, "n" * 900)))
+    found = ledger.delivery("key", "hook")
+    assert found is not None
+    assert found.notes == ["first", "n" * 900]

@@ -1,0 +1,97 @@
+"""Messages of the mail queues: what is written is read again, and malformed ones are refused."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from inbound_mail.messages import (
+    DELIVERY_QUEUE,
+    POLL_QUEUE,
+    DeliveryQueue,
+    DeliveryRequest,
+    MalformedMessageError,
+    PollQueue,
+    PollRequest,
+    known_fields,
+)
+
+
+class RecordingQueue:
+    """Remembers what is put into it."""
+
+    def __init__(self) -> None:
+        self.put_calls: list[tuple[dict[str, Any], float, float | None]] = []
+
+    def put(self, message: Any, *, delay: float = 0, ttl: float | None = None) -> None:
+        self.put_calls.append((dict(message), delay, ttl))
+
+    def count(self) -> int:
+        return len(self.put_calls)
+
+
+def body(message: object) -> bytes:
+    return json.dumps(message).encode()
+
+
+CORRELATION_ID = str(uuid.UUID(int=7))
+
+
+def test_the_queues_of_deployed_apps_keep_their_names() -> None:
+    assert (POLL_QUEUE, DELIVERY_QUEUE) == ("mailbox-polls", "mail-deliveries")
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        (PollRequest("support"), {"mailbox": "support"}),
+        (
+            PollRequest("support", at_once=True, correlation_id=CORRELATION_ID),
+            {"mailbox": "support", "atOnce": True, "correlationId": CORRELATION_ID},
+        ),
+        (DeliveryRequest("support", "k", "tickets"), {"mailbox": "support", "key": "k", "sink": "tickets"}),
+    ],
+)
+def test_a_message_has_the_form_that_deployed_apps_read(
+    request_: PollRequest | DeliveryRequest, message: dict[str, Any]
+) -> None:
+    assert request_.to_json() == message
+    assert type(request_).from_json(body(message)) == request_
+
+
+@pytest.mark.parametrize("correlation_id", [None, "x [forged]\n", 7])
+def test_a_correlation_id_that_is_no_uuid_is_ignored(correlation_id: object) -> None:
+    message = {"mailbox": "support", "correlationId": correlation_id}
+    assert PollRequest.from_json(body(message)) == PollRequest("support")
+
+
+@pytest.mark.parametrize("malformed", [b"", b"no JSON", b"\xff", b"[]", b"7", b"{}", b'{"mailbox": 7}'])
+def test_a_malformed_message_is_refused(malformed: bytes) -> None:
+    with pytest.raises(MalformedMessageError):
+        PollRequest.from_json(malformed)
+    with pytest.raises(MalformedMessageError):
+        DeliveryRequest.from_json(malformed)
+    assert "body" not in known_fields(malformed)
+
+
+@pytest.mark.parametrize("missing", ["mailbox", "key", "sink"])
+def test_a_delivery_request_needs_all_of_its_fields(missing: str) -> None:
+    message = {"mailbox": "support", "key": "k", "sink": "tickets"}
+    del message[missing]
+    with pytest.raises(MalformedMessageError, match=missing):
+        DeliveryRequest.from_json(body(message))
+
+
+def test_only_names_of_a_malformed_message_are_logged() -> None:
+    message = {"mailbox": 7, "key": "k" * 200, "subject": "private"}
+    assert known_fields(body(message)) == {"mailbox": "7", "key": "k" * 100}
+    assert known_fields(b"no JSON") == {}
+
+
+def test_a_poll_request_expires_and_a_delivery_request_does_not() -> None:
+    queue = RecordingQueue()
+    PollQueue(queue).put(PollRequest("support"))
+    DeliveryQueue(queue).put(DeliveryRequest("support", "k", "tickets"), delay=5)
+    assert [(delay, ttl) for _, delay, ttl in queue.put_calls] == [(0, 600.0), (5, None)]
+    assert PollQueue(queue).count() == DeliveryQueue(queue).count() == 2
