@@ -12,7 +12,7 @@ import pytest
 
 from shared import retry
 from shared.storage import idempotency
-from tests.functional.booking_writes import TOMORROW, Writer, clock, open_desk, refused
+from tests.functional.booking_writes import TOMORROW, Writer, clock, open_page, refused
 from tests.functional.conftest import Gateway
 from tests.functional.test_bookings_appointments import book
 from twin.core.faults import Answer
@@ -28,7 +28,7 @@ TOO_LARGE = (409, "GroupTooLarge", "customers")
 def writer(gateway_process: Gateway, monkeypatch: pytest.MonkeyPatch) -> Writer:
     monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
     monkeypatch.setattr(idempotency, "TABLE", f"t{time.time_ns()}")
-    return open_desk(gateway_process)
+    return open_page(gateway_process)
 
 
 @pytest.fixture
