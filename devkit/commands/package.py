@@ -16,7 +16,7 @@ FILES = (
     "function_app.py",
     "host.json",
     "requirements.txt",
-    "viewer/openapi.json",
+    "power-automate/apiDefinition.swagger.json",
     "viewer/index.html",
     "viewer/initializer.js",
     "viewer/swagger-ui-bundle.js",

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import jsonschema
 
-from devkit.bootstrap import ROOT
+from devkit.connector.document import DEFINITION
 
 type Json = dict[str, Any]
 
@@ -23,7 +23,7 @@ _JSON = "application/json"
 @cache
 def load_definition() -> "Definition":
     """Return the definition as the app serves it, but for its address."""
-    return Definition(json.loads((ROOT / "viewer/openapi.json").read_text()))
+    return Definition(json.loads(DEFINITION.read_text()))
 
 
 class Definition:

@@ -26,7 +26,6 @@ DEFINITION = FOLDER / "apiDefinition.swagger.json"
 PROPERTIES = FOLDER / "apiProperties.json"
 README = FOLDER / "readme.md"
 REFERENCE = ROOT / "docs" / "flows-reference.md"
-SERVED = ROOT / "viewer" / "openapi.json"
 # An address that leads nowhere: each gateway has its own, which is filled in where the definition is handed out.
 HOST = "gateway.example.com"
 BRAND = "#0b5cab"
@@ -144,13 +143,12 @@ def build_properties() -> dict[str, Any]:
 def build_files() -> dict[Path, str]:
     """Return every file that is generated, in whole or in part, with its text.
 
-    The definition is indented as Microsoft asks; the app serves it without blanks.
+    The definition is indented as Microsoft asks; the app serves it without blanks (`GET openapi.json`).
     """
     definition = build_definition()
     return {
         DEFINITION: json.dumps(definition, indent=4) + "\n",
         PROPERTIES: json.dumps(build_properties(), indent=4) + "\n",
-        SERVED: json.dumps(definition, separators=(",", ":")) + "\n",
         README: update_readme(README.read_text(encoding="utf-8"), definition),
         REFERENCE: update_reference(REFERENCE.read_text(encoding="utf-8"), definition),
     }
