@@ -1,4 +1,4 @@
-"""Kills the process, as far as a test can: from one step on, every guarded operation raises `Killed`."""
+"""Simulates the death of the process: from one step on, every guarded operation raises `Killed`."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence

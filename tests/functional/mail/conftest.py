@@ -44,7 +44,7 @@ EASYVISTA = {
 
 
 class MemoryQueue:
-    """A queue whose delays do not pass: what waits is seen, and taken when a test says so."""
+    """A queue in memory. Delays do not pass: a test reads the messages and takes them."""
 
     def __init__(self) -> None:
         self.messages: list[tuple[Mapping[str, Any], float]] = []
@@ -92,7 +92,7 @@ class RecordingSink:
 
 
 class MailScenario:
-    """One support mailbox, whole: what comes in, what the app does, what comes out."""
+    """One support mailbox with everything around it: the twin's mailbox, the app's use cases, and recording sinks."""
 
     def __init__(
         self, gateway: Gateway, mail: MailServices, storage: Storage, name: str, sinks: tuple[str, ...]
@@ -119,7 +119,7 @@ class MailScenario:
         return self.gateway.sim.mail.mailbox(self.mailbox.settings.address)
 
     def receive(self, **mail: Any) -> Any:
-        """Let a mail come in; returns the simulator's message."""
+        """Receive a mail in the twin's mailbox; return the twin's message."""
         return self.gateway.sim.run(lambda: self.twin_mailbox.receive(**mail))
 
     def poll(self, *, at_once: bool = True) -> Polled:
@@ -127,7 +127,7 @@ class MailScenario:
         return poller.poll(self.mailbox, at_once=at_once)
 
     def deliver(self) -> list[DeliveryOutcome]:
-        """Work on every message in the queue, as if its time had come."""
+        """Handle every message in the queue, as if its delay had passed."""
         deliverer = self.deliverer()
         messages = [message for message, _ in self.make_due(self.queue.take())]
         return self.services.workers.map(
@@ -135,7 +135,7 @@ class MailScenario:
         )
 
     def deliver_nowhere(self) -> None:
-        """Mark every waiting delivery as done, which costs Graph as much as doing it: nothing."""
+        """Mark every waiting delivery as done. Graph sees no difference: deliveries send it no request."""
         done = [(message["key"], message["sink"]) for message, _ in self.queue.take()]
         self.mailbox.ledger.pretend_delivered(done, "T")
 
@@ -159,7 +159,7 @@ class MailScenario:
             if not self.queue.messages:
                 return
             self.deliver()
-        raise AssertionError("it does not come to rest")
+        raise AssertionError("there is still work after eight polls")
 
     def mails(self) -> list[Json]:
         """Return the feed."""
@@ -169,11 +169,11 @@ class MailScenario:
         return describe_mail(self.mailbox, self.mailbox.key(graph_id))
 
     def calls(self) -> list[Exchange]:
-        """Return what Graph was asked, without the parts of batches."""
+        """Return the calls to Graph; a batch is one call."""
         return [seen for seen in self.gateway.sim.exchanges.all() if seen.api in ("graph", "mail")]
 
     def requests(self) -> list[str]:
-        """Return "METHOD path" of all that Graph was asked, the parts of batches among them."""
+        """Return "METHOD path" of all calls to Graph, with the parts of batches."""
         found: list[str] = []
         for seen in self.calls():
             found.append(f"{seen.method} {seen.path}")
@@ -230,7 +230,7 @@ def open_scenario(gateway_process: Gateway) -> OpenScenario:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waits between two tries that nobody asked for pass at once."""
+    """The waits between retries take no time, unless the other side asked for them."""
     monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
     monkeypatch.setattr(retry, "_LONGEST_WAIT", 0.02)
 

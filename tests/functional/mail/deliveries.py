@@ -1,4 +1,4 @@
-"""Single deliveries for tests: one mail to one sink, now, and its record behind everybody's back."""
+"""Helpers for single deliveries: deliver one mail to one sink now, and read or change the delivery's record."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ def failing(error: BaseException, times: int | None = None) -> Callable[[], None
 
 
 def deliver(scenario: MailScenario, mail: Any, sink: str | None = None) -> DeliveryOutcome:
-    """Deliver a mail to a sink, as if the time had come."""
+    """Deliver a mail to a sink, as if the delivery were due."""
     key, name = scenario.mailbox.key(mail.id), sink or next(iter(scenario.sinks))
     found = scenario.mailbox.ledger.delivery(key, name)
     assert found is not None
@@ -34,7 +34,7 @@ def deliver(scenario: MailScenario, mail: Any, sink: str | None = None) -> Deliv
 
 
 def change(scenario: MailScenario, mail: Any, **values: Any) -> None:
-    """Change the record of a delivery behind everybody's back."""
+    """Change the record of a delivery, as another worker would."""
     scenario.mailbox.ledger.change_delivery(_find(scenario, mail), values)
 
 
@@ -49,7 +49,7 @@ def _find(scenario: MailScenario, mail: Any) -> DeliveryRecord:
 
 
 def taken_in(scenario: MailScenario, **mail: Any) -> Any:
-    """Let a mail come in and be stored; what the poll put into the queue is thrown away."""
+    """Receive and store a mail; remove the messages that the poll put into the queue."""
     found = scenario.receive(**mail)
     scenario.poll()
     scenario.queue.take()

@@ -1,4 +1,4 @@
-"""What hangs on a mail: every kind and size of it, kept byte for byte, fetched once, and never a reason to lose it."""
+"""Attachments of every kind and size are stored byte for byte and fetched once, and no mail is lost for them."""
 
 import hashlib
 from collections import Counter
@@ -42,7 +42,7 @@ def bytes_of(scenario: MailScenario, one: Attachment) -> bytes:
 
 
 def asked(scenario: MailScenario, path: str) -> Counter[str]:
-    """Count what was asked for so far, parts of batches too, by path."""
+    """Count the calls so far by path, with the parts of batches."""
     return Counter(one for one in scenario.requests() if path in one)
 
 

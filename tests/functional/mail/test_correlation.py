@@ -1,4 +1,4 @@
-"""One id leads from a poll, or from the person who asked, through Graph and the log to the deliveries."""
+"""The id of a poll, or of the request that asked for it, appears at Graph, in the log and in the deliveries."""
 
 import json
 import logging

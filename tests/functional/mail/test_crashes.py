@@ -48,7 +48,7 @@ class CrashCase:
 
 
 def work(scenario: MailScenario) -> None:
-    """Poll and deliver until nothing is left to do, one step after the other."""
+    """Poll and deliver in turns until nothing is left to do."""
     for _ in range(12):
         scenario.poll()
         messages = scenario.queue.take()
@@ -60,11 +60,11 @@ def work(scenario: MailScenario) -> None:
         except Killed:
             scenario.queue.messages += messages
             raise
-    raise AssertionError("it does not come to rest")
+    raise AssertionError("there is still work after twelve polls")
 
 
 def go_on(scenario: MailScenario, work_on: Callable[[MailScenario], None]) -> None:
-    """Let a new process go on where the dead one left things."""
+    """Let a new process continue the work of the dead one."""
     scenario.age_claims()
     work_on(scenario)
     scenario.age_claims()
@@ -176,7 +176,7 @@ def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, open_sce
 
 
 def struggle(scenario: MailScenario) -> None:
-    """Poll and deliver as the platform does: what raises is called again later."""
+    """Poll and deliver as the platform does: a function that raises is called again later."""
     for _ in range(12):
         try:
             is_done = scenario.poll() is Polled.DONE
@@ -191,7 +191,7 @@ def struggle(scenario: MailScenario) -> None:
             except Unavailable:
                 scenario.queue.messages.append((message, delay))
                 scenario.age_claims()
-    raise AssertionError("it does not come to rest")
+    raise AssertionError("there is still work after twelve polls")
 
 
 @pytest.mark.slow(reason="dies at every step")

@@ -1,4 +1,4 @@
-"""From the queue to the sinks: claims and waits, and one ticket for each mail in all of it."""
+"""Deliveries from the queue to the sinks: claims, waits, and exactly one ticket for each mail."""
 
 import time
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from tests.functional.mail.deliveries import ask_again, causes, change, deliver,
 
 @dataclass
 class SavingSink(RecordingSink):
-    """Notes the ticket as soon as it is there, as the real ones do."""
+    """Saves the ticket as soon as it exists, as the real sinks do."""
 
     def deliver(self, prepared: PreparedMail, progress: Progress) -> Receipt:
         self.received.append(prepared)

@@ -1,4 +1,4 @@
-"""Every fault that Graph is known for, wherever it can strike: who has to wait, who goes on, and no mail is lost."""
+"""Every known fault of Graph, at every kind of call: which mails wait, which go on, and that none is lost."""
 
 import json
 import uuid
@@ -49,7 +49,7 @@ BOX = [
     (507, "ErrorQuotaExceeded"),
     (509, "BandwidthLimitExceeded"),
 ]
-# Told apart by their codes only, which nothing goes by: one of each status stands for them where tests are long.
+# These differ only in their codes, which the gateway ignores: long tests use one of each status.
 KIN = [
     (404, "ErrorInvalidUser"),
     (429, "ErrorTooManyObjectsOpened"),
@@ -231,7 +231,7 @@ def test_bytes_that_do_not_come_are_left_out_at_once_later_or_waited_for(
 
 
 def lose_arrival(scenario: MailScenario, mail: Any) -> None:
-    """Let the delta forget a mail's arrival, so that a change of an unknown mail is all that it shows."""
+    """Remove a mail's arrival from the delta, so that it shows only a change of an unknown mail."""
     scenario.gateway.sim.run(lambda: scenario.twin_mailbox.change(mail, {"isRead": True}))
     scenario.gateway.sim.run(lambda: scenario.twin_mailbox.folder("inbox").log.pop(-2))
 

@@ -1,4 +1,4 @@
-"""What flows and operators read of support mail, through the real worker library."""
+"""The routes about support mail, called through the real worker library."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""No secret and nothing of a mail's content in any log, at DEBUG, on its whole way to every kind of sink."""
+"""No log contains a secret or a mail's content, even at DEBUG, on the way to every kind of sink."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What a poll reads, keeps and hands on."""
+"""Polls: what they read, store and enqueue."""
 
 import math
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Previews of mails and tickets: what a trigger would tell, for a flow that is tried before anything happens."""
+"""Previews of mails and tickets: the trigger items that a designer shows before any event."""
 
 from typing import Any
 

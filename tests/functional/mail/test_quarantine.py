@@ -1,4 +1,4 @@
-"""The circuit, quarantine and what comes after: mails that have to wait for a person, and the others that do not."""
+"""Circuit breaker, quarantine and redelivery: which mails wait for a person, and which do not."""
 
 import threading
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Mails as they occur in the world, broken ones among them, through the whole pipeline: none is lost, none stops it."""
+"""Real mails, malformed ones among them, pass through all steps: none is lost, and none stops the others."""
 
 from collections import Counter
 

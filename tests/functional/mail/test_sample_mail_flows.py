@@ -1,4 +1,4 @@
-"""Each call that a sample flow about support mail makes is answered by the app, and with what the flow goes on with."""
+"""The app answers each call of the sample flows about support mail with the fields that the flow uses."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Many mailboxes, several tenants: what fails in one is no matter of the others."""
+"""Several mailboxes and tenants: a failure in one does not affect the others."""
 
 import json
 import threading

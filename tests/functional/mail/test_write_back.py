@@ -1,4 +1,4 @@
-"""What people see in the mailbox once a mail is delivered: read, a category, another folder; what may come between."""
+"""Write-back: after its delivery a mail is marked as read, gets a category and is moved, whatever fails."""
 
 from collections import Counter
 from typing import Any
@@ -32,7 +32,7 @@ def marking(open_scenario: OpenScenario) -> MailScenario:
 
 
 def delivered(scenario: MailScenario, count: int = 1, **mail: Any) -> list[Any]:
-    """Let mails come in and be delivered, but not yet written back."""
+    """Receive and deliver mails, without write-back yet."""
     mails = [scenario.receive(subject=f"Mail {number}", **mail) for number in range(count)]
     scenario.poll()
     assert scenario.deliver() == [DeliveryOutcome.DELIVERED] * count
