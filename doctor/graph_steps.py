@@ -69,7 +69,7 @@ def _token(connection: Connection) -> Name:
     return StepName.TOKEN, connection.name
 
 
-def _roles(services: Services, connection: Connection) -> frozenset[str] | None:
+def _read_roles(services: Services, connection: Connection) -> frozenset[str] | None:
     """Return the permissions in the token, or None if the token cannot be read: Graph does not document its form."""
     try:
         part = services.authenticator.tokens(connection.name).token().split(".")[1]
@@ -108,7 +108,7 @@ def _bookings_steps(connection: Connection, services: Services) -> Iterator[Step
 
 def _check_write_roles(services: Services, connection: Connection) -> str | Verdict:
     """Check the permission to write appointments by the token alone, because a trial would write one."""
-    roles = _roles(services, connection)
+    roles = _read_roles(services, connection)
     if roles is None:
         return Verdict(Status.SKIPPED, "Skipped because the token does not show its permissions.")
     if _BOOKINGS_WRITE not in roles:
@@ -123,7 +123,7 @@ def _check_permission(services: Services, connection: Connection, check: Callabl
     try:
         return check()
     except Forbidden as error:
-        roles = _roles(services, connection)
+        roles = _read_roles(services, connection)
         if roles is not None and _BOOKINGS_READ in roles:
             return Verdict(
                 Status.FAIL,
@@ -174,7 +174,7 @@ def _check_mail_roles(services: Services, connection: Connection, mailboxes: lis
     Rights that Exchange gives (RBAC for Applications) are not in a token. So without any Mail permission in the token,
     only a call to each mailbox can show them.
     """
-    roles = _roles(services, connection)
+    roles = _read_roles(services, connection)
     if roles is None:
         return Verdict(Status.SKIPPED, "Skipped because the token does not show its permissions.")
     mail = {role for role in roles if role.startswith("Mail.")}

@@ -1,8 +1,8 @@
-"""Store the key that signs paging cursors, unless there is one: 32 random bytes in Base64, never shown.
+"""Store the key that signs paging cursors, unless the vault has one: 32 random bytes in Base64, never shown.
 
-azd runs this after `azd provision` with the deployment's outputs in the environment. Standard library and the Azure CLI
-only. The deployer's role on the vault takes minutes to arrive, so a refusal is repeated; a vault that is closed to this
-machine is told with what to do instead.
+azd runs this after `azd provision` with the deployment's outputs in the environment. It needs only the standard library
+and the Azure CLI. The deployer's role on the vault takes minutes to work, so a refused call is repeated. If the vault
+is closed to this machine, the message says what to do.
 
 Source: https://learn.microsoft.com/cli/azure/keyvault/secret
 """
@@ -28,7 +28,7 @@ class NotStoredError(Exception):
 
 
 def main() -> int:
-    """Make the key if need be; return 0 once it is there."""
+    """Store a key if there is none; return 0 if the vault has one at the end."""
     try:
         print(_ensure(os.environ.get("KEY_VAULT_NAME"), os.environ.get("STATE_KEY_NAME") or "gateway-state-key"))
     except NotStoredError as error:
@@ -40,13 +40,13 @@ def main() -> int:
 def _ensure(vault: str | None, name: str) -> str:
     az = shutil.which("az")
     if not vault:
-        raise NotStoredError("KEY_VAULT_NAME is not set: run this as `azd hooks run postprovision`.")
+        raise NotStoredError("KEY_VAULT_NAME is not set. Run this script as `azd hooks run postprovision`.")
     if az is None:
-        raise NotStoredError("The Azure CLI stores the state key: install it, `az login`, and provision again.")
+        raise NotStoredError("The Azure CLI is not installed. Install it, run `az login`, and `azd provision` again.")
     where = ["--vault-name", vault, "--name", name, "--output", "none"]
     for tried in range(TRIES):
         if tried:
-            print(f"The vault does not let us in yet ({tried} of {TRIES}); a fresh role takes minutes.", flush=True)
+            print(f"The vault refuses access ({tried} of {TRIES} tries); a new role takes minutes to work.", flush=True)
             time.sleep(PAUSE)
         answer = _run([az, "keyvault", "secret", "show", *where])
         if answer.returncode == 0:
@@ -56,14 +56,20 @@ def _ensure(vault: str | None, name: str) -> str:
             if answer.returncode == 0:
                 return f"Stored a new state key as {name} in the vault {vault}."
         if "ForbiddenByFirewall" in answer.stderr or "Public network access is disabled" in answer.stderr:
-            raise NotStoredError(f"{vault} is closed to this machine. From its network: azd hooks run postprovision")
+            raise NotStoredError(
+                f"The network of {vault} is closed to this machine. Run `azd hooks run postprovision` from a network "
+                "that the vault allows."
+            )
         if "Forbidden" not in answer.stderr:
             raise NotStoredError(answer.stderr.strip())
-    raise NotStoredError(f"{vault} still refuses. Needed on it: the role Key Vault Secrets Officer.")
+    raise NotStoredError(
+        f"{vault} still refuses access. Assign yourself the role Key Vault Secrets Officer on it, and run "
+        "`azd hooks run postprovision`."
+    )
 
 
 def _store(command: list[str]) -> "subprocess.CompletedProcess[str]":
-    """Pass the key through a file of our own: arguments can be read by everybody on the machine."""
+    """Store a new key. It is passed in a private file, because every user of the machine can read arguments."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "key"
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:

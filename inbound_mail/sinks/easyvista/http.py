@@ -16,11 +16,11 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from typing import Any
 
+from inbound_mail.sinks._statuses import StatusError
 from shared import context
 from shared.errors import (
     ConfigurationError,
@@ -55,37 +55,28 @@ _FOREIGN = re.compile(r"""[^\s@<>"']+@[^\s@<>"']+|(?<!\w)'[^']*'?|(?<!\w)"[^"]*"
 _NAME = re.compile(r"""(['"])\w{1,40}\1""")
 
 
-@dataclass(frozen=True)
-class _Meaning:
-    """The error for a status: class, message, and a code if it is not that of the class."""
-
-    kind: type[GatewayError]
-    message: str
-    code: str | None = None
-
-
-_TIMED_OUT = _Meaning(TimedOut, "EasyVista did not answer in time.")
-_FAILED = _Meaning(OutcomeUnknown, "EasyVista answered with an error of its own.")
-_REFUSED = _Meaning(Rejected, "EasyVista refused the mail's ticket, comment or file.", code="TicketRefused")
-_BY_STATUS: Mapping[int, _Meaning] = {
-    HTTPStatus.MULTIPLE_CHOICES: _Meaning(
+_TIMED_OUT = StatusError(TimedOut, "EasyVista did not answer in time.")
+_FAILED = StatusError(OutcomeUnknown, "EasyVista answered with an error of its own.")
+_REFUSED = StatusError(Rejected, "EasyVista refused the mail's ticket, comment or file.", code="TicketRefused")
+_BY_STATUS: Mapping[int, StatusError] = {
+    HTTPStatus.MULTIPLE_CHOICES: StatusError(
         ConfigurationError, "EasyVista redirects to another address. Correct the url of the sink."
     ),
-    HTTPStatus.UNAUTHORIZED: _Meaning(
+    HTTPStatus.UNAUTHORIZED: StatusError(
         ConfigurationError,
         "EasyVista refuses the sign-in. Check the secret, and the account number in the settings.",
         code="TicketLoginRefused",
     ),
-    HTTPStatus.FORBIDDEN: _Meaning(
+    HTTPStatus.FORBIDDEN: StatusError(
         ConfigurationError,
         "EasyVista does not allow this. Check the rights of the account's profile, and the address.",
         code="TicketRightMissing",
     ),
-    HTTPStatus.NOT_FOUND: _Meaning(
+    HTTPStatus.NOT_FOUND: StatusError(
         NotFound, "EasyVista does not find the ticket, or there is no EasyVista at this address.", code="TicketNotFound"
     ),
-    HTTPStatus.NOT_ACCEPTABLE: _Meaning(Rejected, "EasyVista does not know this person.", code="UnknownSender"),
-    HTTPStatus.TOO_MANY_REQUESTS: _Meaning(Throttled, "EasyVista asks to slow down."),
+    HTTPStatus.NOT_ACCEPTABLE: StatusError(Rejected, "EasyVista does not know this person.", code="UnknownSender"),
+    HTTPStatus.TOO_MANY_REQUESTS: StatusError(Throttled, "EasyVista asks to slow down."),
     HTTPStatus.REQUEST_TIMEOUT: _TIMED_OUT,
     HTTPStatus.GATEWAY_TIMEOUT: _TIMED_OUT,
 }
@@ -203,11 +194,11 @@ def _read_error(answer: Answer) -> GatewayError:
     if status in range(HTTPStatus.MULTIPLE_CHOICES, HTTPStatus.BAD_REQUEST):
         status = HTTPStatus.MULTIPLE_CHOICES
     fallback = _FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != REJECTED else _REFUSED
-    meaning = _TIMED_OUT if _TIMEOUT.search(text) else _BY_STATUS.get(status, fallback)
-    more: dict[str, Any] = {"code": meaning.code, "detail": f"HTTP {answer.status} {code} {text}".strip()}
-    if meaning.kind is Throttled:
+    error = _TIMED_OUT if _TIMEOUT.search(text) else _BY_STATUS.get(status, fallback)
+    more: dict[str, Any] = {"code": error.code, "detail": f"HTTP {answer.status} {code} {text}".strip()}
+    if error.kind is Throttled:
         more["retry_after"] = read_retry_after(answer.headers.get("Retry-After"))
-    return meaning.kind(meaning.message, **more)
+    return error.kind(error.message, **more)
 
 
 def read_error_text(body: bytes) -> tuple[str, str]:

@@ -6,7 +6,6 @@ import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 
 from standardwebhooks.webhooks import Webhook
 
+from inbound_mail.sinks._statuses import StatusError
 from shared.errors import (
     AnswerTooLarge,
     ConfigurationError,
@@ -35,45 +35,38 @@ _SHOWN = re.compile(r"[^\w .:/#-]+")
 _RELOAD_SECRETS = frozenset({401, 403, 404, 410})  # a new version of the key or address may help
 
 
-@dataclass(frozen=True)
-class _Meaning:
-    """The error for a status: class, message, and a code if it is not that of the class."""
-
-    kind: type[GatewayError]
-    message: str
-    code: str | None = None
-
-
-_REFUSED = _Meaning(Refused, "The receiver refused this event.", code="ReceiverRefused")
-_MISCONFIGURED = _Meaning(
+_REFUSED = StatusError(Refused, "The receiver refused this event.", code="ReceiverRefused")
+_MISCONFIGURED = StatusError(
     ConfigurationError,
     "The receiver does not accept the gateway's events. Check its address and the preset.",
     code="ReceiverClosed",
 )
-_NO_SIGN_IN = _Meaning(
+_NO_SIGN_IN = StatusError(
     ConfigurationError,
     "The receiver refuses the gateway's signature or address. Check url and signing_keys.",
     code="ReceiverClosed",
 )
-_LATER = _Meaning(Unavailable, "The receiver is not available just now.")
-_TIMED_OUT = _Meaning(TimedOut, "The receiver did not answer in time.")
-_FAILED = _Meaning(OutcomeUnknown, "The receiver answered with an error of its own.")
-_BY_STATUS: Mapping[int, _Meaning] = {
+_LATER = StatusError(Unavailable, "The receiver is not available just now.")
+_TIMED_OUT = StatusError(TimedOut, "The receiver did not answer in time.")
+_FAILED = StatusError(OutcomeUnknown, "The receiver answered with an error of its own.")
+_BY_STATUS: Mapping[int, StatusError] = {
     HTTPStatus.UNAUTHORIZED: _NO_SIGN_IN,
     HTTPStatus.FORBIDDEN: _NO_SIGN_IN,
-    HTTPStatus.NOT_FOUND: _Meaning(
+    HTTPStatus.NOT_FOUND: StatusError(
         ConfigurationError,
         "There is no receiver at this address, or it is turned off. Check the address.",
         code="ReceiverClosed",
     ),
-    HTTPStatus.GONE: _Meaning(ConfigurationError, "The receiver accepts no more events (410).", code="ReceiverClosed"),
+    HTTPStatus.GONE: StatusError(
+        ConfigurationError, "The receiver accepts no more events (410).", code="ReceiverClosed"
+    ),
     HTTPStatus.BAD_REQUEST: _REFUSED,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: _REFUSED,
     HTTPStatus.UNPROCESSABLE_ENTITY: _REFUSED,
-    HTTPStatus.CONFLICT: _Meaning(Unavailable, "The receiver is still busy with this event."),
+    HTTPStatus.CONFLICT: StatusError(Unavailable, "The receiver is still busy with this event."),
     HTTPStatus.TOO_EARLY: _LATER,
     HTTPStatus.SERVICE_UNAVAILABLE: _LATER,
-    HTTPStatus.TOO_MANY_REQUESTS: _Meaning(Throttled, "The receiver asks to slow down."),
+    HTTPStatus.TOO_MANY_REQUESTS: StatusError(Throttled, "The receiver asks to slow down."),
     HTTPStatus.REQUEST_TIMEOUT: _TIMED_OUT,
     HTTPStatus.GATEWAY_TIMEOUT: _TIMED_OUT,
 }
@@ -192,13 +185,13 @@ def _read_key(secret: RememberedSecret) -> bytes:
 def _read_error(status: int, headers: Mapping[str, str], body: bytes) -> GatewayError:
     wait = read_retry_after(headers.get("Retry-After"))
     fallback = _FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _MISCONFIGURED
-    meaning = _BY_STATUS.get(status, fallback)
-    if issubclass(meaning.kind, OutcomeUnknown) and wait is not None:
-        meaning = _LATER  # an event may always be sent again, and this error has a time to wait
-    more: dict[str, Any] = {"code": meaning.code, "detail": _describe(status, headers, body)}
-    if issubclass(meaning.kind, Unavailable):
+    error = _BY_STATUS.get(status, fallback)
+    if issubclass(error.kind, OutcomeUnknown) and wait is not None:
+        error = _LATER  # an event may always be sent again, and this error has a time to wait
+    more: dict[str, Any] = {"code": error.code, "detail": _describe(status, headers, body)}
+    if issubclass(error.kind, Unavailable):
         more["retry_after"] = wait
-    return meaning.kind(meaning.message, **more)
+    return error.kind(error.message, **more)
 
 
 def _describe(status: int, headers: Mapping[str, str], body: bytes) -> str:
