@@ -51,7 +51,7 @@ VARIANTS = [
 @pytest.mark.parametrize("switches", VARIANTS)
 @pytest.mark.parametrize("zone", ["UTC", "Pacific Standard Time"])
 def test_every_shape_of_availability_means_the_same(gateway: Gateway, switches: dict[str, Any], zone: str) -> None:
-    gateway.sim.bookings.turn_switches(switches)
+    gateway.sim.bookings.set_switches(switches)
     gateway.sim.bookings.business(tiny.BUSINESS).patch({"bookingPageSettings": {"businessTimeZone": zone}})
     book(gateway, TOMORROW + timedelta(hours=9), minutes=60)
     anne = availability(gateway, staffIds=[tiny.ANNE])["Anne"]
@@ -123,7 +123,7 @@ def test_slots_do_not_believe_availability_against_hours_and_calendar(gateway: G
     nine_to_ten = week(("09:00", "10:00"), days=ALL_DAYS)
     business.patch({"businessHours": nine_to_ten})
     book(gateway, TOMORROW + timedelta(hours=9), minutes=30, staffMemberIds=[tiny.ANNE, tiny.BOB])
-    gateway.sim.bookings.turn_switches({fault: True})
+    gateway.sim.bookings.set_switches({fault: True})
     assert set(slots(gateway)) <= {clock(9.5)}
 
 

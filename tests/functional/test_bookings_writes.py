@@ -81,7 +81,7 @@ def test_an_appointment_may_be_moved_into_its_own_time(writer: Writer) -> None:
 
 def test_an_appointment_that_gets_a_new_id_is_followed(writer: Writer) -> None:
     made = writer.made()
-    writer.gateway.sim.bookings.turn_switches({"reschedule_changes_id": True})
+    writer.gateway.sim.bookings.set_switches({"reschedule_changes_id": True})
     moved = writer.verb("reschedule", made["id"], start=clock(14)).json()
     assert moved["id"] != made["id"]
     assert (moved["startUtc"], moved["customers"][0]["name"]) == (clock(14), "Cleo Customer")
@@ -134,7 +134,7 @@ def test_an_appointment_is_cancelled_with_a_word(writer: Writer) -> None:
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_ids_with_slashes_are_written_like_others(writer: Writer, share: float) -> None:
-    writer.gateway.sim.bookings.turn_switches({"slash_share": share})
+    writer.gateway.sim.bookings.set_switches({"slash_share": share})
     made = writer.made()
     assert ("/" in made["id"]) == bool(share)
     assert writer.verb("reschedule", made["id"], start=clock(14)).status_code == 200
@@ -241,7 +241,7 @@ def test_a_missing_permission_is_named_by_what_it_is_for(writer: Writer) -> None
     assert WRITE in error["message"]
     principal.revoke_roles(APPOINTMENT)
     writer.gateway.configure(**settings)
-    writer.gateway.sim.bookings.turn_switches({"read_all_may_write": False})
+    writer.gateway.sim.bookings.set_switches({"read_all_may_write": False})
     error = writer.verb("reschedule", made["id"], start=clock(14)).json()["error"]
     assert APPOINTMENT in error["message"]
     assert READ not in error["message"]

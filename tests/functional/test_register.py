@@ -300,7 +300,7 @@ def test_a_deleted_app_of_the_same_unique_name_is_restored(registration: Registe
 
 def test_slow_propagation_is_waited_for_and_announced(registration: RegisterRun) -> None:
     switches = {"unseen_requests": 2, "secret_requests": 3, "federated_requests": 3}
-    registration.sim.directory.switches.turn(switches)
+    registration.sim.directory.switches.set(switches)
     text = registration.do()
     assert "The change has not reached every server of the directory yet. Waiting" in text
     assert "Some servers of Entra ID do not accept the new credential or grant yet. Waiting" in text

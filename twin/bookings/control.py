@@ -31,9 +31,9 @@ def show_switches(call: Call, bookings: Bookings) -> Reply:
 
 
 @control.patch("/switches")
-def turn_switches(call: Call, bookings: Bookings) -> Reply:
+def set_switches(call: Call, bookings: Bookings) -> Reply:
     """Set switches: {"page_size": 5, "availability_zone": "display"}."""
-    bookings.turn_switches(read_object(call))
+    bookings.set_switches(read_object(call))
     return show_switches(call, bookings)
 
 

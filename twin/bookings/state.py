@@ -212,7 +212,7 @@ class Bookings:
         """Make a new Exchange item id; a share of them contain "/" and "+"."""
         return make_item_id(self._random, slashes=self._random.random() < self.switches.slash_share)
 
-    def turn_switches(self, wish: dict[str, Any]) -> None:
+    def set_switches(self, wish: dict[str, Any]) -> None:
         """Set switches by name. ValueError for an unknown one."""
         for name, value in wish.items():
             if name not in Switches.__dataclass_fields__:

@@ -32,9 +32,9 @@ def show(call: Call, directory: Directory) -> Reply:
 
 
 @control.patch("/switches")
-def turn(call: Call, directory: Directory) -> Reply:
+def set_switches(call: Call, directory: Directory) -> Reply:
     """Set switches by name: {"unseen_requests": 2, "secrets_allowed": false}."""
-    directory.switches.turn(read_object(call))
+    directory.switches.set(read_object(call))
     return Reply(200, asdict(directory.switches))
 
 

@@ -34,7 +34,7 @@ class Switches:
     secrets_allowed: bool = True
     secret_days: int | None = None
 
-    def turn(self, wishes: dict[str, Any]) -> None:
+    def set(self, wishes: dict[str, Any]) -> None:
         """Set switches by name. KeyError for an unknown one."""
         for name, value in wishes.items():
             if not hasattr(self, name):

@@ -118,9 +118,9 @@ def show_switches(call: Call, api: EasyVista) -> Reply:
 
 
 @control.patch("/switches")
-def turn_switches(call: Call, api: EasyVista) -> Reply:
+def set_switches(call: Call, api: EasyVista) -> Reply:
     """Set switches: {"error_shape": "nested", "write_status": 200}."""
-    api.switches.turn(read_object(call))
+    api.switches.set(read_object(call))
     return show_switches(call, api)
 
 

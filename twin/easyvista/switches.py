@@ -44,7 +44,7 @@ class Switches:
     title_limit: int | None = None
     workflow_actions: int = 3
 
-    def turn(self, wish: dict[str, Any]) -> None:
+    def set(self, wish: dict[str, Any]) -> None:
         """Set switches by name, all or none. ValueError for an unknown name or a value that does not fit."""
         hints = get_type_hints(type(self))
         for name, value in wish.items():

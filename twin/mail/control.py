@@ -44,9 +44,9 @@ def show_switches(call: Call, mail: Mail) -> Reply:
 
 
 @control.patch("/switches")
-def turn_switches(call: Call, mail: Mail) -> Reply:
+def set_switches(call: Call, mail: Mail) -> Reply:
     """Set switches: {"delta_empty_pages": 1, "delta_delay_seconds": 60}."""
-    mail.switches.turn(read_object(call))
+    mail.switches.set(read_object(call))
     return show_switches(call, mail)
 
 

@@ -47,7 +47,7 @@ class Switches:
     readwrite_reads: bool = True
     attachment_overhead: int = 404
 
-    def turn(self, wish: dict[str, Any]) -> None:
+    def set(self, wish: dict[str, Any]) -> None:
         """Set switches by name. ValueError for an unknown one or a value of another type."""
         for name, value in wish.items():
             if name not in self.__dataclass_fields__:

@@ -120,7 +120,7 @@ def test_a_file_over_the_limit_is_left_out_and_the_mail_comes_all_the_same(open_
 
 def test_a_file_of_exactly_the_limit_is_kept(open_scenario: OpenScenario) -> None:
     scenario = open_scenario(attachment_mb=1)
-    scenario.gateway.sim.mail.switches.turn({"attachment_overhead": 0})
+    scenario.gateway.sim.mail.switches.set({"attachment_overhead": 0})
     mail = receive(scenario, Synthetic(MIB, "edge.bin"))
     scenario.run()
     [edge] = kept(scenario, mail)
@@ -129,7 +129,7 @@ def test_a_file_of_exactly_the_limit_is_kept(open_scenario: OpenScenario) -> Non
 
 def test_a_file_larger_than_it_was_said_to_be_is_left_out_while_it_streams(open_scenario: OpenScenario) -> None:
     scenario = open_scenario(attachment_mb=10)
-    scenario.gateway.sim.mail.switches.turn({"attachment_overhead": -6 * MIB})
+    scenario.gateway.sim.mail.switches.set({"attachment_overhead": -6 * MIB})
     mail = receive(scenario, Synthetic(14 * MIB, "liar.bin"))
     scenario.run()
     [liar] = kept(scenario, mail)

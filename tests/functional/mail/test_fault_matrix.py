@@ -268,7 +268,7 @@ def test_a_mail_that_the_mailbox_denies_is_read_when_it_relents(scenario: MailSc
 
 def test_a_mail_that_the_sweep_cannot_read_does_not_stop_the_sweep(scenario: MailScenario) -> None:
     scenario.poll()
-    scenario.gateway.sim.mail.switches.turn({"delta_delay_seconds": 86_400.0})
+    scenario.gateway.sim.mail.switches.set({"delta_delay_seconds": 86_400.0})
     hard, easy = scenario.receive(subject="Hard"), scenario.receive(subject="Easy")
     strike(scenario, "message", 500, "ErrorInternalServerError", path=rf"/{hard.id}$")
     for _ in range(2):

@@ -35,7 +35,7 @@ def test_a_mail_becomes_one_ticket(scenario: MailScenario) -> None:
 
 def test_a_round_of_many_pages_is_read_to_its_end(open_scenario: OpenScenario) -> None:
     scenario = open_scenario(page_size=5)
-    scenario.gateway.sim.mail.switches.turn({"delta_empty_pages": 2, "delta_repeats": 3})
+    scenario.gateway.sim.mail.switches.set({"delta_empty_pages": 2, "delta_repeats": 3})
     for number in range(23):
         scenario.receive(subject=f"Mail {number}")
     scenario.run()
@@ -246,7 +246,7 @@ def test_a_page_that_times_out_is_asked_for_in_half_its_size(open_scenario: Open
 
 def test_a_sweep_finds_what_a_delta_never_showed(scenario: MailScenario) -> None:
     scenario.poll()
-    scenario.gateway.sim.mail.switches.turn({"delta_delay_seconds": 86_400.0})
+    scenario.gateway.sim.mail.switches.set({"delta_delay_seconds": 86_400.0})
     scenario.receive(subject="Unseen")
     scenario.poll()
     assert scenario.mails() == []
@@ -256,7 +256,7 @@ def test_a_sweep_finds_what_a_delta_never_showed(scenario: MailScenario) -> None
     scenario.run()
     assert [mail["subject"] for mail in scenario.mails()] == ["Unseen"]
     assert scenario.mailbox.ledger.state().values["swept"] == 1
-    scenario.gateway.sim.mail.switches.turn({"delta_delay_seconds": 0.0})
+    scenario.gateway.sim.mail.switches.set({"delta_delay_seconds": 0.0})
     scenario.run()
     assert len(scenario.sink.received) == 1
 

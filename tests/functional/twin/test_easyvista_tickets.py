@@ -138,7 +138,7 @@ def test_a_person_is_found_by_the_first_member_of_the_family_that_fits(sim: Simu
 
 def test_what_differs_between_service_desks_is_switched(sim: Simulator, caller: Caller) -> None:
     switches = {"several_elements": "first", "unknown_requestor": "blank", "title_limit": 10, "workflow_actions": 12}
-    sim.easyvista.switches.turn(switches)
+    sim.easyvista.switches.set(switches)
     wish = {"catalog_code": service_desks.PLAIN_CODE, "title": "0123456789", "requestor_mail": "stranger@example.com"}
 
     answer = caller.ask("POST", "/requests", json={"requests": [wish, wish]})
@@ -179,7 +179,7 @@ def test_a_service_desk_may_lose_the_description_of_a_create(sim: Simulator, cal
 
 
 def test_a_dropped_field_is_accepted_and_not_stored(sim: Simulator, caller: Caller) -> None:
-    sim.easyvista.switches.turn({"dropped_fields": ["external_reference"]})
+    sim.easyvista.switches.set({"dropped_fields": ["external_reference"]})
 
     rfc = caller.made(external_reference="mail-1")
 
