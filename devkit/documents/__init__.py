@@ -1,17 +1,25 @@
 """The parts of documents and configuration files that are written from the code.
 
-    files = write_all(read_all())      # path below the repository -> text, as it should be
-
 `python3 -m devkit docs` writes them; `python3 -m devkit docs --check` says which of them are out of date.
 """
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from devkit.documents import doctor_table, error_tables, infrastructure, permissions, routes, settings_tables, sinks
+from devkit.documents import (
+    connector_files,
+    doctor_table,
+    error_tables,
+    infrastructure,
+    permissions,
+    routes,
+    settings_tables,
+    sinks,
+)
 from devkit.documents.blocks import Texts
 
 _WRITERS: tuple[Callable[[Texts], None], ...] = (
+    connector_files.write,
     settings_tables.write,
     infrastructure.write,
     permissions.write,

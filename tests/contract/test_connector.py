@@ -24,7 +24,7 @@ OPERATIONS = load_definition().operations()
 
 def test_the_files_are_what_the_descriptions_say() -> None:
     for path, text in build_files().items():
-        assert path.read_text() == text, f"{path.name}: run python3 -m devkit.connector"
+        assert path.read_text() == text, f"{path.name}: run python3 -m devkit docs"
 
 
 def route_of(path: str) -> str:
