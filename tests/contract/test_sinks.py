@@ -36,6 +36,8 @@ from twin.client import redirected_to
 from twin.easyvista.errors import PROXY_PAGE
 from twin.seeds import service_desks, tiny
 
+pytestmark = pytest.mark.slow(reason="holds every sink to the whole contract")
+
 FILES = (make_file(1, "log.txt", b"x" * 1000), make_file(2, "log.txt", b"y" * 100_000))
 EARLIER = "earlier@mail.example.com"
 

@@ -30,6 +30,8 @@ from twin.bookings.state import Business
 from twin.core.faults import Action, Answer, Delay, Drop
 from twin.seeds import tiny
 
+pytestmark = pytest.mark.slow(reason="loses answers and dies at every step")
+
 UNKNOWN = {"error": {"code": "UnknownError", "message": ""}}
 LOSSES: list[Action] = [Drop(), Answer(500, body=UNKNOWN), Answer(503), Answer(504)]
 

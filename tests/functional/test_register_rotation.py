@@ -16,6 +16,8 @@ from tests.functional.registration import RegisterRun
 from twin.core.faults import Answer
 from twin.seeds import sample
 
+pytestmark = pytest.mark.slow(reason="rotates credentials under load")
+
 KINDS = {"secret": "desk-secret", "certificate": "desk-certificate", "password": "desk-user"}
 
 

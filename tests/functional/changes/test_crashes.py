@@ -223,6 +223,7 @@ def test_a_step_that_fails_once_is_made_good(name: str, gateway_process: Gateway
             return
 
 
+@pytest.mark.slow(reason="publishes hundreds of changes")
 def test_more_changes_than_a_transaction_of_the_service_takes_are_published_whole(gateway_process: Gateway) -> None:
     scenario = SCENARIOS["many"]
     page, expected, position = start(gateway_process, scenario)

@@ -19,6 +19,8 @@ from shared.storage.tables import Operation
 from shared.workers import Workers
 from tests.functional.changes.conftest import Consumer, Page, ahead, at, summary
 
+pytestmark = pytest.mark.slow(reason="many instances and long times")
+
 MONTH = timedelta(days=30)
 
 

@@ -11,6 +11,8 @@ from azure.storage.blob import BlobServiceClient
 from devkit import azurite as emulator
 from devkit.azurite import Azurite, AzuriteError, install_azurite, start_azurite
 
+pytestmark = pytest.mark.slow(reason="starts whole processes")
+
 FAKE_NPM = """#!/bin/sh
 echo "$@" >> "{log}"
 mkdir -p node_modules/azurite/dist/src

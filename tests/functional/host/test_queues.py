@@ -19,6 +19,8 @@ from devkit.azurite import Azurite
 from devkit.host.queues import LEASE
 from tests.functional.host.apps.support import Running, run_app, wait_until
 
+pytestmark = pytest.mark.slow(reason="waits for messages to become visible")
+
 FUNCTIONS = ("read_letter", "read_slowly", "read_poison", "pass_on", "receive_passed", "answer_letter")
 GRACE = 0.3
 

@@ -17,6 +17,8 @@ from devkit.azurite import Azurite
 from devkit.host import HostError
 from tests.functional.host.apps.support import Running, run_app, wait_until
 
+pytestmark = pytest.mark.slow(reason="waits for timers")
+
 FUNCTIONS = ("hourly", "yearly_and_at_start", "unmonitored", "every_second", "stubborn", "patient")
 HOURLY = "0 0 * * * *"
 NEVER = "0001-01-01T00:00:00+00:00"

@@ -16,7 +16,7 @@ from twin import Answer
 from twin.core.faults import Cut, Drop
 from twin.mail.contents import Enclosure, File, Item, Reference, Synthetic
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = [pytest.mark.usefixtures("impatient"), pytest.mark.slow(reason="many polls with many files")]
 
 MIB = 1024 * 1024
 LETTER = (

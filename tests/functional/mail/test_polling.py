@@ -15,6 +15,8 @@ from twin import Answer
 from twin.mail.contents import File
 from twin.seeds.sample import CLIENT_ID
 
+pytestmark = pytest.mark.slow(reason="many polls of large mailboxes")
+
 SLOW = Answer(504)
 
 
