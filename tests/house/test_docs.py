@@ -234,7 +234,6 @@ def prose_lines(text: str) -> list[tuple[int, str]]:
     return found
 
 
-@pytest.mark.xfail(reason="documents are being rewritten")
 def test_prose_is_at_most_120_columns_wide() -> None:
     long = []
     for path in tracked_files():
