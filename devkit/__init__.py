@@ -1,1 +1,1 @@
-"""Offline only, never deployed: the commands, the local Functions host and the simulator."""
+"""Never deployed: the commands, the local Functions host, rehearsals, fuzzer and connector sources."""

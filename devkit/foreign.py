@@ -1,6 +1,6 @@
-"""Separate environments with clients that are not ours, to prove that the simulator speaks to strangers.
+"""Separate environments with foreign tools and clients, which show that the simulator works with other code than ours.
 
-msgraph-sdk weighs some 390 MB, O365 brings a dozen packages, and each is needed by one test: so they stay out of the
+msgraph-sdk takes some 390 MB, O365 brings a dozen packages, and each is needed by one test: so they stay out of the
 development environment. Each is installed once into .devkit/foreign, into a folder named after the list of packages.
 """
 
@@ -18,19 +18,19 @@ MAIL_REQUIREMENTS = ("O365==2.1.10",)
 _ROOT = Path(__file__).resolve().parents[1]
 _HOME = _ROOT / ".devkit" / "foreign"
 _INSTALL_SECONDS = 900
-# as the process began: meanwhile its own variables may lead into a simulator, which refuses the package index
+# the variables at the start: later ones may lead into a simulator, which refuses the package index
 OUTSIDE = dict(os.environ)
 
 
 class ForeignEnvironmentError(Exception):
-    """The packages could not be installed; the text ends with what pip said."""
+    """The packages could not be installed; the text ends with pip's output."""
 
 
 def find_python(requirements: tuple[str, ...] = REQUIREMENTS, *, home: Path = _HOME) -> Path:
     """Return the interpreter of an environment with these packages, which is made first if need be.
 
-    Two processes that make it at the same time do not hurt each other: each builds its own, the first one to be ready
-    is moved into place whole, the other is thrown away. ForeignEnvironmentError when pip fails.
+    Two processes may do this at the same time: each builds its own, the first finished one is moved into place, the
+    other is deleted. Raises ForeignEnvironmentError when pip fails.
     """
     target = home / _name_environment(requirements)
     if not target.exists():

@@ -1,4 +1,4 @@
-"""`.devkit/up.json`: where editors, scripts and benchmarks find the running world."""
+"""`.devkit/up.json`: the addresses of the running `up`, for commands, scripts and benchmarks."""
 
 import json
 import os
@@ -43,7 +43,7 @@ class Running:
 
 
 def find_running() -> Running:
-    """Return the running world. Raises NothingRunsError."""
+    """Return the addresses of the running `up`. Raises NothingRunsError."""
     try:
         values: dict[str, Any] = json.loads(UP_FILE.read_text())
         running = Running(**values)

@@ -11,7 +11,7 @@ PASSES_ON = True
 
 
 def add_arguments(_parser: argparse.ArgumentParser) -> None:
-    """Declare no options: names of benchmarks go on to them."""
+    """Declare no options: names of benchmarks are passed on."""
 
 
 def run(_options: argparse.Namespace, more: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""The processes that `up` starts: their lines on our screen, and their end with ours."""
+"""The processes that `up` starts: their output is shown, and they end when `up` ends."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ class Children:
         log_dir.mkdir(parents=True, exist_ok=True)
 
     def start(self, name: str, command: Sequence[str], *, environ: Mapping[str, str], cwd: Path) -> None:
-        """Start a process in a session of its own: Ctrl-C reaches us alone, and we end it in order."""
+        """Start a process in its own session: Ctrl-C reaches only this one, which then ends it in order."""
         child = subprocess.Popen(
             command,
             cwd=cwd,

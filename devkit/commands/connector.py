@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
-    """Check, build, check what was built, write; 1 with a complaint for each fault, 2 where a wish or file is none."""
+    """Check, build, check the result, write; return 1 if there are complaints, 2 if an option or a file is wrong."""
     try:
         if options.check is not None:
             return _check(options.check)

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
-    """Ask the host to run the function; return 0 once it has taken the order."""
+    """Ask the host to run the function; return 0 once the host has accepted."""
     try:
         running = find_running()
     except NothingRunsError as error:

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
-    """Start a world of its own, ask, print what came of it; return 0 if every answer was as described."""
+    """Start a new world, send the requests, print the result; return 0 if every answer was as described."""
     try:
         findings = fuzz(Plan(requests=options.requests, seed=options.seed), lambda text: print(text, flush=True))
     except (ForeignEnvironmentError, RuntimeError) as error:

@@ -94,7 +94,7 @@ def _run(options: argparse.Namespace, stack: ExitStack, stop: threading.Event) -
     if options.func:
         environ |= settings
     else:
-        # in a file, not in variables, which would win over it: the app starts anew with what is changed there
+        # in a file, not in variables, which would override it: the app restarts when the file changes
         settings_file = options.settings.resolve() if options.settings else _write_settings(settings)
         environ = {name: value for name, value in environ.items() if name not in settings}
     children.start("app", _app_command(port, settings_file), environ=environ, cwd=ROOT)
@@ -124,7 +124,7 @@ def _run(options: argparse.Namespace, stack: ExitStack, stop: threading.Event) -
 
 
 def _start_simulator(children: Children, stop: threading.Event) -> Mapping[str, str]:
-    """Start it and return what it wrote when it was ready."""
+    """Start it and return the addresses and settings that it wrote when it was ready."""
     port_file = _STATE / "simulator.json"
     port_file.unlink(missing_ok=True)
     state = ["--state-dir", str(_STATE / "simulator"), "--port-file", str(port_file)]
@@ -192,7 +192,7 @@ def _app_command(port: int, settings_file: Path | None) -> list[str]:
 def _wait_until_ready(base_url: str, children: Children, stop: threading.Event) -> None:
     deadline = time.monotonic() + _READY_SECONDS
     with requests.Session() as session:
-        session.trust_env = False  # a proxy of the person's own must not stand before loopback
+        session.trust_env = False  # loopback must not go through a proxy of the environment
         while not stop.is_set():
             try:
                 if session.get(f"{base_url}/admin/host/ping", timeout=2).ok:
@@ -247,7 +247,7 @@ def _describe(running: Running, environ: Mapping[str, str], seconds: float) -> N
 def _find_service(running: Running, page: str) -> str | None:
     """Return the id of some service, so that the line about slots can be pasted as it is.
 
-    The first polls of the mailboxes take the gateway's places at Graph meanwhile: on a slow machine it may say "later".
+    The first polls of the mailboxes use up the calls that run at once: on a slow machine the app may answer "later".
     """
     with requests.Session() as session:
         session.trust_env = False

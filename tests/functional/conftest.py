@@ -1,6 +1,6 @@
-"""The stage of the functional tests: our app in the real worker library, and the simulated Microsoft cloud.
+"""Fixtures of the functional tests: our app in the real worker library, and the simulated Microsoft cloud.
 
-Both run in this process and are started once; every test begins with a world of its own and with services built anew.
+Both run in this process and start once; every test begins with a new world and with new services.
 """
 
 import os
@@ -28,7 +28,7 @@ type Seed = Callable[[World], None]
 
 
 class Gateway:
-    """What a test holds: the simulator, and the app as a caller sees it."""
+    """The simulator, and the app as a caller sees it."""
 
     def __init__(self, sim: Simulator, host: LocalHost, base_url: str, key: str) -> None:
         self.sim = sim
@@ -84,16 +84,16 @@ class Gateway:
         return read_error(self.get(path, **query))
 
     def graph_calls(self) -> list[Exchange]:
-        """What Graph was asked, in order."""
+        """Return the calls to Graph, in order."""
         return [seen for seen in self.sim.exchanges.all() if seen.api in ("graph", "bookings")]
 
     def forget(self) -> None:
-        """Begin to count anew."""
+        """Forget the calls that were recorded so far."""
         self.sim.exchanges.clear()
 
 
 def hold_to_the_definition(answer: requests.Response, *_: object, **__: object) -> None:
-    """Check every answer of the app, whatever the test is about, against what the connector's definition says."""
+    """Check every answer of the app in every test against the connector's definition."""
     method, path = str(answer.request.method), urlsplit(str(answer.request.url)).path
     if path.startswith("/api/") and not answer.request.headers.get("Accept", "").startswith("text/html"):
         media_type = answer.headers.get("content-type", "")
@@ -114,7 +114,7 @@ def read_error(answer: requests.Response) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def gateway_process(azurite: Azurite) -> Iterator[Gateway]:
-    """The simulator and the host, once for all tests; clocks and queues stand still."""
+    """The simulator and the host, once for all tests; timers and queues do not run by themselves."""
     before = dict(os.environ)
     with Simulator(World(tiny.seed)).running() as sim:
         os.environ.update(sim.environment())
@@ -135,7 +135,7 @@ def gateway_process(azurite: Azurite) -> Iterator[Gateway]:
 
 @pytest.fixture
 def gateway(gateway_process: Gateway) -> Gateway:
-    """A world of one small desk that never closes, without appointments."""
+    """A world of one small business that never closes, without appointments."""
     gateway_process.begin(tiny.seed, BOOKINGS_BUSINESSES=tiny.BUSINESS)
     gateway_process.business = tiny.BUSINESS
     return gateway_process
@@ -143,7 +143,7 @@ def gateway(gateway_process: Gateway) -> Gateway:
 
 @pytest.fixture
 def contoso(gateway_process: Gateway) -> Gateway:
-    """The sample world: three desks in three zones, 400 appointments around today."""
+    """The sample world: three businesses in three time zones, 400 appointments around today."""
     gateway_process.begin(sample.seed)
     gateway_process.business = "ithelpdesk@contoso.com"
     return gateway_process
