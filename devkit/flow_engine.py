@@ -7,7 +7,7 @@
   exponentially; then, and after any other 4xx, the next recurrence asks the same Location again.
 - Behind a connector's gateway it asks addresses on the gateway's prefix, which adds the connection's key and tells the
   backend the prefix; an address on any other host gets no key.
-- Delivery is at least once: an engine that runs what came and then loses the Location is told again.
+- Delivery is at least once: an engine that runs what came and then loses the Location gets the same items again.
 
 Sources: "Create custom APIs for Azure Logic Apps" (polling triggers), "Workflow actions and triggers reference",
 "Handle errors and exceptions".
@@ -113,9 +113,9 @@ class Flow:
         answer = self._ask_stubbornly()
         if answer is None or answer.status_code not in (200, 202):
             return []
-        told = float(answer.headers["Retry-After"])
+        retry_after = float(answer.headers["Retry-After"])
         items: list[dict[str, Any]] = answer.json()["value"] if answer.status_code == requests.codes.ok else []
-        self.next_check = told if items else max(self.recurrence, told)
+        self.next_check = retry_after if items else max(self.recurrence, retry_after)
         self.runs += items
         if not (items and self.forget()):
             self.location = answer.headers["Location"]
@@ -136,8 +136,8 @@ class Flow:
                 and answer.status_code < requests.codes.server_error
             ):
                 break
-            told = answer.headers.get("Retry-After") if answer is not None else None
-            wait = float(told) if told else min(_LONGEST_WAIT, max(_SHORTEST_WAIT, _FIRST_WAIT * 2**attempt))
+            given = answer.headers.get("Retry-After") if answer is not None else None
+            wait = float(given) if given else min(_LONGEST_WAIT, max(_SHORTEST_WAIT, _FIRST_WAIT * 2**attempt))
             self.waits.append(wait)
             self.wait(wait)
             answer = self._ask()
@@ -206,11 +206,11 @@ class CursorFlow(Flow):
 
 def _check_answer(answer: requests.Response, items: int) -> None:
     """Hold an answer against the protocol."""
-    told = answer.headers.get("Retry-After", "0")
+    retry_after = answer.headers.get("Retry-After", "0")
     if answer.status_code in (200, 202):
         _hold("Location" in answer.headers, "there is no Location to go on from")
     if answer.status_code in (200, 202, 429, 503):
-        _hold(int(told) >= 1, f"{answer.status_code} with Retry-After {told}")
+        _hold(int(retry_after) >= 1, f"{answer.status_code} with Retry-After {retry_after}")
     if answer.status_code == requests.codes.ok:
         _hold(1 <= items <= _MOST_ITEMS, f"{items} items in one answer")
         lists = [name for name, value in answer.json().items() if isinstance(value, list)]

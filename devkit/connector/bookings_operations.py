@@ -1,15 +1,13 @@
 """The operations that ask Microsoft Bookings."""
 
 from devkit.connector.operations import NEXT_LINK, PAGEABLE, Operation, body, describe, value_list
-from devkit.connector.parameters import STAFF, ZONES, query, shared
+from devkit.connector.parameters import STAFF, WALL_TIME, ZONES, query, shared
 from devkit.connector.shapes import flag, list_of, moment, ref, text, thing
 
 _BUSINESSES = "/bookings/businesses"
 _ONE = f"{_BUSINESSES}/{{business}}"
-_RANGE = "A moment in UTC, such as 2026-05-05T09:00:00Z, or a date or wall time in the time zone below."
-
-_EVENTS_ASIDE = text(
-    "Cursor", "Keep it, and ask again later with it for what came since.", visibility="advanced"
+_FEED_CURSOR = text(
+    "Cursor", "Keep it and pass it later to get the changes since this answer.", visibility="advanced"
 )  # fmt: skip
 
 OPERATIONS: dict[str, dict[str, Operation]] = {
@@ -17,7 +15,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "get": describe(
             "ListBookingPages",
             "List booking pages",
-            "Lists the booking pages that the gateway may ask about, by name.",
+            "Lists the booking pages that the gateway may use, by name.",
             value_list(
                 "BookingPageEntry",
                 "Booking Pages",
@@ -41,7 +39,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "get": describe(
             "ListServices",
             "List services",
-            "Lists the services of a booking page, with who serves.",
+            "Lists the services of a booking page, with the staff members who offer them.",
             value_list("Service", "Services", "The services, by name."),
             parameters=shared("Business"),
         )
@@ -59,7 +57,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "get": describe(
             "ListCustomQuestions",
             "List custom questions",
-            "Lists the questions of a booking page that customers are asked.",
+            "Lists the custom questions that a booking page asks its customers.",
             value_list("Question", "Questions", "The custom questions, by their text."),
             parameters=shared("Business"),
         )
@@ -68,7 +66,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "get": describe(
             "ListCustomers",
             "List customers",
-            "Lists the customers on record of a booking page.",
+            "Lists the customers that a booking page has on record.",
             value_list("Customer", "Customers", "The customers.", nextLink=NEXT_LINK),
             parameters=shared("Business", "Cursor"),
             x_ms_pageable=PAGEABLE,
@@ -127,18 +125,20 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "post": describe(
             "GetStaffAvailability",
             "Get staff availability",
-            "Tells when staff members are free or busy in a range, as Microsoft 365 sees it.",
+            "Gets the times in a range when staff members are free or busy, from Microsoft 365.",
             value_list("StaffAvailability", "Availability", "One entry for each staff member."),
             parameters=[
                 *shared("Business"),
                 body(
                     thing(
                         {
-                            "start": text("Start", f"Where the range begins. {_RANGE}"),
-                            "end": text("End", f"Where the range ends. {_RANGE}"),
-                            "timeZone": text("Time Zone", "The zone of wall times, here and in the answer.", **ZONES),
+                            "start": text("Start", f"Start of the range. {WALL_TIME}"),
+                            "end": text("End", f"End of the range. {WALL_TIME}"),
+                            "timeZone": text("Time Zone", "Time zone of wall times in request and answer.", **ZONES),
                             "staffIds": list_of(
-                                {"type": "string", **STAFF}, "Staff Members", "Whom to look at; none for everybody."
+                                {"type": "string", **STAFF},
+                                "Staff Members",
+                                "The staff members; leave empty for all.",
                             ),
                         },
                         required=["start", "end"],
@@ -172,10 +172,10 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "List changes of appointments",
             "Lists what happened to the appointments of a booking page, in order: created, rescheduled, reassigned, "
             "edited, or cancelled (also when deleted).",
-            value_list("AppointmentEvent", "Changes", "What happened.", cursor=_EVENTS_ASIDE, nextLink=NEXT_LINK),
+            value_list("AppointmentEvent", "Changes", "What happened.", cursor=_FEED_CURSOR, nextLink=NEXT_LINK),
             parameters=[
                 *shared("Business"),
-                query("since", "Since", f"Only what was found out since then. {_RANGE}", visibility="advanced"),
+                query("since", "Since", f"Only changes found since then. {WALL_TIME}", visibility="advanced"),
                 *shared("TimeZone", "Details", "PageSize", "CursorKept"),
             ],
             x_ms_pageable=PAGEABLE,

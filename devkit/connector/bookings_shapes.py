@@ -118,8 +118,8 @@ _KINDS = {
     "upcoming": "About to start",
 }
 _EVENT: dict[str, Shape] = {
-    "eventId": text("Event ID", "Stays the same if the event is told again, so that a flow can drop a repeat."),
-    "eventKind": text("Event Kind", "What happened first of all.", choices=_KINDS),
+    "eventId": text("Event ID", "Stays the same if the event is delivered again, so a flow can ignore it."),
+    "eventKind": text("Event Kind", "What happened; if several things did, the most important one.", choices=_KINDS),
 }
 _OF_EVENT: dict[str, Shape] = {
     "businessId": text("Page ID", "Id of the booking page, which is its mail address."),

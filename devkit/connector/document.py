@@ -54,9 +54,9 @@ def build_definition() -> dict[str, Any]:
         "swagger": "2.0",
         "info": {
             "title": "Graph Gateway",
-            "description": "Ask and change Microsoft Bookings, be told what happens to appointments, and follow "
-            "support mails until they are tickets. One gateway of your own in Azure holds the rights, so that whoever "
-            "builds a flow needs none.",
+            "description": "Read and change Microsoft Bookings, start flows when something happens to appointments, "
+            "and follow support mails until they are tickets. Your own gateway in Azure holds the permissions, so "
+            "makers of flows need none.",
             "version": "1.0.0",
             "contact": {
                 "name": f"{_OWNER} maintainers",
@@ -73,7 +73,7 @@ def build_definition() -> dict[str, Any]:
         "paths": paths,
         "definitions": {name: _SHAPES[name] for name in sorted(_used(paths, "definitions"))},
         "parameters": {name: PARAMETERS[name] for name in sorted(_used(paths, "parameters"))},
-        "responses": {f"Failure{code}": {"description": told} for code, told in FAILURES.items()},
+        "responses": {f"Failure{code}": {"description": meaning} for code, meaning in FAILURES.items()},
         "securityDefinitions": {
             "api_key": {"type": "apiKey", "in": "header", "name": "x-functions-key"},
         },
@@ -105,7 +105,7 @@ def build_properties() -> dict[str, Any]:
                     "type": "string",
                     "uiDefinition": {
                         "displayName": "Tenant connection",
-                        "description": "Which tenant of the gateway is asked; leave it empty if there is one only.",
+                        "description": "The gateway's connection to a tenant; leave it empty if there is only one.",
                         "tooltip": "A name from the gateway's setting GRAPH_CONNECTIONS.",
                         "constraints": {"tabIndex": 3, "required": "false"},
                     },
@@ -118,7 +118,7 @@ def build_properties() -> dict[str, Any]:
             "policyTemplateInstances": [
                 {
                     "templateId": "setqueryparameter",
-                    "title": "Ask the tenant of the connection",
+                    "title": "Add the connection to each request",
                     "parameters": {
                         "x-ms-apimTemplateParameter.name": "connection",
                         "x-ms-apimTemplateParameter.value": "@connectionParameters('tenant','default')",
@@ -127,7 +127,7 @@ def build_properties() -> dict[str, Any]:
                 },
                 {
                     "templateId": "updatenextlink",
-                    "title": "Follow pages through the connection",
+                    "title": "Send requests for further pages through the connection",
                     "parameters": {
                         "x-ms-apimTemplateParameter.nextLinkPropertyName": "nextLink",
                         "x-ms-apimTemplate-operationName": [

@@ -21,10 +21,10 @@ def _preview(feed: str, items: str, *names: str) -> Operation:
     return describe(
         f"Preview{feed.title()}",
         f"Preview {feed}",
-        f"Gets recent {feed} as a trigger would tell them, so that a flow can be tried without waiting.",
-        value_list(items, "Items", "What a trigger would tell."),
+        f"Gets recent {feed} in the form that a trigger returns, to test a flow without waiting.",
+        value_list(items, "Items", "The items that a trigger returns."),
         parameters=[
-            query("kind", "Kind", "Which trigger is tried.", required=True, enum=_kinds(feed)),
+            query("kind", "Kind", "The kind of trigger that is tested.", required=True, enum=_kinds(feed)),
             *shared(*names),
         ],
         visibility=_INTERNAL,
@@ -36,11 +36,11 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "get": describe(
             "TestConnection",
             "Test the connection",
-            "Tries the key, and whether the gateway reaches Microsoft 365.",
+            "Checks that the key is valid and that the gateway reaches Microsoft 365.",
             thing(
                 {
-                    "status": text("Status", "That it works.", choices=("ok",)),
-                    "connection": text("Tenant Connection", "Name of the tenant's connection."),
+                    "status": text("Status", "The value ok.", choices=("ok",)),
+                    "connection": text("Tenant Connection", "Name of the connection."),
                     "canWrite": flag("Can Write", "Whether the gateway may write to booking pages."),
                     "mailboxes": whole("Mailbox Count", "How many support mailboxes there are."),
                 }
@@ -71,7 +71,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "get": describe(
             "GetAnswersSchema",
             "Get the schema of answers",
-            "Gets the custom questions of a booking page as the schema of answers that are read.",
+            "Gets the custom questions of a booking page as a schema of the answers in appointments.",
             _SCHEMA,
             parameters=shared("BusinessAsked"),
             visibility=_INTERNAL,
@@ -81,7 +81,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "get": describe(
             "GetQuestionsSchema",
             "Get the schema of questions",
-            "Gets the custom questions of a service as the schema of answers that are written.",
+            "Gets the custom questions of a service as a schema of the answers for a new appointment.",
             _SCHEMA,
             parameters=shared("BusinessAsked", "Service"),
             visibility=_INTERNAL,

@@ -33,10 +33,10 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "post": describe(
             "PollMailbox",
             "Read a support mailbox now",
-            "Reads a support mailbox at once instead of at its next time, also while it rests after a failure.",
+            "Polls a support mailbox at once, even if it is waiting after a failure.",
             thing({"mailbox": text("Mailbox", "Name of the mailbox that is read."), "status": _QUEUED}),
             status=202,
-            told="The poll is queued.",
+            answer_text="The poll is queued.",
             parameters=shared("Mailbox"),
             writes=True,
         )
@@ -50,7 +50,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 "Mail",
                 "Mails",
                 "The mails.",
-                cursor=text("Cursor", "Keep it, and ask again later with it for what came since.",
+                cursor=text("Cursor", "Keep it and pass it later to get the changes since this answer.",
                             visibility="advanced"),
                 nextLink=NEXT_LINK,
             ),
@@ -67,7 +67,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "get": describe(
             "GetMail",
             "Get a support mail",
-            "Gets one mail whole: headers, body, attachments and where it was delivered.",
+            "Gets one mail with headers, body, list of attachments and deliveries.",
             ref("WholeMail"),
             parameters=shared("Mailbox", "MailKey"),
         )
@@ -78,7 +78,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "Get an attachment of a support mail",
             "Gets the bytes of an attachment, 32 MiB at most.",
             _BYTES,
-            told="The bytes of the attachment.",
+            answer_text="The bytes of the attachment.",
             also={206: "A part of the bytes, for the header Range."},
             parameters=[
                 *shared("Mailbox", "MailKey"),
@@ -91,9 +91,9 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "get": describe(
             "ExportMail",
             "Export a support mail as a file",
-            "Gets the whole mail as a file in MIME format, as long as it is in the mailbox.",
+            "Gets the mail as a file in MIME format, while it is in the mailbox.",
             _BYTES,
-            told="The mail as a file.",
+            answer_text="The mail as a file.",
             parameters=shared("Mailbox", "MailKey"),
             produces=["message/rfc822"],
         )
@@ -102,7 +102,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "post": describe(
             "RedeliverMail",
             "Deliver a support mail again",
-            "Lets deliveries in quarantine begin anew; a ticket that exists is found and not made twice.",
+            "Repeats deliveries that are in quarantine; an existing ticket is found and not created twice.",
             thing(
                 {
                     "key": text("Mail Key", "Key of the mail."),
@@ -111,10 +111,10 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 }
             ),
             status=202,
-            told="The deliveries are queued.",
+            answer_text="The deliveries are queued.",
             parameters=[
                 *shared("Mailbox", "MailKey"),
-                body(thing({"sink": text("Sink", "Name of one sink; none for all.", **SINKS)}), required=False),
+                body(thing({"sink": text("Sink", "Name of one sink; leave empty for all.", **SINKS)}), required=False),
             ],
             writes=True,
         )
@@ -123,7 +123,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "get": describe(
             "GetGatewayStatus",
             "Get the state of the gateway",
-            "Gets alarms, mailboxes, sinks, credentials that expire and waiting messages at a glance.",
+            "Gets alarms, mailboxes, sinks, expiring credentials and the number of waiting messages.",
             ref("GatewayStatus"),
         )
     },

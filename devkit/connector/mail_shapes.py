@@ -43,7 +43,7 @@ MAIL: dict[str, Shape] = {
 }
 MAILBOX_NAME = text("Mailbox", "Name of the mailbox in the gateway's settings.")
 EVENT: dict[str, Shape] = {
-    "eventId": text("Event ID", "Stays the same if the event is told again, so that a flow can drop a repeat."),
+    "eventId": text("Event ID", "Stays the same if the event is delivered again, so a flow can ignore it."),
     "mailbox": MAILBOX_NAME,
 }
 OCCURRED = moment("Event Time", "When it happened, in UTC.")

@@ -10,15 +10,15 @@ type Operation = dict[str, Any]
 FAILURES: Mapping[int, str] = {
     400: "The request is wrong; the message says what to do, and target names the field.",
     401: "The key is missing or wrong.",
-    403: "The gateway may not do this, or Microsoft 365 does not allow it to the gateway.",
-    404: "There is no such thing.",
-    409: "It cannot be done as things stand; the code names the reason.",
+    403: "The gateway's settings or Microsoft 365 do not allow this.",
+    404: "The page, appointment, mail or other item does not exist.",
+    409: "The current state does not allow this; the code names the reason.",
     413: "The body or the answer is too large.",
-    429: "Too many calls; Retry-After says how long to wait.",
-    500: "The gateway failed or is set up wrongly.",
-    502: "Microsoft 365 gave no answer to trust.",
-    503: "Microsoft 365 or the gateway's storage is not there; Retry-After says how long to wait.",
-    504: "There was no time left for an answer.",
+    429: "There were too many calls; Retry-After gives the seconds to wait.",
+    500: "The gateway failed, or its settings are wrong.",
+    502: "Microsoft 365 gave an invalid answer, or none to a write.",
+    503: "Microsoft 365 or the gateway's storage is not available; Retry-After gives the seconds to wait.",
+    504: "The time limit ended before there was an answer.",
 }
 _READ = (400, 401, 403, 404, 429, 500, 502, 503, 504)
 _WRITE = (*_READ, 409, 413)
@@ -32,7 +32,7 @@ def describe(
     *,
     parameters: Sequence[Shape] = (),
     status: int = 200,
-    told: str = "The answer.",
+    answer_text: str = "The answer.",
     visibility: str | None = None,
     writes: bool = False,
     also: Mapping[int, str] | None = None,
@@ -46,7 +46,7 @@ def describe(
     operation["parameters"] = list(parameters)
     failures = sorted(_WRITE if writes else _READ)
     operation["responses"] = {
-        str(status): {"description": told, "schema": answer},
+        str(status): {"description": answer_text, "schema": answer},
         **{str(code): {"description": words} for code, words in (also or {}).items()},
         **{str(code): {"$ref": f"#/responses/Failure{code}"} for code in failures},
     }

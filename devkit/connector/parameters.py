@@ -43,7 +43,7 @@ def path(name: str, title: str, description: str, extra: Shape | None = None) ->
     }
 
 
-_WALL_TIME = "A moment in UTC, such as 2026-05-05T09:00:00Z, or a date or wall time in the time zone below."
+WALL_TIME = "A moment in UTC, such as 2026-05-05T09:00:00Z, or a date or wall time in the time zone below."
 
 _ADVANCED: Shape = {"x-ms-visibility": "advanced"}
 
@@ -63,29 +63,29 @@ PARAMETERS: dict[str, Shape] = {
     "AppointmentId": query("id", "Appointment ID", "The appointment, by its id from a list or a trigger.",
                            required=True),
     "Service": query("service", "Service", "Only appointments of this service.", extra=OPEN_SERVICES),
-    "ServiceNeeded": query("service", "Service", "The service that shall be booked.", required=True,
+    "ServiceNeeded": query("service", "Service", "The service to find times for.", required=True,
                            extra=OPEN_SERVICES),
     "StaffMember": query("staff", "Staff Member", "Only appointments of this staff member.", extra=STAFF),
     "StaffMembers": query("staff", "Staff Members", "Only slots with these staff members, ids separated by commas.",
                           extra=STAFF),
-    "Start": query("start", "Start", f"Where the range begins. {_WALL_TIME}", required=True),
-    "End": query("end", "End", f"Where the range ends. {_WALL_TIME}", required=True),
+    "Start": query("start", "Start", f"Start of the range. {WALL_TIME}", required=True),
+    "End": query("end", "End", f"End of the range. {WALL_TIME}", required=True),
     "Date": query("date", "Date", "The day, such as 2026-05-05.", required=True, format="date"),
-    "TimeZone": query("timeZone", "Time Zone", "The zone of wall times and of the local times in the answer.",
+    "TimeZone": query("timeZone", "Time Zone", "Time zone of wall times in request and answer.",
                       extra=ZONES),
-    "Details": query("expand", "Details", "Also customers and their answers, at one more call for each appointment.",
+    "Details": query("expand", "Details", "Adds customers and their answers, which takes one more call each.",
                      enum=["details"],
                      extra={"x-ms-enum-values": [{"value": "details", "displayName": "Customers and answers"}]}),
-    "Customer": query("customer", "Customer", "Only appointments of this mail address, or of a name like this."),
+    "Customer": query("customer", "Customer", "Only appointments of this mail address or this customer name."),
     "PageSize": number("limit", "Page Size", "How many items one page holds; "
                        f"{APPOINTMENT_PAGE_WITH_DETAILS.most} at most with details.", APPOINTMENT_PAGE,
                        _ADVANCED),
     "MailPageSize": number("limit", "Page Size", "How many mails one page holds.", MAIL_PAGE, _ADVANCED),
-    "Cursor": query("cursor", "Cursor", "Where to go on; comes with the link to the next page.",
+    "Cursor": query("cursor", "Cursor", "Position of the next page; it is part of the next link.",
                     visibility="internal"),
-    "CursorKept": query("cursor", "Cursor", "The cursor of an earlier answer, to go on from there.",
+    "CursorKept": query("cursor", "Cursor", "The cursor of an earlier answer, to continue behind it.",
                         visibility="advanced"),
-    "TriggerState": query("triggerState", "Trigger State", "Where to go on; comes with each answer.",
+    "TriggerState": query("triggerState", "Trigger State", "Position of the trigger, from the last answer.",
                           visibility="internal"),
     "Folder": query("folder", "Folder", "Only mails of this folder.",
                     extra=from_list("ListMailFolders", "name", "name", mailbox="mailbox")),
@@ -96,7 +96,7 @@ PARAMETERS: dict[str, Shape] = {
         "type": "string",
         "maxLength": 255,
         "x-ms-summary": "Idempotency Key",
-        "description": "A text of your own for this one write: however often it is sent, it is done once.",
+        "description": "A text that identifies this write: if it is sent several times, it is done once.",
         "x-ms-visibility": "advanced",
     },
 }  # fmt: skip

@@ -109,17 +109,17 @@ class Trials:
         made = self._do("CreateAppointment", page, body=body, key=True).answer
         one = page | {"id": made["id"]}
         self._do("GetAppointment", one | {"timeZone": _ZONE})
-        self._tell("Created", "Upcoming")
+        self._follow_appointments("Created", "Upcoming")
         self._do("RescheduleAppointment", one, body={"start": later["startLocal"], "timeZone": _ZONE}, key=True)
-        self._tell("Rescheduled")
+        self._follow_appointments("Rescheduled")
         others = [each["id"] for each in later["staffMembers"] if each["displayName"] not in made["staffNames"]]
         self._do("AssignStaff", one, body={"staff": others[:1]}, key=True)
-        self._tell("Reassigned")
+        self._follow_appointments("Reassigned")
         self._do("UpdateAppointment", one, body={"serviceNotes": "Bring a spare charger."}, key=True)
-        self._tell("Updated")
+        self._follow_appointments("Updated")
         self._follow("OnAnyAppointmentEvent")
         self._do("CancelAppointment", one, body={"message": "We call you instead."}, key=True)
-        self._tell("Cancelled")
+        self._follow_appointments("Cancelled")
         self._do("ListAppointmentChanges", page | {"timeZone": _ZONE})
         self._do("SaveCustomer", page, body={"emailAddress": "robin@example.com", "name": "Robin Example"}, key=True)
 
@@ -139,7 +139,7 @@ class Trials:
         self._locations[name] = answer.headers["Location"]
         self.made[name] = Trial(query, answer.status_code, None)
 
-    def _tell(self, *kinds: str) -> None:
+    def _follow_appointments(self, *kinds: str) -> None:
         time.sleep(_LOOK_SECONDS)
         for kind in kinds:
             self._follow(f"OnAppointment{kind}")
@@ -147,7 +147,7 @@ class Trials:
     def _follow(self, name: str) -> None:
         answer = self._http.get(self._locations[name], headers=self._headers(), timeout=60)
         if answer.status_code != requests.codes.ok:
-            raise TrialError(f"{name} told nothing: {answer.status_code}")
+            raise TrialError(f"{name} returned no items: {answer.status_code}")
         items = answer.json()["value"]
         self.made[name] = Trial(self.made[name].given, answer.status_code, {"value": items[:1]})
 
@@ -197,8 +197,8 @@ class Trials:
         if not answer.ok:
             raise TrialError(f"{name} answered {answer.status_code}: {answer.text}")
         is_json = answer.headers["content-type"].startswith("application/json")
-        told = json.loads(answer.content) if is_json else answer.headers["content-type"]
-        self.made[name] = Trial(given, answer.status_code, told)
+        answered = json.loads(answer.content) if is_json else answer.headers["content-type"]
+        self.made[name] = Trial(given, answer.status_code, answered)
         return self.made[name]
 
     def _send(self, name: str, query: Json, *, body: Json | None = None, key: str | None = None) -> requests.Response:

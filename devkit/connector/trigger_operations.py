@@ -1,4 +1,4 @@
-"""Polling triggers: what a flow is started by."""
+"""The polling triggers that start flows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -33,16 +33,16 @@ def _trigger(
         operation_id,
         summary,
         f"This operation triggers when {when}.",
-        value_list(items, "Items", "What happened, the oldest first; the flow runs once for each."),
+        value_list(items, "Items", "The events, oldest first; the flow runs once for each."),
         parameters=parameters,
-        told="Something happened.",
+        answer_text="There are new events.",
         visibility="important",
         x_ms_trigger="batch",
         x_ms_trigger_metadata={"kind": "query", "mode": "polling"},
         x_ms_trigger_hint=f"To see it work now, {hint}.",
         x_ms_operation_context={"simulate": {"operationId": simulate[0], "parameters": simulate[1]}},
     )
-    operation["responses"]["202"] = {"description": "Nothing happened since the last time."}
+    operation["responses"]["202"] = {"description": "There is nothing new since the last poll."}
     operation["responses"] = dict(sorted(operation["responses"].items()))
     return operation
 
@@ -97,13 +97,14 @@ OPERATIONS: dict[str, dict[str, Operation]] = dict(
         _appointment("any", "OnAnyAppointmentEvent", "anything happens to an appointment",
                      "an appointment is created, rescheduled, reassigned, edited or cancelled", "book one on the page"),
         _appointment("upcoming", "OnAppointmentUpcoming", "an appointment is about to start",
-                     "an appointment begins within the minutes that are set", "book one that begins soon"),
+                     "an appointment starts within the given number of minutes", "book one that starts soon"),
         _mail("mails", "arrived", name="SupportMailArrived", what="a support mail arrives",
-              when="a mail has come into a support mailbox and was read whole", hint="send a mail to the mailbox",
+              when="a mail has arrived in a support mailbox and was read with its attachments",
+              hint="send a mail to the mailbox",
               items="MailEvent"),
         _mail("mails", "failed", name="SupportMailFailed", what="a support mail could not be processed",
-              when="the delivery of a mail was given up and waits for a person",
-              hint="send a mail that the desk cannot take", items="MailFailure"),
+              when="a delivery of a mail has failed for good and is in quarantine",
+              hint="send a mail that the service desk refuses", items="MailFailure"),
         _mail("tickets", "created", name="TicketCreated", what="a ticket is created from a mail",
               when="a mail became a new ticket", hint="send a mail to the mailbox and wait a minute or two",
               items="Ticket"),

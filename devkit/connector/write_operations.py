@@ -7,7 +7,7 @@ from devkit.connector.shapes import Shape, flag, from_schema, list_of, ref, text
 _ONE = "/bookings/businesses/{business}"
 _APPOINTMENT = f"{_ONE}/appointment"
 _ANSWERS_TITLE, _ANSWERS = "Answers", "Answers to the custom questions of the page."
-_ZONE = text("Time Zone", "The zone of wall times, here and in the answer.", **ZONES)
+_ZONE = text("Time Zone", "Time zone of wall times in request and answer.", **ZONES)
 
 
 def _customer(answers: Shape) -> dict[str, Shape]:
@@ -15,7 +15,7 @@ def _customer(answers: Shape) -> dict[str, Shape]:
         "name": text("Customer Name", "Name of the customer."),
         "emailAddress": text("Customer Email", "Mail address of the customer, who gets the confirmation."),
         "phone": text("Customer Phone", "Telephone number of the customer."),
-        "notes": text("Customer Notes", "What the customer wants to say."),
+        "notes": text("Customer Notes", "Notes of the customer."),
         "answers": answers,
         "customerId": text("Customer ID", "Id of a customer on record.", visibility="advanced", **CUSTOMERS),
     }
@@ -56,10 +56,10 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "post": describe(
             "CreateAppointment",
             "Create an appointment",
-            "Books an appointment, or seats in the group appointment then; hours, policy and staff are checked.",
+            "Books an appointment, or seats in a group appointment, after checking hours, policy and staff.",
             ref("Appointment"),
             status=201,
-            told="The appointment that was booked.",
+            answer_text="The appointment that was booked.",
             parameters=[
                 *shared("Business", "IdempotencyKey"),
                 body(
@@ -68,10 +68,10 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                             "service": text("Service", "The service to book.", **OPEN_SERVICES),
                             "start": _time("Start", "When it starts."),
                             "timeZone": _ZONE,
-                            "end": text("End", "When it ends; none for as long as the service takes.",
+                            "end": text("End", "When it ends; leave it empty for the service's usual duration.",
                                         visibility="advanced"),
-                            "staff": _staff("Who shall serve; none to leave it to the page."),
-                            "customer": thing(_customer(_PAGE_ANSWERS), "Customer", "For whom it is."),
+                            "staff": _staff("Staff members who serve; leave it empty to let the page choose."),
+                            "customer": thing(_customer(_PAGE_ANSWERS), "Customer", "The customer of the appointment."),
                             "customers": _MORE_CUSTOMERS,
                             **_DETAILS,
                         },
@@ -86,9 +86,9 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "patch": describe(
             "UpdateAppointment",
             "Update an appointment",
-            "Changes details or customers of an appointment; time and staff have actions of their own.",
+            "Changes details or customers of an appointment; other actions change its time and its staff.",
             ref("Appointment"),
-            told="The appointment as it is now.",
+            answer_text="The appointment after the change.",
             parameters=[
                 *shared("Business", "AppointmentId", "IdempotencyKey"),
                 body(thing({**_DETAILS, "customers": _MORE_CUSTOMERS, "timeZone": _ZONE})),
@@ -102,17 +102,17 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "Reschedule an appointment",
             "Moves an appointment to another time, if hours, policy and staff allow it.",
             ref("Appointment"),
-            told="The appointment as it is now.",
+            answer_text="The appointment after the change.",
             parameters=[
                 *shared("Business", "AppointmentId", "IdempotencyKey"),
                 body(
                     thing(
                         {
-                            "start": _time("New Start", "When it shall start."),
-                            "end": text("New End", "When it shall end; none for as long as before.",
+                            "start": _time("New Start", "The new start."),
+                            "end": text("New End", "The new end; leave it empty to keep the duration.",
                                         visibility="advanced"),
                             "timeZone": _ZONE,
-                            "staff": _staff("Who shall serve then; none for the same as before."),
+                            "staff": _staff("Staff members who serve then; leave it empty to keep them."),
                         },
                         required=["start"],
                     )
@@ -125,12 +125,12 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "post": describe(
             "AssignStaff",
             "Assign staff to an appointment",
-            "Gives an appointment to other staff members, if they are free.",
+            "Assigns an appointment to other staff members, if they are free.",
             ref("Appointment"),
-            told="The appointment as it is now.",
+            answer_text="The appointment after the change.",
             parameters=[
                 *shared("Business", "AppointmentId", "IdempotencyKey"),
-                body(thing({"staff": _staff("All who shall serve."), "timeZone": _ZONE}, required=["staff"])),
+                body(thing({"staff": _staff("All who serve now."), "timeZone": _ZONE}, required=["staff"])),
             ],
             writes=True,
         )
@@ -139,17 +139,17 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "post": describe(
             "CancelAppointment",
             "Cancel an appointment",
-            "Cancels an appointment; customer and staff are told by mail.",
+            "Cancels an appointment and informs customer and staff by mail.",
             thing(
                 {
                     "id": text("Appointment ID", "Id of the appointment that was cancelled."),
-                    "status": text("Status", "That it is cancelled.", choices=("cancelled",)),
+                    "status": text("Status", "The appointment is cancelled.", choices=("cancelled",)),
                 }
             ),
-            told="That it is cancelled.",
+            answer_text="The appointment is cancelled.",
             parameters=[
                 *shared("Business", "AppointmentId", "IdempotencyKey"),
-                body(thing({"message": text("Message", "What customer and staff are told.")}), required=False),
+                body(thing({"message": text("Message", "Message to customer and staff.")}), required=False),
             ],
             writes=True,
         )
@@ -158,9 +158,9 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "post": describe(
             "SaveCustomer",
             "Create or update a customer",
-            "Changes the customer with this id or mail address, or puts a new one on record.",
+            "Updates the customer with this id or mail address, or creates a new customer.",
             ref("SavedCustomer"),
-            told="The customer as it is now.",
+            answer_text="The customer after the change.",
             parameters=[
                 *shared("Business", "IdempotencyKey"),
                 body(
