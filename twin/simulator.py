@@ -34,8 +34,10 @@ from twin.webhook.state import Webhooks
 from twin.world import World
 
 _ADDRESS = "127.0.0.1"
-_START_SECONDS = 10.0
+# Long enough for any slow machine: they only end what hangs.
+_START_SECONDS = 120.0
 _STOP_SECONDS = 10.0
+_WORK_SECONDS = 120.0
 
 
 class SimulatorBrokenError(Exception):
@@ -230,7 +232,7 @@ class Simulator:
                 result.set_exception(error)
 
         self._loop.call_soon_threadsafe(do)
-        return result.result(timeout=_STOP_SECONDS)
+        return result.result(timeout=_WORK_SECONDS)
 
     def close_connections(self) -> int:
         """Close every idle connection of clients, as servers do; returns how many."""
