@@ -1,1 +1,1 @@
-"""The base: settings, credentials, errors, retries, transport and the Graph client. Knows no feature."""
+"""The base: settings, credentials, errors, retries, transport and the Graph client. Imports no feature."""

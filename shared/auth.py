@@ -1,8 +1,8 @@
-"""Where Graph tokens come from: msal, with a credential from Key Vault or the app's own identity.
+"""Gets tokens for Graph by msal, with a credential from Key Vault or the app's own identity.
 
-msal alone leaves three gaps that `TokenSource` closes (measured on msal 1.39): threads on a cold cache each ask Entra;
-a 5xx at refresh time raises although the cached token is still good; a replaced secret shows only as a refusal. So:
-one request at a time, the last good token served for as long as it lives, and one look into Key Vault after a refusal.
+`TokenSource` adds three things that msal 1.39 lacks. Only one thread at a time requests a token; with an empty cache,
+msal lets each thread request one. The last token is used until it expires, also when Entra ID answers a refresh with
+5xx. After a refusal Key Vault is read once, because the stored secret may have been replaced.
 """
 
 import base64
@@ -56,17 +56,17 @@ class _Token:
 
 @dataclass(frozen=True)
 class _Hold:
-    """A refusal remembered, so that nobody asks again with the same credential before `until`."""
+    """A refusal of Entra ID. Until `until`, no further request is made with the same credential."""
 
     refusal: Refusal
     until: float
 
 
 class TokenSource:
-    """Graph tokens of one connection, for the life of the process. Safe for threads, silent about values in logs.
+    """Graph tokens of one connection, for the life of the process. Thread-safe; logs no token and no secret.
 
-    `token()` costs under a microsecond while the last token is young. Around its refresh one thread asks Entra and
-    the others go on with the old token.
+    `token()` takes less than a microsecond until the token is due for a refresh. Then one thread asks Entra ID, and the
+    others use the old token meanwhile.
     """
 
     def __init__(self, connection: Connection, identity: Identity, secrets: Secrets | None) -> None:
@@ -85,11 +85,11 @@ class TokenSource:
 
     @property
     def credential_expires_on(self) -> datetime | None:
-        """When the stored credential expires, as far as Key Vault knows and we have looked."""
+        """When the stored credential expires; None if that is unknown or it was not read yet."""
         return self._secret.expires_on if self._secret else None
 
     def token(self) -> str:
-        """Return a token that lives. Raises ConfigurationError or Unavailable when none can be had."""
+        """Return a valid token. Raises ConfigurationError or Unavailable."""
         last = self._last
         if last and time.time() < last.refresh_at:
             return last.value
@@ -109,7 +109,7 @@ class TokenSource:
             self._lock.release()
 
     def renew(self, rejected: str, claims: str | None = None) -> str:
-        """Return a token other than the one Graph just rejected; `claims` is the JSON text of a CAE challenge."""
+        """Return another token than the one that Graph rejected. `claims` is the JSON text of a CAE challenge."""
         with self._lock:
             if self._last and self._last.value != rejected and self._last.is_good():
                 return self._last.value
@@ -117,7 +117,7 @@ class TokenSource:
             return self._refresh(claims=claims, force=True)
 
     def _refresh(self, *, claims: str | None, force: bool) -> str:
-        """Ask for a token; on trouble go on with the old one. The caller holds the lock."""
+        """Request a token; if that fails, return the old one while it is valid. The caller holds the lock."""
         try:
             self._last = _read_token(self._acquire(claims, force=force))
         except GatewayError as error:
@@ -157,7 +157,7 @@ class TokenSource:
         )
 
     def _ask(self, claims: str | None, *, force: bool) -> Mapping[str, Any]:
-        """Make one token request through msal, its exceptions put into the family."""
+        """Make one token request by msal. Raises Unavailable in place of msal's exceptions."""
         try:
             app = self._application()
             if self.connection.credential is Credential.PASSWORD:
@@ -227,14 +227,14 @@ class TokenSource:
     def _credential_secret(self) -> VaultSecret:
         if self._secret is None:
             if self._secrets is None or self.connection.credential_name is None:
-                raise ConfigurationError("This credential needs KEY_VAULT_URL and its Key Vault name.")
+                raise ConfigurationError("Set KEY_VAULT_URL and the Key Vault name of the credential.")
             self._secret = self._secrets.get(self.connection.credential_name)
             self._secret_read_at = time.time()
             _warn_before_expiry(self.connection.name, self._secret)
         return self._secret
 
     def _reload(self) -> bool:
-        """Make ready for one more try with what is stored now; say whether there is reason to try."""
+        """Read the stored credential again. Return whether another try makes sense."""
         if self.connection.credential is Credential.FEDERATED:
             self._app = None  # a new app object makes a new assertion
             return True
@@ -250,13 +250,13 @@ class TokenSource:
         return True
 
     def _is_replaced_meanwhile(self) -> bool:
-        """Look once a minute whether the credential that was refused has been replaced, which ends a hold early."""
+        """Return whether the refused credential was replaced, which ends a hold early. Asks once a minute."""
         if self._secret is None or time.time() - self._secret_read_at < _RELOAD_AT_MOST_EVERY:
             return False
         return self._reload()
 
     def _reread_if_old(self) -> None:
-        """Look at the stored credential twice a day, so that its expiry and replacement are noticed in time."""
+        """Read the stored credential twice a day, so that its expiry or replacement is noticed in time."""
         if self._secret is None or time.time() - self._secret_read_at < _REREAD_AFTER:
             return
         try:
@@ -266,7 +266,7 @@ class TokenSource:
 
 
 def _is_unknown_tenant(error: BaseException | None) -> bool:
-    """Tell msal's bare ValueErrors apart: a tenant that discovery does not know, or an answer that is no JSON."""
+    """Return whether a ValueError of msal means an unknown tenant, and not an answer other than JSON."""
     while error is not None:
         if status := _DISCOVERY_STATUS.search(str(error)):
             return status[1] in ("400", "404")
@@ -275,9 +275,9 @@ def _is_unknown_tenant(error: BaseException | None) -> bool:
 
 
 def _open_session() -> requests.Session:
-    """Return the session msal is to use.
+    """Return a session for msal.
 
-    Its own would sit out the Retry-After of a throttled discovery, however long, while callers wait for the lock.
+    msal's own would wait for the whole Retry-After of a throttled discovery while callers wait for the lock.
     """
     session = requests.Session()
     once_more = urllib3.Retry(total=1, status=0, allowed_methods=None, respect_retry_after_header=False)
@@ -287,7 +287,7 @@ def _open_session() -> requests.Session:
 
 
 def _bounded(seconds: float) -> float:
-    """Return a lock time-out: what is left of the call, or a minute outside any call."""
+    """Return the time-out for the lock: the time left of the call, at most a minute."""
     return max(0.0, min(seconds, 60.0))
 
 
@@ -350,7 +350,7 @@ def read_certificate(secret: VaultSecret) -> dict[str, Any]:
 
 
 class Authenticator:
-    """The composition of this module: one identity, one vault, one token source for each connection."""
+    """One identity, one vault, and one token source for each connection."""
 
     def __init__(self, settings: Settings) -> None:
         self.identity = identity = Identity(settings.identity_source)

@@ -1,7 +1,7 @@
-"""The call at hand: its correlation id and how much of its time is left.
+"""The current call: its correlation id and the time that is left of its budget.
 
-Kept in context variables so that no signature between a route and a socket has to carry them. Work that a use case
-hands to other threads runs in a copy of the context (`in_this_call`).
+Both are context variables, so that no function between a route and a socket has to pass them on. Work on other threads
+runs in a copy of the context (`in_this_call`).
 """
 
 import time
@@ -27,12 +27,12 @@ def call(request_id: str, *, seconds: float) -> Iterator[None]:
 
 
 def request_id() -> str:
-    """Return the correlation id of the call at hand, or a fresh GUID outside any call."""
+    """Return the correlation id of the current call, or a fresh GUID outside any call."""
     return _request_id.get() or str(uuid.uuid4())
 
 
 def known_request_id() -> str | None:
-    """Return the correlation id of the call at hand, or None outside any call."""
+    """Return the correlation id of the current call, or None outside any call."""
     return _request_id.get()
 
 

@@ -1,7 +1,7 @@
-"""Paging cursors: opaque, signed, and good after a restart, because all they need travels in them.
+"""Paging cursors: opaque, signed, and valid after a restart, because they hold their whole state.
 
-The signature keeps callers from steering our token with a made-up link; `binding` ties a cursor to the question it
-belongs to, so that parameters changed halfway are noticed.
+The signature keeps callers from making the gateway follow a link of their own. `binding` ties a cursor to the
+parameters of its first call, so that a change of parameters between two pages is noticed.
 """
 
 import base64
@@ -25,12 +25,12 @@ class Cursors:
         self._read_key = read_key
 
     def seal(self, payload: Any, *, binding: str) -> str:
-        """Return the payload (JSON values) as a cursor for the question `binding`."""
+        """Return the payload (JSON values) as a cursor that is valid for `binding`."""
         body = json.dumps(payload, separators=(",", ":")).encode()
         return base64.urlsafe_b64encode(self._sign(body, binding) + body).decode().rstrip("=")
 
     def open(self, cursor: str, *, binding: str) -> Any:
-        """Return the payload. Raises Invalid when the cursor is not ours or belongs to another question."""
+        """Return the payload. Raises Invalid if the cursor is not from this gateway or belongs to another `binding`."""
         try:
             raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
@@ -38,7 +38,7 @@ class Cursors:
         signature, body = raw[:_SIGNATURE_BYTES], raw[_SIGNATURE_BYTES:]
         if not body or not hmac.compare_digest(signature, self._sign(body, binding)):
             raise Invalid(
-                "This cursor does not belong to this question. Ask again without it.",
+                "This cursor belongs to another call, or was changed. Begin again without a cursor.",
                 code="InvalidCursor",
                 target="cursor",
             )

@@ -1,4 +1,4 @@
-"""What Entra ID's refusals mean for us: what the code does, and what the operator reads.
+"""Reads Entra ID's refusals of a token: what the gateway does next, and the sentence for the operator.
 
 The OAuth `error` field decides; the AADSTS number only refines the text and marks the few refusals that want another
 treatment. Numbers: https://learn.microsoft.com/entra/identity-platform/reference-error-codes (a few, marked there as
@@ -16,7 +16,7 @@ class Cure(Enum):
 
     RELOAD = auto()  # the stored credential may have been replaced: read Key Vault once
     STOP = auto()  # only a person can help
-    LATER = auto()  # Entra's own trouble: serve the old token, ask again later
+    LATER = auto()  # Entra's own trouble: use the old token, ask again later
 
 
 # A wrong password counts towards the account's lock-out, so it is not tried again for this long (seconds).
@@ -68,7 +68,7 @@ _TEXTS: Mapping[tuple[int, ...], tuple[Cure, str]] = {
     (50105,): (Cure.STOP, "The user is not assigned to the app, which requires assignment."),
     (9001023,): (Cure.STOP, "The password mode does not work against /common: set the tenant's id."),
     (50196,): (Cure.STOP, "Entra detected a loop: the gateway asked too often."),
-    (90055, 90006, 90024, 90033, 50033): (Cure.LATER, "Entra ID has trouble of its own; trying again later."),
+    (90055, 90006, 90024, 90033, 50033): (Cure.LATER, "Entra ID is not available. The gateway tries again by itself."),
 }
 _BY_NUMBER = {number: entry for numbers, entry in _TEXTS.items() for number in numbers}
 _PASSWORD_NUMBERS = frozenset({50126, 50053})
@@ -76,7 +76,7 @@ _PASSWORD_NUMBERS = frozenset({50126, 50053})
 
 @dataclass(frozen=True)
 class Refusal:
-    """One refused token request, read."""
+    """One refused token request."""
 
     error: str
     numbers: tuple[int, ...]
@@ -87,7 +87,7 @@ class Refusal:
 
     @property
     def hold(self) -> float:
-        """Seconds in which asking again with the same credential would do no good, or harm."""
+        """Seconds without a further request with the same credential: it would be useless, or lock the account."""
         return PASSWORD_HOLD if _PASSWORD_NUMBERS & set(self.numbers) else CREDENTIAL_HOLD
 
     def describe(self) -> str:
@@ -120,6 +120,6 @@ def _by_error(error: str) -> tuple[Cure, str]:
         case "invalid_client":
             return Cure.RELOAD, "Entra ID refused the app's credential."
         case "temporarily_unavailable" | "server_error":
-            return Cure.LATER, "Entra ID has trouble of its own; trying again later."
+            return Cure.LATER, "Entra ID is not available. The gateway tries again by itself."
         case _:
             return Cure.STOP, "Entra ID refused the token request."

@@ -1,6 +1,6 @@
-"""What went wrong, told by what is known to have happened.
+"""The errors of the gateway, classified by what is known to have happened.
 
-Retries, claims and HTTP answers are read off this family, never off status codes:
+Retries, claims and HTTP answers follow from the class of an error, never from a status code:
 
     GatewayError
      +- ConfigurationError    our settings or grants are wrong; nothing was tried
@@ -13,7 +13,7 @@ Retries, claims and HTTP answers are read off this family, never off status code
      |   |   +- InProgress    the same is being done by another call (`retry_after` seconds)
      |   +- AnswerTooLarge     it is there, but larger than was asked for
      |   +- Rejected          the other side refused a request of ours: not the caller's fault
-     +- Unavailable           nothing was written; try later (`retry_after` seconds, if told)
+     +- Unavailable           nothing was written; try later (`retry_after` seconds, if known)
      |   +- Throttled
      |   +- Unreachable
      +- OutcomeUnknown        sent, but no answer to trust: look before repeating a write
@@ -26,7 +26,7 @@ from pathlib import PurePath
 
 
 class GatewayError(Exception):
-    """Base of every error that a caller may read.
+    """Base of all errors that a caller may see.
 
     `message` is one or two sentences for the caller: what happened and what to do; it never holds a secret, a token
     or a foreign text. `code` is stable and documented (docs/errors.md), `target` the offending field, `detail` for
@@ -52,7 +52,7 @@ class GatewayError(Exception):
         self.upstream_id = upstream_id
 
     def restate(self, message: str, *, code: str | None = None, target: str | None = None) -> None:
-        """Say the same error in words that fit the question at hand; detail and request id stay."""
+        """Replace the sentence, and code and target if given, by ones that fit the call. Detail and request id stay."""
         self.args = (message,)
         self.message = message
         self.code = code or self.code
@@ -92,7 +92,7 @@ class TooLarge(Invalid):
 
 
 class Forbidden(Refused):
-    """The gateway's allow-list or Graph's permissions say no."""
+    """The gateway's allow-list or Graph's permissions do not allow it."""
 
     code = "Forbidden"
 
@@ -104,13 +104,13 @@ class NotFound(Refused):
 
 
 class Conflict(Refused):
-    """The thing is not in a state that allows this."""
+    """The thing is in a state that does not allow this."""
 
     code = "Conflict"
 
 
 class InProgress(Conflict):
-    """Another call is doing the same just now."""
+    """Another call is doing the same at this moment."""
 
     code = "InProgress"
 
@@ -156,7 +156,7 @@ class Throttled(Unavailable):
 
 
 class Unreachable(Unavailable):
-    """No connection came about, so nothing was sent."""
+    """No connection could be made, so nothing was sent."""
 
     code = "UpstreamUnreachable"
 
@@ -178,7 +178,7 @@ class ServerFailed(OutcomeUnknown):
 
 
 def place_of(error: BaseException) -> str:
-    """Return what an unforeseen error was and where, without its message: that may quote a mail or a secret."""
+    """Return class and place of an unexpected error. Its message is left out: it may quote a mail or a secret."""
     frames = traceback.extract_tb(error.__traceback__)[-4:]
     way = " < ".join(f"{PurePath(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
     return f"{type(error).__name__} at {way}"

@@ -1,4 +1,4 @@
-"""Events for operators: one log line each, a stable name and JSON. Alert rules and `docs/operations.md` go by them."""
+"""Events for operators: one log line each, a stable name and JSON. Alert rules rely on the names."""
 
 import json
 import logging
@@ -30,7 +30,7 @@ class Event(StrEnum):
 def log_event(event: Event, *, level: int = logging.WARNING, **fields: Any) -> None:
     """Log an event. Fields are names, numbers and codes: never a subject, an author, a text or a secret.
 
-    The same stands in the text, as JSON, and in attributes of the record, of which only OpenTelemetry takes notice.
+    The fields are in the text, as JSON, and in attributes of the record, which only OpenTelemetry reads.
     """
     content = {"event": event.value, **fields}
     if request_id := context.known_request_id():

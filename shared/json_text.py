@@ -1,7 +1,7 @@
-"""JSON as bytes, read and written quickly: it is most of the computing of a large question.
+"""Reads and writes JSON quickly: with large answers, JSON takes most of the computing time.
 
-`orjson` is strict where Python's own module is not. What it refuses goes to that one: a text may hold half of a
-surrogate pair, because programs cut texts in the middle of an emoji.
+`orjson` is strict where Python's own module is not. What it refuses is given to that module: a text may contain an
+unpaired surrogate, because programs cut texts in the middle of an emoji.
 """
 
 import json
@@ -15,7 +15,7 @@ _UNKNOWN = "\ufffd"
 
 
 def parse_json(text: bytes) -> Any:
-    """Return the value; whole numbers past 64 bits lose digits. Raises ValueError for what is no JSON."""
+    """Return the value; whole numbers past 64 bits lose digits. Raises ValueError for anything but JSON."""
     import orjson
 
     try:
@@ -25,7 +25,7 @@ def parse_json(text: bytes) -> Any:
 
 
 def write_json(value: Any) -> bytes:
-    """Return JSON without blanks, in UTF-8; half a surrogate pair becomes the sign for an unknown character."""
+    """Return JSON without blanks, in UTF-8; an unpaired surrogate becomes U+FFFD."""
     import orjson
 
     try:

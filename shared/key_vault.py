@@ -1,4 +1,4 @@
-"""The running app's own identity and the vault it opens. Only this module and shared.auth touch Azure's identity code.
+"""The app's own identity, and the vault that it opens. Only this module and shared.auth use Azure's identity library.
 
 Imports are lazy because azure-identity and the vault client cost more start-up time than everything else together.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from azure.keyvault.secrets import SecretClient
 
 # azure-identity and the vault client wait 300 s by default and sit out any Retry-After; a caller of ours has 30 s. No
-# status is retried inside them: who asks for a token retries, and knows how much time is left.
+# status is retried inside them: the caller retries, because it knows how much time is left.
 _LIMITS: dict[str, Any] = {
     "retry_total": 1,
     "retry_status": 0,
@@ -50,7 +50,7 @@ class SecretMissingError(ConfigurationError):
 
 
 class Secrets(Protocol):
-    """What holds secrets by name."""
+    """A store of secrets by name."""
 
     def get(self, name: str) -> VaultSecret:
         """Return the current version. Raises ConfigurationError or Unavailable."""
@@ -78,7 +78,7 @@ class RememberedSecret:
         return known.expires_on if known else None
 
     def renew(self, refused: str) -> bool:
-        """Read it again after somebody refused its value; say whether there is another one now.
+        """Read it again after its value was refused. Return whether there is another value now.
 
         The vault is asked once a minute at most. Raises ConfigurationError or Unavailable.
         """
@@ -89,7 +89,7 @@ class RememberedSecret:
 
     def _read(self) -> VaultSecret:
         if self._secrets is None:
-            raise ConfigurationError("KEY_VAULT_URL is needed to read secrets.")
+            raise ConfigurationError("Set KEY_VAULT_URL: it names the vault that holds the secrets.")
         self._read_at = time.monotonic()
         self._known = self._secrets.get(self.name)
         return self._known
@@ -139,7 +139,7 @@ class KeyVault:
             secret = self._open().get_secret(name)
         properties = secret.properties
         if not secret.value:
-            raise ConfigurationError(f"The Key Vault secret {name} is empty.")
+            raise ConfigurationError(f"The Key Vault secret {name} is empty. Store a value.")
         return VaultSecret(secret.value, properties.version or "", properties.expires_on, properties.content_type)
 
     def _open(self) -> "SecretClient":
@@ -154,7 +154,7 @@ class KeyVault:
 
 @contextmanager
 def _own_errors(what: str) -> Iterator[None]:
-    """Translate what the Azure libraries raise into the error family; a ValueError is an answer that is no JSON."""
+    """Raise GatewayErrors in place of the Azure libraries' errors. A ValueError means an answer that is not JSON."""
     from azure.core.exceptions import AzureError
 
     try:
@@ -171,7 +171,7 @@ def _translate(error: Exception, what: str) -> GatewayError:
     detail = f"{type(error).__name__} status={status} {inner}".strip()
     if isinstance(error, CredentialUnavailableError) and not _may_pass(status):
         return ConfigurationError(
-            f"{what} could not be used: the app's own identity is not there. Check IDENTITY_CLIENT_ID and which "
+            f"{what} could not be used, because the app has no such identity. Check IDENTITY_CLIENT_ID and which "
             "identities are assigned to the app; on a developer's machine, IDENTITY_SOURCE and az login.",
             detail=detail,
         )
@@ -189,7 +189,7 @@ def _translate(error: Exception, what: str) -> GatewayError:
 
 
 def _may_pass(status: int | None) -> bool:
-    """Say whether waiting may help: the server's own trouble, or too many requests."""
+    """Return whether waiting may help: the server failed, or there were too many requests."""
     return status is not None and (status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS)
 
 

@@ -1,4 +1,4 @@
-"""The form of a mail address, as far as the gateway checks it before it puts one into a path of Graph."""
+"""Checks the form of a mail address before it is put into a path of Graph."""
 
 import re
 

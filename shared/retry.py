@@ -1,4 +1,4 @@
-"""Retry policies one can read aloud. There is no default: every call names its own."""
+"""Retry policies. There is no default: every call names its policy."""
 
 import logging
 from collections.abc import Callable
@@ -19,8 +19,8 @@ _LONGEST_WAIT = 8.0
 class RetryPolicy:
     """At most `attempts` tries within `within` seconds, and only after one of the errors in `on`.
 
-    An outcome that is unknown is tried `attempts_unknown` times: Graph's Bookings answers 500 for bad input, broken
-    rule and outage alike, so persistence pays less there than on a plain "later".
+    After an unknown outcome there are at most `attempts_unknown` tries: Bookings answers 500 to bad input, to a broken
+    rule and in an outage, so another try helps less often than after a plain "later".
     """
 
     attempts: int
@@ -29,7 +29,7 @@ class RetryPolicy:
     attempts_unknown: int = 1
 
     def attempts_after(self, error: BaseException | None) -> int:
-        """Return how many tries this error allows in all."""
+        """Return how many tries there may be in all after this error."""
         return self.attempts_unknown if isinstance(error, OutcomeUnknown) else self.attempts
 
 
@@ -39,10 +39,10 @@ ONCE = RetryPolicy(attempts=1, within=25, on=())
 
 
 def call_with_retry[T](policy: RetryPolicy, action: Callable[[], T]) -> T:
-    """Call `action` until it answers or the policy, or the budget of the call at hand, is spent.
+    """Call `action` until it succeeds, or the policy or the time budget of the current call is used up.
 
-    Waits at least the error's `retry_after`; a wait that would not fit into the time left is not begun. Raises the
-    last error unchanged.
+    Waits at least the error's `retry_after`, and gives up if that is longer than the time left. Raises the last error
+    unchanged.
     """
     import tenacity
 

@@ -1,7 +1,7 @@
-"""What every log line of ours carries: the id of the call that it belongs to.
+"""Adds the id of the current call to every log line of the gateway.
 
-The platform forwards a line's text and level and little else, so the id stands at the end of the text; OpenTelemetry,
-which reads whole records, finds it as an attribute, too. Events carry it in their JSON (shared.events).
+The platform forwards little more than a line's text and level, so the id is at the end of the text. OpenTelemetry reads
+whole records and finds it as an attribute, too. Events have it in their JSON (shared.events).
 """
 
 import logging
@@ -15,14 +15,14 @@ _EVENTS = "gateway.events"
 
 
 def install() -> None:
-    """Let all log records be made with the id of their call. Once is enough, more does no harm."""
+    """Add the id to all log records from now on. May be called more than once."""
     make = logging.getLogRecordFactory()
     if not isinstance(make, _Maker):
         logging.setLogRecordFactory(_Maker(make))
 
 
 class _Maker:
-    """Makes log records as before, and adds the id to ours."""
+    """A factory of log records that adds the id to those of the gateway."""
 
     def __init__(self, make: Any) -> None:
         self._make = make

@@ -66,7 +66,7 @@ class Streamed:
     def read(self, most_bytes: int) -> bytes:
         """Return the whole body. Raises AnswerTooLarge, before reading it if the length is announced."""
         length = self.headers.get("Content-Length", "")
-        too_large = AnswerTooLarge("The answer is larger than the gateway reads at once.")
+        too_large = AnswerTooLarge("The answer is larger than the gateway reads. Ask for less.")
         if length.isdecimal() and int(length) > most_bytes:
             raise too_large
         body = bytearray()
@@ -90,7 +90,7 @@ class Body(Protocol):
 
 
 class _Authorization(requests.auth.AuthBase):
-    """Sets the header as an auth object: a plain one would give way to a ~/.netrc entry for the host."""
+    """Sets the header as an auth object: requests would replace a plain header by a ~/.netrc entry for the host."""
 
     def __init__(self, value: str | None) -> None:
         self._value = value
@@ -150,7 +150,9 @@ class Transport:
         _require_safe(url)
         time_left = context.remaining()
         if time_left <= 0:
-            raise Unavailable("The time for this call ran out before it was sent. Ask again.", code="OutOfTime")
+            raise Unavailable(
+                "The time for this call ran out before the request was sent. Try again.", code="OutOfTime"
+            )
         host = urlsplit(url).hostname or ""
         try:
             response = self._session().request(
@@ -184,7 +186,7 @@ class Transport:
 def _require_safe(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
-        raise ConfigurationError("Plain http is for this machine only. Correct the address in the settings.")
+        raise ConfigurationError("Plain http is allowed to this machine only. Correct the address in the settings.")
 
 
 def _translate(error: requests.exceptions.RequestException, host: str) -> Unreachable | OutcomeUnknown:
@@ -198,7 +200,7 @@ def _translate(error: requests.exceptions.RequestException, host: str) -> Unreac
 
 
 def _layers(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and the causes that requests and urllib3 wrapped into it."""
+    """Yield an error and all causes that requests and urllib3 wrapped into it."""
     yield error
     for inner in (getattr(error, "reason", None), getattr(error, "original_error", None), *error.args):
         if isinstance(inner, BaseException):

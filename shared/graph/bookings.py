@@ -43,7 +43,7 @@ CAP_OF_BUSINESSES = 500  # what one list of businesses answers at most, without 
 
 
 class GraphBookings:
-    """Bookings of one tenant. Raises the error family; NotFound and Forbidden say what to mend."""
+    """Bookings of one tenant. Raises GatewayErrors; NotFound and Forbidden name the thing or the permission."""
 
     def __init__(self, graph: GraphClient) -> None:
         self._graph = graph
@@ -103,7 +103,7 @@ class GraphBookings:
             answer = self._graph.post(_path(business, "getStaffAvailability"), body=body, retry=READ)
         items: Any = answer.get("value") or answer.get("staffAvailabilityItem") or []
         if not isinstance(items, list):
-            raise OutcomeUnknown("Microsoft Graph sent no list where one belongs.", code="UpstreamBadAnswer")
+            raise OutcomeUnknown("Microsoft Graph sent something else where a list belongs.", code="UpstreamBadAnswer")
         return items
 
     def create_appointment(self, business: str, body: Json) -> Json:
@@ -158,7 +158,7 @@ def _path(business: str, *below: str) -> str:
 
 @contextmanager
 def explain_refusals(thing: str, permission: Permission) -> Iterator[None]:
-    """Say in a refusal of Graph which thing is missing or was changed, or which permission the app needs."""
+    """Name, in a refusal of Graph, the thing that is missing or was changed, or the permission that the app needs."""
     try:
         yield
     except Forbidden as error:

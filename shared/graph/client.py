@@ -44,7 +44,7 @@ class ConcurrencyLimit:
     def hold(self) -> Iterator[None]:
         """Count the block as one open request. Raises Throttled if none of the others ends in time."""
         if not self._places.acquire(timeout=max(0.0, min(context.remaining(), 60.0))):
-            raise Throttled("The gateway is busy with other calls to Microsoft Graph. Ask again soon.", retry_after=5)
+            raise Throttled("The gateway is busy with other calls to Microsoft Graph. Try again soon.", retry_after=5)
         try:
             yield
         finally:
@@ -83,22 +83,22 @@ class GraphClient:
     def get(
         self, path: str, *, retry: RetryPolicy, query: Mapping[str, str] | None = None, prefer: Sequence[str] = ()
     ) -> Json:
-        """Read one resource. Raises the error family."""
+        """Read one resource. Raises GatewayErrors."""
         url = self._root + path
         return call_with_retry(retry, lambda: read_json(self._send("GET", url, query=query, prefer=prefer)))
 
     def get_link(self, link: str, *, retry: RetryPolicy, prefer: Sequence[str] = ()) -> Json:
-        """Read what an earlier answer linked to, see `own_link`. Raises the error family."""
+        """Read what an earlier answer linked to, see `own_link`. Raises GatewayErrors."""
         own = self.own_link(link)
         return call_with_retry(retry, lambda: read_json(self._send("GET", own, prefer=prefer)))
 
     def post(self, path: str, *, body: Json, retry: RetryPolicy, prefer: Sequence[str] = ()) -> Json:
-        """Post a body; {} where Graph answers without one. Raises the error family."""
+        """Post a body; {} where Graph answers without one. Raises GatewayErrors."""
         url = self._root + path
         return call_with_retry(retry, lambda: read_json(self._send("POST", url, body=body, prefer=prefer)))
 
     def patch(self, path: str, *, body: Json, retry: RetryPolicy) -> Json:
-        """Change the properties that are sent; {} where Graph answers without a body. Raises the error family."""
+        """Change the properties that are sent; {} where Graph answers without a body. Raises GatewayErrors."""
         url = self._root + path
         return call_with_retry(retry, lambda: read_json(self._send("PATCH", url, body=body)))
 
@@ -118,7 +118,7 @@ class GraphClient:
             answer = self.get_link(link, retry=retry, prefer=prefer)
         items = answer.get("value")
         if not isinstance(items, list):
-            raise OutcomeUnknown("Microsoft Graph sent no list where one belongs.", code="UpstreamBadAnswer")
+            raise OutcomeUnknown("Microsoft Graph sent something else where a list belongs.", code="UpstreamBadAnswer")
         next_link = answer.get("@odata.nextLink")
         return CollectionPage(items, self.own_link(next_link) if next_link else None)
 
@@ -150,7 +150,7 @@ class GraphClient:
 
     @contextmanager
     def stream(self, path: str, *, prefer: Sequence[str] = ()) -> Iterator[Iterator[bytes]]:
-        """Read a resource's bytes as they come, once: who repeats must begin anew. Raises the error family."""
+        """Read a resource's bytes as they come, once: after an error, the reading begins anew. Raises GatewayErrors."""
         token = self._tokens.token()
         with (
             self._limit.hold(),
@@ -160,7 +160,7 @@ class GraphClient:
         ):
             if streamed.status == HTTPStatus.UNAUTHORIZED:
                 self._tokens.renew(token, read_challenge(streamed.headers))
-                raise Unavailable("Microsoft Graph wants a fresh token. Ask again.", retry_after=0)
+                raise Unavailable("Microsoft Graph requires a new token. Try again.", retry_after=0)
             if streamed.status != HTTPStatus.OK:
                 error = read_error(streamed.status, streamed.headers, streamed.read(_LARGEST_ERROR))
                 raise error or OutcomeUnknown("Microsoft Graph did not send the bytes.", code="UpstreamBadAnswer")
@@ -169,7 +169,7 @@ class GraphClient:
     def own_link(self, link: str) -> str:
         """Return a link unchanged if it leads to Graph v1.0 on this connection's own host.
 
-        Raises Rejected otherwise: a token must not travel wherever an answer or a stored value points.
+        Raises Rejected otherwise: the token must not be sent to any other host.
         """
         parts = urlsplit(link)
         own_host = parts.scheme == "https" and parts.netloc.lower() in (self._host, f"{self._host}:443")
@@ -187,7 +187,7 @@ class GraphClient:
         prefer: Sequence[str] = (),
         most_bytes: int | None = None,
     ) -> Answer:
-        """Send one request, once more with a new token after a 401, which tells that nothing was done."""
+        """Send one request, and once more with a new token after a 401, which means that nothing was done."""
 
         def send(token: str) -> Answer:
             with self._limit.hold():
@@ -223,7 +223,7 @@ class GraphClient:
 
         def send_waiting() -> None:
             for key in waiting:
-                answers.pop(key, None)  # a second sending makes the first answer history
+                answers.pop(key, None)  # the answer of the first sending no longer counts
             body = {"requests": [_sub_request(request) for request in waiting.values()]}
             whole = read_json(self._send("POST", f"{self._root}/$batch", body=body, most_bytes=most_bytes))
             for part in whole.get("responses", []):
@@ -253,7 +253,7 @@ def url_safe(identifier: str) -> str:
 
 
 def segment(value: str) -> str:
-    """Escape a value as one path segment. The caller has checked its form: a segment of dots would move the path."""
+    """Escape a value as one path segment. The caller checks its form: a segment of dots would change the path."""
     return quote(value, safe="@")
 
 

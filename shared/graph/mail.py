@@ -1,9 +1,9 @@
-"""Mailboxes on Graph v1.0, as far as reading support mail needs them.
+"""The part of Graph v1.0's mailboxes that support mail needs.
 
 - `Prefer` is not part of a delta token: page size and id type go with every request.
 - Page size by Prefer only: with `$top` a delta was seen to skip the rest of a folder.
 - A delta's query is frozen in its link; `DELTA_QUERY` is compared with what a stored link was made with.
-- Immutable ids survive moves inside the mailbox, and are shown only to who asks for them each time.
+- Immutable ids survive moves inside the mailbox, and are sent only if each request asks for them.
 
 Sources: the reference pages of message: delta, message and attachment, "Get immutable identifiers for Outlook
 resources", "JSON batching"; public threads on microsoft-graph-docs-contrib (7946, 8431) and microsoft-graph-docs
@@ -59,7 +59,7 @@ class MessageChange:
 
 
 class GraphMail:
-    """One mailbox. Raises the error family; ids are immutable ones, in and out."""
+    """One mailbox. Raises GatewayErrors. All ids are immutable ids."""
 
     def __init__(self, graph: GraphClient, address: str) -> None:
         self._graph = graph
@@ -82,7 +82,9 @@ class GraphMail:
             answer.get("@odata.deltaLink"),
         )
         if not isinstance(items, list) or not (next_link or delta_link):
-            raise OutcomeUnknown("Microsoft Graph sent a round of changes without an end.", code="UpstreamBadAnswer")
+            raise OutcomeUnknown(
+                "Microsoft Graph sent a page of changes without a next link.", code="UpstreamBadAnswer"
+            )
         return DeltaPage(
             items,
             self._graph.own_link(next_link) if next_link else None,
@@ -94,7 +96,7 @@ class GraphMail:
         return self._graph.get(self._message(graph_id), query={"$select": _FIELDS}, prefer=(_IMMUTABLE,), retry=POLL)
 
     def list_recent(self, folder: str, since: datetime) -> Iterator[list[Json]]:
-        """Yield pages of {"id", "internetMessageId", "receivedDateTime"} of what came since a moment."""
+        """Yield pages of {"id", "internetMessageId", "receivedDateTime"} of the mails received since a moment."""
         query = {
             "$filter": f"receivedDateTime ge {utc_text(since)}",
             "$select": "id,internetMessageId,receivedDateTime",
@@ -199,7 +201,7 @@ class GraphMail:
 
 
 def is_of_one_mail(error: GatewayError) -> bool:
-    """Say whether an error about a mail may be that mail's own matter: others are those of its mailbox, or ours."""
+    """Return whether an error may concern this mail alone, and not its mailbox or the whole gateway."""
     is_single = isinstance(error, (Refused, OutcomeUnknown)) and not isinstance(error, Forbidden)
     return is_single and error.code not in _OF_THE_MAILBOX
 

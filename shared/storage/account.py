@@ -1,4 +1,4 @@
-"""The app's own storage account: clients, and what their libraries raise in the words of the error family.
+"""The app's own storage account: its clients, whose errors become GatewayErrors.
 
 Imports are lazy, here and in the modules beside it: the storage libraries cost more start-up time than the rest of the
 app.
@@ -50,7 +50,7 @@ class Storage:
         """Build a client for a container."""
         from azure.storage.blob import ContainerClient
 
-        # max_single_get_size is what comes at once with the first read: 32 MiB, if it is not told otherwise.
+        # max_single_get_size is the size of the first read; the library's default is 32 MiB.
         limits = ("max_single_put_size", "max_block_size", "max_single_get_size", "max_chunk_get_size")
         sizes: dict[str, Any] = dict.fromkeys(limits, BLOCK)
         if self._settings.connection_string:
@@ -93,7 +93,7 @@ class Lazy[T]:
 
 @contextmanager
 def storage_errors(what: str, *, quiet: bool = False) -> Iterator[None]:
-    """Translate what the storage libraries raise: refused access is ours to mend, everything else may pass."""
+    """Raise ConfigurationError for refused access and Unavailable for all other errors of the storage libraries."""
     from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
     try:

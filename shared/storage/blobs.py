@@ -43,7 +43,7 @@ class Container:
         return None if chunks is None else b"".join(chunks)
 
     def delete(self, name: str) -> None:
-        """Remove a blob; nothing happens where there is none."""
+        """Delete a blob. A blob that does not exist is no error."""
         from azure.core.exceptions import ResourceNotFoundError
 
         with storage_errors(self._name):
@@ -53,7 +53,7 @@ class Container:
                 return
 
     def read(self, name: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes] | None:
-        """Return a blob, or a part of it, in chunks of 4 MiB; None where there is none, nothing behind its end."""
+        """Return a blob, or a part of it, in chunks of 4 MiB. None for a missing blob, no chunk past its end."""
         from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
         with storage_errors(self._name):
@@ -72,7 +72,7 @@ class Container:
             yield from download.chunks()
 
     def make(self) -> None:
-        """Make the container if it is not there."""
+        """Create the container if it does not exist."""
         from azure.core.exceptions import ResourceExistsError
 
         with storage_errors(self._name):
@@ -83,7 +83,7 @@ class Container:
 
     @contextmanager
     def lease(self, name: str, seconds: int) -> Iterator["Lease | None"]:
-        """Hold the lease of a blob (made if need be) for 15 to 60 s at a time; None if somebody else holds it."""
+        """Hold the lease of a blob, created if missing, for 15 to 60 s; None if somebody else holds it."""
         from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 
         blob = self._client.get().get_blob_client(name)
@@ -116,7 +116,7 @@ class Container:
 
 
 class Lease:
-    """A lease that is held. It ends by itself when its holder dies."""
+    """A lease that this process holds. It expires by itself if the process dies."""
 
     def __init__(self, held: Any, seconds: int) -> None:
         self._held = held
@@ -124,7 +124,7 @@ class Lease:
         self._good_until = time.monotonic() + seconds
 
     def renew(self) -> None:
-        """Hold it for another term. Raises Conflict when it was lost meanwhile."""
+        """Hold it for another term. Raises Conflict if somebody else has it now."""
         from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
 
         asked_at = time.monotonic()
@@ -144,7 +144,7 @@ class Lease:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Renew it on a thread of its own, while the block runs, three times in each term."""
+        """Renew it on another thread while the block runs, three times in each term."""
         done = threading.Event()
 
         def keep() -> None:
@@ -152,7 +152,7 @@ class Lease:
                 try:
                     self.renew()
                 except Unavailable:
-                    continue  # there is time for another try; `check` tells when there is not
+                    continue  # there is time for another try; `check` raises when there is not
                 except Conflict:
                     return
 

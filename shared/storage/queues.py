@@ -17,7 +17,7 @@ class Queue:
         self._name = name
 
     def put(self, message: Mapping[str, Any], *, delay: float = 0, ttl: float | None = None) -> None:
-        """Add a message that is seen after `delay` seconds (at most 7 days) and vanishes after `ttl`, or never."""
+        """Add a message. It is visible after `delay` seconds (at most 7 days), and deleted after `ttl` or never."""
         from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 
         text = base64.b64encode(json.dumps(message, separators=(",", ":")).encode()).decode()
@@ -43,7 +43,7 @@ class Queue:
                 return 0
 
     def try_out(self) -> bool:
-        """Put a message, look for it, take it away; say whether it was there. For a queue that nobody listens to."""
+        """Put a message, read and delete it; return whether it was there. For a queue that nothing else reads."""
         from azure.core.exceptions import ResourceExistsError
 
         client = self._client.get()

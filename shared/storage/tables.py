@@ -1,4 +1,4 @@
-"""Tables: entities by partition and row key, guarded by their versions, several at once or none."""
+"""Tables: entities by partition and row key, guarded by their versions; transactions write all or nothing."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ class Table:
                 return
 
     def create(self, entity: Entity) -> bool:
-        """Insert; False if there is such an entity already."""
+        """Insert. Return False if there is such an entity already."""
         try:
             self.transact([Operation("create", entity)])
         except Conflict:
@@ -86,7 +86,7 @@ class Table:
         return True
 
     def update(self, entity: Entity, etag: str) -> bool:
-        """Replace the version with this etag; False if it was changed meanwhile or is gone."""
+        """Replace the version with this etag; False if it has another version by now, or was deleted."""
         try:
             self.transact([Operation("replace", entity, etag)])
         except Conflict:
@@ -94,7 +94,7 @@ class Table:
         return True
 
     def upsert(self, entity: Entity) -> None:
-        """Insert or replace, whatever is there."""
+        """Insert, or replace what is there."""
         self.transact([Operation("upsert", entity)])
 
     def transact(self, operations: Sequence[Operation]) -> list[str]:
@@ -121,13 +121,13 @@ class Table:
                     self._make(client)
                     continue
                 raise Conflict(
-                    f"An entry of {self._name} was changed meanwhile.",
+                    f"An entry of {self._name} was changed by somebody else at the same time.",
                     target=str(getattr(cause, "index", 0)),
                     detail=str(code),
                 ) from cause
             else:
                 return [str(result.get("etag") or "") for result in results]
-        raise Unavailable(f"The table {self._name} could not be made.")
+        raise Unavailable(f"The table {self._name} could not be created. Try again later.")
 
     def _make(self, client: Any) -> None:
         from azure.core.exceptions import ResourceExistsError

@@ -1,4 +1,4 @@
-"""How Windows shows its time zones to people: the text behind the offset -> the zone's id.
+"""The display names of Windows time zones: the text after the offset -> the zone's id.
 
 getStaffAvailability answers with such display names ("(UTC-08:00) Pacific Time (US & Canada)") in place of ids, and no
 library carries them. The list follows the comments in CLDR's windowsZones.xml and older wordings of Windows itself; the

@@ -1,4 +1,4 @@
-"""Time zones and moments: IANA and Windows names, what callers send, what Graph sends, what we answer.
+"""Time zones by IANA and Windows name, and moments as callers and Graph write them.
 
 Inside the gateway a moment is an aware `datetime` in UTC. Rules of the zones come from the `tzdata` package (or the
 system), the Windows names from CLDR through `tzlocal`.
@@ -32,11 +32,11 @@ class Zone:
 
 
 class UnknownZoneError(ValueError):
-    """No time zone bears this name."""
+    """No time zone has this name."""
 
 
 class UnreadableMomentError(ValueError):
-    """The text is no date and no date with time."""
+    """The text is neither a date nor a date with time."""
 
 
 @lru_cache(maxsize=512)
@@ -97,7 +97,7 @@ def read_date(text: str) -> date:
 def read_graph_moment(value: Mapping[str, Any]) -> datetime:
     """Read Graph's dateTimeTimeZone {"dateTime", "timeZone"}; a zone may be an id or a display name.
 
-    Raises OutcomeUnknown when Graph sent something that cannot be understood: a guess could move an appointment.
+    Raises OutcomeUnknown when Graph sent something that cannot be understood: a guess could give a wrong time.
     """
     try:
         return _read_zoned(value["dateTime"], value.get("timeZone"))
@@ -109,7 +109,7 @@ def read_graph_moment(value: Mapping[str, Any]) -> datetime:
 
 @lru_cache(maxsize=4096)
 def _read_zoned(text: object, zone: object) -> datetime:
-    """Read a moment once: a calendar's appointments and its staff's availability meet at few different ones."""
+    """Read a moment. Cached, because the appointments and availability of a calendar share few different ones."""
     return _read_iso(str(text).strip(), find_zone(str(zone or "UTC")))
 
 
@@ -129,7 +129,7 @@ def local_text(moment: datetime, zone: Zone) -> str:
 
 
 def _seconds_text(moment: datetime) -> str:
-    """Write a year before 1000 with four digits, too: strftime does not everywhere."""
+    """Return the moment up to seconds. Years have four digits, which strftime does not do on every platform."""
     return moment.isoformat(timespec="seconds")[:_UP_TO_SECONDS]
 
 
