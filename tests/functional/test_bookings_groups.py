@@ -34,7 +34,7 @@ def writer(gateway_process: Gateway, monkeypatch: pytest.MonkeyPatch) -> Writer:
 @pytest.fixture
 def capped(writer: Writer) -> Writer:
     """A world in which PATCH takes four customers at most, as create does."""
-    writer.gateway.sim.bookings.turn_switches({"update_caps_customers": True})
+    writer.gateway.sim.bookings.set_switches({"update_caps_customers": True})
     return writer
 
 
@@ -140,7 +140,7 @@ def test_slots_show_only_the_seats_that_can_be_booked(capped: Writer) -> None:
     assert seats(capped) == {clock(9): 2, clock(10): 6, clock(10.5): 6}
     assert refused(capped.create(service=tiny.GROUP, customers=[GUESTS[4]])) == TOO_LARGE
     assert seats(capped) == {clock(10): 4, clock(10.5): 4}
-    capped.gateway.sim.bookings.turn_switches({"update_caps_customers": False})
+    capped.gateway.sim.bookings.set_switches({"update_caps_customers": False})
     assert capped.create(service=tiny.GROUP, customers=[GUESTS[4]]).status_code == 201
     assert seats(capped) == {clock(9): 1, clock(10): 6, clock(10.5): 6}
 
