@@ -33,12 +33,12 @@ _TIMEOUT = 120.0
 
 
 class ProtocolError(AssertionError):
-    """An answer is none that the protocol of polling triggers knows."""
+    """An answer violates the protocol of polling triggers."""
 
 
 @dataclass
 class Backend:
-    """The app as flows reach it: where it listens just now, its key, and what its own links begin with."""
+    """How flows reach the app: its current address, its key, and the base of its links."""
 
     base_url: str
     key: str
@@ -46,7 +46,7 @@ class Backend:
 
     @property
     def home(self) -> str:
-        """Where addresses begin that lead to the app without a gateway."""
+        """The base of addresses that lead to the app without a connector gateway."""
         return self.links or f"{self.base_url}/api"
 
 
@@ -68,7 +68,7 @@ def _session() -> requests.Session:
 
 @dataclass
 class Flow:
-    """One flow: where it asks, how often it ran, what it saw.
+    """One flow: the address that it polls, its runs, its history.
 
     `lose`: whether the next answer gets lost on its way; `forget`: whether the engine loses the next Location after it
     ran what came. `wait` passes so many seconds; usually waits are noted in `waits` and not waited.
@@ -92,23 +92,23 @@ class Flow:
 
     @property
     def home(self) -> str:
-        """Where addresses of this connection begin."""
+        """The base of addresses of this connection."""
         return self.prefix or self.backend.home
 
     @property
     def address(self) -> str:
-        """Where it asks next."""
+        """The address of the next poll."""
         return self.location or f"{self.home}/{self.path}?{urlencode(self.query)}"
 
     def recur(self) -> list[dict[str, Any]]:
-        """Let one recurrence come, and the checks that answers ask for at once; return the items that start runs."""
+        """Run one recurrence, with the polls that answers ask for at once; return the items that start runs."""
         ran = self.check()
         while self.next_check <= _AT_ONCE:
             ran += self.check()
         return ran
 
     def check(self) -> list[dict[str, Any]]:
-        """Ask once, with the retry policy; return the items that start runs. `next_check`: seconds to the next time."""
+        """Poll once, with the retry policy; return the items that start runs. Sets `next_check` (seconds)."""
         self.next_check = self.recurrence
         answer = self._ask_stubbornly()
         if answer is None or answer.status_code not in (200, 202):
@@ -122,7 +122,7 @@ class Flow:
         return items
 
     def live(self, is_over: Callable[[], bool]) -> None:
-        """Check again and again until it is over."""
+        """Poll until the block ends."""
         while not is_over():
             self.check()
             self.wait(self.next_check)
@@ -201,11 +201,11 @@ class CursorFlow(Flow):
         return items
 
     def _hold_against_protocol(self, answer: requests.Response, items: int) -> None:
-        """Know nothing of the protocol of triggers."""
+        """Ignore the protocol of triggers."""
 
 
 def _check_answer(answer: requests.Response, items: int) -> None:
-    """Hold an answer against the protocol."""
+    """Check an answer against the protocol."""
     retry_after = answer.headers.get("Retry-After", "0")
     if answer.status_code in (200, 202):
         _hold("Location" in answer.headers, "there is no Location to go on from")

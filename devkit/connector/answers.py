@@ -1,6 +1,6 @@
-"""Answers of the running app against the connector's definition: field by field, in both directions.
+"""Compare answers of the running app with the connector's definition, field by field, in both directions.
 
-A property that the definition does not know is a complaint, too: so nothing can be answered that is not described.
+A property that the definition does not describe is a complaint, too.
 """
 
 import json
@@ -22,12 +22,12 @@ _JSON = "application/json"
 
 @cache
 def load_definition() -> "Definition":
-    """Return the definition as the app serves it, but for its address."""
+    """Return the definition that the app serves, without the app's address."""
     return Definition(json.loads(DEFINITION.read_text()))
 
 
 class Definition:
-    """The definition, asked about calls."""
+    """The definition, with questions about calls."""
 
     def __init__(self, document: Json) -> None:
         self.document = document
@@ -59,7 +59,7 @@ class Definition:
         return [self._resolve(one) for one in operation.get("parameters", [])]
 
     def complaints(self, method: str, path: str, status: int, content_type: str, body: bytes) -> list[str]:
-        """Return what an answer says and the definition does not, or the other way round; nothing for other routes."""
+        """Return the differences between an answer and the definition; none for routes that are not described."""
         operation = self.find(method, unquote(path))
         if operation is None or method == "HEAD":
             return []
@@ -87,7 +87,7 @@ class Definition:
         return found
 
     def strict(self, schema: Json) -> Json:
-        """Return the schema as JSON Schema: references filled in, null where it may come, and nothing else."""
+        """Return the schema as JSON Schema: references resolved, null allowed where marked, no other properties."""
         schema = self._resolve(schema)
         shown = {name: value for name, value in schema.items() if name in ("type", "enum", "required")}
         if "properties" in schema:
@@ -119,7 +119,7 @@ def _find_enumerated(schema: Json) -> Iterator[str]:
 
 
 def _shape_of(value: Any, enumerated: frozenset[str]) -> Any:
-    """Return all of a value that decides whether a schema of `strict` accepts it, so that none is examined twice.
+    """Return the parts of a value that decide whether a schema of `strict` accepts it, as a cache key.
 
     Such schemas know types, names, and texts that are enumerated: other texts and numbers stand for their type.
     """

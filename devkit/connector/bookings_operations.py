@@ -1,4 +1,4 @@
-"""The operations that ask Microsoft Bookings."""
+"""The operations that read Microsoft Bookings."""
 
 from devkit.connector.operations import NEXT_LINK, PAGEABLE, Operation, body, describe, value_list
 from devkit.connector.parameters import STAFF, WALL_TIME, ZONES, query, shared

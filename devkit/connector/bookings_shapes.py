@@ -44,7 +44,7 @@ TIMES: dict[str, Shape] = {
 
 
 def graph_moment(title: str, description: str) -> Shape:
-    """Describe Graph's dateTimeTimeZone, which is passed on for those who know it."""
+    """Describe Graph's dateTimeTimeZone, which is passed on unchanged."""
     return thing(
         {
             "dateTime": text(title, description, visibility="advanced"),

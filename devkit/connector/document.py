@@ -1,4 +1,4 @@
-"""The definition put together: what Power Platform imports, what `GET openapi.json` serves, what the API page shows."""
+"""Build the definition that Power Platform imports, `GET openapi.json` serves and the API page shows."""
 
 import json
 import re
@@ -88,7 +88,7 @@ def build_definition() -> dict[str, Any]:
 
 
 def build_properties() -> dict[str, Any]:
-    """Return what stands beside the definition: the connection's parameters and what the platform's gateway does."""
+    """Return the file beside the definition: parameters of the connection, and policies of the platform's gateway."""
     return {
         "properties": {
             "connectionParameters": {

@@ -1,4 +1,4 @@
-"""Operations that makers do not see: the designer calls them for lists, schemas and trials."""
+"""Operations that makers do not see: the designer calls them for lists, schemas and tests."""
 
 from devkit.connector.operations import Operation, describe, value_list
 from devkit.connector.parameters import query, shared

@@ -38,7 +38,7 @@ def describe(
     also: Mapping[int, str] | None = None,
     **more: Any,
 ) -> Operation:
-    """Describe an operation. `writes`: it takes a body, so more can go wrong; `also`: other answers that are well."""
+    """Describe an operation. `writes`: it takes a body, which adds failures; `also`: other successful answers."""
     operation: Operation = {"operationId": operation_id, "summary": summary, "description": description}
     if visibility:
         operation["x-ms-visibility"] = visibility

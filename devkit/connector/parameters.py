@@ -15,7 +15,7 @@ _MAILBOXES = from_list("ListSupportMailboxes", "name", "address")
 def query(
     name: str, title: str, description: str, *, required: bool = False, kind: str = "string", **more: object
 ) -> Shape:
-    """Describe a query parameter; keyword names that are no Swagger words are given as a mapping in `extra`."""
+    """Describe a query parameter; `extra` holds properties whose names are not valid keywords."""
     shape: Shape = {"name": name, "in": "query", "required": required, "type": kind}
     shape |= {"x-ms-summary": title, "description": description}
     extra = more.pop("extra", {})

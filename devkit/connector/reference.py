@@ -1,4 +1,4 @@
-"""`python3 -m devkit.connector.reference`: write the makers' reference anew, with examples asked of what `up` runs."""
+"""`python3 -m devkit.connector.reference`: write the reference of operations, with examples from what `up` runs."""
 
 import json
 import re
@@ -60,7 +60,7 @@ def _shown(value: Any) -> str:
 
 
 def shorten(value: Any) -> Any:
-    """Cut long ids and texts, keep one item of each list, and leave out what is empty."""
+    """Shorten ids and texts, keep one item of each list, and leave out empty values."""
     if isinstance(value, dict):
         return {name: shorten(inner) for name, inner in value.items() if inner not in (None, "", [], {})}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The words of which schemas are made: Swagger 2.0 with the extensions of Power Platform connectors.
+"""Build schemas: Swagger 2.0 with the extensions of Power Platform connectors.
 
 Every leaf has a title (`x-ms-summary`) and a description, because makers of flows see these and nothing else. Swagger
 2.0 knows no null; `x-nullable` says where it may come.
@@ -21,7 +21,7 @@ def text(
     choices: Sequence[str] | Mapping[str, str] | None = None,
     **more: Any,
 ) -> Shape:
-    """Describe a text. `form`: a format such as date-time; `choices`: what it may be, with labels in a mapping."""
+    """Describe a text. `form`: a format such as date-time; `choices`: the allowed values, in a mapping with labels."""
     shape = _leaf("string", title, description, null=null, form=form)
     if choices:
         shape["enum"] = list(choices)
@@ -93,7 +93,7 @@ def ref(name: str) -> Shape:
 
 
 def from_list(operation: str, value: str, shown: str, collection: str = "value", **parameters: str) -> Shape:
-    """Let the value be picked from a list, in both forms. `parameters`: the list's, each from a parameter of ours."""
+    """Let makers pick the value from a list, in both forms. `parameters`: those of the list operation."""
     return {
         "x-ms-dynamic-values": {
             "operationId": operation,
@@ -113,7 +113,7 @@ def from_list(operation: str, value: str, shown: str, collection: str = "value",
 
 
 def from_schema(operation: str, *, old: Mapping[str, str], new: Mapping[str, str]) -> Shape:
-    """Let the schema come from the page's own questions, in both forms; the forms name a body's fields differently."""
+    """Get the schema from the page's questions, in both forms, which name a body's fields differently."""
     return {
         "x-ms-dynamic-schema": {
             "operationId": operation,

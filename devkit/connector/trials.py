@@ -1,4 +1,4 @@
-"""Every operation that makers see, asked of a running sample world once: the examples of the makers' reference.
+"""Call every operation that makers see once in a running sample world: the examples of the makers' reference.
 
 Things have to happen for triggers to tell of them, so this books, moves, gives away and cancels an appointment, sends
 mails, and waits for the gateway's next look in between: some minutes.
@@ -39,7 +39,7 @@ _MAIL_TRIGGERS = ("OnSupportMailArrived", "OnSupportMailFailed", "OnTicketCreate
 
 @dataclass(frozen=True)
 class Trial:
-    """One call as a maker would make it, and its answer: JSON, or what kind of bytes came."""
+    """One call of a maker, and its answer: JSON, or the content type of bytes."""
 
     given: Json
     status: int
@@ -51,7 +51,7 @@ class TrialError(Exception):
 
 
 class Trials:
-    """The calls, in an order in which each finds what it needs."""
+    """The calls, each after those that it depends on."""
 
     def __init__(self, world: Running) -> None:
         self._world = world
@@ -152,7 +152,7 @@ class Trials:
         self.made[name] = Trial(self.made[name].given, answer.status_code, {"value": items[:1]})
 
     def _try_others(self) -> None:
-        """Call what has no place in the order above: further triggers, and reading that needs nothing but a page."""
+        """Call the operations that depend on nothing but a page."""
         for name in self._appointment_triggers:
             if self.made[name].answer is None:
                 self._follow(name)

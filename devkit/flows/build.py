@@ -1,4 +1,4 @@
-"""Everything that whoever runs an environment imports, from the sources in `power-automate`."""
+"""Build all that an administrator imports into an environment, from the sources in `power-automate`."""
 
 import re
 import tomllib
@@ -28,12 +28,12 @@ _API_NAME = re.compile(r"shared_[a-z0-9-]+")
 
 
 class WishError(ValueError):
-    """What was asked for cannot be built; the message says why."""
+    """The options do not allow a build; the message says why."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What is built from."""
+    """The sources of a build."""
 
     flows: list[Flow]
     connectors: dict[str, Connector]
@@ -44,7 +44,7 @@ class Sources:
 
 
 def load_sources(root: Path = ROOT) -> Sources:
-    """Read the sources. FileNotFoundError or FlowFileError where one is missing or none."""
+    """Read the sources. FileNotFoundError if one is missing, FlowFileError if one is not valid."""
     folder = root / "power-automate"
     version = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     return Sources(
@@ -66,7 +66,7 @@ def build_all(sources: Sources, host: str | None = None, api_name: str | None = 
     """Return every file by its path below the output folder.
 
     `host` is that of the gateway; without it the import of the connector asks for it. `api_name` is what an environment
-    calls the connector, for packages that cannot find it otherwise. WishError where one of them is none.
+    calls the connector, for packages that cannot find it otherwise. WishError if one of them is not valid.
     """
     if host is not None and not _HOST.fullmatch(host):
         raise WishError(f"“{host}” is no host: give a name such as my-gateway.example.com, without https:// and path.")

@@ -1,4 +1,4 @@
-"""What a step asks a connector for: the inputs of an operation as a request, and a request's operation."""
+"""Convert between operations and requests: the inputs of an operation as a request, and a request's operation."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ def build_request(
     given: Mapping[str, Any],
     escape: Callable[[Any, int], str],
 ) -> Request:
-    """Turn the inputs of a step, named as flows name them, into the request that they stand for.
+    """Convert the inputs of a step, under the names that flows use, into a request.
 
     `escape` writes a value into the path, escaped as often as it is told. KeyError if an input of the path is missing.
     """
@@ -53,7 +53,7 @@ def build_request(
 
 
 def find_operation(connector: Connector, method: str, address: str) -> tuple[Operation, list[str]] | None:
-    """Return the operation that a raw request goes to, and the names in its query; None if there is none.
+    """Return the operation that a raw request goes to, and the names in its query; None for an unknown one.
 
     The address begins behind the host and may hold interpolations, each of which stands for any one segment.
     """
@@ -82,7 +82,7 @@ def _hide_interpolations(address: str) -> str:
 
 
 def _nest(name: str, given: Mapping[str, Any]) -> Any:
-    """Put `body/a/b` back into one value; a body that is given whole stays as it is."""
+    """Combine inputs such as `body/a/b` into one body; a body that is one value stays unchanged."""
     if name in given:
         return given[name]
     body: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""The zip that Microsoft's certification takes: intro.md, and a package with two solutions in the folder PkgAssets.
+"""Build the zip for Microsoft's certification: intro.md, and a package with two solutions in PkgAssets.
 
 The public validator (scripts/ConnectorPackageValidator.ps1 of microsoft/PowerPlatformConnectors) wants the connector
 alone in one solution, and connector and flows together in the other. What the deployer of a package needs besides (a

@@ -1,4 +1,4 @@
-"""All offline checks of the sample flows, so that whoever changes one knows before an import fails."""
+"""All offline checks of the sample flows: they find faults before an import fails."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,7 +32,7 @@ def check_flows(
     *,
     are_shipped: bool = True,
 ) -> list[Complaint]:
-    """Return every complaint about the flows, alone and among each other, sorted.
+    """Return every complaint about the flows, each alone and all together, sorted.
 
     `contract` is the JSON schema of flow files; without it their form is held against our own checks only. Flows that
     are somebody's own (not `are_shipped`) may name their tenant and use connectors that we know nothing of.
@@ -51,7 +51,7 @@ def check_flows(
 
 
 def recognise_gateway(flows: Iterable[Flow], connectors: dict[str, Connector]) -> dict[str, Connector]:
-    """Return the connectors, ours also under the names that environments gave it, as exported flows have them."""
+    """Return the connectors; ours also under the names that environments gave it, which exported flows use."""
     own = connectors[GATEWAY]
     title = encode_name(own.title)
     named = {str(each.get("api", {}).get("name")) for flow in flows for each in flow.references.values()}

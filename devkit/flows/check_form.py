@@ -1,4 +1,4 @@
-"""Checks of a flow's form: what the platform refuses whatever the flow is about.
+"""Checks of a flow's form: what the platform refuses in any flow.
 
 Limits: "Limits and configuration" of Power Automate and of Logic Apps.
 """

@@ -1,4 +1,4 @@
-"""Checks of what was built: each container holds together, so that an import does not fail for want of a name."""
+"""Checks of what was built: all names that a container refers to exist."""
 
 import json
 import re
@@ -29,7 +29,7 @@ type Found = tuple[str, str, str]  # rule, place, message
 
 
 def check_built(files: Files) -> list[Complaint]:
-    """Return every complaint about what `build_all` gives, sorted."""
+    """Return every complaint about the files of `build_all`, sorted."""
     found: list[Complaint] = []
     for name, content in files.items():
         checks = {"packages/": check_package, "logic-apps/": check_workflow}
@@ -109,7 +109,7 @@ def check_certification(name: str, content: bytes) -> list[Complaint]:
 
 
 def check_names(files: Files) -> list[Complaint]:
-    """Return ids, addresses and hosts in texts that could be somebody's; ids that we make are of version 5."""
+    """Return ids, addresses and hosts in texts that could be real; ids of the build are of version 5."""
     found = []
     for name, content in files.items():
         for inner, data in unpack(content).items() if name.endswith(".zip") else [(name, content)]:

@@ -1,4 +1,4 @@
-"""Checks of what a flow calls and reads: operations and inputs exist, and so does every name in every expression."""
+"""Checks of what a flow calls and reads: operations, inputs, and every name in every expression exist."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +19,7 @@ type Found = tuple[str, str, str]  # rule, place, message
 
 
 def check_reads(flow: Flow, connectors: dict[str, Connector]) -> list[Complaint]:
-    """Return every operation, input, expression and path that cannot be."""
+    """Return every operation, input, expression and path that does not exist."""
     shapes = Shapes(flow, connectors)
     found = [
         *_check_references(flow, connectors),
@@ -42,7 +42,7 @@ def _check_references(flow: Flow, connectors: dict[str, Connector]) -> Iterator[
         if api not in connectors:
             yield "known", key, f"nothing is known of the connector “{api}”"
         if reference.get("runtimeSource") != "embedded":
-            yield "reference", key, "runtimeSource is embedded, or the flow asks whoever runs it for a connection"
+            yield "reference", key, "runtimeSource must be embedded; otherwise the flow asks each user for a connection"
         if not reference.get("connection", {}).get("connectionReferenceLogicalName"):
             yield "reference", key, "has no logical name"
     for name, host in hosts.items():

@@ -1,4 +1,4 @@
-"""Checks of what must not go to strangers: real addresses and ids, keys laid open, text that is taken for HTML."""
+"""Checks for what must not be published: real addresses and ids, exposed keys, customers' text used as HTML."""
 
 import re
 from collections.abc import Iterator
@@ -26,13 +26,13 @@ type Found = tuple[str, str, str]  # rule, place, message
 
 
 def check_world(flow: Flow, connectors: dict[str, Connector]) -> list[Complaint]:
-    """Return what gives away a tenant, lays a key open, or lets a stranger's text into a page."""
+    """Return what reveals a tenant, exposes a key, or puts customers' text into HTML."""
     found = [*_check_addresses(flow), *_check_secrets(flow), *_check_markup(flow, Shapes(flow, connectors))]
     return [Complaint(flow.name, *each) for each in found]
 
 
 def find_real_names(text: str) -> list[str]:
-    """Return ids, mail addresses and hosts in a text that are not made for examples."""
+    """Return the ids, mail addresses and hosts of a text that are not reserved for examples."""
     mails = [found[0] for found in _MAIL.finditer(text) if not _EXAMPLE.fullmatch(found[1].lower())]
     hosts = {*_HOST.findall(text), *_BARE_HOST.findall(text)}
     return [*_GUID.findall(text), *mails, *sorted(host for host in hosts if not _is_example(host))]

@@ -1,4 +1,4 @@
-"""What a check has to say."""
+"""Complaints of checks."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Connectors as their definitions (Swagger 2.0) describe them: operations, what goes in, what comes out."""
+"""Connectors, read from their definitions (Swagger 2.0): operations, inputs, outputs."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -64,7 +64,7 @@ class Connector:
         return {operation.id: operation for operation in self._read_operations()}
 
     def resolve(self, schema: Schema) -> Schema:
-        """Follow a reference to what it names."""
+        """Return what a schema's reference refers to."""
         while "$ref" in schema:
             _, kind, name = str(schema["$ref"]).split("/")
             schema = self.document[kind][name]
@@ -86,7 +86,7 @@ class Connector:
         return found
 
     def find_property(self, schema: Schema, name: str) -> Schema | None:
-        """Return the schema of a property, an empty one where anything may be, None where there is no such property."""
+        """Return the schema of a property: an empty one if anything is allowed, None if it does not exist."""
         schema = self.resolve(schema)
         for part in schema.get("allOf", ()):
             if (found := self.find_property(part, name)) is not None:
@@ -132,7 +132,7 @@ class Connector:
 
 
 def is_open(schema: Schema) -> bool:
-    """Say whether an object may hold names that its schema does not tell, or a value is of no told type."""
+    """Return whether a schema allows names that it does not list, or gives no type."""
     if "x-ms-dynamic-schema" in schema or "x-ms-dynamic-properties" in schema or schema.get("additionalProperties"):
         return True
     return schema.get("type", "object") == "object" and not schema.get("properties") and "allOf" not in schema

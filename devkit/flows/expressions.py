@@ -1,4 +1,4 @@
-"""Expressions of the workflow definition language, as trees: what a flow reads can then be looked up.
+"""Parse expressions of the workflow definition language into trees, to find out what a flow reads.
 
 Grammar (Microsoft, "Reference guide to functions in expressions for Azure Logic Apps"): a string that begins with `@`
 is one expression, `@{…}` inside a string is interpolated, `@@` is a literal `@`. An expression is a literal, a call, or
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 
 class ExpressionError(ValueError):
-    """The text is no expression; the message says where it stops being one."""
+    """The text is not an expression; the message says where the fault is."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Member:
-    """A member of something: by name, by number, or by what another expression gives."""
+    """A member of a value: by name, by number, or by the value of another expression."""
 
     owner: "Node"
     key: "Node"
@@ -46,7 +46,7 @@ _WORDS = {"true": True, "false": False, "null": None}
 
 
 def parse_expression(text: str) -> Node:
-    """Read one expression, without its leading `@`. ExpressionError where it is none."""
+    """Read one expression, without its leading `@`. Raises ExpressionError."""
     reader = _Reader(text)
     node = reader.read()
     reader.expect_end()
@@ -75,7 +75,7 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 def find_interpolations(text: str) -> list[tuple[int, int]]:
-    """Return where each `@{…}` of a text begins and ends. ExpressionError if one does not end."""
+    """Return where each `@{…}` of a text begins and ends. Raises ExpressionError if one does not end."""
     found, position = [], 0
     while (start := text.find("@{", position)) >= 0:
         if start and text[start - 1] == "@":  # escaped

@@ -1,4 +1,4 @@
-"""One package for each flow, as "Import package (legacy)" takes it: for environments without Dataverse.
+"""Build one package for each flow for "Import package (legacy)", for environments without Dataverse.
 
 Such a flow knows no environment variables. What there is to choose stands in one action at its beginning, Settings, and
 in the trigger itself; the key is put into the one action that sends it, because only there it can be kept secret.
@@ -26,7 +26,7 @@ _HOME = "Microsoft.Flow/flows"
 
 @dataclass(frozen=True)
 class _Ids:
-    """Ids of the parts of a package: the flow's folder, and what stands for each connector and connection."""
+    """Ids of the parts of a package: the flow's folder, each connector and each connection."""
 
     flow: str
     apis: Mapping[str, str]
@@ -79,7 +79,7 @@ def _fill_in(text: str, flow: Flow) -> str:
 
 
 def _unwrap(text: str) -> str:
-    """Write an expression that is nothing but the placeholder as the text that it is."""
+    """Replace an expression that consists of one placeholder only by the text of the setting."""
     return KEY_PLACEHOLDER if text == f"@{_quote(KEY_PLACEHOLDER)}" else text
 
 

@@ -1,4 +1,4 @@
-"""Workflows for Azure Logic Apps (Consumption): operations become requests, settings become parameters.
+"""Build workflows for Azure Logic Apps (Consumption): operations become requests, settings become parameters.
 
 Each file is `{"definition", "parameters"}`; `workflow.bicep` beside them deploys one, and a `.bicepparam` file for each
 says what to fill in.
@@ -37,7 +37,7 @@ def build_workflows(flows: list[Flow], connectors: dict[str, Connector]) -> File
 
 
 def build_workflow(flow: Flow, connectors: dict[str, Connector]) -> Json:
-    """Return a flow as Logic Apps takes it."""
+    """Return a flow in the form of Logic Apps."""
     translate = _Translator(flow, connectors).translate
     definition = copy.deepcopy(flow.definition)
     name, trigger = flow.trigger
@@ -63,7 +63,7 @@ class _Translator:
         self._connectors = connectors
 
     def translate(self, step: Json) -> Json:
-        """Return a trigger or action as Logic Apps takes it; other kinds stay as they are."""
+        """Return a trigger or action in the form of Logic Apps; kinds other than operations stay unchanged."""
         step = dict(step)
         if step["type"] not in _TYPES:
             if step["type"] == "Request":
@@ -96,7 +96,7 @@ class _Translator:
 
 
 def _fill_webhook(connector: Connector, operation: Operation) -> dict[str, Any]:
-    """Return what the engine itself puts into a subscription: where to call back, and what never changes."""
+    """Return the parts of a subscription that the engine adds: the callback address, and constants."""
     return {
         name: _CALLBACK if known.schema.get("x-ms-notification-url") else known.schema.get("default", "")
         for name, known in connector.list_inputs(operation).items()

@@ -1,4 +1,4 @@
-"""Names and ids under which connector, flows and settings are known in an environment; the same from build to build."""
+"""Names and ids of connector, flows and settings in an environment; the same in every build."""
 
 import hashlib
 import re
@@ -18,7 +18,7 @@ _WORD = re.compile(r"[A-Za-z0-9]+")
 
 @dataclass(frozen=True)
 class Identity:
-    """How our connector is called: by people, in solutions, and in the environment at hand."""
+    """The connector's names: its title, its name in solutions, and its name in one environment."""
 
     title: str
     logical_name: str
@@ -52,7 +52,7 @@ def encode_name(text: str) -> str:
 
 
 def make_guid(*parts: str) -> str:
-    """Return the id of a thing, in small letters."""
+    """Return an id for a name, in small letters."""
     return str(uuid.uuid5(_NAMESPACE, "/".join(parts)))
 
 

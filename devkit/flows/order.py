@@ -1,4 +1,4 @@
-"""Which actions are sure to have ended before another one begins, as `runAfter` and the nesting say."""
+"""Find the actions that have always ended before another one begins, from `runAfter` and nesting."""
 
 from collections.abc import Mapping
 

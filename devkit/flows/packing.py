@@ -1,4 +1,4 @@
-"""Zips that are the same, byte for byte, from the same contents."""
+"""Zips that are byte for byte the same for the same contents."""
 
 import io
 import json
@@ -27,7 +27,7 @@ def pack(files: Files) -> bytes:
 
 
 def unpack(content: bytes) -> dict[str, bytes]:
-    """Return the files of a zip, in its order. zipfile.BadZipFile where it is none."""
+    """Return the files of a zip, in its order. Raises zipfile.BadZipFile."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 

@@ -1,4 +1,4 @@
-"""Changes to flows that a container asks for, made in copies: the source stays as it is."""
+"""Rewrite flows for a container; all functions return copies."""
 
 import copy
 import re
@@ -23,7 +23,7 @@ def rewrite_texts(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def replace_parameters(text: str, replacements: Mapping[str, str]) -> str:
-    """Put other expressions in the place of parameters."""
+    """Replace parameters by other expressions."""
     for name, expression in replacements.items():
         text = text.replace(f"parameters('{name}')", expression)
     return text
@@ -65,7 +65,7 @@ def put_first(definition: Json, name: str, action: Json) -> Json:
 
 
 def rewrite_actions(actions: Mapping[str, Json], change: Callable[[Json], Json]) -> Json:
-    """Return a copy of actions in which every one, at any depth, is changed by itself."""
+    """Return a copy of the actions with a function applied to each, at any depth."""
     changed = {}
     for name, action in actions.items():
         new = change(copy.deepcopy(dict(action)))

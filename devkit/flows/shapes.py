@@ -1,4 +1,4 @@
-"""What an expression gives, as far as it can be told: an answer's schema, followed along the names that are read."""
+"""Find the schema of an expression's value: the schema of an answer, followed along the names that are read."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -32,12 +32,12 @@ _SILENT = {"Scope", "If", "Switch", "Foreach", "Until", "Terminate", "Response",
 
 
 class ReadingError(ValueError):
-    """The expression reads what is not there; the message says what and what there is."""
+    """The expression reads something that does not exist; the message names it and what exists."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A schema and the connector whose definitions it refers to; the empty schema is anything."""
+    """A schema and the connector whose definitions it refers to; an empty schema allows anything."""
 
     schema: Schema
     connector: Connector | None = None
@@ -60,7 +60,7 @@ class Shapes:
         self._steps = {step.name: step for step in flow.steps}
 
     def shape(self, node: Node, step: Step | None = None, *, whole: bool = False) -> Shape:
-        """Return what an expression of a step (None: of the trigger) gives. ReadingError where it reads nothing.
+        """Return the shape of an expression's value in a step (None: in the trigger). Raises ReadingError.
 
         `whole`: the trigger's answer as it comes, before it is split.
         """
@@ -183,7 +183,7 @@ class Shapes:
     def _loop_item(self, name: str) -> Shape:
         loop = self._steps[name]
         if loop.action["type"] != "Foreach":
-            raise ReadingError(f"items('{name}'): that is no loop")
+            raise ReadingError(f"items('{name}'): {name} is not a loop")
         return _element(self._read(loop.action["foreach"], loop))
 
     def _read(self, text: str, step: Step, *, ignoring_own_item: bool = False) -> Shape:
@@ -195,7 +195,7 @@ class Shapes:
 
 
 def cut_address(uri: str) -> str:
-    """Return an address without its host, whether that is written out or interpolated."""
+    """Return an address without its host, which may be a literal or an interpolation."""
     if uri.startswith("@{"):
         return uri[uri.find("}") + 1 :]
     _, _, rest = uri.partition("://")

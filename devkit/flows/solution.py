@@ -1,4 +1,4 @@
-"""Two solutions, the supported way into an environment with Dataverse: the connector, and the flows that use it.
+"""Build two solutions for environments with Dataverse: the connector, and the flows that use it.
 
 The connector comes first. In one solution its own flows would not find it: it is registered only when the import is
 over.
@@ -47,7 +47,7 @@ _SCHEMA_VERSION = "1.0.0.0"
 
 @dataclass(frozen=True)
 class ConnectorFiles:
-    """The connector as it lies in `power-automate`."""
+    """The connector's files in `power-automate`."""
 
     definition: Json
     properties: Json
@@ -151,7 +151,7 @@ def _name_packed(flow: Flow) -> PackedFlow:
 
 
 def _read_secret(properties: Json, setting: Setting) -> None:
-    """Let a flow read a secret through Dataverse: a parameter cannot hold one, and one with a secret never turns on."""
+    """Make a flow read a secret through Dataverse, because a flow with a secret parameter cannot be turned on."""
     name = f"Read_the_{setting.title.lower().replace(' ', '_')}"
     definition = properties["definition"]
     del definition["parameters"][setting.name]
@@ -210,7 +210,7 @@ def _write_connector(files: ConnectorFiles, identity: Identity, host: str | None
 
 
 def _spell_policy(policy: dict[str, Any]) -> dict[str, Any]:
-    """Spell a policy as solutions do; apiProperties.json has the same names with small letters."""
+    """Write a policy with the names of solutions; apiProperties.json has them in small letters."""
     return {
         "TemplateId": policy["templateId"], "Title": policy["title"], "Parameters": policy["parameters"], "Type": None,
     }  # fmt: skip
@@ -224,5 +224,5 @@ def _write_variables(settings: Iterable[Setting], version: str) -> Files:
 
 
 def read_connector_files(definition: bytes, properties: bytes, icon: bytes, settings: bytes) -> ConnectorFiles:
-    """Read the connector's files. json.JSONDecodeError where one is no JSON."""
+    """Read the connector's files. Raises json.JSONDecodeError."""
     return ConnectorFiles(json.loads(definition), json.loads(properties), icon, settings)

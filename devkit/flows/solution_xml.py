@@ -1,4 +1,4 @@
-"""The XML files of a solution, as the platform itself exports them.
+"""Write the XML files of a solution in the form that the platform exports.
 
 Read off exports in public repositories: microsoft/iom-provider-shopify (a solution with a connector),
 microsoft/coe-starter-kit and microsoft/contoso-real-estate-power-platform (flows, connection references, variables).
@@ -39,7 +39,7 @@ _KEY_VAULT = "0"
 
 @dataclass(frozen=True)
 class PackedFlow:
-    """A flow as it lies in a solution."""
+    """A flow in a solution."""
 
     id: str
     title: str

@@ -1,4 +1,4 @@
-"""The flows as they lie in `power-automate/flows`: one file each, the one source of all containers."""
+"""Read the flows of `power-automate/flows`: one file each, the source of all containers."""
 
 import json
 import re
@@ -19,12 +19,12 @@ type Json = dict[str, Any]
 
 
 class FlowFileError(ValueError):
-    """A file is no flow at all; the message names the file and what is missing."""
+    """A file is not a flow; the message names the file and what is missing."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What whoever imports the flow chooses: a parameter of the definition named `Title (schema_name)`."""
+    """A value that is chosen at the import: a parameter of the definition named `Title (schema_name)`."""
 
     name: str
     title: str
@@ -40,12 +40,12 @@ class Setting:
 
     @property
     def is_secret(self) -> bool:
-        """Whether the value must not be read by everybody who may see the flow."""
+        """Whether the value is secret: not everybody who sees the flow may read it."""
         return self.type == "SecureString"
 
     @property
     def is_asked(self) -> bool:
-        """Whether there is no value that would do for most: it is empty, or an example."""
+        """Whether there is no useful default: it is empty, or an example."""
         return self.default in ("", None) or _EXAMPLE in str(self.default)
 
 
@@ -111,12 +111,12 @@ class Flow:
 
 
 def load_flows(folder: Path = FLOWS) -> list[Flow]:
-    """Read every flow of a folder, by name. FlowFileError where a file is none."""
+    """Read every flow of a folder, by name. Raises FlowFileError."""
     return [load_flow(path) for path in sorted(folder.glob("*.json"))]
 
 
 def load_flow(path: Path) -> Flow:
-    """Read one flow. FlowFileError where it is none."""
+    """Read one flow. Raises FlowFileError."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         flow = Flow(path.stem, document)
@@ -145,7 +145,7 @@ def find_texts(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
 
 
 def strip_branches(action: Json) -> Json:
-    """Return an action without what stands inside it."""
+    """Return an action without the actions inside it."""
     return {key: value for key, value in action.items() if key not in ("actions", "else", "cases", "default")}
 
 
