@@ -95,12 +95,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("part", nargs="?", type=Part, choices=list(Part), default=Part.ALL, help="what to do; default: all")
     add("--apply", action="store_true", help="carry out the plan; without it the plan is only printed")
     add("--tenant", metavar="ID", help="directory id or domain; needed with --apply")
-    add("--cloud", choices=list(CLOUDS), default="global")
+    add("--cloud", choices=list(CLOUDS), default="global", help="the tenant's Microsoft cloud (%(default)s)")
     add("--name", default="Graph gateway", help="display name (%(default)s)")
     add("--unique-name", metavar="NAME", help="unique name by which later runs find the app; default: from --name")
     add("--adopt", metavar="APPID", help="take over an app that was made by hand")
     add("--app", metavar="APPID", help="consent: client id of an app that is registered in another tenant")
-    add("--multi-tenant", action="store_true", help="further tenants may add the app")
+    add("--multi-tenant", action="store_true", help="other tenants may add the app")
     add("--native-redirect", action="store_true", help="add the redirect URI of native clients (delegated sign-in)")
     add(
         "--for",
@@ -110,13 +110,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=["read"],
         help="what the gateway may do",
     )
-    add("--credential", type=Credential, choices=list(Credential), default=Credential.FEDERATED)
+    add(
+        "--credential",
+        type=Credential,
+        choices=list(Credential),
+        default=Credential.FEDERATED,
+        help="what the gateway signs in with (%(default)s)",
+    )
     add("--credential-name", metavar="NAME", help="name of the credential's secret in the vault")
     add("--days", type=int, default=_LONGEST_DAYS, help="lifetime of a secret or certificate (%(default)s)")
     add("--grace-hours", type=float, default=24.0, help="how long a replaced credential stays (%(default)s)")
     add("--identity", metavar="ID", help="federated: object id of the gateway's identity")
     add("--identity-client-id", metavar="ID", help="federated: client id of the same identity")
-    add("--vault", metavar="NAME", help="the vault, by name or address")
+    add("--vault", metavar="NAME", help="name or address of the vault for the credential")
     add("--service-user", metavar="ADDRESS", help="password: the user that the app acts for")
     add("--new-password", action="store_true", help="password: ask for the user's password again, and store it")
     add("--mailbox", dest="mailboxes", action="append", default=[], metavar="ADDRESS", help="mail: a mailbox to read")
