@@ -1,7 +1,7 @@
-"""Names behind the ids of staff and services, remembered for five minutes on each instance.
+"""Finds the names of staff and services by their ids; each instance keeps the lists for five minutes.
 
-Ids are joined against the lists, never looked up one by one: services keep ids of people who have left, and a single
-GET on those answers 404 or 500.
+Ids are looked up in the lists, never with one GET each: services keep ids of people who have left, and a GET of those
+answers 404 or 500.
 """
 
 import threading
@@ -35,16 +35,16 @@ class Names:
         return self._services.table(business)
 
     def learn_staff(self, business: str, items: Sequence[Json]) -> Table:
-        """Take over a list that was just read for its own sake."""
+        """Keep a list that was read for another purpose; return it by id."""
         return self._staff.learn(business, items)
 
     def learn_services(self, business: str, items: Sequence[Json]) -> Table:
-        """Take over a list that was just read for its own sake."""
+        """Keep a list that was read for another purpose; return it by id."""
         return self._services.learn(business, items)
 
 
 class _Remembered:
-    """One kind of list, read once for all threads that ask at the same time."""
+    """One kind of list, read once for all threads that need it at the same time."""
 
     def __init__(self, read: Callable[[str], list[Json]]) -> None:
         self._cache: cachetools.TTLCache[Any, Table] = cachetools.TTLCache(_MOST_BUSINESSES, REMEMBERED_SECONDS)

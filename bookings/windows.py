@@ -1,7 +1,7 @@
-"""Cutting a long range into the windows that calendarView and getStaffAvailability are asked for.
+"""Cuts a long range into windows, one for each call of calendarView or getStaffAvailability.
 
-Graph states no longest range; a month is known to work. A day more is allowed in the last place, so that 31 local days
-with a change of clocks, or a slot's buffers, still fit into one call.
+Graph documents no longest range; a month is known to work. Twelve hours more still count as one window, so that 31
+local days with a change of clocks, or with a slot's buffers, fit into one call.
 """
 
 from datetime import datetime, timedelta

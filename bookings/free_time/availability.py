@@ -1,4 +1,4 @@
-"""When staff are free or busy, as getStaffAvailability tells it: clipped, in UTC and local time, one spelling."""
+"""Reads when staff are free or busy from getStaffAvailability: clipped to the range, in UTC, in one spelling."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -17,7 +17,7 @@ _STATUSES["slotavailable"] = "slotsAvailable"  # how the reference page spells i
 
 
 class StaffSpan(NamedTuple):
-    """What one staff member does from start to end (UTC). `service` only while a group appointment has free seats."""
+    """The status of one staff member from start to end (UTC). `service` is set for a group with free seats."""
 
     staff: str
     status: str
@@ -29,7 +29,7 @@ class StaffSpan(NamedTuple):
 def read_spans(
     graph: GraphBookings, business: str, staff: Sequence[str], start: datetime, end: datetime
 ) -> list[StaffSpan]:
-    """Ask Graph in windows and return the spans, clipped to the range: Graph was seen to begin a day early."""
+    """Read the availability in windows; return it clipped to the range, because Graph was seen to begin a day early."""
     spans = []
     for window_start, window_end in cut_windows(start, end):
         answer = graph.get_staff_availability(business, staff, window_start, window_end)
@@ -57,13 +57,13 @@ class Availability:
         self._names = names
 
     def find(self, business: str, wanted: Sequence[str], start: datetime, end: datetime, zone: Zone) -> list[Json]:
-        """Return, for each wanted staff member (none: all), {"staffId", "displayName", "availabilityItems"}.
+        """Return {"staffId", "displayName", "availabilityItems"} of each wanted staff member, or of all if none is named.
 
         Raises Invalid for an id that is not on the calendar: Graph answers those with a bare 500.
         """
         staff = self._names.staff(business)
         if not staff.keys() >= set(wanted):
-            staff = self._names.learn_staff(business, self._graph.list_staff(business))  # somebody new, perhaps
+            staff = self._names.learn_staff(business, self._graph.list_staff(business))  # a new staff member, perhaps
         if unknown := [member for member in wanted if member not in staff]:
             raise Invalid(
                 f"There is no staff member {unknown[0]} on this calendar. List the staff to see their ids.",

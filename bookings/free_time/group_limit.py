@@ -1,4 +1,4 @@
-"""How many customers Graph takes into one group appointment, as far as a refusal has shown.
+"""The number of customers that Graph takes into one group appointment, learnt from its refusals.
 
 A create with more than four customers fails with 500 UnknownError, whatever the service allows (Microsoft Q&A 5875448).
 The report says nothing of PATCH, so larger groups are filled by PATCH. If Graph refuses that too, the refusal is

@@ -1,4 +1,4 @@
-"""Opening hours: weekly rules in local time -> spans of real time, right over changes of clocks."""
+"""Turns opening hours, weekly rules in local time, into spans of real time; changes of clocks are respected."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
@@ -11,7 +11,7 @@ from shared.time_zones.zones import Zone
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 # Graph's time of day ends at 23:59:59.9999999, so a day open to its end closes a minute early or less.
-_AS_GOOD_AS_MIDNIGHT = time(23, 59)
+_COUNTS_AS_MIDNIGHT = time(23, 59)
 
 type WeeklyHours = Sequence[Mapping[str, Any]]
 type _Slot = Mapping[str, Any]
@@ -23,7 +23,7 @@ def day_spans(hours: WeeklyHours, day: date, zone: Zone) -> list[Interval]:
 
 
 def local_days(start: datetime, end: datetime, zone: Zone) -> Iterator[date]:
-    """Yield the local days that the range touches, and one on either side for hours that cross midnight."""
+    """Yield the local days of the range, and one before and after it for hours that cross midnight."""
     day = start.astimezone(zone.rules).date() - timedelta(days=1)
     last = end.astimezone(zone.rules).date() + timedelta(days=1)
     while day <= last:
@@ -41,8 +41,8 @@ def spans_of_days(hours: WeeklyHours, days: Iterable[date], zone: Zone) -> list[
 
 def _span(slot: _Slot, day: date, zone: Zone) -> Interval:
     start, end = _time(str(slot.get("startTime"))), _time(str(slot.get("endTime")))
-    last_day = day + timedelta(days=1) if end >= _AS_GOOD_AS_MIDNIGHT or end <= start else day
-    closing = time.min if end >= _AS_GOOD_AS_MIDNIGHT else end
+    last_day = day + timedelta(days=1) if end >= _COUNTS_AS_MIDNIGHT or end <= start else day
+    closing = time.min if end >= _COUNTS_AS_MIDNIGHT else end
     return _instant(day, start, zone), _instant(last_day, closing, zone)
 
 

@@ -21,7 +21,7 @@ def merge(spans: Iterable[Interval]) -> Intervals:
 
 
 def intersect(left: Intervals, right: Intervals) -> Intervals:
-    """Return what lies in both."""
+    """Return the parts that lie in both."""
     common: Intervals = []
     here = there = 0
     while here < len(left) and there < len(right):
@@ -37,7 +37,7 @@ def intersect(left: Intervals, right: Intervals) -> Intervals:
 
 
 def subtract(intervals: Intervals, taken: Intervals) -> Intervals:
-    """Return what is left when others are taken out."""
+    """Return the parts of the first that lie outside the second."""
     left: Intervals = []
     first = 0
     for begins, end in intervals:
@@ -57,20 +57,20 @@ def subtract(intervals: Intervals, taken: Intervals) -> Intervals:
 
 
 def beginnings(within: Intervals, blocked: Intervals, length: int, before: int, after: int) -> Intervals:
-    """Return when a span of this length may begin: it lies inside one, and with its margins touches nothing blocked."""
+    """Return when a span of this length may begin: inside one interval, and with its margins clear of blocked ones."""
     inside = [(start, end - length + 1) for start, end in within if start + length <= end]
     in_the_way = [(min(start, start - length - after + 1), end + before) for start, end in blocked]
     return subtract(inside, merge(in_the_way))
 
 
 def covers(intervals: Intervals, start: int, end: int) -> bool:
-    """Say whether one interval holds the whole span."""
+    """Return whether one interval contains the whole span."""
     place = _last_begun(intervals, start)
     return place >= 0 and end <= intervals[place][1]
 
 
 def touches(intervals: Intervals, start: int, end: int) -> bool:
-    """Say whether any interval shares time with the span."""
+    """Return whether any interval overlaps the span."""
     place = _last_begun(intervals, start)
     if place >= 0 and intervals[place][1] > start:
         return True
@@ -78,5 +78,5 @@ def touches(intervals: Intervals, start: int, end: int) -> bool:
 
 
 def _last_begun(intervals: Intervals, moment: int) -> int:
-    """Return the place of the last interval that begins at a moment or before; -1: none does."""
+    """Return the index of the last interval that begins at a moment or before it; -1 if there is none."""
     return bisect_right(intervals, (moment, inf)) - 1

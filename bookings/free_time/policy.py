@@ -1,4 +1,4 @@
-"""The rules by which a service may be booked, gathered from service and business.
+"""The booking rules of a service, from the service and its business.
 
 A service's own policy comes first; the business fills its gaps; what both leave out gets the values that Bookings
 gives a new business. Sources: Graph's page on booking business rules, and the sample answer of its page on creating a
@@ -24,7 +24,7 @@ _NONE = timedelta(0)
 
 @dataclass(frozen=True)
 class Rule:
-    """Whether a service can be booked on a day: never, whenever the business is open, or in weekly hours of its own."""
+    """When a service can be booked on a day: never, in all business hours, or in weekly hours of its own."""
 
     kind: str
     hours: WeeklyHours
@@ -83,7 +83,7 @@ class Policy:
 
 
 def read_policy(business: Json, service: Json) -> Policy:
-    """Gather the policy of a service of this business."""
+    """Return the policy of a service of this business."""
     own: Mapping[str, Any] = service.get("schedulingPolicy") or {}
     general: Mapping[str, Any] = business.get("schedulingPolicy") or {}
 

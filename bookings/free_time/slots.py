@@ -1,4 +1,4 @@
-"""Free slots: what a customer could book, and who could take it.
+"""Finds free slots: the times that a customer can book, and the staff who can take them.
 
 Graph has no call for this. The answer is put together from the service's policy and opening hours, the staff's working
 hours and availability, and the appointments that exist. Availability alone is not enough: it was seen to ignore
@@ -37,7 +37,7 @@ type Offers = dict[Interval, list[Json]]
 
 @dataclass(frozen=True)
 class Slots:
-    """Free slots in order, and by what they were found."""
+    """Free slots in order, with the zone and the policy by which they were found."""
 
     items: list[Json]
     business_zone: Zone

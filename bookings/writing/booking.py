@@ -182,7 +182,7 @@ class Booker:
     def _choose_group(self, plan: _Plan, there: Sequence[Json]) -> Json | None:
         """Choose the group to join: one with all the customers, or the one with most seats that has room for the new.
 
-        A group that holds all of them counts whoever its staff are; one to be joined must have the staff asked for.
+        A group that holds all of them counts with any staff; a group to be joined must have the wanted staff.
         """
         wholes = self._read_wholes(plan, there)
         if joined := next((whole for whole in wholes if recovery.holds(whole, plan.customers)), None):

@@ -1,6 +1,6 @@
-"""Changing an appointment: write, read it again, and say what is known if the answer was lost.
+"""Changes an appointment: write, read it again, and write once more if the answer was lost and nothing changed.
 
-A change says what shall be, so it may be written twice. Afterwards the appointment is read again, because PATCH answers
+A change states the wanted result, so it may be written twice. The appointment is read again because PATCH answers
 without a body.
 """
 
@@ -40,7 +40,7 @@ class Changer:
     ) -> Json:
         """Change an appointment, once more if the change got lost; return the appointment as it is then.
 
-        `span` is its time after the change, if that is another one. Raises WriteLost when nobody can tell.
+        `span` is its time after the change, if that is another one. Raises WriteLost if the outcome is unknown.
         """
         appointment = str(old["id"])
 
@@ -110,5 +110,5 @@ class Changer:
 
 
 def make_lost(error: GatewayError | None) -> WriteLost:
-    """Return the error of a write whose outcome nobody can tell."""
+    """Return the error of a write whose outcome is unknown."""
     return WriteLost(LOST, detail=error.detail if error else None, upstream_id=error.upstream_id if error else None)

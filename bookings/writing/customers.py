@@ -30,15 +30,15 @@ class Customers:
         """Change the customer with this id or mail address, or make one; return it with "isNew".
 
         `values` are those of the route: customerId, name, emailAddress, phone. Raises Invalid for an unknown id,
-        WriteLost when nobody can tell what became of it.
+        WriteLost if the outcome is unknown.
         """
         return self._save(business, read_person(values))
 
     def describe_people(self, business: str, people: Sequence[Person], *, is_group: bool) -> list[Json]:
         """Return customers as an appointment takes them; those on record with their id, name, mail and phone.
 
-        A group appointment takes nobody who is not on record, and drops unknown ids without a word. So an unknown id
-        is refused here, and who is not on record stays without a customerId until `save_unknown`.
+        A group appointment takes nobody who is not on record, and drops unknown ids silently. So an unknown id is
+        refused here, and a customer who is not on record has no customerId until `save_unknown`.
         """
         has_answers = any(person.answers for person in people)
         questions = self._graph.list_questions(business) if has_answers else []

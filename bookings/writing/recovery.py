@@ -29,7 +29,7 @@ def attempt_twice[Result](
 ) -> Result:
     """Write, find the result, and write once more if the answer was lost and nothing came of it.
 
-    Only for writes that may be said twice. `find_result` gets the failure (None after a good answer) and returns what
+    Only for writes that may be done twice. `find_result` gets the failure (None after a good answer) and returns what
     became of the write, or None if nothing did. Raises Unchanged with `message` after the second try.
     """
     lost: OutcomeUnknown | None = None

@@ -59,7 +59,7 @@ class Writer:
         return self.gateway.sim.run(self.gateway.sim.bookings.business(tiny.BUSINESS).customers.all)
 
     def writes(self) -> list[str]:
-        """What Graph was asked to write: method and last part of the path."""
+        """Return the writes that Graph got: method and last part of the path."""
         found = [seen for seen in self.gateway.graph_calls() if seen.method != "GET"]
         names = [f"{seen.method} {seen.path.rpartition('/')[2]}" for seen in found]
         return [name for name in names if not name.endswith("getStaffAvailability")]

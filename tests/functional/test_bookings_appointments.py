@@ -235,7 +235,7 @@ def with_slash(gateway: Gateway, start: datetime) -> str:
     return book(gateway, start)
 
 
-def test_ids_that_hold_a_slash_can_be_asked_for(gateway: Gateway) -> None:
+def test_appointments_whose_id_holds_a_slash_are_read(gateway: Gateway) -> None:
     appointment = with_slash(gateway, DAY)
     assert "/" in appointment
     item = gateway.ask("/appointment", id=appointment, timeZone="Asia/Kolkata")

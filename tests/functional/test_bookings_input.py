@@ -1,4 +1,4 @@
-"""Bad input gets a 4xx with a stable code, a sentence that says what to do, and the field; Graph is never asked."""
+"""Bad input gets a 4xx with a stable code, a sentence that says what to do, and the field; nothing is sent to Graph."""
 
 from typing import Any
 

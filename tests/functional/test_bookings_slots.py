@@ -62,7 +62,7 @@ def test_every_shape_of_availability_means_the_same(gateway: Gateway, switches: 
     ]
 
 
-def test_availability_comes_in_the_zone_asked_for(gateway: Gateway) -> None:
+def test_availability_comes_in_the_requested_zone(gateway: Gateway) -> None:
     anne = availability(gateway, staffIds=[tiny.ANNE], timeZone="Asia/Kolkata")["Anne"]
     assert anne[0]["startUtc"] == (TOMORROW - timedelta(hours=5.5)).strftime("%Y-%m-%dT%H:%M:%SZ")
     assert anne[0]["startLocal"] == TOMORROW.strftime("%Y-%m-%dT00:00:00")
@@ -88,13 +88,13 @@ def test_a_staff_id_that_graph_would_answer_with_a_bare_500_is_refused_before(ga
     assert not [seen for seen in gateway.graph_calls() if seen.method == "POST"]
 
 
-def test_somebody_who_joined_a_minute_ago_can_be_asked_about(gateway: Gateway) -> None:
+def test_availability_of_a_new_staff_member_is_found(gateway: Gateway) -> None:
     availability(gateway)
     dan = gateway.sim.bookings.business(tiny.BUSINESS).staff.add({"displayName": "Dan", "role": "guest"})
     assert set(availability(gateway, staffIds=[dan])) == {"Dan"}
 
 
-def test_a_long_range_of_availability_is_asked_in_windows(gateway: Gateway) -> None:
+def test_a_long_range_of_availability_is_read_in_windows(gateway: Gateway) -> None:
     anne = availability(gateway, staffIds=[tiny.ANNE], end=date_of(TOMORROW + timedelta(days=60)))["Anne"]
     assert (anne[0]["startUtc"], anne[-1]["endUtc"]) == (clock(0), clock(24 * 60))
     assert len([seen for seen in gateway.graph_calls() if seen.method == "POST"]) == 2

@@ -50,7 +50,7 @@ def business(writer: Writer) -> Business:
 
 
 def lose(writer: Writer, action: Action, path: str = "/appointments$", method: str = "POST", **more: Any) -> None:
-    """Let Graph do the next write, and tell nobody."""
+    """Let Graph do the next write and lose its answer."""
     writer.gateway.sim.faults.add(action, api="bookings", method=method, path=path, **({"when": "after"} | more))
 
 

@@ -1,4 +1,4 @@
-"""Business rules and bad input: refused before Graph is asked to write, with the field at fault."""
+"""Business rules and bad input: refused before anything is written, with the field at fault."""
 
 from datetime import timedelta
 from typing import Any

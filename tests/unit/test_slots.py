@@ -196,7 +196,7 @@ def test_working_hours_are_read_in_the_staff_members_own_zone(page: Calendar) ->
     assert page.starts() == ["10:00", "10:30"]
 
 
-def test_only_staff_who_provide_the_service_and_have_joined_are_asked(page: Calendar) -> None:
+def test_only_staff_who_provide_the_service_and_have_joined_are_offered(page: Calendar) -> None:
     page.staff += [{"id": "B", "useBusinessHours": True}, {"id": "C", "useBusinessHours": True}]
     page.staff[2]["membershipStatus"] = "rejectedByStaff"
     page.service["staffMemberIds"] = ["C", "gone"]
