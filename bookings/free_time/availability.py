@@ -57,7 +57,7 @@ class Availability:
         self._names = names
 
     def find(self, business: str, wanted: Sequence[str], start: datetime, end: datetime, zone: Zone) -> list[Json]:
-        """Return {"staffId", "displayName", "availabilityItems"} of each wanted staff member, or of all if none is named.
+        """Return {"staffId", "displayName", "availabilityItems"} of each wanted staff member, or of all.
 
         Raises Invalid for an id that is not on the calendar: Graph answers those with a bare 500.
         """
