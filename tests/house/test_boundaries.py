@@ -8,7 +8,6 @@ import pytest
 
 from tests.house.source import Module, deployed, modules
 
-PENDING = pytest.mark.xfail(reason="the move that this test waits for is under way")
 LEDGER = "inbound_mail.ledger."
 # Rows of other tables than the ledger's, each spelled in its own module only.
 OTHER_TABLES = {"inbound_mail.delivery.threads"}

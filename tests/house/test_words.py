@@ -81,7 +81,6 @@ def test_names_are_split_into_words(name: str, found: set[str]) -> None:
     assert forbidden_words(name) == found
 
 
-@pytest.mark.xfail(reason="renames are under way")
 def test_no_name_contains_a_forbidden_word() -> None:
     found = {
         f"{module.path.relative_to(ROOT)}: {name}"
