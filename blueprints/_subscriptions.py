@@ -1,15 +1,14 @@
 """What triggers and their previews have in common: kinds, and the appointments that a trigger is about."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from blueprints._http import Request
 from bookings.changes.trigger_items import Subscription
-from inbound_mail.reports.trigger_items import Find, find_arrived, find_failed, find_tickets
 from shared.errors import Invalid
 from shared.time_zones.zones import find_zone
 
-MAIL_KINDS: Mapping[str, Find] = {"arrived": find_arrived, "failed": find_failed}
-TICKET_KINDS: Mapping[str, Find] = {"created": find_tickets}
+MAIL_KINDS = ("arrived", "failed")
+TICKET_KINDS = ("created",)
 
 
 def read_kind(kind: str | None, known: Collection[str]) -> str:

@@ -6,7 +6,6 @@ from blueprints import _subscriptions
 from blueprints._http import Request, answers
 from bookings.changes.trigger_items import TRIGGER_KINDS
 from bookings.reading.questions import answers_schema, questions_schema
-from inbound_mail.reports.trigger_items import Find, find_latest
 from shared.json_text import Json
 from shared.time_zones.zones import list_zones
 
@@ -81,7 +80,7 @@ def preview_appointments(request: Request) -> Json:
 def preview_mails(request: Request) -> Json:
     """Get some items that a trigger of mails would answer: the last mails that arrived or failed."""
     kind = _subscriptions.read_kind(request.query.needed_text("kind"), _subscriptions.MAIL_KINDS)
-    return _preview_mailbox(request, _subscriptions.MAIL_KINDS[kind])
+    return _preview_mailbox(request, kind)
 
 
 @bp.route(route="connector/previews/tickets", methods=["GET"])
@@ -89,9 +88,9 @@ def preview_mails(request: Request) -> Json:
 def preview_tickets(request: Request) -> Json:
     """Get some items that a trigger of tickets would answer: the last tickets."""
     kind = _subscriptions.read_kind(request.query.needed_text("kind"), _subscriptions.TICKET_KINDS)
-    return _preview_mailbox(request, _subscriptions.TICKET_KINDS[kind])
+    return _preview_mailbox(request, kind)
 
 
-def _preview_mailbox(request: Request, find: Find) -> Json:
+def _preview_mailbox(request: Request, kind: str) -> Json:
     mailbox, folder = request.named_mailbox(request.query.needed_text("mailbox")), request.query.text("folder")
-    return {"value": find_latest(find, mailbox, MOST_PREVIEWED, folder, request.services.mail.workers)}
+    return {"value": request.services.mail.preview_items(kind, mailbox, MOST_PREVIEWED, folder)}

@@ -1,19 +1,20 @@
 """HTTP: support mailboxes and their mails; polls and redeliveries that a person asks for."""
 
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import azure.functions as func
 
 from blueprints._bounds import MAIL_PAGE
 from blueprints._http import Content, Request, answers
-from inbound_mail.content.models import Attachment
-from inbound_mail.delivery.redelivery import redeliver
 from inbound_mail.messages import PollRequest
-from inbound_mail.reports.mails import describe_mailbox, list_mails, list_quarantined, read_mail
 from shared import context
 from shared.errors import AnswerTooLarge, Invalid, NotFound
 from shared.json_text import Json
+
+if TYPE_CHECKING:
+    from inbound_mail.content.models import Attachment
 
 bp = func.Blueprint()
 
@@ -26,15 +27,14 @@ _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,10
 @answers()
 def list_mailboxes(request: Request) -> Json:
     """List the mailboxes with their state."""
-    mail = request.services.mail
-    return {"value": mail.workers.map(describe_mailbox, list(mail.mailboxes.values()))}
+    return {"value": request.services.mail.describe_mailboxes()}
 
 
 @bp.route(route="mailboxes/{mailbox}", methods=["GET"])
 @answers()
 def get_mailbox(request: Request) -> Json:
     """Get one mailbox with its state."""
-    return describe_mailbox(request.mailbox)
+    return request.services.mail.describe_mailbox(request.mailbox)
 
 
 @bp.route(route="mailboxes/{mailbox}/poll", methods=["POST"])
@@ -51,11 +51,11 @@ def poll_now(request: Request) -> Content:
 @answers("state", "limit", "cursor")
 def list_mailbox_mails(request: Request) -> Json:
     """List mails in the order in which they became complete; the cursor in the answer continues, also later."""
-    mailbox, workers = request.mailbox, request.services.mail.workers
+    mailbox, mail = request.mailbox, request.services.mail
     limit = request.query.whole_number("limit", MAIL_PAGE)
     if request.query.choice("state", "quarantined"):
-        return {"value": list_quarantined(mailbox, limit, workers)}
-    found, position = list_mails(mailbox, int(request.cursor() or 0), limit, workers)
+        return {"value": mail.list_quarantined(mailbox, limit)}
+    found, position = mail.list_mails(mailbox, int(request.cursor() or 0), limit)
     page: Json = {"value": found, "cursor": request.services.cursors.seal(position, binding=request.binding)}
     return page | ({"nextLink": request.next_link(position)} if len(found) == limit else {})
 
@@ -64,7 +64,7 @@ def list_mailbox_mails(request: Request) -> Json:
 @answers()
 def get_mail(request: Request) -> Json:
     """Get one mail: Graph's message, its attachments, its deliveries."""
-    return read_mail(request.mailbox, request.mail_key)
+    return request.services.mail.read_mail(request.mailbox, request.mail_key)
 
 
 @bp.route(route="mailboxes/{mailbox}/mails/{key}/attachments/{number}", methods=["GET"])
@@ -117,11 +117,11 @@ def redeliver_mail(request: Request) -> Content:
     """Let the quarantined deliveries of a mail begin again; the body may name one sink: {"sink"}."""
     mailbox, body = request.mailbox, request.http.get_body()
     sink = request.body("sink").text("sink") if body.strip() else None
-    sinks = redeliver(mailbox, request.services.mail.deliveries, request.mail_key, sink)
+    sinks = request.services.mail.redeliver(mailbox, request.mail_key, sink)
     return Content({"key": request.mail_key, "sinks": sinks, "status": "queued"}, status=202)
 
 
-def _find_attachment(request: Request) -> Attachment:
+def _find_attachment(request: Request) -> "Attachment":
     mail = request.mailbox.store.load(request.mail_key)
     number = str(request.http.route_params.get("number", ""))
     for one in mail.attachments if mail else ():

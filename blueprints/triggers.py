@@ -11,7 +11,6 @@ from blueprints._http import Content, Request, answers
 from blueprints._polling import MOST_ITEMS, STATE, News, StaleState, poll
 from bookings.changes.feed import InvalidPositionError
 from bookings.changes.trigger_items import TRIGGER_KINDS, UPCOMING
-from inbound_mail.reports.trigger_items import Find
 
 bp = func.Blueprint()
 
@@ -46,7 +45,7 @@ def on_appointment(request: Request) -> Content:
 def on_mail(request: Request) -> Content:
     """Trigger of mail events: a mail arrived and was read whole, or a delivery of it failed (quarantine)."""
     kind = _subscriptions.read_kind(request.http.route_params.get("kind"), _subscriptions.MAIL_KINDS)
-    return _poll_mailbox(request, _subscriptions.MAIL_KINDS[kind])
+    return _poll_mailbox(request, kind)
 
 
 @bp.route(route="triggers/tickets/{kind}", methods=["GET"])
@@ -54,22 +53,22 @@ def on_mail(request: Request) -> Content:
 def on_ticket(request: Request) -> Content:
     """Trigger of ticket events: a ticket was created from a mail."""
     kind = _subscriptions.read_kind(request.http.route_params.get("kind"), _subscriptions.TICKET_KINDS)
-    return _poll_mailbox(request, _subscriptions.TICKET_KINDS[kind])
+    return _poll_mailbox(request, kind)
 
 
-def _poll_mailbox(request: Request, find: Find) -> Content:
+def _poll_mailbox(request: Request, kind: str) -> Content:
     folder = request.query.text("folder")
-    mailbox = request.named_mailbox(request.query.needed_text("mailbox"))
-    workers = request.services.mail.workers
+    mailbox, mail = request.named_mailbox(request.query.needed_text("mailbox")), request.services.mail
 
     def go_on(state: Any) -> News:
         if not isinstance(state, int):
             raise StaleState
-        found = find(mailbox, state, MOST_ITEMS, folder, workers)
-        if found.last < state:  # the ledger was lost and began anew
+        found = mail.find_items(kind, mailbox, state, MOST_ITEMS, folder)
+        if found.last < state:  # the ledger was lost and began again
             raise StaleState
         return News(found.items, found.number, found.number < found.last)
 
-    return poll(
-        request, seconds=_MAIL_SECONDS, begin=lambda: find(mailbox, None, 0, folder, workers).number, go_on=go_on
-    )
+    def begin() -> int:
+        return mail.find_items(kind, mailbox, None, 0, folder).number
+
+    return poll(request, seconds=_MAIL_SECONDS, begin=begin, go_on=go_on)

@@ -2,22 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from inbound_mail.delivery import threads
 from inbound_mail.delivery.circuit_breaker import CircuitBreaker
 from inbound_mail.delivery.delivery import Deliverer
+from inbound_mail.delivery.redelivery import redeliver
 from inbound_mail.intake.polling import Poller
 from inbound_mail.ledger import ledger, mail_store
 from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE, DeliveryQueue, PollQueue
+from inbound_mail.reports import mails, trigger_items
 from inbound_mail.reports.alarms import Watch
-from inbound_mail.reports.mails import describe_mailbox
+from inbound_mail.reports.trigger_items import TriggerItems
 from inbound_mail.sinks import build_sink
 from inbound_mail.sinks.protocol import Sink, Tools
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.auth import Authenticator
 from shared.graph.client import GraphClient
 from shared.graph.mail import GraphMail
+from shared.json_text import Json
 from shared.settings.config import Settings
 from shared.storage.account import Storage
 from shared.storage.blobs import Container
@@ -43,9 +45,39 @@ class MailServices:
     watch: Watch
     workers: Workers
 
-    def describe_mailboxes(self) -> list[dict[str, Any]]:
+    def describe_mailbox(self, mailbox: SupportMailbox) -> Json:
+        """Return a mailbox with its state."""
+        return mails.describe_mailbox(mailbox)
+
+    def describe_mailboxes(self) -> list[Json]:
         """Describe the state of each mailbox, read side by side."""
-        return self.workers.map(describe_mailbox, list(self.mailboxes.values()))
+        return self.workers.map(mails.describe_mailbox, list(self.mailboxes.values()))
+
+    def list_mails(self, mailbox: SupportMailbox, after: int, limit: int) -> tuple[list[Json], int]:
+        """Return the mails that became complete after a number of the feed, and the number of the last of them."""
+        return mails.list_mails(mailbox, after, limit, self.workers)
+
+    def list_quarantined(self, mailbox: SupportMailbox, limit: int) -> list[Json]:
+        """Return the mails of the first `limit` deliveries in quarantine."""
+        return mails.list_quarantined(mailbox, limit, self.workers)
+
+    def read_mail(self, mailbox: SupportMailbox, key: str) -> Json:
+        """Return a mail with its deliveries, Graph's message and the list of attachments. Raises NotFound."""
+        return mails.read_mail(mailbox, key)
+
+    def redeliver(self, mailbox: SupportMailbox, key: str, sink: str | None) -> list[str]:
+        """Let quarantined deliveries of a mail begin again; return their sinks. Raises NotFound and Conflict."""
+        return redeliver(mailbox, self.deliveries, key, sink)
+
+    def find_items(
+        self, kind: str, mailbox: SupportMailbox, after: int | None, limit: int, folder: str | None
+    ) -> TriggerItems:
+        """Return trigger items of a kind after a number; `after` None: only the last number."""
+        return trigger_items.FINDERS[kind](mailbox, after, limit, folder, self.workers)
+
+    def preview_items(self, kind: str, mailbox: SupportMailbox, limit: int, folder: str | None) -> list[Json]:
+        """Return the most recent trigger items of a kind, the oldest first."""
+        return trigger_items.find_latest(trigger_items.FINDERS[kind], mailbox, limit, folder, self.workers)
 
     def describe_circuits(self) -> dict[str, dict[str, str] | None]:
         """Return, by sink, since when and why its circuit breaker is open; None if it is closed."""

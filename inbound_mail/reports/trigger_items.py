@@ -1,6 +1,6 @@
 """Trigger items about mails, for polling triggers: mails that arrived or failed, and tickets; each once, in order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -135,3 +135,7 @@ def _find(
         items += fitting
         after = outcome.number
     return TriggerItems(items, after, last)
+
+
+# The kinds of trigger items, as routes name them.
+FINDERS: Mapping[str, Find] = {"arrived": find_arrived, "failed": find_failed, "created": find_tickets}
