@@ -1,12 +1,13 @@
-"""Runs in the foreign environment: lets schemathesis ask the running app, and tells each answer as a line of JSON.
+"""Runs in the foreign environment: lets schemathesis call the running app, and prints each answer as a line of JSON.
 
-Arguments: base URL, how many requests, seed; the key comes in the variable FUZZ_KEY. What is sent to look around is not
-counted.
+Arguments: base URL, how many requests, seed, today's date; the key comes in the variable FUZZ_KEY. Requests that read
+values are not counted.
 """
 # mypy: ignore-errors
 
 import os
 import sys
+from datetime import date
 from typing import Any
 
 import requests
@@ -96,7 +97,7 @@ def write_failure(recorder: Any, case_id: str, check: Any) -> None:
     )
 
 
-def main(base_url: str, limit: int, seed: int) -> None:
+def main(base_url: str, limit: int, seed: int, day: date) -> None:
     """Ask until the number is reached: the edges first if there is room for them, then rounds of all operations."""
     key = os.environ["FUZZ_KEY"]
     session = requests.Session()
@@ -115,7 +116,7 @@ def main(base_url: str, limit: int, seed: int) -> None:
     while run.sent < limit:
         before = run.sent
         if run.sent - looked >= _LOOK_AGAIN:
-            run.values, looked = read_values(ask, run.templates), run.sent
+            run.values, looked = read_values(ask, run.templates, day), run.sent
             send_line(kind="reads", calls=run.values.reads)
         config = configure(
             run,
@@ -135,4 +136,4 @@ def main(base_url: str, limit: int, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), date.fromisoformat(sys.argv[4]))

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ def run_driver(
     findings = Findings(plan.seed)
     began = time.monotonic()
     command = [str(python), "-m", "devkit.fuzzing.driver", app.base_url, str(plan.requests), str(plan.seed)]
+    command.append(datetime.now(UTC).date().isoformat())  # the clock of a test run may be shifted, the driver's is not
     environ = os.environ | {"FUZZ_KEY": app.key, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     with (
         tempfile.TemporaryDirectory() as scratch,  # no configuration of anybody's is found there

@@ -6,7 +6,7 @@ values belong together, such as a service, one of its free slots and a staff mem
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -85,10 +85,10 @@ class Values:
     reads: int
 
 
-def read_values(ask: Ask, paths: Mapping[str, str]) -> Values:
+def read_values(ask: Ask, paths: Mapping[str, str], day: date) -> Values:
     """Read pages, appointments and mails by `ask(path, **query)`, which returns the JSON of a route below /api.
 
-    `paths` are those of the definition by operation.
+    `paths` are those of the definition by operation; `day` is today for the app.
     """
     reads = 0
 
@@ -97,7 +97,7 @@ def read_values(ask: Ask, paths: Mapping[str, str]) -> Values:
         reads += 1
         return ask(path, **query)
 
-    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = datetime(day.year, day.month, day.day, tzinfo=UTC)
     words: dict[str, list[str]] = {
         "moments": [
             f"{today + timedelta(day, hours=hour):%Y-%m-%dT%H:%M:%S}" for day in range(-3, 8) for hour in _HOURS

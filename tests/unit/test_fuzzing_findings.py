@@ -1,7 +1,10 @@
+from datetime import date
 from typing import Any
 
 from devkit.fuzzing.findings import ENOUGH, Findings
 from devkit.fuzzing.values import blend, read_values, twist
+
+DAY = date(2026, 11, 30)
 
 
 def answer(operation: str, status: int, *, code: str = "", meant: bool = True) -> dict[str, Any]:
@@ -72,7 +75,7 @@ def test_one_text_of_a_body_is_twisted_and_nothing_else() -> None:
 
 
 def test_an_empty_world_gives_no_ideas_but_words() -> None:
-    values = read_values(lambda _path, **_query: {"value": []}, {"OnCreated": "/triggers/appointments/created"})
+    values = read_values(lambda _path, **_query: {"value": []}, {"OnCreated": "/triggers/appointments/created"}, DAY)
     assert not any(values.whole.values())
     assert values.reads == 2
     assert "pages" not in values.words
