@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import socket
 import subprocess
 import sys
 import time
@@ -47,7 +48,8 @@ class Up:
         self.log = folder / ".devkit/output.txt"
         self._file = self.log.open("w")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "devkit", "up", *options],
+            # a port of its own: other tests start apps at the usual one at the same time
+            [sys.executable, "-m", "devkit", "up", "--port", str(find_free_port()), *options],
             cwd=folder, env=os.environ | environ, stdout=self._file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
@@ -68,6 +70,12 @@ class Up:
         finally:
             self.process.kill()
             self._file.close()
+
+
+def find_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

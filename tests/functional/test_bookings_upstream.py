@@ -138,6 +138,7 @@ def test_connections_closed_while_idle_are_not_noticed(gateway: Gateway) -> None
 def test_a_foreign_link_is_not_followed(gateway: Gateway) -> None:
     page = {"value": [], "@odata.nextLink": "https://evil.example/v1.0/solutions/x?$skiptoken=1"}
     break_graph(gateway, Answer(200, body=page))
+    gateway.sim.refused.clear()
     refused = gateway.refused(f"{PAGE}/staff")
     assert (refused["status"], refused["code"]) == (502, "ForeignLink")
     assert gateway.sim.refused == []
