@@ -7,6 +7,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -17,6 +18,7 @@ from shared.json_text import Json
 from shared.storage.blobs import Container
 
 CONTAINER = "mails"
+_ONE_TEXT = re.compile(r"\s*text/(?:plain|html)\s*(?:;|\Z)", re.IGNORECASE)
 
 
 class MailStore:
@@ -78,8 +80,18 @@ class MailStore:
 
 
 def may_have_files(message: Json) -> bool:
-    """Return whether a message may have attachments: if all are inline, only the body shows that there are any."""
-    return bool(message.get("hasAttachments")) or "cid:" in str((message.get("body") or {}).get("content")).lower()
+    """Return whether a message may have attachments. Only a mail that is plainly one part of text has none.
+
+    Exchange says `hasAttachments: false` if all files are inline, as photos and PDFs of Apple Mail are. So the header
+    Content-Type decides. Anything else than one text is no proof: multipart/alternative may contain files, mails
+    within an organisation show application/ms-tnef, and mails that were created by API have no headers.
+    """
+    if message.get("hasAttachments") or "cid:" in str((message.get("body") or {}).get("content")).lower():
+        return True
+    headers = [(str(one.get("name")).lower(), one) for one in message.get("internetMessageHeaders") or []]
+    types = [str(one.get("value")) for name, one in headers if name == "content-type"]
+    is_named = any(name == "content-disposition" for name, _ in headers)
+    return is_named or len(types) != 1 or not _ONE_TEXT.match(types[0]) or "name" in types[0].lower()
 
 
 class _Counted:

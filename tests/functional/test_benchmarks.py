@@ -14,8 +14,8 @@ def test_the_ingest_of_mails_is_measured(capsys: pytest.CaptureFixture[str]) -> 
     plan = mail_ingest.Plan(mails=7, latencies=(0.0,), rounds=1, counts=(21,), with_foreign=False)
     mail_ingest.run(plan)
     reported = capsys.readouterr().out
-    assert re.search(r"gateway +HTTP +4 .*billed +12", reported), reported
-    assert "N=21, A=5: formula 4 HTTP, seen 4 and 1 for the echo" in reported
+    assert re.search(r"gateway +HTTP +4 .*billed +15", reported), reported
+    assert "N=21, A=16: formula 4 HTTP, seen 4 and 1 for the echo" in reported
 
 
 def test_the_memory_of_a_large_file_is_measured(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime, formataddr, parseaddr
 
 from twin.core.wire import Json
-from twin.mail.contents import Attachment, Enclosure, enclose
+from twin.mail.contents import Attachment, Enclosure, File, enclose
 
 type Address = str | tuple[str, str]
 """`robin@example.com`, `Robin <robin@example.com>` or ("Robin", "robin@example.com")."""
@@ -47,7 +47,11 @@ def compose(
     in_reply_to: str | None = None,
     importance: str = "normal",
 ) -> Draft:
-    """Make a mail from keywords. A mail with both bodies keeps the html one, as Exchange does."""
+    """Make a mail from keywords. A mail with both bodies keeps the html one, as Exchange does.
+
+    Its Content-Type is the one that mail programs write for these bodies and files, unless `headers` have another.
+    """
+    given = {name.lower() for name in headers or ()}
     lines: list[tuple[str, str]] = [
         ("Received", f"from mail.example.com by outlook.example with ESMTPS; {format_datetime(now)}"),
         ("From", format_address(sender)),
@@ -59,6 +63,7 @@ def compose(
         *([("Message-ID", message_id)] if message_id else []),
         *([("In-Reply-To", in_reply_to)] if in_reply_to else []),
         ("MIME-Version", "1.0"),
+        *([("Content-Type", _name_type(html, text, attachments))] if "content-type" not in given else []),
     ]
     for name, value in (headers or {}).items():
         lines += [(name, value)] if isinstance(value, str) else [(name, one) for one in value]
@@ -81,6 +86,17 @@ def compose(
         [enclose(one) for one in attachments],
         (in_reply_to,) if in_reply_to else (),
     )
+
+
+def _name_type(html: str | None, text: str | None, attachments: Sequence[Enclosure]) -> str:
+    """Return the media type of the outermost part."""
+    if any(not (isinstance(one, File) and one.inline) for one in attachments):
+        return 'multipart/mixed; boundary="outer"'
+    if html is not None and text is not None:
+        return 'multipart/alternative; boundary="outer"'
+    if attachments:
+        return 'multipart/related; boundary="outer"'
+    return f"text/{'plain' if html is None else 'html'}; charset=utf-8"
 
 
 def make_recipient(address: Address) -> Json:

@@ -152,6 +152,8 @@ class Mailbox:
         now = received or self.clock.now()
         if eml is not None:
             draft = read_eml(eml)
+            for one in draft.attachments:
+                one.is_inline = one.is_inline and bool(one.content_id or self.switches.inline_files == "disposition")
         else:
             own_id = message_id or f"<{uuid.uuid4()}@mail.example.com>"
             draft = compose(

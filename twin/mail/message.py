@@ -68,8 +68,9 @@ class Message:
 
     @property
     def has_attachments(self) -> bool:
-        """What hasAttachments says: false when all of them are inline."""
-        return any(not one.is_inline for one in self.attachments)
+        """What hasAttachments says: false when all of them are inline, unless a switch says otherwise."""
+        hides = self.mailbox.switches.inline_hides_files
+        return any(not (one.is_inline and hides) for one in self.attachments)
 
     @property
     def exists(self) -> bool:

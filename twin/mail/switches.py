@@ -26,6 +26,11 @@ class Switches:
     stamps_message_id      a mail without Message-ID gets one
     readwrite_reads        Mail.ReadWrite covers what the permissions data list under Mail.Read only
     attachment_overhead    bytes by which `size` exceeds the file
+    inline_hides_files     hasAttachments is false when all files are inline (docstring of Message.has_attachments in
+                           msgraph-sdk 1.65; smletsexchangeconnector issue 528), or true for any file
+    inline_files           which files of MIME are inline: those that their part calls so, as Apple Mail does with PDFs
+                           and photos (SwiftMail issue 142), or of these only files with a Content-ID; how Exchange
+                           flags the others is not documented
     """
 
     delta_page_size: int = 10
@@ -46,6 +51,8 @@ class Switches:
     stamps_message_id: bool = False
     readwrite_reads: bool = True
     attachment_overhead: int = 404
+    inline_hides_files: bool = True
+    inline_files: Literal["disposition", "content-id"] = "disposition"
 
     def set(self, wish: dict[str, Any]) -> None:
         """Set switches by name. ValueError for an unknown one or a value of another type."""

@@ -11,6 +11,7 @@ import pytest
 from inbound_mail.content.models import Attachment
 from inbound_mail.delivery.redelivery import redeliver
 from inbound_mail.intake.polling import Polled
+from tests.field_mails import load_field_mail
 from tests.functional.mail.conftest import MailScenario, OpenScenario
 from twin import Answer
 from twin.core.faults import Cut, Drop
@@ -81,6 +82,83 @@ def test_a_mail_without_files_costs_no_call_for_them(scenario: MailScenario) -> 
     receive(scenario, File("a.txt"))
     scenario.run()
     assert asked(scenario, "/attachments").total() == 1
+
+
+@pytest.mark.parametrize("text_bodies", ["text", "html"])
+@pytest.mark.parametrize(
+    ("name", "files"),
+    [
+        ("a1-apple-inline-pdf.eml", ["invoice-1.pdf", "invoice-2.pdf"]),
+        ("a2-iphone-text-photo.eml", ["IMG_0042.jpg"]),
+        ("a3-apple-html-photo-no-cid.eml", ["IMG_0043.jpg", "ATT00002.txt"]),
+        ("a4-small-screenshot.eml", ["image001.png"]),
+        ("q7-picture-of-history.eml", ["plan.png"]),
+    ],
+)
+def test_files_of_mails_from_the_field_are_kept_though_exchange_hides_them(
+    scenario: MailScenario, name: str, files: list[str], text_bodies: str
+) -> None:
+    scenario.gateway.sim.mail.switches.set({"text_bodies": text_bodies})
+    mail = scenario.receive(**load_field_mail(name))
+    scenario.run()
+    assert [one.name for one in kept(scenario, mail)] == files
+
+
+def nested(kind: str, part: str) -> bytes:
+    """A mail whose text is one alternative, and whose file is beside the other one, as Apple Mail sends PDFs."""
+    return (
+        "From: Kim <kim@example.com>\r\nSubject: Nested\r\nMIME-Version: 1.0\r\n"
+        'Content-Type: multipart/alternative; boundary="a"\r\n\r\n'
+        "--a\r\nContent-Type: text/plain\r\n\r\nSee the file.\r\n"
+        f'--a\r\nContent-Type: multipart/{kind}; boundary="m"\r\n\r\n'
+        "--m\r\nContent-Type: text/html\r\n\r\n<p>See the file.</p>\r\n"
+        f"--m\r\n{part}\r\nContent-Transfer-Encoding: base64\r\n\r\nQUJD\r\n--m--\r\n--a--\r\n"
+    ).encode()
+
+
+PDF = "Content-Type: application/pdf\r\nContent-Disposition: inline; filename=Angebot.pdf"
+PHOTO = "Content-Type: image/heic\r\nContent-Disposition: inline; filename=IMG_7.HEIC\r\nContent-ID: <seven>"
+VIDEO = "Content-Type: video/quicktime\r\nContent-Disposition: inline; filename=film.mov"
+
+
+@pytest.mark.parametrize(
+    "eml",
+    [
+        nested("mixed", PDF),
+        nested("related", PHOTO),
+        nested("mixed", VIDEO),
+        # A scanner whose only part is the file; a single file that bears the type of a text.
+        f"From: scan@example.com\r\nSubject: Scan\r\n{PDF}\r\n\r\n%PDF".encode(),
+        b"From: a@example.com\r\nSubject: Log\r\nContent-Type: text/plain; name=app.log\r\n\r\nline",
+        b"Subject: Log\r\nContent-Type: text/plain\r\nContent-Disposition: attachment\r\n\r\nline",
+    ],
+)
+def test_a_file_is_found_wherever_the_mail_hides_it(scenario: MailScenario, eml: bytes) -> None:
+    mail = scenario.receive(eml=eml)
+    assert len(mail.attachments) == 1
+    scenario.run()
+    assert len(kept(scenario, mail)) == 1
+
+
+@pytest.mark.parametrize("headers", [{"Content-Type": "application/ms-tnef"}, {"Content-Type": "text/enriched"}, {}])
+def test_a_mail_whose_headers_prove_nothing_is_asked_for_files(scenario: MailScenario, headers: dict[str, str]) -> None:
+    photo = File("IMG_1.jpg", "image/jpeg", b"jpeg", inline=True)
+    mail = scenario.receive(text="See the picture.", attachments=[photo], headers=headers)
+    if not headers:
+        mail.draft.headers = None  # as of mails that were created by API
+    assert not mail.has_attachments
+    scenario.run()
+    assert [bytes_of(scenario, one) for one in kept(scenario, mail)] == [b"jpeg"]
+
+
+def test_mails_that_may_have_files_are_asked_twenty_at_a_time(scenario: MailScenario) -> None:
+    for number in range(41):  # as Outlook and Gmail write mails without files
+        scenario.receive(subject=f"{number}", text="T", html="<p>T</p>")
+        scenario.receive(subject=f"text {number}", text="T")
+    scenario.gateway.forget()
+    scenario.poll()
+    assert asked(scenario, "/attachments").total() == 41
+    assert sum(1 for call in scenario.calls() if call.path.endswith("$batch")) == 3
 
 
 def test_an_attached_mail_is_kept_as_mime(scenario: MailScenario) -> None:

@@ -54,8 +54,7 @@ def _feed(scenario: MailScenario) -> list[Json]:
 
 
 def _sent(mail: Message) -> list[tuple[str, bytes]]:
-    shown = mail.has_attachments or "cid:" in mail.draft.values["body"]["content"].lower()
-    return [(one.name, one.content.whole()) for one in mail.attachments] if shown else []
+    return [(one.name, one.content.whole()) for one in mail.attachments]
 
 
 def _stored(scenario: MailScenario, mail: Message) -> list[tuple[str, bytes]]:

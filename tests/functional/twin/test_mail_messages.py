@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.field_mails import load_field_mail
 from tests.functional.twin.conftest import MakeClient
 from tests.functional.twin.one_mailbox import BOX, IMMUTABLE, INBOX, MAIL_WRITE, read_error, safe, walk
 from twin import Simulator
@@ -154,6 +155,46 @@ def test_inline_pictures_are_no_attachments(box: Mailbox, graph: RawGraphClient)
 
     assert graph.get(f"{BOX}/messages/{inline.id}").json()["hasAttachments"] is False
     assert graph.get(f"{BOX}/messages/{real.id}").json()["hasAttachments"] is True
+
+
+def test_a_switch_lets_inline_files_count_as_attachments(sim: Simulator, box: Mailbox, graph: RawGraphClient) -> None:
+    path = f"{BOX}/messages/{box.receive(**load_field_mail('a1-apple-inline-pdf.eml')).id}"
+    assert graph.get(path).json()["hasAttachments"] is False
+    sim.mail.switches.set({"inline_hides_files": False})
+    assert graph.get(path).json()["hasAttachments"] is True
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("a1-apple-inline-pdf.eml", True),
+        ("a2-iphone-text-photo.eml", True),
+        ("a4-small-screenshot.eml", False),
+        ("q7-picture-of-history.eml", False),
+    ],
+)
+def test_a_switch_limits_inline_files_to_those_with_a_content_id(
+    sim: Simulator, box: Mailbox, name: str, *, counts: bool
+) -> None:
+    assert not box.receive(**load_field_mail(name)).has_attachments
+    sim.mail.switches.set({"inline_files": "content-id"})
+    assert box.receive(**load_field_mail(name)).has_attachments is counts
+
+
+@pytest.mark.parametrize(
+    ("mail", "kind"),
+    [
+        ({"text": "T"}, "text/plain"),
+        ({"html": "<p>"}, "text/html"),
+        ({"html": "<p>", "text": "T"}, "multipart/alternative"),
+        ({"html": "<p>", "attachments": [File("a.png", "image/png", b"x", inline=True)]}, "multipart/related"),
+        ({"text": "T", "attachments": [File("a.pdf")]}, "multipart/mixed"),
+        ({"text": "T", "headers": {"content-type": "application/ms-tnef"}}, "application/ms-tnef"),
+    ],
+)
+def test_a_mail_of_keywords_says_of_what_type_it_is(box: Mailbox, mail: dict[str, Any], kind: str) -> None:
+    headers = box.receive(**mail).draft.headers or []
+    assert [line["value"].partition(";")[0] for line in headers if line["name"].lower() == "content-type"] == [kind]
 
 
 def test_answers_share_the_conversation_of_what_they_answer(box: Mailbox) -> None:
