@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 bp = func.Blueprint()
 
 MOST_BYTES = 32 * 1024 * 1024
+_SET_ASIDE = ("automatic", "copy", "before-cutover")
 _RANGE = re.compile(r"bytes=(\d{1,12})-(\d{0,12})")
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100}")
 
@@ -53,8 +54,11 @@ def list_mailbox_mails(request: Request) -> Json:
     """List mails in the order in which they became complete; the cursor in the answer continues, also later."""
     mailbox, mail = request.mailbox, request.services.mail
     limit = request.query.whole_number("limit", MAIL_PAGE)
-    if request.query.choice("state", "quarantined"):
+    state = request.query.choice("state", "quarantined", *_SET_ASIDE)
+    if state == "quarantined":
         return {"value": mail.list_quarantined(mailbox, limit)}
+    if state:
+        return {"value": mail.list_set_aside(mailbox, state, limit)}
     found, position = mail.list_mails(mailbox, int(request.cursor() or 0), limit)
     page: Json = {"value": found, "cursor": request.services.cursors.seal(position, binding=request.binding)}
     return page | ({"nextLink": request.next_link(position)} if len(found) == limit else {})

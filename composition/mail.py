@@ -61,6 +61,10 @@ class MailServices:
         """Return the mails of the first `limit` deliveries in quarantine."""
         return mails.list_quarantined(mailbox, limit, self.workers)
 
+    def list_set_aside(self, mailbox: SupportMailbox, reason: str, limit: int) -> list[Json]:
+        """Return the first `limit` mails that were set aside as automatic mails, copies or older than the cutover."""
+        return mails.list_set_aside(mailbox, reason, limit, self.workers)
+
     def read_mail(self, mailbox: SupportMailbox, key: str) -> Json:
         """Return a mail with its deliveries, Graph's message and the list of attachments. Raises NotFound."""
         return mails.read_mail(mailbox, key)
@@ -96,6 +100,7 @@ def build_mail_services(
     sinks = {name: build_sink(sink, tools) for name, sink in settings.sinks.items()}
     circuit_breakers = {name: CircuitBreaker(table, name) for name in sinks}
     workers = Workers(_STORAGE_WORKERS)
+    own_addresses = tuple(mailbox.address for mailbox in settings.mailboxes.values())
     mailboxes = {
         name: SupportMailbox(
             mailbox,
@@ -103,6 +108,7 @@ def build_mail_services(
             GraphMail(clients[mailbox.connection], mailbox.address),
             ledger.Ledger(table, name),
             mail_store.MailStore(blobs, name, mailbox.address),
+            own_addresses,
         )
         for name, mailbox in settings.mailboxes.items()
     }
@@ -119,7 +125,7 @@ def build_mail_services(
             circuit_breakers=circuit_breakers,
             threads=Table(storage, threads.TABLE),
             queue=deliveries,
-            own_addresses=[mailbox.address for mailbox in settings.mailboxes.values()],
+            own_addresses=own_addresses,
         ),
         watch=Watch(table, mailboxes.values(), sinks, circuit_breakers),
         workers=workers,

@@ -1,5 +1,6 @@
 """A support mailbox: what belongs to it at Graph, in storage and in the settings."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from inbound_mail.ledger.ledger import Ledger
@@ -11,13 +12,17 @@ from shared.settings.mail_settings import Mailbox as MailboxSettings
 
 @dataclass(frozen=True)
 class SupportMailbox:
-    """One support mailbox: its settings, its Graph client, its ledger and its stored mails."""
+    """One support mailbox: its settings, its Graph client, its ledger and its stored mails.
+
+    `own_addresses` are the addresses of all support mailboxes.
+    """
 
     settings: MailboxSettings
     tenant_id: str
     graph: GraphMail
     ledger: Ledger
     store: MailStore
+    own_addresses: Collection[str] = ()
 
     @property
     def name(self) -> str:

@@ -15,10 +15,12 @@ class Event(StrEnum):
 
     MAILBOX_SILENT = "MailboxSilent"
     QUARANTINE_GREW = "QuarantineGrew"
+    SET_ASIDE_GREW = "SetAsideGrew"
     SECRET_EXPIRES_SOON = "SecretExpiresSoon"  # noqa: S105 - the name of an event
     CIRCUIT_OPEN = "CircuitOpen"
     ALARM_CLEARED = "AlarmCleared"
     MAIL_QUARANTINED = "MailQuarantined"
+    TICKET_NOTIFICATION_BOUNCED = "TicketNotificationBounced"
     POISON_MESSAGE = "PoisonMessage"
     CURSOR_LOST = "CursorLost"
     WRITE_BACK_DENIED = "WriteBackDenied"

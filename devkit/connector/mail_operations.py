@@ -10,6 +10,12 @@ _MAILS = f"{_ONE}/mails"
 _MAIL = f"{_MAILS}/{{key}}"
 _BYTES: Shape = {"type": "string", "format": "binary"}
 _QUEUED = text("Status", "That it is queued.", choices=("queued",))
+_STATES = {
+    "quarantined": "In quarantine",
+    "automatic": "Set aside as automatic",
+    "copy": "Set aside as a copy",
+    "before-cutover": "Set aside as older than the beginning",
+}
 
 OPERATIONS: dict[str, dict[str, Operation]] = {
     _BOXES: {
@@ -56,8 +62,10 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             ),
             parameters=[
                 *shared("Mailbox"),
-                query("state", "State", "Only mails with a delivery in quarantine.", enum=["quarantined"],
-                      extra={"x-ms-enum-values": [{"value": "quarantined", "displayName": "In quarantine"}]}),
+                query("state", "State", "Only mails in quarantine, or those that were set aside for this reason.",
+                      enum=list(_STATES),
+                      extra={"x-ms-enum-values": [{"value": value, "displayName": shown}
+                                                  for value, shown in _STATES.items()]}),
                 *shared("MailPageSize", "CursorKept"),
             ],
             x_ms_pageable=PAGEABLE,

@@ -38,8 +38,26 @@ MAIL: dict[str, Shape] = {
     "number": whole("Number", "Its place in the order of the mailbox.", null=True),
     "messageId": text("Message ID", "The mail's own id, as its header tells it.", null=True),
     "conversationId": text("Conversation ID", "Id of the conversation in Exchange.", null=True),
+    "screening": thing(
+        {
+            "mayReply": flag("May Reply", "Whether an automatic answer may be sent: no machine wrote the mail."),
+            "makesTicket": flag("Makes Ticket", "Whether it is worth a ticket: no automatic answer and no report."),
+            "isBounce": flag("Bounce", "Whether it reports that another mail could not be delivered."),
+            "evidence": list_of({"type": "string"}, "Evidence", "What the decisions rest on, as sentences."),
+        },
+        "Screening",
+        "What the gateway decided about the mail; empty for mails that an older version read.",
+        null=True,
+    ),
     "deliveries": list_of(ref("Delivery"), "Deliveries", "One for each sink: where the mail goes, and how far it is."),
+    "copyOf": text("Copy Of", "Key of the mail of which it is a copy. Only for copies."),
     "reason": text("Reason", "Why it was not taken: copy or before-cutover. Only for mails that were skipped."),
+}
+CONTENT: dict[str, Shape] = {
+    "text": text("Text", "The whole text of the mail, without HTML.", null=True),
+    "html": text(
+        "Clean HTML", "The text as HTML without scripts and remote pictures; empty for plain text.", null=True
+    ),
 }
 MAILBOX_NAME = text("Mailbox", "Name of the mailbox in the gateway's settings.")
 EVENT: dict[str, Shape] = {
@@ -69,6 +87,7 @@ DEFINITIONS: dict[str, Shape] = {
     "WholeMail": thing(
         {
             **MAIL,
+            **CONTENT,
             "message": thing(
                 {
                     "id": text("Graph ID", "Immutable id of the mail in Microsoft Graph."),
@@ -135,10 +154,12 @@ DEFINITIONS: dict[str, Shape] = {
             "lagSeconds": whole("Lag in Seconds", "The time since then.", null=True),
             "backlog": whole("Backlog", "How many mails are not closed yet."),
             "quarantined": whole("Quarantined", "How many deliveries wait for a person."),
+            "automatic": whole("Automatic", "How many of them are automatic mails, for which nothing need be done."),
             "isPaused": flag("Paused", "Whether it rests after a failure."),
             "received": whole("Received", "How many mails were read since the beginning."),
             "delivered": whole("Delivered", "How many mails were delivered since the beginning."),
             "skipped": whole("Skipped", "How many mails were not taken: copies, and what came before the cutover."),
+            "copies": whole("Copies", "How many of the skipped mails are copies."),
             "gone": whole("Gone", "How many mails vanished before they were read whole."),
             "resyncs": whole("Resyncs", "How often the folder had to be read from its beginning."),
             "foundBySweep": whole("Found by Sweep", "How many mails only the hourly sweep found."),
@@ -151,7 +172,7 @@ DEFINITIONS: dict[str, Shape] = {
             ),
         }
     ),
-    "MailEvent": thing({**EVENT, **MAIL}),
+    "MailEvent": thing({**EVENT, **MAIL, **CONTENT}),
     "MailFailure": thing(
         {
             **EVENT,
@@ -159,6 +180,7 @@ DEFINITIONS: dict[str, Shape] = {
             "cause": text("Failure Cause", "Why it could not be processed, as a stable code.", null=True),
             "message": text("Failure Message", "Why it could not be processed, as a sentence.", null=True),
             **MAIL,
+            **CONTENT,
         }
     ),
     "Ticket": thing(
@@ -184,6 +206,7 @@ DEFINITIONS: dict[str, Shape] = {
                         "lastSuccess": moment("Last Success Before", "When a silent mailbox was last read."),
                         "lastError": text("Last Mailbox Error", "What a silent mailbox failed with.", null=True),
                         "mails": whole("Mails in Quarantine", "How many deliveries wait for a person."),
+                        "usual": whole("Usual Mails", "How many mails are set aside on an average day."),
                         "causes": thing({}, "Causes", "How many deliveries wait, by their cause."),
                         "expiresOn": moment("Secret Expires", "When a secret expires."),
                     }

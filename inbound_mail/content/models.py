@@ -16,6 +16,9 @@ class AttachmentKind(StrEnum):
     REFERENCE = "reference"
 
 
+_MOST_EVIDENCE = 20
+
+
 @dataclass(frozen=True)
 class Attachment:
     """One attachment. Its bytes are in the blob `blob`; an attached item's bytes are its MIME (.eml).
@@ -96,7 +99,8 @@ class Screening:
     """Three independent decisions about one mail, and the evidence for them as sentences.
 
     `may_reply`: an automatic answer may go to its author. `makes_ticket`: the mail is worth a ticket. `is_bounce`: the
-    mail reports that another mail could not be delivered; `bounced` are the message ids of the mails it names.
+    mail reports that another mail could not be delivered; `bounced` are the message ids of the mails it names, and
+    `failed_recipients` the addresses (lower case) that could not be reached.
     """
 
     may_reply: bool
@@ -104,6 +108,16 @@ class Screening:
     is_bounce: bool
     evidence: tuple[str, ...] = ()
     bounced: tuple[str, ...] = ()
+    failed_recipients: tuple[str, ...] = ()
+
+    def describe(self) -> Json:
+        """Return the decisions and the evidence as answers and events show them."""
+        return {
+            "mayReply": self.may_reply,
+            "makesTicket": self.makes_ticket,
+            "isBounce": self.is_bounce,
+            "evidence": list(self.evidence[:_MOST_EVIDENCE]),
+        }
 
 
 @dataclass(frozen=True)

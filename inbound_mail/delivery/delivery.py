@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from inbound_mail.content.delivery_reports import read_report
 from inbound_mail.content.models import InboundMail, Rendering, Screening
 from inbound_mail.content.rendering import render_mail
 from inbound_mail.content.screening import screen_mail
@@ -25,7 +26,8 @@ from inbound_mail.delivery.circuit_breaker import PROBE_EVERY, CircuitBreaker
 from inbound_mail.delivery.threads import KnownThreads
 from inbound_mail.ledger.claims import Claim, Overtaken, claim
 from inbound_mail.messages import DeliveryQueue, DeliveryRequest
-from inbound_mail.sinks.protocol import PreparedMail, Sink
+from inbound_mail.sinks._threads import TICKET_NUMBER, answered_ids
+from inbound_mail.sinks.protocol import PreparedMail, Sink, refuse_automatic_mail
 from inbound_mail.support_mailbox import SupportMailbox
 from shared import context
 from shared.errors import (
@@ -117,9 +119,15 @@ class Deliverer:
             if claimed.ticket:  # the ticket exists, a later step was refused: replies still belong to that ticket
                 threads.remember(prepared.mail, claimed.ticket)
             raise
-        if receipt.ticket:
+        if receipt.ticket and not prepared.is_note:  # who an automatic mail is from and to proves nothing
             threads.remember(prepared.mail, receipt.ticket)
         claimed.complete(receipt)
+        if prepared.is_note and prepared.screening.is_bounce:
+            log_event(
+                Event.TICKET_NOTIFICATION_BOUNCED,
+                mailbox=mailbox.name, key=claimed.key, sink=claimed.sink,
+                ticket=receipt.ticket or claimed.values.get("answers"),
+            )  # fmt: skip
         _log.info("%s: mail %s delivered to %s", mailbox.name, claimed.key, claimed.sink)
         return DeliveryOutcome.DELIVERED
 
@@ -127,15 +135,18 @@ class Deliverer:
         record, mail = mailbox.ledger.mail(claimed.key), mailbox.store.load(claimed.key)
         if record is None or mail is None:
             raise Rejected("The mail is no longer in the gateway's storage.", code="MailLost")
-        screening, rendering = self._read(mail)
-        is_ours = screening.is_bounce and threads.find(screening.bounced) is not None
-        if not (screening.makes_ticket or is_ours or claimed.is_forced):
-            raise Rejected("; ".join(screening.evidence) or "This is an automatic mail.", code="AutomaticMail")
-        return PreparedMail(mail, rendering, screening, record.reference, threads, mailbox.store.open)
+        screening, rendering = self._read(mail, mailbox)
+        is_note = not (screening.makes_ticket or claimed.is_forced)
+        if is_note and not _may_concern_a_ticket(mail, screening, threads):
+            raise refuse_automatic_mail(screening)
+        return PreparedMail(mail, rendering, screening, record.reference, threads, mailbox.store.open, is_note)
 
-    def _read(self, mail: InboundMail) -> tuple[Screening, Rendering]:
+    def _read(self, mail: InboundMail, mailbox: SupportMailbox) -> tuple[Screening, Rendering]:
         try:
-            return screen_mail(mail, self._own_addresses), render_mail(mail)
+            screening = screen_mail(mail, self._own_addresses)
+            return read_report(mail, screening, mailbox.store.open), render_mail(mail)
+        except GatewayError:  # the storage account, not the mail
+            raise
         except Exception as error:
             _log.error("mail %s cannot be read: %s", mail.key, place_of(error))
             raise Rejected(
@@ -171,6 +182,13 @@ class Deliverer:
 
     def _enqueue(self, mailbox: SupportMailbox, key: str, sink: str, seconds: float) -> None:
         self._queue.put(DeliveryRequest(mailbox.name, key, sink), delay=seconds)
+
+
+def _may_concern_a_ticket(mail: InboundMail, screening: Screening, threads: KnownThreads) -> bool:
+    """Return whether an automatic mail names a mail whose ticket is known, or has a ticket's number in its subject."""
+    if threads.find([*screening.bounced, *answered_ids(mail)]):
+        return True
+    return TICKET_NUMBER.search(mail.subject.upper()) is not None
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from inbound_mail.content.models import InboundMail
+from inbound_mail.content.screening import screen_mail
 from inbound_mail.ledger.mail_store import may_have_files
 from inbound_mail.ledger.records import NewMail, Phase
 from inbound_mail.ledger.references import digest
 from inbound_mail.support_mailbox import SupportMailbox
-from shared.errors import AnswerTooLarge, GatewayError, NotFound, Rejected, TimedOut
+from shared.errors import AnswerTooLarge, GatewayError, NotFound, Rejected, TimedOut, place_of
 from shared.events import Event, log_event
 from shared.graph.mail import DELTA_QUERY, DeltaPage, is_of_one_mail
 from shared.json_text import Json
@@ -37,6 +39,7 @@ class PollCounts:
 
     new: int = 0
     skipped: int = 0
+    copies: int = 0
     gone: int = 0
     removed_unseen: int = 0
     resyncs: int = 0
@@ -154,18 +157,30 @@ class FolderReader:
         added = self._ledger.add(fresh, self._settings.sinks)
         skipped = sum(1 for mail in added if mail.skipped)
         counts.skipped += skipped
+        counts.copies += sum(1 for mail in added if mail.skipped == "copy")
         counts.new += len(added) - skipped
         return len(added)
 
     def _describe(self, folder: str, message: Json) -> NewMail:
         since = self._settings.since
+        key = self._mailbox.key(str(message["id"]))
         return NewMail(
-            key=self._mailbox.key(str(message["id"])),
+            key=key,
             message=message,
             folder=folder,
             phase=Phase.FETCH if may_have_files(message) else Phase.DELIVER,
             skipped="before-cutover" if since and _received(message) < since else None,
+            screening=self._screen(key, message),
         )
+
+    def _screen(self, key: str, message: Json) -> Json | None:
+        mailbox = self._mailbox
+        try:
+            mail = InboundMail(mailbox.name, self._settings.address, key, message)
+            return screen_mail(mail, mailbox.own_addresses).describe()
+        except Exception as error:  # noqa: BLE001 - hostile content must not keep other mails from being read
+            _log.error("%s: mail %s cannot be screened: %s", mailbox.name, key, place_of(error))
+            return None
 
     def _read_one(self, graph_id: str) -> Json | GatewayError | None:
         """Return a message, None if it is gone, or the error if only this one cannot be read. Raises other errors."""

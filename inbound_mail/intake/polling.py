@@ -154,6 +154,7 @@ def state_after_poll(
         "delivered": closed.get(MailState.DELIVERED, 0),
         "new": counts.new,
         "skipped": counts.skipped,
+        "copies": counts.copies,
         "gone": counts.gone,
         "removed_unseen": counts.removed_unseen,
         "resyncs": counts.resyncs,

@@ -1,5 +1,6 @@
 """The entities behind the ledger's records: built for writing, and read back."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -42,6 +43,8 @@ def new_mail(mailbox: str, mail: NewMail, reference: str, now: datetime) -> Enti
         "received": str(message.get("receivedDateTime") or ""),
         "folder": mail.folder,
         "seen_at": now,
+        **({"screening": json.dumps(mail.screening)} if mail.screening is not None else {}),
+        **({"copy_of": mail.copy_of} if mail.copy_of else {}),
     }
 
 
@@ -117,6 +120,8 @@ def read_mail(row: Row) -> MailRecord:
         folder=str(values["folder"]),
         number=int(values["number"]) if "number" in values else None,
         reason=values.get("reason"),
+        screening=json.loads(values["screening"]) if "screening" in values else None,
+        copy_of=values.get("copy_of"),
     )
 
 

@@ -24,6 +24,7 @@ from inbound_mail.ledger.records import (
     OpenMail,
     Phase,
     QuarantinedDelivery,
+    SkippedMail,
 )
 from inbound_mail.ledger.references import content_digest, message_id_of, reference_of
 from shared.errors import Conflict, NotFound
@@ -94,7 +95,7 @@ class Ledger:
         if owner == mail.key:
             return mail, reference_of(self.mailbox, message_id), None
         if first == content:
-            return replace(mail, skipped="copy"), reference_of(self.mailbox, message_id), None
+            return replace(mail, skipped="copy", copy_of=owner), reference_of(self.mailbox, message_id), None
         return mail, reference_of(self.mailbox, graph_id), None
 
     def _is_gone(self, key: str) -> bool:
@@ -118,7 +119,8 @@ class Ledger:
                 operations.append(Operation(message_id_operation, identity))
             if mail.skipped:
                 entity = summary | {"state": MailState.SKIPPED, "reason": mail.skipped}
-                operations.append(Operation("create", entity))
+                listed = self._id(rows.skipped_row(mail.skipped, mail.key)) | {"since": now}
+                operations += [Operation("create", entity), Operation("create", listed)]
             elif mail.phase is Phase.FETCH:
                 operations.append(Operation("create", summary | {"state": MailState.SEEN}))
                 operations.append(
@@ -304,13 +306,19 @@ class Ledger:
 
     def quarantined(self, limit: int | None = None) -> Iterator[QuarantinedDelivery]:
         """Yield the deliveries in quarantine, in the order of their keys."""
-        for row in self._query(rows.ALL_QUARANTINED, select=["RowKey", "cause"], limit=limit):
+        for row in self._query(rows.ALL_QUARANTINED, select=["RowKey", "cause", "since"], limit=limit):
             key, sink = rows.parts_of(row.row_key)
-            yield QuarantinedDelivery(key, sink, str(row.values["cause"]))
+            yield QuarantinedDelivery(key, sink, str(row.values["cause"]), row.values["since"])
 
     def count_quarantined(self) -> int:
         """Return how many deliveries are in quarantine."""
         return sum(1 for _ in self._query(rows.ALL_QUARANTINED, select=["RowKey"]))
+
+    def skipped(self, reason: str, limit: int | None = None) -> Iterator[SkippedMail]:
+        """Yield the mails that were skipped for a reason, in the order of their keys."""
+        span = rows.range_from(rows.skipped_row(reason, ""))
+        for row in self._query(span, select=["RowKey", "since"], limit=limit):
+            yield SkippedMail(rows.parts_of(row.row_key)[1], row.values["since"])
 
     # -- feeds, state, cursors --------------------------------------------------------------------------------------
 

@@ -45,18 +45,27 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True)
 class NewMail:
-    """A mail that is to be entered. `skipped`: the reason why it is not to be delivered."""
+    """A mail that is to be entered. `skipped`: the reason why it is not to be delivered.
+
+    `screening`: the decisions about it as JSON (`Screening.describe`), None if it cannot be screened. `copy_of`: the
+    key of the mail of which it is a copy.
+    """
 
     key: str
     message: Json
     folder: str
     phase: Phase
     skipped: str | None = None
+    screening: Json | None = None
+    copy_of: str | None = None
 
 
 @dataclass(frozen=True)
 class MailRecord:
-    """What the ledger knows about a mail itself. `number` is its place in the feed, None before it is complete."""
+    """What the ledger knows about a mail itself. `number` is its place in the feed, None before it is complete.
+
+    `screening` is as in `NewMail`; mails that an older version entered have none.
+    """
 
     key: str
     state: MailState
@@ -70,6 +79,8 @@ class MailRecord:
     folder: str
     number: int | None = None
     reason: str | None = None
+    screening: Json | None = None
+    copy_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -219,8 +230,17 @@ class MailOutcome:
 
 @dataclass(frozen=True)
 class QuarantinedDelivery:
-    """A delivery in quarantine."""
+    """A delivery in quarantine, and since when."""
 
     key: str
     sink: str
     cause: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class SkippedMail:
+    """A mail that was skipped, and when."""
+
+    key: str
+    since: datetime

@@ -7,6 +7,7 @@
     f|{number}       the feed: mails in the order in which they became complete
     r|{number}       outcomes: mails in the order in which the work on them ended; after a redelivery again
     q|{key}|{sink}   a delivery in quarantine
+    x|{reason}|{key} a mail that was skipped: "copy" or "before-cutover"
     s|state          the mailbox: last success, last error, counters; written under the poll's lease only
     c|{digest}       where the reading of a folder stands
 
@@ -58,6 +59,11 @@ def outcome_row(number: int) -> str:
 def quarantine_row(key: str, sink: str) -> str:
     """Return the row key of a delivery in the list of quarantined deliveries."""
     return f"q|{key}|{sink}"
+
+
+def skipped_row(reason: str, key: str) -> str:
+    """Return the row key of a mail in the list of skipped mails."""
+    return f"x|{reason}|{key}"
 
 
 def cursor_row(folder: str) -> str:

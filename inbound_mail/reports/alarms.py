@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from inbound_mail.delivery.circuit_breaker import CircuitBreaker
+from inbound_mail.reports.mails import AUTOMATIC
 from inbound_mail.sinks.protocol import Sink
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import GatewayError
@@ -29,7 +30,10 @@ _WATCH = "watch"
 _REPEAT_AFTER = timedelta(days=1)
 _SOON = timedelta(days=14)
 # Quarantined deliveries with these causes raise no alarm.
-_EXPECTED_CAUSES = frozenset({"AutomaticMail"})
+_EXPECTED_CAUSES = frozenset({AUTOMATIC})
+# More mails set aside within a day than this many, and than this many times the average day of the week before.
+_MOST_SET_ASIDE, _BEYOND_USUAL = 20, 3
+_DAY, _USUAL_DAYS = timedelta(days=1), 7
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,7 @@ class Watch:
         for mailbox in self._mailboxes:
             yield from self._find_silence(mailbox, now)
             yield from self._find_quarantine(mailbox)
+            yield from _find_set_aside(mailbox, now)
         for name, sink in self._sinks.items():
             cause = self._circuit_breakers[name].describe()
             if cause:
@@ -152,6 +157,18 @@ class Watch:
         level = sum(number for cause, number in counts.items() if cause not in _EXPECTED_CAUSES)
         if level:
             yield Alarm(Event.QUARANTINE_GREW, mailbox.name, level, {"mails": level, "causes": dict(counts)})
+
+
+def _find_set_aside(mailbox: SupportMailbox, now: datetime) -> Iterable[Alarm]:
+    """Compare the automatic mails and copies of the last day with the average day of the week before."""
+    found = [(AUTOMATIC, one.since) for one in mailbox.ledger.quarantined() if one.cause == AUTOMATIC]
+    found += [("copy", one.since) for one in mailbox.ledger.skipped("copy")]
+    reasons = Counter(reason for reason, since in found if now - since < _DAY)
+    before = sum(1 for _, since in found if _DAY <= now - since < _DAY * (1 + _USUAL_DAYS))
+    number, usual = reasons.total(), before / _USUAL_DAYS
+    if number > max(_MOST_SET_ASIDE, _BEYOND_USUAL * usual):
+        details = {"mails": number, "usual": round(usual), "causes": dict(reasons)}
+        yield Alarm(Event.SET_ASIDE_GREW, mailbox.name, number.bit_length(), details)
 
 
 def _find_expiry(of: str, expires_on: datetime | None, now: datetime) -> Iterable[Alarm]:

@@ -1,9 +1,15 @@
 """Mails and mailboxes as the routes and the status page show them."""
 
+import logging
+from collections import Counter
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from inbound_mail.content.models import InboundMail
+from inbound_mail.content.rendering import cut, render_mail
 from inbound_mail.ledger.records import DeliveryRecord, DeliveryState, MailRecord
+from shared.errors import place_of
 from shared.json_text import Json
 from shared.time_zones.zones import utc_text
 from shared.workers import Workers
@@ -11,11 +17,18 @@ from shared.workers import Workers
 if TYPE_CHECKING:
     from inbound_mail.support_mailbox import SupportMailbox
 
+_log = logging.getLogger("gateway.mail")
+
+# The cause in quarantine of automatic mails.
+AUTOMATIC = "AutomaticMail"
+# Of each mail in an answer with many; one mail's answer has the whole.
+_LONGEST_CONTENT = 100_000
 # Counters of the mailbox's own row, and their names in answers.
 _COUNTERS = {
     "delivered": "delivered",
     "new": "received",
     "skipped": "skipped",
+    "copies": "copies",
     "gone": "gone",
     "resyncs": "resyncs",
     "swept": "foundBySweep",
@@ -26,6 +39,7 @@ def describe_mailbox(mailbox: "SupportMailbox") -> Json:
     """Return a mailbox with its state: last success, lag, backlog, counters, last error."""
     state = mailbox.ledger.state().values
     last = state.get("last_success")
+    causes = Counter(delivery.cause for delivery in mailbox.ledger.quarantined())
     answer: Json = {
         "name": mailbox.name,
         "address": mailbox.settings.address,
@@ -34,7 +48,8 @@ def describe_mailbox(mailbox: "SupportMailbox") -> Json:
         "lastSuccessDateTime": _text(last),
         "lagSeconds": round((datetime.now(UTC) - last).total_seconds()) if last else None,
         "backlog": sum(1 for _ in mailbox.ledger.open_mails()),
-        "quarantined": mailbox.ledger.count_quarantined(),
+        "quarantined": causes.total(),
+        "automatic": causes[AUTOMATIC],
         "isPaused": state.get("paused_until", datetime.min.replace(tzinfo=UTC)) > datetime.now(UTC),
     }
     answer |= {shown: int(state.get(name, 0)) for name, shown in _COUNTERS.items()}
@@ -60,6 +75,16 @@ def list_quarantined(mailbox: "SupportMailbox", limit: int, workers: Workers) ->
     return workers.map(lambda key: describe_mail(mailbox, key), keys)
 
 
+def list_set_aside(mailbox: "SupportMailbox", reason: str, limit: int, workers: Workers) -> list[Json]:
+    """Return the first `limit` mails that were set aside for a reason: `automatic`, `copy` or `before-cutover`."""
+    if reason == "automatic":
+        automatic = (delivery.key for delivery in mailbox.ledger.quarantined() if delivery.cause == AUTOMATIC)
+        keys = list(islice(dict.fromkeys(automatic), limit))
+    else:
+        keys = [mail.key for mail in mailbox.ledger.skipped(reason, limit)]
+    return workers.map(lambda key: describe_mail(mailbox, key), keys)
+
+
 def describe_mail(mailbox: "SupportMailbox", key: str) -> Json:
     """Return what the ledger knows about a mail and its deliveries. Raises NotFound."""
     mail = mailbox.ledger.find_mail(key)
@@ -70,12 +95,14 @@ def describe_mail(mailbox: "SupportMailbox", key: str) -> Json:
         "reference": mail.reference,
         "state": _current_state(mail, deliveries),
         **({"reason": mail.reason} if mail.reason is not None else {}),
+        **({"copyOf": mail.copy_of} if mail.copy_of is not None else {}),
         "subject": mail.subject,
         "from": mail.sender,
         "receivedDateTime": mail.received,
         "messageId": mail.message_id,
         "conversationId": mail.conversation_id,
         "folder": mail.folder,
+        "screening": mail.screening,
         "deliveries": deliveries,
     }
 
@@ -85,7 +112,7 @@ def read_mail(mailbox: "SupportMailbox", key: str) -> Json:
     described = describe_mail(mailbox, key)
     mail = mailbox.store.load(key)
     if mail is None:
-        return described | {"message": None, "attachments": []}
+        return described | {"text": None, "html": None, "message": None, "attachments": []}
     attachments = [
         {
             "number": one.number,
@@ -100,7 +127,26 @@ def read_mail(mailbox: "SupportMailbox", key: str) -> Json:
         }
         for one in mail.attachments
     ]
-    return described | {"message": mail.message, "attachments": attachments}
+    return described | _describe_content(mail) | {"message": mail.message, "attachments": attachments}
+
+
+def read_content(mailbox: "SupportMailbox", key: str) -> Json:
+    """Return the text and the sanitised HTML of a stored mail, as far as they are of moderate size."""
+    mail = mailbox.store.load(key)
+    content = _describe_content(mail) if mail else {"text": None, "html": None}
+    if content["html"] and len(content["html"]) > _LONGEST_CONTENT:
+        content["html"] = None
+    return content | {"text": content["text"] and cut(content["text"], _LONGEST_CONTENT)}
+
+
+def _describe_content(mail: InboundMail) -> Json:
+    """Return text and sanitised HTML, None for a mail that cannot be rendered; its HTML is None for plain text."""
+    try:
+        rendering = render_mail(mail)
+    except Exception as error:  # noqa: BLE001 - the mail may hold anything; the rest of the answer is of use
+        _log.error("mail %s cannot be rendered: %s", mail.key, place_of(error))
+        return {"text": None, "html": None}
+    return {"text": rendering.text, "html": rendering.html}
 
 
 def _current_state(mail: MailRecord, deliveries: list[Json]) -> str:

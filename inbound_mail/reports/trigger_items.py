@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inbound_mail.ledger.records import DeliveryRecord, DeliveryState, MailOutcome, MailState
-from inbound_mail.reports.mails import describe_mail
+from inbound_mail.reports.mails import describe_mail, read_content
 from shared.json_text import Json
 from shared.time_zones.zones import utc_text
 from shared.workers import Workers
@@ -36,7 +36,7 @@ def find_arrived(
     if after is None:
         return TriggerItems([], last, last)
     entries = [entry for entry in mailbox.ledger.feed(after, limit) if entry.number <= last]
-    mails = workers.map(lambda entry: describe_mail(mailbox, entry.key), entries)
+    mails = workers.map(lambda entry: describe_mail(mailbox, entry.key) | read_content(mailbox, entry.key), entries)
     items = [
         {"eventId": mail["key"], "mailbox": mailbox.name, **mail} for mail in mails if folder in (None, mail["folder"])
     ]
@@ -61,6 +61,7 @@ def find_failed(
                 "cause": failed[0]["cause"] if failed else None,
                 "message": failed[0]["message"] if failed else None,
                 **mail,
+                **read_content(mailbox, outcome.key),
             }
         ]
 

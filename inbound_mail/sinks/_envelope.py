@@ -9,16 +9,24 @@ from collections.abc import Iterable
 
 from inbound_mail.content.models import Attachment
 from inbound_mail.sinks._threads import answered_ids, find_answered, find_bounced, find_conversation
-from inbound_mail.sinks.protocol import PreparedMail, Progress
+from inbound_mail.sinks.protocol import PreparedMail, Progress, refuse_automatic_mail
 from shared.json_text import Json
 
 RECEIVED, REPLY = "mail.received.v1", "mail.reply.v1"
+# Automatic mails of known tickets: a note at most, nobody is answered, and nothing is reopened.
+NOTE, BOUNCED = "mail.note.v1", "ticket.notificationBounced.v1"
 
 
 def settle_ticket(prepared: PreparedMail, progress: Progress) -> str | None:
-    """Return the ticket that the mail answers, None for none: as it was found at the first attempt."""
+    """Return the ticket that the mail answers, None for none: as it was found at the first attempt.
+
+    Raises Refused for an automatic mail that belongs to no known ticket.
+    """
     if "answers" not in progress.values:
-        thread = find_bounced(prepared) or find_answered(prepared) or find_conversation(prepared)
+        thread = find_bounced(prepared) or find_answered(prepared)
+        if prepared.is_note and thread is None:
+            raise refuse_automatic_mail(prepared.screening)
+        thread = thread or find_conversation(prepared)
         progress.save(answers=thread.ticket if thread else None)
     answers: str | None = progress.values["answers"]
     return answers
@@ -30,12 +38,18 @@ def make_event(prepared: PreparedMail, ticket: str | None, data: Json) -> Json:
         "specversion": "1.0",
         "id": prepared.reference,
         "source": f"/gateway/{prepared.mail.mailbox}",
-        "type": REPLY if ticket else RECEIVED,
+        "type": _type_of(prepared, ticket),
         "time": prepared.mail.received.isoformat().replace("+00:00", "Z"),
         "datacontenttype": "application/json",
         **({"subject": ticket} if ticket else {}),
         "data": data,
     }
+
+
+def _type_of(prepared: PreparedMail, ticket: str | None) -> str:
+    if prepared.is_note:
+        return BOUNCED if prepared.screening.is_bounce else NOTE
+    return REPLY if ticket else RECEIVED
 
 
 def make_data(prepared: PreparedMail, attachments: Iterable[Json], *, with_html: bool) -> Json:
@@ -54,9 +68,11 @@ def make_data(prepared: PreparedMail, attachments: Iterable[Json], *, with_html:
         "subject": mail.subject,
         "importance": mail.message.get("importance") or "normal",
         "bodyText": rendering.text,
+        "screening": prepared.screening.describe(),
         "attachments": list(attachments),
     }
     data |= {"newText": rendering.new_text} if rendering.was_cut else {}
+    data |= {"failedRecipients": list(prepared.screening.failed_recipients)} if prepared.screening.is_bounce else {}
     data |= {"bodyHtml": rendering.html} if with_html and rendering.html is not None else {}
     return data
 

@@ -5,6 +5,8 @@ import re
 from inbound_mail.content.models import InboundMail
 from inbound_mail.sinks.protocol import PreparedMail, Thread
 
+# EasyVista's numbers: letters for the kind, the date, a counter of 3 to 8 digits (widths of 4, 5 and 6 were observed).
+TICKET_NUMBER = re.compile(r"(?<![A-Z0-9])([A-Z]{1,2}\d{6}_\d{3,8})(?![A-Z0-9_])")
 _MESSAGE_ID = re.compile(r"<\s*([^<>\s]+)\s*>")
 
 

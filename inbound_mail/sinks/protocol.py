@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from inbound_mail.content.models import Attachment, InboundMail, Rendering, Screening
 from inbound_mail.sinks._options import Option
+from shared.errors import Refused
 from shared.key_vault import RememberedSecret
 from shared.settings.mail_settings import SinkSettings
 from shared.storage.account import Storage
@@ -59,6 +60,9 @@ class PreparedMail:
 
     `reference` identifies the mail in the sink's target for ever: 45 characters of a-z, 0-9 and "-". `open` yields the
     bytes of an attachment in chunks; only attachments whose `blob` is set have any.
+
+    `is_note`: this is an automatic mail. It may be added to an open ticket that it certainly belongs to; else the sink
+    raises `refuse_automatic_mail`.
     """
 
     mail: InboundMail
@@ -67,6 +71,13 @@ class PreparedMail:
     reference: str
     threads: Threads
     open: Callable[[Attachment], Iterator[bytes]]
+    is_note: bool = False
+
+
+def refuse_automatic_mail(screening: Screening, more: str = "") -> Refused:
+    """Return the error that sets an automatic mail aside. `more`: a sentence about the ticket that it may concern."""
+    evidence = "; ".join(screening.evidence) or "This is an automatic mail."
+    return Refused(f"{evidence}. {more}" if more else evidence, code="AutomaticMail")
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,7 @@ def make_prepared_mail(
     headers: Mapping[str, str] | None = None,
     sender: Any = LEE,
     reference: str = "mail-3754b8567692ee3c459585c5f7ffb3df523d1942",
+    is_note: bool = False,
     **message: Any,
 ) -> PreparedMail:
     """A mail from somebody whom the desk knows; `message` changes Graph's properties."""
@@ -121,6 +122,7 @@ def make_prepared_mail(
         reference=reference,
         threads=threads or KnownThreads(),
         open=open_it,
+        is_note=is_note,
     )
 
 

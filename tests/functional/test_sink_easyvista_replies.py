@@ -205,3 +205,56 @@ def test_a_comment_that_was_saved_is_not_searched(easyvista: EasyVista) -> None:
     easyvista.deliver(progress=progress, **reply_to(service_desks.OPEN_TICKET, AUTHOR))
     easyvista.deliver(progress=progress.next_attempt(), **reply_to(service_desks.OPEN_TICKET, AUTHOR))
     assert (easyvista.asked("GET", "/actions"), easyvista.asked("POST", "/tasks")) == (0, 1)
+
+
+AUTOMATIC: dict[str, Any] = {"may_reply": False, "makes_ticket": False, "evidence": ("Auto-Submitted: auto-replied",)}
+REPORT: dict[str, Any] = AUTOMATIC | {"is_bounce": True, "failed_recipients": (service_desks.OPEN_TICKET_REQUESTOR,)}
+DAEMON = address("mailer-daemon@contoso.com")
+
+
+def test_an_automatic_reply_of_a_participant_is_a_note_that_says_so(easyvista: EasyVista) -> None:
+    receipt = easyvista.deliver(is_note=True, screening=AUTOMATIC, **reply_to(service_desks.OPEN_TICKET, AUTHOR))
+    [note] = easyvista.sim.easyvista.ticket(service_desks.OPEN_TICKET).tasks
+    assert receipt.is_reply
+    assert "Note: This is an automatic mail. Nobody was answered." in note.description
+
+
+@pytest.mark.parametrize("subject", ["Undeliverable: [{}] Notebook", "Unzustellbar: {}", "Non remis : {} portable"])
+def test_a_report_about_a_notification_is_a_note_of_the_ticket_in_its_subject(
+    easyvista: EasyVista, subject: str
+) -> None:
+    receipt = easyvista.deliver(
+        is_note=True, screening=REPORT, sender=DAEMON, subject=subject.format(service_desks.OPEN_TICKET)
+    )
+    [note] = easyvista.sim.easyvista.ticket(service_desks.OPEN_TICKET).tasks
+    said = f"A mail of this ticket could not be delivered to {service_desks.OPEN_TICKET_REQUESTOR}."
+    assert receipt == Receipt(service_desks.OPEN_TICKET, is_reply=True, notes=(said,))
+    assert f"Note: {said}" in note.description
+
+
+def test_a_report_about_somebody_else_is_no_note(easyvista: EasyVista) -> None:
+    screening = REPORT | {"failed_recipients": ("mallory@fabrikam.example",)}
+    with pytest.raises(Refused) as caught:
+        easyvista.deliver(is_note=True, screening=screening, sender=DAEMON, subject=service_desks.OPEN_TICKET)
+    assert caught.value.code == "AutomaticMail"
+    assert easyvista.sim.easyvista.ticket(service_desks.OPEN_TICKET).tasks == []
+
+
+def test_an_automatic_mail_reopens_nothing_and_makes_no_ticket(easyvista: EasyVista) -> None:
+    easyvista.sim.easyvista.close(service_desks.OPEN_TICKET)
+    choices: list[dict[str, Any]] = [{}, {"closed_reply": "comment"}]
+    for more in choices:
+        with pytest.raises(Refused) as caught:
+            easyvista.deliver(is_note=True, screening=AUTOMATIC, **more, **reply_to(service_desks.OPEN_TICKET, AUTHOR))
+        assert caught.value.code == "AutomaticMail"
+        assert "which is closed" in caught.value.message
+    assert easyvista.made == []
+    assert easyvista.sim.easyvista.ticket(service_desks.OPEN_TICKET).tasks == []
+
+
+def test_without_comments_an_automatic_mail_is_set_aside(easyvista: EasyVista) -> None:
+    with pytest.raises(Refused, match="comments are not set up"):
+        easyvista.deliver(
+            is_note=True, screening=AUTOMATIC, comment_action_type_id=None, comment_group_mail=None,
+            **reply_to(service_desks.OPEN_TICKET, AUTHOR),
+        )  # fmt: skip

@@ -108,6 +108,7 @@ def test_the_event_is_a_cloud_event_with_the_whole_mail(hooks: Hooks) -> None:
         "cc": ["megan.bowen@contoso.com"],
         "subject": "Printer on fire",
         "importance": "normal",
+        "screening": {"mayReply": True, "makesTicket": True, "isBounce": False, "evidence": []},
         "bodyText": "all",
         "newText": "new",
         "attachments": [

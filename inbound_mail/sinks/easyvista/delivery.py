@@ -14,7 +14,7 @@ from typing import Any
 from inbound_mail.sinks._upload import Upload
 from inbound_mail.sinks.easyvista.client import Client
 from inbound_mail.sinks.easyvista.http import MakeBody
-from inbound_mail.sinks.easyvista.replies import Decision, decide, decide_closed
+from inbound_mail.sinks.easyvista.replies import Decision, decide, decide_closed, decide_note
 from inbound_mail.sinks.easyvista.ticket import (
     File,
     list_files,
@@ -22,7 +22,7 @@ from inbound_mail.sinks.easyvista.ticket import (
     make_ticket_fields,
     make_ticket_text,
 )
-from inbound_mail.sinks.protocol import PreparedMail, Progress, Receipt
+from inbound_mail.sinks.protocol import PreparedMail, Progress, Receipt, refuse_automatic_mail
 from shared.errors import NotFound, OutcomeUnknown, Rejected
 
 
@@ -56,9 +56,11 @@ class Delivery:
         if found:
             self._resumed = True
             return None, self._adopt(found)
-        decision = decide(self._prepared, self._options, self._client)
+        decide_it = decide_note if self._prepared.is_note else decide
+        decision = decide_it(self._prepared, self._options, self._client)
         if decision.comment_on:
-            self._progress.save(reply=decision.comment_on)
+            self._notes += decision.notes
+            self._progress.save(reply=decision.comment_on, notes=self._notes)
             return decision.comment_on, None
         return None, self._create(decision)
 
@@ -130,6 +132,8 @@ class Delivery:
 
     def _create_instead(self, rfc: str, refusal: Rejected | NotFound) -> str:
         ticket = self._client.ticket(rfc)
+        if self._prepared.is_note and (ticket is None or ticket.is_closed):
+            raise refuse_automatic_mail(self._prepared.screening, f"It belongs to ticket {rfc}, which is closed.")
         if ticket is None:
             decision = Decision(notes=(f"The mail answers ticket {rfc}, which does not exist any more.",))
         elif ticket.is_closed:

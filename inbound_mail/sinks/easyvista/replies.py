@@ -4,19 +4,15 @@ Ticket numbers are sequential, so they can be guessed, and anybody can write a s
 only if the author takes part in the ticket. Otherwise the mail becomes a new ticket that mentions the number.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from inbound_mail.content.models import InboundMail
-from inbound_mail.sinks._threads import find_answered, find_bounced, find_conversation
+from inbound_mail.sinks._threads import TICKET_NUMBER, find_answered, find_bounced, find_conversation
 from inbound_mail.sinks.easyvista.client import Client
-from inbound_mail.sinks.protocol import PreparedMail
+from inbound_mail.sinks.protocol import PreparedMail, refuse_automatic_mail
 from shared.errors import Refused
-
-# Letters for the kind of object, the date, a counter of 3 to 8 digits (widths of 4, 5 and 6 were observed).
-_NUMBER = re.compile(r"(?<![A-Z0-9])([A-Z]{1,2}\d{6}_\d{3,8})(?![A-Z0-9_])")
 
 
 @dataclass(frozen=True)
@@ -54,6 +50,35 @@ def decide(prepared: PreparedMail, options: Mapping[str, Any], client: Client) -
     return Decision(comment_on=candidate.rfc)
 
 
+def decide_note(prepared: PreparedMail, options: Mapping[str, Any], client: Client) -> Decision:
+    """Decide about an automatic mail: a note on the open ticket that it certainly belongs to. Raises Refused."""
+    mail, screening = prepared.mail, prepared.screening
+    candidate = find_candidate(prepared)
+    ticket = client.ticket(candidate.rfc) if candidate else None
+    if candidate is None or ticket is None:
+        raise refuse_automatic_mail(screening)
+    if not (_may_comment(mail, candidate, options, client) or _reports_on(prepared, candidate, client)):
+        raise refuse_automatic_mail(screening, f"It names ticket {candidate.rfc}, which it may not belong to.")
+    if ticket.is_closed:
+        raise refuse_automatic_mail(screening, f"It belongs to ticket {candidate.rfc}, which is closed.")
+    if options["comment_action_type_id"] is None:
+        raise refuse_automatic_mail(screening, f"It belongs to ticket {candidate.rfc}, but comments are not set up.")
+    return Decision(comment_on=candidate.rfc, notes=(_describe_note(prepared),))
+
+
+def _reports_on(prepared: PreparedMail, candidate: CandidateTicket, client: Client) -> bool:
+    """Return whether the mail reports that somebody who takes part in the ticket could not be reached."""
+    screening = prepared.screening
+    return screening.is_bounce and not client.people(candidate.rfc).isdisjoint(screening.failed_recipients)
+
+
+def _describe_note(prepared: PreparedMail) -> str:
+    if not prepared.screening.is_bounce:
+        return "This is an automatic mail. Nobody was answered."
+    failed = ", ".join(prepared.screening.failed_recipients) or "an address that the report does not name"
+    return f"A mail of this ticket could not be delivered to {failed}."
+
+
 def decide_closed(rfc: str, options: Mapping[str, Any]) -> Decision:
     """Return what to do with a reply to a closed ticket that accepts no comment: see the option `closed_reply`."""
     if options["closed_reply"] == "quarantine":
@@ -67,7 +92,7 @@ def find_candidate(prepared: PreparedMail) -> CandidateTicket | None:
         return CandidateTicket(thread.ticket, thread.participants, is_proven=True)
     if thread := find_answered(prepared):
         return CandidateTicket(thread.ticket, thread.participants)
-    if number := _NUMBER.search(prepared.mail.subject.upper()):
+    if number := TICKET_NUMBER.search(prepared.mail.subject.upper()):
         return CandidateTicket(number[1])
     if thread := find_conversation(prepared):
         return CandidateTicket(thread.ticket, thread.participants)

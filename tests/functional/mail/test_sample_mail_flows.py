@@ -44,9 +44,11 @@ def test_a_mail_that_arrived_comes_with_text_headers_and_files(
     scenario.run()
     caller = open_flow(scenario.gateway, "support-mail-ticket", settings, item=item_of(scenario, "arrived"))
     mail = caller.call("Get_the_mail").json()
-    assert mail["message"]["body"]["contentType"] == "html"
-    assert "<b>fire</b>" in mail["message"]["body"]["content"]
-    assert mail["message"]["internetMessageHeaders"]
+    assert "<b>fire</b>" in mail["html"]
+    assert mail["text"].strip() == "On fire"
+    assert caller.resolve("@triggerOutputs()?['body/screening/mayReply']") is True
+    assert caller.resolve("@triggerOutputs()?['body/screening/makesTicket']") is True
+    assert str(caller.resolve("@triggerOutputs()?['body/reference']")).startswith("mail-")
     [file] = mail["attachments"]
     assert (file["name"], file["isInline"]) == ("photo.png", False)
     caller.known = {"items('For_each_file')?['number']": file["number"]}
