@@ -4,7 +4,8 @@ The error that a sink raises decides what happens next (`_judge`):
 
 - Unavailable: nothing was written; try again later.
 - OutcomeUnknown: the ticket may exist; try again later, and search for it first.
-- ConfigurationError: open the sink's circuit breaker, so that every mail waits.
+- ConfigurationError: ask the circuit breaker for the reason. If it is the sink, every mail waits. If it is this mail,
+  the third such attempt puts it into quarantine. If nobody knows yet, this mail waits.
 - Refused: put this delivery into quarantine.
 
 A worker that dies leaves its claim, which expires; another worker then takes the delivery over.
@@ -22,7 +23,7 @@ from inbound_mail.content.delivery_reports import read_report
 from inbound_mail.content.models import InboundMail, Rendering, Screening
 from inbound_mail.content.rendering import render_mail
 from inbound_mail.content.screening import screen_mail
-from inbound_mail.delivery.circuit_breaker import PROBE_EVERY, CircuitBreaker
+from inbound_mail.delivery.circuit_breaker import PROBE_EVERY, CircuitBreaker, Reason
 from inbound_mail.delivery.threads import KnownThreads
 from inbound_mail.ledger.claims import Claim, Overtaken, claim
 from inbound_mail.messages import DeliveryQueue, DeliveryRequest
@@ -51,6 +52,11 @@ _WAIT_AFTER_UNKNOWN_OUTCOME = 10.0
 _CLAIM_MARGIN = 15.0
 _MOST_CRASHES = 5
 _MOST_FAULTS = 5
+_MOST_REFUSALS = 3
+
+
+class _RefusedMailError(GatewayError):
+    """The sink refuses this mail without a clear reason, and is well."""
 
 
 class DeliveryOutcome(StrEnum):
@@ -85,7 +91,7 @@ class Deliverer:
         """Make one attempt if the delivery is due. Raises Unavailable only when the gateway's own storage does."""
         sink = self._sinks.get(sink_name)
         if sink is not None and self._circuit_breakers[sink_name].is_open(sink):
-            wait = PROBE_EVERY.total_seconds() * random.uniform(1, 1.2)  # noqa: S311 - spreads load, guards nothing
+            wait = _wait_for_probe()
             self._enqueue(mailbox, key, sink_name, wait)
             mailbox.ledger.postpone(key, sink_name, datetime.now(UTC) + timedelta(seconds=wait))
             return DeliveryOutcome.WAITING
@@ -110,15 +116,20 @@ class Deliverer:
             raise Rejected(f"The worker crashed {_MOST_CRASHES} times while delivering this mail.", code="WorkerDied")
         threads = KnownThreads(self._threads, claimed.sink)
         prepared = self._prepare(mailbox, claimed, threads)
+        breaker = self._circuit_breakers[claimed.sink]
         try:
             receipt = sink.deliver(prepared, claimed)
-        except ConfigurationError as error:
-            self._circuit_breakers[claimed.sink].open(error)
-            raise
-        except Refused:
+        except (ConfigurationError, Refused) as error:
             if claimed.ticket:  # the ticket exists, a later step was refused: replies still belong to that ticket
                 threads.remember(prepared.mail, claimed.ticket)
+            if not isinstance(error, ConfigurationError):
+                raise
+            if breaker.find_reason(sink, claimed.key, error) is Reason.MAIL:
+                raise _RefusedMailError(
+                    error.message, code="SinkRefused", detail=f"{error.code} {error.detail or ''}".strip()
+                ) from error
             raise
+        breaker.note_delivery()
         if receipt.ticket and not prepared.is_note:  # who an automatic mail is from and to proves nothing
             threads.remember(prepared.mail, receipt.ticket)
         claimed.complete(receipt)
@@ -174,7 +185,12 @@ class Deliverer:
             self._enqueue(mailbox, claimed.key, claimed.sink, verdict.wait)
             due = datetime.now(UTC) + timedelta(seconds=verdict.wait)
             claimed.release(
-                due, cause=verdict.code, unknown=verdict.unknown, counts=verdict.counts, is_fault=verdict.is_fault
+                due,
+                cause=verdict.code,
+                unknown=verdict.unknown,
+                counts=verdict.counts,
+                is_fault=verdict.is_fault,
+                is_refusal=verdict.is_refusal,
             )
         except Overtaken:
             return DeliveryOutcome.NOTHING_TO_DO
@@ -196,7 +212,7 @@ class _Verdict:
     """What follows from a failed attempt.
 
     `wait`: seconds until the next attempt; None: quarantine. `unknown`: the next attempt searches first. `counts`: this
-    was an attempt. `is_fault`: the error was unexpected.
+    was an attempt. `is_fault`: the error was unexpected. `is_refusal`: the sink refused this mail without clear reason.
     """
 
     code: str
@@ -205,6 +221,7 @@ class _Verdict:
     unknown: bool = False
     counts: bool = True
     is_fault: bool = False
+    is_refusal: bool = False
 
 
 def _judge(claimed: Claim, error: Exception) -> _Verdict:
@@ -215,11 +232,13 @@ def _judge(claimed: Claim, error: Exception) -> _Verdict:
         else f"The gateway failed with an unexpected error ({type(error).__name__})."
     )
     if isinstance(error, ConfigurationError):
-        return _Verdict(code, wait=PROBE_EVERY.total_seconds(), counts=False)
-    if isinstance(error, Refused):
-        return _Verdict(code, message)
-    is_fault = not isinstance(error, (Unavailable, OutcomeUnknown))
-    if is_fault and claimed.faults + 1 >= _MOST_FAULTS:
+        return _Verdict(code, wait=_wait_for_probe(), counts=False)
+    if isinstance(error, _RefusedMailError):
+        is_last = claimed.refusals + 1 >= _MOST_REFUSALS
+        sentence = f"The sink refused this mail {_MOST_REFUSALS} times, and is well itself: {message}"
+        return _Verdict(code, sentence, None if is_last else _wait_for_probe(), is_refusal=True)
+    is_fault = not isinstance(error, (Refused, Unavailable, OutcomeUnknown))
+    if isinstance(error, Refused) or (is_fault and claimed.faults + 1 >= _MOST_FAULTS):
         return _Verdict(code, message)
     if datetime.now(UTC) - claimed.first_at > GIVE_UP_AFTER:
         return _Verdict(code="GaveUp", message=f"No attempt succeeded within 24 hours. The last error: {message}")
@@ -228,6 +247,11 @@ def _judge(claimed: Claim, error: Exception) -> _Verdict:
         return _Verdict(code, wait=max(asked_for, _backoff(claimed.attempts)))
     wait = max(_WAIT_AFTER_UNKNOWN_OUTCOME, _backoff(claimed.attempts))
     return _Verdict(code, wait=wait, unknown=True, is_fault=is_fault)
+
+
+def _wait_for_probe() -> float:
+    """Return the wait in seconds until the sink's next probe is due; mails that wait for it come in no fixed order."""
+    return PROBE_EVERY.total_seconds() * random.uniform(1, 1.2)  # noqa: S311 - spreads load, guards nothing
 
 
 def _backoff(attempts: int) -> float:

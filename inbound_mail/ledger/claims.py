@@ -65,6 +65,11 @@ class Claim:
         return int(self._delivery.values.get("faults", 0))
 
     @property
+    def refusals(self) -> int:
+        """How many attempts the sink refused without a clear reason, though it was well."""
+        return int(self._delivery.values.get("refusals", 0))
+
+    @property
     def first_at(self) -> datetime:
         """When the first attempt began."""
         first: datetime = self._delivery.values["first_at"]
@@ -119,18 +124,26 @@ class Claim:
         self._change(done, DeliveryStatus(self.sink, DeliveryState.QUARANTINED, now), cause)
 
     def release(
-        self, due: datetime, *, cause: str, unknown: bool = False, counts: bool = True, is_fault: bool = False
+        self,
+        due: datetime,
+        *,
+        cause: str,
+        unknown: bool = False,
+        counts: bool = True,
+        is_fault: bool = False,
+        is_refusal: bool = False,
     ) -> None:
         """Let the delivery wait until `due`. Raises Overtaken.
 
         `unknown`: the outcome of this attempt is unknown, so the next one searches first. `counts`: this was an
-        attempt. `is_fault`: it ended with an unexpected error.
+        attempt. `is_fault`: it ended with an unexpected error. `is_refusal`: with an unclear refusal of this mail.
         """
         values: Entity = {
             "state": DeliveryState.WAITING,
             "due": due,
             "last_error": cause,
             "faults": self.faults + is_fault,
+            "refusals": self.refusals + is_refusal,
             "interrupted": self.interrupted or self.has_unsaved_step or unknown,
         }
         values |= {} if counts else {"attempts": self.attempts - 1, "first_at": None}

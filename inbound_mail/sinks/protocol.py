@@ -5,8 +5,11 @@ connection, a crash between two steps, a lost answer. It saves each completed st
 `Progress.interrupted` is true, an earlier attempt may have done more than it saved, so the sink looks before it writes.
 
 The error that a sink raises decides what happens next (shared.errors). `Unavailable` and `OutcomeUnknown` are tried
-again later, the latter after a pause. `ConfigurationError` opens the sink's circuit breaker, and every mail waits.
-`Refused` puts this mail into quarantine with the error's code and message as its cause.
+again later, the latter after a pause. `Refused` puts this mail into quarantine with the error's code and message as
+its cause. `ConfigurationError` makes the deliverer probe the sink: the circuit breaker opens, and every mail waits, if
+the probe fails or several different mails fail alike. Otherwise the error is this mail's, which goes to quarantine
+after three attempts; where the probe proves nothing, only if another mail was delivered meanwhile, or for an
+`UnclearRefusalError`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,10 +18,17 @@ from typing import Any, Protocol
 
 from inbound_mail.content.models import Attachment, InboundMail, Rendering, Screening
 from inbound_mail.sinks._options import Option
-from shared.errors import Refused
+from shared.errors import ConfigurationError, Refused
 from shared.key_vault import RememberedSecret
 from shared.settings.mail_settings import SinkSettings
 from shared.storage.account import Storage
+
+
+class UnclearRefusalError(ConfigurationError):
+    """The target refused a request, because of the gateway's rights or of the mail's words: the answer does not say.
+
+    Firewalls in front of a target answer 403 to words that they dislike.
+    """
 
 
 @dataclass(frozen=True)
@@ -98,6 +108,10 @@ class Sink(Protocol):
     @property
     def time_limit(self) -> float:
         """Seconds that one attempt may take; the claim lasts a little longer."""
+
+    @property
+    def probe_is_proof(self) -> bool:
+        """Whether a successful probe proves that the target accepts the gateway's credential."""
 
     def deliver(self, prepared: PreparedMail, progress: Progress) -> Receipt:
         """Deliver one mail, and continue where an earlier attempt ended. Raises errors of shared.errors."""

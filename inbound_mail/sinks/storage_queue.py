@@ -41,6 +41,7 @@ class StorageQueueSink:
     """Delivers mails to one queue."""
 
     time_limit = _TIME_LIMIT
+    probe_is_proof = True
 
     def __init__(self, name: str, options: Mapping[str, Any], tools: Tools) -> None:
         self._name = name

@@ -10,7 +10,7 @@ import pytest
 
 from devkit.azurite import Azurite
 from inbound_mail.sinks import KINDS
-from inbound_mail.sinks.protocol import PreparedMail, Sink, Thread
+from inbound_mail.sinks.protocol import PreparedMail, Sink, Thread, UnclearRefusalError
 from shared import retry
 from shared.errors import (
     ConfigurationError,
@@ -127,7 +127,7 @@ class EasyVistaTicket(OverHttp):
             "slow down": (Throttled, fault(Answer(429, {"retry-after": "7"}))),
             "refused": (Rejected, fault(Answer(400))),
             "unknown person": (Rejected, fault(Answer(406))),
-            "no right": (ConfigurationError, fault(Answer(403))),
+            "no right": (UnclearRefusalError, fault(Answer(403))),
             "no sign-in": (ConfigurationError, fault(Answer(401))),
             "broken gateway": (OutcomeUnknown, fault(Answer(502, body=PROXY_PAGE))),
             "late": (TimedOut, fault(Answer(504))),
@@ -156,7 +156,7 @@ class EasyVistaReply(EasyVistaTicket):
         return {
             "slow down": (Throttled, fault(Answer(429))),
             "refused": (Rejected, fault(Answer(400))),
-            "no right": (ConfigurationError, fault(Answer(403))),
+            "no right": (UnclearRefusalError, fault(Answer(403))),
             "broken gateway": (OutcomeUnknown, fault(Answer(502, body=PROXY_PAGE))),
             "dropped after": (OutcomeUnknown, fault(Drop(), "after")),
         }

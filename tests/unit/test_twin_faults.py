@@ -21,6 +21,14 @@ def test_a_fault_fires_as_often_as_it_says_and_where_all_its_conditions_hold() -
     assert faults.unfired() == []
 
 
+def test_a_fault_can_look_for_words_in_the_body_as_a_firewall_does() -> None:
+    faults = Faults()
+    fault = faults.add(Answer(403), body="UNION SELECT", times=None)
+    innocent, guilty = make_call("POST"), make_call("POST")
+    guilty.body = b'{"title": "UNION SELECT 1"}'
+    assert (faults.strike(innocent, "before"), faults.strike(guilty, "before")) == (None, fault)
+
+
 def test_a_fault_that_still_waits_is_visible() -> None:
     faults = Faults()
     waiting = faults.add(Drop(), times=2)
@@ -70,6 +78,7 @@ def test_every_fault_survives_its_json_form(action: Action) -> None:
         ({"action": {"kind": "drop"}, "when": "later"}, "before"),
         ({"action": {"kind": "cut"}}, "after"),
         ({"action": {"kind": "drop"}, "path": "("}, "unterminated"),
+        ({"action": {"kind": "drop"}, "body": "("}, "body"),
         ({"action": {"kind": "drop", "loudly": True}}, "loudly"),
         ({"action": {"kind": "drop"}, "rome": "vault"}, "rome"),
     ],

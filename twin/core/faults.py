@@ -64,6 +64,7 @@ class Fault:
     api, host  key of the API; host name
     method      HTTP method; "CONNECT" makes the fault fire when a client asks the proxy for the host
     path        regular expression searched in the decoded path, without the query
+    body        regular expression searched in the request's body, as a web application firewall does
     times       how often it fires; None for always
     seconds     how long it is active after it was added; None for no end
     when        "before" or "after" the handler did its work
@@ -74,6 +75,7 @@ class Fault:
     host: str | None = None
     method: str | None = None
     path: str | None = None
+    body: str | None = None
     times: int | None = 1
     seconds: float | None = None
     when: When = "before"
@@ -82,10 +84,11 @@ class Fault:
     added: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        try:
-            re.compile(self.path or "")
-        except re.PatternError as error:
-            raise ValueError(f"path is no regular expression: {error}") from error
+        for name in ("path", "body"):
+            try:
+                re.compile(getattr(self, name) or "")
+            except re.PatternError as error:
+                raise ValueError(f"{name} is no regular expression: {error}") from error
         if isinstance(self.action, Cut) and self.when != "after":
             raise ValueError("a body can only be cut after the handler made one: when='after'")
         if self.when not in get_args(When.__value__):
@@ -97,7 +100,7 @@ class Fault:
         used_up = self.times is not None and self.fired >= self.times
         return used_up or (self.seconds is not None and time.monotonic() > self.added + self.seconds)
 
-    def strikes(self, *, api: str, host: str, method: str, path: str, when: When) -> bool:
+    def strikes(self, *, api: str, host: str, method: str, path: str, when: When, body: bytes = b"") -> bool:
         """Return whether it applies to this exchange at this moment."""
         if self.is_spent or self.when != when or (method == CONNECT) != (self.method == CONNECT):
             return False
@@ -106,13 +109,14 @@ class Fault:
             and self.host in (None, host)
             and self.method in (None, method)
             and (self.path is None or re.search(self.path, path) is not None)
+            and (self.body is None or re.search(self.body, body.decode("utf-8", "replace")) is not None)
         )
 
     def to_json(self) -> Json:
         """Return the shape that `POST /_control/faults` takes, with id and count of firings."""
         action = {"kind": type(self.action).__name__.lower()}
         action |= {name: getattr(self.action, name) for name in self.action.__dataclass_fields__}
-        conditions = ("id", "api", "host", "method", "path", "times", "seconds", "when", "fired")
+        conditions = ("id", "api", "host", "method", "path", "body", "times", "seconds", "when", "fired")
         return {name: getattr(self, name) for name in conditions} | {"action": action}
 
 
@@ -150,12 +154,14 @@ class Faults:
 
     def strike(self, call: Call, when: When) -> Fault | None:
         """Return the fault that fires at this moment, and count it."""
-        return self.take(api=call.api, host=call.host, method=call.method, path=call.path, when=when)
+        return self.take(api=call.api, host=call.host, method=call.method, path=call.path, when=when, body=call.body)
 
-    def take(self, *, api: str, host: str, method: str, path: str, when: When = "before") -> Fault | None:
+    def take(
+        self, *, api: str, host: str, method: str, path: str, when: When = "before", body: bytes = b""
+    ) -> Fault | None:
         """Return the fault that fires before there is a call, and count it."""
         for fault in tuple(self._faults):
-            if fault.strikes(api=api, host=host, method=method, path=path, when=when):
+            if fault.strikes(api=api, host=host, method=method, path=path, when=when, body=body):
                 fault.fired += 1
                 return fault
         return None

@@ -21,6 +21,7 @@ from http import HTTPStatus
 from typing import Any
 
 from inbound_mail.sinks._statuses import StatusError
+from inbound_mail.sinks.protocol import UnclearRefusalError
 from shared import context
 from shared.errors import (
     ConfigurationError,
@@ -68,8 +69,8 @@ _BY_STATUS: Mapping[int, StatusError] = {
         code="TicketLoginRefused",
     ),
     HTTPStatus.FORBIDDEN: StatusError(
-        ConfigurationError,
-        "EasyVista does not allow this. Check the rights of the account's profile, and the address.",
+        UnclearRefusalError,
+        "EasyVista does not allow this. Check the rights of the account's profile, the address, and the firewall.",
         code="TicketRightMissing",
     ),
     HTTPStatus.NOT_FOUND: StatusError(

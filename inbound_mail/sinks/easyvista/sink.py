@@ -116,6 +116,8 @@ OPTIONS: Mapping[str, Option] = {
 class EasyVistaSink:
     """Delivers to one instance of EasyVista, by the options of one sink."""
 
+    probe_is_proof = True
+
     def __init__(self, client: Client, options: Mapping[str, Any], credential: RememberedSecret) -> None:
         self._client = client
         self._options = options

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from standardwebhooks.webhooks import Webhook
 
 from inbound_mail.sinks._statuses import StatusError
+from inbound_mail.sinks.protocol import UnclearRefusalError
 from shared.errors import (
     AnswerTooLarge,
     ConfigurationError,
@@ -36,9 +37,12 @@ _RELOAD_SECRETS = frozenset({401, 403, 404, 410})  # a new version of the key or
 
 
 _REFUSED = StatusError(Refused, "The receiver refused this event.", code="ReceiverRefused")
-_MISCONFIGURED = StatusError(
-    ConfigurationError,
-    "The receiver does not accept the gateway's events. Check its address and the preset.",
+_MOVED = StatusError(
+    ConfigurationError, "The receiver redirects to another address. Check the address.", code="ReceiverClosed"
+)
+_UNCLEAR = StatusError(
+    UnclearRefusalError,
+    "The receiver refuses this event, and does not say why. Check its address, the preset and its firewall.",
     code="ReceiverClosed",
 )
 _NO_SIGN_IN = StatusError(
@@ -51,7 +55,6 @@ _TIMED_OUT = StatusError(TimedOut, "The receiver did not answer in time.")
 _FAILED = StatusError(OutcomeUnknown, "The receiver answered with an error of its own.")
 _BY_STATUS: Mapping[int, StatusError] = {
     HTTPStatus.UNAUTHORIZED: _NO_SIGN_IN,
-    HTTPStatus.FORBIDDEN: _NO_SIGN_IN,
     HTTPStatus.NOT_FOUND: StatusError(
         ConfigurationError,
         "There is no receiver at this address, or it is turned off. Check the address.",
@@ -184,7 +187,8 @@ def _read_key(secret: RememberedSecret) -> bytes:
 
 def _read_error(status: int, headers: Mapping[str, str], body: bytes) -> GatewayError:
     wait = read_retry_after(headers.get("Retry-After"))
-    fallback = _FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _MISCONFIGURED
+    fallback = _UNCLEAR if status >= HTTPStatus.BAD_REQUEST else _MOVED
+    fallback = _FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else fallback
     error = _BY_STATUS.get(status, fallback)
     if issubclass(error.kind, OutcomeUnknown) and wait is not None:
         error = _LATER  # an event may always be sent again, and this error has a time to wait

@@ -64,6 +64,8 @@ OPTIONS: Mapping[str, Option] = {
 class WebhookSink:
     """Delivers mails to one receiver, by the options of one sink."""
 
+    probe_is_proof = False
+
     def __init__(self, receiver: Receiver, options: Mapping[str, Any], base_url: str) -> None:
         self._receiver = receiver
         self._options = options

@@ -66,6 +66,7 @@ class RecordingSink:
     """Makes tickets as a service desk with a search does; `before` and `after` may raise around the write."""
 
     time_limit: float = 20.0
+    probe_is_proof: bool = True
     tickets: dict[str, str] = field(default_factory=dict)
     received: list[PreparedMail] = field(default_factory=list)
     looks: int = 0

@@ -59,15 +59,16 @@ def test_an_open_circuit_is_probed_by_one_worker_at_a_time(scenario: MailScenari
         scenario.receive(subject=f"{number}")
     scenario.poll()
     scenario.sink.before = failing(WRONG, 1)
+    scenario.sink.probes = failing(WRONG, 1)
     probes: list[int] = []
 
     def probe() -> None:
         probes.append(1)
         raise WRONG
 
-    scenario.sink.probes = probe
     first, *others = scenario.queue.take()
     scenario.deliverer().deliver(scenario.mailbox, first[0]["key"], first[0]["sink"])
+    scenario.sink.probes = probe
     scenario.queue.messages += others
     probe_now(scenario)
     scenario.deliver()
@@ -95,7 +96,7 @@ def test_many_workers_that_meet_wrong_settings_at_once_report_it_once(
 def test_a_probe_that_breaks_leaves_the_circuit_open(scenario: MailScenario) -> None:
     mail = taken_in(scenario)
     scenario.sink.before = failing(WRONG, 1)
-    scenario.sink.probes = failing(ValueError("a bug"), 1)
+    scenario.sink.probes = failing(ValueError("a bug"), 2)
     assert deliver(scenario, mail) is DeliveryOutcome.WAITING
     for _ in range(2):
         probe_now(scenario)
@@ -121,6 +122,7 @@ def test_mails_do_not_grow_old_while_the_circuit_is_open(scenario: MailScenario)
     deliver(scenario, mail)
     change(scenario, mail, first_at=datetime.now(UTC) - timedelta(hours=30))
     scenario.sink.before = failing(WRONG, 1)
+    scenario.sink.probes = failing(WRONG, 1)
     assert deliver(scenario, mail) is DeliveryOutcome.WAITING
     probe_now(scenario)
     scenario.sink.before = failing(Unavailable("Away."), 1)
