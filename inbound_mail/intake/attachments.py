@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from inbound_mail.content.models import Attachment, AttachmentKind, clean_message_id
-from inbound_mail.intake.folder_reader import PollCounts
+from inbound_mail.intake.folder_reader import PollCounts, report_quarantined
 from inbound_mail.ledger.records import MailState, OpenMail
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import (
@@ -26,7 +26,6 @@ from shared.errors import (
     Refused,
     Rejected,
 )
-from shared.events import Event, log_event
 from shared.graph.answers import Expected
 from shared.graph.mail import STREAM, is_of_one_mail
 from shared.json_text import Json
@@ -157,9 +156,7 @@ class AttachmentFetcher:
 
     def _put_into_quarantine(self, mail: OpenMail, cause: Rejected) -> None:
         self._store.put_attachments(mail.key, [_UNREADABLE])
-        self._ledger.complete(mail, self._settings.sinks, cause=(cause.code, cause.message))
-        for sink in self._settings.sinks:
-            log_event(Event.MAIL_QUARANTINED, mailbox=self._settings.name, key=mail.key, sink=sink, cause=cause.code)
+        self._finish(mail, mail.cause or (cause.code, cause.message))
 
     def _fetch_one(self, mail: OpenMail, number: int, item: Json) -> Attachment:
         described = _describe(number, item)
@@ -219,8 +216,13 @@ class AttachmentFetcher:
 
     def _complete(self, mail: OpenMail, attachments: Sequence[Attachment]) -> None:
         self._store.put_attachments(mail.key, attachments)
-        self._ledger.complete(mail, self._settings.sinks)
+        self._finish(mail, mail.cause)
         self._completed += 1
+
+    def _finish(self, mail: OpenMail, cause: tuple[str, str] | None) -> None:
+        self._ledger.complete(mail, self._settings.sinks, cause=cause)
+        if cause is not None:
+            report_quarantined(self._settings, mail.key, cause[0])
 
 
 def _numbered(answer: Json) -> Iterator[tuple[int, Json]]:

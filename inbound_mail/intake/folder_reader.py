@@ -2,24 +2,30 @@
 
 The mails of a page are stored and entered in the ledger before the page's link is saved, so a poll that dies in between
 reads the page again. Nothing is delivered between two pages, because Graph's links expire.
+
+A page that is too large, or does not come in time, is asked for in half its size. If that goes on down to a single
+mail, the folder is read without bodies from then on, and each new mail by its id (`message_reader`): a delta's query is
+frozen in its link, so there is no other way past that mail. A lost link begins a round with bodies again.
 """
 
 import json
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from inbound_mail.content.models import InboundMail
 from inbound_mail.content.screening import screen_mail
+from inbound_mail.intake.message_reader import MessageReader
 from inbound_mail.ledger.mail_store import may_have_files
 from inbound_mail.ledger.records import NewMail, Phase
 from inbound_mail.ledger.references import digest
 from inbound_mail.support_mailbox import SupportMailbox
-from shared.errors import AnswerTooLarge, GatewayError, NotFound, Rejected, TimedOut, place_of
+from shared.errors import AnswerTooLarge, GatewayError, OutcomeUnknown, Rejected, place_of
 from shared.events import Event, log_event
-from shared.graph.mail import DELTA_QUERY, DeltaPage, is_of_one_mail
+from shared.graph.mail import DELTA_QUERY, SLIM_QUERY, DeltaPage
 from shared.json_text import Json
+from shared.settings.mail_settings import Mailbox as MailboxSettings
 from shared.storage.blobs import Lease
 from shared.workers import Workers
 
@@ -27,10 +33,15 @@ _log = logging.getLogger("gateway.mail")
 
 SWEEP_EVERY = timedelta(hours=1)
 SWEEP_BACK = timedelta(hours=48)
-_SMALLEST_PAGE = 5
+_SMALL_PAGE = 5
+_SLIM_PAGE = 100
 _MOST_UNREAD = 100
+_ENOUGH_POLLS = 3  # in which one mail did not come: then it is the mail's trouble, and not an outage
 _MOST_RESTARTS = 3  # of a round whose link Graph has forgotten; then the next poll tries again
-_QUERY = digest(DELTA_QUERY)
+_QUERY, _SLIM_QUERY = digest(DELTA_QUERY), digest(SLIM_QUERY)
+
+
+type Cause = tuple[str, str]
 
 
 @dataclass
@@ -56,48 +67,75 @@ class FolderReader:
         self._graph = mailbox.graph
         self._ledger = mailbox.ledger
         self._workers = workers
+        self._reader = MessageReader(mailbox)
 
     def read(self, folder: str, lease: Lease, counts: PollCounts) -> None:
         """Read one delta round to its end. Raises GatewayError; the pages read until then are stored."""
         cursor = self._ledger.cursor(folder)
-        link = str(cursor.get("link") or "") if cursor.get("query") == _QUERY else ""
-        page_size, restarts = self._settings.page_size, 0
-        unread: list[str] = json.loads(cursor.get("later") or "[]")
+        is_slim = cursor.get("query") == _SLIM_QUERY
+        link = str(cursor.get("link") or "") if is_slim or cursor.get("query") == _QUERY else ""
+        page_size, restarts = self._page_size(is_slim=is_slim), 0
+        unread = earlier = _read_unread(cursor)
         while True:
             lease.check()
             try:
-                page = self._graph.read_delta(folder, link or None, page_size)
+                page = self._graph.read_delta(folder, link or None, page_size, with_bodies=not is_slim)
             except Rejected as error:
                 if error.code != "CursorLost" or not link or restarts >= _MOST_RESTARTS:
                     raise
                 restarts += 1
                 log_event(Event.CURSOR_LOST, mailbox=self._settings.name, folder=folder)
                 counts.resyncs += 1
-                link = ""
+                link, is_slim, page_size = "", False, self._page_size(is_slim=False)
                 continue
-            except (TimedOut, AnswerTooLarge):
-                if page_size <= _SMALLEST_PAGE:
+            except (OutcomeUnknown, AnswerTooLarge) as error:
+                if page_size > 1 and (not is_slim or isinstance(error, AnswerTooLarge)):
+                    page_size = page_size // 2 if page_size > _SMALL_PAGE else 1
+                    _log.info("%s: a page did not come, asking for %d mails", self._settings.name, page_size)
+                    continue
+                if is_slim or not self._is_stuck(folder, cursor, error):
                     raise
-                page_size = max(_SMALLEST_PAGE, page_size // 2)
-                _log.info(
-                    "%s: the page was too large, continuing with pages of %d mails", self._settings.name, page_size
-                )
+                _log.warning(
+                    "%s: a mail of folder %s cannot be read with its page: %s; the folder is read without bodies",
+                    self._settings.name, folder, error,
+                )  # fmt: skip
+                link, is_slim, page_size = "", True, self._page_size(is_slim=True)
                 continue
             counts.answered = True
-            unread = self._take_page(folder, page, unread, counts)
+            left = self._take_page(folder, page, earlier, counts, is_slim=is_slim)
+            unread, earlier = (left if earlier else unread | left), {}
+            if len(unread) > _MOST_UNREAD:
+                raise OutcomeUnknown("Microsoft Graph did not send many mails of a folder.", code="UpstreamBadAnswer")
             link = page.next_link or page.delta_link or ""
             lease.check()
             self._ledger.put_cursor(
-                folder, link=link, query=_QUERY, later=json.dumps(unread), **_pick(cursor, "swept_at")
+                folder,
+                link=link,
+                query=_SLIM_QUERY if is_slim else _QUERY,
+                later=json.dumps(list(unread)),
+                later_tries=json.dumps(unread),
+                **_pick(cursor, "swept_at"),
             )
             if not page.next_link:
                 return
+
+    def _page_size(self, *, is_slim: bool) -> int:
+        return max(_SLIM_PAGE, self._settings.page_size) if is_slim else self._settings.page_size
+
+    def _is_stuck(self, folder: str, cursor: Json, error: GatewayError) -> bool:
+        """Return whether a page of one mail is certain never to come. An outage looks the same in one or two polls."""
+        if isinstance(error, AnswerTooLarge):
+            return True
+        stuck = int(cursor.get("stuck", 0)) + 1
+        kept = _pick(cursor, "link", "query", "later", "later_tries", "swept_at")
+        self._ledger.put_cursor(folder, **kept, stuck=stuck)
+        return stuck >= _ENOUGH_POLLS
 
     def sweep(self, folder: str, lease: Lease, counts: PollCounts) -> None:
         """Once an hour, enter the mails of the last 48 hours that the delta query did not show."""
         cursor = self._ledger.cursor(folder)
         now = datetime.now(UTC)
-        kept, swept_at = _pick(cursor, "link", "query", "later"), cursor.get("swept_at")
+        kept, swept_at = _pick(cursor, "link", "query", "later", "later_tries", "stuck"), cursor.get("swept_at")
         if swept_at is None or now - swept_at < SWEEP_EVERY:
             if swept_at is None:
                 self._ledger.put_cursor(folder, **kept, swept_at=now)
@@ -109,19 +147,21 @@ class FolderReader:
                 for item, known in zip(page, self._are_known([str(item["id"]) for item in page]), strict=True)
                 if not known
             ]
-            messages = [message for graph_id in missing if isinstance(message := self._read_one(graph_id), dict)]
-            found = self._take(folder, messages, counts)
+            read = self._reader.read(missing, {}, {})
+            found = self._take(folder, read.whole, counts, read.aside)
             if found:
                 counts.swept += found
                 log_event(Event.SWEEP_FOUND, mailbox=self._settings.name, folder=folder, mails=found)
         self._ledger.put_cursor(folder, **kept, swept_at=now)
 
-    def _take_page(self, folder: str, page: DeltaPage, unread: Sequence[str], counts: PollCounts) -> list[str]:
+    def _take_page(
+        self, folder: str, page: DeltaPage, unread: Mapping[str, int], counts: PollCounts, *, is_slim: bool
+    ) -> dict[str, int]:
         """Store and enter the mails of a page.
 
-        `unread`: ids of mails of earlier pages that could not be read. Returns the ids that still cannot be read.
+        `unread`: ids of mails of earlier polls that could not be read, and how often. Returns those of now.
         """
-        whole: dict[str, Json] = {}
+        shown: dict[str, Json] = {}
         stubs = set(unread)
         removed: set[str] = set()
         for item in page.items:
@@ -129,32 +169,36 @@ class FolderReader:
             if "@removed" in item:
                 removed.add(graph_id)
             elif "receivedDateTime" in item:
-                whole[graph_id] = item
+                shown[graph_id] = item
             else:
                 stubs.add(graph_id)
-        unclear = sorted((stubs | removed) - whole.keys())
-        still_unread: list[str] = []
-        for graph_id, known in zip(unclear, self._are_known(unclear), strict=True):
-            if known:
-                continue
-            if graph_id in removed:
-                counts.removed_unseen += 1
-            elif isinstance(message := self._read_one(graph_id), GatewayError):
-                still_unread.append(graph_id)
-            elif message is not None:
-                whole[graph_id] = message
-            else:
-                counts.removed_unseen += 1
-        self._take(folder, list(whole.values()), counts)
-        return still_unread[:_MOST_UNREAD]
+        removed -= shown.keys()
+        # A mail that is skipped anyway needs no body.
+        whole = {one: item for one, item in shown.items() if not is_slim or self._describe(folder, item).skipped}
+        unclear = sorted((stubs | removed | shown.keys()) - whole.keys())
+        unknown = [one for one, known in zip(unclear, self._are_known(unclear), strict=True) if not known]
+        read = self._reader.read([one for one in unknown if one not in removed], unread, shown)
+        counts.removed_unseen += len(removed.intersection(unknown)) + read.gone
+        self._take(folder, [*whole.values(), *read.whole], counts, read.aside)
+        return read.unread
 
-    def _take(self, folder: str, messages: Sequence[Json], counts: PollCounts) -> int:
-        """Store and enter the messages that the ledger does not know; return how many these were."""
-        known = self._are_known([str(message["id"]) for message in messages])
-        fresh = [self._describe(folder, message) for message, is_old in zip(messages, known, strict=True) if not is_old]
+    def _take(
+        self, folder: str, messages: Sequence[Json], counts: PollCounts, aside: Sequence[tuple[Json, Cause]] = ()
+    ) -> int:
+        """Store and enter the messages that the ledger does not know; return how many these were.
+
+        `aside`: messages without body that go to quarantine, and why.
+        """
+        mails = [self._describe(folder, message) for message in messages]
+        mails += [replace(self._describe(folder, message), cause=cause) for message, cause in aside]
+        known = self._are_known([str(mail.message["id"]) for mail in mails])
+        fresh = [mail for mail, is_old in zip(mails, known, strict=True) if not is_old]
         kept = [mail for mail in fresh if not mail.skipped]
         self._workers.map(lambda mail: self._mailbox.store.put_message(mail.key, mail.message), kept)
         added = self._ledger.add(fresh, self._settings.sinks)
+        for mail in added:
+            if mail.cause and not mail.skipped and mail.phase is Phase.DELIVER:
+                report_quarantined(self._settings, mail.key, mail.cause[0])
         skipped = sum(1 for mail in added if mail.skipped)
         counts.skipped += skipped
         counts.copies += sum(1 for mail in added if mail.skipped == "copy")
@@ -182,20 +226,20 @@ class FolderReader:
             _log.error("%s: mail %s cannot be screened: %s", mailbox.name, key, place_of(error))
             return None
 
-    def _read_one(self, graph_id: str) -> Json | GatewayError | None:
-        """Return a message, None if it is gone, or the error if only this one cannot be read. Raises other errors."""
-        try:
-            return self._graph.get_message(graph_id)
-        except GatewayError as error:
-            if not is_of_one_mail(error):
-                raise
-            if isinstance(error, NotFound):
-                return None
-            _log.warning("%s: a mail cannot be read yet: %s", self._settings.name, error)
-            return error
-
     def _are_known(self, graph_ids: Sequence[str]) -> list[bool]:
         return self._workers.map(lambda graph_id: self._ledger.is_known(self._mailbox.key(graph_id)), graph_ids)
+
+
+def report_quarantined(settings: MailboxSettings, key: str, cause: str) -> None:
+    """Log that a mail's deliveries went to quarantine."""
+    for sink in settings.sinks:
+        log_event(Event.MAIL_QUARANTINED, mailbox=settings.name, key=key, sink=sink, cause=cause)
+
+
+def _read_unread(cursor: Json) -> dict[str, int]:
+    """Return the ids of mails that could not be read, and how often; cursors of older versions do not say how often."""
+    tries: dict[str, int] = json.loads(cursor.get("later_tries") or "{}")
+    return {graph_id: tries.get(graph_id, 0) for graph_id in json.loads(cursor.get("later") or "[]")}
 
 
 def _received(message: Json) -> datetime:

@@ -123,14 +123,14 @@ class Ledger:
                 operations += [Operation("create", entity), Operation("create", listed)]
             elif mail.phase is Phase.FETCH:
                 operations.append(Operation("create", summary | {"state": MailState.SEEN}))
-                operations.append(
-                    Operation("create", entities.new_open_work(self.mailbox, mail.key, message, Phase.FETCH))
-                )
+                cause = {"cause": mail.cause[0], "message": mail.cause[1]} if mail.cause else {}
+                open_work = entities.new_open_work(self.mailbox, mail.key, message, Phase.FETCH)
+                operations.append(Operation("create", open_work | cause))
             else:
                 number += 1
                 operations.append(Operation("create", summary | {"state": MailState.STORED, "number": number}))
                 open_work = entities.new_open_work(self.mailbox, mail.key, message, Phase.DELIVER)
-                operations += entities.make_deliverable(open_work, number, sinks, now)
+                operations += entities.make_deliverable(open_work, number, sinks, now, mail.cause)
         if number != state.last_number:
             operations.append(state.operation(last_number=number))
         return operations

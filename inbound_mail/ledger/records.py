@@ -48,7 +48,8 @@ class NewMail:
     """A mail that is to be entered. `skipped`: the reason why it is not to be delivered.
 
     `screening`: the decisions about it as JSON (`Screening.describe`), None if it cannot be screened. `copy_of`: the
-    key of the mail of which it is a copy.
+    key of the mail of which it is a copy. `cause`: code and message if its deliveries go to
+    quarantine.
     """
 
     key: str
@@ -58,6 +59,7 @@ class NewMail:
     skipped: str | None = None
     screening: Json | None = None
     copy_of: str | None = None
+    cause: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,12 @@ class OpenMail:
     def tickets(self) -> list[str]:
         """The tickets that this mail became or was added to."""
         return [one.ticket for one in self.deliveries if one.ticket]
+
+    @property
+    def cause(self) -> tuple[str, str] | None:
+        """Code and message if the deliveries go to quarantine once the attachments are stored."""
+        values = self.row.values
+        return (str(values["cause"]), str(values["message"])) if values.get("cause") else None
 
     @property
     def fetch_tries(self) -> int:

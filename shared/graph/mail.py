@@ -2,7 +2,8 @@
 
 - `Prefer` is not part of a delta token: page size and id type go with every request.
 - Page size by Prefer only: with `$top` a delta was seen to skip the rest of a folder.
-- A delta's query is frozen in its link; `DELTA_QUERY` is compared with what a stored link was made with.
+- A delta's query is frozen in its link; `DELTA_QUERY` and `SLIM_QUERY` (without bodies) are compared with what a stored
+  link was made with.
 - Immutable ids survive moves inside the mailbox, and are sent only if each request asks for them.
 
 Sources: the reference pages of message: delta, message and attachment, "Get immutable identifiers for Outlook
@@ -27,7 +28,9 @@ _FIELDS = (
     "id,receivedDateTime,subject,from,sender,replyTo,toRecipients,ccRecipients,body,internetMessageHeaders,"
     "internetMessageId,conversationId,hasAttachments,importance,isRead,categories,parentFolderId"
 )
+_SLIM_FIELDS = _FIELDS.replace("body,", "")
 DELTA_QUERY = f"$select={_FIELDS}"
+SLIM_QUERY = f"$select={_SLIM_FIELDS}"
 
 # A poll has minutes, unlike a caller's request. A page that times out is asked for once more, then in half its size.
 POLL = RetryPolicy(attempts=6, within=120, on=(Unavailable, OutcomeUnknown), attempts_unknown=2)
@@ -65,15 +68,17 @@ class GraphMail:
         self._graph = graph
         self._root = f"/users/{segment(address)}"
 
-    def read_delta(self, folder: str, link: str | None, page_size: int) -> DeltaPage:
+    def read_delta(self, folder: str, link: str | None, page_size: int, *, with_bodies: bool = True) -> DeltaPage:
         """Read one page of a folder's changes: of a first round, or the one behind a stored link.
 
-        Rejected with code CursorLost when Graph has forgotten the link.
+        `with_bodies` counts for a first round; a link remembers it. Rejected with code CursorLost when Graph has
+        forgotten the link.
         """
         prefer = (_IMMUTABLE, f"odata.maxpagesize={page_size}")
         if link is None:
             path = f"{self._folder(folder)}/messages/delta"
-            answer = self._graph.get(path, query={"$select": _FIELDS}, prefer=prefer, retry=POLL)
+            fields = _FIELDS if with_bodies else _SLIM_FIELDS
+            answer = self._graph.get(path, query={"$select": fields}, prefer=prefer, retry=POLL)
         else:
             answer = self._graph.get_link(link, prefer=prefer, retry=POLL)
         items, next_link, delta_link = (
@@ -91,9 +96,22 @@ class GraphMail:
             self._graph.own_link(delta_link) if delta_link and not next_link else None,
         )
 
-    def get_message(self, graph_id: str) -> Json:
+    def get_message(self, graph_id: str, *, with_body: bool = True) -> Json:
         """Return one message with the same fields as a delta's."""
-        return self._graph.get(self._message(graph_id), query={"$select": _FIELDS}, prefer=(_IMMUTABLE,), retry=POLL)
+        query = {"$select": _FIELDS if with_body else _SLIM_FIELDS}
+        return self._graph.get(self._message(graph_id), query=query, prefer=(_IMMUTABLE,), retry=POLL)
+
+    def read_messages(self, graph_ids: Sequence[str], *, most_bytes: int) -> dict[str, Expected]:
+        """Return several messages as `get_message` does, or why not, by message id: 20 in one call.
+
+        A batch past `most_bytes` is given up: AnswerTooLarge for each of its messages.
+        """
+        requests = [
+            SubRequest(str(number), "GET", f"{self._message(graph_id)}?{DELTA_QUERY}", headers=_HEADERS)
+            for number, graph_id in enumerate(graph_ids)
+        ]
+        answers = self._graph.batch(requests, retry=POLL, most_bytes=most_bytes)
+        return {graph_id: answers[str(number)] for number, graph_id in enumerate(graph_ids)}
 
     def list_recent(self, folder: str, since: datetime) -> Iterator[list[Json]]:
         """Yield pages of {"id", "internetMessageId", "receivedDateTime"} of the mails received since a moment."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime, formataddr, parseaddr
 
 from twin.core.wire import Json
-from twin.mail.contents import Attachment, Enclosure, File, enclose
+from twin.mail.contents import Attachment, Enclosure, File, Synthetic, enclose, make_bytes
 
 type Address = str | tuple[str, str]
 """`robin@example.com`, `Robin <robin@example.com>` or ("Robin", "robin@example.com")."""
@@ -40,7 +40,7 @@ def compose(
     cc: Sequence[Address] = (),
     reply_to: Sequence[Address] = (),
     html: str | None = None,
-    text: str | None = None,
+    text: str | Synthetic | None = None,
     attachments: Sequence[Enclosure] = (),
     headers: Mapping[str, HeaderValue] | None = None,
     message_id: str | None = None,
@@ -49,6 +49,7 @@ def compose(
 ) -> Draft:
     """Make a mail from keywords. A mail with both bodies keeps the html one, as Exchange does.
 
+    A synthetic text is a large one, made while it is read: the Base64 of its bytes, a third longer than its size.
     Its Content-Type is the one that mail programs write for these bodies and files, unless `headers` have another.
     """
     given = {name.lower() for name in headers or ()}
@@ -67,7 +68,8 @@ def compose(
     ]
     for name, value in (headers or {}).items():
         lines += [(name, value)] if isinstance(value, str) else [(name, one) for one in value]
-    body = {"contentType": "text", "content": text or ""} if html is None else {"contentType": "html", "content": html}
+    plain = make_bytes(text.size, text.seed) if isinstance(text, Synthetic) else text or ""
+    body = {"contentType": "text", "content": plain} if html is None else {"contentType": "html", "content": html}
     return Draft(
         {
             "subject": subject,
@@ -88,7 +90,7 @@ def compose(
     )
 
 
-def _name_type(html: str | None, text: str | None, attachments: Sequence[Enclosure]) -> str:
+def _name_type(html: str | None, text: str | Synthetic | None, attachments: Sequence[Enclosure]) -> str:
     """Return the media type of the outermost part."""
     if any(not (isinstance(one, File) and one.inline) for one in attachments):
         return 'multipart/mixed; boundary="outer"'

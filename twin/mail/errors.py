@@ -108,6 +108,11 @@ def refuse_rendering() -> GraphRefusal:
     return GraphRefusal(500, "ErrorContentConversionFailed", "Content conversion failed.")
 
 
+def refuse_slow() -> GraphRefusal:
+    """504: the answer is too large to be made in time."""
+    return GraphRefusal(504, *_OUTAGES[504])
+
+
 def refuse_value() -> GraphRefusal:
     """405: a cloud link has no bytes."""
     return GraphRefusal(405, "ErrorInvalidRequest", "The attachment has no content of its own.")

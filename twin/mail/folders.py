@@ -23,7 +23,7 @@ from twin.mail.options import (
     sort_messages,
 )
 from twin.mail.properties import FOLDER, WITHHELD
-from twin.mail.render import View, applied, render_folder, render_message
+from twin.mail.render import View, applied, refuse_large, render_folder, render_message
 from twin.mail.state import Expiry, Mail
 
 folders = Routes[Mail]("/v1.0/users/{user}")
@@ -89,9 +89,11 @@ def delta(call: Call, mail: Mail) -> Reply:
         cursor = cursor if cursor.entries is not None else go_on(cursor)
     page = turn_page(cursor, view.page_size)
     query = cursor.query
+    items = [_render_entry(one, view, query.selection) for one in page.entries if is_due(one, query)]
+    refuse_large(items, view)
     body: Json = {
         "@odata.context": _context(call, "mailFolders('" + folder.id + "')/messages/$delta"),
-        "value": [_render_entry(one, view, query.selection) for one in page.entries if is_due(one, query)],
+        "value": items,
     }
     kind, name = ("@odata.deltaLink", _DELTA_TOKEN) if page.done else ("@odata.nextLink", _SKIP_TOKEN)
     body[kind] = f"https://{call.host}{call.raw_path}?{name}={mail.hand_out(page.cursor)}"

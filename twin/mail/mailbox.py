@@ -11,7 +11,7 @@ from typing import Literal
 
 from twin.core.clock import Clock
 from twin.core.wire import Json
-from twin.mail.contents import Enclosure
+from twin.mail.contents import Enclosure, Synthetic
 from twin.mail.draft import Address, Draft, HeaderValue, compose
 from twin.mail.eml import read_eml
 from twin.mail.ids import make_folder_id, make_immutable_id, make_mutable_id, make_safe, make_suffix
@@ -137,7 +137,7 @@ class Mailbox:
         cc: Sequence[Address] = (),
         reply_to: Sequence[Address] = (),
         html: str | None = None,
-        text: str | None = None,
+        text: str | Synthetic | None = None,
         attachments: Sequence[Enclosure] = (),
         headers: Mapping[str, HeaderValue] | None = None,
         received: datetime | None = None,

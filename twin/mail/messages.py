@@ -27,6 +27,7 @@ from twin.mail.render import (
     applied,
     known_to_attachments,
     make_change_key,
+    refuse_large,
     render_attachment,
     render_message,
 )
@@ -147,6 +148,7 @@ def get_content(call: Call, mail: Mail) -> Reply:
 
 def _answer_message(call: Call, message: Message, view: View, selection: Selection, *, status: int = 200) -> Reply:
     shown = render_message(message, view, selection)
+    refuse_large([shown], view)
     context = make_context(call, f"users('{call['user']}')/messages/$entity")
     reply = answer_entity(context, shown, status=status)
     return Reply(reply.status, reply.body, applied(view) | {"etag": shown["@odata.etag"]})

@@ -41,7 +41,9 @@ def _build(draft: Draft) -> Stream:
         if line["name"].lower() not in _STRUCTURAL:
             mail[line["name"]] = line["value"]
     body = draft.values["body"]
-    mail.set_content(body["content"], subtype="html" if body["contentType"] == "html" else "plain")
+    large = body["content"] if isinstance(body["content"], Stream) else None
+    text = f"{_MARK}\n" if large else body["content"]
+    mail.set_content(text, subtype="html" if body["contentType"] == "html" else "plain")
     inline = [one for one in draft.attachments if one.is_inline]
     others = [one for one in draft.attachments if not one.is_inline]
     if inline:
@@ -54,7 +56,8 @@ def _build(draft: Draft) -> Stream:
         mail.attach(_make_part(one))
     pieces = mail.as_bytes().split(_MARK.encode())
     first, *rest = pieces
-    streams = [one.content if _is_mail(one) else _encode_lines(one.content) for one in (*inline, *others)]
+    streams = [large.as_base64()] if large else []
+    streams += [one.content if _is_mail(one) else _encode_lines(one.content) for one in (*inline, *others)]
     return stream_of(first, *(part for pair in zip(streams, rest, strict=True) for part in pair))
 
 

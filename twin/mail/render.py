@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from twin.core.wire import Call, Json
+from twin.core.wire import Call, Json, Stream
 from twin.graph.odata import read_preferences
 from twin.mail.bodies import make_document, make_html, make_preview, make_safe_html, make_text
 from twin.mail.contents import Attachment
 from twin.mail.draft import Draft, render_time
 from twin.mail.eml import read_eml
+from twin.mail.errors import refuse_slow
 from twin.mail.extended import read_extended
 from twin.mail.ids import attach
 from twin.mail.mailbox import Folder, Mailbox
@@ -86,6 +87,13 @@ def make_change_key(one: Message) -> str:
     return "CQAAABYAAAD" + base64.b64encode(state).decode().rstrip("=").replace("/", "_").replace("+", "-")
 
 
+def refuse_large(shown: Iterable[Json], view: View) -> None:
+    """Refuse an answer with more bytes of bodies than Exchange collects in time. GraphRefusal 504."""
+    most = view.switches.slow_bytes
+    if most and sum(len(one["body"]["content"]) for one in shown if "body" in one) > most:
+        raise refuse_slow()
+
+
 def render_attachment(
     message: Message, one: Attachment, view: View, names: tuple[str, ...] | None, *, item: bool = False
 ) -> Json:
@@ -140,6 +148,8 @@ def _render_item(draft: Draft, view: View) -> Json:
 
 def _shape_body(body: Json, view: View) -> Json:
     content, is_html = body["content"], body["contentType"] == "html"
+    if isinstance(content, Stream):
+        return body
     if view.text:
         return {"contentType": "text", "content": make_text(content) if is_html else content}
     if not is_html:
@@ -154,6 +164,8 @@ def _unique_body(one: Message, view: View) -> Json:
     """Return the part above the quotation, as far as it is recognised."""
     body: Json = one.draft.values["body"]
     content = body["content"]
+    if isinstance(content, Stream):
+        return body
     for mark in ("<blockquote", "-----Original Message-----", "\n> ", "<hr", "\n________________________________"):
         content = content.partition(mark)[0]
     return _shape_body(body | {"content": content}, view)
@@ -162,6 +174,8 @@ def _unique_body(one: Message, view: View) -> Json:
 def _preview(one: Message, view: View) -> str:
     _ = view
     body = one.draft.values["body"]
+    if isinstance(body["content"], Stream):
+        return ""
     return make_preview(body["content"], is_html=body["contentType"] == "html")
 
 

@@ -17,6 +17,8 @@ class Switches:
     delta_repeats          items that come a second time at the end of the same round
     delta_stubs            a changed mail shows what changed only (microsoft-graph-docs issue 7776), or all of it
     delta_removed_at_first what was removed shows in a first round, too
+    slow_bytes             an answer with more bytes of bodies than this becomes 504; 0 for no limit (reference page of
+                           list messages: large pages time out; microsoft-graph-docs issue 5853)
     delta_filter_cap       most messages of a delta with $filter
     move_reason            reason in @removed for a mail that went to another folder
     cursors_kept           cursors that are remembered; older ones fall out
@@ -42,6 +44,7 @@ class Switches:
     delta_repeats: int = 0
     delta_stubs: bool = True
     delta_removed_at_first: bool = False
+    slow_bytes: int = 0
     delta_filter_cap: int = 5000
     move_reason: Literal["changed", "deleted"] = "changed"
     cursors_kept: int = 20_000
