@@ -76,6 +76,7 @@ class FolderReader:
         link = str(cursor.get("link") or "") if is_slim or cursor.get("query") == _QUERY else ""
         page_size, restarts = self._page_size(is_slim=is_slim), 0
         unread = earlier = _read_unread(cursor)
+        is_first = not _had_first_round(cursor)
         while True:
             lease.check()
             try:
@@ -102,7 +103,7 @@ class FolderReader:
                 link, is_slim, page_size = "", True, self._page_size(is_slim=True)
                 continue
             counts.answered = True
-            left = self._take_page(folder, page, earlier, counts, is_slim=is_slim)
+            left = self._take_page(folder, page, earlier, counts, is_slim=is_slim, is_first=is_first)
             unread, earlier = (left if earlier else unread | left), {}
             if len(unread) > _MOST_UNREAD:
                 raise OutcomeUnknown("Microsoft Graph did not send many mails of a folder.", code="UpstreamBadAnswer")
@@ -114,6 +115,7 @@ class FolderReader:
                 query=_SLIM_QUERY if is_slim else _QUERY,
                 later=json.dumps(list(unread)),
                 later_tries=json.dumps(unread),
+                first_round_done=not is_first or page.next_link is None,
                 **_pick(cursor, "swept_at"),
             )
             if not page.next_link:
@@ -127,7 +129,7 @@ class FolderReader:
         if isinstance(error, AnswerTooLarge):
             return True
         stuck = int(cursor.get("stuck", 0)) + 1
-        kept = _pick(cursor, "link", "query", "later", "later_tries", "swept_at")
+        kept = _pick(cursor, "link", "query", "later", "later_tries", "first_round_done", "swept_at")
         self._ledger.put_cursor(folder, **kept, stuck=stuck)
         return stuck >= _ENOUGH_POLLS
 
@@ -135,7 +137,8 @@ class FolderReader:
         """Once an hour, enter the mails of the last 48 hours that the delta query did not show."""
         cursor = self._ledger.cursor(folder)
         now = datetime.now(UTC)
-        kept, swept_at = _pick(cursor, "link", "query", "later", "later_tries", "stuck"), cursor.get("swept_at")
+        kept = _pick(cursor, "link", "query", "later", "later_tries", "first_round_done", "stuck")
+        swept_at = cursor.get("swept_at")
         if swept_at is None or now - swept_at < SWEEP_EVERY:
             if swept_at is None:
                 self._ledger.put_cursor(folder, **kept, swept_at=now)
@@ -148,16 +151,23 @@ class FolderReader:
                 if not known
             ]
             read = self._reader.read(missing, {}, {})
-            found = self._take(folder, read.whole, counts, read.aside)
+            found = self._take(folder, read.whole, counts, read.aside, is_first=not _had_first_round(cursor))
             if found:
                 counts.swept += found
                 log_event(Event.SWEEP_FOUND, mailbox=self._settings.name, folder=folder, mails=found)
         self._ledger.put_cursor(folder, **kept, swept_at=now)
 
     def _take_page(
-        self, folder: str, page: DeltaPage, unread: Mapping[str, int], counts: PollCounts, *, is_slim: bool
+        self,
+        folder: str,
+        page: DeltaPage,
+        unread: Mapping[str, int],
+        counts: PollCounts,
+        *,
+        is_slim: bool,
+        is_first: bool,
     ) -> dict[str, int]:
-        """Store and enter the mails of a page.
+        """Store and enter the mails of a page. `is_first`: of the first round of this folder that there ever was.
 
         `unread`: ids of mails of earlier polls that could not be read, and how often. Returns those of now.
         """
@@ -174,23 +184,33 @@ class FolderReader:
                 stubs.add(graph_id)
         removed -= shown.keys()
         # A mail that is skipped anyway needs no body.
-        whole = {one: item for one, item in shown.items() if not is_slim or self._describe(folder, item).skipped}
+        whole = {
+            one: item
+            for one, item in shown.items()
+            if not is_slim or self._describe(folder, item, is_first=is_first).skipped
+        }
         unclear = sorted((stubs | removed | shown.keys()) - whole.keys())
         unknown = [one for one, known in zip(unclear, self._are_known(unclear), strict=True) if not known]
         read = self._reader.read([one for one in unknown if one not in removed], unread, shown)
         counts.removed_unseen += len(removed.intersection(unknown)) + read.gone
-        self._take(folder, [*whole.values(), *read.whole], counts, read.aside)
+        self._take(folder, [*whole.values(), *read.whole], counts, read.aside, is_first=is_first)
         return read.unread
 
     def _take(
-        self, folder: str, messages: Sequence[Json], counts: PollCounts, aside: Sequence[tuple[Json, Cause]] = ()
+        self,
+        folder: str,
+        messages: Sequence[Json],
+        counts: PollCounts,
+        aside: Sequence[tuple[Json, Cause]],
+        *,
+        is_first: bool,
     ) -> int:
         """Store and enter the messages that the ledger does not know; return how many these were.
 
         `aside`: messages without body that go to quarantine, and why.
         """
-        mails = [self._describe(folder, message) for message in messages]
-        mails += [replace(self._describe(folder, message), cause=cause) for message, cause in aside]
+        mails = [self._describe(folder, message, is_first=is_first) for message in messages]
+        mails += [replace(self._describe(folder, message, is_first=is_first), cause=cause) for message, cause in aside]
         known = self._are_known([str(mail.message["id"]) for mail in mails])
         fresh = [mail for mail, is_old in zip(mails, known, strict=True) if not is_old]
         kept = [mail for mail in fresh if not mail.skipped]
@@ -205,8 +225,9 @@ class FolderReader:
         counts.new += len(added) - skipped
         return len(added)
 
-    def _describe(self, folder: str, message: Json) -> NewMail:
-        since = self._settings.since
+    def _describe(self, folder: str, message: Json, *, is_first: bool) -> NewMail:
+        # The cutover is for what was there at the first round: what a person moves here later is new, however old.
+        since = self._settings.since if is_first else None
         key = self._mailbox.key(str(message["id"]))
         return NewMail(
             key=key,
@@ -234,6 +255,11 @@ def report_quarantined(settings: MailboxSettings, key: str, cause: str) -> None:
     """Log that a mail's deliveries went to quarantine."""
     for sink in settings.sinks:
         log_event(Event.MAIL_QUARANTINED, mailbox=settings.name, key=key, sink=sink, cause=cause)
+
+
+def _had_first_round(cursor: Json) -> bool:
+    """Return whether a folder was ever read to its end. Cursors of older versions say it by the kind of their link."""
+    return bool(cursor.get("first_round_done", "deltatoken" in str(cursor.get("link") or "").lower()))
 
 
 def _read_unread(cursor: Json) -> dict[str, int]:

@@ -219,7 +219,8 @@ MAILBOX_FIELDS = (
         "since",
         str,
         None,
-        "Mails received before this moment are left alone. Without it, every mail in the folders becomes a ticket.",
+        "Mails received before this moment are left alone if they are in the folders when these are read for the first "
+        "time; what comes later is new, whatever its date. Without it, every mail in the folders becomes a ticket.",
     ),
     Field("write_back", dict, {}, "What people see in the mailbox once every sink has the mail; its fields are below."),
     Field(

@@ -103,6 +103,44 @@ def test_mails_from_before_the_cutover_are_known_and_left_alone(open_scenario: O
     assert len(scenario.sink.tickets) == 1
 
 
+@pytest.mark.parametrize("days", [1, 30, 3_000])
+def test_an_old_mail_that_a_person_moves_here_later_is_new(open_scenario: OpenScenario, days: int) -> None:
+    now = datetime.now(UTC)
+    scenario = open_scenario(since=(now - timedelta(hours=1)).isoformat())
+    before = scenario.receive(subject="There at the first round", received=now - timedelta(days=days))
+    dragged = scenario.receive(subject="Elsewhere", received=now - timedelta(days=days), folder="archive")
+    scenario.run()
+    assert scenario.sink.tickets == {}
+    move_to(scenario, dragged, "inbox")
+    scenario.run()
+    assert scenario.describe(dragged.id)["state"] == "delivered"
+    assert scenario.describe(before.id)["reason"] == "before-cutover"
+
+
+def test_a_first_round_that_was_broken_off_goes_on_as_the_first(open_scenario: OpenScenario) -> None:
+    now = datetime.now(UTC)
+    scenario = open_scenario(since=(now - timedelta(hours=1)).isoformat(), page_size=5)
+    old = [scenario.receive(subject=f"{number}", received=now - timedelta(days=2)) for number in range(9)]
+    scenario.gateway.sim.faults.add(Answer(503), api="mail", path="/delta$", times=None, when="after")
+    scenario.poll()
+    scenario.gateway.sim.faults.clear()
+    scenario.run()
+    assert {scenario.describe(mail.id)["reason"] for mail in old} == {"before-cutover"}
+
+
+def test_a_lost_cursor_does_not_begin_the_cutover_again(open_scenario: OpenScenario) -> None:
+    now = datetime.now(UTC)
+    scenario = open_scenario(since=(now - timedelta(hours=1)).isoformat())
+    scenario.receive(subject="Old", received=now - timedelta(days=2))
+    dragged = scenario.receive(subject="Elsewhere", received=now - timedelta(days=2), folder="archive")
+    scenario.run()
+    sim = scenario.gateway.sim
+    sim.run(lambda: sim.mail.expire_cursors(scenario.twin_mailbox))
+    move_to(scenario, dragged, "inbox")
+    scenario.run()
+    assert [mail["subject"] for mail in scenario.mails()] == ["Elsewhere"]
+
+
 def test_read_state_is_irrelevant(scenario: MailScenario) -> None:
     scenario.receive(subject="Opened by a colleague", is_read=True)
     scenario.run()
