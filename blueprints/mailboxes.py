@@ -8,6 +8,7 @@ import azure.functions as func
 
 from blueprints._bounds import MAIL_PAGE
 from blueprints._http import Content, Request, answers
+from inbound_mail.content.files import explain_omission
 from inbound_mail.messages import PollRequest
 from shared import context
 from shared.errors import AnswerTooLarge, Invalid, NotFound
@@ -131,10 +132,10 @@ def _find_attachment(request: Request) -> "Attachment":
     mail = request.mailbox.store.load(request.mail_key)
     number = str(request.http.route_params.get("number", ""))
     for one in mail.attachments if mail else ():
-        if str(one.number) == number:
+        if mail and str(one.number) == number:
             if one.blob is None:
                 raise NotFound(
-                    f"The gateway has not stored this attachment ({one.omitted}).",
+                    f"The gateway has not stored this attachment: {explain_omission(one, mail)}.",
                     code="AttachmentOmitted",
                     target="number",
                 )

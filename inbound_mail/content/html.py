@@ -18,6 +18,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from inbound_mail.content.pictures import mark_picture
 from inbound_mail.content.quoting import HISTORY_BEGIN, QUOTE_BEGIN, QUOTE_END
 
 if TYPE_CHECKING:
@@ -50,6 +51,16 @@ _ATTRIBUTES = {
     "th": {"colspan", "rowspan"},
     "ol": {"start"},
 }
+# What Gmail, Outlook, Outlook for phones, Apple Mail, Thunderbird, Proton and Yahoo call a signature; Outlook puts "x_"
+# before the names in what it quotes.
+_SIGNATURES = frozenset(
+    f"{prefix}{name}"
+    for prefix in ("", "x_")
+    for name in (
+        *("gmail_signature", "signature", "ms-outlook-mobile-signature", "applemailsignature", "moz-signature"),
+        *("protonmail_signature_block", "yahoo_signature", "yahoo-signature"),
+    )
+)
 _SCHEMES = {"http", "https", "mailto", "tel", "cid"}
 # The characters of quoting.MARKS, U+FDD0 to U+FDEF, written as entities.
 _MARK_ENTITY = re.compile(r"&#(?:x0*fd[de][0-9a-f]|0*(?:6497[6-9]|649[89]\d|6500[0-7]));?", re.IGNORECASE)
@@ -64,12 +75,15 @@ class HtmlBody:
     """The result of reading an HTML body.
 
     `marked` is its plain text, with the mark characters of `quoting` around the parts that the HTML calls quoted.
-    `safe` is sanitised HTML. `content_ids` are the ids of attached pictures that the HTML shows.
+    `safe` is sanitised HTML. `content_ids` are the ids of attached pictures that the HTML shows. `pictures` are the ids
+    by the numbers in the marks of the text, and `signed` those that only a signature shows.
     """
 
     marked: str
     safe: str
     content_ids: frozenset[str]
+    pictures: tuple[str, ...] = ()
+    signed: frozenset[str] = frozenset()
 
 
 def read_html(source: str) -> HtmlBody:
@@ -81,16 +95,42 @@ def read_html(source: str) -> HtmlBody:
     if tree is None or safe is None:
         text = _remove_tags(source)
         return HtmlBody(text, f"<pre>{html.escape(text)}</pre>", content_ids)
-    text = _as_text(tree)
+    signed = _find_signed(tree)
+    pictures: list[str] = []
+    text = _as_text(tree, pictures)
     if not text.strip() or len(text) > 2 * MOST_CHARACTERS:
         text = _remove_tags(source)
-    return HtmlBody(text, safe, content_ids)
+    return HtmlBody(text, safe, content_ids, tuple(pictures), signed)
 
 
 def _content_ids(source: str) -> Iterator[str]:
     for found in _CONTENT_ID.findall(source):
-        if name := unquote(html.unescape(found)).strip().removeprefix("<").removesuffix(">").strip():
+        if name := _clean_content_id(html.unescape(found)):
             yield name
+
+
+def _clean_content_id(text: str) -> str:
+    return unquote(text).strip().removeprefix("<").removesuffix(">").strip()
+
+
+def _shown_picture(element: "HtmlElement") -> str | None:
+    """Return the content id of the attached picture that an element shows."""
+    source = (element.get("src") or "").strip()
+    return _clean_content_id(source[4:]) if element.tag == "img" and source[:4].lower() == "cid:" else None
+
+
+def _find_signed(tree: "HtmlElement") -> frozenset[str]:
+    """Return the ids of the pictures that stand in what the mail program calls the signature, and nowhere else."""
+    inside: set[HtmlElement] = set()
+    for element in tree.iter():
+        if isinstance(element.tag, str) and element not in inside and _SIGNATURES & _names_of(element):
+            inside |= set(element.iter())
+    shown = [(name, element in inside) for element in tree.iter("img") if (name := _shown_picture(element))]
+    return frozenset(name for name, _ in shown) - {name for name, is_inside in shown if not is_inside}
+
+
+def _names_of(element: "HtmlElement") -> set[str]:
+    return {*(element.get("class") or "").lower().split(), (element.get("id") or "").lower()}
 
 
 def _parse(source: str) -> "HtmlElement | None":
@@ -148,8 +188,8 @@ def _filter_attribute(tag: str, name: str, value: str) -> str | None:
     return value
 
 
-def _as_text(tree: "HtmlElement") -> str:
-    """Return the tree's text with its layout. This changes the tree."""
+def _as_text(tree: "HtmlElement", pictures: list[str]) -> str:
+    """Return the tree's text with its layout, and add the ids of its pictures to the list. This changes the tree."""
     from inscriptis.html_engine import Inscriptis
 
     for element in list(tree.iter()):
@@ -165,7 +205,7 @@ def _as_text(tree: "HtmlElement") -> str:
             _replace_by_blocks(table)
     for element in tree.iter():
         if isinstance(element.tag, str):
-            _add_invisible_text(element)
+            _add_invisible_text(element, pictures)
             element.attrib.clear()
     text: str = Inscriptis(tree, _layout()).get_text()
     return text
@@ -186,7 +226,7 @@ def _layout() -> "ParserConfig":
 
 def _mark(element: "HtmlElement") -> None:
     """Put mark characters around what Apple Mail, Thunderbird, Gmail and Proton quote; Outlook names the start only."""
-    names = {*(element.get("class") or "").lower().split(), (element.get("id") or "").lower()}
+    names = _names_of(element)
     is_quote = element.tag == "blockquote" and (
         (element.get("type") or "").lower() == "cite" or names & {"gmail_quote", "protonmail_quote"}
     )
@@ -216,8 +256,8 @@ def _replace_by_blocks(table: "HtmlElement") -> None:
         part.tag = "div"
 
 
-def _add_invisible_text(element: "HtmlElement") -> None:
-    """Add to the text what only HTML shows: the target of a link, the name of an attached picture."""
+def _add_invisible_text(element: "HtmlElement", pictures: list[str]) -> None:
+    """Add to the text what only HTML shows: the target of a link, the name and the mark of an attached picture."""
     if element.tag == "a":
         target = (element.get("href") or "").strip()
         shown = element.text_content()
@@ -227,8 +267,10 @@ def _add_invisible_text(element: "HtmlElement") -> None:
             and shown.strip()
         ):
             element.tail = f" <{target}>{element.tail or ''}"
-    elif element.tag == "img" and (element.get("src") or "").strip().lower().startswith("cid:"):
-        element.tail = f"[{(element.get('alt') or '').strip() or 'image'}]{element.tail or ''}"
+    elif (name := _shown_picture(element)) is not None:
+        shown = (element.get("alt") or "").strip() or "image"
+        element.tail = f"{mark_picture(len(pictures))}[{shown}]{element.tail or ''}"
+        pictures.append(name)
 
 
 def _remove_tags(source: str) -> str:

@@ -24,7 +24,9 @@ class Attachment:
     """One attachment. Its bytes are in the blob `blob`; an attached item's bytes are its MIME (.eml).
 
     `blob` and `sha256` (hexadecimal) are None if there are no bytes: the attachment is a link or was too large. Then
-    `omitted` says why. `name` is Graph's and may be unsafe as a file name. `content_id` is without angle brackets.
+    `omitted` says why: `Link`, `TooLarge` or `Unreadable`. `name` is Graph's and may be unsafe as a file name.
+    `content_id` is without angle brackets. `url` is where a link leads, if Graph says so. `is_pixel`: a picture of
+    1 by 1.
     """
 
     number: int
@@ -37,6 +39,8 @@ class Attachment:
     blob: str | None = None
     sha256: str | None = None
     omitted: str | None = None
+    url: str | None = None
+    is_pixel: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,9 @@ class Rendering:
     `title` is the subject without prefixes such as "Re:". `text` is the whole body as plain text. `new_text` is the
     part that the author added, or the whole text if that is uncertain; `was_cut` is true if the two differ. `html` is
     the sanitised body, or None for a plain-text mail.
+
+    `referenced_content_ids` are the pictures that the HTML shows. Some of them are shown only inside the signature, or
+    only inside the part of the text that `new_text` does not have.
     """
 
     title: str
@@ -135,6 +142,8 @@ class Rendering:
     html: str | None
     was_cut: bool
     referenced_content_ids: frozenset[str] = field(default_factory=frozenset)
+    signature_content_ids: frozenset[str] = field(default_factory=frozenset)
+    history_content_ids: frozenset[str] = field(default_factory=frozenset)
 
 
 def clean_message_id(text: str) -> str | None:

@@ -2,9 +2,11 @@
 
 import re
 import unicodedata
+from collections.abc import Collection, Sequence
 
 from inbound_mail.content.html import read_html
 from inbound_mail.content.models import InboundMail, Rendering
+from inbound_mail.content.pictures import find_cut_pictures, find_signed_pictures
 from inbound_mail.content.quoting import MARKS, find_new_text, strip_marks
 
 NO_SUBJECT = "(no subject)"
@@ -35,14 +37,25 @@ def render_mail(mail: InboundMail, title_limit: int = 200) -> Rendering:
     marked = _tidy(clean_marked(page.marked) if page else content)
     text = _tidy(strip_marks(marked))
     new_text = find_new_text(marked) if _may_have_history(mail, prefix) else None
+    shown = text if new_text is None else _tidy(new_text)
+    pictures = page.pictures if page else ()
+    signed = _name_pictures(pictures, find_signed_pictures(marked))
     return Rendering(
         title=cut(title, title_limit),
         text=text,
-        new_text=text if new_text is None else _tidy(new_text),
+        new_text=shown,
         html=page.safe if page else None,
-        was_cut=new_text is not None and _tidy(new_text) != text,
+        was_cut=shown != text,
         referenced_content_ids=page.content_ids if page else frozenset(),
+        signature_content_ids=signed | page.signed if page else frozenset(),
+        history_content_ids=_name_pictures(pictures, find_cut_pictures(marked, shown)),
     )
+
+
+def _name_pictures(pictures: Sequence[str], numbers: Collection[int]) -> frozenset[str]:
+    """Return the content ids of which all pictures have these numbers."""
+    named = {name for number, name in enumerate(pictures) if number in numbers}
+    return frozenset(named - {name for number, name in enumerate(pictures) if number not in numbers})
 
 
 def clean_text(text: str) -> str:

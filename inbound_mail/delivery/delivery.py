@@ -24,6 +24,7 @@ from inbound_mail.content.models import InboundMail, Rendering, Screening
 from inbound_mail.content.rendering import render_mail
 from inbound_mail.content.screening import screen_mail
 from inbound_mail.delivery.circuit_breaker import PROBE_EVERY, CircuitBreaker, Reason
+from inbound_mail.delivery.known_files import KnownFiles
 from inbound_mail.delivery.threads import KnownThreads
 from inbound_mail.ledger.claims import Claim, Overtaken, claim
 from inbound_mail.messages import DeliveryQueue, DeliveryRequest
@@ -114,8 +115,8 @@ class Deliverer:
             raise Rejected("The settings do not contain this sink any more.", code="SinkGone")
         if claimed.crashes >= _MOST_CRASHES:
             raise Rejected(f"The worker crashed {_MOST_CRASHES} times while delivering this mail.", code="WorkerDied")
-        threads = KnownThreads(self._threads, claimed.sink)
-        prepared = self._prepare(mailbox, claimed, threads)
+        threads, known_files = KnownThreads(self._threads, claimed.sink), KnownFiles(self._threads, claimed.sink)
+        prepared = self._prepare(mailbox, claimed, threads, known_files)
         breaker = self._circuit_breakers[claimed.sink]
         try:
             receipt = sink.deliver(prepared, claimed)
@@ -132,6 +133,7 @@ class Deliverer:
         breaker.note_delivery()
         if receipt.ticket and not prepared.is_note:  # who an automatic mail is from and to proves nothing
             threads.remember(prepared.mail, receipt.ticket)
+        known_files.remember(prepared.mail, receipt.ticket, receipt.files)
         claimed.complete(receipt)
         if prepared.is_note and prepared.screening.is_bounce:
             log_event(
@@ -142,7 +144,9 @@ class Deliverer:
         _log.info("%s: mail %s delivered to %s", mailbox.name, claimed.key, claimed.sink)
         return DeliveryOutcome.DELIVERED
 
-    def _prepare(self, mailbox: SupportMailbox, claimed: Claim, threads: KnownThreads) -> PreparedMail:
+    def _prepare(
+        self, mailbox: SupportMailbox, claimed: Claim, threads: KnownThreads, known_files: KnownFiles
+    ) -> PreparedMail:
         record, mail = mailbox.ledger.mail(claimed.key), mailbox.store.load(claimed.key)
         if record is None or mail is None:
             raise Rejected("The mail is no longer in the gateway's storage.", code="MailLost")
@@ -150,7 +154,9 @@ class Deliverer:
         is_note = not (screening.makes_ticket or claimed.is_forced)
         if is_note and not _may_concern_a_ticket(mail, screening, threads):
             raise refuse_automatic_mail(screening)
-        return PreparedMail(mail, rendering, screening, record.reference, threads, mailbox.store.open, is_note)
+        return PreparedMail(
+            mail, rendering, screening, record.reference, threads, known_files, mailbox.store.open, is_note
+        )
 
     def _read(self, mail: InboundMail, mailbox: SupportMailbox) -> tuple[Screening, Rendering]:
         try:

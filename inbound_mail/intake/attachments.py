@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from inbound_mail.content.files import read_web_address
 from inbound_mail.content.models import Attachment, AttachmentKind, clean_message_id
+from inbound_mail.content.pictures import is_tracking_pixel
 from inbound_mail.intake.folder_reader import PollCounts, report_quarantined
 from inbound_mail.ledger.records import MailState, OpenMail
 from inbound_mail.support_mailbox import SupportMailbox
@@ -185,7 +187,7 @@ class AttachmentFetcher:
             data = base64.b64decode(text)
         except (binascii.Error, ValueError):
             return replace(described, omitted="Unreadable")
-        return self._put(mail, described, [data])
+        return self._put(mail, replace(described, is_pixel=is_tracking_pixel(data)), [data])
 
     def _stream(self, mail: OpenMail, described: Attachment, attachment_id: str) -> Attachment:
         def read() -> Attachment:
@@ -252,4 +254,5 @@ def _describe(number: int, item: Json) -> Attachment:
         is_inline=bool(item.get("isInline")),
         content_id=clean_message_id(str(item.get("contentId") or "")),
         omitted="Link" if kind is AttachmentKind.REFERENCE else None,
+        url=read_web_address(item.get("sourceUrl")),  # of the beta version; v1.0 does not have it
     )

@@ -35,7 +35,7 @@ class MailStore:
 
     def put_attachments(self, key: str, attachments: Sequence[Attachment]) -> None:
         """Store the list of attachments. With it the mail is complete."""
-        self._put_json(f"{self._folder(key)}/attachments.json", [asdict(one) for one in attachments])
+        self._put_json(f"{self._folder(key)}/attachments.json", [_describe(one) for one in attachments])
 
     def put_bytes(
         self, key: str, number: int, chunks: Iterable[bytes], *, content_type: str, limit: int
@@ -92,6 +92,12 @@ def may_have_files(message: Json) -> bool:
     types = [str(one.get("value")) for name, one in headers if name == "content-type"]
     is_named = any(name == "content-disposition" for name, _ in headers)
     return is_named or len(types) != 1 or not _ONE_TEXT.match(types[0]) or "name" in types[0].lower()
+
+
+def _describe(attachment: Attachment) -> Json:
+    """Return an attachment as it is stored; without later additions that say nothing, for older versions to read."""
+    values = asdict(attachment)
+    return {name: value for name, value in values.items() if value or name not in ("url", "is_pixel")}
 
 
 class _Counted:

@@ -5,9 +5,10 @@ change meanwhile, the ticket that the mail answers, is settled in the progress b
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from inbound_mail.content.models import Attachment
+from inbound_mail.content.files import FileChoice
+from inbound_mail.sinks._files import settle_files
 from inbound_mail.sinks._threads import answered_ids, find_answered, find_bounced, find_conversation
 from inbound_mail.sinks.protocol import PreparedMail, Progress, refuse_automatic_mail
 from shared.json_text import Json
@@ -77,8 +78,14 @@ def make_data(prepared: PreparedMail, attachments: Iterable[Json], *, with_html:
     return data
 
 
-def describe_attachment(attachment: Attachment) -> Json:
+def settle_event_files(prepared: PreparedMail, progress: Progress, ticket: str | None) -> Sequence[FileChoice]:
+    """Return every attachment, and why a ticket does not need it: the same at each attempt."""
+    return settle_files(prepared, progress, ticket, is_cut=ticket is not None and prepared.rendering.was_cut)
+
+
+def describe_attachment(choice: FileChoice) -> Json:
     """Return what is known of an attachment, without its bytes and where they are."""
+    attachment = choice.attachment
     described: Json = {
         "name": attachment.name,
         "contentType": attachment.content_type,
@@ -86,7 +93,9 @@ def describe_attachment(attachment: Attachment) -> Json:
         "sha256": attachment.sha256,
     }
     described |= {"contentId": attachment.content_id, "isInline": True} if attachment.is_inline else {}
-    return described | ({"omitted": attachment.omitted} if attachment.omitted else {})
+    described |= {"omitted": attachment.omitted} if attachment.omitted else {}
+    described |= {"reason": choice.reason} if choice.reason else {}
+    return described | ({"isDecoration": True} if choice.is_decoration else {})
 
 
 def write(event: Json) -> bytes:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from inbound_mail.content.files import SeenFiles
 from inbound_mail.content.models import Attachment, InboundMail, Rendering, Screening
 from inbound_mail.sinks._options import Option
 from shared.errors import ConfigurationError, Refused
@@ -49,6 +50,13 @@ class Threads(Protocol):
         """Return the ticket of a Graph conversation. This is weak evidence, because strangers may join one."""
 
 
+class KnownFiles(Protocol):
+    """The files of earlier mails to this sink."""
+
+    def find(self, mail: InboundMail, ticket: str | None) -> SeenFiles:
+        """Return which files of a mail came before: from its author, and in this ticket if there is one."""
+
+
 class Progress(Protocol):
     """The durable record of one delivery. `save` returns when the values are stored."""
 
@@ -80,6 +88,7 @@ class PreparedMail:
     screening: Screening
     reference: str
     threads: Threads
+    known_files: KnownFiles
     open: Callable[[Attachment], Iterator[bytes]]
     is_note: bool = False
 
@@ -94,12 +103,14 @@ def refuse_automatic_mail(screening: Screening, more: str = "") -> Refused:
 class Receipt:
     """The result of a delivery. `ticket` is None if the sink's target accepted the mail without naming a ticket.
 
-    `is_reply` is true if the mail was added to an existing ticket. `notes` are sentences for the operator.
+    `is_reply` is true if the mail was added to an existing ticket. `notes` are sentences for the operator. `files` are
+    the SHA-256 (hex) of the files that the ticket got.
     """
 
     ticket: str | None = None
     is_reply: bool = False
     notes: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 class Sink(Protocol):

@@ -6,11 +6,18 @@ storage trigger" (Base64 by default). Messages come at least once and in no orde
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from inbound_mail.content.models import Attachment
-from inbound_mail.sinks._envelope import describe_attachment, make_data, make_event, settle_ticket, write
+from inbound_mail.content.files import FileChoice
+from inbound_mail.sinks._envelope import (
+    describe_attachment,
+    make_data,
+    make_event,
+    settle_event_files,
+    settle_ticket,
+    write,
+)
 from inbound_mail.sinks._options import Option, check_options, read_options
 from inbound_mail.sinks.protocol import Kind, PreparedMail, Progress, Receipt, Tools
 from shared.json_text import Json
@@ -53,8 +60,9 @@ class StorageQueueSink:
     def deliver(self, prepared: PreparedMail, progress: Progress) -> Receipt:
         """Put the event of the mail into the queue. After a crash it may be put a second time, with the same id."""
         ticket = settle_ticket(prepared, progress)
+        files = settle_event_files(prepared, progress, ticket)
         if not progress.values.get("sent"):
-            self._queue.put(self._make_message(prepared, ticket), ttl=self._ttl)
+            self._queue.put(self._make_message(prepared, ticket, files), ttl=self._ttl)
             progress.save(sent=True)
         return Receipt()
 
@@ -66,8 +74,8 @@ class StorageQueueSink:
         """Return no secrets, because the app's identity opens the storage account."""
         return ()
 
-    def _make_message(self, prepared: PreparedMail, ticket: str | None) -> Json:
-        described = [_describe(attachment) for attachment in prepared.mail.attachments]
+    def _make_message(self, prepared: PreparedMail, ticket: str | None, files: Sequence[FileChoice]) -> Json:
+        described = [_describe(choice) for choice in files]
         event = make_event(prepared, ticket, make_data(prepared, described, with_html=self._with_html))
         raw = write(event)
         if len(raw) <= _LARGEST_MESSAGE:
@@ -80,9 +88,10 @@ class StorageQueueSink:
         }
 
 
-def _describe(attachment: Attachment) -> Json:
+def _describe(choice: FileChoice) -> Json:
+    attachment = choice.attachment
     place = {"container": _CONTAINER, "blob": attachment.blob} if attachment.blob else {}
-    return describe_attachment(attachment) | place
+    return describe_attachment(choice) | place | ({"url": attachment.url} if attachment.url else {})
 
 
 def _check(settings: SinkSettings) -> Iterator[tuple[str, str]]:

@@ -27,6 +27,7 @@ class EasyVista:
     def __init__(self, sim: Simulator) -> None:
         self.sim = sim
         self.vault = Vault(token=service_desks.token(), login=f"{service_desks.LOGIN}:{service_desks.password()}")
+        self.base_url = ""
         self.options: dict[str, Any] = {
             "url": f"https://{service_desks.HOST}",
             "account": service_desks.PRODUCTION,
@@ -41,7 +42,7 @@ class EasyVista:
         merged = self.options | options
         kept = {name: value for name, value in merged.items() if value is not None}
         assert list(check_sink(SinkSettings("desk", "easyvista", kept))) == []
-        return make_sink("easyvista", kept, self.vault)
+        return make_sink("easyvista", kept, self.vault, base_url=self.base_url)
 
     def deliver(self, *files: Any, progress: MemoryProgress | None = None, **more: Any) -> Receipt:
         """Deliver a mail; names of options are taken out of `more`."""

@@ -3,8 +3,10 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from inbound_mail.content.files import SeenFiles
 from inbound_mail.content.models import Attachment, AttachmentKind, InboundMail, Rendering, Screening
 from inbound_mail.sinks import build_sink
 from inbound_mail.sinks.protocol import PreparedMail, Sink, Thread, Tools
@@ -56,6 +58,18 @@ class KnownThreads:
         return self.by_conversation.get(conversation_id)
 
 
+@dataclass
+class SeenBefore:
+    """The files of earlier mails, in memory: pictures of the author, and files by ticket."""
+
+    by_author: frozenset[str] = frozenset()
+    by_ticket: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def find(self, mail: InboundMail, ticket: str | None) -> SeenFiles:
+        del mail
+        return SeenFiles(self.by_author, self.by_ticket.get(ticket or "", frozenset()))
+
+
 class Died(BaseException):
     """The process ends here: nothing below may catch it."""
 
@@ -83,6 +97,7 @@ class MemoryProgress:
 def make_prepared_mail(
     *files: tuple[Attachment, bytes],
     threads: KnownThreads | None = None,
+    seen: SeenBefore | None = None,
     rendering: Mapping[str, Any] | None = None,
     screening: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
@@ -121,6 +136,7 @@ def make_prepared_mail(
         screening=Screening(**({"may_reply": True, "makes_ticket": True, "is_bounce": False} | dict(screening or {}))),
         reference=reference,
         threads=threads or KnownThreads(),
+        known_files=seen or SeenBefore(),
         open=open_it,
         is_note=is_note,
     )

@@ -1,5 +1,6 @@
 """Replies become comments, or new tickets if their author may not comment or the ticket is closed."""
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ def test_a_reply_becomes_a_visible_comment_with_its_files(easyvista: EasyVista) 
     )
     ticket = easyvista.sim.easyvista.ticket(service_desks.OPEN_TICKET)
     [comment] = ticket.tasks
-    assert receipt == Receipt(service_desks.OPEN_TICKET, is_reply=True)
+    assert receipt == Receipt(service_desks.OPEN_TICKET, is_reply=True, files=(hashlib.sha256(b"x").hexdigest(),))
     assert comment.ended is not None
     assert comment.type.id == service_desks.PUBLIC_COMMENT
     assert comment.group

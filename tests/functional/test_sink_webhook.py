@@ -24,6 +24,7 @@ from tests.functional.prepared_mails import (
     AUTHOR,
     KnownThreads,
     MemoryProgress,
+    SeenBefore,
     Vault,
     make_file,
     make_prepared_mail,
@@ -35,6 +36,7 @@ from twin.seeds import service_desks, tiny
 from twin.webhook.state import Delivery
 
 EARLIER = "earlier@mail.example.com"
+REASON = "a link to a file in the cloud; the mail in support@contoso.com has it"
 NEW_KEY = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
 
@@ -119,7 +121,7 @@ def test_the_event_is_a_cloud_event_with_the_whole_mail(hooks: Hooks) -> None:
                 "sha256": hashlib.sha256(b"hello").hexdigest(),
                 "contentBase64": "aGVsbG8=",
             },
-            {"name": "Plan.docx", "contentType": "", "size": 0, "sha256": None, "omitted": "a link"},
+            {"name": "Plan.docx", "contentType": "", "size": 0, "sha256": None, "omitted": "a link", "reason": REASON},
         ],
     }
 
@@ -155,6 +157,38 @@ def test_attachments_too_large_for_the_event_are_sent_as_links(hooks: Hooks) -> 
     hooks.base_url = ""
     hooks.deliver(*files, options={"inline_kib": 1}, reference="mail-" + "1" * 40)
     assert hooks.last.json["data"]["attachments"][1]["path"] == path
+
+
+def test_every_attachment_is_in_the_event_with_the_reason_why_a_ticket_does_not_need_it(hooks: Hooks) -> None:
+    picture = {"is_inline": True, "content_type": "image/png"}
+    files = [
+        make_file(1, "logo.png", b"logo", content_id="logo", **picture),
+        make_file(2, "old.png", b"old", content_id="old", **picture),
+        make_file(3, "log.txt", b"log"),
+        make_file(4, "new.txt", b"new"),
+        (Attachment(5, "R.mp4", "", 0, AttachmentKind.REFERENCE, omitted="Link", url="https://x.example/R.mp4"), b""),
+    ]
+    rendering = {
+        "html": "<img>", "was_cut": True, "history_content_ids": frozenset({"old"}),
+        "referenced_content_ids": frozenset({"logo", "old"}),
+    }  # fmt: skip
+    seen = SeenBefore(
+        frozenset({hashlib.sha256(b"logo").hexdigest()}), {"T-17": frozenset({hashlib.sha256(b"log").hexdigest()})}
+    )
+    answer: dict[str, Any] = {"threads": known(), "headers": {"In-Reply-To": f"<{EARLIER}>"}}
+    receipt = hooks.deliver(*files, seen=seen, rendering=rendering, **answer)
+    shown = hooks.last.json["data"]["attachments"]
+    assert [(one["name"], one.get("reason"), one.get("isDecoration")) for one in shown] == [
+        ("logo.png", "known from earlier mails of this author", True),
+        ("old.png", "in the quoted history", True),
+        ("log.txt", "already attached to this ticket", None),
+        ("new.txt", None, None),
+        ("R.mp4", "a link to a file in the cloud: https://x.example/R.mp4", None),
+    ]
+    assert ["contentBase64" in one for one in shown] == [False, False, False, True, False]
+    assert shown[2]["path"].endswith("/attachments/3")
+    assert shown[4]["url"] == "https://x.example/R.mp4"
+    assert receipt.files == (hashlib.sha256(b"new").hexdigest(),)
 
 
 # -- the signature

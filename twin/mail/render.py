@@ -114,6 +114,8 @@ def render_attachment(
     if one.kind == "file":
         file: Json = {"contentId": one.content_id, "contentLocation": None, "contentBytes": one.content}
         shown |= {name: value for name, value in file.items() if names is None or name in names}
+    if one.kind == "reference" and view.switches.shows_source_url:
+        shown["sourceUrl"] = one.url
     if item and one.kind == "item" and one.item == "message":
         shown["item"] = _render_item(read_eml(one.content.whole()), view)
     return shown

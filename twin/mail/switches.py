@@ -28,6 +28,7 @@ class Switches:
     stamps_message_id      a mail without Message-ID gets one
     readwrite_reads        Mail.ReadWrite covers what the permissions data list under Mail.Read only
     attachment_overhead    bytes by which `size` exceeds the file
+    shows_source_url       a link to a file in the cloud has `sourceUrl`, as in the beta version; v1.0 does not have it
     inline_hides_files     hasAttachments is false when all files are inline (docstring of Message.has_attachments in
                            msgraph-sdk 1.65; smletsexchangeconnector issue 528), or true for any file
     inline_files           which files of MIME are inline: those that their part calls so, as Apple Mail does with PDFs
@@ -54,6 +55,7 @@ class Switches:
     stamps_message_id: bool = False
     readwrite_reads: bool = True
     attachment_overhead: int = 404
+    shows_source_url: bool = False
     inline_hides_files: bool = True
     inline_files: Literal["disposition", "content-id"] = "disposition"
 

@@ -11,17 +11,13 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from inbound_mail.sinks._files import SEEN, settle_files
 from inbound_mail.sinks._upload import Upload
 from inbound_mail.sinks.easyvista.client import Client
+from inbound_mail.sinks.easyvista.files import File, Handover, list_files, plan_handover
 from inbound_mail.sinks.easyvista.http import MakeBody
 from inbound_mail.sinks.easyvista.replies import Decision, decide, decide_closed, decide_note
-from inbound_mail.sinks.easyvista.ticket import (
-    File,
-    list_files,
-    make_person_fields,
-    make_ticket_fields,
-    make_ticket_text,
-)
+from inbound_mail.sinks.easyvista.ticket import make_person_fields, make_ticket_fields, make_ticket_text
 from inbound_mail.sinks.protocol import PreparedMail, Progress, Receipt, refuse_automatic_mail
 from shared.errors import NotFound, OutcomeUnknown, Rejected
 
@@ -29,12 +25,15 @@ from shared.errors import NotFound, OutcomeUnknown, Rejected
 class Delivery:
     """One attempt. The steps saved in `progress` are done; if `_resumed`, further ones may be done as well."""
 
-    def __init__(self, client: Client, options: Mapping[str, Any], prepared: PreparedMail, progress: Progress) -> None:
+    def __init__(
+        self, client: Client, options: Mapping[str, Any], prepared: PreparedMail, progress: Progress, base_url: str
+    ) -> None:
         self._client = client
         self._options = options
         self._prepared = prepared
         self._progress = progress
-        self._resumed = bool(progress.values) or progress.interrupted
+        self._base_url = base_url
+        self._resumed = bool(progress.values.keys() - {SEEN}) or progress.interrupted
         self._notes: list[str] = list(progress.values.get("notes") or ())
 
     def run(self) -> Receipt:
@@ -47,8 +46,10 @@ class Delivery:
         if ticket and self._options["body_write"] == "create_then_put":
             self._write_body(ticket)
         rfc = ticket or reply or ""
-        self._attach(rfc, is_reply=not ticket)
-        return Receipt(rfc, is_reply=not ticket, notes=tuple(self._notes))
+        files = self._settle_files(None if ticket else rfc)
+        self._attach(rfc, files, is_reply=not ticket)
+        sent = tuple(dict.fromkeys(one.sha256 for one in files.attachments if one.sha256))
+        return Receipt(rfc, is_reply=not ticket, notes=tuple(self._notes), files=sent)
 
     def _begin(self) -> tuple[str | None, str | None]:
         """Return (ticket to comment on, None) or (None, ticket that was created or found)."""
@@ -77,7 +78,8 @@ class Delivery:
 
     def _create(self, decision: Decision) -> str:
         self._notes += decision.notes
-        fields = make_ticket_fields(self._prepared, self._options, parent=decision.parent, notes=decision.notes)
+        files = self._settle_files(None)
+        fields = make_ticket_fields(self._prepared, self._options, files, parent=decision.parent, notes=decision.notes)
         try:
             if self._prepared.mail.sender:
                 return self._post(fields)
@@ -112,7 +114,7 @@ class Delivery:
 
     def _write_body(self, ticket: str) -> None:
         if not self._saved("body_written"):
-            self._client.change(ticket, {"description": self._text(self._prepared.rendering.text)})
+            self._client.change(ticket, {"description": self._text(self._prepared.rendering.text, None)})
             self._progress.save(body_written=True)
 
     # -- a comment
@@ -123,7 +125,7 @@ class Delivery:
             return None
         if not (self._resumed and self._is_commented(rfc)):
             try:
-                self._client.comment(rfc, self._comment_fields())
+                self._client.comment(rfc, self._comment_fields(rfc))
             except (Rejected, NotFound) as refusal:
                 if not self._is_commented(rfc):
                     return self._create_instead(rfc, refusal)
@@ -146,12 +148,12 @@ class Delivery:
             return self._adopt(found)
         return self._create(decision)
 
-    def _comment_fields(self) -> dict[str, Any]:
+    def _comment_fields(self, rfc: str) -> dict[str, Any]:
         group = "comment_group_id" if self._options["comment_group_id"] is not None else "comment_group_mail"
         return {
             "action_type_id": self._options["comment_action_type_id"],
             group.removeprefix("comment_"): self._options[group],
-            "description": self._text(self._prepared.rendering.new_text, is_reply=True),
+            "description": self._text(self._prepared.rendering.new_text, rfc),
         }
 
     def _is_commented(self, rfc: str) -> bool:
@@ -160,16 +162,26 @@ class Delivery:
 
     # -- both
 
-    def _text(self, body: str, *, is_reply: bool = False) -> str:
-        rich = None if is_reply else self._prepared.rendering.html
-        return make_ticket_text(self._prepared, self._options, body=body, rich=rich, notes=self._notes)
+    def _text(self, body: str, reply: str | None) -> str:
+        rich = self._prepared.rendering.html if reply is None else None
+        files = self._settle_files(reply)
+        return make_ticket_text(self._prepared, self._options, files, body=body, rich=rich, notes=self._notes)
 
-    def _attach(self, rfc: str, *, is_reply: bool) -> None:
+    def _settle_files(self, reply: str | None) -> Handover:
+        """Return which files go to the ticket that the mail answers; None for a new ticket, which gets the whole text.
+
+        This is decided before the first write, so that each attempt decides alike.
+        """
+        is_cut = reply is not None and self._prepared.rendering.was_cut
+        choices = settle_files(self._prepared, self._progress, reply, is_cut=is_cut)
+        return plan_handover(self._prepared.mail, choices, self._options["attachment_mb"], self._base_url)
+
+    def _attach(self, rfc: str, handover: Handover, *, is_reply: bool) -> None:
         """Attach the files that are not there yet. If some are refused, raise Rejected after all were tried."""
-        if not list_files(self._prepared, self._options):
+        if not handover.attachments:
             return
         present = self._client.documents(rfc) if self._resumed or is_reply else []
-        files = self._name_files(present) if is_reply else list_files(self._prepared, self._options)
+        files = self._name_files(handover, present) if is_reply else list_files(handover)
         refused = {}
         for file in files:
             if file.name in present:
@@ -186,16 +198,15 @@ class Delivery:
                 detail=refused[min(missing)].detail,
             )
 
-    def _name_files(self, present: Iterable[str]) -> list[File]:
+    def _name_files(self, handover: Handover, present: Iterable[str]) -> list[File]:
         """Return the files of a reply, under names that are new in the ticket and saved before the first is sent."""
         saved = self._saved("files")
         if saved is None:
-            files = list_files(self._prepared, self._options, present)
+            files = list_files(handover, present)
             self._progress.save(files={str(file.attachment.number): file.name for file in files})
             return files
         return [
-            File(saved.get(str(file.attachment.number), file.name), file.attachment)
-            for file in list_files(self._prepared, self._options)
+            File(saved.get(str(file.attachment.number), file.name), file.attachment) for file in list_files(handover)
         ]
 
     def _upload(self, file: File) -> tuple[MakeBody, str]:

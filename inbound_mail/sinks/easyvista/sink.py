@@ -101,13 +101,10 @@ OPTIONS: Mapping[str, Option] = {
         "How files are sent: as `json`, or in a field of a `form`.", usual="json", choices=("json", "form")
     ),
     "attachment_mb": Option(
-        "Files larger than this many MiB are not sent; the text names them.", kind=int, usual=20, bounds=(1, 150)
-    ),
-    "inline_min_kib": Option(
-        "Inline pictures up to this many KiB are regarded as decoration and not sent.",
+        "Files larger than this many MiB are not sent; the text says where to get them.",
         kind=int,
-        usual=10,
-        bounds=(0, 10_240),
+        usual=20,
+        bounds=(1, 150),
     ),
     "time_limit": Option("Seconds that one attempt may take.", kind=int, usual=120, bounds=(30, 500)),
 }
@@ -118,8 +115,9 @@ class EasyVistaSink:
 
     probe_is_proof = True
 
-    def __init__(self, client: Client, options: Mapping[str, Any], credential: RememberedSecret) -> None:
+    def __init__(self, client: Client, options: Mapping[str, Any], credential: RememberedSecret, base_url: str) -> None:
         self._client = client
+        self._base_url = base_url
         self._options = options
         self._credential = credential
 
@@ -132,7 +130,7 @@ class EasyVistaSink:
         """Create a ticket or a comment for the mail, once."""
         seconds = min(self.time_limit, context.remaining())
         with context.call(context.request_id(), seconds=seconds):
-            return Delivery(self._client, self._options, prepared, progress).run()
+            return Delivery(self._client, self._options, prepared, progress, self._base_url).run()
 
     def probe(self) -> None:
         """Search for a ticket that does not exist. Raises ConfigurationError if sign-in, rights or filters fail."""
@@ -170,7 +168,8 @@ def _build(settings: SinkSettings, tools: Tools) -> EasyVistaSink:
     credential = tools.secret(options["token"] or options["login"])
     sign_in = SignIn(credential, is_login=options["token"] is None)
     root = f"{options['url'].rstrip('/')}/api/v1/{options['account']}"
-    return EasyVistaSink(Client(Http(root, sign_in, Transport(read_seconds=READ_SECONDS))), options, credential)
+    client = Client(Http(root, sign_in, Transport(read_seconds=READ_SECONDS)))
+    return EasyVistaSink(client, options, credential, tools.base_url)
 
 
 KIND = Kind(options=OPTIONS, check=_check, build=_build)

@@ -11,12 +11,19 @@ is simply sent again.
 import base64
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
-from inbound_mail.content.models import Attachment
-from inbound_mail.sinks._envelope import describe_attachment, make_data, make_event, settle_ticket, write
+from inbound_mail.content.files import FileChoice
+from inbound_mail.sinks._envelope import (
+    describe_attachment,
+    make_data,
+    make_event,
+    settle_event_files,
+    settle_ticket,
+    write,
+)
+from inbound_mail.sinks._files import digests_of, locate_attachment
 from inbound_mail.sinks._options import Option, check_options, only_one, read_options, secret
 from inbound_mail.sinks.protocol import Kind, PreparedMail, Progress, Receipt, Tools
 from inbound_mail.sinks.webhook.receiver import Receiver
@@ -80,11 +87,13 @@ class WebhookSink:
         """Send the event of the mail. If the answer is lost, a later attempt sends the same id and body again."""
         with context.call(context.request_id(), seconds=min(self.time_limit, context.remaining())):
             answers = settle_ticket(prepared, progress)
+            files = settle_event_files(prepared, progress, answers)
             if not progress.values.get("sent"):
-                answer = self._receiver.send(prepared.reference, self._write(prepared, answers))
+                answer = self._receiver.send(prepared.reference, self._write(prepared, answers, files))
                 progress.save(sent=True, ticket=self._read_ticket(answer))
         ticket: str | None = progress.values.get("ticket")
-        return Receipt(ticket, is_reply=answers is not None and ticket in (None, answers))
+        is_reply = answers is not None and ticket in (None, answers)
+        return Receipt(ticket, is_reply=is_reply, files=digests_of(files))
 
     def probe(self) -> None:
         """Check the secrets, and send nothing: a receiver would take any request for an event."""
@@ -94,29 +103,24 @@ class WebhookSink:
         """Return the secrets of the signing keys, and of the address if it is secret."""
         return self._receiver.secrets
 
-    def _write(self, prepared: PreparedMail, ticket: str | None) -> bytes:
-        attachments = list(self._describe_attachments(prepared))
+    def _write(self, prepared: PreparedMail, ticket: str | None, files: Sequence[FileChoice]) -> bytes:
+        attachments = list(self._describe_attachments(prepared, files))
         data = make_data(prepared, attachments, with_html=self._options["body"] == "html")
         return write(make_event(prepared, ticket, data))
 
-    def _describe_attachments(self, prepared: PreparedMail) -> Iterator[Json]:
+    def _describe_attachments(self, prepared: PreparedMail, files: Sequence[FileChoice]) -> Iterator[Json]:
+        """Yield every attachment. The address of one that a ticket does not need is given instead of its bytes."""
         free = int(self._options["inline_kib"]) * 1024
-        for attachment in prepared.mail.attachments:
-            described = describe_attachment(attachment)
+        for choice in files:
+            attachment, described = choice.attachment, describe_attachment(choice)
             if attachment.blob is None:
-                yield described
-            elif attachment.size <= free:
+                yield described | ({"url": attachment.url} if attachment.url else {})
+            elif attachment.size <= free and choice.reason is None:
                 content = b"".join(prepared.open(attachment))
                 free -= len(content)
                 yield described | {"contentBase64": base64.b64encode(content).decode()}
             else:
-                yield described | self._locate(prepared, attachment)
-
-    def _locate(self, prepared: PreparedMail, attachment: Attachment) -> Json:
-        """Return the address at which the receiver can fetch the attachment; it needs a function key."""
-        mail = prepared.mail
-        path = f"mailboxes/{quote(mail.mailbox)}/mails/{quote(mail.key)}/attachments/{attachment.number}"
-        return {"url": f"{self._base_url.rstrip('/')}/{path}"} if self._base_url else {"path": path}
+                yield described | locate_attachment(prepared.mail, attachment, self._base_url)
 
     def _read_ticket(self, answer: bytes) -> str | None:
         pointer = self._options["ticket_pointer"]

@@ -83,7 +83,8 @@ class RecordingSink:
             assert prepared.reference not in self.tickets, "a second ticket"
             self.tickets[prepared.reference] = f"T-{len(self.tickets) + 1}"
         self.after()
-        return Receipt(self.tickets[prepared.reference])
+        files = tuple(one.sha256 for one in prepared.mail.attachments if one.sha256)
+        return Receipt(self.tickets[prepared.reference], files=files)
 
     def probe(self) -> None:
         self.probes()

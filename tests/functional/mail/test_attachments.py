@@ -186,6 +186,32 @@ def test_a_link_to_the_cloud_is_a_link_and_is_not_asked_for_its_bytes(scenario: 
     assert asked(scenario, "/$value").total() == 0
 
 
+@pytest.mark.parametrize(
+    ("address", "kept_address"),
+    [
+        ("https://contoso-my.example/Recording.mp4", "https://contoso-my.example/Recording.mp4"),
+        ("javascript:alert(1)", None),
+        ("https://x.example/a b", None),
+        ("", None),
+    ],
+)
+def test_the_address_of_a_link_is_kept_if_graph_shows_a_proper_one(
+    scenario: MailScenario, address: str, kept_address: str | None
+) -> None:
+    scenario.gateway.sim.mail.switches.set({"shows_source_url": True})
+    mail = receive(scenario, Reference("Recording.mp4", address))
+    scenario.run()
+    [link] = kept(scenario, mail)
+    assert (link.url, link.omitted) == (kept_address, "Link")
+
+
+def test_a_tracking_pixel_is_noted_when_it_is_read(scenario: MailScenario) -> None:
+    pixel = b"GIF89a\x01\0\x01\0\x80\0\0"
+    mail = receive(scenario, File("p.gif", "image/gif", pixel, inline=True), File("q.gif", "image/gif", b"GIF89a"))
+    scenario.run()
+    assert [one.is_pixel for one in kept(scenario, mail)] == [True, False]
+
+
 def test_a_file_over_the_limit_is_left_out_and_the_mail_comes_all_the_same(open_scenario: OpenScenario) -> None:
     scenario = open_scenario(attachment_mb=1)
     mail = receive(scenario, Synthetic(MIB + 500, "big.iso"), File("small.txt", data=b"small"))

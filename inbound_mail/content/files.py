@@ -1,0 +1,135 @@
+"""Decides which attachments of a mail a ticket gets, and says in words why it does not get the others.
+
+No file is left out for its size alone. Decoration (a logo, a tracking pixel) is recognised by evidence: its bytes came
+before from the same author or in the same thread, it is 1 by 1 pixel, or it stands inside a signature or inside quoted
+history that the ticket's text does not show. Decoration is counted; every other file that is left out is named.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from inbound_mail.content.models import Attachment, AttachmentKind, InboundMail, Rendering
+
+_MIB = 1024 * 1024
+_LARGEST_DECORATION = 256 * 1024  # bytes; a larger picture inside a signature may be a screenshot that was pasted there
+_WEB_ADDRESS = re.compile(r"https?://[^\s<>\"\\]{1,2000}")
+
+IN_THREAD = "already attached to this ticket"
+_PIXEL = "of one pixel"
+_SEEN = "known from earlier mails of this author"
+_TWICE = "in this mail twice"
+_SIGNATURE = "in the signature"
+_HISTORY = "in the quoted history"
+
+
+@dataclass(frozen=True)
+class SeenFiles:
+    """The SHA-256 (hex) of files of earlier mails: pictures of the same author, and files of the same ticket."""
+
+    by_author: frozenset[str] = frozenset()
+    in_thread: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class FileChoice:
+    """An attachment. `reason` says why a ticket does not get it, None if it does; decoration is not worth a mention."""
+
+    attachment: Attachment
+    reason: str | None = None
+    is_decoration: bool = False
+
+
+def choose_files(mail: InboundMail, rendering: Rendering, seen: SeenFiles, *, is_cut: bool) -> list[FileChoice]:
+    """Decide for every attachment. `is_cut`: the ticket gets the new text only, not the quoted history."""
+    choices: list[FileChoice] = []
+    before: set[str] = set()
+    for one in mail.attachments:
+        if one.blob is None:
+            choices.append(FileChoice(one, explain_omission(one, mail, rendering)))
+            continue
+        reason = _find_decoration(one, rendering, seen, before, is_cut=is_cut)
+        if reason is not None:
+            choices.append(FileChoice(one, reason, is_decoration=True))
+        else:
+            choices.append(FileChoice(one, IN_THREAD if one.size and one.sha256 in seen.in_thread else None))
+        before |= {one.sha256} if one.sha256 and _is_picture(one, rendering) else set()
+    return choices
+
+
+def describe_decoration(choices: Sequence[FileChoice]) -> str:
+    """Return one sentence that counts the pictures left out as decoration, "" if there are none."""
+    counts = Counter(choice.reason for choice in choices if choice.is_decoration)
+    if not counts:
+        return ""
+    total = counts.total()
+    causes = ", ".join(f"{count} {reason}" for reason, count in counts.items())
+    return f"{total} picture{'s' if total > 1 else ''} left out as decoration: {causes}."
+
+
+def explain_omission(attachment: Attachment, mail: InboundMail, rendering: Rendering | None = None) -> str:
+    """Say why the gateway has no bytes of an attachment, and where they are."""
+    where = f"the mail in {mail.address} has it"
+    if attachment.kind is AttachmentKind.REFERENCE:
+        link = attachment.url or (_find_link(attachment.name, rendering.text) if rendering else None)
+        return f"a link to a file in the cloud: {link}" if link else f"a link to a file in the cloud; {where}"
+    if attachment.omitted == "TooLarge":
+        return f"{describe_size(attachment.size)}, more than the gateway reads from this mailbox; {where}"
+    if attachment.omitted in ("Unreadable", None):
+        return f"Exchange did not hand over its bytes; {where}"
+    return attachment.omitted
+
+
+def describe_size(size: int) -> str:
+    """Return a size for people."""
+    return f"{size / _MIB:.1f} MiB" if size >= _MIB else f"{max(1, round(size / 1024))} KiB"
+
+
+def read_web_address(value: object) -> str | None:
+    """Return an http address as it is, None for anything else."""
+    return value if isinstance(value, str) and _WEB_ADDRESS.fullmatch(value) else None
+
+
+def _find_decoration(
+    one: Attachment, rendering: Rendering, seen: SeenFiles, before: set[str], *, is_cut: bool
+) -> str | None:
+    """Return the evidence that an attachment is decoration, or None."""
+    if not _is_picture(one, rendering):
+        return None
+    evidence = {
+        _PIXEL: one.is_pixel,
+        IN_THREAD: one.sha256 in seen.in_thread,
+        _TWICE: one.sha256 in before,
+        _SIGNATURE: one.content_id in rendering.signature_content_ids and one.size <= _LARGEST_DECORATION,
+        _HISTORY: is_cut and one.content_id in rendering.history_content_ids,
+        _SEEN: one.content_id in rendering.referenced_content_ids and one.sha256 in seen.by_author,
+    }
+    return next((reason for reason, is_found in evidence.items() if is_found), None)
+
+
+def _is_picture(one: Attachment, rendering: Rendering) -> bool:
+    """Return whether an attachment is a picture inside the text."""
+    is_inside = one.is_inline or one.content_id in rendering.referenced_content_ids
+    return is_inside and one.content_type.lower().startswith("image/")
+
+
+def _find_link(name: str, text: str) -> str | None:
+    """Return the address in the text that leads to a file of this name: the text shows links as `name <address>`."""
+    if not name.strip():
+        return None
+    shown = re.search(re.escape(name) + r"\s{0,3}<(https?://[^\s<>]{1,2000})>", text)
+    if shown:
+        return read_web_address(shown[1])
+    for address in _WEB_ADDRESS.findall(text):
+        if unquote(_path_of(address)).rpartition("/")[2] == name:
+            return str(address)
+    return None
+
+
+def _path_of(address: str) -> str:
+    try:
+        return urlsplit(address).path
+    except ValueError:  # such as a wrong IPv6 address
+        return ""
