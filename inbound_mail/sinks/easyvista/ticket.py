@@ -1,7 +1,9 @@
 """Turns a mail into EasyVista's fields, texts and files.
 
 EasyVista stores texts byte for byte, and its pages render HTML in them (measured by the public Python client). So in
-plain text every "<" that could begin a tag gets a blank behind it, and HTML is only sent after it was sanitised.
+descriptions every "<" that could begin a tag is written as an entity: the page shows it as it was. Whether the pages
+render titles and columns too is not known, so there an invisible character keeps the "<" from beginning a tag. HTML is
+only sent after it was sanitised.
 """
 
 import html
@@ -16,6 +18,8 @@ from inbound_mail.sinks.protocol import PreparedMail
 type Options = Mapping[str, Any]
 
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_ENTITY = re.compile(r"&(?:#\w{1,20}|[A-Za-z][A-Za-z0-9]{0,31});?")
+_JOINER = "\u2060"  # has no width; a browser begins no tag with it
 _ID_FIELDS = ("department_id", "location_id", "urgency_id", "impact_id", "severity_id")
 _CODE_FIELDS = ("catalog_guid", "catalog_code", "department_code", "location_code")
 # The placeholders that the text of a custom column may contain.
@@ -73,13 +77,21 @@ def make_title(prepared: PreparedMail, length: int) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return the text as one line, without control characters and HTML tags."""
-    return break_tags(" ".join("".join(" " if is_control(one) else one for one in text).split()))
+    """Return the text as one line without control characters, in which no "<" begins a tag whether escaped or not."""
+    return _TAG.sub(f"<{_JOINER}", _flatten(text))
 
 
-def break_tags(text: str) -> str:
-    """Put a blank behind every "<" that could begin an HTML tag, so that browsers show the text as it is."""
-    return _TAG.sub("< ", text)
+def escape_tags(text: str) -> str:
+    """Return text that browsers show as it is: what could begin a tag or an entity is escaped, and nothing else."""
+    return _TAG.sub("&lt;", _ENTITY.sub(_escape_entity, text))
+
+
+def _escape_entity(found: re.Match[str]) -> str:
+    return found[0] if html.unescape(found[0]) == found[0] else f"&amp;{found[0][1:]}"
+
+
+def _flatten(text: str) -> str:
+    return " ".join("".join(" " if is_control(one) else one for one in text).split())
 
 
 def make_ticket_text(
@@ -102,10 +114,10 @@ def make_ticket_text(
         ("Not attached", files.decoration),
         *(("Note", note) for note in notes),
     ]
-    lines = [f"{label}: {one_line(value)}" for label, value in head if value.strip()]
+    lines = [f"{label}: {_flatten(value)}" for label, value in head if value.strip()]
     last = f"Reference: {prepared.reference}"
     if options["body"] == "html":
         escaped = "<br>".join(html.escape(line) for line in lines)
         inner = rich if rich is not None else html.escape(body).replace("\n", "<br>")
         return f"<p>{escaped}</p><div>{inner}</div><p>{last}</p>"
-    return "\n".join([*lines, "", break_tags(body).strip(), "", last])
+    return "\n".join([*map(escape_tags, lines), "", escape_tags(body).strip(), "", last])
