@@ -3,10 +3,9 @@
 A subject alone proves little, because people write about such mails, too: `screening` says which headers must agree.
 Compared is what `fold` returns, so letter case, accents and the width of a colon do not matter.
 
-Sources: the localised prefixes of Exchange and Outlook ("Automatic reply", "Undeliverable", "Read") as tests and rules
-of public mail programs record them: Zammad (test fixtures), OTRS (PostMaster filters), FreeScout, GLPI and iTop (lists
-of subjects), Ingo of Horde (vacation conditions), and classifiers of replies that were tested with real mailboxes;
-Postfix, Exim, sendmail and qmail for the subjects of their reports. A phrase that one source alone had is left out.
+Sources: the field mails of the tests (38 subjects of Outlook in many languages), fixtures of public classifiers of
+replies, and the subjects of the reports of Postfix, Exim, sendmail and qmail. Phrases of further languages are the
+localised names of Outlook's feature as its users know them; nobody has checked each of them against a mailbox.
 """
 
 # ruff: noqa: RUF001 - words of many scripts
