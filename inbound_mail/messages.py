@@ -117,7 +117,7 @@ def known_fields(body: bytes) -> dict[str, str]:
 def _read_object(body: bytes) -> dict[str, Any]:
     try:
         found = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # RecursionError: thousands of brackets, one in the other
         raise MalformedMessageError("The queue message is not JSON.") from error
     if not isinstance(found, dict):
         raise MalformedMessageError("The queue message is not a JSON object.")

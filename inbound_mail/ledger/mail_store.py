@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import Any
 
 from inbound_mail.content.models import Attachment, AttachmentKind, InboundMail
+from inbound_mail.content.names import safe_media_type
 from shared.errors import AnswerTooLarge
 from shared.json_text import Json
 from shared.storage.blobs import Container
@@ -43,7 +44,7 @@ class MailStore:
         """Store an attachment's bytes; return (blob name, SHA-256 in hex, size). Raises AnswerTooLarge past `limit`."""
         counted = _Counted(chunks, limit)
         name = f"{self._folder(key)}/{number:03}"
-        self._container.put(name, counted, content_type=content_type)
+        self._container.put(name, counted, content_type=safe_media_type(content_type))
         return name, counted.sha256.hexdigest(), counted.size
 
     def load(self, key: str) -> InboundMail | None:

@@ -66,7 +66,7 @@ def test_a_correlation_id_that_is_no_uuid_is_ignored(correlation_id: object) -> 
     assert PollRequest.from_json(body(message)) == PollRequest("support")
 
 
-@pytest.mark.parametrize("malformed", [b"", b"no JSON", b"\xff", b"[]", b"7", b"{}", b'{"mailbox": 7}'])
+@pytest.mark.parametrize("malformed", [b"", b"no JSON", b"\xff", b"[]", b"7", b"{}", b'{"mailbox": 7}', b"[" * 30_000])
 def test_a_malformed_message_is_refused(malformed: bytes) -> None:
     with pytest.raises(MalformedMessageError):
         PollRequest.from_json(malformed)
