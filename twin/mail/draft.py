@@ -1,5 +1,6 @@
 """A mail before it is in a mailbox: read from MIME, or composed from keywords."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ type Address = str | tuple[str, str]
 """`robin@example.com`, `Robin <robin@example.com>` or ("Robin", "robin@example.com")."""
 
 type HeaderValue = str | Sequence[str]
+
+_PREFIX = re.compile(r"\s{0,9}[^\W\d_]{1,3}:\s")
 
 
 @dataclass(slots=True)
@@ -115,6 +118,14 @@ def split_address(address: Address) -> tuple[str, str]:
 def format_address(address: Address) -> str:
     """Write an address as headers do."""
     return formataddr(split_address(address), "utf-8")
+
+
+def read_topic(subject: str | None) -> str:
+    """Return what Exchange calls the topic: the subject without a prefix of up to three letters (MS-OXCMSG 2.2.1.10)."""
+    topic = subject or ""
+    while found := _PREFIX.match(topic):
+        topic = topic[found.end() :]
+    return topic.strip().casefold()
 
 
 def render_time(instant: datetime) -> str:

@@ -12,7 +12,7 @@ from typing import Literal
 from twin.core.clock import Clock
 from twin.core.wire import Json
 from twin.mail.contents import Enclosure, Synthetic
-from twin.mail.draft import Address, Draft, HeaderValue, compose
+from twin.mail.draft import Address, Draft, HeaderValue, compose, read_topic
 from twin.mail.eml import read_eml
 from twin.mail.ids import make_folder_id, make_immutable_id, make_mutable_id, make_safe, make_suffix
 from twin.mail.message import Message
@@ -95,6 +95,7 @@ class Mailbox:
         self._random = random.Random()  # noqa: S311 - ids of a twin guard nothing
         self._messages: dict[str, Message] = {}
         self._conversations: dict[str, str] = {}
+        self._topics: dict[str, str] = {}
         root = self._make_folder("Top of Information Store", ROOT, None)
         for well_known, shown in _FOLDERS.items():
             self._make_folder(shown, well_known, root)
@@ -266,12 +267,18 @@ class Mailbox:
         message.home.log.append(Event(now, kind, message, message.mutable_id, what, reason))
 
     def _find_conversation(self, draft: Draft) -> str:
-        """Find the conversation of what the mail answers, or begin one."""
+        """Find the conversation of what the mail answers, or begin one. Each mailbox names conversations itself."""
         own = draft.values["internetMessageId"]
+        topic = read_topic(draft.values["subject"])
         known = next((self._conversations[one] for one in draft.references if one in self._conversations), None)
-        thread = hashlib.sha256((known or own or str(uuid.uuid4())).encode()).digest()
+        if known is None and self.switches.conversations_join_subjects:
+            known = self._topics.get(topic)
+        seed = f"{self.address.lower()} {own or uuid.uuid4()}"
+        thread = hashlib.sha256(seed.encode("utf-8", "surrogatepass")).digest()
         found = known or "AAQkAD" + base64.urlsafe_b64encode(thread * 2).decode().rstrip("=") + "AQAA="
         for one in (own, *draft.references):
             if one:
                 self._conversations.setdefault(one, found)
+        if topic:
+            self._topics.setdefault(topic, found)
         return found

@@ -27,6 +27,9 @@ class Switches:
     html_documents         a piece of HTML comes as a whole document, as Exchange writes it, or as it was sent
     stamps_message_id      a mail without Message-ID gets one
     readwrite_reads        Mail.ReadWrite covers what the permissions data list under Mail.Read only
+    conversations_join_subjects
+                           a mail that answers nothing joins the conversation of an earlier one with its subject, as
+                           Exchange does now and then (microsoft-graph-docs-contrib issue 8184)
     attachment_overhead    bytes by which `size` exceeds the file
     shows_source_url       a link to a file in the cloud has `sourceUrl`, as in the beta version; v1.0 does not have it
     inline_hides_files     hasAttachments is false when all files are inline (docstring of Message.has_attachments in
@@ -54,6 +57,7 @@ class Switches:
     html_documents: bool = True
     stamps_message_id: bool = False
     readwrite_reads: bool = True
+    conversations_join_subjects: bool = False
     attachment_overhead: int = 404
     shows_source_url: bool = False
     inline_hides_files: bool = True

@@ -206,6 +206,26 @@ def test_answers_share_the_conversation_of_what_they_answer(box: Mailbox) -> Non
     assert first.conversation_id == answer.conversation_id == later.conversation_id != other.conversation_id
 
 
+def test_each_mailbox_names_the_conversation_of_a_mail_itself(sim: Simulator, box: Mailbox) -> None:
+    other = sim.mail.add_mailbox("facilities@contoso.com", box.tenant_id)
+    first, copy = (one.receive(subject="Door", message_id="<1@x>") for one in (box, other))
+    answers = [one.receive(subject="RE: Door", in_reply_to="<1@x>") for one in (box, other)]
+
+    assert first.conversation_id != copy.conversation_id
+    assert [one.conversation_id for one in answers] == [first.conversation_id, copy.conversation_id]
+
+
+@pytest.mark.parametrize("subject", ["Disk space low", "RE: Disk space low", "disk space LOW"])
+def test_mails_of_one_subject_may_share_a_conversation(sim: Simulator, box: Mailbox, subject: str) -> None:
+    sim.mail.switches.set({"conversations_join_subjects": True})
+    first = box.receive(subject="Disk space low")
+
+    assert box.receive(subject=subject).conversation_id == first.conversation_id
+    assert box.receive(subject="Disk space high").conversation_id != first.conversation_id
+    sim.mail.switches.set({"conversations_join_subjects": False})
+    assert box.receive(subject=subject).conversation_id != first.conversation_id
+
+
 def test_a_mail_may_lack_its_message_id(sim: Simulator, box: Mailbox, graph: RawGraphClient) -> None:
     made = box.receive(subject="Old fax", without_message_id=True)
     shown = graph.get(f"{BOX}/messages/{made.id}?$select=internetMessageId,internetMessageHeaders").json()
