@@ -17,6 +17,7 @@ from inbound_mail.content.models import Attachment, AttachmentKind, clean_messag
 from inbound_mail.content.pictures import is_tracking_pixel
 from inbound_mail.intake.folder_reader import PollCounts, report_quarantined
 from inbound_mail.ledger.records import MailState, OpenMail
+from inbound_mail.ledger.references import files_digest
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import (
     AnswerTooLarge,
@@ -110,7 +111,7 @@ class AttachmentFetcher:
             return self._fail(mail, error, lease, counts)
         except _UNEXPECTED_FORM as error:
             return self._fail(mail, _bad_answer(error), lease, counts)
-        self._complete(mail, kept)
+        self._complete(mail, kept, counts)
         return None
 
     def _fetch_singly(self, mail: OpenMail, lease: Lease, counts: PollCounts) -> GatewayError | None:
@@ -125,7 +126,7 @@ class AttachmentFetcher:
             return self._fail(mail, error, lease, counts, is_last_way=True)
         except _UNEXPECTED_FORM as error:
             return self._fail(mail, _bad_answer(error), lease, counts, is_last_way=True)
-        self._complete(mail, kept)
+        self._complete(mail, kept, counts)
         return None
 
     def _fail(
@@ -216,15 +217,19 @@ class AttachmentFetcher:
             return replace(described, omitted="TooLarge")
         return replace(described, blob=blob, sha256=sha256, size=size)
 
-    def _complete(self, mail: OpenMail, attachments: Sequence[Attachment]) -> None:
+    def _complete(self, mail: OpenMail, attachments: Sequence[Attachment], counts: PollCounts) -> None:
         self._store.put_attachments(mail.key, attachments)
-        self._finish(mail, mail.cause)
+        files = "" if mail.cause else files_digest(attachments)
+        if not self._finish(mail, mail.cause, files):
+            counts.skipped += 1
         self._completed += 1
 
-    def _finish(self, mail: OpenMail, cause: tuple[str, str] | None) -> None:
-        self._ledger.complete(mail, self._settings.sinks, cause=cause)
+    def _finish(self, mail: OpenMail, cause: tuple[str, str] | None, files: str = "") -> bool:
+        """Complete the mail in the ledger; return False if it is a copy of another one."""
+        is_new = self._ledger.complete(mail, self._settings.sinks, files=files, cause=cause)
         if cause is not None:
             report_quarantined(self._settings, mail.key, cause[0])
+        return is_new
 
 
 def _numbered(answer: Json) -> Iterator[tuple[int, Json]]:

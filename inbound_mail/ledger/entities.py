@@ -15,7 +15,7 @@ from inbound_mail.ledger.records import (
     OpenMail,
     Phase,
 )
-from inbound_mail.ledger.references import message_id_of
+from inbound_mail.ledger.references import identity_digest, message_id_of
 from shared import context
 from shared.json_text import Json
 from shared.storage.tables import Entity, Operation, Row
@@ -56,6 +56,7 @@ def new_open_work(mailbox: str, key: str, message: Json, phase: Phase) -> Entity
         "graph_id": str(message["id"]),
         "folder_id": str(message.get("parentFolderId") or ""),
         "enqueued": False,
+        **({"identity": identity_digest(message) or ""} if phase is Phase.FETCH else {}),
     }
 
 

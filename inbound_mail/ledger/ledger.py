@@ -26,7 +26,7 @@ from inbound_mail.ledger.records import (
     QuarantinedDelivery,
     SkippedMail,
 )
-from inbound_mail.ledger.references import content_digest, message_id_of, reference_of
+from inbound_mail.ledger.references import content_digest, digest, message_id_of, reference_of
 from shared.errors import Conflict, NotFound
 from shared.json_text import Json
 from shared.storage.tables import TRANSACTION_SIZE, Entity, Operation, Row, Table
@@ -88,13 +88,16 @@ class Ledger:
         earlier = next((one for one in before if message_id_of(one.message) == message_id and not one.skipped), None)
         known = self._table.get(self.mailbox, name) if earlier is None and reads_message_ids else None
         if earlier is None and (known is None or self._is_gone(str(known.values["key"]))):
-            entity = {**self._id(name), "key": mail.key, "looks": content}
+            entity = {**self._id(name), "key": mail.key, "looks": content, "files": mail.phase is Phase.FETCH}
             return mail, reference_of(self.mailbox, message_id), entity
         first = content_digest(earlier.message) if earlier else str(known.values["looks"]) if known else ""
         owner = earlier.key if earlier else str(known.values["key"]) if known else ""
         if owner == mail.key:
             return mail, reference_of(self.mailbox, message_id), None
-        if first == content:
+        has_files = earlier.phase is Phase.FETCH if earlier else known.values.get("files") if known else None
+        # Mails with files are compared when these are fetched: `complete`. Rows of earlier versions do not say it.
+        is_decided = has_files is None or not (has_files or mail.phase is Phase.FETCH)
+        if first == content and is_decided:
             return replace(mail, skipped="copy", copy_of=owner), reference_of(self.mailbox, message_id), None
         return mail, reference_of(self.mailbox, graph_id), None
 
@@ -155,17 +158,45 @@ class Ledger:
         """Return whether this mail was ever entered."""
         return self._table.get(self.mailbox, rows.mail_row(key)) is not None
 
-    def complete(self, mail: OpenMail, sinks: Sequence[str], *, cause: tuple[str, str] | None = None) -> None:
+    def complete(
+        self, mail: OpenMail, sinks: Sequence[str], *, files: str = "", cause: tuple[str, str] | None = None
+    ) -> bool:
         """Record that a mail is completely stored: it joins the feed and becomes deliverable.
 
-        With a `cause` (code and message) its deliveries go to quarantine at once.
+        With a `cause` (code and message) its deliveries go to quarantine at once. `files` is the digest of its files:
+        if a mail with the same message id, content and files is known, this one is a copy, which is skipped. Returns
+        whether the mail is none.
         """
+        exact = rows.exact_row(digest(mail.identity, files)) if mail.identity and files else None
+        first = [Operation("create", self._id(exact) | {"key": mail.key})] if exact else []
+        try:
+            self._complete(mail, sinks, cause, first)
+        except Conflict:
+            known = self._table.get(self.mailbox, exact) if exact else None
+            if known is None or known.values["key"] == mail.key:
+                raise
+            now, owner = datetime.now(UTC), str(known.values["key"])
+            skipped = {"state": MailState.SKIPPED, "reason": "copy", "copy_of": owner, "closed_at": now}
+            self._table.transact(
+                [
+                    Operation("merge", self._id(rows.mail_row(mail.key)) | skipped),
+                    Operation("create", self._id(rows.skipped_row("copy", mail.key)) | {"since": now}),
+                    Operation("delete", self._id(rows.open_row(mail.key))),
+                ]
+            )
+            return False
+        return True
+
+    def _complete(
+        self, mail: OpenMail, sinks: Sequence[str], cause: tuple[str, str] | None, first: Sequence[Operation]
+    ) -> None:
         state = self.state()
         number = state.last_number + 1
         now = datetime.now(UTC)
         self._table.transact(
             [
                 Operation("merge", self._id(rows.mail_row(mail.key)) | {"state": MailState.STORED, "number": number}),
+                *first,
                 *entities.make_deliverable(mail.row.values, number, sinks, now, cause),
                 state.operation(last_number=number),
             ]

@@ -125,6 +125,11 @@ class OpenMail:
         return int(self.row.values.get("fetch_tries", 0))
 
     @property
+    def identity(self) -> str | None:
+        """A digest of message id and content, None without a message id, and for mails of earlier versions."""
+        return self.row.values.get("identity") or None
+
+    @property
     def was_forbidden(self) -> bool:
         """Whether Graph refused access to the attachments in the last attempt."""
         return bool(self.row.values.get("barred"))

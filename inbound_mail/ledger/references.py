@@ -1,8 +1,9 @@
 """The ids of mails: keys in the ledger and in storage, references at the sinks, and digests that recognise copies."""
 
 import hashlib
+from collections.abc import Iterable
 
-from inbound_mail.content.models import clean_message_id
+from inbound_mail.content.models import Attachment, AttachmentKind, clean_message_id
 from shared.json_text import Json
 
 
@@ -29,6 +30,24 @@ def content_digest(message: Json) -> str:
     author = ((message.get("from") or {}).get("emailAddress") or {}).get("address") or ""
     body = (message.get("body") or {}).get("content") or ""
     return digest(author.lower(), sent.strip(), str(message.get("subject") or ""), body)
+
+
+def identity_digest(message: Json) -> str | None:
+    """Return a digest (hex) that is equal for copies of one mail, whatever their files; None without a message id."""
+    message_id = message_id_of(message)
+    return None if message_id is None else digest(message_id, content_digest(message))
+
+
+def files_digest(attachments: Iterable[Attachment]) -> str:
+    """Return a digest (hex) that is equal for the same files: their names and bytes, or sizes where bytes are missing.
+
+    Of an attached mail only the name counts, because Exchange writes its MIME anew each time.
+    """
+    parts: list[str] = []
+    for one in attachments:
+        known = "" if one.kind is AttachmentKind.ITEM else one.sha256 or str(one.size)
+        parts += [one.kind, one.name, known]
+    return digest(*parts)
 
 
 def message_id_of(message: Json) -> str | None:

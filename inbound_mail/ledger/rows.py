@@ -2,6 +2,7 @@
 
     m|{key}          the mail: state, identity, a summary for lists
     i|{digest}       a message id -> the first mail that had it, and a digest of that mail's content
+    e|{digest}       message id, content and files of a mail with files -> the first such mail
     o|{key}          open work on the mail; deleted when nothing is left to do
     d|{key}|{sink}   one delivery: claims, attempts, result
     f|{number}       the feed: mails in the order in which they became complete
@@ -34,6 +35,11 @@ def mail_row(key: str) -> str:
 def message_id_row(message_id: str) -> str:
     """Return the row key of an internet message id."""
     return f"i|{digest(message_id)}"
+
+
+def exact_row(content: str) -> str:
+    """Return the row key of the digest of a mail with its files."""
+    return f"e|{content}"
 
 
 def open_row(key: str) -> str:

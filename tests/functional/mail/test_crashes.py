@@ -146,7 +146,29 @@ def check_refused(scenario: MailScenario) -> None:
     assert [one.is_read for one in scenario.twin_mailbox.messages()] == [True]
 
 
+def begin_with_copies(open_scenario: OpenScenario) -> MailScenario:
+    """Three mails that differ in their files only, and a copy of one of them."""
+    scenario = open_scenario(write_back={"read": True})
+    scenario.services = replace(scenario.services, workers=Workers(1))
+    same = {"subject": "Fax", "text": "T", "message_id": "<fax@example.com>", "received": datetime.now(UTC)}
+    for data in (b"1", b"2", b"2", b"3"):
+        scenario.receive(**same, attachments=[File("fax.pdf", data=data)])
+    return scenario
+
+
+def check_copies(scenario: MailScenario) -> None:
+    mails = [(mail, scenario.describe(mail.id)) for mail in scenario.twin_mailbox.messages()]
+    assert sorted(one["state"] for _, one in mails) == ["delivered", "delivered", "delivered", "skipped"]
+    delivered = {mail.attachments[0].content.whole() for mail, one in mails if one["state"] == "delivered"}
+    assert delivered == {b"1", b"2", b"3"}
+    assert sorted(scenario.sink.tickets.values()) == ["T-1", "T-2", "T-3"]
+    assert [number for number, _ in scenario.mailbox.ledger.feed(0, 100)] == [1, 2, 3]
+    assert list(scenario.mailbox.ledger.open_mails()) == []
+    assert scenario.mailbox.ledger.count_quarantined() == 0
+
+
 CASES = {
+    "copies": CrashCase(begin_with_copies, work, check_copies),
     "three mails": CrashCase(begin_with_three, work, check_three),
     "redelivery": CrashCase(begin_with_refused, ask_again, check_refused),
 }
