@@ -1,6 +1,7 @@
 """Builds the use cases of support mail. Imported when they are first needed: most calls need none of them."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from inbound_mail.delivery import threads
@@ -21,6 +22,7 @@ from shared.graph.client import GraphClient
 from shared.graph.mail import GraphMail
 from shared.json_text import Json
 from shared.settings.config import Settings
+from shared.settings.mail_settings import Mailbox
 from shared.storage.account import Storage
 from shared.storage.blobs import Container
 from shared.storage.queues import Queue
@@ -88,6 +90,12 @@ class MailServices:
         return {name: breaker.describe() for name, breaker in self.circuit_breakers.items()}
 
 
+def find_shared_sinks(mailboxes: Iterable[Mailbox]) -> frozenset[str]:
+    """Return the sinks that several mailboxes use."""
+    uses = Counter(sink for mailbox in mailboxes for sink in set(mailbox.sinks))
+    return frozenset(sink for sink, count in uses.items() if count > 1)
+
+
 def build_mail_services(
     settings: Settings, authenticator: Authenticator, clients: Mapping[str, GraphClient]
 ) -> MailServices:
@@ -126,6 +134,7 @@ def build_mail_services(
             threads=Table(storage, threads.TABLE),
             queue=deliveries,
             own_addresses=own_addresses,
+            shared_sinks=find_shared_sinks(settings.mailboxes.values()),
         ),
         watch=Watch(table, mailboxes.values(), sinks, circuit_breakers),
         workers=workers,

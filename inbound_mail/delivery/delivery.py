@@ -25,11 +25,12 @@ from inbound_mail.content.rendering import render_mail
 from inbound_mail.content.screening import screen_mail
 from inbound_mail.delivery.circuit_breaker import PROBE_EVERY, CircuitBreaker, Reason
 from inbound_mail.delivery.known_files import KnownFiles
+from inbound_mail.delivery.same_mails import SameMails
 from inbound_mail.delivery.threads import KnownThreads
 from inbound_mail.ledger.claims import Claim, Overtaken, claim
 from inbound_mail.messages import DeliveryQueue, DeliveryRequest
 from inbound_mail.sinks._threads import TICKET_NUMBER, answered_ids
-from inbound_mail.sinks.protocol import PreparedMail, Sink, refuse_automatic_mail
+from inbound_mail.sinks.protocol import PreparedMail, Receipt, Sink, refuse_automatic_mail
 from inbound_mail.support_mailbox import SupportMailbox
 from shared import context
 from shared.errors import (
@@ -80,13 +81,19 @@ class Deliverer:
         threads: Table,
         queue: DeliveryQueue,
         own_addresses: Collection[str],
+        shared_sinks: Collection[str] = (),
     ) -> None:
-        """`own_addresses`: the addresses of all support mailboxes; mails from them are automatic ones."""
+        """Build it.
+
+        `own_addresses`: the addresses of all support mailboxes; mails from them are automatic ones. `shared_sinks`:
+        the sinks that several mailboxes use.
+        """
         self._sinks = sinks
         self._threads = threads
         self._circuit_breakers = circuit_breakers
         self._queue = queue
         self._own_addresses = own_addresses
+        self._shared_sinks = shared_sinks
 
     def deliver(self, mailbox: SupportMailbox, key: str, sink_name: str) -> DeliveryOutcome:
         """Make one attempt if the delivery is due. Raises Unavailable only when the gateway's own storage does."""
@@ -117,9 +124,9 @@ class Deliverer:
             raise Rejected(f"The worker crashed {_MOST_CRASHES} times while delivering this mail.", code="WorkerDied")
         threads, known_files = KnownThreads(self._threads, claimed.sink), KnownFiles(self._threads, claimed.sink)
         prepared = self._prepare(mailbox, claimed, threads, known_files)
-        breaker = self._circuit_breakers[claimed.sink]
+        breaker, same = self._circuit_breakers[claimed.sink], self._find_same(mailbox, claimed, prepared)
         try:
-            receipt = sink.deliver(prepared, claimed)
+            receipt = same or sink.deliver(prepared, claimed)
         except (ConfigurationError, Refused) as error:
             if claimed.ticket:  # the ticket exists, a later step was refused: replies still belong to that ticket
                 threads.remember(prepared.mail, claimed.ticket)
@@ -130,7 +137,8 @@ class Deliverer:
                     error.message, code="SinkRefused", detail=f"{error.code} {error.detail or ''}".strip()
                 ) from error
             raise
-        breaker.note_delivery()
+        if same is None:
+            breaker.note_delivery()
         if receipt.ticket and not prepared.is_note:  # who an automatic mail is from and to proves nothing
             threads.remember(prepared.mail, receipt.ticket)
         known_files.remember(prepared.mail, receipt.ticket, receipt.files)
@@ -143,6 +151,12 @@ class Deliverer:
             )  # fmt: skip
         _log.info("%s: mail %s delivered to %s", mailbox.name, claimed.key, claimed.sink)
         return DeliveryOutcome.DELIVERED
+
+    def _find_same(self, mailbox: SupportMailbox, claimed: Claim, prepared: PreparedMail) -> Receipt | None:
+        """Return the receipt of the same mail in another mailbox of the sink, if there is one."""
+        if claimed.sink not in self._shared_sinks:
+            return None
+        return SameMails(self._threads, claimed.sink).find_delivered(prepared.mail, claimed, mailbox.ledger)
 
     def _prepare(
         self, mailbox: SupportMailbox, claimed: Claim, threads: KnownThreads, known_files: KnownFiles

@@ -41,6 +41,10 @@ class Ledger:
         self._table = table
         self.mailbox = mailbox
 
+    def of(self, mailbox: str) -> "Ledger":
+        """Return the ledger of another mailbox."""
+        return Ledger(self._table, mailbox)
+
     # -- mails ------------------------------------------------------------------------------------------------------
 
     def add(self, mails: Sequence[NewMail], sinks: Sequence[str]) -> list[NewMail]:

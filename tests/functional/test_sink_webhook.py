@@ -259,7 +259,7 @@ def test_an_answer_without_a_ticket_number_is_accepted(hooks: Hooks, body: Any) 
 def test_an_answer_about_the_known_ticket_is_a_reply(hooks: Hooks) -> None:
     hooks.sim.webhooks.answer(200, {"ticket": "T-17"})
     receipt = hooks.deliver(
-        threads=known(), headers={"In-Reply-To": f"<{EARLIER}>"}, options={"ticket_pointer": "/ticket"}
+        threads=known(AUTHOR), headers={"In-Reply-To": f"<{EARLIER}>"}, options={"ticket_pointer": "/ticket"}
     )
     assert receipt == Receipt("T-17", is_reply=True)
 

@@ -121,7 +121,7 @@ def format_address(address: Address) -> str:
 
 
 def read_topic(subject: str | None) -> str:
-    """Return what Exchange calls the topic: the subject without a prefix of up to three letters (MS-OXCMSG 2.2.1.10)."""
+    """Return what Exchange calls the topic: the subject without prefixes of up to three letters (MS-OXCMSG)."""
     topic = subject or ""
     while found := _PREFIX.match(topic):
         topic = topic[found.end() :]

@@ -32,7 +32,7 @@ from tests.functional.conftest import Gateway
 from twin.core.record import Exchange
 from twin.mail.mailbox import Mailbox
 from twin.seeds import tiny
-from twin.seeds.mails import SUPPORT
+from twin.seeds.mails import SECOND, SUPPORT
 
 EASYVISTA = {
     "kind": "easyvista",
@@ -107,6 +107,7 @@ class MailScenario:
         self.sinks = {sink: RecordingSink() for sink in sinks}
         self.storage = storage
         self.addresses = [SUPPORT]
+        self.others: list[MailScenario] = []
 
     @property
     def sink(self) -> RecordingSink:
@@ -152,6 +153,7 @@ class MailScenario:
             threads=Table(self.storage, threads.TABLE),
             queue=self.deliveries,
             own_addresses=self.addresses,
+            shared_sinks=self.sinks if self.others else (),
         )
 
     def run(self) -> None:
@@ -210,22 +212,28 @@ type OpenScenario = Callable[..., MailScenario]
 
 @pytest.fixture
 def open_scenario(gateway_process: Gateway) -> OpenScenario:
-    """A function that opens a scenario with sinks and mailbox settings of its own."""
+    """A function that opens a scenario with sinks and mailbox settings of its own; `others`: a second mailbox."""
 
-    def open_it(*, sinks: tuple[str, ...] = ("tickets",), **mailbox: Any) -> MailScenario:
+    def open_it(*, sinks: tuple[str, ...] = ("tickets",), has_second: bool = False, **mailbox: Any) -> MailScenario:
         suffix = uuid.uuid4().hex[:10]
         named = tuple(f"{sink}-{suffix}" for sink in sinks)
         name = f"m{suffix}"
-        given = {"name": name, "address": SUPPORT, "sinks": list(named)} | mailbox
+        given = [{"name": name, "address": SUPPORT, "sinks": list(named)} | mailbox]
+        if has_second:
+            given.append(given[0] | {"name": f"n{suffix}", "address": SECOND})
         gateway_process.begin(
             tiny.seed,
             BOOKINGS_BUSINESSES=tiny.BUSINESS,
-            MAILBOXES=json.dumps([given]),
+            MAILBOXES=json.dumps(given),
             SINKS=json.dumps(dict.fromkeys(named, EASYVISTA)),
         )
         built = services.services()
         storage = Storage(built.settings.storage, built.authenticator.identity)
-        return MailScenario(gateway_process, built.mail, storage, name, named)
+        scenario = MailScenario(gateway_process, built.mail, storage, name, named)
+        if has_second:
+            other = MailScenario(gateway_process, built.mail, storage, f"n{suffix}", named)
+            other.sinks, other.others, scenario.others = scenario.sinks, [scenario], [other]
+        return scenario
 
     return open_it
 

@@ -8,11 +8,16 @@ import pytest
 
 from bench.memory_storage import MemoryTable
 from inbound_mail.content.models import Attachment, AttachmentKind
+from inbound_mail.delivery.delivery import DeliveryOutcome
+from inbound_mail.delivery.threads import TABLE
 from inbound_mail.ledger.ledger import Ledger
 from inbound_mail.ledger.records import NewMail, Phase
 from inbound_mail.ledger.references import content_digest, files_digest
+from shared.errors import Rejected, Unavailable
+from shared.storage.tables import Table
 from tests.field_mails import load_field_mail
 from tests.functional.mail.conftest import MailScenario, OpenScenario
+from tests.functional.mail.deliveries import ask_again, failing
 from twin.mail.contents import Enclosure, File, Item, Synthetic
 from twin.mail.message import Message
 
@@ -85,15 +90,89 @@ def test_a_copy_with_the_same_files_is_no_second_ticket(
     assert reasons == {None, "copy"}
 
 
+# -- several mailboxes of one service desk
+
+
+def take_both(one: MailScenario, other: MailScenario) -> None:
+    for _ in range(2):
+        for each in (one, other):
+            each.poll()
+            each.deliver()
+    for each in (one, other):
+        each.run()
+
+
+def receive_in_both(scenario: MailScenario, **mail: Any) -> list[Message]:
+    """Receive the same mail in each mailbox."""
+    to = [] if "eml" in mail else ["support@contoso.com", "second@contoso.com"]
+    return [each.receive(**mail, **({"to": to} if to else {})) for each in (scenario, *scenario.others)]
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        load_field_mail("t5b-two-mailboxes-one-desk.eml"),
+        {"subject": "Tür", "text": "Tür", "message_id": "<de@x>", "received": SENT},
+        {"subject": "门", "html": "<p>门</p>", "message_id": "<zh@x>", "received": SENT},
+        {"subject": "Porte", "message_id": "<fr@x>", "received": SENT, "attachments": [File("a.pdf", data=b"1")]},
+    ],
+)
+def test_one_mail_in_two_mailboxes_of_one_service_desk_is_one_ticket(
+    open_scenario: OpenScenario, mail: dict[str, Any]
+) -> None:
+    scenario = open_scenario(has_second=True)
+    first, second = receive_in_both(scenario, **mail)
+    assert first.conversation_id != second.conversation_id
+    take_both(scenario, scenario.others[0])
+    assert list(scenario.sink.tickets.values()) == ["T-1"]
+    [owner], [same] = scenario.describe(first.id)["deliveries"], scenario.others[0].describe(second.id)["deliveries"]
+    assert [(one["state"], one["ticket"]) for one in (owner, same)] == [("delivered", "T-1")] * 2
+    assert same["notes"] == [f"The same mail came into the mailbox {scenario.name} and was delivered from there."]
+
+
+def test_mails_that_differ_in_two_mailboxes_are_two_tickets(open_scenario: OpenScenario) -> None:
+    scenario = open_scenario(has_second=True)
+    for each, data in zip((scenario, *scenario.others), (b"1", b"2"), strict=True):
+        receive_fax(each, File("fax.pdf", data=data))
+    take_both(scenario, scenario.others[0])
+    assert len(scenario.sink.tickets) == 2
+
+
+def test_a_mail_waits_for_the_same_one_and_takes_its_place_if_it_is_refused(open_scenario: OpenScenario) -> None:
+    scenario = open_scenario(has_second=True)
+    [other] = scenario.others
+    first, second = receive_in_both(scenario, subject="Both", message_id="<both@x>", received=SENT)
+    scenario.sink.before = failing(Unavailable("Away."), 1)
+    scenario.poll()
+    other.poll()
+    assert scenario.deliver() == [DeliveryOutcome.WAITING]
+    assert other.deliver() == [DeliveryOutcome.WAITING]
+    assert other.describe(second.id)["deliveries"][0]["lastError"] == "SameMailUnderway"
+    scenario.sink.before = failing(Rejected("No."), 1)
+    assert scenario.deliver() == [DeliveryOutcome.QUARANTINED]
+    assert other.deliver() == [DeliveryOutcome.DELIVERED]
+    ask_again(scenario, first)
+    assert scenario.deliver() == [DeliveryOutcome.DELIVERED]
+    assert list(scenario.sink.tickets.values()) == ["T-1"]
+    assert scenario.describe(first.id)["deliveries"][0]["isReply"]
+
+
+def test_a_sink_of_one_mailbox_costs_no_row(scenario: MailScenario) -> None:
+    scenario.receive(subject="Alone")
+    scenario.run()
+    table = Table(scenario.storage, TABLE)
+    assert list(table.query(next(iter(scenario.sinks)), start="x|", end="x}")) == []
+
+
 def test_a_message_id_that_an_earlier_version_stored_still_marks_copies() -> None:
     message = {"id": "1", "internetMessageId": "<a@x>", "subject": "S", "hasAttachments": True}
     table = MemoryTable()
     ledger = Ledger(table, "support")  # type: ignore[arg-type]  # stands in for the table
     ledger.add([NewMail("first", message, "inbox", Phase.FETCH)], ["tickets"])
-    [row] = [row for row in table.query("support", start="i|", end="i}")]
+    [row] = list(table.query("support", start="i|", end="i}"))
     assert row.values["looks"] == content_digest(message)
     table.upsert({name: value for name, value in row.values.items() if name != "files"})
-    earlier = ledger._mark_copy(  # noqa: SLF001 - the table in memory refuses no second row
+    earlier = ledger._mark_copy(
         NewMail("second", message | {"id": "2"}, "inbox", Phase.FETCH), [], reads_message_ids=True
     )
     assert earlier[0].skipped == "copy"
@@ -101,7 +180,8 @@ def test_a_message_id_that_an_earlier_version_stored_still_marks_copies() -> Non
 
 def test_the_digest_of_files_counts_names_and_bytes() -> None:
     def make(name: str = "a", **more: Any) -> Attachment:
-        return Attachment(1, name, "text/plain", **({"size": 1, "kind": AttachmentKind.FILE, "sha256": "s"} | more))
+        values: dict[str, Any] = {"size": 1, "kind": AttachmentKind.FILE, "sha256": "s"}
+        return Attachment(1, name, "text/plain", **(values | more))
 
     item = make(kind=AttachmentKind.ITEM)
     assert files_digest([make()]) == files_digest([make(size=2)])
