@@ -3,6 +3,7 @@
 Hostile or broken HTML can exhaust time, memory or the stack, so its size, depth and attributes are checked first:
 libxml2 drops elements deeper than 256, inscriptis recurses and pads table cells to the widest one, and many attributes
 in one tag cost quadratic time. HTML beyond the limits loses its layout, but not its words: only the tags are removed.
+Of HTML that is several times larger, only the beginning is read.
 
 libxml2 parses the HTML once, and nh3 (ammonia) sanitises what libxml2 writes. Nothing changes nh3's result afterwards.
 """
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from nh3 import Cleaner
 
 MOST_CHARACTERS = 1_000_000
+MOST_SOURCE = 3 * MOST_CHARACTERS
 MOST_DEPTH = 240
 MOST_WORDS_IN_TAG = 2_000
 _MOST_CELL = 100
@@ -76,7 +78,8 @@ class HtmlBody:
 
     `marked` is its plain text, with the mark characters of `quoting` around the parts that the HTML calls quoted.
     `safe` is sanitised HTML. `content_ids` are the ids of attached pictures that the HTML shows. `pictures` are the ids
-    by the numbers in the marks of the text, and `signed` those that only a signature shows.
+    by the numbers in the marks of the text, and `signed` those that only a signature shows. If `is_truncated`, the HTML
+    goes on: only its beginning was read.
     """
 
     marked: str
@@ -84,23 +87,28 @@ class HtmlBody:
     content_ids: frozenset[str]
     pictures: tuple[str, ...] = ()
     signed: frozenset[str] = frozenset()
+    is_truncated: bool = False
 
 
 def read_html(source: str) -> HtmlBody:
     """Read any HTML, also hostile or broken. `source` must contain no control characters and no mark characters."""
     content_ids = frozenset(_content_ids(source))
     source = _MARK_ENTITY.sub("", _DATA_URI.sub("", source))
+    is_truncated = len(source) > MOST_SOURCE
+    source = source[:MOST_SOURCE]
     tree = _parse(source)
     safe = None if tree is None else _clean(tree)
     if tree is None or safe is None:
-        text = _remove_tags(source)
-        return HtmlBody(text, f"<pre>{html.escape(text)}</pre>", content_ids)
+        words = _remove_tags(source)
+        text = words[:MOST_CHARACTERS]
+        is_truncated = is_truncated or len(words) > MOST_CHARACTERS
+        return HtmlBody(text, f"<pre>{html.escape(text)}</pre>", content_ids, is_truncated=is_truncated)
     signed = _find_signed(tree)
     pictures: list[str] = []
     text = _as_text(tree, pictures)
     if not text.strip() or len(text) > 2 * MOST_CHARACTERS:
         text = _remove_tags(source)
-    return HtmlBody(text, safe, content_ids, tuple(pictures), signed)
+    return HtmlBody(text, safe, content_ids, tuple(pictures), signed, is_truncated)
 
 
 def _content_ids(source: str) -> Iterator[str]:
@@ -195,11 +203,9 @@ def _as_text(tree: "HtmlElement", pictures: list[str]) -> str:
     for element in list(tree.iter()):
         if not isinstance(element.tag, str):
             continue
-        if element.tag in _DROPPED or "hidden" in element.attrib or _HIDDEN.search(element.get("style") or ""):
-            if element.tag != "body":
-                element.clear(keep_tail=True)
-            continue
-        _mark(element)
+        is_hidden = "hidden" in element.attrib or _HIDDEN.search(element.get("style") or "")
+        if element.tag in _DROPPED or (is_hidden and element.tag != "body"):
+            element.clear(keep_tail=True)
     for table in list(tree.iter("table")):
         if not _is_small_table(table):
             _replace_by_blocks(table)

@@ -128,12 +128,13 @@ class Screening:
 class Rendering:
     """A mail as a ticket shows it. Texts contain no control characters except line feeds and tabs.
 
-    `title` is the subject without prefixes such as "Re:". `text` is the whole body as plain text. `new_text` is the
-    part that the author added, or the whole text if that is uncertain; `was_cut` is true if the two differ. `html` is
-    the sanitised body, or None for a plain-text mail.
+    `title` is the subject without prefixes such as "Re:". `text` is the whole body as plain text, or its beginning if
+    the body is too long (`is_truncated`). `new_text` is the text without quoted history that stands in a stored mail,
+    or the whole text; `was_cut` is true if the two differ. `html` is the sanitised body, None for a plain-text mail.
 
     `referenced_content_ids` are the pictures that the HTML shows. Some of them are shown only inside the signature, or
-    only inside the part of the text that `new_text` does not have.
+    only inside the part of the text that `new_text` does not have. Where the text shows
+    pictures is in `marked` and `pictures`, which the functions of `rendering` read.
     """
 
     title: str
@@ -141,9 +142,12 @@ class Rendering:
     new_text: str
     html: str | None
     was_cut: bool
+    is_truncated: bool = False
     referenced_content_ids: frozenset[str] = field(default_factory=frozenset)
     signature_content_ids: frozenset[str] = field(default_factory=frozenset)
     history_content_ids: frozenset[str] = field(default_factory=frozenset)
+    marked: str = field(default="", repr=False)
+    pictures: tuple[str, ...] = ()
 
 
 def clean_message_id(text: str) -> str | None:

@@ -1,53 +1,50 @@
-"""Finds where the quoted history of a reply begins, and cuts it off.
+"""Finds the history that a reply quotes, and proves that it is the text of an earlier mail.
 
-A text is not cut if that is not safe: a forwarded mail (the history is the message), an answer between or below the
-quoted lines, a mail of which nothing would be left. Each line is read a limited number of times; the regular
-expressions of libraries for this purpose take seconds for a line of some kilobytes.
+A reply may only lose what provably stands elsewhere, word by word. So three things must fit the earlier mail:
 
-HTML shows quotations more clearly than text. So `html` puts mark characters into the text: QUOTE_BEGIN and QUOTE_END
-around a quoted part, HISTORY_BEGIN where everything that follows is history. They are noncharacters, which Unicode
-reserves for internal use. A mail could contain some itself, so all of their range (MARKS) are removed from it first.
+- the line that opens the history names its author: the attribution of Gmail, Apple Mail and Thunderbird, which ends in
+  a colon; or the lines "label: value" of Outlook, Exchange and Lotus Notes, from the author to the subject;
+- those lines give its subject;
+- everything below, to the end, stands in the earlier mail as one piece, apart from blanks, line breaks and ">".
 
-Sources: mails of Outlook, Exchange, Gmail, Apple Mail, Thunderbird, Lotus Notes in these languages.
+A person's answer inside or below the history, a changed word, a forward of another mail: the piece is not found, and
+nothing is cut. No word of any language is looked for, only the earlier mail's own ones, so the proof holds in all of
+them. The attribution itself is kept: a sentence of the author may end in the same way.
+
+`html` puts mark characters into the text: QUOTE_BEGIN and QUOTE_END around what the HTML calls a quotation,
+HISTORY_BEGIN where everything below is history, others for pictures. They only serve to find pictures (`pictures`).
+They are noncharacters, which Unicode reserves for internal use; their range (MARKS) is removed from every mail before.
 """
 
 import re
+import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+from inbound_mail.content.subjects import read_subject
 
 QUOTE_BEGIN, QUOTE_END, HISTORY_BEGIN = "\ufdd0", "\ufdd1", "\ufdd2"
 MARKS = re.compile(r"[\ufdd0-\ufdef]")
-
+MOST_LINES = 20_000
+_MOST_OPENINGS = 200
+_MOST_FIELDS = 8
+_LEAST_FIELDS = 3
+_MOST_ATTRIBUTION_LINES = 3
+_MOST_PROOFS = 20
 _LONGEST = 400
+_LONGEST_FIELD = 5_000
+_SHORTEST_NAME = 3
 
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split("|"))
-
-
-_FROM = _words(
-    "from|von|absender|de|expéditeur|remitente|da|van|från|fra|lähettäjä|od|от|от кого|kimden|feladó|από|de la|"
-    "发件人|寄件者|差出人|보낸 사람"
-)
-_SENT = _words(
-    "sent|date|gesendet|gesendet am|datum|envoyé|envoyé le|enviado|enviado el|enviada em|enviado em|fecha|data|"
-    "inviato|inviato il|verzonden|skickat|sendt|dato|lähetetty|päivämäärä|päiväys|wysłano|odesláno|дата|отправлено|"
-    "gönderildi|gönderme tarihi|tarih|elküldve|dátum|στάλθηκε|ημερομηνία|trimis|"
-    "发送时间|日期|寄件日期|送信日時|日時|보낸 날짜"
-)
-_TO = _words(
-    "to|an|à|pour|para|a|aan|till|til|vastaanottaja|do|komu|кому|kime|címzett|προς|către|收件人|收件者|宛先|받는 사람"
-)
-_SUBJECT = _words(
-    "subject|betreff|objet|asunto|assunto|oggetto|onderwerp|ämne|emne|aihe|temat|předmět|predmet|тема|konu|tárgy|θέμα|"
-    "subiect|主题|主旨|件名|제목"
-)
-_FIELD = re.compile(r"[\s>*_|]{0,9}([^\W\d_][^:\uff1a<>@]{0,24}?)\s?\*?\s?[:\uff1a]")
+_QUOTE_MARKS = re.compile(r"\A[\s>]*>")
+_INVISIBLE = re.compile(r"[\xad\u200b-\u200d\u2060\ufeff]")
+_FIELD = re.compile(r"[\s>*_|]{0,9}[^\W\d_][^:\uff1a<>@]{0,24}?\s?\*?\s?[:\uff1a]\*?\s*(?P<value>\S.*)")
+_RULE = re.compile(r"[\s>]{0,9}[-_=*]{5,}\s{0,9}\Z")
 _ORIGINAL = re.compile(
-    r"\s{0,9}[-_*]{2,}\s{0,9}(?:original message|original appointment|ursprüngliche nachricht|originalnachricht|"
+    r"[\s>]{0,9}[-_*]{2,}\s{0,9}(?:original message|original appointment|ursprüngliche nachricht|originalnachricht|"
     r"message d[\u2019' ]origine|message original|mensaje original|mensagem original|messaggio originale|"
     r"oorspronkelijk bericht|ursprungligt meddelande|oprindelig meddelelse|opprinnelig melding|"
     r"alkuperäinen viesti|wiadomość oryginalna|původní zpráva|исходное сообщение|orijinal ileti|eredeti üzenet|"
-    r"原始邮件|邮件原件|原始郵件)\s{0,9}[-_*]{2,}",
+    r"原始邮件|邮件原件|原始郵件)\s{0,9}[-_*]{2,}\s*\Z",
     re.IGNORECASE,
 )
 _FORWARDED = re.compile(
@@ -59,31 +56,16 @@ _FORWARDED = re.compile(
     r"wiadomość przekazana|przeposlaná zpráva|пересылаемое сообщение|转发的邮件)",
     re.IGNORECASE,
 )
-_WROTE = re.compile(
-    r"wrote|writes|schrieb|geschrieben|écrit|escribió|ha scritto|schreef|geschreven|escreveu|skrev|kirjoitti|napisał|"
-    r"napsal|написал|пишет|yazd\u0131|írta|έγραψε|a scris|写道|寫道|のメール|작성",
-    re.IGNORECASE,
-)
-_WROTE_START = re.compile(
-    r"[\s*]{0,9}(?:on|am|le|el|il|op|em|no dia|den|dne|dňa|dnia|w dniu|в|pe|în|στις|ma|\d{1,4}[-./年])\b",
-    re.IGNORECASE,
-)
-_MOMENT = re.compile(r"\d{1,2}\s?[:.hH時点时]\s?\d{2}|@")
-_INLINE = re.compile(
-    r"\b(?:in[- ]?line|see below|my (?:answers|comments|replies)|in (?:red|blue|green)|siehe unten|s\. ?u\.|"
-    r"weiter unten|in rot|in blau|meine antworten|voir ci-dessous|mes réponses|en rouge|en bleu|ver abajo|más abajo|"
-    r"en rojo|vedi sotto|in rosso|zie onder|in het rood|rode tekst)\b",
-    re.IGNORECASE,
-)
-_RULE = re.compile(r"\s{0,9}[-_=*]{5,}\s{0,9}\Z")
 
 
 @dataclass(frozen=True)
-class _Line:
+class EarlierMail:
+    """A mail that may be quoted: its author's address and name, its subject without prefixes, its whole text."""
+
+    address: str
+    name: str
+    title: str
     text: str
-    quoted: bool = False
-    mixed: bool = False
-    opens_history: bool = False
 
 
 def strip_marks(text: str) -> str:
@@ -91,108 +73,119 @@ def strip_marks(text: str) -> str:
     return MARKS.sub("", text)
 
 
-def find_new_text(marked: str) -> str | None:
-    """Return what the author wrote above the history, or None if there is no history or cutting is not safe."""
-    lines = _read_lines(marked)
-    start = _find_history(lines)
-    if start is None or _FORWARDED.match(lines[start].text) or any(line.mixed for line in lines):
-        return None
-    new = lines[:start]
-    while new and (not new[-1].text.strip() or _RULE.match(new[-1].text)):
-        new.pop()
-    text = "\n".join(line.text for line in new).strip("\n")
-    if not re.search(r"\w", text) or any(_INLINE.search(line.text[:_LONGEST]) for line in new):
-        return None
-    return None if _goes_on_below(lines, start) else text
+def may_quote(text: str) -> bool:
+    """Return whether a text could contain a history that may be cut. Reads no more than a limited number of lines."""
+    if text.count("\n") >= MOST_LINES:
+        return False
+    lines = text.split("\n")
+    return not any(_FORWARDED.match(line) for line in lines) and next(_find_openings(lines), None) is not None
 
 
-def _read_lines(marked: str) -> list[_Line]:
-    """Split the text into lines; each says whether its mark characters call it quoted, all or in part (mixed)."""
-    found, depth = [], 0
-    for line in marked.split("\n"):
-        inside, outside, opens_history = "", "", False
-        for part in re.split(r"([\ufdd0-\ufdd2])", line):
-            if part == QUOTE_BEGIN:
-                depth += 1
-            elif part == QUOTE_END:
-                depth = max(0, depth - 1)
-            elif part == HISTORY_BEGIN:
-                opens_history = opens_history or depth == 0
-            elif depth == 0:
-                outside += part
-            else:
-                inside += part
-        text, is_inside, is_outside = strip_marks(line), bool(inside.strip()), bool(outside.strip())
-        quoted = text.lstrip().startswith(">") or (is_inside and not is_outside)
-        found.append(_Line(text, quoted=quoted, mixed=is_inside and is_outside, opens_history=opens_history))
-    return found
+def measure_new_text(text: str, earlier: EarlierMail) -> int | None:
+    """Return how many characters of a text to keep if the rest is the earlier mail's; None if that is not proved.
 
-
-def _find_history(lines: list[_Line]) -> int | None:
-    for number, line in enumerate(lines):
-        if not line.text.strip():
-            if line.opens_history:
-                return number
+    `may_quote` must be true of the text.
+    """
+    lines = text.split("\n")
+    known, _ = _normalise(earlier.text.split("\n"))
+    words, starts = _normalise(lines)
+    proofs = 0
+    for number in _find_openings(lines):
+        below = _skip_header(lines, number, earlier)
+        if below is not None:
+            above = end = number
+        elif (count := _count_attribution(lines, number, earlier)) is not None:
+            above, end = number - count + 1, number + 1
+            below = end
+        else:
             continue
-        if line.quoted or line.opens_history or _opens_history(lines, number) or _attribution(lines, number):
-            return number
+        proofs += 1
+        if _stands_in(words[starts[below] :], known) and re.search(r"\w", "\n".join(lines[:above])):
+            return _measure(lines[:end])
+        if proofs == _MOST_PROOFS:
+            break
     return None
 
 
-def _opens_history(lines: list[_Line], number: int) -> bool:
-    """Return True if everything from this line on is history."""
-    text = lines[number].text[:_LONGEST]
-    if lines[number].opens_history or _ORIGINAL.match(text) or _FORWARDED.match(text):
-        return True
-    if _field(text) in _FROM:
-        fields = {_field(line.text[:_LONGEST]) for line in lines[number + 1 : number + 9]}
-        return bool(fields & _SUBJECT and fields & (_SENT | _TO))
-    return False
+def _find_openings(lines: Sequence[str]) -> Iterator[int]:
+    """Yield the numbers of lines below which, or from which on, the text may be history."""
+    found = 0
+    for number, line in enumerate(lines):
+        is_field = bool(_FIELD.match(line[:_LONGEST])) and len(list(_read_fields(lines, number))) >= _LEAST_FIELDS
+        if is_field or line.rstrip().endswith((":", "\uff1a")):
+            found += 1
+            if found > _MOST_OPENINGS:
+                return
+            yield number
 
 
-def _field(text: str) -> str:
-    found = _FIELD.match(text)
-    return " ".join(found[1].lower().split()) if found else ""
+def _read_fields(lines: Sequence[str], number: int) -> Iterator[tuple[int, str]]:
+    """Yield the lines "label: value" from this one on, as (number, value); blank lines may be between them."""
+    for each in range(number, min(len(lines), number + 2 * _MOST_FIELDS)):
+        found = _FIELD.match(lines[each][:_LONGEST_FIELD])
+        if found:
+            yield each, found["value"].strip("* \t\xa0")
+        elif lines[each].strip():
+            return
 
 
-def _attribution(lines: list[_Line], number: int) -> int:
-    """Return how many lines, from this one on, are of the form "on … somebody wrote:"; 0 if none."""
-    for count in (1, 2, 3):
-        block = lines[number : number + count]
-        text = " ".join(line.text.strip() for line in block)
-        if count > 1 and (not _is_dated(text) or any(_WROTE_START.match(line.text) for line in block[1:])):
-            continue
-        if len(text) > _LONGEST or (len(block) > 1 and not block[-1].text.strip()):
-            return 0
-        if text.endswith((":", "\uff1a")) and _WROTE.search(text):
-            following = next((line for line in lines[number + count : number + count + 3] if line.text.strip()), None)
-            if following is not None and following.quoted:
-                return count
-            if _is_dated(text):
-                return count
-    return 0
+def _skip_header(lines: Sequence[str], number: int, earlier: EarlierMail) -> int | None:
+    """Return the number of the line below a header that names the earlier mail's author first and its subject last."""
+    fields = list(_read_fields(lines, number))[:_MOST_FIELDS]
+    if len(fields) < _LEAST_FIELDS or not _names_author(fields[0][1], earlier):
+        return None
+    for each, value in fields[_LEAST_FIELDS - 1 :]:
+        if _fold(read_subject(" ".join(value.split())).title) == _fold(earlier.title):
+            return each + 1
+    return None
 
 
-def _is_dated(text: str) -> bool:
-    """Return True if the text begins like "on …" and contains a digit, and a time or an address."""
-    return bool(_WROTE_START.match(text) and _MOMENT.search(text) and re.search(r"\d", text))
+def _count_attribution(lines: Sequence[str], number: int, earlier: EarlierMail) -> int | None:
+    """Return how many lines, the last of which is this one, name the earlier mail's author and end in a colon."""
+    if not lines[number].rstrip().endswith((":", "\uff1a")):
+        return None
+    for count in range(1, min(_MOST_ATTRIBUTION_LINES, number + 1) + 1):
+        block = lines[number - count + 1 : number + 1]
+        text = " ".join(line.strip() for line in block)
+        if not block[0].strip() or len(text) > _LONGEST:
+            return None
+        if _names_author(text, earlier):
+            return count
+    return None
 
 
-def _goes_on_below(lines: list[_Line], start: int) -> bool:
-    """Return True if the author wrote between or below the quoted lines. A signature does not count."""
-    number = start
-    while number < len(lines):
-        line = lines[number]
-        if _opens_history(lines, number) or line.text.rstrip() == "--":
-            return False
-        count = 0 if line.quoted or not line.text.strip() else _attribution(lines, number)
-        if count:
-            number += count
-            following = next((each for each in lines[number : number + 3] if each.text.strip()), None)
-            if following is not None and not following.quoted:
-                return False
-            continue
-        if line.text.strip() and not line.quoted:
-            return True
-        number += 1
-    return False
+def _names_author(text: str, earlier: EarlierMail) -> bool:
+    folded = _fold(text)
+    return any(len(name) >= _SHORTEST_NAME and _fold(name) in folded for name in (earlier.address, earlier.name))
+
+
+def _fold(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+
+
+def _normalise(lines: Sequence[str]) -> tuple[str, list[int]]:
+    """Return the words of lines with one blank between them, without ">" before quoted lines; and each line's start."""
+    parts, starts, position = [], [0], 0
+    for line in lines:
+        part = " ".join(unicodedata.normalize("NFC", _INVISIBLE.sub("", _QUOTE_MARKS.sub("", line))).split())
+        if part:
+            parts.append(part)
+            position += len(part) + 1
+        starts.append(position)
+    return " ".join(parts), starts
+
+
+def _stands_in(quoted: str, known: str) -> bool:
+    """Return whether the quoted words stand in the known ones as one piece, and are most of them.
+
+    A shorter piece was chosen by the author, to say which question he answers: then the choice says something.
+    """
+    return bool(quoted) and 2 * len(quoted) > len(known) and f" {quoted} " in f" {known} "
+
+
+def _measure(lines: Sequence[str]) -> int:
+    """Return the length of these lines without blank lines, rules and "Original Message" at their end."""
+    count = len(lines)
+    while count and (not (last := lines[count - 1]).strip() or _RULE.match(last) or _ORIGINAL.match(last)):
+        count -= 1
+    return len("\n".join(lines[:count]))

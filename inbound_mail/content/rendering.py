@@ -1,55 +1,80 @@
-"""Renders a mail for a ticket: its title, its text, the new part of the text, and sanitised HTML."""
+"""Renders a mail for a ticket: its title, its text, and sanitised HTML. No more than a bound of text is ever read."""
 
 import re
 import unicodedata
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from inbound_mail.content.html import read_html
 from inbound_mail.content.models import InboundMail, Rendering
 from inbound_mail.content.pictures import find_cut_pictures, find_signed_pictures
-from inbound_mail.content.quoting import MARKS, find_new_text, strip_marks
+from inbound_mail.content.quoting import MARKS, may_quote, strip_marks
+from inbound_mail.content.subjects import Subject, read_subject
 
 NO_SUBJECT = "(no subject)"
+MOST_TEXT = 1_000_000
+# HTML may contain pictures, which are removed before its text is bounded.
+MOST_HTML = 10 * MOST_TEXT
 _MOST_TITLE = 10_000
-
-# Prefixes for "reply" and "forward" in Outlook's languages. A forwarded mail is not cut: its history is the message.
-_REPLY = "re|aw|antw|sv|vs|ref|res|rif|(?-i:R)|odp|ynt|atb|απ|ha|vá|回复|答复|回覆"
-_FORWARD = "fwd?|wg|tr|rv|enc|(?-i:I)|vb|vl|pd|doorst|ilt|πρθ|trs|továbbítás|转发|轉寄"
-_PREFIX = re.compile(
-    rf"(?P<word>{_REPLY}|{_FORWARD}) ?(?:\[\d{{1,4}}\]|\(\d{{1,4}}\)|\^\d{{1,4}})? ?[:\uff1a] ?", re.IGNORECASE
-)
-_FORWARD_WORD = re.compile(rf"(?:{_FORWARD})\Z", re.IGNORECASE)
 
 _LINE_ENDS = re.compile(r"\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _UNWANTED = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufeff\u202a-\u202e\u2066-\u2069]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _INVISIBLE = ("Cf", "Mn", "Zs")
+_VISIBLE = re.compile(r"\S")
 _GAP = re.compile(r"\n{4,}")
 
 
 def render_mail(mail: InboundMail, title_limit: int = 200) -> Rendering:
-    """Render a mail. Its text, HTML and headers may be anything, also hostile or broken."""
-    title, prefix = _read_subject(mail.subject)
+    """Render a mail. Its text, HTML and headers may be anything, also hostile, broken or endless."""
+    subject = read_title(mail.subject)
     body = mail.message.get("body") or {}
-    content = clean_text(str(body.get("content") or ""))
+    source = str(body.get("content") or "")
     is_html = str(body.get("contentType") or "").lower() == "html"
+    bound = MOST_HTML if is_html else MOST_TEXT
+    is_truncated = _VISIBLE.search(source, bound) is not None
+    content = clean_text(source[:bound])
     page = read_html(content) if is_html else None
     marked = _tidy(clean_marked(page.marked) if page else content)
     text = _tidy(strip_marks(marked))
-    new_text = find_new_text(marked) if _may_have_history(mail, prefix) else None
-    shown = text if new_text is None else _tidy(new_text)
     pictures = page.pictures if page else ()
     signed = _name_pictures(pictures, find_signed_pictures(marked))
     return Rendering(
-        title=cut(title, title_limit),
-        text=text,
-        new_text=shown,
+        title=cut(subject.title, title_limit),
+        text=text[:MOST_TEXT],
+        new_text=text[:MOST_TEXT],
         html=page.safe if page else None,
-        was_cut=shown != text,
+        was_cut=False,
+        is_truncated=is_truncated or len(text) > MOST_TEXT or bool(page and page.is_truncated),
         referenced_content_ids=page.content_ids if page else frozenset(),
         signature_content_ids=signed | page.signed if page else frozenset(),
-        history_content_ids=_name_pictures(pictures, find_cut_pictures(marked, shown)),
+        marked=marked if pictures else "",
+        pictures=pictures,
     )
+
+
+def may_have_history(mail: InboundMail, rendering: Rendering) -> bool:
+    """Return whether the mail may end with a quoted history that may be cut. A forwarded mail's content is never cut.
+
+    This depends on the mail alone. What may be cut depends on the mails that it quotes: see `quoting`.
+    """
+    if rendering.is_truncated or read_title(mail.subject).may_be_forward:
+        return False
+    return may_quote(rendering.text)
+
+
+def read_title(subject: str) -> Subject:
+    """Return a subject as one line without prefixes, which may be all of it, and the outermost prefix."""
+    title, prefix = read_subject(" ".join(clean_text(subject[:_MOST_TITLE]).split()))
+    is_visible = any(unicodedata.category(character) not in _INVISIBLE for character in title)
+    return Subject(title if is_visible else NO_SUBJECT, prefix)
+
+
+def leave_out_history(rendering: Rendering, kept: int) -> Rendering:
+    """Return the rendering with the first `kept` characters as its new text."""
+    new_text = rendering.text[:kept]
+    pictures = _name_pictures(rendering.pictures, find_cut_pictures(rendering.marked, new_text))
+    return replace(rendering, new_text=new_text, was_cut=True, history_content_ids=pictures)
 
 
 def _name_pictures(pictures: Sequence[str], numbers: Collection[int]) -> frozenset[str]:
@@ -91,25 +116,6 @@ def _belongs_together(left: str, right: str) -> bool:
 
 def _is_flag_part(character: str) -> bool:
     return "\U0001f1e6" <= character <= "\U0001f1ff" or "\U000e0020" <= character <= "\U000e007f"
-
-
-def _may_have_history(mail: InboundMail, prefix: str) -> bool:
-    """Return True if the mail is a reply. Forwarded and new mails are not cut, even if they contain quoted headers."""
-    if _FORWARD_WORD.match(prefix):
-        return False
-    return bool(prefix) or any(value.strip() for value in (*mail.headers("In-Reply-To"), *mail.headers("References")))
-
-
-def _read_subject(subject: str) -> tuple[str, str]:
-    """Return the title without its prefixes, and the outermost of them."""
-    title = " ".join(clean_text(subject[:_MOST_TITLE]).split())
-    first = _PREFIX.match(title)
-    position = 0
-    while found := _PREFIX.match(title, position):
-        position = found.end()
-    title = title[position:].strip()
-    is_visible = any(unicodedata.category(character) not in _INVISIBLE for character in title)
-    return title if is_visible else NO_SUBJECT, first["word"] if first else ""
 
 
 def _tidy(text: str) -> str:

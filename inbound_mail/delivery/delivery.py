@@ -24,6 +24,7 @@ from inbound_mail.content.models import InboundMail, Rendering, Screening
 from inbound_mail.content.rendering import render_mail
 from inbound_mail.content.screening import screen_mail
 from inbound_mail.delivery.circuit_breaker import PROBE_EVERY, CircuitBreaker, Reason
+from inbound_mail.delivery.history import cut_history
 from inbound_mail.delivery.known_files import KnownFiles
 from inbound_mail.delivery.same_mails import SameMails
 from inbound_mail.delivery.threads import KnownThreads
@@ -168,8 +169,9 @@ class Deliverer:
         is_note = not (screening.makes_ticket or claimed.is_forced)
         if is_note and not _may_concern_a_ticket(mail, screening, threads):
             raise refuse_automatic_mail(screening)
+        rendering, history_in = cut_history(mailbox, claimed, mail, rendering)
         return PreparedMail(
-            mail, rendering, screening, record.reference, threads, known_files, mailbox.store.open, is_note
+            mail, rendering, screening, record.reference, threads, known_files, mailbox.store.open, is_note, history_in
         )
 
     def _read(self, mail: InboundMail, mailbox: SupportMailbox) -> tuple[Screening, Rendering]:

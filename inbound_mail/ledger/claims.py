@@ -21,6 +21,7 @@ from shared.errors import Conflict
 from shared.storage.tables import Entity
 
 _LONGEST_MESSAGE = 1000
+_SETTLED = "settled"
 
 
 class Overtaken(Conflict):
@@ -42,7 +43,13 @@ class Claim:
     @property
     def values(self) -> Mapping[str, Any]:
         """What the sink has saved so far."""
-        return self._delivery.progress
+        return {name: value for name, value in self._delivery.progress.items() if name != _SETTLED}
+
+    @property
+    def settled(self) -> Mapping[str, Any]:
+        """What was decided about this delivery before its first attempt; it holds for all attempts."""
+        found: dict[str, Any] = self._delivery.progress.get(_SETTLED) or {}
+        return found
 
     @property
     def interrupted(self) -> bool:
@@ -90,13 +97,17 @@ class Claim:
         """The ticket that an unfinished delivery already created or chose, as the sink saved it."""
         return self.values.get("ticket") or self.values.get("reply")
 
+    def settle(self, **values: Any) -> None:
+        """Record decisions for all attempts, before the sink begins. Raises Overtaken."""
+        self._change({"progress": json.dumps(self._delivery.progress | {_SETTLED: {**self.settled, **values}})})
+
     def save(self, **values: Any) -> None:
         """Add to the progress. Raises Overtaken if another worker has taken the delivery over.
 
         If saving fails, the sink has done something that is not recorded: `has_unsaved_step` then stays true.
         """
         self.has_unsaved_step = True
-        self._change({"progress": json.dumps(dict(self.values) | values)})
+        self._change({"progress": json.dumps(self._delivery.progress | values)})
         self.has_unsaved_step = False
 
     def complete(self, receipt: Receipt) -> None:

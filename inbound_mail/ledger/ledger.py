@@ -158,6 +158,11 @@ class Ledger:
         """Yield all mails that were ever entered, in the order of their keys."""
         return map(entities.read_mail, self._query(rows.ALL_MAILS))
 
+    def find_key(self, message_id: str) -> str | None:
+        """Return the key of the mail that was entered with this message id, or None."""
+        row = self._table.get(self.mailbox, rows.message_id_row(message_id))
+        return str(row.values["key"]) if row else None
+
     def is_known(self, key: str) -> bool:
         """Return whether this mail was ever entered."""
         return self._table.get(self.mailbox, rows.mail_row(key)) is not None

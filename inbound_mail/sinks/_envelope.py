@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from inbound_mail.content.files import FileChoice
+from inbound_mail.sinks._bounds import MOST_ADDRESSES, MOST_IDS, locate_mail, shorten
 from inbound_mail.sinks._files import settle_files
 from inbound_mail.sinks._threads import answered_ids, find_answered, find_bounced, find_conversation
 from inbound_mail.sinks.protocol import PreparedMail, Progress, refuse_automatic_mail
@@ -54,19 +55,32 @@ def _type_of(prepared: PreparedMail, ticket: str | None) -> str:
 
 
 def make_data(prepared: PreparedMail, attachments: Iterable[Json], *, with_html: bool) -> Json:
-    """Return what the event says about the mail."""
+    """Return what the event says about the mail. `truncated` names the members that hold only a part of theirs."""
     mail, rendering = prepared.mail, prepared.rendering
+    to, cc, answered = mail.recipients("toRecipients"), mail.recipients("ccRecipients"), answered_ids(mail)
+    truncated = [
+        name
+        for name, is_part in {
+            "inReplyTo": len(answered) > MOST_IDS,
+            "fromName": shorten(mail.sender_name) != mail.sender_name,
+            "to": len(to) > MOST_ADDRESSES,
+            "cc": len(cc) > MOST_ADDRESSES,
+            "subject": shorten(mail.subject) != mail.subject,
+            "bodyText": rendering.is_truncated,
+        }.items()
+        if is_part
+    ]
     data: Json = {
         "mailbox": mail.mailbox,
         "mailboxAddress": mail.address,
         "messageId": mail.message_id,
-        "inReplyTo": answered_ids(mail),
+        "inReplyTo": answered[:MOST_IDS],
         "conversationId": mail.message.get("conversationId"),
         "from": mail.sender,
-        "fromName": mail.sender_name,
-        "to": mail.recipients("toRecipients"),
-        "cc": mail.recipients("ccRecipients"),
-        "subject": mail.subject,
+        "fromName": shorten(mail.sender_name),
+        "to": to[:MOST_ADDRESSES],
+        "cc": cc[:MOST_ADDRESSES],
+        "subject": shorten(mail.subject),
         "importance": mail.message.get("importance") or "normal",
         "bodyText": rendering.text,
         "screening": prepared.screening.describe(),
@@ -74,6 +88,7 @@ def make_data(prepared: PreparedMail, attachments: Iterable[Json], *, with_html:
     }
     data |= {"newText": rendering.new_text} if rendering.was_cut else {}
     data |= {"failedRecipients": list(prepared.screening.failed_recipients)} if prepared.screening.is_bounce else {}
+    data |= {"truncated": truncated, "wholeMail": locate_mail(mail)} if truncated else {}
     data |= {"bodyHtml": rendering.html} if with_html and rendering.html is not None else {}
     return data
 

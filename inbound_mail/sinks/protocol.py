@@ -77,7 +77,8 @@ class PreparedMail:
     """One mail, prepared for a sink.
 
     `reference` identifies the mail in the sink's target for ever: 45 characters of a-z, 0-9 and "-". `open` yields the
-    bytes of an attachment in chunks; only attachments whose `blob` is set have any.
+    bytes of an attachment in chunks; only attachments whose `blob` is set have any. `history_in` is the ticket in which
+    the text stands that the rendering's `new_text` leaves out, None if that text is in no ticket of this sink.
 
     `is_note`: this is an automatic mail. It may be added to an open ticket that it certainly belongs to; else the sink
     raises `refuse_automatic_mail`.
@@ -91,6 +92,7 @@ class PreparedMail:
     known_files: KnownFiles
     open: Callable[[Attachment], Iterator[bytes]]
     is_note: bool = False
+    history_in: str | None = None
 
 
 def refuse_automatic_mail(screening: Screening, more: str = "") -> Refused:

@@ -104,6 +104,7 @@ def make_prepared_mail(
     sender: Any = LEE,
     reference: str = "mail-3754b8567692ee3c459585c5f7ffb3df523d1942",
     is_note: bool = False,
+    history_in: str | None = None,
     **message: Any,
 ) -> PreparedMail:
     """A mail from somebody whom the desk knows; `message` changes Graph's properties."""
@@ -139,6 +140,7 @@ def make_prepared_mail(
         known_files=seen or SeenBefore(),
         open=open_it,
         is_note=is_note,
+        history_in=history_in,
     )
 
 

@@ -8,7 +8,15 @@ import pytest
 from inbound_mail.sinks.protocol import Receipt, Thread
 from shared.errors import OutcomeUnknown, Refused, Rejected
 from tests.functional.easyvista_sink import EARLIER, OTHER_REFERENCE, EasyVista, easyvista, running
-from tests.functional.prepared_mails import AUTHOR, KnownThreads, MemoryProgress, address, make_file, make_prepared_mail
+from tests.functional.prepared_mails import (
+    AUTHOR,
+    BODY,
+    KnownThreads,
+    MemoryProgress,
+    address,
+    make_file,
+    make_prepared_mail,
+)
 from twin import Answer, Drop
 from twin.seeds import service_desks
 
@@ -22,10 +30,7 @@ def reply_to(rfc: str, *participants: str) -> dict[str, Any]:
 
 
 def test_a_reply_becomes_a_visible_comment_with_its_files(easyvista: EasyVista) -> None:
-    new = {"text": "all of it", "new_text": "only the new"}
-    receipt = easyvista.deliver(
-        make_file(1, "a.txt", b"x"), rendering=new, **reply_to(service_desks.OPEN_TICKET, AUTHOR)
-    )
+    receipt = easyvista.deliver(make_file(1, "a.txt", b"x"), **reply_to(service_desks.OPEN_TICKET, AUTHOR))
     ticket = easyvista.sim.easyvista.ticket(service_desks.OPEN_TICKET)
     [comment] = ticket.tasks
     assert receipt == Receipt(service_desks.OPEN_TICKET, is_reply=True, files=(hashlib.sha256(b"x").hexdigest(),))
@@ -33,11 +38,73 @@ def test_a_reply_becomes_a_visible_comment_with_its_files(easyvista: EasyVista) 
     assert comment.type.id == service_desks.PUBLIC_COMMENT
     assert comment.group
     assert comment.group.e_mail == service_desks.GROUP
-    assert "only the new" in comment.description
-    assert "all of it" not in comment.description
+    assert BODY in comment.description
+    assert "left out" not in comment.description
     assert comment.description.splitlines()[-1] == f"Reference: {make_prepared_mail().reference}"
     assert ticket.file_names == ["a.txt"]
     assert easyvista.made == []
+
+
+CUT = {"text": "only the new, and the old", "new_text": "only the new", "was_cut": True, "html": "<p>the old</p>"}
+LEFT_OUT = (
+    "Note: Quoted text below is left out, because this ticket has it already. The whole mail: "
+    "GET mailboxes/support/mails/0a1b2c3d of the gateway, or the mailbox support@contoso.com."
+)
+
+
+@pytest.mark.parametrize("body", ["text", "html"])
+def test_a_comment_says_that_history_of_its_ticket_is_left_out_and_where_the_whole_is(
+    easyvista: EasyVista, body: str
+) -> None:
+    rfc = service_desks.OPEN_TICKET
+    easyvista.deliver(rendering=CUT, history_in=rfc, body=body, **reply_to(rfc, AUTHOR))
+    [comment] = easyvista.sim.easyvista.ticket(rfc).tasks
+    assert "only the new" in comment.description
+    assert "the old" not in comment.description
+    assert LEFT_OUT in comment.description
+
+
+@pytest.mark.parametrize("history_in", [None, "I991231_00001"])
+def test_history_that_stands_in_no_or_another_ticket_is_not_left_out(
+    easyvista: EasyVista, history_in: str | None
+) -> None:
+    easyvista.deliver(rendering=CUT, history_in=history_in, **reply_to(service_desks.OPEN_TICKET, AUTHOR))
+    [comment] = easyvista.sim.easyvista.ticket(service_desks.OPEN_TICKET).tasks
+    assert "only the new, and the old" in comment.description
+    assert "left out" not in comment.description
+
+
+@pytest.mark.parametrize("options", [{}, {"body_write": "create_then_put"}])
+def test_nothing_is_left_out_of_a_mail_that_becomes_a_ticket(easyvista: EasyVista, options: dict[str, Any]) -> None:
+    easyvista.sim.easyvista.close(service_desks.OPEN_TICKET)
+    receipt = easyvista.deliver(
+        rendering=CUT,
+        history_in=service_desks.OPEN_TICKET,
+        **reply_to(service_desks.OPEN_TICKET, AUTHOR),
+        **options,
+    )
+    assert "only the new, and the old" in easyvista.ticket(receipt).description
+    assert "left out" not in easyvista.ticket(receipt).description
+
+
+@pytest.mark.parametrize("answers", [{}, reply_to(service_desks.OPEN_TICKET, AUTHOR)], ids=["ticket", "comment"])
+def test_a_text_that_goes_on_in_the_mail_says_so_and_long_headers_are_cut(
+    easyvista: EasyVista, answers: dict[str, Any]
+) -> None:
+    people = [address(f"person{number}@contoso.com") for number in range(1000)]
+    easyvista.deliver(
+        rendering={"is_truncated": True},
+        toRecipients=people,
+        ccRecipients=people[:201],
+        sender=address(AUTHOR, "x" * 100_000),
+        **answers,
+    )
+    tasks = easyvista.sim.easyvista.ticket(service_desks.OPEN_TICKET).tasks
+    text = tasks[0].description if answers else easyvista.made[0].description
+    assert "Note: Only the first 1,000,000 characters of the text are here. The rest is in the mail: GET " in text
+    assert "person199@contoso.com and 800 more\n" in text
+    assert "person199@contoso.com and 1 more\n" in text
+    assert len(text) < 20_000
 
 
 @pytest.mark.parametrize(

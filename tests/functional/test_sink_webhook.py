@@ -126,6 +126,23 @@ def test_the_event_is_a_cloud_event_with_the_whole_mail(hooks: Hooks) -> None:
     }
 
 
+def test_an_event_of_a_mail_without_end_says_what_is_a_part_and_where_the_whole_is(hooks: Hooks) -> None:
+    people = [{"emailAddress": {"address": f"person{number}@contoso.com"}} for number in range(1000)]
+    hooks.deliver(
+        rendering={"is_truncated": True},
+        subject="x" * 100_000,
+        toRecipients=people,
+        ccRecipients=people[:200],
+        headers={"References": " ".join(f"<{number}@contoso.com>" for number in range(101))},
+    )
+    data = hooks.last.json["data"]
+    assert data["truncated"] == ["inReplyTo", "to", "subject", "bodyText"]
+    assert data["wholeMail"] == "mailboxes/support/mails/0a1b2c3d"
+    assert [len(data[name]) for name in ("inReplyTo", "to", "cc", "subject")] == [100, 200, 200, 2000]
+    hooks.deliver(reference="mail-" + "2" * 40)
+    assert not {"truncated", "wholeMail"} & hooks.last.json["data"].keys()
+
+
 def test_sanitised_html_is_sent_if_the_option_says_so(hooks: Hooks) -> None:
     hooks.deliver(rendering={"html": "<p>all</p>"}, options={"body": "html"})
     assert hooks.last.json["data"]["bodyHtml"] == "<p>all</p>"

@@ -137,3 +137,15 @@ def test_notes_that_are_too_long_are_left_out_from_the_end(ledger: Ledger) -> No
     found = ledger.delivery("key", "hook")
     assert found is not None
     assert found.notes == ["first", "n" * 900]
+
+
+def test_what_is_settled_before_the_first_attempt_is_no_progress_of_the_sink(ledger: Ledger) -> None:
+    claimed = claim(ledger, "key", "hook", 60)
+    assert claimed
+    claimed.settle(history={"kept": 7, "ticket": "T-1"})
+    claimed.save(sent=True)
+    delivery = ledger.delivery("key", "hook")
+    assert delivery
+    assert delivery.values["progress"] == '{"settled": {"history": {"kept": 7, "ticket": "T-1"}}, "sent": true}'
+    assert claimed.values == {"sent": True}
+    assert claimed.settled == {"history": {"kept": 7, "ticket": "T-1"}}

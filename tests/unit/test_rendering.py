@@ -8,9 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inbound_mail.content import rendering as rendering_module
 from inbound_mail.content.html import MOST_CHARACTERS
-from inbound_mail.content.models import Rendering
-from inbound_mail.content.rendering import NO_SUBJECT, clean_text, cut, render_mail
+from inbound_mail.content.models import InboundMail, Rendering
+from inbound_mail.content.quoting import EarlierMail, measure_new_text
+from inbound_mail.content.rendering import (
+    MOST_HTML,
+    MOST_TEXT,
+    NO_SUBJECT,
+    clean_text,
+    cut,
+    may_have_history,
+    read_title,
+    render_mail,
+)
 from inbound_mail.content.screening import screen_mail
 from tests.originals import find_mails
 from tests.unit.graph_message import build_mail, read_mail
@@ -29,6 +40,12 @@ def render_html(content: str, subject: str = "RE: x") -> Rendering:
         ("RE[2]: Re(3): Re^4: Printer", "Printer"),
         ("SV: VS: RV: ENC: RES: Antw: ODP: YNT: R: I: Printer", "Printer"),
         ("回复：转发: Printer", "Printer"),
+        ("VS: VL: Vá: Továbbítás: Printer", "Printer"),
+        ("İLT: ynt: ΑΠ: ΠΡΘ: תגובה: Printer", "Printer"),
+        ("返信: 회신: إعادة توجيه: رد: Trả lời: Printer", "Printer"),
+        ("Odg: Prosl: BLS: TRS: ATB: YML: Отв: Printer", "Printer"),
+        ("Restart: Printer", "Restart: Printer"),
+        ("Reference: 17", "Reference: 17"),
         ("RE: [EXT] RE: Printer", "[EXT] RE: Printer"),
         ("Reply: Printer", "Reply: Printer"),
         ("Regarding: Printer", "Regarding: Printer"),
@@ -95,56 +112,85 @@ def test_clean_text_has_no_control_characters_but_line_feeds_and_tabs(text: str)
     assert clean_text(cleaned) == cleaned
 
 
-REPLY = "It works.\n\nOn 2 Nov 2026 at 10:00 Jane <j@x.example> wrote:\n> old"
+def cut_by(reply: InboundMail, earlier: InboundMail) -> str | None:
+    """Return the part of a reply that remains if the other mail is stored; None if nothing may be cut."""
+    rendering = render_mail(reply)
+    if not may_have_history(reply, rendering):
+        return None
+    known = EarlierMail(
+        earlier.sender, earlier.sender_name, read_title(earlier.subject).title, render_mail(earlier).text
+    )
+    kept = measure_new_text(rendering.text, known)
+    return None if kept is None else rendering.text[:kept]
 
 
-def test_the_history_of_a_reply_is_cut_in_the_new_text_only() -> None:
-    rendering = render_mail(build_mail(REPLY, subject="AW: x"))
-    assert (rendering.text, rendering.new_text, rendering.was_cut) == (REPLY, "It works.", True)
-
-
-def test_a_reply_is_recognised_by_its_headers_too() -> None:
-    assert render_mail(build_mail(REPLY, headers={"In-Reply-To": "<a@b>"})).was_cut
-    assert render_mail(build_mail(REPLY, headers={"References": "<a@b>"})).was_cut
-
-
-@pytest.mark.parametrize("subject", ["x", "FW: x", "WG: RE: x", "TR: x", "Fwd: x"])
-def test_a_new_or_forwarded_mail_is_never_cut(subject: str) -> None:
-    rendering = render_mail(build_mail(REPLY, subject=subject))
-    assert (rendering.new_text, rendering.was_cut) == (REPLY, False)
-
-
+OLD = "<p>The printer on floor 3 <b>burns</b>.</p><ul><li>since when?<li>which one?</ul><p>Jane</p>"
+HEADER = (
+    "<b>From:</b> Jane &lt;jane@fabrikam.example&gt;<br><b>Sent:</b> M<br><b>To:</b> S<br><b>Subject:</b> RE: Printer"
+)
 HISTORIES = {
-    "Outlook": '<div id="appendonsend"></div><hr><div id="divRplyFwdMsg"><b>From:</b> J<br></div><p>old</p>',
-    "Outlook for Windows": '<div style="border-top:solid"><p><b>From:</b> J<br><b>Sent:</b> M<br><b>To:</b> S<br>'
-    "<b>Subject:</b> RE: x</p></div><p>old</p>",
-    "new Outlook": '<div id="mail-editor-reference-message-container"><div>From: J</div><p>old</p></div>',
-    "Gmail": '<div class="gmail_quote"><div dir="ltr" class="gmail_attr">On Mon J wrote:<br></div>'
-    '<blockquote class="gmail_quote"><p>old</p></blockquote></div>',
-    "Apple Mail": '<div><br><blockquote type="cite"><div>On 2 Nov, J wrote:</div><br><p>old</p></blockquote></div>',
-    "Thunderbird": '<div class="moz-cite-prefix">Am 02.11.26 um 10:00 schrieb J:<br></div>'
-    '<blockquote type="cite" cite="mid:a@b"><p>old</p></blockquote>',
-    "nested": '<blockquote type="cite">old<blockquote type="cite">older</blockquote>old again</blockquote>',
+    "Outlook": f'<div id="appendonsend"></div><hr><div id="divRplyFwdMsg">{HEADER}<br></div>{{}}',
+    "Outlook for Windows": f'<div style="border-top:solid"><p>{HEADER}</p></div>{{}}',
+    "new Outlook": f'<div id="mail-editor-reference-message-container"><div>{HEADER}</div>{{}}</div>',
+    "Gmail": '<div class="gmail_quote"><div dir="ltr" class="gmail_attr">On Mon, Jane wrote:<br></div>'
+    '<blockquote class="gmail_quote">{}</blockquote></div>',
+    "Apple Mail": '<div><br><blockquote type="cite"><div>On 2 Nov, Jane wrote:</div><br>{}</blockquote></div>',
+    "Thunderbird": '<div class="moz-cite-prefix">Am 02.11.26 um 10:00 schrieb Jane:<br></div>'
+    '<blockquote type="cite" cite="mid:a@b">{}</blockquote>',
+    "Lotus Notes": "<p>From: Jane/Fabrikam<br>To: Support<br>Date: 2.11.2026<br>Subject: Printer</p><hr>{}",
 }
 
 
+def answer(history: str, body: str, subject: str = "RE: Printer") -> InboundMail:
+    content = f"<html><body><p>It <b>works</b>.</p><p>John</p>{history.format(body)}</body></html>"
+    return build_mail(content, kind="html", subject=subject, sender="john@fabrikam.example")
+
+
 @pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES)
-def test_the_history_that_html_marks_is_cut(history: str) -> None:
-    rendering = render_html(f"<html><body><p>It <b>works</b>.</p><p>John</p>{history}</body></html>")
-    assert rendering.new_text == "It works.\n\nJohn"
-    assert "old" in rendering.text
-    assert rendering.was_cut
-    assert "old" in (rendering.html or "")
+def test_the_history_of_a_reply_is_cut_if_it_is_the_stored_mail(history: str) -> None:
+    earlier = build_mail(OLD, kind="html", subject="Printer")
+    new_text = cut_by(answer(history, OLD), earlier)
+    assert new_text is not None
+    assert new_text.startswith("It works.\n\nJohn")
+    assert "burns" not in new_text
+    assert cut_by(answer(history, OLD.replace("which one?", "which one? THE HP")), earlier) is None
+    assert cut_by(answer(history, OLD.replace("</p><ul>", "</p><p>Which printer?</p><ul>")), earlier) is None
+    assert cut_by(answer(history, OLD + "<p>Since Friday.</p>"), earlier) is None
 
 
-def test_answers_inside_the_quotes_of_gmail_keep_the_whole_text() -> None:
-    rendering = render_html(
-        '<div>Hi</div><div class="gmail_quote"><div class="gmail_attr">On Mon J wrote:</div>'
-        '<blockquote class="gmail_quote">on?</blockquote><div>yes</div>'
-        '<blockquote class="gmail_quote">sure?</blockquote></div>'
-    )
-    assert not rendering.was_cut
-    assert "yes" in rendering.new_text
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "FW",
+        "Fwd",
+        "WG",
+        "TR",
+        "VS",
+        "VB",
+        "RV",
+        "ENC",
+        "I",
+        "PD",
+        "VL",
+        "İLT",
+        "TRS",
+        "ΠΡΘ",
+        "转发",
+        "転送",
+        "전달",
+        "הועבר",
+    ],
+)
+@pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES)
+def test_a_mail_that_may_be_a_forward_is_never_cut(history: str, prefix: str) -> None:
+    earlier = build_mail(OLD, kind="html", subject="Printer")
+    assert cut_by(answer(history, OLD, f"{prefix}: RE: Printer"), earlier) is None
+    assert cut_by(answer(history, OLD, "SV: Printer"), earlier) is not None
+
+
+def test_rendering_alone_cuts_nothing() -> None:
+    rendering = render_mail(answer(HISTORIES["Outlook"], OLD))
+    assert (rendering.new_text, rendering.was_cut) == (rendering.text, False)
 
 
 def test_html_as_text_shows_links_lists_tables_and_attached_pictures() -> None:
@@ -175,10 +221,8 @@ def test_hidden_text_is_left_out_unless_all_text_is_hidden() -> None:
     assert render_html("<div style='display:none'><p>only this</p></div>").text.strip() == "only this"
 
 
-def test_entities_do_not_become_control_characters_or_marks() -> None:
-    rendering = render_html("<p>a&#0;&#7;b&#x202e;c</p>&#xFDD2;<p>&#64976;d&#65007</p>", subject="RE: x")
-    assert rendering.text.split() == ["a\ufffdbc", "d"]
-    assert not rendering.was_cut
+def test_entities_do_not_become_control_characters() -> None:
+    assert render_html("<p>a&#0;&#7;b&#x202e;c</p>").text == "a\ufffdbc"
 
 
 @pytest.mark.parametrize(
@@ -321,6 +365,48 @@ def test_a_million_characters_of_broken_html_are_read(piece: str) -> None:
     content = piece * (MOST_CHARACTERS // len(piece) - 1)
     for broken in (content, content * 2):
         assert find_danger(render_html(broken).html or "") == []
+
+
+ENDLESS = {
+    "quotation marks": '"',
+    "short lines": "a\n",
+    "quoted lines": "> a\n",
+    "headers": "From: a\n",
+    "blanks": " \n",
+    "wide characters": "\U0001f600 \n",
+}
+
+
+@pytest.mark.parametrize("kind", ["text", "html"])
+@pytest.mark.parametrize("piece", ENDLESS.values(), ids=ENDLESS)
+def test_no_step_of_rendering_sees_more_than_the_bound(piece: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, int] = {}
+
+    def measure(name: str) -> None:
+        real = getattr(rendering_module, name)
+
+        def measured(text: str) -> object:
+            seen[name] = max(seen.get(name, 0), len(text))
+            return real(text)
+
+        monkeypatch.setattr(rendering_module, name, measured)
+
+    for name in ("read_html", "clean_text", "_tidy"):
+        measure(name)
+    bound = MOST_TEXT if kind == "text" else MOST_HTML
+    mail = build_mail(f"{piece * (bound // len(piece) + 1)}The end.", kind=kind, subject="RE: x")
+    rendering = render_mail(mail)
+    assert max(seen.values()) == bound
+    assert max(len(rendering.text), len(rendering.new_text)) <= MOST_TEXT
+    assert len(rendering.html or "") <= 8 * MOST_TEXT
+    assert rendering.is_truncated
+    assert "The end" not in rendering.text
+    assert not may_have_history(mail, rendering)
+
+
+def test_a_text_of_just_the_bound_is_whole() -> None:
+    rendering = render_mail(build_mail("a" * MOST_TEXT + "\n  \n" * 10))
+    assert (len(rendering.text), rendering.is_truncated) == (MOST_TEXT, False)
 
 
 def test_html_beyond_the_limits_is_shown_as_text() -> None:

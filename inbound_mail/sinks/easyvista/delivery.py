@@ -114,7 +114,7 @@ class Delivery:
 
     def _write_body(self, ticket: str) -> None:
         if not self._saved("body_written"):
-            self._client.change(ticket, {"description": self._text(self._prepared.rendering.text, None)})
+            self._client.change(ticket, {"description": self._text(None)})
             self._progress.save(body_written=True)
 
     # -- a comment
@@ -153,7 +153,7 @@ class Delivery:
         return {
             "action_type_id": self._options["comment_action_type_id"],
             group.removeprefix("comment_"): self._options[group],
-            "description": self._text(self._prepared.rendering.new_text, rfc),
+            "description": self._text(rfc),
         }
 
     def _is_commented(self, rfc: str) -> bool:
@@ -162,17 +162,28 @@ class Delivery:
 
     # -- both
 
-    def _text(self, body: str, reply: str | None) -> str:
-        rich = self._prepared.rendering.html if reply is None else None
-        files = self._settle_files(reply)
-        return make_ticket_text(self._prepared, self._options, files, body=body, rich=rich, notes=self._notes)
+    def _text(self, reply: str | None) -> str:
+        """Return the text of the new ticket, or of a comment: without quoted history that this very ticket has."""
+        rendering, is_cut = self._prepared.rendering, self._leaves_out_history(reply)
+        return make_ticket_text(
+            self._prepared,
+            self._options,
+            self._settle_files(reply),
+            body=rendering.new_text if is_cut else rendering.text,
+            rich=rendering.html if reply is None else None,
+            notes=self._notes,
+            is_history_left_out=is_cut,
+        )
+
+    def _leaves_out_history(self, reply: str | None) -> bool:
+        return reply is not None and self._prepared.rendering.was_cut and self._prepared.history_in == reply
 
     def _settle_files(self, reply: str | None) -> Handover:
         """Return which files go to the ticket that the mail answers; None for a new ticket, which gets the whole text.
 
         This is decided before the first write, so that each attempt decides alike.
         """
-        is_cut = reply is not None and self._prepared.rendering.was_cut
+        is_cut = self._leaves_out_history(reply)
         choices = settle_files(self._prepared, self._progress, reply, is_cut=is_cut)
         return plan_handover(self._prepared.mail, choices, self._options["attachment_mb"], self._base_url)
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from inbound_mail.content.files import describe_size
+from inbound_mail.sinks._bounds import describe_rest, list_addresses, shorten
 from inbound_mail.sinks.easyvista.files import Handover, is_control, list_files
 from inbound_mail.sinks.protocol import PreparedMail
 
@@ -61,8 +62,8 @@ def fill_template(template: str, prepared: PreparedMail) -> str:
         "mailbox": mail.mailbox,
         "address": mail.address,
         "sender": mail.sender,
-        "sender_name": mail.sender_name,
-        "subject": mail.subject,
+        "sender_name": shorten(mail.sender_name),
+        "subject": shorten(mail.subject),
         "received": mail.received.isoformat(),
         "reference": prepared.reference,
     }
@@ -95,24 +96,33 @@ def _flatten(text: str) -> str:
 
 
 def make_ticket_text(
-    prepared: PreparedMail, options: Options, files: Handover, *, body: str, rich: str | None, notes: Iterable[str]
+    prepared: PreparedMail,
+    options: Options,
+    files: Handover,
+    *,
+    body: str,
+    rich: str | None,
+    notes: Iterable[str],
+    is_history_left_out: bool = False,
 ) -> str:
     """Return the text of a ticket or comment: author, date, files left out, notes, the body, the mail's reference.
 
-    `rich` is the body as sanitised HTML, used when the option `body` is `html`.
+    `rich` is the body as sanitised HTML, used when the option `body` is `html`. If `is_history_left_out`, or if the
+    text goes on in the mail, a note says so.
     """
     mail = prepared.mail
     attached = [f"{file.name} ({describe_size(file.attachment.size)})" for file in list_files(files)]
     head = [
-        ("From", f"{mail.sender_name} ({mail.sender})" if mail.sender_name != mail.sender else mail.sender),
-        ("To", ", ".join(mail.recipients("toRecipients"))),
-        ("Cc", ", ".join(mail.recipients("ccRecipients"))),
+        ("From", shorten(f"{mail.sender_name} ({mail.sender})" if mail.sender_name != mail.sender else mail.sender)),
+        ("To", list_addresses(mail, "toRecipients")),
+        ("Cc", list_addresses(mail, "ccRecipients")),
         ("Date", f"{mail.received:%Y-%m-%d %H:%M} UTC"),
-        ("Message-ID", mail.message_id or ""),
+        ("Message-ID", shorten(mail.message_id or "")),
         ("Attachments", ", ".join(attached)),
         *(("Not attached", line) for line in files.left_out),
         ("Not attached", files.decoration),
         *(("Note", note) for note in notes),
+        *(("Note", note) for note in describe_rest(prepared, is_history_left_out=is_history_left_out)),
     ]
     lines = [f"{label}: {_flatten(value)}" for label, value in head if value.strip()]
     last = f"Reference: {prepared.reference}"
