@@ -287,7 +287,8 @@ def test_pictures_of_the_history_are_left_out_only_where_the_history_is_cut(easy
         "subject": f"Re: {service_desks.OPEN_TICKET}",
         "sender": address(service_desks.OPEN_TICKET_REQUESTOR),
     }
-    receipt = easyvista.deliver(picture(1, "old"), picture(2, "new"), rendering=rendering, **reply)
+    files = (picture(1, "old"), picture(2, "new"))
+    receipt = easyvista.deliver(*files, rendering=rendering, history_in=service_desks.OPEN_TICKET, **reply)
     assert receipt.files == (digest("new"),)
     whole = easyvista.deliver(picture(1, "old"), picture(2, "new"), rendering=rendering, reference=OTHER_REFERENCE)
     assert easyvista.ticket(whole).file_names == ["old.png", "new.png"]
