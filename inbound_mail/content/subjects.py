@@ -1,7 +1,7 @@
 """Takes the prefixes for "reply" and "forward" off a subject, in the languages of mail clients.
 
-Sources: Wikipedia, "List of email subject abbreviations", section "Abbreviations in other languages"; for the languages
-that it lacks, the words that Outlook, Gmail and Lotus Notes put before a subject in these languages.
+Sources: repositories that repeat Wikipedia's "List of email subject abbreviations"; for the languages that these lack
+(such as Bulgarian, Croatian, Czech, Latvian, Thai, Vietnamese) the words that mail clients are known to use, unchecked.
 """
 
 import re

@@ -95,7 +95,8 @@ def make_data(prepared: PreparedMail, attachments: Iterable[Json], *, with_html:
 
 def settle_event_files(prepared: PreparedMail, progress: Progress, ticket: str | None) -> Sequence[FileChoice]:
     """Return every attachment, and why a ticket does not need it: the same at each attempt."""
-    return settle_files(prepared, progress, ticket, is_cut=ticket is not None and prepared.rendering.was_cut)
+    is_cut = ticket is not None and prepared.rendering.was_cut and prepared.history_in == ticket
+    return settle_files(prepared, progress, ticket, is_cut=is_cut)
 
 
 def describe_attachment(choice: FileChoice) -> Json:
