@@ -193,7 +193,7 @@ def test_every_attachment_is_in_the_event_with_the_reason_why_a_ticket_does_not_
         frozenset({hashlib.sha256(b"logo").hexdigest()}), {"T-17": frozenset({hashlib.sha256(b"log").hexdigest()})}
     )
     answer: dict[str, Any] = {"threads": known(), "headers": {"In-Reply-To": f"<{EARLIER}>"}}
-    receipt = hooks.deliver(*files, seen=seen, rendering=rendering, **answer)
+    receipt = hooks.deliver(*files, seen=seen, rendering=rendering, history_in="T-17", **answer)
     shown = hooks.last.json["data"]["attachments"]
     assert [(one["name"], one.get("reason"), one.get("isDecoration")) for one in shown] == [
         ("logo.png", "known from earlier mails of this author", True),
@@ -206,6 +206,18 @@ def test_every_attachment_is_in_the_event_with_the_reason_why_a_ticket_does_not_
     assert shown[2]["path"].endswith("/attachments/3")
     assert shown[4]["url"] == "https://x.example/R.mp4"
     assert receipt.files == (hashlib.sha256(b"new").hexdigest(),)
+
+
+def test_a_picture_of_the_history_is_kept_if_the_cut_text_stands_in_another_ticket(hooks: Hooks) -> None:
+    old = make_file(1, "old.png", b"old", content_id="old", is_inline=True, content_type="image/png")
+    cut = {"was_cut": True, "history_content_ids": frozenset({"old"}), "referenced_content_ids": frozenset({"old"})}
+    headers = {"In-Reply-To": f"<{EARLIER}>"}
+    for number, ticket in enumerate((None, "T-18", "T-17")):
+        hooks.deliver(
+            old, rendering=cut, history_in=ticket, threads=known(), headers=headers, reference=f"mail-{number:040}"
+        )
+    described = [seen.json["data"]["attachments"][0] for seen in hooks.sim.webhooks.deliveries]
+    assert ["isDecoration" in one for one in described] == [False, False, True]
 
 
 # -- the signature
