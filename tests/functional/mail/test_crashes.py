@@ -234,7 +234,10 @@ def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, open_sce
             error.add_note(f"after death at step {at} of {len(whole.steps)}, before {death.value}")
             raise
     print(f"{name}: died at {len(deaths)} steps:", ", ".join(deaths))  # noqa: T201 - shown with -s
-    assert len(deaths) == len(whole.steps)  # copies are found in the order of their keys, which are random
+    if name == "copies":  # they are found in the order of their keys, which are random
+        assert set(deaths) <= set(whole.steps)
+    else:
+        assert deaths == whole.steps
 
 
 def struggle(scenario: MailScenario) -> None:
