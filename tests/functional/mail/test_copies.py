@@ -21,6 +21,8 @@ from tests.functional.mail.deliveries import ask_again, failing
 from twin.mail.contents import Enclosure, File, Item, Synthetic
 from twin.mail.message import Message
 
+pytestmark = pytest.mark.slow(reason="long scenarios of mails")
+
 SENT = datetime(2026, 11, 23, 9, tzinfo=UTC)
 LETTER = b"From: kim@example.com\r\nSubject: The original\r\n\r\nHello.\r\n"
 
