@@ -9,6 +9,7 @@ import azure.functions as func
 from blueprints._bounds import MAIL_PAGE
 from blueprints._http import Content, Request, answers
 from inbound_mail.content.files import explain_omission
+from inbound_mail.content.names import safe_media_type
 from inbound_mail.messages import PollRequest
 from shared import context
 from shared.errors import AnswerTooLarge, Invalid, NotFound
@@ -24,7 +25,6 @@ MOST_BYTES = 32 * 1024 * 1024
 MOST_BYTES_OF_A_MAIL = 64 * 1024 * 1024
 _SET_ASIDE = ("automatic", "copy", "before-cutover")
 _RANGE = re.compile(r"bytes=(\d{1,12})-(\d{0,12})")
-_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100}")
 
 
 @bp.route(route="mailboxes", methods=["GET"])
@@ -93,11 +93,10 @@ def get_attachment(request: Request) -> Content:
         "Accept-Ranges": "bytes",
     }
     headers |= {"Content-Range": f"bytes {start}-{end - 1}/{found.size}"} if is_part else {}
-    media_type = found.content_type.partition(";")[0].strip()
     return Content(
         body,
         status=206 if is_part else 200,
-        content_type=media_type if _MEDIA_TYPE.fullmatch(media_type) else "application/octet-stream",
+        content_type=safe_media_type(found.content_type),
         headers=headers,
     )
 
