@@ -16,6 +16,7 @@ from typing import IO, Self
 from filelock import FileLock
 
 from devkit.clock import NODE_SCRIPT, SHIFT
+from devkit.foreign import OUTSIDE
 
 _ROOT = Path(__file__).resolve().parent.parent
 _MANIFEST = Path(__file__).resolve().parent / "azurite_npm"
@@ -24,6 +25,7 @@ _SERVICES = ("Blob", "Queue", "Table")
 _READY = re.compile(r"Azurite (\w+) service is successfully listening at (http://\S+)")
 _START_SECONDS = 120.0  # a busy machine, too
 _STOP_SECONDS = 10.0
+_INSTALL_SECONDS = 600  # npm alone tries a registry that it cannot reach without end
 
 ACCOUNT = "devstoreaccount1"
 # The emulator's published account key, the same on every machine:
@@ -105,13 +107,18 @@ def install_azurite(cache: Path = _CACHE) -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copyfile(_MANIFEST / name, cache / name)
-        done = subprocess.run(
-            [_find_program("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-            cwd=cache,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [_find_program("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+                cwd=cache,
+                env=OUTSIDE,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_INSTALL_SECONDS,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise AzuriteError(f"npm did not install Azurite within {_INSTALL_SECONDS} s.") from error
         if done.returncode != 0:
             raise AzuriteError(f"npm could not install Azurite:\n{(done.stderr or done.stdout).strip()}")
         marker.write_text(wanted)

@@ -10,11 +10,15 @@ from azure.storage.blob import BlobServiceClient
 
 from devkit import azurite as emulator
 from devkit.azurite import Azurite, AzuriteError, install_azurite, start_azurite
+from twin import Simulator
+from twin.client import redirected_to
+from twin.seeds import tiny
 
 pytestmark = pytest.mark.slow(reason="starts whole processes")
 
 FAKE_NPM = """#!/bin/sh
 echo "$@" >> "{log}"
+echo "$HTTPS_PROXY" > "{log}.proxy"
 mkdir -p node_modules/azurite/dist/src
 echo "console.log('not today')" > node_modules/azurite/dist/src/azurite.js
 exit {code}
@@ -51,6 +55,22 @@ def test_two_emulators_run_side_by_side(azurite: Azurite) -> None:
         assert set(azurite.endpoints) == set(second.endpoints) == {"Blob", "Queue", "Table"}
         assert not set(azurite.endpoints.values()) & set(second.endpoints.values())
     assert second.process.poll() is not None
+
+
+def test_npm_never_asks_the_simulator_for_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = put_npm(tmp_path, monkeypatch)
+    with Simulator(tiny.build()).running() as sim, redirected_to(sim):
+        install_azurite(tmp_path / "cache")
+    assert log.with_name("npm.log.proxy").read_text() != f"{sim.proxy_url}\n"
+
+
+def test_npm_that_finds_no_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emulator, "_INSTALL_SECONDS", 0.2)
+    put_npm(tmp_path, monkeypatch)
+    script = tmp_path / "tools" / "npm"
+    script.write_text("#!/bin/sh\nexec sleep 60\n")
+    with pytest.raises(AzuriteError, match="npm did not install Azurite within"):
+        install_azurite(tmp_path / "cache")
 
 
 def test_it_is_installed_once_even_when_two_ask_at_the_same_time(
