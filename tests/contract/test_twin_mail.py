@@ -25,6 +25,15 @@ NOT_PLAYED = {"POST /users/{user-id}/messages/{message-id}/reply", "POST /users/
 """Sending is no business of the gateway."""
 
 
+def write_meeting(method: str, more: str = "") -> bytes:
+    """Return a mail with nothing but a calendar."""
+    return (
+        f"Subject: Swap\r\nContent-Type: text/calendar; method={method}\r\n\r\nBEGIN:VCALENDAR\r\nMETHOD:{method}\r\n"
+        "BEGIN:VEVENT\r\nDTSTART;TZID=Europe/Paris:20261201T100000\r\nDTEND:20261201T093000Z\r\nLOCATION:Lab\r\n"
+        f"{more}END:VEVENT\r\nEND:VCALENDAR\r\n"
+    ).encode()
+
+
 @pytest.fixture(scope="module")
 def contract() -> Contract:
     return load_contract("mail")
@@ -56,6 +65,9 @@ def box(sim: Simulator) -> Mailbox:
         headers={"X-Loop": "yes"},
         importance="high",
     )
+    for method, more in (("REQUEST", "RRULE:FREQ=WEEKLY;BYDAY=MO;COUNT=3\r\n"), ("CANCEL", ""), ("COUNTER", "")):
+        found.receive(write_meeting(method, more))
+    found.receive(b"Content-Type: application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m\n\nx")
     found.receive(b"")
     found.receive(b"Subject: =?x?\nFrom: <<>\nDate: never\n\n\xff")
     return found
@@ -145,7 +157,8 @@ def walk_refusals(app: RawGraphClient, box: Mailbox) -> None:
         ("GET", f"{INBOX}/messages?$filter=isRead eq true&$orderby=subject", 400, None),
         ("GET", f"{INBOX}/messages/delta?$select=colour", 400, None),
         ("GET", f"{INBOX}/messages/delta?$expand=extensions", 500, None),
-        ("PATCH", message, 400, {"subject": "x"}),
+        ("PATCH", message, 403, {"subject": "x"}),
+        ("PATCH", message, 400, {"receivedDateTime": "2026-01-01T00:00:00Z"}),
         ("PUT", message, 405, {}),
         ("POST", f"{message}/move", 404, {"DestinationId": UNKNOWN}),
         ("GET", f"{corrupt}/$value", 500, None),

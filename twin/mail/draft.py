@@ -25,6 +25,8 @@ class Draft:
     headers      name and value in order; names repeat; None for a mail without any
     references   Message-IDs of the mails that it answers
     raw          its MIME, if it came as MIME
+    meeting      `@odata.type` and the fields that a meeting message has besides
+    class_       its message class, if it is not that of usual mails
     """
 
     values: Json
@@ -32,6 +34,8 @@ class Draft:
     attachments: list[Attachment] = field(default_factory=list)
     references: tuple[str, ...] = ()
     raw: bytes | None = None
+    meeting: Json | None = None
+    class_: str | None = None
 
 
 def compose(

@@ -15,27 +15,35 @@ from email.utils import getaddresses, parsedate_to_datetime
 from typing import Any
 
 from twin.core.wire import Json, stream_of
+from twin.mail.calendar import UNSUPPORTED_NAME, MeetingMessage, read_meeting
 from twin.mail.contents import Attachment
 from twin.mail.draft import Draft, make_recipient, render_time
+from twin.mail.sealed import CLEAR_CLASS, OPAQUE_CLASS, is_clear_signed, is_opaque, keep_clear_signed
+from twin.mail.switches import Switches
 
 _MISHAPS = (LookupError, ValueError, TypeError, AttributeError, OverflowError, MessageError)
 _IMPORTANCE = {"high": "high", "low": "low", "1": "high", "2": "high", "4": "low", "5": "low"}
 _MESSAGE_ID = re.compile(r"<[^<>\s]+>")
 
 
-def read_eml(raw: bytes) -> Draft:
+def read_eml(raw: bytes, switches: Switches | None = None) -> Draft:
     """Read a mail from its bytes; any bytes give a mail."""
+    switches = switches or Switches()
     try:
         mail: Part = message_from_bytes(raw)
-        found = _Parts()
+        found = _Parts(reads_meetings=switches.reads_meetings)
         found.sort(mail)
+        message_class = _seal(mail, raw, found, switches)
     except (RecursionError, *_MISHAPS):
-        mail, found = Part(), _Parts(text=_decode(raw, None))
+        mail, found, message_class = Part(), _Parts(text=_decode(raw, None)), None
+    meeting = found.meeting
     headers = list(_read_headers(mail))
     first = _First(headers)
     from_ = first.recipients("from")
     sender = first.recipients("sender") or from_
     body = found.html if found.html is not None else found.text
+    if meeting is not None and not (body or "").strip():
+        body = meeting.description
     found.settle_inline()
     return Draft(
         {
@@ -57,7 +65,21 @@ def read_eml(raw: bytes) -> Draft:
         found.attachments,
         tuple(_MESSAGE_ID.findall(f"{first.get('references')} {first.get('in-reply-to')}")),
         raw,
+        {"@odata.type": meeting.type_name} | meeting.fields if meeting else None,
+        meeting.message_class if meeting else message_class,
     )
+
+
+def _seal(mail: Part, raw: bytes, found: "_Parts", switches: Switches) -> str | None:
+    """Let the parts of a signed or encrypted mail be what Exchange keeps of them; return the class of the message."""
+    if is_opaque(mail):
+        return OPAQUE_CLASS
+    if not (switches.keeps_signed_whole and is_clear_signed(mail)):
+        return None
+    if not switches.shows_signed_text:
+        found.text = found.html = None
+    found.attachments, found.meeting = [keep_clear_signed(raw)], None
+    return CLEAR_CLASS
 
 
 class _First:
@@ -79,11 +101,13 @@ class _First:
 
 @dataclass
 class _Parts:
-    """The parts of a mail: two bodies and attachments."""
+    """The parts of a mail: two bodies, attachments, and a meeting that a calendar describes."""
 
     text: str | None = None
     html: str | None = None
     attachments: list[Attachment] = field(default_factory=list)
+    reads_meetings: bool = True
+    meeting: MeetingMessage | None = None
 
     def sort(self, mail: Part) -> None:
         """Take every part in order, without recursion."""
@@ -95,8 +119,16 @@ class _Parts:
             if kind.startswith("multipart/") and isinstance(inner, list):
                 inside = is_choice or kind == "multipart/alternative"
                 waiting += [(one, inside) for one in reversed(inner) if isinstance(one, Part)]
-            elif not self._take_body(part, kind, is_choice=is_choice):
+            elif not (self._take_meeting(part, kind) or self._take_body(part, kind, is_choice=is_choice)):
                 self.attachments.append(_make_attachment(part, kind, len(self.attachments) + 1))
+
+    def _take_meeting(self, part: Part, kind: str) -> bool:
+        """Return whether the part is the calendar of a meeting message: the first that is not an attachment."""
+        is_file = kind != "text/calendar" or _safely(part.get_content_disposition, None) == "attachment"
+        if is_file or not self.reads_meetings or self.meeting is not None:
+            return False
+        self.meeting = _safely(lambda: read_meeting(_decode_part(part)), None)
+        return self.meeting is not None
 
     def _take_body(self, part: Part, kind: str, *, is_choice: bool) -> bool:
         """Return whether the part is the body: the first of its kind that is not an attachment."""
@@ -135,6 +167,8 @@ def _make_attachment(part: Part, kind: str, number: int) -> Attachment:
     data = b"\r\n".join(map(_flatten, inner)) if isinstance(inner, list) else _read_bytes(part)
     content_id = _clean(str(part.get("content-id") or "")).strip().strip("<>") or None
     is_inline = _safely(part.get_content_disposition, None) == "inline" and not kind.startswith(("text/", "message/"))
+    if kind == "text/calendar" and not name:
+        name = UNSUPPORTED_NAME
     name = name or f"ATT{number:05}{'.txt' if kind.startswith('text/') else '.dat'}"
     return Attachment("file", name, kind, stream_of(data), is_inline, content_id)
 

@@ -92,6 +92,12 @@ def refuse_change(name: str) -> GraphRefusal:
     return GraphRefusal(400, "ErrorInvalidPropertySet", f"Set action is invalid for property {name}.")
 
 
+def refuse_content(name: str) -> GraphRefusal:
+    """403: the content of a received mail is changed without Mail-Advanced.ReadWrite; the text is not documented."""
+    message = f"Access is denied. Changing the property {name} of a received message needs Mail-Advanced.ReadWrite."
+    return GraphRefusal(403, "ErrorAccessDenied", message)
+
+
 def refuse_conflict() -> GraphRefusal:
     """412: If-Match names an older state."""
     message = "The change key passed in the request does not match the current change key for the item."

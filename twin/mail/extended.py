@@ -28,5 +28,5 @@ def read_extended(message: Message, key: str) -> str | None:
     if key == SIZE:
         return str(message.size)
     if key == CLASS:
-        return message.extended.get(key, "IPM.Note")
+        return message.extended.get(key, message.draft.class_ or "IPM.Note")
     return message.extended.get(key)

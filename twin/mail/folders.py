@@ -138,12 +138,12 @@ def _render_entry(entry: Entry, view: View, selection: Selection) -> Json:
     if entry.removed is not None:
         return {"@odata.type": "#microsoft.graph.message", "id": own_id, "@removed": {"reason": entry.removed}}
     if entry.stub is None or not view.switches.delta_stubs:
-        return {"@odata.type": "#microsoft.graph.message"} | render_message(entry.message, view, selection)
+        return {"@odata.type": entry.message.type_name} | render_message(entry.message, view, selection)
     changed = {"isRead", "parentFolderId", *entry.stub}
     if selection.names is not None:
         changed &= {"isRead", "parentFolderId", *selection.names}
     shown = render_message(entry.message, view, Selection(tuple(sorted(changed))))
-    return {"@odata.type": "#microsoft.graph.message"} | shown
+    return {"@odata.type": entry.message.type_name} | shown
 
 
 def _answer_messages(call: Call, mail: Mail, messages: list[Message]) -> Reply:

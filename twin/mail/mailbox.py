@@ -152,7 +152,7 @@ class Mailbox:
         """Receive a mail: MIME as it is, or one made from the keywords."""
         now = received or self.clock.now()
         if eml is not None:
-            draft = read_eml(eml)
+            draft = read_eml(eml, self.switches)
             for one in draft.attachments:
                 one.is_inline = one.is_inline and bool(one.content_id or self.switches.inline_files == "disposition")
         else:

@@ -73,6 +73,11 @@ class Message:
         return any(not (one.is_inline and hides) for one in self.attachments)
 
     @property
+    def type_name(self) -> str:
+        """Its `@odata.type`."""
+        return str((self.draft.meeting or {}).get("@odata.type", "#microsoft.graph.message"))
+
+    @property
     def exists(self) -> bool:
         """Whether it is still in some folder."""
         return self.id in self.home.members

@@ -13,6 +13,7 @@ from twin.mail.errors import (
     refuse_access,
     refuse_change,
     refuse_conflict,
+    refuse_content,
     refuse_property,
     refuse_rendering,
     refuse_value,
@@ -72,7 +73,7 @@ def update_message(call: Call, mail: Mail) -> Reply:
         raise refuse_conflict()
     body = {name: value for name, value in read_json(call).items() if "@" not in name}
     tags = _read_tags(body.pop("singleValueExtendedProperties", []))
-    changes, rewritten = _read_changes(body, message)
+    changes, rewritten = _read_changes(body, message, guards_content=mail.switches.guards_content)
     mailbox.change(message, changes)
     if rewritten:
         mailbox.rewrite(message, rewritten)
@@ -154,8 +155,11 @@ def _answer_message(call: Call, message: Message, view: View, selection: Selecti
     return Reply(reply.status, reply.body, applied(view) | {"etag": shown["@odata.etag"]})
 
 
-def _read_changes(body: Json, message: Message) -> tuple[Json, Json]:
-    """Return the changes that any mail allows and those that drafts allow. GraphRefusal 400 for others."""
+def _read_changes(body: Json, message: Message, *, guards_content: bool) -> tuple[Json, Json]:
+    """Return the changes that any mail allows and those of its content, which drafts allow.
+
+    GraphRefusal 403 for the content of a received mail, 400 for other properties.
+    """
     changes: Json = {}
     rewritten: Json = {}
     for name, value in body.items():
@@ -165,7 +169,9 @@ def _read_changes(body: Json, message: Message) -> tuple[Json, Json]:
             if not _FITS[name](value):
                 raise refuse_body(f"Cannot convert the value of '{name}' to the expected type.")
             changes[name] = NOT_FLAGGED | value if name == "flag" else value
-        elif name in DRAFT_ONLY and message.is_draft:
+        elif name in DRAFT_ONLY:
+            if guards_content and not message.is_draft:
+                raise refuse_content(name)
             rewritten[name] = value
         else:
             raise refuse_change(name)

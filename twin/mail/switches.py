@@ -37,6 +37,14 @@ class Switches:
     inline_files           which files of MIME are inline: those that their part calls so, as Apple Mail does with PDFs
                            and photos (SwiftMail issue 142), or of these only files with a Content-ID; how Exchange
                            flags the others is not documented
+    reads_meetings         a text/calendar part with METHOD makes a message a meeting message (calendar.py); without it
+                           the part stays a file
+    keeps_signed_whole     a mail that S/MIME signed has one attachment, all of it (MS-OXOSMIME 2.1.3.1), and not those
+                           of its parts
+    shows_signed_text      the text of such a mail is its body, as MS-OXOSMIME says it should; or it has none, as an
+                           opaque-signed or encrypted one
+    guards_content         subject, body, recipients and the like of received mails cannot be changed: from 2026-12-31
+                           that needs Mail-Advanced.ReadWrite (Exchange Team blog, 2026-03-24); without it, they can
     """
 
     delta_page_size: int = 10
@@ -62,6 +70,10 @@ class Switches:
     shows_source_url: bool = False
     inline_hides_files: bool = True
     inline_files: Literal["disposition", "content-id"] = "disposition"
+    reads_meetings: bool = True
+    keeps_signed_whole: bool = True
+    shows_signed_text: bool = True
+    guards_content: bool = True
 
     def set(self, wish: dict[str, Any]) -> None:
         """Set switches by name. ValueError for an unknown one or a value of another type."""

@@ -58,6 +58,17 @@ def is_open(scenario: MailScenario) -> bool:
     return bool(list(scenario.mailbox.ledger.open_mails()))
 
 
+def test_nothing_but_read_state_and_categories_is_ever_changed(marking: MailScenario) -> None:
+    delivered(marking, 2)
+    marking.run()
+    parts = [
+        part for seen in marking.calls() if seen.path.endswith("/$batch") for part in seen.request_json["requests"]
+    ]
+    changed = [set(part["body"]) for part in parts if part["method"] == "PATCH"]
+    assert changed == [{"isRead", "categories"}] * 2
+    assert {seen.method for seen in marking.calls()} == {"GET", "POST"}
+
+
 def test_a_delivered_mail_is_read_named_and_moved_and_then_left_alone(marking: MailScenario) -> None:
     [mail] = delivered(marking)
     assert (mail.is_read, mail.categories, mail.folder) == (False, [], "inbox")
