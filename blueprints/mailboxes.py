@@ -9,7 +9,7 @@ import azure.functions as func
 from blueprints._bounds import MAIL_PAGE
 from blueprints._http import Content, Request, answers
 from inbound_mail.content.files import explain_omission
-from inbound_mail.content.names import safe_media_type
+from inbound_mail.content.names import safe_media_type, safe_name
 from inbound_mail.messages import PollRequest
 from shared import context
 from shared.errors import AnswerTooLarge, Invalid, NotFound
@@ -89,7 +89,7 @@ def get_attachment(request: Request) -> Content:
     is_part = (start, end) != (0, found.size)
     body = b"".join(mailbox.store.open(found, offset=start, length=end - start)) if found.size else b""
     headers = {
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(found.name or str(found.number), safe='')}",
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(safe_name(found), safe='')}",
         "Accept-Ranges": "bytes",
     }
     headers |= {"Content-Range": f"bytes {start}-{end - 1}/{found.size}"} if is_part else {}
@@ -133,8 +133,9 @@ def _find_attachment(request: Request) -> "Attachment":
     for one in mail.attachments if mail else ():
         if mail and str(one.number) == number:
             if one.blob is None:
+                reason, link = explain_omission(one, mail)
                 raise NotFound(
-                    f"The gateway has not stored this attachment: {explain_omission(one, mail)}.",
+                    f"The gateway has not stored this attachment: {reason}{f' ({link})' if link else ''}.",
                     code="AttachmentOmitted",
                     target="number",
                 )

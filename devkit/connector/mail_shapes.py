@@ -1,6 +1,7 @@
 """What support mailboxes, mails, deliveries and tickets look like in the gateway's answers."""
 
 from devkit.connector.shapes import Shape, flag, list_of, moment, ref, text, thing, whole
+from inbound_mail.content.files import Omission
 
 _STATES = ("waiting", "delivered", "quarantined")
 
@@ -122,6 +123,7 @@ DEFINITIONS: dict[str, Shape] = {
                         null=True,
                     ),
                     "conversationId": text("Graph Conversation ID", "Id of the conversation.", null=True),
+                    "webLink": text("Web Link", "Where Outlook on the web shows the mail.", null=True),
                     "parentFolderId": text("Folder ID", "Id of the folder in which it was read.", null=True),
                     "@odata.type": text("Type", "Graph's name of the kind of message.", visibility="internal"),
                     "@odata.etag": text("Version", "Graph's mark of the mail's version.", visibility="internal"),
@@ -134,14 +136,17 @@ DEFINITIONS: dict[str, Shape] = {
     "Attachment": thing(
         {
             "number": whole("Attachment Number", "Its place in the mail, by which its bytes are asked for."),
-            "name": text("File Name", "Name of the attachment.", null=True),
+            "name": text("File Name", "Name of the attachment as the sender wrote it.", null=True),
+            "safeName": text("Safe File Name", "The name as every file system takes it, never empty."),
             "contentType": text("Content Type", "Media type of the attachment.", null=True),
             "size": whole("Size", "Its size in bytes.", null=True),
             "kind": text("Kind", "What it is.", choices=("file", "item", "reference")),
             "isInline": flag("Inline", "Whether it is a picture inside the text."),
             "contentId": text("Content ID", "Id by which the text refers to it.", null=True),
             "sha256": text("Checksum", "SHA-256 of its bytes.", null=True),
-            "omitted": text("Omitted", "Why there are no bytes: Link, TooLarge or Unreadable.", null=True),
+            "omitted": text("Omitted", f"Why there are no bytes: {', '.join(Omission)}.", null=True),
+            "reason": text("Reason", "Why there are no bytes, in words.", null=True),
+            "link": text("Link", "Where a person finds what has no bytes here: in the cloud, or the mail.", null=True),
         }
     ),
     "SupportMailbox": thing(

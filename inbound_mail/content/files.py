@@ -7,11 +7,29 @@ history that the ticket's text does not show. Decoration is counted; every other
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from urllib.parse import unquote, urlsplit
 
-from inbound_mail.content.models import Attachment, AttachmentKind, InboundMail, Rendering
+from inbound_mail.content.models import Attachment, AttachmentKind, InboundMail, Rendering, read_web_address
+
+
+class Omission(StrEnum):
+    """Why the gateway has no bytes of an attachment, as records, routes and events name it."""
+
+    LINK = "Link"
+    TOO_LARGE = "TooLarge"
+    UNREADABLE = "Unreadable"
+
+
+# The same in words, as tickets, routes and events say it.
+_IN_WORDS: Mapping[str, str] = {
+    Omission.LINK: "a link to a file in the cloud",
+    Omission.TOO_LARGE: "{size}, more than the gateway reads from this mailbox",
+    Omission.UNREADABLE: "Exchange did not hand over its bytes",
+}
+_TOO_LARGE_FOR_SINK = "{size}, more than {most} MiB"
 
 _MIB = 1024 * 1024
 _LARGEST_DECORATION = 256 * 1024  # bytes; a larger picture inside a signature may be a screenshot that was pasted there
@@ -35,11 +53,15 @@ class SeenFiles:
 
 @dataclass(frozen=True)
 class FileChoice:
-    """An attachment. `reason` says why a ticket does not get it, None if it does; decoration is not worth a mention."""
+    """An attachment. `reason` says why a ticket does not get it, None if it does; decoration is not worth a mention.
+
+    `link` is where a person finds the bytes that the gateway does not have: the file in the cloud, or the mail.
+    """
 
     attachment: Attachment
     reason: str | None = None
     is_decoration: bool = False
+    link: str | None = None
 
 
 def choose_files(mail: InboundMail, rendering: Rendering, seen: SeenFiles, *, is_cut: bool) -> list[FileChoice]:
@@ -48,7 +70,8 @@ def choose_files(mail: InboundMail, rendering: Rendering, seen: SeenFiles, *, is
     before: set[str] = set()
     for one in mail.attachments:
         if one.blob is None:
-            choices.append(FileChoice(one, explain_omission(one, mail, rendering)))
+            words, link = explain_omission(one, mail, rendering)
+            choices.append(FileChoice(one, words, link=link))
             continue
         reason = _find_decoration(one, rendering, seen, before, is_cut=is_cut)
         if reason is not None:
@@ -69,27 +92,28 @@ def describe_decoration(choices: Sequence[FileChoice]) -> str:
     return f"{total} picture{'s' if total > 1 else ''} left out as decoration: {causes}."
 
 
-def explain_omission(attachment: Attachment, mail: InboundMail, rendering: Rendering | None = None) -> str:
-    """Say why the gateway has no bytes of an attachment, and where they are."""
-    where = f"the mail in {mail.address} has it"
-    if attachment.kind is AttachmentKind.REFERENCE:
-        link = attachment.url or (_find_link(attachment.name, rendering.text) if rendering else None)
-        return f"a link to a file in the cloud: {link}" if link else f"a link to a file in the cloud; {where}"
-    if attachment.omitted == "TooLarge":
-        return f"{describe_size(attachment.size)}, more than the gateway reads from this mailbox; {where}"
-    if attachment.omitted in ("Unreadable", None):
-        return f"Exchange did not hand over its bytes; {where}"
-    return attachment.omitted
+def explain_omission(
+    attachment: Attachment, mail: InboundMail, rendering: Rendering | None = None
+) -> tuple[str, str | None]:
+    """Say in words why the gateway has no bytes of an attachment, and return the link to them if there is one."""
+    is_link = attachment.kind is AttachmentKind.REFERENCE
+    code = Omission.LINK if is_link else attachment.omitted or Omission.UNREADABLE
+    words = _IN_WORDS.get(code)
+    if words is None:
+        return code, None
+    reason = words.format(size=describe_size(attachment.size))
+    link = attachment.url or (_find_link(attachment.name, rendering.text) if is_link and rendering else None)
+    return (reason, link) if link else (f"{reason}; the mail in {mail.address} has it", mail.web_link)
+
+
+def explain_excess(attachment: Attachment, most_mib: int) -> str:
+    """Say in words that a sink takes only smaller files."""
+    return _TOO_LARGE_FOR_SINK.format(size=describe_size(attachment.size), most=most_mib)
 
 
 def describe_size(size: int) -> str:
     """Return a size for people."""
     return f"{size / _MIB:.1f} MiB" if size >= _MIB else f"{max(1, round(size / 1024))} KiB"
-
-
-def read_web_address(value: object) -> str | None:
-    """Return an http address as it is, None for anything else."""
-    return value if isinstance(value, str) and _WEB_ADDRESS.fullmatch(value) else None
 
 
 def _find_decoration(

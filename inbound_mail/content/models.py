@@ -1,5 +1,6 @@
 """The data of the mail side: a mail, its attachments, its screening and its rendering."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +18,7 @@ class AttachmentKind(StrEnum):
 
 
 _MOST_EVIDENCE = 20
+_WEB_ADDRESS = re.compile(r"https?://[^\s<>\"\\]{1,2000}")
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Attachment:
     """One attachment. Its bytes are in the blob `blob`; an attached item's bytes are its MIME (.eml).
 
     `blob` and `sha256` (hexadecimal) are None if there are no bytes: the attachment is a link or was too large. Then
-    `omitted` says why: `Link`, `TooLarge` or `Unreadable`. `name` is Graph's and may be unsafe as a file name.
+    `omitted` says why (`files.Omission`). `name` is Graph's and may be unsafe as a file name (`names.safe_name`).
     `content_id` is without angle brackets. `url` is where a link leads, if Graph says so. `is_pixel`: a picture of
     1 by 1.
     """
@@ -88,6 +90,11 @@ class InboundMail:
         """When the mail arrived in the mailbox, in UTC."""
         return datetime.fromisoformat(str(self.message["receivedDateTime"]))
 
+    @property
+    def web_link(self) -> str | None:
+        """Where Outlook on the web shows the mail to those who may read the mailbox; older records have none."""
+        return read_web_address(self.message.get("webLink"))
+
     def headers(self, name: str) -> list[str]:
         """Return the values of an internet header; `name` in any letter case. Mails created by API may have none."""
         found = self.message.get("internetMessageHeaders") or []
@@ -148,6 +155,11 @@ class Rendering:
     history_content_ids: frozenset[str] = field(default_factory=frozenset)
     marked: str = field(default="", repr=False)
     pictures: tuple[str, ...] = ()
+
+
+def read_web_address(value: object) -> str | None:
+    """Return an http address as it is, None for anything else."""
+    return value if isinstance(value, str) and _WEB_ADDRESS.fullmatch(value) else None
 
 
 def clean_message_id(text: str) -> str | None:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from inbound_mail.content.files import read_web_address
-from inbound_mail.content.models import Attachment, AttachmentKind, clean_message_id
+from inbound_mail.content.files import Omission
+from inbound_mail.content.models import Attachment, AttachmentKind, clean_message_id, read_web_address
 from inbound_mail.content.pictures import is_tracking_pixel
 from inbound_mail.intake.folder_reader import PollCounts, report_quarantined
 from inbound_mail.ledger.records import MailState, OpenMail
@@ -48,7 +48,7 @@ _KINDS = {
     "#microsoft.graph.referenceAttachment": AttachmentKind.REFERENCE,
 }
 # Stands for attachments that cannot be listed: if a person has the mail delivered anyway, the ticket mentions them.
-_UNREADABLE = Attachment(1, "attachments", "", 0, AttachmentKind.FILE, omitted="Unreadable")
+_UNREADABLE = Attachment(1, "attachments", "", 0, AttachmentKind.FILE, omitted=Omission.UNREADABLE)
 
 # What reading an answer raises that does not have the documented form; it concerns that mail only.
 _UNEXPECTED_FORM = (KeyError, TypeError, ValueError, AttributeError)
@@ -166,7 +166,7 @@ class AttachmentFetcher:
         if described.kind is AttachmentKind.REFERENCE:
             return described
         if described.size > self._limit:
-            return replace(described, omitted="TooLarge")
+            return replace(described, omitted=Omission.TOO_LARGE)
         if described.is_inline and described.kind is AttachmentKind.FILE and described.size <= _SMALL:
             # Only this form contains the content id, by which the body refers to a picture.
             return self._read_or_omit(
@@ -187,7 +187,7 @@ class AttachmentFetcher:
         try:
             data = base64.b64decode(text)
         except (binascii.Error, ValueError):
-            return replace(described, omitted="Unreadable")
+            return replace(described, omitted=Omission.UNREADABLE)
         return self._put(mail, replace(described, is_pixel=is_tracking_pixel(data)), [data])
 
     def _stream(self, mail: OpenMail, described: Attachment, attachment_id: str) -> Attachment:
@@ -206,7 +206,7 @@ class AttachmentFetcher:
             if may_come or not is_of_one_mail(error):
                 raise
             _log.warning("%s: an attachment of mail %s is omitted: %s", self._settings.name, mail.key, error)
-            return replace(described, omitted="Unreadable")
+            return replace(described, omitted=Omission.UNREADABLE)
 
     def _put(self, mail: OpenMail, described: Attachment, chunks: Iterable[bytes]) -> Attachment:
         try:
@@ -214,7 +214,7 @@ class AttachmentFetcher:
                 mail.key, described.number, chunks, content_type=described.content_type, limit=self._limit
             )
         except AnswerTooLarge:
-            return replace(described, omitted="TooLarge")
+            return replace(described, omitted=Omission.TOO_LARGE)
         return replace(described, blob=blob, sha256=sha256, size=size)
 
     def _complete(self, mail: OpenMail, attachments: Sequence[Attachment], counts: PollCounts) -> None:
@@ -258,6 +258,6 @@ def _describe(number: int, item: Json) -> Attachment:
         kind=kind,
         is_inline=bool(item.get("isInline")),
         content_id=clean_message_id(str(item.get("contentId") or "")),
-        omitted="Link" if kind is AttachmentKind.REFERENCE else None,
+        omitted=Omission.LINK if kind is AttachmentKind.REFERENCE else None,
         url=read_web_address(item.get("sourceUrl")),  # of the beta version; v1.0 does not have it
     )

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from inbound_mail.content.models import InboundMail
+from inbound_mail.content.files import explain_omission
+from inbound_mail.content.models import Attachment, InboundMail, Rendering
+from inbound_mail.content.names import safe_line, safe_name
 from inbound_mail.content.rendering import cut, render_mail
 from inbound_mail.ledger.records import DeliveryRecord, DeliveryState, MailRecord
 from shared.errors import place_of
@@ -96,7 +98,7 @@ def describe_mail(mailbox: "SupportMailbox", key: str) -> Json:
         "state": _current_state(mail, deliveries),
         **({"reason": mail.reason} if mail.reason is not None else {}),
         **({"copyOf": mail.copy_of} if mail.copy_of is not None else {}),
-        "subject": mail.subject,
+        "subject": safe_line(mail.subject),
         "from": mail.sender,
         "receivedDateTime": mail.received,
         "messageId": mail.message_id,
@@ -113,38 +115,51 @@ def read_mail(mailbox: "SupportMailbox", key: str) -> Json:
     mail = mailbox.store.load(key)
     if mail is None:
         return described | {"text": None, "html": None, "message": None, "attachments": []}
-    attachments = [
-        {
-            "number": one.number,
-            "name": one.name,
-            "contentType": one.content_type,
-            "size": one.size,
-            "kind": one.kind.value,
-            "isInline": one.is_inline,
-            "contentId": one.content_id,
-            "sha256": one.sha256,
-            "omitted": one.omitted,
-        }
-        for one in mail.attachments
-    ]
-    return described | _describe_content(mail) | {"message": mail.message, "attachments": attachments}
+    rendering = _render(mail)
+    attachments = [_describe_attachment(one, mail, rendering) for one in mail.attachments]
+    return described | _describe_content(rendering) | {"message": mail.message, "attachments": attachments}
+
+
+def _describe_attachment(one: Attachment, mail: InboundMail, rendering: Rendering | None) -> Json:
+    """Return an attachment; if there are no bytes, why, in words, and the link to them."""
+    reason, link = (None, None) if one.blob else explain_omission(one, mail, rendering)
+    return {
+        "number": one.number,
+        "name": one.name,
+        "safeName": safe_name(one),
+        "contentType": one.content_type,
+        "size": one.size,
+        "kind": one.kind.value,
+        "isInline": one.is_inline,
+        "contentId": one.content_id,
+        "sha256": one.sha256,
+        "omitted": one.omitted,
+        "reason": reason,
+        "link": link,
+    }
 
 
 def read_content(mailbox: "SupportMailbox", key: str) -> Json:
     """Return the text and the sanitised HTML of a stored mail, as far as they are of moderate size."""
     mail = mailbox.store.load(key)
-    content = _describe_content(mail) if mail else {"text": None, "html": None}
+    content = _describe_content(_render(mail) if mail else None)
     if content["html"] and len(content["html"]) > _LONGEST_CONTENT:
         content["html"] = None
     return content | {"text": content["text"] and cut(content["text"], _LONGEST_CONTENT)}
 
 
-def _describe_content(mail: InboundMail) -> Json:
-    """Return text and sanitised HTML, None for a mail that cannot be rendered; its HTML is None for plain text."""
+def _render(mail: InboundMail) -> Rendering | None:
+    """Return the rendering, None for a mail that cannot be rendered."""
     try:
-        rendering = render_mail(mail)
+        return render_mail(mail)
     except Exception as error:  # noqa: BLE001 - the mail may hold anything; the rest of the answer is of use
         _log.error("mail %s cannot be rendered: %s", mail.key, place_of(error))
+        return None
+
+
+def _describe_content(rendering: Rendering | None) -> Json:
+    """Return text and sanitised HTML, None for a mail that cannot be rendered; its HTML is None for plain text."""
+    if rendering is None:
         return {"text": None, "html": None}
     return {"text": rendering.text, "html": rendering.html}
 

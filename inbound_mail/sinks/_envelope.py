@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from inbound_mail.content.files import FileChoice
+from inbound_mail.content.names import safe_line, safe_media_type, safe_name
 from inbound_mail.sinks._bounds import MOST_ADDRESSES, MOST_IDS, locate_mail, shorten
 from inbound_mail.sinks._files import settle_files
 from inbound_mail.sinks._threads import answered_ids, find_answered, find_bounced, find_conversation
@@ -77,10 +78,10 @@ def make_data(prepared: PreparedMail, attachments: Iterable[Json], *, with_html:
         "inReplyTo": answered[:MOST_IDS],
         "conversationId": mail.message.get("conversationId"),
         "from": mail.sender,
-        "fromName": shorten(mail.sender_name),
+        "fromName": safe_line(shorten(mail.sender_name)),
         "to": to[:MOST_ADDRESSES],
         "cc": cc[:MOST_ADDRESSES],
-        "subject": shorten(mail.subject),
+        "subject": safe_line(shorten(mail.subject)),
         "importance": mail.message.get("importance") or "normal",
         "bodyText": rendering.text,
         "screening": prepared.screening.describe(),
@@ -104,13 +105,15 @@ def describe_attachment(choice: FileChoice) -> Json:
     attachment = choice.attachment
     described: Json = {
         "name": attachment.name,
-        "contentType": attachment.content_type,
+        "safeName": safe_name(attachment),
+        "contentType": safe_media_type(attachment.content_type),
         "size": attachment.size,
         "sha256": attachment.sha256,
     }
     described |= {"contentId": attachment.content_id, "isInline": True} if attachment.is_inline else {}
     described |= {"omitted": attachment.omitted} if attachment.omitted else {}
     described |= {"reason": choice.reason} if choice.reason else {}
+    described |= {"link": choice.link} if choice.link else {}
     return described | ({"isDecoration": True} if choice.is_decoration else {})
 
 

@@ -26,7 +26,7 @@ from shared.time_zones.zones import utc_text
 _IMMUTABLE = 'IdType="ImmutableId"'
 _FIELDS = (
     "id,receivedDateTime,subject,from,sender,replyTo,toRecipients,ccRecipients,body,internetMessageHeaders,"
-    "internetMessageId,conversationId,hasAttachments,importance,isRead,categories,parentFolderId"
+    "internetMessageId,conversationId,hasAttachments,importance,isRead,categories,parentFolderId,webLink"
 )
 _SLIM_FIELDS = _FIELDS.replace("body,", "")
 DELTA_QUERY = f"$select={_FIELDS}"

@@ -204,6 +204,37 @@ def test_files_that_are_not_sent_are_named_in_the_text(easyvista: EasyVista) -> 
     assert f"more than 1 MiB; to be had at GET {path} of the gateway)" in ticket.description
 
 
+def test_files_over_a_limit_are_named_with_the_link_to_the_mail(easyvista: EasyVista) -> None:
+    huge = Attachment(1, "dump.zip", "", 160_000_000, AttachmentKind.FILE, omitted="TooLarge")
+    large = make_file(2, "large.bin", b"x", size=2 * 1024 * 1024)
+    link = "https://outlook.office365.com/owa/?ItemID=AAMk%3D&exvsurl=1&viewmodel=ReadMessageItem"
+    easyvista.base_url = "https://gateway.example/api"
+    ticket = easyvista.ticket(easyvista.deliver((huge, b""), large, attachment_mb=1, webLink=link))
+    assert [line for line in ticket.description.splitlines() if line.startswith("Not")] == [
+        (
+            "Not attached: dump.zip (152.6 MiB, more than the gateway reads from this mailbox; "
+            f"the mail in support@contoso.com has it: {link})"
+        ),
+        (
+            "Not attached: large.bin (2.0 MiB, more than 1 MiB; to be had at "
+            f"https://gateway.example/api/mailboxes/support/mails/0a1b2c3d/attachments/2, or in the mail: {link})"
+        ),
+    ]
+
+
+@pytest.mark.parametrize("link", ["javascript:alert(1)", "https://x.example/<b>", "https://x.example/a b", 7, None])
+def test_what_is_no_web_address_is_no_link_to_the_mail(easyvista: EasyVista, link: object) -> None:
+    huge = Attachment(1, "dump.zip", "", 160_000_000, AttachmentKind.FILE, omitted="TooLarge")
+    ticket = easyvista.ticket(easyvista.deliver((huge, b""), webLink=link))
+    assert "the mail in support@contoso.com has it)" in ticket.description
+
+
+def test_no_file_has_the_name_of_a_device_of_windows(easyvista: EasyVista) -> None:
+    files = [make_file(number, name, b"x") for number, name in enumerate(("CON", "nul.txt", "com1.log"), start=1)]
+    ticket = easyvista.ticket(easyvista.deliver(*files))
+    assert [document.name for document in ticket.documents] == ["_CON", "_nul.txt", "_com1.log"]
+
+
 @pytest.mark.parametrize(
     "text",
     [

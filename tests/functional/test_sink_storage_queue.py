@@ -84,6 +84,7 @@ def test_attachments_are_named_by_the_blobs_of_the_mail(consumer: Consumer) -> N
     assert event["data"]["attachments"] == [
         {
             "name": "log.txt",
+            "safeName": "log.txt",
             "contentType": "application/octet-stream",
             "size": 5,
             "sha256": hashlib.sha256(b"hello").hexdigest(),

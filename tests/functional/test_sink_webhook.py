@@ -116,12 +116,21 @@ def test_the_event_is_a_cloud_event_with_the_whole_mail(hooks: Hooks) -> None:
         "attachments": [
             {
                 "name": "log.txt",
+                "safeName": "log.txt",
                 "contentType": "text/plain",
                 "size": 5,
                 "sha256": hashlib.sha256(b"hello").hexdigest(),
                 "contentBase64": "aGVsbG8=",
             },
-            {"name": "Plan.docx", "contentType": "", "size": 0, "sha256": None, "omitted": "a link", "reason": REASON},
+            {
+                "name": "Plan.docx",
+                "safeName": "Plan.docx",
+                "contentType": "application/octet-stream",
+                "size": 0,
+                "sha256": None,
+                "omitted": "a link",
+                "reason": REASON,
+            },
         ],
     }
 
@@ -200,12 +209,40 @@ def test_every_attachment_is_in_the_event_with_the_reason_why_a_ticket_does_not_
         ("old.png", "in the quoted history", True),
         ("log.txt", "already attached to this ticket", None),
         ("new.txt", None, None),
-        ("R.mp4", "a link to a file in the cloud: https://x.example/R.mp4", None),
+        ("R.mp4", "a link to a file in the cloud", None),
     ]
+    assert shown[4]["link"] == "https://x.example/R.mp4"
     assert ["contentBase64" in one for one in shown] == [False, False, False, True, False]
     assert shown[2]["path"].endswith("/attachments/3")
     assert shown[4]["url"] == "https://x.example/R.mp4"
     assert receipt.files == (hashlib.sha256(b"new").hexdigest(),)
+
+
+def test_what_a_mail_brings_breaks_no_header_path_or_line_of_who_reads_the_event(hooks: Hooks) -> None:
+    files = [
+        make_file(1, "../../etc/\u202etxt.exe", b"1", content_type="text/plain\r\nX-Evil: 1"),
+        make_file(2, "CON.txt", b"2", content_type="text/plain; name=CON.txt"),
+        make_file(3, "a\0b\r\n.txt ", b"3", content_type="\0"),
+    ]
+    sender = {"emailAddress": {"address": AUTHOR, "name": "Lee\r\nBcc: all@contoso.com"}}
+    hooks.deliver(*files, subject="Printer\r\nBcc: all@contoso.com\u202e\0", sender=sender)
+    data = hooks.last.json["data"]
+    assert (data["subject"], data["fromName"]) == ("Printer  Bcc: all@contoso.com  ", "Lee  Bcc: all@contoso.com")
+    assert [(one["safeName"], one["contentType"]) for one in data["attachments"]] == [
+        ("_.._etc_ txt.exe", "application/octet-stream"),
+        ("_CON.txt", "text/plain"),
+        ("a b .txt", "application/octet-stream"),
+    ]
+    assert data["attachments"][0]["name"] == "../../etc/\u202etxt.exe"
+
+
+def test_a_file_that_the_gateway_did_not_read_comes_with_reason_and_the_link_to_the_mail(hooks: Hooks) -> None:
+    huge = Attachment(1, "dump.zip", "", 160_000_000, AttachmentKind.FILE, omitted="TooLarge")
+    hooks.deliver((huge, b""), webLink="https://outlook.office365.com/owa/?ItemID=1")
+    [shown] = hooks.last.json["data"]["attachments"]
+    assert shown["omitted"] == "TooLarge"
+    assert shown["reason"].startswith("152.6 MiB, more than the gateway reads from this mailbox; the mail in support@")
+    assert shown["link"] == "https://outlook.office365.com/owa/?ItemID=1"
 
 
 def test_a_picture_of_the_history_is_kept_if_the_cut_text_stands_in_another_ticket(hooks: Hooks) -> None:

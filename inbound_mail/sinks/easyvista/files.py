@@ -1,17 +1,15 @@
 """The files of a mail as EasyVista gets them: which, and under which names; the text names the others."""
 
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from inbound_mail.content.files import FileChoice, describe_decoration, describe_size
-from inbound_mail.content.models import Attachment, AttachmentKind, InboundMail
+from inbound_mail.content.files import FileChoice, describe_decoration, explain_excess
+from inbound_mail.content.models import Attachment, InboundMail
+from inbound_mail.content.names import safe_name
 from inbound_mail.sinks._files import locate_attachment
 
 _MIB = 1024 * 1024
-_LONGEST_NAME = 120
-_UNSAFE = re.compile(r'[<>:"/\\|?*]')
 
 
 @dataclass(frozen=True)
@@ -36,15 +34,17 @@ def plan_handover(mail: InboundMail, choices: Sequence[FileChoice], most_mib: in
     sent: list[Attachment] = []
     left_out: list[str] = []
     for choice in choices:
-        one, reason = choice.attachment, choice.reason
+        one, reason, link = choice.attachment, choice.reason, choice.link
         if reason is None and one.size > most_mib * _MIB:
             place = locate_attachment(mail, one, base_url)
             where = place.get("url") or f"GET {place['path']} of the gateway"
-            reason = f"{describe_size(one.size)}, more than {most_mib} MiB; to be had at {where}"
+            reason, link = f"{explain_excess(one, most_mib)}; to be had at {where}", mail.web_link
+            reason += ", or in the mail" if link else ""
         if reason is None:
             sent.append(one)
         elif not choice.is_decoration:
-            left_out.append(f"{one.name or f'attachment-{one.number}'} ({reason})")
+            named = f"{reason}: {link}" if link else reason
+            left_out.append(f"{one.name or f'attachment-{one.number}'} ({named})")
     return Handover(tuple(sent), tuple(left_out), describe_decoration(choices))
 
 
@@ -64,25 +64,6 @@ def list_files(files: Handover, taken: Iterable[str] = ()) -> list[File]:
         used.add(_fold(name))
         found.append(File(name, attachment))
     return found
-
-
-def safe_name(attachment: Attachment) -> str:
-    """Return a file name without path, control characters and characters that Windows forbids; .eml for a mail."""
-    text = unicodedata.normalize("NFC", attachment.name)
-    text = "".join(" " if is_control(one) else one for one in _UNSAFE.sub("_", text))
-    name = " ".join(text.split()).strip(". ") or f"attachment-{attachment.number}"
-    if attachment.kind is AttachmentKind.ITEM and not name.lower().endswith(".eml"):
-        name += ".eml"
-    stem, dot, ending = name.rpartition(".")
-    if len(name) > _LONGEST_NAME:
-        short = dot and len(ending) <= 10  # noqa: PLR2004 - longer than any known file ending
-        name = f"{stem[: _LONGEST_NAME - 1 - len(ending)]}.{ending}" if short else name[:_LONGEST_NAME]
-    return name
-
-
-def is_control(one: str) -> bool:
-    """Return True for control characters, line ends, and characters that change the direction of text."""
-    return unicodedata.category(one) in ("Cc", "Cf", "Zl", "Zp", "Cs")
 
 
 def _fold(name: str) -> str:

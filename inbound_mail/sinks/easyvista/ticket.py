@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from inbound_mail.content.files import describe_size
+from inbound_mail.content.names import is_control
 from inbound_mail.sinks._bounds import describe_rest, list_addresses, shorten
-from inbound_mail.sinks.easyvista.files import Handover, is_control, list_files
+from inbound_mail.sinks.easyvista.files import Handover, list_files
 from inbound_mail.sinks.protocol import PreparedMail
 
 type Options = Mapping[str, Any]

@@ -89,7 +89,30 @@ def test_one_mail_comes_whole(scenario: MailScenario) -> None:
         ("a b.pdf", "file", None),
         ("Plan", "reference", "Link"),
     ]
+    assert [(one["reason"], one["link"]) for one in mail["attachments"]] == [
+        (None, None),
+        (
+            f"a link to a file in the cloud; the mail in {scenario.mailbox.settings.address} has it",
+            mail["message"]["webLink"],
+        ),
+    ]
+    assert mail["message"]["webLink"].startswith("https://outlook.office365.com/owa/?ItemID=")
     assert mail["deliveries"][0]["ticket"] == "T-1"
+
+
+def test_names_and_subjects_of_a_mail_are_safe_where_they_become_headers(scenario: MailScenario) -> None:
+    scenario.receive(
+        subject="Printer\u202e\u2028Bcc: all@contoso.com",
+        attachments=[File("../nul\u202e.txt", "text/plain", b"x"), File("NUL.txt", "text/plain", b"y")],
+    )
+    scenario.run()
+    [listed] = ask(scenario, "/mails")["value"]
+    assert listed["subject"] == "Printer  Bcc: all@contoso.com"
+    shown = ask(scenario, f"/mails/{listed['key']}")["attachments"]
+    assert [one["safeName"] for one in shown] == ["_nul .txt", "_NUL.txt"]
+    path = f"mailboxes/{scenario.name}/mails/{listed['key']}/attachments"
+    names = [scenario.gateway.get(f"{path}/{number}").headers["content-disposition"] for number in (1, 2)]
+    assert names == ["attachment; filename*=UTF-8''_nul%20.txt", "attachment; filename*=UTF-8''_NUL.txt"]
 
 
 def test_attachments_come_as_bytes_and_in_parts(scenario: MailScenario) -> None:
