@@ -24,6 +24,7 @@ from inbound_mail.content.models import InboundMail, Rendering, Screening
 from inbound_mail.content.rendering import render_mail
 from inbound_mail.content.screening import screen_mail
 from inbound_mail.delivery.circuit_breaker import PROBE_EVERY, CircuitBreaker, Reason
+from inbound_mail.delivery.earlier_mails import wait_for_earlier_mails
 from inbound_mail.delivery.history import cut_history
 from inbound_mail.delivery.known_files import KnownFiles
 from inbound_mail.delivery.same_mails import SameMails
@@ -169,6 +170,8 @@ class Deliverer:
         is_note = not (screening.makes_ticket or claimed.is_forced)
         if is_note and not _may_concern_a_ticket(mail, screening, threads):
             raise refuse_automatic_mail(screening)
+        if not is_note:
+            wait_for_earlier_mails(mail, claimed, mailbox.ledger, threads)
         rendering, history_in = cut_history(mailbox, claimed, mail, rendering)
         return PreparedMail(
             mail, rendering, screening, record.reference, threads, known_files, mailbox.store.open, is_note, history_in

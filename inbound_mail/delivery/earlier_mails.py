@@ -1,0 +1,44 @@
+"""An answer waits for the mail that it answers while that one is on its way to the same sink.
+
+Mails are delivered side by side, and after an outage of the sink in any order. An answer that came first would become
+a ticket of its own, as the ticket that it belongs to is not there yet.
+"""
+
+from inbound_mail.content.models import InboundMail
+from inbound_mail.ledger.claims import Claim
+from inbound_mail.ledger.ledger import Ledger
+from inbound_mail.ledger.records import MailRecord, MailState
+from inbound_mail.sinks._threads import answered_ids
+from inbound_mail.sinks.protocol import Threads
+from shared.errors import Unavailable
+
+_MOST_IDS = 5
+
+
+def wait_for_earlier_mails(mail: InboundMail, claimed: Claim, ledger: Ledger, threads: Threads) -> None:
+    """Raise Unavailable while a mail that this one answers is being delivered; its ticket is not known before the end.
+
+    Only mails of the same mailbox that came earlier hold an answer, so no two mails wait for each other. A mail that
+    the sink refuses, or that the gateway fails at, holds nobody.
+    """
+    if claimed.values:  # this delivery has begun
+        return
+    answered = answered_ids(mail)[:_MOST_IDS]
+    if not answered or threads.find(answered):
+        return
+    for message_id in answered:
+        key = ledger.find_key(message_id)
+        earlier = ledger.mail(key) if key is not None and key != mail.key else None
+        if earlier is not None and _is_underway(earlier, mail, claimed.sink, ledger):
+            raise Unavailable("The mail that this one answers is not delivered yet.", code="EarlierMailUnderway")
+
+
+def _is_underway(earlier: MailRecord, mail: InboundMail, sink: str, ledger: Ledger) -> bool:
+    if earlier.received >= str(mail.message.get("receivedDateTime") or ""):
+        return False
+    if earlier.state is MailState.SEEN:  # its files are being fetched
+        return True
+    delivery = ledger.delivery(earlier.key, sink)
+    if delivery is None or delivery.state.is_final:
+        return False
+    return not (delivery.values.get("refusals") or delivery.values.get("faults"))
