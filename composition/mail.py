@@ -64,7 +64,7 @@ class MailServices:
         return mails.list_quarantined(mailbox, limit, self.workers)
 
     def list_set_aside(self, mailbox: SupportMailbox, reason: str, limit: int) -> list[Json]:
-        """Return the first `limit` mails that were set aside as automatic mails, copies or older than the cutover."""
+        """Return the first `limit` mails that were set aside for one of the reasons that lists have."""
         return mails.list_set_aside(mailbox, reason, limit, self.workers)
 
     def read_mail(self, mailbox: SupportMailbox, key: str) -> Json:
@@ -92,7 +92,7 @@ class MailServices:
 
 def find_shared_sinks(mailboxes: Iterable[Mailbox]) -> frozenset[str]:
     """Return the sinks that several mailboxes use."""
-    uses = Counter(sink for mailbox in mailboxes for sink in set(mailbox.sinks))
+    uses = Counter(sink for mailbox in mailboxes for sink in mailbox.all_sinks)
     return frozenset(sink for sink, count in uses.items() if count > 1)
 
 

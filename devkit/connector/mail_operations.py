@@ -13,6 +13,7 @@ _QUEUED = text("Status", "That it is queued.", choices=("queued",))
 _STATES = {
     "quarantined": "In quarantine",
     "automatic": "Set aside as automatic",
+    "rule": "Set aside by a rule",
     "copy": "Set aside as a copy",
     "before-cutover": "Set aside as older than the beginning",
 }

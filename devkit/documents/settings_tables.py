@@ -1,14 +1,30 @@
 """The settings, written from their catalogue: the sample file, docs/settings.md and the table of the README."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import UnionType
 
 from devkit.documents.blocks import Texts, make_table
-from shared.settings.catalogue import CONNECTION_FIELDS, MAILBOX_FIELDS, SETTINGS, WRITE_BACK_FIELDS, Field
+from shared.settings.catalogue import (
+    CONDITION_FIELDS,
+    CONNECTION_FIELDS,
+    MAILBOX_FIELDS,
+    RULE_FIELDS,
+    SETTINGS,
+    WRITE_BACK_FIELDS,
+    Field,
+)
 
 # What the local host needs beside our own settings.
 _PLATFORM = {"FUNCTIONS_WORKER_RUNTIME": "python", "AzureWebJobsStorage": "UseDevelopmentStorage=true"}
-_TYPES = {str: "text", list: "list", dict: "object", bool: "`true` or `false`", int: "whole number"}
+_TYPES: Mapping[type | UnionType, str] = {
+    str: "text",
+    list: "list",
+    dict: "object",
+    bool: "`true` or `false`",
+    int: "whole number",
+    str | list: "text, or list of texts",
+}
 
 
 def write(texts: Texts) -> None:
@@ -19,6 +35,8 @@ def write(texts: Texts) -> None:
     texts.put_block(settings, "connection fields", _make_fields(CONNECTION_FIELDS))
     texts.put_block(settings, "mailbox fields", _make_fields(MAILBOX_FIELDS))
     texts.put_block(settings, "write_back fields", _make_fields(WRITE_BACK_FIELDS))
+    texts.put_block(settings, "rule fields", _make_fields(RULE_FIELDS))
+    texts.put_block(settings, "condition fields", _make_fields(CONDITION_FIELDS))
     essential = [(f"`{each.name}`", each.text) for each in SETTINGS if each.is_essential]
     texts.put_block("README.md", "settings", make_table(("Setting", "Meaning"), essential))
 

@@ -111,7 +111,7 @@ class Screening:
 
     `may_reply`: an automatic answer may go to its author. `makes_ticket`: the mail is worth a ticket. `is_bounce`: the
     mail reports that another mail could not be delivered; `bounced` are the message ids of the mails it names, and
-    `failed_recipients` the addresses (lower case) that could not be reached.
+    `failed_recipients` the addresses (lower case) that could not be reached. `is_own`: we sent it ourselves.
     """
 
     may_reply: bool
@@ -120,6 +120,7 @@ class Screening:
     evidence: tuple[str, ...] = ()
     bounced: tuple[str, ...] = ()
     failed_recipients: tuple[str, ...] = ()
+    is_own: bool = False
 
     def describe(self) -> Json:
         """Return the decisions and the evidence as answers and events show them."""

@@ -69,8 +69,8 @@ _BODY_LIMIT = 1_000_000
 def screen_mail(mail: InboundMail, own_addresses: Collection[str]) -> Screening:
     """Decide about one mail. `own_addresses` are the addresses of our mailboxes. A mail may have no headers."""
     own = {address.strip().lower() for address in (*own_addresses, mail.address)}
-    bounces = list(_bounces(mail))
-    unwanted = [*_own_mails(mail, own), *bounces, *_receipts(mail), *_automatic_replies(mail)]
+    bounces, own_signs = list(_bounces(mail)), list(_own_mails(mail, own))
+    unwanted = [*own_signs, *bounces, *_receipts(mail), *_automatic_replies(mail)]
     signs = list(_automatic_signs(mail, own))
     return Screening(
         may_reply=not (unwanted or signs),
@@ -78,6 +78,7 @@ def screen_mail(mail: InboundMail, own_addresses: Collection[str]) -> Screening:
         is_bounce=bool(bounces),
         evidence=tuple(dict.fromkeys([*unwanted, *signs])),
         bounced=_bounced(mail) if bounces else (),
+        is_own=bool(own_signs),
     )
 
 

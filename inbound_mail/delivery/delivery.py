@@ -22,6 +22,7 @@ from enum import StrEnum
 from inbound_mail.content.delivery_reports import read_report
 from inbound_mail.content.models import InboundMail, Rendering, Screening
 from inbound_mail.content.rendering import render_mail
+from inbound_mail.content.rules import MatchedRule
 from inbound_mail.content.screening import screen_mail
 from inbound_mail.delivery.circuit_breaker import PROBE_EVERY, CircuitBreaker, Reason
 from inbound_mail.delivery.earlier_mails import wait_for_earlier_mails
@@ -30,6 +31,7 @@ from inbound_mail.delivery.known_files import KnownFiles
 from inbound_mail.delivery.same_mails import SameMails
 from inbound_mail.delivery.threads import KnownThreads
 from inbound_mail.ledger.claims import Claim, Overtaken, claim
+from inbound_mail.ledger.records import MailRecord
 from inbound_mail.messages import DeliveryQueue, DeliveryRequest
 from inbound_mail.sinks._threads import TICKET_NUMBER, answered_ids
 from inbound_mail.sinks.protocol import PreparedMail, Receipt, Sink, refuse_automatic_mail
@@ -167,15 +169,19 @@ class Deliverer:
         if record is None or mail is None:
             raise Rejected("The mail is no longer in the gateway's storage.", code="MailLost")
         screening, rendering = self._read(mail, mailbox)
+        rule = _find_rule(record, claimed.sink, mailbox.settings.sinks)
         is_note = not (screening.makes_ticket or claimed.is_forced)
         if is_note and not _may_concern_a_ticket(mail, screening, threads):
-            raise refuse_automatic_mail(screening)
+            if screening.is_own or not (rule and rule.takes_automatic):
+                raise refuse_automatic_mail(screening)
+            is_note = False
         if not is_note:
             wait_for_earlier_mails(mail, claimed, mailbox.ledger, threads)
         rendering, history_in = cut_history(mailbox, claimed, mail, rendering)
         return PreparedMail(
-            mail, rendering, screening, record.reference, threads, known_files, mailbox.store.open, is_note, history_in
-        )
+            mail, rendering, screening, record.reference, threads, known_files, mailbox.store.open, is_note, history_in,
+            rule,
+        )  # fmt: skip
 
     def _read(self, mail: InboundMail, mailbox: SupportMailbox) -> tuple[Screening, Rendering]:
         try:
@@ -223,6 +229,13 @@ class Deliverer:
 
     def _enqueue(self, mailbox: SupportMailbox, key: str, sink: str, seconds: float) -> None:
         self._queue.put(DeliveryRequest(mailbox.name, key, sink), delay=seconds)
+
+
+def _find_rule(record: MailRecord, sink: str, usual_sinks: Collection[str]) -> MatchedRule | None:
+    """Return what a rule decided about a mail; it is not meant for a sink that a person chose instead."""
+    if record.rule is None or sink not in (record.sinks or usual_sinks):
+        return None
+    return MatchedRule.from_json(record.rule)
 
 
 def _may_concern_a_ticket(mail: InboundMail, screening: Screening, threads: KnownThreads) -> bool:

@@ -228,7 +228,7 @@ class AttachmentFetcher:
         """Complete the mail in the ledger; return False if it is a copy of another one."""
         is_new = self._ledger.complete(mail, self._settings.sinks, files=files, cause=cause)
         if cause is not None:
-            report_quarantined(self._settings, mail.key, cause[0])
+            report_quarantined(self._settings.name, mail.key, mail.sinks or self._settings.sinks, cause[0])
         return is_new
 
 

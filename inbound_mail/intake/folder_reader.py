@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from inbound_mail.content.models import InboundMail
 from inbound_mail.content.screening import screen_mail
 from inbound_mail.intake.message_reader import MessageReader
+from inbound_mail.intake.routing import Router
 from inbound_mail.ledger.mail_store import may_have_files
 from inbound_mail.ledger.records import NewMail, Phase
 from inbound_mail.ledger.references import digest
@@ -25,7 +26,6 @@ from shared.errors import AnswerTooLarge, GatewayError, OutcomeUnknown, Rejected
 from shared.events import Event, log_event
 from shared.graph.mail import DELTA_QUERY, SLIM_QUERY, DeltaPage
 from shared.json_text import Json
-from shared.settings.mail_settings import Mailbox as MailboxSettings
 from shared.storage.blobs import Lease
 from shared.workers import Workers
 
@@ -68,6 +68,7 @@ class FolderReader:
         self._ledger = mailbox.ledger
         self._workers = workers
         self._reader = MessageReader(mailbox)
+        self._router = Router(mailbox)
 
     def read(self, folder: str, lease: Lease, counts: PollCounts) -> None:
         """Read one delta round to its end. Raises GatewayError; the pages read until then are stored."""
@@ -212,13 +213,13 @@ class FolderReader:
         mails = [self._describe(folder, message, is_first=is_first) for message in messages]
         mails += [replace(self._describe(folder, message, is_first=is_first), cause=cause) for message, cause in aside]
         known = self._are_known([str(mail.message["id"]) for mail in mails])
-        fresh = [mail for mail, is_old in zip(mails, known, strict=True) if not is_old]
+        fresh = self._router.route([mail for mail, is_old in zip(mails, known, strict=True) if not is_old])
         kept = [mail for mail in fresh if not mail.skipped]
         self._workers.map(lambda mail: self._mailbox.store.put_message(mail.key, mail.message), kept)
         added = self._ledger.add(fresh, self._settings.sinks)
         for mail in added:
             if mail.cause and not mail.skipped and mail.phase is Phase.DELIVER:
-                report_quarantined(self._settings, mail.key, mail.cause[0])
+                report_quarantined(self._settings.name, mail.key, mail.sinks or self._settings.sinks, mail.cause[0])
         skipped = sum(1 for mail in added if mail.skipped)
         counts.skipped += skipped
         counts.copies += sum(1 for mail in added if mail.skipped == "copy")
@@ -251,10 +252,10 @@ class FolderReader:
         return self._workers.map(lambda graph_id: self._ledger.is_known(self._mailbox.key(graph_id)), graph_ids)
 
 
-def report_quarantined(settings: MailboxSettings, key: str, cause: str) -> None:
+def report_quarantined(mailbox: str, key: str, sinks: Sequence[str], cause: str) -> None:
     """Log that a mail's deliveries went to quarantine."""
-    for sink in settings.sinks:
-        log_event(Event.MAIL_QUARANTINED, mailbox=settings.name, key=key, sink=sink, cause=cause)
+    for sink in sinks:
+        log_event(Event.MAIL_QUARANTINED, mailbox=mailbox, key=key, sink=sink, cause=cause)
 
 
 def _had_first_round(cursor: Json) -> bool:

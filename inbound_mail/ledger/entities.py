@@ -14,6 +14,7 @@ from inbound_mail.ledger.records import (
     NewMail,
     OpenMail,
     Phase,
+    read_sinks,
 )
 from inbound_mail.ledger.references import identity_digest, message_id_of
 from shared import context
@@ -45,7 +46,14 @@ def new_mail(mailbox: str, mail: NewMail, reference: str, now: datetime) -> Enti
         "seen_at": now,
         **({"screening": json.dumps(mail.screening)} if mail.screening is not None else {}),
         **({"copy_of": mail.copy_of} if mail.copy_of else {}),
+        **({"rule": json.dumps(mail.rule)} if mail.rule is not None else {}),
+        **name_sinks(mail.sinks),
     }
+
+
+def name_sinks(sinks: Sequence[str] | None) -> Entity:
+    """Return the column that holds where a mail goes, none for the sinks of the mailbox."""
+    return {"sinks": ",".join(sinks)} if sinks else {}
 
 
 def new_open_work(mailbox: str, key: str, message: Json, phase: Phase) -> Entity:
@@ -123,6 +131,8 @@ def read_mail(row: Row) -> MailRecord:
         reason=values.get("reason"),
         screening=json.loads(values["screening"]) if "screening" in values else None,
         copy_of=values.get("copy_of"),
+        rule=json.loads(values["rule"]) if "rule" in values else None,
+        sinks=read_sinks(values),
     )
 
 

@@ -52,7 +52,7 @@ class Ledger:
 
         Raises Conflict if another worker entered one of them meanwhile: then the lease is lost.
         """
-        per_mail = 4 + 2 * len(sinks)
+        per_mail = 4 + 2 * max([len(sinks), *(len(mail.sinks or ()) for mail in mails)])
         size = max(1, (TRANSACTION_SIZE - 1) // per_mail)
         added: list[NewMail] = []
         for start in range(0, len(mails), size):
@@ -132,12 +132,12 @@ class Ledger:
                 operations.append(Operation("create", summary | {"state": MailState.SEEN}))
                 cause = {"cause": mail.cause[0], "message": mail.cause[1]} if mail.cause else {}
                 open_work = entities.new_open_work(self.mailbox, mail.key, message, Phase.FETCH)
-                operations.append(Operation("create", open_work | cause))
+                operations.append(Operation("create", open_work | cause | entities.name_sinks(mail.sinks)))
             else:
                 number += 1
                 operations.append(Operation("create", summary | {"state": MailState.STORED, "number": number}))
                 open_work = entities.new_open_work(self.mailbox, mail.key, message, Phase.DELIVER)
-                operations += entities.make_deliverable(open_work, number, sinks, now, mail.cause)
+                operations += entities.make_deliverable(open_work, number, mail.sinks or sinks, now, mail.cause)
         if number != state.last_number:
             operations.append(state.operation(last_number=number))
         return operations
@@ -172,9 +172,9 @@ class Ledger:
     ) -> bool:
         """Record that a mail is completely stored: it joins the feed and becomes deliverable.
 
-        With a `cause` (code and message) its deliveries go to quarantine at once. `files` is the digest of its files:
-        if a mail with the same message id, content and files is known, this one is a copy, which is skipped. Returns
-        whether the mail is none.
+        It goes to `sinks` unless `NewMail.sinks` named others. With a `cause` (code and message) its deliveries go to
+        quarantine at once. `files` is the digest of its files: if a mail with the same message id, content and files is
+        known, this one is a copy, which is skipped. Returns whether the mail is none.
         """
         exact = rows.exact_row(digest(mail.identity, files)) if mail.identity and files else None
         first = [Operation("create", self._id(exact) | {"key": mail.key})] if exact else []
@@ -206,7 +206,7 @@ class Ledger:
             [
                 Operation("merge", self._id(rows.mail_row(mail.key)) | {"state": MailState.STORED, "number": number}),
                 *first,
-                *entities.make_deliverable(mail.row.values, number, sinks, now, cause),
+                *entities.make_deliverable(mail.row.values, number, mail.sinks or sinks, now, cause),
                 state.operation(last_number=number),
             ]
         )

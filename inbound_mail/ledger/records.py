@@ -48,8 +48,8 @@ class NewMail:
     """A mail that is to be entered. `skipped`: the reason why it is not to be delivered.
 
     `screening`: the decisions about it as JSON (`Screening.describe`), None if it cannot be screened. `copy_of`: the
-    key of the mail of which it is a copy. `cause`: code and message if its deliveries go to
-    quarantine.
+    key of the mail of which it is a copy. `cause`: code and message if its deliveries go to quarantine. `rule`: what a
+    rule decided (`MatchedRule.describe`). `sinks`: where it goes, None for the sinks of the mailbox.
     """
 
     key: str
@@ -60,13 +60,15 @@ class NewMail:
     screening: Json | None = None
     copy_of: str | None = None
     cause: tuple[str, str] | None = None
+    rule: Json | None = None
+    sinks: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
 class MailRecord:
     """What the ledger knows about a mail itself. `number` is its place in the feed, None before it is complete.
 
-    `screening` is as in `NewMail`; mails that an older version entered have none.
+    `screening`, `rule` and `sinks` are as in `NewMail`; mails that an older version entered have none.
     """
 
     key: str
@@ -83,6 +85,8 @@ class MailRecord:
     reason: str | None = None
     screening: Json | None = None
     copy_of: str | None = None
+    rule: Json | None = None
+    sinks: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,11 @@ class OpenMail:
         """Code and message if the deliveries go to quarantine once the attachments are stored."""
         values = self.row.values
         return (str(values["cause"]), str(values["message"])) if values.get("cause") else None
+
+    @property
+    def sinks(self) -> tuple[str, ...] | None:
+        """Where the mail goes, as it was decided when it was entered; None for the sinks of the mailbox."""
+        return read_sinks(self.row.values)
 
     @property
     def fetch_tries(self) -> int:
@@ -221,6 +230,11 @@ class DeliveryRecord:
     def correlation_id(self) -> str | None:
         """The id of the poll or request that this delivery goes back to; deliveries of older versions have none."""
         return self.values.get("correlation_id")
+
+
+def read_sinks(values: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return the sinks in a row of a mail or of its open work, None if it names none."""
+    return tuple(str(values["sinks"]).split(",")) if values.get("sinks") else None
 
 
 class FeedEntry(NamedTuple):

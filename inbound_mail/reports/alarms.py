@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from inbound_mail.content.rules import SET_ASIDE
 from inbound_mail.delivery.circuit_breaker import CircuitBreaker
 from inbound_mail.reports.mails import AUTOMATIC
 from inbound_mail.sinks.protocol import Sink
@@ -30,7 +31,7 @@ _WATCH = "watch"
 _REPEAT_AFTER = timedelta(days=1)
 _SOON = timedelta(days=14)
 # Quarantined deliveries with these causes raise no alarm.
-_EXPECTED_CAUSES = frozenset({AUTOMATIC})
+_EXPECTED_CAUSES = frozenset({AUTOMATIC, SET_ASIDE})
 # More mails set aside within a day than this many, and than this many times the average day of the week before.
 _MOST_SET_ASIDE, _BEYOND_USUAL = 20, 3
 _DAY, _USUAL_DAYS = timedelta(days=1), 7
@@ -160,8 +161,8 @@ class Watch:
 
 
 def _find_set_aside(mailbox: SupportMailbox, now: datetime) -> Iterable[Alarm]:
-    """Compare the automatic mails and copies of the last day with the average day of the week before."""
-    found = [(AUTOMATIC, one.since) for one in mailbox.ledger.quarantined() if one.cause == AUTOMATIC]
+    """Compare what was set aside within the last day, copies too, with the average day of the week before."""
+    found = [(one.cause, one.since) for one in mailbox.ledger.quarantined() if one.cause in _EXPECTED_CAUSES]
     found += [("copy", one.since) for one in mailbox.ledger.skipped("copy")]
     reasons = Counter(reason for reason, since in found if now - since < _DAY)
     before = sum(1 for _, since in found if _DAY <= now - since < _DAY * (1 + _USUAL_DAYS))

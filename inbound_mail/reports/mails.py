@@ -10,6 +10,7 @@ from inbound_mail.content.files import explain_omission
 from inbound_mail.content.models import Attachment, InboundMail, Rendering
 from inbound_mail.content.names import safe_line, safe_name
 from inbound_mail.content.rendering import cut, render_mail
+from inbound_mail.content.rules import SET_ASIDE
 from inbound_mail.ledger.records import DeliveryRecord, DeliveryState, MailRecord
 from shared.errors import place_of
 from shared.json_text import Json
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("gateway.mail")
 
-# The cause in quarantine of automatic mails.
+# The cause in quarantine of automatic mails, and what lists call mails that are set aside there.
 AUTOMATIC = "AutomaticMail"
+_SET_ASIDE = {"automatic": AUTOMATIC, "rule": SET_ASIDE}
 # Of each mail in an answer with many; one mail's answer has the whole.
 _LONGEST_CONTENT = 100_000
 # Counters of the mailbox's own row, and their names in answers.
@@ -52,6 +54,7 @@ def describe_mailbox(mailbox: "SupportMailbox") -> Json:
         "backlog": sum(1 for _ in mailbox.ledger.open_mails()),
         "quarantined": causes.total(),
         "automatic": causes[AUTOMATIC],
+        "setAsideByRule": causes[SET_ASIDE],
         "isPaused": state.get("paused_until", datetime.min.replace(tzinfo=UTC)) > datetime.now(UTC),
     }
     answer |= {shown: int(state.get(name, 0)) for name, shown in _COUNTERS.items()}
@@ -78,10 +81,10 @@ def list_quarantined(mailbox: "SupportMailbox", limit: int, workers: Workers) ->
 
 
 def list_set_aside(mailbox: "SupportMailbox", reason: str, limit: int, workers: Workers) -> list[Json]:
-    """Return the first `limit` mails that were set aside for a reason: `automatic`, `copy` or `before-cutover`."""
-    if reason == "automatic":
-        automatic = (delivery.key for delivery in mailbox.ledger.quarantined() if delivery.cause == AUTOMATIC)
-        keys = list(islice(dict.fromkeys(automatic), limit))
+    """Return the first `limit` mails that were set aside as `automatic`, by a `rule`, `copy` or `before-cutover`."""
+    if cause := _SET_ASIDE.get(reason):
+        aside = (delivery.key for delivery in mailbox.ledger.quarantined() if delivery.cause == cause)
+        keys = list(islice(dict.fromkeys(aside), limit))
     else:
         keys = [mail.key for mail in mailbox.ledger.skipped(reason, limit)]
     return workers.map(lambda key: describe_mail(mailbox, key), keys)
@@ -105,6 +108,7 @@ def describe_mail(mailbox: "SupportMailbox", key: str) -> Json:
         "conversationId": mail.conversation_id,
         "folder": mail.folder,
         "screening": mail.screening,
+        **({"rule": mail.rule} if mail.rule is not None else {}),
         "deliveries": deliveries,
     }
 

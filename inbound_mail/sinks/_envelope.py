@@ -11,6 +11,7 @@ from inbound_mail.content.files import FileChoice
 from inbound_mail.content.names import safe_line, safe_media_type, safe_name
 from inbound_mail.sinks._bounds import MOST_ADDRESSES, MOST_IDS, locate_mail, shorten
 from inbound_mail.sinks._files import settle_files
+from inbound_mail.sinks._placeholders import describe_rule
 from inbound_mail.sinks._threads import answered_ids, find_answered, find_bounced, find_conversation
 from inbound_mail.sinks.protocol import PreparedMail, Progress, refuse_automatic_mail
 from shared.json_text import Json
@@ -87,6 +88,8 @@ def make_data(prepared: PreparedMail, attachments: Iterable[Json], *, with_html:
         "screening": prepared.screening.describe(),
         "attachments": list(attachments),
     }
+    rule = describe_rule(prepared)
+    data |= {"rule": rule} if rule else {}
     data |= {"newText": rendering.new_text} if rendering.was_cut else {}
     data |= {"failedRecipients": list(prepared.screening.failed_recipients)} if prepared.screening.is_bounce else {}
     data |= {"truncated": truncated, "wholeMail": locate_mail(mail)} if truncated else {}

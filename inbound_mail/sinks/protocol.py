@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from inbound_mail.content.files import SeenFiles
 from inbound_mail.content.models import Attachment, InboundMail, Rendering, Screening
+from inbound_mail.content.rules import MatchedRule
 from inbound_mail.sinks._options import Option
 from shared.errors import ConfigurationError, Refused
 from shared.key_vault import RememberedSecret
@@ -82,6 +83,8 @@ class PreparedMail:
 
     `is_note`: this is an automatic mail. It may be added to an open ticket that it certainly belongs to; else the sink
     raises `refuse_automatic_mail`.
+
+    `rule`: what a rule of the mailbox decided for this sink; it is the same in every attempt.
     """
 
     mail: InboundMail
@@ -93,6 +96,7 @@ class PreparedMail:
     open: Callable[[Attachment], Iterator[bytes]]
     is_note: bool = False
     history_in: str | None = None
+    rule: MatchedRule | None = None
 
 
 def refuse_automatic_mail(screening: Screening, more: str = "") -> Refused:

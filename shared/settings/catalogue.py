@@ -4,7 +4,9 @@
 the tables of the documents and the parameters of the infrastructure from it.
 """
 
+import re
 from dataclasses import dataclass
+from types import UnionType
 from typing import Any
 
 from shared.settings.choices import Credential, IdentitySource, Switch
@@ -178,12 +180,16 @@ class Field:
     """One field of a JSON object inside a setting. A field without a default is left out, unless it `is_needed`."""
 
     name: str
-    type: type
+    type: type | UnionType
     default: Any
     text: str
     bounds: WholeNumber | None = None
     is_needed: bool = False
 
+
+# The placeholders that texts of custom columns may contain, and the form of such a column's name.
+PLACEHOLDERS = ("message_id", "mailbox", "address", "sender", "sender_name", "subject", "received", "reference")
+CUSTOM_FIELD = re.compile(r"e_\w{1,60}", re.IGNORECASE)
 
 CONNECTION_FIELDS = (
     Field("cloud", str, "global", "As `GRAPH_CLOUD`."),
@@ -215,6 +221,12 @@ MAILBOX_FIELDS = (
         "subfolders are not included.",
     ),
     Field("connection", str, "default", "Name of the connection (tenant) that the mailbox belongs to."),
+    Field(
+        "rules",
+        list,
+        [],
+        "What becomes of certain mails. The first rule that matches a mail counts; the fields of a rule are below.",
+    ),
     Field(
         "since",
         str,
@@ -249,4 +261,59 @@ WRITE_BACK_FIELDS = (
     Field("read", bool, default=False, text="Mark the mail as read."),
     Field("category", str, None, "Add this category. `{ticket}` stands for the ticket's number."),
     Field("move_to", str, None, "Move the mail to this folder: an id or a well-known name, other than `folders`."),
+)
+RULE_FIELDS = (
+    Field(
+        "name",
+        str,
+        None,
+        "Its name in this mailbox, of a-z, 0-9 and dashes. Records and events have it.",
+        is_needed=True,
+    ),
+    Field("all", list, None, "Conditions that must all hold. Needed: this, `any`, or both."),
+    Field("any", list, None, "Conditions of which at least one must hold."),
+    Field("sink", str, None, "The mail goes to this sink in `SINKS` instead of those of the mailbox."),
+    Field("catalog_entry", str, None, "EasyVista: code or GUID of the catalog entry of a new ticket."),
+    Field(
+        "urgency",
+        int,
+        None,
+        "EasyVista: urgency of a new ticket, also of a mail of high importance.",
+        bounds=WholeNumber(1, 2_147_483_647),
+    ),
+    Field(
+        "custom_fields",
+        dict,
+        None,
+        "EasyVista: custom columns (`e_...`) of a new ticket and their texts; they replace the sink's `fields` of the "
+        f"same names. In a text, `{{...}}` is a placeholder for {', '.join(f'`{one}`' for one in PLACEHOLDERS)}.",
+    ),
+    Field(
+        "takes_automatic",
+        bool,
+        default=False,
+        text="Make a ticket of an automatic mail, too, if it belongs to no known ticket. Needs `sink`.",
+    ),
+    Field("set_aside", str, None, "Set the mail aside, for this reason; a person can read it and have it delivered."),
+)
+CONDITION_FIELDS = (
+    Field("from", str | list, None, "The author's address, or a domain as `@contoso.com` (not its subdomains)."),
+    Field(
+        "recipient",
+        str | list,
+        None,
+        "An address to which the mail was sent or delivered, such as `support+vpn@contoso.com`.",
+    ),
+    Field(
+        "plus_tag",
+        str | list,
+        None,
+        "What is between `+` and `@` in such an address, if its domain is that of the mailbox.",
+    ),
+    Field("folder", str | list, None, "The folder in which the mail was read, one of the mailbox's `folders`."),
+    Field("subject", str | list, None, "Whole words that follow one another in the subject, in any letter case."),
+    Field("header", str, None, "The name of a header that the mail has."),
+    Field("value", str | list, None, "With `header`: whole words that follow one another in its value."),
+    Field("all", list, None, "Conditions that must all hold."),
+    Field("any", list, None, "Conditions of which at least one must hold."),
 )

@@ -2,17 +2,17 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from shared.mail_address import is_mail_address
-from shared.settings.catalogue import MAILBOX_FIELDS, MOST_FOLDERS, WRITE_BACK_FIELDS, Field
+from shared.settings.catalogue import MAILBOX_FIELDS, MOST_FOLDERS, WRITE_BACK_FIELDS
+from shared.settings.json_fields import Report, check_fields
+from shared.settings.rules import Rule, read_rules
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _FOLDER = re.compile(r"[A-Za-z0-9_=-]{1,512}")
-
-type Report = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,12 @@ class Mailbox:
     attachment_mb: int
     page_size: int
     alarm_minutes: int
+    rules: tuple[Rule, ...] = ()
+
+    @property
+    def all_sinks(self) -> tuple[str, ...]:
+        """The sinks that its mails may go to: its own, and those of its rules."""
+        return tuple(dict.fromkeys([*self.sinks, *(rule.sink for rule in self.rules if rule.sink)]))
 
 
 @dataclass(frozen=True)
@@ -82,14 +88,15 @@ def read_mailboxes(given: Any, connections: Sequence[str], sinks: Sequence[str],
         if not isinstance(fields, dict):
             report_field("", "A mailbox is a JSON object.")
             continue
-        _check_fields(fields, MAILBOX_FIELDS, report_field)
+        check_fields(fields, MAILBOX_FIELDS, report_field)
         mailbox = None if faults else _read_mailbox(fields, connections, sinks, report_field)
-        if mailbox is None or faults:
+        rules = _read_rules(fields, where, sinks, report)
+        if mailbox is None or rules is None or faults:
             continue
         if mailbox.name in mailboxes:
             report_field("name", "Two mailboxes have this name. Give each its own.")
         else:
-            mailboxes[mailbox.name] = mailbox
+            mailboxes[mailbox.name] = replace(mailbox, rules=rules)
     return mailboxes
 
 
@@ -148,7 +155,7 @@ def _read_mailbox(
     if not wanted or not all(isinstance(one, str) and one in sinks for one in wanted):
         report("sinks", "Needed: at least one name of a sink in SINKS, and no other names.")
     write_back = fields["write_back"]
-    _check_fields(write_back, WRITE_BACK_FIELDS, lambda field, message: report(f"write_back.{field}", message))
+    check_fields(write_back, WRITE_BACK_FIELDS, lambda field, message: report(f"write_back.{field}", message))
     move_to = write_back.get("move_to")
     if isinstance(move_to, str) and (not _FOLDER.fullmatch(move_to) or move_to in folders):
         report("write_back.move_to", "Give a folder id or well-known name other than the folders that are read.")
@@ -166,23 +173,27 @@ def _read_mailbox(
     )
 
 
+def _read_rules(given: Mapping[str, Any], where: str, sinks: Sequence[str], report: Report) -> tuple[Rule, ...] | None:
+    """Read the rules of a mailbox, whose faults are reported by its name; None if there are any."""
+    name, folders, rules = given.get("name"), given.get("folders"), given.get("rules")
+    place = f"MAILBOXES.{name}" if isinstance(name, str) and NAME.fullmatch(name) else where
+    faults: list[str] = []
+
+    def report_path(path: str, message: str) -> None:
+        faults.append(path)
+        report(f"{place}.{path}", message)
+
+    found = read_rules(
+        rules if isinstance(rules, list) else [],
+        folders if isinstance(folders, list) else ["inbox"],
+        sinks,
+        report_path,
+    )
+    return None if faults else found
+
+
 def _is_folder(one: Any) -> bool:
     return isinstance(one, str) and bool(_FOLDER.fullmatch(one))
-
-
-def _check_fields(given: Mapping[str, Any], fields: Sequence[Field], report: Report) -> None:
-    known = {field.name: field for field in fields}
-    for name, value in given.items():
-        field = known.get(name)
-        if field is None:
-            report(name, f"There is no such field. Known: {', '.join(known)}.")
-        elif not isinstance(value, field.type) or (field.type is int and isinstance(value, bool)):
-            report(name, f"This must be {_JSON_NAMES[field.type]} in JSON.")
-        elif field.bounds and not (isinstance(value, int) and field.bounds.allows(value)):
-            report(name, field.bounds.fault)
-
-
-_JSON_NAMES = {str: "a text", list: "a list", dict: "an object", int: "a whole number", bool: "true or false"}
 
 
 def _read_since(text: str | None, report: Report) -> datetime | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from inbound_mail.content.files import SeenFiles
 from inbound_mail.content.models import Attachment, AttachmentKind, InboundMail, Rendering, Screening
+from inbound_mail.content.rules import MatchedRule
 from inbound_mail.sinks import build_sink
 from inbound_mail.sinks.protocol import PreparedMail, Sink, Thread, Tools
 from shared.errors import ConfigurationError
@@ -105,6 +106,7 @@ def make_prepared_mail(
     reference: str = "mail-3754b8567692ee3c459585c5f7ffb3df523d1942",
     is_note: bool = False,
     history_in: str | None = None,
+    rule: MatchedRule | None = None,
     **message: Any,
 ) -> PreparedMail:
     """A mail from somebody whom the desk knows; `message` changes Graph's properties."""
@@ -141,6 +143,7 @@ def make_prepared_mail(
         open=open_it,
         is_note=is_note,
         history_in=history_in,
+        rule=rule,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from inbound_mail.content.models import Attachment, AttachmentKind
+from inbound_mail.content.rules import MatchedRule
 from inbound_mail.sinks import KINDS, check_sink
 from inbound_mail.sinks._upload import Upload
 from inbound_mail.sinks.easyvista.client import Client
@@ -87,6 +88,27 @@ def test_configured_fields_are_sent_and_high_importance_has_its_own_urgency(easy
         "LOCATION_CODE": "PAR", "E_MESSAGE_ID": "CAF1234@mail.example.com to support",
     }  # fmt: skip
     assert urgent.fields["URGENCY_ID"] == "1"
+
+
+@pytest.mark.parametrize("entry", [service_desks.HARDWARE_CODE, service_desks.HARDWARE_GUID])
+def test_a_rule_replaces_options_of_the_sink_for_its_mails(easyvista: EasyVista, entry: str) -> None:
+    options: dict[str, Any] = {
+        "urgency_id": 3, "high_importance_urgency_id": 1, "department_id": 12,
+        "fields": {"E_MESSAGE_ID": "{message_id}"},
+    }  # fmt: skip
+    rule = MatchedRule("vpn", None, entry, 2, {"e_message_id": "{subject} of {mailbox}"})
+    ruled = easyvista.ticket(easyvista.deliver(**options, rule=rule, importance="high"))
+    usual = easyvista.ticket(easyvista.deliver(**options, reference=OTHER_REFERENCE))
+    assert (ruled.entry.code, usual.entry.code) == (service_desks.HARDWARE_CODE, service_desks.PLAIN_CODE)
+    assert (ruled.fields["URGENCY_ID"], usual.fields["URGENCY_ID"]) == ("2", "3")
+    assert ruled.fields["E_MESSAGE_ID"] == "Printer on fire of support"
+    assert usual.fields["E_MESSAGE_ID"] == "CAF1234@mail.example.com"
+
+
+def test_a_rule_that_names_the_entry_by_code_replaces_a_guid(easyvista: EasyVista) -> None:
+    options: dict[str, Any] = {"catalog_code": None, "catalog_guid": service_desks.PLAIN_GUID, "department_id": 12}
+    rule = MatchedRule("hardware", catalog_entry=service_desks.HARDWARE_CODE)
+    assert easyvista.ticket(easyvista.deliver(**options, rule=rule)).entry.code == service_desks.HARDWARE_CODE
 
 
 def test_braces_in_a_mail_are_not_read_as_placeholders(easyvista: EasyVista) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from cloudevents.core.formats.json import JSONFormat
 
+from inbound_mail.content.rules import MatchedRule
 from inbound_mail.sinks import check_sink
 from inbound_mail.sinks.protocol import Receipt, Thread
 from shared.settings.mail_settings import SinkSettings
@@ -57,6 +58,11 @@ class Consumer:
 @pytest.fixture
 def consumer(storage: Storage, name: str) -> Consumer:
     return Consumer(storage, name)
+
+
+def test_an_event_has_the_rule_of_its_mail(consumer: Consumer) -> None:
+    consumer.deliver(rule=MatchedRule("vpn", urgency=2))
+    assert consumer.events()[0]["data"]["rule"] == {"name": "vpn", "urgency": 2}
 
 
 def test_a_small_event_is_the_message_and_does_not_expire(consumer: Consumer) -> None:

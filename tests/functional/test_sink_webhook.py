@@ -15,6 +15,7 @@ from cloudevents.core.formats.json import JSONFormat
 from standardwebhooks.webhooks import Webhook
 
 from inbound_mail.content.models import Attachment, AttachmentKind
+from inbound_mail.content.rules import MatchedRule
 from inbound_mail.sinks import check_sink
 from inbound_mail.sinks.protocol import Receipt, Thread
 from shared.errors import ConfigurationError, OutcomeUnknown, Refused, TimedOut, Unavailable
@@ -133,6 +134,13 @@ def test_the_event_is_a_cloud_event_with_the_whole_mail(hooks: Hooks) -> None:
             },
         ],
     }
+
+
+def test_an_event_has_the_rule_of_its_mail(hooks: Hooks) -> None:
+    hooks.deliver(rule=MatchedRule("vpn", "network", "VPN", 2, {"e_from": "{sender}"}))
+    assert json.loads(hooks.last.body)["data"]["rule"] == {
+        "name": "vpn", "sink": "network", "catalogEntry": "VPN", "urgency": 2, "customFields": {"e_from": AUTHOR},
+    }  # fmt: skip
 
 
 def test_an_event_of_a_mail_without_end_says_what_is_a_part_and_where_the_whole_is(hooks: Hooks) -> None:

@@ -11,15 +11,15 @@ from inbound_mail.sinks._options import Option, check_options, only_one, read_op
 from inbound_mail.sinks.easyvista.client import Client
 from inbound_mail.sinks.easyvista.delivery import Delivery
 from inbound_mail.sinks.easyvista.http import READ_SECONDS, Http, SignIn
-from inbound_mail.sinks.easyvista.ticket import PLACEHOLDERS
+from inbound_mail.sinks.easyvista.ticket import GUID, apply_rule
 from inbound_mail.sinks.protocol import Kind, PreparedMail, Progress, Receipt, Tools
 from shared import context
 from shared.key_vault import RememberedSecret
+from shared.settings.catalogue import CUSTOM_FIELD, PLACEHOLDERS
 from shared.settings.mail_settings import SinkSettings
 from shared.transport import Transport
 
 _ADDRESS = re.compile(r"[^@\s\"]{1,64}@[A-Za-z0-9.-]{1,253}")
-_GUID = re.compile(r"\{?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?")
 _ID = (1, 2_147_483_647)
 
 OPTIONS: Mapping[str, Option] = {
@@ -39,7 +39,7 @@ OPTIONS: Mapping[str, Option] = {
     "login": secret("Key Vault name of `user:password`."),
     "catalog_code": Option("Code of the catalog entry of tickets. Either this or `catalog_guid`."),
     "catalog_guid": Option(
-        "GUID of the catalog entry.", pattern=_GUID, wrong="Give a GUID such as 0f5e7c1a-6b1d-4b57-9e55-1d0b6a2f4c01."
+        "GUID of the catalog entry.", pattern=GUID, wrong="Give a GUID such as 0f5e7c1a-6b1d-4b57-9e55-1d0b6a2f4c01."
     ),
     "origin": Option("Origin of tickets, by name or id.", usual="Email"),
     "department_id": Option("Department of tickets.", kind=int, bounds=_ID),
@@ -130,7 +130,8 @@ class EasyVistaSink:
         """Create a ticket or a comment for the mail, once."""
         seconds = min(self.time_limit, context.remaining())
         with context.call(context.request_id(), seconds=seconds):
-            return Delivery(self._client, self._options, prepared, progress, self._base_url).run()
+            options = apply_rule(self._options, prepared.rule)
+            return Delivery(self._client, options, prepared, progress, self._base_url).run()
 
     def probe(self) -> None:
         """Search for a ticket that does not exist. Raises ConfigurationError if sign-in, rights or filters fail."""
@@ -157,7 +158,7 @@ def _check(settings: SinkSettings) -> Iterator[tuple[str, str]]:
     fields = given.get("fields")
     for name, template in fields.items() if isinstance(fields, dict) else ():
         unknown = set(re.findall(r"\{(\w+)\}", str(template))) - set(PLACEHOLDERS)
-        if not re.fullmatch(r"e_\w{1,60}", name, re.IGNORECASE) or not isinstance(template, str):
+        if not CUSTOM_FIELD.fullmatch(name) or not isinstance(template, str):
             yield "fields", f"{name!r} must be a custom column (its name begins with e_) with a text."
         elif unknown:
             yield "fields", f"There is no placeholder {{{min(unknown)}}}. Known: {', '.join(PLACEHOLDERS)}."

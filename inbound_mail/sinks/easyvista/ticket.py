@@ -13,7 +13,9 @@ from typing import Any
 
 from inbound_mail.content.files import describe_size
 from inbound_mail.content.names import is_control
+from inbound_mail.content.rules import MatchedRule
 from inbound_mail.sinks._bounds import describe_rest, list_addresses, shorten
+from inbound_mail.sinks._placeholders import fill_placeholders
 from inbound_mail.sinks.easyvista.files import Handover, list_files
 from inbound_mail.sinks.protocol import PreparedMail
 
@@ -24,8 +26,29 @@ _ENTITY = re.compile(r"&(?:#\w{1,20}|[A-Za-z][A-Za-z0-9]{0,31});?")
 _JOINER = "\u2060"  # has no width; a browser begins no tag with it
 _ID_FIELDS = ("department_id", "location_id", "urgency_id", "impact_id", "severity_id")
 _CODE_FIELDS = ("catalog_guid", "catalog_code", "department_code", "location_code")
-# The placeholders that the text of a custom column may contain.
-PLACEHOLDERS = ("message_id", "mailbox", "address", "sender", "sender_name", "subject", "received", "reference")
+GUID = re.compile(r"\{?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?")
+
+
+def apply_rule(options: Options, rule: MatchedRule | None) -> Options:
+    """Return the sink's options as the rule of a mail changes them."""
+    if rule is None:
+        return options
+    changed: dict[str, Any] = {}
+    if rule.catalog_entry is not None:
+        is_guid = GUID.fullmatch(rule.catalog_entry) is not None
+        changed |= {"catalog_guid": rule.catalog_entry if is_guid else None}
+        changed |= {"catalog_code": None if is_guid else rule.catalog_entry}
+    if rule.urgency is not None:
+        changed |= {"urgency_id": rule.urgency, "high_importance_urgency_id": None}
+    if rule.custom_fields:
+        changed |= {"fields": _merge_fields(options.get("fields") or {}, rule.custom_fields)}
+    return {**options, **changed}
+
+
+def _merge_fields(fields: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
+    """Return both; EasyVista reads the names of columns in any letter case, so one name counts once."""
+    names = {name.lower() for name in others}
+    return {name: text for name, text in fields.items() if name.lower() not in names} | dict(others)
 
 
 def make_ticket_fields(
@@ -56,20 +79,8 @@ def make_person_fields(address: str) -> dict[str, str]:
 
 
 def fill_template(template: str, prepared: PreparedMail) -> str:
-    """Replace the placeholders of a template. Braces in a replacing value are not read as placeholders."""
-    mail = prepared.mail
-    values = {
-        "message_id": mail.message_id or "",
-        "mailbox": mail.mailbox,
-        "address": mail.address,
-        "sender": mail.sender,
-        "sender_name": shorten(mail.sender_name),
-        "subject": shorten(mail.subject),
-        "received": mail.received.isoformat(),
-        "reference": prepared.reference,
-    }
-    filled = re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), template)
-    return one_line(filled)
+    """Return the text of a column as one line, its placeholders replaced."""
+    return one_line(fill_placeholders(template, prepared))
 
 
 def make_title(prepared: PreparedMail, length: int) -> str:

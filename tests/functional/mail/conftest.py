@@ -212,13 +212,26 @@ type OpenScenario = Callable[..., MailScenario]
 
 @pytest.fixture
 def open_scenario(gateway_process: Gateway) -> OpenScenario:
-    """A function that opens a scenario with sinks and mailbox settings of its own; `others`: a second mailbox."""
+    """A function that opens a scenario with sinks and mailbox settings of its own; `others`: a second mailbox.
 
-    def open_it(*, sinks: tuple[str, ...] = ("tickets",), has_second: bool = False, **mailbox: Any) -> MailScenario:
+    `rule_sinks`: further sinks, to which only rules send mails. The names of all sinks get an ending, in rules as well.
+    """
+
+    def open_it(
+        *,
+        sinks: tuple[str, ...] = ("tickets",),
+        rule_sinks: tuple[str, ...] = (),
+        rules: tuple[Mapping[str, Any], ...] = (),
+        has_second: bool = False,
+        **mailbox: Any,
+    ) -> MailScenario:
         suffix = uuid.uuid4().hex[:10]
-        named = tuple(f"{sink}-{suffix}" for sink in sinks)
+        named = tuple(f"{sink}-{suffix}" for sink in (*sinks, *rule_sinks))
         name = f"m{suffix}"
-        given = [{"name": name, "address": SUPPORT, "sinks": list(named)} | mailbox]
+        given = [{"name": name, "address": SUPPORT, "sinks": list(named[: len(sinks)])} | mailbox]
+        given[0] |= {
+            "rules": [{**rule, "sink": f"{rule['sink']}-{suffix}"} if "sink" in rule else rule for rule in rules]
+        }
         if has_second:
             given.append(given[0] | {"name": f"n{suffix}", "address": SECOND})
         gateway_process.begin(

@@ -1,12 +1,14 @@
 """Helpers for single deliveries: deliver one mail to one sink now, and read or change the delivery's record."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from inbound_mail.delivery.delivery import DeliveryOutcome
 from inbound_mail.delivery.redelivery import redeliver
 from inbound_mail.ledger.records import DeliveryRecord, DeliveryState
+from shared.settings.rules import Rule
 from tests.functional.mail.conftest import MailScenario
 
 
@@ -29,7 +31,7 @@ def deliver(scenario: MailScenario, mail: Any, sink: str | None = None) -> Deliv
     found = scenario.mailbox.ledger.delivery(key, name)
     assert found is not None
     if found.state is DeliveryState.WAITING:
-        change(scenario, mail, due=datetime.now(UTC))
+        scenario.mailbox.ledger.change_delivery(found, {"due": datetime.now(UTC)})
     return scenario.deliverer().deliver(scenario.mailbox, key, name)
 
 
@@ -62,6 +64,14 @@ def causes(scenario: MailScenario, mail: Any) -> list[str | None]:
 
 def ask_again(scenario: MailScenario, mail: Any, sink: str | None = None) -> list[str]:
     return redeliver(scenario.mailbox, scenario.deliveries, scenario.mailbox.key(mail.id), sink)
+
+
+def change_rules(scenario: MailScenario, change: Callable[[Rule], Rule | None]) -> None:
+    """Change the rules of the mailbox, or remove one (None), as new settings do."""
+    settings = scenario.mailbox.settings
+    rules = tuple(changed for rule in settings.rules if (changed := change(rule)))
+    changed_mailbox = replace(scenario.mailbox, settings=replace(settings, rules=rules))
+    scenario.services.mailboxes[scenario.name] = changed_mailbox
 
 
 def probe_now(scenario: MailScenario) -> None:

@@ -21,6 +21,7 @@ from shared.storage.tables import Table
 from shared.workers import Workers
 from tests.functional.kill_switch import Killed, KillSwitch
 from tests.functional.mail.conftest import MailScenario, MemoryQueue, OpenScenario, RecordingSink
+from tests.functional.mail.deliveries import change_rules
 from twin.mail.contents import File, Item
 
 LETTER = b"From: kim@example.com\r\nSubject: The original\r\n\r\nHello.\r\n"
@@ -200,7 +201,43 @@ def check_one_mail(scenario: MailScenario) -> None:
     assert sorted(one["isReply"] for one in deliveries) == [False, True]
 
 
+def begin_with_rules(open_scenario: OpenScenario) -> MailScenario:
+    rule = {"name": "printers", "all": [{"subject": "printer"}], "sink": "printing", "urgency": 2}
+    scenario = open_scenario(rule_sinks=("printing", "later"), rules=(rule,), write_back={"category": "{ticket}"})
+    scenario.services = replace(scenario.services, workers=Workers(1))
+    scenario.receive(subject="Printer", message_id="<a@example.com>", received=SENT)
+    scenario.receive(subject="Printer with a file", attachments=[File("a.txt", data=b"a")])
+    scenario.receive(subject="Re: yours", headers={"In-Reply-To": "<a@example.com>"})
+    return scenario
+
+
+def work_while_a_rule_changes(scenario: MailScenario) -> None:
+    _work_once(scenario)
+    later = next(name for name in scenario.sinks if name.startswith("later"))
+    change_rules(scenario, lambda rule: replace(rule, sink=later))
+    work(scenario)
+
+
+def check_rules(scenario: MailScenario) -> None:
+    """Each mail has one ticket, in the sink that was decided once; where the rule changed before, in the later one."""
+    assert list(scenario.mailbox.ledger.open_mails()) == []
+    assert scenario.mailbox.ledger.count_quarantined() == 0
+    references = [one for sink in scenario.sinks.values() for one in sink.tickets]
+    assert len(references) == len(set(references)) == 3
+    for mail in scenario.twin_mailbox.messages():
+        described = scenario.describe(mail.id)
+        [delivery] = described["deliveries"]
+        assert mail.categories == [delivery["ticket"]]
+        if "rule" in described:
+            assert described["rule"]["sink"] == delivery["sink"]
+            [received] = [one for one in scenario.sinks[delivery["sink"]].received if one.mail.graph_id == mail.id][-1:]
+            assert received.rule is not None
+            assert received.rule.urgency == 2
+    assert not next(iter(scenario.sinks.values())).tickets
+
+
 CASES = {
+    "rules": CrashCase(begin_with_rules, work_while_a_rule_changes, check_rules),
     "two mailboxes": CrashCase(begin_with_one_mail_in_two_mailboxes, work, check_one_mail),
     "copies": CrashCase(begin_with_copies, work, check_copies),
     "three mails": CrashCase(begin_with_three, work, check_three),
