@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -94,9 +95,9 @@ class Request:
     query: Fields
     binding: str = field(repr=False)
 
-    @property
+    @cached_property
     def services(self) -> "Services":
-        """The composed use cases. Raises SettingsError while the settings are wrong."""
+        """The composed use cases, the same to the end of the request. Raises SettingsError for wrong settings."""
         return services()
 
     @property
@@ -135,9 +136,10 @@ class Request:
         return self.named_mailbox(str(self.http.route_params.get("mailbox", "")))
 
     def named_mailbox(self, name: str) -> "SupportMailbox":
-        """Return a support mailbox of the settings. Raises NotFound."""
+        """Return a support mailbox of the settings. Raises NotFound, or why there are no settings."""
         mailbox = self.services.mail.mailboxes.get(name)
         if mailbox is None:
+            self.services.mail.check_in_force()
             raise NotFound("The settings name no such mailbox.", code="UnknownMailbox", target="mailbox")
         return mailbox
 

@@ -14,10 +14,14 @@ _STYLE = (
 
 def render_status(status: Mapping[str, Any]) -> str:
     """Return the HTML page for an answer of the route `status`."""
-    mailboxes = [{key: value for key, value in one.items() if key != "lastError"} for one in status["mailboxes"]]
+    mailboxes = [_leave_out(one, "lastError") for one in status["mailboxes"]]
     errors = [{"mailbox": one["name"], **one["lastError"]} for one in status["mailboxes"] if "lastError" in one]
+    settings = status.get("mailSettings")
+    faults = settings["faults"] if settings else ()
     parts = [
         _table("Alarms", status["alarms"], empty="No alarm is raised.", bad=True),
+        *([_table("Settings in blobs", [_leave_out(settings, "faults")], empty="")] if settings else []),
+        *([_table("Faults of the settings", faults, empty="", bad=True)] if faults else []),
         _table("Mailboxes", mailboxes, empty="The settings name no mailbox."),
         _table("Last errors of mailboxes", errors, empty="No mailbox has had an error."),
         _table("Sinks", status["sinks"], empty="The settings name no sink."),
@@ -29,6 +33,10 @@ def render_status(status: Mapping[str, Any]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1"><title>Graph gateway: status</title>'
         f"<style>{_STYLE}</style></head><body><h1>Graph gateway</h1>{''.join(parts)}</body></html>"
     )
+
+
+def _leave_out(row: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != name}
 
 
 def _table(title: str, rows: Iterable[Mapping[str, Any]], *, empty: str, bad: bool = False) -> str:

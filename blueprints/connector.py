@@ -18,14 +18,15 @@ MOST_PREVIEWED = 3
 @answers()
 def check_connection(request: Request) -> Json:
     """Confirm that the key is valid and that Microsoft Graph answers the gateway."""
-    connection = request.connection
+    connection, used = request.connection, request.services
     if not connection.businesses.is_empty:
         connection.graph.list_businesses()
+    mailboxes = used.mail.mailboxes if used.settings.blobs else used.settings.mailboxes
     return {
         "status": "ok",
         "connection": request.connection_name,
         "canWrite": connection.writes is not None,
-        "mailboxes": len(request.services.settings.mailboxes),
+        "mailboxes": len(mailboxes),
     }
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
@@ -9,6 +10,9 @@ from composition.services import services
 from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE, DeliveryRequest, PollRequest, known_fields
 from shared import context
 from shared.errors import Conflict, Unavailable
+
+if TYPE_CHECKING:
+    from composition.mail import MailServices
 
 bp = func.Blueprint()
 _log = logging.getLogger("gateway.mail")
@@ -22,13 +26,16 @@ def schedule_mailbox_polls(timer: func.TimerRequest) -> None:
     """Send one poll request for each mailbox, so that no mailbox waits for another."""
     mail = services().mail
     _log.debug("scheduling polls, past due: %s", timer.past_due)
+    if not mail.is_in_force and mail.settings_state:
+        _log.error("no mailbox is polled: %s", mail.settings_state.explain())
     mail.workers.map(mail.polls.put, [PollRequest(name) for name in mail.mailboxes])
 
 
 @bp.queue_trigger(arg_name="message", queue_name=POLL_QUEUE, connection=_STORAGE)
 def poll_mailbox(message: func.QueueMessage) -> None:
     """Poll the mailbox that a poll request names."""
-    mail, request = services().mail, PollRequest.from_json(message.get_body())
+    request = PollRequest.from_json(message.get_body())
+    mail = _find_settings(request.mailbox)
     mailbox = mail.mailboxes.get(request.mailbox)
     if mailbox is None:
         _log.warning("a poll request was dropped: the settings do not contain its mailbox")
@@ -43,10 +50,14 @@ def poll_mailbox(message: func.QueueMessage) -> None:
 @bp.queue_trigger(arg_name="message", queue_name=DELIVERY_QUEUE, connection=_STORAGE)
 def deliver_mail(message: func.QueueMessage) -> None:
     """Make one attempt of the delivery that a delivery request names."""
-    mail, request = services().mail, DeliveryRequest.from_json(message.get_body())
+    request = DeliveryRequest.from_json(message.get_body())
+    mail = _find_settings(request.mailbox, request.sink)
     mailbox = mail.mailboxes.get(request.mailbox)
-    if mailbox is None:
+    if mailbox is None:  # its mail waits in the ledger: a poll enqueues it again when the mailbox is back
         _log.warning("a delivery request was dropped: the settings do not contain its mailbox")
+        return
+    if request.sink not in mail.sinks and mail.settings_state and mail.settings_state.trouble:
+        _log.warning("a delivery request was dropped: it is not known whether its sink was removed from the settings")
         return
     mail.deliverer.deliver(mailbox, request.key, request.sink)
 
@@ -71,4 +82,14 @@ def watch_mailboxes(timer: func.TimerRequest) -> None:
     expiring = {
         f"connection {source.connection.name}": source.credential_expires_on for source in used.authenticator.sources()
     }
-    used.mail.watch.check_alarms(expiring)
+    used.mail.check_alarms(expiring)
+
+
+def _find_settings(mailbox: str, sink: str | None = None) -> "MailServices":
+    """Return the use cases of mail for a mailbox and a sink of it.
+
+    Settings in a blob are read again if they do not have them: another process may have read a newer version, and the
+    request is from there.
+    """
+    used = services()
+    return used.mail if used.mail.knows(mailbox, sink) else used.read_mail_again()

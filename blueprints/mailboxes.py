@@ -31,6 +31,7 @@ _RANGE = re.compile(r"bytes=(\d{1,12})-(\d{0,12})")
 @answers()
 def list_mailboxes(request: Request) -> Json:
     """List the mailboxes with their state."""
+    request.services.mail.check_in_force()
     return {"value": request.services.mail.describe_mailboxes()}
 
 

@@ -41,7 +41,7 @@ def status(request: Request) -> Json | Content:
         "alarms": mail.watch.active(),
         "mailboxes": mail.describe_mailboxes(),
         "sinks": [
-            {"name": name, "kind": used.settings.sinks[name].kind, "circuit": "open" if why else "closed"}
+            {"name": name, "kind": mail.settings.sinks[name].kind, "circuit": "open" if why else "closed"}
             | ({"why": why} if why else {})
             for name, why in mail.describe_circuits().items()
         ],
@@ -53,6 +53,8 @@ def status(request: Request) -> Json | Content:
         "waitingMessages": {"polls": mail.polls.count(), "deliveries": mail.deliveries.count()},
         "poisonMessages": mail.watch.count_poison(),
     }
+    if mail.settings_state:
+        body["mailSettings"] = mail.settings_state.describe()
     if "text/html" not in (request.http.headers.get("Accept") or ""):
         return body
     page = render_status(body).encode()
@@ -76,7 +78,8 @@ def doctor(request: Request) -> Json:
 
 def _health() -> tuple[Json, int]:
     try:
-        sources = services().authenticator.sources()
+        used = services()
+        sources = used.authenticator.sources()
     except SettingsError as error:
         return {"status": "misconfigured", "settings": sorted({fault.setting for fault in error.faults})}, 503
     now = datetime.now(UTC)
@@ -85,6 +88,8 @@ def _health() -> tuple[Json, int]:
         for source in sources
         if source.credential_expires_on and source.credential_expires_on - now < _SOON
     ]
-    if expiring:
-        return {"status": "degraded", "credentialsExpireSoon": expiring}, 200
-    return {"status": "ok"}, 200
+    state = used.settings_state
+    refused = sorted(state.blobs) if state and state.is_wrong else []
+    body: Json = {"credentialsExpireSoon": expiring} if expiring else {}
+    body |= {"settingsRefused": refused} if refused else {}
+    return {"status": "degraded" if body else "ok"} | body, 200

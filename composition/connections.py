@@ -1,7 +1,7 @@
 """Builds everything from the settings: clients, then use cases. Imported at the first call."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,11 +18,13 @@ from bookings.names import Names
 from bookings.reading.appointments import Appointments
 from bookings.reading.catalogue import Catalogue
 from bookings.writing.appointments import Writes
+from composition.settings_source import MailSource, SettingsSource, SettingsState
 from shared.auth import Authenticator
 from shared.cursors import Cursors
 from shared.graph.bookings import GraphBookings
 from shared.graph.client import ConcurrencyLimit, GraphClient
-from shared.settings.config import AllowList, Settings
+from shared.settings.config import AllowList, Settings, load_settings
+from shared.settings.settings_blobs import BlobContents
 from shared.storage import idempotency as keys
 from shared.storage.account import Lazy, Storage
 from shared.storage.blobs import Container
@@ -63,11 +65,25 @@ class Services:
     idempotency: keys.IdempotencyStore
     changes: Table
     lazy_mail: "Lazy[MailServices]"
+    mail_source: MailSource | None  # None: no setting is in a blob
 
     @property
     def mail(self) -> "MailServices":
         """The use cases of support mail, built when they are first needed: most calls need none of them."""
         return self.lazy_mail.get()
+
+    @property
+    def settings_state(self) -> SettingsState | None:
+        """What is known of settings in blobs without reading them; None if there are none."""
+        return self.mail_source.state if self.mail_source else None
+
+    def for_one_call(self) -> "Services":
+        """Return the services for one call, or one run of a function: `mail` keeps its settings to the end of it."""
+        return replace(self, lazy_mail=Lazy(self.mail_source.get)) if self.mail_source else self
+
+    def read_mail_again(self) -> "MailServices":
+        """Return the use cases of support mail with settings that are read from their blobs now."""
+        return self.mail_source.get(at_once=True) if self.mail_source else self.mail
 
 
 def build_services(settings: Settings) -> Services:
@@ -112,6 +128,8 @@ def build_services(settings: Settings) -> Services:
             triggers=AppointmentTriggers(feed, describer),
         )
 
+    build_mail = partial(_build_mail_services, authenticator=authenticator, clients=clients)
+    mail_source = _build_mail_source(settings, storage, build_mail) if settings.blobs else None
     return Services(
         settings=settings,
         authenticator=authenticator,
@@ -120,7 +138,8 @@ def build_services(settings: Settings) -> Services:
         connections={name: build_connection(name) for name in settings.connections},
         idempotency=store,
         changes=table,
-        lazy_mail=Lazy(partial(_build_mail_services, settings, authenticator, clients)),
+        lazy_mail=Lazy(mail_source.get if mail_source else partial(build_mail, settings)),
+        mail_source=mail_source,
     )
 
 
@@ -130,3 +149,14 @@ def _build_mail_services(
     from composition.mail import build_mail_services
 
     return build_mail_services(settings, authenticator, clients)
+
+
+def _build_mail_source(settings: Settings, storage: Storage, build: "Callable[[Settings], MailServices]") -> MailSource:
+    containers = {place.container: Container(storage, place.container) for place in settings.blobs.values()}
+    return MailSource(SettingsSource(settings, containers.__getitem__, _load_with_blobs), build)
+
+
+def _load_with_blobs(contents: BlobContents) -> Settings:
+    from inbound_mail.sinks import check_sink
+
+    return load_settings(check_sink=check_sink, blobs=contents)

@@ -3,7 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
+from composition.settings_source import InForce, SettingsState
 from inbound_mail.delivery import threads
 from inbound_mail.delivery.circuit_breaker import CircuitBreaker
 from inbound_mail.delivery.delivery import Deliverer
@@ -12,12 +14,13 @@ from inbound_mail.intake.polling import Poller
 from inbound_mail.ledger import ledger, mail_store
 from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE, DeliveryQueue, PollQueue
 from inbound_mail.reports import mails, trigger_items
-from inbound_mail.reports.alarms import Watch
+from inbound_mail.reports.alarms import Alarm, Watch
 from inbound_mail.reports.trigger_items import TriggerItems
 from inbound_mail.sinks import build_sink
 from inbound_mail.sinks.protocol import Sink, Tools
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.auth import Authenticator
+from shared.events import Event
 from shared.graph.client import GraphClient
 from shared.graph.mail import GraphMail
 from shared.json_text import Json
@@ -30,12 +33,14 @@ from shared.storage.tables import Table
 from shared.workers import Workers
 
 _STORAGE_WORKERS = 8
+_MOST_SHOWN_FAULTS = 20
 
 
 @dataclass(frozen=True)
 class MailServices:
-    """The use cases of support mail."""
+    """The use cases of support mail, with the settings that they are built from."""
 
+    settings: Settings
     mailboxes: dict[str, SupportMailbox]
     sinks: dict[str, Sink]
     circuit_breakers: dict[str, CircuitBreaker]
@@ -46,6 +51,26 @@ class MailServices:
     deliverer: Deliverer
     watch: Watch
     workers: Workers
+    settings_state: SettingsState | None = None  # None: no setting is in a blob
+
+    def knows(self, mailbox: str, sink: str | None = None) -> bool:
+        """Return whether the settings have this mailbox, and this sink if one is named."""
+        return mailbox in self.mailboxes and (sink is None or sink in self.sinks)
+
+    @property
+    def is_in_force(self) -> bool:
+        """Whether there are settings: False while those in a blob were never right."""
+        return self.settings_state is None or self.settings_state.in_force is not InForce.NOTHING
+
+    def check_in_force(self) -> None:
+        """Raise ConfigurationError or Unavailable while there are no settings, because those in a blob are wrong."""
+        if self.settings_state is not None:
+            self.settings_state.check_in_force()
+
+    def check_alarms(self, expiring: Mapping[str, datetime | None]) -> None:
+        """Raise, repeat and clear alarms. `expiring`: expiry time by owner, for example "connection default"."""
+        refused = _find_refused_settings(self.settings_state)
+        self.watch.check_alarms(expiring, refused=refused, may_clear=self.is_in_force)
 
     def describe_mailbox(self, mailbox: SupportMailbox) -> Json:
         """Return a mailbox with its state."""
@@ -90,6 +115,19 @@ class MailServices:
         return {name: breaker.describe() for name, breaker in self.circuit_breakers.items()}
 
 
+def _find_refused_settings(state: SettingsState | None) -> Alarm | None:
+    if state is None or not state.is_wrong:
+        return None
+    shown = [f"{fault.setting}: {fault.message}" for fault in state.faults[:_MOST_SHOWN_FAULTS]]
+    details = {
+        "inForce": state.in_force.value,
+        "message": state.explain(),
+        "faults": shown,
+        "blobs": [str(place) for place in dict.fromkeys(state.blobs.values())],
+    }
+    return Alarm(Event.SETTINGS_REFUSED, state.setting, 1, details)
+
+
 def find_shared_sinks(mailboxes: Iterable[Mailbox]) -> frozenset[str]:
     """Return the sinks that several mailboxes use."""
     uses = Counter(sink for mailbox in mailboxes for sink in mailbox.all_sinks)
@@ -121,6 +159,7 @@ def build_mail_services(
         for name, mailbox in settings.mailboxes.items()
     }
     return MailServices(
+        settings=settings,
         mailboxes=mailboxes,
         sinks=sinks,
         circuit_breakers=circuit_breakers,

@@ -53,8 +53,11 @@ _holder = _ServicesHolder()
 
 
 def services() -> "Services":
-    """Return the services. Raises SettingsError with all faults while the settings are wrong."""
-    return _holder.get()
+    """Return the services for one call or one run of a function, which asks for them once.
+
+    Raises SettingsError with all faults while the settings are wrong.
+    """
+    return _holder.get().for_one_call()
 
 
 def replace_services(instead: "Services | None") -> None:

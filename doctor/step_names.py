@@ -27,6 +27,11 @@ class StepName(StrEnum):
         "all settings are read and checked together",
         "a setting is wrong: one line for each; all other steps are skipped then",
     )
+    SETTINGS_BLOB = (
+        "settings-blob",
+        "the blob that `MAILBOXES` and `SINKS` name, if one does, is read and checked as at a start",
+        "it cannot be read, or is refused: one line for each fault; the rest is examined with the last good version",
+    )
     IDENTITY = (
         "identity",
         "a token of each identity in use, for Key Vault",
@@ -119,5 +124,5 @@ class StepName(StrEnum):
     )
 
 
-ON_REQUEST = frozenset({StepName.REFUSED_MAILBOX})
-"""Steps that a report has only when the caller asks for them."""
+OCCASIONAL = frozenset({StepName.REFUSED_MAILBOX, StepName.SETTINGS_BLOB})
+"""Steps that a report has only when the caller asks for them, or when there is something to examine."""

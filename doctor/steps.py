@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 from composition.connections import Services, build_services
 from doctor.examination import Finding, Name, Status, Step, Verdict, report, run_steps
 from doctor.graph_steps import list_graph_steps, make_refusal_step
-from doctor.step_names import ON_REQUEST, StepName
+from doctor.settings_blobs import examine_blobs
+from doctor.step_names import OCCASIONAL, StepName
 from doctor.storage_steps import list_storage_steps
 from inbound_mail.sinks import KINDS, check_sink
 from inbound_mail.sinks.protocol import Sink
@@ -41,12 +42,13 @@ def examine_settings(
         settings = load_settings(environ, check_sink=check_sink)
     except SettingsError as error:
         return report([*_list_faults(error), *_skip_all()])
+    settings, in_blobs = examine_blobs(settings, environ)
     read = Finding(StepName.SETTINGS, "", Status.OK, f"All settings are valid: {_count(settings)}.")
     services = build_services(settings)
     steps = list(list_steps(settings, services))
     if refused:
         steps.append(make_refusal_step(_find_connection(settings, connection), services, refused))
-    return report([read, *run_steps(steps)])
+    return report([read, *in_blobs, *run_steps(steps)])
 
 
 def _find_connection(settings: Settings, name: str | None) -> Connection:
@@ -91,7 +93,7 @@ def _list_faults(error: SettingsError) -> Iterator[Finding]:
 def _skip_all() -> Iterator[Finding]:
     """Yield a finding for every other step: without valid settings, what each would be about is not known."""
     for step in StepName:
-        if step is not StepName.SETTINGS and step not in ON_REQUEST:
+        if step is not StepName.SETTINGS and step not in OCCASIONAL:
             yield Finding(step, "", Status.SKIPPED, "Skipped because settings failed.")
 
 

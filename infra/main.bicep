@@ -85,6 +85,9 @@ param changesSchedule string = '15 */5 * * * *'
 param graphConcurrency int = 4
 // end parameters of the settings
 
+@description('Blob in the container config that holds mailboxes and sinks. Empty: the two parameters do.')
+param mailSettingsBlob string = ''
+
 // --- size ------------------------------------------------------------------------------------------------------------
 
 @description('Memory of an instance in MB.')
@@ -172,7 +175,7 @@ module monitoring 'modules/monitoring.bicep' = {
   }
 }
 
-// The app's package, the platform's state, the mail ledger and its queues.
+// The app's package, the platform's state, the mail ledger and its queues, settings that are in a blob.
 module storage 'modules/storage.bicep' = {
   name: 'storage'
   scope: group
@@ -182,7 +185,7 @@ module storage 'modules/storage.bicep' = {
     tags: tags
     sku: storageSku
     isPrivate: privateNetwork
-    containers: ['app-package', 'mails', 'changes']
+    containers: ['app-package', 'mails', 'changes', 'config']
     queues: [polls, '${polls}-poison', deliveries, '${deliveries}-poison']
     tables: ['mails', 'threads', 'changes', 'idempotency']
   }
@@ -266,8 +269,8 @@ module gateway 'modules/gateway.bicep' = {
       BOOKINGS_WRITES: bookingsWrites
       STATE_KEY_NAME: stateKeyName
       PUBLIC_BASE_URL: publicBaseUrl
-      MAILBOXES: string(mailboxes)
-      SINKS: string(sinks)
+      MAILBOXES: empty(mailSettingsBlob) ? string(mailboxes) : 'blob:config/${mailSettingsBlob}'
+      SINKS: empty(mailSettingsBlob) ? string(sinks) : 'blob:config/${mailSettingsBlob}'
       MAILBOX_POLL_SCHEDULE: mailboxPollSchedule
       CHANGES_REFRESH_SECONDS: string(changesRefreshSeconds)
       CHANGES_WINDOW_DAYS: string(changesWindowDays)
@@ -288,7 +291,7 @@ module alerts 'modules/alerts.bicep' = {
     location: location
     tags: tags
     email: alertEmail
-    hasMailboxes: !empty(mailboxes)
+    hasMailboxes: !empty(mailboxes) || !empty(mailSettingsBlob)
   }
 }
 

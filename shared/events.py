@@ -18,6 +18,8 @@ class Event(StrEnum):
     SET_ASIDE_GREW = "SetAsideGrew"
     SECRET_EXPIRES_SOON = "SecretExpiresSoon"  # noqa: S105 - the name of an event
     CIRCUIT_OPEN = "CircuitOpen"
+    SETTINGS_REFUSED = "SettingsRefused"
+    MAILBOX_REMOVED = "MailboxRemoved"
     ALARM_CLEARED = "AlarmCleared"
     MAIL_QUARANTINED = "MailQuarantined"
     TICKET_NOTIFICATION_BOUNCED = "TicketNotificationBounced"

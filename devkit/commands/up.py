@@ -237,11 +237,17 @@ def _describe(running: Running, environ: Mapping[str, str], seconds: float) -> N
     if running.control_url:
         print("\nMails become tickets within half a minute. Send some more, and read the tickets:\n")
         print("  python3 -m devkit send --demo")
-        for mailbox in json.loads(environ["MAILBOXES"])[:1]:
-            print(f'  curl {header} "{running.base_url}/api/mailboxes/{mailbox["name"]}/mails"')
+        for name in _name_mailboxes(environ)[:1]:
+            print(f'  curl {header} "{running.base_url}/api/mailboxes/{name}/mails"')
         print(f"  curl {running.control_url}/easyvista/tickets")
         print(f"  curl {running.control_url}/webhook/deliveries")
     print("\nCtrl-C stops all. What happens shows here:\n", flush=True)
+
+
+def _name_mailboxes(environ: Mapping[str, str]) -> list[str]:
+    """Return the names of the mailboxes in the settings; none if a blob holds them."""
+    settings = load_settings(environ, check_sink=check_sink)
+    return list(settings.mailboxes)
 
 
 def _find_service(running: Running, page: str) -> str | None:

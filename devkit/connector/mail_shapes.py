@@ -4,6 +4,7 @@ from devkit.connector.shapes import Shape, flag, list_of, moment, ref, text, thi
 from inbound_mail.content.files import Omission
 
 _STATES = ("waiting", "delivered", "quarantined")
+_IN_FORCE = ("current", "lastGood", "nothing")
 
 
 def _person(title: str, whose: str) -> Shape:
@@ -228,6 +229,10 @@ DEFINITIONS: dict[str, Shape] = {
                         "usual": whole("Usual Mails", "How many mails are set aside on an average day."),
                         "causes": thing({}, "Causes", "How many deliveries wait, by their cause."),
                         "expiresOn": moment("Secret Expires", "When a secret expires."),
+                        "keys": list_of(text("Waiting Mail", "Key of a mail."), "Waiting Mails", "The first 20."),
+                        "inForce": text("Settings in Force", "Which settings are in force.", choices=_IN_FORCE),
+                        "faults": list_of(text("Fault", "Setting and sentence."), "Faults", "The first 20 faults."),
+                        "blobs": list_of(text("Blob", "Container and name."), "Blobs", "Where the settings are."),
                     }
                 ),
                 "Alarms",
@@ -269,6 +274,36 @@ DEFINITIONS: dict[str, Shape] = {
                 }
             ),
             "poisonMessages": whole("Poison Messages", "How many messages the platform gave up."),
+            "mailSettings": thing(
+                {
+                    "inForce": text("Version in Force", "Which version is in force.", choices=_IN_FORCE),
+                    "blobs": list_of(
+                        thing(
+                            {
+                                "setting": text("Setting in Blob", "Name of the setting."),
+                                "blob": text("Blob of Setting", "Container and name of the blob."),
+                            }
+                        ),
+                        "Settings in Blobs",
+                        "Which settings are in which blobs.",
+                    ),
+                    "faults": list_of(
+                        thing(
+                            {
+                                "setting": text("Wrong Setting", "Which part of which setting is wrong."),
+                                "message": text("What To Do", "What to do about it."),
+                            }
+                        ),
+                        "Faults of Settings",
+                        "Why the version in the blobs is refused; empty if it is not.",
+                    ),
+                    "takenDateTime": moment("Taken Over", "When this instance took the version over."),
+                    "wrongSinceDateTime": moment("Wrong Since", "Since when the blobs are refused or unreadable."),
+                    "message": text("Settings Message", "What is wrong, as a sentence."),
+                },
+                "Settings in Blobs of Mail",
+                "The state of MAILBOXES and SINKS as this instance knows it, where a blob holds them.",
+            ),
         }
     ),
 }

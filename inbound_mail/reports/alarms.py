@@ -14,6 +14,7 @@ from typing import Any
 
 from inbound_mail.content.rules import SET_ASIDE
 from inbound_mail.delivery.circuit_breaker import CircuitBreaker
+from inbound_mail.ledger.ledger import Ledger
 from inbound_mail.reports.mails import AUTOMATIC
 from inbound_mail.sinks.protocol import Sink
 from inbound_mail.support_mailbox import SupportMailbox
@@ -28,6 +29,8 @@ _log = logging.getLogger("gateway.events")
 _PARTITION = "alarms"
 _POISON = "poison"
 _WATCH = "watch"
+_KNOWN_MAILBOXES = "$mailboxes"  # no mailbox can have this name
+_MOST_SHOWN_KEYS = 20
 _REPEAT_AFTER = timedelta(days=1)
 _SOON = timedelta(days=14)
 # Quarantined deliveries with these causes raise no alarm.
@@ -67,11 +70,19 @@ class Watch:
         self._sinks = sinks
         self._circuit_breakers = circuit_breakers
 
-    def check_alarms(self, expiring: Mapping[str, datetime | None]) -> None:
-        """Raise, repeat and clear alarms. `expiring`: expiry time by owner, for example "connection default"."""
+    def check_alarms(
+        self, expiring: Mapping[str, datetime | None], *, refused: Alarm | None = None, may_clear: bool = True
+    ) -> None:
+        """Raise, repeat and clear alarms. `expiring`: expiry time by owner, for example "connection default".
+
+        `refused`: the alarm for settings that are refused. `may_clear` False: there are no settings at all, so nothing
+        is known of mailboxes and sinks.
+        """
         now = datetime.now(UTC)
         known = {row.row_key: row for row in self._table.query(_PARTITION, start="", end="~") if "|" in row.row_key}
         active = {alarm.row_key: alarm for alarm in self._find(now, expiring)}
+        active |= {alarm.row_key: alarm for alarm in self._find_removed()} if may_clear else {}
+        active |= {refused.row_key: refused} if refused else {}
         for name, alarm in active.items():
             row = known.get(name)
             grew = row is not None and alarm.level > int(row.values["level"])
@@ -90,7 +101,7 @@ class Watch:
                     "details": json.dumps(dict(alarm.details), default=str),
                 }
             )
-        for name in known.keys() - active.keys():
+        for name in known.keys() - active.keys() if may_clear else ():
             event, _, about = name.partition("|")
             log_event(Event.ALARM_CLEARED, level=logging.INFO, alarm=event, about=about)
             self._table.transact([Operation("delete", {"PartitionKey": _PARTITION, "RowKey": name})])
@@ -136,6 +147,19 @@ class Watch:
                 yield from _find_expiry(f"sink {name}", secret.expires_on, now)
         for name, expires_on in expiring.items():
             yield from _find_expiry(name, expires_on, now)
+
+    def _find_removed(self) -> Iterable[Alarm]:
+        """Remember the mailboxes, and find those that the settings had before and whose mails still wait."""
+        present = {mailbox.name for mailbox in self._mailboxes}
+        known = {row.row_key for row in self._table.query(_KNOWN_MAILBOXES, start="", end="~")}
+        for name in present - known:
+            self._table.upsert({"PartitionKey": _KNOWN_MAILBOXES, "RowKey": name})
+        for name in known - present:
+            keys = [mail.key for mail in Ledger(self._table, name).open_mails()]
+            if keys:
+                yield Alarm(Event.MAILBOX_REMOVED, name, 1, {"mails": len(keys), "keys": keys[:_MOST_SHOWN_KEYS]})
+            else:
+                self._table.transact([Operation("delete", {"PartitionKey": _KNOWN_MAILBOXES, "RowKey": name})])
 
     def _find_silence(self, mailbox: SupportMailbox, now: datetime) -> Iterable[Alarm]:
         state = mailbox.ledger.state().values

@@ -28,6 +28,7 @@ from shared.settings.mail_settings import (
     read_sinks,
     read_storage,
 )
+from shared.settings.settings_blobs import BlobContents, BlobPlace, find_place, is_in_blob, read_value
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.IGNORECASE)
@@ -81,6 +82,7 @@ class Settings:
     sinks: Mapping[str, SinkSettings]
     numbers: Mapping[str, int]  # every whole number of the catalogue, by the name of its setting
     schedules: Mapping[str, str | None]  # as they are set; None where the platform finds nothing
+    blobs: Mapping[str, BlobPlace]  # where the values of MAILBOXES and SINKS are, by setting, if in a blob
 
 
 type CheckSink = Callable[[SinkSettings], Iterable[tuple[str, str]]]
@@ -112,10 +114,12 @@ class SettingsError(ConfigurationError):
 class _Reader:
     """Reads settings and collects every fault instead of stopping at the first."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], blobs: BlobContents | None = None) -> None:
         self._environ = environ
+        self._blobs = blobs
         self._defaults = {setting.name: setting.default or "" for setting in SETTINGS}
         self.faults: list[Fault] = []
+        self.places: dict[str, BlobPlace] = {}
 
     def report(self, setting: str, message: str) -> None:
         self.faults.append(Fault(setting, message))
@@ -130,8 +134,31 @@ class _Reader:
         """Return the value of a JSON setting. For anything but JSON, report a fault and return None."""
         try:
             return json.loads(self.text(name))
-        except ValueError:
+        except (ValueError, RecursionError):  # RecursionError: thousands of brackets, one in the other
             self.report(name, "This is not valid JSON. Correct it; docs/settings.md has an example.")
+            return None
+
+    def find_places(self, *names: str) -> None:
+        """Find the settings whose value is in a blob. Report those that name none rightly."""
+        for name in names:
+            if is_in_blob(self.text(name)):
+                place = find_place(self.text(name))
+                if place is None:
+                    self.report(name, "Name a container and a blob, such as blob:config/mailboxes.json.")
+                else:
+                    self.places[name] = place
+
+    def json_or_blob(self, name: str) -> Any:
+        """Return the value of a JSON setting that may be in a blob; None with a fault, or if the blob was not read."""
+        place = self.places.get(name)
+        if place is None:
+            return None if is_in_blob(self.text(name)) else self.json(name)
+        if self._blobs is None:
+            return None
+        try:
+            return read_value(name, place, self._blobs, is_shared=list(self.places.values()).count(place) > 1)
+        except ValueError as error:
+            self.report(name, str(error))
             return None
 
     def checked(self, name: str, value: str, is_right: Callable[[str], Any], message: str) -> str:
@@ -140,20 +167,29 @@ class _Reader:
         return value
 
 
-def load_settings(environ: Mapping[str, str] | None = None, *, check_sink: CheckSink | None = None) -> Settings:
+def load_settings(
+    environ: Mapping[str, str] | None = None,
+    *,
+    check_sink: CheckSink | None = None,
+    blobs: BlobContents | None = None,
+) -> Settings:
     """Read and check all settings. Raises SettingsError with every fault at once.
 
     `check_sink` returns what is wrong with a sink's options, as (option, sentence). It is passed in, because this
-    package must not import the kinds of sinks.
+    package must not import the kinds of sinks. `blobs` are the contents of the blobs that MAILBOXES and SINKS name;
+    without them, a setting that names one is empty, and nothing that depends on it is checked.
     """
-    reader = _Reader(os.environ if environ is None else environ)
+    reader = _Reader(os.environ if environ is None else environ, blobs)
+    reader.find_places("MAILBOXES", "SINKS")
     connections = {"default": _read_connection(reader, "default", _plain_fields(reader), _plain_name)}
     connections |= _read_further_connections(reader)
-    sinks = read_sinks(given, reader.report) if (given := reader.json("SINKS")) is not None else {}
+    given = reader.json_or_blob("SINKS")
+    sinks = read_sinks(given, reader.report) if given is not None else {}
     for sink in sinks.values():
         for option, message in check_sink(sink) if check_sink else ():
             reader.report(f"SINKS.{sink.name}.{option}", message)
-    mailboxes = reader.json("MAILBOXES")
+    is_read_later = blobs is None and "SINKS" in reader.places
+    mailboxes = None if is_read_later else reader.json_or_blob("MAILBOXES")
     settings = Settings(
         storage=read_storage(reader.text),
         sinks=sinks,
@@ -174,6 +210,7 @@ def load_settings(environ: Mapping[str, str] | None = None, *, check_sink: Check
         public_base_url=_read_public_url(reader),
         numbers={name: _read_number(reader, name, bounds) for name, bounds in _NUMBERS.items()},
         schedules={name: reader.given(name) or None for name in _SCHEDULES},
+        blobs=reader.places,
     )
     _check_together(reader, settings)
     if reader.faults:
@@ -316,7 +353,9 @@ def _read_number(reader: _Reader, name: str, bounds: WholeNumber) -> int:
 
 def _check_together(reader: _Reader, settings: Settings) -> None:
     has_storage = settings.storage.connection_string or settings.storage.table_url
-    if settings.mailboxes and not has_storage:
+    if settings.blobs and not (settings.storage.connection_string or settings.storage.blob_url):
+        reader.report("AzureWebJobsStorage", f"Needed: {' and '.join(settings.blobs)} are in a blob of this account.")
+    elif settings.mailboxes and not has_storage:
         reader.report("AzureWebJobsStorage", "Needed: the state of mailboxes is kept in this storage account.")
     elif any(each.may_write for each in settings.connections.values()) and not has_storage:
         reader.report("AzureWebJobsStorage", "Needed: idempotency keys of writes are kept in this storage account.")

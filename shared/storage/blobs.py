@@ -1,9 +1,11 @@
-"""Blobs: whole or streamed, and leases on them."""
+"""Blobs: whole or streamed, guarded by their versions, and leases on them."""
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,22 @@ from shared.storage.account import Lazy, Storage, storage_errors
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
+
+
+@dataclass(frozen=True)
+class BlobVersion:
+    """One version of a blob. `data` is empty in a list, and where the blob is larger than was asked for."""
+
+    name: str
+    etag: str
+    modified: datetime
+    size: int
+    metadata: Mapping[str, str]
+    data: bytes = field(default=b"", repr=False)
+
+
+class Unchanged:
+    """The blob still has the version that the caller knows."""
 
 
 class Container:
@@ -70,6 +88,65 @@ class Container:
     def _chunks(self, download: Any) -> Iterator[bytes]:
         with storage_errors(self._name):
             yield from download.chunks()
+
+    def get_version(self, name: str, *, known: str | None = None, most: int) -> BlobVersion | Unchanged | None:
+        """Return a blob of at most `most` bytes (4 MiB or less), or None; Unchanged if its ETag is `known`.
+
+        One request. Of a larger blob everything is returned but its data.
+        """
+        from azure.core import MatchConditions
+        from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+
+        condition: dict[str, Any] = {"etag": known, "match_condition": MatchConditions.IfModified} if known else {}
+        with storage_errors(self._name):
+            try:
+                download = self._client.get().get_blob_client(name).download_blob(**condition)
+            except ResourceNotFoundError:
+                return None
+            except HttpResponseError as error:
+                if error.status_code != HTTPStatus.NOT_MODIFIED:
+                    raise
+                return Unchanged()
+            data = download.readall() if download.size <= most else b""
+        return _version(download.properties, data)
+
+    def put_version(self, name: str, data: bytes, *, replaces: str | None, metadata: Mapping[str, str]) -> str:
+        """Write a blob in place of the version with the ETag `replaces`, None: where there is none; return its ETag.
+
+        Raises Conflict if there is another version.
+        """
+        from azure.core import MatchConditions
+        from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
+        from azure.storage.blob import ContentSettings
+
+        more: dict[str, Any] = {"overwrite": replaces is not None, "metadata": dict(metadata)}
+        more |= {"etag": replaces, "match_condition": MatchConditions.IfNotModified} if replaces else {}
+        more |= {"content_settings": ContentSettings(content_type="application/json")}
+        blob = self._client.get().get_blob_client(name)
+        with storage_errors(self._name):
+            try:
+                try:
+                    written = blob.upload_blob(data, **more)
+                except ResourceNotFoundError:
+                    if replaces is not None:
+                        raise
+                    self.make()
+                    written = blob.upload_blob(data, **more)
+            except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError) as error:
+                raise Conflict(
+                    "The blob was changed by somebody else at the same time.", detail=type(error).__name__
+                ) from error
+        return str(written["etag"])
+
+    def list_versions(self, prefix: str) -> list[BlobVersion]:
+        """Return the blobs whose names begin with `prefix`, in the order of their names, without their data."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with storage_errors(self._name):
+            try:
+                return [_version(one) for one in self._client.get().list_blobs(prefix, include=["metadata"])]
+            except ResourceNotFoundError:
+                return []
 
     def make(self) -> None:
         """Create the container if it does not exist."""
@@ -163,6 +240,17 @@ class Lease:
         finally:
             done.set()
             thread.join()
+
+
+def _version(properties: Any, data: bytes = b"") -> BlobVersion:
+    return BlobVersion(
+        properties.name,
+        str(properties.etag).strip('"'),
+        properties.last_modified,
+        properties.size,
+        dict(properties.metadata or {}),
+        data,
+    )
 
 
 def _acquire(blob: "BlobClient", seconds: int) -> Any:

@@ -76,7 +76,7 @@ def test_every_setting_is_deployed_as_a_parameter_or_a_fixed_value() -> None:
 
 def test_a_parameter_has_the_default_of_its_setting() -> None:
     for setting in SETTINGS:
-        for name in set(re.findall(r"\w+", settings_block()[setting.name])) & set(parameters()):
+        for name in set(re.findall(r"\w+", settings_block()[setting.name])) & set(parameters()) - {"mailSettingsBlob"}:
             assert parameters()[name].default == (setting.default or ""), name
             given = variable(name)
             assert given is None or given[0] == setting.name
@@ -148,13 +148,16 @@ def test_queues_tables_and_containers_are_those_of_the_code() -> None:
     assert re.findall(r"^var (?:polls|deliveries) = '(.+)'$", MAIN, flags=re.MULTILINE) == [POLL_QUEUE, DELIVERY_QUEUE]
     assert "queues: [polls, '${polls}-poison', deliveries, '${deliveries}-poison']" in MAIN
     assert f"tables: ['{ledger.TABLE}', '{threads.TABLE}', '{journal.TABLE}', '{idempotency.TABLE}']" in MAIN
-    assert f"containers: ['app-package', '{mail_store.CONTAINER}', '{journal.CONTAINER}']" in MAIN
+    assert f"containers: ['app-package', '{mail_store.CONTAINER}', '{journal.CONTAINER}', 'config']" in MAIN
+    for setting in ("MAILBOXES", "SINKS"):
+        assert settings_block()[setting].endswith(": 'blob:config/${mailSettingsBlob}'")
 
 
 def test_every_alarm_has_an_alert() -> None:
     alarms = re.findall(r"event: '(\w+)'", module("alerts"))
     assert alarms == [
-        Event.MAILBOX_SILENT, Event.QUARANTINE_GREW, Event.SECRET_EXPIRES_SOON, Event.CIRCUIT_OPEN, Event.POISON_MESSAGE
+        Event.MAILBOX_SILENT, Event.QUARANTINE_GREW, Event.SECRET_EXPIRES_SOON, Event.CIRCUIT_OPEN,
+        Event.SETTINGS_REFUSED, Event.MAILBOX_REMOVED, Event.POISON_MESSAGE,
     ]  # fmt: skip
     heard = re.search(r'name == "(\w+)"', module("alerts"))
     assert heard

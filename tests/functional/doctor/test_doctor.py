@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -11,9 +12,11 @@ import pytest
 
 from composition import services
 from doctor import examine
-from doctor.step_names import ON_REQUEST, StepName
+from doctor.step_names import OCCASIONAL, StepName
 from inbound_mail.sinks.easyvista.client import Client
 from shared import retry
+from shared.storage.account import Storage
+from shared.storage.blobs import Container
 from tests.functional.doctor.conftest import Installation
 from twin.bookings.permissions import READ, WRITE
 from twin.core.faults import Answer
@@ -43,8 +46,8 @@ def test_in_the_sample_world_every_step_is_ok(installation: Installation) -> Non
     assert found["status"] == "ok"
     steps = [(one["step"], one["about"]) for one in found["steps"]]
     assert len(steps) == len(set(steps))
-    assert {step for step, _ in steps} == set(StepName) - ON_REQUEST
-    assert list(dict.fromkeys(step for step, _ in steps)) == [name for name in StepName if name not in ON_REQUEST]
+    assert {step for step, _ in steps} == set(StepName) - OCCASIONAL
+    assert list(dict.fromkeys(step for step, _ in steps)) == [name for name in StepName if name not in OCCASIONAL]
 
 
 @pytest.mark.parametrize("mode", ["federated", "certificate", "password"])
@@ -333,3 +336,41 @@ def test_the_route_answers_while_settings_are_wrong(installation: Installation) 
     answer = installation.gateway.get("doctor", key=master)
     assert (answer.status_code, answer.json()["status"]) == (200, "fail")
     assert json.dumps(answer.json()).count("GRAPH_CLOUD") >= 2
+
+
+# -- settings in a blob ------------------------------------------------------------------------------------------------
+
+
+def test_settings_in_a_blob_are_examined_and_then_what_they_name(installation: Installation, storage: Storage) -> None:
+    container = Container(storage, f"config-{uuid.uuid4().hex[:10]}")
+    place = f"{container._name}/mail.json"
+    content = {"mailboxes": installation.mailboxes, "sinks": json.loads(sample.mail_settings()["SINKS"])}
+    container.put("mail.json", json.dumps(content).encode())
+    installation.configure(MAILBOXES=f"blob:{place}", SINKS=f"blob:{place}")
+    assert installation.find("fail", "warn", "skipped") == {}
+    found = installation.find("ok")
+    assert found["settings-blob", place]["message"] == "The blob is valid: 3 mailboxes, 4 sinks."
+    assert ("mailbox", installation.support) in found
+
+
+def test_every_fault_of_settings_in_a_blob_is_a_line_and_the_last_good_version_is_examined(
+    installation: Installation, storage: Storage
+) -> None:
+    container = Container(storage, f"config-{uuid.uuid4().hex[:10]}")
+    place = f"{container._name}/mailboxes.json"
+    container.put("mailboxes.json", json.dumps(installation.mailboxes).encode())
+    installation.configure(MAILBOXES=f"blob:{place}")
+    assert len(services.services().mail.mailboxes) == 3  # which keeps the good version
+    container.put("mailboxes.json", json.dumps([{"name": "A B", "address": "x", "sinks": ["desk"]}]).encode())
+    found = installation.find("fail", "warn", "skipped")
+    assert set(found) == {("settings-blob", name) for name in (place, "MAILBOXES[0].name", "MAILBOXES[0].address")}
+    assert all(one["remedy"] for one in found.values())
+    assert ("mailbox", installation.support) in installation.find("ok")
+
+
+def test_a_blob_that_does_not_exist_leaves_the_rest_to_be_examined(installation: Installation) -> None:
+    installation.configure(MAILBOXES="blob:nowhere-at-all/mailboxes.json")
+    found = installation.find("fail")
+    assert set(found) == {("settings-blob", "nowhere-at-all/mailboxes.json"), ("settings-blob", "MAILBOXES")}
+    assert "no mailbox is read" in found["settings-blob", "nowhere-at-all/mailboxes.json"]["message"]
+    assert ("bookings-list", "default") in installation.find("ok")

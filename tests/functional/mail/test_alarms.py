@@ -19,8 +19,9 @@ from tests.functional.mail.conftest import MailScenario
 def watch(scenario: MailScenario, caplog: pytest.LogCaptureFixture) -> Watch:
     """The alarms of one mailbox, with none raised."""
     table = scenario.services.table
-    for row in list(table.query("alarms", start="", end="~")):
-        table.transact([Operation("delete", {"PartitionKey": "alarms", "RowKey": row.row_key})])
+    for partition in ("alarms", "$mailboxes"):
+        for row in list(table.query(partition, start="", end="~")):
+            table.transact([Operation("delete", {"PartitionKey": partition, "RowKey": row.row_key})])
     caplog.set_level(logging.INFO, logger="gateway.events")
     return Watch(table, [scenario.mailbox], scenario.sinks, scenario.circuit_breakers)
 
