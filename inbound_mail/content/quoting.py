@@ -81,6 +81,19 @@ def may_quote(text: str) -> bool:
     return not any(_FORWARDED.match(line) for line in lines) and next(_find_openings(lines), None) is not None
 
 
+def find_text_above_history(text: str) -> str:
+    """Return the text above the first thing that looks like the header of a quoted mail; all of it if none does.
+
+    This proves nothing about what is below: it is for mails that are judged, not cut.
+    """
+    lines = text.split("\n")[:MOST_LINES]
+    for number, line in enumerate(lines):
+        is_field = bool(_FIELD.match(line[:_LONGEST])) and len(list(_read_fields(lines, number))) >= _LEAST_FIELDS
+        if is_field or _RULE.match(line) or _ORIGINAL.match(line):
+            return "\n".join(lines[:number])
+    return "\n".join(lines)
+
+
 def measure_new_text(text: str, earlier: EarlierMail) -> int | None:
     """Return how many characters of a text to keep if the rest is the earlier mail's; None if that is not proved.
 

@@ -1,11 +1,13 @@
 """Renders a mail for a ticket: its title, its text, and sanitised HTML. No more than a bound of text is ever read."""
 
+import html
 import re
 import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from inbound_mail.content.html import read_html
+from inbound_mail.content.meetings import describe_meeting
 from inbound_mail.content.models import InboundMail, Rendering
 from inbound_mail.content.pictures import find_cut_pictures, find_signed_pictures
 from inbound_mail.content.quoting import MARKS, may_quote, strip_marks
@@ -36,14 +38,15 @@ def render_mail(mail: InboundMail, title_limit: int = 200) -> Rendering:
     content = clean_text(source[:bound])
     page = read_html(content) if is_html else None
     marked = _tidy(clean_marked(page.marked) if page else content)
-    text = _tidy(strip_marks(marked))
+    preface = [clean_text(line) for line in describe_meeting(mail)]
+    text = "\n".join([*preface, *([""] if preface else []), _tidy(strip_marks(marked))]).rstrip("\n")
     pictures = page.pictures if page else ()
     signed = _name_pictures(pictures, find_signed_pictures(marked))
     return Rendering(
         title=cut(subject.title, title_limit),
         text=text[:MOST_TEXT],
         new_text=text[:MOST_TEXT],
-        html=page.safe if page else None,
+        html=_write_preface(preface) + page.safe if page else None,
         was_cut=False,
         is_truncated=is_truncated or len(text) > MOST_TEXT or bool(page and page.is_truncated),
         referenced_content_ids=page.content_ids if page else frozenset(),
@@ -51,6 +54,10 @@ def render_mail(mail: InboundMail, title_limit: int = 200) -> Rendering:
         marked=marked if pictures else "",
         pictures=pictures,
     )
+
+
+def _write_preface(lines: Sequence[str]) -> str:
+    return f"<p>{'<br>'.join(html.escape(line) for line in lines)}</p>" if lines else ""
 
 
 def may_have_history(mail: InboundMail, rendering: Rendering) -> bool:

@@ -8,7 +8,8 @@ something, or our own:
   header, or our reference in a mail of one of our mailboxes that is neither an answer nor a forward. The address of
   one of our mailboxes alone proves nothing: web forms and colleagues who hand a mail over use it, too;
 - automatic replies (out of office, "we have received your mail"), which only answer our own mails;
-- delivery reports and receipts.
+- delivery reports and receipts;
+- answers to invitations in which nobody wrote anything (see `meetings`).
 
 A notice is no answer, whoever sends it: "Your mailbox is almost full" comes from the same author as Exchange's reports,
 and virus alerts come from postmasters. So those authors need a report's form, header, subject or text besides.
@@ -23,6 +24,7 @@ import html
 import re
 from collections.abc import Collection, Iterator
 
+from inbound_mail.content.meetings import MeetingKind, find_meeting_kind, has_words_of_a_person, name_answer
 from inbound_mail.content.models import InboundMail, Screening, clean_message_id
 from inbound_mail.content.subject_phrases import SubjectKind, find_kind, speaks_of_absence
 
@@ -70,8 +72,10 @@ def screen_mail(mail: InboundMail, own_addresses: Collection[str]) -> Screening:
     """Decide about one mail. `own_addresses` are the addresses of our mailboxes. A mail may have no headers."""
     own = {address.strip().lower() for address in (*own_addresses, mail.address)}
     bounces, own_signs = list(_bounces(mail)), list(_own_mails(mail, own))
+    answer, is_silent = _read_meeting_answer(mail)
     unwanted = [*own_signs, *bounces, *_receipts(mail), *_automatic_replies(mail)]
-    signs = list(_automatic_signs(mail, own))
+    unwanted += answer if is_silent else []
+    signs = [*answer, *_automatic_signs(mail, own)]
     return Screening(
         may_reply=not (unwanted or signs),
         makes_ticket=not unwanted,
@@ -80,6 +84,15 @@ def screen_mail(mail: InboundMail, own_addresses: Collection[str]) -> Screening:
         bounced=_bounced(mail) if bounces else (),
         is_own=bool(own_signs),
     )
+
+
+def _read_meeting_answer(mail: InboundMail) -> tuple[list[str], bool]:
+    """Return the evidence that a mail answers an invitation, and whether it says nothing else."""
+    if find_meeting_kind(mail.message) is not MeetingKind.ANSWER:
+        return [], False
+    is_silent = not has_words_of_a_person(mail)
+    words = "without words of a person" if is_silent else "with words of a person"
+    return [f"An answer to an invitation ({name_answer(mail.message)}), {words}"], is_silent
 
 
 def _own_mails(mail: InboundMail, own: set[str]) -> Iterator[str]:

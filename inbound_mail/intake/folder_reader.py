@@ -210,10 +210,12 @@ class FolderReader:
 
         `aside`: messages without body that go to quarantine, and why.
         """
-        mails = [self._describe(folder, message, is_first=is_first) for message in messages]
-        mails += [replace(self._describe(folder, message, is_first=is_first), cause=cause) for message, cause in aside]
-        known = self._are_known([str(mail.message["id"]) for mail in mails])
-        fresh = self._router.route([mail for mail, is_old in zip(mails, known, strict=True) if not is_old])
+        found: list[tuple[Json, Cause | None]] = [*((message, None) for message in messages), *aside]
+        known = self._are_known([str(message["id"]) for message, _ in found])
+        found = [each for each, is_old in zip(found, known, strict=True) if not is_old]
+        whole = self._reader.add_meeting_fields([message for message, _ in found])
+        mails = [self._describe(folder, message, is_first=is_first) for message in whole]
+        fresh = self._router.route([replace(mail, cause=cause) for mail, (_, cause) in zip(mails, found, strict=True)])
         kept = [mail for mail in fresh if not mail.skipped]
         self._workers.map(lambda mail: self._mailbox.store.put_message(mail.key, mail.message), kept)
         added = self._ledger.add(fresh, self._settings.sinks)

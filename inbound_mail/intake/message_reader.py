@@ -8,6 +8,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from inbound_mail.content.meetings import is_meeting, pick_fields
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import AnswerTooLarge, GatewayError, NotFound, Rejected
 from shared.graph.mail import is_of_one_mail
@@ -15,6 +16,7 @@ from shared.json_text import Json
 
 _log = logging.getLogger("gateway.mail")
 
+_GROUP = 20
 _MOST_BYTES_AT_ONCE = 12 * 1024 * 1024
 _TRIES = 3
 
@@ -56,6 +58,24 @@ class MessageReader:
                 _log.warning("%s: a mail cannot be read (yet): %s", self._name, answer)
                 self._decide(graph_id, answer, tries.get(graph_id, 0) + 1, headers.get(graph_id), found)
         return found
+
+    def add_meeting_fields(self, messages: Sequence[Json]) -> list[Json]:
+        """Return the messages; meeting messages with the fields of their own, as far as Graph gives them.
+
+        Other messages cost no request. Raises the error that stops the whole mailbox.
+        """
+        waiting = [str(one["id"]) for one in messages if is_meeting(one) and not pick_fields(one)]
+        fields: dict[str, Json] = {}
+        for start in range(0, len(waiting), _GROUP):
+            group = waiting[start : start + _GROUP]
+            for graph_id, answer in self._graph.read_meetings(group, most_bytes=_MOST_BYTES_AT_ONCE).items():
+                if isinstance(answer, dict):
+                    fields[graph_id] = pick_fields(answer)
+                elif is_of_one_mail(answer):
+                    _log.warning("%s: the fields of a meeting cannot be read: %s", self._name, answer)
+                else:
+                    raise answer
+        return [one | fields.get(str(one["id"]), {}) for one in messages]
 
     def _read_answers(self, graph_ids: Sequence[str]) -> dict[str, Json | GatewayError]:
         if len(graph_ids) == 1:

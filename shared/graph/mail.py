@@ -113,6 +113,18 @@ class GraphMail:
         answers = self._graph.batch(requests, retry=POLL, most_bytes=most_bytes)
         return {graph_id: answers[str(number)] for number, graph_id in enumerate(graph_ids)}
 
+    def read_meetings(self, graph_ids: Sequence[str], *, most_bytes: int) -> dict[str, Expected]:
+        """Return several meeting messages with the fields of their own, or why not, by message id: 20 in one call.
+
+        These fields come without $select only, which refuses their names (microsoft-graph-docs issue 2018).
+        """
+        requests = [
+            SubRequest(str(number), "GET", self._message(graph_id), headers=_HEADERS)
+            for number, graph_id in enumerate(graph_ids)
+        ]
+        answers = self._graph.batch(requests, retry=POLL, most_bytes=most_bytes)
+        return {graph_id: answers[str(number)] for number, graph_id in enumerate(graph_ids)}
+
     def list_recent(self, folder: str, since: datetime) -> Iterator[list[Json]]:
         """Yield pages of {"id", "internetMessageId", "receivedDateTime"} of the mails received since a moment."""
         query = {

@@ -67,6 +67,8 @@ def call_everything(graph: GraphMail) -> None:
         assert b"Subject" in b"".join(chunks)
     wholes = graph.read_messages(ids[:2], most_bytes=10_000_000)
     assert not [answer for answer in wholes.values() if isinstance(answer, GatewayError)]
+    meetings = graph.read_meetings(ids[:2], most_bytes=10_000_000)
+    assert not [answer for answer in meetings.values() if isinstance(answer, GatewayError)]
     assert "body" not in graph.get_message(ids[0], with_body=False)
     marks = graph.read_marks(ids[:2])[ids[0]]
     assert not isinstance(marks, GatewayError)
