@@ -16,14 +16,17 @@ from shared.errors import AnswerTooLarge, Invalid, NotFound
 from shared.json_text import Json
 
 if TYPE_CHECKING:
+    from blueprints._fields import Fields
     from inbound_mail.content.models import Attachment
+    from inbound_mail.ledger.decisions import Decision
 
 bp = func.Blueprint()
 
 MOST_BYTES = 32 * 1024 * 1024
 # Exchange Online takes mails of 36 MB by default; this way is named to people when a mail's text is too large.
 MOST_BYTES_OF_A_MAIL = 64 * 1024 * 1024
-_SET_ASIDE = ("automatic", "rule", "copy", "before-cutover")
+_SET_ASIDE = ("automatic", "rule", "copy", "before-cutover", "by-hand")
+_LONGEST_NAME, _LONGEST_REASON = 100, 500
 _RANGE = re.compile(r"bytes=(\d{1,12})-(\d{0,12})")
 
 
@@ -126,6 +129,45 @@ def redeliver_mail(request: Request) -> Content:
     sink = request.body("sink").text("sink") if body.strip() else None
     sinks = request.services.mail.redeliver(mailbox, request.mail_key, sink)
     return Content({"key": request.mail_key, "sinks": sinks, "status": "queued"}, status=202)
+
+
+@bp.route(route="mailboxes/{mailbox}/mails/{key}/deliver", methods=["POST"])
+@answers()
+def deliver_mail_by_hand(request: Request) -> Content:
+    """Let a mail be delivered now, to another sink, or to a ticket: {"sink", "ticket", "insteadOf", "by", ...}."""
+    from inbound_mail.delivery.by_hand import Wish
+
+    body = request.optional_body("sink", "ticket", "insteadOf", "isNotThere", "by", "reason")
+    wish = Wish(
+        body.text("sink"),
+        body.text("ticket"),
+        body.text("insteadOf"),
+        is_not_there=bool(body.flag("isNotThere")),
+        decision=_read_decision(body),
+    )
+    sinks = request.services.mail.by_hand.deliver(request.mailbox, request.mail_key, wish)
+    return Content({"key": request.mail_key, "sinks": sinks, "status": "queued"}, status=202)
+
+
+@bp.route(route="mailboxes/{mailbox}/mails/{key}/set-aside", methods=["POST"])
+@answers()
+def set_mail_aside(request: Request) -> Json:
+    """Set a mail aside for good: {"reason", "sink", "by"}."""
+    body = request.body("reason", "sink", "by")
+    body.needed_text("reason")
+    by_hand = request.services.mail.by_hand
+    sinks = by_hand.set_aside(request.mailbox, request.mail_key, body.text("sink"), _read_decision(body))
+    return {"key": request.mail_key, "sinks": sinks, "status": "set-aside"}
+
+
+def _read_decision(body: "Fields") -> "Decision":
+    from inbound_mail.ledger.decisions import Decision
+
+    by, reason = body.text("by"), body.text("reason")
+    for name, value, most in (("by", by, _LONGEST_NAME), ("reason", reason, _LONGEST_REASON)):
+        if value and len(value) > most:
+            raise Invalid(f"{name} is too long: {most} characters at most.", target=name)
+    return Decision(by, reason)
 
 
 def _find_attachment(request: Request) -> "Attachment":

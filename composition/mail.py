@@ -7,6 +7,7 @@ from datetime import datetime
 
 from composition.settings_source import InForce, SettingsState
 from inbound_mail.delivery import threads
+from inbound_mail.delivery.by_hand import HandDelivery
 from inbound_mail.delivery.circuit_breaker import CircuitBreaker
 from inbound_mail.delivery.delivery import Deliverer
 from inbound_mail.delivery.redelivery import redeliver
@@ -49,6 +50,7 @@ class MailServices:
     deliveries: DeliveryQueue
     poller: Poller
     deliverer: Deliverer
+    by_hand: HandDelivery
     watch: Watch
     workers: Workers
     settings_state: SettingsState | None = None  # None: no setting is in a blob
@@ -175,6 +177,7 @@ def build_mail_services(
             own_addresses=own_addresses,
             shared_sinks=find_shared_sinks(settings.mailboxes.values()),
         ),
+        by_hand=HandDelivery(sinks, deliveries),
         watch=Watch(table, mailboxes.values(), sinks, circuit_breakers),
         workers=workers,
     )

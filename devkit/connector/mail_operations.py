@@ -2,7 +2,7 @@
 
 from devkit.connector.operations import NEXT_LINK, PAGEABLE, Operation, body, describe, value_list
 from devkit.connector.parameters import SINKS, path, query, shared
-from devkit.connector.shapes import Shape, list_of, ref, text, thing
+from devkit.connector.shapes import Shape, flag, list_of, ref, text, thing
 
 _BOXES = "/mailboxes"
 _ONE = f"{_BOXES}/{{mailbox}}"
@@ -10,12 +10,14 @@ _MAILS = f"{_ONE}/mails"
 _MAIL = f"{_MAILS}/{{key}}"
 _BYTES: Shape = {"type": "string", "format": "binary"}
 _QUEUED = text("Status", "That it is queued.", choices=("queued",))
+_BY = text("By", "Name of the person who decides, for the history of the mail.")
 _STATES = {
     "quarantined": "In quarantine",
     "automatic": "Set aside as automatic",
     "rule": "Set aside by a rule",
     "copy": "Set aside as a copy",
     "before-cutover": "Set aside as older than the beginning",
+    "by-hand": "Set aside by a person",
 }
 
 OPERATIONS: dict[str, dict[str, Operation]] = {
@@ -124,6 +126,70 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             parameters=[
                 *shared("Mailbox", "MailKey"),
                 body(thing({"sink": text("Sink", "Name of one sink; leave empty for all.", **SINKS)}), required=False),
+            ],
+            writes=True,
+        )
+    },
+    f"{_MAIL}/deliver": {
+        "post": describe(
+            "DeliverMail",
+            "Deliver a support mail by hand",
+            "Delivers a mail now that waits, failed or was set aside: as usual, to another sink, or to a ticket.",
+            thing(
+                {
+                    "key": text("Mail Key", "Key of the mail."),
+                    "sinks": list_of({"type": "string"}, "Sinks", "The sinks to which it is delivered."),
+                    "status": _QUEUED,
+                }
+            ),
+            status=202,
+            answer_text="The delivery is queued.",
+            parameters=[
+                *shared("Mailbox", "MailKey"),
+                body(
+                    thing(
+                        {
+                            "sink": text("Sink", "Name of the sink; leave empty for the usual one.", **SINKS),
+                            "ticket": text("Ticket", "Number of the ticket to which the mail is added as a comment."),
+                            "insteadOf": text("Instead Of", "Sink that shall not get it, if there are several."),
+                            "isNotThere": flag(
+                                "Is Not There",
+                                "That somebody looked where the gateway cannot ask, and the mail is not there.",
+                            ),
+                            "by": _BY,
+                            "reason": text("Reason", "Why, for the history of the mail."),
+                        }
+                    ),
+                    required=False,
+                ),
+            ],
+            writes=True,
+        )
+    },
+    f"{_MAIL}/set-aside": {
+        "post": describe(
+            "SetMailAside",
+            "Set a support mail aside",
+            "Sets a mail aside for good that waits or failed, with a reason; it can still be delivered by hand.",
+            thing(
+                {
+                    "key": text("Mail Key", "Key of the mail."),
+                    "sinks": list_of({"type": "string"}, "Sinks", "The sinks to which it is not delivered."),
+                    "status": text("Status", "That it is set aside.", choices=("set-aside",)),
+                }
+            ),
+            parameters=[
+                *shared("Mailbox", "MailKey"),
+                body(
+                    thing(
+                        {
+                            "reason": text("Reason", "Why nobody needs this mail."),
+                            "sink": text("Sink", "Name of one sink; leave empty for all.", **SINKS),
+                            "by": _BY,
+                        },
+                        required=["reason"],
+                    )
+                ),
             ],
             writes=True,
         )

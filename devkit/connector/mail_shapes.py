@@ -66,7 +66,7 @@ MAIL: dict[str, Shape] = {
     ),
     "deliveries": list_of(ref("Delivery"), "Deliveries", "One for each sink: where the mail goes, and how far it is."),
     "copyOf": text("Copy Of", "Key of the mail of which it is a copy. Only for copies."),
-    "reason": text("Reason", "Why it was not taken: copy or before-cutover. Only for mails that were skipped."),
+    "reason": text("Reason", "Why it was not taken: copy, before-cutover or by-hand. Only for skipped mails."),
 }
 CONTENT: dict[str, Shape] = {
     "text": text("Text", "The whole text of the mail, without HTML.", null=True),
@@ -85,17 +85,38 @@ DEFINITIONS: dict[str, Shape] = {
     "Delivery": thing(
         {
             "sink": text("Sink", "Name of the sink in the gateway's settings."),
-            "state": text("Delivery State", "How far it is: waiting, leased, delivered or quarantined."),
+            "state": text("Delivery State", "How far it is: waiting, claimed, delivered, quarantined or set-aside."),
             "attempts": whole("Attempts", "How often it was tried."),
             "ticket": text("Ticket", "Number of the ticket that the mail became or was added to.", null=True),
             "isReply": flag("Reply", "Whether the mail was added to a ticket instead of making one."),
             "notes": list_of({"type": "string"}, "Notes", "What an operator should know about the delivery."),
             "finishedDateTime": moment("Finished Time", "When it was delivered, in UTC."),
-            "cause": text("Cause", "Why it is in quarantine, as a stable code."),
-            "message": text("Message", "Why it is in quarantine, as a sentence."),
+            "cause": text("Cause", "Why it is in quarantine or set aside, as a stable code."),
+            "message": text("Message", "Why it is in quarantine or set aside, as a sentence."),
             "nextAttemptDateTime": moment("Next Attempt", "When it is tried again, in UTC.", null=True),
             "lastError": text("Last Error", "What went wrong last, as a code.", null=True),
             "correlationId": text("Correlation ID", "The id that leads through the log."),
+            "history": list_of(
+                ref("DeliveryEntry"), "History", "Attempts and decisions of people, the oldest first; in one mail only."
+            ),
+        }
+    ),
+    "DeliveryEntry": thing(
+        {
+            "dateTime": moment("Entry Time", "When it happened, in UTC."),
+            "what": text("What", "What happened: attempt, deliver, set-aside, or omitted for entries that are gone."),
+            "outcome": text("Outcome", "How an attempt ended: delivered, waiting, quarantined or died."),
+            "cause": text("Entry Cause", "Why, as a stable code; of decisions: what was wrong before."),
+            "message": text("Entry Message", "What was wrong before a decision, as a sentence."),
+            "earlierState": text("Earlier State", "How far the delivery was before a decision."),
+            "attempts": whole("Attempts Before", "How often it was tried before a decision."),
+            "by": text("Decided By", "Who decided, as the caller said."),
+            "reason": text("Reason Given", "Why, as the caller said."),
+            "ticket": text("Joined Ticket", "The ticket to which a person added the mail."),
+            "insteadOf": text("In Place Of", "The sink that does not get the mail any more."),
+            "movedTo": text("Moved To", "The sink that gets the mail instead."),
+            "requestId": text("Request ID", "The id of the call that decided."),
+            "number": whole("Omitted Entries", "How many entries of a long history are gone."),
         }
     ),
     "Mail": thing(MAIL),

@@ -184,6 +184,9 @@ class Trials:
         self._do("ExportMail", one)
         stuck = next(each for each in mails if each["state"] == "quarantined")
         self._do("RedeliverMail", box | {"key": stuck["key"]}, body={"sink": stuck["deliveries"][0]["sink"]})
+        aside = [each for each in mails if each["state"] == "quarantined"][-1]
+        self._do("SetMailAside", box | {"key": aside["key"]}, body={"reason": "A robot that is known", "by": "Megan"})
+        self._do("DeliverMail", box | {"key": aside["key"]}, body={"by": "Megan", "reason": "A person wrote it"})
 
     def _drop(self, sending: Mapping[str, Any]) -> None:
         url = f"{self._world.control_url}/mail/mailboxes/{SUPPORT}/messages"

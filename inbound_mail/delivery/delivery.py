@@ -160,6 +160,8 @@ class Deliverer:
         """Return the receipt of the same mail in another mailbox of the sink, if there is one."""
         if claimed.sink not in self._shared_sinks:
             return None
+        if claimed.join:
+            return None
         return SameMails(self._threads, claimed.sink).find_delivered(prepared.mail, claimed, mailbox.ledger)
 
     def _prepare(
@@ -180,7 +182,7 @@ class Deliverer:
         rendering, history_in = cut_history(mailbox, claimed, mail, rendering)
         return PreparedMail(
             mail, rendering, screening, record.reference, threads, known_files, mailbox.store.open, is_note, history_in,
-            rule,
+            rule, claimed.join,
         )  # fmt: skip
 
     def _read(self, mail: InboundMail, mailbox: SupportMailbox) -> tuple[Screening, Rendering]:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from inbound_mail.ledger.decisions import Decision
 from inbound_mail.ledger.records import DeliveryState
 from inbound_mail.messages import DeliveryQueue, DeliveryRequest
 from shared.errors import Conflict
@@ -27,7 +28,8 @@ def redeliver(mailbox: "SupportMailbox", queue: DeliveryQueue, key: str, sink: s
     mail = mailbox.store.load(key)
     if mail is None:
         raise Conflict("The mail is no longer in the gateway's storage.", code="MailLost", target="key")
-    mailbox.ledger.redeliver(mail.message, chosen)
+    decisions = mailbox.ledger.decisions
+    decisions.record(key, mail.message, [decisions.begin(delivery, Decision()) for delivery in chosen])
     for delivery in chosen:
         queue.put(DeliveryRequest(mailbox.name, key, delivery.sink))
     return [delivery.sink for delivery in chosen]

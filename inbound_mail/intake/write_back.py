@@ -44,20 +44,24 @@ class MailCloser:
             for mail in mails
             if mail.phase is Phase.DELIVER and mail.deliveries and all(one.state.is_final for one in mail.deliveries)
         ]
-        quarantined = [mail for mail in finished if _is_quarantined(mail)]
-        delivered = [mail for mail in finished if not _is_quarantined(mail)]
+        quarantined = [mail for mail in finished if _has(mail, DeliveryState.QUARANTINED)]
+        delivered = [mail for mail in finished if mail not in quarantined and _has(mail, DeliveryState.DELIVERED)]
+        aside = [mail for mail in finished if mail not in quarantined and mail not in delivered]
         closed = {
             MailState.QUARANTINED: self._ledger.close([(mail, MailState.QUARANTINED) for mail in quarantined]),
+            MailState.SKIPPED: self._ledger.close([(mail, MailState.SKIPPED) for mail in aside]),
             MailState.DELIVERED: 0,
         }
         for start in range(0, len(delivered), _GROUP if self._wanted.is_wanted else max(1, len(delivered))):
             lease.check()
             group = delivered[start : start + _GROUP] if self._wanted.is_wanted else delivered
             done, fatal = self._write_back(group) if self._wanted.is_wanted else (group, None)
-            # Unguarded: no other worker changes a mail whose deliveries are all done and not in quarantine.
-            closed[MailState.DELIVERED] += self._ledger.close(
-                [(mail, MailState.DELIVERED) for mail in done], guarded=False
-            )
+            # Unguarded: nobody changes a mail any more whose deliveries are all delivered.
+            for guarded in (False, True):
+                ended = [mail for mail in done if _has(mail, DeliveryState.SET_ASIDE) is guarded]
+                closed[MailState.DELIVERED] += self._ledger.close(
+                    [(mail, MailState.DELIVERED) for mail in ended], guarded=guarded
+                )
             if fatal:
                 raise fatal
         return closed
@@ -138,8 +142,8 @@ class MailCloser:
         return {graph_id: error for graph_id, error in errors.items() if not isinstance(error, NotFound)}
 
 
-def _is_quarantined(mail: OpenMail) -> bool:
-    return any(one.state is DeliveryState.QUARANTINED for one in mail.deliveries)
+def _has(mail: OpenMail, state: DeliveryState) -> bool:
+    return any(one.state is state for one in mail.deliveries)
 
 
 def _without(mails: Sequence[OpenMail], graph_ids: Collection[str]) -> list[OpenMail]:

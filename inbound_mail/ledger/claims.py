@@ -3,6 +3,7 @@
     waiting --claim--> claimed --complete--> delivered
        ^                  |---reject-------> quarantined --redeliver--> waiting
        +----release-------+
+    (people begin deliveries again or set them aside: `decisions`)
        (an expired claim may be claimed again: its worker died, so the outcome of its attempt is unknown)
 
 Every step is one transaction on the delivery's row, guarded by its version, and on the mail's row of open work. So a
@@ -14,14 +15,15 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from inbound_mail.ledger.decisions import JOIN
+from inbound_mail.ledger.delivery_history import add_to_history
 from inbound_mail.ledger.ledger import Ledger
-from inbound_mail.ledger.records import DeliveryRecord, DeliveryState, DeliveryStatus
+from inbound_mail.ledger.records import SETTLED, DeliveryRecord, DeliveryState, DeliveryStatus
 from inbound_mail.sinks.protocol import Receipt
 from shared.errors import Conflict
 from shared.storage.tables import Entity
 
 _LONGEST_MESSAGE = 1000
-_SETTLED = "settled"
 
 
 class Overtaken(Conflict):
@@ -43,13 +45,12 @@ class Claim:
     @property
     def values(self) -> Mapping[str, Any]:
         """What the sink has saved so far."""
-        return {name: value for name, value in self._delivery.progress.items() if name != _SETTLED}
+        return {name: value for name, value in self._delivery.progress.items() if name != SETTLED}
 
     @property
     def settled(self) -> Mapping[str, Any]:
         """What was decided about this delivery before its first attempt; it holds for all attempts."""
-        found: dict[str, Any] = self._delivery.progress.get(_SETTLED) or {}
-        return found
+        return self._delivery.settled
 
     @property
     def interrupted(self) -> bool:
@@ -93,13 +94,18 @@ class Claim:
         return bool(self._delivery.values.get("forced"))
 
     @property
+    def join(self) -> str | None:
+        """The ticket to which a person wants the mail to be added."""
+        return self.settled.get(JOIN)
+
+    @property
     def ticket(self) -> str | None:
         """The ticket that an unfinished delivery already created or chose, as the sink saved it."""
         return self.values.get("ticket") or self.values.get("reply")
 
     def settle(self, **values: Any) -> None:
         """Record decisions for all attempts, before the sink begins. Raises Overtaken."""
-        self._change({"progress": json.dumps(self._delivery.progress | {_SETTLED: {**self.settled, **values}})})
+        self._change({"progress": json.dumps(self._delivery.progress | {SETTLED: {**self.settled, **values}})})
 
     def save(self, **values: Any) -> None:
         """Add to the progress. Raises Overtaken if another worker has taken the delivery over.
@@ -119,7 +125,7 @@ class Claim:
             "ticket": receipt.ticket or "",
             "is_reply": receipt.is_reply,
             "notes": _dump_notes(receipt.notes),
-        }
+        } | self._note_attempt(DeliveryState.DELIVERED)
         self._change(done, DeliveryStatus(self.sink, DeliveryState.DELIVERED, now, receipt.ticket))
 
     def reject(self, cause: str, message: str) -> None:
@@ -131,7 +137,7 @@ class Claim:
             "cause": cause,
             "message": message[:_LONGEST_MESSAGE],
             "ticket": self.ticket or "",
-        }
+        } | self._note_attempt(DeliveryState.QUARANTINED, cause)
         self._change(done, DeliveryStatus(self.sink, DeliveryState.QUARANTINED, now), cause)
 
     def release(
@@ -156,9 +162,12 @@ class Claim:
             "faults": self.faults + is_fault,
             "refusals": self.refusals + is_refusal,
             "interrupted": self.interrupted or self.has_unsaved_step or unknown,
-        }
+        } | self._note_attempt(DeliveryState.WAITING, cause)
         values |= {} if counts else {"attempts": self.attempts - 1, "first_at": None}
         self._change(values, DeliveryStatus(self.sink, DeliveryState.WAITING, due))
+
+    def _note_attempt(self, outcome: DeliveryState, cause: str | None = None) -> Entity:
+        return add_to_history(self._delivery.values, "attempt", outcome=outcome.value, cause=cause)
 
     def _change(self, values: Entity, status: DeliveryStatus | None = None, cause: str | None = None) -> None:
         try:
@@ -191,7 +200,7 @@ def claim(ledger: Ledger, key: str, sink: str, seconds: float) -> Claim | None:
         "crashes": int(values["crashes"]) + crashed,
         "interrupted": bool(values["interrupted"]) or crashed,
         "first_at": values.get("first_at") or now,
-    }
+    } | (add_to_history(values, "attempt", outcome="died") if crashed else {})
     try:
         taken = ledger.change_delivery(delivery, claimed, DeliveryStatus(sink, DeliveryState.CLAIMED, expires_at))
     except Conflict:

@@ -16,7 +16,7 @@ from inbound_mail.ledger.records import (
     Phase,
     read_sinks,
 )
-from inbound_mail.ledger.references import identity_digest, message_id_of
+from inbound_mail.ledger.references import identity_digest, message_id_of, reference_of
 from shared import context
 from shared.json_text import Json
 from shared.storage.tables import Entity, Operation, Row
@@ -83,6 +83,11 @@ def new_delivery(mailbox: str, key: str, sink: str, now: datetime) -> Entity:
     }
 
 
+def own_reference(mailbox: str, message: Json) -> str:
+    """Return the reference of a mail that shares its message id with another mail."""
+    return reference_of(mailbox, str(message["id"]))
+
+
 def list_quarantined(mailbox: str, key: str, sink: str, cause: str, now: datetime) -> Operation:
     """Return the operation that adds a delivery to the list of quarantined ones."""
     return Operation("upsert", {**identity(mailbox, rows.quarantine_row(key, sink)), "cause": cause, "since": now})
@@ -94,17 +99,19 @@ def make_deliverable(
     sinks: Sequence[str],
     now: datetime,
     cause: tuple[str, str] | None = None,
+    *,
+    begun: Entity | None = None,
 ) -> list[Operation]:
     """Return the operations that make a stored mail deliverable: open work, feed entry, a delivery for each sink.
 
-    With a `cause` (code and message) the deliveries begin in quarantine.
+    With a `cause` (code and message) the deliveries begin in quarantine. `begun`: further columns of them.
     """
     mailbox, [key] = str(open_work["PartitionKey"]), rows.parts_of(str(open_work["RowKey"]))
     columns: Entity = {"phase": Phase.DELIVER, "enqueued": False}
     operations = [Operation("create", {**identity(mailbox, rows.feed_row(number)), "key": key, "stored_at": now})]
     state = DeliveryState.QUARANTINED if cause else DeliveryState.WAITING
     for sink in sinks:
-        delivery = new_delivery(mailbox, key, sink, now)
+        delivery = new_delivery(mailbox, key, sink, now) | (begun or {})
         if cause:
             delivery |= {"state": state, "cause": cause[0], "message": cause[1]}
             operations.append(list_quarantined(mailbox, key, sink, cause[0], now))

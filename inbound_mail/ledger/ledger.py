@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from inbound_mail.ledger import entities, rows
+from inbound_mail.ledger.decisions import Decisions
 from inbound_mail.ledger.mailbox_state import MailboxState
 from inbound_mail.ledger.records import (
+    BY_HAND,
     DeliveryRecord,
     DeliveryState,
     DeliveryStatus,
@@ -28,7 +30,6 @@ from inbound_mail.ledger.records import (
 )
 from inbound_mail.ledger.references import content_digest, digest, message_id_of, reference_of
 from shared.errors import Conflict, NotFound
-from shared.json_text import Json
 from shared.storage.tables import TRANSACTION_SIZE, Entity, Operation, Row, Table
 
 TABLE = "mails"
@@ -44,6 +45,11 @@ class Ledger:
     def of(self, mailbox: str) -> "Ledger":
         """Return the ledger of another mailbox."""
         return Ledger(self._table, mailbox)
+
+    @property
+    def decisions(self) -> Decisions:
+        """What people decide about deliveries."""
+        return Decisions(self._table, self.mailbox, self.deliveries)
 
     # -- mails ------------------------------------------------------------------------------------------------------
 
@@ -172,9 +178,9 @@ class Ledger:
     ) -> bool:
         """Record that a mail is completely stored: it joins the feed and becomes deliverable.
 
-        It goes to `sinks` unless `NewMail.sinks` named others. With a `cause` (code and message) its deliveries go to
-        quarantine at once. `files` is the digest of its files: if a mail with the same message id, content and files is
-        known, this one is a copy, which is skipped. Returns whether the mail is none.
+        It goes to `sinks` unless `NewMail.sinks` or a person (`OpenMail.wanted`) named others. With a `cause` (code and
+        message) its deliveries go to quarantine at once. `files` is the digest of its files: if a mail with the same
+        message id, content and files is known, this one is a copy, which is skipped. Returns whether the mail is none.
         """
         exact = rows.exact_row(digest(mail.identity, files)) if mail.identity and files else None
         first = [Operation("create", self._id(exact) | {"key": mail.key})] if exact else []
@@ -202,17 +208,22 @@ class Ledger:
         state = self.state()
         number = state.last_number + 1
         now = datetime.now(UTC)
+        wanted = mail.wanted or {"sinks": mail.sinks or sinks}
+        sinks = wanted["sinks"]
         self._table.transact(
             [
                 Operation("merge", self._id(rows.mail_row(mail.key)) | {"state": MailState.STORED, "number": number}),
                 *first,
-                *entities.make_deliverable(mail.row.values, number, mail.sinks or sinks, now, cause),
+                *entities.make_deliverable(mail.row.values, number, sinks, now, cause, begun=wanted.get("begun")),
                 state.operation(last_number=number),
             ]
         )
 
     def close(self, mails: Sequence[tuple[OpenMail, MailState]], *, guarded: bool = True) -> int:
-        """End the work on mails; return how many were closed. If guarded, mails that changed meanwhile stay open."""
+        """End the work on mails; return how many were closed. If guarded, mails that changed meanwhile stay open.
+
+        Skipped are those whose deliveries were all set aside by hand.
+        """
         now = datetime.now(UTC)
         closed = 0
         size = (TRANSACTION_SIZE - 1) // 3
@@ -222,8 +233,10 @@ class Ledger:
             number = (own := self.state()).last_outcome
             for mail, state in some:
                 etag = mail.row.etag if guarded else None
+                ended = {"state": state, "closed_at": now}
+                ended |= {"reason": BY_HAND} if state is MailState.SKIPPED else {}
                 operations += [
-                    Operation("merge", self._id(rows.mail_row(mail.key)) | {"state": state, "closed_at": now}),
+                    Operation("merge", self._id(rows.mail_row(mail.key)) | ended),
                     Operation("delete", self._id(rows.open_row(mail.key)), etag),
                 ]
                 if state in (MailState.DELIVERED, MailState.QUARANTINED):
@@ -316,33 +329,6 @@ class Ledger:
         if status is not None:
             operations.append(self._open_merge(delivery.key, rows.status_columns(status)))
         return replace(delivery, row=Row(changed, self._table.transact(operations)[0]))
-
-    def redeliver(self, message: Json, deliveries: Sequence[DeliveryRecord]) -> None:
-        """Take deliveries of one mail out of quarantine and open the work on the mail again, in one transaction.
-
-        They keep their progress and count as interrupted, so that the sink searches for the ticket first; they are
-        forced, so that screening does not reject them. Raises Conflict if one has changed since it was read.
-        """
-        key, now = deliveries[0].key, datetime.now(UTC)
-        operations: list[Operation] = []
-        columns: Entity = {}
-        done_before: list[str] = []
-        for delivery in self.deliveries(key):
-            if delivery.state.is_final:
-                status = DeliveryStatus(delivery.sink, delivery.state, delivery.due, delivery.ticket)
-                columns |= rows.status_columns(status)
-                done_before += [delivery.sink] if delivery.state is DeliveryState.DELIVERED else []
-        for delivery in deliveries:
-            begun = {"interrupted": True, "forced": True, "progress": delivery.values["progress"]}
-            fresh = entities.new_delivery(self.mailbox, key, delivery.sink, now) | begun
-            operations += [
-                Operation("replace", fresh, delivery.row.etag),
-                Operation("delete", self._id(rows.quarantine_row(key, delivery.sink))),
-            ]
-            columns |= rows.status_columns(DeliveryStatus(delivery.sink, DeliveryState.WAITING, now))
-        open_work = entities.new_open_work(self.mailbox, key, message, Phase.DELIVER)
-        begun_before = {"enqueued": True, "told": ",".join(done_before)}
-        self._table.transact([*operations, Operation("upsert-merge", open_work | begun_before | columns)])
 
     def quarantined(self, limit: int | None = None) -> Iterator[QuarantinedDelivery]:
         """Yield the deliveries in quarantine, in the order of their keys."""

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from shared.json_text import Json
 from shared.storage.tables import Row
 
+SETTLED = "settled"  # the member of a delivery's progress that is not the sink's
+
 
 class MailState(StrEnum):
     """The state of a mail. Seen and stored are open; a quarantined mail may be delivered again."""
@@ -23,17 +25,21 @@ class MailState(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """The state of one delivery. Delivered and quarantined are final."""
+    """The state of one delivery. Delivered, quarantined and set aside are final: no worker goes on by itself."""
 
     WAITING = "waiting"
     CLAIMED = "claimed"
     DELIVERED = "delivered"
     QUARANTINED = "quarantined"
+    SET_ASIDE = "set-aside"
 
     @property
     def is_final(self) -> bool:
         """Whether no worker works on the delivery any more."""
-        return self in (DeliveryState.DELIVERED, DeliveryState.QUARANTINED)
+        return self not in (DeliveryState.WAITING, DeliveryState.CLAIMED)
+
+
+BY_HAND = "by-hand"  # why a mail was skipped: a person set all its deliveries aside
 
 
 class Phase(StrEnum):
@@ -129,6 +135,12 @@ class OpenMail:
         return read_sinks(self.row.values)
 
     @property
+    def wanted(self) -> Json | None:
+        """What a person asked for whose mail was skipped: {"sinks", "begun": columns of its deliveries}."""
+        found: Json | None = json.loads(self.row.values.get("wanted") or "null")
+        return found
+
+    @property
     def fetch_tries(self) -> int:
         """How many attempts to fetch the attachments have failed."""
         return int(self.row.values.get("fetch_tries", 0))
@@ -180,14 +192,20 @@ class DeliveryRecord:
 
     @property
     def finished_at(self) -> datetime:
-        """When it was delivered or went to quarantine."""
+        """When it was delivered or set aside, or went to quarantine."""
         finished: datetime = self.values["finished_at"]
         return finished
 
     @property
     def progress(self) -> dict[str, Any]:
-        """What the sink has saved."""
+        """What the sink has saved, and what was settled before its first attempt."""
         found: dict[str, Any] = json.loads(self.values["progress"])
+        return found
+
+    @property
+    def settled(self) -> dict[str, Any]:
+        """What was decided about it before its first attempt."""
+        found: dict[str, Any] = self.progress.get(SETTLED) or {}
         return found
 
     @property
@@ -213,8 +231,13 @@ class DeliveryRecord:
 
     @property
     def cause(self) -> str | None:
-        """The code of the error that sent it to quarantine."""
+        """The code of the error that sent it to quarantine, or the reason why it was set aside."""
         return self.values.get("cause")
+
+    @property
+    def moved_to(self) -> str | None:
+        """The sink to which a person sent the mail instead."""
+        return self.values.get("moved_to")
 
     @property
     def message(self) -> str | None:

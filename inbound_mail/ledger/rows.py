@@ -9,6 +9,7 @@
     r|{number}       outcomes: mails in the order in which the work on them ended; after a redelivery again
     q|{key}|{sink}   a delivery in quarantine
     x|{reason}|{key} a mail that was skipped: "copy" or "before-cutover"
+    x|by-hand|{key}|{sink}  a delivery that a person set aside
     s|state          the mailbox: last success, last error, counters; written under the poll's lease only
     c|{digest}       where the reading of a folder stands
 
@@ -20,7 +21,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from inbound_mail.ledger.records import DeliveryState, DeliveryStatus
+from inbound_mail.ledger.records import BY_HAND, DeliveryState, DeliveryStatus
 from inbound_mail.ledger.references import digest
 from shared.storage.tables import Entity
 
@@ -70,6 +71,11 @@ def quarantine_row(key: str, sink: str) -> str:
 def skipped_row(reason: str, key: str) -> str:
     """Return the row key of a mail in the list of skipped mails."""
     return f"x|{reason}|{key}"
+
+
+def set_aside_row(key: str, sink: str) -> str:
+    """Return the row key of a delivery in the list of those that people set aside."""
+    return f"{skipped_row(BY_HAND, key)}|{sink}"
 
 
 def cursor_row(folder: str) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,8 @@ from inbound_mail.content.models import Attachment, InboundMail, Rendering
 from inbound_mail.content.names import safe_line, safe_name
 from inbound_mail.content.rendering import cut, render_mail
 from inbound_mail.content.rules import SET_ASIDE
-from inbound_mail.ledger.records import DeliveryRecord, DeliveryState, MailRecord
+from inbound_mail.ledger.delivery_history import read_history
+from inbound_mail.ledger.records import BY_HAND, DeliveryRecord, DeliveryState, MailRecord, MailState
 from shared.errors import place_of
 from shared.json_text import Json
 from shared.time_zones.zones import utc_text
@@ -81,25 +83,34 @@ def list_quarantined(mailbox: "SupportMailbox", limit: int, workers: Workers) ->
 
 
 def list_set_aside(mailbox: "SupportMailbox", reason: str, limit: int, workers: Workers) -> list[Json]:
-    """Return the first `limit` mails that were set aside as `automatic`, by a `rule`, `copy` or `before-cutover`."""
+    """Return the first `limit` mails that were set aside for a reason.
+
+    The reasons: `automatic`, `rule`, `copy`, `before-cutover`, `by-hand`.
+    """
     if cause := _SET_ASIDE.get(reason):
         aside = (delivery.key for delivery in mailbox.ledger.quarantined() if delivery.cause == cause)
         keys = list(islice(dict.fromkeys(aside), limit))
     else:
-        keys = [mail.key for mail in mailbox.ledger.skipped(reason, limit)]
+        keys = list(dict.fromkeys(mail.key for mail in mailbox.ledger.skipped(reason, limit)))
     return workers.map(lambda key: describe_mail(mailbox, key), keys)
 
 
 def describe_mail(mailbox: "SupportMailbox", key: str) -> Json:
     """Return what the ledger knows about a mail and its deliveries. Raises NotFound."""
     mail = mailbox.ledger.find_mail(key)
-    deliveries = [_describe_delivery(delivery) for delivery in mailbox.ledger.deliveries(key)]
+    return _describe(mail, mailbox.ledger.deliveries(key))
+
+
+def _describe(mail: MailRecord, records: Sequence[DeliveryRecord]) -> Json:
+    deliveries = [_describe_delivery(delivery) for delivery in records]
+    state = _current_state(mail, deliveries)
+    reason = BY_HAND if deliveries and state == MailState.SKIPPED else mail.reason
     return {
-        "key": key,
+        "key": mail.key,
         "number": mail.number,
         "reference": mail.reference,
-        "state": _current_state(mail, deliveries),
-        **({"reason": mail.reason} if mail.reason is not None else {}),
+        "state": state,
+        **({"reason": reason} if reason is not None and state == MailState.SKIPPED else {}),
         **({"copyOf": mail.copy_of} if mail.copy_of is not None else {}),
         "subject": safe_line(mail.subject),
         "from": mail.sender,
@@ -114,8 +125,11 @@ def describe_mail(mailbox: "SupportMailbox", key: str) -> Json:
 
 
 def read_mail(mailbox: "SupportMailbox", key: str) -> Json:
-    """Return a mail with its deliveries, Graph's message and the list of attachments. Raises NotFound."""
-    described = describe_mail(mailbox, key)
+    """Return a mail with its deliveries and their history, Graph's message and the attachments. Raises NotFound."""
+    records = mailbox.ledger.deliveries(key)
+    described = _describe(mailbox.ledger.find_mail(key), records)
+    for shown, record in zip(described["deliveries"], records, strict=True):
+        shown["history"] = [_describe_entry(entry) for entry in read_history(record.values)]
     mail = mailbox.store.load(key)
     if mail is None:
         return described | {"text": None, "html": None, "message": None, "attachments": []}
@@ -175,7 +189,10 @@ def _current_state(mail: MailRecord, deliveries: list[Json]) -> str:
         return mail.state
     if DeliveryState.QUARANTINED in states:
         return DeliveryState.QUARANTINED
-    return DeliveryState.DELIVERED if states == {DeliveryState.DELIVERED} else DeliveryState.WAITING
+    if states == {DeliveryState.SET_ASIDE}:
+        return MailState.SKIPPED
+    is_done = states <= {DeliveryState.DELIVERED, DeliveryState.SET_ASIDE}
+    return DeliveryState.DELIVERED if is_done else DeliveryState.WAITING
 
 
 def _describe_delivery(delivery: DeliveryRecord) -> Json:
@@ -191,9 +208,20 @@ def _describe_delivery(delivery: DeliveryRecord) -> Json:
         }
     elif state is DeliveryState.QUARANTINED:
         answer |= {"cause": delivery.cause, "message": delivery.message, "ticket": delivery.ticket}
+    elif state is DeliveryState.SET_ASIDE:
+        answer |= {
+            "cause": delivery.cause,
+            "message": delivery.message,
+            "finishedDateTime": _text(delivery.finished_at),
+        }
     else:
         answer |= {"nextAttemptDateTime": _text(delivery.due), "lastError": delivery.last_error}
     return answer
+
+
+def _describe_entry(entry: Json) -> Json:
+    named = {name: value for name, value in entry.items() if name != "at"}
+    return ({"dateTime": utc_text(datetime.fromisoformat(entry["at"]))} if "at" in entry else {}) | named
 
 
 def _text(moment: datetime | None) -> str | None:

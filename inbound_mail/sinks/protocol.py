@@ -20,7 +20,7 @@ from inbound_mail.content.files import SeenFiles
 from inbound_mail.content.models import Attachment, InboundMail, Rendering, Screening
 from inbound_mail.content.rules import MatchedRule
 from inbound_mail.sinks._options import Option
-from shared.errors import ConfigurationError, Refused
+from shared.errors import ConfigurationError, Invalid, Refused
 from shared.key_vault import RememberedSecret
 from shared.settings.mail_settings import SinkSettings
 from shared.storage.account import Storage
@@ -85,6 +85,7 @@ class PreparedMail:
     raises `refuse_automatic_mail`.
 
     `rule`: what a rule of the mailbox decided for this sink; it is the same in every attempt.
+    `join`: the ticket to which a person wants the mail to be added. It becomes no ticket of its own.
     """
 
     mail: InboundMail
@@ -97,6 +98,16 @@ class PreparedMail:
     is_note: bool = False
     history_in: str | None = None
     rule: MatchedRule | None = None
+    join: str | None = None
+
+
+def refuse_joining() -> Invalid:
+    """Return the error of sinks that cannot ask for a ticket, so that no mail can be joined to one."""
+    return Invalid(
+        "This sink cannot ask whether the ticket exists. Name a sink that makes tickets itself.",
+        code="TicketsUnknown",
+        target="sink",
+    )
 
 
 def refuse_automatic_mail(screening: Screening, more: str = "") -> Refused:
@@ -119,6 +130,14 @@ class Receipt:
     files: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Look:
+    """Whether a sink's target has a mail, and in which ticket if that is known. None: the sink cannot find out."""
+
+    is_there: bool | None
+    ticket: str | None = None
+
+
 class Sink(Protocol):
     """Delivers mails to one target, for example an instance of EasyVista."""
 
@@ -132,6 +151,15 @@ class Sink(Protocol):
 
     def deliver(self, prepared: PreparedMail, progress: Progress) -> Receipt:
         """Deliver one mail, and continue where an earlier attempt ended. Raises errors of shared.errors."""
+
+    def find_mail(self, reference: str, begun: Mapping[str, Any], *, interrupted: bool) -> Look:
+        """Look for a mail after earlier attempts: `begun` is what these saved. Raises errors of shared.errors."""
+
+    def check_ticket(self, ticket: str) -> str:
+        """Return the number of a ticket as the target writes it.
+
+        Raises Refused unless a mail can be added to this ticket now, or if the sink cannot ask for tickets.
+        """
 
     def probe(self) -> None:
         """Send a request without effect. Raises ConfigurationError if settings, rights or credentials are wrong."""

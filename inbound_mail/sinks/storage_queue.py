@@ -19,7 +19,7 @@ from inbound_mail.sinks._envelope import (
     write,
 )
 from inbound_mail.sinks._options import Option, check_options, read_options
-from inbound_mail.sinks.protocol import Kind, PreparedMail, Progress, Receipt, Tools
+from inbound_mail.sinks.protocol import Kind, Look, PreparedMail, Progress, Receipt, Tools, refuse_joining
 from shared.json_text import Json
 from shared.key_vault import RememberedSecret
 from shared.settings.mail_settings import SinkSettings
@@ -65,6 +65,16 @@ class StorageQueueSink:
             self._queue.put(self._make_message(prepared, ticket, files), ttl=self._ttl)
             progress.save(sent=True)
         return Receipt()
+
+    def find_mail(self, reference: str, begun: Mapping[str, Any], *, interrupted: bool) -> Look:
+        """Say whether the message was sent. Whoever took it cannot be asked, so after a crash nobody knows."""
+        del reference
+        return Look(is_there=True if begun.get("sent") else None if interrupted else False)
+
+    def check_ticket(self, ticket: str) -> str:
+        """Refuse: whoever reads the queue cannot be asked."""
+        del ticket
+        raise refuse_joining()
 
     def probe(self) -> None:
         """Count the messages of the queue. Raises ConfigurationError if access is denied."""

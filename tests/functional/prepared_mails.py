@@ -107,6 +107,7 @@ def make_prepared_mail(
     is_note: bool = False,
     history_in: str | None = None,
     rule: MatchedRule | None = None,
+    join: str | None = None,
     **message: Any,
 ) -> PreparedMail:
     """A mail from somebody whom the desk knows; `message` changes Graph's properties."""
@@ -144,6 +145,7 @@ def make_prepared_mail(
         is_note=is_note,
         history_in=history_in,
         rule=rule,
+        join=join,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from inbound_mail.sinks.protocol import Receipt, Thread
+from inbound_mail.sinks.protocol import Look, Receipt, Thread
 from shared.errors import OutcomeUnknown, Refused, Rejected
 from tests.functional.easyvista_sink import EARLIER, OTHER_REFERENCE, EasyVista, easyvista, running
 from tests.functional.prepared_mails import (
@@ -326,3 +326,72 @@ def test_without_comments_an_automatic_mail_is_set_aside(easyvista: EasyVista) -
             is_note=True, screening=AUTOMATIC, comment_action_type_id=None, comment_group_mail=None,
             **reply_to(service_desks.OPEN_TICKET, AUTHOR),
         )  # fmt: skip
+
+
+# -- joined by hand
+
+
+def test_a_mail_that_a_person_joined_is_a_comment_whoever_wrote_it(easyvista: EasyVista) -> None:
+    rfc = service_desks.OPEN_TICKET
+    assert easyvista.sink().check_ticket(rfc.lower()) == rfc
+    receipt = easyvista.deliver(join=rfc, sender=address("stranger@fabrikam.example"))
+    assert (receipt.ticket, receipt.is_reply) == (rfc, True)
+    [comment] = easyvista.sim.easyvista.ticket(rfc).tasks
+    assert "Note: A person joined this mail to the ticket." in comment.description
+    assert BODY in comment.description
+    assert easyvista.made == []
+
+
+@pytest.mark.parametrize("policy", ["new_linked", "quarantine"])
+def test_a_joined_mail_never_becomes_a_ticket_of_its_own(easyvista: EasyVista, policy: str) -> None:
+    rfc = service_desks.OPEN_TICKET
+    easyvista.sim.easyvista.close(rfc)
+    with pytest.raises(Refused) as closed:
+        easyvista.deliver(join=rfc, closed_reply=policy)
+    with pytest.raises(Refused) as gone:
+        easyvista.deliver(join="I991231_00001", closed_reply=policy)
+    assert (closed.value.code, gone.value.code) == ("TicketClosed", "TicketNotFound")
+    progress = MemoryProgress({"reply": rfc})
+    with pytest.raises(Refused) as late:
+        easyvista.deliver(join=rfc, closed_reply=policy, progress=progress)
+    assert late.value.code == "TicketClosed"
+    assert easyvista.made == []
+
+
+@pytest.mark.parametrize(
+    ("ticket", "options", "code"),
+    [
+        ("I991231_00001", {}, "TicketNotFound"),
+        (service_desks.OPEN_TICKET, {}, "TicketClosed"),
+        (service_desks.OPEN_TICKET, {"comment_action_type_id": None, "comment_group_mail": None}, "CommentsNotSetUp"),
+    ],
+)
+def test_a_ticket_that_takes_no_comment_is_refused_at_once(
+    easyvista: EasyVista, ticket: str, options: dict[str, Any], code: str
+) -> None:
+    easyvista.sim.easyvista.close(service_desks.OPEN_TICKET)
+    with pytest.raises(Refused) as refusal:
+        easyvista.sink(**options).check_ticket(ticket)
+    assert refusal.value.code == code
+
+
+def test_a_joined_mail_whose_answer_is_lost_is_one_comment(easyvista: EasyVista) -> None:
+    rfc, progress = service_desks.OPEN_TICKET, MemoryProgress()
+    easyvista.sim.faults.add(Drop(), method="POST", path="/tasks$", when="after")
+    with pytest.raises(OutcomeUnknown):
+        easyvista.deliver(join=rfc, progress=progress)
+    reference = make_prepared_mail().reference
+    assert easyvista.sink().find_mail(reference, progress.values, interrupted=True) == Look(is_there=True, ticket=rfc)
+    easyvista.deliver(join=rfc, progress=progress.next_attempt())
+    assert len(easyvista.sim.easyvista.ticket(rfc).tasks) == 1
+
+
+def test_a_mail_is_found_by_its_reference_and_not_asked_for_if_nothing_was_begun(easyvista: EasyVista) -> None:
+    reference = make_prepared_mail().reference
+    sink = easyvista.sink()
+    assert sink.find_mail(reference, {}, interrupted=False) == Look(is_there=False)
+    assert easyvista.asked("GET", "/requests") == 0
+    assert sink.find_mail(reference, {}, interrupted=True) == Look(is_there=False)
+    receipt = easyvista.deliver()
+    assert sink.find_mail(reference, {}, interrupted=True) == Look(is_there=True, ticket=receipt.ticket)
+    assert sink.find_mail(reference, {"reply": service_desks.OPEN_TICKET}, interrupted=True).ticket == receipt.ticket

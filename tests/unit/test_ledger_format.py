@@ -7,6 +7,7 @@ import pytest
 
 from bench.memory_storage import MemoryTable
 from inbound_mail.ledger.claims import claim
+from inbound_mail.ledger.decisions import Decision
 from inbound_mail.ledger.ledger import Ledger
 from inbound_mail.ledger.records import DeliveryState, MailState, NewMail, Phase
 from inbound_mail.ledger.references import digest
@@ -118,7 +119,7 @@ def test_a_redelivery_opens_the_work_again_and_remembers_who_had_the_mail(table:
     ledger.close([(mail, MailState.QUARANTINED)])
     failed = ledger.delivery("key", "hook")
     assert failed is not None
-    ledger.redeliver(MESSAGE, [failed])
+    ledger.decisions.record("key", MESSAGE, [ledger.decisions.begin(failed, Decision())])
     found = rows(table)
     assert "q|key|hook" not in found
     again = found["d|key|hook"]

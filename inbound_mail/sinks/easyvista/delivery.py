@@ -16,7 +16,14 @@ from inbound_mail.sinks._upload import Upload
 from inbound_mail.sinks.easyvista.client import Client
 from inbound_mail.sinks.easyvista.files import File, Handover, list_files, plan_handover
 from inbound_mail.sinks.easyvista.http import MakeBody
-from inbound_mail.sinks.easyvista.replies import Decision, decide, decide_closed, decide_note
+from inbound_mail.sinks.easyvista.replies import (
+    Decision,
+    decide,
+    decide_closed,
+    decide_joined,
+    decide_note,
+    refuse_to_join,
+)
 from inbound_mail.sinks.easyvista.ticket import make_person_fields, make_ticket_fields, make_ticket_text
 from inbound_mail.sinks.protocol import PreparedMail, Progress, Receipt, refuse_automatic_mail
 from shared.errors import NotFound, OutcomeUnknown, Rejected
@@ -57,13 +64,18 @@ class Delivery:
         if found:
             self._resumed = True
             return None, self._adopt(found)
-        decide_it = decide_note if self._prepared.is_note else decide
-        decision = decide_it(self._prepared, self._options, self._client)
+        decision = self._decide()
         if decision.comment_on:
             self._notes += decision.notes
             self._progress.save(reply=decision.comment_on, notes=self._notes)
             return decision.comment_on, None
         return None, self._create(decision)
+
+    def _decide(self) -> Decision:
+        if self._prepared.join:
+            return decide_joined(self._prepared.join, self._options, self._client)
+        decide_it = decide_note if self._prepared.is_note else decide
+        return decide_it(self._prepared, self._options, self._client)
 
     # -- a new ticket
 
@@ -136,6 +148,8 @@ class Delivery:
         ticket = self._client.ticket(rfc)
         if self._prepared.is_note and (ticket is None or ticket.is_closed):
             raise refuse_automatic_mail(self._prepared.screening, f"It belongs to ticket {rfc}, which is closed.")
+        if self._prepared.join and (ticket is None or ticket.is_closed):
+            raise refuse_to_join(rfc, is_closed=ticket is not None)
         if ticket is None:
             decision = Decision(notes=(f"The mail answers ticket {rfc}, which does not exist any more.",))
         elif ticket.is_closed:

@@ -12,7 +12,7 @@ from inbound_mail.content.models import InboundMail
 from inbound_mail.sinks._threads import TICKET_NUMBER, find_answered, find_bounced, find_conversation
 from inbound_mail.sinks.easyvista.client import Client
 from inbound_mail.sinks.protocol import PreparedMail, refuse_automatic_mail
-from shared.errors import Refused
+from shared.errors import Conflict, NotFound, Refused
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,23 @@ def decide_note(prepared: PreparedMail, options: Mapping[str, Any], client: Clie
     if options["comment_action_type_id"] is None:
         raise refuse_automatic_mail(screening, f"It belongs to ticket {candidate.rfc}, but comments are not set up.")
     return Decision(comment_on=candidate.rfc, notes=(_describe_note(prepared),))
+
+
+def decide_joined(rfc: str, options: Mapping[str, Any], client: Client) -> Decision:
+    """Decide about a mail that a person joined to a ticket: a comment, or nothing. Raises Refused."""
+    ticket = client.ticket(rfc)
+    if ticket is None or (ticket.is_closed and options["closed_reply"] != "comment"):
+        raise refuse_to_join(rfc, is_closed=ticket is not None)
+    if options["comment_action_type_id"] is None:
+        raise Conflict("This sink writes no comments any more.", code="CommentsNotSetUp")
+    return Decision(comment_on=rfc, notes=("A person joined this mail to the ticket.",))
+
+
+def refuse_to_join(rfc: str, *, is_closed: bool) -> Refused:
+    """Return the error for a mail that cannot be added to the ticket that a person chose."""
+    if is_closed:
+        return Refused(f"A person joined the mail to ticket {rfc}, which is closed.", code="TicketClosed")
+    return NotFound(f"A person joined the mail to ticket {rfc}, which does not exist any more.", code="TicketNotFound")
 
 
 def _reports_on(prepared: PreparedMail, candidate: CandidateTicket, client: Client) -> bool:

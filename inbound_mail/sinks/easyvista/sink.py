@@ -12,8 +12,9 @@ from inbound_mail.sinks.easyvista.client import Client
 from inbound_mail.sinks.easyvista.delivery import Delivery
 from inbound_mail.sinks.easyvista.http import READ_SECONDS, Http, SignIn
 from inbound_mail.sinks.easyvista.ticket import GUID, apply_rule
-from inbound_mail.sinks.protocol import Kind, PreparedMail, Progress, Receipt, Tools
+from inbound_mail.sinks.protocol import Kind, Look, PreparedMail, Progress, Receipt, Tools
 from shared import context
+from shared.errors import Conflict, NotFound
 from shared.key_vault import RememberedSecret
 from shared.settings.catalogue import CUSTOM_FIELD, PLACEHOLDERS
 from shared.settings.mail_settings import SinkSettings
@@ -132,6 +133,37 @@ class EasyVistaSink:
         with context.call(context.request_id(), seconds=seconds):
             options = apply_rule(self._options, prepared.rule)
             return Delivery(self._client, options, prepared, progress, self._base_url).run()
+
+    def find_mail(self, reference: str, begun: Mapping[str, Any], *, interrupted: bool) -> Look:
+        """Look for the mail's ticket by the reference, and for its comment where an attempt may have written one."""
+        if begun or interrupted:
+            found = begun.get("ticket") or next(iter(self._client.find(reference)), None)
+            commented = None if found else begun.get("reply")
+            if commented and (begun.get("commented") or self._is_commented(commented, reference)):
+                found = commented
+            return Look(is_there=found is not None, ticket=found)
+        return Look(is_there=False)
+
+    def check_ticket(self, ticket: str) -> str:
+        """Return the ticket's number as EasyVista writes it. Raises NotFound or Conflict unless it takes comments."""
+        if self._options["comment_action_type_id"] is None:
+            raise Conflict(
+                "This sink writes no comments: its options name no comment_action_type_id.",
+                code="CommentsNotSetUp",
+                target="sink",
+            )
+        found = self._client.ticket(ticket.upper())
+        if found is None:
+            message = "There is no such ticket, or the gateway may not read it."
+            raise NotFound(message, code="TicketNotFound", target="ticket")
+        if found.is_closed and self._options["closed_reply"] != "comment":
+            message = "This ticket is closed. Reopen it, or choose another one."
+            raise Conflict(message, code="TicketClosed", target="ticket")
+        return found.rfc
+
+    def _is_commented(self, ticket: str, reference: str) -> bool:
+        action_type = self._options["comment_action_type_id"]
+        return action_type is not None and any(reference in text for text in self._client.comments(ticket, action_type))
 
     def probe(self) -> None:
         """Search for a ticket that does not exist. Raises ConfigurationError if sign-in, rights or filters fail."""

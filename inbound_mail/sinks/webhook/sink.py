@@ -25,7 +25,7 @@ from inbound_mail.sinks._envelope import (
 )
 from inbound_mail.sinks._files import digests_of, locate_attachment
 from inbound_mail.sinks._options import Option, check_options, only_one, read_options, secret
-from inbound_mail.sinks.protocol import Kind, PreparedMail, Progress, Receipt, Tools
+from inbound_mail.sinks.protocol import Kind, Look, PreparedMail, Progress, Receipt, Tools, refuse_joining
 from inbound_mail.sinks.webhook.receiver import Receiver
 from shared import context
 from shared.json_text import Json
@@ -94,6 +94,18 @@ class WebhookSink:
         ticket: str | None = progress.values.get("ticket")
         is_reply = answers is not None and ticket in (None, answers)
         return Receipt(ticket, is_reply=is_reply, files=digests_of(files))
+
+    def find_mail(self, reference: str, begun: Mapping[str, Any], *, interrupted: bool) -> Look:
+        """Say whether the receiver has taken the event. It cannot be asked, so after a lost answer nobody knows."""
+        del reference
+        if begun.get("sent"):
+            return Look(is_there=True, ticket=begun.get("ticket"))
+        return Look(is_there=None if interrupted else False)
+
+    def check_ticket(self, ticket: str) -> str:
+        """Refuse: the receiver cannot be asked."""
+        del ticket
+        raise refuse_joining()
 
     def probe(self) -> None:
         """Check the secrets, and send nothing: a receiver would take any request for an event."""

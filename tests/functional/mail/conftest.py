@@ -13,6 +13,7 @@ import pytest
 from composition import services
 from composition.mail import MailServices
 from inbound_mail.delivery import threads
+from inbound_mail.delivery.by_hand import HandDelivery
 from inbound_mail.delivery.circuit_breaker import CircuitBreaker
 from inbound_mail.delivery.delivery import Deliverer, DeliveryOutcome
 from inbound_mail.intake.polling import Polled, Poller
@@ -20,9 +21,10 @@ from inbound_mail.ledger import mail_store
 from inbound_mail.ledger.records import DeliveryState, DeliveryStatus
 from inbound_mail.messages import DeliveryQueue
 from inbound_mail.reports.mails import describe_mail, list_mails
-from inbound_mail.sinks.protocol import PreparedMail, Progress, Receipt
+from inbound_mail.sinks.protocol import Look, PreparedMail, Progress, Receipt
 from inbound_mail.support_mailbox import SupportMailbox
 from shared import retry
+from shared.errors import NotFound
 from shared.json_text import Json
 from shared.key_vault import RememberedSecret
 from shared.storage.account import Storage
@@ -69,7 +71,10 @@ class RecordingSink:
     probe_is_proof: bool = True
     tickets: dict[str, str] = field(default_factory=dict)
     received: list[PreparedMail] = field(default_factory=list)
+    comments: dict[str, list[str]] = field(default_factory=dict)
+    known: frozenset[str] = frozenset()
     looks: int = 0
+    searches: int = 0
     before: Callable[[], None] = lambda: None
     after: Callable[[], None] = lambda: None
     probes: Callable[[], None] = lambda: None
@@ -79,12 +84,33 @@ class RecordingSink:
         self.before()
         if progress.interrupted:
             self.looks += 1
+        if prepared.join and prepared.reference not in self.tickets:
+            progress.save(reply=prepared.join)
+            written = self.comments.setdefault(prepared.join, [])
+            if not (progress.interrupted and prepared.reference in written):
+                assert prepared.reference not in written, "a second comment"
+                written.append(prepared.reference)
+            self.after()
+            return Receipt(prepared.join, is_reply=True)
         if not (progress.interrupted and prepared.reference in self.tickets):
             assert prepared.reference not in self.tickets, "a second ticket"
             self.tickets[prepared.reference] = f"T-{len(self.tickets) + 1}"
         self.after()
         files = tuple(one.sha256 for one in prepared.mail.attachments if one.sha256)
         return Receipt(self.tickets[prepared.reference], files=files)
+
+    def find_mail(self, reference: str, begun: Mapping[str, Any], *, interrupted: bool) -> Look:
+        if not (begun or interrupted):
+            return Look(is_there=False)
+        self.searches += 1
+        joined = next((ticket for ticket, references in self.comments.items() if reference in references), None)
+        found = self.tickets.get(reference) or joined
+        return Look(is_there=found is not None, ticket=found)
+
+    def check_ticket(self, ticket: str) -> str:
+        if ticket not in self.known:
+            raise NotFound("No such ticket.", code="TicketNotFound", target="ticket")
+        return ticket
 
     def probe(self) -> None:
         self.probes()
@@ -156,6 +182,10 @@ class MailScenario:
             shared_sinks=self.sinks if self.others else (),
         )
 
+    @property
+    def by_hand(self) -> HandDelivery:
+        return HandDelivery(self.sinks, self.deliveries)
+
     def run(self) -> None:
         """Poll and deliver until nothing is left to do."""
         for _ in range(8):
@@ -214,7 +244,8 @@ type OpenScenario = Callable[..., MailScenario]
 def open_scenario(gateway_process: Gateway) -> OpenScenario:
     """A function that opens a scenario with sinks and mailbox settings of its own; `others`: a second mailbox.
 
-    `rule_sinks`: further sinks, to which only rules send mails. The names of all sinks get an ending, in rules as well.
+    `rule_sinks`: further sinks, to which only rules and people send mails. The names of all sinks get an ending, in
+    rules as well.
     """
 
     def open_it(

@@ -6,15 +6,18 @@ leases expire, its messages return to the queue, and a new process must bring ev
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from inbound_mail.delivery.by_hand import Wish
 from inbound_mail.delivery.redelivery import redeliver
 from inbound_mail.intake.polling import Polled
-from shared.errors import Rejected, Unavailable
+from inbound_mail.ledger.decisions import Decision
+from shared.errors import Conflict, Rejected, Unavailable
 from shared.graph.mail import GraphMail
 from shared.storage.blobs import Container
 from shared.storage.tables import Table
@@ -236,8 +239,105 @@ def check_rules(scenario: MailScenario) -> None:
     assert not next(iter(scenario.sinks.values())).tickets
 
 
+def begin_with_two_sinks(open_scenario: OpenScenario) -> MailScenario:
+    """A mail in quarantine at its sink, and another sink."""
+    scenario = open_scenario(sinks=("one",), rule_sinks=("two",), write_back={"read": True})
+    scenario.services = replace(scenario.services, workers=Workers(1))
+    scenario.receive(subject="Of the other team")
+    one, two = scenario.sinks.values()
+
+    def refuse() -> None:
+        raise Rejected("No such customer.", code="NoCustomer")
+
+    one.before = refuse
+    two.known = frozenset({"T-9"})
+    scenario.run()
+    one.before = lambda: None
+    return scenario
+
+
+def decide(**wish: Any) -> Callable[[MailScenario], None]:
+    """Return the work of a person who asks until it is done, and of the workers."""
+
+    def ask(scenario: MailScenario) -> None:
+        [key] = [mail["key"] for mail in scenario.mails()]
+        with suppress(Conflict):  # it is done
+            scenario.by_hand.deliver(scenario.mailbox, key, Wish(sink=list(scenario.sinks)[1], **wish))
+        work(scenario)
+
+    return ask
+
+
+def check_moved(scenario: MailScenario) -> None:
+    one, two = scenario.sinks.values()
+    assert (list(one.tickets.values()), list(two.tickets.values())) == ([], ["T-1"])
+    check_second(scenario)
+
+
+def check_joined(scenario: MailScenario) -> None:
+    one, two = scenario.sinks.values()
+    assert not any((one.tickets, two.tickets, one.comments))
+    assert [len(found) for found in two.comments.values()] == [1]
+    check_second(scenario)
+
+
+def check_second(scenario: MailScenario) -> None:
+    [mail] = scenario.mails()
+    assert [one["state"] for one in mail["deliveries"]] == ["set-aside", "delivered"]
+    assert mail["state"] == "delivered"
+    assert scenario.mailbox.ledger.count_quarantined() == 0
+    assert list(scenario.mailbox.ledger.open_mails()) == []
+    assert [one.is_read for one in scenario.twin_mailbox.messages()] == [True]
+
+
+def set_aside(scenario: MailScenario) -> None:
+    [mail] = scenario.mails()
+    scenario.by_hand.set_aside(scenario.mailbox, mail["key"], None, Decision("Anna", "a robot"))
+    work(scenario)
+
+
+def check_set_aside(scenario: MailScenario) -> None:
+    [mail] = scenario.mails()
+    assert (mail["state"], mail["reason"]) == ("skipped", "by-hand")
+    assert [one.key for one in scenario.mailbox.ledger.skipped("by-hand")] == [mail["key"]]
+    assert scenario.mailbox.ledger.mail(mail["key"]).state == "skipped"  # type: ignore[union-attr]  # it is there
+    assert scenario.mailbox.ledger.count_quarantined() == 0
+    assert list(scenario.mailbox.ledger.open_mails()) == []
+    assert all(one.tickets == {} for one in scenario.sinks.values())
+
+
+def begin_with_an_older_mail(open_scenario: OpenScenario) -> MailScenario:
+    scenario = open_scenario(since="2026-01-01T00:00:00Z")
+    scenario.services = replace(scenario.services, workers=Workers(1))
+    scenario.receive(received=datetime(2025, 12, 1, tzinfo=UTC), attachments=[File("a.txt", data=b"a")])
+    scenario.run()
+    return scenario
+
+
+def take_in(scenario: MailScenario) -> None:
+    [message] = scenario.twin_mailbox.messages()
+    with suppress(Conflict):  # it is done
+        scenario.by_hand.deliver(scenario.mailbox, scenario.mailbox.key(message.id), Wish())
+    work(scenario)
+
+
+def check_taken_in(scenario: MailScenario) -> None:
+    [message] = scenario.twin_mailbox.messages()
+    assert scenario.describe(message.id)["state"] == "delivered"
+    assert list(scenario.sink.tickets.values()) == ["T-1"]
+    assert list(scenario.mailbox.ledger.skipped("before-cutover")) == []
+    assert list(scenario.mailbox.ledger.open_mails()) == []
+    stored = scenario.mailbox.store.load(scenario.mailbox.key(message.id))
+    assert stored
+    assert [b"".join(scenario.mailbox.store.open(one)) for one in stored.attachments] == [b"a"]
+
+
 CASES = {
     "rules": CrashCase(begin_with_rules, work_while_a_rule_changes, check_rules),
+    "moved by hand": CrashCase(begin_with_two_sinks, decide(), check_moved),
+    "joined by hand": CrashCase(begin_with_two_sinks, decide(ticket="T-9"), check_joined),
+    "set aside by hand": CrashCase(begin_with_two_sinks, set_aside, check_set_aside),
+    "taken in by hand": CrashCase(begin_with_an_older_mail, take_in, check_taken_in),
     "two mailboxes": CrashCase(begin_with_one_mail_in_two_mailboxes, work, check_one_mail),
     "copies": CrashCase(begin_with_copies, work, check_copies),
     "three mails": CrashCase(begin_with_three, work, check_three),
