@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NAMES = (
     "up", "test", "fire", "send", "package", "connector", "bench", "rehearse", "fuzz", "register", "doctor", "docs",
-    "twin",
+    "settings", "twin",
 )  # fmt: skip
 _DOCUMENTATION = "The commands of `python3 -m devkit`."
 

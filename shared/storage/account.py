@@ -43,7 +43,8 @@ class Storage:
         from azure.data.tables import TableClient
 
         if self._settings.connection_string:
-            return TableClient.from_connection_string(self._settings.connection_string, name, **_LIMITS)
+            with _string_errors():
+                return TableClient.from_connection_string(self._settings.connection_string, name, **_LIMITS)
         return TableClient(self._address("table"), name, credential=self._credential(), **_LIMITS)
 
     def open_container(self, name: str) -> "ContainerClient":
@@ -54,7 +55,9 @@ class Storage:
         limits = ("max_single_put_size", "max_block_size", "max_single_get_size", "max_chunk_get_size")
         sizes: dict[str, Any] = dict.fromkeys(limits, BLOCK)
         if self._settings.connection_string:
-            return ContainerClient.from_connection_string(self._settings.connection_string, name, **_LIMITS, **sizes)
+            string = self._settings.connection_string
+            with _string_errors():
+                return ContainerClient.from_connection_string(string, name, **_LIMITS, **sizes)
         return ContainerClient(self._address("blob"), name, credential=self._credential(), **_LIMITS, **sizes)
 
     def open_queue(self, name: str) -> "QueueClient":
@@ -62,7 +65,8 @@ class Storage:
         from azure.storage.queue import QueueClient
 
         if self._settings.connection_string:
-            return QueueClient.from_connection_string(self._settings.connection_string, name, **_LIMITS)
+            with _string_errors():
+                return QueueClient.from_connection_string(self._settings.connection_string, name, **_LIMITS)
         return QueueClient(self._address("queue"), name, credential=self._credential(), **_LIMITS)
 
     def _address(self, service: str) -> str:
@@ -89,6 +93,17 @@ class Lazy[T]:
             if self._built is None:
                 self._built = self._build()
             return self._built
+
+
+@contextmanager
+def _string_errors() -> Iterator[None]:
+    """Raise ConfigurationError for a connection string that the storage libraries cannot read."""
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigurationError(
+            "AzureWebJobsStorage is no connection string of a storage account.", detail=type(error).__name__
+        ) from None
 
 
 @contextmanager

@@ -245,7 +245,7 @@ class Lease:
 def _version(properties: Any, data: bytes = b"") -> BlobVersion:
     return BlobVersion(
         properties.name,
-        str(properties.etag).strip('"'),
+        str(properties.etag),
         properties.last_modified,
         properties.size,
         dict(properties.metadata or {}),

@@ -14,7 +14,7 @@ from shared.key_vault import Identity
 from shared.settings.choices import IdentitySource
 from shared.settings.mail_settings import StorageSettings
 from shared.storage.account import Storage
-from shared.storage.blobs import Container
+from shared.storage.blobs import BlobVersion, Container, Unchanged
 from shared.storage.queues import Queue
 from shared.storage.tables import Operation, Table
 
@@ -193,3 +193,51 @@ def test_storage_that_is_not_set_is_reported() -> None:
     storage = Storage(StorageSettings(None, None, None, None, None), Identity(IdentitySource.MANAGED))
     with pytest.raises(ConfigurationError):
         Table(storage, "x").get("p", "a")
+
+
+def test_a_text_that_is_no_connection_string_is_the_administrators_matter(name: str) -> None:
+    storage = Storage(StorageSettings("nonsense", None, None, None, None), Identity(IdentitySource.MANAGED))
+    for ask in (lambda: Table(storage, name).get("p", "a"), Container(storage, name).make, Queue(storage, name).count):
+        with pytest.raises(ConfigurationError) as raised:
+            ask()
+        assert "nonsense" not in str(raised.value)
+
+
+def test_a_blob_is_read_again_only_if_it_has_changed(storage: Storage, name: str) -> None:
+    container = Container(storage, name)
+    assert container.get_version("x", most=10) is None
+    container.put("x", b"[1]")
+    first = container.get_version("x", most=10)
+    assert isinstance(first, BlobVersion)
+    assert (first.data, first.size) == (b"[1]", 3)
+    assert isinstance(container.get_version("x", known=first.etag, most=10), Unchanged)
+    container.put("x", b"[2]")
+    second = container.get_version("x", known=first.etag, most=10)
+    assert isinstance(second, BlobVersion)
+    assert second.data == b"[2]"
+    container.put("x", b"")
+    empty = container.get_version("x", known=second.etag, most=10)
+    assert isinstance(empty, BlobVersion)
+    assert (empty.data, empty.size) == (b"", 0)
+    container.put("x", b"x" * 11)
+    large = container.get_version("x", most=10)
+    assert isinstance(large, BlobVersion)
+    assert (large.data, large.size) == (b"", 11)
+
+
+def test_a_version_replaces_only_the_one_that_it_was_made_from(storage: Storage, name: str) -> None:
+    container = Container(storage, name)
+    first = container.put_version("a/x", b"[1]", replaces=None, metadata={"person": "kim"})
+    with pytest.raises(Conflict):
+        container.put_version("a/x", b"[2]", replaces=None, metadata={})
+    second = container.put_version("a/x", b"[2]", replaces=first, metadata={"person": "lee"})
+    with pytest.raises(Conflict):
+        container.put_version("a/x", b"[3]", replaces=first, metadata={})
+    with pytest.raises(Conflict):
+        container.put_version("a/gone", b"[3]", replaces=first, metadata={})
+    found = container.get_version("a/x", most=10)
+    assert isinstance(found, BlobVersion)
+    assert (found.data, found.etag, dict(found.metadata)) == (b"[2]", second, {"person": "lee"})
+    [listed] = container.list_versions("a/")
+    assert (listed.name, listed.size, dict(listed.metadata)) == ("a/x", 3, {"person": "lee"})
+    assert Container(storage, f"{name}x").list_versions("") == []
