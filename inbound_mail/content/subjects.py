@@ -5,7 +5,8 @@ Sources: repositories that repeat Wikipedia's "List of email subject abbreviatio
 """
 
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 # Language: words for a reply, words for a forward. Some words mean the one here and the other there, such as "VS".
@@ -59,6 +60,12 @@ _ANY = "|".join(
     f"(?-i:{word})" if len(word) == 1 else re.escape(word) for word in sorted(_REPLY | _FORWARD, key=len, reverse=True)
 )
 _PREFIX = re.compile(rf"(?P<word>{_ANY}) ?(?:\[\d{{1,4}}\]|\(\d{{1,4}}\)|\^\d{{1,4}})? ?[:\uff1a] ?", re.IGNORECASE)
+# What gateways and clients put before a subject, in any language: "***SPAM*** ", "(External) ", "Odgovor: ".
+_ADDED = re.compile(r"\s*(?:\*{1,5}[^*]{1,30}\*{1,5}|\{[^{}]{1,30}\}|\([^()]{1,30}\)|[^\W\d_][\w. ]{0,14}:)\s*")
+_BRACKETS = re.compile(r"\[[^\[\]]{0,60}\]")
+_MOST_PREFIXES = 8
+_LEAST_CUT = 40  # characters of a subject that a client has cut
+_LEAST_KEPT = 12  # characters of a subject to which words were added: a shorter one may be a part of another subject
 
 
 class Subject(NamedTuple):
@@ -80,3 +87,40 @@ def read_subject(line: str) -> Subject:
     while found := _PREFIX.match(line, position):
         position = found.end()
     return Subject(line[position:].strip(), first["word"] if first else "")
+
+
+def is_replaced(new: str, old: str, ticket: str) -> bool:
+    """Return whether the author of an answer replaced the subject: `old` is no longer in `new`.
+
+    Both are without prefixes. What gateways and clients put before a subject does not count, nor words added at the end
+    of one that is not very short. A subject with the ticket's number is no new one, and an unknown one is not replaced.
+    """
+    number = re.compile(rf"(?<!\w){re.escape(ticket)}(?!\w)", re.IGNORECASE)
+    if number.search(new):
+        return False
+    news, olds = (list(_shorten(number.sub(" ", text))) for text in (new, old))
+    if not (news and olds) or news[0] in olds:
+        return False
+    for words in news:
+        shorter, longer = sorted((words, olds[0]), key=len)
+        is_cut = len(shorter) >= _LEAST_CUT and longer.startswith(shorter)
+        is_longer = len(olds[0]) >= _LEAST_KEPT and words.startswith(f"{olds[0]} ")
+        if words == olds[0] or is_cut or is_longer:
+            return False
+    return True
+
+
+def _shorten(title: str) -> Iterator[str]:
+    """Yield the words of a subject, then without each thing that stands before it; nothing if there are no words."""
+    text = _BRACKETS.sub(" ", unicodedata.normalize("NFKC", title).casefold()).strip()
+    for _ in range(_MOST_PREFIXES):
+        words = " ".join(re.findall(r"\w+", text))
+        if words and words != "no subject":
+            yield words
+        shorter = read_subject(text).title
+        found = _ADDED.match(text) if shorter == text else None
+        if found:
+            shorter = text[found.end() :]
+        if shorter == text:
+            return
+        text = shorter

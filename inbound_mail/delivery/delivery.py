@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from inbound_mail.content.belonging import may_belong
 from inbound_mail.content.delivery_reports import read_report
 from inbound_mail.content.models import InboundMail, Rendering, Screening
 from inbound_mail.content.rendering import render_mail
@@ -33,7 +34,6 @@ from inbound_mail.delivery.threads import KnownThreads
 from inbound_mail.ledger.claims import Claim, Overtaken, claim
 from inbound_mail.ledger.records import MailRecord
 from inbound_mail.messages import DeliveryQueue, DeliveryRequest
-from inbound_mail.sinks._threads import TICKET_NUMBER, answered_ids
 from inbound_mail.sinks.protocol import PreparedMail, Receipt, Sink, refuse_automatic_mail
 from inbound_mail.support_mailbox import SupportMailbox
 from shared import context
@@ -133,7 +133,7 @@ class Deliverer:
             receipt = same or sink.deliver(prepared, claimed)
         except (ConfigurationError, Refused) as error:
             if claimed.ticket:  # the ticket exists, a later step was refused: replies still belong to that ticket
-                threads.remember(prepared.mail, claimed.ticket)
+                _remember(threads, prepared, claimed.ticket, joins=not claimed.values.get("ticket"))
             if not isinstance(error, ConfigurationError):
                 raise
             if breaker.find_reason(sink, claimed.key, error) is Reason.MAIL:
@@ -143,8 +143,8 @@ class Deliverer:
             raise
         if same is None:
             breaker.note_delivery()
-        if receipt.ticket and not prepared.is_note:  # who an automatic mail is from and to proves nothing
-            threads.remember(prepared.mail, receipt.ticket)
+        if receipt.ticket:
+            _remember(threads, prepared, receipt.ticket, joins=receipt.is_reply, is_same=same is not None)
         known_files.remember(prepared.mail, receipt.ticket, receipt.files)
         claimed.complete(receipt)
         if prepared.is_note and prepared.screening.is_bounce:
@@ -173,7 +173,7 @@ class Deliverer:
         screening, rendering = self._read(mail, mailbox)
         rule = _find_rule(record, claimed.sink, mailbox.settings.sinks)
         is_note = not (screening.makes_ticket or claimed.is_forced)
-        if is_note and not _may_concern_a_ticket(mail, screening, threads):
+        if is_note and not may_belong(mail, screening, threads):
             if screening.is_own or not (rule and rule.takes_automatic):
                 raise refuse_automatic_mail(screening)
             is_note = False
@@ -240,11 +240,15 @@ def _find_rule(record: MailRecord, sink: str, usual_sinks: Collection[str]) -> M
     return MatchedRule.from_json(record.rule)
 
 
-def _may_concern_a_ticket(mail: InboundMail, screening: Screening, threads: KnownThreads) -> bool:
-    """Return whether an automatic mail names a mail whose ticket is known, or has a ticket's number in its subject."""
-    if threads.find([*screening.bounced, *answered_ids(mail)]):
-        return True
-    return TICKET_NUMBER.search(mail.subject.upper()) is not None
+def _remember(
+    threads: KnownThreads, prepared: PreparedMail, ticket: str, *, joins: bool, is_same: bool = False
+) -> None:
+    """Record the ticket of a mail. Whom an automatic mail, or a copy in another mailbox, names proves nothing."""
+    if prepared.is_note:
+        return
+    is_automatic = not prepared.screening.makes_ticket
+    adds_people = not (is_same or (joins and is_automatic))
+    threads.remember(prepared.mail, ticket, title=prepared.rendering.title, joins=joins, adds_people=adds_people)
 
 
 @dataclass(frozen=True)

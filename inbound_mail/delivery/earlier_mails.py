@@ -4,12 +4,11 @@ Mails are delivered side by side, and after an outage of the sink in any order. 
 a ticket of its own, as the ticket that it belongs to is not there yet.
 """
 
+from inbound_mail.content.belonging import Threads, list_answered_ids
 from inbound_mail.content.models import InboundMail
 from inbound_mail.ledger.claims import Claim
 from inbound_mail.ledger.ledger import Ledger
 from inbound_mail.ledger.records import MailRecord, MailState
-from inbound_mail.sinks._threads import answered_ids
-from inbound_mail.sinks.protocol import Threads
 from shared.errors import Unavailable
 
 _MOST_IDS = 5
@@ -23,8 +22,8 @@ def wait_for_earlier_mails(mail: InboundMail, claimed: Claim, ledger: Ledger, th
     """
     if claimed.values:  # this delivery has begun
         return
-    answered = answered_ids(mail)[:_MOST_IDS]
-    if not answered or threads.find(answered):
+    answered = list_answered_ids(mail)[:_MOST_IDS]
+    if not answered or next(threads.find_all(answered), None):
         return
     for message_id in answered:
         key = ledger.find_key(message_id)

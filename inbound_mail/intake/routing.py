@@ -8,11 +8,11 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
+from inbound_mail.content.belonging import list_answered_ids
 from inbound_mail.content.models import InboundMail
 from inbound_mail.content.rules import MatchedRule, find_rule
 from inbound_mail.ledger.records import DeliveryState, MailState, NewMail
 from inbound_mail.ledger.references import message_id_of
-from inbound_mail.sinks._threads import answered_ids
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import GatewayError, place_of
 
@@ -69,7 +69,7 @@ class Router:
 
     def _find_followed(self, mail: InboundMail, together: "_Together") -> Sinks | None:
         """Return where the mail went that this one answers, None if it answers none that is known."""
-        for message_id in answered_ids(mail)[:_MOST_ANSWERED]:
+        for message_id in list_answered_ids(mail)[:_MOST_ANSWERED]:
             answered = together.by_message_id.get(message_id)
             if answered is not None and answered.key != mail.key:
                 return self._route_once(answered, together).sinks or self._settings.sinks

@@ -1,6 +1,6 @@
 """The bounds of what a ticket or an event shows of a mail, and the sentences that say where the whole mail is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 from inbound_mail.content.models import InboundMail
@@ -37,3 +37,8 @@ def describe_rest(prepared: PreparedMail, *, is_history_left_out: bool = False) 
         yield f"Only the first {MOST_TEXT:,} characters of the text are here. The rest is in the mail: {place}."
     if is_history_left_out:
         yield f"Quoted text below is left out, because this ticket has it already. The whole mail: {place}."
+
+
+def describe_report(unreached: Sequence[str]) -> str:
+    """Return the sentence about a delivery report in our own words; `unreached` take part in the ticket."""
+    return f"A mail of this ticket could not be delivered to {', '.join(unreached) or 'somebody outside of it'}."

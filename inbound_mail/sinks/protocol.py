@@ -12,10 +12,11 @@ after three attempts; where the probe proves nothing, only if another mail was d
 `UnclearRefusalError`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from inbound_mail.content.belonging import Belonging, Proof, Threads, TicketLookup, belongs_to
 from inbound_mail.content.files import SeenFiles
 from inbound_mail.content.models import Attachment, InboundMail, Rendering, Screening
 from inbound_mail.content.rules import MatchedRule
@@ -31,24 +32,6 @@ class UnclearRefusalError(ConfigurationError):
 
     Firewalls in front of a target answer 403 to words that they dislike.
     """
-
-
-@dataclass(frozen=True)
-class Thread:
-    """A ticket that an earlier mail became, and the addresses (lower case) of the participants so far."""
-
-    ticket: str
-    participants: frozenset[str]
-
-
-class Threads(Protocol):
-    """The tickets of this sink that earlier mails became."""
-
-    def find(self, message_ids: Sequence[str]) -> Thread | None:
-        """Return the ticket of the first known one of these message ids (without angle brackets)."""
-
-    def find_conversation(self, conversation_id: str) -> Thread | None:
-        """Return the ticket of a Graph conversation. This is weak evidence, because strangers may join one."""
 
 
 class KnownFiles(Protocol):
@@ -99,6 +82,20 @@ class PreparedMail:
     history_in: str | None = None
     rule: MatchedRule | None = None
     join: str | None = None
+
+    @property
+    def is_report(self) -> bool:
+        """Whether the mail is a delivery report for a ticket. Nothing proves who wrote its words."""
+        return self.is_note and self.screening.is_bounce
+
+    def find_ticket(self, lookup: TicketLookup | None = None) -> Belonging:
+        """Decide which ticket the mail belongs to. `lookup`: what the sink's target says about its tickets."""
+        found = belongs_to(self.mail, self.screening, self.rendering.title, self.threads, lookup)
+        if found.ticket is None or found.proof is not Proof.REPORT or self.is_note:
+            return found
+        # A person or a rule wants a ticket, which gets the report's words; the other ticket does not.
+        note = f"The mail reports that a mail of ticket {found.ticket} could not be delivered."
+        return Belonging(related=(found.ticket,), notes=(note,))
 
 
 def refuse_joining() -> Invalid:

@@ -11,6 +11,7 @@ from typing import Any
 
 from inbound_mail.content.files import FileChoice
 from inbound_mail.sinks._envelope import (
+    Settled,
     describe_attachment,
     make_data,
     make_event,
@@ -59,10 +60,10 @@ class StorageQueueSink:
 
     def deliver(self, prepared: PreparedMail, progress: Progress) -> Receipt:
         """Put the event of the mail into the queue. After a crash it may be put a second time, with the same id."""
-        ticket = settle_ticket(prepared, progress)
-        files = settle_event_files(prepared, progress, ticket)
+        settled = settle_ticket(prepared, progress)
+        files = settle_event_files(prepared, progress, settled)
         if not progress.values.get("sent"):
-            self._queue.put(self._make_message(prepared, ticket, files), ttl=self._ttl)
+            self._queue.put(self._make_message(prepared, settled, files), ttl=self._ttl)
             progress.save(sent=True)
         return Receipt()
 
@@ -84,9 +85,9 @@ class StorageQueueSink:
         """Return no secrets, because the app's identity opens the storage account."""
         return ()
 
-    def _make_message(self, prepared: PreparedMail, ticket: str | None, files: Sequence[FileChoice]) -> Json:
+    def _make_message(self, prepared: PreparedMail, settled: Settled, files: Sequence[FileChoice]) -> Json:
         described = [_describe(choice) for choice in files]
-        event = make_event(prepared, ticket, make_data(prepared, described, with_html=self._with_html))
+        event = make_event(prepared, settled, make_data(prepared, settled, described, with_html=self._with_html))
         raw = write(event)
         if len(raw) <= _LARGEST_MESSAGE:
             return event

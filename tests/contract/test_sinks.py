@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from devkit.azurite import Azurite
+from inbound_mail.content.belonging import Thread
 from inbound_mail.sinks import KINDS
-from inbound_mail.sinks.protocol import PreparedMail, Sink, Thread, UnclearRefusalError
+from inbound_mail.sinks.protocol import PreparedMail, Sink, UnclearRefusalError
 from shared import retry
 from shared.errors import (
     ConfigurationError,

@@ -2,15 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from inbound_mail.content.belonging import Thread
 from inbound_mail.content.files import SeenFiles
 from inbound_mail.content.models import Attachment, AttachmentKind, InboundMail, Rendering, Screening
 from inbound_mail.content.rules import MatchedRule
 from inbound_mail.sinks import build_sink
-from inbound_mail.sinks.protocol import PreparedMail, Sink, Thread, Tools
+from inbound_mail.sinks.protocol import PreparedMail, Sink, Tools
 from shared.errors import ConfigurationError
 from shared.key_vault import RememberedSecret, VaultSecret
 from shared.settings.mail_settings import SinkSettings
@@ -52,8 +53,11 @@ class KnownThreads:
         self.by_id = dict(by_id or {})
         self.by_conversation = dict(by_conversation or {})
 
-    def find(self, message_ids: Sequence[str]) -> Thread | None:
-        return next((self.by_id[one] for one in message_ids if one in self.by_id), None)
+    def find_all(self, message_ids: Iterable[str]) -> Iterator[Thread]:
+        return (self.by_id[one] for one in message_ids if one in self.by_id)
+
+    def find_ticket(self, ticket: str) -> Thread | None:
+        return next((one for one in self.by_id.values() if one.ticket == ticket), None)
 
     def find_conversation(self, conversation_id: str) -> Thread | None:
         return self.by_conversation.get(conversation_id)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from inbound_mail.sinks.protocol import Look, Receipt, Thread
+from inbound_mail.content.belonging import Thread
+from inbound_mail.sinks.protocol import Look, Receipt
 from shared.errors import OutcomeUnknown, Refused, Rejected
 from tests.functional.easyvista_sink import EARLIER, OTHER_REFERENCE, EasyVista, easyvista, running
 from tests.functional.prepared_mails import (
@@ -154,18 +155,38 @@ def test_a_ticket_that_cannot_be_read_leads_to_a_new_one(easyvista: EasyVista, s
     assert len(easyvista.made) == 1
 
 
-def test_a_conversation_counts_for_those_who_took_part_in_it(easyvista: EasyVista) -> None:
+def test_a_conversation_alone_proves_nothing_and_is_mentioned(easyvista: EasyVista) -> None:
     threads = KnownThreads(by_conversation={"conversation-1": Thread(service_desks.OPEN_TICKET, frozenset({AUTHOR}))})
-    assert easyvista.deliver(threads=threads).is_reply
-    stranger = easyvista.deliver(threads=threads, reference=OTHER_REFERENCE, sender=address("megan.bowen@contoso.com"))
-    assert stranger == Receipt(easyvista.made[0].rfc)
+    receipt = easyvista.deliver(threads=threads)
+    assert not receipt.is_reply
+    assert f"Exchange counts the mail to the conversation of ticket {service_desks.OPEN_TICKET}." in receipt.notes[0]
 
 
-def test_a_bounce_belongs_to_the_ticket_of_the_mail_that_failed(easyvista: EasyVista) -> None:
+def test_a_report_is_a_note_in_our_own_words_on_the_ticket_of_the_mail_that_failed(easyvista: EasyVista) -> None:
     threads = KnownThreads({EARLIER: Thread(service_desks.OPEN_TICKET, frozenset({AUTHOR}))})
-    screening = {"is_bounce": True, "bounced": (EARLIER,)}
-    sender = address("mailer-daemon@contoso.com")
-    assert easyvista.deliver(threads=threads, screening=screening, sender=sender).ticket == service_desks.OPEN_TICKET
+    receipt = easyvista.deliver(
+        make_file(1, "report.txt", b"x"),
+        is_note=True, threads=threads, sender=DAEMON,
+        screening=REPORT | {"bounced": (EARLIER,), "failed_recipients": (AUTHOR, "pay.here@fabrikam.example")},
+    )  # fmt: skip
+    ticket = easyvista.ticket(receipt)
+    [note] = ticket.tasks
+    assert receipt.ticket == service_desks.OPEN_TICKET
+    assert f"Note: A mail of this ticket could not be delivered to {AUTHOR}.\n" in note.description
+    assert BODY not in note.description
+    assert "fabrikam" not in note.description
+    assert ticket.file_names == []
+
+
+def test_a_report_that_a_person_wants_delivered_is_a_ticket_of_its_own(easyvista: EasyVista) -> None:
+    threads = KnownThreads({EARLIER: Thread(service_desks.OPEN_TICKET, frozenset({AUTHOR}))})
+    wanted: dict[str, Any] = {"unknown_sender": "default_recipient", "default_recipient": service_desks.CATCH_ALL}
+    receipt = easyvista.deliver(threads=threads, sender=DAEMON, screening=REPORT | {"bounced": (EARLIER,)}, **wanted)
+    assert not receipt.is_reply
+    assert (
+        receipt.notes[0]
+        == f"The mail reports that a mail of ticket {service_desks.OPEN_TICKET} could not be delivered."
+    )
 
 
 def test_a_reply_to_a_closed_ticket_becomes_a_linked_ticket(easyvista: EasyVista) -> None:

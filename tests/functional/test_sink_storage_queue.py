@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 from cloudevents.core.formats.json import JSONFormat
 
+from inbound_mail.content.belonging import Thread
 from inbound_mail.content.rules import MatchedRule
 from inbound_mail.sinks import check_sink
-from inbound_mail.sinks.protocol import Receipt, Thread
+from inbound_mail.sinks.protocol import Receipt
 from shared.settings.mail_settings import SinkSettings
 from shared.storage.account import Storage
 from shared.storage.blobs import Container
 from tests.functional.prepared_mails import (
+    AUTHOR,
     BODY,
     KnownThreads,
     MemoryProgress,
@@ -121,7 +123,7 @@ def test_a_message_close_to_the_limit_fits(consumer: Consumer) -> None:
 
 
 def test_a_reply_names_its_ticket(consumer: Consumer) -> None:
-    threads = KnownThreads({"a@x": Thread("T-17", frozenset())})
+    threads = KnownThreads({"a@x": Thread("T-17", frozenset({AUTHOR}))})
     consumer.deliver(threads=threads, headers={"In-Reply-To": "<a@x>"})
     [event] = consumer.events()
     assert (event["type"], event["subject"]) == ("mail.reply.v1", "T-17")

@@ -14,10 +14,11 @@ from cloudevents.core.bindings.http import HTTPMessage, from_structured_event
 from cloudevents.core.formats.json import JSONFormat
 from standardwebhooks.webhooks import Webhook
 
+from inbound_mail.content.belonging import Thread
 from inbound_mail.content.models import Attachment, AttachmentKind
 from inbound_mail.content.rules import MatchedRule
 from inbound_mail.sinks import check_sink
-from inbound_mail.sinks.protocol import Receipt, Thread
+from inbound_mail.sinks.protocol import Receipt
 from shared.errors import ConfigurationError, OutcomeUnknown, Refused, TimedOut, Unavailable
 from shared.settings.mail_settings import SinkSettings
 from shared.transport import Transport
@@ -78,7 +79,7 @@ def hooks(running: Simulator) -> Hooks:
 
 
 def known(*participants: str) -> KnownThreads:
-    return KnownThreads({EARLIER: Thread("T-17", frozenset(participants))})
+    return KnownThreads({EARLIER: Thread("T-17", frozenset(participants or (AUTHOR,)))})
 
 
 # -- the event
@@ -112,6 +113,7 @@ def test_the_event_is_a_cloud_event_with_the_whole_mail(hooks: Hooks) -> None:
         "subject": "Printer on fire",
         "importance": "normal",
         "screening": {"mayReply": True, "makesTicket": True, "isBounce": False, "evidence": []},
+        "authorIsParticipant": False,
         "bodyText": "all",
         "newText": "new",
         "attachments": [

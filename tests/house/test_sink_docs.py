@@ -26,7 +26,8 @@ def usual(option: Option) -> str:
 
 
 def test_every_kind_has_its_section() -> None:
-    assert set(re.findall(r"^## (.+)$", TEXT, flags=re.MULTILINE)) == set(KINDS)
+    headings = set(re.findall(r"^## (.+)$", TEXT, flags=re.MULTILINE))
+    assert headings - {"Which ticket a mail belongs to"} == set(KINDS)
 
 
 @pytest.mark.parametrize("kind", KINDS)

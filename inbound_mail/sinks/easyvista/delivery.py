@@ -24,7 +24,12 @@ from inbound_mail.sinks.easyvista.replies import (
     decide_note,
     refuse_to_join,
 )
-from inbound_mail.sinks.easyvista.ticket import make_person_fields, make_ticket_fields, make_ticket_text
+from inbound_mail.sinks.easyvista.ticket import (
+    make_person_fields,
+    make_report_text,
+    make_ticket_fields,
+    make_ticket_text,
+)
 from inbound_mail.sinks.protocol import PreparedMail, Progress, Receipt, refuse_automatic_mail
 from shared.errors import NotFound, OutcomeUnknown, Rejected
 
@@ -178,6 +183,8 @@ class Delivery:
 
     def _text(self, reply: str | None) -> str:
         """Return the text of the new ticket, or of a comment: without quoted history that this very ticket has."""
+        if self._prepared.is_report:
+            return make_report_text(self._prepared, self._options, self._notes)
         rendering, is_cut = self._prepared.rendering, self._leaves_out_history(reply)
         return make_ticket_text(
             self._prepared,
@@ -195,8 +202,10 @@ class Delivery:
     def _settle_files(self, reply: str | None) -> Handover:
         """Return which files go to the ticket that the mail answers; None for a new ticket, which gets the whole text.
 
-        This is decided before the first write, so that each attempt decides alike.
+        This is decided before the first write, so that each attempt decides alike. A delivery report brings no files.
         """
+        if self._prepared.is_report:
+            return Handover((), (), "")
         is_cut = self._leaves_out_history(reply)
         choices = settle_files(self._prepared, self._progress, reply, is_cut=is_cut)
         return plan_handover(self._prepared.mail, choices, self._options["attachment_mb"], self._base_url)

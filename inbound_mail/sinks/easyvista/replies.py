@@ -1,27 +1,19 @@
-"""Finds the ticket that a mail replies to, and decides whether its author may comment on it.
+"""Decides what EasyVista gets: a comment on the ticket that a mail belongs to, a note, or a new ticket.
 
-Ticket numbers are sequential, so they can be guessed, and anybody can write a subject. So a number in a subject counts
-only if the author takes part in the ticket. Otherwise the mail becomes a new ticket that mentions the number.
+Ticket numbers are sequential, so they can be guessed, and anybody can write a subject. `content.belonging` says to
+which ticket a mail belongs; EasyVista adds which tickets there are, whose they are, and whether they are closed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from inbound_mail.content.models import InboundMail
-from inbound_mail.sinks._threads import TICKET_NUMBER, find_answered, find_bounced, find_conversation
-from inbound_mail.sinks.easyvista.client import Client
+from inbound_mail.content.belonging import Proof, find_numbers
+from inbound_mail.sinks._bounds import describe_report
+from inbound_mail.sinks.easyvista.client import Client, Ticket
 from inbound_mail.sinks.protocol import PreparedMail, refuse_automatic_mail
 from shared.errors import Conflict, NotFound, Refused
-
-
-@dataclass(frozen=True)
-class CandidateTicket:
-    """A ticket that a mail seems to reply to. If `is_proven`, the author is not checked."""
-
-    rfc: str
-    participants: frozenset[str] = frozenset()
-    is_proven: bool = False
 
 
 @dataclass(frozen=True)
@@ -33,37 +25,65 @@ class Decision:
     notes: tuple[str, ...] = ()
 
 
+class EasyVistaTickets:
+    """What EasyVista says about its tickets. Each ticket is read once."""
+
+    def __init__(self, client: Client, options: Mapping[str, Any]) -> None:
+        self._client = client
+        self._trusted = {domain.lower() for domain in options["trusted_domains"]}
+        self._tickets: dict[str, Ticket | None] = {}
+
+    def find_numbers(self, subject: str) -> Sequence[str]:
+        """Return the ticket numbers in a subject."""
+        return find_numbers(subject)
+
+    def exists(self, ticket: str) -> bool:
+        """Return whether the ticket can be read."""
+        return self.read(ticket) is not None
+
+    def people(self, ticket: str) -> AbstractSet[str]:
+        """Return the addresses of the ticket's requestor and recipient."""
+        return self._client.people(ticket)
+
+    def is_trusted(self, author: str) -> bool:
+        """Return whether the author is of a trusted domain."""
+        return author.rpartition("@")[2] in self._trusted
+
+    def read(self, rfc: str) -> Ticket | None:
+        """Return a ticket, or None if it cannot be read."""
+        if rfc not in self._tickets:
+            self._tickets[rfc] = self._client.ticket(rfc)
+        return self._tickets[rfc]
+
+
 def decide(prepared: PreparedMail, options: Mapping[str, Any], client: Client) -> Decision:
     """Decide between a comment and a new ticket. Raises Refused if the options quarantine replies to closed tickets."""
-    candidate = find_candidate(prepared)
-    ticket = client.ticket(candidate.rfc) if candidate else None
-    if candidate is None:
-        return Decision()
+    tickets = EasyVistaTickets(client, options)
+    found = prepared.find_ticket(tickets)
+    ticket = tickets.read(found.ticket) if found.ticket else None
     if ticket is None:
-        return Decision(notes=(f"The mail names ticket {candidate.rfc}, which cannot be read.",))
-    if not _may_comment(prepared.mail, candidate, options, client):
-        return Decision(notes=(f"The mail names ticket {candidate.rfc}, but its author does not take part in it.",))
+        return Decision(notes=found.notes)
     if ticket.is_closed and options["closed_reply"] != "comment":
-        return decide_closed(candidate.rfc, options)
+        return decide_closed(ticket.rfc, options)
     if options["comment_action_type_id"] is None:
-        return Decision(parent=candidate.rfc, notes=(f"Follow-up of ticket {candidate.rfc}.",))
-    return Decision(comment_on=candidate.rfc)
+        return Decision(parent=ticket.rfc, notes=(f"Follow-up of ticket {ticket.rfc}.",))
+    return Decision(comment_on=ticket.rfc)
 
 
 def decide_note(prepared: PreparedMail, options: Mapping[str, Any], client: Client) -> Decision:
-    """Decide about an automatic mail: a note on the open ticket that it certainly belongs to. Raises Refused."""
-    mail, screening = prepared.mail, prepared.screening
-    candidate = find_candidate(prepared)
-    ticket = client.ticket(candidate.rfc) if candidate else None
-    if candidate is None or ticket is None:
-        raise refuse_automatic_mail(screening)
-    if not (_may_comment(mail, candidate, options, client) or _reports_on(prepared, candidate, client)):
-        raise refuse_automatic_mail(screening, f"It names ticket {candidate.rfc}, which it may not belong to.")
+    """Decide about an automatic mail: a note on the open ticket that it belongs to. Raises Refused."""
+    screening, tickets = prepared.screening, EasyVistaTickets(client, options)
+    found = prepared.find_ticket(tickets)
+    ticket = tickets.read(found.ticket) if found.ticket else None
+    if ticket is None:
+        raise refuse_automatic_mail(screening, " ".join(found.notes))
     if ticket.is_closed:
-        raise refuse_automatic_mail(screening, f"It belongs to ticket {candidate.rfc}, which is closed.")
+        raise refuse_automatic_mail(screening, f"It belongs to ticket {ticket.rfc}, which is closed.")
     if options["comment_action_type_id"] is None:
-        raise refuse_automatic_mail(screening, f"It belongs to ticket {candidate.rfc}, but comments are not set up.")
-    return Decision(comment_on=candidate.rfc, notes=(_describe_note(prepared),))
+        raise refuse_automatic_mail(screening, f"It belongs to ticket {ticket.rfc}, but comments are not set up.")
+    is_report = found.proof is Proof.REPORT
+    note = describe_report(found.unreached) if is_report else "This is an automatic mail. Nobody was answered."
+    return Decision(comment_on=ticket.rfc, notes=(note,))
 
 
 def decide_joined(rfc: str, options: Mapping[str, Any], client: Client) -> Decision:
@@ -83,45 +103,8 @@ def refuse_to_join(rfc: str, *, is_closed: bool) -> Refused:
     return NotFound(f"A person joined the mail to ticket {rfc}, which does not exist any more.", code="TicketNotFound")
 
 
-def _reports_on(prepared: PreparedMail, candidate: CandidateTicket, client: Client) -> bool:
-    """Return whether the mail reports that somebody who takes part in the ticket could not be reached."""
-    screening = prepared.screening
-    return screening.is_bounce and not client.people(candidate.rfc).isdisjoint(screening.failed_recipients)
-
-
-def _describe_note(prepared: PreparedMail) -> str:
-    if not prepared.screening.is_bounce:
-        return "This is an automatic mail. Nobody was answered."
-    failed = ", ".join(prepared.screening.failed_recipients) or "an address that the report does not name"
-    return f"A mail of this ticket could not be delivered to {failed}."
-
-
 def decide_closed(rfc: str, options: Mapping[str, Any]) -> Decision:
     """Return what to do with a reply to a closed ticket that accepts no comment: see the option `closed_reply`."""
     if options["closed_reply"] == "quarantine":
         raise Refused(f"The mail answers ticket {rfc}, which is closed.", code="TicketClosed")
     return Decision(parent=rfc, notes=(f"Follow-up of ticket {rfc}, which is closed.",))
-
-
-def find_candidate(prepared: PreparedMail) -> CandidateTicket | None:
-    """Return the candidate with the best evidence: ids of known mails, a number in the subject, the conversation."""
-    if thread := find_bounced(prepared):
-        return CandidateTicket(thread.ticket, thread.participants, is_proven=True)
-    if thread := find_answered(prepared):
-        return CandidateTicket(thread.ticket, thread.participants)
-    if number := TICKET_NUMBER.search(prepared.mail.subject.upper()):
-        return CandidateTicket(number[1])
-    if thread := find_conversation(prepared):
-        return CandidateTicket(thread.ticket, thread.participants)
-    return None
-
-
-def _may_comment(mail: InboundMail, candidate: CandidateTicket, options: Mapping[str, Any], client: Client) -> bool:
-    if candidate.is_proven:
-        return True
-    if not mail.sender:
-        return False
-    domain = mail.sender.rpartition("@")[2]
-    if mail.sender in candidate.participants or domain in {one.lower() for one in options["trusted_domains"]}:
-        return True
-    return mail.sender in client.people(candidate.rfc)

@@ -14,7 +14,7 @@ from typing import Any
 from inbound_mail.content.files import describe_size
 from inbound_mail.content.names import is_control
 from inbound_mail.content.rules import MatchedRule
-from inbound_mail.sinks._bounds import describe_rest, list_addresses, shorten
+from inbound_mail.sinks._bounds import describe_rest, list_addresses, locate_mail, shorten
 from inbound_mail.sinks._placeholders import fill_placeholders
 from inbound_mail.sinks.easyvista.files import Handover, list_files
 from inbound_mail.sinks.protocol import PreparedMail
@@ -143,3 +143,14 @@ def make_ticket_text(
         inner = rich if rich is not None else html.escape(body).replace("\n", "<br>")
         return f"<p>{escaped}</p><div>{inner}</div><p>{last}</p>"
     return "\n".join([*map(escape_tags, lines), "", escape_tags(body).strip(), "", last])
+
+
+def make_report_text(prepared: PreparedMail, options: Options, notes: Iterable[str]) -> str:
+    """Return a delivery report in our own words. Nothing proves who wrote it, so its words stay in the mailbox."""
+    mail = prepared.mail
+    lines = [
+        *(f"Note: {_flatten(note)}" for note in notes),
+        f"Note: The report is in the mail: GET {locate_mail(mail)} of the gateway, or the mailbox {mail.address}.",
+        f"Reference: {prepared.reference}",
+    ]
+    return "".join(f"<p>{html.escape(line)}</p>" for line in lines) if options["body"] == "html" else "\n".join(lines)

@@ -16,6 +16,7 @@ from typing import Any
 
 from inbound_mail.content.files import FileChoice
 from inbound_mail.sinks._envelope import (
+    Settled,
     describe_attachment,
     make_data,
     make_event,
@@ -86,14 +87,14 @@ class WebhookSink:
     def deliver(self, prepared: PreparedMail, progress: Progress) -> Receipt:
         """Send the event of the mail. If the answer is lost, a later attempt sends the same id and body again."""
         with context.call(context.request_id(), seconds=min(self.time_limit, context.remaining())):
-            answers = settle_ticket(prepared, progress)
-            files = settle_event_files(prepared, progress, answers)
+            settled = settle_ticket(prepared, progress)
+            files = settle_event_files(prepared, progress, settled)
             if not progress.values.get("sent"):
-                answer = self._receiver.send(prepared.reference, self._write(prepared, answers, files))
+                answer = self._receiver.send(prepared.reference, self._write(prepared, settled, files))
                 progress.save(sent=True, ticket=self._read_ticket(answer))
         ticket: str | None = progress.values.get("ticket")
-        is_reply = answers is not None and ticket in (None, answers)
-        return Receipt(ticket, is_reply=is_reply, files=digests_of(files))
+        is_reply = settled.ticket is not None and ticket in (None, settled.ticket)
+        return Receipt(ticket or settled.ticket, is_reply=is_reply, files=digests_of(files))
 
     def find_mail(self, reference: str, begun: Mapping[str, Any], *, interrupted: bool) -> Look:
         """Say whether the receiver has taken the event. It cannot be asked, so after a lost answer nobody knows."""
@@ -115,10 +116,10 @@ class WebhookSink:
         """Return the secrets of the signing keys, and of the address if it is secret."""
         return self._receiver.secrets
 
-    def _write(self, prepared: PreparedMail, ticket: str | None, files: Sequence[FileChoice]) -> bytes:
+    def _write(self, prepared: PreparedMail, settled: Settled, files: Sequence[FileChoice]) -> bytes:
         attachments = list(self._describe_attachments(prepared, files))
-        data = make_data(prepared, attachments, with_html=self._options["body"] == "html")
-        return write(make_event(prepared, ticket, data))
+        data = make_data(prepared, settled, attachments, with_html=self._options["body"] == "html")
+        return write(make_event(prepared, settled, data))
 
     def _describe_attachments(self, prepared: PreparedMail, files: Sequence[FileChoice]) -> Iterator[Json]:
         """Yield every attachment. The address of one that a ticket does not need is given instead of its bytes."""

@@ -37,8 +37,7 @@ def test_an_answer_that_is_delivered_first_waits_and_then_finds_the_ticket(scena
 
     assert deliver(scenario, first) is DeliveryOutcome.DELIVERED
     assert deliver(scenario, answer) is DeliveryOutcome.DELIVERED
-    found = scenario.sink.received[-1].threads.find(["first@example.com"])
-    assert found is not None
+    [found] = scenario.sink.received[-1].threads.find_all(["first@example.com"])
     assert found.ticket == "T-1"
 
 

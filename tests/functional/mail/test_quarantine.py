@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from inbound_mail.content.belonging import Thread
 from inbound_mail.delivery import delivery
 from inbound_mail.delivery.circuit_breaker import PROBE_EVERY
 from inbound_mail.delivery.delivery import DeliveryOutcome
@@ -273,12 +274,12 @@ def test_threads_are_remembered_for_each_sink(open_scenario: OpenScenario) -> No
     scenario.run()
     threads = Table(scenario.storage, THREADS)
     for name in scenario.sinks:
-        found = KnownThreads(threads, name).find(["unknown@example.com", "first@example.com"])
-        assert found is not None
+        known = KnownThreads(threads, name)
+        [found] = known.find_all(["unknown@example.com", "first@example.com"])
         assert found.ticket == "T-1"
         assert found.participants == {"robin@example.com", "kim@example.com"}
-        assert KnownThreads(threads, name).find_conversation(mail.conversation_id) == found
-    assert KnownThreads(threads, "third").find(["first@example.com"]) is None
+        assert known.find_conversation(mail.conversation_id) == Thread("T-1")
+    assert list(KnownThreads(threads, "third").find_all(["first@example.com"])) == []
 
 
 def test_a_message_that_the_queue_lost_is_sent_again_after_a_long_silence(scenario: MailScenario) -> None:
