@@ -109,6 +109,17 @@ class Fields:
             raise Invalid(f"{name} must be one of: {', '.join(known)}.", code="InvalidChoice", target=name)
         return value
 
+    def words(self, name: str, *known: str) -> tuple[str, ...]:
+        """Return several of the known words: a JSON list, or separated by commas; () if it is missing."""
+        value = self.values.get(name)
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        if not isinstance(value or [], list):
+            raise _wrong_type(name, f"a list of: {', '.join(known)}")
+        if any(word not in known for word in value or []):
+            raise Invalid(f"{name} may hold: {', '.join(known)}.", code="InvalidChoice", target=name)
+        return tuple(dict.fromkeys(value or ()))
+
     def zone_or_utc(self) -> Zone:
         """Return the zone of `timeZone`, or UTC if it is missing: the rule of all routes."""
         return self.zone() or find_zone("UTC")
@@ -158,8 +169,16 @@ class Fields:
         value = self.values.get(name)
         if value is None:
             return {}
-        if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+        if not isinstance(value, dict):
             raise _wrong_type(name, "an object of texts")
+        for key, each in value.items():
+            if not isinstance(each, str):
+                what = "null" if each is None else "no text"
+                raise Invalid(
+                    f'The value of "{key[:200]}" is {what}. Send a text, or leave "{key[:200]}" out.',
+                    code="WrongType",
+                    target=f"{name}.{key[:200]}",
+                )
         return value
 
     def inner(self, name: str, *allowed: str) -> "Fields | None":

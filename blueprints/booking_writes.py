@@ -1,7 +1,8 @@
 """HTTP: writing to Microsoft Bookings, where the settings allow it. Every route honours Idempotency-Key."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,13 @@ bp = func.Blueprint()
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 _TEXTS, _FLAGS = ("additionalInformation", "serviceNotes"), ("isLocationOnline", "optOutOfCustomerEmail")
 _DETAILS = (*_TEXTS, *_FLAGS, "smsNotificationsEnabled", "location")
+_CLEARABLE: dict[str, tuple[str, object]] = {
+    "location": ("serviceLocation", None),
+    "additionalInformation": ("additionalInformation", ""),
+    "serviceNotes": ("serviceNotes", ""),
+}
 _CUSTOMER = ("customerId", "name", "emailAddress", "phone", "notes", "answers")
+_CLEARABLE_OF_CUSTOMERS = ("phone", "notes", "answers")
 
 
 @bp.route(route="bookings/businesses/{business}/appointments", methods=["POST"])
@@ -53,20 +60,25 @@ def create_appointment(request: Request) -> Content:
 @bp.route(route="bookings/businesses/{business}/appointment", methods=["PATCH"])
 @answers("id")
 def update_appointment(request: Request) -> Content:
-    """Change details or customers of an appointment."""
+    """Change details or customers of an appointment; what is not given stays."""
     writes, business, appointment = _get_writes(request), request.business, request.query.needed_identifier("id")
-    body = request.body("timeZone", "customers", *_DETAILS)
-    zone, details, customers = body.zone_or_utc(), _details(body), _customers(body)
+    body = request.body("timeZone", "customers", "clear", *_DETAILS)
+    zone, details, customers = body.zone_or_utc(), _details(body) | _cleared(body), _customer_changes(body)
     if not details and customers is None:
         raise Invalid(
-            f"The body names nothing to change. Send customers or one of: {', '.join(_DETAILS)}.",
+            f"The body names nothing to change. Send customers, clear, or one of: {', '.join(_DETAILS)}.",
             code="MissingParameter",
             target="body",
         )
 
-    def work(_: "Attempt") -> Json:
+    def work(attempt: "Attempt") -> Json:
         return writes.update(
-            business=business, appointment=appointment, details=details, customers=customers, zone=zone
+            business=business,
+            appointment=appointment,
+            details=details,
+            customers=customers,
+            zone=zone,
+            attempt=attempt,
         )
 
     return _run_idempotently(request, "update", body, work)
@@ -175,12 +187,24 @@ def _run_idempotently(
 
 
 def _details(body: Fields) -> Json:
-    """Return the properties of an appointment that pass through as Graph names them."""
-    details: Json = {name: body.long_text(name) for name in _TEXTS}
+    """Return the properties of an appointment that pass through as Graph names them. An empty text is not given."""
+    details: Json = {name: body.long_text(name) or None for name in _TEXTS}
     details |= {name: body.flag(name) for name in (*_FLAGS, "smsNotificationsEnabled")}
     place = body.text("location")
     details["serviceLocation"] = {"displayName": place} if place else None
     return {name: value for name, value in details.items() if value is not None}
+
+
+def _cleared(body: Fields) -> Json:
+    """Return the properties that `clear` empties, with Graph's empty values."""
+    names = body.words("clear", *_CLEARABLE)
+    _refuse_given(body, names, "clear")
+    return dict(_CLEARABLE[name] for name in names)
+
+
+def _refuse_given(fields: Fields, cleared: tuple[str, ...], target: str) -> None:
+    if given := [name for name in cleared if fields.values.get(name)]:
+        raise Invalid(f"{given[0]} is given and cleared at once. Send one.", code="Contradiction", target=target)
 
 
 def _needed_customers(body: Fields) -> list[Json]:
@@ -205,14 +229,48 @@ def _customers(body: Fields) -> list[Json] | None:
     return [_customer(f"customers[{number}]", each) for number, each in enumerate(given)]
 
 
+def _customer_changes(body: Fields) -> list[Json] | None:
+    """Return the customers to change, add or take out; None if the field is missing."""
+    given = body.several("customers", *_CUSTOMER, "remove", "clear")
+    if given is None:
+        return None
+    if not given:
+        raise Invalid(
+            "customers is empty, and an appointment needs somebody. Name those who change or join, and those who leave "
+            "with remove: true.",
+            code="MissingParameter",
+            target="customers",
+        )
+    return [_customer_change(f"customers[{number}]", each) for number, each in enumerate(given)]
+
+
+def _customer_change(place: str, each: Fields) -> Json:
+    with _placed(place):
+        change = _read_customer(each)
+        change |= {"remove": each.flag("remove"), "clear": each.words("clear", *_CLEARABLE_OF_CUSTOMERS)}
+        _refuse_given(each, change["clear"], "clear")
+    return change
+
+
 def _customer(place: str, each: Fields) -> Json:
-    """Return a customer's checked fields. An error's target begins with the customer's place in the body."""
-    try:
-        customer: Json = {"customerId": each.identifier("customerId")}
-        customer |= {name: each.text(name) for name in ("name", "emailAddress", "phone")}
-        customer |= {"notes": each.long_text("notes"), "answers": each.texts("answers")}
+    """Return a customer's checked fields."""
+    with _placed(place):
+        customer = _read_customer(each)
         if not (customer["customerId"] or customer["name"] or customer["emailAddress"]):
             each.needed_text("name")
+    return customer
+
+
+def _read_customer(each: Fields) -> Json:
+    customer: Json = {"customerId": each.identifier("customerId")}
+    customer |= {name: each.text(name) for name in ("name", "emailAddress", "phone")}
+    return customer | {"notes": each.long_text("notes") or None, "answers": each.texts("answers")}
+
+
+@contextmanager
+def _placed(place: str) -> Iterator[None]:
+    """Let the target of an error begin with the customer's place in the body."""
+    try:
+        yield
     except Invalid as error:
         raise Invalid(error.message, code=error.code, target=f"{place}.{error.target}") from error
-    return customer

@@ -18,7 +18,8 @@ from bookings.writing.booking import Booker
 from bookings.writing.changing import LOST, Changer
 from bookings.writing.customers import Customers
 from bookings.writing.graph_bodies import Booking, mark_notes, read_mark, read_person, times
-from bookings.writing.rules import check_choice, check_seats, check_times
+from bookings.writing.merging import CustomerChange, find_places, has_customers, merge_customers, read_change
+from bookings.writing.rules import check_choice, check_members, check_times
 from shared.errors import NotFound, OutcomeUnknown
 from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
@@ -125,13 +126,18 @@ class Writes:
         details: Json,
         customers: Sequence[Customer] | None,
         zone: Zone,
+        attempt: Attempt,
     ) -> Json:
-        """Change details, and the customers if they are given: they replace all others. Return it as it is then."""
+        """Change details, and those customers who are given: all others stay. Return it as it is then.
+
+        A customer may have `remove` (true: takes the customer out) and `clear` (names of fields to empty).
+        """
         if customers is None:
             fresh = self._change_details(business, appointment, details)
         else:
+            changes = [read_change(each) for each in customers]
             with self._lock(business, appointment):
-                fresh = self._replace_customers(business, appointment, details, customers)
+                fresh = self._change_customers(business, appointment, details, changes, attempt)
         staff, services = self._names.staff(business), self._names.services(business)
         return describe_appointment(fresh, zone, staff=staff, services=services, has_details=True)
 
@@ -162,23 +168,26 @@ class Writes:
         body = _keep_mark(details, old)
         return self._changer.change(business, old, body, lambda item: _has_details(item, body))
 
-    def _replace_customers(self, business: str, appointment: str, details: Json, customers: Sequence[Customer]) -> Json:
+    def _change_customers(
+        self, business: str, appointment: str, details: Json, changes: Sequence[CustomerChange], attempt: Attempt
+    ) -> Json:
         old = self._graph.get_appointment(business, appointment)
         body = _keep_mark(details, old)
         seats = int(old.get("maximumAttendeesCount") or 1)
-        check_seats(len(customers), seats)
-        people = [read_person(each) for each in customers]
-        wanted = self.customers.describe_people(business, people, is_group=seats > 1)
-        wanted = [_with_known_id(customer, old) for customer in wanted]
-        if seats > 1:
-            wanted = self.customers.save_unknown(business, wanted)
+        places = find_places(old, changes, is_repeat=attempt.interrupted)
+        typed = self.customers.type_people(business, [change.person for change in changes])
+        staying = merge_customers(old, changes, places, typed)
+        new = [number for number, place in enumerate(places) if place is None and not changes[number].is_removal]
+        check_members(len(staying), len(new), seats)
+        joining = self.customers.complete_people(
+            business, [changes[number].person for number in new], [typed[number] for number in new], is_group=seats > 1
+        )
+        wanted = staying + (self.customers.save_unknown(business, joining) if seats > 1 else joining)
 
         def is_done(item: Json) -> bool:
-            # the number tells whether somebody was taken out: those who stay were in it before
-            is_same_number = len(item.get("customers") or []) == len(wanted)
-            return is_same_number and recovery.holds(item, wanted) and _has_details(item, body)
+            return has_customers(item, wanted) and _has_details(item, body)
 
-        return self._changer.replace_customers(business, old, wanted, body, is_done)
+        return old if is_done(old) else self._changer.replace_customers(business, old, wanted, body, is_done)
 
     def _read_context(self, business: str, service: str) -> ServiceContext:
         return read_service_context(self._graph, self._names, self._workers, business, service)
@@ -203,7 +212,16 @@ def _keep_mark(details: Json, old: Json) -> Json:
 
 def _has_details(item: Json, body: Json) -> bool:
     """Say whether an appointment has the plain values of a change; Graph completes objects such as a location."""
-    return all(item.get(name) == value for name, value in body.items() if not isinstance(value, dict))
+    return all(
+        not _is_place(item.get(name)) if value is None else item.get(name) == value
+        for name, value in body.items()
+        if not isinstance(value, dict)
+    )
+
+
+def _is_place(location: Json | None) -> bool:
+    """Say whether a location names a place: Graph answers an emptied one as null, or as empty texts."""
+    return bool(location and (location.get("displayName") or location.get("address")))
 
 
 def _has_staff(item: Json, staff: Sequence[str]) -> bool:
@@ -213,13 +231,3 @@ def _has_staff(item: Json, staff: Sequence[str]) -> bool:
 def _staff_of(item: Json, context: ServiceContext) -> tuple[str, ...]:
     """Return who is booked and still provides the service: Graph does not know the time of staff who have left."""
     return tuple(member for member in item.get("staffMemberIds") or [] if member in context.team)
-
-
-def _with_known_id(customer: Json, old: Json) -> Json:
-    """Keep the customerId of a customer who is in the appointment already: once set it is not changed."""
-    if customer.get("customerId"):
-        return customer
-    mail = str(customer.get("emailAddress") or "").casefold()
-    there = old.get("customers") or []
-    known = next((each for each in there if mail and str(each.get("emailAddress")).casefold() == mail), None)
-    return customer | {"customerId": known["customerId"]} if known and known.get("customerId") else customer

@@ -40,9 +40,18 @@ class Customers:
         A group appointment takes nobody who is not on record, and drops unknown ids silently. So an unknown id is
         refused here, and a customer who is not on record has no customerId until `save_unknown`.
         """
+        return self.complete_people(business, people, self.type_people(business, people), is_group=is_group)
+
+    def type_people(self, business: str, people: Sequence[Person]) -> list[Json]:
+        """Return customers in Graph's form with what the caller gave, and with the questions of their answers."""
         has_answers = any(person.answers for person in people)
         questions = self._graph.list_questions(business) if has_answers else []
-        typed = [typed_customer(person, typed_answers(person.answers, questions)) for person in people]
+        return [typed_customer(person, typed_answers(person.answers, questions)) for person in people]
+
+    def complete_people(
+        self, business: str, people: Sequence[Person], typed: Sequence[Json], *, is_group: bool
+    ) -> list[Json]:
+        """Return typed customers, completed from their records where there are any."""
         records = self._find_records(business, people) if is_group else {}
         return [
             _with_record(each, self._read(business, person.id) if person.id else records.get(_key(person.mail)))

@@ -147,13 +147,17 @@ def typed_answers(answers: Mapping[str, str], questions: Iterable[Json]) -> list
         question = by_name.get(name.casefold())
         if question is None:
             raise Invalid(
-                "There is no such question. Use the text or the id of a question from GET .../questions.",
+                f'There is no question "{name[:200]}". Use the text or the id of a question from GET .../questions.',
                 code="QuestionNotFound",
                 target="answers",
             )
         options, is_choice = read_options(question)
         if is_choice and answer not in options:
-            raise Invalid(f"The answer must be one of: {', '.join(options)}.", code="InvalidChoice", target="answers")
+            raise Invalid(
+                f'The answer to "{name[:200]}" must be one of: {", ".join(options)}.',
+                code="InvalidChoice",
+                target="answers",
+            )
         typed.append(
             {
                 "questionId": question["id"],

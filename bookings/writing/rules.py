@@ -72,6 +72,21 @@ def check_seats(count: int, seats: int) -> None:
         )
 
 
+def check_members(staying: int, new: int, seats: int) -> None:
+    """Check that a change leaves somebody in an appointment, and no more than its seats. Raises Invalid."""
+    if staying + new == 0:
+        raise Invalid(
+            "Nobody would be left in the appointment. Cancel it instead.", code="NobodyLeft", target="customers"
+        )
+    if new and staying + new > seats:
+        most = "one customer" if seats == 1 else f"{seats} customers"
+        raise Invalid(
+            f"This appointment takes {most} at most. Send those who leave it with remove: true.",
+            code="TooManyCustomers",
+            target="customers",
+        )
+
+
 def check_free(
     context: ServiceContext,
     span: Span,

@@ -36,6 +36,23 @@ _PAGE_ANSWERS = _OPEN_ANSWERS | from_schema(
     old={"business": "business", "service": "service"},
     new={"business": "business", "service": "body/service"},
 )
+_CLEAR = "Fields to empty, because a field that is left out or blank stays as it is."
+_CHANGED_CUSTOMERS = list_of(
+    thing(
+        {
+            **_customer(_OPEN_ANSWERS),
+            "remove": flag("Remove", "Whether this customer leaves the appointment."),
+            "clear": list_of(
+                text("Field", "A field of the customer.", choices=("phone", "notes", "answers")),
+                "Cleared Customer Fields",
+                _CLEAR,
+                visibility="advanced",
+            ),
+        }
+    ),
+    "Customers",
+    "Customers who change, join or leave, found by their id or mail address; all others stay as they are.",
+)
 _MORE_CUSTOMERS = list_of(
     thing(_customer(_OPEN_ANSWERS)),
     "Customers",
@@ -86,12 +103,30 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "patch": describe(
             "UpdateAppointment",
             "Update an appointment",
-            "Changes details or customers of an appointment; other actions change its time and its staff.",
+            "Changes details or customers of an appointment and keeps the rest; others change its time and staff.",
             ref("Appointment"),
             answer_text="The appointment after the change.",
             parameters=[
                 *shared("Business", "AppointmentId", "IdempotencyKey"),
-                body(thing({**_DETAILS, "customers": _MORE_CUSTOMERS, "timeZone": _ZONE})),
+                body(
+                    thing(
+                        {
+                            **_DETAILS,
+                            "customers": _CHANGED_CUSTOMERS,
+                            "clear": list_of(
+                                text(
+                                    "Field",
+                                    "A field of the appointment.",
+                                    choices=("location", "additionalInformation", "serviceNotes"),
+                                ),
+                                "Cleared Fields",
+                                _CLEAR,
+                                visibility="advanced",
+                            ),
+                            "timeZone": _ZONE,
+                        }
+                    )
+                ),
             ],
             writes=True,
         )

@@ -112,7 +112,7 @@ def test_details_are_changed_and_the_mark_stays(writer: Writer) -> None:
     assert fresh["optOutOfCustomerEmail"] is True
 
 
-def test_customers_are_replaced_typed_and_keep_their_id(writer: Writer) -> None:
+def test_customers_are_sent_typed_and_keep_their_id(writer: Writer) -> None:
     made = writer.made()
     before = made["customers"][0]["customerId"]
     fresh = writer.update(made["id"], customers=[CLEO | {"phone": "1"}]).json()
