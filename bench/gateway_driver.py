@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from bench.memory_storage import MemoryContainer, MemoryQueue, MemoryTable
 from composition.mail import MailServices
 from composition.services import services
+from devkit.memory_storage import MemoryContainer, MemoryQueue, MemoryTable
 from inbound_mail.intake.polling import Poller
 from inbound_mail.ledger.ledger import Ledger
 from inbound_mail.ledger.mail_store import MailStore

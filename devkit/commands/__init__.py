@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NAMES = (
-    "up", "test", "fire", "send", "package", "connector", "bench", "rehearse", "fuzz", "register", "doctor", "docs",
-    "settings", "twin",
+    "up", "test", "fire", "send", "explain", "package", "connector", "bench", "rehearse", "fuzz", "register", "doctor",
+    "docs", "settings", "twin",
 )  # fmt: skip
 _DOCUMENTATION = "The commands of `python3 -m devkit`."
 

@@ -51,12 +51,12 @@ class StorageQueueSink:
     time_limit = _TIME_LIMIT
     probe_is_proof = True
 
-    def __init__(self, name: str, options: Mapping[str, Any], tools: Tools) -> None:
+    def __init__(self, name: str, options: Mapping[str, Any], queue: Queue, blobs: Container) -> None:
         self._name = name
         self._with_html = options["body"] == "html"
         self._ttl = options["ttl_days"] and options["ttl_days"] * _DAY
-        self._queue = Queue(tools.storage, options["queue"])
-        self._blobs = Container(tools.storage, _CONTAINER)
+        self._queue = queue
+        self._blobs = blobs
 
     def deliver(self, prepared: PreparedMail, progress: Progress) -> Receipt:
         """Put the event of the mail into the queue. After a crash it may be put a second time, with the same id."""
@@ -110,7 +110,9 @@ def _check(settings: SinkSettings) -> Iterator[tuple[str, str]]:
 
 
 def _build(settings: SinkSettings, tools: Tools) -> StorageQueueSink:
-    return StorageQueueSink(settings.name, read_options(OPTIONS, settings.options), tools)
+    options = read_options(OPTIONS, settings.options)
+    queue, blobs = Queue(tools.storage, options["queue"]), Container(tools.storage, _CONTAINER)
+    return StorageQueueSink(settings.name, options, queue, blobs)
 
 
 KIND = Kind(options=OPTIONS, check=_check, build=_build, needs=(("storage", "queues"),))

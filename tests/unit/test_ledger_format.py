@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bench.memory_storage import MemoryTable
+from devkit.memory_storage import MemoryTable
 from inbound_mail.ledger.claims import claim
 from inbound_mail.ledger.decisions import Decision
 from inbound_mail.ledger.ledger import Ledger

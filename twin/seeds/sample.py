@@ -56,6 +56,14 @@ _MAILBOXES: list[dict[str, Any]] = [
         "address": mails.SUPPORT,
         "sinks": ["desk"],
         "write_back": {"read": True, "category": "Ticket {ticket}"},
+        "rules": [
+            {
+                "name": "newsletters",
+                "all": [{"from": "@news.contoso.com"}, {"header": "List-Unsubscribe"}],
+                "set_aside": "A newsletter.",
+            },
+            {"name": "printers", "any": [{"plus_tag": "printer"}, {"subject": "printer"}], "urgency": 2},
+        ],
     },
     {"name": "facilities", "address": mails.FACILITIES, "sinks": ["hook", "flow"], "write_back": {"read": True}},
     {"name": "security", "address": mails.SECURITY, "sinks": ["handover"]},

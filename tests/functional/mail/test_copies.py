@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.memory_storage import MemoryTable
+from devkit.memory_storage import MemoryTable
 from inbound_mail.content.models import Attachment, AttachmentKind
 from inbound_mail.delivery.delivery import DeliveryOutcome
 from inbound_mail.delivery.threads import TABLE
