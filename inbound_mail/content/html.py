@@ -34,6 +34,7 @@ MOST_WORDS_IN_TAG = 2_000
 _MOST_CELL = 100
 _MOST_ROWS = 500
 _MOST_COLUMNS = 20
+_LONGEST_NUMBER = 8  # digits; U+10FFFF has seven
 
 _DATA_URI = re.compile(
     r"""(?<=["'=(])data:[a-z]{1,20}/[\w.+-]{1,80}(?:;[\w=.-]{1,80}){0,4},[a-z0-9+/=%\s]*""", re.IGNORECASE
@@ -66,6 +67,8 @@ _SIGNATURES = frozenset(
 _SCHEMES = {"http", "https", "mailto", "tel", "cid"}
 # The characters of quoting.MARKS, U+FDD0 to U+FDEF, written as entities.
 _MARK_ENTITY = re.compile(r"&#(?:x0*fd[de][0-9a-f]|0*(?:6497[6-9]|649[89]\d|6500[0-7]));?", re.IGNORECASE)
+# References to characters by numbers that no character has; Python reads no number of more than 4,300 digits.
+_LONG_NUMBER = re.compile(r"&#(x[0-9a-f]{8,}|[0-9]{8,});?", re.IGNORECASE)
 # When only tags are removed: these tags end a line.
 _BREAKS = re.compile(r"</?(?:br|p|div|tr|li|table|h[1-6]|blockquote|pre|hr|ul|ol)\b[^<>]{0,5000}>", re.IGNORECASE)
 _UNSEEN = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style|title)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
@@ -113,7 +116,7 @@ def read_html(source: str) -> HtmlBody:
 
 def _content_ids(source: str) -> Iterator[str]:
     for found in _CONTENT_ID.findall(source):
-        if name := _clean_content_id(html.unescape(found)):
+        if name := _clean_content_id(unescape(found)):
             yield name
 
 
@@ -282,4 +285,15 @@ def _add_invisible_text(element: "HtmlElement", pictures: list[str]) -> None:
 def _remove_tags(source: str) -> str:
     """Return the text of HTML without parsing it: one pass of a regular expression for each rule."""
     seen = _UNSEEN.sub("", source)
-    return html.unescape(_TAG.sub("", _BREAKS.sub("\n", seen)))
+    return unescape(_TAG.sub("", _BREAKS.sub("\n", seen)))
+
+
+def unescape(text: str) -> str:
+    """Replace the references to characters in HTML, also those whose numbers are of any length."""
+    return html.unescape(_LONG_NUMBER.sub(_shorten_number, text))
+
+
+def _shorten_number(found: re.Match[str]) -> str:
+    base = "x" if found[1][0] in "xX" else ""
+    digits = found[1].removeprefix("x").removeprefix("X").lstrip("0") or "0"
+    return f"&#{base}{digits};" if len(digits) < _LONGEST_NUMBER else "\ufffd"

@@ -18,6 +18,7 @@ class AttachmentKind(StrEnum):
 
 
 _MOST_EVIDENCE = 20
+_LONGEST_EVIDENCE = 200  # characters; a header may be endless
 _WEB_ADDRESS = re.compile(r"https?://[^\s<>\"\\]{1,2000}")
 
 
@@ -128,7 +129,7 @@ class Screening:
             "mayReply": self.may_reply,
             "makesTicket": self.makes_ticket,
             "isBounce": self.is_bounce,
-            "evidence": list(self.evidence[:_MOST_EVIDENCE]),
+            "evidence": [one[:_LONGEST_EVIDENCE] for one in self.evidence[:_MOST_EVIDENCE]],
         }
 
 

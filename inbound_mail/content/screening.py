@@ -20,10 +20,10 @@ Sources: RFC 3834 (Auto-Submitted), RFC 3464 and 6522 (delivery reports), RFC 23
 Zammad, FreeScout and osTicket recognise them; the subjects of `automatic_subjects`.
 """
 
-import html
 import re
 from collections.abc import Collection, Iterator
 
+from inbound_mail.content.html import unescape
 from inbound_mail.content.meetings import MeetingKind, find_meeting_kind, has_words_of_a_person, name_answer
 from inbound_mail.content.models import InboundMail, Screening, clean_message_id
 from inbound_mail.content.subject_phrases import SubjectKind, find_kind, speaks_of_absence
@@ -64,7 +64,6 @@ _WORD = re.compile(r"[a-z0-9_-]+")
 _ADDRESS = re.compile(r"[^\s<>,;\"()]{1,250}@[^\s<>,;\"()]{1,250}")
 _ID = re.compile(r"<([^<>\s]{1,990})>")
 _ID_LINE = re.compile(r"\bmessage-id:\s{0,9}(?:</?[a-z]{1,9}>\s{0,9}){0,4}<([^<>\s]{1,990})>", re.IGNORECASE)
-_LONG_NUMBER = re.compile(r"&#\d{8,}")
 _BODY_LIMIT = 1_000_000
 
 
@@ -269,6 +268,6 @@ def _bounced(mail: InboundMail) -> tuple[str, ...]:
     for name in ("In-Reply-To", "References", "X-MS-Exchange-Parent-Message-Id"):
         for value in mail.headers(name):
             found += _ID.findall(value)
-    found += _ID_LINE.findall(html.unescape(_LONG_NUMBER.sub("", _content(mail))))
+    found += _ID_LINE.findall(unescape(_content(mail)))
     clean = dict.fromkeys(known for each in found if (known := clean_message_id(each)))
     return tuple(known for known in clean if known != mail.message_id)

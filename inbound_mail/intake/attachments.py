@@ -3,14 +3,18 @@
 Graph lists attachments together with their bytes, and a delta query ignores the options that would leave the bytes out.
 So the lists of twenty mails come in one batch. If the answer exceeds a limit, it is discarded and the batch is halved.
 For a single mail that still exceeds the limit, the sizes are asked for first and each attachment is read by itself.
+
+No error of one mail holds up the others, whatever its class. What may be the trouble of the mailbox, of Graph or of the
+storage account is a mail's own if another mail of its group, or of a later one, was fetched in the same poll; three
+polls like that put it into quarantine. If none was, the error stops the mailbox, and the mail comes last from then on.
 """
 
 import base64
 import binascii
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from inbound_mail.content.files import Omission
 from inbound_mail.content.models import Attachment, AttachmentKind, clean_message_id, read_web_address
@@ -28,6 +32,8 @@ from shared.errors import (
     OutcomeUnknown,
     Refused,
     Rejected,
+    Throttled,
+    place_of,
 )
 from shared.graph.answers import Expected
 from shared.graph.mail import STREAM, is_of_one_mail
@@ -42,6 +48,7 @@ _MOST_BYTES_AT_ONCE = 12 * 1024 * 1024
 _SMALL = 1024 * 1024
 _MIB = 1024 * 1024
 _TRIES = 3
+_MOST_LOST_SECONDS = 180.0  # in which no mail could be fetched: then the trouble is not one mail's
 _KINDS = {
     "#microsoft.graph.fileAttachment": AttachmentKind.FILE,
     "#microsoft.graph.itemAttachment": AttachmentKind.ITEM,
@@ -54,6 +61,15 @@ _UNREADABLE = Attachment(1, "attachments", "", 0, AttachmentKind.FILE, omitted=O
 _UNEXPECTED_FORM = (KeyError, TypeError, ValueError, AttributeError)
 
 
+@dataclass(frozen=True)
+class _Unclear:
+    """An error of one mail that may be the whole mailbox's, and the number of the group in which it happened."""
+
+    mail: OpenMail
+    error: GatewayError
+    group: int
+
+
 class AttachmentFetcher:
     """Fetches the attachments of one mailbox's mails, for the holder of its lease."""
 
@@ -63,34 +79,52 @@ class AttachmentFetcher:
         self._ledger = mailbox.ledger
         self._store = mailbox.store
         self._limit = mailbox.settings.attachment_mb * _MIB
-        self._forbidden: dict[str, tuple[OpenMail, Forbidden]] = {}
-        self._completed = 0
+        self._unclear: list[_Unclear] = []
+        self._group = 0
+        self._last_good_group = 0
+        self._lost_since: float | None = None
 
     def fetch(self, mails: Sequence[OpenMail], lease: Lease, counts: PollCounts) -> None:
         """Fetch the attachments of these mails and complete them in the ledger.
 
         A mail that fails repeatedly goes to quarantine. Raises the error that stops the whole mailbox.
         """
-        for start in range(0, len(mails), _GROUP):
+        ordered = sorted(mails, key=lambda mail: mail.was_unclear)
+        for start in range(0, len(ordered), _GROUP):
             lease.check()
-            with suppress(Forbidden):  # Graph may refuse access to a single mail; the others do not wait for it
-                self._fetch_group(mails[start : start + _GROUP], lease, counts)
-        denied: GatewayError | None = None
-        for mail, refusal in self._forbidden.values():
-            # Access to other mails works, now or in the last poll: the refusal concerns this mail only.
-            if self._completed or mail.was_forbidden:
-                self._count_failure(mail, refusal, forbidden=True)
-            else:
-                denied = refusal
-        if denied:
-            raise denied
+            self._group += 1
+            self._fetch_group(ordered[start : start + _GROUP], lease, counts)
+        of_the_mailbox = [one.error for one in self._unclear if not self._settle(one, counts)]
+        if of_the_mailbox:
+            raise of_the_mailbox[0]
+
+    def _settle(self, one: _Unclear, counts: PollCounts) -> bool:
+        """Count an unclear error against its mail if that is proved, now or by an earlier poll. Return whether it is.
+
+        Access may be refused for a single mail at any time, so for that a mail that was fetched before is proof, too.
+        """
+        mail, is_denied = one.mail, isinstance(one.error, Forbidden)
+        is_proved = self._last_good_group >= (1 if is_denied or mail.was_unclear else one.group)
+        was_proved = counts.answered and (mail.was_forbidden if is_denied else mail.fetch_tries > 0)
+        if is_proved or was_proved:
+            self._count_failure(mail, one.error, forbidden=is_denied)
+        elif not (is_denied or mail.was_unclear):
+            self._ledger.note_fetch_failure(mail, mail.fetch_tries, forbidden=False, unclear=True)
+        return is_proved or was_proved
+
+    def _is_lost(self) -> bool:
+        """Return whether nothing could be fetched for so long that going on is of no use."""
+        return self._lost_since is not None and time.monotonic() - self._lost_since > _MOST_LOST_SECONDS
 
     def _fetch_group(self, mails: Sequence[OpenMail], lease: Lease, counts: PollCounts) -> None:
+        if self._is_lost():
+            return
         answers = self._graph.read_attachments([mail.graph_id for mail in mails], most_bytes=_MOST_BYTES_AT_ONCE)
         too_large = [mail for mail in mails if isinstance(answers[mail.graph_id], AnswerTooLarge)]
         stopped: GatewayError | None = None
         for mail in mails:
-            if mail not in too_large:
+            if mail not in too_large and not self._is_lost():
+                lease.check()
                 stopped = self._take_answer(mail, answers.pop(mail.graph_id), lease, counts) or stopped
         half = len(too_large) // 2
         if half:
@@ -111,8 +145,9 @@ class AttachmentFetcher:
             return self._fail(mail, error, lease, counts)
         except _UNEXPECTED_FORM as error:
             return self._fail(mail, _bad_answer(error), lease, counts)
-        self._complete(mail, kept, counts)
-        return None
+        except Exception as error:  # noqa: BLE001 - what one mail causes must not keep the others from being fetched
+            return self._fail(mail, _unexpected(error), lease, counts)
+        return self._complete(mail, kept, lease, counts)
 
     def _fetch_singly(self, mail: OpenMail, lease: Lease, counts: PollCounts) -> GatewayError | None:
         kept = []
@@ -126,20 +161,25 @@ class AttachmentFetcher:
             return self._fail(mail, error, lease, counts, is_last_way=True)
         except _UNEXPECTED_FORM as error:
             return self._fail(mail, _bad_answer(error), lease, counts, is_last_way=True)
-        self._complete(mail, kept, counts)
-        return None
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._fail(mail, _unexpected(error), lease, counts, is_last_way=True)
+        return self._complete(mail, kept, lease, counts)
 
     def _fail(
         self, mail: OpenMail, error: GatewayError, lease: Lease, counts: PollCounts, *, is_last_way: bool = False
     ) -> GatewayError | None:
         """Leave a failed mail for the next poll; the third time fetch it singly, and then put it into quarantine.
 
-        Returns the error if it concerns the whole mailbox; while no folder could be read, every error does.
+        Returns the error if it certainly concerns the whole mailbox: it is about the mailbox's allowance, or no folder
+        could be read either.
         """
-        if isinstance(error, Forbidden):
-            self._forbidden[mail.key] = (mail, error)
-        if not (counts.answered and is_of_one_mail(error)):
+        if isinstance(error, Throttled) or not (counts.answered or isinstance(error, Forbidden)):
             return error
+        if not is_of_one_mail(error):
+            _log.warning("%s: attachments of mail %s failed: %s", self._settings.name, mail.key, error)
+            self._unclear.append(_Unclear(mail, error, self._group))
+            self._lost_since = self._lost_since or time.monotonic()
+            return None
         if isinstance(error, NotFound):
             self._ledger.close([(mail, MailState.GONE)], guarded=False)
             counts.gone += 1
@@ -153,7 +193,7 @@ class AttachmentFetcher:
         tries = mail.fetch_tries + 1
         _log.warning("%s: attachments of mail %s failed (%d): %s", self._settings.name, mail.key, tries, error)
         if tries < _TRIES:
-            self._ledger.note_fetch_failure(mail, tries, forbidden=forbidden)
+            self._ledger.note_fetch_failure(mail, tries, forbidden=forbidden, unclear=False)
         else:
             self._put_into_quarantine(mail, Rejected(error.message, code="AttachmentsUnreadable"))
 
@@ -217,12 +257,23 @@ class AttachmentFetcher:
             return replace(described, omitted=Omission.TOO_LARGE)
         return replace(described, blob=blob, sha256=sha256, size=size)
 
-    def _complete(self, mail: OpenMail, attachments: Sequence[Attachment], counts: PollCounts) -> None:
-        self._store.put_attachments(mail.key, attachments)
-        files = "" if mail.cause else files_digest(attachments)
-        if not self._finish(mail, mail.cause, files):
-            counts.skipped += 1
-        self._completed += 1
+    def _complete(
+        self, mail: OpenMail, attachments: Sequence[Attachment], lease: Lease, counts: PollCounts
+    ) -> GatewayError | None:
+        """Complete a mail whose attachments are stored; return an error that concerns the whole mailbox."""
+        try:
+            self._store.put_attachments(mail.key, attachments)
+            files = "" if mail.cause else files_digest(attachments)
+            is_new = self._finish(mail, mail.cause, files)
+        except Conflict:  # the lease is lost
+            raise
+        except GatewayError as error:
+            return self._fail(mail, error, lease, counts, is_last_way=True)
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._fail(mail, _unexpected(error), lease, counts, is_last_way=True)
+        counts.skipped += not is_new
+        self._last_good_group, self._lost_since = self._group, None
+        return None
 
     def _finish(self, mail: OpenMail, cause: tuple[str, str] | None, files: str = "") -> bool:
         """Complete the mail in the ledger; return False if it is a copy of another one."""
@@ -245,6 +296,12 @@ def _bad_answer(what: object) -> OutcomeUnknown:
         code="UpstreamBadAnswer",
         detail=type(what).__name__,
     )
+
+
+def _unexpected(error: Exception) -> GatewayError:
+    _log.error("attachments cannot be read: %s", place_of(error))
+    message = f"The gateway failed with an unexpected error ({type(error).__name__})."
+    return GatewayError(message, code="Internal")
 
 
 def _describe(number: int, item: Json) -> Attachment:

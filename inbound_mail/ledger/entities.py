@@ -41,7 +41,7 @@ def new_mail(mailbox: str, mail: NewMail, reference: str, now: datetime) -> Enti
         "conversation_id": _short(str(message.get("conversationId") or "")),
         "subject": _short(str(message.get("subject") or "")),
         "sender": _short(str(author.get("address") or "").lower()),
-        "received": str(message.get("receivedDateTime") or ""),
+        "received": _short(str(message.get("receivedDateTime") or "")),
         "folder": mail.folder,
         "seen_at": now,
         **({"screening": json.dumps(mail.screening)} if mail.screening is not None else {}),

@@ -258,9 +258,9 @@ class Ledger:
         """Yield the mails on which work is open."""
         return map(entities.read_open_work, self._query(rows.ALL_OPEN))
 
-    def note_fetch_failure(self, mail: OpenMail, tries: int, *, forbidden: bool) -> None:
-        """Record how often fetching a mail's attachments has failed, and whether Graph refused access this time."""
-        self._merge_open([(mail.key, {"fetch_tries": tries, "barred": forbidden})])
+    def note_fetch_failure(self, mail: OpenMail, tries: int, *, forbidden: bool, unclear: bool) -> None:
+        """Record how often fetching attachments has failed, and how this time: see `OpenMail`."""
+        self._merge_open([(mail.key, {"fetch_tries": tries, "barred": forbidden, "unclear": unclear})])
 
     def note_write_failure(self, mail: OpenMail, tries: int) -> None:
         """Record how often the write-back of a mail has failed."""

@@ -151,6 +151,11 @@ class OpenMail:
         return self.row.values.get("identity") or None
 
     @property
+    def was_unclear(self) -> bool:
+        """Whether the last attempt to fetch the attachments failed in a way that may be the whole mailbox's trouble."""
+        return bool(self.row.values.get("unclear", False))
+
+    @property
     def was_forbidden(self) -> bool:
         """Whether Graph refused access to the attachments in the last attempt."""
         return bool(self.row.values.get("barred"))

@@ -7,9 +7,10 @@ app.
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from shared.errors import ConfigurationError, Unavailable
+from shared.errors import ConfigurationError, Rejected, Unavailable
 from shared.key_vault import Identity
 from shared.settings.mail_settings import StorageSettings
 
@@ -29,6 +30,7 @@ _LIMITS: dict[str, Any] = {
     "read_timeout": 20,
 }
 BLOCK = 4 * 1024 * 1024
+_NEVER_TAKEN = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
 class Storage:
@@ -108,7 +110,11 @@ def _string_errors() -> Iterator[None]:
 
 @contextmanager
 def storage_errors(what: str, *, quiet: bool = False) -> Iterator[None]:
-    """Raise ConfigurationError for refused access and Unavailable for all other errors of the storage libraries."""
+    """Raise a GatewayError for errors of the storage libraries.
+
+    ConfigurationError for refused access, Rejected for what the service will never take (status 400 or 413), and
+    Unavailable for all others.
+    """
     from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
     try:
@@ -125,4 +131,16 @@ def storage_errors(what: str, *, quiet: bool = False) -> Iterator[None]:
                 f"The storage account refuses access to {what}: check AzureWebJobsStorage and the identity's roles.",
                 detail=detail,
             ) from error
+        if isinstance(error, HttpResponseError) and status in _NEVER_TAKEN:
+            raise _reject(what, str(getattr(error, "error_code", None)), status) from error
         raise Unavailable(f"The storage account did not serve {what}. Try again later.", detail=detail) from error
+
+
+def _reject(what: str, code: str, status: int) -> Rejected:
+    """Return the error for what the service will never take; `code` is its own, such as PropertyValueTooLarge."""
+    detail = f"{code} status={status}"
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or "too" in code.lower():  # TooLarge, TooLong, TooMany
+        return Rejected(
+            f"The storage account takes no entry of this size in {what}.", code="EntryTooLarge", detail=detail
+        )
+    return Rejected(f"The storage account refuses an entry of {what}.", code="EntryRefused", detail=detail)

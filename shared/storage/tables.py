@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from shared.errors import Conflict, GatewayError, Unavailable
 from shared.storage.account import Lazy, Storage, storage_errors
 
+_OF_A_VERSION = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED)
 TRANSACTION_SIZE = 100  # the service's own limit
 
 type Entity = dict[str, Any]
@@ -100,7 +102,8 @@ class Table:
     def transact(self, operations: Sequence[Operation]) -> list[str]:
         """Do all of it or nothing: at most 100 operations on one partition; return the new versions, "" for deletes.
 
-        Raises Conflict (`target`: index of the operation) when an entity exists, is gone, or has another version.
+        Raises Conflict (`target`: index of the operation) when an entity exists, is gone, or has another version, and
+        Rejected when one is too large, or contains what the service does not take.
         """
         if len(operations) > TRANSACTION_SIZE:
             raise ValueError(f"a transaction takes {TRANSACTION_SIZE} operations")
@@ -114,12 +117,12 @@ class Table:
                     results = client.submit_transaction(steps)
             except GatewayError as error:
                 cause = error.__cause__
-                if not isinstance(cause, TableTransactionError):
-                    raise
                 code = getattr(cause, "error_code", None)
                 if code == TableErrorCode.TABLE_NOT_FOUND:
                     self._make(client)
                     continue
+                if not isinstance(cause, TableTransactionError) or cause.status_code not in _OF_A_VERSION:
+                    raise
                 raise Conflict(
                     f"An entry of {self._name} was changed by somebody else at the same time.",
                     target=str(getattr(cause, "index", 0)),

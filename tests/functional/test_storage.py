@@ -6,10 +6,11 @@ import time
 from typing import Any
 
 import pytest
+from azure.data.tables import TableClient, TableTransactionError
 from azure.storage.blob import BlobLeaseClient
 
 from devkit.azurite import Azurite
-from shared.errors import ConfigurationError, Conflict, Unavailable
+from shared.errors import ConfigurationError, Conflict, GatewayError, Rejected, Unavailable
 from shared.key_vault import Identity
 from shared.settings.choices import IdentitySource
 from shared.settings.mail_settings import StorageSettings
@@ -63,6 +64,67 @@ def test_a_transaction_is_done_whole_or_not_at_all(storage: Storage, name: str) 
     assert found is not None
     table.transact([Operation("delete", entity("a"), found.etag), Operation("merge", entity("b", n=1))])
     assert [row.row_key for row in table.query("p", start="", end="~")] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("operations", "code"),
+    [
+        ([Operation("create", entity("b", v="x" * 40_000))], "EntryTooLarge"),
+        (
+            [Operation("create", entity(str(n), **{f"v{m}": "x" * 30_000 for m in range(3)})) for n in range(60)],
+            "EntryTooLarge",
+        ),
+        ([Operation("create", entity("a/b"))], "EntryRefused"),
+        ([Operation("create", entity("b", v="x")), Operation("upsert", entity("b"))], "EntryRefused"),
+    ],
+)
+def test_what_the_service_never_takes_is_refused_and_no_conflict(
+    storage: Storage, name: str, operations: list[Operation], code: str
+) -> None:
+    table = Table(storage, name)
+    table.create(entity("a"))
+    with pytest.raises(Rejected) as raised:
+        table.transact(operations)
+    assert raised.value.code == code
+    assert "x" * 100 not in str(raised.value)
+    with pytest.raises(Rejected):
+        table.create(entity("c", v="x" * 40_000))
+
+
+def test_a_message_that_is_too_large_for_the_queue_is_refused(storage: Storage, name: str) -> None:
+    with pytest.raises(Rejected) as raised:
+        Queue(storage, name).put({"text": "x" * 70_000})
+    assert raised.value.code == "EntryTooLarge"
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        ((400, "PropertyValueTooLarge"), Rejected),
+        ((400, "EntityTooLarge"), Rejected),
+        ((413, "RequestBodyTooLarge"), Rejected),
+        ((400, "InvalidInput"), Rejected),
+        ((403, "AuthorizationFailure"), ConfigurationError),
+        ((404, "EntityNotFound"), Conflict),
+        ((409, "EntityAlreadyExists"), Conflict),
+        ((412, "UpdateConditionNotSatisfied"), Conflict),
+        ((500, "InternalError"), Unavailable),
+        ((503, "ServerBusy"), Unavailable),
+    ],
+)
+def test_the_error_of_a_transaction_says_what_is_known(
+    storage: Storage, name: str, monkeypatch: pytest.MonkeyPatch, answer: tuple[int, str], kind: type[GatewayError]
+) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        error = TableTransactionError(message=f"0:{answer[1]}")
+        error.status_code = answer[0]
+        vars(error)["error_code"] = answer[1]
+        raise error
+
+    monkeypatch.setattr(TableClient, "submit_transaction", refuse)
+    with pytest.raises(kind) as raised:
+        Table(storage, name).transact([Operation("create", entity("a"))])
+    assert type(raised.value) is kind
 
 
 def test_a_merge_leaves_other_properties_alone(storage: Storage, name: str) -> None:

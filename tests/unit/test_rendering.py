@@ -221,6 +221,39 @@ def test_hidden_text_is_left_out_unless_all_text_is_hidden() -> None:
     assert render_html("<div style='display:none'><p>only this</p></div>").text.strip() == "only this"
 
 
+@pytest.mark.parametrize(
+    "around", ["<p>{}</p>", "{}" + "<i>" * 300, "<b a" + " a" * 3_000 + ">{}", "<p title='{}'>ab</p>"]
+)
+@pytest.mark.parametrize(
+    ("reference", "shown"),
+    [
+        ("&#99999999999;", "\ufffd"),
+        ("&#99999999999", "\ufffd"),
+        ("&#" + "9" * 5_000 + ";", "\ufffd"),
+        ("&#" + "9" * 900_000, "\ufffd"),
+        ("&#x" + "F" * 5_000 + ";", "\ufffd"),
+        ("&#X110000;", "\ufffd"),
+        ("&#" + "0" * 5_000 + "65;", "A"),
+        ("&#x" + "0" * 5_000 + "41;", "A"),
+        ("&#128295;", "🔧"),
+    ],
+)
+def test_references_to_characters_may_have_numbers_of_any_length(around: str, reference: str, shown: str) -> None:
+    expected = "ab" if "title" in around else f"a{shown}b"
+    if reference[-1] != ";":
+        reference += " "
+        expected = expected.replace(shown, f"{shown} ")
+    text = render_html(around.format(f"a{reference}b" if "title" not in around else reference)).text
+    assert text.strip() == expected
+
+
+def test_a_report_with_a_number_of_any_length_in_its_text_is_screened() -> None:
+    text = "&#" + "9" * 5_000 + ";Message-ID: &lt;a@example.com&gt;"
+    headers = {"X-Failed-Recipients": "x@example.com"}
+    mail = build_mail(text, kind="html", headers=headers, sender="mailer-daemon@example.com")
+    assert screen_mail(mail, ()).bounced == ("a@example.com",)
+
+
 def test_entities_do_not_become_control_characters() -> None:
     assert render_html("<p>a&#0;&#7;b&#x202e;c</p>").text == "a\ufffdbc"
 

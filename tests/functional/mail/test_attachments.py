@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +10,10 @@ import pytest
 
 from inbound_mail.content.models import Attachment
 from inbound_mail.delivery.redelivery import redeliver
+from inbound_mail.intake import attachments
 from inbound_mail.intake.polling import Polled
+from inbound_mail.ledger.mail_store import MailStore
+from shared.errors import ConfigurationError, OutcomeUnknown, Rejected, Unavailable
 from tests.field_mails import load_field_mail
 from tests.functional.mail.conftest import MailScenario, OpenScenario
 from twin import Answer
@@ -432,6 +435,102 @@ def test_a_list_of_an_unknown_form_costs_its_own_mail_only(scenario: MailScenari
         scenario.deliver()
     assert scenario.describe(other.id)["state"] == "delivered"
     assert quarantine(scenario, odd) == [("quarantined", "AttachmentsUnreadable")]
+
+
+def break_store(
+    monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception], *, where: str = "put_bytes", always: bool = False
+) -> None:
+    """Let the mail store fail for what a mail with the file `bad.txt` brings, or for everything."""
+    whole = getattr(MailStore, where)
+
+    def put(store: MailStore, key: str, *given: Any, **more: Any) -> Any:
+        message = store.load(key)
+        if always or (message is not None and message.subject == "Bad"):
+            raise error()
+        return whole(store, key, *given, **more)
+
+    monkeypatch.setattr(MailStore, where, put)
+
+
+OWN_ERRORS = [
+    lambda: Unavailable("The storage account did not serve mails."),
+    lambda: Rejected("The storage account refuses an entry of mails.", code="EntryRefused"),
+    lambda: ConfigurationError("The storage account refuses access."),
+    lambda: OutcomeUnknown("Nobody knows."),
+    lambda: RecursionError("too deep"),
+    MemoryError,
+]
+
+
+@pytest.mark.parametrize(
+    ("error", "where"), [*((error, "put_bytes") for error in OWN_ERRORS), (OWN_ERRORS[0], "put_attachments")]
+)
+def test_an_error_of_any_class_that_follows_one_mail_while_others_succeed_is_its_own(
+    scenario: MailScenario, monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception], where: str
+) -> None:
+    bad = receive(scenario, File("bad.txt", data=b"bad"), subject="Bad")
+    others = [receive(scenario, File("f.txt", data=b"f"), subject=f"{number}") for number in range(3)]
+    break_store(monkeypatch, error, where=where)
+    assert scenario.poll() is Polled.DONE
+    scenario.deliver()
+    assert [scenario.describe(one.id)["state"] for one in others] == ["delivered"] * 3
+    assert scenario.poll() is Polled.DONE
+    if where == "put_attachments":
+        monkeypatch.undo()
+        scenario.run()
+        assert scenario.describe(bad.id)["state"] == "delivered"
+        return
+    scenario.poll()
+    scenario.deliver()
+    if kept(scenario, bad)[0].name == "bad.txt":  # without that file, which the ticket names
+        assert kept(scenario, bad)[0].omitted == "Unreadable"
+        assert scenario.describe(bad.id)["state"] == "delivered"
+    else:
+        assert quarantine(scenario, bad) == [("quarantined", "AttachmentsUnreadable")]
+    assert scenario.poll() is Polled.DONE
+
+
+@pytest.mark.parametrize("error", OWN_ERRORS[:1] + OWN_ERRORS[4:5])
+def test_an_error_that_all_mails_have_is_no_mails_own_and_passes(
+    scenario: MailScenario, monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception]
+) -> None:
+    mails = [receive(scenario, File("f.txt", data=b"f"), subject=f"{number}") for number in range(3)]
+    break_store(monkeypatch, error, always=True)
+    for _ in range(4):
+        assert scenario.poll() is Polled.FAILED
+    assert [scenario.describe(one.id)["state"] for one in mails] == ["seen"] * 3
+    monkeypatch.undo()
+    scenario.run()
+    assert [scenario.describe(one.id)["state"] for one in mails] == ["delivered"] * 3
+
+
+def test_a_lonely_mail_with_an_error_comes_last_once_others_come(
+    scenario: MailScenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = receive(scenario, File("bad.txt", data=b"bad"), subject="Bad")
+    break_store(monkeypatch, OWN_ERRORS[0])
+    monkeypatch.setattr(attachments, "_MOST_LOST_SECONDS", -1.0)  # nothing is tried after the first error
+    for _ in range(2):
+        assert scenario.poll() is Polled.FAILED
+    others = [receive(scenario, File("f.txt", data=b"f"), subject=f"{number}") for number in range(3)]
+    assert scenario.poll() is Polled.DONE
+    scenario.deliver()
+    assert [scenario.describe(one.id)["state"] for one in others] == ["delivered"] * 3
+    for _ in range(2):
+        assert scenario.poll() is Polled.DONE
+    assert quarantine(scenario, bad) == [("quarantined", "AttachmentsUnreadable")]
+
+
+def test_forty_mails_with_errors_hold_up_no_other(scenario: MailScenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(40):
+        receive(scenario, File("bad.txt", data=b"bad"), subject="Bad")
+    break_store(monkeypatch, OWN_ERRORS[0])
+    for number in range(5):
+        other = receive(scenario, File("f.txt", data=b"f"), subject=f"{number}")
+        scenario.poll()
+        scenario.deliver()
+        assert scenario.describe(other.id)["state"] == "delivered"
+    assert scenario.mailbox.ledger.count_quarantined() == 40
 
 
 def test_bytes_that_are_no_base64_are_left_out(scenario: MailScenario) -> None:

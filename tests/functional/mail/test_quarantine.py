@@ -13,6 +13,7 @@ from inbound_mail.delivery.delivery import DeliveryOutcome
 from inbound_mail.delivery.threads import TABLE as THREADS
 from inbound_mail.delivery.threads import KnownThreads
 from inbound_mail.intake.polling import Polled
+from inbound_mail.sinks.protocol import PreparedMail, Progress, Receipt
 from shared.errors import ConfigurationError, Conflict, GatewayError, Rejected, Unavailable
 from shared.storage.tables import Table
 from tests.functional.mail.conftest import MailScenario, OpenScenario, RecordingSink
@@ -149,6 +150,37 @@ def test_a_refused_mail_is_set_aside_with_its_cause_and_the_others_pass(
     scenario.sink.before = lambda: None
     scenario.run()
     assert len(scenario.sink.tickets) == 3
+
+
+class VerboseSink(RecordingSink):
+    """Saves more about some mails than a row of the ledger can hold."""
+
+    def deliver(self, prepared: PreparedMail, progress: Progress) -> Receipt:
+        if prepared.mail.subject == "Endless":
+            progress.save(notes=["x" * 40_000])
+        return super().deliver(prepared, progress)
+
+
+def test_what_a_row_is_too_large_for_goes_to_quarantine_at_once_and_is_no_other_worker(scenario: MailScenario) -> None:
+    [name] = scenario.sinks
+    scenario.sinks[name] = VerboseSink()
+    endless = scenario.receive(subject="Endless")
+    others = [scenario.receive(subject=f"{number}") for number in range(3)]
+    scenario.poll()
+    scenario.deliver()
+    assert causes(scenario, endless) == ["EntryTooLarge"]
+    assert [scenario.describe(one.id)["state"] for one in others] == ["delivered"] * 3
+
+
+def test_endless_headers_fit_into_the_rows_of_a_mail(scenario: MailScenario) -> None:
+    mail = scenario.receive(
+        subject="s" * 200_000,
+        message_id=f"<{'i' * 70_000}@example.com>",
+        headers={"Auto-Submitted": f"auto-{'x' * 70_000}", "Precedence": "bulk" + "y" * 70_000},
+    )
+    other = scenario.receive(subject="Other")
+    scenario.run()
+    assert [scenario.describe(one.id)["state"] for one in (mail, other)] == ["delivered"] * 2
 
 
 def test_sinks_have_records_of_their_own(open_scenario: OpenScenario) -> None:
