@@ -1,15 +1,16 @@
 """Rehearsal of mails: the app is killed again and again while it delivers them to a service desk that loses answers.
 
-Afterwards every mail must be exactly one ticket, with each of its files once. The app works against the simulator and
-real Azurite, and is killed at random moments.
+Afterwards every mail must be exactly one ticket, with each of its files once; odd ones are judged by their own
+expectation (`odd_mails`). The app works against the simulator and real Azurite, and is killed at random moments.
 """
 
 import json
 import random
+import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,22 +20,26 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableClient
 
 from devkit.rehearsals.app import MAILBOX, App, make_settings, open_world
+from devkit.rehearsals.odd_mails import KINDS, Expectation, Place, make_message_id
 from twin.mail.contents import File
 from twin.seeds import mails, service_desks
 from twin.simulator import Simulator
 
 _QUIET_SECONDS = 2.0
 _START_SECONDS = 180.0  # on a busy machine
+_SUBJECT = re.compile(r"Rehearsal \d{5}")
+_AUTOMATIC = "AutomaticMail"
 
 
 @dataclass(frozen=True)
 class Plan:
     """How large a rehearsal is: `share` of writes whose answer is lost, `alive` seconds between start and kill.
 
-    After `kills` kills the app is left alone, so that it can finish.
+    After `kills` kills the app is left alone, so that it can finish. Every `odd_every`th mail is an odd one.
     """
 
     mails: int = 2_000
+    odd_every: int = 10
     per_second: float = 10.0
     share: float = 0.05
     alive: tuple[float, float] = (1.0, 25.0)
@@ -55,23 +60,29 @@ class Findings:
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     wrong_files: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    odd: Counter[str] = field(default_factory=Counter)
     quarantined: int = 0
     unread: int = 0
     lost_answers: int = 0
 
     @property
     def is_good(self) -> bool:
-        """Whether every mail is one ticket with each file once."""
-        return not (self.lost or self.doubled or self.wrong_files or self.quarantined or self.unread)
+        """Whether every mail became what was expected of it, with each file once."""
+        return not (self.lost or self.doubled or self.wrong_files or self.wrong or self.quarantined or self.unread)
 
     def describe(self) -> str:
         """Return the figures as lines."""
         steps = "\n".join(f"    {count:4} x {step}" for step, count in sorted(self.steps.items()))
+        odd = ", ".join(f"{count} x {kind}" for kind, count in sorted(self.odd.items())) or "none"
+        examples = [*self.lost[:5], *self.doubled[:5], *self.wrong_files[:5], *self.wrong[:5]]
         return (
             f"{self.mails} mails, {self.tickets} tickets in {self.seconds:.0f} s\n"
+            f"  odd mails among them: {odd}\n"
             f"  lost {len(self.lost)}, doubled {len(self.doubled)}, with wrong files {len(self.wrong_files)}, "
-            f"quarantined {self.quarantined}, not marked as read {self.unread}\n"
-            f"  {self.lost_answers} answers of the service desk were lost after writing\n"
+            f"wrong otherwise {len(self.wrong)}, quarantined {self.quarantined}, not marked as read {self.unread}\n"
+            + "".join(f"    {example}\n" for example in examples)
+            + f"  {self.lost_answers} answers of the service desk were lost after writing\n"
             f"  {self.kills} kills; what they interrupted (several steps each):\n{steps or '    nothing'}"
         )
 
@@ -89,7 +100,7 @@ class _Rehearsal:
         self._sim = sim
         self._app = App(scratch, sim, make_settings(sim, storage))
         self._random = random.Random(plan.seed)  # noqa: S311 - a rehearsed accident, not a secret
-        self._expected: dict[str, tuple[str, ...]] = {}
+        self._expected: dict[str, Expectation] = {}
         self._findings = Findings(mails=plan.mails)
         self._table = TableClient.from_connection_string(storage, "mails")
 
@@ -134,32 +145,58 @@ class _Rehearsal:
         return seen[-1].seq if seen else 0
 
     def _is_pending(self) -> bool:
-        """Whether some mail is not marked as read yet."""
-        box = self._sim.mail.mailbox(mails.SUPPORT)
-        return any(not message.is_read for message in box.messages("inbox")) or len(box.messages("inbox")) == 0
+        """Whether the app still has work: a mail that is not marked as read although it should be, or an open row."""
+        return self._count_unread() > 0 or bool(self._rows("o|", "p"))
+
+    def _count_unread(self) -> int:
+        messages = self._sim.mail.mailbox(mails.SUPPORT).messages("inbox")
+        wanted = sum(expected.unread for expected in self._expected.values())
+        return sum(1 for message in messages if not message.is_read) - wanted
+
+    def _rows(self, start: str, end: str) -> list[Any]:
+        """Return the rows of the ledger between two keys. Raises ResourceNotFoundError before the first mail."""
+        return list(
+            self._table.query_entities(f"PartitionKey eq '{MAILBOX}' and RowKey ge '{start}' and RowKey lt '{end}'")
+        )
 
     def _send(self) -> None:
+        kinds, every = list(KINDS), self._plan.odd_every
         for number in range(self._plan.mails):
             subject = f"Rehearsal {number:05}"
-            names = tuple(f"file {number}-{index}.txt" for index in range(number % 5 == 0 and 1 + number % 2))
-            self._expected[subject] = names
-            files = [File(name, "text/plain", f"{name}\n".encode() * 200) for name in names]
-            self._sim.run(partial(self._drop, subject, files))
+            if number and number % every == 0:
+                kind = kinds[(number // every - 1) % len(kinds)]
+                self._findings.odd[kind] += 1
+                drop = partial(self._drop_odd, kind, subject, f"Rehearsal {self._find_ordinary(number):05}")
+            else:
+                drop = partial(self._drop, subject, has_files=number % 5 == 1, count=1 + number % 2)
+            self._expected[subject] = self._sim.run(drop)
             time.sleep(1 / self._plan.per_second)
 
-    def _drop(self, subject: str, files: Sequence[File]) -> None:
+    def _find_ordinary(self, number: int) -> int:
+        """Return the number of an ordinary mail more than a second before this one: Graph's times have no fractions."""
+        found = max(0, number - round(1.2 * self._plan.per_second) - 1)
+        return found - 1 if found and found % self._plan.odd_every == 0 else found
+
+    def _drop(self, subject: str, *, has_files: bool, count: int) -> Expectation:
+        names = tuple(f"file of {subject} {index}.txt" for index in range(count if has_files else 0))
         self._sim.mail.mailbox(mails.SUPPORT).receive(
             subject=subject,
             sender=("Alex Wilber", service_desks.OPEN_TICKET_REQUESTOR),
             text=f"{subject}: it does not work.",
-            attachments=files,
+            attachments=[File(name, "text/plain", f"{name}\n".encode() * 200) for name in names],
+            message_id=make_message_id(subject),
         )
+        return Expectation(files=names)
+
+    def _drop_odd(self, kind: str, subject: str, earlier: str) -> Expectation:
+        box = self._sim.mail.mailbox(mails.SUPPORT)
+        return KINDS[kind](Place(box, service_desks.OPEN_TICKET_REQUESTOR, earlier), subject)
 
     def _count_steps(self) -> Counter[str]:
         """Count the steps at which mails were when the app was killed."""
         found: Counter[str] = Counter()
         try:
-            rows = list(self._table.query_entities(f"PartitionKey eq '{MAILBOX}' and RowKey ge 'd|' and RowKey lt 'p'"))
+            rows = self._rows("d|", "p")
         except ResourceNotFoundError:
             return Counter({"before the first mail was entered": 1})
         for row in rows:
@@ -183,17 +220,33 @@ class _Rehearsal:
         findings = self._findings
         tickets: dict[str, list[Any]] = {}
         for ticket in self._sim.easyvista.tickets:
-            tickets.setdefault(ticket.title, []).append(ticket)
-        for subject, names in self._expected.items():
-            made = tickets.get(subject, [])
-            if not made:
-                findings.lost.append(subject)
-            elif len(made) > 1:
-                findings.doubled.append(subject)
-            elif sorted(document.name for document in made[0].documents) != sorted(names):
-                findings.wrong_files.append(subject)
-        findings.tickets = sum(len(tickets.get(subject, [])) for subject in self._expected)
-        quarantined = self._table.query_entities(f"PartitionKey eq '{MAILBOX}' and RowKey ge 'q|' and RowKey lt 'r'")
-        findings.quarantined = sum(1 for _ in quarantined)
-        box = self._sim.mail.mailbox(mails.SUPPORT)
-        findings.unread = sum(1 for message in box.messages("inbox") if not message.is_read)
+            if found := _SUBJECT.search(ticket.title):
+                tickets.setdefault(found[0], []).append(ticket)
+        for subject, expected in self._expected.items():
+            self._judge(subject, expected, tickets)
+        findings.tickets = sum(len(made) for made in tickets.values())
+        rows = self._rows("q|", "r")
+        aside = sum(1 for row in rows if row["cause"] == _AUTOMATIC)
+        findings.quarantined = len(rows) - aside
+        if aside != (wanted := sum(expected.is_aside for expected in self._expected.values())):
+            findings.wrong.append(f"{aside} mails were set aside as automatic, expected were {wanted}")
+        findings.unread = abs(self._count_unread())
+
+    def _judge(self, subject: str, expected: Expectation, tickets: Mapping[str, list[Any]]) -> None:
+        findings, made = self._findings, tickets.get(subject, [])
+        documents = sorted(document.name for ticket in made for document in ticket.documents)
+        if len(made) < expected.tickets:
+            findings.lost.append(subject)
+        elif len(made) > expected.tickets:
+            findings.doubled.append(subject)
+        elif len(documents) != len(expected.files) or (
+            not expected.are_names_cleaned and documents != sorted(expected.files)
+        ):
+            findings.wrong_files.append(f"{subject}: {documents}")
+        elif any(expected.text not in ticket.description for ticket in made):
+            findings.wrong.append(f"{subject}: its ticket lacks {expected.text!r}")
+        if expected.comment_on is None:
+            return
+        actions = [action for ticket in tickets.get(expected.comment_on, []) for action in ticket.actions]
+        if (comments := sum(subject in action.text for action in actions)) != 1:
+            (findings.doubled if comments else findings.lost).append(f"{subject}: {comments} comments")

@@ -3,15 +3,17 @@
 import pytest
 
 from devkit.rehearsals import flows, mails
+from devkit.rehearsals.odd_mails import KINDS
 
 pytestmark = pytest.mark.slow(reason="kills whole processes")
 
 
 def test_kills_and_lost_answers_neither_lose_nor_double_a_mail() -> None:
-    findings = mails.rehearse(mails.Plan(mails=40, per_second=20, alive=(0.5, 3.0), kills=4, limit=240.0))
+    findings = mails.rehearse(mails.Plan(mails=42, odd_every=4, per_second=20, alive=(0.5, 3.0), kills=4, limit=240.0))
     assert findings.kills >= 2, findings.describe()
     assert findings.is_good, findings.describe()
-    assert findings.tickets == 40
+    assert set(findings.odd) == set(KINDS)
+    assert findings.tickets == 42  # two requests more twice; an answer and an automatic reply less
 
 
 def test_each_event_fires_its_flows_exactly_once_though_the_app_is_killed_twice() -> None:
