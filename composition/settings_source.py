@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("gateway.settings")
 
 REREAD_SECONDS = 60.0
-RETRY_SECONDS = 10.0  # while nothing is in force because the blobs could not be read
+RETRY_SECONDS = 10.0  # while nothing is in force: somebody is waiting
 GOOD_SUFFIX = ".good"
 _LONGEST_TROUBLE = timedelta(minutes=10)
 
@@ -143,17 +143,17 @@ class SettingsSource:
             since = state.wrong_since or datetime.now(UTC)
             self._value = (settings, replace(state, trouble=error.message, is_denied=is_denied, wrong_since=since))
             self._known = before  # both are read in one pass, or neither
-            is_empty = state.in_force is InForce.NOTHING
-            self._finish(RETRY_SECONDS if is_empty else REREAD_SECONDS)
+            self._finish()
             return
         if state.in_force is InForce.NOTHING or state.trouble or before != self._known:
             self._judge(contents)
         if not self._is_good_kept:
             self._keep_good(contents)
-        self._finish(REREAD_SECONDS)
+        self._finish()
 
-    def _finish(self, pause: float) -> None:
-        self._due = time.monotonic() + pause
+    def _finish(self) -> None:
+        is_empty = self.state.in_force is InForce.NOTHING
+        self._due = time.monotonic() + (RETRY_SECONDS if is_empty else REREAD_SECONDS)
         self._is_read = True
 
     def _read_blob(self, place: BlobPlace) -> bytes | None:

@@ -186,6 +186,42 @@ def test_a_registration_is_rehearsed_and_the_running_app_answers_with_it(up: Up,
     assert (rotated.returncode, "rotation was asked for" in rotated.stdout) == (0, True)
 
 
+def wait_for_mailboxes(found: dict[str, Any], names: list[str]) -> None:
+    deadline = time.monotonic() + 120
+    while True:
+        answer = ask(f"{found['base_url']}/api/mailboxes", found["host_key"])
+        if answer.ok and [one["name"] for one in answer.json()["value"]] == names:
+            return
+        assert time.monotonic() < deadline, answer.text
+        time.sleep(1)
+
+
+def test_a_blob_of_mailboxes_is_put_and_taken_over_by_the_running_app(up: Up, checkout: Path) -> None:
+    found = up.wait()
+    settings = Path(found["settings_file"])
+    values = json.loads(settings.read_text())["Values"]
+    mail = {"mailboxes": json.loads(values["MAILBOXES"]), "sinks": json.loads(values["SINKS"])}
+    (checkout / "mail.json").write_text(json.dumps(mail))
+    assert "names a blob" in run(checkout, "settings", "put", "mail.json").stderr
+
+    values |= dict.fromkeys(("MAILBOXES", "SINKS"), "blob:config/mail.json")
+    settings.write_text(json.dumps({"IsEncrypted": False, "Values": values}))
+    wait_for_restarts(up, 1)
+    nothing = ask(f"{found['base_url']}/api/mailboxes", found["host_key"])
+    assert (nothing.status_code, nothing.json()["error"]["code"]) == (500, "GatewayMisconfigured")
+    assert ask(f"{found['base_url']}/api/bookings/businesses", found["host_key"]).ok
+
+    put = run(checkout, "settings", "put", "mail.json", "--by", "kim")
+    assert (put.returncode, "Valid: 3 mailboxes" in put.stdout) == (0, True), put.stderr
+    wait_for_mailboxes(found, ["support", "facilities", "security"])
+    mail["mailboxes"].pop()
+    (checkout / "mail.json").write_text(json.dumps(mail))
+    assert run(checkout, "settings", "put", "mail.json").returncode == 0
+    wait_for_mailboxes(found, ["support", "facilities"])
+    assert up.log.read_text().count("Changed: local.settings.json") == 1, "it took the change over without a restart"
+    assert len(run(checkout, "settings", "history").stdout.splitlines()) == 2
+
+
 def test_nothing_is_rehearsed_where_nothing_runs(checkout: Path) -> None:
     tried = run(checkout, "register", "--simulated")
     assert (tried.returncode, "python3 -m devkit up" in tried.stderr) == (2, True)
