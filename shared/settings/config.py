@@ -351,6 +351,18 @@ def _read_number(reader: _Reader, name: str, bounds: WholeNumber) -> int:
     return int(text)
 
 
+def _check_secrets_of_sinks(reader: _Reader, settings: Settings) -> None:
+    """Report sinks that would send the gateway's own secrets to their address. The vault ignores case in names."""
+    names = [settings.state_key_name, *(each.credential_name for each in settings.connections.values())]
+    own = {name.lower() for name in names if name}
+    for sink in settings.sinks.values():
+        for option, value in sink.options.items():
+            values = value if isinstance(value, list) else [value]
+            if any(isinstance(one, str) and one.lower() in own for one in values):
+                message = "The gateway itself signs in, or signs cursors, with this secret. Give the sink another one."
+                reader.report(f"SINKS.{sink.name}.{option}", message)
+
+
 def _check_together(reader: _Reader, settings: Settings) -> None:
     has_storage = settings.storage.connection_string or settings.storage.table_url
     if settings.blobs and not (settings.storage.connection_string or settings.storage.blob_url):
@@ -359,6 +371,7 @@ def _check_together(reader: _Reader, settings: Settings) -> None:
         reader.report("AzureWebJobsStorage", "Needed: the state of mailboxes is kept in this storage account.")
     elif any(each.may_write for each in settings.connections.values()) and not has_storage:
         reader.report("AzureWebJobsStorage", "Needed: idempotency keys of writes are kept in this storage account.")
+    _check_secrets_of_sinks(reader, settings)
     if settings.key_vault_url is None:
         reader.report("KEY_VAULT_URL", "Needed: it holds the state key, and every credential but a federated one.")
     for connection in settings.connections.values():

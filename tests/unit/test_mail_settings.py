@@ -116,3 +116,12 @@ def test_storage_may_be_opened_by_identity() -> None:
     assert storage.connection_string is None
     own = load([SUPPORT], AzureWebJobsStorage="", AzureWebJobsStorage__tableServiceUri="https://t.example").storage
     assert own.table_url == "https://t.example"
+
+
+@pytest.mark.parametrize("name", ["graph-secret", "Graph-Secret", "gateway-state-key", "partner-secret"])
+@pytest.mark.parametrize("option", ["token", "signing_keys"])
+def test_no_sink_sends_away_what_the_gateway_signs_in_with(name: str, option: str) -> None:
+    partner = {"tenant_id": "p.example", "client_id": GOOD["GRAPH_CLIENT_ID"], "credential": "secret"}
+    partner["credential_name"] = "partner-secret"
+    sinks = {"desk": {"kind": "x", option: [name] if option == "signing_keys" else name}}
+    assert faults([], sinks, GRAPH_CONNECTIONS=json.dumps({"partner": partner})) == [f"SINKS.desk.{option}"]

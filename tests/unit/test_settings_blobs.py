@@ -145,3 +145,25 @@ def test_a_list_of_300_mailboxes_is_read() -> None:
 
 def test_brackets_without_end_in_an_app_setting_are_a_fault_and_no_crash() -> None:
     assert [name for name, _ in faults({"MAILBOXES": "[" * 9_000})] == ["MAILBOXES"]
+
+
+SECRET = "Sup3r-s3cret value?sig=abc"
+
+
+@pytest.mark.parametrize(
+    "sink",
+    [
+        {"kind": "webhook", "url": "https://hooks.example/x", "signing_keys": [SECRET]},
+        {"kind": "webhook", "url": SECRET},
+        {"kind": "webhook", "url_secret": SECRET, "signing_keys": SECRET},
+        {"kind": "easyvista", "url": "https://x.example", "account": "1", "token": SECRET, "catalog_code": "C"},
+        {"kind": SECRET},
+        SECRET,
+    ],
+)
+def test_no_fault_repeats_what_a_person_wrote_where_no_secret_belongs(sink: Any) -> None:
+    found = faults(ONE, {ONE_BLOB: {"mailboxes": [SUPPORT | {"category": SECRET}], "sinks": {"tickets": sink}}})
+    assert found
+    assert SECRET not in str(found)
+    broken = json.dumps({"sinks": {"tickets": sink}})[:-1].encode()
+    assert SECRET not in str(faults(ONE, {ONE_BLOB: broken}))
