@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import unquote, urlsplit
 
-from inbound_mail.content.models import Attachment, AttachmentKind, InboundMail, Rendering, read_web_address
+from inbound_mail.content.models import Attachment, AttachmentKind, InboundMail, Rendering, Seal, read_web_address
 
 
 class Omission(StrEnum):
@@ -35,6 +35,7 @@ _MIB = 1024 * 1024
 _LARGEST_DECORATION = 256 * 1024  # bytes; a larger picture inside a signature may be a screenshot that was pasted there
 _WEB_ADDRESS = re.compile(r"https?://[^\s<>\"\\]{1,2000}")
 
+UNPACKED = "signed, and unpacked: its text and files are here"
 IN_THREAD = "already attached to this ticket"
 _PIXEL = "of one pixel"
 _SEEN = "known from earlier mails of this author"
@@ -72,6 +73,9 @@ def choose_files(mail: InboundMail, rendering: Rendering, seen: SeenFiles, *, is
         if one.blob is None:
             words, link = explain_omission(one, mail, rendering)
             choices.append(FileChoice(one, words, link=link))
+            continue
+        if one.seal is Seal.SIGNED:
+            choices.append(FileChoice(one, UNPACKED))
             continue
         reason = _find_decoration(one, rendering, seen, before, is_cut=is_cut)
         if reason is not None:

@@ -34,13 +34,13 @@ _ANSWERS = {
 }
 _MOST_TEXT = 100_000
 _LONGEST_VALUE = 1_000
-_TAG = re.compile(r"<(style|head|title)\b.*?</\1\s*>|<!--.*?-->|<[^<>]{0,10000}>", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(
+    r"<(style|head|title)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)|<[^<>]{0,10000}>", re.IGNORECASE | re.DOTALL
+)
 _BREAK = re.compile(r"<(?:br|/p|/div|/tr|/li|hr)\b[^<>]{0,1000}>", re.IGNORECASE)
 _WORD = re.compile(r"\w")
 _SIGNATURE = re.compile(r"^-- ?$", re.MULTILINE)
-_NOTE = re.compile(
-    '^\\s*(?:"[^"]+"|\u201c[^\u201d]+\u201d|\u201e[^\u201c]+\u201c|\u00ab[^\u00bb]+\u00bb)\\s*$', re.MULTILINE
-)
+_NOTE = re.compile('"[^"]+"|\u201c[^\u201d]+\u201d|\u201e[^\u201c]+\u201c|\u00ab[^\u00bb]+\u00bb')
 
 
 class MeetingKind(StrEnum):
@@ -91,7 +91,9 @@ def has_words_of_a_person(mail: InboundMail) -> bool:
         text = html.unescape(_TAG.sub("", _BREAK.sub("\n", text.replace("\n", " "))))
     own = find_text_above_history(_SIGNATURE.split(text, maxsplit=1)[0])
     is_generated = any(value.strip().lower().startswith("auto-") for value in mail.headers("Auto-Submitted"))
-    return bool(_NOTE.search(own) if is_generated else _WORD.search(own))
+    if is_generated:
+        return any(_NOTE.fullmatch(line.strip()) for line in own.split("\n"))
+    return _WORD.search(own) is not None
 
 
 def describe_meeting(mail: InboundMail) -> list[str]:

@@ -17,6 +17,14 @@ class AttachmentKind(StrEnum):
     REFERENCE = "reference"
 
 
+class Seal(StrEnum):
+    """What an attachment is that holds a whole mail of S/MIME. What is signed was unpacked; the others were not."""
+
+    SIGNED = "signed"
+    ENCRYPTED = "encrypted"
+    UNREADABLE = "unreadable"
+
+
 _MOST_EVIDENCE = 20
 _LONGEST_EVIDENCE = 200  # characters; a header may be endless
 _WEB_ADDRESS = re.compile(r"https?://[^\s<>\"\\]{1,2000}")
@@ -29,7 +37,8 @@ class Attachment:
     `blob` and `sha256` (hexadecimal) are None if there are no bytes: the attachment is a link or was too large. Then
     `omitted` says why (`files.Omission`). `name` is Graph's and may be unsafe as a file name (`names.safe_name`).
     `content_id` is without angle brackets. `url` is where a link leads, if Graph says so. `is_pixel`: a picture of
-    1 by 1.
+    1 by 1. `seal`: the whole mail is in this attachment; if it is signed, its text and files were unpacked, and the
+    files follow as further attachments.
     """
 
     number: int
@@ -44,6 +53,7 @@ class Attachment:
     omitted: str | None = None
     url: str | None = None
     is_pixel: bool = False
+    seal: Seal | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from inbound_mail.content.meetings import describe_meeting
 from inbound_mail.content.models import InboundMail, Rendering
 from inbound_mail.content.pictures import find_cut_pictures, find_signed_pictures
 from inbound_mail.content.quoting import MARKS, may_quote, strip_marks
+from inbound_mail.content.seals import describe_seal
 from inbound_mail.content.subjects import Subject, read_subject
 
 NO_SUBJECT = "(no subject)"
@@ -38,7 +39,7 @@ def render_mail(mail: InboundMail, title_limit: int = 200) -> Rendering:
     content = clean_text(source[:bound])
     page = read_html(content) if is_html else None
     marked = _tidy(clean_marked(page.marked) if page else content)
-    preface = [clean_text(line) for line in describe_meeting(mail)]
+    preface = [clean_text(line) for line in (*describe_seal(mail), *describe_meeting(mail))]
     text = "\n".join([*preface, *([""] if preface else []), _tidy(strip_marks(marked))]).rstrip("\n")
     pictures = page.pictures if page else ()
     signed = _name_pictures(pictures, find_signed_pictures(marked))

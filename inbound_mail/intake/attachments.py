@@ -20,6 +20,7 @@ from inbound_mail.content.files import Omission
 from inbound_mail.content.models import Attachment, AttachmentKind, clean_message_id, read_web_address
 from inbound_mail.content.pictures import is_tracking_pixel
 from inbound_mail.intake.folder_reader import PollCounts, report_quarantined
+from inbound_mail.intake.unpack import unpack_mail
 from inbound_mail.ledger.records import MailState, OpenMail
 from inbound_mail.ledger.references import files_digest
 from inbound_mail.support_mailbox import SupportMailbox
@@ -262,6 +263,7 @@ class AttachmentFetcher:
     ) -> GatewayError | None:
         """Complete a mail whose attachments are stored; return an error that concerns the whole mailbox."""
         try:
+            attachments = unpack_mail(self._store, mail.key, attachments, self._limit)
             self._store.put_attachments(mail.key, attachments)
             files = "" if mail.cause else files_digest(attachments)
             is_new = self._finish(mail, mail.cause, files)

@@ -3,6 +3,7 @@
 {mailbox}/{key}/mail.json          Graph's JSON of the message
 {mailbox}/{key}/attachments.json   the list of attachments, and the blobs of their bytes
 {mailbox}/{key}/{number}           the bytes of an attachment
+{mailbox}/{key}/unpacked.json      the text of a signed mail, which takes the place of Graph's body
 """
 
 import hashlib
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from inbound_mail.content.models import Attachment, AttachmentKind, InboundMail
+from inbound_mail.content.models import Attachment, AttachmentKind, InboundMail, Seal
 from inbound_mail.content.names import safe_media_type
 from shared.errors import AnswerTooLarge
 from shared.json_text import Json
@@ -38,6 +39,10 @@ class MailStore:
         """Store the list of attachments. With it the mail is complete."""
         self._put_json(f"{self._folder(key)}/attachments.json", [_describe(one) for one in attachments])
 
+    def put_unpacked(self, key: str, body: Json) -> None:
+        """Store the text of a signed mail, as a body in Graph's form."""
+        self._put_json(f"{self._folder(key)}/unpacked.json", body)
+
     def put_bytes(
         self, key: str, number: int, chunks: Iterable[bytes], *, content_type: str, limit: int
     ) -> tuple[str, str, int]:
@@ -52,14 +57,12 @@ class MailStore:
         message = self._get_json(f"{self._folder(key)}/mail.json")
         if message is None:
             return None
-        attachments = self._get_json(f"{self._folder(key)}/attachments.json") or [] if may_have_files(message) else []
-        return InboundMail(
-            self._mailbox,
-            self._address,
-            key,
-            message,
-            tuple(Attachment(**{**one, "kind": AttachmentKind(one["kind"])}) for one in attachments),
-        )
+        stored = self._get_json(f"{self._folder(key)}/attachments.json") or [] if may_have_files(message) else []
+        attachments = tuple(_read_attachment(one) for one in stored)
+        if any(one.seal is Seal.SIGNED for one in attachments):
+            body = self._get_json(f"{self._folder(key)}/unpacked.json")
+            message = message | ({"body": body} if body else {})
+        return InboundMail(self._mailbox, self._address, key, message, attachments)
 
     def open(self, attachment: Attachment, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """Yield the bytes of an attachment that has any, or a part of them."""
@@ -95,10 +98,15 @@ def may_have_files(message: Json) -> bool:
     return is_named or len(types) != 1 or not _ONE_TEXT.match(types[0]) or "name" in types[0].lower()
 
 
+def _read_attachment(stored: Json) -> Attachment:
+    kind, seal = AttachmentKind(stored["kind"]), stored.get("seal")
+    return Attachment(**stored | {"kind": kind, "seal": Seal(seal) if seal else None})
+
+
 def _describe(attachment: Attachment) -> Json:
     """Return an attachment as it is stored; without later additions that say nothing, for older versions to read."""
     values = asdict(attachment)
-    return {name: value for name, value in values.items() if value or name not in ("url", "is_pixel")}
+    return {name: value for name, value in values.items() if value or name not in ("url", "is_pixel", "seal")}
 
 
 class _Counted:

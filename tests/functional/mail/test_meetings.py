@@ -1,9 +1,12 @@
 """Meetings: invitations and cancellations say when, where and who; answers are set aside unless a person wrote."""
 
+import time
 from typing import Any
 
 import pytest
 
+from inbound_mail.content.meetings import has_words_of_a_person
+from inbound_mail.content.models import InboundMail
 from tests.field_mails import load_field_mail
 from tests.functional.mail.at_the_sinks import make_ticket, send_event
 from tests.functional.mail.conftest import MailScenario
@@ -186,3 +189,15 @@ def test_fields_that_graph_does_not_give_are_said_to_be_missing(scenario: MailSc
     scenario.gateway.sim.faults.add(refusal, api="mail", method="GET", path=rf"/messages/{mail.id}$")
     scenario.run()
     assert_both_say(scenario, "Meeting: invitation", "When: Exchange did not say; the mail in", "See you")
+
+
+@pytest.mark.parametrize("text", ["\n" * 100_000, "<style" * 20_000, "<!--" * 25_000, "< " * 50_000, '"' * 100_000])
+@pytest.mark.parametrize("header", [{}, {"Auto-Submitted": "auto-generated"}])
+def test_hostile_answers_are_read_quickly(text: str, header: dict[str, str]) -> None:
+    headers = [{"name": name, "value": value} for name, value in header.items()]
+    body = {"contentType": "html", "content": text}
+    start = time.process_time()
+    has_words_of_a_person(
+        InboundMail("support", "x@y.example", "0a", {"body": body, "internetMessageHeaders": headers})
+    )
+    assert time.process_time() - start < 1
