@@ -4,7 +4,6 @@ The only module that reads the environment. No setting of ours begins with AZURE
 meanings of its own.
 """
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +17,7 @@ from shared.mail_address import is_mail_address
 from shared.settings.catalogue import CONNECTION_FIELDS, SETTINGS
 from shared.settings.choices import Credential, IdentitySource, Switch
 from shared.settings.clouds import CLOUDS, Cloud
+from shared.settings.json_fields import NamedTwiceError, parse_once_named
 from shared.settings.kinds import Schedule, WholeNumber
 from shared.settings.mail_settings import (
     NAME,
@@ -133,7 +133,10 @@ class _Reader:
     def json(self, name: str) -> Any:
         """Return the value of a JSON setting. For anything but JSON, report a fault and return None."""
         try:
-            return json.loads(self.text(name))
+            return parse_once_named(self.text(name))
+        except NamedTwiceError as error:
+            self.report(name, str(error))
+            return None
         except (ValueError, RecursionError):  # RecursionError: thousands of brackets, one in the other
             self.report(name, "This is not valid JSON. Correct it; docs/settings.md has an example.")
             return None

@@ -1,5 +1,6 @@
-"""Checks the fields of JSON objects inside settings against their descriptions."""
+"""Reads the JSON of settings, and checks the fields of its objects against their descriptions."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from types import UnionType
 from typing import Any
@@ -16,6 +17,24 @@ _JSON_NAMES: Mapping[type | UnionType, str] = {
     bool: "true or false",
     str | list: "a text or a list of texts",
 }
+
+
+class NamedTwiceError(ValueError):
+    """A JSON object has a member twice; JSON readers would silently ignore the first."""
+
+
+def parse_once_named(text: str) -> Any:
+    """Return the value of a JSON text. Raises NamedTwiceError, and what `json.loads` raises."""
+    return json.loads(text, object_pairs_hook=_refuse_twice)
+
+
+def _refuse_twice(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) < len(members):
+        names = [name for name, _ in members]
+        twice = next(name for name in found if names.count(name) > 1)
+        raise NamedTwiceError(f"One object has the name {twice!r} twice. Give each its own.")
+    return found
 
 
 def check_fields(given: Mapping[str, Any], fields: Sequence[Field], report: Report) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from shared.settings.json_fields import NamedTwiceError, parse_once_named
+
 MOST_BYTES = 1024 * 1024
 MEMBERS = {"MAILBOXES": "mailboxes", "SINKS": "sinks"}
 _PREFIX = "blob:"
@@ -83,9 +85,11 @@ def _parse(place: BlobPlace, data: bytes | None) -> Any:
     if len(data) > MOST_BYTES:
         raise ValueError(f"The blob {place} has more than {MOST_BYTES // 1024} KiB.")
     try:
-        return json.loads(decode_text(data))
+        return parse_once_named(decode_text(data))
     except UnicodeDecodeError:
-        raise ValueError(f"The blob {place} is no JSON text: its bytes are no UTF-8.") from None
+        raise ValueError(f"The blob {place} is no text in UTF-8. Save it with this encoding.") from None
+    except NamedTwiceError as error:
+        raise ValueError(f"The blob {place} is ambiguous. {error}") from None
     except json.JSONDecodeError as error:
         at = f"line {error.lineno}, column {error.colno}"
         raise ValueError(f"The blob {place} is no valid JSON ({error.msg}, {at}).") from None

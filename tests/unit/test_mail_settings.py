@@ -125,3 +125,11 @@ def test_no_sink_sends_away_what_the_gateway_signs_in_with(name: str, option: st
     partner["credential_name"] = "partner-secret"
     sinks = {"desk": {"kind": "x", option: [name] if option == "signing_keys" else name}}
     assert faults([], sinks, GRAPH_CONNECTIONS=json.dumps({"partner": partner})) == [f"SINKS.desk.{option}"]
+
+
+def test_a_sink_that_is_given_twice_is_not_lost_silently() -> None:
+    twice = '{"desk": {"kind": "a"}, "hook": {"kind": "b"}, "desk": {"kind": "c"}}'
+    with pytest.raises(SettingsError) as raised:
+        load_settings(GOOD | {"SINKS": twice, "AzureWebJobsStorage": "x"})
+    [fault] = raised.value.faults
+    assert (fault.setting, "'desk' twice" in fault.message) == ("SINKS", True)

@@ -115,6 +115,8 @@ def test_a_mailbox_whose_sink_the_other_blob_does_not_have_is_refused() -> None:
         (bytes(range(256)), "UTF-8"),
         (b"[" * 100_000, "no valid JSON"),
         (b"null", "null"),
+        (b'[{"name": "a", "name": "b"}]', "'name' twice"),
+        ('[{"name": "B\u00fcro"}]'.encode("latin-1"), "UTF-8"),
         (b"1" * 5000, "no valid JSON"),
         (b" " * (MOST_BYTES + 1), "1024 KiB"),
     ],

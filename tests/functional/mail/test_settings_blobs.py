@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 from datetime import UTC, datetime
 from typing import Any
 
@@ -108,6 +109,29 @@ def test_an_unchanged_blob_costs_one_request_a_minute_and_is_not_read_again(
         for _ in range(20):
             assert blobs.mail is before
     assert (len(asked), parsed) == (2, [])
+
+
+def test_while_one_call_reads_the_blob_the_others_go_on(blobs: BlobSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    blobs.put_good()
+    blobs.start()
+    before = blobs.mail
+    is_reading, may_go_on = threading.Event(), threading.Event()
+    read = Container.get_version
+
+    def wait(self: Container, *given: Any, **more: Any) -> Any:
+        is_reading.set()
+        assert may_go_on.wait(30)
+        return read(self, *given, **more)
+
+    monkeypatch.setattr(Container, "get_version", wait)
+    reader = threading.Thread(target=lambda: blobs.mail)
+    reader.start()
+    try:
+        assert is_reading.wait(30)
+        assert blobs.mail is before
+    finally:
+        may_go_on.set()
+        reader.join()
 
 
 def test_calls_that_need_no_mail_ask_storage_nothing(blobs: BlobSettings, monkeypatch: pytest.MonkeyPatch) -> None:
