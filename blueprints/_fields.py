@@ -5,13 +5,21 @@ Each refusal is an `Invalid` with a stable code, a message that says what to do,
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from blueprints._bounds import Bounds
 from shared.errors import Invalid, TooLarge
-from shared.time_zones.zones import UnknownZoneError, UnreadableMomentError, Zone, find_zone, read_date, read_moment
+from shared.time_zones.zones import (
+    UnknownZoneError,
+    UnreadableMomentError,
+    Zone,
+    find_zone,
+    has_offset,
+    read_date,
+    read_moment,
+)
 
 MOST_BODY_BYTES = 64 * 1024
 _LONGEST_TEXT = 1_024
@@ -21,6 +29,9 @@ _LIST_IDS = "Take ids from the gateway's lists."
 _EXAMPLE = "2026-05-05, 2026-05-05T09:00:00Z or 2026-05-05T09:00:00 with timeZone"
 # What calendars hold, with room on either side for zones and days around.
 _FIRST_YEAR, _LAST_YEAR = 1900, 2199
+_CLOCKS_CHANGE = timedelta(hours=2)
+
+type ReadZone = Callable[[], Zone]
 
 
 class Fields:
@@ -120,10 +131,6 @@ class Fields:
             raise Invalid(f"{name} may hold: {', '.join(known)}.", code="InvalidChoice", target=name)
         return tuple(dict.fromkeys(value or ()))
 
-    def zone_or_utc(self) -> Zone:
-        """Return the zone of `timeZone`, or UTC if it is missing: the rule of all routes."""
-        return self.zone() or find_zone("UTC")
-
     def zone(self, name: str = "timeZone") -> Zone | None:
         """Return a zone by its IANA or Windows name, or None if it is missing."""
         value = self.text(name)
@@ -144,9 +151,9 @@ class Fields:
         except UnreadableMomentError:
             raise Invalid(f"{name} must be a date such as 2026-05-05.", code="InvalidDate", target=name) from None
 
-    def optional_moment(self, name: str, zone: Zone) -> datetime | None:
-        """Return a moment in UTC, or None if it is missing; wall time is read in the zone."""
-        return self.moment(name, zone) if self.text(name) else None
+    def optional_moment(self, name: str, read_zone: ReadZone) -> datetime | None:
+        """Return a moment in UTC, or None if it is missing; see `moment`."""
+        return self.moment(name, read_zone) if self.text(name) else None
 
     def flag(self, name: str) -> bool | None:
         """Return true or false, or None if it is missing."""
@@ -197,21 +204,24 @@ class Fields:
             raise _wrong_type(name, "a list of objects")
         return [Fields(each, allowed, kind="field") for each in value]
 
-    def range(self, zone: Zone, *, longest: timedelta) -> tuple[datetime, datetime]:
-        """Return start and end, both needed, as moments in UTC; wall times are read in the zone."""
-        start, end = self.moment("start", zone), self.moment("end", zone)
-        if end <= start:
-            raise Invalid("end must lie after start.", code="EndBeforeStart", target="end")
-        if end - start > longest + timedelta(hours=2):  # days of 25 hours count as days
-            raise Invalid(
-                f"The range is too long: ask for {longest.days} days at most.", code="RangeTooLong", target="end"
-            )
+    def range(self, read_zone: ReadZone, *, longest: timedelta) -> tuple[datetime, datetime]:
+        """Return start and end, both needed, as moments in UTC; see `moment`."""
+        names = ("start", "end")
+        offsets = {has_offset(self.needed_text(name)) for name in names}
+        start, end = (self.moment(name, _utc) for name in names)
+        if len(offsets) == 1:  # refused before the zone is read
+            _check_range(start, end, longest + _CLOCKS_CHANGE)
+        if offsets != {True}:
+            start, end = (self.moment(name, read_zone) for name in names)
+        _check_range(start, end, longest)
         return start, end
 
-    def moment(self, name: str, zone: Zone) -> datetime:
-        """Return a moment that must be there; wall times are read in the zone."""
+    def moment(self, name: str, read_zone: ReadZone) -> datetime:
+        """Return a moment that must be there. Only a wall time needs the zone, which may take a call to Graph."""
+        text = self.needed_text(name)
         try:
-            return _within_years(name, read_moment(self.needed_text(name), zone))
+            moment = _within_years(name, read_moment(text, _utc()))
+            return moment if has_offset(text) else _within_years(name, read_moment(text, read_zone()))
         except UnreadableMomentError:
             raise Invalid(f"{name} is not a date or time. Write {_EXAMPLE}.", code="InvalidDate", target=name) from None
 
@@ -234,6 +244,17 @@ def read_body(raw: bytes, allowed: Sequence[str]) -> Fields:
     if not isinstance(values, dict):
         raise _wrong_type("body", "a JSON object")
     return Fields(values, allowed, kind="field")
+
+
+def _utc() -> Zone:
+    return find_zone("UTC")
+
+
+def _check_range(start: datetime, end: datetime, longest: timedelta) -> None:
+    if end <= start:
+        raise Invalid("end must lie after start.", code="EndBeforeStart", target="end")
+    if end - start > longest + _CLOCKS_CHANGE:  # days of 25 hours count as days
+        raise Invalid(f"The range is too long: ask for {longest.days} days at most.", code="RangeTooLong", target="end")
 
 
 def _within_years[Day: date](name: str, day: Day) -> Day:

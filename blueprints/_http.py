@@ -19,7 +19,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import azure.functions as func
 
-from blueprints._fields import Fields, read_body
+from blueprints._fields import Fields, ReadZone, read_body
 from composition.services import services
 from shared import context
 from shared.errors import (
@@ -129,6 +129,10 @@ class Request:
         if not self.connection.businesses.allows(business):
             raise not_allowed()
         return business
+
+    def zone_of(self, fields: Fields) -> ReadZone:
+        """Return what reads the zone of `timeZone`, or that of the page in the path if it is missing."""
+        return lambda: fields.zone() or self.connection.names.zone(self.business)
 
     @property
     def mailbox(self) -> "SupportMailbox":

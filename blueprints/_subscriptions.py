@@ -5,7 +5,6 @@ from collections.abc import Collection
 from blueprints._http import Request
 from bookings.changes.trigger_items import Subscription
 from shared.errors import Invalid
-from shared.time_zones.zones import find_zone
 
 MAIL_KINDS = ("arrived", "failed")
 TICKET_KINDS = ("created",)
@@ -25,6 +24,6 @@ def read_subscription(request: Request) -> Subscription:
         business=request.allowed_business(query.needed_text("business")),
         service=query.identifier("service"),
         staff=query.identifier("staff"),
-        zone=query.zone() or find_zone("UTC"),
+        zone=query.zone(),
         wants_details=query.choice("expand", "details") is not None,
     )

@@ -37,9 +37,9 @@ def create_appointment(request: Request) -> Content:
     """Book an appointment, or seats in the group appointment at that time."""
     writes, business = _get_writes(request), request.business
     body = request.body("service", "start", "end", "timeZone", "staff", "customer", "customers", *_DETAILS)
-    service, zone = body.needed_identifier("service"), body.zone_or_utc()
-    start, end = body.moment("start", zone), body.optional_moment("end", zone)
+    service, zone = body.needed_identifier("service"), body.zone()
     staff, customers, details = body.identifiers("staff"), _needed_customers(body), _details(body)
+    start, end = body.moment("start", request.zone_of(body)), body.optional_moment("end", request.zone_of(body))
 
     def work(attempt: "Attempt") -> Json:
         return writes.create(
@@ -47,7 +47,7 @@ def create_appointment(request: Request) -> Content:
             service=service,
             start=start,
             end=end,
-            zone=body.zone(),
+            zone=zone,
             staff=staff,
             customers=customers,
             details=details,
@@ -63,7 +63,7 @@ def update_appointment(request: Request) -> Content:
     """Change details or customers of an appointment; what is not given stays."""
     writes, business, appointment = _get_writes(request), request.business, request.query.needed_identifier("id")
     body = request.body("timeZone", "customers", "clear", *_DETAILS)
-    zone, details, customers = body.zone_or_utc(), _details(body) | _cleared(body), _customer_changes(body)
+    zone, details, customers = body.zone(), _details(body) | _cleared(body), _customer_changes(body)
     if not details and customers is None:
         raise Invalid(
             f"The body names nothing to change. Send customers, clear, or one of: {', '.join(_DETAILS)}.",
@@ -90,8 +90,8 @@ def reschedule_appointment(request: Request) -> Content:
     """Move an appointment to another time."""
     writes, business, appointment = _get_writes(request), request.business, request.query.needed_identifier("id")
     body = request.body("start", "end", "timeZone", "staff")
-    zone, staff = body.zone_or_utc(), body.identifiers("staff")
-    start, end = body.moment("start", zone), body.optional_moment("end", zone)
+    zone, staff = body.zone(), body.identifiers("staff")
+    start, end = body.moment("start", request.zone_of(body)), body.optional_moment("end", request.zone_of(body))
 
     def work(_: "Attempt") -> Json:
         return writes.reschedule(
@@ -107,7 +107,7 @@ def assign_staff(request: Request) -> Content:
     """Give an appointment to other staff members."""
     writes, business, appointment = _get_writes(request), request.business, request.query.needed_identifier("id")
     body = request.body("staff", "timeZone")
-    zone, staff = body.zone_or_utc(), body.identifiers("staff")
+    zone, staff = body.zone(), body.identifiers("staff")
     if not staff:
         raise Invalid("staff is missing. Name at least one staff member.", code="MissingParameter", target="staff")
 

@@ -1,5 +1,7 @@
 """HTTP: reading Microsoft Bookings. Every route checks the allow-list of businesses."""
 
+from functools import cache
+
 import azure.functions as func
 
 from blueprints._bounds import APPOINTMENT_PAGE, APPOINTMENT_PAGE_WITH_DETAILS, LONGEST_FREE_TIME, LONGEST_RANGE
@@ -64,20 +66,23 @@ def list_customers(request: Request) -> Json:
 @answers("start", "end", "service", "staff", "customer", "timeZone", "expand", "limit", "cursor")
 def list_appointments(request: Request) -> Json:
     """List the appointments of a business that overlap a range, in the order of their start."""
-    business, query, zone = request.business, request.query, request.query.zone_or_utc()
-    start, end = query.range(zone, longest=LONGEST_RANGE)
+    business, query = request.business, request.query
     details = query.choice("expand", "details") is not None
+    limit = query.whole_number("limit", APPOINTMENT_PAGE_WITH_DETAILS if details else APPOINTMENT_PAGE)
+    service, staff, customer = query.identifier("service"), query.identifier("staff"), query.text("customer")
+    after = request.cursor()
+    start, end = query.range(request.zone_of(query), longest=LONGEST_RANGE)
     page = request.connection.appointments.find(
         business=business,
         start=start,
         end=end,
-        zone=zone,
-        limit=query.whole_number("limit", APPOINTMENT_PAGE_WITH_DETAILS if details else APPOINTMENT_PAGE),
-        service=query.identifier("service"),
-        staff=query.identifier("staff"),
-        customer=query.text("customer"),
+        zone=query.zone(),
+        limit=limit,
+        service=service,
+        staff=staff,
+        customer=customer,
         details=details,
-        after=request.cursor(),
+        after=after,
     )
     return _page(request, page.items, page.resume_after)
 
@@ -87,7 +92,7 @@ def list_appointments(request: Request) -> Json:
 def get_appointment(request: Request) -> Json:
     """Get one appointment with its customers and their answers."""
     business, appointment = request.business, request.query.needed_identifier("id")
-    return request.connection.appointments.get(business, appointment, request.query.zone_or_utc())
+    return request.connection.appointments.get(business, appointment, request.query.zone())
 
 
 @bp.route(route="bookings/businesses/{business}/availability", methods=["POST"])
@@ -95,9 +100,9 @@ def get_appointment(request: Request) -> Json:
 def get_staff_availability(request: Request) -> Json:
     """Get the times at which staff members are free or busy."""
     business, body = request.business, request.body("staffIds", "start", "end", "timeZone")
-    zone = body.zone_or_utc()
-    start, end = body.range(zone, longest=LONGEST_FREE_TIME)
-    return {"value": request.connection.availability.find(business, body.identifiers("staffIds"), start, end, zone)}
+    wanted, zone = body.identifiers("staffIds"), body.zone()
+    start, end = body.range(request.zone_of(body), longest=LONGEST_FREE_TIME)
+    return {"value": request.connection.availability.find(business, wanted, start, end, zone)}
 
 
 @bp.route(route="bookings/businesses/{business}/slots", methods=["GET"])
@@ -105,11 +110,11 @@ def get_staff_availability(request: Request) -> Json:
 def find_free_slots(request: Request) -> Json:
     """Find the slots of a service that are free, and who can take each."""
     business, query = request.business, request.query
-    start, end = query.range(query.zone_or_utc(), longest=LONGEST_FREE_TIME)
-    service, staff = query.needed_identifier("service"), query.identifiers("staff")
-    found = request.connection.slots.find(
-        business=business, service=service, start=start, end=end, zone=query.zone(), staff=staff
-    )
+    service, staff, zone = query.needed_identifier("service"), query.identifiers("staff"), query.zone()
+    finder = request.connection.slots
+    read_context = cache(lambda: finder.read_context(business, service))  # once, also where the range needs its zone
+    start, end = query.range(lambda: zone or read_context().zone, longest=LONGEST_FREE_TIME)
+    found = finder.find_in(read_context(), start=start, end=end, zone=zone, staff=staff)
     return {
         "value": found.items,
         "businessTimeZone": found.business_zone.windows or found.business_zone.iana,
@@ -124,8 +129,8 @@ def find_free_slots(request: Request) -> Json:
 @answers("date", "timeZone")
 def get_agenda(request: Request) -> Json:
     """Get the appointments of one day, grouped by staff member and ready to print."""
-    business, day = request.business, request.query.day("date")
-    return request.connection.appointments.read_agenda(business=business, day=day, zone=request.query.zone_or_utc())
+    business, day, read_zone = request.business, request.query.day("date"), request.zone_of(request.query)
+    return request.connection.appointments.read_agenda(business=business, day=day, zone=read_zone())
 
 
 def _page(request: Request, items: list[Json], resume: object) -> Json:

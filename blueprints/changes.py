@@ -6,7 +6,6 @@ from blueprints._bounds import APPOINTMENT_PAGE, APPOINTMENT_PAGE_WITH_DETAILS
 from blueprints._http import Request, answers
 from bookings.changes.feed import Position
 from shared.json_text import Json
-from shared.time_zones.zones import find_zone
 
 bp = func.Blueprint()
 
@@ -16,10 +15,10 @@ bp = func.Blueprint()
 def list_changes(request: Request) -> Json:
     """List what happened to appointments, in order. Each answer holds a `cursor` to go on from, now or later."""
     business, feed, query = request.business, request.connection.changes, request.query
-    zone = query.zone() or find_zone("UTC")
+    zone = query.zone()
     wants_details = query.choice("expand", "details") is not None
     limit = query.whole_number("limit", APPOINTMENT_PAGE_WITH_DETAILS if wants_details else APPOINTMENT_PAGE)
-    since = query.optional_moment("since", zone)
+    since = query.optional_moment("since", request.zone_of(query))
     cursor = request.cursor()
     position = Position.from_json(cursor) if cursor else feed.start(business, since)
     page = feed.page(business, position, limit)

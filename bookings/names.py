@@ -10,8 +10,10 @@ from typing import Any
 
 import cachetools
 
+from bookings.page_zones import PageZones
 from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
+from shared.time_zones.zones import Zone
 
 REMEMBERED_SECONDS = 300
 _MOST_BUSINESSES = 256
@@ -20,11 +22,12 @@ type Table = dict[str, Json]
 
 
 class Names:
-    """Staff and services of the businesses of one connection, by id."""
+    """Staff and services of the businesses of one connection, by id; and the zones of their pages."""
 
     def __init__(self, graph: GraphBookings) -> None:
         self._staff = _Remembered(graph.list_staff)
         self._services = _Remembered(graph.list_services)
+        self._zones = PageZones(graph.get_business, self.staff)
 
     def staff(self, business: str) -> Table:
         """Return the staff members by id; at most five minutes old."""
@@ -33,6 +36,14 @@ class Names:
     def services(self, business: str) -> Table:
         """Return the services by id; at most five minutes old."""
         return self._services.table(business)
+
+    def zone(self, business: str) -> Zone:
+        """Return the time zone of the page; at most an hour old."""
+        return self._zones.find(business)
+
+    def learn_zone(self, business: str, whole: Json) -> Zone:
+        """Keep the time zone of a business that was read for another purpose; return it."""
+        return self._zones.learn(business, whole)
 
     def learn_staff(self, business: str, items: Sequence[Json]) -> Table:
         """Keep a list that was read for another purpose; return it by id."""

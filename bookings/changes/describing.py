@@ -21,14 +21,17 @@ from shared.time_zones.zones import Zone, utc_text
 
 
 class Describer:
-    """Describes changes of the businesses of one connection; it reads names, and details where they are wanted."""
+    """Describes changes of the businesses of one connection; it reads names, and details where they are wanted.
+
+    `zone` None: that of the page.
+    """
 
     def __init__(self, appointments: Appointments, names: Names) -> None:
         self._appointments = appointments
         self._names = names
 
     def describe_changes(
-        self, business: str, entries: Sequence[Entry], position: Position, zone: Zone, *, wants_details: bool
+        self, business: str, entries: Sequence[Entry], position: Position, zone: Zone | None, *, wants_details: bool
     ) -> list[Json]:
         """Describe changes. Names are remembered for some minutes; details cost one call for each appointment."""
         if not entries:
@@ -36,6 +39,7 @@ class Describer:
         records = [entry.record for entry in entries if Kind.CANCELLED not in entry.kinds]
         details = self._appointments.details(business, records) if wants_details else {}
         staff, services = self._names.staff(business), self._names.services(business)
+        zone = zone or self._names.zone(business)
         return [
             describe_change(
                 entry, position, business, zone,
@@ -45,12 +49,13 @@ class Describer:
         ]  # fmt: skip
 
     def describe_records(
-        self, business: str, records: Sequence[Json], zone: Zone, *, wants_details: bool
+        self, business: str, records: Sequence[Json], zone: Zone | None, *, wants_details: bool
     ) -> list[Json]:
         """Describe appointments of a snapshot, each as `describe_flat` does."""
         if not records:
             return []
         staff, services = self._names.staff(business), self._names.services(business)
+        zone = zone or self._names.zone(business)
         details = self._appointments.details(business, records) if wants_details else {}
         return [
             describe_flat(record, zone, staff=staff, services=services, details=details.get(record["id"]))

@@ -31,12 +31,12 @@ _MOST_PREVIEW_READ = 100
 
 @dataclass(frozen=True)
 class Subscription:
-    """Which appointments a trigger is about, and how its items are described."""
+    """Which appointments a trigger is about, and how its items are described. `zone` None: that of the page."""
 
     business: str
     service: str | None
     staff: str | None
-    zone: Zone
+    zone: Zone | None
     wants_details: bool
 
     def covers(self, record: Json, previous: Mapping[str, Any] | None = None) -> bool:

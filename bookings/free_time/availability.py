@@ -56,10 +56,13 @@ class Availability:
         self._graph = graph
         self._names = names
 
-    def find(self, business: str, wanted: Sequence[str], start: datetime, end: datetime, zone: Zone) -> list[Json]:
+    def find(
+        self, business: str, wanted: Sequence[str], start: datetime, end: datetime, zone: Zone | None
+    ) -> list[Json]:
         """Return {"staffId", "displayName", "availabilityItems"} of each wanted staff member, or of all.
 
-        Raises Invalid for an id that is not on the calendar: Graph answers those with a bare 500.
+        Without a `zone` times are shown in that of the page. Raises Invalid for an id that is not on the calendar:
+        Graph answers those with a bare 500.
         """
         staff = self._names.staff(business)
         if not staff.keys() >= set(wanted):
@@ -74,6 +77,7 @@ class Availability:
         if not members:
             return []
         services = self._names.services(business)
+        zone = zone or self._names.zone(business)
         spans = read_spans(self._graph, business, members, start, end)
         items: dict[str, list[Json]] = {member: [] for member in members}
         for span in sorted(spans, key=lambda span: span.start):

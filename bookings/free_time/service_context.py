@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bookings.free_time.policy import Policy, read_policy
-from bookings.free_time.staff_time import business_zone, find_team
+from bookings.free_time.staff_time import find_team
 from bookings.names import Names, Table
 from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
@@ -37,5 +37,5 @@ def read_service_context(
         staff=staff,
         team=find_team(whole_service, staff),
         policy=read_policy(whole_business, whole_service),
-        zone=business_zone(whole_business, staff),
+        zone=names.learn_zone(business, whole_business),
     )

@@ -69,7 +69,22 @@ class SlotFinder:
         unknown service, Invalid for unknown staff. Costs five calls to Graph for a month: business, service and staff,
         then availability and calendar at the same time.
         """
-        context = read_service_context(self._graph, self._names, self._workers, business, service)
+        return self.find_in(self.read_context(business, service), start=start, end=end, zone=zone, staff=staff)
+
+    def read_context(self, business: str, service: str) -> ServiceContext:
+        """Read the business, the service and the staff: three calls to Graph. Raises NotFound."""
+        return read_service_context(self._graph, self._names, self._workers, business, service)
+
+    def find_in(
+        self,
+        context: ServiceContext,
+        *,
+        start: datetime,
+        end: datetime,
+        zone: Zone | None = None,
+        staff: Sequence[str] = (),
+    ) -> Slots:
+        """Return the free slots as `find` does, for a context that was read."""
         wanted = find_team(context.service, context.staff, staff)
         bookable = _bookable_range(start, end, context.policy)
         question = SlotQuestion(wanted, context.policy, context.zone, *bookable)

@@ -3,7 +3,7 @@
 Graph's availability alone is not enough: it was seen to ignore business hours and to show busy time as free.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from shared.errors import Invalid
 from shared.json_text import Json
 from shared.time_zones.zones import UnknownZoneError, Zone, find_zone, read_duration
 
-_FREE = "available"
+_FREE, _AWAY = "available", "outOfOffice"
 _NONE = timedelta(0)
 
 
@@ -51,19 +51,6 @@ class SlotQuestion:
         return local_days(*self.reach, zone)
 
 
-def business_zone(business: Json, staff: Table) -> Zone:
-    """Return the zone of the page's settings or, if Graph has none (US Government), the zone of most of the staff."""
-    set_zone = (business.get("bookingPageSettings") or {}).get("businessTimeZone")
-    staff_zones = Counter(str(member["timeZone"]) for member in staff.values() if member.get("timeZone"))
-    for name in (set_zone, *(name for name, _ in staff_zones.most_common())):
-        try:
-            if name:
-                return find_zone(name)
-        except UnknownZoneError:
-            continue
-    return find_zone("UTC")
-
-
 def find_team(service: Json, staff: Table, wanted: Sequence[str] = ()) -> Table:
     """Return the staff who provide the service and have not declined to join; of `wanted` only, if any are given.
 
@@ -89,18 +76,22 @@ def find_staff_time(
 ) -> dict[str, StaffTime]:
     """Return the time of each staff member of the question, from Graph's availability and the appointments.
 
+    Graph reports closed hours and days off alike, as outOfOffice. Only what lies in somebody's hours is a day off and
+    blocks; outside them nobody can be booked anyway, and a buffer may reach there.
     `moving` is an appointment that will be moved: the time that it takes of its own staff counts as free.
     """
     available: dict[str, list[Interval]] = defaultdict(list)
     blocked: dict[str, list[Interval]] = defaultdict(list)
+    away: dict[str, list[Interval]] = defaultdict(list)
     for span in spans:
         place = int(span.start.timestamp()), int(span.end.timestamp())
         if span.status == _FREE:
             available[span.staff].append(place)
-        elif moving is not None and span.staff in (moving.get("staffMemberIds") or []):
-            blocked[span.staff] += subtract([place], [_taken_by(moving)])
-        else:
-            blocked[span.staff].append(place)
+            continue
+        taken = [place]
+        if moving is not None and span.staff in (moving.get("staffMemberIds") or []):
+            taken = subtract(taken, [_taken_by(moving)])
+        (away if span.status == _AWAY else blocked)[span.staff] += taken
     for item in appointments:
         if moving is not None and item["id"] == moving["id"]:
             continue
@@ -111,16 +102,14 @@ def find_staff_time(
             available[member].append(_taken_by(moving))
     zone = question.zone
     business_open = merge(spans_of_days(question.policy.business_hours, question.days(zone), zone))
-    return {
-        member: StaffTime(
-            open=intersect(
-                business_open if person.get("useBusinessHours") else _own_hours(person, question),
-                merge(available[member]),
-            ),
-            blocked=merge(blocked[member]),
+    times: dict[str, StaffTime] = {}
+    for member, person in question.staff.items():
+        hours = business_open if person.get("useBusinessHours") else _own_hours(person, question)
+        days_off = intersect(hours, merge(away[member]))
+        times[member] = StaffTime(
+            open=intersect(hours, merge(available[member])), blocked=merge([*blocked[member], *days_off])
         )
-        for member, person in question.staff.items()
-    }
+    return times
 
 
 def _taken_by(item: Json) -> Interval:

@@ -42,7 +42,7 @@ class _Query:
     business: str
     start: datetime
     end: datetime
-    zone: Zone
+    zone: Zone | None
     limit: int
     service: str | None
     staff: str | None
@@ -82,7 +82,7 @@ class Appointments:
         business: str,
         start: datetime,
         end: datetime,
-        zone: Zone,
+        zone: Zone | None,
         limit: int,
         service: str | None = None,
         staff: str | None = None,
@@ -92,8 +92,9 @@ class Appointments:
     ) -> AppointmentPage:
         """Return one page of the appointments that overlap [start, end).
 
-        `customer` is a whole mail address or a part of a name; `after` is an earlier page's `resume_after`. Costs a
-        call for each 31 days until the page is full, and with details one for each appointment.
+        `customer` is a whole mail address or a part of a name; `after` is an earlier page's `resume_after`. Without a
+        `zone` times are shown in that of the page. Costs a call for each 31 days until the page is full, and with
+        details one for each appointment.
         """
         position = _Position(datetime.fromisoformat(after[0]), after[1]) if after else None
         query = _Query(business, start, end, zone, limit, service, staff, customer, details, position)
@@ -112,10 +113,11 @@ class Appointments:
         page = self.find(business=business, start=start, end=end, zone=zone, limit=_MOST_OF_A_DAY)
         return describe_agenda(page.items, day, zone)
 
-    def get(self, business: str, appointment: str, zone: Zone) -> Json:
+    def get(self, business: str, appointment: str, zone: Zone | None) -> Json:
         """Return one appointment with its customers and their answers. Raises NotFound."""
         item = self._graph.get_appointment(business, appointment)
         staff, services = self._names.staff(business), self._names.services(business)
+        zone = zone or self._names.zone(business)
         return describe_appointment(item, zone, staff=staff, services=services, has_details=True)
 
     def details(self, business: str, items: Sequence[Json]) -> dict[str, Json]:
@@ -163,8 +165,9 @@ class Appointments:
         if query.details:
             entries = self._whole(query.business, entries)
         staff, services = self._names.staff(query.business), self._names.services(query.business)
+        zone = query.zone or self._names.zone(query.business)
         return [
-            describe_appointment(entry.item, query.zone, staff=staff, services=services, has_details=query.details)
+            describe_appointment(entry.item, zone, staff=staff, services=services, has_details=query.details)
             for entry in entries
         ]
 

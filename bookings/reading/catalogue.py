@@ -34,7 +34,9 @@ class Catalogue:
 
     def business(self, business: str) -> Json:
         """Return one business."""
-        described: Json = plain(self._graph.get_business(business))
+        whole = self._graph.get_business(business)
+        self._names.learn_zone(business, whole)
+        described: Json = plain(whole)
         return described
 
     def services(self, business: str) -> list[Json]:

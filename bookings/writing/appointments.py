@@ -24,7 +24,7 @@ from shared.errors import NotFound, OutcomeUnknown
 from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
 from shared.storage.idempotency import Attempt, IdempotencyStore
-from shared.time_zones.zones import Zone, find_zone
+from shared.time_zones.zones import Zone
 from shared.workers import Workers
 
 # A customer as the routes take it: customerId, name, emailAddress, phone, notes, answers.
@@ -83,7 +83,7 @@ class Writes:
         start: datetime,
         end: datetime | None,
         staff: Sequence[str],
-        zone: Zone,
+        zone: Zone | None,
     ) -> Json:
         """Move an appointment, and give it to other staff if any are named; return it as it is then."""
         old = self._graph.get_appointment(business, appointment)
@@ -102,7 +102,7 @@ class Writes:
         body = times(*span) | ({"staffMemberIds": list(staff)} if staff else {})
         return _describe(self._changer.change(business, old, body, is_done, span), zone, context)
 
-    def assign(self, *, business: str, appointment: str, staff: Sequence[str], zone: Zone) -> Json:
+    def assign(self, *, business: str, appointment: str, staff: Sequence[str], zone: Zone | None) -> Json:
         """Give an appointment to these staff members; return it as it is then."""
         old = self._graph.get_appointment(business, appointment)
         context = self._read_context(business, str(old.get("serviceId")))
@@ -125,13 +125,14 @@ class Writes:
         appointment: str,
         details: Json,
         customers: Sequence[Customer] | None,
-        zone: Zone,
+        zone: Zone | None,
         attempt: Attempt,
     ) -> Json:
         """Change details, and those customers who are given: all others stay. Return it as it is then.
 
         A customer may have `remove` (true: takes the customer out) and `clear` (names of fields to empty).
         """
+        zone = zone or self._names.zone(business)
         if customers is None:
             fresh = self._change_details(business, appointment, details)
         else:
@@ -198,9 +199,7 @@ class Writes:
 
 def _describe(item: Json, zone: Zone | None, context: ServiceContext) -> Json:
     services = {str(context.service["id"]): context.service}
-    return describe_appointment(
-        item, zone or find_zone("UTC"), staff=context.staff, services=services, has_details=True
-    )
+    return describe_appointment(item, zone or context.zone, staff=context.staff, services=services, has_details=True)
 
 
 def _keep_mark(details: Json, old: Json) -> Json:

@@ -1,7 +1,7 @@
 """The operations that read Microsoft Bookings."""
 
 from devkit.connector.operations import NEXT_LINK, PAGEABLE, Operation, body, describe, value_list
-from devkit.connector.parameters import STAFF, WALL_TIME, ZONES, query, shared
+from devkit.connector.parameters import STAFF, WALL_TIME, ZONE_MEANS, ZONES, query, shared
 from devkit.connector.shapes import flag, list_of, moment, ref, text, thing
 
 _BUSINESSES = "/bookings/businesses"
@@ -134,7 +134,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                         {
                             "start": text("Start", f"Start of the range. {WALL_TIME}"),
                             "end": text("End", f"End of the range. {WALL_TIME}"),
-                            "timeZone": text("Time Zone", "Time zone of wall times in request and answer.", **ZONES),
+                            "timeZone": text("Time Zone", ZONE_MEANS, **ZONES),
                             "staffIds": list_of(
                                 {"type": "string", **STAFF},
                                 "Staff Members",
@@ -158,7 +158,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 "AgendaGroup",
                 "Staff",
                 "The day, by staff member.",
-                text=text("Agenda", "The day as a text, ready to print or send."),
+                text=text("Agenda", "The day as a text, ready to print or send; empty for a free day."),
                 date=text("Day", "The day that was asked for.", form="date"),
                 timeZone=text("Time Zone", "The time zone of the day, by its Windows name."),
                 timeZoneIana=text("Time Zone (IANA)", "The time zone of the day, by its IANA name."),

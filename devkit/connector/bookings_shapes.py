@@ -36,8 +36,8 @@ STAFF_IDS = list_of({"type": "string"}, "Staff IDs", "Ids of who serves.", null=
 TIMES: dict[str, Shape] = {
     "startUtc": moment("Start Time", "When it starts, in UTC."),
     "endUtc": moment("End Time", "When it ends, in UTC."),
-    "startLocal": wall_time("Start Local Time", "When it starts by the clock of the time zone that was asked for."),
-    "endLocal": wall_time("End Local Time", "When it ends by the clock of the time zone that was asked for."),
+    "startLocal": wall_time("Start Local Time", "When it starts by the clock of the time zone."),
+    "endLocal": wall_time("End Local Time", "When it ends by the clock of the time zone."),
     "timeZone": text("Time Zone", "The time zone of the local times, by its Windows name."),
     "timeZoneIana": text("Time Zone (IANA)", "The time zone of the local times, by its IANA name."),
 }

@@ -43,6 +43,7 @@ def path(name: str, title: str, description: str, extra: Shape | None = None) ->
     }
 
 
+ZONE_MEANS = "Time zone of wall times in request and answer; left empty, that of the booking page."
 WALL_TIME = "A moment in UTC, such as 2026-05-05T09:00:00Z, or a date or wall time in the time zone below."
 
 _ADVANCED: Shape = {"x-ms-visibility": "advanced"}
@@ -71,7 +72,7 @@ PARAMETERS: dict[str, Shape] = {
     "Start": query("start", "Start", f"Start of the range. {WALL_TIME}", required=True),
     "End": query("end", "End", f"End of the range. {WALL_TIME}", required=True),
     "Date": query("date", "Date", "The day, such as 2026-05-05.", required=True, format="date"),
-    "TimeZone": query("timeZone", "Time Zone", "Time zone of wall times in request and answer.",
+    "TimeZone": query("timeZone", "Time Zone", ZONE_MEANS,
                       extra=ZONES),
     "Details": query("expand", "Details", "Adds customers and their answers, which takes one more call each.",
                      enum=["details"],

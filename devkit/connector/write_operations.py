@@ -1,13 +1,13 @@
 """The operations that write to Microsoft Bookings, where the gateway's settings allow it."""
 
 from devkit.connector.operations import Operation, body, describe
-from devkit.connector.parameters import CUSTOMERS, OPEN_SERVICES, STAFF, ZONES, shared
+from devkit.connector.parameters import CUSTOMERS, OPEN_SERVICES, STAFF, ZONE_MEANS, ZONES, shared
 from devkit.connector.shapes import Shape, flag, from_schema, list_of, ref, text, texts_by_name, thing
 
 _ONE = "/bookings/businesses/{business}"
 _APPOINTMENT = f"{_ONE}/appointment"
 _ANSWERS_TITLE, _ANSWERS = "Answers", "Answers to the custom questions of the page."
-_ZONE = text("Time Zone", "Time zone of wall times in request and answer.", **ZONES)
+_ZONE = text("Time Zone", ZONE_MEANS, **ZONES)
 
 
 def _customer(answers: Shape) -> dict[str, Shape]:

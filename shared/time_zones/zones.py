@@ -18,6 +18,7 @@ from shared.time_zones.names import DISPLAY_NAMES
 _DISPLAY = re.compile(r"\(UTC(?:[+-]\d{2}:\d{2})?\)\s*(.+)")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOMENT = re.compile(_DATE.pattern + r"(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?")
+_OFFSET = re.compile(r"T.*(Z|[+ -]\d{2}:\d{2})$")
 _UP_TO_SECONDS = len("2026-05-05T09:00:00")
 _LOST_PLUS = re.compile(r" (\d{2}:\d{2})$")  # an unescaped + in a query arrives as a blank
 
@@ -70,6 +71,11 @@ def read_moment(text: str, zone: Zone) -> datetime:
     means the first. Raises UnreadableMomentError.
     """
     return _read_iso(_LOST_PLUS.sub(r"+\1", text.strip()), zone)
+
+
+def has_offset(text: str) -> bool:
+    """Return whether a text that `read_moment` reads means the same moment in every zone."""
+    return bool(_OFFSET.search(text.strip()))
 
 
 def _read_iso(text: str, zone: Zone) -> datetime:

@@ -118,14 +118,14 @@ def test_a_range_costs_a_call_for_each_31_days_and_details_one_for_each_appointm
 
 def test_names_cost_a_call_each_and_then_nothing_for_five_minutes(gateway: Gateway) -> None:
     book(gateway, DAY)
-    gateway.ask("/appointments", start="2026-05-04", end="2026-05-05")
+    gateway.ask("/appointments", start="2026-05-04", end="2026-05-05", timeZone="UTC")
     assert sorted(seen.path.rpartition("/")[2] for seen in gateway.graph_calls()) == [
         "calendarView",
         "services",
         "staffMembers",
     ]
     gateway.forget()
-    gateway.ask("/appointments", start="2026-05-04", end="2026-05-05")
+    gateway.ask("/appointments", start="2026-05-04", end="2026-05-05", timeZone="UTC")
     assert [seen.path.rpartition("/")[2] for seen in gateway.graph_calls()] == ["calendarView"]
 
 
@@ -281,6 +281,7 @@ def test_the_agenda_of_a_day_is_grouped_and_ready_to_print(gateway: Gateway) -> 
     agenda = gateway.ask("/agenda", date="2026-05-04", timeZone="Europe/London")
     assert [group["displayName"] for group in agenda["value"]] == ["Anne", "Bob", "Not assigned"]
     assert agenda["text"] == (
+        "2026-05-04, times in Europe/London\n\n"
         "Anne\n10:00-10:30  Visit  Cleo Customer\n\n"
         "Bob\n09:00-09:30  Visit  Cleo Customer\n10:00-10:30  Visit  Cleo Customer\n\n"
         "Not assigned\n11:00-11:30  Visit  0 attendees"

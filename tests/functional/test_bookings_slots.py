@@ -54,7 +54,7 @@ def test_every_shape_of_availability_means_the_same(gateway: Gateway, switches: 
     gateway.sim.bookings.set_switches(switches)
     gateway.sim.bookings.business(tiny.BUSINESS).patch({"bookingPageSettings": {"businessTimeZone": zone}})
     book(gateway, TOMORROW + timedelta(hours=9), minutes=60)
-    anne = availability(gateway, staffIds=[tiny.ANNE])["Anne"]
+    anne = availability(gateway, staffIds=[tiny.ANNE], timeZone="UTC")["Anne"]
     assert [(item["status"], item["startUtc"], item["endUtc"]) for item in anne] == [
         ("available", clock(0), clock(9)),
         ("busy", clock(9), clock(10)),
@@ -114,6 +114,21 @@ def test_slots_know_about_appointments_time_off_and_the_personal_calendar(gatewa
         clock(11): ["Bob"],
         clock(11.5): ["Bob"],
     }
+
+
+def test_buffers_reach_into_the_closed_night(gateway: Gateway) -> None:
+    """Graph reports the time outside opening hours as outOfOffice."""
+    business = gateway.sim.bookings.business(tiny.BUSINESS)
+    business.patch({"businessHours": week(("08:00", "17:00"), days=ALL_DAYS)})
+    business.services.patch(
+        tiny.VISIT,
+        {"defaultDuration": "PT1H", "preBuffer": "PT5M", "postBuffer": "PT10M", "staffMemberIds": [tiny.BOB]},
+    )
+    assert availability(gateway, staffIds=[tiny.BOB])["Bob"][0]["status"] == "outOfOffice"
+    found = list(slots(gateway))
+    assert (found[0], found[-1]) == (clock(8), clock(16))
+    business.add_time_off(tiny.BOB, TOMORROW + timedelta(hours=16), DAY_AFTER)
+    assert list(slots(gateway))[-1] == clock(14.5)
 
 
 @pytest.mark.parametrize("fault", ["availability_ignores_hours", "availability_ignores_personal_calendar"])

@@ -157,6 +157,31 @@ def test_busy_and_out_of_office_time_is_not_offered(page: Calendar) -> None:
     assert page.starts() == ["10:00", "10:30"]
 
 
+def test_the_closed_night_is_nothing_that_a_buffer_may_not_touch(page: Calendar) -> None:
+    page.service |= {"defaultDuration": "PT1H", "preBuffer": "PT5M", "postBuffer": "PT10M"}
+    page.busy["A"] = [(utc(0), utc(9), "outOfOffice"), (utc(12), utc(23), "outOfOffice")]
+    assert (page.starts()[0], page.starts()[-1]) == ("09:00", "11:00")
+
+
+def test_time_off_beside_a_slot_keeps_its_distance(page: Calendar) -> None:
+    page.service |= {"postBuffer": "PT10M", "preBuffer": "PT5M"}
+    page.busy["A"] = [(utc(9, 30), utc(10), "outOfOffice"), (utc(11, 30), utc(23), "outOfOffice")]
+    assert page.starts() == ["10:30"]
+
+
+def test_what_is_busy_at_night_is_a_thing(page: Calendar) -> None:
+    page.service |= {"preBuffer": "PT5M"}
+    page.busy["A"] = [(utc(0), utc(8), "outOfOffice"), (utc(8), utc(9), "busy")]
+    assert page.starts()[0] == "09:30"
+
+
+def test_a_closed_noon_of_the_staff_member_is_no_thing(page: Calendar) -> None:
+    page.service |= {"preBuffer": "PT15M", "postBuffer": "PT15M"}
+    page.staff[0] |= {"useBusinessHours": False, "workingHours": week(("09:00", "10:00"), ("11:00", "12:00"))}
+    page.busy["A"] = [(utc(10), utc(11), "outOfOffice")]
+    assert page.starts() == ["09:00", "09:30", "11:00", "11:30"]
+
+
 def test_time_that_availability_does_not_speak_of_is_not_offered(page: Calendar) -> None:
     page.reported_only_between = utc(10), utc(11)
     assert page.starts() == ["10:00", "10:30"]
@@ -331,9 +356,9 @@ def worlds(draw: st.DrawFn) -> Calendar:
             start, draw(st.sampled_from([15, 60])), *draw(st.lists(st.sampled_from("AB"), max_size=2, unique=True))
         )
     for member in "AB":
-        begins = draw(quarter)
+        begins, status = draw(quarter), draw(st.sampled_from(["busy", "outOfOffice"]))
         if draw(st.booleans()):
-            page.busy[member] = [(utc(0) + begins * MINUTE, utc(0) + (begins + 90) * MINUTE, "busy")]
+            page.busy[member] = [(utc(0) + begins * MINUTE, utc(0) + (begins + 90) * MINUTE, status)]
     return page
 
 
@@ -358,7 +383,7 @@ def expected_slots(page: Calendar, start: datetime, end: datetime) -> dict[str, 
         member["id"]: opened if member["useBusinessHours"] else open_minutes(member["workingHours"], "UTC", whole)
         for member in page.staff
     }
-    taken = {member["id"]: taken_minutes(page, member["id"]) for member in page.staff}
+    taken = {member["id"]: taken_minutes(page, member["id"], works[member["id"]]) for member in page.staff}
     starts = {
         clock
         for entry in page.business["businessHours"]
@@ -400,8 +425,11 @@ def open_minutes(hours: list[Json], zone: str, minutes: list[datetime]) -> set[d
     return {minute for minute, (day, clock) in clocks.items() if any(start <= clock < end for start, end in spans[day])}
 
 
-def taken_minutes(page: Calendar, member: str) -> set[datetime]:
-    taken = {minute for start, end, _ in page.busy.get(member, []) for minute in minutes_between(start, end)}
+def taken_minutes(page: Calendar, member: str, works: set[datetime]) -> set[datetime]:
+    taken = set[datetime]()
+    for begins, ends, status in page.busy.get(member, []):
+        span = set(minutes_between(begins, ends))
+        taken |= span & works if status == "outOfOffice" else span
     for item in page.appointments:
         if member in item["staffMemberIds"]:
             start, end = (datetime.fromisoformat(item[name]["dateTime"]) for name in ("startDateTime", "endDateTime"))
