@@ -25,24 +25,27 @@ class PageZones:
     """The zones of the pages of one connection."""
 
     def __init__(self, read_business: ReadBusiness, read_staff: ReadStaff) -> None:
-        self._read_business = read_business
         self._read_staff = read_staff
         self._zones: cachetools.TTLCache[Any, Zone] = cachetools.TTLCache(_MOST_BUSINESSES, REMEMBERED_SECONDS)
-        self._lock = threading.Lock()
+        self._condition = threading.Condition()
+        self._find = cachetools.cached(self._zones, key=str.lower, condition=self._condition)(
+            lambda business: self._zone_of(business, read_business(business))
+        )
 
     def find(self, business: str) -> Zone:
-        """Return the zone of a page; at most an hour old."""
-        with self._lock:
-            known = self._zones.get(business.lower())
-        return known or self.learn(business, self._read_business(business))
+        """Return the zone of a page; at most an hour old. It is read once for all threads that need it."""
+        return self._find(business)
 
     def learn(self, business: str, whole: Json) -> Zone:
         """Keep the zone of a business that was read; return it."""
-        zone = _find_known((whole.get("bookingPageSettings") or {}).get("businessTimeZone"))
-        zone = zone or _zone_of_staff(self._read_staff(business)) or find_zone("UTC")
-        with self._lock:
+        zone = self._zone_of(business, whole)
+        with self._condition:
             self._zones[business.lower()] = zone
         return zone
+
+    def _zone_of(self, business: str, whole: Json) -> Zone:
+        zone = _find_known((whole.get("bookingPageSettings") or {}).get("businessTimeZone"))
+        return zone or _zone_of_staff(self._read_staff(business)) or find_zone("UTC")
 
 
 def _zone_of_staff(staff: dict[str, Json]) -> Zone | None:
