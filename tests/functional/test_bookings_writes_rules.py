@@ -160,8 +160,11 @@ def test_every_free_slot_of_the_sample_page_can_be_booked(gateway_process: Gatew
     start = (TOMORROW + timedelta(days=14)).strftime("%Y-%m-%d")
     end = (TOMORROW + timedelta(days=18)).strftime("%Y-%m-%d")
     for service in gateway_process.ask("/services")["value"]:
-        found = gateway_process.ask("/slots", service=service["id"], start=start, end=end)
-        for slot in found["value"][:: max(1, len(found["value"]) // 3)][:3]:
+        for part in range(3):
+            found = gateway_process.ask("/slots", service=service["id"], start=start, end=end)
+            if not found["value"]:
+                break
+            slot = found["value"][len(found["value"]) * part // 3]
             staff = [slot["staffMembers"][0]["id"]] if found["staffSelectionAllowed"] else []
             body = {"service": service["id"], "start": slot["startUtc"], "staff": staff, "customers": [CLEO]}
             answer = gateway_process.post(f"bookings/businesses/{gateway_process.business}/appointments", body)
