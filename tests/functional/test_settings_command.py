@@ -238,6 +238,7 @@ def test_a_deployed_app_is_found_with_the_azure_cli(
 REQUESTS = ((Container, "get_version"), (Container, "put_version"))
 
 
+@pytest.mark.slow(reason="dies at every step")
 def test_a_put_that_dies_anywhere_loses_no_version(storage: Storage) -> None:
     """Dies before and after each request; the next put then succeeds, and every version is there once."""
     for at in range(1, 7):
