@@ -15,6 +15,7 @@ _STATES = {
     "quarantined": "In quarantine",
     "automatic": "Set aside as automatic",
     "rule": "Set aside by a rule",
+    "thanks": "Set aside as thanks only",
     "copy": "Set aside as a copy",
     "before-cutover": "Set aside as older than the beginning",
     "by-hand": "Set aside by a person",

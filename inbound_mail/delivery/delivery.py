@@ -182,7 +182,7 @@ class Deliverer:
         rendering, history_in = cut_history(mailbox, claimed, mail, rendering)
         return PreparedMail(
             mail, rendering, screening, record.reference, threads, known_files, mailbox.store.open, is_note, history_in,
-            rule, claimed.join,
+            rule, claimed.join, claimed.is_forced,
         )  # fmt: skip
 
     def _read(self, mail: InboundMail, mailbox: SupportMailbox) -> tuple[Screening, Rendering]:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from inbound_mail.content.rules import SET_ASIDE
+from inbound_mail.content.thanks import THANKS_ONLY
 from inbound_mail.delivery.circuit_breaker import CircuitBreaker
 from inbound_mail.ledger.ledger import Ledger
 from inbound_mail.reports.mails import AUTOMATIC
@@ -34,7 +35,7 @@ _MOST_SHOWN_KEYS = 20
 _REPEAT_AFTER = timedelta(days=1)
 _SOON = timedelta(days=14)
 # Quarantined deliveries with these causes raise no alarm.
-_EXPECTED_CAUSES = frozenset({AUTOMATIC, SET_ASIDE})
+_EXPECTED_CAUSES = frozenset({AUTOMATIC, SET_ASIDE, THANKS_ONLY})
 # More mails set aside within a day than this many, and than this many times the average day of the week before.
 _MOST_SET_ASIDE, _BEYOND_USUAL = 20, 3
 _DAY, _USUAL_DAYS = timedelta(days=1), 7

@@ -12,6 +12,7 @@ from inbound_mail.content.models import Attachment, InboundMail, Rendering
 from inbound_mail.content.names import safe_line, safe_name
 from inbound_mail.content.rendering import cut, render_mail
 from inbound_mail.content.rules import SET_ASIDE
+from inbound_mail.content.thanks import THANKS_ONLY
 from inbound_mail.ledger.delivery_history import read_history
 from inbound_mail.ledger.records import BY_HAND, DeliveryRecord, DeliveryState, MailRecord, MailState
 from shared.errors import place_of
@@ -26,7 +27,7 @@ _log = logging.getLogger("gateway.mail")
 
 # The cause in quarantine of automatic mails, and what lists call mails that are set aside there.
 AUTOMATIC = "AutomaticMail"
-_SET_ASIDE = {"automatic": AUTOMATIC, "rule": SET_ASIDE}
+_SET_ASIDE = {"automatic": AUTOMATIC, "rule": SET_ASIDE, "thanks": THANKS_ONLY}
 # Of each mail in an answer with many; one mail's answer has the whole.
 _LONGEST_CONTENT = 100_000
 # Counters of the mailbox's own row, and their names in answers.
@@ -57,6 +58,7 @@ def describe_mailbox(mailbox: "SupportMailbox") -> Json:
         "quarantined": causes.total(),
         "automatic": causes[AUTOMATIC],
         "setAsideByRule": causes[SET_ASIDE],
+        "onlyThanks": causes[THANKS_ONLY],
         "isPaused": state.get("paused_until", datetime.min.replace(tzinfo=UTC)) > datetime.now(UTC),
     }
     answer |= {shown: int(state.get(name, 0)) for name, shown in _COUNTERS.items()}
@@ -85,7 +87,7 @@ def list_quarantined(mailbox: "SupportMailbox", limit: int, workers: Workers) ->
 def list_set_aside(mailbox: "SupportMailbox", reason: str, limit: int, workers: Workers) -> list[Json]:
     """Return the first `limit` mails that were set aside for a reason.
 
-    The reasons: `automatic`, `rule`, `copy`, `before-cutover`, `by-hand`.
+    The reasons: `automatic`, `rule`, `thanks`, `copy`, `before-cutover`, `by-hand`.
     """
     if cause := _SET_ASIDE.get(reason):
         aside = (delivery.key for delivery in mailbox.ledger.quarantined() if delivery.cause == cause)

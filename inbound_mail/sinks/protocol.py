@@ -68,7 +68,8 @@ class PreparedMail:
     raises `refuse_automatic_mail`.
 
     `rule`: what a rule of the mailbox decided for this sink; it is the same in every attempt.
-    `join`: the ticket to which a person wants the mail to be added. It becomes no ticket of its own.
+    `join`: the ticket to which a person wants the mail to be added. It becomes no ticket of its own. `is_forced`: a
+    person asked for this delivery, so that the mail is not set aside.
     """
 
     mail: InboundMail
@@ -82,6 +83,7 @@ class PreparedMail:
     history_in: str | None = None
     rule: MatchedRule | None = None
     join: str | None = None
+    is_forced: bool = False
 
     @property
     def is_report(self) -> bool:

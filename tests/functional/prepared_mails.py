@@ -112,6 +112,7 @@ def make_prepared_mail(
     history_in: str | None = None,
     rule: MatchedRule | None = None,
     join: str | None = None,
+    is_forced: bool = False,
     **message: Any,
 ) -> PreparedMail:
     """A mail from somebody whom the desk knows; `message` changes Graph's properties."""
@@ -150,6 +151,7 @@ def make_prepared_mail(
         history_in=history_in,
         rule=rule,
         join=join,
+        is_forced=is_forced,
     )
 
 

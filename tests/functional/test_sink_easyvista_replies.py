@@ -199,6 +199,53 @@ def test_a_reply_to_a_closed_ticket_becomes_a_linked_ticket(easyvista: EasyVista
     assert f"Note: Follow-up of ticket {service_desks.OPEN_TICKET}, which is closed." in ticket.description
 
 
+THANKS = "Thank you, all fine!\n\nBest regards\nLee Gu\nContoso"
+
+
+def says(text: str) -> dict[str, Any]:
+    return {"rendering": {"text": text, "new_text": text}, **reply_to(service_desks.OPEN_TICKET, AUTHOR)}
+
+
+@pytest.mark.parametrize("policy", ["new_linked", "comment", "quarantine"])
+@pytest.mark.parametrize("refuses", [True, False])
+def test_thanks_on_a_closed_ticket_make_no_other_one(easyvista: EasyVista, policy: str, refuses: bool) -> None:
+    easyvista.sim.easyvista.close(service_desks.OPEN_TICKET)
+    easyvista.sim.easyvista.switches.closed_refuses = refuses
+    if refuses:
+        with pytest.raises(Refused) as caught:
+            easyvista.deliver(closed_reply=policy, **says(THANKS))
+        assert caught.value.code == "ThanksOnly"
+        assert service_desks.OPEN_TICKET in caught.value.message
+    else:
+        assert easyvista.deliver(closed_reply=policy, **says(THANKS)).is_reply
+    assert easyvista.sim.easyvista.ticket(service_desks.OPEN_TICKET).is_closed
+    assert easyvista.made == []
+
+
+def test_thanks_are_a_comment_on_an_open_ticket_and_set_aside_where_none_are_set_up(easyvista: EasyVista) -> None:
+    assert easyvista.deliver(**says(THANKS)).is_reply
+    easyvista.sim.easyvista.close(service_desks.OPEN_TICKET)
+    with pytest.raises(Refused, match="only says thanks"):
+        easyvista.deliver(
+            comment_action_type_id=None, comment_group_mail=None, reference=OTHER_REFERENCE, **says(THANKS)
+        )
+
+
+def test_what_says_more_than_thanks_or_is_wanted_becomes_a_linked_ticket(easyvista: EasyVista) -> None:
+    easyvista.sim.easyvista.close(service_desks.OPEN_TICKET)
+    file = make_file(1, "log.txt", b"x")
+    mails: list[tuple[Any, dict[str, Any]]] = [
+        ((), says("Thank you, but it is broken again.")),
+        ((file,), says(THANKS)),
+        ((), says(THANKS) | {"is_forced": True}),
+    ]
+    for number, (files, mail) in enumerate(mails):
+        receipt = easyvista.deliver(*files, reference=f"mail-{number:040}", **mail)
+        parent = easyvista.ticket(receipt).parent
+        assert parent is not None
+        assert parent.rfc == service_desks.OPEN_TICKET
+
+
 def test_a_reply_to_a_closed_ticket_may_go_into_quarantine(easyvista: EasyVista) -> None:
     easyvista.sim.easyvista.close(service_desks.OPEN_TICKET)
     with pytest.raises(Refused) as caught:

@@ -158,7 +158,7 @@ class Delivery:
         if ticket is None:
             decision = Decision(notes=(f"The mail answers ticket {rfc}, which does not exist any more.",))
         elif ticket.is_closed:
-            decision = decide_closed(rfc, self._options)
+            decision = decide_closed(self._prepared, rfc, self._options)
         else:
             raise Rejected(
                 f"EasyVista refused a comment on the open ticket {rfc}.", code="CommentRefused", detail=refusal.detail

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inbound_mail.content.belonging import Proof, find_numbers
+from inbound_mail.content.thanks import says_only_thanks
 from inbound_mail.sinks._bounds import describe_report
 from inbound_mail.sinks.easyvista.client import Client, Ticket
 from inbound_mail.sinks.protocol import PreparedMail, refuse_automatic_mail
@@ -63,9 +64,10 @@ def decide(prepared: PreparedMail, options: Mapping[str, Any], client: Client) -
     ticket = tickets.read(found.ticket) if found.ticket else None
     if ticket is None:
         return Decision(notes=found.notes)
-    if ticket.is_closed and options["closed_reply"] != "comment":
-        return decide_closed(ticket.rfc, options)
-    if options["comment_action_type_id"] is None:
+    can_comment = options["comment_action_type_id"] is not None
+    if ticket.is_closed and not (can_comment and (options["closed_reply"] == "comment" or _says_only_thanks(prepared))):
+        return decide_closed(prepared, ticket.rfc, options)
+    if not can_comment:
         return Decision(parent=ticket.rfc, notes=(f"Follow-up of ticket {ticket.rfc}.",))
     return Decision(comment_on=ticket.rfc)
 
@@ -103,8 +105,21 @@ def refuse_to_join(rfc: str, *, is_closed: bool) -> Refused:
     return NotFound(f"A person joined the mail to ticket {rfc}, which does not exist any more.", code="TicketNotFound")
 
 
-def decide_closed(rfc: str, options: Mapping[str, Any]) -> Decision:
-    """Return what to do with a reply to a closed ticket that accepts no comment: see the option `closed_reply`."""
+def decide_closed(prepared: PreparedMail, rfc: str, options: Mapping[str, Any]) -> Decision:
+    """Return what to do with a reply to a closed ticket that accepts no comment: see the option `closed_reply`.
+
+    Raises Refused for a mail that is set aside.
+    """
+    if _says_only_thanks(prepared):
+        raise Refused(f"The mail only says thanks, and its ticket {rfc} is closed.", code="ThanksOnly")
     if options["closed_reply"] == "quarantine":
         raise Refused(f"The mail answers ticket {rfc}, which is closed.", code="TicketClosed")
     return Decision(parent=rfc, notes=(f"Follow-up of ticket {rfc}, which is closed.",))
+
+
+def _says_only_thanks(prepared: PreparedMail) -> bool:
+    """Return whether the mail has neither words nor files besides thanks. A person may want its ticket all the same."""
+    mail, signed = prepared.mail, prepared.rendering.signature_content_ids
+    if prepared.is_forced or any(not (one.is_pixel or one.content_id in signed) for one in mail.attachments):
+        return False
+    return says_only_thanks(prepared.rendering.text, (mail.sender_name, mail.sender.partition("@")[0]))

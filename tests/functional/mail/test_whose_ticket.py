@@ -362,3 +362,16 @@ def test_taking_part_is_earned_by_joining(service_desk: ServiceDesk) -> None:
     answer(service_desk, LEE, cc=[MEGAN], message_id="<joined@contoso.com>")
     last = answer(service_desk, MEGAN, in_reply_to="<joined@contoso.com>")
     assert service_desk.list_joined(last, first) == ALL
+
+
+def test_thanks_on_a_closed_ticket_are_set_aside_in_a_list(service_desk: ServiceDesk) -> None:
+    scenario = service_desk.scenario
+    scenario.gateway.sim.easyvista.close(service_desks.OPEN_TICKET)
+    mail = service_desk.take(**load_field_mail("k1-thank-you-on-closed.eml"))
+    delivery = service_desk.delivery(mail)
+    assert (delivery["cause"], delivery["ticket"]) == ("ThanksOnly", service_desks.OPEN_TICKET)
+    listed = scenario.gateway.get(f"mailboxes/{scenario.name}/mails", state="thanks").json()["value"]
+    assert [one["key"] for one in listed] == [scenario.mailbox.key(mail.id)]
+    shown = scenario.gateway.get(f"mailboxes/{scenario.name}").json()
+    assert (shown["onlyThanks"], shown["automatic"]) == (1, 0)
+    assert service_desk.event(mail)["type"] == RECEIVED  # the other sinks know no ticket of this number
