@@ -24,10 +24,13 @@ from shared.settings.mail_settings import SinkSettings
 from shared.transport import Transport
 from tests.functional.prepared_mails import (
     AUTHOR,
+    BODY,
+    STRANGER,
     KnownThreads,
     MemoryProgress,
     SeenBefore,
     Vault,
+    address,
     make_file,
     make_prepared_mail,
     make_sink,
@@ -180,6 +183,34 @@ def test_the_ticket_of_a_reply_is_fixed_by_the_first_attempt(hooks: Hooks) -> No
     hooks.deliver(progress=progress.next_attempt(), threads=known(), headers={"In-Reply-To": f"<{EARLIER}>"})
     first, second = hooks.sim.webhooks.deliveries
     assert (first.body, first.id) == (second.body, second.id)
+
+
+def test_a_decision_of_an_earlier_version_that_asked_for_no_author_is_taken_again(hooks: Hooks) -> None:
+    stranger: dict[str, Any] = {
+        "sender": address(STRANGER),
+        "threads": known(),
+        "headers": {"In-Reply-To": f"<{EARLIER}>"},
+    }
+    hooks.deliver(progress=MemoryProgress({"answers": "T-17"}), **stranger)
+    assert hooks.last.json["type"] == "mail.received.v1"
+    hooks.sim.webhooks.clear()
+    sent = MemoryProgress({"answers": "T-17", "sent": True, "ticket": None})
+    assert hooks.deliver(progress=sent, **stranger) == Receipt("T-17", is_reply=True)
+    assert hooks.sim.webhooks.deliveries == []
+
+
+def test_an_automatic_reply_of_a_participant_is_a_note(hooks: Hooks) -> None:
+    automatic: dict[str, Any] = {
+        "is_note": True, "screening": {"may_reply": False, "makes_ticket": False, "evidence": ("Auto-Submitted: x",)},
+        "threads": known(), "headers": {"In-Reply-To": f"<{EARLIER}>"}, "subject": "Abwesend bis Montag",
+    }  # fmt: skip
+    hooks.deliver(**automatic)
+    event = hooks.last.json
+    assert (event["type"], event["subject"], event["data"]["bodyText"]) == ("mail.note.v1", "T-17", BODY)
+    assert event["data"]["authorIsParticipant"] is True
+    with pytest.raises(Refused, match="its author does not take part in it") as caught:
+        hooks.deliver(sender=address(STRANGER), **automatic)
+    assert caught.value.code == "AutomaticMail"
 
 
 def test_attachments_too_large_for_the_event_are_sent_as_links(hooks: Hooks) -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 from twin.core.clock import Clock
 from twin.core.wire import Json
 from twin.mail.contents import Enclosure, Synthetic
-from twin.mail.draft import Address, Draft, HeaderValue, compose, read_topic
+from twin.mail.draft import Address, Draft, HeaderValue, compose, read_topic, stamp_author
 from twin.mail.eml import read_eml
 from twin.mail.ids import make_folder_id, make_immutable_id, make_mutable_id, make_safe, make_suffix
 from twin.mail.message import Message
@@ -174,6 +174,7 @@ class Mailbox:
             )
         if draft.values["internetMessageId"] is None and self.switches.stamps_message_id:
             draft.values["internetMessageId"] = f"<{uuid.uuid4().hex.upper()}@outlook.example>"
+        stamp_author(draft, self.switches.checks_authors)
         return self.put(draft, received=now, folder=folder, is_read=is_read)
 
     def put(self, draft: Draft, *, received: datetime, folder: str = "inbox", is_read: bool = False) -> Message:

@@ -30,6 +30,11 @@ class Switches:
     conversations_join_subjects
                            a mail that answers nothing joins the conversation of an earlier one with its subject, as
                            Exchange does now and then (microsoft-graph-docs-contrib issue 8184)
+    checks_authors         what Exchange Online writes into the headers of mails that come: "" nothing, as in a system
+                           that checks nothing; else this result of DMARC ("pass", "fail", "none") above all headers,
+                           and that the sender did not sign in; or "internal". Headers X-MS-Exchange-Organization-* of
+                           the sender are removed then (Microsoft Learn, "Message headers" of Exchange Online
+                           Protection and "Header firewall")
     attachment_overhead    bytes by which `size` exceeds the file
     shows_source_url       a link to a file in the cloud has `sourceUrl`, as in the beta version; v1.0 does not have it
     inline_hides_files     hasAttachments is false when all files are inline (docstring of Message.has_attachments in
@@ -66,6 +71,7 @@ class Switches:
     stamps_message_id: bool = False
     readwrite_reads: bool = True
     conversations_join_subjects: bool = False
+    checks_authors: str = ""
     attachment_overhead: int = 404
     shows_source_url: bool = False
     inline_hides_files: bool = True

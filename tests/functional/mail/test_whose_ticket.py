@@ -246,8 +246,20 @@ def test_an_author_who_is_not_proven_proves_nothing(service_desk: ServiceDesk) -
     assert f"Note: The mail names ticket {number}, but its author is not proven." in description
     for sink in (service_desk.webhook, service_desk.flow, service_desk.queue):
         assert "failed DMARC" in service_desk.event(forged, sink)["data"]["notes"][0]
-    passed = {"Authentication-Results": ["spf=pass; dmarc=pass action=none", "forged; dmarc=fail"]}
-    assert service_desk.list_joined(answer(service_desk, LEE, headers=passed), first) == ALL
+
+
+@pytest.mark.parametrize(("result", "joins"), [("fail", False), ("none", False), ("pass", True), ("internal", True)])
+def test_what_exchange_found_out_counts_and_not_what_the_sender_wrote(
+    service_desk: ServiceDesk, result: str, joins: bool
+) -> None:
+    first = victim(service_desk)
+    service_desk.scenario.gateway.sim.mail.switches.set({"checks_authors": result})
+    opposite = "fail" if joins else "pass"
+    forged = {
+        "Authentication-Results": f"spf={opposite}; dmarc={opposite} action=none",
+        "X-MS-Exchange-Organization-AuthAs": "Anonymous" if joins else "Internal",
+    }
+    assert service_desk.list_joined(answer(service_desk, LEE, headers=forged), first) == (ALL if joins else NONE)
 
 
 def test_answers_written_from_the_mailbox_join_but_not_what_forms_send_from_it(service_desk: ServiceDesk) -> None:

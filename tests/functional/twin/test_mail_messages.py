@@ -226,6 +226,23 @@ def test_mails_of_one_subject_may_share_a_conversation(sim: Simulator, box: Mail
     assert box.receive(subject=subject).conversation_id != first.conversation_id
 
 
+@pytest.mark.parametrize("stamped", [("fail", "spf=fail", "Anonymous"), ("internal", "dmarc=pass", "Internal")])
+def test_exchange_may_say_what_it_found_out_about_an_author(
+    sim: Simulator, box: Mailbox, graph: RawGraphClient, stamped: tuple[str, str, str]
+) -> None:
+    result, first, auth_as = stamped
+    sim.mail.switches.set({"checks_authors": result})
+    made = box.receive(
+        headers={"Authentication-Results": "dmarc=pass", "X-MS-Exchange-Organization-AuthAs": "Internal", "X-Own": "x"}
+    )
+    shown = graph.get(f"{BOX}/messages/{made.id}?$select=internetMessageHeaders").json()["internetMessageHeaders"]
+    assert next(one["value"] for one in shown if one["name"] == "Authentication-Results").startswith(first)
+    written = [one["value"] for one in shown if one["name"] == "X-MS-Exchange-Organization-AuthAs"]
+    assert written == [auth_as]
+    assert "X-Own" in {one["name"] for one in shown}
+    assert box.receive(b"Subject: x\n\nx").draft.headers
+
+
 def test_a_mail_may_lack_its_message_id(sim: Simulator, box: Mailbox, graph: RawGraphClient) -> None:
     made = box.receive(subject="Old fax", without_message_id=True)
     shown = graph.get(f"{BOX}/messages/{made.id}?$select=internetMessageId,internetMessageHeaders").json()
