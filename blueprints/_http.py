@@ -53,6 +53,7 @@ type Handler = Callable[["Request"], "Json | Content"]
 
 TIME_BUDGET = 30.0  # seconds; a flow's synchronous call is cut at 100 to 120
 _DEFAULT_WAIT = 10.0
+_SHOWS_REASON = (Invalid, Conflict)  # what the caller can mend; other reasons speak of the gateway's own requests
 # Every route takes these: which connection, and the function key in the form that the host reads.
 COMMON_PARAMETERS = ("connection", "code")
 # Parameters that say where to go on; they do not shape the answer, so a cursor is not bound to them.
@@ -272,7 +273,8 @@ def _render(result: Json | Content, request_id: str) -> func.HttpResponse:
 
 def problem(error: GatewayError, *, request_id: str) -> func.HttpResponse:
     """Return {"error": {"code", "message", "target"?, "requestId"}}, with Retry-After if waiting may help."""
-    body: Json = {"code": error.code, "message": error.message}
+    said = f' Microsoft Graph says: "{error.reason}".' if error.reason and isinstance(error, _SHOWS_REASON) else ""
+    body: Json = {"code": error.code, "message": error.message + said}
     if error.target:
         body["target"] = error.target
     response = answer({"error": body | {"requestId": request_id}}, request_id=request_id, status=status_of(error))

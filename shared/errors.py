@@ -30,7 +30,8 @@ class GatewayError(Exception):
 
     `message` is one or two sentences for the caller: what happened and what to do; it never holds a secret, a token
     or a foreign text. `code` is stable and documented (docs/errors.md), `target` the offending field, `detail` for
-    the log only, `upstream_id` the other side's request id.
+    the log only, `upstream_id` the other side's request id. `reason` is what the other side said about a request that
+    it refused, for the caller only: it is never logged, because it may quote what was sent.
     """
 
     code = "GatewayError"
@@ -43,9 +44,11 @@ class GatewayError(Exception):
         target: str | None = None,
         detail: str | None = None,
         upstream_id: str | None = None,
+        reason: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
+        self.reason = reason
         self.code = code or type(self).code
         self.target = target
         self.detail = detail

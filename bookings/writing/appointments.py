@@ -19,7 +19,7 @@ from bookings.writing.changing import LOST, Changer
 from bookings.writing.customers import Customers
 from bookings.writing.graph_bodies import Booking, mark_notes, read_mark, read_person, times
 from bookings.writing.merging import CustomerChange, find_places, has_customers, merge_customers, read_change
-from bookings.writing.rules import check_choice, check_members, check_times
+from bookings.writing.rules import check_members, check_team, check_times
 from shared.errors import NotFound, OutcomeUnknown
 from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
@@ -95,7 +95,7 @@ class Writes:
 
         if is_done(old):
             return _describe(old, zone, context)
-        check_choice(context, staff)
+        check_team(context, staff)
         check_times(context, span)
         calendar = recovery.read_around(self._graph, business, *span)
         self._booker.check_free(context, span, staff or _staff_of(old, context), calendar, moving=old)
@@ -112,7 +112,7 @@ class Writes:
 
         if is_done(old):
             return _describe(old, zone, context)
-        check_choice(context, staff)
+        check_team(context, staff)
         span = appointment_times(old)
         calendar = recovery.read_around(self._graph, business, *span)
         self._booker.check_free(context, span, staff, calendar, moving=old)

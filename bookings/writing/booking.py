@@ -15,6 +15,7 @@ from bookings.free_time.group_limit import MOST_CUSTOMERS_OF_CREATE, GroupLimit
 from bookings.free_time.service_context import ServiceContext
 from bookings.writing import recovery
 from bookings.writing.changing import LOST, Changer, make_lost
+from bookings.writing.choosing import choose_fairly, is_taken, week_of
 from bookings.writing.customers import Customers
 from bookings.writing.graph_bodies import Booking, appointment_body, kept_customer
 from bookings.writing.rules import FIND_SLOTS, Span, check_choice, check_free, check_seats, check_times
@@ -27,7 +28,14 @@ from shared.storage.idempotency import Attempt, WriteLost
 SECOND_SEARCH = 2.0  # seconds after the first: a new appointment may show late
 _LEAST_LEFT = 4.0  # seconds of the call's budget that a second search needs
 
+type Find = Callable[["_Plan", Sequence[Json], Attempt], Json | None]
 type Lock = Callable[[str, str], AbstractContextManager[None]]
+
+
+class _TakenMeanwhile(Conflict):
+    """Nothing was made, because an appointment of somebody else took the time of the chosen staff member."""
+
+    code = "StaffNotFree"
 
 
 @dataclass(frozen=True)
@@ -65,12 +73,12 @@ class Booker:
         calendar: Sequence[Json],
         *,
         moving: Json | None = None,
-    ) -> None:
+    ) -> set[str]:
         """Check against Graph's availability and the calendar that staff are free, see `rules.check_free`."""
         margin, team = service.policy.margin, list(service.team)
         range_ = span[0] - margin, span[1] + margin
         spans = read_spans(self._graph, service.business, team, *range_) if team else []
-        check_free(service, span, wanted, spans, calendar, moving=moving)
+        return check_free(service, span, wanted, spans, calendar, moving=moving)
 
     def _book_single(self, booking: Booking, service: ServiceContext, attempt: Attempt) -> Json:
         """Book an appointment that is for one customer."""
@@ -80,8 +88,8 @@ class Booker:
             return made
         check_choice(service, booking.staff)
         check_times(service, plan.span)
-        self.check_free(service, plan.span, booking.staff, calendar)
-        return self._create(plan, attempt, self._find_made)
+        free = self.check_free(service, plan.span, booking.staff, calendar)
+        return self._create_with_staff(plan, free, calendar, attempt, self._find_made)
 
     def _book_or_join_group(self, booking: Booking, service: ServiceContext, attempt: Attempt) -> Json:
         """Join the group appointment at that time if it has seats, or else make one."""
@@ -95,7 +103,7 @@ class Booker:
         if group := self._choose_group(plan, there):
             return self._join(plan, group)
         try:
-            self.check_free(service, plan.span, booking.staff, calendar)
+            free = self.check_free(service, plan.span, booking.staff, calendar)
         except Conflict as conflict:
             raise _no_seats(there) if there else conflict from None
         if len(plan.customers) > MOST_CUSTOMERS_OF_CREATE and self._limit.is_known(service.business):
@@ -107,7 +115,7 @@ class Booker:
             )
         plan = replace(plan, customers=self._customers.save_unknown(service.business, plan.customers))
         first = replace(plan, customers=plan.customers[:MOST_CUSTOMERS_OF_CREATE])
-        made = self._create(first, attempt, self._find_made_or_joined)
+        made = self._create_with_staff(first, free, calendar, attempt, self._find_made_or_joined)
         try:
             return self._join(plan, made)
         except InProgress:
@@ -123,13 +131,44 @@ class Booker:
         return _Plan(booking, service, span, customers)
 
     def _read_calendar(self, plan: _Plan) -> tuple[list[Json], list[Json]]:
-        """Return the calendar around the time, and of it the appointments of the service at exactly this time."""
-        calendar = recovery.read_around(self._graph, plan.service.business, *plan.span)
+        """Return the calendar around the time, and of it the appointments of the service at exactly this time.
+
+        Where staff must be chosen, it is the calendar of the whole week.
+        """
+        start, end = plan.span
+        if not plan.booking.staff:
+            week = week_of(start, plan.service.zone)
+            start, end = min(start, week[0]), max(end, week[1])
+        calendar = recovery.read_around(self._graph, plan.service.business, start, end)
         return calendar, recovery.at_the_time(calendar, plan.booking.service, plan.span)
 
-    def _create(
-        self, plan: _Plan, attempt: Attempt, find: Callable[[_Plan, Sequence[Json], Attempt], Json | None]
+    def _create_with_staff(
+        self, plan: _Plan, free: set[str], calendar: Sequence[Json], attempt: Attempt, find: Find
     ) -> Json:
+        """Create with the staff that are named, or else with one of those who are free.
+
+        If it is certain that nothing was made because the chosen one is not to be had, the next one is chosen.
+        """
+        if plan.booking.staff:
+            return self._create(plan, attempt, find)
+        week, left = week_of(plan.span[0], plan.service.zone), set(free)
+        refusal = Conflict(f"No staff member is free at this time. {FIND_SLOTS}", code="SlotTaken", target="start")
+        while left:
+            member = choose_fairly(left, week, calendar)
+            left.discard(member)
+            try:
+                return self._create(replace(plan, booking=replace(plan.booking, staff=(member,))), attempt, find)
+            except _TakenMeanwhile:
+                continue
+            except Conflict as conflict:
+                if conflict.code == "StaffNotFree":
+                    raise refusal from conflict
+                if conflict.code != "StaffRefused":
+                    raise
+                refusal = conflict
+        raise refusal
+
+    def _create(self, plan: _Plan, attempt: Attempt, find: Find) -> Json:
         """Send the create, once; if its answer is lost, search for what it made with `find`."""
         service = plan.service
         body = appointment_body(
@@ -166,6 +205,8 @@ class Booker:
         try:
             self.check_free(plan.service, plan.span, plan.booking.staff, calendar)
         except Conflict as conflict:
+            if any(is_taken(member, plan.span, calendar) for member in plan.booking.staff):
+                return _TakenMeanwhile(conflict.message, target=conflict.target)
             return conflict
         return None
 

@@ -23,7 +23,22 @@ type Span = tuple[datetime, datetime]
 
 
 def check_choice(context: ServiceContext, wanted: Sequence[str]) -> None:
-    """Check that these staff members may be chosen. Raises Invalid."""
+    """Check that a booking may choose these staff members. Raises Invalid."""
+    check_team(context, wanted)
+    if wanted and not context.policy.allows_staff_selection:
+        raise Invalid(
+            "This service does not let customers choose their staff. Leave staff out: the gateway names who is free.",
+            code="StaffChoiceNotAllowed",
+            target="staff",
+        )
+
+
+def check_team(context: ServiceContext, wanted: Sequence[str]) -> None:
+    """Check that these staff members provide the service. Raises Invalid.
+
+    Whether staff may be chosen is a rule for customers who book. Who moves or assigns an appointment is not bound by
+    it (microsoft-graph-explorer-v4 issue 4029).
+    """
     if not wanted:
         return
     team = find_team(context.service, context.staff, wanted)
@@ -32,10 +47,6 @@ def check_choice(context: ServiceContext, wanted: Sequence[str]) -> None:
             f"The staff member {strangers[0]} does not provide this service. Choose one of the service's staff.",
             code="StaffNotOnService",
             target="staff",
-        )
-    if not context.policy.allows_staff_selection:
-        raise Invalid(
-            "This service does not let staff be chosen. Leave staff out.", code="StaffChoiceNotAllowed", target="staff"
         )
 
 
@@ -95,8 +106,10 @@ def check_free(
     appointments: Iterable[Json],
     *,
     moving: Json | None = None,
-) -> None:
-    """Check that all of `wanted` are free, or anybody of the team if nobody is named. Raises Conflict.
+) -> set[str]:
+    """Check that all of `wanted` are free, or anybody of the team if nobody is named; return all who are free.
+
+    Raises Conflict.
 
     `moving` is the appointment that will be changed: it does not count as busy time.
     """
@@ -114,6 +127,7 @@ def check_free(
     if busy := [member for member in wanted if member not in free]:
         name = context.staff.get(busy[0], {}).get("displayName") or busy[0]
         raise Conflict(f"{name} is not free at this time. {FIND_SLOTS}", code="StaffNotFree", target="staff")
+    return free
 
 
 def _question(context: ServiceContext, span: Span) -> SlotQuestion:

@@ -87,7 +87,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                             "timeZone": _ZONE,
                             "end": text("End", "When it ends; leave it empty for the service's usual duration.",
                                         visibility="advanced"),
-                            "staff": _staff("Staff members who serve; leave it empty to let the page choose."),
+                            "staff": _staff("Staff members who serve; if it is empty, the gateway names who is free."),
                             "customer": thing(_customer(_PAGE_ANSWERS), "Customer", "The customer of the appointment."),
                             "customers": _MORE_CUSTOMERS,
                             **_DETAILS,

@@ -71,6 +71,7 @@ _NO_ITEM = frozenset({"ErrorItemNotFound"})
 # A delta link that Graph has forgotten: 410, or one of these under another status; they may be nested.
 _CURSOR_LOST = frozenset({"syncstatenotfound", "syncstateinvalid", "resyncrequired"})
 _CLAIMS = re.compile(r'claims="([^"]+)"')
+_LONGEST_REASON = 300
 _FIRST_OK, _FIRST_REDIRECT = 200, 300
 
 
@@ -96,7 +97,8 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> GatewayE
     """Return the error that a status stands for, or None for a success.
 
     Graph's code and message may be empty, and Bookings says 500 UnknownError for bad input, broken rule and outage
-    alike: so a 500 leaves the outcome unknown. Texts of Graph stay out of the message, its code goes to the log.
+    alike: so a 500 leaves the outcome unknown. Texts of Graph stay out of the message, its code goes to the log; what
+    it says about a request that it calls wrong (400) is kept as the `reason`.
     """
     if is_success(status):
         return None
@@ -114,6 +116,8 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> GatewayE
     }
     if issubclass(kind, Unavailable):
         known["retry_after"] = read_retry_after(_header(headers, "Retry-After"))
+    elif status == HTTPStatus.BAD_REQUEST:
+        known["reason"] = _read_reason(body)
     return kind(message, **known)
 
 
@@ -147,6 +151,16 @@ def _read_error_body(body: bytes) -> tuple[str, list[str], str | None]:
         request_id = request_id or inner.get("request-id")
         inner = inner.get("innerError") or inner.get("innererror")
     return code, codes, request_id
+
+
+def _read_reason(body: bytes) -> str | None:
+    """Return the message of Graph's error as one short line, or None."""
+    try:
+        text = json.loads(body)["error"]["message"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    line = " ".join("".join(sign if sign.isprintable() else " " for sign in str(text or "")).split())
+    return line[:_LONGEST_REASON] or None
 
 
 def _header(headers: Mapping[str, str], name: str) -> str | None:

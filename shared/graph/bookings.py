@@ -18,7 +18,17 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from shared.errors import Conflict, Forbidden, NotFound, OutcomeUnknown, Throttled, Unavailable, Unreachable
+from shared.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    OutcomeUnknown,
+    Rejected,
+    Throttled,
+    Unavailable,
+    Unreachable,
+)
 from shared.graph.client import CollectionPage, GraphClient, segment, url_safe
 from shared.graph.permissions import APPOINTMENTS_WRITE, BOOKINGS_READ, BOOKINGS_WRITE, Permission
 from shared.json_text import Json
@@ -112,7 +122,7 @@ class GraphBookings:
 
     def update_appointment(self, business: str, appointment: str, body: Json) -> None:
         """Change what is sent; Graph returns nothing."""
-        with explain_refusals("appointment", APPOINTMENTS_WRITE):
+        with _explain_faults(), explain_refusals("appointment", APPOINTMENTS_WRITE):
             self._graph.patch(_path(business, "appointments", url_safe(appointment)), body=body, retry=WRITE)
 
     def cancel_appointment(self, business: str, appointment: str, message: str) -> None:
@@ -132,11 +142,11 @@ class GraphBookings:
 
     def update_customer(self, business: str, customer: str, body: Json) -> None:
         """Change what is sent of a customer."""
-        with explain_refusals("customer", APPOINTMENTS_WRITE):
+        with _explain_faults(), explain_refusals("customer", APPOINTMENTS_WRITE):
             self._graph.patch(_path(business, "customers", customer), body=body, retry=WRITE)
 
     def _create(self, path: str, body: Json) -> Json:
-        with explain_refusals("business", APPOINTMENTS_WRITE):
+        with _explain_faults(), explain_refusals("business", APPOINTMENTS_WRITE):
             try:
                 return self._graph.post(path, body=body, retry=_CREATE)
             except (Throttled, Unreachable):
@@ -154,6 +164,30 @@ class GraphBookings:
 
 def _path(business: str, *below: str) -> str:
     return "/".join((_ROOT, *(segment(part) for part in (business, *below))))
+
+
+@contextmanager
+def _explain_faults() -> Iterator[None]:
+    """Turn Graph's 400 on a write into a refusal of what the caller asked for, with Graph's reason."""
+    try:
+        yield
+    except Rejected as error:
+        if not (error.detail or "").startswith("HTTP 400"):
+            raise
+        known: dict[str, Any] = {"detail": error.detail, "upstream_id": error.upstream_id, "reason": error.reason}
+        if "staff" in (error.reason or "").lower():
+            raise Conflict(
+                "Microsoft Graph did not accept the staff, and nothing was written. Name other staff, or choose "
+                "another time.",
+                code="StaffRefused",
+                target="staff",
+                **known,
+            ) from error
+        raise Invalid(
+            "Microsoft Graph refused this as wrong, and nothing was written. Change what its reason names.",
+            code="RefusedByGraph",
+            **known,
+        ) from error
 
 
 @contextmanager

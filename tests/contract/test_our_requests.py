@@ -91,9 +91,8 @@ def write_everything(graph: GraphBookings) -> None:
     person = graph_bodies.Person(id=robin["id"], name="Robin", mail="robin@example.com", phone="1", notes="x")
     customer = graph_bodies.typed_customer(person, graph_bodies.typed_answers(answers, questions))
     start, end = appointment_times(old)
-    booking = graph_bodies.Booking(
-        BUSINESS, str(old["serviceId"]), start, (person,), details={"isLocationOnline": True}
-    )
+    staff, details = tuple(old["staffMemberIds"][:1]), {"isLocationOnline": True}
+    booking = graph_bodies.Booking(BUSINESS, str(old["serviceId"]), start, (person,), staff=staff, details=details)
     service = graph.get_service(BUSINESS, booking.service)
     body = graph_bodies.appointment_body(
         booking, (start, end), [customer], service=service, zone=find_zone("Europe/London"), mark="0123456789ab"

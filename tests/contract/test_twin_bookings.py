@@ -123,6 +123,7 @@ def walk_appointments(app: RawGraphClient) -> None:
         wish = {
             "@odata.type": NAMESPACE + "bookingAppointment",
             "serviceId": service["id"],
+            "staffMemberIds": service["staffMemberIds"][:1],
             "startDateTime": zoned(start),
             "endDateTime": zoned(start + timedelta(minutes=30)),
             "customers@odata.type": "#Collection(microsoft.graph.bookingCustomerInformation)",

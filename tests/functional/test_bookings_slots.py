@@ -189,7 +189,7 @@ def test_a_slot_we_offer_is_one_that_bookings_takes(contoso: Gateway, business: 
             wish = {
                 "@odata.type": "#microsoft.graph.bookingAppointment",
                 "serviceId": service["id"],
-                "staffMemberIds": [member["id"]] if answer["staffSelectionAllowed"] else [],
+                "staffMemberIds": [member["id"]],
                 "startDateTime": {"dateTime": slot["startUtc"], "timeZone": "UTC"},
                 "endDateTime": {"dateTime": slot["endUtc"], "timeZone": "UTC"},
                 "maximumAttendeesCount": service["maximumAttendeesCount"],

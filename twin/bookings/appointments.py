@@ -4,7 +4,7 @@ from typing import Any
 
 from twin.bookings.access import enter_business, is_overriding, read_body, read_json
 from twin.bookings.book import Appointment, Notice
-from twin.bookings.errors import refuse_item, refuse_request, refuse_unknown
+from twin.bookings.errors import refuse_item, refuse_request, refuse_staff, refuse_unknown
 from twin.bookings.options import answer_list, check_entity_options, check_list_options, check_no_options
 from twin.bookings.render import make_business_context, make_view, render_appointment
 from twin.bookings.rules import RuleBrokenError, check_customers, check_times, choose_staff
@@ -12,6 +12,7 @@ from twin.bookings.state import Bookings, Business, Switches
 from twin.bookings.times import Span, parse_instant, parse_zoned, render_zoned
 from twin.core.routes import Routes
 from twin.core.wire import Call, Json, Reply
+from twin.graph.admission import caller_of
 from twin.graph.errors import refuse_segment
 from twin.graph.odata import answer_entity
 
@@ -77,7 +78,7 @@ def create_appointment(call: Call, bookings: Bookings) -> Reply:
     business = enter_business(call, bookings, "CreateAppointment")
     body = read_body(call, _TYPE)
     try:
-        made = _book(call, business, body)
+        made = _book(call, business, body, bookings.switches)
     except RuleBrokenError as broken:
         raise refuse_unknown(str(broken) if str(broken) == "staff not available" else "") from broken
     except (KeyError, ValueError) as error:
@@ -141,15 +142,17 @@ def _find(call: Call, business: Business) -> Appointment:
         raise refuse_item() from error
 
 
-def _book(call: Call, business: Business, body: Json) -> Appointment:
+def _book(call: Call, business: Business, body: Json, switches: Switches) -> Appointment:
     service = business.services.get(body["serviceId"])
     span = Span(parse_zoned(body["startDateTime"]), parse_zoned(body["endDateTime"]))
     wanted = body.get("staffMemberIds") or []
     if is_overriding(call, business):
         staff_ids = wanted or service["staffMemberIds"][:1]
     else:
+        if not wanted and caller_of(call).user is None and switches.app_create_needs_staff:
+            raise refuse_staff()
         check_times(business, service, span, business.world.clock.now())
-        staff_ids = choose_staff(business, service, span, wanted)
+        staff_ids = choose_staff(business, service, span, wanted, is_choice_bound=switches.staff_choice_binds_apps)
     customers = check_customers(business, service, body.get("customers") or [], is_capped=True)
     values: Json = {name: service[source] for name, source in _FROM_SERVICE.items()}
     values |= {name: value for name, value in body.items() if value is not None}
@@ -205,7 +208,8 @@ def _check_changes(call: Call, business: Business, old: Appointment, body: Json,
             check_times(business, service, span, business.world.clock.now())
         if span != old.span or "staffMemberIds" in body:
             wanted = body.get("staffMemberIds") or []
-            choose_staff(business, service, span, wanted or old.staff_ids, but=old.id, kept=not wanted)
+            is_bound = switches.staff_choice_binds_apps and bool(wanted)
+            choose_staff(business, service, span, wanted or old.staff_ids, but=old.id, is_choice_bound=is_bound)
     changes = dict(body)
     if "customers" in body:
         kept = check_customers(business, service, body["customers"], is_capped=switches.update_caps_customers)

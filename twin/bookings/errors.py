@@ -36,6 +36,11 @@ def refuse_token_type(operation: str, kind: str) -> GraphRefusal:
     return GraphRefusal(403, "ErrorAccessDenied", f"VASTT: Api {operation} does not support the token type: {kind}")
 
 
+def refuse_staff() -> GraphRefusal:
+    """400: an app's create names no staff (text: microsoft-graph-docs pull request 22029)."""
+    return GraphRefusal(400, "BadRequest", "Invalid Staff")
+
+
 def refuse_request() -> GraphRefusal:
     """400: calendarView without a proper range (microsoft-graph-docs issue 13076)."""
     return GraphRefusal(400, "ErrorInvalidRequest", "The request is invalid.")

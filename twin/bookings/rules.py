@@ -35,16 +35,22 @@ def check_times(business: Business, service: Json, span: Span, now: datetime) ->
 
 
 def choose_staff(
-    business: Business, service: Json, span: Span, wanted: list[str], *, but: str | None = None, kept: bool = False
+    business: Business,
+    service: Json,
+    span: Span,
+    wanted: list[str],
+    *,
+    but: str | None = None,
+    is_choice_bound: bool = False,
 ) -> list[str]:
     """Choose the staff for a booking: those requested, or the first free one. RuleBrokenError when they are not free.
 
-    `but` is the id of the appointment that is being moved, which does not count. `kept` says that the request names no
-    staff and the appointment keeps its own.
+    `but` is the id of the appointment that is being moved, which does not count. `is_choice_bound` refuses those who
+    are requested for a service whose policy allows no choice of staff.
     """
     team = [staff_id for staff_id in service["staffMemberIds"] if staff_id in business.staff]
     if wanted:
-        if not kept and not effective_policy(business, service)["allowStaffSelection"]:
+        if is_choice_bound and not effective_policy(business, service)["allowStaffSelection"]:
             raise RuleBrokenError("the service does not allow a choice of staff")
         strangers = [staff_id for staff_id in wanted if staff_id not in team]
         if strangers:

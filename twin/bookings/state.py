@@ -36,6 +36,10 @@ class Switches:
     availability_capitalised  statuses like "Available", as in the page's sample
     availability_ignores_hours, availability_ignores_personal_calendar   reported faults: busy time shown as available
     read_all_may_write        Bookings.Read.All suffices for some writes, as the permissions data say
+    app_create_needs_staff    an app's create that names no staff answers 400 "Invalid Staff"; users need not name any
+                              (microsoft-graph-docs pull request 22029, merged)
+    staff_choice_binds_apps   staff of a service without staff choice cannot be named: the concept page on business
+                              rules read strictly; an app could then book nothing, as it must name staff
     customer_delete_fails     DELETE of a customer answers 500 (microsoft-graph-docs-contrib issue 9012)
     update_caps_customers     PATCH takes four customers at most, as create does; only create is reported to be capped,
                               PATCH is a guess (Microsoft Q&A 5875448)
@@ -56,6 +60,8 @@ class Switches:
     availability_ignores_hours: bool = False
     availability_ignores_personal_calendar: bool = False
     read_all_may_write: bool = True
+    app_create_needs_staff: bool = True
+    staff_choice_binds_apps: bool = False
     customer_delete_fails: bool = True
     update_caps_customers: bool = False
     reschedule_changes_id: bool = False

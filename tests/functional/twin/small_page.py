@@ -6,7 +6,7 @@ from typing import Any
 import requests
 
 from twin.client import RawGraphClient
-from twin.seeds.tiny import BUSINESS, VISIT
+from twin.seeds.tiny import ANNE, BOB, BUSINESS, GROUP, VISIT
 
 PAGE_PATH = f"/solutions/bookingBusinesses/{BUSINESS}"
 ROBIN = {
@@ -24,8 +24,10 @@ def zoned(instant: datetime) -> dict[str, str]:
 
 
 def wish(start: datetime, /, minutes: int = 30, **more: Any) -> dict[str, Any]:
+    """Return the body of an app's create, which must name staff; `more` overrides it."""
     return {
         "@odata.type": "#microsoft.graph.bookingAppointment",
+        "staffMemberIds": [BOB if more.get("serviceId") == GROUP else ANNE],
         "serviceId": VISIT,
         "startDateTime": zoned(start),
         "endDateTime": zoned(start + timedelta(minutes=minutes)),

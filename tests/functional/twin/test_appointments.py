@@ -177,15 +177,25 @@ def test_lead_time_is_the_services_or_else_the_businesss(sim: Simulator, graph: 
     assert book(graph, soon + timedelta(hours=3)).status_code == 201
 
 
-def test_nobody_is_booked_twice_and_buffers_count(graph: RawGraphClient, noon: datetime) -> None:
+def test_nobody_is_booked_twice_and_buffers_count(sim: Simulator, graph: RawGraphClient, noon: datetime) -> None:
     assert book(graph, noon, staffMemberIds=[ANNE]).status_code == 201
     after_buffer = noon + timedelta(minutes=40)
 
     assert read_error(book(graph, noon, staffMemberIds=[ANNE]))[2] == "staff not available"
     assert read_error(book(graph, noon + timedelta(minutes=30), staffMemberIds=[ANNE]))[2] == "staff not available"
     assert book(graph, after_buffer, staffMemberIds=[ANNE]).status_code == 201
-    assert book(graph, noon).json()["staffMemberIds"] == [BOB]
-    assert read_error(book(graph, noon))[2] == "staff not available"
+    sim.bookings.switches.app_create_needs_staff = False
+    assert book(graph, noon, staffMemberIds=[]).json()["staffMemberIds"] == [BOB]
+    assert read_error(book(graph, noon, staffMemberIds=[]))[2] == "staff not available"
+
+
+def test_an_app_must_name_staff_and_an_administrator_need_not(
+    sim: Simulator, graph: RawGraphClient, page: Business, noon: datetime
+) -> None:
+    assert read_error(book(graph, noon, staffMemberIds=[])) == (400, "BadRequest", "Invalid Staff")
+    assert len(page.appointments) == 0
+    sim.bookings.switches.app_create_needs_staff = False
+    assert book(graph, noon, staffMemberIds=[]).json()["staffMemberIds"] == [ANNE]
 
 
 def test_time_off_and_personal_meetings_count(
@@ -197,22 +207,28 @@ def test_time_off_and_personal_meetings_count(
     requests.post(f"{control}/personalEvents", json={"staffId": BOB} | span, timeout=10).raise_for_status()
 
     assert read_error(book(graph, noon))[2] == "staff not available"
+    assert read_error(book(graph, noon, staffMemberIds=[BOB]))[2] == "staff not available"
     page.staff.patch(BOB, {"availabilityIsAffectedByPersonalCalendar": False})
-    assert book(graph, noon).json()["staffMemberIds"] == [BOB]
+    assert book(graph, noon, staffMemberIds=[BOB]).status_code == 201
 
 
-def test_a_choice_of_staff_must_be_allowed(graph: RawGraphClient, page: Business, noon: datetime) -> None:
+def test_a_choice_of_staff_must_be_allowed_only_with_the_switch(
+    sim: Simulator, graph: RawGraphClient, page: Business, noon: datetime
+) -> None:
     page.services.patch(VISIT, {"schedulingPolicy": {"allowStaffSelection": False}})
+    assert book(graph, noon, staffMemberIds=[ANNE]).status_code == 201
+    sim.bookings.set_switches({"staff_choice_binds_apps": True, "app_create_needs_staff": False})
 
-    assert read_error(book(graph, noon, staffMemberIds=[ANNE])) == UNKNOWN_ERROR
-    assert book(graph, noon).status_code == 201
+    assert read_error(book(graph, noon, staffMemberIds=[BOB])) == UNKNOWN_ERROR
+    assert book(graph, noon, staffMemberIds=[]).json()["staffMemberIds"] == [BOB]
 
 
 def test_where_staff_cannot_be_chosen_an_appointment_moves_with_the_staff_it_has(
-    graph: RawGraphClient, page: Business, noon: datetime
+    sim: Simulator, graph: RawGraphClient, page: Business, noon: datetime
 ) -> None:
     page.services.patch(VISIT, {"schedulingPolicy": {"allowStaffSelection": False}})
     made = book(graph, noon).json()
+    sim.bookings.switches.staff_choice_binds_apps = True
     later = noon + timedelta(hours=2)
     times = {"startDateTime": zoned(later), "endDateTime": zoned(later + timedelta(minutes=30))}
 
