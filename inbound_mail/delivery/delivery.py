@@ -172,13 +172,12 @@ class Deliverer:
             raise Rejected("The mail is no longer in the gateway's storage.", code="MailLost")
         screening, rendering = self._read(mail, mailbox)
         rule = _find_rule(record, claimed.sink, mailbox.settings.sinks)
+        wait_for_earlier_mails(mail, screening, claimed, mailbox.ledger, threads)
         is_note = not (screening.makes_ticket or claimed.is_forced)
         if is_note and not may_belong(mail, screening, threads):
             if screening.is_own or not (rule and rule.takes_automatic):
                 raise refuse_automatic_mail(screening)
             is_note = False
-        if not is_note:
-            wait_for_earlier_mails(mail, claimed, mailbox.ledger, threads)
         rendering, history_in = cut_history(mailbox, claimed, mail, rendering)
         return PreparedMail(
             mail, rendering, screening, record.reference, threads, known_files, mailbox.store.open, is_note, history_in,

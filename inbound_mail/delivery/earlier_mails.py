@@ -1,11 +1,11 @@
 """An answer waits for the mail that it answers while that one is on its way to the same sink.
 
 Mails are delivered side by side, and after an outage of the sink in any order. An answer that came first would become
-a ticket of its own, as the ticket that it belongs to is not there yet.
+a ticket of its own, as the ticket that it belongs to is not there yet; an automatic one would be set aside.
 """
 
 from inbound_mail.content.belonging import Threads, list_answered_ids
-from inbound_mail.content.models import InboundMail
+from inbound_mail.content.models import InboundMail, Screening
 from inbound_mail.ledger.claims import Claim
 from inbound_mail.ledger.ledger import Ledger
 from inbound_mail.ledger.records import MailRecord, MailState
@@ -14,7 +14,9 @@ from shared.errors import Unavailable
 _MOST_IDS = 5
 
 
-def wait_for_earlier_mails(mail: InboundMail, claimed: Claim, ledger: Ledger, threads: Threads) -> None:
+def wait_for_earlier_mails(
+    mail: InboundMail, screening: Screening, claimed: Claim, ledger: Ledger, threads: Threads
+) -> None:
     """Raise Unavailable while a mail that this one answers is being delivered; its ticket is not known before the end.
 
     Only mails of the same mailbox that came earlier hold an answer, so no two mails wait for each other. A mail that
@@ -22,7 +24,7 @@ def wait_for_earlier_mails(mail: InboundMail, claimed: Claim, ledger: Ledger, th
     """
     if claimed.values:  # this delivery has begun
         return
-    answered = list_answered_ids(mail)[:_MOST_IDS]
+    answered = list(screening.bounced if screening.is_bounce else list_answered_ids(mail))[:_MOST_IDS]
     if not answered or next(threads.find_all(answered), None):
         return
     for message_id in answered:

@@ -86,3 +86,23 @@ def test_mails_that_answer_each_other_or_themselves_are_both_delivered(scenario:
     itself = taken_in(scenario, subject="Loop", message_id="<self@example.com>", in_reply_to="<self@example.com>")
     for mail in (first, answer, itself):
         assert deliver(scenario, mail) is DeliveryOutcome.DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("subject", "headers"),
+    [
+        ("Automatic reply: Printer", {"Auto-Submitted": "auto-replied"}),
+        ("Abwesend: Printer", {"Auto-Submitted": "auto-replied", "X-Auto-Response-Suppress": "All"}),
+        ("Réponse automatique : Printer", {"X-Autoreply": "yes"}),
+        ("Undeliverable: Printer", {"X-Failed-Recipients": "kim@example.com", "Return-Path": "<>"}),
+    ],
+)
+def test_an_automatic_mail_waits_too_instead_of_being_set_aside(
+    scenario: MailScenario, subject: str, headers: dict[str, str]
+) -> None:
+    first = taken_in(scenario, subject="Printer", message_id="<first@example.com>", received=EARLIER)
+    note = taken_in(scenario, subject=subject, in_reply_to="<first@example.com>", headers=headers, received=NOW)
+    assert deliver(scenario, note) is DeliveryOutcome.WAITING
+    assert deliver(scenario, first) is DeliveryOutcome.DELIVERED
+    assert deliver(scenario, note) is DeliveryOutcome.DELIVERED
+    assert scenario.sink.received[-1].is_note
