@@ -1,5 +1,7 @@
 """Descriptions of Bookings objects in answers: Graph's properties, with names, local times and answers added."""
 
+import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -7,6 +9,9 @@ from typing import Any
 from bookings.names import Table
 from shared.json_text import Json
 from shared.time_zones.zones import Zone, local_text, read_graph_moment, utc_text
+
+_EMPTY_IN_LISTS = ("customerNotes", "serviceNotes", "reminders")
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def plain(value: Any) -> Any:
@@ -48,7 +53,8 @@ def describe_staff(ids: Iterable[str], staff: Table) -> list[Json]:
 def describe_appointment(item: Json, zone: Zone, *, staff: Table, services: Table, has_details: bool) -> Json:
     """Return one appointment for the answer.
 
-    Without details `customers` is left out: Graph sends it empty in lists, which would look like "no customers".
+    Without details `customers`, notes and reminders are left out: Graph sends them empty in lists, which would look
+    like "no customers".
     """
     start, end = appointment_times(item)
     described: Json = plain(item)
@@ -58,6 +64,8 @@ def describe_appointment(item: Json, zone: Zone, *, staff: Table, services: Tabl
         described |= _describe_answers(described["customers"])
     else:
         described.pop("customers", None)
+    if not has_details:
+        described = {name: value for name, value in described.items() if value or name not in _EMPTY_IN_LISTS}
     members = describe_staff(item.get("staffMemberIds") or [], staff)
     service = services.get(item.get("serviceId") or "", {})
     return described | {
@@ -79,23 +87,37 @@ def appointment_times(item: Mapping[str, Any]) -> tuple[datetime, datetime]:
     return read_graph_moment(item.get("startDateTime") or {}), read_graph_moment(item.get("endDateTime") or {})
 
 
+def question_key(question_id: object, text: object) -> str:
+    """Return the name of a custom question among answers: the same for good, unique, and safe in flow expressions.
+
+    It is made from the question's id, because texts change and may be equal; from the text if Graph sends no id.
+    """
+    name = str(question_id or text or "")
+    if _GUID.fullmatch(name):
+        return f"q_{name.replace('-', '').lower()}"
+    return f"q_{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+
+
 def _describe_customer(customer: Json) -> Json:
     described: Json = plain(customer)
-    answers = {
-        str(answer.get("question") or answer.get("questionId") or ""): answer_text(answer)
-        for answer in customer.get("customQuestionAnswers") or []
-    }
-    return described | {"answers": answers}
+    given = [
+        answer | {"key": question_key(answer.get("questionId"), answer.get("question"))}
+        for answer in described.get("customQuestionAnswers") or []
+    ]
+    if "customQuestionAnswers" in described:
+        described["customQuestionAnswers"] = given
+    return described | {"answers": {answer["key"]: answer_text(answer) for answer in given}}
 
 
 def _describe_answers(customers: Sequence[Json]) -> Json:
     """Return the first customer's answers beside the list: flow designers can pick single values but not list items."""
-    answers: Mapping[str, str] = customers[0]["answers"] if customers else {}
-    lines = [
-        f"{question} {answer}" if question.endswith(("?", ":")) else f"{question}: {answer}"
-        for question, answer in answers.items()
-    ]
-    return {"answers": answers, "answersText": "\n".join(lines)}
+    if not customers:
+        return {"answers": {}, "answersText": ""}
+    lines = []
+    for each in customers[0].get("customQuestionAnswers") or []:
+        question, answer = str(each.get("question") or each.get("questionId") or ""), answer_text(each)
+        lines.append(f"{question} {answer}" if question.endswith(("?", ":")) else f"{question}: {answer}")
+    return {"answers": customers[0]["answers"], "answersText": "\n".join(lines)}
 
 
 def answer_text(answer: Mapping[str, Any]) -> str:

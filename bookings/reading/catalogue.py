@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bookings.describe import describe_staff, plain
+from bookings.describe import describe_staff, plain, question_key
 from bookings.names import Names
 from bookings.reading.businesses import Businesses, list_businesses
 from shared.graph.bookings import GraphBookings
@@ -55,8 +55,13 @@ class Catalogue:
         return _by_name([plain(item) for item in items])
 
     def questions(self, business: str) -> list[Json]:
-        """Return the custom questions by name."""
-        return _by_name([plain(item) for item in self._graph.list_questions(business)])
+        """Return the custom questions by name, each with the key under which answers to it are found."""
+        return _by_name(
+            [
+                plain(item) | {"key": question_key(item.get("id"), item.get("displayName"))}
+                for item in self._graph.list_questions(business)
+            ]
+        )
 
     def customers(self, business: str, link: str | None) -> CustomerPage:
         """Return one page of customers of the size that Graph chooses: the first, or the one behind a page's link."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from bookings.describe import read_options
+from bookings.describe import question_key, read_options
 from shared.errors import Invalid
 from shared.json_text import Json
 from shared.time_zones.zones import Zone, graph_moment
@@ -140,17 +140,26 @@ def customer_record(name: str | None, mail: str | None, phones: Sequence[Json] |
 
 
 def typed_answers(answers: Mapping[str, str], questions: Iterable[Json]) -> list[Json]:
-    """Return answers with their questions. Raises Invalid for an unknown question or an option that is not offered."""
-    by_name = {str(question.get(name) or "").casefold(): question for question in questions for name in _QUESTION_NAMES}
+    """Return answers with their questions. `answers`: by a question's key, its id, or its text if only one has it.
+
+    Raises Invalid for an unknown question, for a text of several, and for an option that is not offered.
+    """
+    by_name: dict[str, list[Json]] = {}
+    for question in questions:
+        names = {str(question.get(name) or "").casefold() for name in _QUESTION_NAMES}
+        for name in names | {question_key(question.get("id"), question.get("displayName"))}:
+            by_name.setdefault(name, []).append(question)
     typed = []
     for name, answer in answers.items():
-        question = by_name.get(name.casefold())
-        if question is None:
+        found = by_name.get(name.casefold(), [])
+        if len(found) != 1:
+            what = "Several questions have the text" if found else "There is no question"
             raise Invalid(
-                f'There is no question "{name[:200]}". Use the text or the id of a question from GET .../questions.',
+                f'{what} "{name[:200]}". Use the key of a question from GET .../questions.',
                 code="QuestionNotFound",
                 target="answers",
             )
+        [question] = found
         options, is_choice = read_options(question)
         if is_choice and answer not in options:
             raise Invalid(

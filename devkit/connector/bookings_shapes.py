@@ -19,6 +19,7 @@ from devkit.connector.shapes import (
     whole,
 )
 
+_WITH_DETAILS = "Only with details."
 _PAGE_ANSWERS = from_schema("GetAnswersSchema", old={"business": "business"}, new={"business": "business"})
 
 
@@ -67,25 +68,21 @@ APPOINTMENT: dict[str, Shape] = {
     "customerName": text("Customer Name", "Name of the customer; empty for group appointments.", null=True),
     "customerEmailAddress": text("Customer Email", "Mail address of the customer.", null=True),
     "customerPhone": text("Customer Phone", "Telephone number of the customer.", null=True),
-    "customerNotes": text("Customer Notes", "What the customer wrote when booking.", null=True),
+    "customerNotes": text("Customer Notes", f"What the customer wrote when booking. {_WITH_DETAILS}", null=True),
     "customerTimeZone": text("Customer Time Zone", "The time zone of the customer.", null=True),
     "customers": list_of(
-        ref("AppointmentCustomer"), "Customers", "All customers, with their answers. Only where details are asked for."
+        ref("AppointmentCustomer"), "Customers", f"All customers, with their answers. {_WITH_DETAILS}"
     ),
-    "answers": texts_by_name(
-        "Answers", "The first customer's answers to the custom questions. Only where details are asked for."
-    )
+    "answers": texts_by_name("Answers", f"The first customer's answers to the custom questions. {_WITH_DETAILS}")
     | _PAGE_ANSWERS,
-    "answersText": text(
-        "Answers as Text", "The first customer's answers, ready to print. Only where details are asked for."
-    ),
+    "answersText": text("Answers as Text", f"The first customer's answers, ready to print. {_WITH_DETAILS}"),
     "joinWebUrl": text("Join Link", "Link to the online meeting.", null=True),
     "anonymousJoinWebUrl": text("Anonymous Join Link", "Link to the online meeting for guests.", null=True),
     "isLocationOnline": flag("Online Meeting", "Whether it takes place online."),
     "serviceLocation": place_of("the appointment"),
     "price": decimal("Price", "What it costs, in the currency of the page."),
     "priceType": text("Price Type", PRICE_TYPES, null=True),
-    "serviceNotes": text("Staff Notes", "Notes for staff, which customers do not see.", null=True),
+    "serviceNotes": text("Staff Notes", f"Notes for staff, which customers do not see. {_WITH_DETAILS}", null=True),
     "additionalInformation": text("Additional Information", "Information for the customer.", null=True),
     "appointmentLabel": text("Label", "Label of the appointment in the calendar.", null=True),
     "maximumAttendeesCount": whole("Seats", "How many customers it takes.", null=True),
@@ -95,7 +92,9 @@ APPOINTMENT: dict[str, Shape] = {
     ),
     "optOutOfCustomerEmail": flag("No Customer Mails", "Whether the customer gets no mails.", null=True),
     "smsNotificationsEnabled": flag("Text Messages", "Whether the customer gets text messages.", null=True),
-    "reminders": list_of(ref("Reminder"), "Reminders", "Mails that go out before the start.", null=True),
+    "reminders": list_of(
+        ref("Reminder"), "Reminders", f"Mails that go out before the start. {_WITH_DETAILS}", null=True
+    ),
     "preBuffer": text("Buffer Before", "Time kept free before it, as an ISO 8601 duration.", null=True),
     "postBuffer": text("Buffer After", "Time kept free after it, as an ISO 8601 duration.", null=True),
     "duration": text("Duration", "How long it takes, as an ISO 8601 duration.", null=True),
@@ -155,6 +154,7 @@ DEFINITIONS: dict[str, Shape] = {
         {
             "question": text("Question", "The question that was asked.", null=True),
             "questionId": text("Question ID", "Id of the custom question.", null=True),
+            "key": text("Question Key", "Name of the question among the answers by question."),
             "answer": text("Answer", "The answer; choices are in the selected options.", null=True),
             "answerInputType": text("Answer Type", "How it is answered: text or radioButton.", null=True),
             "answerOptions": list_of({"type": "string"}, "Options", "What can be chosen.", null=True),
@@ -171,7 +171,7 @@ DEFINITIONS: dict[str, Shape] = {
             "notes": text("Notes", "What this customer wrote when booking.", null=True),
             "timeZone": text("Home Time Zone", "The time zone of this customer.", null=True),
             "location": place_of("the customer"),
-            "answers": texts_by_name("Answers by Question", "This customer's answers, under the questions' texts."),
+            "answers": texts_by_name("Answers by Question", "This customer's answers, under the questions' keys."),
             "customQuestionAnswers": list_of(
                 ref("QuestionAnswer"),
                 "Question Answers",

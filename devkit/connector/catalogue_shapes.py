@@ -238,6 +238,7 @@ DEFINITIONS: dict[str, Shape] = {
     "Question": thing(
         {
             "id": text("Question ID", "Id of the custom question."),
+            "key": text("Question Key", "Name of the question among answers; it stays if the text changes."),
             "displayName": text("Question", "What is asked."),
             "answerInputType": text("Answer Type", "How it is answered: text or radioButton.", null=True),
             "answerOptions": list_of({"type": "string"}, "Options", "What can be chosen.", null=True),

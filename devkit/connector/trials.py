@@ -104,7 +104,7 @@ class Trials:
         slot, later = slots[0], slots[-1]
         [question, *_] = self._list("ListCustomQuestions")
         customer = {"name": "Robin Example", "emailAddress": "robin@example.com",
-                    "answers": {question["displayName"]: "LT-0042"}}  # fmt: skip
+                    "answers": {question["key"]: "LT-0042"}}  # fmt: skip
         body = {"service": service["id"], "start": slot["startLocal"], "timeZone": _ZONE, "customer": customer}
         made = self._do("CreateAppointment", page, body=body, key=True).answer
         one = page | {"id": made["id"]}

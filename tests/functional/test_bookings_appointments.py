@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bookings.describe import question_key
 from tests.functional.conftest import Gateway
 from twin.core.clouds import US_GOVERNMENT
 from twin.core.faults import Answer
@@ -26,12 +27,16 @@ ANSWER = {
     "selectedOptions": [],
 }
 CHOICE = ANSWER | {
+    "questionId": "90e50000-0000-4000-8000-000000000002",
     "question": "Where?",
     "answerInputType": "radioButton",
     "answerOptions": ["Desk", "Phone"],
     "answer": "",
     "selectedOptions": ["Phone"],
 }
+
+
+KEY = question_key(tiny.QUESTION, "Asset tag?")
 
 
 def zoned(moment: datetime) -> dict[str, str]:
@@ -92,13 +97,34 @@ def test_customers_are_left_out_of_a_list_rather_than_shown_empty(gateway: Gatew
     assert item["customerName"] == "Cleo Customer"
 
 
+def test_notes_and_reminders_are_left_out_of_a_list_rather_than_shown_empty(gateway: Gateway) -> None:
+    reminder = {"offset": "P1D", "recipients": "customer", "message": "Tomorrow!"}
+    typed = {"@odata.type": "#microsoft.graph.bookingReminder"} | reminder
+    book(gateway, DAY, customerNotes="Klingelt zweimal", serviceNotes="Schlüssel beim Pförtner", reminders=[typed])
+    range_ = {"start": "2026-05-04", "end": "2026-05-05"}
+    listed = gateway.ask("/appointments", **range_)["value"][0]
+    on_agenda = gateway.ask("/agenda", date="2026-05-04")["value"][0]["appointments"][0]
+    for item in (listed, on_agenda):
+        assert {"customerNotes", "serviceNotes", "reminders", "customers", "answers"}.isdisjoint(item)
+    whole = gateway.ask("/appointments", **range_, expand="details")["value"][0]
+    for item in (whole, gateway.ask("/appointment", id=listed["id"])):
+        assert (item["customerNotes"], item["serviceNotes"]) == ("Klingelt zweimal", "Schlüssel beim Pförtner")
+        assert item["reminders"] == [reminder]
+
+
+def test_details_that_are_empty_are_shown_empty(gateway: Gateway) -> None:
+    book(gateway, DAY)
+    whole = gateway.ask("/appointments", start="2026-05-04", end="2026-05-05", expand="details")["value"][0]
+    assert (whole["customerNotes"], whole["serviceNotes"], whole["reminders"]) == (None, None, [])
+
+
 def test_details_fill_customers_and_answers_as_text(gateway: Gateway) -> None:
     for hour in range(9, 15):
         book(gateway, DAY + timedelta(hours=hour))
     answer = gateway.ask("/appointments", start="2026-05-04", end="2026-05-05", expand="details")
     assert len(answer["value"]) == 6
     for item in answer["value"]:
-        assert item["customers"][0]["answers"] == {"Asset tag?": "LT-0042", "Where?": "Phone"}
+        assert item["customers"][0]["answers"] == {KEY: "LT-0042", question_key(CHOICE["questionId"], ""): "Phone"}
         assert "@odata" not in str(item)
 
 
@@ -241,7 +267,7 @@ def test_appointments_whose_id_holds_a_slash_are_read(gateway: Gateway) -> None:
     item = gateway.ask("/appointment", id=appointment, timeZone="Asia/Kolkata")
     assert item["id"] == appointment
     assert item["startLocal"] == "2026-05-04T05:30:00"
-    assert item["customers"][0]["answers"]["Asset tag?"] == "LT-0042"
+    assert item["customers"][0]["answers"][KEY] == "LT-0042"
 
 
 def test_details_of_ids_with_slashes_are_filled(gateway: Gateway) -> None:

@@ -34,7 +34,8 @@ def guest(number: int) -> dict[str, Any]:
 
 def plain(customer: Any) -> dict[str, Any]:
     """The values of a customer that a caller can send."""
-    return {name: customer.get(name) for name in ("name", "emailAddress", "phone", "notes", "answers")}
+    answers = {each["question"]: each["answer"] for each in customer["customQuestionAnswers"]}
+    return {name: customer.get(name) for name in ("name", "emailAddress", "phone", "notes")} | {"answers": answers}
 
 
 @pytest.mark.parametrize(

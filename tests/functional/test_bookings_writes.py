@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import time_machine
 
+from bookings.describe import question_key
 from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_page, refused
 from tests.functional.conftest import Gateway
 from twin.bookings.permissions import APPOINTMENT, MANAGE, READ, WRITE
@@ -53,7 +54,7 @@ def test_what_graph_is_sent_names_types_and_counts(writer: Writer) -> None:
 
 def test_answers_are_given_by_the_text_of_their_question(writer: Writer) -> None:
     item = writer.made(customers=[CLEO | {"answers": {"asset TAG?": "LT-0042"}}])
-    assert item["customers"][0]["answers"] == {"Asset tag?": "LT-0042"}
+    assert item["customers"][0]["answers"] == {question_key(tiny.QUESTION, ""): "LT-0042"}
 
 
 def test_a_customer_on_record_is_named_by_id_and_filled_in(writer: Writer) -> None:
