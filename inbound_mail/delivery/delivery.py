@@ -172,7 +172,7 @@ class Deliverer:
             raise Rejected("The mail is no longer in the gateway's storage.", code="MailLost")
         screening, rendering = self._read(mail, mailbox)
         rule = _find_rule(record, claimed.sink, mailbox.settings.sinks)
-        wait_for_earlier_mails(mail, screening, claimed, mailbox.ledger, threads)
+        wait_for_earlier_mails(mail, screening, claimed, mailbox, threads)
         is_note = not (screening.makes_ticket or claimed.is_forced)
         if is_note and not may_belong(mail, screening, threads):
             if screening.is_own or not (rule and rule.takes_automatic):

@@ -81,6 +81,24 @@ def test_an_answer_to_a_mail_that_nobody_knows_waits_for_nothing(scenario: MailS
     assert deliver(scenario, answer) is DeliveryOutcome.DELIVERED
 
 
+def test_an_answer_of_the_same_second_waits_as_well(scenario: MailScenario) -> None:
+    first = taken_in(scenario, subject="Printer", message_id="<first@example.com>", received=NOW)
+    answer = taken_in(scenario, subject="AW: Printer", received=NOW, in_reply_to="<first@example.com>")
+    assert deliver(scenario, answer) is DeliveryOutcome.WAITING
+    assert deliver(scenario, first) is DeliveryOutcome.DELIVERED
+    assert deliver(scenario, answer) is DeliveryOutcome.DELIVERED
+
+
+def test_mails_of_one_second_that_answer_each_other_are_both_delivered(scenario: MailScenario) -> None:
+    both = [
+        taken_in(
+            scenario, subject=name, message_id=f"<{name}@x.example>", received=NOW, in_reply_to=f"<{other}@x.example>"
+        )
+        for name, other in (("a", "b"), ("b", "a"))
+    ]
+    assert [deliver(scenario, mail) for mail in both] == [DeliveryOutcome.DELIVERED] * 2
+
+
 def test_mails_that_answer_each_other_or_themselves_are_both_delivered(scenario: MailScenario) -> None:
     first, answer = take_in_both(scenario, in_reply_to="<answer@example.com>")
     itself = taken_in(scenario, subject="Loop", message_id="<self@example.com>", in_reply_to="<self@example.com>")
