@@ -1,5 +1,6 @@
 """HTTP: writing to Microsoft Bookings, where the settings allow it. Every route honours Idempotency-Key."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from blueprints._fields import Fields
 from blueprints._http import Content, Request, answers
 from shared.errors import Forbidden, Invalid
 from shared.json_text import Json
+from shared.storage.idempotency import Sameness
 
 if TYPE_CHECKING:
     from bookings.writing.appointments import Writes
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 bp = func.Blueprint()
 
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
+_RUN_HEADERS = ("x-ms-workflow-run-id", "x-ms-workflow-operation-name", "x-ms-action-tracking-id")
 _TEXTS, _FLAGS = ("additionalInformation", "serviceNotes"), ("isLocationOnline", "optOutOfCustomerEmail")
 _DETAILS = (*_TEXTS, *_FLAGS, "smsNotificationsEnabled", "location")
 _CLEARABLE: dict[str, tuple[str, object]] = {
@@ -36,7 +39,9 @@ _CLEARABLE_OF_CUSTOMERS = ("phone", "notes", "answers")
 def create_appointment(request: Request) -> Content:
     """Book an appointment, or seats in the group appointment at that time."""
     writes, business = _get_writes(request), request.business
-    body = request.body("service", "start", "end", "timeZone", "staff", "customer", "customers", *_DETAILS)
+    body = request.body(
+        "service", "start", "end", "timeZone", "staff", "customer", "customers", "allowDuplicate", *_DETAILS
+    )
     service, zone = body.needed_identifier("service"), body.zone()
     staff, customers, details = body.identifiers("staff"), _needed_customers(body), _details(body)
     start, end = body.moment("start", request.zone_of(body)), body.optional_moment("end", request.zone_of(body))
@@ -54,7 +59,15 @@ def create_appointment(request: Request) -> Content:
             attempt=attempt,
         )
 
-    return _run_idempotently(request, "create", body, work, status=HTTPStatus.CREATED)
+    same = None
+    if request.http.headers.get("Idempotency-Key") is None and not body.flag("allowDuplicate"):
+
+        def is_current(answer: Json) -> bool:
+            return writes.stands(business, str(answer.get("id")), service, start, customers)
+
+        who = sorted(json.dumps(_identity(each), sort_keys=True) for each in customers)
+        same = Sameness({"service": service, "start": start.isoformat(), "customers": who}, is_current)
+    return _run_idempotently(request, "create", body, work, status=HTTPStatus.CREATED, same=same, uses_run=True)
 
 
 @bp.route(route="bookings/businesses/{business}/appointment", methods=["PATCH"])
@@ -166,8 +179,13 @@ def _run_idempotently(
     work: Callable[["Attempt"], Json],
     *,
     status: HTTPStatus = HTTPStatus.OK,
+    same: Sameness | None = None,
+    uses_run: bool = False,
 ) -> Content:
-    """Do the work once for its Idempotency-Key; a header marks an answer that was given before."""
+    """Do the work once for its Idempotency-Key; a header marks an answer that was given before.
+
+    `uses_run`: without a key, the run and the action of a flow are the key, where its engine names them.
+    """
     key = request.http.headers.get("Idempotency-Key")
     if key is not None and not _KEY.fullmatch(key):
         raise Invalid(
@@ -175,15 +193,39 @@ def _run_idempotently(
             code="InvalidId",
             target="Idempotency-Key",
         )
+    payload = {"body": body.values, "id": request.query.text("id")}
     given = request.services.idempotency.run(
         work,
         scope=f"{request.connection_name}|{request.business.lower()}",
         operation=operation,
-        payload={"body": body.values, "id": request.query.text("id")},
-        key=key,
+        payload=payload,
+        key=_run_key(request, payload) if key is None and uses_run else key,
+        same=same,
     )
     headers = {"Idempotency-Replayed": "true"} if given.is_replayed else {}
     return Content(given.body, status=status, headers=headers)
+
+
+def _run_key(request: Request, payload: Json) -> str | None:
+    """Return a key from what the engine of Logic Apps and Power Automate says about run and action, None without it.
+
+    The engine delivers a call at least once (Azure/logicapps issues 1136 and 1483). Its headers are those of the sample
+    answer "Workflow Run Action Request Histories - Get" and of LogicAppsUX issue 2683. The content is a part of the
+    key, because one action of one run may book several appointments in a loop.
+    """
+    names = [request.http.headers.get(name) for name in _RUN_HEADERS]
+    if not names[0] or not names[1]:
+        return None
+    return json.dumps(["run", *names, payload], sort_keys=True)
+
+
+def _identity(customer: Json) -> Json:
+    """Return what tells a customer from others: the id, else the mail address, else all that is known."""
+    if customer["customerId"]:
+        return {"id": customer["customerId"]}
+    if customer["emailAddress"]:
+        return {"mail": customer["emailAddress"].casefold()}
+    return customer
 
 
 def _details(body: Fields) -> Json:

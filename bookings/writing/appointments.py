@@ -75,6 +75,18 @@ class Writes:
         context = self._read_context(business, service)
         return _describe(self._booker.book(booking, context, attempt), zone, context)
 
+    def stands(
+        self, business: str, appointment: str, service: str, start: datetime, people: Sequence[Customer]
+    ) -> bool:
+        """Say whether an appointment is still there, of this service, at this time and with these customers."""
+        whole = recovery.read_whole(self._graph, business, appointment)
+        return (
+            whole is not None
+            and whole.get("serviceId") == service
+            and appointment_times(whole)[0] == start
+            and recovery.holds(whole, [dict(each) for each in people])
+        )
+
     def reschedule(
         self,
         *,

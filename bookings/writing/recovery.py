@@ -103,15 +103,22 @@ def holds(whole: Json, customers: Sequence[Json]) -> bool:
 
 
 def missing(whole: Json, customers: Iterable[Json]) -> list[Json]:
-    """Return those of the customers who are not in an appointment."""
-    there = {key for customer in whole.get("customers") or [] for key in _identities(customer)}
+    """Return those of the customers who are not in an appointment.
+
+    Graph gives everybody an id, so whoever was named by nothing but a name is looked for by it.
+    """
+    there = {key for customer in whole.get("customers") or [] for key in (*_identities(customer), _name_of(customer))}
     return [customer for customer in customers if not _identities(customer) & there]
 
 
 def _identities(customer: Json) -> set[tuple[str, str]]:
     """Return the keys that identify a customer: id and mail address, or else the name."""
     known = {(name, str(customer[name]).casefold()) for name in ("customerId", "emailAddress") if customer.get(name)}
-    return known or {("name", str(customer.get("name") or "").casefold())}
+    return known or {_name_of(customer)}
+
+
+def _name_of(customer: Json) -> tuple[str, str]:
+    return "name", str(customer.get("name") or "").casefold()
 
 
 def _is_since(whole: Json, moment: datetime) -> bool:

@@ -91,6 +91,11 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                             "customer": thing(_customer(_PAGE_ANSWERS), "Customer", "The customer of the appointment."),
                             "customers": _MORE_CUSTOMERS,
                             **_DETAILS,
+                            "allowDuplicate": flag(
+                                "Allow Duplicate",
+                                "Whether the same booking may be made twice within ten minutes.",
+                                visibility="advanced",
+                            ),
                         },
                         required=["service", "start"],
                     )

@@ -5,8 +5,10 @@
                               +---leave------> unknown --claim--> in progress, interrupted: the work looks first
     (a claim whose lease has run out counts as unknown: its worker died)
 
-Every step is one transaction guarded by the entry's version. Without a key nothing is stored. An unknown outcome then
-becomes a `Conflict`, because callers that repeat 5xx automatically, as Power Automate does, would write twice.
+Every step is one transaction guarded by the entry's version. A write may also say what makes it the same as another
+one (`Sameness`): then it is done once within minutes, key or not, as long as what it made still stands. Without a key
+an unknown outcome becomes a `Conflict`, because callers that repeat 5xx automatically, as Power Automate does, would
+write twice after those minutes.
 
 Source: the IETF draft "The Idempotency-Key HTTP Header Field", for the header, the refusal of another payload and 409
 while the first request is under way.
@@ -18,7 +20,7 @@ import logging
 import time
 import uuid
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -33,6 +35,7 @@ _log = logging.getLogger("gateway.idempotency")
 
 TABLE = "idempotency"
 KEPT = timedelta(hours=24)
+SAME_FOR = timedelta(minutes=10)  # so long an equal write without a key counts as the same one
 LEASE = timedelta(seconds=45)  # longer than any call may take, see blueprints._http.TIME_BUDGET
 LONGEST_WAIT = 15.0  # seconds a second call waits for the first one's answer
 _TIME_KEPT = 10.0  # of the call's budget, to answer in
@@ -50,13 +53,23 @@ class WriteLost(OutcomeUnknown):
 
 
 @dataclass(frozen=True)
+class Sameness:
+    """What makes a write the same as another one, and whether the answer of the earlier one still holds."""
+
+    identity: Any = field(repr=False)
+    is_current: Callable[[Json], bool]
+
+
+@dataclass(frozen=True)
 class _WriteRequest:
     """One write as its caller asked for it, see `IdempotencyStore.run`."""
 
     scope: str
     operation: str
     payload: Any = field(repr=False)
-    key: str | None = None
+    key: str
+    kept: timedelta | None = None
+    is_current: Callable[[Json], bool] | None = None
 
     @property
     def row(self) -> str:
@@ -66,7 +79,7 @@ class _WriteRequest:
     @property
     def fingerprint(self) -> str:
         """A hash that differs between two payloads."""
-        return hashlib.sha256(json.dumps(self.payload, sort_keys=True).encode()).hexdigest()
+        return _hash(self.payload)
 
 
 @dataclass(frozen=True)
@@ -93,30 +106,60 @@ class IdempotencyStore:
         self._table = table
 
     def run(
-        self, work: Callable[[Attempt], Json], *, scope: str, operation: str, payload: Any, key: str | None
+        self,
+        work: Callable[[Attempt], Json],
+        *,
+        scope: str,
+        operation: str,
+        payload: Any,
+        key: str | None,
+        same: Sameness | None = None,
     ) -> WriteAnswer:
-        """Do the work, or return the answer of an earlier call with the same key.
+        """Do the work, or return the answer of an earlier call with the same key, or of the same write.
 
         `scope` is connection and business, `payload` everything that shapes the write. The work raises WriteLost if
         something may have been written, another GatewayError if nothing was written. Raises Invalid for a key that was
         used with another payload, and InProgress while an earlier call is still working. A lost write raises WriteLost
         with a key, Conflict without one.
         """
-        request = _WriteRequest(scope, operation, payload, key)
-        if request.key is None:
-            try:
-                return WriteAnswer(work(Attempt(_new_mark(), datetime.now(UTC), interrupted=False)))
-            except WriteLost as lost:
-                raise Conflict(lost.message, code="OutcomeUnknown", detail=lost.detail) from lost
-        claim = self._claim(request)
+        requests = [_WriteRequest(scope, operation, payload, key)] if key is not None else []
+        if same is not None:
+            identity = _hash(same.identity)
+            requests.append(
+                _WriteRequest(scope, f"same {operation}", same.identity, identity, SAME_FOR, same.is_current)
+            )
+        attempt = Attempt(_new_mark(), datetime.now(UTC), interrupted=False)
+        try:
+            return self._run_within(requests, work, attempt)
+        except WriteLost as lost:
+            if key is not None:
+                raise
+            raise Conflict(lost.message, code="OutcomeUnknown", detail=lost.detail) from lost
+
+    def _run_within(
+        self, requests: Sequence[_WriteRequest], work: Callable[[Attempt], Json], attempt: Attempt
+    ) -> WriteAnswer:
+        """Claim one request after the other, then do the work. A new entry takes over the attempt of the one before."""
+        if not requests:
+            return WriteAnswer(work(attempt))
+        claim = self._claim(requests[0], attempt)
         if isinstance(claim, WriteAnswer):
             return claim
-        return WriteAnswer(claim.do(work))
+        is_replayed = False
+
+        def go_on(own: Attempt) -> Json:
+            nonlocal is_replayed
+            given = self._run_within(requests[1:], work, own)
+            is_replayed = given.is_replayed
+            return given.body
+
+        return WriteAnswer(claim.do(go_on), is_replayed=is_replayed)
 
     @contextmanager
     def alone(self, scope: str, name: str) -> Iterator[None]:
         """Keep every other call with this name out of the block while it runs. Raises InProgress."""
-        claim = self._claim(_WriteRequest(scope, "alone", None, name))
+        attempt = Attempt(_new_mark(), datetime.now(UTC), interrupted=False)
+        claim = self._claim(_WriteRequest(scope, "alone", None, name), attempt)
         if isinstance(claim, WriteAnswer):
             raise TypeError(name)
         try:
@@ -124,7 +167,7 @@ class IdempotencyStore:
         finally:
             claim.forget()
 
-    def _claim(self, request: _WriteRequest) -> "_Claim | WriteAnswer":
+    def _claim(self, request: _WriteRequest, attempt: Attempt) -> "_Claim | WriteAnswer":
         ends = time.monotonic() + max(0.0, min(LONGEST_WAIT, context.remaining() - _TIME_KEPT))
         while True:
             row = self._table.get(request.scope, request.row)
@@ -133,7 +176,7 @@ class IdempotencyStore:
                 row = None if _delete(self._table, row) else row
             if row is None:
                 self._sweep(request.scope, now)
-                if made := self._begin(request, now):
+                if made := self._begin(request, attempt, now):
                     return made
             elif row.values["fingerprint"] != request.fingerprint:
                 raise Invalid(
@@ -142,7 +185,11 @@ class IdempotencyStore:
                     target="Idempotency-Key",
                 )
             elif row.values["state"] == _DONE:
-                return WriteAnswer(_unpack(row.values["answer"]), is_replayed=True)
+                answer = _unpack(row.values["answer"])
+                if request.is_current is None or request.is_current(answer):
+                    return WriteAnswer(answer, is_replayed=True)
+                _delete(self._table, row)
+                continue
             elif (row.values["state"] == _UNKNOWN or row.values["lease"] <= now) and (
                 taken := self._take_over(row, now)
             ):
@@ -154,17 +201,17 @@ class IdempotencyStore:
                 )
             time.sleep(_PAUSE)
 
-    def _begin(self, request: _WriteRequest, now: datetime) -> "_Claim | None":
+    def _begin(self, request: _WriteRequest, attempt: Attempt, now: datetime) -> "_Claim | None":
         values: Entity = {
             "PartitionKey": request.scope,
             "RowKey": request.row,
             "fingerprint": request.fingerprint,
             "state": _IN_PROGRESS,
-            "interrupted": False,
-            "mark": _new_mark(),
-            "began": now,
+            "interrupted": attempt.interrupted,
+            "mark": attempt.mark,
+            "began": attempt.began,
             "lease": now + LEASE,
-            "expires": now + KEPT,
+            "expires": now + (request.kept or KEPT),
         }
         index = {"PartitionKey": request.scope, "RowKey": _index(values)}
         try:
@@ -262,6 +309,10 @@ def _index(values: Entity) -> str:
 
 def _stamp(moment: datetime) -> str:
     return moment.strftime("%Y%m%d%H%M%S")
+
+
+def _hash(payload: Any) -> str:
+    return hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
 
 
 def _new_mark() -> str:

@@ -23,16 +23,21 @@ class Writer:
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
+        self.headers: dict[str, str] = {}
 
     def send(self, method: str, path: str, body: Any, key: str | None = None, **query: Any) -> requests.Response:
         """Send one request; `path` below the business."""
-        headers = {"x-functions-key": self.gateway.key} | ({"Idempotency-Key": key} if key is not None else {})
+        headers = {"x-functions-key": self.gateway.key} | self.headers
+        headers |= {"Idempotency-Key": key} if key is not None else {}
         url = f"{self.gateway.base_url}/api/{PAGE}{path}"
         return self.gateway.http.request(method, url, params=query, json=body, headers=headers, timeout=60)
 
     def create(self, key: str | None = None, **changes: Any) -> requests.Response:
-        """Book a visit of Cleo's tomorrow at nine, or what the changes say; None leaves a field out."""
-        whole = {"service": tiny.VISIT, "start": clock(9), "customers": [CLEO]} | changes
+        """Book a visit of Cleo's tomorrow at nine, or what the changes say; None leaves a field out.
+
+        The same visit may be booked again, unless `allowDuplicate` is left out.
+        """
+        whole = {"service": tiny.VISIT, "start": clock(9), "customers": [CLEO], "allowDuplicate": True} | changes
         body = {name: value for name, value in whole.items() if value is not None}
         return self.send("POST", "/appointments", body, key)
 

@@ -63,11 +63,6 @@ def test_a_key_is_good_for_one_appointment(writer: Writer) -> None:
     assert len(writer.calendar()) == 1
 
 
-def test_without_a_key_each_call_is_its_own(writer: Writer) -> None:
-    assert [writer.create().status_code for _ in range(2)] == [201, 201]
-    assert len(writer.calendar()) == 2
-
-
 def test_a_key_belongs_to_its_content_and_its_verb(writer: Writer) -> None:
     made = writer.create("run-1").json()
     reused = (400, "IdempotencyKeyReused", "Idempotency-Key")
