@@ -150,8 +150,8 @@ def save_customer(request: Request) -> Content:
     """Change the customer with this id or mail address, or make one."""
     writes, business = _get_writes(request), request.business
     body = request.body("customerId", "name", "emailAddress", "phone")
-    customer = {"customerId": body.identifier("customerId")}
-    customer |= {name: body.text(name) for name in ("name", "emailAddress", "phone")}
+    customer = {"customerId": body.identifier("customerId"), "name": body.text("name")}
+    customer |= {"emailAddress": body.mail_address("emailAddress"), "phone": body.phone("phone")}
     if customer["customerId"] is None:
         body.needed_text("emailAddress")
 
@@ -304,8 +304,8 @@ def _customer(place: str, each: Fields) -> Json:
 
 
 def _read_customer(each: Fields) -> Json:
-    customer: Json = {"customerId": each.identifier("customerId")}
-    customer |= {name: each.text(name) for name in ("name", "emailAddress", "phone")}
+    customer: Json = {"customerId": each.identifier("customerId"), "name": each.text("name")}
+    customer |= {"emailAddress": each.mail_address("emailAddress"), "phone": each.phone("phone")}
     return customer | {"notes": each.long_text("notes") or None, "answers": each.texts("answers")}
 
 

@@ -5,13 +5,16 @@ from typing import Any
 
 import pytest
 
-from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_page, refused
+from tests.functional.booking_writes import CLEO, PAGE, TOMORROW, Writer, clock, open_page, refused
 from tests.functional.conftest import Gateway
 from tests.functional.test_bookings_appointments import book
 from twin.seeds import sample, tiny
 from twin.seeds.booking_pages import week
 
 GUESTS = [{"name": f"Guest {number}", "emailAddress": f"guest{number}@example.com"} for number in range(5)]
+
+
+MAIL = "customers[0].emailAddress"
 
 
 @pytest.fixture
@@ -38,6 +41,13 @@ def writer(gateway_process: Gateway) -> Writer:
         ({"customers": [CLEO | {"answers": {"Größe?": 9}}]}, 400, "WrongType", "customers[0].answers.Größe?"),
         ({"customers": [CLEO | {"answers": {"Shoe size?": "9"}}]}, 400, "QuestionNotFound", "answers"),
         ({"customers": [{"customerId": "nobody"}]}, 400, "CustomerNotFound", "customerId"),
+        ({"customers": [CLEO | {"emailAddress": "bad mail at example"}]}, 400, "InvalidMailAddress", MAIL),
+        ({"customers": [CLEO | {"emailAddress": "Cleo <cleo@example.com>"}]}, 400, "InvalidMailAddress", MAIL),
+        ({"customers": [CLEO | {"emailAddress": "cleo@example.com; x@example.com"}]}, 400, "InvalidMailAddress", MAIL),
+        ({"customers": [CLEO | {"emailAddress": "クレオ@"}]}, 400, "InvalidMailAddress", MAIL),
+        ({"customers": [CLEO | {"phone": "call me"}]}, 400, "InvalidPhone", "customers[0].phone"),
+        ({"customers": [CLEO | {"phone": "bitte 12 anrufen"}]}, 400, "InvalidPhone", "customers[0].phone"),
+        ({"customers": None, "customer": CLEO | {"phone": "-"}}, 400, "InvalidPhone", "customer.phone"),
         ({"customers": GUESTS}, 400, "TooManyCustomers", "customers"),
         ({"customers": GUESTS[:2]}, 400, "TooManyCustomers", "customers"),
         ({"isLocationOnline": "yes"}, 400, "WrongType", "isLocationOnline"),
@@ -56,6 +66,31 @@ def test_what_cannot_be_booked_is_reported_by_field(
 ) -> None:
     assert refused(writer.create(**changes)) == (status, code, target)
     assert writer.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("mail", "phone"),
+    [
+        ("cleo.o'brien+desk@sub.example.co.uk", "+44 (0)20 7946-0000 ext. 12"),
+        ("クレオ@例え.jp", "٠١٢ ٣٤٥"),
+        ("müller@exämple.de", "030/123456\u201312"),
+        ("x@example.com", "4711 x9"),
+    ],
+)
+def test_addresses_and_numbers_of_the_world_are_taken(writer: Writer, mail: str, phone: str) -> None:
+    (only,) = writer.made(customers=[CLEO | {"emailAddress": mail, "phone": phone}])["customers"]
+    assert (only["emailAddress"], only["phone"]) == (mail, phone)
+    assert refused(writer.customer(emailAddress=mail, phone="call me")) == (400, "InvalidPhone", "phone")
+    assert refused(writer.customer(emailAddress="at example")) == (400, "InvalidMailAddress", "emailAddress")
+
+
+def test_a_plus_of_an_id_that_was_not_encoded_is_repaired(writer: Writer) -> None:
+    writer.gateway.sim.bookings.set_switches({"slash_share": 1.0})
+    made = writer.made()["id"]
+    assert "+" in made
+    path = f"/appointment?id={made.replace('=', '%3D')}"
+    assert writer.send("PATCH", path, {"location": "Room 4"}).json()["id"] == made
+    assert writer.gateway.get(f"{PAGE}/appointment?id={made.replace('/', '%2F')}").json()["id"] == made
 
 
 def test_rules_of_page_and_service_are_kept(writer: Writer) -> None:

@@ -80,9 +80,13 @@ def is_free(business: Business, service: Json, staff_id: str, span: Span, *, but
 def check_customers(business: Business, service: Json, customers: list[Json], *, is_capped: bool) -> list[Json]:
     """Check the customers a booking gets; unknown ids are ignored. RuleBrokenError for too many.
 
-    For a group service customers must exist already; for others a customer without an id is made on the fly.
+    A mail address without "@" and a telephone number without digits are bad input, which Graph answers with
+    UnknownError (Microsoft Q&A 5872976). For a group service customers must exist already; for others a customer
+    without an id is made on the fly.
     `is_capped` says whether MOST_CUSTOMERS holds for this request.
     """
+    if any(not _is_readable(one) for one in customers):
+        raise RuleBrokenError("bad mail address or telephone number")
     if is_capped and len(customers) > MOST_CUSTOMERS:
         raise RuleBrokenError("more customers than the service takes in one request")
     is_group = service["maximumAttendeesCount"] > 1
@@ -92,3 +96,9 @@ def check_customers(business: Business, service: Json, customers: list[Json], *,
     if len(kept) > service["maximumAttendeesCount"]:
         raise RuleBrokenError("more customers than seats")
     return kept
+
+
+def _is_readable(customer: Json) -> bool:
+    mail, phone = customer.get("emailAddress") or "", customer.get("phone") or ""
+    is_mail = not mail or ("@" in mail.strip("@") and not any(sign.isspace() for sign in mail))
+    return is_mail and (not phone or any(sign.isdecimal() for sign in phone))
