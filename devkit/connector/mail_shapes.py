@@ -29,7 +29,11 @@ def _people(title: str, whose: str, description: str) -> Shape:
 MAIL: dict[str, Shape] = {
     "key": text("Mail Key", "What the gateway calls the mail, for later actions."),
     "subject": text("Subject", "Subject of the mail.", null=True),
-    "from": text("From", "Mail address of the sender.", null=True),
+    "from": text("From", "Mail address of the author.", null=True),
+    "sender": text("Sent By", "Mail address of who sent it for the author. Only if it is somebody else."),
+    "replyTo": list_of(
+        {"type": "string"}, "Answer To", "Mail addresses to which answers go. Only if they are not the author's."
+    ),
     "receivedDateTime": moment("Received Time", "When Exchange received it, in UTC.", null=True),
     "folder": text("Folder", "The folder in which it was read.", null=True),
     "state": text(
@@ -59,6 +63,7 @@ MAIL: dict[str, Shape] = {
             "urgency": whole("Urgency", "Urgency that the rule sets, by its id."),
             "customFields": thing({}, "Custom Fields", "Custom columns that the rule sets, and their texts."),
             "takesAutomatic": flag("Takes Automatic", "Whether the rule makes tickets of automatic mails, too."),
+            "requestor": text("Requestor Policy", "Who becomes the requestor: from, reply-to or forwarded."),
             "setAside": text("Set Aside Because", "Why the rule sets the mail aside."),
         },
         "Rule",

@@ -9,6 +9,7 @@ from shared.settings.catalogue import (
     CONDITION_FIELDS,
     CONNECTION_FIELDS,
     MAILBOX_FIELDS,
+    REQUESTOR_FIELDS,
     RULE_FIELDS,
     SETTINGS,
     WRITE_BACK_FIELDS,
@@ -35,6 +36,7 @@ def write(texts: Texts) -> None:
     texts.put_block(settings, "connection fields", _make_fields(CONNECTION_FIELDS))
     texts.put_block(settings, "mailbox fields", _make_fields(MAILBOX_FIELDS))
     texts.put_block(settings, "write_back fields", _make_fields(WRITE_BACK_FIELDS))
+    texts.put_block(settings, "requestor fields", _make_fields(REQUESTOR_FIELDS))
     texts.put_block(settings, "rule fields", _make_fields(RULE_FIELDS))
     texts.put_block(settings, "condition fields", _make_fields(CONDITION_FIELDS))
     essential = [(f"`{each.name}`", each.text) for each in SETTINGS if each.is_essential]

@@ -92,6 +92,18 @@ class InboundMail:
         return str((shown.get("emailAddress") or {}).get("name") or self.sender)
 
     @property
+    def sent_by(self) -> str:
+        """The address of who sent the mail for its author (Sender), in lower case; "" if that is the author."""
+        found = _address(self.message.get("sender"))
+        return "" if found == self.sender else found
+
+    @property
+    def reply_to(self) -> list[tuple[str, str]]:
+        """Whom answers should go to (Reply-To), as (address in lower case, name); none if that is the author."""
+        entries = [entry for entry in self.message.get("replyTo") or [] if _address(entry) not in ("", self.sender)]
+        return [(_address(entry), str(entry["emailAddress"].get("name") or "")) for entry in entries]
+
+    @property
     def message_id(self) -> str | None:
         """The internet message id without angle brackets, in its own letter case; None if the mail has none."""
         return clean_message_id(str(self.message.get("internetMessageId") or ""))

@@ -81,6 +81,26 @@ def may_quote(text: str) -> bool:
     return not any(_FORWARDED.match(line) for line in lines) and next(_find_openings(lines), None) is not None
 
 
+def is_forward_line(line: str) -> bool:
+    """Return whether a line is the one that mail programs write above a forwarded mail."""
+    return _FORWARDED.match(line[:_LONGEST]) is not None
+
+
+def find_header_fields(text: str) -> Iterator[list[tuple[str, str]]]:
+    """Yield the lines (label, value) of each header of a quoted or forwarded mail in a text, in order."""
+    lines = text.split("\n")[:MOST_LINES]
+    number = 0
+    while number < len(lines):
+        found = list(_read_fields(lines, number)) if _FIELD.match(lines[number][:_LONGEST]) else []
+        if len(found) >= _LEAST_FIELDS:
+            yield [(_label_of(lines[each]), value) for each, value in found[:_MOST_FIELDS]]
+        number = found[-1][0] + 1 if found else number + 1
+
+
+def _label_of(line: str) -> str:
+    return re.split(r"[:\uff1a]", line, maxsplit=1)[0].strip("> \t\xa0*_|")
+
+
 def find_text_above_history(text: str) -> str:
     """Return the text above the first thing that looks like the header of a quoted mail; all of it if none does.
 

@@ -52,6 +52,7 @@ class MatchedRule:
     custom_fields: Mapping[str, str] = field(default_factory=dict)
     takes_automatic: bool = False
     set_aside: str | None = None
+    requestor: str | None = None
 
     @classmethod
     def of(cls, rule: Rule) -> Self:
@@ -64,6 +65,7 @@ class MatchedRule:
             dict(rule.custom_fields),
             rule.takes_automatic,
             rule.set_aside,
+            rule.requestor,
         )
 
     @classmethod
@@ -77,6 +79,7 @@ class MatchedRule:
             given.get("customFields") or {},
             bool(given.get("takesAutomatic")),
             given.get("setAside"),
+            given.get("requestor"),
         )
 
     @property
@@ -97,6 +100,7 @@ class MatchedRule:
             "customFields": dict(self.custom_fields),
             "takesAutomatic": self.takes_automatic,
             "setAside": self.set_aside,
+            "requestor": self.requestor,
         }
         return {name: value for name, value in values.items() if value}
 

@@ -23,6 +23,7 @@ from inbound_mail.content.belonging import may_belong
 from inbound_mail.content.delivery_reports import read_report
 from inbound_mail.content.models import InboundMail, Rendering, Screening
 from inbound_mail.content.rendering import render_mail
+from inbound_mail.content.requestor import Requestor, find_requestor, is_listed
 from inbound_mail.content.rules import MatchedRule
 from inbound_mail.content.screening import screen_mail
 from inbound_mail.delivery.circuit_breaker import PROBE_EVERY, CircuitBreaker, Reason
@@ -47,6 +48,7 @@ from shared.errors import (
     place_of,
 )
 from shared.events import Event, log_event
+from shared.settings.requestor_policy import NAMED_POLICIES
 from shared.storage.tables import Table
 
 _log = logging.getLogger("gateway.mail")
@@ -181,8 +183,20 @@ class Deliverer:
         rendering, history_in = cut_history(mailbox, claimed, mail, rendering)
         return PreparedMail(
             mail, rendering, screening, record.reference, threads, known_files, mailbox.store.open, is_note, history_in,
-            rule, claimed.join, claimed.is_forced,
+            rule, claimed.join, claimed.is_forced, self._find_requestor(mailbox, claimed, mail, rendering, rule),
         )  # fmt: skip
+
+    def _find_requestor(
+        self, mailbox: SupportMailbox, claimed: Claim, mail: InboundMail, rendering: Rendering, rule: MatchedRule | None
+    ) -> Requestor | None:
+        """Return who asks if the policy lists the author. The first attempt decides; a policy may be changed."""
+        policy = NAMED_POLICIES.get((rule and rule.requestor) or "", mailbox.settings.requestor)
+        if "requestor" not in claimed.settled:
+            if not is_listed(mail, policy):
+                return None
+            found = find_requestor(mail, rendering.text, policy, self._own_addresses, mailbox.store.open)
+            claimed.settle(requestor=found.describe())
+        return Requestor.from_json(claimed.settled["requestor"])
 
     def _read(self, mail: InboundMail, mailbox: SupportMailbox) -> tuple[Screening, Rendering]:
         try:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
+from inbound_mail.content.models import InboundMail
 from inbound_mail.ledger import rows
 from inbound_mail.ledger.records import (
     DeliveryState,
@@ -22,6 +23,7 @@ from shared.json_text import Json
 from shared.storage.tables import Entity, Operation, Row
 
 _SUMMARY_LENGTH = 500
+_MOST_REPLY_TO = 10
 
 
 def identity(mailbox: str, row_key: str) -> Entity:
@@ -41,6 +43,7 @@ def new_mail(mailbox: str, mail: NewMail, reference: str, now: datetime) -> Enti
         "conversation_id": _short(str(message.get("conversationId") or "")),
         "subject": _short(str(message.get("subject") or "")),
         "sender": _short(str(author.get("address") or "").lower()),
+        **_name_others(message),
         "received": _short(str(message.get("receivedDateTime") or "")),
         "folder": mail.folder,
         "seen_at": now,
@@ -49,6 +52,15 @@ def new_mail(mailbox: str, mail: NewMail, reference: str, now: datetime) -> Enti
         **({"rule": json.dumps(mail.rule)} if mail.rule is not None else {}),
         **name_sinks(mail.sinks),
     }
+
+
+def _name_others(message: Json) -> Entity:
+    """Return the columns of Sender and Reply-To, each only if it names somebody else than the author."""
+    mail = InboundMail("", "", "", message)
+    reply_to = [_short(address) for address, _ in mail.reply_to[:_MOST_REPLY_TO]]
+    return ({"sent_by": _short(mail.sent_by)} if mail.sent_by else {}) | (
+        {"reply_to": json.dumps(reply_to)} if reply_to else {}
+    )
 
 
 def name_sinks(sinks: Sequence[str] | None) -> Entity:
@@ -132,6 +144,8 @@ def read_mail(row: Row) -> MailRecord:
         conversation_id=str(values["conversation_id"]),
         subject=str(values["subject"]),
         sender=str(values["sender"]),
+        sent_by=values.get("sent_by"),
+        reply_to=tuple(json.loads(values.get("reply_to") or "[]")),
         received=str(values["received"]),
         folder=str(values["folder"]),
         number=int(values["number"]) if "number" in values else None,

@@ -91,6 +91,8 @@ class MailRecord:
     reason: str | None = None
     screening: Json | None = None
     copy_of: str | None = None
+    sent_by: str | None = None
+    reply_to: tuple[str, ...] = ()
     rule: Json | None = None
     sinks: tuple[str, ...] | None = None
 

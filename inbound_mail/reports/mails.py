@@ -116,6 +116,8 @@ def _describe(mail: MailRecord, records: Sequence[DeliveryRecord]) -> Json:
         **({"copyOf": mail.copy_of} if mail.copy_of is not None else {}),
         "subject": safe_line(mail.subject),
         "from": mail.sender,
+        **({"sender": mail.sent_by} if mail.sent_by else {}),
+        **({"replyTo": list(mail.reply_to)} if mail.reply_to else {}),
         "receivedDateTime": mail.received,
         "messageId": mail.message_id,
         "conversationId": mail.conversation_id,

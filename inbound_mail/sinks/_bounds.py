@@ -25,6 +25,11 @@ def list_addresses(mail: InboundMail, field_name: str) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
+def list_reply_to(mail: InboundMail) -> list[str]:
+    """Return the addresses of Reply-To, the first 200 of them; none if they are only the author's."""
+    return [shorten(address) for address, _ in mail.reply_to[:MOST_ADDRESSES]]
+
+
 def locate_mail(mail: InboundMail) -> str:
     """Return the path of the route that answers with the whole mail."""
     return f"mailboxes/{quote(mail.mailbox)}/mails/{quote(mail.key)}"

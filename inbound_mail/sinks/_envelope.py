@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from inbound_mail.content.belonging import Proof, list_answered_ids
 from inbound_mail.content.files import FileChoice
 from inbound_mail.content.names import safe_line, safe_media_type, safe_name
-from inbound_mail.sinks._bounds import MOST_ADDRESSES, MOST_IDS, describe_report, locate_mail, shorten
+from inbound_mail.sinks._bounds import MOST_ADDRESSES, MOST_IDS, describe_report, list_reply_to, locate_mail, shorten
 from inbound_mail.sinks._files import settle_files
 from inbound_mail.sinks._placeholders import describe_rule
 from inbound_mail.sinks.protocol import PreparedMail, Progress, refuse_automatic_mail
@@ -131,13 +131,21 @@ def _describe_words(prepared: PreparedMail, attachments: Iterable[Json], *, with
         "fromName": safe_line(shorten(mail.sender_name)),
         "subject": safe_line(shorten(mail.subject)),
         "bodyText": rendering.text,
+        "requestor": _describe_requestor(prepared),
         "attachments": list(attachments),
     }
+    data |= {"sender": shorten(mail.sent_by)} if mail.sent_by else {}
+    data |= {"replyTo": list_reply_to(mail)} if mail.reply_to else {}
     rule = describe_rule(prepared)
     data |= {"rule": rule} if rule else {}
     data |= {"newText": rendering.new_text} if rendering.was_cut else {}
     data |= {"failedRecipients": list(prepared.screening.failed_recipients)} if prepared.screening.is_bounce else {}
     return data | ({"bodyHtml": rendering.html} if with_html and rendering.html is not None else {})
+
+
+def _describe_requestor(prepared: PreparedMail) -> Json:
+    described = prepared.who_asks.describe()
+    return described | {"address": shorten(described["address"]), "name": safe_line(shorten(described["name"]))}
 
 
 def _describe_report(settled: Settled) -> Json:

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from inbound_mail.content.belonging import Belonging, Proof, Threads, TicketLookup, belongs_to
 from inbound_mail.content.files import SeenFiles
 from inbound_mail.content.models import Attachment, InboundMail, Rendering, Screening
+from inbound_mail.content.requestor import Requestor
 from inbound_mail.content.rules import MatchedRule
 from inbound_mail.sinks._options import Option
 from shared.errors import ConfigurationError, Invalid, Refused
@@ -69,7 +70,8 @@ class PreparedMail:
 
     `rule`: what a rule of the mailbox decided for this sink; it is the same in every attempt.
     `join`: the ticket to which a person wants the mail to be added. It becomes no ticket of its own. `is_forced`: a
-    person asked for this delivery, so that the mail is not set aside.
+    person asked for this delivery, so that the mail is not set aside. `requestor`: whom the ticket is for, if the
+    policy lists the author; `who_asks` is that or the author.
     """
 
     mail: InboundMail
@@ -84,6 +86,12 @@ class PreparedMail:
     rule: MatchedRule | None = None
     join: str | None = None
     is_forced: bool = False
+    requestor: Requestor | None = None
+
+    @property
+    def who_asks(self) -> Requestor:
+        """Whom the ticket is for."""
+        return self.requestor or Requestor(self.mail.sender, self.mail.sender_name)
 
     @property
     def is_report(self) -> bool:

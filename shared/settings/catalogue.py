@@ -236,6 +236,12 @@ MAILBOX_FIELDS = (
         "Mails received before this moment are left alone if they are in the folders when these are read for the first "
         "time; what comes later is new, whatever its date. Without it, every mail in the folders becomes a ticket.",
     ),
+    Field(
+        "requestor",
+        dict,
+        {},
+        "Who becomes the requestor of tickets, if not the author of the mail; its fields are below.",
+    ),
     Field("write_back", dict, {}, "What people see in the mailbox once every sink has the mail; its fields are below."),
     Field(
         "attachment_mb",
@@ -257,6 +263,22 @@ MAILBOX_FIELDS = (
         30,
         "Minutes without a successful poll after which `MailboxSilent` is raised.",
         bounds=WholeNumber(2, 24 * 60),
+    ),
+)
+REQUESTOR_FIELDS = (
+    Field(
+        "reply_to_from",
+        list,
+        [],
+        "Authors, such as web forms, whose `Reply-To` becomes the requestor: mail addresses, or domains such as "
+        "`@forms.contoso.com` (without subdomains).",
+    ),
+    Field(
+        "forwarded_by",
+        list,
+        [],
+        "Authors, such as technicians, for whose forwards the author of the forwarded mail becomes the requestor: "
+        "addresses or domains.",
     ),
 )
 WRITE_BACK_FIELDS = (
@@ -295,6 +317,14 @@ RULE_FIELDS = (
         bool,
         default=False,
         text="Make a ticket of an automatic mail, too, if it belongs to no known ticket. Needs `sink`.",
+    ),
+    Field(
+        "requestor",
+        str,
+        None,
+        "Who becomes the requestor of a new ticket, whatever the mailbox says: the author (`from`), the author's "
+        "`reply-to`, or the author of the mail that is `forwarded`. The last two need a condition on `from`, because "
+        "anybody can write any Reply-To.",
     ),
     Field("set_aside", str, None, "Set the mail aside, for this reason; a person can read it and have it delivered."),
 )

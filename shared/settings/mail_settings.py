@@ -9,6 +9,7 @@ from typing import Any
 from shared.mail_address import is_mail_address
 from shared.settings.catalogue import MAILBOX_FIELDS, MOST_FOLDERS, WRITE_BACK_FIELDS
 from shared.settings.json_fields import Report, check_fields
+from shared.settings.requestor_policy import NO_POLICY, RequestorPolicy, read_requestor_policy
 from shared.settings.rules import Rule, read_rules
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
@@ -44,6 +45,7 @@ class Mailbox:
     page_size: int
     alarm_minutes: int
     rules: tuple[Rule, ...] = ()
+    requestor: RequestorPolicy = NO_POLICY
 
     @property
     def all_sinks(self) -> tuple[str, ...]:
@@ -170,6 +172,9 @@ def _read_mailbox(
         attachment_mb=fields["attachment_mb"],
         page_size=fields["page_size"],
         alarm_minutes=fields["alarm_minutes"],
+        requestor=read_requestor_policy(
+            fields["requestor"], lambda field, message: report(f"requestor.{field}", message)
+        ),
     )
 
 

@@ -5,16 +5,16 @@ policy; a rule may set another one for the mails that it matches, because its co
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from shared.settings.catalogue import REQUESTOR_FIELDS
+from shared.settings.json_fields import Report, check_fields
 
 ANYBODY = "*"
 _AUTHOR = re.compile(r"[^@\s\"<>,;]{0,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _MOST_AUTHORS = 200
-_FIELDS = ("reply_to_from", "forwarded_by")
-
-type Report = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,10 @@ class RequestorPolicy:
         return _is_listed(author, self.forwarded_by)
 
 
+NO_POLICY = RequestorPolicy()
 # The policies by name, for rules: `from` (the author), `reply-to`, `forwarded`.
 NAMED_POLICIES: Mapping[str, RequestorPolicy] = {
-    "from": RequestorPolicy(),
+    "from": NO_POLICY,
     "reply-to": RequestorPolicy(reply_to_from=(ANYBODY,)),
     "forwarded": RequestorPolicy(forwarded_by=(ANYBODY,)),
 }
@@ -48,15 +49,15 @@ NAMED_POLICIES: Mapping[str, RequestorPolicy] = {
 
 def read_requestor_policy(given: Mapping[str, Any], report: Report) -> RequestorPolicy:
     """Read {"reply_to_from": [authors], "forwarded_by": [authors]}. Reports every fault as (field, sentence)."""
-    for name in given:
-        if name not in _FIELDS:
-            report(name, f"There is no such field. Known: {', '.join(_FIELDS)}.")
-    return RequestorPolicy(*(_read_authors(name, given.get(name, []), report) for name in _FIELDS))
+    check_fields(given, REQUESTOR_FIELDS, report)
+    return RequestorPolicy(*(_read_authors(one.name, given.get(one.name, []), report) for one in REQUESTOR_FIELDS))
 
 
 def _read_authors(name: str, given: Any, report: Report) -> tuple[str, ...]:
-    if not isinstance(given, list) or len(given) > _MOST_AUTHORS:
-        report(name, f"Give a JSON list of up to {_MOST_AUTHORS} mail addresses or domains.")
+    if not isinstance(given, list):
+        return ()
+    if len(given) > _MOST_AUTHORS:
+        report(name, f"Give at most {_MOST_AUTHORS} mail addresses and domains.")
         return ()
     wrong = [number for number, one in enumerate(given) if not (isinstance(one, str) and _AUTHOR.fullmatch(one))]
     for number in wrong:

@@ -11,6 +11,7 @@ from typing import Any
 from shared.mail_address import is_mail_address
 from shared.settings.catalogue import CONDITION_FIELDS, CUSTOM_FIELD, PLACEHOLDERS, RULE_FIELDS
 from shared.settings.json_fields import Report, check_fields
+from shared.settings.requestor_policy import NAMED_POLICIES
 
 MOST_RULES = 100
 _MOST_CONDITIONS = 100  # in one list
@@ -53,7 +54,8 @@ class Group:
 class Rule:
     """A rule: every group must hold. The other members are what follows; None: as the mailbox and its sinks say.
 
-    `set_aside` is a reason. `takes_automatic`: an automatic mail becomes a ticket, too.
+    `set_aside` is a reason. `requestor` is a name in NAMED_POLICIES. `takes_automatic`: an automatic mail becomes a
+    ticket, too.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Rule:
     custom_fields: Mapping[str, str] = field(default_factory=dict)
     takes_automatic: bool = False
     set_aside: str | None = None
+    requestor: str | None = None
 
 
 def read_rules(given: Sequence[Any], folders: Sequence[str], sinks: Sequence[str], report: Report) -> tuple[Rule, ...]:
@@ -83,6 +86,12 @@ def read_rules(given: Sequence[Any], folders: Sequence[str], sinks: Sequence[str
         elif rule is not None:
             rules[rule.name] = rule
     return tuple(rules.values())
+
+
+def _names_authors(group: Group) -> bool:
+    """Return whether a group holds only for mails of certain authors."""
+    named = [isinstance(part, Condition) and part.kind == "from" for part in group.parts]
+    return any(named) if group.needs_all else all(named) and bool(named)
 
 
 class _Reader:
@@ -106,6 +115,7 @@ class _Reader:
         if not any(name in given for name in _GROUPS):
             self._fault("", 'Give its conditions: a list "all", a list "any", or both.')
         self._check_actions(given)
+        self._check_requestor(given.get("requestor"), groups)
         if self._faults:
             return None
         return Rule(
@@ -117,6 +127,7 @@ class _Reader:
             custom_fields=given.get("custom_fields") or {},
             takes_automatic=given.get("takes_automatic", False),
             set_aside=given.get("set_aside"),
+            requestor=given.get("requestor"),
         )
 
     def _check_actions(self, given: Mapping[str, Any]) -> None:
@@ -135,6 +146,14 @@ class _Reader:
             self._fault("takes_automatic", "This needs a sink, so that automatic mails go nowhere by accident.")
         fields = given.get("custom_fields")
         self._check_custom_fields(fields if isinstance(fields, dict) else {})
+
+    def _check_requestor(self, name: Any, groups: Sequence[Group]) -> None:
+        if name is None or (isinstance(name, str) and name in NAMED_POLICIES):
+            if name in (None, "from") or any(map(_names_authors, groups)):
+                return
+            self._fault("requestor", "Name the authors: a condition `from` that must hold.")
+        elif isinstance(name, str):
+            self._fault("requestor", f"Choose one of {', '.join(NAMED_POLICIES)}.")
 
     def _check_text(self, name: str, value: Any, longest: int) -> None:
         if isinstance(value, str) and not 0 < len(value.strip()) <= longest:

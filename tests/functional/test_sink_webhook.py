@@ -117,6 +117,7 @@ def test_the_event_is_a_cloud_event_with_the_whole_mail(hooks: Hooks) -> None:
         "importance": "normal",
         "screening": {"mayReply": True, "makesTicket": True, "isBounce": False, "evidence": []},
         "authorIsParticipant": False,
+        "requestor": {"address": AUTHOR, "name": "Lee Gu", "basis": "from"},
         "bodyText": "all",
         "newText": "new",
         "attachments": [

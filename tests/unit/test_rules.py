@@ -93,6 +93,9 @@ def test_sinks_of_rules_belong_to_a_mailbox() -> None:
         ({**VPN, "set_aside": "A newsletter."}, ["set_aside"]),
         ({"name": "x", "any": VPN["any"], "set_aside": ""}, ["set_aside"]),
         ({"name": "x", "any": VPN["any"], "urgency": 2, "takes_automatic": True}, ["takes_automatic"]),
+        ({"name": "x", "all": [{"from": "@a.example"}], "requestor": "sender"}, ["requestor"]),
+        ({"name": "x", "all": [{"subject": "form"}], "requestor": "reply-to"}, ["requestor"]),
+        ({"name": "x", "any": [{"from": "@a.example"}, {"subject": "x"}], "requestor": "forwarded"}, ["requestor"]),
     ],
 )
 def test_every_fault_of_a_rule_is_named_with_its_path(rule: Any, paths: list[str]) -> None:

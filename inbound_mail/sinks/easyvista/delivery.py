@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from inbound_mail.content.requestor import Basis
 from inbound_mail.sinks._files import SEEN, settle_files
 from inbound_mail.sinks._upload import Upload
 from inbound_mail.sinks.easyvista.client import Client
@@ -98,7 +99,7 @@ class Delivery:
         files = self._settle_files(None)
         fields = make_ticket_fields(self._prepared, self._options, files, parent=decision.parent, notes=decision.notes)
         try:
-            if self._prepared.mail.sender:
+            if self._prepared.who_asks.address:
                 return self._post(fields)
         except Rejected as refusal:
             if refusal.code != "UnknownSender":
@@ -106,12 +107,13 @@ class Delivery:
         return self._create_for_unknown(fields)
 
     def _create_for_unknown(self, fields: dict[str, Any]) -> str:
-        policy = self._options["unknown_sender"]
+        policy, asks = self._options["unknown_sender"], self._prepared.who_asks
+        who = "the author" if asks.basis is Basis.AUTHOR else "the requestor"
         if policy == "reject":
-            raise Rejected("EasyVista does not know the author of this mail.", code="SenderRejected")
+            raise Rejected(f"EasyVista does not know {who} of this mail.", code="SenderRejected")
         if policy == "quarantine":
-            raise Rejected("EasyVista does not know the author of this mail.", code="UnknownSender")
-        self._notes.append("EasyVista does not know the author, so the ticket is for the default recipient.")
+            raise Rejected(f"EasyVista does not know {who} of this mail.", code="UnknownSender")
+        self._notes.append(f"EasyVista does not know {who}, so the ticket is for the default recipient.")
         return self._post(fields | make_person_fields(self._options["default_recipient"]))
 
     def _post(self, fields: Mapping[str, Any]) -> str:

@@ -13,8 +13,9 @@ from typing import Any
 
 from inbound_mail.content.files import describe_size
 from inbound_mail.content.names import is_control
+from inbound_mail.content.requestor import Basis
 from inbound_mail.content.rules import MatchedRule
-from inbound_mail.sinks._bounds import describe_rest, list_addresses, locate_mail, shorten
+from inbound_mail.sinks._bounds import describe_rest, list_addresses, list_reply_to, locate_mail, shorten
 from inbound_mail.sinks._placeholders import fill_placeholders
 from inbound_mail.sinks.easyvista.files import Handover, list_files
 from inbound_mail.sinks.protocol import PreparedMail
@@ -67,7 +68,7 @@ def make_ticket_fields(
         "description": text,
         "origin": options["origin"],
         "external_reference": prepared.reference,
-        **make_person_fields(mail.sender),
+        **make_person_fields(prepared.who_asks.address),
         **{name: fill_template(template, prepared) for name, template in (options.get("fields") or {}).items()},
     }
     return fields | ({"parentrequest": parent} if parent else {})
@@ -122,10 +123,13 @@ def make_ticket_text(
     `rich` is the body as sanitised HTML, used when the option `body` is `html`. If `is_history_left_out`, or if the
     text goes on in the mail, a note says so.
     """
-    mail = prepared.mail
+    mail, asks = prepared.mail, prepared.who_asks
     attached = [f"{file.name} ({describe_size(file.attachment.size)})" for file in list_files(files)]
     head = [
         ("From", shorten(f"{mail.sender_name} ({mail.sender})" if mail.sender_name != mail.sender else mail.sender)),
+        ("Sender", shorten(mail.sent_by)),
+        ("Reply-To", ", ".join(list_reply_to(mail))),
+        ("Requestor", "" if asks.basis is Basis.AUTHOR else shorten(asks.explain())),
         ("To", list_addresses(mail, "toRecipients")),
         ("Cc", list_addresses(mail, "ccRecipients")),
         ("Date", f"{mail.received:%Y-%m-%d %H:%M} UTC"),
@@ -133,6 +137,7 @@ def make_ticket_text(
         ("Attachments", ", ".join(attached)),
         *(("Not attached", line) for line in files.left_out),
         ("Not attached", files.decoration),
+        ("Note", asks.note),
         *(("Note", note) for note in notes),
         *(("Note", note) for note in describe_rest(prepared, is_history_left_out=is_history_left_out)),
     ]
