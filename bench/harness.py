@@ -190,11 +190,14 @@ def run_driver(command: Sequence[str], environment: Mapping[str, str]) -> Iterat
             process.stdout.close()
 
 
+_NO_BRAKES = {"tickets_per_hour": 100_000, "comments_per_hour": 100_000}
+
+
 def run_gateway(world: World, storage_account: str, mailboxes: Sequence[Mapping[str, Any]], *flags: str) -> Any:
     """Run the gateway's use cases as a process to measure (`bench.gateway_driver`)."""
     settings = world.settings | {
         "SINKS": json.dumps({"desk": _SINK}),
-        "MAILBOXES": json.dumps([{"sinks": ["desk"], **mailbox} for mailbox in mailboxes]),
+        "MAILBOXES": json.dumps([{"sinks": ["desk"], "brakes": _NO_BRAKES, **mailbox} for mailbox in mailboxes]),
         "AzureWebJobsStorage": storage_account,
     }
     return run_driver([sys.executable, "-m", "bench.gateway_driver", *flags], world.environment | settings)

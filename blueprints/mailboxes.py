@@ -25,7 +25,7 @@ bp = func.Blueprint()
 MOST_BYTES = 32 * 1024 * 1024
 # Exchange Online takes mails of 36 MB by default; this way is named to people when a mail's text is too large.
 MOST_BYTES_OF_A_MAIL = 64 * 1024 * 1024
-_SET_ASIDE = ("automatic", "rule", "thanks", "copy", "before-cutover", "by-hand")
+_SET_ASIDE = ("automatic", "rule", "loop", "thanks", "copy", "before-cutover", "by-hand")
 _LONGEST_NAME, _LONGEST_REASON = 100, 500
 _RANGE = re.compile(r"bytes=(\d{1,12})-(\d{0,12})")
 

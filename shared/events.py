@@ -16,6 +16,7 @@ class Event(StrEnum):
     MAILBOX_SILENT = "MailboxSilent"
     QUARANTINE_GREW = "QuarantineGrew"
     SET_ASIDE_GREW = "SetAsideGrew"
+    LOOP_SUSPECTED = "LoopSuspected"
     SECRET_EXPIRES_SOON = "SecretExpiresSoon"  # noqa: S105 - the name of an event
     CIRCUIT_OPEN = "CircuitOpen"
     SETTINGS_REFUSED = "SettingsRefused"

@@ -16,6 +16,7 @@ _STATES = {
     "automatic": "Set aside as automatic",
     "rule": "Set aside by a rule",
     "thanks": "Set aside as thanks only",
+    "loop": "Beyond the limits for one correspondent",
     "copy": "Set aside as a copy",
     "before-cutover": "Set aside as older than the beginning",
     "by-hand": "Set aside by a person",

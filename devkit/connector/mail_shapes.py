@@ -202,6 +202,7 @@ DEFINITIONS: dict[str, Shape] = {
             "automatic": whole("Automatic", "How many of them are automatic mails, for which nothing need be done."),
             "setAsideByRule": whole("Set Aside by Rules", "How many of them a rule has set aside."),
             "onlyThanks": whole("Only Thanks", "How many of them only say thanks on a closed ticket."),
+            "loopSuspected": whole("Loop Suspected", "How many of them are beyond the limits for one correspondent."),
             "isPaused": flag("Paused", "Whether it rests after a failure."),
             "received": whole("Received", "How many mails were read since the beginning."),
             "delivered": whole("Delivered", "How many mails were delivered since the beginning."),

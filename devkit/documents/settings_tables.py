@@ -6,6 +6,7 @@ from types import UnionType
 
 from devkit.documents.blocks import Texts, make_table
 from shared.settings.catalogue import (
+    BRAKE_FIELDS,
     CONDITION_FIELDS,
     CONNECTION_FIELDS,
     MAILBOX_FIELDS,
@@ -37,6 +38,7 @@ def write(texts: Texts) -> None:
     texts.put_block(settings, "mailbox fields", _make_fields(MAILBOX_FIELDS))
     texts.put_block(settings, "write_back fields", _make_fields(WRITE_BACK_FIELDS))
     texts.put_block(settings, "requestor fields", _make_fields(REQUESTOR_FIELDS))
+    texts.put_block(settings, "brake fields", _make_fields(BRAKE_FIELDS))
     texts.put_block(settings, "rule fields", _make_fields(RULE_FIELDS))
     texts.put_block(settings, "condition fields", _make_fields(CONDITION_FIELDS))
     essential = [(f"`{each.name}`", each.text) for each in SETTINGS if each.is_essential]

@@ -30,6 +30,7 @@ from shared.auth import Authenticator
 from shared.graph.client import ConcurrencyLimit, GraphClient
 from shared.json_text import Json
 from shared.settings.config import Settings, SettingsError, load_settings
+from shared.settings.mail_settings import Brakes
 from shared.settings.settings_blobs import is_in_blob
 from shared.transport import Transport
 from twin.client import redirected_to
@@ -38,6 +39,7 @@ from twin.seeds import sample
 from twin.simulator import Simulator
 from twin.world import World
 
+_NO_LIMIT = 1_000_000  # each mail is explained by itself, not as one of many
 # Settings of mail that are taken over; everything else is the twin's.
 _TAKEN_OVER = ("MAILBOXES", "SINKS", "PUBLIC_BASE_URL")
 
@@ -122,6 +124,7 @@ class Rehearsed:
         container: Any = MemoryContainer()
         mailbox = replace(
             services.mailboxes[name],
+            settings=replace(services.mailboxes[name].settings, brakes=Brakes(_NO_LIMIT, _NO_LIMIT)),
             ledger=Ledger(table, name),
             store=MailStore(container, name, self.settings.mailboxes[name].address),
         )

@@ -39,6 +39,7 @@ _LAST_CHARACTERS = 3000
 def make_settings(sim: Simulator, storage: str) -> dict[str, str]:
     """Return settings for the tiny world, with a mailbox whose mails become tickets within seconds."""
     mailbox = {"name": MAILBOX, "address": mails.SUPPORT, "sinks": ["desk"], "write_back": {"read": True}}
+    mailbox |= {"brakes": {"tickets_per_hour": 100_000, "comments_per_hour": 100_000}}  # a few authors write thousands
     return sample.settings(sim) | {
         "BOOKINGS_BUSINESSES": tiny.BUSINESS,
         "MAILBOXES": json.dumps([mailbox]),

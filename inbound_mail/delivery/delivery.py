@@ -15,7 +15,7 @@ import logging
 import random
 import uuid
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -30,9 +30,11 @@ from inbound_mail.delivery.circuit_breaker import PROBE_EVERY, CircuitBreaker, R
 from inbound_mail.delivery.earlier_mails import wait_for_earlier_mails
 from inbound_mail.delivery.history import cut_history
 from inbound_mail.delivery.known_files import KnownFiles
+from inbound_mail.delivery.loops import LoopBrake, describe_loop, refuse_loop, wait_for_places
 from inbound_mail.delivery.same_mails import SameMails
 from inbound_mail.delivery.threads import KnownThreads
-from inbound_mail.ledger.claims import Claim, Overtaken, claim
+from inbound_mail.ledger.brakes import Verdict
+from inbound_mail.ledger.claims import Claim, HeldBack, Overtaken, claim
 from inbound_mail.ledger.records import MailRecord
 from inbound_mail.messages import DeliveryQueue, DeliveryRequest
 from inbound_mail.sinks.protocol import PreparedMail, Receipt, Sink, refuse_automatic_mail
@@ -105,11 +107,13 @@ class Deliverer:
         """Make one attempt if the delivery is due. Raises Unavailable only when the gateway's own storage does."""
         sink = self._sinks.get(sink_name)
         if sink is not None and self._circuit_breakers[sink_name].is_open(sink):
-            wait = _wait_for_probe()
-            self._enqueue(mailbox, key, sink_name, wait)
-            mailbox.ledger.postpone(key, sink_name, datetime.now(UTC) + timedelta(seconds=wait))
-            return DeliveryOutcome.WAITING
-        claimed = claim(mailbox.ledger, key, sink_name, (sink.time_limit if sink else 0) + _CLAIM_MARGIN)
+            return self._postpone(mailbox, key, sink_name, _wait_for_probe())
+        brake = LoopBrake(mailbox, KnownThreads(self._threads, sink_name), self._own_addresses)
+        seconds = (sink.time_limit if sink else 0) + _CLAIM_MARGIN
+        try:
+            claimed = claim(mailbox.ledger, key, sink_name, seconds, brake.make_judge())
+        except HeldBack:
+            return self._postpone(mailbox, key, sink_name, wait_for_places())
         if claimed is None:
             return DeliveryOutcome.NOTHING_TO_DO
         with context.call(
@@ -123,11 +127,13 @@ class Deliverer:
             except Exception as error:  # noqa: BLE001 - any error must be recorded, or the delivery would be lost
                 return self._fail(mailbox, claimed, error)
 
+    def _postpone(self, mailbox: SupportMailbox, key: str, sink: str, wait: float) -> DeliveryOutcome:
+        self._enqueue(mailbox, key, sink, wait)
+        mailbox.ledger.postpone(key, sink, datetime.now(UTC) + timedelta(seconds=wait))
+        return DeliveryOutcome.WAITING
+
     def _deliver(self, mailbox: SupportMailbox, claimed: Claim, sink: Sink | None) -> DeliveryOutcome:
-        if sink is None:
-            raise Rejected("The settings do not contain this sink any more.", code="SinkGone")
-        if claimed.crashes >= _MOST_CRASHES:
-            raise Rejected(f"The worker crashed {_MOST_CRASHES} times while delivering this mail.", code="WorkerDied")
+        sink = _require_way(mailbox, claimed, sink)
         threads, known_files = KnownThreads(self._threads, claimed.sink), KnownFiles(self._threads, claimed.sink)
         prepared = self._prepare(mailbox, claimed, threads, known_files)
         breaker, same = self._circuit_breakers[claimed.sink], self._find_same(mailbox, claimed, prepared)
@@ -148,7 +154,7 @@ class Deliverer:
         if receipt.ticket:
             _remember(threads, prepared, receipt.ticket, joins=receipt.is_reply, is_same=same is not None)
         known_files.remember(prepared.mail, receipt.ticket, receipt.files)
-        claimed.complete(receipt)
+        claimed.complete(receipt, counts=same is None)
         if prepared.is_note and prepared.screening.is_bounce:
             log_event(
                 Event.TICKET_NOTIFICATION_BOUNCED,
@@ -162,7 +168,7 @@ class Deliverer:
         """Return the receipt of the same mail in another mailbox of the sink, if there is one."""
         if claimed.sink not in self._shared_sinks:
             return None
-        if claimed.join:
+        if claimed.join or claimed.notice:
             return None
         return SameMails(self._threads, claimed.sink).find_delivered(prepared.mail, claimed, mailbox.ledger)
 
@@ -174,16 +180,20 @@ class Deliverer:
             raise Rejected("The mail is no longer in the gateway's storage.", code="MailLost")
         screening, rendering = self._read(mail, mailbox)
         rule = _find_rule(record, claimed.sink, mailbox.settings.sinks)
-        wait_for_earlier_mails(mail, screening, claimed, mailbox, threads)
-        is_note = not (screening.makes_ticket or claimed.is_forced)
+        loop = describe_loop(mailbox, mail.sender, dict(claimed.notice)) if claimed.notice else None
+        if loop is None:
+            wait_for_earlier_mails(mail, screening, claimed, mailbox, threads)
+        is_note = not (screening.makes_ticket or claimed.is_forced or loop)
         if is_note and not may_belong(mail, screening, threads):
             if screening.is_own or not (rule and rule.takes_automatic):
                 raise refuse_automatic_mail(screening)
             is_note = False
         rendering, history_in = cut_history(mailbox, claimed, mail, rendering)
+        rendering = replace(rendering, title=loop.title) if loop else rendering
         return PreparedMail(
             mail, rendering, screening, record.reference, threads, known_files, mailbox.store.open, is_note, history_in,
             rule, claimed.join, claimed.is_forced, self._find_requestor(mailbox, claimed, mail, rendering, rule),
+            loop,
         )  # fmt: skip
 
     def _find_requestor(
@@ -244,6 +254,17 @@ class Deliverer:
 
     def _enqueue(self, mailbox: SupportMailbox, key: str, sink: str, seconds: float) -> None:
         self._queue.put(DeliveryRequest(mailbox.name, key, sink), delay=seconds)
+
+
+def _require_way(mailbox: SupportMailbox, claimed: Claim, sink: Sink | None) -> Sink:
+    """Return the sink. Raises Refused if nothing may be tried."""
+    if sink is None:
+        raise Rejected("The settings do not contain this sink any more.", code="SinkGone")
+    if claimed.crashes >= _MOST_CRASHES:
+        raise Rejected(f"The worker crashed {_MOST_CRASHES} times while delivering this mail.", code="WorkerDied")
+    if claimed.verdict is Verdict.STOP:
+        raise refuse_loop(mailbox)
+    return sink
 
 
 def _find_rule(record: MailRecord, sink: str, usual_sinks: Collection[str]) -> MatchedRule | None:

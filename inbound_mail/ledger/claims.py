@@ -11,19 +11,21 @@ worker whose claim was taken over can write nothing more.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from inbound_mail.ledger.brakes import BEYOND, NOTICE, PLACE, Becomes, Count, CountChanged, Judgement, Verdict
 from inbound_mail.ledger.decisions import JOIN
 from inbound_mail.ledger.delivery_history import add_to_history
 from inbound_mail.ledger.ledger import Ledger
 from inbound_mail.ledger.records import SETTLED, DeliveryRecord, DeliveryState, DeliveryStatus
 from inbound_mail.sinks.protocol import Receipt
-from shared.errors import Conflict
+from shared.errors import Conflict, OutcomeUnknown
 from shared.storage.tables import Entity
 
 _LONGEST_MESSAGE = 1000
+_MOST_TRIES = 20  # of a transaction whose count another mail of the correspondent changes
 
 
 class Overtaken(Conflict):
@@ -32,12 +34,23 @@ class Overtaken(Conflict):
     code = "Overtaken"
 
 
+class HeldBack(Conflict):
+    """Other mails of the correspondent are under way and may take the last places: this one must wait a little."""
+
+    code = "HeldBack"
+
+
+type Judge = Callable[[DeliveryRecord], Judgement]
+
+
 class Claim:
     """One worker's right to work on a delivery. It is the `Progress` that the sink gets."""
 
-    def __init__(self, ledger: Ledger, delivery: DeliveryRecord) -> None:
+    def __init__(self, ledger: Ledger, delivery: DeliveryRecord, judgement: Judgement | None = None) -> None:
         self._ledger = ledger
         self._delivery = delivery
+        self._counted = judgement.count.row if judgement and judgement.count else None
+        self.verdict = judgement.verdict if judgement else Verdict.GO
         self.key = delivery.key
         self.sink = delivery.sink
         self.has_unsaved_step = False
@@ -99,6 +112,12 @@ class Claim:
         return self.settled.get(JOIN)
 
     @property
+    def notice(self) -> Mapping[str, Any] | None:
+        """What the brake had counted (hour, tickets, comments) if this mail is the notice of a loop, else None."""
+        found: dict[str, Any] | None = json.loads(self._delivery.values.get(NOTICE) or "null")
+        return found
+
+    @property
     def ticket(self) -> str | None:
         """The ticket that an unfinished delivery already created or chose, as the sink saved it."""
         return self.values.get("ticket") or self.values.get("reply")
@@ -116,8 +135,8 @@ class Claim:
         self._change({"progress": json.dumps(self._delivery.progress | values)})
         self.has_unsaved_step = False
 
-    def complete(self, receipt: Receipt) -> None:
-        """Record that the sink took the mail. Raises Overtaken."""
+    def complete(self, receipt: Receipt, *, counts: bool = True) -> None:
+        """Record that the sink took the mail. Raises Overtaken. `counts`: this made a ticket or a comment."""
         now = datetime.now(UTC)
         done: Entity = {
             "state": DeliveryState.DELIVERED,
@@ -126,7 +145,9 @@ class Claim:
             "is_reply": receipt.is_reply,
             "notes": _dump_notes(receipt.notes),
         } | self._note_attempt(DeliveryState.DELIVERED)
-        self._change(done, DeliveryStatus(self.sink, DeliveryState.DELIVERED, now, receipt.ticket))
+        became = Becomes.COMMENT if receipt.is_reply else Becomes.TICKET
+        status = DeliveryStatus(self.sink, DeliveryState.DELIVERED, now, receipt.ticket)
+        self._change(done, status, becomes=became if counts else Becomes.NOTHING)
 
     def reject(self, cause: str, message: str) -> None:
         """Put the delivery into quarantine, where a person decides. Raises Overtaken."""
@@ -138,7 +159,8 @@ class Claim:
             "message": message[:_LONGEST_MESSAGE],
             "ticket": self.ticket or "",
         } | self._note_attempt(DeliveryState.QUARANTINED, cause)
-        self._change(done, DeliveryStatus(self.sink, DeliveryState.QUARANTINED, now), cause)
+        status = DeliveryStatus(self.sink, DeliveryState.QUARANTINED, now)
+        self._change(done, status, cause, becomes=Becomes.NOTHING)
 
     def release(
         self,
@@ -164,16 +186,42 @@ class Claim:
             "interrupted": self.interrupted or self.has_unsaved_step or unknown,
         } | self._note_attempt(DeliveryState.WAITING, cause)
         values |= {} if counts else {"attempts": self.attempts - 1, "first_at": None}
-        self._change(values, DeliveryStatus(self.sink, DeliveryState.WAITING, due))
+        # A place is kept only for what may have been written, so that no mail waits for one that waits itself.
+        is_free = not (values["interrupted"] or self.ticket)
+        status = DeliveryStatus(self.sink, DeliveryState.WAITING, due)
+        self._change(values, status, becomes=Becomes.NOTHING if is_free else None)
 
     def _note_attempt(self, outcome: DeliveryState, cause: str | None = None) -> Entity:
         return add_to_history(self._delivery.values, "attempt", outcome=outcome.value, cause=cause)
 
-    def _change(self, values: Entity, status: DeliveryStatus | None = None, cause: str | None = None) -> None:
-        try:
-            self._delivery = self._ledger.change_delivery(self._delivery, values, status, cause)
-        except Conflict as error:
-            raise Overtaken("Another worker has taken this delivery over.", detail=error.detail) from error
+    def _change(
+        self,
+        values: Entity,
+        status: DeliveryStatus | None = None,
+        cause: str | None = None,
+        *,
+        becomes: Becomes | None = None,
+    ) -> None:
+        """Write columns. `becomes`: what became of the mail, so that it has no place under the brake any more."""
+        for _ in range(_MOST_TRIES):
+            count = self._end_place(becomes, is_rejected=cause is not None) if becomes is not None else None
+            columns = values | ({PLACE: None} if count else {})
+            try:
+                self._delivery = self._ledger.change_delivery(self._delivery, columns, status, cause, count=count)
+            except CountChanged:
+                self._counted = None
+                continue
+            except Conflict as error:
+                raise Overtaken("Another worker has taken this delivery over.", detail=error.detail) from error
+            return
+        raise OutcomeUnknown("Many mails of one correspondent are being counted.", code="UpstreamError")
+
+    def _end_place(self, becomes: Becomes, *, is_rejected: bool) -> Count | None:
+        brake = self._ledger.brake
+        is_unwritten = is_rejected and not (self.interrupted or self.has_unsaved_step or self.ticket)
+        return brake.settle(self._delivery, becomes, self._counted) or (
+            brake.withdraw_notice(self._delivery) if is_unwritten else None
+        )
 
 
 def _dump_notes(notes: Sequence[str]) -> str:
@@ -184,8 +232,11 @@ def _dump_notes(notes: Sequence[str]) -> str:
     return json.dumps(kept)
 
 
-def claim(ledger: Ledger, key: str, sink: str, seconds: float) -> Claim | None:
-    """Claim a delivery for some seconds. Return None if it is finished, not yet due, or claimed by another worker."""
+def claim(ledger: Ledger, key: str, sink: str, seconds: float, judge: Judge | None = None) -> Claim | None:
+    """Claim a delivery for some seconds. Return None if it is finished, not yet due, or claimed by another worker.
+
+    `judge` is asked about a delivery that has no place under the brake yet. Raises HeldBack if it must wait.
+    """
     delivery = ledger.delivery(key, sink)
     if delivery is None or not _is_free(delivery):
         return None
@@ -201,11 +252,22 @@ def claim(ledger: Ledger, key: str, sink: str, seconds: float) -> Claim | None:
         "interrupted": bool(values["interrupted"]) or crashed,
         "first_at": values.get("first_at") or now,
     } | (add_to_history(values, "attempt", outcome="died") if crashed else {})
-    try:
-        taken = ledger.change_delivery(delivery, claimed, DeliveryStatus(sink, DeliveryState.CLAIMED, expires_at))
-    except Conflict:
-        return None
-    return Claim(ledger, taken)
+    # What an attempt may have written goes on, whatever was counted; it is not so with a mail that was to be set aside.
+    may_be_written = claimed["interrupted"] and not values.get(BEYOND)
+    is_counted = may_be_written or any(values.get(name) for name in ("forced", PLACE, NOTICE))
+    status = DeliveryStatus(sink, DeliveryState.CLAIMED, expires_at)
+    for _ in range(_MOST_TRIES):
+        judgement = Judgement(Verdict.GO, {}) if judge is None or is_counted else judge(delivery)
+        if judgement.verdict is Verdict.WAIT:
+            break
+        try:
+            taken = ledger.change_delivery(delivery, claimed | judgement.columns, status, count=judgement.count)
+        except CountChanged:
+            continue
+        except Conflict:
+            return None
+        return Claim(ledger, taken, judgement)
+    raise HeldBack("Other mails of the correspondent are under way.")
 
 
 def _is_free(delivery: DeliveryRecord) -> bool:

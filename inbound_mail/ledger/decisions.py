@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from inbound_mail.ledger import entities, rows
+from inbound_mail.ledger.brakes import PLACE, Becomes, Brake
 from inbound_mail.ledger.delivery_history import add_to_history
 from inbound_mail.ledger.records import DeliveryRecord, DeliveryState, DeliveryStatus, MailState, Phase
 from shared import context
@@ -91,7 +92,8 @@ class Decisions:
             **({"moved_to": moved_to} if moved_to else {}),
             **add_to_history(delivery.values, "set-aside", **entry),
         }
-        return Change(delivery.sink, delivery, dict(delivery.values) | done)
+        kept = {name: value for name, value in delivery.values.items() if name != PLACE}
+        return Change(delivery.sink, delivery, kept | done)
 
     def record(self, key: str, message: Json, changes: Sequence[Change]) -> None:
         """Write changes of the deliveries of one mail in one transaction; open the work on the mail if it is closed.
@@ -99,11 +101,14 @@ class Decisions:
         `message`: Graph's, or its `id` alone. Raises InProgress if a worker has changed one of them meanwhile.
         """
         deliveries = [operation for change in changes for operation in self._write(key, change)]
+        brake = Brake(self._table, self._mailbox)
         for _ in range(_MOST_TRIES):
+            ended = [brake.settle(change.earlier, Becomes.NOTHING) for change in changes if change.earlier]
+            counts = [one.operation for one in ended if one is not None]
             try:
-                self._table.transact([*deliveries, self._open(key, message, changes)])
+                self._table.transact([*deliveries, self._open(key, message, changes), *counts])
             except Conflict as conflict:
-                if conflict.target == str(len(deliveries)):  # a poll has closed the mail, or opened it, meanwhile
+                if int(conflict.target or 0) >= len(deliveries):  # a poll or another mail changed its row meanwhile
                     continue
                 break
             return

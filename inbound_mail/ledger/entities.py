@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from inbound_mail.content.models import InboundMail
 from inbound_mail.ledger import rows
 from inbound_mail.ledger.records import (
+    DeliveryRecord,
     DeliveryState,
     DeliveryStatus,
     MailOutcome,
@@ -103,6 +104,20 @@ def own_reference(mailbox: str, message: Json) -> str:
 def list_quarantined(mailbox: str, key: str, sink: str, cause: str, now: datetime) -> Operation:
     """Return the operation that adds a delivery to the list of quarantined ones."""
     return Operation("upsert", {**identity(mailbox, rows.quarantine_row(key, sink)), "cause": cause, "since": now})
+
+
+def change_delivery(
+    mailbox: str, delivery: DeliveryRecord, changed: Entity, status: DeliveryStatus | None, cause: str | None
+) -> list[Operation]:
+    """Return the operations that replace a delivery and repeat its status; with a `cause` it goes to quarantine."""
+    operations = [Operation("replace", changed, delivery.row.etag)]
+    if cause is not None:
+        now = datetime.now(UTC)
+        operations.append(list_quarantined(mailbox, delivery.key, delivery.sink, cause, now))
+    if status is not None:
+        columns = rows.status_columns(status)
+        operations.append(Operation("merge", identity(mailbox, rows.open_row(delivery.key)) | columns))
+    return operations
 
 
 def make_deliverable(

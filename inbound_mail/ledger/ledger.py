@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from inbound_mail.ledger import entities, rows
+from inbound_mail.ledger.brakes import Brake, Count, CountChanged
 from inbound_mail.ledger.decisions import Decisions
 from inbound_mail.ledger.mailbox_state import MailboxState
 from inbound_mail.ledger.records import (
@@ -50,6 +51,11 @@ class Ledger:
     def decisions(self) -> Decisions:
         """What people decide about deliveries."""
         return Decisions(self._table, self.mailbox, self.deliveries)
+
+    @property
+    def brake(self) -> Brake:
+        """What counts the mails of correspondents."""
+        return Brake(self._table, self.mailbox)
 
     # -- mails ------------------------------------------------------------------------------------------------------
 
@@ -288,10 +294,9 @@ class Ledger:
 
     def pretend_delivered(self, deliveries: Sequence[tuple[str, str]], ticket: str) -> None:
         """Mark deliveries (key, sink) as done in the open work, without doing them. For benchmarks and tests."""
-        done = [
-            (key, DeliveryStatus(sink, DeliveryState.DELIVERED, datetime.now(UTC), ticket)) for key, sink in deliveries
-        ]
-        self._merge_open([(key, rows.status_columns(status)) for key, status in done])
+        now, done = datetime.now(UTC), DeliveryState.DELIVERED
+        changes = [(key, rows.status_columns(DeliveryStatus(sink, done, now, ticket))) for key, sink in deliveries]
+        self._merge_open(changes)
 
     def _merge_open(self, keys_and_values: Sequence[tuple[str, Entity]]) -> None:
         operations = [self._open_merge(key, values) for key, values in keys_and_values]
@@ -314,21 +319,31 @@ class Ledger:
         return [DeliveryRecord(key, rows.parts_of(row.row_key)[1], row) for row in found]
 
     def change_delivery(
-        self, delivery: DeliveryRecord, values: Entity, status: DeliveryStatus | None = None, cause: str | None = None
+        self,
+        delivery: DeliveryRecord,
+        values: Entity,
+        status: DeliveryStatus | None = None,
+        cause: str | None = None,
+        *,
+        count: Count | None = None,
     ) -> DeliveryRecord:
         """Change columns of a delivery (None: delete) and return it as changed, in one transaction.
 
-        `status` is repeated in the mail's open work; `cause` adds the delivery to the list of quarantined ones. Raises
-        Conflict if the delivery has changed since it was read, or if the mail was closed.
+        `status` is repeated in the mail's open work; `cause` adds the delivery to the list of quarantined ones; `count`
+        changes what the brake counts. Raises CountChanged if only that has changed since it was read, and Conflict if
+        the delivery has, or if the mail was closed.
         """
         changed = {name: value for name, value in (dict(delivery.values) | values).items() if value is not None}
-        operations = [Operation("replace", changed, delivery.row.etag)]
-        if cause is not None:
-            now = datetime.now(UTC)
-            operations.append(entities.list_quarantined(self.mailbox, delivery.key, delivery.sink, cause, now))
-        if status is not None:
-            operations.append(self._open_merge(delivery.key, rows.status_columns(status)))
-        return replace(delivery, row=Row(changed, self._table.transact(operations)[0]))
+        operations = entities.change_delivery(self.mailbox, delivery, changed, status, cause)
+        try:
+            etags = self._table.transact([*operations, *([count.operation] if count else [])])
+        except Conflict as conflict:
+            if conflict.target == str(len(operations)):
+                raise CountChanged(conflict.message) from conflict
+            raise
+        if count:
+            count.etag = etags[-1]
+        return replace(delivery, row=Row(changed, etags[0]))
 
     def quarantined(self, limit: int | None = None) -> Iterator[QuarantinedDelivery]:
         """Yield the deliveries in quarantine, in the order of their keys."""

@@ -10,6 +10,7 @@
     q|{key}|{sink}   a delivery in quarantine
     x|{reason}|{key} a mail that was skipped: "copy" or "before-cutover"
     x|by-hand|{key}|{sink}  a delivery that a person set aside
+    b|{digest}       one correspondent at one sink: how many tickets and comments in which hour
     s|state          the mailbox: last success, last error, counters; written under the poll's lease only
     c|{digest}       where the reading of a folder stands
 
@@ -76,6 +77,11 @@ def skipped_row(reason: str, key: str) -> str:
 def set_aside_row(key: str, sink: str) -> str:
     """Return the row key of a delivery in the list of those that people set aside."""
     return f"{skipped_row(BY_HAND, key)}|{sink}"
+
+
+def brake_row(correspondent: str) -> str:
+    """Return the row key of a digest of a sink and a correspondent."""
+    return f"b|{correspondent[:40]}"
 
 
 def cursor_row(folder: str) -> str:

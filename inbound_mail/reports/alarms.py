@@ -16,7 +16,7 @@ from inbound_mail.content.rules import SET_ASIDE
 from inbound_mail.content.thanks import THANKS_ONLY
 from inbound_mail.delivery.circuit_breaker import CircuitBreaker
 from inbound_mail.ledger.ledger import Ledger
-from inbound_mail.reports.mails import AUTOMATIC
+from inbound_mail.reports.mails import AUTOMATIC, LOOP
 from inbound_mail.sinks.protocol import Sink
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import GatewayError
@@ -180,9 +180,11 @@ class Watch:
 
     def _find_quarantine(self, mailbox: SupportMailbox) -> Iterable[Alarm]:
         counts = Counter(delivery.cause for delivery in mailbox.ledger.quarantined())
-        level = sum(number for cause, number in counts.items() if cause not in _EXPECTED_CAUSES)
+        level = sum(number for cause, number in counts.items() if cause not in {*_EXPECTED_CAUSES, LOOP})
         if level:
             yield Alarm(Event.QUARANTINE_GREW, mailbox.name, level, {"mails": level, "causes": dict(counts)})
+        if beyond := counts[LOOP]:
+            yield Alarm(Event.LOOP_SUSPECTED, mailbox.name, beyond.bit_length(), {"mails": beyond})
 
 
 def _find_set_aside(mailbox: SupportMailbox, now: datetime) -> Iterable[Alarm]:

@@ -27,7 +27,8 @@ _log = logging.getLogger("gateway.mail")
 
 # The cause in quarantine of automatic mails, and what lists call mails that are set aside there.
 AUTOMATIC = "AutomaticMail"
-_SET_ASIDE = {"automatic": AUTOMATIC, "rule": SET_ASIDE, "thanks": THANKS_ONLY}
+LOOP = "LoopSuspected"
+_SET_ASIDE = {"automatic": AUTOMATIC, "rule": SET_ASIDE, "loop": LOOP, "thanks": THANKS_ONLY}
 # Of each mail in an answer with many; one mail's answer has the whole.
 _LONGEST_CONTENT = 100_000
 # Counters of the mailbox's own row, and their names in answers.
@@ -59,6 +60,7 @@ def describe_mailbox(mailbox: "SupportMailbox") -> Json:
         "automatic": causes[AUTOMATIC],
         "setAsideByRule": causes[SET_ASIDE],
         "onlyThanks": causes[THANKS_ONLY],
+        "loopSuspected": causes[LOOP],
         "isPaused": state.get("paused_until", datetime.min.replace(tzinfo=UTC)) > datetime.now(UTC),
     }
     answer |= {shown: int(state.get(name, 0)) for name, shown in _COUNTERS.items()}
@@ -87,7 +89,7 @@ def list_quarantined(mailbox: "SupportMailbox", limit: int, workers: Workers) ->
 def list_set_aside(mailbox: "SupportMailbox", reason: str, limit: int, workers: Workers) -> list[Json]:
     """Return the first `limit` mails that were set aside for a reason.
 
-    The reasons: `automatic`, `rule`, `thanks`, `copy`, `before-cutover`, `by-hand`.
+    The reasons: `automatic`, `rule`, `loop`, `thanks`, `copy`, `before-cutover`, `by-hand`.
     """
     if cause := _SET_ASIDE.get(reason):
         aside = (delivery.key for delivery in mailbox.ledger.quarantined() if delivery.cause == cause)

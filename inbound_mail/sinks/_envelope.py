@@ -136,6 +136,7 @@ def _describe_words(prepared: PreparedMail, attachments: Iterable[Json], *, with
     }
     data |= {"sender": shorten(mail.sent_by)} if mail.sent_by else {}
     data |= {"replyTo": list_reply_to(mail)} if mail.reply_to else {}
+    data |= {"subject": prepared.loop.title, "loopSuspected": prepared.loop.describe()} if prepared.loop else {}
     rule = describe_rule(prepared)
     data |= {"rule": rule} if rule else {}
     data |= {"newText": rendering.new_text} if rendering.was_cut else {}

@@ -14,6 +14,7 @@ after three attempts; where the probe proves nothing, only if another mail was d
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from inbound_mail.content.belonging import Belonging, Proof, Threads, TicketLookup, belongs_to
@@ -23,6 +24,7 @@ from inbound_mail.content.requestor import Requestor
 from inbound_mail.content.rules import MatchedRule
 from inbound_mail.sinks._options import Option
 from shared.errors import ConfigurationError, Invalid, Refused
+from shared.json_text import Json
 from shared.key_vault import RememberedSecret
 from shared.settings.mail_settings import SinkSettings
 from shared.storage.account import Storage
@@ -58,6 +60,48 @@ class Progress(Protocol):
 
 
 @dataclass(frozen=True)
+class LoopNotice:
+    """Why a mail stands for further ones of its author, which are set aside.
+
+    `begin`, `end`: the hour (UTC) in which the author reached a limit. `tickets`, `comments`: what the author's mails
+    became in it before. `rest`: where the mails are listed that are set aside.
+    """
+
+    correspondent: str
+    begin: datetime
+    end: datetime
+    tickets: int
+    comments: int
+    rest: str
+
+    @property
+    def title(self) -> str:
+        """The title of the ticket."""
+        return f"Loop suspected: {self.correspondent}"
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What the ticket says."""
+        hour = f"{self.begin:%Y-%m-%d %H:%M} to {self.end:%H:%M} UTC"
+        made = f"{self.tickets} tickets and {self.comments} comments"
+        return (
+            f"Loop suspected: mails of {self.correspondent} became {made} in the hour from {hour}.",
+            f"The next mail is below, further ones are set aside ({self.rest}). They can be delivered by hand.",
+        )
+
+    def describe(self) -> Json:
+        """Return it as events show it."""
+        return {
+            "correspondent": self.correspondent,
+            "begin": self.begin.isoformat().replace("+00:00", "Z"),
+            "end": self.end.isoformat().replace("+00:00", "Z"),
+            "tickets": self.tickets,
+            "comments": self.comments,
+            "rest": self.rest,
+        }
+
+
+@dataclass(frozen=True)
 class PreparedMail:
     """One mail, prepared for a sink.
 
@@ -72,6 +116,7 @@ class PreparedMail:
     `join`: the ticket to which a person wants the mail to be added. It becomes no ticket of its own. `is_forced`: a
     person asked for this delivery, so that the mail is not set aside. `requestor`: whom the ticket is for, if the
     policy lists the author; `who_asks` is that or the author.
+    `loop`: the mail becomes the one ticket that tells of a loop, whatever it belongs to.
     """
 
     mail: InboundMail
@@ -87,6 +132,7 @@ class PreparedMail:
     join: str | None = None
     is_forced: bool = False
     requestor: Requestor | None = None
+    loop: LoopNotice | None = None
 
     @property
     def who_asks(self) -> Requestor:
@@ -100,6 +146,8 @@ class PreparedMail:
 
     def find_ticket(self, lookup: TicketLookup | None = None) -> Belonging:
         """Decide which ticket the mail belongs to. `lookup`: what the sink's target says about its tickets."""
+        if self.loop:
+            return Belonging(notes=self.loop.sentences)
         found = belongs_to(self.mail, self.screening, self.rendering.title, self.threads, lookup)
         if found.ticket is None or found.proof is not Proof.REPORT or self.is_note:
             return found

@@ -13,6 +13,7 @@ param hasMailboxes bool
 var alarms = [
   { event: 'MailboxSilent', severity: 1, text: 'A mailbox has not been read for longer than its alarm_minutes.' }
   { event: 'QuarantineGrew', severity: 2, text: 'More mails wait for a person.' }
+  { event: 'LoopSuspected', severity: 2, text: 'Mails of one correspondent are beyond the limits of an hour.' }
   { event: 'SecretExpiresSoon', severity: 2, text: 'A secret or certificate ends soon, or has ended.' }
   { event: 'CircuitOpen', severity: 1, text: 'A sink refuses the gateway; its mails wait.' }
   { event: 'SettingsRefused', severity: 1, text: 'Mailboxes and sinks in a blob are wrong, or it cannot be read.' }

@@ -244,6 +244,12 @@ MAILBOX_FIELDS = (
     ),
     Field("write_back", dict, {}, "What people see in the mailbox once every sink has the mail; its fields are below."),
     Field(
+        "brakes",
+        dict,
+        {},
+        "Limits for the mails of one correspondent, against loops; its fields are below.",
+    ),
+    Field(
         "attachment_mb",
         int,
         25,
@@ -279,6 +285,28 @@ REQUESTOR_FIELDS = (
         [],
         "Authors, such as technicians, for whose forwards the author of the forwarded mail becomes the requestor: "
         "addresses or domains.",
+    ),
+)
+BRAKE_FIELDS = (
+    Field(
+        "tickets_per_hour",
+        int,
+        20,
+        "So many mails of one correspondent become tickets of one sink within an hour.",
+        bounds=WholeNumber(1, 100_000),
+    ),
+    Field(
+        "comments_per_hour",
+        int,
+        40,
+        "So many are added to tickets.",
+        bounds=WholeNumber(1, 100_000),
+    ),
+    Field(
+        "exempt",
+        list,
+        [],
+        "Addresses and domains (`@example.com`) without limits, such as those of a monitoring system.",
     ),
 )
 WRITE_BACK_FIELDS = (

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from shared.mail_address import is_mail_address
-from shared.settings.catalogue import MAILBOX_FIELDS, MOST_FOLDERS, WRITE_BACK_FIELDS
+from shared.settings.catalogue import BRAKE_FIELDS, MAILBOX_FIELDS, MOST_FOLDERS, WRITE_BACK_FIELDS
 from shared.settings.json_fields import Report, check_fields
 from shared.settings.requestor_policy import NO_POLICY, RequestorPolicy, read_requestor_policy
 from shared.settings.rules import Rule, read_rules
@@ -31,6 +31,22 @@ class WriteBack:
 
 
 @dataclass(frozen=True)
+class Brakes:
+    """How many mails of one correspondent may become tickets, and comments, of one sink within an hour.
+
+    `exempt`: addresses, and domains that begin with `@`, in lower case, without limits.
+    """
+
+    tickets_per_hour: int = 20
+    comments_per_hour: int = 40
+    exempt: frozenset[str] = frozenset()
+
+    def spares(self, correspondent: str) -> bool:
+        """Return whether there are no limits for this address (lower case)."""
+        return not self.exempt.isdisjoint({correspondent, f"@{correspondent.rpartition('@')[2]}"})
+
+
+@dataclass(frozen=True)
 class Mailbox:
     """One mailbox to read. `name` identifies it in the ledger: the address may change, the name must not."""
 
@@ -46,6 +62,7 @@ class Mailbox:
     alarm_minutes: int
     rules: tuple[Rule, ...] = ()
     requestor: RequestorPolicy = NO_POLICY
+    brakes: Brakes = field(default_factory=Brakes)
 
     @property
     def all_sinks(self) -> tuple[str, ...]:
@@ -175,7 +192,28 @@ def _read_mailbox(
         requestor=read_requestor_policy(
             fields["requestor"], lambda field, message: report(f"requestor.{field}", message)
         ),
+        brakes=_read_brakes(fields["brakes"], lambda field, message: report(f"brakes.{field}", message)),
     )
+
+
+def _read_brakes(given: Mapping[str, Any], report: Report) -> Brakes:
+    faults: list[str] = []
+
+    def report_field(field: str, message: str) -> None:
+        faults.append(field)
+        report(field, message)
+
+    check_fields(given, BRAKE_FIELDS, report_field)
+    if faults:
+        return Brakes()
+    fields = {field.name: field.default for field in BRAKE_FIELDS} | dict(given)
+    if not all(
+        isinstance(one, str) and is_mail_address(f"x{one}" if one[:1] == "@" else one) for one in fields["exempt"]
+    ):
+        report_field("exempt", "Give mail addresses, and domains such as @monitoring.example.com.")
+        return Brakes()
+    exempt = frozenset(one.lower() for one in fields["exempt"])
+    return Brakes(fields["tickets_per_hour"], fields["comments_per_hour"], exempt)
 
 
 def _read_rules(given: Mapping[str, Any], where: str, sinks: Sequence[str], report: Report) -> tuple[Rule, ...] | None:

@@ -11,7 +11,7 @@ from inbound_mail.content.files import SeenFiles
 from inbound_mail.content.models import Attachment, AttachmentKind, InboundMail, Rendering, Screening
 from inbound_mail.content.rules import MatchedRule
 from inbound_mail.sinks import build_sink
-from inbound_mail.sinks.protocol import PreparedMail, Sink, Tools
+from inbound_mail.sinks.protocol import LoopNotice, PreparedMail, Sink, Tools
 from shared.errors import ConfigurationError
 from shared.key_vault import RememberedSecret, VaultSecret
 from shared.settings.mail_settings import SinkSettings
@@ -113,6 +113,7 @@ def make_prepared_mail(
     rule: MatchedRule | None = None,
     join: str | None = None,
     is_forced: bool = False,
+    loop: LoopNotice | None = None,
     **message: Any,
 ) -> PreparedMail:
     """A mail from somebody whom the desk knows; `message` changes Graph's properties."""
@@ -152,6 +153,7 @@ def make_prepared_mail(
         rule=rule,
         join=join,
         is_forced=is_forced,
+        loop=loop,
     )
 
 

@@ -1,12 +1,13 @@
 """Replies become comments, or new tickets if their author may not comment or the ticket is closed."""
 
 import hashlib
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from inbound_mail.content.belonging import Thread
-from inbound_mail.sinks.protocol import Look, Receipt
+from inbound_mail.sinks.protocol import Look, LoopNotice, Receipt
 from shared.errors import OutcomeUnknown, Refused, Rejected
 from tests.functional.easyvista_sink import EARLIER, OTHER_REFERENCE, EasyVista, easyvista, running
 from tests.functional.prepared_mails import (
@@ -463,3 +464,17 @@ def test_a_mail_is_found_by_its_reference_and_not_asked_for_if_nothing_was_begun
     receipt = easyvista.deliver()
     assert sink.find_mail(reference, {}, interrupted=True) == Look(is_there=True, ticket=receipt.ticket)
     assert sink.find_mail(reference, {"reply": service_desks.OPEN_TICKET}, interrupted=True).ticket == receipt.ticket
+
+
+def test_the_notice_of_a_loop_is_a_ticket_of_its_own(easyvista: EasyVista) -> None:
+    begin = datetime(2026, 11, 23, 9, tzinfo=UTC)
+    loop = LoopNotice(AUTHOR, begin, begin + timedelta(hours=1), 20, 3, "GET mailboxes/support/mails?state=loop")
+    receipt = easyvista.deliver(
+        loop=loop, rendering={"title": loop.title}, **reply_to(service_desks.OPEN_TICKET, AUTHOR)
+    )
+    ticket = easyvista.ticket(receipt)
+    assert not receipt.is_reply
+    assert ticket.title == f"Loop suspected: {AUTHOR}"
+    for part in (AUTHOR, "20 tickets and 3 comments", "2026-11-23 09:00 to 10:00 UTC", loop.rest, BODY):
+        assert part in ticket.description
+    assert easyvista.sim.easyvista.ticket(service_desks.OPEN_TICKET).tasks == []

@@ -6,7 +6,7 @@ import json
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from inbound_mail.content.belonging import Thread
 from inbound_mail.content.models import Attachment, AttachmentKind
 from inbound_mail.content.rules import MatchedRule
 from inbound_mail.sinks import check_sink
-from inbound_mail.sinks.protocol import Receipt
+from inbound_mail.sinks.protocol import LoopNotice, Receipt
 from shared.errors import ConfigurationError, OutcomeUnknown, Refused, TimedOut, Unavailable
 from shared.settings.mail_settings import SinkSettings
 from shared.transport import Transport
@@ -146,6 +146,20 @@ def test_an_event_has_the_rule_of_its_mail(hooks: Hooks) -> None:
     hooks.deliver(rule=MatchedRule("vpn", "network", "VPN", 2, {"e_from": "{sender}"}))
     assert json.loads(hooks.last.body)["data"]["rule"] == {
         "name": "vpn", "sink": "network", "catalogEntry": "VPN", "urgency": 2, "customFields": {"e_from": AUTHOR},
+    }  # fmt: skip
+
+
+def test_an_event_names_a_loop(hooks: Hooks) -> None:
+    begin = datetime(2026, 11, 23, 9, tzinfo=UTC)
+    loop = LoopNotice(AUTHOR, begin, begin + timedelta(hours=1), 20, 3, "GET mailboxes/support/mails?state=loop")
+    threads = KnownThreads({"a@x": Thread("T-1", frozenset({AUTHOR}))})
+    hooks.deliver(loop=loop, threads=threads, headers={"In-Reply-To": "<a@x>"})
+    event = json.loads(hooks.last.body)
+    assert (event["type"], event.get("subject")) == ("mail.received.v1", None)
+    assert event["data"]["subject"] == f"Loop suspected: {AUTHOR}"
+    assert event["data"]["loopSuspected"] == {
+        "correspondent": AUTHOR, "begin": "2026-11-23T09:00:00Z", "end": "2026-11-23T10:00:00Z",
+        "tickets": 20, "comments": 3, "rest": loop.rest,
     }  # fmt: skip
 
 

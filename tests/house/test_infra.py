@@ -156,8 +156,8 @@ def test_queues_tables_and_containers_are_those_of_the_code() -> None:
 def test_every_alarm_has_an_alert() -> None:
     alarms = re.findall(r"event: '(\w+)'", module("alerts"))
     assert alarms == [
-        Event.MAILBOX_SILENT, Event.QUARANTINE_GREW, Event.SECRET_EXPIRES_SOON, Event.CIRCUIT_OPEN,
-        Event.SETTINGS_REFUSED, Event.MAILBOX_REMOVED, Event.POISON_MESSAGE,
+        Event.MAILBOX_SILENT, Event.QUARANTINE_GREW, Event.LOOP_SUSPECTED, Event.SECRET_EXPIRES_SOON,
+        Event.CIRCUIT_OPEN, Event.SETTINGS_REFUSED, Event.MAILBOX_REMOVED, Event.POISON_MESSAGE,
     ]  # fmt: skip
     heard = re.search(r'name == "(\w+)"', module("alerts"))
     assert heard

@@ -44,6 +44,17 @@ def test_all_that_can_be_said_of_a_mailbox_is_read() -> None:
     )
 
 
+def test_brakes_have_defaults_and_spare_whom_the_settings_name() -> None:
+    usual = load([SUPPORT]).mailboxes["support"].brakes
+    assert (usual.tickets_per_hour, usual.comments_per_hour) == (20, 40)
+    assert not usual.spares("robot@example.com")
+    given = {"tickets_per_hour": 5, "exempt": ["Robot@Example.com", "@monitoring.example"]}
+    brakes = load([SUPPORT | {"brakes": given}]).mailboxes["support"].brakes
+    assert (brakes.tickets_per_hour, brakes.comments_per_hour) == (5, 40)
+    spared = [one for one in ("robot@example.com", "a@monitoring.example", "b@example.com", "") if brakes.spares(one)]
+    assert spared == ["robot@example.com", "a@monitoring.example"]
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
@@ -69,6 +80,12 @@ def test_all_that_can_be_said_of_a_mailbox_is_read() -> None:
         ({"write_back": {"delete": True}}, "write_back.delete"),
         ({"write_back": {"move_to": "inbox"}}, "write_back.move_to"),
         ({"folder": "inbox"}, "folder"),
+        ({"brakes": 5}, "brakes"),
+        ({"brakes": {"tickets_per_hour": 0}}, "brakes.tickets_per_hour"),
+        ({"brakes": {"comments_per_hour": "many"}}, "brakes.comments_per_hour"),
+        ({"brakes": {"tickets": 5}}, "brakes.tickets"),
+        ({"brakes": {"exempt": ["contoso.com"]}}, "brakes.exempt"),
+        ({"brakes": {"exempt": [5]}}, "brakes.exempt"),
     ],
 )
 def test_a_fault_of_a_mailbox_is_named_by_its_place(change: dict[str, Any], field: str) -> None:

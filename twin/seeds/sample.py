@@ -56,6 +56,7 @@ _MAILBOXES: list[dict[str, Any]] = [
         "address": mails.SUPPORT,
         "sinks": ["desk"],
         "write_back": {"read": True, "category": "Ticket {ticket}"},
+        "brakes": {"exempt": ["@contoso.com"]},  # people try the gateway with many mails of one author
         "rules": [
             {
                 "name": "newsletters",

@@ -45,6 +45,10 @@ EASYVISTA = {
 }
 
 
+# Most tests let one author write all mails.
+_NO_LOOPS = {"tickets_per_hour": 1000, "comments_per_hour": 1000}
+
+
 class MemoryQueue:
     """A queue in memory. Delays do not pass: a test reads the messages and takes them."""
 
@@ -259,7 +263,9 @@ def open_scenario(gateway_process: Gateway) -> OpenScenario:
         suffix = uuid.uuid4().hex[:10]
         named = tuple(f"{sink}-{suffix}" for sink in (*sinks, *rule_sinks))
         name = f"m{suffix}"
-        given = [{"name": name, "address": SUPPORT, "sinks": list(named[: len(sinks)])} | mailbox]
+        given: list[dict[str, Any]] = [
+            {"name": name, "address": SUPPORT, "sinks": list(named[: len(sinks)]), "brakes": _NO_LOOPS} | mailbox
+        ]
         given[0] |= {
             "rules": [{**rule, "sink": f"{rule['sink']}-{suffix}"} if "sink" in rule else rule for rule in rules]
         }

@@ -5,6 +5,7 @@ has done the first and not the second, so dying before each step covers all ways
 leases expire, its messages return to the queue, and a new process must bring every mail to its end, once.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -332,7 +333,30 @@ def check_taken_in(scenario: MailScenario) -> None:
     assert [b"".join(scenario.mailbox.store.open(one)) for one in stored.attachments] == [b"a"]
 
 
+def begin_with_a_loop(open_scenario: OpenScenario) -> MailScenario:
+    scenario = open_scenario(brakes={"tickets_per_hour": 1, "comments_per_hour": 1})
+    scenario.services = replace(scenario.services, workers=Workers(1))
+    for number in range(4):
+        scenario.receive(subject=f"Alert {number}", sender="robot@example.com", received=SENT)
+    return scenario
+
+
+def check_loop(scenario: MailScenario) -> None:
+    """The limit holds, one ticket tells of the loop, and no mail is lost."""
+    states = [scenario.describe(mail.id)["deliveries"][0] for mail in scenario.twin_mailbox.messages()]
+    assert sorted(one.get("cause") or one["state"] for one in states) == ["LoopSuspected"] * 2 + ["delivered"] * 2
+    notices = {one.reference for one in scenario.sink.received if one.loop}
+    assert len(notices) == 1
+    assert len(scenario.sink.tickets) == 2
+    assert list(scenario.mailbox.ledger.open_mails()) == []
+    [row] = scenario.services.table.query(scenario.name, start="b|", end="b}")
+    [(reserved, tickets, comments, notice)] = json.loads(row.values["hours"]).values()
+    assert (reserved, tickets, comments) == (0, 1, 0)
+    assert scenario.mailbox.ledger.find_mail(notice).reference in notices
+
+
 CASES = {
+    "loop": CrashCase(begin_with_a_loop, work, check_loop),
     "rules": CrashCase(begin_with_rules, work_while_a_rule_changes, check_rules),
     "moved by hand": CrashCase(begin_with_two_sinks, decide(), check_moved),
     "joined by hand": CrashCase(begin_with_two_sinks, decide(ticket="T-9"), check_joined),
