@@ -20,6 +20,8 @@ def list_changes(request: Request) -> Json:
     limit = query.whole_number("limit", APPOINTMENT_PAGE_WITH_DETAILS if wants_details else APPOINTMENT_PAGE)
     since = query.optional_moment("since", request.zone_of(query))
     cursor = request.cursor()
+    if wants_details:
+        feed.want_details(business)
     position = Position.from_json(cursor) if cursor else feed.start(business, since)
     page = feed.page(business, position, limit)
     value = request.connection.describer.describe_changes(

@@ -35,7 +35,7 @@ def on_appointment(request: Request) -> Content:
     return poll(
         request,
         seconds=request.services.settings.numbers["CHANGES_REFRESH_SECONDS"],
-        begin=lambda: triggers.begin(kind, wanted.business, ahead),
+        begin=lambda: triggers.begin(kind, wanted, ahead),
         go_on=go_on,
     )
 

@@ -109,7 +109,8 @@ def build_services(settings: Settings) -> Services:
         names = Names(graph)
         limit = GroupLimit()
         appointments = Appointments(graph, names, workers)
-        feed, describer = ChangeFeed(name, Scanner(graph, workers, pace), table, blobs), Describer(appointments, names)
+        scanner = Scanner(graph, workers, pace, appointments.find_details)
+        feed, describer = ChangeFeed(name, scanner, table, blobs), Describer(appointments, names)
         return ConnectionServices(
             businesses=settings.connections[name].businesses,
             graph=graph,

@@ -25,7 +25,7 @@ class Kind(StrEnum):
     """What happened to an appointment. Where several kinds apply, the first in this order names the change.
 
     `cancelled` means cancelled or deleted: Graph does not tell which. `edited` means that anything but times and staff
-    was changed.
+    was changed. `registered` and `unregistered` are about one person of a group appointment, whom the record names.
     """
 
     CREATED = "created"
@@ -33,6 +33,8 @@ class Kind(StrEnum):
     RESCHEDULED = "rescheduled"
     REASSIGNED = "reassigned"
     EDITED = "edited"
+    REGISTERED = "registered"
+    UNREGISTERED = "unregistered"
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any
 from bookings.changes.comparing import Kind
 from bookings.changes.feed import Position
 from bookings.changes.journal import Entry
+from bookings.changes.whole_records import ONLY_WHOLE
 from bookings.describe import (
     appointment_times,
     describe_appointment,
@@ -18,6 +19,9 @@ from bookings.names import Names, Table
 from bookings.reading.appointments import Appointments
 from shared.json_text import Json
 from shared.time_zones.zones import Zone, utc_text
+
+_OF_ITS_OWN = frozenset({Kind.CANCELLED, Kind.REGISTERED, Kind.UNREGISTERED})
+"""Kinds whose record is all that is known: the appointment, or the person in it, may be gone."""
 
 
 class Describer:
@@ -36,14 +40,14 @@ class Describer:
         """Describe changes. Names are remembered for some minutes; details cost one call for each appointment."""
         if not entries:
             return []
-        records = [entry.record for entry in entries if Kind.CANCELLED not in entry.kinds]
+        records = [entry.record for entry in entries if not _OF_ITS_OWN & set(entry.kinds)]
         details = self._appointments.details(business, records) if wants_details else {}
         staff, services = self._names.staff(business), self._names.services(business)
         zone = zone or self._names.zone(business)
         return [
             describe_change(
                 entry, position, business, zone,
-                staff=staff, services=services, details=details.get(entry.record["id"]),
+                staff=staff, services=services, details=details.get(entry.record["id"]), wants_details=wants_details,
             )
             for entry in entries
         ]  # fmt: skip
@@ -64,10 +68,21 @@ class Describer:
 
 
 def describe_change(
-    entry: Entry, position: Position, business: str, zone: Zone, *, staff: Table, services: Table, details: Json | None
+    entry: Entry,
+    position: Position,
+    business: str,
+    zone: Zone,
+    *,
+    staff: Table,
+    services: Table,
+    details: Json | None,
+    wants_details: bool,
 ) -> Json:
     """Describe one change. `previous` holds times, staff and all changed properties as they were before."""
-    kind = entry.kinds[0]
+    kind, record = entry.kinds[0], entry.record
+    if kind in _OF_ITS_OWN:
+        details = record if wants_details and "customers" in record else None
+        record = {name: value for name, value in record.items() if name not in ONLY_WHOLE}
     return {
         "eventId": f"{position.generation}-{entry.number}",
         "eventKind": kind.value,
@@ -75,8 +90,8 @@ def describe_change(
         "changedProperties": sorted(entry.previous),
         "occurredUtc": utc_text(entry.at),
         "businessId": business,
-        **describe_flat(entry.record, zone, staff=staff, services=services, details=details),
-        "previous": None if kind in (Kind.CREATED, Kind.CANCELLED) else _describe_previous(entry, zone, staff),
+        **describe_flat(record, zone, staff=staff, services=services, details=details),
+        "previous": None if kind in (Kind.CREATED, *_OF_ITS_OWN) else _describe_previous(entry, zone, staff),
     }
 
 

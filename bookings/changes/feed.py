@@ -87,6 +87,13 @@ class ChangeFeed:
         self._registered: cachetools.TTLCache[str, bool] = cachetools.TTLCache(1_000, 12 * 3600)
         self._snapshots: cachetools.LRUCache[str, Snapshot] = cachetools.LRUCache(_SNAPSHOTS_REMEMBERED)
 
+    def want_details(self, business: str) -> None:
+        """Let scans keep whole records from now on: a month, or for as long as somebody asks for details."""
+        journal = self._journal(business)
+        if (key := f"{journal.partition}|details") not in self._registered:
+            journal.register_details(datetime.now(UTC))
+            self._registered[key] = True
+
     def tail(self, business: str) -> Position:
         """Return the position behind the newest change."""
         state = self._fresh(self._journal(business))

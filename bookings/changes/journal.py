@@ -1,6 +1,7 @@
 """Storage of the change feed of one business: one partition of one table, and a blob.
 
     s|state       the last number, the snapshot, and the claim of the scan that runs; its etag guards every write
+    s|details     when a caller last asked for details; absent if nobody did
     f|{number}    one change; numbers follow one another without a gap
 
     feeds, {connection}|{business}    which feeds exist, and when a caller last asked for each
@@ -30,6 +31,7 @@ from shared.storage.tables import TRANSACTION_SIZE, Entity, Operation, Row, Tabl
 TABLE, CONTAINER = "changes", "changes"
 REGISTRY = "feeds"
 _STATE = "s|state"
+_DETAILS = "s|details"
 _LONGEST_BODY = 60_000  # a property holds 64 KiB
 _MOST_BYTES = 2_000_000  # a transaction holds 4 MiB, in Base64 and with its frame
 _SHORTENED = 1_000
@@ -132,6 +134,15 @@ class Journal:
             }
         )
 
+    def register_details(self, moment: datetime) -> None:
+        """Store that a caller asked for details, so that scans keep whole records."""
+        self._table.upsert(self._details_row() | {"asked_at": moment})
+
+    def are_details_wanted(self, since: datetime) -> bool:
+        """Return whether a caller asked for details since a moment."""
+        row = self._table.get(self.partition, _DETAILS)
+        return row is not None and bool(row.values["asked_at"] >= since)
+
     def claim(self, state: State, now: datetime, seconds: float) -> "Scan | None":
         """Claim the next scan for some seconds; None if another caller was faster."""
         values: Entity = dict(state.row.values) if state.row else self._first_values(now)
@@ -191,11 +202,16 @@ class Journal:
                 self._blobs.delete(name)
             rows = list(self._table.query(self.partition, start="f|", end="f}", limit=TRANSACTION_SIZE - 1))
             leftovers = [Operation("delete", self._row(int(row.row_key[2:]))) for row in rows]
+            if self._table.get(self.partition, _DETAILS):
+                self._table.transact([Operation("delete", self._details_row())])
             self._table.transact([*leftovers, Operation("delete", self._state_row(), state.row.etag)])
         self._table.transact([Operation("delete", {"PartitionKey": REGISTRY, "RowKey": self.partition})])
 
     def _state_row(self) -> Entity:
         return {"PartitionKey": self.partition, "RowKey": _STATE}
+
+    def _details_row(self) -> Entity:
+        return {"PartitionKey": self.partition, "RowKey": _DETAILS}
 
     def _row(self, number: int) -> Entity:
         return {"PartitionKey": self.partition, "RowKey": f"f|{number:012}"}

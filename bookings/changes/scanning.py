@@ -8,13 +8,14 @@ more on both sides and drops what begins outside.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bookings.changes.comparing import Doubt, compare
 from bookings.changes.journal import Journal, Scan, State
 from bookings.changes.snapshots import Snapshot, View, digest, read_records, start_of
+from bookings.changes.whole_records import complete
 from bookings.windows import cut_windows
 from shared.errors import ConfigurationError, Forbidden, GatewayError, NotFound, Unavailable
 from shared.events import Event, log_event
@@ -28,6 +29,7 @@ _log = logging.getLogger("gateway.changes")
 _EDGE = timedelta(days=1)
 _LONGEST_GAP = timedelta(days=30)  # after a longer pause, older appointments are not compared any more
 _FAR = timedelta(days=731)
+_DETAILS_WANTED = timedelta(days=31)
 FAR_SCAN_EVERY = timedelta(days=1)
 
 
@@ -39,11 +41,18 @@ class Pace:
     refresh: timedelta
 
 
-class Scanner:
-    """Scans the businesses of one connection."""
+type ReadWhole = Callable[[str, Sequence[Json]], Mapping[str, Json]]
 
-    def __init__(self, graph: GraphBookings, workers: Workers, pace: Pace) -> None:
+
+class Scanner:
+    """Scans the businesses of one connection.
+
+    `read_whole` returns the whole records of a business by id, without those that Graph does not send now.
+    """
+
+    def __init__(self, graph: GraphBookings, workers: Workers, pace: Pace, read_whole: ReadWhole) -> None:
         self._graph = graph
+        self._read_whole = read_whole
         self._workers = workers
         self.pace = pace
 
@@ -56,7 +65,9 @@ class Scanner:
         near = self._view(journal.business, start, end)
         seen = digest(near.records)
         values = {"scanned_at": now, "seeded_until": max(end, state.moment("seeded_until"))}
-        if state.is_seeded and not with_far_scan and seen == state["digest"]:
+        wants_whole = journal.are_details_wanted(now - _DETAILS_WANTED)
+        is_known = seen == state["digest"] and (state["is_whole"] or not wants_whole)
+        if state.is_seeded and not with_far_scan and is_known:
             return scan.finish(**values)
         old = journal.snapshot(state)
         if old is None:
@@ -78,7 +89,15 @@ class Scanner:
         if with_far_scan and found.is_complete:
             values |= {"far_scanned_at": now}
         # An empty digest makes the next scan compare again; without the stamp the far scan is repeated, too.
-        return scan.publish(found.changes, found.snapshot, **values, digest=seen if found.is_complete else "")
+        known = seen if found.is_complete else ""
+        if not wants_whole:
+            return scan.publish(found.changes, found.snapshot, **values, digest=known, is_whole=False)
+        completed = complete(
+            old, found.snapshot, found.changes, lambda records: self._read_whole(journal.business, records)
+        )
+        return scan.publish(
+            completed.changes, completed.snapshot, **values, digest=known, is_whole=completed.is_complete
+        )
 
     @staticmethod
     def _seed(scan: Scan, near: View, values: Mapping[str, object]) -> State:

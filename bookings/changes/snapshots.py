@@ -16,21 +16,27 @@ type Records = Mapping[str, Json]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Appointments by id. `doubts`: in how many scans Graph did not say whether a vanished one still exists."""
+    """Appointments by id. `doubts`: in how many scans Graph did not say whether a vanished one still exists.
+
+    `whole`: {"stamp", "values"} with what lists leave empty, and the digest of the listed record that it belongs to.
+    """
 
     records: Records = field(default_factory=dict)
     doubts: Mapping[str, int] = field(default_factory=dict)
+    whole: Records = field(default_factory=dict)
 
     def pack(self) -> bytes:
         """Return the bytes for the blob."""
-        text = json.dumps({"records": list(self.records.values()), "doubts": dict(self.doubts)}, separators=(",", ":"))
+        values = {"records": list(self.records.values()), "doubts": dict(self.doubts), "whole": dict(self.whole)}
+        text = json.dumps(values, separators=(",", ":"))
         return gzip.compress(text.encode(), compresslevel=5, mtime=0)
 
     @staticmethod
     def unpack(data: bytes) -> "Snapshot":
         """Return the snapshot from bytes that `pack` returned."""
         values = json.loads(gzip.decompress(data))
-        return Snapshot({record["id"]: record for record in values["records"]}, values["doubts"])
+        records = {record["id"]: record for record in values["records"]}
+        return Snapshot(records, values["doubts"], values.get("whole", {}))  # earlier versions kept no whole records
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,15 @@ from shared.json_text import Json
 from shared.time_zones.zones import Zone
 
 UPCOMING = "upcoming"
+_OF_PEOPLE = ("registered", "unregistered")
 _FIRED_BY: Mapping[str, frozenset[Kind]] = {
     "created": frozenset({Kind.CREATED}),
     "updated": frozenset({Kind.RESCHEDULED, Kind.REASSIGNED, Kind.EDITED}),
     "rescheduled": frozenset({Kind.RESCHEDULED}),
     "reassigned": frozenset({Kind.REASSIGNED}),
     "cancelled": frozenset({Kind.CANCELLED}),
+    "registered": frozenset({Kind.REGISTERED}),
+    "unregistered": frozenset({Kind.UNREGISTERED}),
     "any": frozenset(Kind),
 }
 TRIGGER_KINDS = (*_FIRED_BY, UPCOMING)
@@ -65,17 +68,23 @@ class AppointmentTriggers:
         self._feed = feed
         self._describer = describer
 
-    def begin(self, kind: str, business: str, ahead: timedelta) -> list[Any]:
+    def begin(self, kind: str, wanted: Subscription, ahead: timedelta) -> list[Any]:
         """Return the state of a trigger that begins now."""
         if kind == UPCOMING:
-            return begin(self._feed, business, ahead).to_json()
-        return self._feed.tail(business).to_json()
+            return begin(self._feed, wanted.business, ahead).to_json()
+        self._want_details(kind, wanted)
+        return self._feed.tail(wanted.business).to_json()
 
     def find(self, kind: str, wanted: Subscription, state: Any, ahead: timedelta, limit: int) -> Found:
         """Return the items since a state."""
         if kind == UPCOMING:
             return self._find_due(wanted, Horizon.from_json(state), ahead, limit)
+        self._want_details(kind, wanted)
         return self._find_changes(kind, wanted, Position.from_json(state), limit)
+
+    def _want_details(self, kind: str, wanted: Subscription) -> None:
+        if wanted.wants_details or kind in _OF_PEOPLE:
+            self._feed.want_details(wanted.business)
 
     def preview(self, kind: str, wanted: Subscription, limit: int) -> list[Json]:
         """Return some items for a designer: changes of the last days, or else appointments of the next weeks."""

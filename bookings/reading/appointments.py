@@ -4,6 +4,7 @@ A range is read with calendarView in windows. Joining, sorting, filtering and pa
 filters and sorts appointments unreliably or not at all.
 """
 
+import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from bookings.describe import appointment_times, describe_appointment
 from bookings.names import Names
 from bookings.reading.agenda import describe_agenda
 from bookings.windows import cut_windows
-from shared.errors import NotFound
+from shared.errors import ConfigurationError, Forbidden, GatewayError, NotFound
 from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
 from shared.time_zones.zones import Zone
@@ -25,6 +26,8 @@ from shared.workers import Workers
 _MOST_OF_A_DAY = 10_000  # Microsoft designed one calendar for 2,500 bookings a day
 _DETAILS_REMEMBERED = 2_000
 _DETAILS_SECONDS = 300
+_NOWHERE = datetime.min.replace(tzinfo=UTC)
+_log = logging.getLogger("gateway.bookings")
 
 
 @dataclass(frozen=True, order=True)
@@ -122,9 +125,24 @@ class Appointments:
 
     def details(self, business: str, items: Sequence[Json]) -> dict[str, Json]:
         """Return the whole records of listed appointments by id; those that are gone meanwhile are left out."""
-        nowhere = datetime.min.replace(tzinfo=UTC)
-        entries = self._whole(business, [_Entry(_Position(nowhere, item["id"]), item) for item in items])
+        entries = self._whole(business, [_Entry(_Position(_NOWHERE, item["id"]), item) for item in items])
         return {entry.position.id: entry.item for entry in entries}
+
+    def find_details(self, business: str, items: Sequence[Json]) -> dict[str, Json]:
+        """Return the whole records of listed appointments by id; those that Graph does not send now are left out."""
+
+        def read(item: Json) -> Json | None:
+            try:
+                entry = self._read_whole(business, _Entry(_Position(_NOWHERE, item["id"]), item))
+            except (ConfigurationError, Forbidden):
+                raise
+            except GatewayError as error:
+                _log.warning("a whole record could not be read, the next scan tries again: %s", error)
+                return None
+            return entry.item if entry else None
+
+        found = zip(items, self._workers.map(read, items), strict=True)
+        return {item["id"]: whole for item, whole in found if whole is not None}
 
     def _in_order(self, query: _Query) -> Iterator[_Entry]:
         """Yield the matching appointments by position; each window is read when those before it are used up."""

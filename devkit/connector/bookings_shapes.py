@@ -114,6 +114,8 @@ _KINDS = {
     "reassigned": "Reassigned",
     "edited": "Edited",
     "cancelled": "Cancelled or deleted",
+    "registered": "Somebody joined a group",
+    "unregistered": "Somebody left a group",
     "upcoming": "About to start",
 }
 _EVENT: dict[str, Shape] = {
@@ -186,6 +188,8 @@ DEFINITIONS: dict[str, Shape] = {
             **_EVENT,
             "changes": list_of({"type": "string"}, "Changes", "All that happened since the last look."),
             "changedProperties": list_of({"type": "string"}, "Changed Properties", "Which properties changed."),
+            "joinedNames": text("Who Joined", f"Names of customers who joined a group appointment. {_WITH_DETAILS}"),
+            "leftNames": text("Who Left", f"Names of customers who left a group appointment. {_WITH_DETAILS}"),
             "occurredUtc": moment("Event Time", "When the gateway found it out, in UTC."),
             **_OF_EVENT,
             "previous": thing(_PREVIOUS, null=True),

@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import requests
@@ -120,8 +120,24 @@ class Trials:
         self._follow("OnAnyAppointmentEvent")
         self._do("CancelAppointment", one, body={"message": "We call you instead."}, key=True)
         self._follow_appointments("Cancelled")
+        self._register(first)
         self._do("ListAppointmentChanges", page | {"timeZone": _ZONE})
         self._do("SaveCustomer", page, body={"emailAddress": "robin@example.com", "name": "Robin Example"}, key=True)
+
+    def _register(self, first: date) -> None:
+        """Open a group appointment with two people, and take one out again."""
+        service = next(one for one in self._list("ListServices") if (one["maximumAttendeesCount"] or 1) > 1)
+        query = {"business": _PAGE, "service": service["id"], "start": str(first), "timeZone": _ZONE}
+        slots = self._send("FindFreeSlots", query | {"end": str(first + timedelta(days=14))}).json()["value"]
+        people = [
+            {"name": f"{name} Example", "emailAddress": f"{name.lower()}@example.com"} for name in ("Robin", "Alex")
+        ]
+        body = {"service": service["id"], "start": slots[0]["startUtc"], "customers": people}
+        made = self._send("CreateAppointment", {"business": _PAGE}, body=body).json()
+        self._follow_appointments("Registered")
+        leaves = {"customers": [{"emailAddress": people[1]["emailAddress"], "remove": True}]}
+        self._send("UpdateAppointment", {"business": _PAGE, "id": made["id"]}, body=leaves)
+        self._follow_appointments("Unregistered")
 
     # -- triggers ---------------------------------------------------------------------------------------------------
 

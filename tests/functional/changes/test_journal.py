@@ -29,7 +29,9 @@ def instance(page: Page) -> ChangeFeed:
     used = services.services()
     own = page.journal
     pace = Pace(timedelta(days=90), timedelta(seconds=60))
-    return ChangeFeed("default", Scanner(used.connections["default"].graph, Workers(3), pace), own._table, own._blobs)
+    connection = used.connections["default"]
+    scanner = Scanner(connection.graph, Workers(3), pace, connection.appointments.find_details)
+    return ChangeFeed("default", scanner, own._table, own._blobs)
 
 
 def tick(_page: Page) -> None:

@@ -1,0 +1,207 @@
+"""People in groups are told apart, and who was in a cancelled appointment is not forgotten."""
+
+import gzip
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bookings.changes.snapshots import Snapshot
+from bookings.changes.whole_records import match_people
+from bookings.describe import question_key
+from tests.functional.changes.conftest import CLEO, Consumer, Page, ahead, summary
+from tests.functional.changes.test_triggers import flow, recur
+from twin.core.faults import Answer
+from twin.seeds import tiny
+
+TYPED = {"@odata.type": "#microsoft.graph.bookingCustomerInformation"}
+KEY = question_key(tiny.QUESTION, "")
+GROUP: dict[str, Any] = {"serviceId": tiny.GROUP, "serviceName": "Course", "maximumAttendeesCount": 12}
+
+
+def person(name: str) -> dict[str, Any]:
+    said = {
+        "@odata.type": "#microsoft.graph.bookingQuestionAnswer",
+        "questionId": tiny.QUESTION,
+        "question": "Asset tag?",
+        "answerInputType": "text",
+        "answer": f"Tag of {name}",
+    }
+    mail = f"{name.partition(' ')[0].lower()}@example.com"
+    whole = {"name": name, "emailAddress": mail, "phone": "+49 1", "notes": f"I am {name}"}
+    return TYPED | whole | {"customerId": f"id-{name}", "customQuestionAnswers": [said]}
+
+
+ANN, BEA, DAN, EVA = person("Ann Ärmel"), person("Bea 林"), person("Dan O'Neil"), person("Eva")
+
+
+def brief(events: list[dict[str, Any]]) -> list[tuple[str, Any]]:
+    return [(event["eventKind"], event["customerName"]) for event in events]
+
+
+def follow_twice(page: Page) -> Consumer:
+    """A consumer with details, after the scan that reads what was there before."""
+    consumer = Consumer(page, expand="details")
+    assert consumer.follow() == []
+    return consumer
+
+
+def test_each_registration_comes_once_with_its_own_person(page: Page) -> None:
+    group = page.book(ahead(days=2), customers=[ANN], **GROUP)
+    consumer = follow_twice(page)
+    page.change(group, customers=[ANN, BEA, DAN])
+    edited, *people = consumer.follow()
+    assert (edited["eventKind"], edited["joinedNames"], edited["leftNames"]) == ("edited", "Bea 林, Dan O'Neil", "")
+    assert brief(people) == [("registered", "Bea 林"), ("registered", "Dan O'Neil")]
+    bea = people[0]
+    assert (bea["customerEmailAddress"], bea["customerNotes"]) == ("bea@example.com", "I am Bea 林")
+    assert bea["answers"] == {KEY: "Tag of Bea 林"}
+    assert [each["name"] for each in bea["customers"]] == ["Bea 林"]
+    assert (bea["appointmentId"], bea["previous"], bea["filledAttendeesCount"]) == (group, None, 3)
+    assert consumer.follow() == []
+
+
+def test_who_leaves_a_group_is_named_with_what_was_known(page: Page) -> None:
+    group = page.book(ahead(days=2), customers=[ANN, BEA, DAN], **GROUP)
+    consumer = follow_twice(page)
+    page.change(group, customers=[ANN, EVA, DAN])
+    edited, *people = consumer.follow()
+    assert (edited["joinedNames"], edited["leftNames"]) == ("Eva", "Bea 林")
+    assert brief(people) == [("unregistered", "Bea 林"), ("registered", "Eva")]
+    assert people[0]["answersText"] == "Asset tag? Tag of Bea 林"
+
+
+def test_those_who_open_a_group_register_too(page: Page) -> None:
+    consumer = follow_twice(page)
+    page.book(ahead(days=2), customers=[ANN, BEA], **GROUP)
+    assert [kind for kind, _ in brief(consumer.follow())] == ["created", "registered", "registered"]
+
+
+def test_one_to_one_appointments_have_no_registrations(page: Page) -> None:
+    made = page.book(ahead(days=2), customers=[ANN])
+    consumer = follow_twice(page)
+    page.change(made, customers=[BEA])
+    assert [kind for kind, _ in brief(consumer.follow())] == ["edited"]
+
+
+@pytest.mark.parametrize(("kind", "names"), [("registered", ["Bea 林"]), ("unregistered", ["Dan O'Neil"])])
+def test_triggers_of_people_need_no_details(page: Page, kind: str, names: list[str]) -> None:
+    group = page.book(ahead(days=2), customers=[ANN, DAN], **GROUP)
+    one = flow(page, kind)
+    assert recur(page, one) == []
+    page.change(group, customers=[ANN, BEA])
+    items = recur(page, one)
+    assert [(item["eventKind"], item["customerName"]) for item in items] == [(kind, name) for name in names]
+    assert {"customers", "answers", "customerNotes"}.isdisjoint(items[0])
+    assert recur(page, one) == []
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_registration_waits_while_graph_does_not_say_who_it_is(page: Page) -> None:
+    group = page.book(ahead(days=2), customers=[ANN], **GROUP)
+    one = flow(page, "registered")
+    assert recur(page, one) == []
+    page.change(group, customers=[ANN, BEA])
+    page.gateway.sim.faults.add(Answer(503), api="bookings", path="/appointments/", times=None)
+    assert recur(page, one) == []
+    page.gateway.sim.faults.clear()
+    assert [item["customerName"] for item in recur(page, one)] == ["Bea 林"]
+
+
+@pytest.mark.parametrize("book", [{"customers": [BEA]}, {"customers": [ANN, BEA, DAN], **GROUP}])
+def test_a_cancelled_appointment_says_who_was_in_it(page: Page, book: dict[str, Any]) -> None:
+    made = page.book(ahead(days=2), customerNotes="Klingelt", serviceNotes="Schlüssel", **book)
+    consumer = follow_twice(page)
+    page.cancel(made)
+    [event] = consumer.follow()
+    assert summary([event]) == [("cancelled", made)]
+    assert [each["name"] for each in event["customers"]] == [each["name"] for each in book["customers"]]
+    assert event["answers"] == {KEY: f"Tag of {book['customers'][0]['name']}"}
+    assert (event["customerNotes"], event["serviceNotes"]) == ("Klingelt", "Schlüssel")
+
+
+def test_what_was_known_is_shown_only_to_who_asks_for_it(page: Page) -> None:
+    made = page.book(ahead(days=2), customers=[BEA])
+    follow_twice(page)
+    plain = Consumer(page)
+    page.cancel(made)
+    [event] = plain.follow()
+    assert {"customers", "answers", "customerNotes", "serviceNotes", "reminders"}.isdisjoint(event)
+
+
+def test_feeds_without_details_cost_no_calls_more(page: Page) -> None:
+    made = page.book(ahead(days=2), customers=[ANN], **GROUP)
+    consumer = Consumer(page)
+    page.change(made, customers=[ANN, BEA])
+    page.gateway.forget()
+    assert brief(consumer.follow()) == [("edited", "Ann Ärmel")]
+    assert "appointments" not in {
+        call.path.rpartition("/")[0].rpartition("/")[2] for call in page.gateway.graph_calls()
+    }
+    assert page.feed.snapshot(page.name)[0].whole == {}
+
+
+def test_whole_records_are_read_once_until_they_change(page: Page) -> None:
+    ids = [page.book(ahead(days=2, minutes=number), customers=[ANN]) for number in range(5)]
+    consumer = follow_twice(page)
+    assert set(page.feed.snapshot(page.name)[0].whole) == set(ids)
+    page.gateway.forget()
+    assert consumer.follow() == []
+    assert page.calls() == ["calendarView"] * 3
+    page.change(ids[0], customerPhone="2")
+    page.gateway.forget()
+    assert [event["eventKind"] for event in consumer.follow()] == ["edited"]
+    assert page.calls().count(ids[0]) == 1  # the answer with details needs no call of its own
+    assert not set(ids[1:]) & set(page.calls())
+
+
+def test_whole_records_go_when_nobody_asks_for_details_any_more(page: Page) -> None:
+    page.book(ahead(days=2), customers=[ANN])
+    follow_twice(page)
+    page.journal.register_details(ahead(days=-40))
+    page.book(ahead(days=3), customers=[BEA])
+    page.ask()
+    assert page.feed.snapshot(page.name)[0].whole == {}
+
+
+def test_whole_records_go_with_the_feed(page: Page) -> None:
+    page.book(ahead(days=2), customers=[ANN])
+    follow_twice(page)
+    page.age()
+    page.feed.drop(page.name)
+    assert page.journal.state().row is None
+    assert not page.journal.are_details_wanted(ahead(days=-400))
+    assert not page.journal.read(0, 100, 100)
+
+
+def test_snapshots_of_earlier_versions_are_read() -> None:
+    old = gzip.compress(json.dumps({"records": [{"id": "1"}], "doubts": {"1": 2}}).encode())
+    found = Snapshot.unpack(old)
+    assert (found.records, found.doubts, found.whole) == ({"1": {"id": "1"}}, {"1": 2}, {})
+    assert Snapshot.unpack(Snapshot({"1": {"id": "1"}}, {}, {"1": {"stamp": "a"}}).pack()).whole == {
+        "1": {"stamp": "a"}
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "joined", "left"),
+    [
+        ([CLEO], [CLEO, CLEO], 1, 0),
+        ([CLEO | {"customerId": "1"}], [CLEO | {"customerId": "1", "emailAddress": "new@example.com"}], 0, 0),
+        ([CLEO | {"customerId": "1"}], [CLEO | {"customerId": "2"}], 0, 0),
+        ([CLEO], [CLEO | {"emailAddress": "CLEO@example.com", "name": "Cleo K."}], 0, 0),
+        ([TYPED | {"name": "Walk-in"}], [TYPED | {"name": "Walk-in"}, TYPED | {"name": "Other"}], 1, 0),
+        ([], [ANN, BEA], 2, 0),
+        ([ANN, BEA], [], 0, 2),
+    ],
+)
+def test_people_are_the_same_by_id_address_or_name(before: Any, after: Any, joined: int, left: int) -> None:
+    assert tuple(map(len, match_people(before, after))) == (joined, left)
+
+
+def test_a_group_that_is_moved_under_a_new_id_has_no_new_people(page: Page) -> None:
+    group = page.book(ahead(days=2), customers=[ANN, BEA], **GROUP)
+    consumer = follow_twice(page)
+    page.move(group, ahead(days=3) + timedelta(hours=1), renew_id=True)
+    assert [kind for kind, _ in brief(consumer.follow())] == ["rescheduled"]
