@@ -25,6 +25,7 @@ _STATES = {
 }
 _PROOFS: Mapping[str | None, str] = {
     Proof.ANSWER: "it answers a mail of the ticket, and its author takes part",
+    Proof.SIBLING: "it answers the same mail as the ticket, went to the ticket's author, and its author takes part",
     Proof.NUMBER: "it has the ticket's number in its subject, and its author takes part",
     Proof.REPORT: "it reports that a mail of the ticket could not be delivered",
 }

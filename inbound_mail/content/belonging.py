@@ -1,9 +1,11 @@
 """The one decision about the ticket that a mail belongs to, and what proves it. Every sink and every event uses it.
 
 Anybody can write a Message-ID, a ticket's number or a subject. So a mail belongs to a ticket if it refers to it, by an
-answered mail that we know or by a number in the subject, and its author takes part in that ticket. Exchange's
-conversation proves nothing, because Exchange joins mails of one subject now and then. An answer under a new subject is
-a new request. A delivery report proves nothing about its author: at most it becomes a note in our own words.
+answered mail that we know or by a number in the subject, and its author takes part in that ticket. Where people write
+to each other with a copy to us, two of them may answer one mail that we never got: then the later answer belongs to
+the ticket of the earlier one if it went to that one's author, too, who so learns nothing new. Exchange's conversation
+proves nothing, because Exchange joins mails of one subject now and then. An answer under a new subject is a new
+request. A delivery report proves nothing about its author: at most it becomes a note in our own words.
 
 What proves nothing is said all the same: the new ticket names the other one, and says why it is not the same.
 """
@@ -32,20 +34,27 @@ class Proof(StrEnum):
     """What proves that a mail belongs to a ticket."""
 
     ANSWER = "answer"
+    SIBLING = "sibling"
     NUMBER = "number"
     REPORT = "report"
+
+
+# These prove that the author takes part in the ticket.
+PROOFS_OF_AUTHOR = frozenset({Proof.ANSWER, Proof.SIBLING, Proof.NUMBER})
 
 
 @dataclass(frozen=True)
 class Thread:
     """A ticket that an earlier mail became, and the addresses (lower case) of the participants so far.
 
-    `title`: the subject of that mail without prefixes, "" if it is not known.
+    `title`: the subject of that mail without prefixes, "" if it is not known. `author`: who wrote it, "" if that does
+    not matter.
     """
 
     ticket: str
     participants: frozenset[str] = frozenset()
     title: str = ""
+    author: str = ""
 
 
 class Threads(Protocol):
@@ -53,6 +62,9 @@ class Threads(Protocol):
 
     def find_all(self, message_ids: Iterable[str]) -> Iterator[Thread]:
         """Yield the tickets of these message ids (without angle brackets), in their order, each ticket once."""
+
+    def find_siblings(self, message_ids: Iterable[str]) -> Iterator[Thread]:
+        """Yield the tickets of the first mails that answered mails with these ids, whether we know those or not."""
 
     def find_conversation(self, conversation_id: str) -> Thread | None:
         """Return the ticket of the first mail of a Graph conversation. It proves nothing."""
@@ -114,7 +126,7 @@ class Belonging:
     @property
     def author_is_participant(self) -> bool:
         """Whether it is proven that the author takes part in the ticket."""
-        return self.proof in (Proof.ANSWER, Proof.NUMBER)
+        return self.proof in PROOFS_OF_AUTHOR
 
 
 def belongs_to(
@@ -125,7 +137,7 @@ def belongs_to(
     doubt = explain_doubt(mail)
     notes: list[str] = [doubt] if doubt else []
     related: dict[str, str] = {}  # by the number in upper case
-    for thread, is_known in islice(question.list_candidates(), _MOST_TICKETS):
+    for thread, proof in islice(question.list_candidates(), _MOST_TICKETS):
         name = thread.ticket.upper()
         if name in related:
             continue
@@ -133,10 +145,11 @@ def belongs_to(
         if doubt is None and not question.lookup.exists(thread.ticket):
             notes.append(f"The mail names ticket {thread.ticket}, which cannot be read.")
             continue
-        found = "its author is not proven" if doubt else question.judge(thread, is_known=is_known)
+        found = "its author is not proven" if doubt else question.judge(thread, proof)
         if isinstance(found, Belonging):
             return found
-        notes.append(f"The mail names ticket {thread.ticket}, but {found}.")
+        relation = "answers the same mail as" if proof is Proof.SIBLING else "names"
+        notes.append(f"The mail {relation} ticket {thread.ticket}, but {found}.")
     conversation = threads.find_conversation(str(mail.message.get("conversationId") or ""))
     if conversation and conversation.ticket.upper() not in related:
         related[conversation.ticket.upper()] = conversation.ticket
@@ -176,23 +189,35 @@ class _Question:
     threads: Threads
     lookup: TicketLookup
 
-    def list_candidates(self) -> Iterator[tuple[Thread, bool]]:
-        """Yield the tickets that the mail refers to, and whether by a known mail (else by a number in the subject)."""
+    def list_candidates(self) -> Iterator[tuple[Thread, Proof]]:
+        """Yield the tickets that the mail refers to, and what would prove it."""
         screening = self.screening
-        for thread in self.threads.find_all(screening.bounced if screening.is_bounce else list_answered_ids(self.mail)):
-            yield thread, True
+        ids = screening.bounced if screening.is_bounce else list_answered_ids(self.mail)
+        for thread in self.threads.find_all(ids):
+            yield thread, Proof.ANSWER
         for number in self.lookup.find_numbers(self.mail.subject):
-            yield self.threads.find_ticket(number) or Thread(number), False
+            yield self.threads.find_ticket(number) or Thread(number), Proof.NUMBER
+        if screening.makes_ticket:
+            for thread in self.threads.find_siblings(ids):
+                yield thread, Proof.SIBLING
 
-    def judge(self, thread: Thread, *, is_known: bool) -> Belonging | str:
+    def judge(self, thread: Thread, proof: Proof) -> Belonging | str:
         """Return the decision for this ticket, or why the mail does not belong to it, in words."""
         if self.screening.is_bounce:
-            return self._judge_report(thread, is_known=is_known)
-        if is_known and self.screening.makes_ticket and is_replaced(self.title, thread.title, thread.ticket):
+            return self._judge_report(thread, is_known=proof is Proof.ANSWER)
+        is_answer = proof is not Proof.NUMBER and self.screening.makes_ticket
+        if is_answer and is_replaced(self.title, thread.title, thread.ticket):
             return "it has a new subject"
-        if not self._takes_part(thread, is_known=is_known):
+        if not self._takes_part(thread, is_known=proof is Proof.ANSWER):
             return "its author does not take part in it"
-        return Belonging(thread.ticket, Proof.ANSWER if is_known else Proof.NUMBER)
+        if proof is Proof.SIBLING and not self._went_to(thread.author):
+            return "it did not go to whom the ticket is from"
+        return Belonging(thread.ticket, proof)
+
+    def _went_to(self, address: str) -> bool:
+        """Return whether somebody wrote or got this mail."""
+        mail = self.mail
+        return address in (mail.sender, *mail.recipients("toRecipients"), *mail.recipients("ccRecipients"))
 
     def _takes_part(self, thread: Thread, *, is_known: bool) -> bool:
         """Return whether the author takes part in a ticket.

@@ -1,6 +1,7 @@
 """The tickets of earlier mails, one partition for each sink.
 
     m|{digest}   a message id -> the ticket of the first mail that had it
+    a|{digest}   a message id -> the ticket of the first mail that answered it, if that became a ticket
     c|{digest}   a conversation in Exchange -> the ticket of its first mail
     w|{digest}   a ticket -> who takes part: authors first, then those who got a copy, the newest first
 
@@ -14,7 +15,7 @@ import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from inbound_mail.content.belonging import Thread
+from inbound_mail.content.belonging import Thread, list_answered_ids
 from inbound_mail.content.models import InboundMail
 from inbound_mail.ledger.references import digest
 from shared.errors import Conflict, Unavailable
@@ -24,6 +25,7 @@ TABLE = "threads"
 _MOST_PARTICIPANTS = 100
 _MOST_COPIES = 50  # of one mail that is added to a ticket
 _MOST_IDS = 50
+_MOST_ANSWERED = 5
 _LONGEST_ADDRESS = 254  # RFC 5321 allows no longer one
 _LONGEST_LIST = 30_000  # a property of the table holds 32,768 characters
 _LONGEST_TITLE = 300
@@ -49,6 +51,14 @@ class KnownThreads:
             people = {*_read_list(row, "participants"), *self._people(ticket)}
             yield Thread(ticket, frozenset(people), str(row.values.get("title") or ""))
 
+    def find_siblings(self, message_ids: Iterable[str]) -> Iterator[Thread]:
+        """Yield the tickets of the first mails that answered these ids, as their answers may do on several branches."""
+        for message_id in islice(dict.fromkeys(message_ids), _MOST_ANSWERED):
+            row = self._get(f"a|{digest(message_id)}")
+            if row is not None:
+                values, ticket = row.values, str(row.values["ticket"])
+                yield Thread(ticket, frozenset(self._people(ticket)), str(values["title"]), str(values["author"]))
+
     def find_conversation(self, conversation_id: str) -> Thread | None:
         """Return the ticket of the first mail of a Graph conversation."""
         row = self._get(f"c|{digest(conversation_id)}") if conversation_id else None
@@ -65,8 +75,10 @@ class KnownThreads:
         `title`: its subject without prefixes. `joins`: it was added to an existing ticket. `adds_people`: its people
         take part from now on.
         """
+        title = _clean(title)[:_LONGEST_TITLE]
         for _ in range(_TRIES):
             operations = list(self._list_rows(mail, ticket, title, adds_people=adds_people))
+            operations += self._list_answered(mail, ticket, title) if adds_people and not joins else ()
             if adds_people and (changed := self._add_people(mail, ticket, joins=joins)):
                 operations.append(changed)
             try:
@@ -84,13 +96,21 @@ class KnownThreads:
         if mail.message_id:
             name = f"m|{digest(mail.message_id)}"
             known = self._get(name)
-            own = {"RowKey": name, "mail": mail.key, "title": _clean(title)[:_LONGEST_TITLE]}
+            own = {"RowKey": name, "mail": mail.key, "title": title}
             if known is None:
                 yield Operation("create", values | own)
             elif known.values.get("mail") == mail.key and known.values["ticket"] != ticket:
                 yield Operation("replace", values | own, known.etag)  # a person had the same mail delivered again
         if conversation and self._get(name := f"c|{digest(conversation)}") is None:
             yield Operation("create", values | {"RowKey": name})
+
+    def _list_answered(self, mail: InboundMail, ticket: str, title: str) -> Iterator[Operation]:
+        """Yield the rows of what a mail answers: the mail just before it, and the one that began the conversation."""
+        answered = list_answered_ids(mail)
+        values: Entity = {"PartitionKey": self._sink, "ticket": ticket, "title": title, "author": _clean(mail.sender)}
+        for message_id in dict.fromkeys([*answered[:1], *answered[-1:]]):
+            if self._get(name := f"a|{digest(message_id)}") is None:
+                yield Operation("create", values | {"RowKey": name})
 
     def _add_people(self, mail: InboundMail, ticket: str, *, joins: bool) -> Operation | None:
         name = f"w|{digest(ticket)}"

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from inbound_mail.content.belonging import Proof, list_answered_ids
+from inbound_mail.content.belonging import PROOFS_OF_AUTHOR, list_answered_ids
 from inbound_mail.content.files import FileChoice
 from inbound_mail.content.names import safe_line, safe_media_type, safe_name
 from inbound_mail.sinks._bounds import MOST_ADDRESSES, MOST_IDS, describe_report, list_reply_to, locate_mail, shorten
@@ -58,7 +58,7 @@ def settle_ticket(prepared: PreparedMail, progress: Progress) -> Settled:
         values = progress.values
     return Settled(
         values["answers"],
-        is_participant=values.get("proof") in (Proof.ANSWER, Proof.NUMBER),
+        is_participant=values.get("proof") in PROOFS_OF_AUTHOR,
         related=tuple(values.get("related") or ()),
         notes=tuple(values.get("thread_notes") or ()),
         unreached=tuple(values.get("unreached") or ()),

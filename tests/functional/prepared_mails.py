@@ -56,6 +56,10 @@ class KnownThreads:
     def find_all(self, message_ids: Iterable[str]) -> Iterator[Thread]:
         return (self.by_id[one] for one in message_ids if one in self.by_id)
 
+    def find_siblings(self, message_ids: Iterable[str]) -> Iterator[Thread]:
+        del message_ids
+        return iter(())
+
     def find_ticket(self, ticket: str) -> Thread | None:
         return next((one for one in self.by_id.values() if one.ticket == ticket), None)
 

@@ -357,6 +357,24 @@ def test_an_answer_joins_if_its_subject_is_that_of_before(service_desk: ServiceD
         assert service_desk.list_joined(mail, first) == joins
 
 
+def test_two_answers_to_one_mail_that_we_never_got_are_one_ticket(service_desk: ServiceDesk) -> None:
+    first = service_desk.take(**load_field_mail("t3a-reply-with-cc.eml"))
+    other = service_desk.take(**load_field_mail("t3b-other-branch.eml"))
+    assert service_desk.list_joined(other, first) == ALL
+    root = {"subject": "SV: Access to the ERP test system", "headers": {"References": "<t3-root@field.example> <x@y>"}}
+    assert service_desk.list_joined(service_desk.take(sender=ADELE, **root), first) == ALL
+    assert service_desk.list_joined(service_desk.take(sender=LEE, **root), first) == NONE  # it did not go to Adele
+    assert service_desk.list_joined(service_desk.take(sender=MALLORY, cc=[ADELE], **root), first) == NONE
+    new = root | {"subject": "New laptop"}
+    assert service_desk.list_joined(service_desk.take(sender=LEE, cc=[ADELE], **new), first) == NONE
+
+
+def test_who_answers_a_mail_first_gets_no_answers_that_went_to_others(service_desk: ServiceDesk) -> None:
+    claim = answer(service_desk, NESTOR, cc=[ADELE, LEE])
+    confidential = answer(service_desk, LEE, cc=[ADELE], text="Between us.")
+    assert service_desk.list_joined(confidential, claim) == NONE
+
+
 def test_all_ticket_numbers_of_a_subject_are_tried(service_desk: ServiceDesk) -> None:
     own = service_desk.take(subject="Own", sender=LEE)
     subject = f"RE: I991231_00001 {service_desks.OPEN_TICKET} and {service_desk.ticket(own).rfc}"
