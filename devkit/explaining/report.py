@@ -9,7 +9,9 @@ from devkit.explaining.sinks import Sent
 from inbound_mail.content.belonging import Belonging, Proof, list_answered_ids
 from inbound_mail.content.files import FileChoice, describe_size, explain_excess
 from inbound_mail.content.rendering import clean_text
+from inbound_mail.content.requestor import Basis
 from inbound_mail.content.rules import SET_ASIDE
+from inbound_mail.content.thanks import THANKS_ONLY
 from inbound_mail.reports.mails import AUTOMATIC
 from shared.json_text import Json
 from shared.settings.config import Settings
@@ -76,12 +78,13 @@ def _describe_delivery(record: Json, sent: Sent | None, settings: Settings, tick
     described |= {"ticketOf": tickets[sent.ticket]} if sent.ticket and sent.ticket in tickets else {}
     if sent.kind == "event":
         data = content["data"]
-        described |= {"requestor": data.get("from"), "event": content["type"]}
+        described |= {"event": content["type"]}
         described |= {"text": data.get("newText") or data.get("bodyText") or prepared.rendering.text}
     else:
         fields = {name: value for name, value in content.items() if name not in _SHOWN_ELSEWHERE}
         described |= {"title": content["title"]} if "title" in content else {}
-        described |= {"requestor": content.get("requestor_mail"), "fields": fields, "text": content["description"]}
+        described |= {"fields": fields, "text": content["description"]}
+    described |= {"requestor": prepared.who_asks.describe()} if sent.kind != "comment" else {}
     most = settings.sinks[record["sink"]].options.get("attachment_mb", 20) if sent.kind != "event" else None
     described |= {"files": [_describe_file(one, most) for one in sent.choices]}
     return described | {"notes": list(sent.receipt.notes) if sent.receipt else []}
@@ -142,8 +145,9 @@ def _render_delivery(one: Json) -> Iterator[str]:
 
 
 def _render_sent(one: Json) -> Iterator[str]:
-    if one["requestor"]:
-        yield from _row("Requestor", one["requestor"])
+    if asks := one.get("requestor"):
+        basis = "" if asks["basis"] == Basis.AUTHOR else f" ({asks['basis']})"
+        yield from _row("Requestor", f"{asks['address'] or 'nobody'}{basis}")
     if one.get("title"):
         yield from _row("Title", one["title"])
     if one.get("fields"):
@@ -175,7 +179,7 @@ def _name_rule(described: Json) -> str:
 
 
 def _name_outcome(one: Json) -> str:
-    if one.get("cause") in (AUTOMATIC, SET_ASIDE):
+    if one.get("cause") in (AUTOMATIC, SET_ASIDE, THANKS_ONLY):
         return f"set aside ({one['cause']})"
     if "what" not in one:
         return f"{_STATES.get(one['state'], one['state'])} ({one.get('cause') or one.get('lastError')})"

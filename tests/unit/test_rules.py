@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from composition.mail import find_shared_sinks
 from inbound_mail.content.models import InboundMail
 from inbound_mail.content.rules import MatchedRule, find_rule
 from shared.settings.mail_settings import Mailbox, read_mailboxes
@@ -49,6 +50,15 @@ def test_sinks_of_rules_belong_to_a_mailbox() -> None:
     mailbox, _ = read(VPN)
     assert mailbox is not None
     assert mailbox.all_sinks == ("tickets", "network")
+
+
+def test_a_sink_that_rules_of_one_mailbox_share_with_another_mailbox_is_shared() -> None:
+    ruled, _ = read(VPN)
+    other, _ = read(sinks=["network"])
+    assert ruled is not None
+    assert other is not None
+    assert find_shared_sinks([ruled, other]) == {"network"}
+    assert find_shared_sinks([ruled]) == frozenset()
 
 
 @pytest.mark.parametrize(
