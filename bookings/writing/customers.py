@@ -1,6 +1,7 @@
 """The customers of a business: find them by mail address, make or change them, describe them for an appointment."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from bookings.describe import plain
@@ -12,6 +13,7 @@ from shared.json_text import Json
 from shared.storage.idempotency import IdempotencyStore, WriteLost
 
 _MOST_PAGES = 200
+_SOME_PAGES = 10
 _LOST = (
     "Microsoft Graph did not say whether the customer was saved, and it cannot be seen yet. Look at the customers "
     "before you send it again."
@@ -38,7 +40,8 @@ class Customers:
         """Return customers as an appointment takes them; those on record with their id, name, mail and phone.
 
         A group appointment takes nobody who is not on record, and drops unknown ids silently. So an unknown id is
-        refused here, and a customer who is not on record has no customerId until `save_unknown`.
+        refused here, and a customer who is not on record has no customerId until `save_unknown`. Other appointments
+        get a record with the customer, so those who are found by their address are named by the id of theirs.
         """
         return self.complete_people(business, people, self.type_people(business, people), is_group=is_group)
 
@@ -52,7 +55,7 @@ class Customers:
         self, business: str, people: Sequence[Person], typed: Sequence[Json], *, is_group: bool
     ) -> list[Json]:
         """Return typed customers, completed from their records where there are any."""
-        records = self._find_records(business, people) if is_group else {}
+        records = self._find_records(business, people) if is_group else self._find_some_records(business, people)
         return [
             _with_record(each, self._read(business, person.id) if person.id else records.get(_key(person.mail)))
             for each, person in zip(typed, people, strict=True)
@@ -88,11 +91,21 @@ class Customers:
                 )
         return self._find(business, {_key(person.mail) for person in people if not person.id})
 
-    def _find(self, business: str, mails: set[str]) -> dict[str, Json]:
+    def _find_some_records(self, business: str, people: Sequence[Person]) -> dict[str, Json]:
+        """Return by address the records of people without an id, as far as few pages show them.
+
+        Graph makes a record of everybody whom an appointment names without an id, also of those who have one already.
+        A second record is better than no appointment, so a failure to look is passed over.
+        """
+        with suppress(GatewayError):
+            return self._find(business, {_key(each.mail) for each in people if each.mail and not each.id}, _SOME_PAGES)
+        return {}
+
+    def _find(self, business: str, mails: set[str], most_pages: int = _MOST_PAGES) -> dict[str, Json]:
         """Return the customers with these mail addresses, by address. Graph cannot search, so page by page."""
         found: dict[str, Json] = {}
         link: str | None = None
-        for _ in range(_MOST_PAGES if mails else 0):
+        for _ in range(most_pages if mails else 0):
             page = self._graph.get_customers(business, link)
             for customer in page.items:
                 mail = _key(customer.get("emailAddress"))

@@ -11,6 +11,7 @@ from bookings.describe import question_key
 from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_page, refused
 from tests.functional.conftest import Gateway
 from twin.bookings.permissions import APPOINTMENT, MANAGE, READ, WRITE
+from twin.core.faults import Answer
 from twin.seeds import sample, tiny
 
 KNOWN = "#microsoft.graph.bookingCustomerInformation"
@@ -45,7 +46,7 @@ def test_an_appointment_is_booked_and_answered_whole(writer: Writer) -> None:
 def test_what_graph_is_sent_names_types_and_counts(writer: Writer) -> None:
     writer.made()
     body = sent(writer, "POST")
-    assert body["customers"] == [{"@odata.type": KNOWN} | CLEO]
+    assert body["customers"] == [{"@odata.type": KNOWN} | CLEO | {"customerId": tiny.CUSTOMER}]
     assert (body["maximumAttendeesCount"], body["filledAttendeesCount"]) == (1, 1)
     assert body["customerTimeZone"] == "UTC"
     assert body["startDateTime"] == {"dateTime": clock(9).rstrip("Z"), "timeZone": "UTC"}
@@ -62,6 +63,32 @@ def test_a_customer_on_record_is_named_by_id_and_filled_in(writer: Writer) -> No
     assert item["customers"][0]["name"] == "Cleo Customer"
     assert len(writer.customers()) == 1
     assert sent(writer, "POST")["customers"][0]["emailAddress"] == "cleo@example.com"
+
+
+@pytest.mark.parametrize("mail", ["cleo@example.com", "Cleo@Example.COM"])
+def test_a_customer_with_a_known_address_gets_no_second_record(writer: Writer, mail: str) -> None:
+    for hour in (9, 11):
+        item = writer.made(start=clock(hour), customers=[{"name": "C. Customer", "emailAddress": mail, "phone": "1"}])
+        (only,) = item["customers"]
+        assert (only["customerId"], only["name"], only["emailAddress"]) == (tiny.CUSTOMER, "C. Customer", mail)
+    assert [each["id"] for each in writer.customers()] == [tiny.CUSTOMER]
+
+
+def test_a_new_customer_gets_one_record_however_often_they_book(writer: Writer) -> None:
+    writer.gateway.sim.bookings.switches.page_size = 2
+    robin = {"name": "Róbin", "emailAddress": "robin@example.com"}
+    first, second = (writer.made(start=clock(hour), customers=[robin])["customers"][0] for hour in (9, 11))
+    assert first["customerId"] == second["customerId"]
+    passed = writer.made(start=clock(14))
+    changed = writer.update(passed["id"], customers=[CLEO | {"remove": True}, robin])
+    assert changed.json()["customers"][0]["customerId"] == first["customerId"]
+    assert len(writer.customers()) == 2
+
+
+def test_an_appointment_is_booked_though_the_customers_cannot_be_read(writer: Writer) -> None:
+    fault = Answer(500, body={"error": {"code": "UnknownError", "message": ""}})
+    writer.gateway.sim.faults.add(fault, api="bookings", method="GET", path="/customers$", times=None)
+    assert writer.made()["customers"][0]["emailAddress"] == "cleo@example.com"
 
 
 def test_a_reschedule_answers_the_fresh_appointment(writer: Writer) -> None:
