@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import azure.functions as func
 
+from blueprints._booking_details import CLEARABLE, DETAILS, read_details
 from blueprints._fields import Fields
 from blueprints._http import Content, Request, answers
 from shared.errors import Forbidden, Invalid
@@ -23,13 +24,6 @@ bp = func.Blueprint()
 
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 _RUN_HEADERS = ("x-ms-workflow-run-id", "x-ms-workflow-operation-name", "x-ms-action-tracking-id")
-_TEXTS, _FLAGS = ("additionalInformation", "serviceNotes"), ("isLocationOnline", "optOutOfCustomerEmail")
-_DETAILS = (*_TEXTS, *_FLAGS, "smsNotificationsEnabled", "location")
-_CLEARABLE: dict[str, tuple[str, object]] = {
-    "location": ("serviceLocation", None),
-    "additionalInformation": ("additionalInformation", ""),
-    "serviceNotes": ("serviceNotes", ""),
-}
 _CUSTOMER = ("customerId", "name", "emailAddress", "phone", "notes", "answers")
 _CLEARABLE_OF_CUSTOMERS = ("phone", "notes", "answers")
 
@@ -40,10 +34,10 @@ def create_appointment(request: Request) -> Content:
     """Book an appointment, or seats in the group appointment at that time."""
     writes, business = _get_writes(request), request.business
     body = request.body(
-        "service", "start", "end", "timeZone", "staff", "customer", "customers", "allowDuplicate", *_DETAILS
+        "service", "start", "end", "timeZone", "staff", "customer", "customers", "allowDuplicate", *DETAILS
     )
     service, zone = body.needed_identifier("service"), body.zone()
-    staff, customers, details = body.identifiers("staff"), _needed_customers(body), _details(body)
+    staff, customers, details = body.identifiers("staff"), _needed_customers(body), read_details(body)
     start, end = body.moment("start", request.zone_of(body)), body.optional_moment("end", request.zone_of(body))
 
     def work(attempt: "Attempt") -> Json:
@@ -75,11 +69,11 @@ def create_appointment(request: Request) -> Content:
 def update_appointment(request: Request) -> Content:
     """Change details or customers of an appointment; what is not given stays."""
     writes, business, appointment = _get_writes(request), request.business, request.query.needed_identifier("id")
-    body = request.body("timeZone", "customers", "clear", *_DETAILS)
-    zone, details, customers = body.zone(), _details(body) | _cleared(body), _customer_changes(body)
+    body = request.body("timeZone", "customers", "clear", *DETAILS)
+    zone, details, customers = body.zone(), read_details(body) | _cleared(body), _customer_changes(body)
     if not details and customers is None:
         raise Invalid(
-            f"The body names nothing to change. Send customers, clear, or one of: {', '.join(_DETAILS)}.",
+            f"The body names nothing to change. Send customers, clear, or one of: {', '.join(DETAILS)}.",
             code="MissingParameter",
             target="body",
         )
@@ -228,20 +222,11 @@ def _identity(customer: Json) -> Json:
     return customer
 
 
-def _details(body: Fields) -> Json:
-    """Return the properties of an appointment that pass through as Graph names them. An empty text is not given."""
-    details: Json = {name: body.long_text(name) or None for name in _TEXTS}
-    details |= {name: body.flag(name) for name in (*_FLAGS, "smsNotificationsEnabled")}
-    place = body.text("location")
-    details["serviceLocation"] = {"displayName": place} if place else None
-    return {name: value for name, value in details.items() if value is not None}
-
-
 def _cleared(body: Fields) -> Json:
     """Return the properties that `clear` empties, with Graph's empty values."""
-    names = body.words("clear", *_CLEARABLE)
+    names = body.words("clear", *CLEARABLE)
     _refuse_given(body, names, "clear")
-    return dict(_CLEARABLE[name] for name in names)
+    return dict(CLEARABLE[name] for name in names)
 
 
 def _refuse_given(fields: Fields, cleared: tuple[str, ...], target: str) -> None:

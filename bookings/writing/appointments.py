@@ -6,6 +6,7 @@ it, answer that; check the rules; write; and if no answer came that can be trust
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +25,7 @@ from shared.errors import NotFound, OutcomeUnknown
 from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
 from shared.storage.idempotency import Attempt, IdempotencyStore
-from shared.time_zones.zones import Zone
+from shared.time_zones.zones import Zone, read_duration
 from shared.workers import Workers
 
 # A customer as the routes take it: customerId, name, emailAddress, phone, notes, answers.
@@ -72,7 +73,7 @@ class Writes:
         """
         people = tuple(read_person(each) for each in customers)
         booking = Booking(business, service, start, people, end, zone, tuple(staff), details or {})
-        context = self._read_context(business, service)
+        context = _with_buffers(self._read_context(business, service), booking.details)
         return _describe(self._booker.book(booking, context, attempt), zone, context)
 
     def stands(
@@ -212,6 +213,14 @@ class Writes:
 def _describe(item: Json, zone: Zone | None, context: ServiceContext) -> Json:
     services = {str(context.service["id"]): context.service}
     return describe_appointment(item, zone or context.zone, staff=context.staff, services=services, has_details=True)
+
+
+def _with_buffers(context: ServiceContext, details: Json) -> ServiceContext:
+    """Return the service with the buffers of this one booking, so that staff are asked for as much time as it takes."""
+    policy = context.policy
+    before = read_duration(details.get("preBuffer"), policy.pre_buffer)
+    after = read_duration(details.get("postBuffer"), policy.post_buffer)
+    return replace(context, policy=replace(policy, pre_buffer=before, post_buffer=after))
 
 
 def _keep_mark(details: Json, old: Json) -> Json:

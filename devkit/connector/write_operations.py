@@ -1,8 +1,9 @@
 """The operations that write to Microsoft Bookings, where the gateway's settings allow it."""
 
+from blueprints._booking_details import CLEARABLE, PRICE_TYPES, RECIPIENTS
 from devkit.connector.operations import Operation, body, describe
 from devkit.connector.parameters import CUSTOMERS, OPEN_SERVICES, STAFF, ZONE_MEANS, ZONES, shared
-from devkit.connector.shapes import Shape, flag, from_schema, list_of, ref, text, texts_by_name, thing
+from devkit.connector.shapes import Shape, decimal, flag, from_schema, list_of, ref, text, texts_by_name, thing
 
 _ONE = "/bookings/businesses/{business}"
 _APPOINTMENT = f"{_ONE}/appointment"
@@ -59,10 +60,35 @@ _MORE_CUSTOMERS = list_of(
     "All customers of a group appointment, instead of the one above.",
     visibility="advanced",
 )
+_DURATION = "Written as an ISO 8601 duration, such as PT15M."
 _DETAILS: dict[str, Shape] = {
     "additionalInformation": text("Additional Information", "Information for the customer."),
     "serviceNotes": text("Staff Notes", "Notes for staff, which customers do not see."),
     "location": text("Location", "Where it takes place."),
+    "appointmentLabel": text("Label", "Label of the appointment in the calendar.", visibility="advanced"),
+    "customerTimeZone": text(
+        "Customer Time Zone", "The customer's time zone, in which mails name the time.", visibility="advanced", **ZONES
+    ),
+    "price": decimal("Price", "What it costs, in the currency of the page.", visibility="advanced"),
+    "priceType": text("Price Type", "How the price is meant.", choices=PRICE_TYPES, visibility="advanced"),
+    "preBuffer": text("Buffer Before", f"Time kept free before it. {_DURATION}", visibility="advanced"),
+    "postBuffer": text("Buffer After", f"Time kept free after it. {_DURATION}", visibility="advanced"),
+    "reminders": list_of(
+        thing(
+            {
+                "offset": text("Time Before", f"How long before the start it goes out. {_DURATION}"),
+                "recipients": text("Recipients", "Who gets it.", choices=RECIPIENTS),
+                "message": text("Reminder Text", "What it says."),
+            },
+            required=["offset"],
+        ),
+        "Reminders",
+        "Mails before the start, instead of the service's.",
+        visibility="advanced",
+    ),
+    "isCustomerAllowedToManageBooking": flag(
+        "Managed by Customer", "Whether the customer may move or cancel it.", visibility="advanced"
+    ),
     "isLocationOnline": flag("Online Meeting", "Whether it takes place online.", visibility="advanced"),
     "optOutOfCustomerEmail": flag("No Customer Mails", "Whether the customer gets no mails.", visibility="advanced"),
     "smsNotificationsEnabled": flag("Text Messages", "Whether the customer gets text messages.", visibility="advanced"),
@@ -122,7 +148,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                                 text(
                                     "Field",
                                     "A field of the appointment.",
-                                    choices=("location", "additionalInformation", "serviceNotes"),
+                                    choices=tuple(CLEARABLE),
                                 ),
                                 "Cleared Fields",
                                 _CLEAR,

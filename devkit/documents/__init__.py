@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from devkit.documents import (
+    appointment_fields,
     connector_files,
     doctor_table,
     error_tables,
@@ -25,6 +26,7 @@ _WRITERS: tuple[Callable[[Texts], None], ...] = (
     permissions.write,
     error_tables.write,
     routes.write,
+    appointment_fields.write,
     sinks.write,
     doctor_table.write,
 )
