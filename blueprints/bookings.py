@@ -63,7 +63,7 @@ def list_customers(request: Request) -> Json:
 
 
 @bp.route(route="bookings/businesses/{business}/appointments", methods=["GET"])
-@answers("start", "end", "service", "staff", "customer", "timeZone", "expand", "limit", "cursor")
+@answers("start", "end", "service", "staff", "customer", "selfService", "timeZone", "expand", "limit", "cursor")
 def list_appointments(request: Request) -> Json:
     """List the appointments of a business that overlap a range, in the order of their start."""
     business, query = request.business, request.query
@@ -81,6 +81,7 @@ def list_appointments(request: Request) -> Json:
         service=service,
         staff=staff,
         customer=customer,
+        self_service=query.identifier("selfService"),
         details=details,
         after=after,
     )

@@ -23,6 +23,9 @@ def on_appointment(request: Request) -> Content:
     """Trigger of appointment events: one of the kinds of changes, updated, any, or upcoming."""
     kind = _subscriptions.read_kind(request.http.route_params.get("kind"), TRIGGER_KINDS)
     triggers, wanted = request.connection.triggers, _subscriptions.read_subscription(request)
+    if not request.http.params.get(STATE):  # refused when it begins; a trigger that runs must not fail
+        names = request.connection.names
+        names.check_filters(wanted.business, service=wanted.service, staff=wanted.staff)
     ahead = timedelta(minutes=request.query.whole_number("minutes", MINUTES_AHEAD) if kind == UPCOMING else 0)
 
     def go_on(state: Any) -> News:

@@ -11,6 +11,7 @@ from typing import Any
 import cachetools
 
 from bookings.page_zones import PageZones
+from shared.errors import Invalid
 from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
 from shared.time_zones.zones import Zone
@@ -45,6 +46,24 @@ class Names:
         """Keep the time zone of a business that was read for another purpose; return it."""
         return self._zones.learn(business, whole)
 
+    def check_filters(self, business: str, *, service: str | None, staff: str | None) -> None:
+        """Raise Invalid for a service or staff member that the page does not have: nothing would ever be found.
+
+        A list that does not show it is read again, because it may be new.
+        """
+        if service is not None and not self._services.knows(business, service):
+            raise Invalid(
+                f"There is no service {service} on this page. List the services to see their ids.",
+                code="ServiceNotFound",
+                target="service",
+            )
+        if staff is not None and not self._staff.knows(business, staff):
+            raise Invalid(
+                f"There is no staff member {staff} on this page. List the staff to see their ids.",
+                code="StaffNotFound",
+                target="staff",
+            )
+
     def learn_staff(self, business: str, items: Sequence[Json]) -> Table:
         """Keep a list that was read for another purpose; return it by id."""
         return self._staff.learn(business, items)
@@ -60,12 +79,20 @@ class _Remembered:
     def __init__(self, read: Callable[[str], list[Json]]) -> None:
         self._cache: cachetools.TTLCache[Any, Table] = cachetools.TTLCache(_MOST_BUSINESSES, REMEMBERED_SECONDS)
         self._condition = threading.Condition()
+        self._read_list = read
         self._read = cachetools.cached(self._cache, key=str.lower, condition=self._condition)(
             lambda business: _by_id(read(business))
         )
 
     def table(self, business: str) -> Table:
         return self._read(business)
+
+    def knows(self, business: str, name: str) -> bool:
+        with self._condition:
+            is_kept = business.lower() in self._cache
+        if name in self.table(business):
+            return True
+        return is_kept and name in self.learn(business, self._read_list(business))
 
     def learn(self, business: str, items: Sequence[Json]) -> Table:
         table = _by_id(items)

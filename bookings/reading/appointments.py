@@ -50,6 +50,7 @@ class _Query:
     service: str | None
     staff: str | None
     customer: str | None
+    self_service: str | None
     details: bool
     after: _Position | None
 
@@ -90,6 +91,7 @@ class Appointments:
         service: str | None = None,
         staff: str | None = None,
         customer: str | None = None,
+        self_service: str | None = None,
         details: bool = False,
         after: Sequence[str] | None = None,
     ) -> AppointmentPage:
@@ -97,16 +99,19 @@ class Appointments:
 
         `customer` is a whole mail address or a part of a name; `after` is an earlier page's `resume_after`. Without a
         `zone` times are shown in that of the page. Costs a call for each 31 days until the page is full, and with
-        details one for each appointment.
+        details one for each appointment. Raises Invalid if nothing is found for a service or staff member who does not
+        exist.
         """
         position = _Position(datetime.fromisoformat(after[0]), after[1]) if after else None
-        query = _Query(business, start, end, zone, limit, service, staff, customer, details, position)
+        query = _Query(business, start, end, zone, limit, service, staff, customer, self_service, details, position)
         entries: list[_Entry] = []
         for entry in self._in_order(query):
             if len(entries) == limit:
                 last = entries[-1].position
                 return AppointmentPage(self._describe(query, entries), [last.start.isoformat(), last.id])
             entries.append(entry)
+        if not entries and position is None:
+            self._names.check_filters(business, service=service, staff=staff)
         return AppointmentPage(self._describe(query, entries), None)
 
     def read_agenda(self, *, business: str, day: date, zone: Zone) -> Json:
@@ -169,7 +174,7 @@ class Appointments:
             position = _Position(start, item["id"])
             in_range = start < query.end and end > query.start
             is_new = query.after is None or position > query.after
-            if in_range and is_new and _has(item, query.service, query.staff):
+            if in_range and is_new and _has(item, query):
                 matching.append(_Entry(position, item))
         if query.customer is None:
             return matching
@@ -215,9 +220,12 @@ class Appointments:
         return _Entry(entry.position, whole, is_whole=True)
 
 
-def _has(item: Json, service: str | None, staff: str | None) -> bool:
-    return (service is None or item.get("serviceId") == service) and (
-        staff is None or staff in (item.get("staffMemberIds") or [])
+def _has(item: Json, query: _Query) -> bool:
+    self_service = str(item.get("selfServiceAppointmentId") or "").lower()
+    return (
+        query.service in (None, item.get("serviceId"))
+        and (query.staff is None or query.staff in (item.get("staffMemberIds") or []))
+        and (query.self_service is None or query.self_service.lower() == self_service)
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shared import context
-from shared.errors import NotFound
+from shared.errors import Invalid, NotFound
 from shared.graph.bookings import CAP_OF_BUSINESSES, GraphBookings
 from shared.json_text import Json
 from shared.settings.config import AllowList
@@ -31,8 +31,17 @@ class Businesses:
 
 def list_businesses(graph: GraphBookings, allowed: AllowList, workers: Workers, search: str | None) -> Businesses:
     """Return the allowed businesses whose name holds `search`, sorted by name: {"id", "displayName"} each."""
-    found = graph.list_businesses(search)
     is_complete = True
+    try:
+        found = graph.list_businesses(search)
+    except Invalid as error:
+        if error.code != "SearchTooWide":
+            raise
+        if allowed.everything:
+            error.restate(error.message, target="search")
+            raise
+        wanted = _look_up_missing(graph, allowed, workers, [])
+        found = [item for item in wanted if (search or "").casefold() in str(item.get("displayName")).casefold()]
     if len(found) >= CAP_OF_BUSINESSES:
         if allowed.everything:
             searches = _Searches(graph, workers, found)

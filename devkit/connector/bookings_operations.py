@@ -86,6 +86,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 "Service",
                 "StaffMember",
                 "Customer",
+                "SelfService",
                 "Details",
                 "PageSize",
                 "Cursor",

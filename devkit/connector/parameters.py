@@ -78,6 +78,8 @@ PARAMETERS: dict[str, Shape] = {
                      enum=["details"],
                      extra={"x-ms-enum-values": [{"value": "details", "displayName": "Customers and answers"}]}),
     "Customer": query("customer", "Customer", "Only appointments of this mail address or this customer name."),
+    "SelfService": query("selfService", "Self Service ID", "Only the appointment with this self service id.",
+                         visibility="advanced"),
     "PageSize": number("limit", "Page Size", "How many items one page holds; "
                        f"{APPOINTMENT_PAGE_WITH_DETAILS.most} at most with details.", APPOINTMENT_PAGE,
                        _ADVANCED),

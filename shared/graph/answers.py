@@ -12,6 +12,7 @@ from shared.errors import (
     Conflict,
     Forbidden,
     GatewayError,
+    Invalid,
     NotFound,
     OutcomeUnknown,
     Rejected,
@@ -68,8 +69,15 @@ _NO_MAILBOX = frozenset(
     }
 )
 _NO_ITEM = frozenset({"ErrorItemNotFound"})
+# Listing businesses, known issue of Graph since 2026-02-06: it asks callers to narrow the list with `query`.
+_TOO_MANY_FOUND = "ErrorExceededFindCountLimit"
 # A delta link that Graph has forgotten: 410, or one of these under another status; they may be nested.
 _CURSOR_LOST = frozenset({"syncstatenotfound", "syncstateinvalid", "resyncrequired"})
+_SEARCH_TOO_WIDE = (
+    Invalid,
+    "SearchTooWide",
+    "Microsoft Graph finds more than it can list. Narrow the search: ask with a part of the name.",
+)
 _CLAIMS = re.compile(r'claims="([^"]+)"')
 _LONGEST_REASON = 300
 _FIRST_OK, _FIRST_REDIRECT = 200, 300
@@ -109,6 +117,8 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> GatewayE
     kind, code, message = _BY_STATUS.get(status, fallback)
     if _CURSOR_LOST & {name.lower() for name in (graph_code, *inner_codes)}:
         kind, code, message = _LOST
+    if graph_code == _TOO_MANY_FOUND:
+        kind, code, message = _SEARCH_TOO_WIDE
     known: dict[str, Any] = {
         "code": "MailboxNotFound" if graph_code in _NO_MAILBOX else code,
         "detail": f"HTTP {status} {'/'.join((graph_code, *inner_codes))}",
