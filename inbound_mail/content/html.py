@@ -1,9 +1,9 @@
 """Turns the HTML of a mail into plain text, and into sanitised HTML that is safe to show.
 
 Hostile or broken HTML can exhaust time, memory or the stack, so its size, depth and attributes are checked first:
-libxml2 drops elements deeper than 256, inscriptis recurses and pads table cells to the widest one, and many attributes
-in one tag cost quadratic time. HTML beyond the limits loses its layout, but not its words: only the tags are removed.
-Of HTML that is several times larger, only the beginning is read.
+libxml2 drops elements deeper than 256, inscriptis recurses, pads table cells to the widest one and takes long for each
+element, and many attributes in one tag cost quadratic time. HTML beyond the limits loses its layout, but not its words:
+only the tags are removed. Of HTML that is several times larger, only the beginning is read.
 
 libxml2 parses the HTML once, and nh3 (ammonia) sanitises what libxml2 writes. Nothing changes nh3's result afterwards.
 """
@@ -31,6 +31,7 @@ MOST_CHARACTERS = 1_000_000
 MOST_SOURCE = 3 * MOST_CHARACTERS
 MOST_DEPTH = 240
 MOST_WORDS_IN_TAG = 2_000
+MOST_ELEMENTS = 40_000
 _MOST_CELL = 100
 _MOST_ROWS = 500
 _MOST_COLUMNS = 20
@@ -157,10 +158,11 @@ def _parse(source: str) -> "HtmlElement | None":
         tree = document_fromstring(source)
     except (etree.LxmlError, ValueError):
         return None
-    depth = 0
+    depth = elements = 0
     for event, _ in etree.iterwalk(tree, events=("start", "end")):
         depth += 1 if event == "start" else -1
-        if depth > MOST_DEPTH:
+        elements += event == "start"
+        if depth > MOST_DEPTH or elements > MOST_ELEMENTS:
             return None
     return tree
 

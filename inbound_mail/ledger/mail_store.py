@@ -20,6 +20,7 @@ from shared.json_text import Json
 from shared.storage.blobs import Container
 
 CONTAINER = "mails"
+_PIECE = 1_000_000  # characters
 _ONE_TEXT = re.compile(r"\s*text/(?:plain|html)\s*(?:;|\Z)", re.IGNORECASE)
 
 
@@ -90,7 +91,7 @@ def may_have_files(message: Json) -> bool:
     Content-Type decides. Anything else than one text is no proof: multipart/alternative may contain files, mails
     within an organisation show application/ms-tnef, and mails that were created by API have no headers.
     """
-    if message.get("hasAttachments") or "cid:" in str((message.get("body") or {}).get("content")).lower():
+    if message.get("hasAttachments") or _shows_pictures(str((message.get("body") or {}).get("content"))):
         return True
     headers = [(str(one.get("name")).lower(), one) for one in message.get("internetMessageHeaders") or []]
     types = [str(one.get("value")) for name, one in headers if name == "content-type"]
@@ -101,6 +102,11 @@ def may_have_files(message: Json) -> bool:
 def _read_attachment(stored: Json) -> Attachment:
     kind, seal = AttachmentKind(stored["kind"]), stored.get("seal")
     return Attachment(**stored | {"kind": kind, "seal": Seal(seal) if seal else None})
+
+
+def _shows_pictures(body: str) -> bool:
+    """Return whether a body refers to an attached picture. It is searched in pieces: a copy of it may be large."""
+    return any("cid:" in body[start : start + _PIECE].lower() for start in range(0, len(body), _PIECE - len("cid:")))
 
 
 def _describe(attachment: Attachment) -> Json:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from inbound_mail.content.models import Attachment, AttachmentKind, clean_message_id
 from shared.json_text import Json
 
+_PIECE = 1_000_000  # characters
+
 
 def mail_key(tenant_id: str, mailbox: str, graph_id: str) -> str:
     """Return the key of a mail, 40 hexadecimal digits: a hash, as immutable ids are long and case-sensitive."""
@@ -57,4 +59,9 @@ def message_id_of(message: Json) -> str | None:
 
 def digest(*parts: str) -> str:
     """Return the SHA-256 (hex) of texts, one per line; they may contain unpaired surrogates."""
-    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+    hashed = hashlib.sha256()
+    for number, part in enumerate(parts):
+        hashed.update(b"\n" if number else b"")
+        for start in range(0, len(part), _PIECE):  # a mail's text may be large, and its copies are larger
+            hashed.update(part[start : start + _PIECE].encode("utf-8", "surrogatepass"))
+    return hashed.hexdigest()

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from bench import large_attachment, mail_ingest, slots
+from bench import hostile_text, large_attachment, mail_ingest, slots
 from bench.__main__ import BENCHMARKS, main
 
 pytestmark = pytest.mark.slow(reason="starts whole processes")
@@ -30,6 +30,12 @@ def test_a_question_for_free_slots_is_measured(capsys: pytest.CaptureFixture[str
     reported = capsys.readouterr().out
     assert re.search(r"free slots of 2 days, 20 staff, \d+ appointments", reported), reported
     assert re.search(r"gateway, function +CPU median +\d+\.\d ms", reported), reported
+
+
+def test_the_cost_of_hostile_text_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    hostile_text.run(100_000, {"`<`": hostile_text.TEXTS["`<`"]})
+    reported = capsys.readouterr().out
+    assert re.search(r"`<` +text: +\d\.\d\d s +\d+ MiB +html: +\d\.\d\d s +\d+ MiB", reported), reported
 
 
 def test_an_unknown_benchmark_is_reported() -> None:

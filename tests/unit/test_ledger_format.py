@@ -1,5 +1,6 @@
 """The ledger's rows as deployed apps have stored them: keys and columns never change."""
 
+import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from devkit.memory_storage import MemoryTable
 from inbound_mail.ledger.claims import claim
 from inbound_mail.ledger.decisions import Decision
 from inbound_mail.ledger.ledger import Ledger
+from inbound_mail.ledger.mail_store import may_have_files
 from inbound_mail.ledger.records import DeliveryState, MailState, NewMail, Phase
 from inbound_mail.ledger.references import digest
 from inbound_mail.sinks.protocol import Receipt
@@ -150,3 +152,17 @@ def test_what_is_settled_before_the_first_attempt_is_no_progress_of_the_sink(led
     assert delivery.values["progress"] == '{"settled": {"history": {"kept": 7, "ticket": "T-1"}}, "sent": true}'
     assert claimed.values == {"sent": True}
     assert claimed.settled == {"history": {"kept": 7, "ticket": "T-1"}}
+
+
+@pytest.mark.parametrize("parts", [("a",), ("a", "b"), ("", "", ""), ("ü\ud83d", "x" * 2_500_000), ("x" * 1_000_000,)])
+def test_digests_are_those_of_one_text_with_a_part_in_each_line(parts: tuple[str, ...]) -> None:
+    whole = "\n".join(parts).encode("utf-8", "surrogatepass")
+    assert digest(*parts) == hashlib.sha256(whole).hexdigest()
+
+
+@pytest.mark.parametrize("place", [0, 10, 999_994, 999_996, 999_997, 999_999, 1_000_000, 1_999_990, 2_999_996])
+def test_a_picture_is_found_at_any_place_of_a_long_body(place: int) -> None:
+    body = "x" * place + "CiD:a" + "y" * (3_000_000 - place)
+    message = {"internetMessageHeaders": [{"name": "Content-Type", "value": "text/html"}]}
+    assert may_have_files(message | {"body": {"contentType": "html", "content": body}})
+    assert not may_have_files(message | {"body": {"contentType": "html", "content": body.replace("CiD:", "ci-d")}})

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inbound_mail.content import html as html_module
 from inbound_mail.content import rendering as rendering_module
-from inbound_mail.content.html import MOST_CHARACTERS
+from inbound_mail.content.html import MOST_CHARACTERS, MOST_ELEMENTS
 from inbound_mail.content.models import InboundMail, Rendering
 from inbound_mail.content.quoting import EarlierMail, measure_new_text
 from inbound_mail.content.rendering import (
@@ -388,6 +389,30 @@ def test_hostile_html_is_read_quickly_and_keeps_its_words(content: str) -> None:
     assert "word" in rendering.text or "hello" in rendering.text
     assert len(rendering.text) <= len(content)
     assert "word" in (rendering.html or "") or "hello" in (rendering.html or "")
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<p>word</p>",
+        "word<img src=cid:a>",
+        "<i>word</i>",
+        "word<br>",
+        "<table><tr><td>word<td>b</table>",
+        "<!---->word<b>",
+    ],
+)
+def test_html_of_very_many_elements_keeps_its_words_and_pictures_without_the_costly_layout(
+    piece: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lay_out(*_: object) -> str:
+        raise AssertionError("inscriptis takes seconds for so many")
+
+    monkeypatch.setattr(html_module, "_as_text", lay_out)
+    rendering = render_html(piece * (MOST_ELEMENTS + 1))
+    assert rendering.text.count("word") == MOST_ELEMENTS + 1
+    assert not rendering.is_truncated
+    assert rendering.referenced_content_ids == ({"a"} if "cid" in piece else set())
 
 
 @pytest.mark.slow(reason="reads a million characters")

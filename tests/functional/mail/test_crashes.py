@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -35,6 +35,7 @@ STEPS: tuple[tuple[type, str], ...] = (
     (Container, "put"),
     (MemoryQueue, "put"),
     (GraphMail, "read_delta"),
+    (GraphMail, "read_messages"),
     (GraphMail, "read_attachments"),
     (GraphMail, "stream_attachment"),
     (GraphMail, "read_marks"),
@@ -355,8 +356,35 @@ def check_loop(scenario: MailScenario) -> None:
     assert scenario.mailbox.ledger.find_mail(notice).reference in notices
 
 
+def begin_with_mails_that_the_delta_hides(open_scenario: OpenScenario) -> MailScenario:
+    """Three mails that only the sweep finds, and reads by their ids in one call."""
+    scenario = open_scenario(write_back={"read": True})
+    scenario.services = replace(scenario.services, workers=Workers(1))
+    scenario.run()
+    scenario.gateway.sim.mail.switches.set({"delta_delay_seconds": 86_400.0})
+    scenario.receive(subject="A")
+    scenario.receive(subject="B", attachments=[File("b.txt", data=b"b")])
+    scenario.receive(subject="C")
+    cursor = scenario.mailbox.ledger.cursor("inbox")
+    kept = {name: cursor[name] for name in ("link", "query", "later", "later_tries", "first_round_done")}
+    scenario.mailbox.ledger.put_cursor("inbox", **kept, swept_at=datetime.now(UTC) - timedelta(hours=2))
+    return scenario
+
+
+def check_hidden(scenario: MailScenario) -> None:
+    mails = scenario.twin_mailbox.messages()
+    assert {mail.subject: scenario.describe(mail.id)["state"] for mail in mails} == dict.fromkeys("ABC", "delivered")
+    assert sorted(scenario.sink.tickets.values()) == ["T-1", "T-2", "T-3"]
+    assert all(mail.is_read for mail in mails)
+    assert list(scenario.mailbox.ledger.open_mails()) == []
+    assert scenario.mailbox.ledger.count_quarantined() == 0
+    [b] = [prepared for prepared in scenario.sink.received if prepared.mail.subject == "B"][-1:]
+    assert [b"".join(scenario.mailbox.store.open(one)) for one in b.mail.attachments] == [b"b"]
+
+
 CASES = {
     "loop": CrashCase(begin_with_a_loop, work, check_loop),
+    "mails that the sweep finds": CrashCase(begin_with_mails_that_the_delta_hides, work, check_hidden),
     "rules": CrashCase(begin_with_rules, work_while_a_rule_changes, check_rules),
     "moved by hand": CrashCase(begin_with_two_sinks, decide(), check_moved),
     "joined by hand": CrashCase(begin_with_two_sinks, decide(ticket="T-9"), check_joined),
@@ -378,6 +406,7 @@ def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, open_sce
     with whole.watching(STEPS):
         case.work(scenario)
     case.check(scenario)
+    assert ("GraphMail.read_messages" in whole.steps) is (name == "mails that the sweep finds")
     deaths: list[str] = []
     for at in range(1, len(whole.steps) + 1):
         kill_switch = KillSwitch()
