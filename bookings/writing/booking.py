@@ -1,7 +1,8 @@
 """Booking: make an appointment, or join the group appointment of the service at that time.
 
-A create is never repeated within a call, because Graph was seen to fail and book all the same. If the answer is lost,
-the calendar is searched for what the create made. Graph takes four customers into a new appointment; further ones join
+A create is never repeated within a call, because Graph was seen to fail and book all the same; only staff whom the
+gateway chose are replaced by others, once it is certain that nothing was made. If the answer is lost, the calendar is
+searched for what the create made. Graph takes four customers into a new appointment; further ones join
 it afterwards, by the same change with which later customers join.
 """
 
