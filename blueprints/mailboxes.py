@@ -8,8 +8,6 @@ import azure.functions as func
 
 from blueprints._bounds import MAIL_PAGE
 from blueprints._http import Content, Request, answers
-from inbound_mail.content.files import explain_omission
-from inbound_mail.content.names import safe_media_type, safe_name
 from inbound_mail.messages import PollRequest
 from shared import context
 from shared.errors import AnswerTooLarge, Invalid, NotFound
@@ -82,6 +80,8 @@ def get_mail(request: Request) -> Json:
 @answers()
 def get_attachment(request: Request) -> Content:
     """Get the bytes of an attachment, or the part that the header Range names."""
+    from inbound_mail.content.names import safe_media_type, safe_name
+
     mailbox, found = request.mailbox, _find_attachment(request)
     start, end = _read_range(request.http.headers.get("Range"), found.size)
     if end - start > MOST_BYTES:
@@ -171,6 +171,8 @@ def _read_decision(body: "Fields") -> "Decision":
 
 
 def _find_attachment(request: Request) -> "Attachment":
+    from inbound_mail.content.files import explain_omission
+
     mail = request.mailbox.store.load(request.mail_key)
     number = str(request.http.route_params.get("number", ""))
     for one in mail.attachments if mail else ():
