@@ -27,9 +27,13 @@ _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\
 
 
 def safe_media_type(given: str) -> str:
-    """Return a media type without parameters, and that of any bytes for a text that is none."""
+    """Return a media type without parameters, and that of any bytes for a text that is none.
+
+    Without its parameter `boundary` no multipart can be read, and HTTP clients complain about it.
+    """
     plain = given.partition(";")[0].strip(" ")
-    return plain if _MEDIA_TYPE.fullmatch(plain) else OCTETS
+    is_whole = _MEDIA_TYPE.fullmatch(plain) and not plain.lower().startswith("multipart/")
+    return plain if is_whole else OCTETS
 
 
 def safe_name(attachment: Attachment) -> str:

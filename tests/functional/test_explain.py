@@ -123,6 +123,16 @@ def test_rules_of_other_settings_are_tried(capsys: pytest.CaptureFixture[str], t
     assert second["deliveries"][0]["cause"] == "AutomaticMail"
 
 
+def test_the_requestor_is_shown_as_the_policy_chooses(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    policy = {"reply_to_from": ["support@contoso.com"], "forwarded_by": ["lee.gu@contoso.com"]}
+    mailbox = {"name": "it", "address": "support@contoso.com", "sinks": ["queue"], "requestor": policy}
+    sinks = {"queue": {"kind": "storage-queue", "queue": "mails"}}
+    settings = write(tmp_path / "settings.json", [mailbox], sinks)
+    found = json.loads(run(capsys, "--json", "--settings", settings, *field("s1", "t7", "t8"))[1])
+    asks = [one["deliveries"][0]["requestor"]["address"] for one in found]
+    assert asks == ["adele.vance@contoso.com", "grady.archie@contoso.com", "megan.bowen@contoso.com"]
+
+
 def test_what_a_settings_blob_holds_is_tried(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     blob = tmp_path / "mail.json"
     mailbox = {"name": "it", "address": "it@contoso.com", "sinks": ["queue"]}

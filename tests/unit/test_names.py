@@ -22,6 +22,7 @@ from inbound_mail.content.names import OCTETS, safe_line, safe_media_type, safe_
         ("text/plaïn", OCTETS),
         ("текст/обычный", OCTETS),
         ("a/" + "x" * 70_000, OCTETS),
+        ("multipart/signed; boundary=x", OCTETS),
     ],
 )
 def test_a_media_type_is_one_or_stands_for_any_bytes(given: str, safe: str) -> None:
