@@ -127,11 +127,12 @@ def find_free_slots(request: Request) -> Json:
 
 
 @bp.route(route="bookings/businesses/{business}/agenda", methods=["GET"])
-@answers("date", "timeZone")
+@answers("date", "timeZone", "expand")
 def get_agenda(request: Request) -> Json:
     """Get the appointments of one day, grouped by staff member and ready to print."""
     business, day, read_zone = request.business, request.query.day("date"), request.zone_of(request.query)
-    return request.connection.appointments.read_agenda(business=business, day=day, zone=read_zone())
+    details = request.query.choice("expand", "details") is not None
+    return request.connection.appointments.read_agenda(business=business, day=day, zone=read_zone(), details=details)
 
 
 def _page(request: Request, items: list[Json], resume: object) -> Json:

@@ -48,7 +48,8 @@ def _print(group: Json, day: date, zone: Zone) -> str:
 def _print_customers(item: Json) -> str:
     taken, seats = item.get("filledAttendeesCount") or 0, item.get("maximumAttendeesCount") or 1
     if seats > 1:
-        return f"{taken} of {seats} seats taken"
+        names = ", ".join(str(each.get("name") or each.get("emailAddress")) for each in item.get("customers") or [])
+        return f"{taken} of {seats} seats taken" + (f": {names}" if names else "")
     return str(item.get("customerName") or f"{taken} attendees")
 
 

@@ -114,11 +114,11 @@ class Appointments:
             self._names.check_filters(business, service=service, staff=staff)
         return AppointmentPage(self._describe(query, entries), None)
 
-    def read_agenda(self, *, business: str, day: date, zone: Zone) -> Json:
+    def read_agenda(self, *, business: str, day: date, zone: Zone, details: bool = False) -> Json:
         """Return the appointments of a local day, grouped by staff member and as text, see `agenda.describe_agenda`."""
         start = datetime.combine(day, time.min, tzinfo=zone.rules)
         end = datetime.combine(day + timedelta(days=1), time.min, tzinfo=zone.rules)
-        page = self.find(business=business, start=start, end=end, zone=zone, limit=_MOST_OF_A_DAY)
+        page = self.find(business=business, start=start, end=end, zone=zone, limit=_MOST_OF_A_DAY, details=details)
         return describe_agenda(page.items, day, zone)
 
     def get(self, business: str, appointment: str, zone: Zone | None) -> Json:

@@ -164,7 +164,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 timeZone=text("Time Zone", "The time zone of the day, by its Windows name."),
                 timeZoneIana=text("Time Zone (IANA)", "The time zone of the day, by its IANA name."),
             ),
-            parameters=shared("Business", "Date", "TimeZone"),
+            parameters=shared("Business", "Date", "TimeZone", "Details"),
         )
     },
     f"{_ONE}/changes": {

@@ -116,7 +116,10 @@ def test_a_group_prints_how_many_of_how_many(gateway: Gateway, people: int, seat
     customers = [{"name": f"Person {number}", "emailAddress": f"p{number}@example.com"} for number in range(people)]
     typed = [each | {"@odata.type": "#microsoft.graph.bookingCustomerInformation"} for each in customers]
     book(gateway, at("2026-05-04T09:00:00Z"), customers=typed, maximumAttendeesCount=seats)
-    assert agenda_lines(gateway, "2026-05-04") == [f"09:00-09:30  Visit  {people} of {seats} seats taken"]
+    line = f"09:00-09:30  Visit  {people} of {seats} seats taken"
+    assert agenda_lines(gateway, "2026-05-04") == [line]
+    names = ", ".join(f"Person {number}" for number in range(people))
+    assert agenda_lines(gateway, "2026-05-04", expand="details") == [f"{line}: {names}" if names else line]
 
 
 @pytest.mark.parametrize(
