@@ -157,9 +157,10 @@ class Field:
             "unknown_sender": "default_recipient",
             "default_recipient": service_desks.CATCH_ALL,
         }
+        usual = {"sinks": [tickets], "brakes": {"tickets_per_hour": 100}}  # one author wrote most of the mails
         boxes: list[dict[str, Any]] = [
-            {"name": f"m{suffix}", "address": SUPPORT, "sinks": [tickets], "requestor": POLICY},
-            {"name": f"n{suffix}", "address": SECOND, "sinks": [tickets]},
+            {"name": f"m{suffix}", "address": SUPPORT, "requestor": POLICY} | usual,
+            {"name": f"n{suffix}", "address": SECOND} | usual,
         ]
         gateway.begin(
             tiny.seed,
