@@ -6,7 +6,8 @@ something, or our own:
 
 - mails that we sent, recognised by what we put into them: X-Loop with the address of one of our mailboxes, our own
   header, or our reference in a mail of one of our mailboxes that is neither an answer nor a forward. The address of
-  one of our mailboxes alone proves nothing: web forms and colleagues who hand a mail over use it, too;
+  one of our mailboxes alone proves nothing: web forms and colleagues who hand a mail over use it, too. Notifications
+  that the service desk's tool sends from an address of its own (`own_senders`) begin with a ticket's number;
 - automatic replies (out of office, "we have received your mail"), which only answer our own mails;
 - delivery reports and receipts;
 - answers to invitations in which nobody wrote anything (see `meetings`).
@@ -23,6 +24,7 @@ Zammad, FreeScout and osTicket recognise them; the subjects of `automatic_subjec
 import re
 from collections.abc import Collection, Iterator
 
+from inbound_mail.content.belonging import find_numbers
 from inbound_mail.content.html import unescape
 from inbound_mail.content.meetings import MeetingKind, find_meeting_kind, has_words_of_a_person, name_answer
 from inbound_mail.content.models import InboundMail, Screening, clean_message_id
@@ -67,10 +69,15 @@ _ID_LINE = re.compile(r"\bmessage-id:\s{0,9}(?:</?[a-z]{1,9}>\s{0,9}){0,4}<([^<>
 _BODY_LIMIT = 1_000_000
 
 
-def screen_mail(mail: InboundMail, own_addresses: Collection[str]) -> Screening:
-    """Decide about one mail. `own_addresses` are the addresses of our mailboxes. A mail may have no headers."""
-    own = {address.strip().lower() for address in (*own_addresses, mail.address)}
-    bounces, own_signs = list(_bounces(mail)), list(_own_mails(mail, own))
+def screen_mail(mail: InboundMail, own_addresses: Collection[str], own_senders: Collection[str] = ()) -> Screening:
+    """Decide about one mail. It may have no headers.
+
+    `own_addresses` are the addresses of our mailboxes, `own_senders` further ones, with which the service desk's tool
+    writes.
+    """
+    tool = {address.strip().lower() for address in own_senders}
+    own = {address.strip().lower() for address in (*own_addresses, mail.address)} | tool
+    bounces, own_signs = list(_bounces(mail)), [*_own_mails(mail, own), *_notifications(mail, tool)]
     answer, is_silent = _read_meeting_answer(mail)
     unwanted = [*own_signs, *bounces, *_receipts(mail), *_automatic_replies(mail)]
     unwanted += answer if is_silent else []
@@ -102,6 +109,17 @@ def _own_mails(mail: InboundMail, own: set[str]) -> Iterator[str]:
         yield f"{OWN_HEADER}: a reference of ours"
     if mail.sender in own and not _ANSWER_PREFIX.match(mail.subject) and _OUR_REFERENCE.search(_content(mail)):
         yield "From: one of our own mailboxes, with a reference of ours in the text"
+
+
+def _notifications(mail: InboundMail, tool: set[str]) -> Iterator[str]:
+    """Yield the evidence of a notification about a ticket, which the service desk's tool sends without our reference.
+
+    People may write with its address, too: an answer, a forward, and a mail without a ticket's number are theirs.
+    """
+    if mail.sender not in tool or _ANSWER_PREFIX.match(mail.subject) or mail.headers("In-Reply-To"):
+        return
+    if find_numbers(mail.subject):
+        yield "From: an address of the service desk's tool, with a ticket's number in the subject of a mail of its own"
 
 
 def _bounces(mail: InboundMail) -> Iterator[str]:

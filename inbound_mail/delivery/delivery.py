@@ -184,8 +184,10 @@ class Deliverer:
         if loop is None:
             wait_for_earlier_mails(mail, screening, claimed, mailbox, threads)
         is_note = not (screening.makes_ticket or claimed.is_forced or loop)
+        if is_note and screening.is_own:  # its ticket has what it says, and a note would make the next notification
+            raise refuse_automatic_mail(screening)
         if is_note and not may_belong(mail, screening, threads):
-            if screening.is_own or not (rule and rule.takes_automatic):
+            if not (rule and rule.takes_automatic):
                 raise refuse_automatic_mail(screening)
             is_note = False
         rendering, history_in = cut_history(mailbox, claimed, mail, rendering)
@@ -210,7 +212,7 @@ class Deliverer:
 
     def _read(self, mail: InboundMail, mailbox: SupportMailbox) -> tuple[Screening, Rendering]:
         try:
-            screening = screen_mail(mail, self._own_addresses)
+            screening = screen_mail(mail, self._own_addresses, mailbox.settings.own_senders)
             return read_report(mail, screening, mailbox.store.open), render_mail(mail)
         except GatewayError:  # the storage account, not the mail
             raise

@@ -46,7 +46,7 @@ class LoopBrake:
         def foresee() -> Becomes:
             mail = self.mailbox.store.load(record.key)
             try:
-                screening = screen_mail(mail, self.own_addresses) if mail else None
+                screening = screen_mail(mail, self.own_addresses, self.mailbox.settings.own_senders) if mail else None
             except Exception as error:  # noqa: BLE001 - hostile content: the attempt itself says what is wrong
                 _log.error("mail %s cannot be screened: %s", record.key, place_of(error))
                 screening = None

@@ -245,7 +245,7 @@ class FolderReader:
         mailbox = self._mailbox
         try:
             mail = InboundMail(mailbox.name, self._settings.address, key, message)
-            return screen_mail(mail, mailbox.own_addresses).describe()
+            return screen_mail(mail, mailbox.own_addresses, self._settings.own_senders).describe()
         except Exception as error:  # noqa: BLE001 - hostile content must not keep other mails from being read
             _log.error("%s: mail %s cannot be screened: %s", mailbox.name, key, place_of(error))
             return None

@@ -244,6 +244,13 @@ MAILBOX_FIELDS = (
     ),
     Field("write_back", dict, {}, "What people see in the mailbox once every sink has the mail; its fields are below."),
     Field(
+        "own_senders",
+        list,
+        [],
+        "Addresses with which the service desk's tool writes, and aliases of the mailbox. Their notifications, mails "
+        "with a ticket's number in the subject that answer nothing, are set aside.",
+    ),
+    Field(
         "brakes",
         dict,
         {},

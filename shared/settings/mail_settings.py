@@ -63,6 +63,7 @@ class Mailbox:
     rules: tuple[Rule, ...] = ()
     requestor: RequestorPolicy = NO_POLICY
     brakes: Brakes = field(default_factory=Brakes)
+    own_senders: tuple[str, ...] = ()
 
     @property
     def all_sinks(self) -> tuple[str, ...]:
@@ -173,6 +174,8 @@ def _read_mailbox(
     wanted = tuple(fields["sinks"] or ())
     if not wanted or not all(isinstance(one, str) and one in sinks for one in wanted):
         report("sinks", "Needed: at least one name of a sink in SINKS, and no other names.")
+    if not all(isinstance(one, str) and is_mail_address(one) for one in fields["own_senders"]):
+        report("own_senders", "Give mail addresses, such as servicedesk@contoso.example.")
     write_back = fields["write_back"]
     check_fields(write_back, WRITE_BACK_FIELDS, lambda field, message: report(f"write_back.{field}", message))
     move_to = write_back.get("move_to")
@@ -192,6 +195,7 @@ def _read_mailbox(
         requestor=read_requestor_policy(
             fields["requestor"], lambda field, message: report(f"requestor.{field}", message)
         ),
+        own_senders=tuple(one.lower() for one in fields["own_senders"] if isinstance(one, str)),
         brakes=_read_brakes(fields["brakes"], lambda field, message: report(f"brakes.{field}", message)),
     )
 

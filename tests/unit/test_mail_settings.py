@@ -80,6 +80,8 @@ def test_brakes_have_defaults_and_spare_whom_the_settings_name() -> None:
         ({"write_back": {"delete": True}}, "write_back.delete"),
         ({"write_back": {"move_to": "inbox"}}, "write_back.move_to"),
         ({"folder": "inbox"}, "folder"),
+        ({"own_senders": ["@contoso.com"]}, "own_senders"),
+        ({"own_senders": "a@contoso.com"}, "own_senders"),
         ({"brakes": 5}, "brakes"),
         ({"brakes": {"tickets_per_hour": 0}}, "brakes.tickets_per_hour"),
         ({"brakes": {"comments_per_hour": "many"}}, "brakes.comments_per_hour"),

@@ -66,6 +66,73 @@ def test_a_confirmation_that_comes_back_makes_no_second_ticket(scenario: MailSce
     assert len(scenario.sink.tickets) == 1
 
 
+TOOL = "servicedesk@contoso.com"
+ALIAS = "help@contoso.com"
+NUMBER = "I261120_00012"
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        load_field_mail("s6-mail-of-an-alias.eml"),
+        {"subject": f"Ihr Ticket {NUMBER} wurde aktualisiert", "sender": TOOL, "text": "Bitte nicht antworten."},
+        {
+            "subject": f"Le ticket {NUMBER} a \u00e9t\u00e9 cr\u00e9\u00e9",
+            "sender": "HELP@contoso.com",
+            "html": "<p>Bonjour</p>",
+        },
+        {"subject": f"[{NUMBER}] \u5df2\u5173\u95ed", "sender": ALIAS},
+        {"subject": "Confirmation", "sender": ALIAS, "text": f"Thank you.\n\nReference: {REFERENCE}"},
+        {"subject": "Confirmation", "sender": "any@contoso.com", "headers": {"X-Loop": ALIAS}},
+    ],
+)
+def test_notifications_of_the_tool_and_of_an_alias_are_set_aside(
+    open_scenario: OpenScenario, mail: dict[str, Any]
+) -> None:
+    scenario = open_scenario(own_senders=[TOOL, ALIAS])
+    scenario.receive(subject=f"Printer {NUMBER}", sender="lee.gu@contoso.com")
+    scenario.run()
+    notification = scenario.receive(**mail)
+    scenario.run()
+    assert causes(scenario, notification) == ["AutomaticMail"]
+    assert scenario.describe(notification.id)["screening"]["evidence"]
+    assert len(scenario.sink.tickets) == 1
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        {"subject": "Please order a laptop", "sender": TOOL},
+        {"subject": f"RE: {NUMBER} Printer", "sender": TOOL},
+        {"subject": f"WG: {NUMBER} Drucker", "sender": ALIAS},
+        {"subject": f"{NUMBER} Printer", "sender": ALIAS, "headers": {"In-Reply-To": "<a@example.com>"}},
+        {"subject": f"Ticket {NUMBER} was updated", "sender": "lee.gu@contoso.com"},
+    ],
+)
+def test_what_people_write_with_these_addresses_is_no_notification(
+    open_scenario: OpenScenario, mail: dict[str, Any]
+) -> None:
+    scenario = open_scenario(own_senders=[TOOL, ALIAS])
+    found = scenario.receive(**mail)
+    scenario.run()
+    assert scenario.describe(found.id)["state"] == "delivered"
+
+
+def test_without_the_setting_an_address_proves_nothing(scenario: MailScenario) -> None:
+    [mail] = take(scenario, "s6-mail-of-an-alias")
+    assert scenario.describe(mail.id)["state"] == "delivered"
+
+
+def test_an_own_mail_is_no_note_even_if_it_names_a_ticket(scenario: MailScenario) -> None:
+    scenario.receive(subject="Question", message_id="<known@example.com>")
+    scenario.run()
+    loop = {"X-Loop": scenario.mailbox.settings.address, "In-Reply-To": "<known@example.com>"}
+    back = scenario.receive(subject="Re: Question", headers=loop)
+    scenario.run()
+    assert causes(scenario, back) == ["AutomaticMail"]
+    assert len(scenario.sink.received) == 1
+
+
 def test_an_automatic_reply_to_a_known_mail_is_a_note_of_its_ticket(scenario: MailScenario) -> None:
     [_, reply] = take(scenario, "o3a-request", "o3b-ooo-on-known-ticket")
     assert [prepared.is_note for prepared in scenario.sink.received] == [False, True]
