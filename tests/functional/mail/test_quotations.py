@@ -128,7 +128,10 @@ def test_another_sink_has_its_own_tickets(open_scenario: OpenScenario) -> None:
 
 @pytest.mark.parametrize(
     ("text", "looks"),
-    [("It works again.", 0), (f"It works.\n\n{OPENINGS['Gmail']}other words", 5)],
+    [
+        ("It works again.", 5),
+        (f"It works.\n\n{OPENINGS['Gmail']}other words", 10),
+    ],  # five are looked for to wait for them
     ids=["new", "reply"],
 )
 def test_few_earlier_mails_are_looked_for(
