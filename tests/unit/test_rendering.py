@@ -435,6 +435,7 @@ ENDLESS = {
 }
 
 
+@pytest.mark.slow(reason="renders texts of megabytes")
 @pytest.mark.parametrize("kind", ["text", "html"])
 @pytest.mark.parametrize("piece", ENDLESS.values(), ids=ENDLESS)
 def test_no_step_of_rendering_sees_more_than_the_bound(piece: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:

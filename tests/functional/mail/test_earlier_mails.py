@@ -50,6 +50,7 @@ def test_it_waits_through_an_outage_of_the_sink(scenario: MailScenario) -> None:
     assert deliver(scenario, answer) is DeliveryOutcome.DELIVERED
 
 
+@pytest.mark.usefixtures("impatient")
 def test_it_waits_while_the_files_of_the_earlier_mail_are_not_fetched(scenario: MailScenario) -> None:
     faults = scenario.gateway.sim.faults
     faults.add(Answer(503), api="mail", path=r"/attachments$", times=None)

@@ -10,6 +10,8 @@ from shared.errors import Unavailable
 from tests.field_mails import NAMES, load_field_mail
 from tests.functional.mail.conftest import MailScenario, OpenScenario
 
+pytestmark = pytest.mark.slow(reason="delivers each conversation of the field")
+
 REQUEST = "q0-request.eml"
 # Answers to q0, and to q6a, whose text is not the text of these mails: each says something that no other mail says.
 WHOLE = [name for name in NAMES if name.startswith("q") and name not in (REQUEST, "q6a-request.eml")]

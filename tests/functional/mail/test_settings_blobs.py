@@ -24,6 +24,8 @@ from tests.functional.kill_switch import Killed, KillSwitch
 from twin.seeds import tiny
 from twin.seeds.mails import SUPPORT
 
+pytestmark = pytest.mark.slow(reason="reads settings again and again")
+
 WRONG = [{"name": "Support!", "address": "nobody", "sinks": ["unknown"]}]
 
 
