@@ -4,13 +4,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.mail_address import is_mail_address
 from shared.settings.catalogue import BRAKE_FIELDS, MAILBOX_FIELDS, MOST_FOLDERS, WRITE_BACK_FIELDS
 from shared.settings.json_fields import Report, check_fields
 from shared.settings.requestor_policy import NO_POLICY, RequestorPolicy, read_requestor_policy
-from shared.settings.rules import Rule, read_rules
+
+if TYPE_CHECKING:
+    from shared.settings.rules import Rule
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _FOLDER = re.compile(r"[A-Za-z0-9_=-]{1,512}")
@@ -60,7 +62,7 @@ class Mailbox:
     attachment_mb: int
     page_size: int
     alarm_minutes: int
-    rules: tuple[Rule, ...] = ()
+    rules: tuple["Rule", ...] = ()
     requestor: RequestorPolicy = NO_POLICY
     brakes: Brakes = field(default_factory=Brakes)
     own_senders: tuple[str, ...] = ()
@@ -220,8 +222,12 @@ def _read_brakes(given: Mapping[str, Any], report: Report) -> Brakes:
     return Brakes(fields["tickets_per_hour"], fields["comments_per_hour"], exempt)
 
 
-def _read_rules(given: Mapping[str, Any], where: str, sinks: Sequence[str], report: Report) -> tuple[Rule, ...] | None:
+def _read_rules(
+    given: Mapping[str, Any], where: str, sinks: Sequence[str], report: Report
+) -> "tuple[Rule, ...] | None":
     """Read the rules of a mailbox, whose faults are reported by its name; None if there are any."""
+    from shared.settings.rules import read_rules
+
     name, folders, rules = given.get("name"), given.get("folders"), given.get("rules")
     place = f"MAILBOXES.{name}" if isinstance(name, str) and NAME.fullmatch(name) else where
     faults: list[str] = []
