@@ -1,10 +1,13 @@
 """What triggers and their previews have in common: kinds, and the appointments that a trigger is about."""
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from blueprints._http import Request
-from bookings.changes.trigger_items import Subscription
 from shared.errors import Invalid
+
+if TYPE_CHECKING:
+    from bookings.changes.trigger_items import Subscription
 
 MAIL_KINDS = ("arrived", "failed")
 TICKET_KINDS = ("created",)
@@ -17,8 +20,10 @@ def read_kind(kind: str | None, known: Collection[str]) -> str:
     return kind
 
 
-def read_subscription(request: Request) -> Subscription:
+def read_subscription(request: Request) -> "Subscription":
     """Return which appointments the request asks for."""
+    from bookings.changes.trigger_items import Subscription
+
     query = request.query
     return Subscription(
         business=request.allowed_business(query.needed_text("business")),

@@ -14,11 +14,10 @@ from blueprints._fields import Fields
 from blueprints._http import Content, Request, answers
 from shared.errors import Forbidden, Invalid
 from shared.json_text import Json
-from shared.storage.idempotency import Sameness
 
 if TYPE_CHECKING:
     from bookings.writing.appointments import Writes
-    from shared.storage.idempotency import Attempt
+    from shared.storage.idempotency import Attempt, Sameness
 
 bp = func.Blueprint()
 
@@ -32,6 +31,8 @@ _CLEARABLE_OF_CUSTOMERS = ("phone", "notes", "answers")
 @answers()
 def create_appointment(request: Request) -> Content:
     """Book an appointment, or seats in the group appointment at that time."""
+    from shared.storage.idempotency import Sameness
+
     writes, business = _get_writes(request), request.business
     body = request.body(
         "service", "start", "end", "timeZone", "staff", "customer", "customers", "allowDuplicate", *DETAILS
@@ -173,7 +174,7 @@ def _run_idempotently(
     work: Callable[["Attempt"], Json],
     *,
     status: HTTPStatus = HTTPStatus.OK,
-    same: Sameness | None = None,
+    same: "Sameness | None" = None,
     uses_run: bool = False,
 ) -> Content:
     """Do the work once for its Idempotency-Key; a header marks an answer that was given before.

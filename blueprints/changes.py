@@ -4,7 +4,6 @@ import azure.functions as func
 
 from blueprints._bounds import APPOINTMENT_PAGE, APPOINTMENT_PAGE_WITH_DETAILS
 from blueprints._http import Request, answers
-from bookings.changes.feed import Position
 from shared.json_text import Json
 
 bp = func.Blueprint()
@@ -14,6 +13,8 @@ bp = func.Blueprint()
 @answers("since", "limit", "cursor", "timeZone", "expand")
 def list_changes(request: Request) -> Json:
     """List what happened to appointments, in order. Each answer holds a `cursor` to go on from, now or later."""
+    from bookings.changes.feed import Position
+
     business, feed, query = request.business, request.connection.changes, request.query
     zone = query.zone()
     wants_details = query.choice("expand", "details") is not None

@@ -5,7 +5,6 @@ import uuid
 
 import azure.functions as func
 
-from bookings.changes.feed import tick_feeds
 from composition.services import services
 from shared import context
 from shared.workers import Workers
@@ -20,6 +19,8 @@ _AT_ONCE = 4
 @bp.timer_trigger(arg_name="timer", schedule="%CHANGES_SCHEDULE%", run_on_startup=False, use_monitor=True)
 def refresh_changes(timer: func.TimerRequest) -> None:
     """Scan every business whose change feed was asked for within a month."""
+    from bookings.changes.feed import tick_feeds
+
     used = services()
     _log.debug("scanning businesses, past due: %s", timer.past_due)
     feeds = {name: connection.changes for name, connection in used.connections.items()}

@@ -4,8 +4,6 @@ import azure.functions as func
 
 from blueprints import _subscriptions
 from blueprints._http import Request, answers
-from bookings.changes.trigger_items import TRIGGER_KINDS
-from bookings.reading.questions import answers_schema, questions_schema
 from shared.errors import Invalid
 from shared.json_text import Json
 from shared.time_zones.zones import list_zones
@@ -58,6 +56,8 @@ def list_time_zones(_request: Request) -> Json:
 @answers("business")
 def get_answers_schema(request: Request) -> Json:
     """Get the schema of the answers to a business's custom questions, as appointments return them."""
+    from bookings.reading.questions import answers_schema
+
     business = request.allowed_business(request.query.needed_text("business"))
     return {"schema": answers_schema(request.connection.catalogue.questions(business))}
 
@@ -66,6 +66,8 @@ def get_answers_schema(request: Request) -> Json:
 @answers("business", "service")
 def get_questions_schema(request: Request) -> Json:
     """Get the schema of the answers to a service's custom questions, as writes take them; without one, of all."""
+    from bookings.reading.questions import questions_schema
+
     business = request.allowed_business(request.query.needed_text("business"))
     service = request.query.identifier("service")
     offered = request.connection.graph.get_service(business, service) if service else None
@@ -76,6 +78,8 @@ def get_questions_schema(request: Request) -> Json:
 @answers("kind", "business", "service", "staff", "timeZone", "expand")
 def preview_appointments(request: Request) -> Json:
     """Get some items that a trigger of appointments would answer: recent changes, or upcoming appointments."""
+    from bookings.changes.trigger_items import TRIGGER_KINDS
+
     kind = _subscriptions.read_kind(request.query.needed_text("kind"), TRIGGER_KINDS)
     wanted = _subscriptions.read_subscription(request)
     return {"value": request.connection.triggers.preview(kind, wanted, MOST_PREVIEWED)}

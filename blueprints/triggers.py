@@ -9,8 +9,6 @@ from blueprints import _subscriptions
 from blueprints._bounds import MINUTES_AHEAD
 from blueprints._http import Content, Request, answers
 from blueprints._polling import MOST_ITEMS, STATE, News, StaleState, poll
-from bookings.changes.feed import InvalidPositionError
-from bookings.changes.trigger_items import TRIGGER_KINDS, UPCOMING
 
 bp = func.Blueprint()
 
@@ -21,6 +19,9 @@ _MAIL_SECONDS = 60  # mailboxes are polled once a minute
 @answers("business", "service", "staff", "minutes", "timeZone", "expand", STATE)
 def on_appointment(request: Request) -> Content:
     """Trigger of appointment events: one of the kinds of changes, updated, any, or upcoming."""
+    from bookings.changes.feed import InvalidPositionError
+    from bookings.changes.trigger_items import TRIGGER_KINDS, UPCOMING
+
     kind = _subscriptions.read_kind(request.http.route_params.get("kind"), TRIGGER_KINDS)
     triggers, wanted = request.connection.triggers, _subscriptions.read_subscription(request)
     if not request.http.params.get(STATE):  # refused when it begins; a trigger that runs must not fail
