@@ -1,10 +1,15 @@
 """What the tests of writing to Bookings share: a desk that may be written to, and a caller that writes."""
 
+import uuid
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
+import pytest
 import requests
 
+from bookings.writing import booking
+from shared import retry
+from shared.storage import idempotency
 from tests.functional.conftest import Gateway, read_error
 from twin.bookings.book import Appointment
 from twin.seeds import tiny
@@ -81,3 +86,11 @@ def open_page(gateway: Gateway) -> Writer:
     gateway.begin(tiny.seed, BOOKINGS_BUSINESSES=tiny.BUSINESS, BOOKINGS_WRITES="on")
     gateway.business = tiny.BUSINESS
     return Writer(gateway)
+
+
+def open_page_with_new_keys(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Writer:
+    """Begin with the small desk, where no idempotency key is known and waits are short."""
+    monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
+    monkeypatch.setattr(booking, "SECOND_SEARCH", 0.05)
+    monkeypatch.setattr(idempotency, "TABLE", f"t{uuid.uuid4().hex}")
+    return open_page(gateway)

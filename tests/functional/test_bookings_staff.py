@@ -1,15 +1,12 @@
 """Who serves: a booking that names no staff, the fair choice among those who are free, and Graph's refusals."""
 
-import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from bookings.writing import booking
-from shared import retry
-from shared.storage import idempotency
-from tests.functional.booking_writes import TOMORROW, Writer, clock, open_page, refused
+from tests.functional.booking_writes import TOMORROW, Writer, clock, open_page_with_new_keys, refused
 from tests.functional.conftest import Gateway
 from tests.functional.test_bookings_appointments import book
 from twin.bookings.state import Business
@@ -22,10 +19,7 @@ INVALID_STAFF = {"error": {"code": "BadRequest", "message": "Invalid Staff"}}
 
 @pytest.fixture
 def writer(gateway_process: Gateway, monkeypatch: pytest.MonkeyPatch) -> Writer:
-    monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
-    monkeypatch.setattr(booking, "SECOND_SEARCH", 0.05)
-    monkeypatch.setattr(idempotency, "TABLE", f"t{time.time_ns()}")
-    return open_page(gateway_process)
+    return open_page_with_new_keys(gateway_process, monkeypatch)
 
 
 def page_of(writer: Writer) -> Business:

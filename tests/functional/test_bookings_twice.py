@@ -8,14 +8,12 @@ from typing import Any
 
 import pytest
 
-from bookings.writing import booking
 from composition import services
-from shared import retry
 from shared.graph.bookings import GraphBookings
 from shared.storage import idempotency
 from shared.storage.idempotency import Attempt, Sameness
 from shared.storage.tables import Table
-from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_page, refused
+from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_page_with_new_keys, refused
 from tests.functional.conftest import Gateway
 from tests.functional.kill_switch import Killed, KillSwitch
 from twin.core.faults import Answer, Drop
@@ -27,10 +25,7 @@ RUN = {"x-ms-workflow-run-id": "08585155326010746840938601809CU00", "x-ms-workfl
 
 @pytest.fixture
 def writer(gateway_process: Gateway, monkeypatch: pytest.MonkeyPatch) -> Writer:
-    monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
-    monkeypatch.setattr(booking, "SECOND_SEARCH", 0.05)
-    monkeypatch.setattr(idempotency, "TABLE", f"t{time.time_ns()}")
-    return open_page(gateway_process)
+    return open_page_with_new_keys(gateway_process, monkeypatch)
 
 
 def send(writer: Writer, **changes: Any) -> Any:

@@ -11,16 +11,14 @@ from typing import Any
 
 import pytest
 
-from bookings.writing import booking
 from composition import services
-from shared import retry
 from shared.errors import OutcomeUnknown
 from shared.graph.bookings import GraphBookings
 from shared.storage import idempotency
 from shared.storage.account import Storage
 from shared.storage.idempotency import Attempt
 from shared.storage.tables import Table
-from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_page, refused
+from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_page_with_new_keys, refused
 from tests.functional.conftest import Gateway
 from tests.functional.host.apps.support import wait_until
 from tests.functional.kill_switch import Killed, KillSwitch
@@ -39,10 +37,7 @@ LOSSES: list[Action] = [Drop(), Answer(500, body=UNKNOWN), Answer(503), Answer(5
 @pytest.fixture
 def writer(gateway_process: Gateway, monkeypatch: pytest.MonkeyPatch) -> Writer:
     """A small desk whose keys are all new; waits are short."""
-    monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
-    monkeypatch.setattr(booking, "SECOND_SEARCH", 0.05)
-    monkeypatch.setattr(idempotency, "TABLE", f"t{time.time_ns()}")
-    return open_page(gateway_process)
+    return open_page_with_new_keys(gateway_process, monkeypatch)
 
 
 def business(writer: Writer) -> Business:

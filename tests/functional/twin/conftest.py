@@ -10,7 +10,9 @@ from twin import Simulator
 from twin.bookings.permissions import WRITE
 from twin.bookings.state import Business
 from twin.client import RawGraphClient, redirected_to
+from twin.mail.mailbox import Mailbox
 from twin.seeds import sample, tiny
+from twin.seeds.mails import SUPPORT
 from twin.seeds.sample import CLIENT_ID, TENANT_ID
 
 
@@ -73,6 +75,12 @@ def make_client(sim: Simulator) -> Iterator[MakeClient]:
 def page(sim: Simulator) -> Business:
     """The one business of the small world."""
     return sim.bookings.business(tiny.BUSINESS)
+
+
+@pytest.fixture
+def box(sim: Simulator) -> Mailbox:
+    """The support mailbox of the small tenant."""
+    return sim.mail.mailbox(SUPPORT)
 
 
 @pytest.fixture

@@ -11,11 +11,6 @@ from twin.seeds.mails import SECOND, SUPPORT
 from twin.seeds.sample import CLIENT_ID, PARTNER_CLIENT_ID, PARTNER_TENANT_ID, SERVICE_USER, TENANT_ID
 
 
-@pytest.fixture
-def box(sim: Simulator) -> Mailbox:
-    return sim.mail.mailbox(SUPPORT)
-
-
 @pytest.mark.parametrize(
     ("permission", "allowed"),
     [

@@ -14,15 +14,9 @@ from twin.client import RawGraphClient
 from twin.mail.contents import File, Item, Reference, Synthetic, make_bytes
 from twin.mail.mailbox import Mailbox
 from twin.mail.message import Message
-from twin.seeds.mails import SUPPORT
 
 INNER = b"Subject: Inner\r\nFrom: lee@example.com\r\nTo: robin@example.com\r\n\r\nHello\r\n"
 LARGE = 150 * 1024 * 1024
-
-
-@pytest.fixture
-def box(sim: Simulator) -> Mailbox:
-    return sim.mail.mailbox(SUPPORT)
 
 
 @pytest.fixture

@@ -11,15 +11,9 @@ from twin import Answer, Drop, Simulator
 from twin.bookings.permissions import READ as BOOKINGS_READ
 from twin.client import RawGraphClient
 from twin.mail.mailbox import Mailbox
-from twin.seeds.mails import SUPPORT
 from twin.seeds.tiny import BUSINESS
 
 HEADERS = {"Content-Type": "application/json"}
-
-
-@pytest.fixture
-def box(sim: Simulator) -> Mailbox:
-    return sim.mail.mailbox(SUPPORT)
 
 
 @pytest.fixture

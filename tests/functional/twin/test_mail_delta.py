@@ -15,11 +15,6 @@ from twin.seeds.mails import SECOND, SUPPORT
 
 
 @pytest.fixture
-def box(sim: Simulator) -> Mailbox:
-    return sim.mail.mailbox(SUPPORT)
-
-
-@pytest.fixture
 def graph(make_client: MakeClient) -> RawGraphClient:
     return make_client(MAIL_WRITE)
 

@@ -8,15 +8,8 @@ from tests.field_mails import NAMES, load_field_mail
 from tests.functional.twin.conftest import MakeClient
 from tests.functional.twin.one_mailbox import BOX, MAIL_WRITE, safe, walk
 from tests.originals import find_mails
-from twin import Simulator
 from twin.client import RawGraphClient
 from twin.mail.mailbox import Mailbox
-from twin.seeds.mails import SUPPORT
-
-
-@pytest.fixture
-def box(sim: Simulator) -> Mailbox:
-    return sim.mail.mailbox(SUPPORT)
 
 
 @pytest.fixture

@@ -11,14 +11,8 @@ from twin import Simulator
 from twin.client import RawGraphClient
 from twin.mail.contents import File
 from twin.mail.mailbox import Mailbox
-from twin.seeds.mails import SUPPORT
 
 LIST = f"{INBOX}/messages"
-
-
-@pytest.fixture
-def box(sim: Simulator) -> Mailbox:
-    return sim.mail.mailbox(SUPPORT)
 
 
 @pytest.fixture

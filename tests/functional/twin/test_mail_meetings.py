@@ -9,14 +9,8 @@ from tests.functional.twin.one_mailbox import BOX, DELTA, IMMUTABLE, MAIL_WRITE,
 from twin import Simulator
 from twin.client import RawGraphClient
 from twin.mail.mailbox import Mailbox
-from twin.seeds.mails import SUPPORT
 
 CLASS = "singleValueExtendedProperties($filter=id eq 'String 0x001A')"
-
-
-@pytest.fixture
-def box(sim: Simulator) -> Mailbox:
-    return sim.mail.mailbox(SUPPORT)
 
 
 @pytest.fixture

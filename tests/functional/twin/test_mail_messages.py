@@ -18,11 +18,6 @@ TAG = "String {66f5a359-4659-4830-9070-00047ec6ac6e} Name ticketRef"
 
 
 @pytest.fixture
-def box(sim: Simulator) -> Mailbox:
-    return sim.mail.mailbox(SUPPORT)
-
-
-@pytest.fixture
 def graph(make_client: MakeClient) -> RawGraphClient:
     return make_client(MAIL_WRITE)
 
