@@ -73,14 +73,8 @@ def _buffer(body: Fields, name: str) -> str | None:
 
 
 def _duration(fields: Fields, name: str) -> str | None:
-    value = fields.text(name)
-    if value is not None and not _DURATION.fullmatch(value):
-        raise Invalid(
-            f"{name} is not a duration. Write ISO 8601, such as PT15M, PT1H30M or P1D.",
-            code="InvalidDuration",
-            target=name,
-        )
-    return value
+    wrong = "is not a duration. Write ISO 8601, such as PT15M, PT1H30M or P1D."
+    return fields.formed_text(name, _DURATION, wrong, code="InvalidDuration")
 
 
 def _reminders(body: Fields) -> list[Json] | None:

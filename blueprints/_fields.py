@@ -102,13 +102,14 @@ class Fields:
 
     def phone(self, name: str) -> str | None:
         """Return a telephone number, or None if it is missing or empty."""
+        wrong = "is not a telephone number. Write digits, such as +44 20 7946 0000 ext. 12."
+        return self.formed_text(name, _PHONE, wrong, code="InvalidPhone")
+
+    def formed_text(self, name: str, form: re.Pattern[str], wrong: str, *, code: str) -> str | None:
+        """Return a text of one form, or None if it is missing or empty. `wrong` follows the name in the error."""
         value = self.text(name)
-        if value is not None and not _PHONE.fullmatch(value):
-            raise Invalid(
-                f"{name} is not a telephone number. Write digits, such as +44 20 7946 0000 ext. 12.",
-                code="InvalidPhone",
-                target=name,
-            )
+        if value is not None and not form.fullmatch(value):
+            raise Invalid(f"{name} {wrong}", code=code, target=name)
         return value
 
     def identifiers(self, name: str) -> tuple[str, ...]:

@@ -22,6 +22,13 @@ _STATES = {
     "by-hand": "Set aside by a person",
 }
 
+
+def _decided(sinks: str, status: Shape) -> Shape:
+    """Return what a decision about one mail answers; `sinks` says what the list of sinks is."""
+    listed = list_of({"type": "string"}, "Sinks", sinks)
+    return thing({"key": text("Mail Key", "Key of the mail."), "sinks": listed, "status": status})
+
+
 OPERATIONS: dict[str, dict[str, Operation]] = {
     _BOXES: {
         "get": describe(
@@ -116,13 +123,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "RedeliverMail",
             "Deliver a support mail again",
             "Repeats deliveries that are in quarantine; an existing ticket is found and not created twice.",
-            thing(
-                {
-                    "key": text("Mail Key", "Key of the mail."),
-                    "sinks": list_of({"type": "string"}, "Sinks", "The sinks to which it is delivered again."),
-                    "status": _QUEUED,
-                }
-            ),
+            _decided("The sinks to which it is delivered again.", _QUEUED),
             status=202,
             answer_text="The deliveries are queued.",
             parameters=[
@@ -137,13 +138,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "DeliverMail",
             "Deliver a support mail by hand",
             "Delivers a mail now that waits, failed or was set aside: as usual, to another sink, or to a ticket.",
-            thing(
-                {
-                    "key": text("Mail Key", "Key of the mail."),
-                    "sinks": list_of({"type": "string"}, "Sinks", "The sinks to which it is delivered."),
-                    "status": _QUEUED,
-                }
-            ),
+            _decided("The sinks to which it is delivered.", _QUEUED),
             status=202,
             answer_text="The delivery is queued.",
             parameters=[
@@ -173,12 +168,9 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "SetMailAside",
             "Set a support mail aside",
             "Sets a mail aside for good that waits or failed, with a reason; it can still be delivered by hand.",
-            thing(
-                {
-                    "key": text("Mail Key", "Key of the mail."),
-                    "sinks": list_of({"type": "string"}, "Sinks", "The sinks to which it is not delivered."),
-                    "status": text("Status", "That it is set aside.", choices=("set-aside",)),
-                }
+            _decided(
+                "The sinks to which it is not delivered.",
+                text("Status", "That it is set aside.", choices=("set-aside",)),
             ),
             parameters=[
                 *shared("Mailbox", "MailKey"),

@@ -26,6 +26,8 @@ from inbound_mail.content.subjects import is_replaced
 _NUMBER = re.compile(r"(?<![A-Z0-9])([A-Z]{1,2}\d{6}_\d{3,8})(?![A-Z0-9_])")
 _MESSAGE_ID = re.compile(r"<\s*([^<>\s]+)\s*>")
 _MAIL_SYSTEMS = ("mailer-daemon", "postmaster", "mail.delivery", "mail-delivery", "microsoftexchange", "mdaemon")
+MOST_ANSWERED = 5
+"""So many of the mails that a mail answers are looked for."""
 _MOST_NUMBERS = 5
 _MOST_TICKETS = 10
 

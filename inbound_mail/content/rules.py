@@ -11,13 +11,13 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from inbound_mail.content.models import InboundMail
 from shared.errors import Refused
 from shared.json_text import Json
-from shared.settings.rules import Condition, Group, Rule
+from shared.settings.rules import Condition, Group, Rule, RuleOutcome
 
 # The cause in quarantine of mails that a rule set aside.
 SET_ASIDE = "SetAsideByRule"
@@ -42,31 +42,13 @@ _UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30
 
 
 @dataclass(frozen=True)
-class MatchedRule:
-    """What a rule has decided about one mail; the members are those of `Rule`."""
-
-    name: str
-    sink: str | None = None
-    catalog_entry: str | None = None
-    urgency: int | None = None
-    custom_fields: Mapping[str, str] = field(default_factory=dict)
-    takes_automatic: bool = False
-    set_aside: str | None = None
-    requestor: str | None = None
+class MatchedRule(RuleOutcome):
+    """What a rule has decided about one mail."""
 
     @classmethod
     def of(cls, rule: Rule) -> Self:
         """Return the decision of a rule."""
-        return cls(
-            rule.name,
-            rule.sink,
-            rule.catalog_entry,
-            rule.urgency,
-            dict(rule.custom_fields),
-            rule.takes_automatic,
-            rule.set_aside,
-            rule.requestor,
-        )
+        return cls(**{one.name: getattr(rule, one.name) for one in fields(RuleOutcome)})
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> Self:

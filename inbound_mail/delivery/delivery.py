@@ -111,7 +111,7 @@ class Deliverer:
         brake = LoopBrake(mailbox, KnownThreads(self._threads, sink_name), self._own_addresses)
         seconds = (sink.time_limit if sink else 0) + _CLAIM_MARGIN
         try:
-            claimed = claim(mailbox.ledger, key, sink_name, seconds, brake.make_judge())
+            claimed = claim(mailbox.ledger, key, sink_name, seconds, brake.judge)
         except HeldBack:
             return self._postpone(mailbox, key, sink_name, wait_for_places())
         if claimed is None:

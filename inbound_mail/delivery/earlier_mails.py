@@ -4,14 +4,12 @@ Mails are delivered side by side, and after an outage of the sink in any order. 
 a ticket of its own, as the ticket that it belongs to is not there yet; an automatic one would be set aside.
 """
 
-from inbound_mail.content.belonging import Threads, list_answered_ids
+from inbound_mail.content.belonging import MOST_ANSWERED, Threads, list_answered_ids
 from inbound_mail.content.models import InboundMail, Screening
 from inbound_mail.ledger.claims import Claim
 from inbound_mail.ledger.records import MailRecord, MailState
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import Unavailable
-
-_MOST_IDS = 5
 
 
 def wait_for_earlier_mails(
@@ -24,7 +22,7 @@ def wait_for_earlier_mails(
     """
     if claimed.values or claimed.join:  # this delivery has begun, or a person has decided
         return
-    named = list(screening.bounced if screening.is_bounce else list_answered_ids(mail))[:_MOST_IDS]
+    named = list(screening.bounced if screening.is_bounce else list_answered_ids(mail))[:MOST_ANSWERED]
     if not named or next(threads.find_all(named), None):
         return
     for message_id in named:

@@ -6,14 +6,12 @@ References). Which mails are stored may change between two attempts, so the deci
 
 from typing import NamedTuple
 
-from inbound_mail.content.belonging import list_answered_ids
+from inbound_mail.content.belonging import MOST_ANSWERED, list_answered_ids
 from inbound_mail.content.models import InboundMail, Rendering
 from inbound_mail.content.quoting import EarlierMail, measure_new_text
 from inbound_mail.content.rendering import leave_out_history, may_have_history, read_title, render_mail
 from inbound_mail.ledger.claims import Claim
 from inbound_mail.support_mailbox import SupportMailbox
-
-_MOST_EARLIER_MAILS = 5
 
 
 class CutMail(NamedTuple):
@@ -25,7 +23,7 @@ class CutMail(NamedTuple):
 
 def cut_history(mailbox: SupportMailbox, claimed: Claim, mail: InboundMail, rendering: Rendering) -> CutMail:
     """Leave out of `new_text` what a stored mail proves to be a quotation. Reads up to five earlier mails."""
-    ids = list_answered_ids(mail)[:_MOST_EARLIER_MAILS]
+    ids = list_answered_ids(mail)[:MOST_ANSWERED]
     if not ids or not may_have_history(mail, rendering):
         return CutMail(rendering, None)
     if "history" not in claimed.settled:

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from inbound_mail.content.belonging import Threads, list_answered_ids, may_belong
 from inbound_mail.content.screening import screen_mail
 from inbound_mail.ledger.brakes import Becomes, Judgement, Limits, Verdict
-from inbound_mail.ledger.claims import Judge
 from inbound_mail.ledger.records import DeliveryRecord, MailRecord
 from inbound_mail.sinks.protocol import LoopNotice
 from inbound_mail.support_mailbox import SupportMailbox
@@ -31,11 +30,8 @@ class LoopBrake:
     threads: Threads
     own_addresses: Collection[str]
 
-    def make_judge(self) -> Judge:
-        """Return what a claim asks about its delivery."""
-        return self._judge
-
-    def _judge(self, delivery: DeliveryRecord) -> Judgement:
+    def judge(self, delivery: DeliveryRecord) -> Judgement:
+        """Say what becomes of a delivery that a worker claims: the `Judge` of the claim."""
         record, brakes = self.mailbox.ledger.mail(delivery.key), self.mailbox.settings.brakes
         if record is None or brakes.spares(record.sender):
             return Judgement(Verdict.GO, {})

@@ -15,7 +15,7 @@ import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from inbound_mail.content.belonging import Thread, list_answered_ids
+from inbound_mail.content.belonging import MOST_ANSWERED, Thread, list_answered_ids
 from inbound_mail.content.models import InboundMail
 from inbound_mail.ledger.references import digest
 from shared.errors import Conflict, Unavailable
@@ -25,7 +25,6 @@ TABLE = "threads"
 _MOST_PARTICIPANTS = 100
 _MOST_COPIES = 50  # of one mail that is added to a ticket
 _MOST_IDS = 50
-_MOST_ANSWERED = 5
 _LONGEST_ADDRESS = 254  # RFC 5321 allows no longer one
 _LONGEST_LIST = 30_000  # a property of the table holds 32,768 characters
 _LONGEST_TITLE = 300
@@ -53,7 +52,7 @@ class KnownThreads:
 
     def find_siblings(self, message_ids: Iterable[str]) -> Iterator[Thread]:
         """Yield the tickets of the first mails that answered these ids, as their answers may do on several branches."""
-        for message_id in islice(dict.fromkeys(message_ids), _MOST_ANSWERED):
+        for message_id in islice(dict.fromkeys(message_ids), MOST_ANSWERED):
             row = self._get(f"a|{digest(message_id)}")
             if row is not None:
                 values, ticket = row.values, str(row.values["ticket"])

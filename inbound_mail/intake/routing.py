@@ -8,7 +8,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from inbound_mail.content.belonging import list_answered_ids
+from inbound_mail.content.belonging import MOST_ANSWERED, list_answered_ids
 from inbound_mail.content.models import InboundMail
 from inbound_mail.content.rules import MatchedRule, find_rule
 from inbound_mail.ledger.records import DeliveryState, MailState, NewMail
@@ -17,8 +17,6 @@ from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import GatewayError, place_of
 
 _log = logging.getLogger("gateway.mail")
-
-_MOST_ANSWERED = 5
 
 type Sinks = tuple[str, ...]
 
@@ -69,7 +67,7 @@ class Router:
 
     def _find_followed(self, mail: InboundMail, together: "_Together") -> Sinks | None:
         """Return where the mail went that this one answers, None if it answers none that is known."""
-        for message_id in list_answered_ids(mail)[:_MOST_ANSWERED]:
+        for message_id in list_answered_ids(mail)[:MOST_ANSWERED]:
             answered = together.by_message_id.get(message_id)
             if answered is not None and answered.key != mail.key:
                 return self._route_once(answered, together).sinks or self._settings.sinks

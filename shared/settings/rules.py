@@ -51,15 +51,14 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Rule:
-    """A rule: every group must hold. The other members are what follows; None: as the mailbox and its sinks say.
+class RuleOutcome:
+    """What a rule does with a mail; None: as the mailbox and its sinks say.
 
-    `set_aside` is a reason. `requestor` is a name in NAMED_POLICIES. `takes_automatic`: an automatic mail becomes a
-    ticket, too.
+    `name` is that of the rule. `set_aside` is a reason. `requestor` is a name in NAMED_POLICIES. `takes_automatic`: an
+    automatic mail becomes a ticket, too.
     """
 
     name: str
-    groups: tuple[Group, ...]
     sink: str | None = None
     catalog_entry: str | None = None
     urgency: int | None = None
@@ -67,6 +66,13 @@ class Rule:
     takes_automatic: bool = False
     set_aside: str | None = None
     requestor: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule(RuleOutcome):
+    """A rule: every group must hold."""
+
+    groups: tuple[Group, ...]
 
 
 def read_rules(given: Sequence[Any], folders: Sequence[str], sinks: Sequence[str], report: Report) -> tuple[Rule, ...]:
