@@ -1,7 +1,9 @@
 """Retry policies. There is no default: every call names its policy."""
 
 import logging
-from collections.abc import Callable
+import random
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,6 +15,8 @@ _log = logging.getLogger("gateway.retry")
 
 _FIRST_WAIT = 0.4
 _LONGEST_WAIT = 8.0
+_FIRST_WAIT_FOR_ROW = 0.01
+_LONGEST_WAIT_FOR_ROW = 0.5
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,19 @@ def call_with_retry[T](policy: RetryPolicy, action: Callable[[], T]) -> T:
         reraise=True,
     )
     return retrying(action)
+
+
+def space_tries(most: int) -> Iterator[int]:
+    """Yield the numbers of the tries of a write that fails if another worker has changed the same row meanwhile.
+
+    Waits a random time, whose bound doubles, before each try but the first: workers that try again at once fail each
+    other so often that the slowest of many spends all its tries.
+    """
+    for number in range(most):
+        if number:
+            bound = min(_LONGEST_WAIT_FOR_ROW, _FIRST_WAIT_FOR_ROW * 2**number)
+            time.sleep(random.uniform(0, bound))  # noqa: S311 - spreads load, guards nothing
+        yield number
 
 
 def read_retry_after(text: str | None) -> float | None:

@@ -20,6 +20,7 @@ from inbound_mail.sinks.protocol import Sink, UnclearRefusalError
 from shared import context
 from shared.errors import ConfigurationError, OutcomeUnknown, Unavailable
 from shared.events import Event, log_event
+from shared.retry import space_tries
 from shared.storage.tables import Entity, Row, Table
 
 _log = logging.getLogger("gateway.mail")
@@ -99,7 +100,7 @@ class CircuitBreaker:
         if is_well is False:
             self.open(error)
             return Reason.SINK
-        for _ in range(_MOST_CHANGES):
+        for _ in space_tries(_MOST_CHANGES):
             row = self._row()
             if row is not None and row.values["open"]:
                 return Reason.SINK
@@ -156,7 +157,7 @@ class CircuitBreaker:
         return {"since": values["since"].isoformat(), "cause": values["cause"], "message": values["message"]}
 
     def _change_suspects(self, change: Callable[[_Suspect], _Suspect]) -> None:
-        for _ in range(_MOST_CHANGES):
+        for _ in space_tries(_MOST_CHANGES):
             row = self._row()
             if row is None or row.values["open"]:
                 return

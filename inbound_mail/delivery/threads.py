@@ -19,6 +19,7 @@ from inbound_mail.content.belonging import MOST_ANSWERED, Thread, list_answered_
 from inbound_mail.content.models import InboundMail
 from inbound_mail.ledger.references import digest
 from shared.errors import Conflict, Unavailable
+from shared.retry import space_tries
 from shared.storage.tables import Entity, Operation, Row, Table
 
 TABLE = "threads"
@@ -75,7 +76,7 @@ class KnownThreads:
         take part from now on.
         """
         title = _clean(title)[:_LONGEST_TITLE]
-        for _ in range(_TRIES):
+        for _ in space_tries(_TRIES):
             operations = list(self._list_rows(mail, ticket, title, adds_people=adds_people))
             operations += self._list_answered(mail, ticket, title) if adds_people and not joins else ()
             if adds_people and (changed := self._add_people(mail, ticket, joins=joins)):

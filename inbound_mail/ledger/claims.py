@@ -22,6 +22,7 @@ from inbound_mail.ledger.ledger import Ledger
 from inbound_mail.ledger.records import SETTLED, DeliveryRecord, DeliveryState, DeliveryStatus
 from inbound_mail.sinks.protocol import Receipt
 from shared.errors import Conflict, OutcomeUnknown
+from shared.retry import space_tries
 from shared.storage.tables import Entity
 
 _LONGEST_MESSAGE = 1000
@@ -203,7 +204,7 @@ class Claim:
         becomes: Becomes | None = None,
     ) -> None:
         """Write columns. `becomes`: what became of the mail, so that it has no place under the brake any more."""
-        for _ in range(_MOST_TRIES):
+        for _ in space_tries(_MOST_TRIES):
             count = self._end_place(becomes, is_rejected=cause is not None) if becomes is not None else None
             columns = values | ({PLACE: None} if count else {})
             try:
@@ -256,7 +257,7 @@ def claim(ledger: Ledger, key: str, sink: str, seconds: float, judge: Judge | No
     may_be_written = claimed["interrupted"] and not values.get(BEYOND)
     is_counted = may_be_written or any(values.get(name) for name in ("forced", PLACE, NOTICE))
     status = DeliveryStatus(sink, DeliveryState.CLAIMED, expires_at)
-    for _ in range(_MOST_TRIES):
+    for _ in space_tries(_MOST_TRIES):
         judgement = Judgement(Verdict.GO, {}) if judge is None or is_counted else judge(delivery)
         if judgement.verdict is Verdict.WAIT:
             break

@@ -21,6 +21,7 @@ from inbound_mail.ledger.records import DeliveryRecord, DeliveryState, DeliveryS
 from shared import context
 from shared.errors import Conflict, InProgress
 from shared.json_text import Json
+from shared.retry import space_tries
 from shared.storage.tables import Entity, Operation, Table
 
 SET_ASIDE_BY_HAND, MOVED = "SetAsideByHand", "MovedToSink"
@@ -102,7 +103,7 @@ class Decisions:
         """
         deliveries = [operation for change in changes for operation in self._write(key, change)]
         brake = Brake(self._table, self._mailbox)
-        for _ in range(_MOST_TRIES):
+        for _ in space_tries(_MOST_TRIES):
             ended = [brake.settle(change.earlier, Becomes.NOTHING) for change in changes if change.earlier]
             counts = [one.operation for one in ended if one is not None]
             try:

@@ -2,7 +2,7 @@ import pytest
 
 from shared import context
 from shared.errors import GatewayError, OutcomeUnknown, Refused, Throttled, Unavailable
-from shared.retry import READ, WRITE, RetryPolicy, call_with_retry
+from shared.retry import READ, WRITE, RetryPolicy, call_with_retry, space_tries
 
 
 class Flaky:
@@ -103,3 +103,12 @@ def test_waits_are_spread_so_that_callers_do_not_come_back_together(slept: list[
         call_with_retry(READ, Flaky(Unavailable("x")))
     assert len({round(wait, 3) for wait in slept}) > 10
     assert all(wait <= 8 for wait in slept)
+
+
+def test_tries_to_write_a_row_wait_a_random_time_that_grows(slept: list[float]) -> None:
+    assert list(space_tries(20)) == list(range(20))
+    assert len(slept) == 19
+    assert slept[0] <= 0.02
+    assert max(slept) <= 0.5
+    assert len(set(slept)) == 19
+    assert sum(slept[:6]) < sum(slept[-6:])
