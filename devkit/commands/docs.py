@@ -1,6 +1,7 @@
 """Write the parts of documents, sample settings and infrastructure that follow from the code.
 
-With --check, nothing is written; the exit code is 1 when a file is out of date.
+With --check, nothing is written; the exit code is 1 when a file is out of date, or an operation of the connector has no
+recorded example in docs/flows-reference.md.
 """
 
 import argparse
@@ -8,6 +9,8 @@ import sys
 from collections.abc import Sequence
 
 from devkit.bootstrap import ROOT
+from devkit.connector.document import REFERENCE, build_definition
+from devkit.connector.pages import find_gaps
 from devkit.documents import find_outdated
 from devkit.documents.blocks import MissingBlockError
 
@@ -32,4 +35,7 @@ def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
         else:
             (ROOT / path).write_text(text, encoding="utf-8")
             print(f"{path} is written")
-    return 1 if options.check and outdated else 0
+    gaps = find_gaps(REFERENCE.read_text(encoding="utf-8"), build_definition())
+    for gap in gaps:
+        print(f"{gap}: run .venv/bin/python -m devkit.connector.reference")
+    return 1 if options.check and (outdated or gaps) else 0

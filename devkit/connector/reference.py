@@ -1,14 +1,18 @@
-"""`python3 -m devkit.connector.reference`: write the reference of operations, with examples from what `up` runs."""
+"""`.venv/bin/python -m devkit.connector.reference`: write the reference of operations, with recorded examples.
+
+It starts a sample world of its own, which needs no `up`, and removes it afterwards: less than a minute.
+"""
 
 import json
 import re
 import sys
+import time
 from typing import Any
 
 from devkit.connector.document import REFERENCE, build_definition
-from devkit.connector.pages import heading, visible_operations
+from devkit.connector.pages import heading, titles, visible_operations
 from devkit.connector.trials import Trial, TrialError, Trials
-from devkit.running import NothingRunsError, find_running
+from devkit.fuzzing.world import running_world
 
 _HEAD = """\
 # Every operation, with an example
@@ -32,26 +36,14 @@ def write_reference(trials: dict[str, Trial]) -> str:
 
 
 def _describe(operation: dict[str, Any], trial: Trial, definition: dict[str, Any]) -> str:
-    titles = dict(_titles(operation, definition))
-    rows = [f"| {titles[name]} | `{_shown(value)}` |" for name, value in trial.given.items()]
+    names = dict(titles(operation, definition))
+    rows = [f"| {names[name]} | `{_shown(value)}` |" for name, value in trial.given.items()]
     given = "\n".join(["| Field | Value |", "|---|---|", *rows]) if rows else "Takes nothing."
     if isinstance(trial.answer, str):
         answer = f"The file's bytes, as `{trial.answer}`."
     else:
         answer = f"```json\n{json.dumps(shorten(trial.answer), indent=1, ensure_ascii=False)}\n```"
     return f"\n{heading(operation)}\n\n{given}\n\n{answer}\n"
-
-
-def _titles(operation: dict[str, Any], definition: dict[str, Any]) -> list[tuple[str, str]]:
-    """Name each parameter and field as makers see it."""
-    found = []
-    for parameter in operation["parameters"]:
-        one = definition["parameters"][parameter["$ref"].rpartition("/")[2]] if "$ref" in parameter else parameter
-        if one["in"] == "body":
-            found += [(name, each["x-ms-summary"]) for name, each in one["schema"]["properties"].items()]
-        else:
-            found.append((one["name"], one["x-ms-summary"]))
-    return found
 
 
 def _shown(value: Any) -> str:
@@ -74,11 +66,20 @@ def shorten(value: Any) -> Any:
 
 def main() -> int:
     """Run the trials and write the page."""
+    began = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"{time.monotonic() - began:5.1f} s  {text}", flush=True)
+
+    say("Starting the sample world ...")
     try:
-        REFERENCE.write_text(write_reference(Trials(find_running()).run()), encoding="utf-8")
-    except (NothingRunsError, TrialError) as error:
+        with running_world() as world:
+            trials = Trials(world, say).run()
+        REFERENCE.write_text(write_reference(trials), encoding="utf-8")
+    except (RuntimeError, TrialError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    say(f"{len(trials)} operations are recorded in {REFERENCE.name}.")
     return 0
 
 

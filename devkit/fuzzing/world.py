@@ -1,6 +1,6 @@
-"""A world to be fuzzed: the simulated cloud with the sample data, real storage, and the app as a process of its own.
+"""A world to be fuzzed, or to take examples from: the simulated cloud with the sample data, real storage, and the app.
 
-The app may write there, and its mailboxes are read; everything is removed afterwards.
+The app is a process of its own. It may write there, and its mailboxes are read; everything is removed afterwards.
 """
 
 import tempfile
@@ -37,6 +37,7 @@ class Running:
     """Raises RuntimeError if the app has ended."""
     send_mails: Callable[[], None] = lambda: None
     """Sends new mails into the mailboxes, which no caller of the app can do."""
+    control_url: str = ""
 
     def ask(self, path: str) -> Any:
         """GET a route below /api, which must answer 200; return its JSON."""
@@ -62,7 +63,9 @@ def running_world() -> Iterator[Running]:
         app = App(Path(scratch), sim, settings | {"AzureWebJobsStorage": storage.connection_string})
         with app.running():
             base_url = app.wait_until_it_listens()
-            running = Running(base_url, app.key, app.read_log, app.check, lambda: sim.run(lambda: _bring_mails(sim)))
+            running = Running(
+                base_url, app.key, app.read_log, app.check, lambda: sim.run(lambda: _bring_mails(sim)), sim.control_url
+            )
             deadline = time.monotonic() + _MAILS_SECONDS
             while not _are_mails_done(running.ask("mailboxes")["value"]):
                 app.check(is_late=time.monotonic() > deadline)

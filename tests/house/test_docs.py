@@ -16,6 +16,8 @@ from blueprints._bounds import (
     Bounds,
 )
 from blueprints._http import STATUS
+from devkit.connector.document import REFERENCE, build_definition
+from devkit.connector.pages import find_gaps
 from devkit.documents import find_outdated
 from shared import errors
 from shared.events import Event
@@ -79,6 +81,17 @@ def test_the_readme_names_routes_that_exist() -> None:
 
 def test_what_is_written_from_the_code_is_up_to_date() -> None:
     assert list(find_outdated(ROOT)) == [], "run python3 -m devkit docs"
+
+
+def test_every_operation_has_a_recorded_example() -> None:
+    page, definition = REFERENCE.read_text(), build_definition()
+    assert find_gaps(page, definition) == [], "run .venv/bin/python -m devkit.connector.reference"
+    lost = page.replace("`GetAgenda`. ", "`GetDiary`. ").replace("| Start | `", "| Beginning | `")
+    gaps = find_gaps(lost, definition)
+    assert {"GetAgenda has no recorded example", "GetDiary is no operation that makers see"} <= set(gaps)
+    assert "CreateAppointment has no field Beginning any more" in gaps
+    begins = page.index("```json", page.index("`GetBookingPage`. "))
+    assert find_gaps(page[:begins] + page[begins + 8 :], definition) == ["GetBookingPage has no recorded example"]
 
 
 def test_every_setting_is_documented_and_sampled() -> None:
