@@ -23,6 +23,7 @@ from shared.auth import Authenticator
 from shared.cursors import Cursors
 from shared.graph.bookings import GraphBookings
 from shared.graph.client import ConcurrencyLimit, GraphClient
+from shared.settings.choices import Credential
 from shared.settings.config import AllowList, Settings, load_settings
 from shared.settings.settings_blobs import BlobContents
 from shared.storage import idempotency as keys
@@ -105,23 +106,22 @@ def build_services(settings: Settings) -> Services:
     store = keys.IdempotencyStore(Table(storage, keys.TABLE))
 
     def build_connection(name: str) -> ConnectionServices:
-        graph = GraphBookings(clients[name])
+        connection = settings.connections[name]
+        graph = GraphBookings(clients[name], is_delegated=connection.credential is Credential.PASSWORD)
         names = Names(graph)
         limit = GroupLimit()
         appointments = Appointments(graph, names, workers)
         scanner = Scanner(graph, workers, pace, appointments.find_details)
         feed, describer = ChangeFeed(name, scanner, table, blobs), Describer(appointments, names)
         return ConnectionServices(
-            businesses=settings.connections[name].businesses,
+            businesses=connection.businesses,
             graph=graph,
-            catalogue=Catalogue(graph, names, workers, settings.connections[name].businesses),
+            catalogue=Catalogue(graph, names, workers, connection.businesses),
             appointments=appointments,
             availability=Availability(graph, names),
             slots=SlotFinder(graph, names, workers, limit),
             writes=(
-                Writes(name, graph, names, workers, idempotency=store, limit=limit)
-                if settings.connections[name].may_write
-                else None
+                Writes(name, graph, names, workers, idempotency=store, limit=limit) if connection.may_write else None
             ),
             names=names,
             changes=feed,

@@ -1,52 +1,16 @@
-"""Reads when staff are free or busy from getStaffAvailability: clipped to the range, in UTC, in one spelling."""
+"""Answers when staff are free or busy."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from bookings.describe import describe_times
+from bookings.free_time.hours import WeeklyHours
+from bookings.free_time.staff_spans import Basis, SpanQuestion, basis_of, read_calendar, read_spans
 from bookings.names import Names
-from bookings.windows import cut_windows
 from shared.errors import Invalid
 from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
-from shared.time_zones.zones import Zone, read_graph_moment
-
-_STATUSES = {name.lower(): name for name in ("available", "busy", "slotsAvailable", "outOfOffice")}
-_STATUSES["slotavailable"] = "slotsAvailable"  # how the reference page spells it in one place
-
-
-class StaffSpan(NamedTuple):
-    """The status of one staff member from start to end (UTC). `service` is set for a group with free seats."""
-
-    staff: str
-    status: str
-    service: str | None
-    start: datetime
-    end: datetime
-
-
-def read_spans(
-    graph: GraphBookings, business: str, staff: Sequence[str], start: datetime, end: datetime
-) -> list[StaffSpan]:
-    """Read the availability in windows; return it clipped to the range, because Graph was seen to begin a day early."""
-    spans = []
-    for window_start, window_end in cut_windows(start, end):
-        answer = graph.get_staff_availability(business, staff, window_start, window_end)
-        spans += list(_clip(answer, window_start, window_end))
-    return spans
-
-
-def _clip(answer: list[Json], start: datetime, end: datetime) -> Iterator[StaffSpan]:
-    for member in answer:
-        staff = str(member.get("staffId"))
-        for item in member.get("availabilityItems") or []:
-            begins = max(start, read_graph_moment(item.get("startDateTime") or {}))
-            ends = min(end, read_graph_moment(item.get("endDateTime") or {}))
-            if begins < ends:
-                status = str(item.get("status") or "")
-                known = _STATUSES.get(status.lower(), status)
-                yield StaffSpan(staff, known, item.get("serviceId") or None, begins, ends)
+from shared.time_zones.zones import Zone
 
 
 class Availability:
@@ -55,6 +19,7 @@ class Availability:
     def __init__(self, graph: GraphBookings, names: Names) -> None:
         self._graph = graph
         self._names = names
+        self.basis = basis_of(graph)
 
     def find(
         self, business: str, wanted: Sequence[str], start: datetime, end: datetime, zone: Zone | None
@@ -77,8 +42,11 @@ class Availability:
         if not members:
             return []
         services = self._names.services(business)
-        zone = zone or self._names.zone(business)
-        spans = read_spans(self._graph, business, members, start, end)
+        hours, page_zone = self._read_hours(business, zone)
+        zone = zone or page_zone
+        people = {member: staff[member] for member in members}
+        asked = SpanQuestion(business, people, hours, page_zone, start, end)
+        spans = read_spans(self._graph, asked, lambda: read_calendar(self._graph, business, start, end))
         items: dict[str, list[Json]] = {member: [] for member in members}
         for span in sorted(spans, key=lambda span: span.start):
             items.setdefault(span.staff, []).append(
@@ -97,3 +65,10 @@ class Availability:
             }
             for member, found in items.items()
         ]
+
+    def _read_hours(self, business: str, zone: Zone | None) -> tuple[WeeklyHours, Zone]:
+        """Return opening hours and zone of a business, as far as they are needed: Graph's availability needs none."""
+        if self.basis is Basis.AVAILABILITY:
+            return (), zone or self._names.zone(business)
+        whole = self._graph.get_business(business)
+        return whole.get("businessHours") or (), self._names.learn_zone(business, whole)

@@ -1,13 +1,14 @@
 """Turns opening hours, weekly rules in local time, into spans of real time; changes of clocks are respected."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
 
-from bookings.free_time.intervals import Interval
+from bookings.free_time.intervals import Interval, Intervals, merge
 from shared.errors import OutcomeUnknown
-from shared.time_zones.zones import Zone
+from shared.time_zones.zones import UnknownZoneError, Zone, find_zone
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 # Graph's time of day ends at 23:59:59.9999999, so a day open to its end closes a minute early or less.
@@ -37,6 +38,26 @@ def spans_of_days(hours: WeeklyHours, days: Iterable[date], zone: Zone) -> list[
     for entry in hours:
         week.setdefault(str(entry.get("day")).lower(), []).extend(entry.get("timeSlots") or ())
     return [_span(slot, day, zone) for day in days for slot in week.get(_DAYS[day.weekday()], ())]
+
+
+def staff_hours(
+    people: Mapping[str, Mapping[str, Any]], business_hours: WeeklyHours, range_: tuple[datetime, datetime], zone: Zone
+) -> dict[str, Intervals]:
+    """Return the working hours of staff members around a range, by their ids.
+
+    They are those of the business in its `zone`, or, without `useBusinessHours`, the person's own in the person's zone.
+    """
+    business_open = merge(spans_of_days(business_hours, local_days(*range_, zone), zone))
+    return {
+        member: business_open if person.get("useBusinessHours") else _own_hours(person, range_, zone)
+        for member, person in people.items()
+    }
+
+
+def _own_hours(person: Mapping[str, Any], range_: tuple[datetime, datetime], zone: Zone) -> Intervals:
+    with suppress(UnknownZoneError):
+        zone = find_zone(person.get("timeZone") or zone.iana)
+    return merge(spans_of_days(person.get("workingHours") or (), local_days(*range_, zone), zone))
 
 
 def _span(slot: _Slot, day: date, zone: Zone) -> Interval:

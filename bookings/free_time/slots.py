@@ -18,14 +18,13 @@ from math import ceil
 from operator import itemgetter
 
 from bookings.describe import appointment_times, describe_staff, describe_times, join_names
-from bookings.free_time.availability import read_spans
 from bookings.free_time.group_limit import GroupLimit
 from bookings.free_time.intervals import Interval, beginnings, covers, merge
 from bookings.free_time.policy import Policy
 from bookings.free_time.service_context import ServiceContext, read_service_context
+from bookings.free_time.staff_spans import Basis, SpanQuestion, basis_of, read_calendar, read_spans
 from bookings.free_time.staff_time import SlotQuestion, StaffTime, find_staff_time, find_team
 from bookings.names import Names
-from bookings.windows import cut_windows
 from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
 from shared.time_zones.zones import Zone
@@ -37,11 +36,12 @@ type Offers = dict[Interval, list[Json]]
 
 @dataclass(frozen=True)
 class Slots:
-    """Free slots in order, with the zone and the policy by which they were found."""
+    """Free slots in order, with the zone, the policy and the basis by which they were found."""
 
     items: list[Json]
     business_zone: Zone
     policy: Policy
+    basis: Basis
 
 
 class SlotFinder:
@@ -67,7 +67,7 @@ class SlotFinder:
 
         No `staff` means everybody who provides the service, no `zone` that of the business. Raises NotFound for an
         unknown service, Invalid for unknown staff. Costs five calls to Graph for a month: business, service and staff,
-        then availability and calendar at the same time.
+        then availability and calendar at the same time (for a signed-in user the calendar alone).
         """
         return self.find_in(self.read_context(business, service), start=start, end=end, zone=zone, staff=staff)
 
@@ -91,20 +91,16 @@ class SlotFinder:
         items: list[Json] = []
         if question.staff and question.start < question.end:
             items = _describe(self._find_offers(context, question), zone or context.zone)
-        return Slots(items, context.zone, context.policy)
+        return Slots(items, context.zone, context.policy, basis_of(self._graph))
 
     def _find_offers(self, context: ServiceContext, question: SlotQuestion) -> Offers:
         business, (first, last) = context.business, question.reach
-        waiting_spans = self._workers.start(
-            lambda: read_spans(self._graph, business, list(question.staff), first, last)
-        )
-        appointments = {
-            item["id"]: item
-            for window in cut_windows(first, last)
-            for item in self._graph.calendar_view(business, *window)
-        }.values()
+        waiting = self._workers.start(lambda: read_calendar(self._graph, business, first, last))
+        asked = SpanQuestion(business, question.staff, context.policy.business_hours, context.zone, first, last)
+        spans = read_spans(self._graph, asked, waiting.result)
+        appointments = waiting.result()
         seats = self._limit.seats_left(business, context.policy.seats)
-        offers = _offer_new(question, find_staff_time(question, waiting_spans.result(), appointments), seats)
+        offers = _offer_new(question, find_staff_time(question, spans, appointments), seats)
         if context.policy.seats > 1:
             for item in appointments:
                 if item.get("serviceId") == context.service["id"]:

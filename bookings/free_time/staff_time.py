@@ -5,22 +5,17 @@ Graph's availability alone is not enough: it was seen to ignore business hours a
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
-from bookings.describe import appointment_times
-from bookings.free_time.availability import StaffSpan
-from bookings.free_time.hours import local_days, spans_of_days
+from bookings.free_time.hours import local_days, staff_hours
 from bookings.free_time.intervals import Interval, Intervals, intersect, merge, subtract
 from bookings.free_time.policy import Policy
+from bookings.free_time.staff_spans import AWAY, FREE, StaffSpan, taken_by
 from bookings.names import Table
 from shared.errors import Invalid
 from shared.json_text import Json
-from shared.time_zones.zones import UnknownZoneError, Zone, find_zone, read_duration
-
-_FREE, _AWAY = "available", "outOfOffice"
-_NONE = timedelta(0)
+from shared.time_zones.zones import Zone
 
 
 @dataclass(frozen=True)
@@ -85,44 +80,26 @@ def find_staff_time(
     away: dict[str, list[Interval]] = defaultdict(list)
     for span in spans:
         place = int(span.start.timestamp()), int(span.end.timestamp())
-        if span.status == _FREE:
+        if span.status == FREE:
             available[span.staff].append(place)
             continue
         taken = [place]
         if moving is not None and span.staff in (moving.get("staffMemberIds") or []):
-            taken = subtract(taken, [_taken_by(moving)])
-        (away if span.status == _AWAY else blocked)[span.staff] += taken
+            taken = subtract(taken, [taken_by(moving)])
+        (away if span.status == AWAY else blocked)[span.staff] += taken
     for item in appointments:
         if moving is not None and item["id"] == moving["id"]:
             continue
         for member in item.get("staffMemberIds") or []:
-            blocked[member].append(_taken_by(item))
+            blocked[member].append(taken_by(item))
     if moving is not None:
         for member in moving.get("staffMemberIds") or []:
-            available[member].append(_taken_by(moving))
-    zone = question.zone
-    business_open = merge(spans_of_days(question.policy.business_hours, question.days(zone), zone))
+            available[member].append(taken_by(moving))
     times: dict[str, StaffTime] = {}
-    for member, person in question.staff.items():
-        hours = business_open if person.get("useBusinessHours") else _own_hours(person, question)
+    working = staff_hours(question.staff, question.policy.business_hours, question.reach, question.zone)
+    for member, hours in working.items():
         days_off = intersect(hours, merge(away[member]))
         times[member] = StaffTime(
             open=intersect(hours, merge(available[member])), blocked=merge([*blocked[member], *days_off])
         )
     return times
-
-
-def _taken_by(item: Json) -> Interval:
-    """Return the time that an appointment takes, buffers included."""
-    begins, ends = appointment_times(item)
-    begins -= read_duration(item.get("preBuffer"), _NONE)
-    ends += read_duration(item.get("postBuffer"), _NONE)
-    return int(begins.timestamp()), int(ends.timestamp())
-
-
-def _own_hours(person: Json, question: SlotQuestion) -> Intervals:
-    """Return the hours of a staff member who does not keep the business hours, in the staff member's own zone."""
-    zone = question.zone
-    with suppress(UnknownZoneError):
-        zone = find_zone(person.get("timeZone") or zone.iana)
-    return merge(spans_of_days(person.get("workingHours") or (), question.days(zone), zone))

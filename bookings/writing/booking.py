@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
-from bookings.free_time.availability import read_spans
 from bookings.free_time.group_limit import MOST_CUSTOMERS_OF_CREATE, GroupLimit
 from bookings.free_time.service_context import ServiceContext
+from bookings.free_time.staff_spans import SpanQuestion, read_spans
 from bookings.writing import recovery
 from bookings.writing.changing import LOST, Changer, make_lost
 from bookings.writing.choosing import choose_fairly, is_taken, week_of
@@ -75,10 +75,10 @@ class Booker:
         *,
         moving: Json | None = None,
     ) -> set[str]:
-        """Check against Graph's availability and the calendar that staff are free, see `rules.check_free`."""
-        margin, team = service.policy.margin, list(service.team)
-        range_ = span[0] - margin, span[1] + margin
-        spans = read_spans(self._graph, service.business, team, *range_) if team else []
+        """Check against the time of the staff and the calendar that staff are free, see `rules.check_free`."""
+        policy, (start, end) = service.policy, (span[0] - service.policy.margin, span[1] + service.policy.margin)
+        asked = SpanQuestion(service.business, service.team, policy.business_hours, service.zone, start, end)
+        spans = read_spans(self._graph, asked, lambda: calendar)
         return check_free(service, span, wanted, spans, calendar, moving=moving)
 
     def _book_single(self, booking: Booking, service: ServiceContext, attempt: Attempt) -> Json:

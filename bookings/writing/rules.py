@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from bookings.free_time.availability import StaffSpan
 from bookings.free_time.intervals import covers, merge, touches
 from bookings.free_time.service_context import ServiceContext
+from bookings.free_time.staff_spans import StaffSpan
 from bookings.free_time.staff_time import SlotQuestion, find_staff_time, find_team
 from shared.errors import Conflict, Invalid
 from shared.json_text import Json

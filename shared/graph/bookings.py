@@ -53,10 +53,16 @@ CAP_OF_BUSINESSES = 500  # what one list of businesses answers at most, without 
 
 
 class GraphBookings:
-    """Bookings of one tenant. Raises GatewayErrors; NotFound and Forbidden name the thing or the permission."""
+    """Bookings of one tenant. Raises GatewayErrors; NotFound and Forbidden name the thing or the permission.
 
-    def __init__(self, graph: GraphClient) -> None:
+    `is_delegated` says that the token is a signed-in user's: Graph then decides by the user's role on the page, too.
+    """
+
+    is_delegated = False
+
+    def __init__(self, graph: GraphClient, *, is_delegated: bool = False) -> None:
         self._graph = graph
+        self.is_delegated = is_delegated
 
     def list_businesses(self, search: str | None = None) -> list[Json]:
         """Return [{"id", "displayName"}], at most CAP_OF_BUSINESSES; `search` matches a part of the name."""

@@ -79,16 +79,6 @@ def test_every_mode_answers_a_question(gateway: Gateway, mode: Credential) -> No
     assert token_requests(gateway) == 1
 
 
-@pytest.mark.parametrize("mode", ["federated", "certificate", "secret"])
-def test_availability_needs_an_application_and_a_user_learns_so(gateway: Gateway, mode: Credential) -> None:
-    body = {"start": "2026-05-04", "end": "2026-05-05"}
-    begin(gateway, mode)
-    assert gateway.post(f"bookings/businesses/{tiny.BUSINESS}/availability", body).status_code == 200
-    begin(gateway, "password")
-    answer = gateway.post(f"bookings/businesses/{tiny.BUSINESS}/availability", body)
-    assert answer.status_code in (403, 502)
-
-
 def test_federated_mode_reads_no_secret_at_all(gateway: Gateway) -> None:
     begin(gateway, "federated").token()
     assert gateway.sim.exchanges.all(api="vault") == []
