@@ -61,14 +61,18 @@ def _price(body: Fields) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not (value >= 0 and math.isfinite(value)):
-        raise Invalid("price must be a number that is not negative.", code="InvalidNumber", target="price")
+        raise Invalid(
+            "price is not a number from 0 up. Send a number without quotation marks.",
+            code="InvalidNumber",
+            target="price",
+        )
     return value
 
 
 def _buffer(body: Fields, name: str) -> str | None:
     value = _duration(body, name)
     if value is not None and read_duration(value, _LONGEST_BUFFER) > _LONGEST_BUFFER:
-        raise Invalid(f"{name} is too long: one day at most.", code="InvalidDuration", target=name)
+        raise Invalid(f"{name} is too long. Send one day at most.", code="InvalidDuration", target=name)
     return value
 
 
@@ -86,7 +90,7 @@ def _reminders(body: Fields) -> list[Json] | None:
             "reminders is empty. Leave it out, or name reminders in clear.", code="MissingParameter", target="reminders"
         )
     if len(given) > _MOST_REMINDERS:
-        raise Invalid(f"An appointment takes {_MOST_REMINDERS} reminders at most.", target="reminders")
+        raise Invalid(f"An appointment takes {_MOST_REMINDERS} reminders at most. Send fewer.", target="reminders")
     return [_reminder(f"reminders[{number}]", each) for number, each in enumerate(given)]
 
 

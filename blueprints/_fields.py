@@ -61,14 +61,14 @@ class Fields:
         if not isinstance(value, str):
             raise _wrong_type(name, "a text")
         if len(value) > _LONGEST_TEXT:
-            raise Invalid(f"{name} is too long: {_LONGEST_TEXT} characters at most.", target=name)
+            raise Invalid(f"{name} is too long. Send {_LONGEST_TEXT} characters at most.", target=name)
         return value.strip() or None
 
     def needed_text(self, name: str) -> str:
         """Return a text that must be there."""
         value = self.text(name)
         if value is None:
-            raise Invalid(f"{name} is missing, and it is required.", code="MissingParameter", target=name)
+            raise Invalid(f"{name} is missing, and it is required. Send it.", code="MissingParameter", target=name)
         return value
 
     def identifier(self, name: str) -> str | None:
@@ -138,7 +138,7 @@ class Fields:
         is_number = value.isascii() and value.isdecimal() and len(value) <= 9  # noqa: PLR2004 - no bound needs more digits
         if not is_number or not bounds.least <= int(value) <= bounds.most:
             raise Invalid(
-                f"{name} must be a whole number from {bounds.least} to {bounds.most}.",
+                f"{name} is not a whole number within its bounds. Send one from {bounds.least} to {bounds.most}.",
                 code="InvalidNumber",
                 target=name,
             )
@@ -148,7 +148,9 @@ class Fields:
         """Return one of the known words, or None if it is missing."""
         value = self.text(name)
         if value is not None and value not in known:
-            raise Invalid(f"{name} must be one of: {', '.join(known)}.", code="InvalidChoice", target=name)
+            raise Invalid(
+                f"{name} has an unknown value. Send one of: {', '.join(known)}.", code="InvalidChoice", target=name
+            )
         return value
 
     def words(self, name: str, *known: str) -> tuple[str, ...]:
@@ -159,7 +161,9 @@ class Fields:
         if not isinstance(value or [], list):
             raise _wrong_type(name, f"a list of: {', '.join(known)}")
         if any(word not in known for word in value or []):
-            raise Invalid(f"{name} may hold: {', '.join(known)}.", code="InvalidChoice", target=name)
+            raise Invalid(
+                f"{name} has an unknown value. Send some of: {', '.join(known)}.", code="InvalidChoice", target=name
+            )
         return tuple(dict.fromkeys(value or ()))
 
     def zone(self, name: str = "timeZone") -> Zone | None:
@@ -180,7 +184,7 @@ class Fields:
         try:
             return _within_years(name, read_date(self.needed_text(name)))
         except UnreadableMomentError:
-            raise Invalid(f"{name} must be a date such as 2026-05-05.", code="InvalidDate", target=name) from None
+            raise Invalid(f"{name} is not a date. Write it as 2026-05-05.", code="InvalidDate", target=name) from None
 
     def optional_moment(self, name: str, read_zone: ReadZone) -> datetime | None:
         """Return a moment in UTC, or None if it is missing; see `moment`."""
@@ -199,7 +203,7 @@ class Fields:
         if value is not None and not isinstance(value, str):
             raise _wrong_type(name, "a text")
         if value is not None and len(value) > _LONGEST_LONG_TEXT:
-            raise Invalid(f"{name} is too long: {_LONGEST_LONG_TEXT} characters at most.", target=name)
+            raise Invalid(f"{name} is too long. Send {_LONGEST_LONG_TEXT} characters at most.", target=name)
         return value
 
     def texts(self, name: str) -> dict[str, str]:
@@ -260,7 +264,7 @@ class Fields:
 def read_body(raw: bytes, allowed: Sequence[str]) -> Fields:
     """Return the fields of a JSON body."""
     if len(raw) > MOST_BODY_BYTES:
-        raise TooLarge(f"The body is too large: {MOST_BODY_BYTES // 1024} KiB at most.", target="body")
+        raise TooLarge(f"The body is too large. Send {MOST_BODY_BYTES // 1024} KiB at most.", target="body")
     try:
         values = json.loads(raw)
         json.dumps(values, ensure_ascii=False).encode()
@@ -283,18 +287,22 @@ def _utc() -> Zone:
 
 def _check_range(start: datetime, end: datetime, longest: timedelta) -> None:
     if end <= start:
-        raise Invalid("end must lie after start.", code="EndBeforeStart", target="end")
+        raise Invalid(
+            "end does not lie after start. Send a later end, or an earlier start.", code="EndBeforeStart", target="end"
+        )
     if end - start > longest + _CLOCKS_CHANGE:  # days of 25 hours count as days
-        raise Invalid(f"The range is too long: ask for {longest.days} days at most.", code="RangeTooLong", target="end")
+        raise Invalid(f"The range is too long. Ask for {longest.days} days at most.", code="RangeTooLong", target="end")
 
 
 def _within_years[Day: date](name: str, day: Day) -> Day:
     if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
         raise Invalid(
-            f"{name} must lie between the years {_FIRST_YEAR} and {_LAST_YEAR}.", code="InvalidDate", target=name
+            f"{name} is out of bounds. Send a time in the years from {_FIRST_YEAR} to {_LAST_YEAR}.",
+            code="InvalidDate",
+            target=name,
         )
     return day
 
 
 def _wrong_type(name: str, wanted: str) -> Invalid:
-    return Invalid(f"{name} must be {wanted}.", code="WrongType", target=name)
+    return Invalid(f"{name} has another JSON type. Send {wanted}.", code="WrongType", target=name)

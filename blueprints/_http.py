@@ -106,7 +106,11 @@ class Request:
         """The name of the connection in the query; "default" if there is none. Raises Invalid for an unknown one."""
         name = self.query.text("connection") or "default"
         if name not in self.services.connections:
-            raise Invalid("There is no such connection in the settings.", code="UnknownConnection", target="connection")
+            raise Invalid(
+                "There is no such connection in the settings. Leave connection out, or use a name from the settings.",
+                code="UnknownConnection",
+                target="connection",
+            )
         return name
 
     @property
@@ -123,7 +127,7 @@ class Request:
         """Return a business id. Raises Invalid for another form, Forbidden unless the allow-list has it."""
         if not is_mail_address(business):
             raise Invalid(
-                "A business id is the mail address of its booking page, such as desk@contoso.com.",
+                "This is no id of a business. Send the mail address of its booking page, such as desk@contoso.com.",
                 code="InvalidId",
                 target="business",
             )
@@ -145,7 +149,11 @@ class Request:
         mailbox = self.services.mail.mailboxes.get(name)
         if mailbox is None:
             self.services.mail.check_in_force()
-            raise NotFound("The settings name no such mailbox.", code="UnknownMailbox", target="mailbox")
+            raise NotFound(
+                "The settings name no such mailbox. Use a name that GET mailboxes lists.",
+                code="UnknownMailbox",
+                target="mailbox",
+            )
         return mailbox
 
     @property

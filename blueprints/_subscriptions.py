@@ -16,7 +16,9 @@ TICKET_KINDS = ("created",)
 def read_kind(kind: str | None, known: Collection[str]) -> str:
     """Return the kind of a trigger. Raises Invalid for an unknown one."""
     if kind is None or kind not in known:
-        raise Invalid(f"kind must be one of: {', '.join(known)}.", code="InvalidChoice", target="kind")
+        raise Invalid(
+            f"kind has an unknown value. Send one of: {', '.join(known)}.", code="InvalidChoice", target="kind"
+        )
     return kind
 
 

@@ -184,7 +184,7 @@ def _run_idempotently(
     key = request.http.headers.get("Idempotency-Key")
     if key is not None and not _KEY.fullmatch(key):
         raise Invalid(
-            "An Idempotency-Key must have 1 to 255 printable ASCII characters, no space at either end.",
+            "The Idempotency-Key is malformed. Send 1 to 255 printable ASCII characters, no space at either end.",
             code="InvalidId",
             target="Idempotency-Key",
         )
@@ -239,7 +239,9 @@ def _needed_customers(body: Fields) -> list[Json]:
     """Return the customers: one `customer`, as forms of flows send it, or several `customers`."""
     customers, one = _customers(body), body.inner("customer", *_CUSTOMER)
     if one is not None and customers:
-        raise Invalid("Send customer or customers, not both.", code="Contradiction", target="customer")
+        raise Invalid(
+            "customer and customers are both given. Send one of them.", code="Contradiction", target="customer"
+        )
     if one is not None:
         return [_customer("customer", one)]
     if not customers:

@@ -59,7 +59,7 @@ def show_docs_asset(request: Request) -> Content:
     """Get a script or style of that page."""
     name = str(request.http.route_params.get("asset", ""))
     if name not in _ASSETS:
-        raise NotFound("The API page has no such file.", code="AssetNotFound", target="asset")
+        raise NotFound("The API page has no such file. Open GET docs.", code="AssetNotFound", target="asset")
     headers: dict[str, Any] = {"Cache-Control": f"public, max-age={_ASSET_SECONDS}", "Vary": "Accept-Encoding"}
     if "gzip" in (request.http.headers.get("Accept-Encoding") or ""):
         return Content(_packed(name), content_type=_ASSETS[name], headers=headers | {"Content-Encoding": "gzip"})

@@ -166,7 +166,7 @@ def _read_decision(body: "Fields") -> "Decision":
     by, reason = body.text("by"), body.text("reason")
     for name, value, most in (("by", by, _LONGEST_NAME), ("reason", reason, _LONGEST_REASON)):
         if value and len(value) > most:
-            raise Invalid(f"{name} is too long: {most} characters at most.", target=name)
+            raise Invalid(f"{name} is too long. Send {most} characters at most.", target=name)
     return Decision(by, reason)
 
 
@@ -180,12 +180,16 @@ def _find_attachment(request: Request) -> "Attachment":
             if one.blob is None:
                 reason, link = explain_omission(one, mail)
                 raise NotFound(
-                    f"The gateway has not stored this attachment: {reason}{f' ({link})' if link else ''}.",
+                    f"The gateway has not stored this file: {reason}{f' ({link})' if link else ''}. Open it there.",
                     code="AttachmentOmitted",
                     target="number",
                 )
             return one
-    raise NotFound("This mail has no attachment with this number.", code="AttachmentNotFound", target="number")
+    raise NotFound(
+        "This mail has no attachment with this number. Take the number from GET mailboxes/{mailbox}/mails/{key}.",
+        code="AttachmentNotFound",
+        target="number",
+    )
 
 
 def _read_range(header: str | None, size: int) -> tuple[int, int]:

@@ -69,7 +69,7 @@ def doctor(request: Request) -> Json:
     refused = request.query.text("refusedMailbox")
     if refused and not is_mail_address(refused):
         raise Invalid(
-            "refusedMailbox must be the mail address of a mailbox, such as ceo@contoso.com.",
+            "refusedMailbox is not a mail address. Send that of a mailbox, such as ceo@contoso.com.",
             code="InvalidId",
             target="refusedMailbox",
         )

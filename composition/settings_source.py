@@ -84,8 +84,8 @@ class SettingsState:
         if self.in_force is not InForce.NOTHING:
             return
         if self.faults or self.is_denied:
-            raise ConfigurationError(f"No mailbox can be used: {self.explain()}")
-        raise Unavailable(f"No mailbox can be used: {self.explain()}", retry_after=RETRY_SECONDS)
+            raise ConfigurationError(f"No mailbox can be used. Correct the settings in the blob: {self.explain()}")
+        raise Unavailable(f"No mailbox can be used. Try again in a minute: {self.explain()}", retry_after=RETRY_SECONDS)
 
     def describe(self) -> Json:
         """Return the state as the route `status` shows it."""

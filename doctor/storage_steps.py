@@ -67,5 +67,7 @@ def _try_queues(storage: Storage) -> str:
 
 def _describe_result(*, seen: bool, what: str) -> str:
     if not seen:
-        raise OutcomeUnknown(f"A {what} was written and could not be read.", code="UpstreamBadAnswer")
+        raise OutcomeUnknown(
+            f"A {what} was written and could not be read. Run the doctor again.", code="UpstreamBadAnswer"
+        )
     return f"A {what} was written, read and deleted."

@@ -227,7 +227,9 @@ class TokenSource:
     def _credential_secret(self) -> VaultSecret:
         if self._secret is None:
             if self._secrets is None or self.connection.credential_name is None:
-                raise ConfigurationError("Set KEY_VAULT_URL and the Key Vault name of the credential.")
+                raise ConfigurationError(
+                    "The credential cannot be read. Set KEY_VAULT_URL and the Key Vault name of the credential."
+                )
             self._secret = self._secrets.get(self.connection.credential_name)
             self._secret_read_at = time.time()
             _warn_before_expiry(self.connection.name, self._secret)
@@ -322,7 +324,8 @@ def _read_user(secret: VaultSecret) -> dict[str, str]:
         return {field: str(user[field]) for field in ("username", "password", "client_secret")}
     except (ValueError, KeyError, TypeError):
         raise ConfigurationError(
-            "The Key Vault secret of the password mode must be JSON with username, password and client_secret."
+            "The Key Vault secret of the password mode is malformed. Store JSON with username, password and "
+            "client_secret."
         ) from None
 
 
@@ -345,7 +348,8 @@ def read_certificate(secret: VaultSecret) -> dict[str, Any]:
         return {"private_key": key, "public_certificate": certificate.public_bytes(Encoding.PEM).decode()}
     except (ValueError, TypeError, AttributeError, binascii.Error):
         raise ConfigurationError(
-            "The Key Vault secret of the certificate mode must be a PFX without password (Base64) or PEM with key."
+            "The Key Vault secret of the certificate mode is malformed. Store a PFX without password (Base64), or PEM "
+            "with key."
         ) from None
 
 

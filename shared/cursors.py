@@ -54,5 +54,7 @@ class Cursors:
         except (binascii.Error, ValueError):
             key = b""
         if len(key) < _LEAST_KEY_BYTES:
-            raise ConfigurationError("The state key in Key Vault must be at least 32 random bytes in Base64.")
+            raise ConfigurationError(
+                "The state key in Key Vault is malformed. Store at least 32 random bytes in Base64."
+            )
         return key

@@ -89,7 +89,9 @@ class RememberedSecret:
 
     def _read(self) -> VaultSecret:
         if self._secrets is None:
-            raise ConfigurationError("Set KEY_VAULT_URL: it names the vault that holds the secrets.")
+            raise ConfigurationError(
+                "The settings name no vault. Set KEY_VAULT_URL: it names the vault that holds the secrets."
+            )
         self._read_at = time.monotonic()
         self._known = self._secrets.get(self.name)
         return self._known
@@ -176,15 +178,23 @@ def _translate(error: Exception, what: str) -> GatewayError:
             detail=detail,
         )
     if isinstance(error, ResourceNotFoundError):
-        return SecretMissingError(f"{what} does not exist.", detail=detail)
+        return SecretMissingError(
+            f"{what} does not exist. Store it, or correct its name in the settings.", detail=detail
+        )
     if status == HTTPStatus.FORBIDDEN:
         causes = {
             "ForbiddenByFirewall": "is closed to this network: the vault's firewall refused the call",
-            "ForbiddenByRbac": "is closed to the app's identity: it lacks the role Key Vault Secrets User",
+            "ForbiddenByRbac": "is closed to the app's identity: it lacks a role",
         }
-        return ConfigurationError(f"{what} {causes.get(inner, 'refused access')}.", detail=detail)
+        return ConfigurationError(
+            f"{what} {causes.get(inner, 'refused access')}. Check the vault's network, and that the identity has the "
+            "role Key Vault Secrets User.",
+            detail=detail,
+        )
     if isinstance(error, ClientAuthenticationError) and status is not None and not _may_pass(status):
-        return ConfigurationError(f"{what} could not be used: the app's own identity was refused.", detail=detail)
+        return ConfigurationError(
+            f"{what} could not be used: the app's own identity was refused. Check IDENTITY_CLIENT_ID.", detail=detail
+        )
     return Unavailable(f"{what} did not answer. Try again later.", detail=detail)
 
 

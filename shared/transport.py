@@ -58,7 +58,7 @@ class Streamed:
         try:
             for chunk in self._response.iter_content(_CHUNK):
                 if context.remaining() <= 0:
-                    raise TimedOut("The answer did not arrive in time.")
+                    raise TimedOut("The answer did not arrive in time. Try again later.")
                 yield chunk
         except requests.exceptions.RequestException as error:
             raise _translate(error, self._host) from error
@@ -193,10 +193,12 @@ def _translate(error: requests.exceptions.RequestException, host: str) -> Unreac
     kind = type(error).__name__
     layers = list(_layers(error))
     if any(isinstance(layer, _NOTHING_SENT) or str(layer).startswith(_NO_TUNNEL) for layer in layers):
-        return Unreachable(f"No connection to {host} could be made.", detail=kind)
+        return Unreachable(f"No connection to {host} could be made. Try again later.", detail=kind)
     if any(isinstance(layer, urllib3.exceptions.ReadTimeoutError) for layer in layers):
-        return TimedOut(f"{host} did not answer in time.", detail=kind)
-    return OutcomeUnknown(f"The connection to {host} broke before its answer was complete.", detail=kind)
+        return TimedOut(f"{host} did not answer in time. Try again later.", detail=kind)
+    return OutcomeUnknown(
+        f"The connection to {host} broke before its answer was complete. Try again later.", detail=kind
+    )
 
 
 def _layers(error: BaseException) -> Iterator[BaseException]:

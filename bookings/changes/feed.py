@@ -61,7 +61,9 @@ class Position:
                 return Position(generation, number)
             case _:
                 raise InvalidPositionError(
-                    "This cursor is not one of a change feed.", code="InvalidCursor", target="cursor"
+                    "This cursor is not one of a change feed. Begin again without it.",
+                    code="InvalidCursor",
+                    target="cursor",
                 )
 
 

@@ -50,7 +50,9 @@ class Horizon:
                 return Horizon(place, Position.from_json([generation, number]))
             case _:
                 raise InvalidPositionError(
-                    "This is not a state of an upcoming appointment.", code="InvalidCursor", target="triggerState"
+                    "This is not a state of an upcoming appointment. Begin again without it.",
+                    code="InvalidCursor",
+                    target="triggerState",
                 )
 
 

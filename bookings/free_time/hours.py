@@ -77,5 +77,6 @@ def _time(text: str) -> time:
         return time.fromisoformat(text)
     except ValueError:
         raise OutcomeUnknown(
-            "Microsoft Graph sent opening hours that the gateway cannot read.", code="UpstreamBadAnswer"
+            "Microsoft Graph sent opening hours that the gateway cannot read. Check the hours of the booking page.",
+            code="UpstreamBadAnswer",
         ) from None

@@ -110,7 +110,7 @@ class Booker:
         if len(plan.customers) > MOST_CUSTOMERS_OF_CREATE and self._limit.is_known(service.business):
             raise Conflict(
                 f"Microsoft Graph takes {MOST_CUSTOMERS_OF_CREATE} customers into an appointment of this business. "
-                "Nothing was booked; name fewer customers, or book in Microsoft Bookings itself.",
+                "Nothing was booked. Name fewer customers, or book in Microsoft Bookings itself.",
                 code="GroupTooLarge",
                 target="customers",
             )

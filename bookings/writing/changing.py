@@ -89,7 +89,7 @@ class Changer:
             self._limit.note_refusal(business)
             raise Conflict(
                 f"Microsoft Graph refused to change an appointment to {count} customers, and it is unchanged. Graph "
-                f"takes {MOST_CUSTOMERS_OF_CREATE} for certain; make this change in Microsoft Bookings itself.",
+                f"takes {MOST_CUSTOMERS_OF_CREATE} for certain. Make this change in Microsoft Bookings itself.",
                 code="GroupTooLarge",
                 target="customers",
                 detail=unchanged.detail,

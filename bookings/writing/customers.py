@@ -85,7 +85,7 @@ class Customers:
         for person in people:
             if not person.id and not person.mail:
                 raise Invalid(
-                    "A customer of a group appointment needs emailAddress or customerId.",
+                    "A customer of a group cannot be told from the others. Send emailAddress or customerId.",
                     code="MissingParameter",
                     target="customers",
                 )

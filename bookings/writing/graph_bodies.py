@@ -163,7 +163,7 @@ def typed_answers(answers: Mapping[str, str], questions: Iterable[Json]) -> list
         options, is_choice = read_options(question)
         if is_choice and answer not in options:
             raise Invalid(
-                f'The answer to "{name[:200]}" must be one of: {", ".join(options)}.',
+                f'The answer to "{name[:200]}" is none of its choices. Send one of: {", ".join(options)}.',
                 code="InvalidChoice",
                 target="answers",
             )

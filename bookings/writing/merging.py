@@ -90,7 +90,7 @@ def _find_place(there: Sequence[Json], person: Person, target: str, *, has_one_s
         name, value, fault = "name", person.name, f"{target}.name"
     else:
         raise Invalid(
-            "Say which customer is meant: send customerId, emailAddress or name.",
+            "It is not said which customer is meant. Send customerId, emailAddress or name.",
             code="MissingParameter",
             target=f"{target}.emailAddress",
         )

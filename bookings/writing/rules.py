@@ -59,10 +59,10 @@ def check_times(context: ServiceContext, span: Span) -> None:
     now = datetime.fromtimestamp(time.time(), UTC)
     if start < now + policy.minimum_lead:
         earliest = utc_text(now + policy.minimum_lead)
-        raise Invalid(f"The start is too soon: the earliest is {earliest}.", code="TooShortNotice", target="start")
+        raise Invalid(f"The start is too soon. Send {earliest} or later.", code="TooShortNotice", target="start")
     if start > now + policy.maximum_advance:
         latest = utc_text(now + policy.maximum_advance)
-        raise Invalid(f"The start is too far ahead: the latest is {latest}.", code="TooFarAhead", target="start")
+        raise Invalid(f"The start is too far ahead. Send {latest} or earlier.", code="TooFarAhead", target="start")
     days = _question(context, span).days(context.zone)
     if not covers(merge(policy.open_spans(days, context.zone)), *_seconds(span)):
         raise Invalid(

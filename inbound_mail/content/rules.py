@@ -69,7 +69,10 @@ class MatchedRule(RuleOutcome):
         """Code and message with which the mail is set aside, if it is."""
         if not self.set_aside:
             return None
-        reason = Refused(f"The rule {self.name} sets this mail aside: {self.set_aside}", code="SetAsideByRule")
+        reason = Refused(
+            f"The rule {self.name} sets this mail aside: {self.set_aside.rstrip('.')}. Redeliver it if it is needed.",
+            code="SetAsideByRule",
+        )
         return reason.code, reason.message
 
     def describe(self) -> Json:

@@ -71,7 +71,11 @@ class HandDelivery:
         if changes:
             mail = mailbox.store.load(key)
             if mail is None:
-                raise Conflict("The mail is no longer in the gateway's storage.", code="MailLost", target="key")
+                raise Conflict(
+                    "The mail is no longer in the gateway's storage. Handle it in the mailbox.",
+                    code="MailLost",
+                    target="key",
+                )
             mailbox.ledger.decisions.record(key, mail.message, changes)
         self._queue.put(DeliveryRequest(mailbox.name, key, sink))
         return [sink]
@@ -82,7 +86,9 @@ class HandDelivery:
         if not deliveries:
             if record.state is MailState.SEEN:
                 raise _incomplete()
-            message = f"The mail is set aside already: {record.reason or record.state}."
+            message = (
+                f"The mail is set aside already: {record.reason or record.state}. Deliver it by hand if it is needed."
+            )
             raise Conflict(message, code="AlreadySetAside", target="key")
         chosen = [one for one in deliveries if sink in (None, one.sink) and one.state is not DeliveryState.DELIVERED]
         if not chosen:
@@ -130,7 +136,9 @@ class HandDelivery:
         wish, sink = case.wish, self._find_sink(name)
         named = [one for one in case.deliveries if one.sink == wish.instead_of]
         if wish.instead_of and not named:
-            message = f"This mail does not go to the sink {wish.instead_of[:64]}."
+            message = (
+                f"This mail does not go to the sink {wish.instead_of[:64]}. Name a sink that GET …/mails/{{key}} lists."
+            )
             raise Invalid(message, code="UnknownSink", target="insteadOf")
         earlier = named[0] if named else _find_only(case.deliveries, "insteadOf")
         ticket = wish.ticket and sink.check_ticket(wish.ticket)
@@ -154,7 +162,9 @@ class HandDelivery:
         if record.state is MailState.SEEN:
             raise _incomplete()
         if record.state is not MailState.SKIPPED:
-            raise Conflict("The mail is no longer in the mailbox.", code="MailLost", target="key")
+            raise Conflict(
+                "The mail is no longer in the mailbox. Ask its author to send it again.", code="MailLost", target="key"
+            )
         if wish.ticket and len(sinks) > 1:
             raise _ambiguous("sink")
         ticket = wish.ticket and self._find_sink(sinks[0]).check_ticket(wish.ticket)
@@ -162,7 +172,7 @@ class HandDelivery:
         try:
             message = mailbox.graph.get_message(record.graph_id)
         except NotFound as gone:
-            sentence = "The mail is no longer in the mailbox."
+            sentence = "The mail is no longer in the mailbox. Ask its author to send it again."
             raise Conflict(sentence, code="MailLost", target="key", detail=gone.detail) from gone
         mailbox.store.put_message(record.key, message)
         case.decisions.take_in(record.key, message, sinks, wish.decision, settled=settled)
@@ -195,7 +205,11 @@ class HandDelivery:
     def _find_sink(self, name: str) -> Sink:
         sink = self._sinks.get(name)
         if sink is None:
-            raise Invalid("The settings contain this sink no more.", code="UnknownSink", target="sink")
+            raise Invalid(
+                "The settings do not contain this sink. Use a name that GET status lists.",
+                code="UnknownSink",
+                target="sink",
+            )
         return sink
 
 
@@ -203,7 +217,9 @@ def _require_free(delivery: DeliveryRecord) -> None:
     """Raise InProgress while a worker holds the claim of a delivery."""
     left = (delivery.due - datetime.now(UTC)).total_seconds()
     if delivery.state is DeliveryState.CLAIMED and left >= 0:
-        raise InProgress(f"The mail is being delivered to {delivery.sink} at this moment.", retry_after=left + 1)
+        raise InProgress(
+            f"The mail is being delivered to {delivery.sink} at this moment. Try again.", retry_after=left + 1
+        )
 
 
 def _find_only(deliveries: Sequence[DeliveryRecord], target: str) -> DeliveryRecord:
@@ -225,12 +241,14 @@ def _is_same(ticket: str, joined: str | None) -> bool:
 
 def _delivered(deliveries: Sequence[DeliveryRecord], sink: str | None) -> Conflict:
     found = [one for one in deliveries if sink in (None, one.sink) and one.ticket]
-    where = f" It is in ticket {found[0].ticket}." if found else ""
-    return Conflict(f"The mail is delivered.{where}", code="AlreadyDelivered", target="key")
+    where = f" to ticket {found[0].ticket}" if found else ""
+    return Conflict(
+        f"The mail is delivered{where}. Look there; nothing is left to do here.", code="AlreadyDelivered", target="key"
+    )
 
 
 def _ambiguous(target: str) -> Invalid:
-    message = f"Several sinks can be meant, so {target} is needed."
+    message = f"Several sinks can be meant. Name one in {target}."
     return Invalid(message, code="MissingParameter", target=target)
 
 

@@ -177,7 +177,7 @@ class Deliverer:
     ) -> PreparedMail:
         record, mail = mailbox.ledger.mail(claimed.key), mailbox.store.load(claimed.key)
         if record is None or mail is None:
-            raise Rejected("The mail is no longer in the gateway's storage.", code="MailLost")
+            raise Rejected("The mail is no longer in the gateway's storage. Handle it in the mailbox.", code="MailLost")
         screening, rendering = self._read(mail, mailbox)
         rule = _find_rule(record, claimed.sink, mailbox.settings.sinks)
         loop = describe_loop(mailbox, mail.sender, dict(claimed.notice)) if claimed.notice else None
@@ -219,7 +219,8 @@ class Deliverer:
         except Exception as error:
             _log.error("mail %s cannot be read: %s", mail.key, place_of(error))
             raise Rejected(
-                f"The gateway cannot read this mail ({type(error).__name__}).", code="MailUnreadable"
+                f"The gateway cannot read this mail ({type(error).__name__}). Handle it in the mailbox.",
+                code="MailUnreadable",
             ) from error
 
     def _fail(self, mailbox: SupportMailbox, claimed: Claim, error: Exception) -> DeliveryOutcome:
@@ -261,9 +262,15 @@ class Deliverer:
 def _require_way(mailbox: SupportMailbox, claimed: Claim, sink: Sink | None) -> Sink:
     """Return the sink. Raises Refused if nothing may be tried."""
     if sink is None:
-        raise Rejected("The settings do not contain this sink any more.", code="SinkGone")
+        raise Rejected(
+            "The settings do not contain this sink any more. Put it back, or deliver the mail to another one by hand.",
+            code="SinkGone",
+        )
     if claimed.crashes >= _MOST_CRASHES:
-        raise Rejected(f"The worker crashed {_MOST_CRASHES} times while delivering this mail.", code="WorkerDied")
+        raise Rejected(
+            f"The worker crashed {_MOST_CRASHES} times while delivering this mail. Look at its size and at the log.",
+            code="WorkerDied",
+        )
     if claimed.verdict is Verdict.STOP:
         raise refuse_loop(mailbox)
     return sink

@@ -33,7 +33,10 @@ def wait_for_earlier_mails(
             and _is_underway(earlier, claimed.sink, mailbox)
             and _comes_first(earlier, mail, mailbox)
         ):
-            raise Unavailable("The mail that this one answers is not delivered yet.", code="EarlierMailUnderway")
+            raise Unavailable(
+                "The mail that this one answers is not delivered yet. Settle that one first.",
+                code="EarlierMailUnderway",
+            )
 
 
 def _is_underway(earlier: MailRecord, sink: str, mailbox: SupportMailbox) -> bool:

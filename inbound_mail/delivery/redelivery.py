@@ -24,10 +24,16 @@ def redeliver(mailbox: "SupportMailbox", queue: DeliveryQueue, key: str, sink: s
         if delivery.state is DeliveryState.QUARANTINED and sink in (None, delivery.sink)
     ]
     if not chosen:
-        raise Conflict("No delivery of this mail is in quarantine.", code="NotInQuarantine", target="key")
+        raise Conflict(
+            "No delivery of this mail is in quarantine. Deliver it by hand if it is needed.",
+            code="NotInQuarantine",
+            target="key",
+        )
     mail = mailbox.store.load(key)
     if mail is None:
-        raise Conflict("The mail is no longer in the gateway's storage.", code="MailLost", target="key")
+        raise Conflict(
+            "The mail is no longer in the gateway's storage. Handle it in the mailbox.", code="MailLost", target="key"
+        )
     decisions = mailbox.ledger.decisions
     decisions.record(key, mail.message, [decisions.begin(delivery, Decision()) for delivery in chosen])
     for delivery in chosen:

@@ -60,4 +60,7 @@ def _has_written_nothing(delivery: DeliveryRecord) -> bool:
 
 
 def _wait(mailbox: str) -> Unavailable:
-    return Unavailable(f"The same mail is being delivered from the mailbox {mailbox}.", code="SameMailUnderway")
+    return Unavailable(
+        f"The same mail is being delivered from the mailbox {mailbox}. Settle that delivery first.",
+        code="SameMailUnderway",
+    )

@@ -294,7 +294,7 @@ def _numbered(answer: Json) -> Iterator[tuple[int, Json]]:
 
 def _bad_answer(what: object) -> OutcomeUnknown:
     return OutcomeUnknown(
-        "Microsoft Graph sent a list of attachments in an unexpected form.",
+        "Microsoft Graph sent a list of attachments in an unexpected form. Look at the mail in its mailbox.",
         code="UpstreamBadAnswer",
         detail=type(what).__name__,
     )
@@ -302,7 +302,7 @@ def _bad_answer(what: object) -> OutcomeUnknown:
 
 def _unexpected(error: Exception) -> GatewayError:
     _log.error("attachments cannot be read: %s", place_of(error))
-    message = f"The gateway failed with an unexpected error ({type(error).__name__})."
+    message = f"The gateway failed with an unexpected error ({type(error).__name__}). Search the log for it."
     return GatewayError(message, code="Internal")
 
 

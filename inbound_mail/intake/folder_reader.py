@@ -107,7 +107,10 @@ class FolderReader:
             left = self._take_page(folder, page, earlier, counts, is_slim=is_slim, is_first=is_first)
             unread, earlier = (left if earlier else unread | left), {}
             if len(unread) > _MOST_UNREAD:
-                raise OutcomeUnknown("Microsoft Graph did not send many mails of a folder.", code="UpstreamBadAnswer")
+                raise OutcomeUnknown(
+                    "Microsoft Graph did not send many mails of a folder. Wait for the next poll.",
+                    code="UpstreamBadAnswer",
+                )
             link = page.next_link or page.delta_link or ""
             lease.check()
             self._ledger.put_cursor(

@@ -112,7 +112,7 @@ class MessageReader:
 
     def _set_aside(self, headers: Json, *, is_too_large: bool) -> tuple[Json, tuple[str, str]]:
         key = self._mailbox.key(str(headers["id"]))
-        where = f"The whole mail is in the mailbox, and at GET mailboxes/{self._name}/mails/{key}/eml."
+        where = f"Find the whole mail in the mailbox, or at GET mailboxes/{self._name}/mails/{key}/eml."
         if is_too_large:
             cause = Rejected(f"The text of this mail is too large for the gateway. {where}", code="MailTooLarge")
         else:

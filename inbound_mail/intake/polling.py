@@ -133,7 +133,7 @@ def _run_steps(name: str, steps: Sequence[PollStep]) -> list[GatewayError]:
             errors.append(error)
         except Exception as error:  # noqa: BLE001 - an unexpected error must not keep other mails from being delivered
             _log.error("a step of the poll of %s failed: %s", name, place_of(error))
-            message = f"The gateway failed with an unexpected error ({type(error).__name__})."
+            message = f"The gateway failed with an unexpected error ({type(error).__name__}). Search the log for it."
             errors.append(GatewayError(message, code="Internal"))
     return errors
 

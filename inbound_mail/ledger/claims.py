@@ -213,9 +213,13 @@ class Claim:
                 self._counted = None
                 continue
             except Conflict as error:
-                raise Overtaken("Another worker has taken this delivery over.", detail=error.detail) from error
+                raise Overtaken(
+                    "Another worker has taken this delivery over. Leave it to that one.", detail=error.detail
+                ) from error
             return
-        raise OutcomeUnknown("Many mails of one correspondent are being counted.", code="UpstreamError")
+        raise OutcomeUnknown(
+            "Many mails of one correspondent are being counted. Try again later.", code="UpstreamError"
+        )
 
     def _end_place(self, becomes: Becomes, *, is_rejected: bool) -> Count | None:
         brake = self._ledger.brake
@@ -268,7 +272,7 @@ def claim(ledger: Ledger, key: str, sink: str, seconds: float, judge: Judge | No
         except Conflict:
             return None
         return Claim(ledger, taken, judgement)
-    raise HeldBack("Other mails of the correspondent are under way.")
+    raise HeldBack("Other mails of the correspondent are under way. Try again later.")
 
 
 def _is_free(delivery: DeliveryRecord) -> bool:

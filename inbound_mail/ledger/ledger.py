@@ -163,7 +163,7 @@ class Ledger:
         """Return what is known about a mail. Raises NotFound."""
         mail = self.mail(key)
         if mail is None:
-            raise NotFound("There is no such mail in this mailbox's ledger.", code="MailNotFound", target="key")
+            raise NotFound("The ledger has no such mail. Use a key that it lists.", code="MailNotFound", target="key")
         return mail
 
     def mails(self) -> Iterator[MailRecord]:

@@ -128,6 +128,9 @@ class _Counted:
         for chunk in self._chunks:
             self.size += len(chunk)
             if self.size > self._limit:
-                raise AnswerTooLarge("The attachment is larger than the mailbox's limit.", code="AttachmentTooLarge")
+                raise AnswerTooLarge(
+                    "The attachment is larger than the mailbox's limit. Look for it in the mailbox.",
+                    code="AttachmentTooLarge",
+                )
             self.sha256.update(chunk)
             yield chunk

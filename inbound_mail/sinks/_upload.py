@@ -33,7 +33,7 @@ class Upload:
             rest, self._rest = self._rest, b""
             return rest + b"".join(self._parts)
         if context.remaining() <= 0:
-            raise Unavailable("The time ran out while a file was being sent.", code="OutOfTime")
+            raise Unavailable("The time ran out while a file was being sent. Try again later.", code="OutOfTime")
         while not self._rest and (part := next(self._parts, None)) is not None:
             self._rest = part
         taken, self._rest = self._rest[:size], self._rest[size:]
@@ -61,4 +61,7 @@ def _encode(
 
 def _require_same(matches: object) -> None:
     if not matches:
-        raise Refused("The stored bytes of an attachment are not those of the mail.", code="AttachmentDamaged")
+        raise Refused(
+            "The stored bytes of an attachment are not those of the mail. Look for it in the mailbox.",
+            code="AttachmentDamaged",
+        )

@@ -167,8 +167,9 @@ def refuse_joining() -> Invalid:
 
 def refuse_automatic_mail(screening: Screening, more: str = "") -> Refused:
     """Return the error that sets an automatic mail aside. `more`: a sentence about the ticket that it may concern."""
-    evidence = "; ".join(screening.evidence) or "This is an automatic mail."
-    return Refused(f"{evidence}. {more}" if more else evidence, code="AutomaticMail")
+    evidence = "; ".join(screening.evidence) or "This is an automatic mail"
+    message = f"{evidence.rstrip('.')}. Redeliver it if it is needed."
+    return Refused(f"{message} {more}" if more else message, code="AutomaticMail")
 
 
 @dataclass(frozen=True)

@@ -27,24 +27,36 @@ from shared.transport import Answer
 
 type Expected = dict[str, Any] | GatewayError
 
-_REFUSED = (Rejected, None, "Microsoft Graph refused the gateway's request.")
-_SERVER_FAILED = (ServerFailed, None, "Microsoft Graph failed to answer.")
+_REFUSED = (Rejected, None, "Microsoft Graph refused the gateway's request. Send its administrator the requestId.")
+_SERVER_FAILED = (ServerFailed, None, "Microsoft Graph failed to answer. Try again later.")
 _FORBIDDEN = (
     Forbidden,
     "ConsentMissing",
     "Microsoft Graph refuses: the app registration lacks a permission. An administrator can grant it.",
 )
-_NOT_THERE = (NotFound, None, "Microsoft Graph has no item with this id. It may have been moved or deleted.")
-_NO_TIME = (TimedOut, None, "Microsoft Graph did not answer in time.")
+_NOT_THERE = (
+    NotFound,
+    None,
+    "Microsoft Graph has no item with this id. It may have been moved or deleted. List the items again.",
+)
+_NO_TIME = (TimedOut, None, "Microsoft Graph did not answer in time. Try again later.")
 _CHANGED = (
     Conflict,
     None,
     "The item was changed by somebody else at the same time. Read it again first.",
 )
 _AWAY = (Unavailable, None, "Microsoft Graph is not available. Try again later.")
-_LOST = (Rejected, "CursorLost", "Microsoft Graph no longer knows the position from which this folder is read.")
+_LOST = (
+    Rejected,
+    "CursorLost",
+    "Microsoft Graph forgot up to where this folder was read. Wait until it is read from the beginning.",
+)
 _BY_STATUS: Mapping[int, tuple[type[GatewayError], str | None, str]] = {
-    HTTPStatus.UNAUTHORIZED: (Rejected, "TokenRejected", "Microsoft Graph does not accept the gateway's token."),
+    HTTPStatus.UNAUTHORIZED: (
+        Rejected,
+        "TokenRejected",
+        "Microsoft Graph does not accept the gateway's token. Check that the app is enabled in Entra ID.",
+    ),
     HTTPStatus.FORBIDDEN: _FORBIDDEN,
     HTTPStatus.NOT_FOUND: _NOT_THERE,
     HTTPStatus.CONFLICT: _CHANGED,
@@ -92,7 +104,7 @@ def read_json(answer: Answer) -> dict[str, Any]:
     except ValueError:
         body = None
     if not isinstance(body, dict):
-        raise OutcomeUnknown("Microsoft Graph did not answer in JSON.", code="UpstreamBadAnswer")
+        raise OutcomeUnknown("Microsoft Graph did not answer in JSON. Try again later.", code="UpstreamBadAnswer")
     return body
 
 

@@ -119,7 +119,9 @@ class GraphBookings:
             answer = self._graph.post(_path(business, "getStaffAvailability"), body=body, retry=READ)
         items: Any = answer.get("value") or answer.get("staffAvailabilityItem") or []
         if not isinstance(items, list):
-            raise OutcomeUnknown("Microsoft Graph sent something else where a list belongs.", code="UpstreamBadAnswer")
+            raise OutcomeUnknown(
+                "Microsoft Graph sent something else where a list belongs. Try again later.", code="UpstreamBadAnswer"
+            )
         return items
 
     def create_appointment(self, business: str, body: Json) -> Json:
@@ -203,8 +205,8 @@ def explain_refusals(thing: str, permission: Permission) -> Iterator[None]:
         yield
     except Forbidden as error:
         error.restate(
-            f"Microsoft Graph refuses: the app registration needs the application permission {permission.name}, "
-            "with admin consent."
+            f"Microsoft Graph refuses: the app registration lacks a permission. Grant the application permission "
+            f"{permission.name}, with admin consent."
         )
         raise
     except NotFound as error:

@@ -118,7 +118,9 @@ class GraphClient:
             answer = self.get_link(link, retry=retry, prefer=prefer)
         items = answer.get("value")
         if not isinstance(items, list):
-            raise OutcomeUnknown("Microsoft Graph sent something else where a list belongs.", code="UpstreamBadAnswer")
+            raise OutcomeUnknown(
+                "Microsoft Graph sent something else where a list belongs. Try again later.", code="UpstreamBadAnswer"
+            )
         next_link = answer.get("@odata.nextLink")
         return CollectionPage(items, self.own_link(next_link) if next_link else None)
 
@@ -163,7 +165,9 @@ class GraphClient:
                 raise Unavailable("Microsoft Graph requires a new token. Try again.", retry_after=0)
             if streamed.status != HTTPStatus.OK:
                 error = read_error(streamed.status, streamed.headers, streamed.read(_LARGEST_ERROR))
-                raise error or OutcomeUnknown("Microsoft Graph did not send the bytes.", code="UpstreamBadAnswer")
+                raise error or OutcomeUnknown(
+                    "Microsoft Graph did not send the bytes. Try again later.", code="UpstreamBadAnswer"
+                )
             yield streamed.chunks()
 
     def own_link(self, link: str) -> str:
@@ -174,7 +178,10 @@ class GraphClient:
         parts = urlsplit(link)
         own_host = parts.scheme == "https" and parts.netloc.lower() in (self._host, f"{self._host}:443")
         if not own_host or not parts.path.startswith("/v1.0/"):
-            raise Rejected("A link to a place other than Microsoft Graph was not followed.", code="ForeignLink")
+            raise Rejected(
+                "A link to a place other than Microsoft Graph was not followed. Send the administrator the requestId.",
+                code="ForeignLink",
+            )
         return link
 
     def _send(
@@ -234,7 +241,9 @@ class GraphClient:
             if again:
                 raise _longest_wait(list(again.values()))
 
-        failure: GatewayError = OutcomeUnknown("Microsoft Graph left a request unanswered.", code="UpstreamBadAnswer")
+        failure: GatewayError = OutcomeUnknown(
+            "Microsoft Graph left a request unanswered. Try again later.", code="UpstreamBadAnswer"
+        )
         try:
             call_with_retry(retry, send_waiting)
         except GatewayError as error:
@@ -274,7 +283,9 @@ def _sub_answer(part: Json) -> Expected:
         return body if isinstance(body, dict) else {}
     raw = json.dumps(body).encode() if body is not None else b""
     error = read_error(status, part.get("headers") or {}, raw)
-    return error or OutcomeUnknown("Microsoft Graph left a request unanswered.", code="UpstreamBadAnswer")
+    return error or OutcomeUnknown(
+        "Microsoft Graph left a request unanswered. Try again later.", code="UpstreamBadAnswer"
+    )
 
 
 def _longest_wait(errors: Sequence[GatewayError]) -> GatewayError:

@@ -88,7 +88,7 @@ class GraphMail:
         )
         if not isinstance(items, list) or not (next_link or delta_link):
             raise OutcomeUnknown(
-                "Microsoft Graph sent a page of changes without a next link.", code="UpstreamBadAnswer"
+                "Microsoft Graph sent a page of changes without a next link. Try again later.", code="UpstreamBadAnswer"
             )
         return DeltaPage(
             items,

@@ -74,7 +74,7 @@ class Storage:
     def _address(self, service: str) -> str:
         address: str | None = getattr(self._settings, f"{service}_url")
         if address is None:
-            raise ConfigurationError("AzureWebJobsStorage is not set: it names the storage account.")
+            raise ConfigurationError("AzureWebJobsStorage is not set. Set it: it names the storage account.")
         return address
 
     def _credential(self) -> Any:
@@ -104,7 +104,8 @@ def _string_errors() -> Iterator[None]:
         yield
     except ValueError as error:
         raise ConfigurationError(
-            "AzureWebJobsStorage is no connection string of a storage account.", detail=type(error).__name__
+            "AzureWebJobsStorage is no connection string of a storage account. Copy it from the account's access keys.",
+            detail=type(error).__name__,
         ) from None
 
 
@@ -128,7 +129,7 @@ def storage_errors(what: str, *, quiet: bool = False) -> Iterator[None]:
             isinstance(error, HttpResponseError) and status in (401, 403)
         ):
             raise ConfigurationError(
-                f"The storage account refuses access to {what}: check AzureWebJobsStorage and the identity's roles.",
+                f"The storage account refuses access to {what}. Check AzureWebJobsStorage and the identity's roles.",
                 detail=detail,
             ) from error
         if isinstance(error, HttpResponseError) and status in _NEVER_TAKEN:
@@ -141,6 +142,12 @@ def _reject(what: str, code: str, status: int) -> Rejected:
     detail = f"{code} status={status}"
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or "too" in code.lower():  # TooLarge, TooLong, TooMany
         return Rejected(
-            f"The storage account takes no entry of this size in {what}.", code="EntryTooLarge", detail=detail
+            f"The storage account takes no entry of this size in {what}. Handle the mail in its mailbox.",
+            code="EntryTooLarge",
+            detail=detail,
         )
-    return Rejected(f"The storage account refuses an entry of {what}.", code="EntryRefused", detail=detail)
+    return Rejected(
+        f"The storage account refuses an entry of {what}. Report it with the requestId.",
+        code="EntryRefused",
+        detail=detail,
+    )

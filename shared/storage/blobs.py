@@ -134,7 +134,8 @@ class Container:
                     written = blob.upload_blob(data, **more)
             except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError) as error:
                 raise Conflict(
-                    "The blob was changed by somebody else at the same time.", detail=type(error).__name__
+                    "The blob was changed by somebody else at the same time. Read it again first.",
+                    detail=type(error).__name__,
                 ) from error
         return str(written["etag"])
 
@@ -208,16 +209,20 @@ class Lease:
         try:
             self._held.renew()
         except (ServiceRequestError, ServiceResponseError) as error:
-            raise Unavailable("The storage account did not answer.", detail=type(error).__name__) from error
+            raise Unavailable(
+                "The storage account did not answer. Try again later.", detail=type(error).__name__
+            ) from error
         except HttpResponseError as error:
             self._good_until = 0.0
-            raise Conflict("The lease was lost to somebody else.", detail=str(error.status_code)) from error
+            raise Conflict(
+                "The lease was lost to somebody else. Begin again.", detail=str(error.status_code)
+            ) from error
         self._good_until = asked_at + self._seconds
 
     def check(self) -> None:
         """Raise Conflict unless it is certain that the lease is still held."""
         if time.monotonic() >= self._good_until:
-            raise Conflict("The lease has run out.")
+            raise Conflict("The lease has run out. Begin again.")
 
     @contextmanager
     def kept(self) -> Iterator[None]:

@@ -124,7 +124,7 @@ class Table:
                 if not isinstance(cause, TableTransactionError) or cause.status_code not in _OF_A_VERSION:
                     raise
                 raise Conflict(
-                    f"An entry of {self._name} was changed by somebody else at the same time.",
+                    f"An entry of {self._name} was changed by somebody else at the same time. Read it again first.",
                     target=str(getattr(cause, "index", 0)),
                     detail=str(code),
                 ) from cause

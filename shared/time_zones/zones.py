@@ -109,7 +109,9 @@ def read_graph_moment(value: Mapping[str, Any]) -> datetime:
         return _read_zoned(value["dateTime"], value.get("timeZone"))
     except (KeyError, TypeError, UnknownZoneError, UnreadableMomentError) as error:
         raise OutcomeUnknown(
-            "Microsoft Graph sent a time that the gateway cannot read.", code="UpstreamBadAnswer", detail=repr(error)
+            "Microsoft Graph sent a time that the gateway cannot read. Look at the item in Bookings or Outlook.",
+            code="UpstreamBadAnswer",
+            detail=repr(error),
         ) from None
 
 
@@ -153,5 +155,8 @@ def _parse_duration(text: str) -> timedelta:
     except (isodate.ISO8601Error, TypeError):
         duration = None
     if not isinstance(duration, timedelta):  # months and years have no length
-        raise OutcomeUnknown("Microsoft Graph sent a duration that the gateway cannot read.", code="UpstreamBadAnswer")
+        raise OutcomeUnknown(
+            "Microsoft Graph sent a duration that the gateway cannot read. Check the service on the booking page.",
+            code="UpstreamBadAnswer",
+        )
     return duration

@@ -4,6 +4,7 @@ Both run in this process and start once; every test begins with a new world and 
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,7 @@ def read_error(answer: requests.Response) -> dict[str, Any]:
     error: dict[str, Any] = answer.json()["error"]
     assert set(error) <= {"code", "message", "target", "requestId"}
     assert error["requestId"] == answer.headers["x-request-id"]
-    assert error["message"].endswith((".", "?"))
+    assert re.search(r"[.?] .*[.?]$", error["message"]), "a sentence says what happened, another one what to do"
     waits = {"retryAfter": int(answer.headers["Retry-After"])} if "Retry-After" in answer.headers else {}
     return {"status": answer.status_code} | error | waits
 

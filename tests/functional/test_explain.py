@@ -110,7 +110,7 @@ def test_rules_of_other_settings_are_tried(capsys: pytest.CaptureFixture[str], t
             "sink": "hook",
             "state": "quarantined",
             "cause": "SetAsideByRule",
-            "message": "The rule out sets this mail aside: Not ours.",
+            "message": "The rule out sets this mail aside: Not ours. Redeliver it if it is needed.",
         }
     ]
     shown = run(capsys, "--settings", settings, *field("t13"))[1]

@@ -440,7 +440,7 @@ def test_a_stored_credential_of_the_wrong_form_is_reported(gateway: Gateway, mod
     gateway.sim.vaults.vault(sample.VAULT).set_secret(name, value)
     with pytest.raises(ConfigurationError) as raised:
         begin(gateway, mode).token()
-    assert "must be" in raised.value.message
+    assert "malformed" in raised.value.message
     assert value not in str(raised.value)
 
 

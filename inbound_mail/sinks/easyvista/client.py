@@ -78,7 +78,9 @@ class Client:
                 raise
             return None
         if str(record.get("rfc_number") or "").upper() != rfc.upper():
-            raise OutcomeUnknown("EasyVista answered with another ticket.", code="UpstreamBadAnswer")
+            raise OutcomeUnknown(
+                "EasyVista answered with another ticket. Look at the ticket there.", code="UpstreamBadAnswer"
+            )
         return Ticket(rfc, bool(record.get("end_date_ut")))
 
     def people(self, rfc: str) -> set[str]:
@@ -112,7 +114,10 @@ class Client:
             if str(row.get("action_type_id") or action_type) == str(action_type)
         ]
         if not all(number.isdecimal() for number in wanted):
-            raise OutcomeUnknown("EasyVista's list of actions has no ids.", code="UpstreamBadAnswer")
+            raise OutcomeUnknown(
+                "EasyVista's list of actions has no ids. Check the rights of the account's profile.",
+                code="UpstreamBadAnswer",
+            )
         for number in sorted(wanted, key=int, reverse=True):
             memo = self._http.read(f"/actions/{number}/description")
             yield " ".join(str(value) for name, value in memo.items() if name != "href")
@@ -151,7 +156,9 @@ def _path(rfc: str) -> str:
 def _records(answer: Json, name: str) -> list[Json]:
     records = answer.get(name)
     if not isinstance(records, list) or not all(isinstance(one, dict) for one in records):
-        raise OutcomeUnknown("EasyVista did not answer with a list.", code="UpstreamBadAnswer")
+        raise OutcomeUnknown(
+            "EasyVista did not answer with a list. Check the url of the sink.", code="UpstreamBadAnswer"
+        )
     return records
 
 

@@ -34,6 +34,8 @@ from inbound_mail.sinks.easyvista.ticket import (
 from inbound_mail.sinks.protocol import PreparedMail, Progress, Receipt, refuse_automatic_mail
 from shared.errors import NotFound, OutcomeUnknown, Rejected
 
+_ADD_PERSON = "Add the person there, or set unknown_sender, then redeliver the mail."
+
 
 class Delivery:
     """One attempt. The steps saved in `progress` are done; if `_resumed`, further ones may be done as well."""
@@ -110,9 +112,9 @@ class Delivery:
         policy, asks = self._options["unknown_sender"], self._prepared.who_asks
         who = "the author" if asks.basis is Basis.AUTHOR else "the requestor"
         if policy == "reject":
-            raise Rejected(f"EasyVista does not know {who} of this mail.", code="SenderRejected")
+            raise Rejected(f"EasyVista does not know {who} of this mail. {_ADD_PERSON}", code="SenderRejected")
         if policy == "quarantine":
-            raise Rejected(f"EasyVista does not know {who} of this mail.", code="UnknownSender")
+            raise Rejected(f"EasyVista does not know {who} of this mail. {_ADD_PERSON}", code="UnknownSender")
         self._notes.append(f"EasyVista does not know {who}, so the ticket is for the default recipient.")
         return self._post(fields | make_person_fields(self._options["default_recipient"]))
 
@@ -128,7 +130,10 @@ class Delivery:
         if ticket is None:
             if found := self._client.find(self._prepared.reference):
                 return self._adopt(found)
-            raise OutcomeUnknown("EasyVista's answer contains no ticket number.", code="UpstreamBadAnswer")
+            raise OutcomeUnknown(
+                "EasyVista's answer contains no ticket number. Look for the mail's reference there.",
+                code="UpstreamBadAnswer",
+            )
         return self._save_ticket(ticket)
 
     def _write_body(self, ticket: str) -> None:
@@ -163,7 +168,9 @@ class Delivery:
             decision = decide_closed(self._prepared, rfc, self._options)
         else:
             raise Rejected(
-                f"EasyVista refused a comment on the open ticket {rfc}.", code="CommentRefused", detail=refusal.detail
+                f"EasyVista refused a comment on the open ticket {rfc}. Check the action type and group of the sink.",
+                code="CommentRefused",
+                detail=refusal.detail,
             )
         if found := self._client.find(self._prepared.reference):
             return self._adopt(found)
@@ -229,7 +236,8 @@ class Delivery:
         missing = refused.keys() - set(self._client.documents(rfc) if refused else ())
         if missing:
             raise Rejected(
-                f"Ticket {rfc} has the mail's text, but EasyVista refused {len(missing)} of {len(files)} files.",
+                f"Ticket {rfc} has the mail's text, but EasyVista refused {len(missing)} of {len(files)} files. "
+                "Lower attachment_mb or raise EasyVista's limit.",
                 code="AttachmentRefused",
                 detail=refused[min(missing)].detail,
             )

@@ -56,9 +56,13 @@ _FOREIGN = re.compile(r"""[^\s@<>"']+@[^\s@<>"']+|(?<!\w)'[^']*'?|(?<!\w)"[^"]*"
 _NAME = re.compile(r"""(['"])\w{1,40}\1""")
 
 
-_TIMED_OUT = StatusError(TimedOut, "EasyVista did not answer in time.")
-_FAILED = StatusError(OutcomeUnknown, "EasyVista answered with an error of its own.")
-_REFUSED = StatusError(Rejected, "EasyVista refused the mail's ticket, comment or file.", code="TicketRefused")
+_TIMED_OUT = StatusError(TimedOut, "EasyVista did not answer in time. Try again later.")
+_FAILED = StatusError(OutcomeUnknown, "EasyVista answered with an error of its own. Try again later.")
+_REFUSED = StatusError(
+    Rejected,
+    "EasyVista refused the mail's ticket, comment or file. Give what its catalog entry requires in the sink's options.",
+    code="TicketRefused",
+)
 _BY_STATUS: Mapping[int, StatusError] = {
     HTTPStatus.MULTIPLE_CHOICES: StatusError(
         ConfigurationError, "EasyVista redirects to another address. Correct the url of the sink."
@@ -74,10 +78,16 @@ _BY_STATUS: Mapping[int, StatusError] = {
         code="TicketRightMissing",
     ),
     HTTPStatus.NOT_FOUND: StatusError(
-        NotFound, "EasyVista does not find the ticket, or there is no EasyVista at this address.", code="TicketNotFound"
+        NotFound,
+        "EasyVista does not find the ticket, or there is no EasyVista at this address. Check the number, and the url.",
+        code="TicketNotFound",
     ),
-    HTTPStatus.NOT_ACCEPTABLE: StatusError(Rejected, "EasyVista does not know this person.", code="UnknownSender"),
-    HTTPStatus.TOO_MANY_REQUESTS: StatusError(Throttled, "EasyVista asks to slow down."),
+    HTTPStatus.NOT_ACCEPTABLE: StatusError(
+        Rejected,
+        "EasyVista does not know this person. Add the person there, or set unknown_sender.",
+        code="UnknownSender",
+    ),
+    HTTPStatus.TOO_MANY_REQUESTS: StatusError(Throttled, "EasyVista asks to slow down. Try again later."),
     HTTPStatus.REQUEST_TIMEOUT: _TIMED_OUT,
     HTTPStatus.GATEWAY_TIMEOUT: _TIMED_OUT,
 }
@@ -95,10 +105,12 @@ class SignIn:
         value = value.strip()
         if self._is_login:
             if ":" not in value:
-                raise ConfigurationError(f"The secret {self.secret.name} must hold user:password.")
+                raise ConfigurationError(f"The secret {self.secret.name} is malformed. Store user:password.")
             return f"Basic {base64.b64encode(value.encode()).decode()}"
         if not _TOKEN.fullmatch(value):
-            raise ConfigurationError(f"The secret {self.secret.name} must hold an access token and nothing else.")
+            raise ConfigurationError(
+                f"The secret {self.secret.name} is no access token. Store the token and nothing else."
+            )
         return f"Bearer {value}"
 
 
@@ -151,7 +163,9 @@ class Http:
     def _limit_requests(self) -> Iterator[None]:
         left = context.remaining()
         if not self._gate.acquire(timeout=None if left == float("inf") else max(0.0, left)):
-            raise Unavailable("Other mails kept EasyVista busy until the time ran out.", code="OutOfTime")
+            raise Unavailable(
+                "Other mails kept EasyVista busy until the time ran out. Try again later.", code="OutOfTime"
+            )
         try:
             yield
         finally:
@@ -170,7 +184,7 @@ def _read(answer: Answer) -> Json:
         return {}
     body = _parse(answer.body)
     if body is None:
-        raise OutcomeUnknown("EasyVista's answer is not JSON.", code="UpstreamBadAnswer")
+        raise OutcomeUnknown("EasyVista's answer is not JSON. Check the url of the sink.", code="UpstreamBadAnswer")
     return body
 
 

@@ -94,15 +94,23 @@ def decide_joined(rfc: str, options: Mapping[str, Any], client: Client) -> Decis
     if ticket is None or (ticket.is_closed and options["closed_reply"] != "comment"):
         raise refuse_to_join(rfc, is_closed=ticket is not None)
     if options["comment_action_type_id"] is None:
-        raise Conflict("This sink writes no comments any more.", code="CommentsNotSetUp")
+        raise Conflict(
+            "This sink writes no comments any more. Set comment_action_type_id in its options.", code="CommentsNotSetUp"
+        )
     return Decision(comment_on=rfc, notes=("A person joined this mail to the ticket.",))
 
 
 def refuse_to_join(rfc: str, *, is_closed: bool) -> Refused:
     """Return the error for a mail that cannot be added to the ticket that a person chose."""
     if is_closed:
-        return Refused(f"A person joined the mail to ticket {rfc}, which is closed.", code="TicketClosed")
-    return NotFound(f"A person joined the mail to ticket {rfc}, which does not exist any more.", code="TicketNotFound")
+        return Refused(
+            f"A person joined the mail to ticket {rfc}, which is closed. Reopen it, or choose another one.",
+            code="TicketClosed",
+        )
+    return NotFound(
+        f"A person joined the mail to ticket {rfc}, which does not exist any more. Choose another one.",
+        code="TicketNotFound",
+    )
 
 
 def decide_closed(prepared: PreparedMail, rfc: str, options: Mapping[str, Any]) -> Decision:
@@ -111,9 +119,14 @@ def decide_closed(prepared: PreparedMail, rfc: str, options: Mapping[str, Any]) 
     Raises Refused for a mail that is set aside.
     """
     if _says_only_thanks(prepared):
-        raise Refused(f"The mail only says thanks, and its ticket {rfc} is closed.", code="ThanksOnly")
+        raise Refused(
+            f"The mail only says thanks, and its ticket {rfc} is closed. Redeliver it if it is needed.",
+            code="ThanksOnly",
+        )
     if options["closed_reply"] == "quarantine":
-        raise Refused(f"The mail answers ticket {rfc}, which is closed.", code="TicketClosed")
+        raise Refused(
+            f"The mail answers ticket {rfc}, which is closed. Reopen it, or redeliver the mail.", code="TicketClosed"
+        )
     return Decision(parent=rfc, notes=(f"Follow-up of ticket {rfc}, which is closed.",))
 
 

@@ -148,13 +148,13 @@ class EasyVistaSink:
         """Return the ticket's number as EasyVista writes it. Raises NotFound or Conflict unless it takes comments."""
         if self._options["comment_action_type_id"] is None:
             raise Conflict(
-                "This sink writes no comments: its options name no comment_action_type_id.",
+                "This sink writes no comments. Set comment_action_type_id in its options.",
                 code="CommentsNotSetUp",
                 target="sink",
             )
         found = self._client.ticket(ticket.upper())
         if found is None:
-            message = "There is no such ticket, or the gateway may not read it."
+            message = "There is no such ticket, or the gateway may not read it. Check its number."
             raise NotFound(message, code="TicketNotFound", target="ticket")
         if found.is_closed and self._options["closed_reply"] != "comment":
             message = "This ticket is closed. Reopen it, or choose another one."

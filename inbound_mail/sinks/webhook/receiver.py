@@ -36,7 +36,9 @@ _SHOWN = re.compile(r"[^\w .:/#-]+")
 _RELOAD_SECRETS = frozenset({401, 403, 404, 410})  # a new version of the key or address may help
 
 
-_REFUSED = StatusError(Refused, "The receiver refused this event.", code="ReceiverRefused")
+_REFUSED = StatusError(
+    Refused, "The receiver refused this event. Look into its own log for the reason.", code="ReceiverRefused"
+)
 _MOVED = StatusError(
     ConfigurationError, "The receiver redirects to another address. Check the address.", code="ReceiverClosed"
 )
@@ -50,9 +52,11 @@ _NO_SIGN_IN = StatusError(
     "The receiver refuses the gateway's signature or address. Check url and signing_keys.",
     code="ReceiverClosed",
 )
-_LATER = StatusError(Unavailable, "The receiver is not available just now.")
-_TIMED_OUT = StatusError(TimedOut, "The receiver did not answer in time.")
-_FAILED = StatusError(OutcomeUnknown, "The receiver answered with an error of its own.")
+_LATER = StatusError(Unavailable, "The receiver is not available just now. Try again later.")
+_TIMED_OUT = StatusError(TimedOut, "The receiver did not answer in time. Try again later.")
+_FAILED = StatusError(
+    OutcomeUnknown, "The receiver answered with an error of its own. Look into its own log for the reason."
+)
 _BY_STATUS: Mapping[int, StatusError] = {
     HTTPStatus.UNAUTHORIZED: _NO_SIGN_IN,
     HTTPStatus.NOT_FOUND: StatusError(
@@ -61,15 +65,17 @@ _BY_STATUS: Mapping[int, StatusError] = {
         code="ReceiverClosed",
     ),
     HTTPStatus.GONE: StatusError(
-        ConfigurationError, "The receiver accepts no more events (410).", code="ReceiverClosed"
+        ConfigurationError,
+        "The receiver accepts no more events (410). Check the address, or remove the sink.",
+        code="ReceiverClosed",
     ),
     HTTPStatus.BAD_REQUEST: _REFUSED,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: _REFUSED,
     HTTPStatus.UNPROCESSABLE_ENTITY: _REFUSED,
-    HTTPStatus.CONFLICT: StatusError(Unavailable, "The receiver is still busy with this event."),
+    HTTPStatus.CONFLICT: StatusError(Unavailable, "The receiver is still busy with this event. Try again later."),
     HTTPStatus.TOO_EARLY: _LATER,
     HTTPStatus.SERVICE_UNAVAILABLE: _LATER,
-    HTTPStatus.TOO_MANY_REQUESTS: StatusError(Throttled, "The receiver asks to slow down."),
+    HTTPStatus.TOO_MANY_REQUESTS: StatusError(Throttled, "The receiver asks to slow down. Try again later."),
     HTTPStatus.REQUEST_TIMEOUT: _TIMED_OUT,
     HTTPStatus.GATEWAY_TIMEOUT: _TIMED_OUT,
 }
@@ -168,7 +174,9 @@ class Receiver:
         url = self._url_secret().strip()
         parts = urlsplit(url)
         if parts.scheme != "https" or not parts.hostname or parts.username or parts.fragment:
-            raise ConfigurationError(f"The secret {self._url_secret.name} must hold an https address.")
+            raise ConfigurationError(
+                f"The secret {self._url_secret.name} is no address. Store one that begins with https."
+            )
         _no_secret_address.cover(parts.hostname)
         return url
 
@@ -181,7 +189,9 @@ def _read_key(secret: RememberedSecret) -> bytes:
     except binascii.Error:
         key = b""
     if not text.startswith(_KEY_PREFIX) or len(key) not in _KEY_BYTES:
-        raise ConfigurationError(f"The secret {secret.name} must hold {_KEY_PREFIX} and 24 to 64 bytes in Base64.")
+        raise ConfigurationError(
+            f"The secret {secret.name} is no signing key. Store {_KEY_PREFIX} and 24 to 64 bytes in Base64."
+        )
     return key
 
 

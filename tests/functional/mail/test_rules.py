@@ -79,7 +79,7 @@ def test_a_mail_that_a_rule_sets_aside_is_listed_and_can_be_delivered(ruled: Mai
     [delivery] = listed["deliveries"]
     assert (delivery["cause"], delivery["message"]) == (
         "SetAsideByRule",
-        "The rule news sets this mail aside: A newsletter.",
+        "The rule news sets this mail aside: A newsletter. Redeliver it if it is needed.",
     )
     shown = ask(ruled)
     assert (shown["setAsideByRule"], shown["automatic"], shown["quarantined"]) == (1, 0, 1)
