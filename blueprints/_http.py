@@ -280,11 +280,12 @@ def _render(result: Json | Content, request_id: str) -> func.HttpResponse:
 
 
 def problem(error: GatewayError, *, request_id: str) -> func.HttpResponse:
-    """Return {"error": {"code", "message", "target"?, "requestId"}}, with Retry-After if waiting may help."""
+    """Return {"error": {"code", "message", "target"?, …, "requestId"}}, with Retry-After if waiting may help."""
     said = f' Microsoft Graph says: "{error.reason}".' if error.reason and isinstance(error, _SHOWS_REASON) else ""
     body: Json = {"code": error.code, "message": error.message + said}
     if error.target:
         body["target"] = error.target
+    body |= error.members
     response = answer({"error": body | {"requestId": request_id}}, request_id=request_id, status=status_of(error))
     if isinstance(error, Unavailable | InProgress):
         wait = error.retry_after if error.retry_after is not None else _DEFAULT_WAIT

@@ -4,7 +4,6 @@ It builds its own clients, so that no cache hides a fault: it reads secrets and 
 a probe in each kind of storage, and deletes it. Its report contains names, addresses and ids, but no secret.
 """
 
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -30,7 +29,6 @@ from shared.transport import Transport
 
 _WARN_BEFORE = timedelta(days=30)
 _WARN_SECONDS, _FAIL_SECONDS = 60.0, 300.0  # Entra ID refuses assertions that are off by more than five minutes
-_NUMBERS = re.compile(r"codes=\[(\d+)")  # as shared.entra_errors describes a refusal
 _SCHEDULE: Name = (StepName.SCHEDULE, "MAILBOX_POLL_SCHEDULE")
 
 
@@ -258,9 +256,9 @@ def _check_token(services: Services, connection: str) -> str | Verdict:
     try:
         services.authenticator.tokens(connection).token()
     except ConfigurationError as error:
-        numbers = _NUMBERS.search(error.detail or "")
-        codes = f" (AADSTS{numbers[1]})" if numbers else ""
-        return Verdict(Status.FAIL, f"{error.message}{codes}")
+        number, correlation = error.members.get("entraError"), error.members.get("entraCorrelationId")
+        ids = ", ".join(filter(None, (number, correlation and f"correlation id {correlation}")))
+        return Verdict(Status.FAIL, f"{error.message} ({ids})" if ids else error.message)
     return "Entra ID issues a token for Microsoft Graph."
 
 

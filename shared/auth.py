@@ -23,7 +23,7 @@ import requests.adapters
 import urllib3
 
 from shared import context
-from shared.entra_errors import Cure, Refusal, read_refusal
+from shared.entra_errors import Cure, Refusal, read_refusal, read_unknown_tenant
 from shared.errors import ConfigurationError, GatewayError, Unavailable
 from shared.key_vault import Identity, KeyVault, RememberedSecret, Secrets, VaultSecret
 from shared.settings.choices import Credential
@@ -144,7 +144,9 @@ class TokenSource:
                 return answer
             refusal = read_refusal(answer)
         if refusal.cure is Cure.LATER:
-            raise Unavailable("Entra ID is not available. Try again later.", detail=refusal.describe())
+            raise Unavailable(
+                "Entra ID is not available. Try again later.", detail=refusal.describe(), members=refusal.members
+            )
         _log.error("connection %s cannot sign in: %s", self.connection.name, refusal.describe())
         self._hold = _Hold(refusal, time.time() + refusal.hold)
         raise self._sign_in_failed(refusal)
@@ -154,6 +156,7 @@ class TokenSource:
             f"The gateway cannot sign in to Microsoft Graph (connection {self.connection.name}): {refusal.text}",
             code="SignInFailed",
             detail=refusal.describe(),
+            members=refusal.members,
         )
 
     def _ask(self, claims: str | None, *, force: bool) -> Mapping[str, Any]:
@@ -166,8 +169,8 @@ class TokenSource:
                 app.remove_tokens_for_client()
             return dict(app.acquire_token_for_client(self._scopes, claims_challenge=claims))
         except ValueError as error:
-            if _is_unknown_tenant(error):
-                return {"error": "invalid_request", "error_codes": [90002]}
+            if (text := _find_unknown_tenant(error)) is not None:
+                return read_unknown_tenant(text)
             raise Unavailable("Entra ID did not answer in JSON. Try again later.") from error
         except Exception as error:
             if not type(error).__module__.startswith(("msal", "requests", "urllib3")):
@@ -267,13 +270,13 @@ class TokenSource:
             _log.warning("connection %s: could not re-read its credential: %s", self.connection.name, error)
 
 
-def _is_unknown_tenant(error: BaseException | None) -> bool:
-    """Return whether a ValueError of msal means an unknown tenant, and not an answer other than JSON."""
+def _find_unknown_tenant(error: BaseException | None) -> str | None:
+    """Return what msal says where a ValueError of it means an unknown tenant, and not an answer other than JSON."""
     while error is not None:
         if status := _DISCOVERY_STATUS.search(str(error)):
-            return status[1] in ("400", "404")
+            return str(error) if status[1] in ("400", "404") else None
         error = error.__cause__ or error.__context__
-    return False
+    return None
 
 
 def _open_session() -> requests.Session:

@@ -22,6 +22,7 @@ Retries, claims and HTTP answers follow from the class of an error, never from a
 """
 
 import traceback
+from collections.abc import Mapping
 from pathlib import PurePath
 
 
@@ -31,7 +32,8 @@ class GatewayError(Exception):
     `message` is one or two sentences for the caller: what happened and what to do; it never holds a secret, a token
     or a foreign text. `code` is stable and documented (docs/errors.md), `target` the offending field, `detail` for
     the log only, `upstream_id` the other side's request id. `reason` is what the other side said about a request that
-    it refused, for the caller only: it is never logged, because it may quote what was sent.
+    it refused, for the caller only: it is never logged, because it may quote what was sent. `members` are further
+    members of the error object that callers see: ids and numbers.
     """
 
     code = "GatewayError"
@@ -45,9 +47,11 @@ class GatewayError(Exception):
         detail: str | None = None,
         upstream_id: str | None = None,
         reason: str | None = None,
+        members: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
+        self.members = members or {}
         self.reason = reason
         self.code = code or type(self).code
         self.target = target
@@ -147,8 +151,9 @@ class Unavailable(GatewayError):
         code: str | None = None,
         detail: str | None = None,
         upstream_id: str | None = None,
+        members: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(message, code=code, detail=detail, upstream_id=upstream_id)
+        super().__init__(message, code=code, detail=detail, upstream_id=upstream_id, members=members)
         self.retry_after = retry_after
 
 

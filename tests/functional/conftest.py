@@ -106,7 +106,7 @@ def read_error(answer: requests.Response) -> dict[str, Any]:
     """Return an error answer as {"status", "code", "message", "target"?, "retryAfter"?}, checked for its shape."""
     assert answer.headers["content-type"] == "application/json"
     error: dict[str, Any] = answer.json()["error"]
-    assert set(error) <= {"code", "message", "target", "requestId"}
+    assert set(error) <= {"code", "message", "target", "requestId", "entraError", "entraCorrelationId"}
     assert error["requestId"] == answer.headers["x-request-id"]
     assert re.search(r"[.?] .*[.?]$", error["message"]), "a sentence says what happened, another one what to do"
     waits = {"retryAfter": int(answer.headers["Retry-After"])} if "Retry-After" in answer.headers else {}

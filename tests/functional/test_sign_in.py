@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from composition.services import services
 from shared import context, retry
 from shared.auth import TokenSource
+from shared.entra_errors import MEANINGS
 from shared.errors import ConfigurationError, GatewayError, Unavailable
 from tests.functional.conftest import Gateway
 from twin.core.faults import Answer, Delay, Drop, Garble
@@ -255,31 +256,65 @@ def test_a_wrong_password_is_not_tried_into_a_lock_out(gateway: Gateway) -> None
         assert source.token()
 
 
-@pytest.mark.parametrize(
-    ("number", "words"),
-    [
-        (7000215, "Secret rejected"), (7000222, "expired"), (70002, "do not match"), (700027, "certificate"),
-        (700024, "clock"), (7000218, "without a credential"), (700025, "public client"), (70021, "federated"),
-        (700211, "federated"), (700212, "federated"), (700213, "federated"), (7002137, "federated"),
-        (7002138, "federated"),
-        (700229, "user's token"), (700016, "unknown in this tenant"), (7000112, "disabled"), (70001, "disabled"),
-        (7000229, "service principal"), (900382, "another cloud"), (900432, "another cloud"), (90038, "another cloud"),
-        (65001, "Consent"), (90094, "Consent"), (650057, "resource"), (65005, "resource"), (500011, "resource"),
-        (50053, "locked"), (50055, "expired"), (50144, "expired"), (50057, "disabled"), (50034, "not in this tenant"),
-        (50076, "Multi-factor"), (50079, "Multi-factor"), (50072, "Multi-factor"), (50074, "Multi-factor"),
-        (50158, "Multi-factor"), (53003, "Conditional Access"), (53000, "Conditional Access"), (53001, "Conditional"),
-        (53002, "Conditional"), (53004, "Conditional"), (530032, "Conditional"), (530035, "Security defaults"),
-        (50105, "not assigned"), (9001023, "/common"), (50196, "loop"), (50126, "password wrong"),
-    ],
-)  # fmt: skip
+# What the sentence about each number of Entra must say.
+WORDS = [
+    (7000215, "Secret rejected"), (7000222, "expired"), (70002, "do not match"), (700027, "certificate"),
+    (700024, "clock"), (7000218, "without a credential"), (700025, "public client"), (70021, "federated"),
+    (700211, "federated"), (700212, "federated"), (700213, "federated"), (7002137, "federated"),
+    (7002138, "federated"),
+    (700229, "user's token"), (700016, "unknown in this tenant"), (7000112, "disabled"), (70001, "disabled"),
+    (7000229, "service principal"), (900382, "another cloud"), (900432, "another cloud"), (90038, "another cloud"),
+    (65001, "Consent"), (90094, "Consent"), (650057, "resource"), (65005, "resource"), (500011, "resource"),
+    (50053, "locked"), (50055, "expired"), (50144, "expired"), (50057, "disabled"), (50034, "not in this tenant"),
+    (50076, "Multi-factor"), (50079, "Multi-factor"), (50072, "Multi-factor"), (50074, "Multi-factor"),
+    (50158, "Multi-factor"), (53003, "Conditional Access"), (53000, "Conditional Access"), (53001, "Conditional"),
+    (53002, "Conditional"), (53004, "Conditional"), (530032, "Conditional"), (530035, "Security defaults"),
+    (50105, "not assigned"), (9001023, "/common"), (50196, "loop"), (50126, "password wrong"),
+    (50056, "password wrong"), (50135, "must be changed"), (50142, "must be changed"), (50131, "Conditional"),
+    (50020, "not in this tenant"), (51004, "not in this tenant"), (90072, "not in this tenant"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "words"), WORDS)
 def test_every_refusal_of_entra_has_words_for_the_operator(gateway: Gateway, number: int, words: str) -> None:
     source = begin(gateway)
     gateway.sim.entra.app(sample.CLIENT_ID).force(number)
     with pytest.raises(ConfigurationError) as raised:
         source.token()
     assert words in raised.value.message
-    assert str(number) in (raised.value.detail or "")
+    assert f"AADSTS{number} " in (raised.value.detail or "")
+    assert raised.value.members["entraError"] == f"AADSTS{number}"
     assert token_requests(gateway) == 1
+
+
+def test_every_refusal_with_words_is_among_those_that_are_tried() -> None:
+    trouble = {90055, 90006, 90024, 90033, 50033, 90002}  # tried below
+    assert {number for number, _ in WORDS} | trouble == {number for meaning in MEANINGS for number in meaning.numbers}
+    assert all(meaning.what.endswith(".") and meaning.remedy.endswith(".") for meaning in MEANINGS)
+
+
+@pytest.mark.parametrize(
+    ("mode", "number", "status"),
+    [("password", 53003, 500), ("password", 50076, 500), ("secret", 53003, 500), ("federated", 90055, 503)],
+)
+def test_a_refused_sign_in_names_number_and_correlation_id_and_nothing_private(
+    gateway: Gateway, caplog: pytest.LogCaptureFixture, mode: Credential, number: int, status: int
+) -> None:
+    begin(gateway, mode)
+    users = gateway.sim.entra.tenant(sample.TENANT_ID).users
+    owner = users[sample.SERVICE_USER] if mode == "password" else gateway.sim.entra.app(sample.CLIENT_ID)
+    owner.force(number)
+    for ask in (gateway.refused, gateway.refused):  # the second time, no request is sent: the refusal is remembered
+        refused = ask(f"bookings/businesses/{tiny.BUSINESS}/staff")
+        assert (refused["status"], refused["entraError"]) == (status, f"AADSTS{number}")
+    sent = [seen.response_json for seen in gateway.sim.exchanges.all(api="entra") if seen.method == "POST"][-1]
+    assert refused["entraCorrelationId"] == sent["correlation_id"]
+    lines = [line for line in caplog.text.splitlines() if sent["correlation_id"] in line]
+    assert lines
+    assert all(f"AADSTS{number}" in line and sent["trace_id"] in line for line in lines)
+    private = [sample.SERVICE_USER, users[sample.SERVICE_USER].password, sent["error_description"]]
+    private += [secret.value for secret in gateway.sim.entra.app(sample.CLIENT_ID).secrets.values()]
+    assert not [text for text in private if text in caplog.text or text in str(refused)]
 
 
 @pytest.mark.parametrize("number", [90055, 90006, 90024, 90033, 50033])
@@ -297,6 +332,8 @@ def test_an_unknown_tenant_is_reported_as_such(gateway: Gateway) -> None:
     with pytest.raises(ConfigurationError) as raised:
         source.token()
     assert "Tenant not found" in raised.value.message
+    sent = gateway.sim.exchanges.all(api="entra")[-1].response_json
+    assert raised.value.members == {"entraError": "AADSTS90002", "entraCorrelationId": sent["correlation_id"]}
 
 
 def test_a_challenge_of_continuous_access_is_answered_once(gateway: Gateway) -> None:
