@@ -13,6 +13,7 @@ from blueprints import (
     mailboxes,
     operations,
     triggers,
+    wrong_path,
 )
 from shared import telemetry
 
@@ -29,5 +30,6 @@ for blueprint in (
     mail_work.bp,
     operations.bp,
     triggers.bp,
+    wrong_path.bp,
 ):
     app.register_functions(blueprint)

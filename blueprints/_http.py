@@ -36,6 +36,7 @@ from shared.errors import (
     TimedOut,
     TooLarge,
     Unavailable,
+    WrongMethod,
     place_of,
 )
 from shared.json_text import Json, write_json
@@ -68,6 +69,7 @@ STATUS: Mapping[type[GatewayError], int] = {
     Invalid: 400,
     Forbidden: 403,
     NotFound: 404,
+    WrongMethod: 405,
     Conflict: 409,
     Refused: 502,
     Throttled: 429,
@@ -210,9 +212,12 @@ class Request:
 
 
 def answers(
-    *parameters: str, seconds: float | None = None
+    *parameters: str, seconds: float | None = None, any_parameter: bool = False
 ) -> Callable[[Handler], Callable[[func.HttpRequest], func.HttpResponse]]:
-    """Make a handler the function of a route with these query parameters; it may take `seconds` (usually 30)."""
+    """Make a handler the function of a route with these query parameters; it may take `seconds` (usually 30).
+
+    `any_parameter`: others are not refused.
+    """
     allowed = (*parameters, *COMMON_PARAMETERS)
 
     def decorate(handler: Handler) -> Callable[[func.HttpRequest], func.HttpResponse]:
@@ -221,7 +226,8 @@ def answers(
             began = time.monotonic()
             with context.call(request_id, seconds=seconds or TIME_BUDGET):
                 try:
-                    query = Fields(dict(req.params), allowed, kind="parameter")
+                    known = (*allowed, *req.params) if any_parameter else allowed
+                    query = Fields(dict(req.params), known, kind="parameter")
                     request = Request(req, query, _binding(handler.__name__, req))
                     response = _render(handler(request), request_id)
                     taken = time.monotonic() - began
@@ -280,7 +286,7 @@ def _render(result: Json | Content, request_id: str) -> func.HttpResponse:
 
 
 def problem(error: GatewayError, *, request_id: str) -> func.HttpResponse:
-    """Return {"error": {"code", "message", "target"?, …, "requestId"}}, with Retry-After if waiting may help."""
+    """Return {"error": {"code", "message", "target"?, …, "requestId"}}, with Retry-After or Allow where they help."""
     said = f' Microsoft Graph says: "{error.reason}".' if error.reason and isinstance(error, _SHOWS_REASON) else ""
     body: Json = {"code": error.code, "message": error.message + said}
     if error.target:
@@ -290,6 +296,8 @@ def problem(error: GatewayError, *, request_id: str) -> func.HttpResponse:
     if isinstance(error, Unavailable | InProgress):
         wait = error.retry_after if error.retry_after is not None else _DEFAULT_WAIT
         response.headers["Retry-After"] = str(max(1, math.ceil(wait)))
+    if isinstance(error, WrongMethod):
+        response.headers["Allow"] = ", ".join(error.methods)
     return response
 
 

@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import azure.functions as func
-
 from blueprints._booking_details import CLEARABLE, DETAILS, read_details
 from blueprints._fields import Fields
 from blueprints._http import Content, Request, answers
+from blueprints._routes import Blueprint
 from shared.errors import Forbidden, Invalid
 from shared.json_text import Json
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from bookings.writing.appointments import Writes
     from shared.storage.idempotency import Attempt, Sameness
 
-bp = func.Blueprint()
+bp = Blueprint()
 
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 _RUN_HEADERS = ("x-ms-workflow-run-id", "x-ms-workflow-operation-name", "x-ms-action-tracking-id")

@@ -2,14 +2,13 @@
 
 from functools import cache
 
-import azure.functions as func
-
 from blueprints._bounds import APPOINTMENT_PAGE, APPOINTMENT_PAGE_WITH_DETAILS, LONGEST_FREE_TIME, LONGEST_RANGE
 from blueprints._http import Request, answers, not_allowed
+from blueprints._routes import Blueprint
 from shared.json_text import Json
 from shared.time_zones.zones import utc_text
 
-bp = func.Blueprint()
+bp = Blueprint()
 
 
 @bp.route(route="bookings/businesses", methods=["GET"])

@@ -1,12 +1,11 @@
 """HTTP: the change feed of Microsoft Bookings."""
 
-import azure.functions as func
-
 from blueprints._bounds import APPOINTMENT_PAGE, APPOINTMENT_PAGE_WITH_DETAILS
 from blueprints._http import Request, answers
+from blueprints._routes import Blueprint
 from shared.json_text import Json
 
-bp = func.Blueprint()
+bp = Blueprint()
 
 
 @bp.route(route="bookings/businesses/{business}/changes", methods=["GET"])

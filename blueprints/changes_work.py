@@ -5,11 +5,12 @@ import uuid
 
 import azure.functions as func
 
+from blueprints._routes import Blueprint
 from composition.services import services
 from shared import context
 from shared.workers import Workers
 
-bp = func.Blueprint()
+bp = Blueprint()
 _log = logging.getLogger("gateway.changes")
 
 TICK_SECONDS = 240.0  # below functionTimeout; the next tick does the rest

@@ -1,14 +1,13 @@
 """HTTP: what the flow designer asks for: a test of the connection, lists, schemas, previews of triggers."""
 
-import azure.functions as func
-
 from blueprints import _subscriptions
 from blueprints._http import Request, answers
+from blueprints._routes import Blueprint
 from shared.errors import Invalid
 from shared.json_text import Json
 from shared.time_zones.zones import list_zones
 
-bp = func.Blueprint()
+bp = Blueprint()
 
 MOST_PREVIEWED = 3
 

@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 import azure.functions as func
 
 from blueprints._http import Content, Request, answers
+from blueprints._routes import Blueprint
 from shared.errors import NotFound
 from shared.json_text import Json
 
-bp = func.Blueprint()
+bp = Blueprint()
 
 _ROOT = Path(__file__).resolve().parent.parent
 _DEFINITION = _ROOT / "power-automate" / "apiDefinition.swagger.json"

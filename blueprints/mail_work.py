@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import azure.functions as func
 
+from blueprints._routes import Blueprint
 from composition.services import services
 from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE, DeliveryRequest, PollRequest, known_fields
 from shared import context
@@ -14,7 +15,7 @@ from shared.errors import Conflict, Unavailable
 if TYPE_CHECKING:
     from composition.mail import MailServices
 
-bp = func.Blueprint()
+bp = Blueprint()
 _log = logging.getLogger("gateway.mail")
 
 _STORAGE = "AzureWebJobsStorage"

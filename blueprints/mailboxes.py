@@ -4,10 +4,9 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import azure.functions as func
-
 from blueprints._bounds import MAIL_PAGE
 from blueprints._http import Content, Request, answers
+from blueprints._routes import Blueprint
 from inbound_mail.messages import PollRequest
 from shared import context
 from shared.errors import AnswerTooLarge, Invalid, NotFound
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from inbound_mail.content.models import Attachment
     from inbound_mail.ledger.decisions import Decision
 
-bp = func.Blueprint()
+bp = Blueprint()
 
 MOST_BYTES = 32 * 1024 * 1024
 # Exchange Online takes mails of 36 MB by default; this way is named to people when a mail's text is too large.

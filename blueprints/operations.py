@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import azure.functions as func
 
 from blueprints._http import Content, Request, answer, answers
+from blueprints._routes import Blueprint
 from blueprints._status_page import render_status
 from composition.services import services
 from doctor import examine
@@ -16,7 +17,7 @@ from shared.mail_address import is_mail_address
 from shared.settings.config import SettingsError
 from shared.time_zones.zones import utc_text
 
-bp = func.Blueprint()
+bp = Blueprint()
 _log = logging.getLogger("gateway.health")
 
 _SOON = timedelta(days=14)

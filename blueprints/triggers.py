@@ -3,14 +3,13 @@
 from datetime import timedelta
 from typing import Any
 
-import azure.functions as func
-
 from blueprints import _subscriptions
 from blueprints._bounds import MINUTES_AHEAD
 from blueprints._http import Content, Request, answers
 from blueprints._polling import MOST_ITEMS, STATE, News, StaleState, poll
+from blueprints._routes import Blueprint
 
-bp = func.Blueprint()
+bp = Blueprint()
 
 _MAIL_SECONDS = 60  # mailboxes are polled once a minute
 

@@ -9,6 +9,7 @@ Retries, claims and HTTP answers follow from the class of an error, never from a
      |   |   +- TooLarge
      |   +- Forbidden         the gateway or Graph does not allow it
      |   +- NotFound
+     |   +- WrongMethod       the path takes other `methods`
      |   +- Conflict
      |   |   +- InProgress    the same is being done by another call (`retry_after` seconds)
      |   +- AnswerTooLarge     it is there, but larger than was asked for
@@ -22,7 +23,7 @@ Retries, claims and HTTP answers follow from the class of an error, never from a
 """
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
 
@@ -108,6 +109,16 @@ class NotFound(Refused):
     """The thing asked for does not exist."""
 
     code = "NotFound"
+
+
+class WrongMethod(Refused):
+    """The path exists, for other methods."""
+
+    code = "WrongMethod"
+
+    def __init__(self, message: str, *, methods: Sequence[str]) -> None:
+        super().__init__(message)
+        self.methods = tuple(methods)
 
 
 class Conflict(Refused):

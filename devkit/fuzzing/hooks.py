@@ -23,6 +23,7 @@ from devkit.fuzzing.values import Values, Whole, blend, twist
 _FIRST_PLACES, _LAST_PLACES = 20, 30  # from an old place more is new
 _WHOLE_SHARE, _ODD_SHARE, _PLACE_SHARE, _DICE = 40, 6, 20, 100
 _ERROR = 400
+_NO_OPERATION = ("UnknownPath", "WrongMethod")
 _MAY_WAIT = frozenset({429, 503})
 _sending = threading.Lock()
 _ERROR_FIELDS = frozenset({"code", "message", "requestId"})
@@ -161,8 +162,9 @@ def is_ordinary(case: Case) -> bool:
 
 
 def is_the_platforms(response: Response) -> bool:
-    """Tell whether the host answered by itself: no key, or no such method. The app sends an id with every answer."""
-    return response.status_code in {401, 404} and not response.content and "x-request-id" not in response.headers
+    """Tell whether no operation answered: there was no key, or no such path or method."""
+    is_the_hosts = not response.content and "x-request-id" not in response.headers  # the app always sends an id
+    return (response.status_code in {401, 404} and is_the_hosts) or read_error(response).get("code") in _NO_OPERATION
 
 
 def read_json(response: Response) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 Indexing, decoding and invoking are Microsoft's own worker library; this package supplies what the Functions host adds
 around it, with its surprising rules kept: alphabetical routing, 404 for a wrong method, past-due timers, poison queues.
 It is a developer's tool: loopback only, no scale, no blob or Event Grid triggers, no durable functions, no Easy Auth,
-no CORS, and in routes literal segments and ``{name}`` only. What it does not know stops the start with a sentence.
+no CORS, and in routes literal segments, ``{name}`` and ``{*name}`` only. What it does not know stops the start with a
+sentence.
 
     host = LocalHost.load(Path("."), settings_file=None, environ=os.environ, keys=Keys.generate())
     server = serve_in_thread(host)

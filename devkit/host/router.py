@@ -72,9 +72,9 @@ class Router:
         """Return the first route in order and its values, or None (also for a wrong method: never 405).
 
         ``raw_path`` is the path as sent. Values are URL-decoded except ``%2F``, which stays as written, as ASP.NET
-        Core leaves it (https://github.com/dotnet/aspnetcore/issues/11544). A slash at the end does not count.
+        Core leaves it (https://github.com/dotnet/aspnetcore/issues/11544).
         """
-        path = raw_path.removeprefix("/").removesuffix("/")
+        path = raw_path.removeprefix("/")
         segments = [_decode(segment) for segment in path.split("/")] if path else []
         for route in self.routes:
             if route.allows(method) and (values := route.template.match(segments)) is not None:
