@@ -13,7 +13,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import ceil
 from operator import itemgetter
 
@@ -29,6 +29,8 @@ from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
 from shared.time_zones.zones import Zone
 from shared.workers import Workers
+
+_INSTANT = timedelta(microseconds=1)
 
 # The staff who can take each slot, as the answer shows them: in a new appointment, or in a group that has seats left.
 type Offers = dict[Interval, list[Json]]
@@ -113,9 +115,9 @@ class SlotFinder:
 
 
 def _bookable_range(start: datetime, end: datetime, policy: Policy) -> tuple[datetime, datetime]:
-    """Narrow the range to what lead time and advance allow now."""
+    """Narrow the range to what lead time and advance allow now; the last moment of the advance is one of them."""
     now = datetime.fromtimestamp(time.time(), UTC)
-    return max(start, now + policy.minimum_lead), min(end, now + policy.maximum_advance)
+    return max(start, now + policy.minimum_lead), min(end, now + policy.maximum_advance + _INSTANT)
 
 
 def _offer_new(question: SlotQuestion, times: dict[str, StaffTime], seats: int) -> Offers:

@@ -25,6 +25,7 @@ FREE, BUSY, SEATS, AWAY = "available", "busy", "slotsAvailable", "outOfOffice"
 _STATUSES = {name.lower(): name for name in (FREE, BUSY, SEATS, AWAY)}
 _STATUSES["slotavailable"] = SEATS  # how the reference page spells it in one place
 _NONE = timedelta(0)
+_LONGEST_BUFFER = timedelta(days=1)  # of an appointment: while it lasts its staff are not free
 
 type _Taken = tuple[int, int, str | None]
 type _Part = tuple[str, str | None, Interval]
@@ -83,8 +84,10 @@ def read_spans(graph: GraphBookings, question: SpanQuestion, read_calendar: Read
 
 
 def read_calendar(graph: GraphBookings, business: str, start: datetime, end: datetime) -> list[Json]:
-    """Read the appointments that overlap the range, each once."""
+    """Read the appointments that overlap the range with their buffers, each once; and some that do not."""
     windows = cut_windows(start, end)
+    windows[0] = windows[0][0] - _LONGEST_BUFFER, windows[0][1]
+    windows[-1] = windows[-1][0], windows[-1][1] + _LONGEST_BUFFER
     return list({item["id"]: item for window in windows for item in graph.calendar_view(business, *window)}.values())
 
 

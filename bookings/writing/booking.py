@@ -19,9 +19,9 @@ from bookings.writing.changing import LOST, Changer, make_lost
 from bookings.writing.choosing import choose_fairly, is_taken, week_of
 from bookings.writing.customers import Customers
 from bookings.writing.graph_bodies import Booking, appointment_body, kept_customer
-from bookings.writing.rules import FIND_SLOTS, Span, check_choice, check_free, check_seats, check_times
+from bookings.writing.rules import FIND_SLOTS, Span, check_choice, check_free, check_notice, check_seats, check_times
 from shared import context
-from shared.errors import Conflict, GatewayError, InProgress, OutcomeUnknown
+from shared.errors import Conflict, GatewayError, InProgress, Invalid, OutcomeUnknown
 from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
 from shared.storage.idempotency import Attempt, WriteLost
@@ -93,20 +93,24 @@ class Booker:
         return self._create_with_staff(plan, free, calendar, attempt, self._find_made)
 
     def _book_or_join_group(self, booking: Booking, service: ServiceContext, attempt: Attempt) -> Json:
-        """Join the group appointment at that time if it has seats, or else make one."""
+        """Join the group appointment at that time if it has seats, or else make one.
+
+        A group that is there is joined whatever its length and outside of hours, too: somebody decided that already.
+        """
         plan = self._make_plan(booking, service, is_group=True)
         first = replace(plan, customers=plan.customers[:MOST_CUSTOMERS_OF_CREATE])
         calendar, there = self._read_calendar(plan)
         if attempt.interrupted and (found := self._find_made_or_joined(first, there, attempt)):
             return self._join(plan, found)
         check_choice(service, booking.staff)
-        check_times(service, plan.span)
+        check_notice(service, plan.span[0])
         if group := self._choose_group(plan, there):
             return self._join(plan, group)
         try:
+            check_times(service, plan.span)
             free = self.check_free(service, plan.span, booking.staff, calendar)
-        except Conflict as conflict:
-            raise _no_seats(there) if there else conflict from None
+        except (Conflict, Invalid) as refusal:
+            raise _no_seats(there) if there else refusal from None
         if len(plan.customers) > MOST_CUSTOMERS_OF_CREATE and self._limit.is_known(service.business):
             raise Conflict(
                 f"Microsoft Graph takes {MOST_CUSTOMERS_OF_CREATE} customers into an appointment of this business. "
@@ -134,14 +138,16 @@ class Booker:
     def _read_calendar(self, plan: _Plan) -> tuple[list[Json], list[Json]]:
         """Return the calendar around the time, and of it the appointments of the service at exactly this time.
 
-        Where staff must be chosen, it is the calendar of the whole week.
+        Groups count that begin then, unless the caller said when they end. Where staff must be chosen, it is the
+        calendar of the whole week.
         """
         start, end = plan.span
         if not plan.booking.staff:
             week = week_of(start, plan.service.zone)
             start, end = min(start, week[0]), max(end, week[1])
         calendar = recovery.read_around(self._graph, plan.service.business, start, end)
-        return calendar, recovery.at_the_time(calendar, plan.booking.service, plan.span)
+        any_end = plan.service.policy.seats > 1 and plan.booking.end is None
+        return calendar, recovery.at_the_time(calendar, plan.booking.service, plan.span, any_end=any_end)
 
     def _create_with_staff(
         self, plan: _Plan, free: set[str], calendar: Sequence[Json], attempt: Attempt, find: Find

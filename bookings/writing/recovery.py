@@ -51,9 +51,16 @@ def read_around(graph: GraphBookings, business: str, start: datetime, end: datet
     return graph.calendar_view(business, start - AROUND, end + AROUND)
 
 
-def at_the_time(items: Iterable[Json], service: str, span: tuple[datetime, datetime]) -> list[Json]:
-    """Return the appointments of a service at exactly this time."""
-    return [item for item in items if item.get("serviceId") == service and appointment_times(item) == span]
+def at_the_time(
+    items: Iterable[Json], service: str, span: tuple[datetime, datetime], *, any_end: bool = False
+) -> list[Json]:
+    """Return the appointments of a service at exactly this time; with `any_end` those that begin then."""
+    compared = slice(1 if any_end else 2)
+    return [
+        item
+        for item in items
+        if item.get("serviceId") == service and appointment_times(item)[compared] == span[compared]
+    ]
 
 
 def read_whole(graph: GraphBookings, business: str, appointment: str) -> Json | None:

@@ -56,13 +56,7 @@ def check_times(context: ServiceContext, span: Span) -> None:
     if end - start != policy.duration:
         minutes = round(policy.duration.total_seconds() / 60)
         raise Invalid(f"This service takes {minutes} minutes. Leave end out.", code="WrongDuration", target="end")
-    now = datetime.fromtimestamp(time.time(), UTC)
-    if start < now + policy.minimum_lead:
-        earliest = utc_text(now + policy.minimum_lead)
-        raise Invalid(f"The start is too soon. Send {earliest} or later.", code="TooShortNotice", target="start")
-    if start > now + policy.maximum_advance:
-        latest = utc_text(now + policy.maximum_advance)
-        raise Invalid(f"The start is too far ahead. Send {latest} or earlier.", code="TooFarAhead", target="start")
+    check_notice(context, start)
     days = _question(context, span).days(context.zone)
     if not covers(merge(policy.open_spans(days, context.zone)), *_seconds(span)):
         raise Invalid(
@@ -70,6 +64,18 @@ def check_times(context: ServiceContext, span: Span) -> None:
             code="OutsideHours",
             target="start",
         )
+
+
+def check_notice(context: ServiceContext, start: datetime) -> None:
+    """Check lead time and advance. Raises Invalid."""
+    policy = context.policy
+    now = datetime.fromtimestamp(time.time(), UTC)
+    if start < now + policy.minimum_lead:
+        earliest = utc_text(now + policy.minimum_lead)
+        raise Invalid(f"The start is too soon. Send {earliest} or later.", code="TooShortNotice", target="start")
+    if start > now + policy.maximum_advance:
+        latest = utc_text(now + policy.maximum_advance)
+        raise Invalid(f"The start is too far ahead. Send {latest} or earlier.", code="TooFarAhead", target="start")
 
 
 def check_seats(count: int, seats: int) -> None:

@@ -12,15 +12,17 @@ import pytest
 
 from shared import retry
 from shared.storage import idempotency
-from tests.functional.booking_writes import TOMORROW, Writer, clock, open_page, refused
+from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_page, refused
 from tests.functional.conftest import Gateway
 from tests.functional.test_bookings_appointments import book
 from twin.core.faults import Answer
 from twin.seeds import tiny
+from twin.seeds.booking_pages import week
 
 CUSTOMER = "#microsoft.graph.bookingCustomerInformation"
 UNKNOWN = {"error": {"code": "UnknownError", "message": ""}}
 GUESTS = [{"name": f"Guest {number}", "emailAddress": f"guest{number}@example.com"} for number in range(6)]
+DAY = timedelta(days=1)
 LEAVES = {"emailAddress": "GUEST0@example.com", "remove": True}
 TOO_LARGE = (409, "GroupTooLarge", "customers")
 
@@ -144,6 +146,23 @@ def test_slots_show_only_the_seats_that_can_be_booked(capped: Writer) -> None:
     capped.gateway.sim.bookings.set_switches({"update_caps_customers": False})
     assert capped.create(service=tiny.GROUP, customers=[GUESTS[4]]).status_code == 201
     assert seats(capped) == {clock(9): 1, clock(10): 6, clock(10.5): 6}
+
+
+@pytest.mark.parametrize("minutes", [60, 90])
+def test_a_group_outside_of_hours_or_of_another_length_is_offered_and_joined(writer: Writer, minutes: int) -> None:
+    business = writer.gateway.sim.bookings.business(tiny.BUSINESS)
+    business.patch({"businessHours": week(("09:00", "17:00"), days=("monday",))})
+    start = TOMORROW + timedelta(days=-TOMORROW.weekday() % 7, hours=18 if minutes == 60 else 10)
+    shared = {"serviceId": tiny.GROUP, "staffMemberIds": [tiny.BOB], "maximumAttendeesCount": 6}
+    group = book(writer.gateway, start, minutes=minutes, customers=[], **shared)
+    day = start.strftime("%Y-%m-%d")
+    found = writer.gateway.ask("/slots", service=tiny.GROUP, start=day, end=(start + DAY).strftime("%Y-%m-%d"))["value"]
+    (slot,) = [slot for slot in found if slot["staffMembers"][0]["appointmentId"]]
+    assert (slot["durationMinutes"], slot["staffMembers"][0]["appointmentId"]) == (minutes, group)
+    for guest, more in zip(GUESTS, ({}, {"end": slot["endUtc"]}), strict=False):
+        made = writer.made(service=tiny.GROUP, start=slot["startUtc"], customers=[guest], **more)
+        assert made["id"] == group
+    assert refused(writer.create(service=tiny.GROUP, start=slot["startUtc"], customers=[*GUESTS[2:], CLEO]))[0] == 409
 
 
 def test_a_failure_of_graph_in_a_small_group_is_no_cap(writer: Writer) -> None:
