@@ -3,7 +3,7 @@
 Graph gives an appointment no state: a booked one is in the calendar, a cancelled or deleted one is not. An update can
 give an appointment a new id (PowerPlatformConnectors issue 2918). So an appointment that vanished and a new one are the
 same if `selfServiceAppointmentId` says so (all zeros for bookings made by staff), or else if service, customer and
-moment of creation are equal.
+moment of creation are equal. Groups often name no address, so the customer's name counts first.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -172,7 +172,7 @@ def _same(name: str, one: object, other: object) -> bool:
 def _pair(missing: Records, fresh: Records) -> dict[str, str]:
     """Return {old id: new id} of the appointments that changed their id; ambiguous pairs are left out."""
     paired: dict[str, str] = {}
-    for identify in (_self_service, _particulars):
+    for identify in (_self_service, _particulars_with_name, _particulars):
         old = _by_identity(missing, identify, paired.keys())
         new = _by_identity(fresh, identify, paired.values())
         paired |= {old[identity]: new[identity] for identity in old.keys() & new.keys()}
@@ -203,6 +203,11 @@ def _particulars(record: Json) -> object | None:
     created = record.get("createdDateTime")  # absent in US Government: then there is no such identity
     mail = str(record.get("customerEmailAddress") or "").casefold()
     return (record.get("serviceId"), mail, created) if created else None
+
+
+def _particulars_with_name(record: Json) -> object | None:
+    particulars, name = _particulars(record), str(record.get("customerName") or "").casefold()
+    return (particulars, name) if particulars and name else None
 
 
 def _order(change: Change) -> tuple[bool, str, datetime, str]:

@@ -90,11 +90,14 @@ class ChangeFeed:
         self._snapshots: cachetools.LRUCache[str, Snapshot] = cachetools.LRUCache(_SNAPSHOTS_REMEMBERED)
 
     def want_details(self, business: str) -> None:
-        """Let scans keep whole records from now on: a month, or for as long as somebody asks for details."""
+        """Let scans keep whole records from now on: a month, or for as long as somebody asks for details.
+
+        The next question waits for a scan that reads them: whoever joins a group after it is known to be new.
+        """
         journal = self._journal(business)
-        if (key := f"{journal.partition}|details") not in self._registered:
+        if _details_of(journal) not in self._registered:
             journal.register_details(datetime.now(UTC))
-            self._registered[key] = True
+            self._registered[_details_of(journal)] = True
 
     def tail(self, business: str) -> Position:
         """Return the position behind the newest change."""
@@ -178,7 +181,7 @@ class ChangeFeed:
             if not entries:
                 break
             for entry in entries:
-                if wanted(entry):
+                if entry.kinds and wanted(entry):
                     found.append(entry)
                 number = entry.number
                 if len(found) == limit:
@@ -196,7 +199,8 @@ class ChangeFeed:
         try:
             while True:
                 state, now = journal.state(), datetime.now(UTC)
-                if not with_far_scan and now - state.moment("scanned_at") <= self._scanner.pace.refresh:
+                is_read = bool(state["reads_whole"]) or _details_of(journal) not in self._registered
+                if not with_far_scan and is_read and now - state.moment("scanned_at") <= self._scanner.pace.refresh:
                     return state
                 if (pause := (state.moment("paused_until") - now).total_seconds()) > 0:
                     raise Unavailable("Microsoft Graph failed a moment ago. Try again soon.", retry_after=pause)
@@ -257,6 +261,10 @@ def tick_feeds(table: Table, feeds: Mapping[str, ChangeFeed], allows: Callable[[
             _log.error("the change feed of %s, %s failed: %s", connection, business, place_of(error))
 
     own.map(tick, list_feeds(table))
+
+
+def _details_of(journal: Journal) -> str:
+    return f"{journal.partition}|details"
 
 
 def _claim_seconds() -> float:

@@ -35,12 +35,13 @@ _DETAILS = "s|details"
 _LONGEST_BODY = 60_000  # a property holds 64 KiB
 _MOST_BYTES = 2_000_000  # a transaction holds 4 MiB, in Base64 and with its frame
 _SHORTENED = 1_000
+_KNOWN_KINDS = frozenset(Kind)  # while a deployment runs, or after a roll-back, newer versions may have written others
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One change, as published."""
+    """One change, as published. Without `kinds`: a newer version wrote it, of kinds that this one does not know."""
 
     number: int
     at: datetime
@@ -245,7 +246,12 @@ class Scan:
             self._transact(part, old)
         obsolete = [old["blob"]] if old["blob"] else []
         final = old | {"last": self.state.last + len(changes), "published_at": now} | values
-        final |= {"blob": old["next_blob"], "next_blob": "", "obsolete_blobs": json.dumps(obsolete)}
+        final |= {
+            "blob": old["next_blob"],
+            "whole_blob": old["next_blob"],
+            "next_blob": "",
+            "obsolete_blobs": json.dumps(obsolete),
+        }
         self._transact(rest, self._without_claim(final))
         with suppress(Unavailable):  # the next scan deletes them
             self._delete_blobs(obsolete)
@@ -323,5 +329,5 @@ def _cut(entities: Sequence[Entity]) -> list[list[Entity]]:
 
 def _read_entry(row: Row) -> Entry:
     record, previous = json.loads(gzip.decompress(row.values["body"]))
-    kinds = tuple(Kind(kind) for kind in str(row.values["kinds"]).split(","))
+    kinds = tuple(Kind(kind) for kind in str(row.values["kinds"]).split(",") if kind in _KNOWN_KINDS)
     return Entry(int(row.row_key[2:]), row.values["at"], kinds, record, previous)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from bookings.changes.comparing import Doubt, compare
+from bookings.changes.comparing import Comparison, Doubt, compare
 from bookings.changes.journal import Journal, Scan, State
 from bookings.changes.snapshots import Snapshot, View, digest, read_records, start_of
 from bookings.changes.whole_records import complete
@@ -64,16 +64,18 @@ class Scanner:
         end = now + self.pace.window
         near = self._view(journal.business, start, end)
         seen = digest(near.records)
-        values = {"scanned_at": now, "seeded_until": max(end, state.moment("seeded_until"))}
         wants_whole = journal.are_details_wanted(now - _DETAILS_WANTED)
-        is_known = seen == state["digest"] and (state["is_whole"] or not wants_whole)
+        values = {"scanned_at": now, "seeded_until": max(end, state.moment("seeded_until")), "reads_whole": wants_whole}
+        is_whole = state["is_whole"] and state["blob"] == state["whole_blob"]  # else an older version has scanned
+        is_known = seen == state["digest"] and (is_whole or not wants_whole)
         if state.is_seeded and not with_far_scan and is_known:
             return scan.finish(**values)
         old = journal.snapshot(state)
         if old is None:
             if state.is_seeded:
                 log_event(Event.CHANGES_LOST, connection=journal.connection, business=journal.business)
-            return self._seed(scan, near, values | {"digest": seen, "seeded_at": now, "seeded_until": end})
+            values |= {"digest": seen, "seeded_at": now, "seeded_until": end}
+            return self._seed(journal, scan, Snapshot(near.records), values)
         views = [near]
         if with_far_scan:
             views.append(self._view(journal.business, end, now + _FAR))
@@ -89,21 +91,24 @@ class Scanner:
         if with_far_scan and found.is_complete:
             values |= {"far_scanned_at": now}
         # An empty digest makes the next scan compare again; without the stamp the far scan is repeated, too.
-        known = seen if found.is_complete else ""
-        if not wants_whole:
-            return scan.publish(found.changes, found.snapshot, **values, digest=known, is_whole=False)
+        values |= {"digest": seen if found.is_complete else ""}
+        return self._publish(journal, scan, old, found, values)
+
+    def _seed(self, journal: Journal, scan: Scan, snapshot: Snapshot, values: Mapping[str, object]) -> State:
+        """Begin a new generation of the feed: numbers of an earlier generation are not valid any more."""
+        fresh = {"first": 1, "last": 0, "generation": str(scan.state["next_blob"]).rpartition("/")[2][:12]}
+        return self._publish(journal, scan, Snapshot(), Comparison([], snapshot, is_complete=True), {**values, **fresh})
+
+    def _publish(
+        self, journal: Journal, scan: Scan, old: Snapshot, found: Comparison, values: Mapping[str, object]
+    ) -> State:
+        """Publish what was found, with whole records where they are wanted."""
+        if not values["reads_whole"]:
+            return scan.publish(found.changes, found.snapshot, **values, is_whole=False)
         completed = complete(
             old, found.snapshot, found.changes, lambda records: self._read_whole(journal.business, records)
         )
-        return scan.publish(
-            completed.changes, completed.snapshot, **values, digest=known, is_whole=completed.is_complete
-        )
-
-    @staticmethod
-    def _seed(scan: Scan, near: View, values: Mapping[str, object]) -> State:
-        """Begin a new generation of the feed: numbers of an earlier generation are not valid any more."""
-        fresh = {"first": 1, "last": 0, "generation": str(scan.state["next_blob"]).rpartition("/")[2][:12]}
-        return scan.publish([], Snapshot(near.records), **{**values, **fresh})
+        return scan.publish(completed.changes, completed.snapshot, **values, is_whole=completed.is_complete)
 
     def _view(self, business: str, start: datetime, end: datetime) -> View:
         windows = cut_windows(start - _EDGE, end + _EDGE)

@@ -14,8 +14,11 @@ from shared.json_text import Json
 
 ONLY_WHOLE = ("customers", "customerNotes", "serviceNotes", "reminders")
 MOST_READ = 40  # unchanged appointments whose whole record is missing; the rest waits for the next scan
+MOST_GROUPS_READ = 120  # of them, groups: who joins one that nobody has read yet cannot be told from who was there
 _MOST_CHANGED = 200
 _UNREAD = ""
+_RECORD, _ADDRESS, _BY_NAME = "customerId", "emailAddress", ("name",)
+_IDENTITIES = ((_RECORD, "name"), (_ADDRESS, "name"), (_RECORD,), (_ADDRESS,), _BY_NAME)
 
 type ReadWhole = Callable[[Sequence[Json]], Mapping[str, Json]]
 
@@ -60,16 +63,31 @@ def complete(old: Snapshot, snapshot: Snapshot, changes: Sequence[Change], read:
 
 
 def match_people(before: Sequence[Json], after: Sequence[Json]) -> tuple[list[Json], list[Json]]:
-    """Return who joined and who left: customers are the same by id, else by mail address, else by name."""
+    """Return who joined and who left: customers are the same by id, else by mail address, else by name.
+
+    Families share an address, or a record of a customer, so the name decides between people who are equal in these. Two
+    mail addresses are two people, whatever their names.
+    """
     left, joined = list(before), list(after)
-    for name in ("customerId", "emailAddress", "name"):
+    for names in _IDENTITIES:
         for person in list(joined):
-            identity = str(person.get(name) or "").casefold()
-            same = next((one for one in left if identity and str(one.get(name) or "").casefold() == identity), None)
+            same = next((one for one in left if _are_same(one, person, names)), None)
             if same is not None:
                 left.remove(same)
                 joined.remove(person)
     return joined, left
+
+
+def _are_same(one: Json, other: Json, names: Sequence[str]) -> bool:
+    mine, yours = _identity(one, names), _identity(other, names)
+    if not all(mine) or mine != yours:
+        return False
+    addresses = {*_identity(one, [_ADDRESS]), *_identity(other, [_ADDRESS])} - {""}
+    return names != _BY_NAME or len(addresses) <= 1
+
+
+def _identity(person: Json, names: Sequence[str]) -> list[str]:
+    return [str(person.get(name) or "").strip().casefold() for name in names]
 
 
 def _carry_over(old: Snapshot, records: Records, changes: Iterable[Change]) -> dict[str, Json]:
@@ -82,11 +100,10 @@ def _carry_over(old: Snapshot, records: Records, changes: Iterable[Change]) -> d
 def _choose(records: Records, stale: Sequence[str], changed: Collection[str]) -> list[str]:
     """Return what to read now: what changed, then groups and the others by their start."""
     first = [name for name in stale if name in changed][:_MOST_CHANGED]
-    rest = sorted(
-        (name for name in stale if name not in changed),
-        key=lambda name: (not _is_group(records[name]), start_of(records[name])),
-    )
-    return first + rest[:MOST_READ]
+    rest = sorted((name for name in stale if name not in changed), key=lambda name: start_of(records[name]))
+    groups = [name for name in rest if _is_group(records[name])][:MOST_GROUPS_READ]
+    others = [name for name in rest if not _is_group(records[name])]
+    return first + groups + others[: max(0, MOST_READ - len(groups))]
 
 
 def _with_last_record(change: Change, whole: Mapping[str, Json]) -> Change:

@@ -17,6 +17,7 @@ from bookings.describe import appointment_times, describe_appointment
 from bookings.names import Names
 from bookings.reading.agenda import describe_agenda
 from bookings.windows import cut_windows
+from shared import context
 from shared.errors import ConfigurationError, Forbidden, GatewayError, NotFound
 from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
@@ -26,6 +27,7 @@ from shared.workers import Workers
 _MOST_OF_A_DAY = 10_000  # Microsoft designed one calendar for 2,500 bookings a day
 _DETAILS_REMEMBERED = 2_000
 _DETAILS_SECONDS = 300
+_SPARE_SECONDS = 10.0  # of a call, for what follows after whole records are read
 _NOWHERE = datetime.min.replace(tzinfo=UTC)
 _log = logging.getLogger("gateway.bookings")
 
@@ -98,9 +100,9 @@ class Appointments:
         """Return one page of the appointments that overlap [start, end).
 
         `customer` is a whole mail address or a part of a name; `after` is an earlier page's `resume_after`. Without a
-        `zone` times are shown in that of the page. Costs a call for each 31 days until the page is full, and with
-        details one for each appointment. Raises Invalid if nothing is found for a service or staff member who does not
-        exist.
+        `zone` times are shown in that of the page. Costs a call for each 31 days until the page is full, or the one
+        appointment of a self service id is found, and with details one for each appointment. Raises Invalid if nothing
+        is found for a service or staff member who does not exist.
         """
         position = _Position(datetime.fromisoformat(after[0]), after[1]) if after else None
         query = _Query(business, start, end, zone, limit, service, staff, customer, self_service, details, position)
@@ -110,6 +112,8 @@ class Appointments:
                 last = entries[-1].position
                 return AppointmentPage(self._describe(query, entries), [last.start.isoformat(), last.id])
             entries.append(entry)
+            if _is_only_one(query.self_service):
+                break
         if not entries and position is None:
             self._names.check_filters(business, service=service, staff=staff)
         return AppointmentPage(self._describe(query, entries), None)
@@ -134,9 +138,14 @@ class Appointments:
         return {entry.position.id: entry.item for entry in entries}
 
     def find_details(self, business: str, items: Sequence[Json]) -> dict[str, Json]:
-        """Return the whole records of listed appointments by id; those that Graph does not send now are left out."""
+        """Return the whole records of listed appointments by id.
+
+        Those that Graph does not send now are left out, and so are those for which the call has no time left.
+        """
 
         def read(item: Json) -> Json | None:
+            if context.remaining() < _SPARE_SECONDS:
+                return None
             try:
                 entry = self._read_whole(business, _Entry(_Position(_NOWHERE, item["id"]), item))
             except (ConfigurationError, Forbidden):
@@ -227,6 +236,11 @@ def _has(item: Json, query: _Query) -> bool:
         and (query.staff is None or query.staff in (item.get("staffMemberIds") or []))
         and (query.self_service is None or query.self_service.lower() == self_service)
     )
+
+
+def _is_only_one(self_service: str | None) -> bool:
+    """Say whether no two appointments have this id: all that were not booked on the page share the one of zeros."""
+    return bool(self_service and set(self_service) - set("0-"))
 
 
 def _shows_its_customer(item: Json) -> bool:

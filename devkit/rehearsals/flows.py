@@ -24,6 +24,7 @@ from devkit.rehearsals.calls import Calls
 from devkit.rehearsals.events import Event, Signature, Trigger, Verdict
 from devkit.rehearsals.people import People
 from devkit.rehearsals.triggers import SEES_ALL, list_own, list_samples
+from devkit.rehearsals.troubles import Troubles
 from twin.seeds import tiny
 from twin.simulator import Simulator
 
@@ -32,20 +33,18 @@ _LINKS = "https://gateway.example.com/api"  # where the app's own links begin, w
 _NOWHERE = "http://127.0.0.1:9"  # nobody listens while the app is down
 _PAUSE = 0.1
 _LONGEST_WAIT = 20.0
-_LOSES_ANSWERS, _LOSES_LOCATIONS, _RAW = (
-    "any, answers get lost",
-    "any, Locations get lost",
-    "created, without a connector",
-)
+_LOSE_ANSWERS = ("any, answers get lost", "registered, answers get lost")
+_LOSE_LOCATIONS = ("any, Locations get lost", "registered, Locations get lost")
+_RAW = "created, without a connector"
 
 
 @dataclass(frozen=True)
 class Plan:
     """How large a rehearsal is.
 
-    `scale`: how much faster the engine's clock runs; `share`: the share of answers and of Locations that two of the
-    flows lose. A kill waits until a flow polls; with `waits_for_scans` every second one waits until the app scans the
-    business.
+    `scale`: how much faster the engine's clock runs; `share`: the share of answers and of Locations that some of the
+    flows lose; `troubles_per_minute`: how often the simulated Graph has one. A kill waits until a flow polls; with
+    `waits_for_scans` every second one waits until the app scans the business.
     """
 
     minutes: float = 5.0
@@ -54,6 +53,7 @@ class Plan:
     stock: int = 120
     scale: float = 15.0
     share: float = 0.1
+    troubles_per_minute: float = 10.0
     waits_for_scans: bool = True
     limit: float = 420.0
     seed: int = 1
@@ -78,6 +78,7 @@ class Findings:
     interrupted: Counter[str] = field(default_factory=Counter)
     calls: Calls = field(default_factory=Calls)
     most_scans: int = 0
+    troubles: Counter[str] = field(default_factory=Counter)
 
     @property
     def is_good(self) -> bool:
@@ -92,6 +93,7 @@ class Findings:
         rows = [self._describe_flow(name, verdict) for name, verdict in self.verdicts.items()]
         expected = sum(verdict.expected for verdict in self.verdicts.values())
         struck = ", ".join(f"{count} x {what}" for what, count in sorted(self.interrupted.items()))
+        troubles = ", ".join(f"{count} x {what}" for what, count in sorted(self.troubles.items()))
         broken = "".join(f"\n  broken: {what}" for what in self.broken)
         return (
             f"{self.events} events, {len(rows)} flows, {sum(self.polls.values())} polls, "
@@ -101,6 +103,7 @@ class Findings:
             f"  answers: {statuses}; {self.waits} waits of the retry policy\n"
             f"  Graph: {self.calls.graph} calls; the business was scanned {self.calls.scans} times (at most "
             f"{self.most_scans}), {self.calls.windows} windows\n"
+            f"  troubles of Graph: {troubles or 'none'}\n"
             f"  the kills interrupted {struck or 'nothing'}\n" + "\n".join(rows) + broken
         )
 
@@ -137,6 +140,7 @@ class _Rehearsal:
         self._flows: dict[str, tuple[Trigger, Flow]] = {}
         notices = sorted({each.minutes for each in self._triggers if each.kind.endswith("/upcoming")})
         self._people = People(sim, notices, self._random, datetime.now(UTC))
+        self._troubles = Troubles(sim, random.Random(plan.seed))  # noqa: S311 - as above
 
     def run(self) -> Findings:
         began = time.monotonic()
@@ -167,8 +171,8 @@ class _Rehearsal:
         for trigger in self._triggers:
             self._add(trigger, Flow(self._backend, trigger.path, trigger.query))
         page = {"business": tiny.BUSINESS}
-        for name in (_LOSES_ANSWERS, _LOSES_LOCATIONS):
-            trigger = Trigger(name, "triggers/appointments/any", page)
+        for name in (*_LOSE_ANSWERS, *_LOSE_LOCATIONS):
+            trigger = Trigger(name, f"triggers/appointments/{name.partition(',')[0]}", page)
             self._add(trigger, Flow(self._backend, trigger.path, page))
         raw = Trigger(_RAW, "triggers/appointments/created", page, through_gateway=False)
         path, query = f"bookings/businesses/{tiny.BUSINESS}/changes", {"limit": 50, "expand": "details"}
@@ -180,8 +184,10 @@ class _Rehearsal:
             if flow.runs or flow.history[-1].status not in (200, 202):
                 raise RuntimeError(f"{trigger.name} began with {flow.history[-1]}")
             flow.wait = self._pass_time
-        self._flows[_LOSES_ANSWERS][1].lose = self._sometimes
-        self._flows[_LOSES_LOCATIONS][1].forget = self._sometimes
+        for name in _LOSE_ANSWERS:
+            self._flows[name][1].lose = self._sometimes
+        for name in _LOSE_LOCATIONS:
+            self._flows[name][1].forget = self._sometimes
 
     def _add(self, trigger: Trigger, flow: Flow) -> None:
         self._flows[trigger.name] = trigger, flow
@@ -197,13 +203,15 @@ class _Rehearsal:
         self._people.until = datetime.now(UTC) + timedelta(minutes=self._plan.minutes)
         self._people.count_reported = _ReportedEvents(self._flows[SEES_ALL][1])
         self._acting = threading.Thread(target=self._guard, args=("people", self._act), daemon=True)
+        troubling = threading.Thread(target=self._guard, args=("troubles", self._trouble), daemon=True)
         lives = [
             threading.Thread(target=self._guard, args=(name, partial(flow.live, self._over.is_set)), daemon=True)
             for name, (_, flow) in self._flows.items()
         ]
-        for thread in (self._acting, *lives):
+        threads = [self._acting, troubling, *lives]
+        for thread in threads:
             thread.start()
-        return [self._acting, *lives]
+        return threads
 
     def _guard(self, name: str, work: Any) -> None:
         try:
@@ -215,6 +223,11 @@ class _Rehearsal:
         while datetime.now(UTC) < self._people.until:
             self._people.act()
             time.sleep(1 / self._plan.per_second)
+
+    def _trouble(self) -> None:
+        while self._plan.troubles_per_minute and datetime.now(UTC) < self._people.until:
+            self._troubles.make()
+            self._over.wait(self._random.uniform(0.5, 1.5) * 60 / self._plan.troubles_per_minute)
 
     def _kill_in_time(self, number: int) -> None:
         """Kill the app at its time; kills are spread over the time in which people act."""
@@ -286,7 +299,9 @@ class _Rehearsal:
         findings.events = len(self._people.script)
         findings.kinds.update(kind for one in self._people.script for kind in one.kinds)
         # A scan begins when the last one is too old; a killed one begins again, and the timer makes the far scan.
+        findings.troubles = self._troubles.made
         findings.most_scans = int(findings.seconds / REFRESH_SECONDS) + 2 + 2 * findings.kills
+        findings.most_scans += findings.troubles.total()  # a lost answer makes the client ask again
         order = {item["eventId"]: place for place, item in enumerate(self._flows[SEES_ALL][1].runs)}
         for name, (trigger, flow) in self._flows.items():
             runs = list({item["eventId"]: item for item in reversed(flow.runs)}.values())[::-1]
@@ -300,7 +315,7 @@ class _Rehearsal:
             places = [order[item["eventId"]] for item in runs if item["eventId"] in order]
             if places != sorted(places):
                 verdict.out_of_order.append(f"other than {SEES_ALL}")
-            if findings.repeated[name] and name != _LOSES_LOCATIONS:
+            if findings.repeated[name] and name not in _LOSE_LOCATIONS:
                 verdict.doubled.append(f"{findings.repeated[name]} by their eventId")
             findings.verdicts[name] = verdict
 
@@ -316,7 +331,7 @@ class _ReportedEvents:
     def __call__(self, about: str) -> int:
         new = self._flow.runs[self._seen :]
         self._seen += len(new)
-        self._reported.update(item["customerEmailAddress"] for item in new)
+        self._reported.update(item["additionalInformation"] for item in new)
         return self._reported[about]
 
 
@@ -325,7 +340,7 @@ def judge(trigger: Trigger, script: list[Event], runs: list[dict[str, Any]], unt
     expected: dict[str, list[Signature]] = {}
     for one in script:
         if trigger.is_fired_by(one, until):
-            expected.setdefault(one.about, []).append(one.signature)
+            expected.setdefault(one.about, []).append(trigger.sign(one))
     seen: dict[str, list[Signature]] = {}
     for item in runs:
         about, signature = trigger.read(item)

@@ -1,5 +1,7 @@
 """Simulated people who book, move, edit and cancel appointments and write mails while flows poll the app.
 
+Groups (`groups.py`) also win and lose people.
+
 They do one thing at a time, past the app, and record each: only their record says what a flow must receive. A scan
 reports everything that happened to an appointment since the last scan as one event; so nobody touches an appointment
 again before its last change has been reported to the flow that sees everything.
@@ -13,7 +15,18 @@ from functools import partial
 from itertools import cycle
 from typing import Any
 
-from devkit.rehearsals.events import ARRIVED, FAILED, TICKET, UPCOMING, Event
+from devkit.rehearsals.events import (
+    ARRIVED,
+    CANCELLED,
+    FAILED,
+    REGISTERED,
+    TICKET,
+    UNREGISTERED,
+    UPCOMING,
+    Event,
+    Person,
+)
+from devkit.rehearsals.groups import SEATS, Crowd, describe_customers
 from twin.seeds import mails, service_desks, tiny
 from twin.simulator import Simulator
 
@@ -24,6 +37,7 @@ _EARLIEST = 6.0  # minutes ahead: nothing begins before it can be reported
 _UNCLEAR = timedelta(minutes=15)
 _BY_THE_CLOCK = (4.0, 12.0)  # seconds until it must be reported
 _SPARE = 3.0
+_EVERY_GROUP = 4  # every fourth appointment of the stock
 
 
 @dataclass
@@ -34,6 +48,10 @@ class Appointment:
     now: Event
     events: int = 0
     is_over: bool = False
+    gone: list[Person] = field(default_factory=list)
+
+
+type Suits = Callable[[Appointment], bool]
 
 
 @dataclass
@@ -50,18 +68,24 @@ class People:
 
     def __post_init__(self) -> None:
         self._numbers = 0
+        self._crowd = Crowd(self.generator)
         self._actions = cycle(
             (
-                self.book, self.move, self.write, self.hand_over, self.cancel, self.book_soon, self.change,
-                self.book_a_group, self.move_and_hand_over, self.write_automatically, self.book_for_later,
-                self.move, self.bring_near, self.move_out_of_sight, self.answer,
+                self.book, self.register, self.move, self.write, self.unregister, self.hand_over, self.cancel,
+                self.register, self.book_soon, self.change, self.book_a_group, self.swap, self.move_and_hand_over,
+                self.write_automatically, self.register_again, self.book_for_later, self.move_a_group, self.move,
+                self.correct, self.register, self.bring_near, self.unregister, self.move_out_of_sight, self.answer,
+                self.cancel_a_group, self.book_a_group,
             )
         )  # fmt: skip
 
     def book_stock(self, count: int) -> None:
         """Book so many appointments before any flow polls."""
-        for _ in range(count):
-            self._book(self._some_day())
+        for number in range(count):
+            if number % _EVERY_GROUP:
+                self._book(self._some_day())
+            else:
+                self.book_a_group()
         self.script.clear()
         for one in self.appointments:
             one.events = 0
@@ -77,8 +101,49 @@ class People:
         self._book(self._some_day())
 
     def book_a_group(self) -> None:
-        """Book the service that takes groups."""
-        self._book(self._some_day(), service=tiny.GROUP, staff=(tiny.BOB,))
+        """Open a group with one to four people."""
+        people = self._crowd.make((), self.generator.randint(1, 4))
+        self._book(self._some_day(), service=tiny.GROUP, staff=(tiny.BOB,), people=people)
+
+    def register(self) -> None:
+        """Let one or several people register for a group."""
+        if one := self._pick(lambda one: 0 < len(one.now.people) < SEATS):
+            seats = min(3, SEATS - len(one.now.people))
+            self._change_people(one, joining=self._crowd.make(one.now.people, self.generator.randint(1, seats)))
+
+    def unregister(self) -> None:
+        """Let one or several people leave a group, but not all."""
+        if one := self._pick(lambda one: len(one.now.people) > 1):
+            self._change_people(one, leaving=self._crowd.choose(one.now.people, min(3, len(one.now.people) - 1)))
+
+    def register_again(self) -> None:
+        """Let somebody come back who has left."""
+        if one := self._pick(lambda one: bool(one.gone) and 0 < len(one.now.people) < SEATS):
+            self._change_people(one, joining=(self._crowd.call_again(one.gone.pop()),))
+
+    def swap(self) -> None:
+        """Let somebody leave, and at once others take the seat: among them a stranger of the same name."""
+        if one := self._pick(lambda one: len(one.now.people) > 1):
+            [leaving] = self._crowd.choose(one.now.people, 1)
+            [stranger] = self._crowd.make(one.now.people, 1)
+            if leaving.address and stranger.address not in {each.address for each in one.now.people} - {""}:
+                stranger = replace(stranger, name=leaving.name) if stranger.address else stranger
+            self._change_people(one, joining=(stranger,), leaving=(leaving,))
+
+    def move_a_group(self) -> None:
+        """Move a group while somebody joins it."""
+        if one := self._pick(lambda one: 0 < len(one.now.people) < SEATS):
+            self._change_people(one, joining=self._crowd.make(one.now.people, 1), start=self._some_day())
+
+    def cancel_a_group(self) -> None:
+        """Cancel a group: one event, no matter how many are in it."""
+        self.cancel(lambda one: len(one.now.people) > 1)
+
+    def correct(self) -> None:
+        """Correct the telephone number of somebody in a group: nobody joins or leaves."""
+        if one := self._pick(lambda one: len(one.now.people) > 1):
+            *others, last = one.now.people
+            self._change(one, "edited", people=(*others, self._crowd.call_again(last)))
 
     def book_soon(self) -> None:
         """Book what is about to start already."""
@@ -111,7 +176,9 @@ class People:
     def change(self) -> None:
         """Change something else of an appointment."""
         if one := self._pick():
-            self._change(one, "edited", phone=f"555-{self._number():06}")
+            phone = f"555-{self._number():06}"
+            people = tuple(replace(each, phone=phone) for each in one.now.people[:1]) + one.now.people[1:]
+            self._change(one, "edited", phone=phone, people=people)
 
     def move_out_of_sight(self) -> None:
         """Move an appointment beyond the window; its changes are then reported once a day only."""
@@ -126,11 +193,11 @@ class People:
             self._record(replace(one.now, kinds=(UPCOMING,), staff_before=()))
             one.is_over = True
 
-    def cancel(self) -> None:
+    def cancel(self, suits: Suits = lambda _: True) -> None:
         """Cancel an appointment."""
-        if one := self._pick():
+        if one := self._pick(suits):
             self.sim.run(partial(self._page.appointments.remove, one.id))
-            self._record(replace(one.now, kinds=("cancelled",), staff_before=()))
+            self._record(replace(one.now, kinds=(CANCELLED,), staff_before=()))
             one.is_over = True
 
     def write(self) -> None:
@@ -153,28 +220,30 @@ class People:
     def _page(self) -> Any:
         return self.sim.bookings.business(tiny.BUSINESS)
 
-    def _book(self, start: datetime, *, service: str = tiny.VISIT, staff: tuple[str, ...] = ()) -> Appointment:
-        about = f"customer{self._number():06}@example.com"
+    def _book(
+        self,
+        start: datetime,
+        *,
+        service: str = tiny.VISIT,
+        staff: tuple[str, ...] = (),
+        people: tuple[Person, ...] = (),
+    ) -> Appointment:
+        label = f"customer{self._number():06}"
         who = staff or (self.generator.choice((tiny.ANNE, tiny.BOB)),)
-        now = Event(about, ("created",), start, who, service=service)
+        phone = people[0].phone if people else ""
+        now = Event(label, ("created",), start, who, phone, service=service, people=people)
         values = {
             "serviceId": service,
             "staffMemberIds": list(who),
             **_times(start),
-            "customers": [
-                {
-                    "@odata.type": "#microsoft.graph.bookingCustomerInformation",
-                    "name": about.partition("@")[0],
-                    "emailAddress": about,
-                    "customQuestionAnswers": [],
-                }
-            ],
+            "additionalInformation": label,  # lists show it, and nobody changes it
+            "maximumAttendeesCount": SEATS if people else 1,
+            "customers": describe_customers(people or (Person(label, f"{label}@example.com"),)),
         }
         made = self.sim.run(partial(self._page.appointments.add, values))
         one = Appointment(made.id, now)
         self.appointments.append(one)
-        one.events += 1
-        self._record(now)
+        self._record_of(one, now, *(now.of_person(REGISTERED, each) for each in people))
         return one
 
     def _book_soon(self, start: datetime) -> None:
@@ -182,19 +251,39 @@ class People:
         self._record(replace(one.now, kinds=(UPCOMING,), staff_before=()))
         one.is_over = True
 
+    def _change_people(
+        self, one: Appointment, *, joining: tuple[Person, ...] = (), leaving: tuple[Person, ...] = (), **new: Any
+    ) -> None:
+        """Change who is in a group, and perhaps when it begins: at once."""
+        staying = tuple(each for each in one.now.people if each not in leaving)
+        one.gone += leaving
+        self._change(one, *(["rescheduled"] if new else []), "edited", people=staying + joining, **new)
+        left = [one.now.of_person(UNREGISTERED, each) for each in leaving]
+        self._record_of(one, *left, *(one.now.of_person(REGISTERED, each) for each in joining))
+
     def _change(self, one: Appointment, *kinds: str, **new: Any) -> None:
         before = one.now
+        if new.get("people"):
+            new["phone"] = new["people"][0].phone
         one.now = replace(before, kinds=kinds, staff_before=before.staff, **new)
         values: dict[str, Any] = {}
         if "start" in new:
             values |= _times(new["start"])
         if "staff" in new:
             values["staffMemberIds"] = list(new["staff"])
-        if "phone" in new:
+        if new.get("people"):
+            values["customers"] = describe_customers(new["people"])
+        elif "phone" in new:
             values["customerPhone"] = new["phone"]
-        self.sim.run(partial(self._page.appointments.patch, one.id, values))
-        one.events += 1
-        self._record(one.now)
+        # Graph was seen to move by making another one; where the window ends, that looks like a cancellation
+        renew = "start" in new and new["start"] < _now() + _OUT_OF_SIGHT and not self.generator.randrange(3)
+        one.id = self.sim.run(partial(self._page.appointments.patch, one.id, values, renew_id=renew)).id
+        self._record_of(one, one.now)
+
+    def _record_of(self, one: Appointment, *events: Event) -> None:
+        for each in events:
+            self._record(each)
+        one.events += len(events)
 
     def _write(self, subject: str, *kinds: str, **more: Any) -> None:
         box = self.sim.mail.mailbox(mails.SUPPORT)
@@ -206,10 +295,12 @@ class People:
     def _record(self, one: Event) -> None:
         self.script.append(one)
 
-    def _pick(self) -> Appointment | None:
+    def _pick(self, suits: Suits = lambda _: True) -> Appointment | None:
         """Return an appointment whose last change was reported; if there is none, book one and return None."""
         ready = [
-            one for one in self.appointments if not one.is_over and self.count_reported(one.now.about) >= one.events
+            one
+            for one in self.appointments
+            if not one.is_over and suits(one) and self.count_reported(one.now.about) >= one.events
         ]
         if not ready:
             self.book()

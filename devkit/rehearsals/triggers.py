@@ -10,6 +10,7 @@ from devkit.rehearsals.events import Trigger
 from twin.seeds import tiny
 
 SEES_ALL = "any"
+_KINDS = ("created", "updated", "rescheduled", "cancelled", "reassigned", "registered", "unregistered")
 _SECONDS = {"Second": 1.0, "Minute": 60.0, "Hour": 3600.0}
 _ZONE = "GMT Standard Time"
 _CHOSEN: Mapping[str, str] = {"BookingPage": tiny.BUSINESS, "TimeZone": _ZONE, "SupportMailbox": MAILBOX}
@@ -19,8 +20,12 @@ _CHOSEN: Mapping[str, str] = {"BookingPage": tiny.BUSINESS, "TimeZone": _ZONE, "
 def list_own() -> Iterator[Trigger]:
     """Yield one flow for each kind of trigger, and others with filters, details and without a gateway."""
     page: dict[str, Any] = {"business": tiny.BUSINESS}
-    for kind in ("created", "updated", "rescheduled", "cancelled", "reassigned", SEES_ALL, "upcoming"):
+    for kind in (*_KINDS, SEES_ALL, "upcoming"):
         yield Trigger(kind, f"triggers/appointments/{kind}", page)
+    for kind in ("cancelled", "registered", "unregistered"):
+        yield Trigger(f"{kind}, details", f"triggers/appointments/{kind}", page | {"expand": "details"})
+    of_bob = page | {"staff": tiny.BOB, "service": tiny.GROUP}
+    yield Trigger("registered with Bob", "triggers/appointments/registered", of_bob, through_gateway=False)
     yield Trigger("any, no gateway", "triggers/appointments/any", page | {"timeZone": _ZONE}, through_gateway=False)
     yield Trigger("any of Bob", "triggers/appointments/any", page | {"staff": tiny.BOB})
     yield Trigger("created, groups", "triggers/appointments/created", page | {"service": tiny.GROUP})

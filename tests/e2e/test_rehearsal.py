@@ -22,6 +22,7 @@ def test_each_event_fires_its_flows_exactly_once_though_the_app_is_killed_twice(
     assert findings.is_good, findings.describe()
     assert findings.kills == 2, findings.describe()
     assert set(findings.kinds) == {
-        "created", "rescheduled", "reassigned", "edited", "cancelled", "upcoming", "arrived", "failed", "ticket",
+        "created", "rescheduled", "reassigned", "edited", "cancelled", "registered", "unregistered", "upcoming",
+        "arrived", "failed", "ticket",
     }  # fmt: skip
     assert all(verdict.expected for verdict in findings.verdicts.values()), findings.describe()

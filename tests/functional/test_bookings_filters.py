@@ -1,6 +1,6 @@
 """Filters that cannot find anything are refused, and those that find one appointment."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -62,6 +62,17 @@ def test_an_appointment_is_found_by_its_self_service_id(gateway: Gateway, spelli
     [found] = gateway.ask("/appointments", **RANGE, selfService=spelling(name))["value"]
     assert (found["selfServiceAppointmentId"], found["startUtc"]) == (name, "2026-05-04T13:00:00Z")
     assert gateway.ask("/appointments", **RANGE, selfService=NOBODY)["value"] == []
+    gateway.forget()
+    long = {"start": "2026-05-01", "end": "2027-04-30", "selfService": spelling(name)}
+    assert [one["id"] for one in gateway.ask("/appointments", **long)["value"]] == [found["id"]]
+    assert [call.path.rpartition("/")[2] for call in gateway.graph_calls()] == ["calendarView"]  # not the whole year
+
+
+def test_appointments_of_staff_share_a_self_service_id_of_zeros(gateway: Gateway) -> None:
+    for hours in range(2):
+        book(gateway, NOON + timedelta(hours=hours))
+    zeros = {"selfService": "00000000-0000-0000-0000-000000000000"}
+    assert len(gateway.ask("/appointments", **RANGE, **zeros)["value"]) == 2
 
 
 def stamp(hour: int) -> dict[str, str]:

@@ -104,10 +104,15 @@ class Page:
         return services.services().changes
 
     @property
+    def blobs(self) -> Container:
+        used = services.services()
+        return Container(Storage(used.settings.storage, used.authenticator.identity), TABLE)
+
+    @property
     def journal(self) -> Journal:
         used = services.services()
         storage = Storage(used.settings.storage, used.authenticator.identity)
-        return Journal(Table(storage, TABLE), Container(storage, TABLE), "default", self.name)
+        return Journal(Table(storage, TABLE), self.blobs, "default", self.name)
 
     def state(self) -> State:
         return self.journal.state()

@@ -10,6 +10,7 @@ import pytest
 from bookings.changes.snapshots import Snapshot
 from bookings.changes.whole_records import match_people
 from bookings.describe import question_key
+from shared.storage.tables import Operation
 from tests.functional.changes.conftest import CLEO, Consumer, Page, ahead, summary
 from tests.functional.changes.test_triggers import flow, recur
 from twin.core.faults import Answer
@@ -185,6 +186,37 @@ def test_snapshots_of_earlier_versions_are_read() -> None:
     }
 
 
+def test_events_of_kinds_that_a_newer_version_wrote_are_skipped_and_kept(page: Page) -> None:
+    made = [page.book(ahead(days=2, hours=number)) for number in range(3)]
+    consumer, one, every = Consumer(page), flow(page), page.ask()["cursor"]
+    for appointment in made:
+        page.change(appointment, customerPhone="2")
+    page.age()
+    last = page.feed.tail(page.name).number
+    names = [{"PartitionKey": page.journal.partition, "RowKey": f"f|{last - back:012}"} for back in (2, 1)]
+    page.table.transact([Operation("merge", name | {"kinds": "merged"}) for name in names[:1]])
+    page.table.transact([Operation("merge", name | {"kinds": "merged,edited"}) for name in names[1:]])
+    assert [event["changes"] for event in consumer.follow()] == [["edited"], ["edited"]]
+    assert len(recur(page, one)) == 2
+    assert page.journal.read(last - 3, last, 3)[0].kinds == ()
+    page.table.transact([Operation("merge", names[0] | {"kinds": "edited"})])  # the newer version is back
+    assert [event["appointmentId"] for event in page.ask(every)["value"]] == made
+
+
+def test_whole_records_are_read_again_after_an_older_version_has_scanned(page: Page) -> None:
+    group = page.book(ahead(days=2), customers=[ANN], **GROUP)
+    one = flow(page, "registered")
+    assert recur(page, one) == []
+    written = page.journal.snapshot(page.state())
+    assert written
+    page.blobs.put("older", Snapshot(written.records).pack())  # versions before whole records know no more
+    page.set_state(blob="older")
+    page.restart()
+    assert recur(page, one) == []
+    page.change(group, customers=[ANN, BEA])
+    assert [item["customerName"] for item in recur(page, one)] == ["Bea 林"]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "joined", "left"),
     [
@@ -193,12 +225,58 @@ def test_snapshots_of_earlier_versions_are_read() -> None:
         ([CLEO | {"customerId": "1"}], [CLEO | {"customerId": "2"}], 0, 0),
         ([CLEO], [CLEO | {"emailAddress": "CLEO@example.com", "name": "Cleo K."}], 0, 0),
         ([TYPED | {"name": "Walk-in"}], [TYPED | {"name": "Walk-in"}, TYPED | {"name": "Other"}], 1, 0),
+        ([CLEO], [CLEO | {"emailAddress": "namesake@example.com"}], 1, 1),
+        ([CLEO], [TYPED | {"name": "CLEO Customer "}], 0, 0),
         ([], [ANN, BEA], 2, 0),
         ([ANN, BEA], [], 0, 2),
     ],
 )
 def test_people_are_the_same_by_id_address_or_name(before: Any, after: Any, joined: int, left: int) -> None:
     assert tuple(map(len, match_people(before, after))) == (joined, left)
+
+
+@pytest.mark.parametrize("shared", [{"emailAddress": "parent@example.com"}, {"customerId": "id-parent"}])
+def test_of_a_family_with_one_address_the_right_child_leaves(shared: dict[str, str]) -> None:
+    first, second = (TYPED | {"name": name} | shared for name in ("Kim", "Lou"))
+    assert match_people([first, second], [second]) == ([], [first])
+    assert match_people([second], [second, first]) == ([first], [])
+    assert match_people([first, second], [second, first | {"phone": "+49 2"}]) == ([], [])
+
+
+def test_who_registers_right_after_a_flow_is_switched_on_is_reported(page: Page) -> None:
+    """The feed is known and young, but nobody has asked for people before."""
+    groups = [page.book(ahead(days=2, hours=number), customers=[ANN], **GROUP) for number in range(50)]
+    page.book(ahead(days=2), customers=[DAN])
+    Consumer(page)
+    one = flow(page, "registered")
+    page.gateway.forget()
+    assert flow(page, "unregistered").runs == []
+    assert page.calls() == []  # the scan that has just read them is young
+    page.change(groups[-1], customers=[ANN, BEA])
+    assert [item["customerName"] for item in recur(page, one)] == ["Bea 林"]
+
+
+def test_whole_records_wait_for_the_next_scan_where_a_call_has_no_time_left(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = page.book(ahead(days=2), customers=[ANN], **GROUP)
+    with monkeypatch.context() as hurry:
+        hurry.setattr("bookings.reading.appointments._SPARE_SECONDS", 1_000.0)
+        one = flow(page, "registered")
+        assert page.feed.snapshot(page.name)[0].whole == {}
+    assert recur(page, one) == []
+    page.change(group, customers=[ANN, BEA])
+    assert [item["customerName"] for item in recur(page, one)] == ["Bea 林"]
+
+
+def test_groups_of_one_moment_without_an_address_are_known_by_the_name(page: Page) -> None:
+    made = ahead(hours=-1)
+    walk_ins: list[dict[str, Any]] = [TYPED | {"name": name, "customQuestionAnswers": []} for name in ("Kim", "Lou")]
+    groups = [page.book(ahead(days=2 + at), customers=[walk_ins[at]], created=made, **GROUP) for at in range(2)]
+    consumer = follow_twice(page)
+    for at, group in enumerate(groups):
+        page.move(group, ahead(days=9 - at), renew_id=True)
+    assert brief(consumer.follow()) == [("rescheduled", "Lou"), ("rescheduled", "Kim")]
 
 
 def test_a_group_that_is_moved_under_a_new_id_has_no_new_people(page: Page) -> None:
