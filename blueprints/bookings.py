@@ -102,7 +102,8 @@ def get_staff_availability(request: Request) -> Json:
     business, body = request.business, request.body("staffIds", "start", "end", "timeZone")
     wanted, zone = body.identifiers("staffIds"), body.zone()
     start, end = body.range(request.zone_of(body), longest=LONGEST_FREE_TIME)
-    return {"value": request.connection.availability.find(business, wanted, start, end, zone)}
+    availability = request.connection.availability
+    return {"value": availability.find(business, wanted, start, end, zone), "basis": availability.basis}
 
 
 @bp.route(route="bookings/businesses/{business}/slots", methods=["GET"])
@@ -120,6 +121,7 @@ def find_free_slots(request: Request) -> Json:
         "businessTimeZone": found.business_zone.windows or found.business_zone.iana,
         "businessTimeZoneIana": found.business_zone.iana,
         "staffSelectionAllowed": found.policy.allows_staff_selection,
+        "basis": found.basis,
         "start": utc_text(start),
         "end": utc_text(end),
     }

@@ -23,7 +23,6 @@ from shared.auth import Authenticator
 from shared.cursors import Cursors
 from shared.graph.bookings import GraphBookings
 from shared.graph.client import ConcurrencyLimit, GraphClient
-from shared.settings.choices import Credential
 from shared.settings.config import AllowList, Settings, load_settings
 from shared.settings.settings_blobs import BlobContents
 from shared.storage import idempotency as keys
@@ -107,7 +106,7 @@ def build_services(settings: Settings) -> Services:
 
     def build_connection(name: str) -> ConnectionServices:
         connection = settings.connections[name]
-        graph = GraphBookings(clients[name], is_delegated=connection.credential is Credential.PASSWORD)
+        graph = GraphBookings(clients[name], is_delegated=connection.is_delegated)
         names = Names(graph)
         limit = GroupLimit()
         appointments = Appointments(graph, names, workers)

@@ -23,7 +23,7 @@ _BOOKINGS_READ, _MAIL_READ, _MAIL_WRITE = BOOKINGS_READ.name, MAIL_READ.name, MA
 _BOOKINGS_WRITE, _BOOKINGS_CANCEL = APPOINTMENTS_WRITE.name, BOOKINGS_WRITE.name
 _GRANT = (
     "Grant the permission: python3 -m devkit register, or Entra ID, App registrations, {client}, API permissions, add "
-    "the application permission {role}, then Grant admin consent. The app's current token lacks it for up to an hour"
+    "the {kind} permission {role}, then Grant admin consent. The app's current token lacks it for up to an hour"
 )
 _GRANT_MAIL = (
     "Assign the role Application {role} for these mailboxes in Exchange Online PowerShell, as docs/security.md says"
@@ -85,7 +85,7 @@ def _read_roles(services: Services, connection: Connection) -> frozenset[str] | 
 
 def _bookings_steps(connection: Connection, services: Services) -> Iterator[Step]:
     used = services.connections[connection.name]
-    remedy = _GRANT.format(client=connection.client_id, role=_BOOKINGS_READ)
+    remedy = _explain_grant(connection, _BOOKINGS_READ)
     allowed = sorted(connection.businesses.ids)[:_MOST_BUSINESSES]
 
     def step(name: str, about: str, check: Callable[[], str | Verdict], *needs: Name) -> Step:
@@ -102,8 +102,13 @@ def _bookings_steps(connection: Connection, services: Services) -> Iterator[Step
     else:
         yield step(StepName.BOOKINGS_CALENDAR, name, partial(_read_any, used), (StepName.BOOKINGS_LIST, name))
     if connection.may_write:
-        remedy = _GRANT.format(client=connection.client_id, role=_BOOKINGS_WRITE)
+        remedy = _explain_grant(connection, _BOOKINGS_WRITE)
         yield Step(StepName.BOOKINGS_WRITES, name, partial(_check_write_roles, services, connection), remedy, (token,))
+
+
+def _explain_grant(connection: Connection, role: str) -> str:
+    kind = "delegated" if connection.is_delegated else "application"
+    return _GRANT.format(client=connection.client_id, role=role, kind=kind)
 
 
 def _check_write_roles(services: Services, connection: Connection) -> str | Verdict:
@@ -113,6 +118,8 @@ def _check_write_roles(services: Services, connection: Connection) -> str | Verd
         return Verdict(Status.SKIPPED, "Skipped because the token does not show its permissions.")
     if _BOOKINGS_WRITE not in roles:
         return Verdict(Status.FAIL, f"BOOKINGS_WRITES is on, but {_BOOKINGS_WRITE} is missing.")
+    if connection.is_delegated:
+        return f"{_BOOKINGS_WRITE} is granted; the user also needs a role on the staff of each page that may write."
     if _BOOKINGS_CANCEL not in roles:
         return f"{_BOOKINGS_WRITE} is granted; cancelling appointments also needs {_BOOKINGS_CANCEL}."
     return f"{_BOOKINGS_WRITE} and {_BOOKINGS_CANCEL} are granted."
@@ -146,7 +153,9 @@ def _get_business(used: ConnectionServices, business: str, connection: Connectio
         setting = "BOOKINGS_BUSINESSES" if connection.name == "default" else f"GRAPH_CONNECTIONS.{connection.name}"
         return Verdict(
             Status.FAIL,
-            "There is no booking business with this id.",
+            "There is no booking business with this id, or the user as whom the gateway signs in is not on its staff."
+            if connection.is_delegated
+            else "There is no booking business with this id.",
             f"Correct the id in {setting}, or remove it. The id is the mail address of the booking page",
         )
     return "The business can be read."

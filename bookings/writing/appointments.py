@@ -4,8 +4,8 @@ The order is always the same: read what is there; if it is as wanted already, or
 it, answer that; check the rules; write; and if no answer came that can be trusted, look before writing again.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from bookings.describe import appointment_times, describe_appointment
 from bookings.free_time.group_limit import GroupLimit
 from bookings.free_time.service_context import ServiceContext, read_service_context
+from bookings.free_time.staff_spans import Basis, basis_of
 from bookings.names import Names
 from bookings.writing import recovery
 from bookings.writing.booking import Booker
@@ -21,7 +22,7 @@ from bookings.writing.customers import Customers
 from bookings.writing.graph_bodies import Booking, mark_notes, read_mark, read_person, times
 from bookings.writing.merging import CustomerChange, find_places, has_customers, merge_customers, read_change
 from bookings.writing.rules import check_members, check_team, check_times
-from shared.errors import NotFound, OutcomeUnknown
+from shared.errors import Conflict, NotFound, OutcomeUnknown, ServerFailed
 from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
 from shared.storage.idempotency import Attempt, IdempotencyStore
@@ -113,7 +114,8 @@ class Writes:
         calendar = recovery.read_around(self._graph, business, *span)
         self._booker.check_free(context, span, staff or _staff_of(old, context), calendar, moving=old)
         body = times(*span) | ({"staffMemberIds": list(staff)} if staff else {})
-        return _describe(self._changer.change(business, old, body, is_done, span), zone, context)
+        with self._absence_explained():
+            return _describe(self._changer.change(business, old, body, is_done, span), zone, context)
 
     def assign(self, *, business: str, appointment: str, staff: Sequence[str], zone: Zone | None) -> Json:
         """Give an appointment to these staff members; return it as it is then."""
@@ -129,7 +131,9 @@ class Writes:
         span = appointment_times(old)
         calendar = recovery.read_around(self._graph, business, *span)
         self._booker.check_free(context, span, staff, calendar, moving=old)
-        return _describe(self._changer.change(business, old, {"staffMemberIds": list(staff)}, is_done), zone, context)
+        with self._absence_explained():
+            fresh = self._changer.change(business, old, {"staffMemberIds": list(staff)}, is_done)
+        return _describe(fresh, zone, context)
 
     def update(
         self,
@@ -202,6 +206,26 @@ class Writes:
             return has_customers(item, wanted) and _has_details(item, body)
 
         return old if is_done(old) else self._changer.replace_customers(business, old, wanted, body, is_done)
+
+    @contextmanager
+    def _absence_explained(self) -> Iterator[None]:
+        """Tell a refusal of staff who are away from a lost write, where the gateway cannot see who is away.
+
+        Graph answered both tries with a failure, as it does where a rule is broken, and the appointment is as it was.
+        """
+        try:
+            yield
+        except recovery.Unchanged as unchanged:
+            if basis_of(self._graph) is Basis.AVAILABILITY or not isinstance(unchanged.__cause__, ServerFailed):
+                raise
+            raise Conflict(
+                "Microsoft Graph refused twice, and the appointment is unchanged. Choose another time or other staff: "
+                "these may be away, which a gateway that signs in as a user cannot see.",
+                code="StaffNotFree",
+                target="staff",
+                detail=unchanged.detail,
+                upstream_id=unchanged.upstream_id,
+            ) from unchanged
 
     def _read_context(self, business: str, service: str) -> ServiceContext:
         return read_service_context(self._graph, self._names, self._workers, business, service)

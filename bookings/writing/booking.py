@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from bookings.free_time.group_limit import MOST_CUSTOMERS_OF_CREATE, GroupLimit
 from bookings.free_time.service_context import ServiceContext
-from bookings.free_time.staff_spans import SpanQuestion, read_spans
+from bookings.free_time.staff_spans import Basis, SpanQuestion, basis_of, read_spans
 from bookings.writing import recovery
 from bookings.writing.changing import LOST, Changer, make_lost
 from bookings.writing.choosing import choose_fairly, is_taken, week_of
@@ -21,13 +21,19 @@ from bookings.writing.customers import Customers
 from bookings.writing.graph_bodies import Booking, appointment_body, kept_customer
 from bookings.writing.rules import FIND_SLOTS, Span, check_choice, check_free, check_notice, check_seats, check_times
 from shared import context
-from shared.errors import Conflict, GatewayError, InProgress, Invalid, OutcomeUnknown
+from shared.errors import Conflict, GatewayError, InProgress, Invalid, OutcomeUnknown, ServerFailed
 from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
 from shared.storage.idempotency import Attempt, WriteLost
 
 SECOND_SEARCH = 2.0  # seconds after the first: a new appointment may show late
 _LEAST_LEFT = 4.0  # seconds of the call's budget that a second search needs
+
+# Graph answers a broken rule with a bare 500, too.
+LOST_OR_AWAY = (
+    "Microsoft Graph failed to book, and no appointment can be seen. Look at the calendar, then name other staff: "
+    "these may be away, which a gateway that signs in as a user cannot see."
+)
 
 type Find = Callable[["_Plan", Sequence[Json], Attempt], Json | None]
 type Lock = Callable[[str, str], AbstractContextManager[None]]
@@ -205,7 +211,10 @@ class Booker:
                 return found
             if obstacle is not None:
                 raise obstacle
-        raise make_lost(lost) from lost
+        unknown = make_lost(lost)
+        if basis_of(self._graph) is Basis.CALENDAR and isinstance(lost, ServerFailed):
+            unknown.restate(LOST_OR_AWAY)
+        raise unknown from lost
 
     def _find_obstacle(self, plan: _Plan) -> Conflict | None:
         calendar, _ = self._read_calendar(plan)

@@ -9,6 +9,11 @@ _ONE = f"{_BUSINESSES}/{{business}}"
 _FEED_CURSOR = text(
     "Cursor", "Keep it and pass it later to get the changes since this answer.", visibility="advanced"
 )  # fmt: skip
+_BASIS = text(
+    "Basis",
+    "What free time was computed from: availability, or calendar for a gateway that signs in as a user (hours and "
+    "appointments alone; it cannot see other calendars and time off of the staff).",
+)
 
 OPERATIONS: dict[str, dict[str, Operation]] = {
     _BUSINESSES: {
@@ -116,6 +121,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 businessTimeZone=text("Business Time Zone", "Time zone of the business, by its Windows name."),
                 businessTimeZoneIana=text("Business Time Zone (IANA)", "Time zone of the business, by its IANA name."),
                 staffSelectionAllowed=flag("Staff Selection", "Whether customers may choose who serves them."),
+                basis=_BASIS,
                 start=moment("Range Start", "Where the range begins, in UTC."),
                 end=moment("Range End", "Where the range ends, in UTC."),
             ),
@@ -127,7 +133,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "GetStaffAvailability",
             "Get staff availability",
             "Gets the times in a range when staff members are free or busy, from Microsoft 365.",
-            value_list("StaffAvailability", "Availability", "One entry for each staff member."),
+            value_list("StaffAvailability", "Availability", "One entry for each staff member.", basis=_BASIS),
             parameters=[
                 *shared("Business"),
                 body(

@@ -34,6 +34,18 @@ _FORBIDDEN = (
     "ConsentMissing",
     "Microsoft Graph refuses: the app registration lacks a permission. An administrator can grant it.",
 )
+# Bookings has calls for one kind of token only, and says which one it got (microsoft-graph-docs-contrib issue 8874).
+_TOKEN_KIND = re.compile(r"does not support the token type: (\w+)")
+_FOR_APPS_ONLY = (
+    Forbidden,
+    "AppsOnly",
+    "Microsoft Graph allows this call to apps only, not to users. Use a connection that signs in as an app.",
+)
+_FOR_USERS_ONLY = (
+    Forbidden,
+    "UsersOnly",
+    "Microsoft Graph allows this call to users only, not to apps. Use a connection that signs in as a user.",
+)
 _NOT_THERE = (
     NotFound,
     None,
@@ -90,6 +102,7 @@ _SEARCH_TOO_WIDE = (
     "SearchTooWide",
     "Microsoft Graph finds more than it can list. Narrow the search: ask with a part of the name.",
 )
+_FORBIDDING = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _CLAIMS = re.compile(r'claims="([^"]+)"')
 _LONGEST_REASON = 300
 _FIRST_OK, _FIRST_REDIRECT = 200, 300
@@ -131,6 +144,8 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> GatewayE
         kind, code, message = _LOST
     if graph_code == _TOO_MANY_FOUND:
         kind, code, message = _SEARCH_TOO_WIDE
+    if status in _FORBIDDING and (token := _TOKEN_KIND.search(_read_reason(body) or "")):
+        kind, code, message = _FOR_USERS_ONLY if token[1] == "App" else _FOR_APPS_ONLY
     known: dict[str, Any] = {
         "code": "MailboxNotFound" if graph_code in _NO_MAILBOX else code,
         "detail": f"HTTP {status} {'/'.join((graph_code, *inner_codes))}",

@@ -67,12 +67,12 @@ class GraphBookings:
     def list_businesses(self, search: str | None = None) -> list[Json]:
         """Return [{"id", "displayName"}], at most CAP_OF_BUSINESSES; `search` matches a part of the name."""
         query = {"query": search} if search else None
-        with explain_refusals("business", BOOKINGS_READ):
+        with self._explain_refusals("business", BOOKINGS_READ):
             return [item for page in self._graph.pages(_ROOT, query=query, retry=READ) for item in page]
 
     def get_business(self, business: str) -> Json:
         """Return one business with its hours, policy and page settings."""
-        with explain_refusals("business", BOOKINGS_READ):
+        with self._explain_refusals("business", BOOKINGS_READ):
             return self._graph.get(_path(business), retry=READ)
 
     def list_services(self, business: str) -> list[Json]:
@@ -89,23 +89,23 @@ class GraphBookings:
 
     def get_customers(self, business: str, link: str | None = None) -> CollectionPage:
         """Return one page of customers: the first, or the one behind the link of an earlier page."""
-        with explain_refusals("business", BOOKINGS_READ):
+        with self._explain_refusals("business", BOOKINGS_READ):
             return self._graph.get_page(_path(business, "customers"), retry=READ, link=link)
 
     def get_service(self, business: str, service: str) -> Json:
         """Return one service."""
-        with explain_refusals("service", BOOKINGS_READ):
+        with self._explain_refusals("service", BOOKINGS_READ):
             return self._graph.get(_path(business, "services", service), retry=READ)
 
     def get_appointment(self, business: str, appointment: str) -> Json:
         """Return one appointment with its customers and their answers."""
-        with explain_refusals("appointment", BOOKINGS_READ):
+        with self._explain_refusals("appointment", BOOKINGS_READ):
             return self._graph.get(_path(business, "appointments", url_safe(appointment)), retry=READ)
 
     def calendar_view(self, business: str, start: datetime, end: datetime) -> list[Json]:
         """Return the appointments that Graph finds in the window, in no order. Keep it to about a month."""
         query = {"start": utc_text(start), "end": utc_text(end)}
-        with explain_refusals("business", BOOKINGS_READ):
+        with self._explain_refusals("business", BOOKINGS_READ):
             path = _path(business, "calendarView")
             return [item for page in self._graph.pages(path, query=query, retry=READ) for item in page]
 
@@ -115,7 +115,7 @@ class GraphBookings:
         Reading, though a POST: it may be repeated. The items were seen under two names.
         """
         body = {"staffIds": list(staff), "startDateTime": graph_moment(start), "endDateTime": graph_moment(end)}
-        with explain_refusals("business", BOOKINGS_READ):
+        with self._explain_refusals("business", BOOKINGS_READ):
             answer = self._graph.post(_path(business, "getStaffAvailability"), body=body, retry=READ)
         items: Any = answer.get("value") or answer.get("staffAvailabilityItem") or []
         if not isinstance(items, list):
@@ -130,18 +130,19 @@ class GraphBookings:
 
     def update_appointment(self, business: str, appointment: str, body: Json) -> None:
         """Change what is sent; Graph returns nothing."""
-        with _explain_faults(), explain_refusals("appointment", APPOINTMENTS_WRITE):
+        with _explain_faults(), self._explain_refusals("appointment", APPOINTMENTS_WRITE):
             self._graph.patch(_path(business, "appointments", url_safe(appointment)), body=body, retry=WRITE)
 
     def cancel_appointment(self, business: str, appointment: str, message: str) -> None:
         """Cancel and let Bookings mail customer and staff. NotFound may mean that an earlier try did it."""
-        with explain_refusals("appointment", BOOKINGS_WRITE):
+        needed = APPOINTMENTS_WRITE if self.is_delegated else BOOKINGS_WRITE
+        with self._explain_refusals("appointment", needed):
             path = _path(business, "appointments", url_safe(appointment), "cancel")
             self._graph.post(path, body={"cancellationMessage": message}, retry=WRITE)
 
     def get_customer(self, business: str, customer: str) -> Json:
         """Return one customer."""
-        with explain_refusals("customer", BOOKINGS_READ):
+        with self._explain_refusals("customer", BOOKINGS_READ):
             return self._graph.get(_path(business, "customers", customer), retry=READ)
 
     def create_customer(self, business: str, body: Json) -> Json:
@@ -150,11 +151,49 @@ class GraphBookings:
 
     def update_customer(self, business: str, customer: str, body: Json) -> None:
         """Change what is sent of a customer."""
-        with _explain_faults(), explain_refusals("customer", APPOINTMENTS_WRITE):
+        with _explain_faults(), self._explain_refusals("customer", APPOINTMENTS_WRITE):
             self._graph.patch(_path(business, "customers", customer), body=body, retry=WRITE)
 
+    @contextmanager
+    def _explain_refusals(self, thing: str, permission: Permission) -> Iterator[None]:
+        """Name, in a refusal of Graph, the thing that is missing or was changed, or what the app or the user needs."""
+        try:
+            yield
+        except Forbidden as error:
+            if error.code == "ConsentMissing":  # others are about the kind of the token
+                self._explain_missing_right(error, permission)
+            raise
+        except NotFound as error:
+            if error.code == "MailboxNotFound":
+                thing = "business"
+            reason = "the gateway has no access to it"
+            if self.is_delegated:
+                reason = "the user as whom the gateway signs in is not on its staff"
+            error.restate(
+                f"There is no such {thing}, or {reason}. Use an id from {_LISTS[thing]}.",
+                code=f"{thing.capitalize()}NotFound",
+                target="id" if thing == "appointment" else thing,
+            )
+            raise
+        except Conflict as error:
+            error.restate(f"The {thing} was changed by somebody else at the same time. Read it again first.")
+            raise
+
+    def _explain_missing_right(self, error: Forbidden, permission: Permission) -> None:
+        if self.is_delegated:
+            error.restate(
+                "Microsoft Graph refuses this to the user as whom the gateway signs in. Grant the delegated permission "
+                f"{permission.name} for that user, who also needs a role on the page's staff that allows it.",
+                code="UserNotAllowed",
+            )
+        else:
+            error.restate(
+                "Microsoft Graph refuses: the app registration lacks a permission. Grant the application permission "
+                f"{permission.name}, with admin consent."
+            )
+
     def _create(self, path: str, body: Json) -> Json:
-        with _explain_faults(), explain_refusals("business", APPOINTMENTS_WRITE):
+        with _explain_faults(), self._explain_refusals("business", APPOINTMENTS_WRITE):
             try:
                 return self._graph.post(path, body=body, retry=_CREATE)
             except (Throttled, Unreachable):
@@ -165,7 +204,7 @@ class GraphBookings:
                 raise OutcomeUnknown(error.message, detail=error.detail, upstream_id=error.upstream_id) from error
 
     def _list(self, business: str, collection: str, prefer: Sequence[str] = ()) -> list[Json]:
-        with explain_refusals("business", BOOKINGS_READ):
+        with self._explain_refusals("business", BOOKINGS_READ):
             path = _path(business, collection)
             return [item for page in self._graph.pages(path, prefer=prefer, retry=READ) for item in page]
 
@@ -196,28 +235,3 @@ def _explain_faults() -> Iterator[None]:
             code="RefusedByGraph",
             **known,
         ) from error
-
-
-@contextmanager
-def explain_refusals(thing: str, permission: Permission) -> Iterator[None]:
-    """Name, in a refusal of Graph, the thing that is missing or was changed, or the permission that the app needs."""
-    try:
-        yield
-    except Forbidden as error:
-        error.restate(
-            f"Microsoft Graph refuses: the app registration lacks a permission. Grant the application permission "
-            f"{permission.name}, with admin consent."
-        )
-        raise
-    except NotFound as error:
-        if error.code == "MailboxNotFound":
-            thing = "business"
-        error.restate(
-            f"There is no such {thing}, or the gateway has no access to it. Use an id from {_LISTS[thing]}.",
-            code=f"{thing.capitalize()}NotFound",
-            target="id" if thing == "appointment" else thing,
-        )
-        raise
-    except Conflict as error:
-        error.restate(f"The {thing} was changed by somebody else at the same time. Read it again first.")
-        raise

@@ -66,6 +66,11 @@ class Connection:
     businesses: AllowList
     may_write: bool = False
 
+    @property
+    def is_delegated(self) -> bool:
+        """Whether it signs in as a user, with delegated permissions."""
+        return self.credential is Credential.PASSWORD
+
 
 @dataclass(frozen=True)
 class Settings:

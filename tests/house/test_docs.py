@@ -146,7 +146,7 @@ def codes_in_the_code() -> set[str]:
                     if isinstance(line, ast.Assign) and isinstance(line.value, ast.Constant)
                 }
             match node:
-                case ast.Call(func=ast.Name(id="explain_refusals"), args=[ast.Constant(value=str(thing)), *_]):
+                case ast.Call(func=ast.Attribute(attr="_explain_refusals"), args=[ast.Constant(value=str(thing)), *_]):
                     found.add(f"{thing.capitalize()}NotFound")
     tables = (ROOT / "shared/graph/answers.py").read_text()
     found |= set(re.findall(r'\(\s*\w+,\s+"(\w+)",\s+"', tables))
