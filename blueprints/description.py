@@ -1,11 +1,12 @@
-"""HTTP: the definition of the API, which Power Platform imports by its address, and a page to read and try the API.
+"""HTTP: the API described in OpenAPI 3.1, the connector's definition for Power Platform, and a page to try the API.
 
-Both need no key: they are public files of the repository and hold neither settings nor data. The page is Swagger UI,
+They need no key: they are public files of the repository and hold neither settings nor data. The page is Swagger UI,
 served from here, so that the browser calls no other host.
 """
 
 import gzip
-import json
+import hashlib
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,16 @@ import azure.functions as func
 from blueprints._http import Content, Request, answers
 from blueprints._routes import Blueprint
 from shared.errors import NotFound
-from shared.json_text import Json
+from shared.json_text import Json, parse_json, write_json
 
 bp = Blueprint()
 
 _ROOT = Path(__file__).resolve().parent.parent
 _DEFINITION = _ROOT / "power-automate" / "apiDefinition.swagger.json"
 _VIEWER = _ROOT / "viewer"
+_DESCRIPTION = _VIEWER / "openapi.json"
+# An app has one address as a rule, two behind a front door; whoever asks under others makes nothing grow.
+_ADDRESSES = 4
 _ASSETS = {
     "swagger-ui-bundle.js": "text/javascript",
     "swagger-ui.css": "text/css",
@@ -38,12 +42,16 @@ _POLICY = (
 
 @bp.route(route="openapi.json", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 @answers()
-def get_openapi(request: Request) -> Json:
-    """Get the connector's definition (OpenAPI 2.0) with the address of this gateway."""
-    parts = urlsplit(request.base_url)
-    described = json.loads(_DEFINITION.read_bytes())
-    described |= {"host": parts.netloc, "basePath": parts.path, "schemes": [parts.scheme]}
-    return dict(described)
+def get_openapi(request: Request) -> Content:
+    """Get the description (OpenAPI 3.1) with the address of this gateway."""
+    return _answer(request, _describe(request.base_url))
+
+
+@bp.route(route="swagger.json", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@answers()
+def get_swagger(request: Request) -> Content:
+    """Get the connector's definition (Swagger 2.0) with the address of this gateway."""
+    return _answer(request, _define(request.base_url))
 
 
 @bp.route(route="docs", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
@@ -65,6 +73,42 @@ def show_docs_asset(request: Request) -> Content:
     if "gzip" in (request.http.headers.get("Accept-Encoding") or ""):
         return Content(_packed(name), content_type=_ASSETS[name], headers=headers | {"Content-Encoding": "gzip"})
     return Content((_VIEWER / name).read_bytes(), content_type=_ASSETS[name], headers=headers)
+
+
+@dataclass(frozen=True)
+class _Text:
+    body: bytes
+    etag: str
+
+
+def _answer(request: Request, text: _Text) -> Content:
+    """Answer the text, or 304 if the caller has it."""
+    headers = {"ETag": text.etag, "Cache-Control": "no-cache"}
+    known = {each.strip().removeprefix("W/") for each in (request.http.headers.get("If-None-Match") or "").split(",")}
+    if known & {text.etag, "*"}:
+        return Content(b"", status=304, headers=headers)
+    return Content(text.body, headers=headers)
+
+
+@lru_cache(maxsize=_ADDRESSES)
+def _describe(base_url: str) -> _Text:
+    return _make_text(_load(_DESCRIPTION) | {"servers": [{"url": base_url}]})
+
+
+@lru_cache(maxsize=_ADDRESSES)
+def _define(base_url: str) -> _Text:
+    parts = urlsplit(base_url)
+    address = {"host": parts.netloc, "basePath": parts.path, "schemes": [parts.scheme]}
+    return _make_text(_load(_DEFINITION) | address)
+
+
+def _load(path: Path) -> Json:
+    return dict(parse_json(path.read_bytes()))
+
+
+def _make_text(described: Json) -> _Text:
+    body = write_json(described)
+    return _Text(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
 
 
 @lru_cache(maxsize=len(_ASSETS))

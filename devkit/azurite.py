@@ -3,20 +3,16 @@
 It is an npm package; ``azurite_npm/`` pins it with a lock file. See https://github.com/Azure/Azurite.
 """
 
-import hashlib
 import os
 import re
-import shutil
 import subprocess
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
-from filelock import FileLock
-
 from devkit.clock import NODE_SCRIPT, SHIFT
-from devkit.foreign import OUTSIDE
+from devkit.npm_packages import INSTALL_SECONDS, NpmError, find_program, install_locked
 
 _ROOT = Path(__file__).resolve().parent.parent
 _MANIFEST = Path(__file__).resolve().parent / "azurite_npm"
@@ -25,7 +21,8 @@ _SERVICES = ("Blob", "Queue", "Table")
 _READY = re.compile(r"Azurite (\w+) service is successfully listening at (http://\S+)")
 _START_SECONDS = 120.0  # a busy machine, too
 _STOP_SECONDS = 10.0
-_INSTALL_SECONDS = 600  # npm alone tries a registry that it cannot reach without end
+_INSTALL_SECONDS = INSTALL_SECONDS
+_NAME = "the storage emulator Azurite"
 
 ACCOUNT = "devstoreaccount1"
 # The emulator's published account key, the same on every machine:
@@ -68,7 +65,7 @@ def start_azurite(location: Path | None = None, cache: Path = _CACHE) -> Azurite
     ``location`` keeps the data in a folder; None keeps it in memory. Raises AzuriteError.
     """
     script = install_azurite(cache)
-    command = [_find_program("node"), *(("--require", str(NODE_SCRIPT)) if SHIFT in os.environ else ())]
+    command = [_find_node(), *(("--require", str(NODE_SCRIPT)) if SHIFT in os.environ else ())]
     command += [str(script), "--silent", "--disableTelemetry", "--skipApiVersionCheck"]
     for service in _SERVICES:
         command += [f"--{service.lower()}Host", "127.0.0.1", f"--{service.lower()}Port", "0"]
@@ -92,37 +89,19 @@ def start_azurite(location: Path | None = None, cache: Path = _CACHE) -> Azurite
 
 
 def install_azurite(cache: Path = _CACHE) -> Path:
-    """Install the locked version into ``cache`` unless it is there; return its script for node.
+    """Install the locked version into ``cache`` unless it is there; return its script for node. Raises AzuriteError."""
+    script = "node_modules/azurite/dist/src/azurite.js"
+    try:
+        return install_locked(_MANIFEST, cache, proof=script, what=_NAME, seconds=_INSTALL_SECONDS)
+    except NpmError as error:
+        raise AzuriteError(str(error)) from error
 
-    Two processes may do this at once: the second waits and finds the work done. Raises AzuriteError.
-    """
-    script = cache / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
-    marker = cache / "installed"
-    wanted = hashlib.sha256((_MANIFEST / "package-lock.json").read_bytes()).hexdigest()
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache.with_name(f"{cache.name}.lock")):
-        if marker.is_file() and marker.read_text() == wanted and script.is_file():
-            return script
-        marker.unlink(missing_ok=True)
-        cache.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copyfile(_MANIFEST / name, cache / name)
-        try:
-            done = subprocess.run(
-                [_find_program("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-                cwd=cache,
-                env=OUTSIDE,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=_INSTALL_SECONDS,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise AzuriteError(f"npm did not install Azurite within {_INSTALL_SECONDS} s.") from error
-        if done.returncode != 0:
-            raise AzuriteError(f"npm could not install Azurite:\n{(done.stderr or done.stdout).strip()}")
-        marker.write_text(wanted)
-    return script
+
+def _find_node() -> str:
+    try:
+        return find_program("node", _NAME)
+    except NpmError as error:
+        raise AzuriteError(str(error)) from error
 
 
 def _wait_for_services(process: subprocess.Popen[str]) -> dict[str, str]:
@@ -150,12 +129,3 @@ def _wait_for_services(process: subprocess.Popen[str]) -> dict[str, str]:
     if len(endpoints) < len(_SERVICES):
         raise AzuriteError(f"Azurite did not start:\n{''.join(lines).strip() or 'it printed nothing.'}")
     return endpoints
-
-
-def _find_program(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        raise AzuriteError(
-            f"{name} is missing. Install Node.js 20 or later with npm (https://nodejs.org) to run the storage emulator."
-        )
-    return found

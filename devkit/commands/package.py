@@ -19,6 +19,7 @@ FILES = (
     "power-automate/apiDefinition.swagger.json",
     "viewer/index.html",
     "viewer/initializer.js",
+    "viewer/openapi.json",
     "viewer/swagger-ui-bundle.js",
     "viewer/swagger-ui.css",
     "viewer/swagger-ui.LICENSE.txt",

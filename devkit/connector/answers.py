@@ -75,7 +75,7 @@ class Definition:
             self._validators[name] = jsonschema.Draft7Validator(strict)
             self._enumerated[name] = frozenset(_find_enumerated(strict))
         answer = json.loads(body)
-        shape = (name, _shape_of(answer, self._enumerated[name]))
+        shape = (name, shape_of(answer, self._enumerated[name]))
         if shape in self._good:
             return []
         found = [
@@ -118,18 +118,21 @@ def _find_enumerated(schema: Json) -> Iterator[str]:
         yield from _find_enumerated(each)
 
 
-def _shape_of(value: Any, enumerated: frozenset[str]) -> Any:
-    """Return the parts of a value that decide whether a schema of `strict` accepts it, as a cache key.
+def shape_of(value: Any, enumerated: frozenset[str], patterns: tuple[str, ...] = ()) -> Any:
+    """Return the parts of a value that decide whether a schema accepts it, as a cache key.
 
-    Such schemas know types, names, and texts that are enumerated: other texts and numbers stand for their type.
+    Such schemas know types, names, texts that are enumerated, and patterns: other texts and numbers stand for their
+    type.
     """
     match value:
         case dict():
-            return frozenset((name, _shape_of(inner, enumerated)) for name, inner in value.items())
+            return frozenset((name, shape_of(inner, enumerated, patterns)) for name, inner in value.items())
         case list():
-            return (list, frozenset(_shape_of(inner, enumerated) for inner in value))
+            return (list, frozenset(shape_of(inner, enumerated, patterns) for inner in value))
         case str() if value in enumerated:
             return value
+        case str() if patterns:
+            return tuple(re.search(pattern, value) is not None for pattern in patterns)
         case float() if value.is_integer():  # JSON Schema counts 1.0 as an integer
             return int
         case _:

@@ -148,6 +148,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                                 "The staff members; leave empty for all.",
                             ),
                         },
+                        name="AvailabilityQuestion",
                         required=["start", "end"],
                     )
                 ),
@@ -165,6 +166,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 "AgendaGroup",
                 "Staff",
                 "The day, by staff member.",
+                list_name="Agenda",
                 text=text("Agenda", "The day as a text, ready to print or send; empty for a free day."),
                 date=text("Day", "The day that was asked for.", form="date"),
                 timeZone=text("Time Zone", "The time zone of the day, by its Windows name."),
@@ -179,7 +181,14 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "List changes of appointments",
             "Lists what happened to the appointments of a booking page, in order: created, rescheduled, reassigned, "
             "edited, or cancelled (also when deleted).",
-            value_list("AppointmentEvent", "Changes", "What happened.", cursor=_FEED_CURSOR, nextLink=NEXT_LINK),
+            value_list(
+                "AppointmentEvent",
+                "Changes",
+                "What happened.",
+                list_name="AppointmentChangeList",
+                cursor=_FEED_CURSOR,
+                nextLink=NEXT_LINK,
+            ),
             parameters=[
                 *shared("Business"),
                 query("since", "Since", f"Only changes found since then. {WALL_TIME}", visibility="advanced"),

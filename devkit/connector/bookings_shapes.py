@@ -52,6 +52,7 @@ def graph_moment(title: str, description: str) -> Shape:
             "timeZone": text(f"{title} Zone", "The zone of the time as Graph tells it, UTC as a rule.", null=True,
                              visibility="advanced"),
         },
+        name="DateTimeTimeZone",
         null=True,
     )  # fmt: skip
 
@@ -120,7 +121,9 @@ _KINDS = {
 }
 _EVENT: dict[str, Shape] = {
     "eventId": text("Event ID", "Stays the same if the event is delivered again, so a flow can ignore it."),
-    "eventKind": text("Event Kind", "What happened; if several things did, the most important one.", choices=_KINDS),
+    "eventKind": text(
+        "Event Kind", "What happened; if several things did, the most important one.", choices=_KINDS, name="EventKind"
+    ),
 }
 _OF_EVENT: dict[str, Shape] = {
     "businessId": text("Page ID", "Id of the booking page, which is its mail address."),
@@ -138,6 +141,7 @@ _PREVIOUS: dict[str, Shape] = {
 }
 
 DEFINITIONS: dict[str, Shape] = {
+    "DateTimeTimeZone": graph_moment("Time", "The time as Graph tells it."),
     "StaffReference": thing(
         {
             "id": text("Staff ID", "Id of the staff member.", null=True),
@@ -192,7 +196,7 @@ DEFINITIONS: dict[str, Shape] = {
             "leftNames": text("Who Left", f"Names of customers who left a group appointment. {_WITH_DETAILS}"),
             "occurredUtc": moment("Event Time", "When the gateway found it out, in UTC."),
             **_OF_EVENT,
-            "previous": thing(_PREVIOUS, null=True),
+            "previous": thing(_PREVIOUS, name="PreviousAppointment", null=True),
         }
     ),
     "UpcomingAppointment": thing({**_EVENT, **_OF_EVENT}),
@@ -212,7 +216,8 @@ DEFINITIONS: dict[str, Shape] = {
                         "appointmentId": text(
                             "Group Appointment ID", "The group appointment to join; none for a new one.", null=True
                         ),
-                    }
+                    },
+                    name="FreeStaffMember",
                 ),
                 "Free Staff",
                 "Who can serve at that time.",
@@ -230,7 +235,8 @@ DEFINITIONS: dict[str, Shape] = {
                         "serviceId": text("Group Service ID", "Id of the group service with free seats.", null=True),
                         "serviceName": text("Group Service", "Name of the group service with free seats.", null=True),
                         **TIMES,
-                    }
+                    },
+                    name="AvailabilitySpan",
                 ),
                 "Spans",
                 "When the person is free or busy.",

@@ -23,6 +23,7 @@ def _address(whose: str) -> Shape:
             "countryOrRegion": text("Country or Region", f"Country or region of {whose}.", null=True),
             "type": text("Address Type", f"Which address of {whose} it is, such as business or home.", null=True),
         },
+        name="Address",
         null=True,
     )
 
@@ -38,6 +39,7 @@ def place_of(whose: str) -> Shape:
                     name: decimal(name.title(), f"The place as Graph tells it: {name}.", null=True)
                     for name in _COORDINATES
                 },
+                name="Coordinates",
                 null=True,
             ),
             "locationEmailAddress": text("Location Mail Address", "Mail address of the room.", null=True),
@@ -46,6 +48,7 @@ def place_of(whose: str) -> Shape:
             "uniqueId": text("Location ID", "Id of the place, for internal use.", null=True),
             "uniqueIdType": text("Location ID Type", "What the id of the place is an id of.", null=True),
         },
+        name="Location",
         null=True,
     )
 
@@ -75,12 +78,14 @@ def _policy(whose: str) -> Shape:
                     "availabilityType": text("General Availability", "When it can be booked as a rule.", null=True),
                     "businessHours": _hours("General Hours", "The hours of the rule, if it has hours of its own."),
                 },
+                name="GeneralAvailability",
                 null=True,
             ),
             "customAvailabilities": list_of(
                 ref("CustomAvailability"), "Custom Availabilities", "Dates that differ from the rule.", null=True
             ),
         },
+        name="SchedulingPolicy",
         null=True,
     )
 
@@ -98,7 +103,8 @@ _CUSTOMER: dict[str, Shape] = {
                 "type": text("Phone Type", "Which telephone it is, such as business or mobile.", null=True),
                 "language": text("Phone Language", "Language of the telephone entry.", null=True),
                 "region": text("Phone Region", "Region of the telephone entry.", null=True),
-            }
+            },
+            name="Phone",
         ),
         "Phones",
         "Telephone numbers of the customer.",
@@ -110,6 +116,9 @@ _CUSTOMER: dict[str, Shape] = {
 }
 
 DEFINITIONS: dict[str, Shape] = {
+    "Address": _address("a person, business or place"),
+    "Location": place_of("the appointment, service or customer"),
+    "SchedulingPolicy": _policy("the page or service"),
     "OpenHours": thing(
         {
             "day": text("Day", "Day of the week.", choices=_DAYS),
@@ -167,6 +176,7 @@ DEFINITIONS: dict[str, Shape] = {
                     "privacyPolicyWebUrl": text("Privacy Link", "Link to the privacy policy.", null=True),
                     "termsAndConditionsWebUrl": text("Terms Link", "Link to the terms and conditions.", null=True),
                 },
+                name="BookingPageSettings",
                 null=True,
             ),
             "createdDateTime": CREATED,
@@ -189,7 +199,8 @@ DEFINITIONS: dict[str, Shape] = {
                     {
                         "questionId": text("Asked Question ID", "Id of a question that is asked with this service."),
                         "isRequired": flag("Required Answer", "Whether it must be answered.", null=True),
-                    }
+                    },
+                    name="AskedQuestion",
                 ),
                 "Asked Questions",
                 "The custom questions that are asked with this service.",

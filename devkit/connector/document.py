@@ -1,9 +1,10 @@
-"""Build the definition that Power Platform imports, `GET openapi.json` serves and the API page shows."""
+"""Build both descriptions of the API: the connector's definition, and the OpenAPI 3.1 text for everybody else."""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from devkit.bootstrap import ROOT
@@ -12,17 +13,22 @@ from devkit.connector import (
     bookings_shapes,
     catalogue_shapes,
     inner_operations,
+    keyless_operations,
     mail_operations,
     mail_shapes,
     trigger_operations,
     write_operations,
 )
-from devkit.connector.operations import FAILURES, Operation
+from devkit.connector.client_description import build_client_description
+from devkit.connector.failures import FAILURES
+from devkit.connector.operations import Operation
 from devkit.connector.pages import update_readme, update_reference
 from devkit.connector.parameters import PARAMETERS
+from devkit.connector.shapes import without_names
 
 FOLDER = ROOT / "power-automate"
 DEFINITION = FOLDER / "apiDefinition.swagger.json"
+CLIENT_DESCRIPTION = ROOT / "viewer" / "openapi.json"
 PROPERTIES = FOLDER / "apiProperties.json"
 README = FOLDER / "readme.md"
 REFERENCE = ROOT / "docs" / "flows-reference.md"
@@ -39,14 +45,25 @@ _PARTS = {
     "Support mail": mail_operations,
     "For designers": inner_operations,
 }
+_KEYLESS = {"The gateway": keyless_operations}
 _SHAPES = catalogue_shapes.DEFINITIONS | bookings_shapes.DEFINITIONS | mail_shapes.DEFINITIONS
 _SHAPES |= inner_operations.DEFINITIONS
 
 
 def build_definition() -> dict[str, Any]:
     """Return the definition (Swagger 2.0), its parts in the order that Microsoft's reviewers ask for."""
+    return dict(without_names(_collect(_PARTS)))
+
+
+def build_description() -> dict[str, Any]:
+    """Return the OpenAPI 3.1 text. DescriptionError if two things have one name."""
+    return build_client_description(_collect(_PARTS | _KEYLESS), _SHAPES)
+
+
+def _collect(parts: Mapping[str, ModuleType]) -> dict[str, Any]:
+    """Return the definition, with the names of objects that clients see."""
     paths: dict[str, dict[str, Operation]] = {}
-    for tag, part in _PARTS.items():
+    for tag, part in parts.items():
         for path, operations in part.OPERATIONS.items():
             tagged = {method: {"tags": [tag], **operation} for method, operation in operations.items()}
             paths.setdefault(path, {}).update(tagged)
@@ -143,11 +160,12 @@ def build_properties() -> dict[str, Any]:
 def build_files() -> dict[Path, str]:
     """Return every file that is generated, in whole or in part, with its text.
 
-    The definition is indented as Microsoft asks; the app serves it without blanks (`GET openapi.json`).
+    They are indented, the definition as Microsoft asks; the app serves both without blanks.
     """
     definition = build_definition()
     return {
         DEFINITION: json.dumps(definition, indent=4) + "\n",
+        CLIENT_DESCRIPTION: json.dumps(build_description(), indent=1) + "\n",
         PROPERTIES: json.dumps(build_properties(), indent=4) + "\n",
         README: update_readme(README.read_text(encoding="utf-8"), definition),
         REFERENCE: update_reference(REFERENCE.read_text(encoding="utf-8"), definition),

@@ -3,6 +3,7 @@
 from devkit.connector.operations import Operation, describe, value_list
 from devkit.connector.parameters import query, shared
 from devkit.connector.shapes import flag, text, thing, whole
+from devkit.connector.trigger_operations import ITEMS
 from devkit.connector.trigger_operations import OPERATIONS as TRIGGERS
 
 _INTERNAL = "internal"
@@ -12,9 +13,7 @@ def _kinds(feed: str) -> list[str]:
     return [path.rpartition("/")[2] for path in TRIGGERS if path.startswith(f"/triggers/{feed}/")]
 
 
-_SCHEMA = thing(
-    {"schema": {"type": "object", "x-ms-summary": "Schema", "description": "A JSON schema.", "properties": {}}}
-)
+_SCHEMA = thing({"schema": thing({}, "Schema", "A JSON schema.", name="JsonSchema")}, name="QuestionSchema")
 
 
 def _preview(feed: str, items: str, *names: str) -> Operation:
@@ -22,7 +21,7 @@ def _preview(feed: str, items: str, *names: str) -> Operation:
         f"Preview{feed.title()}",
         f"Preview {feed}",
         f"Gets recent {feed} in the form that a trigger returns, to test a flow without waiting.",
-        value_list(items, "Items", "The items that a trigger returns."),
+        value_list(items, *ITEMS),
         parameters=[
             query("kind", "Kind", "The kind of trigger that is tested.", required=True, enum=_kinds(feed)),
             *shared(*names),
@@ -43,7 +42,8 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                     "connection": text("Tenant Connection", "Name of the connection."),
                     "canWrite": flag("Can Write", "Whether the gateway may write to booking pages."),
                     "mailboxes": whole("Mailbox Count", "How many support mailboxes there are."),
-                }
+                },
+                name="ConnectionState",
             ),
             visibility=_INTERNAL,
         )
@@ -53,7 +53,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "ListMailFolders",
             "List folders",
             "Lists the folders of a support mailbox that are read.",
-            value_list("Named", "Folders", "The folders."),
+            value_list("MailFolder", "Folders", "The folders."),
             parameters=shared("MailboxAsked"),
             visibility=_INTERNAL,
         )
@@ -95,7 +95,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
     "/connector/previews/mails": {"get": _preview("mails", "MailFailure", "MailboxAsked", "Folder")},
     "/connector/previews/tickets": {"get": _preview("tickets", "Ticket", "MailboxAsked", "Folder")},
 }
-NAMED = thing({"name": text("Folder", "Name of the folder.")})
+FOLDER = thing({"name": text("Folder", "Name of the folder.")})
 ZONE = thing(
     {
         "name": text("Zone", "Windows name of the time zone."),
@@ -103,4 +103,4 @@ ZONE = thing(
         "iana": text("Zone (IANA)", "IANA name of the time zone."),
     }
 )
-DEFINITIONS = {"Named": NAMED, "TimeZone": ZONE}
+DEFINITIONS = {"MailFolder": FOLDER, "TimeZone": ZONE}

@@ -9,7 +9,7 @@ _ONE = f"{_BOXES}/{{mailbox}}"
 _MAILS = f"{_ONE}/mails"
 _MAIL = f"{_MAILS}/{{key}}"
 _BYTES: Shape = {"type": "string", "format": "binary"}
-_QUEUED = text("Status", "That it is queued.", choices=("queued",))
+_QUEUED = text("Status", "That it is queued.", choices=("queued",), name="Queued")
 _BY = text("By", "Name of the person who decides, for the history of the mail.")
 _STATES = {
     "quarantined": "In quarantine",
@@ -23,10 +23,11 @@ _STATES = {
 }
 
 
-def _decided(sinks: str, status: Shape) -> Shape:
+def _decided(name: str, sinks: str, status: Shape) -> Shape:
     """Return what a decision about one mail answers; `sinks` says what the list of sinks is."""
     listed = list_of({"type": "string"}, "Sinks", sinks)
-    return thing({"key": text("Mail Key", "Key of the mail."), "sinks": listed, "status": status})
+    shown = {"key": text("Mail Key", "Key of the mail."), "sinks": listed, "status": status}
+    return thing(shown, name=name)
 
 
 OPERATIONS: dict[str, dict[str, Operation]] = {
@@ -52,7 +53,9 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "PollMailbox",
             "Read a support mailbox now",
             "Polls a support mailbox at once, even if it is waiting after a failure.",
-            thing({"mailbox": text("Mailbox", "Name of the mailbox that is read."), "status": _QUEUED}),
+            thing(
+                {"mailbox": text("Mailbox", "Name of the mailbox that is read."), "status": _QUEUED}, name="QueuedPoll"
+            ),
             status=202,
             answer_text="The poll is queued.",
             parameters=shared("Mailbox"),
@@ -123,12 +126,15 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "RedeliverMail",
             "Deliver a support mail again",
             "Repeats deliveries that are in quarantine; an existing ticket is found and not created twice.",
-            _decided("The sinks to which it is delivered again.", _QUEUED),
+            _decided("QueuedDelivery", "The sinks to which it is delivered.", _QUEUED),
             status=202,
             answer_text="The deliveries are queued.",
             parameters=[
                 *shared("Mailbox", "MailKey"),
-                body(thing({"sink": text("Sink", "Name of one sink; leave empty for all.", **SINKS)}), required=False),
+                body(
+                    thing({"sink": text("Sink", "Name of one sink; leave empty for all.", **SINKS)}, name="Redelivery"),
+                    required=False,
+                ),
             ],
             writes=True,
         )
@@ -138,7 +144,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "DeliverMail",
             "Deliver a support mail by hand",
             "Delivers a mail now that waits, failed or was set aside: as usual, to another sink, or to a ticket.",
-            _decided("The sinks to which it is delivered.", _QUEUED),
+            _decided("QueuedDelivery", "The sinks to which it is delivered.", _QUEUED),
             status=202,
             answer_text="The delivery is queued.",
             parameters=[
@@ -155,7 +161,8 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                             ),
                             "by": _BY,
                             "reason": text("Reason", "Why, for the history of the mail."),
-                        }
+                        },
+                        name="DeliveryByHand",
                     ),
                     required=False,
                 ),
@@ -169,6 +176,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "Set a support mail aside",
             "Sets a mail aside for good that waits or failed, with a reason; it can still be delivered by hand.",
             _decided(
+                "MailSetAside",
                 "The sinks to which it is not delivered.",
                 text("Status", "That it is set aside.", choices=("set-aside",)),
             ),
@@ -181,6 +189,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                             "sink": text("Sink", "Name of one sink; leave empty for all.", **SINKS),
                             "by": _BY,
                         },
+                        name="SettingAside",
                         required=["reason"],
                     )
                 ),

@@ -4,6 +4,7 @@ from devkit.connector.shapes import Shape, flag, list_of, moment, ref, text, thi
 from inbound_mail.content.files import Omission
 
 _STATES = ("waiting", "delivered", "quarantined")
+_FORCE_NAME = "VersionInForce"
 _IN_FORCE = ("current", "lastGood", "nothing")
 
 
@@ -15,9 +16,11 @@ def _person(title: str, whose: str) -> Shape:
                     "name": text(f"{title} Name", f"Name of {whose}.", null=True),
                     "address": text(f"{title} Address", f"Mail address of {whose}.", null=True),
                 },
+                name="EmailAddress",
                 null=True,
             )
         },
+        name="Recipient",
         null=True,
     )
 
@@ -53,6 +56,7 @@ MAIL: dict[str, Shape] = {
         },
         "Screening",
         "What the gateway decided about the mail; empty for mails that an older version read.",
+        name="Screening",
         null=True,
     ),
     "rule": thing(
@@ -61,13 +65,16 @@ MAIL: dict[str, Shape] = {
             "sink": text("Rule Sink", "The sink to which the rule sends the mail."),
             "catalogEntry": text("Catalog Entry", "Catalog entry that the rule sets."),
             "urgency": whole("Urgency", "Urgency that the rule sets, by its id."),
-            "customFields": thing({}, "Custom Fields", "Custom columns that the rule sets, and their texts."),
+            "customFields": thing(
+                {}, "Custom Fields", "Custom columns that the rule sets, and their texts.", name="CustomFields"
+            ),
             "takesAutomatic": flag("Takes Automatic", "Whether the rule makes tickets of automatic mails, too."),
             "requestor": text("Requestor Policy", "Who becomes the requestor: from, reply-to or forwarded."),
             "setAside": text("Set Aside Because", "Why the rule sets the mail aside."),
         },
         "Rule",
         "The rule that matched the mail when it was read, with what it sets. Only for mails that a rule matched.",
+        name="MatchedRule",
     ),
     "deliveries": list_of(ref("Delivery"), "Deliveries", "One for each sink: where the mail goes, and how far it is."),
     "copyOf": text("Copy Of", "Key of the mail of which it is a copy. Only for copies."),
@@ -87,6 +94,7 @@ EVENT: dict[str, Shape] = {
 OCCURRED = moment("Event Time", "When it happened, in UTC.")
 
 DEFINITIONS: dict[str, Shape] = {
+    "Recipient": _person("Person", "a person"),
     "Delivery": thing(
         {
             "sink": text("Sink", "Name of the sink in the gateway's settings."),
@@ -143,6 +151,7 @@ DEFINITIONS: dict[str, Shape] = {
                             "contentType": text("Body Type", "What the body is: text or html."),
                             "content": text("Body", "The body as it came; HTML is not cleaned."),
                         },
+                        name="MailBody",
                         null=True,
                     ),
                     "importance": text("Importance", "How important it is: low, normal or high.", null=True),
@@ -156,7 +165,8 @@ DEFINITIONS: dict[str, Shape] = {
                             {
                                 "name": text("Header Name", "Name of a header of the mail."),
                                 "value": text("Header Value", "What the header says.", null=True),
-                            }
+                            },
+                            name="MailHeader",
                         ),
                         "Headers",
                         "Headers of the mail.",
@@ -168,6 +178,7 @@ DEFINITIONS: dict[str, Shape] = {
                     "@odata.type": text("Type", "Graph's name of the kind of message.", visibility="internal"),
                     "@odata.etag": text("Version", "Graph's mark of the mail's version.", visibility="internal"),
                 },
+                name="GraphMessage",
                 null=True,
             ),
             "attachments": list_of(ref("Attachment"), "Attachments", "Files, attached mails and links of the mail."),
@@ -216,7 +227,8 @@ DEFINITIONS: dict[str, Shape] = {
                     "code": text("Error Code", "What went wrong last, as a code."),
                     "message": text("Error Message", "What went wrong last, as a sentence."),
                     "dateTime": moment("Error Time", "When it went wrong, in UTC.", null=True),
-                }
+                },
+                name="LastError",
             ),
         }
     ),
@@ -255,13 +267,18 @@ DEFINITIONS: dict[str, Shape] = {
                         "lastError": text("Last Mailbox Error", "What a silent mailbox failed with.", null=True),
                         "mails": whole("Mails in Quarantine", "How many deliveries wait for a person."),
                         "usual": whole("Usual Mails", "How many mails are set aside on an average day."),
-                        "causes": thing({}, "Causes", "How many deliveries wait, by their cause."),
+                        "causes": thing(
+                            {}, "Causes", "How many deliveries wait, by their cause.", name="CountsByCause"
+                        ),
                         "expiresOn": moment("Secret Expires", "When a secret expires."),
                         "keys": list_of(text("Waiting Mail", "Key of a mail."), "Waiting Mails", "The first 20."),
-                        "inForce": text("Settings in Force", "Which settings are in force.", choices=_IN_FORCE),
+                        "inForce": text(
+                            "Settings in Force", "Which settings are in force.", choices=_IN_FORCE, name=_FORCE_NAME
+                        ),
                         "faults": list_of(text("Fault", "Setting and sentence."), "Faults", "The first 20 faults."),
                         "blobs": list_of(text("Blob", "Container and name."), "Blobs", "Where the settings are."),
-                    }
+                    },
+                    name="Alarm",
                 ),
                 "Alarms",
                 "What is wrong now.",
@@ -278,9 +295,11 @@ DEFINITIONS: dict[str, Shape] = {
                                 "since": text("Waiting Since", "Since when every mail waits."),
                                 "cause": text("Waiting Cause", "Why every mail waits, as a stable code."),
                                 "message": text("Waiting Because", "Why every mail waits, as a sentence."),
-                            }
+                            },
+                            name="WaitingReason",
                         ),
-                    }
+                    },
+                    name="SinkState",
                 ),
                 "Sinks",
                 "Where mails go.",
@@ -290,7 +309,8 @@ DEFINITIONS: dict[str, Shape] = {
                     {
                         "connection": text("Tenant Connection", "Name of the connection."),
                         "expiresOn": moment("Expires", "When its stored credential expires."),
-                    }
+                    },
+                    name="CredentialExpiry",
                 ),
                 "Credentials",
                 "When stored credentials expire.",
@@ -299,18 +319,22 @@ DEFINITIONS: dict[str, Shape] = {
                 {
                     "polls": whole("Waiting Polls", "How many polls wait in the queue."),
                     "deliveries": whole("Waiting Deliveries", "How many deliveries wait in the queue."),
-                }
+                },
+                name="WaitingMessages",
             ),
             "poisonMessages": whole("Poison Messages", "How many messages the platform gave up."),
             "mailSettings": thing(
                 {
-                    "inForce": text("Version in Force", "Which version is in force.", choices=_IN_FORCE),
+                    "inForce": text(
+                        "Version in Force", "Which version is in force.", choices=_IN_FORCE, name=_FORCE_NAME
+                    ),
                     "blobs": list_of(
                         thing(
                             {
                                 "setting": text("Setting in Blob", "Name of the setting."),
                                 "blob": text("Blob of Setting", "Container and name of the blob."),
-                            }
+                            },
+                            name="SettingBlob",
                         ),
                         "Settings in Blobs",
                         "Which settings are in which blobs.",
@@ -320,7 +344,8 @@ DEFINITIONS: dict[str, Shape] = {
                             {
                                 "setting": text("Wrong Setting", "Which part of which setting is wrong."),
                                 "message": text("What To Do", "What to do about it."),
-                            }
+                            },
+                            name="SettingFault",
                         ),
                         "Faults of Settings",
                         "Why the version in the blobs is refused; empty if it is not.",
@@ -331,6 +356,7 @@ DEFINITIONS: dict[str, Shape] = {
                 },
                 "Settings in Blobs of Mail",
                 "The state of MAILBOXES and SINKS as this instance knows it, where a blob holds them.",
+                name="MailSettings",
             ),
         }
     ),

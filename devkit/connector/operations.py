@@ -7,19 +7,6 @@ from devkit.connector.shapes import Shape, list_of, ref, text, thing
 
 type Operation = dict[str, Any]
 
-FAILURES: Mapping[int, str] = {
-    400: "The request is wrong; the message says what to do, and target names the field.",
-    401: "The key is missing or wrong.",
-    403: "The gateway's settings or Microsoft 365 do not allow this.",
-    404: "The page, appointment, mail or other item does not exist.",
-    409: "The current state does not allow this; the code names the reason.",
-    413: "The body or the answer is too large.",
-    429: "There were too many calls; Retry-After gives the seconds to wait.",
-    500: "The gateway failed, or its settings are wrong.",
-    502: "Microsoft 365 gave an invalid answer, or none to a write.",
-    503: "Microsoft 365 or the gateway's storage is not available; Retry-After gives the seconds to wait.",
-    504: "The time limit ended before there was an answer.",
-}
 _READ = (400, 401, 403, 404, 429, 500, 502, 503, 504)
 _WRITE = (*_READ, 409, 413)
 
@@ -58,10 +45,10 @@ def body(shape: Shape, *, required: bool = True) -> Shape:
     return {"name": "body", "in": "body", "required": required, "schema": shape}
 
 
-def value_list(definition: str, title: str, description: str, **more: Shape) -> Shape:
-    """Describe {"value": [...]} with further properties beside it."""
+def value_list(definition: str, title: str, description: str, *, list_name: str | None = None, **more: Shape) -> Shape:
+    """Describe {"value": [...]} with further properties beside it. Clients call it AppointmentList, for example."""
     items = list_of(ref(definition), title, description)
-    return thing({"value": items, **more}, required=["value"])
+    return thing({"value": items, **more}, name=list_name or f"{definition}List", required=["value"])
 
 
 NEXT_LINK = text("Next Link", "Where the next page is; absent on the last one.", visibility="advanced")

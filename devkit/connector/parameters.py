@@ -1,7 +1,7 @@
 """Parameters that several operations share, once each; operations refer to them by name."""
 
 from blueprints._bounds import APPOINTMENT_PAGE, APPOINTMENT_PAGE_WITH_DETAILS, MAIL_PAGE, Bounds
-from devkit.connector.shapes import Shape, from_list
+from devkit.connector.shapes import NAME, Shape, from_list
 
 ZONES = from_list("ListTimeZones", "name", "title")
 OPEN_SERVICES = from_list("ListServices", "id", "displayName", business="business")
@@ -76,7 +76,8 @@ PARAMETERS: dict[str, Shape] = {
                       extra=ZONES),
     "Details": query("expand", "Details", "Adds customers and their answers, which takes one more call each.",
                      enum=["details"],
-                     extra={"x-ms-enum-values": [{"value": "details", "displayName": "Customers and answers"}]}),
+                     extra={"x-ms-enum-values": [{"value": "details", "displayName": "Customers and answers"}],
+                            NAME: "Expand"}),
     "Customer": query("customer", "Customer", "Only appointments of this mail address or this customer name."),
     "SelfService": query("selfService", "Self Service ID", "Only the appointment with this self service id.",
                          visibility="advanced"),

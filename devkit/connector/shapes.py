@@ -1,7 +1,8 @@
 """Build schemas: Swagger 2.0 with the extensions of Power Platform connectors.
 
 Every leaf has a title (`x-ms-summary`) and a description, because makers of flows see these and nothing else. Swagger
-2.0 knows no null; `x-nullable` says where it may come.
+2.0 knows no null; `x-nullable` says where it may come. `name` is what generated clients call an object; it stands in
+the OpenAPI 3.1 text only (`client_description.py`), because Swagger 2.0 is read by designers of flows, who see titles.
 
 Source: "OpenAPI extensions for custom connectors".
 """
@@ -11,6 +12,8 @@ from typing import Any
 
 type Shape = dict[str, Any]
 
+NAME = "x-schema-name"
+
 
 def text(
     title: str,
@@ -19,14 +22,20 @@ def text(
     form: str | None = None,
     null: bool = False,
     choices: Sequence[str] | Mapping[str, str] | None = None,
+    name: str | None = None,
     **more: Any,
 ) -> Shape:
-    """Describe a text. `form`: a format such as date-time; `choices`: the allowed values, in a mapping with labels."""
+    """Describe a text. `form`: a format such as date-time; `choices`: the allowed values, in a mapping with labels.
+
+    `name`: what clients call the choices, if they stand in several places.
+    """
     shape = _leaf("string", title, description, null=null, form=form)
     if choices:
         shape["enum"] = list(choices)
     if isinstance(choices, Mapping):
         shape["x-ms-enum-values"] = [{"value": value, "displayName": label} for value, label in choices.items()]
+    if name:
+        shape[NAME] = name
     return shape | _extensions(more)
 
 
@@ -65,11 +74,15 @@ def thing(
     title: str | None = None,
     description: str | None = None,
     *,
+    name: str | None = None,
     required: Sequence[str] = (),
     null: bool = False,
     **more: Any,
 ) -> Shape:
-    """Describe an object."""
+    """Describe an object. `name`: what clients call it, wherever the same thing stands; else it is named by its place.
+
+    Where the texts of one thing differ from place to place, clients read those of DEFINITIONS under that name.
+    """
     shape: Shape = {"type": "object"}
     if title and description:
         shape = _leaf("object", title, description, null=null)
@@ -78,13 +91,22 @@ def thing(
     shape["properties"] = dict(properties)
     if required:
         shape["required"] = list(required)
+    if name:
+        shape[NAME] = name
     return shape | _extensions(more)
 
 
 def texts_by_name(title: str, description: str, *, null: bool = False, **more: Any) -> Shape:
     """Describe an object whose properties are all texts, under names that only the booking page knows."""
     shape = _leaf("object", title, description, null=null)
-    return shape | {"additionalProperties": {"type": "string"}} | _extensions(more)
+    return shape | {"additionalProperties": {"type": "string"}, NAME: "TextsByKey"} | _extensions(more)
+
+
+def without_names(node: Any) -> Any:
+    """Return a description as Power Platform reads it."""
+    if isinstance(node, dict):
+        return {key: without_names(value) for key, value in node.items() if key != NAME}
+    return [without_names(each) for each in node] if isinstance(node, list) else node
 
 
 def ref(name: str) -> Shape:

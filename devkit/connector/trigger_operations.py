@@ -8,6 +8,7 @@ from devkit.connector.operations import Operation, describe, value_list
 from devkit.connector.parameters import number, shared
 from devkit.connector.shapes import Shape
 
+ITEMS = ("Items", "The events, oldest first; the flow runs once for each.")
 _APPOINTMENT = ("BusinessAsked", "Service", "StaffMember", "TimeZone", "Details", "TriggerState")
 _MAIL = ("MailboxAsked", "Folder", "TriggerState")
 _MINUTES = number(
@@ -33,7 +34,7 @@ def _trigger(
         operation_id,
         summary,
         f"This operation triggers when {when}.",
-        value_list(items, "Items", "The events, oldest first; the flow runs once for each."),
+        value_list(items, *ITEMS),
         parameters=parameters,
         answer_text="There are new events.",
         visibility="important",

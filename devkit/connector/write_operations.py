@@ -8,6 +8,7 @@ from devkit.connector.shapes import Shape, decimal, flag, from_schema, list_of, 
 _ONE = "/bookings/businesses/{business}"
 _APPOINTMENT = f"{_ONE}/appointment"
 _ANSWERS_TITLE, _ANSWERS = "Answers", "Answers to the custom questions of the page."
+_BOOKED = "BookedCustomer"  # what clients call a customer of a new appointment
 _ZONE = text("Time Zone", ZONE_MEANS, **ZONES)
 
 
@@ -49,13 +50,14 @@ _CHANGED_CUSTOMERS = list_of(
                 _CLEAR,
                 visibility="advanced",
             ),
-        }
+        },
+        name="CustomerChange",
     ),
     "Customers",
     "Customers who change, join or leave, found by their id or mail address; all others stay as they are.",
 )
 _MORE_CUSTOMERS = list_of(
-    thing(_customer(_OPEN_ANSWERS)),
+    thing(_customer(_OPEN_ANSWERS), name=_BOOKED),
     "Customers",
     "All customers of a group appointment, instead of the one above.",
     visibility="advanced",
@@ -80,6 +82,7 @@ _DETAILS: dict[str, Shape] = {
                 "recipients": text("Recipients", "Who gets it.", choices=RECIPIENTS),
                 "message": text("Reminder Text", "What it says."),
             },
+            name="NewReminder",
             required=["offset"],
         ),
         "Reminders",
@@ -114,7 +117,9 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                             "end": text("End", "When it ends; leave it empty for the service's usual duration.",
                                         visibility="advanced"),
                             "staff": _staff("Staff members who serve; if it is empty, the gateway names who is free."),
-                            "customer": thing(_customer(_PAGE_ANSWERS), "Customer", "The customer of the appointment."),
+                            "customer": thing(
+                                _customer(_PAGE_ANSWERS), "Customer", "The customer of the appointment.", name=_BOOKED
+                            ),
                             "customers": _MORE_CUSTOMERS,
                             **_DETAILS,
                             "allowDuplicate": flag(
@@ -123,6 +128,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                                 visibility="advanced",
                             ),
                         },
+                        name="NewAppointment",
                         required=["service", "start"],
                     )
                 ),
@@ -155,7 +161,8 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                                 visibility="advanced",
                             ),
                             "timeZone": _ZONE,
-                        }
+                        },
+                        name="AppointmentUpdate",
                     )
                 ),
             ],
@@ -180,6 +187,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                             "timeZone": _ZONE,
                             "staff": _staff("Staff members who serve then; leave it empty to keep them."),
                         },
+                        name="NewTime",
                         required=["start"],
                     )
                 ),
@@ -196,7 +204,11 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             answer_text="The appointment after the change.",
             parameters=[
                 *shared("Business", "AppointmentId", "IdempotencyKey"),
-                body(thing({"staff": _staff("All who serve now."), "timeZone": _ZONE}, required=["staff"])),
+                body(
+                    thing(
+                        {"staff": _staff("All who serve now."), "timeZone": _ZONE}, name="NewStaff", required=["staff"]
+                    )
+                ),
             ],
             writes=True,
         )
@@ -210,12 +222,16 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 {
                     "id": text("Appointment ID", "Id of the appointment that was cancelled."),
                     "status": text("Status", "The appointment is cancelled.", choices=("cancelled",)),
-                }
+                },
+                name="CancelledAppointment",
             ),
             answer_text="The appointment is cancelled.",
             parameters=[
                 *shared("Business", "AppointmentId", "IdempotencyKey"),
-                body(thing({"message": text("Message", "Message to customer and staff.")}), required=False),
+                body(
+                    thing({"message": text("Message", "Message to customer and staff.")}, name="Cancellation"),
+                    required=False,
+                ),
             ],
             writes=True,
         )
@@ -237,7 +253,8 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                             "phone": text("Customer Phone", "Telephone number of the customer."),
                             "customerId": text("Customer ID", "Id of the customer's record, to change it.",
                                                visibility="advanced", **CUSTOMERS),
-                        }
+                        },
+                        name="CustomerToSave",
                     )
                 ),
             ],

@@ -109,7 +109,7 @@ def main(base_url: str, limit: int, seed: int, day: date) -> None:
         answer.raise_for_status()
         return answer.json()
 
-    document = ask("openapi.json")
+    document = ask("swagger.json")
     run = Run(limit, Definition(document))
     run.register()
     number, looked = 0, -_LOOK_AGAIN

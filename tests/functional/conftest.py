@@ -16,6 +16,7 @@ import requests
 from composition import services
 from devkit.azurite import Azurite
 from devkit.connector.answers import load_definition
+from devkit.connector.client_answers import load_description
 from devkit.host import Keys, LocalHost, serve_in_thread
 from shared.settings.catalogue import SETTINGS
 from twin.core.record import Exchange
@@ -94,12 +95,13 @@ class Gateway:
 
 
 def hold_to_the_definition(answer: requests.Response, *_: object, **__: object) -> None:
-    """Check every answer of the app in every test against the connector's definition."""
+    """Check every answer of the app in every test against the connector's definition and the OpenAPI 3.1 text."""
     method, path = str(answer.request.method), urlsplit(str(answer.request.url)).path
     if path.startswith("/api/") and not answer.request.headers.get("Accept", "").startswith("text/html"):
         media_type = answer.headers.get("content-type", "")
         described = path.removeprefix("/api")
         assert not load_definition().complaints(method, described, answer.status_code, media_type, answer.content)
+        assert not load_description().complaints(method, described, answer.status_code, answer.headers, answer.content)
 
 
 def read_error(answer: requests.Response) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The app described by itself: the definition with the caller's address, and a page to try it."""
+"""The app described by itself: both descriptions with the caller's address, and a page to try it."""
 
 import gzip
 
@@ -6,12 +6,13 @@ import pytest
 import requests
 
 from devkit.connector.answers import load_definition
+from devkit.connector.client_answers import load_description
 from tests.functional.conftest import Gateway, read_error
 from twin.seeds import sample
 
 
 def test_the_definition_comes_with_the_address_it_was_asked_under(gateway: Gateway) -> None:
-    found = gateway.get("openapi.json", key="").json()
+    found = gateway.get("swagger.json", key="").json()
     scheme, _, host = gateway.base_url.partition("://")
     assert (found["host"], found["basePath"], found["schemes"]) == (host, "/api", [scheme])
     address = ("host", "basePath", "schemes")
@@ -20,16 +21,32 @@ def test_the_definition_comes_with_the_address_it_was_asked_under(gateway: Gatew
     }
 
 
+def test_the_description_for_clients_differs_by_its_address_only(gateway: Gateway) -> None:
+    found = gateway.get("openapi.json", key="").json()
+    assert found == load_description().document | {"servers": [{"url": f"{gateway.base_url}/api"}]}
+
+
 def test_behind_a_front_door_the_set_address_is_used(gateway: Gateway) -> None:
     settings = sample.settings(gateway.sim) | {"PUBLIC_BASE_URL": "https://desk.example.com/gateway/api"}
     gateway.configure(**settings)
-    found = gateway.get("openapi.json", key="").json()
+    found = gateway.get("swagger.json", key="").json()
     assert (found["host"], found["basePath"], found["schemes"]) == ("desk.example.com", "/gateway/api", ["https"])
+    assert gateway.get("openapi.json", key="").json()["servers"] == [{"url": "https://desk.example.com/gateway/api"}]
+
+
+@pytest.mark.parametrize("name", ["openapi.json", "swagger.json"])
+def test_who_has_the_text_gets_none(gateway: Gateway, name: str) -> None:
+    whole = gateway.get(name, key="")
+    assert (whole.status_code, whole.headers["content-type"]) == (200, "application/json")
+    again = gateway.get(name, key="", headers={"If-None-Match": f'"other", W/{whole.headers["ETag"]}'})
+    assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", whole.headers["ETag"])
+    assert gateway.get(name, key="", headers={"If-None-Match": '"other"'}).content == whole.content
 
 
 def test_the_definition_comes_while_settings_are_wrong(gateway: Gateway) -> None:
     gateway.configure()
-    assert gateway.get("openapi.json", key="").status_code == 200
+    for name in ("openapi.json", "swagger.json"):
+        assert gateway.get(name, key="").status_code == 200
     assert read_error(gateway.get("bookings/businesses"))["code"] == "GatewayMisconfigured"
 
 

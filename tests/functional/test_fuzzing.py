@@ -44,7 +44,7 @@ DEFINITION = {
 }
 ERROR = {"error": {"code": "Wrong", "message": "It is wrong.", "requestId": "1"}}
 ANSWERS: dict[str, tuple[int, Any]] = {
-    "/api/openapi.json": (200, DEFINITION),
+    "/api/swagger.json": (200, DEFINITION),
     "/api/bookings/businesses": (200, {"value": []}),
     "/api/mailboxes": (200, {"value": []}),
     "/api/good": (200, {"name": "x"}),

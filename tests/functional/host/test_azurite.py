@@ -69,7 +69,7 @@ def test_npm_that_finds_no_end_is_ended(tmp_path: Path, monkeypatch: pytest.Monk
     put_npm(tmp_path, monkeypatch)
     script = tmp_path / "tools" / "npm"
     script.write_text("#!/bin/sh\nexec sleep 60\n")
-    with pytest.raises(AzuriteError, match="npm did not install Azurite within"):
+    with pytest.raises(AzuriteError, match="npm did not install the storage emulator Azurite within"):
         install_azurite(tmp_path / "cache")
 
 

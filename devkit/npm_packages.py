@@ -1,0 +1,59 @@
+"""Programs from npm, installed once per checkout: a folder with `package.json` and its lock file says which."""
+
+import hashlib
+import shutil
+import subprocess
+from pathlib import Path
+
+from filelock import FileLock
+
+from devkit.foreign import OUTSIDE
+
+INSTALL_SECONDS = 600  # npm alone tries a registry that it cannot reach without end
+
+
+class NpmError(RuntimeError):
+    """Packages cannot be installed; the message says what to do."""
+
+
+def install_locked(manifest: Path, cache: Path, *, proof: str, what: str, seconds: float = INSTALL_SECONDS) -> Path:
+    """Install the locked versions into ``cache`` unless they are there; return the file ``proof`` in it.
+
+    Two processes may do this at once: the second waits and finds the work done. ``what`` names it in messages. Raises
+    NpmError.
+    """
+    target = cache / proof
+    marker = cache / "installed"
+    wanted = hashlib.sha256((manifest / "package-lock.json").read_bytes()).hexdigest()
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache.with_name(f"{cache.name}.lock")):
+        if marker.is_file() and marker.read_text() == wanted and target.is_file():
+            return target
+        marker.unlink(missing_ok=True)
+        cache.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copyfile(manifest / name, cache / name)
+        try:
+            done = subprocess.run(
+                [find_program("npm", what), "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+                cwd=cache,
+                env=OUTSIDE,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=seconds,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise NpmError(f"npm did not install {what} within {seconds} s.") from error
+        if done.returncode != 0:
+            raise NpmError(f"npm could not install {what}:\n{(done.stderr or done.stdout).strip()}")
+        marker.write_text(wanted)
+    return target
+
+
+def find_program(name: str, what: str) -> str:
+    """Return the path of npm or node. Raises NpmError."""
+    found = shutil.which(name)
+    if found is None:
+        raise NpmError(f"{name} is missing. Install Node.js 20 or later with npm (https://nodejs.org) to run {what}.")
+    return found
