@@ -111,11 +111,20 @@ def get_mail_as_eml(request: Request) -> Content:
     mailbox = request.mailbox
     graph_id = mailbox.ledger.find_mail(request.mail_key).graph_id
     data = bytearray()
-    with mailbox.graph.stream_mime(graph_id) as chunks:
-        for chunk in chunks:
-            data += chunk
-            if len(data) > MOST_BYTES_OF_A_MAIL:
-                raise AnswerTooLarge("This mail is too large for one answer. Get its attachments one by one.")
+    try:
+        with mailbox.graph.stream_mime(graph_id) as chunks:
+            for chunk in chunks:
+                data += chunk
+                if len(data) > MOST_BYTES_OF_A_MAIL:
+                    raise AnswerTooLarge("This mail is too large for one answer. Get its attachments one by one.")
+    except NotFound as error:
+        if error.code != NotFound.code:  # the mailbox itself is not there
+            raise
+        raise NotFound(
+            "The mail is not in the mailbox any more. Get it without `eml`: the gateway keeps text and attachments.",
+            code="MailGone",
+            target="key",
+        ) from error
     headers = {"Content-Disposition": f'attachment; filename="{request.mail_key}.eml"'}
     return Content(bytes(data), content_type="message/rfc822", headers=headers)
 

@@ -36,6 +36,8 @@ SHAPES: dict[str, Shape] = {
             "code": text("Code", "What went wrong, as a stable code. There may be new ones: go by the status then."),
             "message": text("Message", "What happened and what to do, as sentences."),
             "target": text("Target", "The parameter or field at fault, if there is one."),
+            "entraError": text("Entra Error", "Number of Entra ID's error, such as AADSTS53003, of a refused sign-in."),
+            "entraCorrelationId": text("Entra Correlation ID", "Entra ID's own id of the sign-in that it refused."),
             "requestId": text("Request ID", "The id of the call, as in the header x-request-id."),
         },
         required=["code", "message", "requestId"],

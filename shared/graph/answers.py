@@ -51,6 +51,11 @@ _NOT_THERE = (
     None,
     "Microsoft Graph has no item with this id. It may have been moved or deleted. List the items again.",
 )
+_MAILBOX_NOT_THERE = (
+    NotFound,
+    "MailboxNotFound",
+    "Exchange has no such mailbox, or it has no licence any more. An administrator can check its address and licence.",
+)
 _NO_TIME = (TimedOut, None, "Microsoft Graph did not answer in time. Try again later.")
 _CHANGED = (
     Conflict,
@@ -142,12 +147,14 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> GatewayE
     kind, code, message = _BY_STATUS.get(status, fallback)
     if _CURSOR_LOST & {name.lower() for name in (graph_code, *inner_codes)}:
         kind, code, message = _LOST
+    if graph_code in _NO_MAILBOX:
+        kind, code, message = _MAILBOX_NOT_THERE
     if graph_code == _TOO_MANY_FOUND:
         kind, code, message = _SEARCH_TOO_WIDE
     if status in _FORBIDDING and (token := _TOKEN_KIND.search(_read_reason(body) or "")):
         kind, code, message = _FOR_USERS_ONLY if token[1] == "App" else _FOR_APPS_ONLY
     known: dict[str, Any] = {
-        "code": "MailboxNotFound" if graph_code in _NO_MAILBOX else code,
+        "code": code,
         "detail": f"HTTP {status} {'/'.join((graph_code, *inner_codes))}",
         "upstream_id": request_id or _header(headers, "request-id"),
     }

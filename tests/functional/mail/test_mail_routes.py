@@ -156,7 +156,8 @@ def test_a_mail_comes_as_mime_while_it_is_in_the_mailbox(scenario: MailScenario)
     assert answer.headers["content-type"].startswith("message/rfc822")
     assert b"Subject: As MIME" in answer.content
     scenario.gateway.sim.run(lambda: scenario.twin_mailbox.delete(message, forever=True))
-    assert read_error(scenario.gateway.get(path))["status"] == 404
+    error = read_error(scenario.gateway.get(path))
+    assert (error["status"], error["code"], error["target"]) == (404, "MailGone", "key")
 
 
 def test_a_poll_is_asked_for_over_http(scenario: MailScenario) -> None:
