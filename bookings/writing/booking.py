@@ -1,9 +1,9 @@
 """Booking: make an appointment, or join the group appointment of the service at that time.
 
-A create is never repeated within a call, because Graph was seen to fail and book all the same; only staff whom the
-gateway chose are replaced by others, once it is certain that nothing was made. If the answer is lost, the calendar is
-searched for what the create made. Graph takes four customers into a new appointment; further ones join
-it afterwards, by the same change with which later customers join.
+A create is never repeated within a call, because Graph was seen to fail and book all the same. Only staff whom the
+gateway chose are replaced by others: after Graph answered that it refused or failed, and the calendar does not show
+what the create made. If the answer is lost, the calendar is searched, and nothing is sent again. Graph takes four
+customers into a new appointment; further ones join it afterwards, by the same change with which later customers join.
 """
 
 import time
@@ -26,6 +26,10 @@ from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
 from shared.storage.idempotency import Attempt, WriteLost
 
+_OVERTAKEN = (
+    "Somebody else was booked with the staff member whom the gateway chose, while no answer came from Microsoft Graph. "
+    "Nothing was booked; send it again, and another one is chosen."
+)
 SECOND_SEARCH = 2.0  # seconds after the first: a new appointment may show late
 _LEAST_LEFT = 4.0  # seconds of the call's budget that a second search needs
 
@@ -40,9 +44,12 @@ type Lock = Callable[[str, str], AbstractContextManager[None]]
 
 
 class _TakenMeanwhile(Conflict):
-    """Nothing was made, because an appointment of somebody else took the time of the chosen staff member."""
+    """Graph answered that it failed, because an appointment of somebody else took the time of the chosen one."""
 
     code = "StaffNotFree"
+
+
+_FAILED = "HTTP 500"  # after it no create is under way any more; 502 to 504 may come from gateways before Bookings
 
 
 @dataclass(frozen=True)
@@ -160,7 +167,8 @@ class Booker:
     ) -> Json:
         """Create with the staff that are named, or else with one of those who are free.
 
-        If it is certain that nothing was made because the chosen one is not to be had, the next one is chosen.
+        If it is certain that nothing was made because the chosen one is not to be had, the next one is chosen. After a
+        lost answer nobody is: the create may still be under way.
         """
         if plan.booking.staff:
             return self._create(plan, attempt, find)
@@ -175,14 +183,14 @@ class Booker:
                 continue
             except Conflict as conflict:
                 if conflict.code == "StaffNotFree":
-                    raise refusal from conflict
+                    raise Conflict(_OVERTAKEN, code="SlotTaken", target="start") from conflict
                 if conflict.code != "StaffRefused":
                     raise
                 refusal = conflict
         raise refusal
 
     def _create(self, plan: _Plan, attempt: Attempt, find: Find) -> Json:
-        """Send the create, once; if its answer is lost, search for what it made with `find`."""
+        """Send the create, once; if it is refused, or its answer lost, look for what it made with `find`."""
         service = plan.service
         body = appointment_body(
             plan.booking, plan.span, plan.customers, service=service.service, zone=service.zone, mark=attempt.mark
@@ -191,20 +199,28 @@ class Booker:
             return self._graph.create_appointment(service.business, body)
         except OutcomeUnknown as lost:
             return self._search(plan, lambda there: find(plan, there, attempt), lost)
+        except (Conflict, Invalid):
+            if found := find(plan, self._read_calendar(plan)[1], attempt):
+                return found
+            raise
 
     def _search(self, plan: _Plan, find: Callable[[Sequence[Json]], Json | None], lost: OutcomeUnknown) -> Json:
         """Search, twice, for what a lost create made. Raises WriteLost.
 
         If it is not there and the time is taken by something else, nothing was made: that is the Conflict. Whether the
-        time is free is read before the search, so that what appears in between counts as found, not as in the way.
+        time is free is read before the search, so that what appears in between counts as found, not as in the way. What
+        only one of the two readings shows is looked at, too: the next one may come from another copy of the calendar.
         """
         for wait in (0.0, SECOND_SEARCH):
             if wait and context.remaining() < wait + _LEAST_LEFT:
                 break
             time.sleep(wait)
             try:
-                obstacle = self._find_obstacle(plan)
-                found = find(self._read_calendar(plan)[1])
+                calendar, before = self._read_calendar(plan)
+                obstacle = self._find_obstacle(plan, calendar, lost)
+                there = self._read_calendar(plan)[1]
+                listed = {item["id"] for item in there}
+                found = find(there + [item for item in before if item["id"] not in listed])
             except GatewayError as unread:
                 raise WriteLost(LOST, detail=unread.detail) from lost
             if found is not None:
@@ -216,12 +232,12 @@ class Booker:
             unknown.restate(LOST_OR_AWAY)
         raise unknown from lost
 
-    def _find_obstacle(self, plan: _Plan) -> Conflict | None:
-        calendar, _ = self._read_calendar(plan)
+    def _find_obstacle(self, plan: _Plan, calendar: Sequence[Json], lost: OutcomeUnknown) -> Conflict | None:
         try:
             self.check_free(plan.service, plan.span, plan.booking.staff, calendar)
         except Conflict as conflict:
-            if any(is_taken(member, plan.span, calendar) for member in plan.booking.staff):
+            has_failed = isinstance(lost, ServerFailed) and (lost.detail or "").startswith(_FAILED)
+            if has_failed and any(is_taken(member, plan.span, calendar) for member in plan.booking.staff):
                 return _TakenMeanwhile(conflict.message, target=conflict.target)
             return conflict
         return None

@@ -17,6 +17,10 @@ from shared.storage.idempotency import Attempt, WriteLost
 
 _CLOCKS_DIFFER = timedelta(minutes=5)
 _TRIES = 2
+_UNREADABLE = (
+    "Microsoft Graph lists an appointment at this time that cannot be read yet; it may be this booking. Look at the "
+    "calendar before you send it again."
+)
 AROUND = timedelta(days=1)  # which appointments a window holds at its edges is not documented
 
 
@@ -79,15 +83,19 @@ def find_made(
     """Return the appointment that an earlier try of this attempt made; `items` are those of its service at its time.
 
     An appointment that bears a mark is judged by the mark. One without a mark counts if it was made since the attempt
-    began, for the same customers.
+    began, for the same customers. Raises WriteLost if one of that time is listed and cannot be read: it may be ours.
     """
+    is_in_doubt = False
     for item in items:
         whole = read_whole(graph, business, item["id"])
         if whole is None:
+            is_in_doubt = is_in_doubt or _is_since(item, attempt.began)
             continue
         mark = read_mark(whole.get("serviceNotes"))
         if mark == attempt.mark or (mark is None and _is_since(whole, attempt.began) and holds(whole, customers)):
             return whole
+    if is_in_doubt:
+        raise WriteLost(_UNREADABLE)
     return None
 
 

@@ -1,19 +1,22 @@
 """Who serves: a booking that names no staff, the fair choice among those who are free, and Graph's refusals."""
 
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
 
 from bookings.writing import booking
+from shared.graph.bookings import GraphBookings
 from tests.functional.booking_writes import TOMORROW, Writer, clock, open_page_with_new_keys, refused
 from tests.functional.conftest import Gateway
 from tests.functional.test_bookings_appointments import book
 from twin.bookings.state import Business
-from twin.core.faults import Answer
+from twin.core.faults import Action, Answer, Drop
 from twin.seeds import tiny
 
 CARLA = "57aff000-0000-4000-8000-000000000003"
+ROBIN = {"@odata.type": "#microsoft.graph.bookingCustomerInformation", "name": "Robin"}
 INVALID_STAFF = {"error": {"code": "BadRequest", "message": "Invalid Staff"}}
 
 
@@ -100,13 +103,81 @@ def test_somebody_who_is_booked_in_between_is_replaced_by_the_next(
 
     def interfere(self: booking.Booker, plan: Any, *rest: Any) -> Any:
         if plan.booking.staff == (tiny.ANNE,):
-            other = [{"@odata.type": "#microsoft.graph.bookingCustomerInformation", "name": "Robin"}]
-            book(writer.gateway, TOMORROW + timedelta(hours=9), staffMemberIds=[tiny.ANNE], customers=other)
+            book(writer.gateway, TOMORROW + timedelta(hours=9), staffMemberIds=[tiny.ANNE], customers=[ROBIN])
         return original(self, plan, *rest)
 
     monkeypatch.setattr(booking.Booker, "_create", interfere)
     assert serves(writer) == [tiny.BOB]
     assert len(writer.calendar()) == 2
+
+
+REFUSED_AFTER_ALL = [
+    Answer(400, body=INVALID_STAFF),
+    Answer(400, body={"error": {"code": "BadRequest", "message": "Wrong."}}),
+    Answer(409, body={"error": {"code": "Conflict", "message": ""}}),
+    Answer(500, body={"error": {"code": "UnknownError", "message": "staff not available"}}),
+    Drop(),
+]
+
+
+@pytest.mark.parametrize("staff", [None, [tiny.ANNE]])
+@pytest.mark.parametrize("action", REFUSED_AFTER_ALL, ids=str)
+def test_what_was_made_in_spite_of_a_refusal_is_found_and_not_made_again(
+    writer: Writer, action: Action, staff: Any
+) -> None:
+    writer.gateway.sim.faults.add(action, api="bookings", method="POST", path="/appointments$", when="after")
+    assert serves(writer, staff=staff) == [tiny.ANNE]
+    assert (len(writer.calendar()), writer.writes()) == (1, ["POST appointments"])
+
+
+@pytest.mark.parametrize("action", [Drop(), Answer(502), Answer(504)], ids=str)
+def test_nobody_else_is_chosen_while_a_create_may_be_under_way(writer: Writer, action: Action) -> None:
+    """Its answer is lost, and then somebody books the one who was chosen: Graph may still do what it was sent."""
+    sim = writer.gateway.sim
+    fault = sim.faults.add(action, api="bookings", method="POST", path="/appointments$")
+    original = GraphBookings.create_appointment
+
+    def interfere(self: GraphBookings, business: str, body: Any) -> Any:
+        try:
+            return original(self, business, body)
+        finally:
+            book(writer.gateway, TOMORROW + timedelta(hours=9), staffMemberIds=[tiny.ANNE], customers=[ROBIN])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GraphBookings, "create_appointment", interfere)
+        assert refused(writer.create("run-1")) == (409, "SlotTaken", "start")
+    assert (fault.fired, writer.writes()) == (1, ["POST appointments"])
+    assert writer.made()["staffMemberIds"] == [tiny.BOB]
+
+
+def test_what_one_reading_shows_and_the_next_one_does_not_is_found(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the booking itself would count as somebody else's, and be made again with the next staff member."""
+    failed = Answer(500, body={"error": {"code": "UnknownError", "message": ""}})
+    writer.gateway.sim.faults.add(failed, api="bookings", method="POST", path="/appointments$", when="after")
+    original, readings = GraphBookings.calendar_view, count(1)
+
+    def forget(self: GraphBookings, *args: Any) -> Any:
+        shown = original(self, *args)
+        return [] if next(readings) == 3 else shown
+
+    monkeypatch.setattr(GraphBookings, "calendar_view", forget)
+    assert serves(writer) == [tiny.ANNE]
+    assert (len(writer.calendar()), writer.writes()) == (1, ["POST appointments"])
+
+
+@pytest.mark.parametrize("action", [Drop(), Answer(500), Answer(400, body=INVALID_STAFF)], ids=str)
+def test_what_is_listed_and_cannot_be_read_yet_may_be_ours(writer: Writer, action: Action) -> None:
+    faults = writer.gateway.sim.faults
+    faults.add(action, api="bookings", method="POST", path="/appointments$", when="after")
+    unseen = faults.add(Answer(404), api="bookings", method="GET", path="/appointments/", times=None)
+    assert refused(writer.create("run-1")) == (502, "OutcomeUnknown", None)
+    assert refused(writer.create("run-1")) == (502, "OutcomeUnknown", None)
+    assert unseen.fired
+    faults.clear()
+    assert writer.create("run-1").json()["staffMemberIds"] == [tiny.ANNE]
+    assert (len(writer.calendar()), writer.writes()) == (1, ["POST appointments"])
 
 
 @pytest.mark.parametrize(

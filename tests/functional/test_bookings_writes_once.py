@@ -256,12 +256,20 @@ def no_lease(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow(reason="dies at every step")
 @pytest.mark.usefixtures("no_lease")
 @pytest.mark.parametrize(
-    ("service", "has_group", "count"),
-    [(tiny.VISIT, False, 1), (tiny.GROUP, False, 1), (tiny.GROUP, True, 1), (tiny.GROUP, False, 5)],
+    ("service", "has_group", "count", "refuses"),
+    [
+        (tiny.VISIT, False, 1, None),
+        (tiny.VISIT, False, 1, "before"),
+        (tiny.VISIT, False, 1, "after"),
+        (tiny.GROUP, False, 1, None),
+        (tiny.GROUP, True, 1, None),
+        (tiny.GROUP, False, 5, None),
+    ],
 )
 def test_a_crash_at_any_step_leaves_one_appointment(
-    writer: Writer, service: str, *, has_group: bool, count: int
+    writer: Writer, service: str, *, has_group: bool, count: int, refuses: str | None
 ) -> None:
+    """`refuses`: Graph refuses the staff who were chosen first, before or after it has booked them."""
     built = services.services()
     tenant = built.connections["default"]
     assert tenant.writes
@@ -281,6 +289,8 @@ def test_a_crash_at_any_step_leaves_one_appointment(
             group = {"serviceId": tiny.GROUP, "maximumAttendeesCount": 6, "customers": []}
             book(writer.gateway, start, minutes=60, staffMemberIds=[tiny.BOB], **group)
         mails = [f"robin{at}.{number}@example.com" for number in range(count)]
+        if refuses:
+            lose(writer, Answer(400, body={"error": {"code": "BadRequest", "message": "Invalid Staff"}}), when=refuses)
         kill_switch = KillSwitch(at)
         with kill_switch.watching(STEPS, also_after=True):
             try:
