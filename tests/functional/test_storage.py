@@ -1,7 +1,10 @@
 """Tables, blobs and queues on a real storage emulator."""
 
 import base64
+import contextlib
 import json
+import socket
+import threading
 import time
 from typing import Any
 
@@ -89,6 +92,9 @@ def test_what_the_service_never_takes_is_refused_and_no_conflict(
     assert "x" * 100 not in str(raised.value)
     with pytest.raises(Rejected):
         table.create(entity("c", v="x" * 40_000))
+    with pytest.raises(Rejected) as raised:
+        table.upsert(entity("c", v="x" * 40_000))
+    assert raised.value.code == "EntryTooLarge"
 
 
 def test_a_message_that_is_too_large_for_the_queue_is_refused(storage: Storage, name: str) -> None:
@@ -125,6 +131,56 @@ def test_the_error_of_a_transaction_says_what_is_known(
     with pytest.raises(kind) as raised:
         Table(storage, name).transact([Operation("create", entity("a"))])
     assert type(raised.value) is kind
+
+
+@pytest.mark.parametrize("write", ["upsert", "upsert-merge", "replace", "merge"])
+def test_one_entity_is_written_as_in_a_transaction_of_several(storage: Storage, name: str, write: str) -> None:
+    table = Table(storage, name)
+    if write.startswith("upsert"):
+        [first] = table.transact([Operation(write, entity("a", n=1))])
+    else:
+        for etag in (None, "W/\"datetime'2026-01-01T00%3A00%3A00.0000000Z'\""):
+            with pytest.raises(Conflict) as raised:
+                table.transact([Operation(write, entity("a", n=1), etag)])
+            assert raised.value.target == "0"
+        [first] = table.transact([Operation("create", entity("a", n=1))])
+    key = {"PartitionKey": "p", "RowKey": "a"}
+    [second] = table.transact([Operation(write, {**key, "m": 2}, None if write.startswith("upsert") else first)])
+    found = table.get("p", "a")
+    assert found is not None
+    assert found.etag == second != first
+    assert found.values == key | ({"n": 1, "m": 2} if "merge" in write else {"m": 2})
+    if not write.startswith("upsert"):
+        with pytest.raises(Conflict):
+            table.transact([Operation(write, entity("a", n=3), first)])
+        table.transact([Operation(write, entity("a", n=4))])
+        now = table.get("p", "a")
+        assert now is not None
+        assert now.values["n"] == 4
+
+
+@pytest.mark.parametrize("write", ["create", "upsert", "replace", "merge"])
+def test_a_write_whose_answer_is_lost_is_not_repeated(write: str, name: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        seen = []
+
+        def answer_nothing() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    with connection:
+                        seen.append(connection.recv(65536))
+
+        thread = threading.Thread(target=answer_nothing, daemon=True)
+        thread.start()
+        port = server.getsockname()[1]
+        string = f"DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;TableEndpoint=http://127.0.0.1:{port}/a;"
+        table = Table(Storage(StorageSettings(string, None, None, None, None), Identity(IdentitySource.MANAGED)), name)
+        with pytest.raises(Unavailable):
+            table.transact([Operation(write, entity("a"))])
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join()
+    assert len(seen) == 1
 
 
 def test_a_merge_leaves_other_properties_alone(storage: Storage, name: str) -> None:
