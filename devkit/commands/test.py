@@ -39,6 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, more: Sequence[str]) -> int:
     """Run every check, even after one has failed; return 0 only if all passed."""
     environ = _choose_day(options.today, os.environ)
+    # each worker, and each process that a test starts, would compile the whole repository
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)
     python = [sys.executable, "-m"]
     chosen = ["-m", "not slow"] if options.quick else []
     steps = {

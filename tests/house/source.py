@@ -4,7 +4,7 @@ import ast
 import subprocess
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -13,11 +13,14 @@ DEPLOYED = ("function_app", "blueprints", "composition", "doctor", "bookings", "
 
 @dataclass(frozen=True)
 class Module:
-    """One module of the repository: dotted name, path, syntax tree."""
+    """One module of the repository: dotted name, path, syntax tree, which is read when first asked for."""
 
     name: str
     path: Path
-    tree: ast.Module
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.path.read_text(), str(self.path))
 
     @property
     def package(self) -> str:
@@ -71,13 +74,13 @@ def tracked_files() -> tuple[Path, ...]:
 
 @cache
 def all_modules() -> tuple[Module, ...]:
-    """Return every module of the repository; each file is read once."""
+    """Return every module of the repository; each file is read once, by whoever asks for its tree."""
     found = []
     for path in tracked_files():
         if path.suffix == ".py":
             parts = path.relative_to(ROOT).with_suffix("").parts
             name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-            found.append(Module(name, path, ast.parse(path.read_text(), str(path))))
+            found.append(Module(name, path))
     return tuple(found)
 
 

@@ -73,6 +73,14 @@ def test_only_the_tests_run_on_the_given_day(calls: Calls, capsys: pytest.Captur
     assert capsys.readouterr().out.splitlines()[0] == "== today: 2028-02-29T12:00"
 
 
+def test_compiled_modules_are_kept_for_the_processes_that_tests_start(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    calls.run()
+    assert "PYTHONDONTWRITEBYTECODE" not in (calls.environ["pytest"] or {"PYTHONDONTWRITEBYTECODE": ""})
+
+
 def test_ci_takes_a_day_of_the_list_and_prints_first_how_to_repeat_it(
     calls: Calls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
