@@ -149,9 +149,8 @@ def _find_taken(appointments: Sequence[Json]) -> tuple[list[_Taken], list[_Taken
     above: Intervals = []
     layers: list[list[_Taken]] = []
     for layer in (whole, buffers, seats):
-        left = [(*part, service) for start, end, service in layer for part in subtract([(start, end)], above)]
-        layers.append(_cut_overlaps(left))
-        above = merge([*above, *((start, end) for start, end, _ in left)])
+        layers.append(_subtract(_cut_overlaps(layer), above))
+        above = merge([*above, *((start, end) for start, end, _ in layers[-1])])
     return layers[0] + layers[1], layers[2]
 
 
@@ -167,6 +166,17 @@ def _cut_overlaps(taken: Iterable[_Taken]) -> list[_Taken]:
         if begins < end:
             cut.append((begins, end, service))
     return cut
+
+
+def _subtract(taken: Sequence[_Taken], above: Intervals) -> list[_Taken]:
+    """Return the parts of what is sorted and does not overlap that lie outside the intervals."""
+    left: list[_Taken] = []
+    number = 0
+    for start, end in subtract([one[:2] for one in taken], above):
+        while taken[number][1] <= start:
+            number += 1
+        left.append((start, end, taken[number][2]))
+    return left
 
 
 def _mark(status: str, taken: Iterable[_Taken], range_: Intervals) -> Iterator[_Part]:

@@ -27,6 +27,7 @@ _NO_OPERATION = ("UnknownPath", "WrongMethod")
 _MAY_WAIT = frozenset({429, 503})
 _sending = threading.Lock()
 _ERROR_FIELDS = frozenset({"code", "message", "requestId"})
+_MORE_FIELDS = frozenset({"target", "entraError", "entraCorrelationId"})
 
 
 class Run:
@@ -143,7 +144,7 @@ def check_error(case: Case, response: Response) -> None:
     error = read_error(response)
     if not (
         response.headers.get("content-type") == ["application/json"]
-        and _ERROR_FIELDS <= set(error) <= _ERROR_FIELDS | {"target"}
+        and _ERROR_FIELDS <= set(error) <= _ERROR_FIELDS | _MORE_FIELDS
         and [error["requestId"]] == response.headers.get("x-request-id")
         and error["message"].endswith((".", "?"))
         and (response.status_code not in _MAY_WAIT or "retry-after" in response.headers)

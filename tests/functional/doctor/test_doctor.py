@@ -62,6 +62,14 @@ def test_every_step_is_ok_with_every_kind_of_credential(installation: Installati
     assert installation.find("fail", "warn", "skipped") == {}
 
 
+def test_a_user_lacks_a_delegated_permission(installation: Installation) -> None:
+    principal(installation).consents = {sample.SERVICE_USER: frozenset({READ})}
+    usual = sample.settings(installation.gateway.sim, credential="password")
+    installation.configure(**usual | {"MAILBOXES": "[]"})
+    found = installation.find_only(("bookings-writes", "default"))
+    assert "add the delegated permission BookingsAppointment.ReadWrite.All" in found
+
+
 def test_no_probe_is_left_and_nothing_is_changed_in_graph(installation: Installation) -> None:
     installation.gateway.forget()
     installation.examine()
