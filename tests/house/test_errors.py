@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from tests.house.source import Module, deployed
 
@@ -28,12 +29,13 @@ def test_every_error_says_in_a_further_sentence_what_to_do() -> None:
     assert silent == []
 
 
-def test_the_check_sees_a_message_without_an_instruction() -> None:
+def test_the_check_sees_a_message_without_an_instruction(tmp_path: Path) -> None:
     assert not _instructs("Microsoft Graph failed to answer.")
     assert not _instructs("Microsoft Graph failed to answer. It is not known why.")
     assert _instructs("Microsoft Graph failed to answer. Try again later.")
     source = 'text = f"{name} is wrong."\nraise Invalid(text if name else "Name it.", code="WrongType")'
-    module = Module("sample", deployed()[0].path, ast.parse(source))
+    (tmp_path / "sample.py").write_text(source)
+    module = Module("sample", tmp_path / "sample.py")
     assert {text for _, text in _messages(module, {"Invalid"})} == {f"{_PLACEHOLDER} is wrong.", "Name it."}
 
 
