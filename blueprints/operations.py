@@ -1,8 +1,9 @@
-"""HTTP: the state of the gateway itself (health, status, doctor)."""
+"""HTTP: the state of the gateway itself (health, readiness, status, doctor)."""
 
 import logging
 import uuid
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 
 import azure.functions as func
 
@@ -25,11 +26,27 @@ _SOON = timedelta(days=14)
 
 @bp.route(route="health", methods=["GET", "HEAD"], auth_level=func.AuthLevel.ANONYMOUS)
 def health(req: func.HttpRequest) -> func.HttpResponse:
-    """Return whether the gateway can work: ok, degraded or misconfigured. Sends no request and shows no secret."""
+    """Return that the gateway is alive: ok, degraded or misconfigured. Sends no request and shows no secret."""
     request_id = str(uuid.uuid4())
     body, status = _health()
     _log.debug("health %s: %s", req.method, body["status"])
     return answer(body, request_id=request_id, status=status)
+
+
+@bp.route(route="health/ready", methods=["GET", "HEAD"])
+@answers("check")
+def readiness(request: Request) -> Content:
+    """Return whether the gateway is able to answer: 200, or 503 with what fails, since when, and what to do."""
+    from doctor.readiness import CHECK_AGAIN_AFTER, describe_readiness, describe_wrong_settings
+
+    check = request.query.choice("check", "now") == "now"
+    try:
+        body, is_ready = describe_readiness(request.services, check=check)
+    except SettingsError as error:
+        body, is_ready = describe_wrong_settings(error), False
+    if is_ready:
+        return Content(body)
+    return Content(body, status=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": f"{CHECK_AGAIN_AFTER:.0f}"})
 
 
 @bp.route(route="status", methods=["GET"])

@@ -8,6 +8,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
+from shared import readiness
 from shared.settings.config import Fault, SettingsError, load_settings
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class _ServicesHolder:
     def put(self, services: "Services | None") -> None:
         with self._lock:
             self._services, self._faults = services, ()
+            readiness.forget()
 
 
 _holder = _ServicesHolder()

@@ -26,6 +26,7 @@ from shared import context
 from shared.entra_errors import Cure, Refusal, read_refusal, read_unknown_tenant
 from shared.errors import ConfigurationError, GatewayError, Unavailable
 from shared.key_vault import Identity, KeyVault, RememberedSecret, Secrets, VaultSecret
+from shared.readiness import Service, note
 from shared.settings.choices import Credential
 from shared.settings.config import Connection, Settings
 
@@ -88,6 +89,12 @@ class TokenSource:
         """When the stored credential expires; None if that is unknown or it was not read yet."""
         return self._secret.expires_on if self._secret else None
 
+    @property
+    def has_token(self) -> bool:
+        """Whether there is a token that is good for a call now."""
+        last = self._last
+        return last is not None and last.is_good()
+
     def token(self) -> str:
         """Return a valid token. Raises ConfigurationError or Unavailable."""
         last = self._last
@@ -123,9 +130,12 @@ class TokenSource:
         except GatewayError as error:
             if self._last is None or not self._last.is_good():
                 self._failure, self._failed_at = error, time.monotonic()
+                note(Service.SIGN_IN, self.connection.name, error=error)
                 raise
             _log.warning("connection %s: keeping the last good token: %s", self.connection.name, error)
             self._last = _Token(self._last.value, self._last.expires_at, time.time() + _RETRY_REFRESH_AFTER)
+        else:
+            note(Service.SIGN_IN, self.connection.name)
         return self._last.value
 
     def _acquire(self, claims: str | None, *, force: bool) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.errors import ConfigurationError, GatewayError, Unavailable
+from shared.readiness import Service, note
 from shared.settings.choices import IdentitySource
 
 if TYPE_CHECKING:
@@ -137,8 +138,13 @@ class KeyVault:
 
     def get(self, name: str) -> VaultSecret:
         """Return the current version of a secret. Raises ConfigurationError or Unavailable."""
-        with _own_errors(f"The Key Vault secret {name}"):
-            secret = self._open().get_secret(name)
+        try:
+            with _own_errors(f"The Key Vault secret {name}"):
+                secret = self._open().get_secret(name)
+        except GatewayError as error:
+            note(Service.VAULT, error=None if isinstance(error, SecretMissingError) else error)
+            raise
+        note(Service.VAULT)
         properties = secret.properties
         if not secret.value:
             raise ConfigurationError(f"The Key Vault secret {name} is empty. Store a value.")

@@ -15,9 +15,10 @@ from urllib.parse import quote, urlsplit
 
 from shared import context
 from shared.auth import TokenSource
-from shared.errors import GatewayError, OutcomeUnknown, Rejected, Throttled, Unavailable
+from shared.errors import GatewayError, OutcomeUnknown, Rejected, ServerFailed, Throttled, Unavailable
 from shared.graph.answers import Expected, is_success, read_challenge, read_error, read_json
 from shared.json_text import Json
+from shared.readiness import Service, note
 from shared.retry import RetryPolicy, call_with_retry
 from shared.transport import Answer, Transport
 
@@ -199,15 +200,19 @@ class GraphClient:
         def send(token: str) -> Answer:
             with self._limit.hold():
                 began = time.monotonic()
-                answer = self._transport.send(
-                    method,
-                    url,
-                    authorization=f"Bearer {token}",
-                    query=query,
-                    headers=_headers(prefer),
-                    json=body,
-                    most_bytes=most_bytes,
-                )
+                try:
+                    answer = self._transport.send(
+                        method,
+                        url,
+                        authorization=f"Bearer {token}",
+                        query=query,
+                        headers=_headers(prefer),
+                        json=body,
+                        most_bytes=most_bytes,
+                    )
+                except (Unavailable, OutcomeUnknown) as error:
+                    self._note(error)
+                    raise
                 if (taken := time.monotonic() - began) > _SLOW_SECONDS:
                     _log.info("slow: %.1f s for %s %s -> %d", taken, method, urlsplit(url).path, answer.status)
                 return answer
@@ -217,10 +222,23 @@ class GraphClient:
         if answer.status == HTTPStatus.UNAUTHORIZED:
             answer = send(self._tokens.renew(token, read_challenge(answer.headers)))
         error = read_error(answer.status, answer.headers, answer.body)
+        self._note(error)
         if error is not None:
             _log.info("%s %s -> %s", method, urlsplit(url).path, error)
             raise error
         return answer
+
+    def _note(self, error: GatewayError | None) -> None:
+        """Note whether Graph serves this connection.
+
+        A call that began too late says nothing about it, and neither does a 500, which Bookings answers to bad input,
+        too. A refusal, and a call too many, were answered; but a token that Graph refuses ends every call.
+        """
+        if isinstance(error, ServerFailed) or (error is not None and error.code == "OutOfTime"):
+            return
+        is_away = isinstance(error, (Unavailable, OutcomeUnknown)) and not isinstance(error, Throttled)
+        is_failure = is_away or (error is not None and error.code == "TokenRejected")
+        note(Service.GRAPH, self._tokens.connection.name, error=error if is_failure else None)
 
     def _send_batch(
         self, requests: Sequence[SubRequest], retry: RetryPolicy, most_bytes: int | None

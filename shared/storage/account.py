@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from shared.errors import ConfigurationError, Rejected, Unavailable
+from shared.errors import ConfigurationError, GatewayError, Rejected, Unavailable
 from shared.key_vault import Identity
+from shared.readiness import Service, note
 from shared.settings.mail_settings import StorageSettings
 
 if TYPE_CHECKING:
+    from azure.core.exceptions import AzureError
     from azure.data.tables import TableClient
     from azure.storage.blob import ContainerClient
     from azure.storage.queue import QueueClient
@@ -30,6 +32,8 @@ _LIMITS: dict[str, Any] = {
     "read_timeout": 20,
 }
 BLOCK = 4 * 1024 * 1024
+_DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+_OF_THE_REQUEST = frozenset(range(400, 500)) - {*_DENIED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 _NEVER_TAKEN = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
@@ -114,27 +118,37 @@ def storage_errors(what: str, *, quiet: bool = False) -> Iterator[None]:
     """Raise a GatewayError for errors of the storage libraries.
 
     ConfigurationError for refused access, Rejected for what the service will never take (status 400 or 413), and
-    Unavailable for all others.
+    Unavailable for all others. It is noted whether the account serves this process: statuses of 400 and more that speak
+    of the request, such as 404 and 412, are answers of an account that does.
     """
-    from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+    from azure.core.exceptions import AzureError
 
     try:
         yield
+        note(Service.STORAGE)
     except AzureError as error:
         if quiet:
             return
-        status = getattr(error, "status_code", None)
-        detail = f"{type(error).__name__} status={status}"
-        if isinstance(error, ClientAuthenticationError) or (
-            isinstance(error, HttpResponseError) and status in (401, 403)
-        ):
-            raise ConfigurationError(
-                f"The storage account refuses access to {what}. Check AzureWebJobsStorage and the identity's roles.",
-                detail=detail,
-            ) from error
-        if isinstance(error, HttpResponseError) and status in _NEVER_TAKEN:
-            raise _reject(what, str(getattr(error, "error_code", None)), status) from error
-        raise Unavailable(f"The storage account did not serve {what}. Try again later.", detail=detail) from error
+        failure = _translate(error, what)
+        is_served = getattr(error, "status_code", None) in _OF_THE_REQUEST
+        note(Service.STORAGE, error=None if is_served else failure)
+        raise failure from error
+
+
+def _translate(error: "AzureError", what: str) -> GatewayError:
+    from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+
+    status = getattr(error, "status_code", None)
+    detail = f"{type(error).__name__} status={status}"
+    is_answer = isinstance(error, HttpResponseError)
+    if isinstance(error, ClientAuthenticationError) or (is_answer and status in _DENIED):
+        return ConfigurationError(
+            f"The storage account refuses access to {what}. Check AzureWebJobsStorage and the identity's roles.",
+            detail=detail,
+        )
+    if is_answer and status in _NEVER_TAKEN:
+        return _reject(what, str(getattr(error, "error_code", None)), int(status))
+    return Unavailable(f"The storage account did not serve {what}. Try again later.", detail=detail)
 
 
 def _reject(what: str, code: str, status: int) -> Rejected:
