@@ -28,7 +28,7 @@ from shared.storage.idempotency import Attempt, WriteLost
 
 _OVERTAKEN = (
     "Somebody else was booked with the staff member whom the gateway chose, while no answer came from Microsoft Graph. "
-    "Nothing was booked; send it again, and another one is chosen."
+    "Nothing was booked. Send it again, and another one is chosen."
 )
 SECOND_SEARCH = 2.0  # seconds after the first: a new appointment may show late
 _LEAST_LEFT = 4.0  # seconds of the call's budget that a second search needs
