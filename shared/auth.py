@@ -16,7 +16,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import requests
 import requests.adapters
@@ -292,13 +294,25 @@ def _find_unknown_tenant(error: BaseException | None) -> str | None:
 def _open_session() -> requests.Session:
     """Return a session for msal.
 
-    msal's own would wait for the whole Retry-After of a throttled discovery while callers wait for the lock.
+    msal's own would wait for the whole Retry-After of a throttled discovery while callers wait for the lock, and follow
+    a redirect with the credential in the body.
     """
     session = requests.Session()
+    session.max_redirects = 0
+    session.hooks["response"].append(_refuse_unreadable)
     once_more = urllib3.Retry(total=1, status=0, allowed_methods=None, respect_retry_after_header=False)
     session.mount("https://", requests.adapters.HTTPAdapter(max_retries=once_more))
     session.request = functools.partial(session.request, timeout=_MSAL_TIMEOUT)  # type: ignore[method-assign]
     return session
+
+
+def _refuse_unreadable(answer: requests.Response, *_: object, **__: object) -> None:
+    """Raise ValueError for a token answer that is not JSON: msal would log its text, which may hold half a token."""
+    if urlsplit(answer.url).path.endswith("/token") and answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+        try:
+            answer.json()
+        except ValueError:
+            raise ValueError("The answer is not JSON.") from None
 
 
 def _bounded(seconds: float) -> float:

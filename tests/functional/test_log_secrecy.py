@@ -15,6 +15,7 @@ from twin.seeds.sample import Credential
 __all__ = ["log"]
 
 CALLBACK = "https://prod-00.example.logic.azure.com/workflows/x/triggers/y?sig=very-secret-signature"
+HALF_A_TOKEN = '{"token_type": "Bearer", "access_token": "eyJ0eXAiOiJKV1QifQ.eyJhdWQiOiJodHRwczov'
 
 
 @pytest.mark.parametrize("mode", ["federated", "certificate", "secret", "password"])
@@ -31,6 +32,10 @@ def test_nothing_secret_is_logged(
     gateway.sim.faults.add(Answer(401, body={"error": {"code": "InvalidAuthenticationToken"}}), api="bookings")
     gateway.sim.faults.add(Drop(), api="bookings", when="after")
     texts.append(gateway.get(f"{page}/services").text)
+    gateway.configure(**settings)
+    gateway.sim.faults.add(Answer(200, body=HALF_A_TOKEN), api="entra", method="POST", times=None)
+    texts.append(gateway.get(f"{page}/services").text)
+    gateway.sim.faults.clear()
     gateway.configure(**settings)
     gateway.sim.entra.app(sample.CLIENT_ID).force(7000215)
     texts.append(gateway.get(f"{page}/services").text)
