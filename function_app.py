@@ -12,6 +12,7 @@ from blueprints import (
     mail_work,
     mailboxes,
     operations,
+    slot_holds,
     triggers,
     wrong_path,
 )
@@ -29,6 +30,7 @@ for blueprint in (
     mailboxes.bp,
     mail_work.bp,
     operations.bp,
+    slot_holds.bp,
     triggers.bp,
     wrong_path.bp,
 ):

@@ -16,6 +16,8 @@ class Bounds:
 APPOINTMENT_PAGE = Bounds(1, 500, default=100)
 APPOINTMENT_PAGE_WITH_DETAILS = Bounds(1, 100, default=50)  # a call to Graph for each appointment
 MAIL_PAGE = Bounds(1, 100, default=50)
+HELD_MINUTES = Bounds(1, 30, default=5)
+HELD_SEATS = Bounds(1, 1000, default=1)
 MINUTES_AHEAD = Bounds(1, 7 * 24 * 60, default=60)
 
 LONGEST_RANGE = timedelta(days=366)

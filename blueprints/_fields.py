@@ -137,11 +137,17 @@ class Fields:
             return bounds.default
         is_number = value.isascii() and value.isdecimal() and len(value) <= 9  # noqa: PLR2004 - no bound needs more digits
         if not is_number or not bounds.least <= int(value) <= bounds.most:
-            raise Invalid(
-                f"{name} is not a whole number within its bounds. Send one from {bounds.least} to {bounds.most}.",
-                code="InvalidNumber",
-                target=name,
-            )
+            raise _wrong_number(name, bounds)
+        return int(value)
+
+    def count(self, name: str, bounds: Bounds) -> int:
+        """Return a whole number of a body within bounds."""
+        value = self.values.get(name)
+        if value is None:
+            return bounds.default
+        is_whole = not isinstance(value, bool) and (isinstance(value, int) or value in range(bounds.most + 1))
+        if not is_whole or not bounds.least <= value <= bounds.most:
+            raise _wrong_number(name, bounds)
         return int(value)
 
     def choice(self, name: str, *known: str) -> str | None:
@@ -302,6 +308,14 @@ def _within_years[Day: date](name: str, day: Day) -> Day:
             target=name,
         )
     return day
+
+
+def _wrong_number(name: str, bounds: Bounds) -> Invalid:
+    return Invalid(
+        f"{name} is not a whole number within its bounds. Send one from {bounds.least} to {bounds.most}.",
+        code="InvalidNumber",
+        target=name,
+    )
 
 
 def _wrong_type(name: str, wanted: str) -> Invalid:

@@ -1,8 +1,7 @@
 """HTTP: writing to Microsoft Bookings, where the settings allow it. Every route honours Idempotency-Key."""
 
 import json
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -10,18 +9,16 @@ from typing import TYPE_CHECKING
 from blueprints._booking_details import CLEARABLE, DETAILS, read_details
 from blueprints._fields import Fields
 from blueprints._http import Content, Request, answers
+from blueprints._idempotent_writes import get_writes, read_hold, run_idempotently
 from blueprints._routes import Blueprint
-from shared.errors import Forbidden, Invalid
+from shared.errors import Invalid
 from shared.json_text import Json
 
 if TYPE_CHECKING:
-    from bookings.writing.appointments import Writes
-    from shared.storage.idempotency import Attempt, Sameness
+    from shared.storage.idempotency import Attempt
 
 bp = Blueprint()
 
-_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
-_RUN_HEADERS = ("x-ms-workflow-run-id", "x-ms-workflow-operation-name", "x-ms-action-tracking-id")
 _CUSTOMER = ("customerId", "name", "emailAddress", "phone", "notes", "answers")
 _CLEARABLE_OF_CUSTOMERS = ("phone", "notes", "answers")
 
@@ -32,12 +29,13 @@ def create_appointment(request: Request) -> Content:
     """Book an appointment, or seats in the group appointment at that time."""
     from shared.storage.idempotency import Sameness
 
-    writes, business = _get_writes(request), request.business
+    writes, business = get_writes(request), request.business
     body = request.body(
-        "service", "start", "end", "timeZone", "staff", "customer", "customers", "allowDuplicate", *DETAILS
+        "service", "start", "end", "timeZone", "staff", "customer", "customers", "allowDuplicate", "hold", *DETAILS
     )
     service, zone = body.needed_identifier("service"), body.zone()
     staff, customers, details = body.identifiers("staff"), _needed_customers(body), read_details(body)
+    hold = read_hold(body)
     start, end = body.moment("start", request.zone_of(body)), body.optional_moment("end", request.zone_of(body))
 
     def work(attempt: "Attempt") -> Json:
@@ -50,6 +48,7 @@ def create_appointment(request: Request) -> Content:
             staff=staff,
             customers=customers,
             details=details,
+            hold=hold,
             attempt=attempt,
         )
 
@@ -61,14 +60,14 @@ def create_appointment(request: Request) -> Content:
 
         who = sorted(json.dumps(_identity(each), sort_keys=True) for each in customers)
         same = Sameness({"service": service, "start": start.isoformat(), "customers": who}, is_current)
-    return _run_idempotently(request, "create", body, work, status=HTTPStatus.CREATED, same=same, uses_run=True)
+    return run_idempotently(request, "create", body, work, status=HTTPStatus.CREATED, same=same, uses_run=True)
 
 
 @bp.route(route="bookings/businesses/{business}/appointment", methods=["PATCH"])
 @answers("id")
 def update_appointment(request: Request) -> Content:
     """Change details or customers of an appointment; what is not given stays."""
-    writes, business, appointment = _get_writes(request), request.business, request.query.needed_identifier("id")
+    writes, business, appointment = get_writes(request), request.business, request.query.needed_identifier("id")
     body = request.body("timeZone", "customers", "clear", *DETAILS)
     zone, details, customers = body.zone(), read_details(body) | _cleared(body), _customer_changes(body)
     if not details and customers is None:
@@ -88,61 +87,70 @@ def update_appointment(request: Request) -> Content:
             attempt=attempt,
         )
 
-    return _run_idempotently(request, "update", body, work)
+    return run_idempotently(request, "update", body, work)
 
 
 @bp.route(route="bookings/businesses/{business}/appointment/reschedule", methods=["POST"])
 @answers("id")
 def reschedule_appointment(request: Request) -> Content:
     """Move an appointment to another time."""
-    writes, business, appointment = _get_writes(request), request.business, request.query.needed_identifier("id")
-    body = request.body("start", "end", "timeZone", "staff")
-    zone, staff = body.zone(), body.identifiers("staff")
+    writes, business, appointment = get_writes(request), request.business, request.query.needed_identifier("id")
+    body = request.body("start", "end", "timeZone", "staff", "hold")
+    zone, staff, hold = body.zone(), body.identifiers("staff"), read_hold(body)
     start, end = body.moment("start", request.zone_of(body)), body.optional_moment("end", request.zone_of(body))
 
-    def work(_: "Attempt") -> Json:
+    def work(attempt: "Attempt") -> Json:
         return writes.reschedule(
-            business=business, appointment=appointment, start=start, end=end, staff=staff, zone=zone
+            business=business,
+            appointment=appointment,
+            start=start,
+            end=end,
+            staff=staff,
+            zone=zone,
+            hold=hold,
+            attempt=attempt,
         )
 
-    return _run_idempotently(request, "reschedule", body, work)
+    return run_idempotently(request, "reschedule", body, work)
 
 
 @bp.route(route="bookings/businesses/{business}/appointment/assign", methods=["POST"])
 @answers("id")
 def assign_staff(request: Request) -> Content:
     """Give an appointment to other staff members."""
-    writes, business, appointment = _get_writes(request), request.business, request.query.needed_identifier("id")
-    body = request.body("staff", "timeZone")
-    zone, staff = body.zone(), body.identifiers("staff")
+    writes, business, appointment = get_writes(request), request.business, request.query.needed_identifier("id")
+    body = request.body("staff", "timeZone", "hold")
+    zone, staff, hold = body.zone(), body.identifiers("staff"), read_hold(body)
     if not staff:
         raise Invalid("staff is missing. Name at least one staff member.", code="MissingParameter", target="staff")
 
-    def work(_: "Attempt") -> Json:
-        return writes.assign(business=business, appointment=appointment, staff=staff, zone=zone)
+    def work(attempt: "Attempt") -> Json:
+        return writes.assign(
+            business=business, appointment=appointment, staff=staff, zone=zone, hold=hold, attempt=attempt
+        )
 
-    return _run_idempotently(request, "assign", body, work)
+    return run_idempotently(request, "assign", body, work)
 
 
 @bp.route(route="bookings/businesses/{business}/appointment/cancel", methods=["POST"])
 @answers("id")
 def cancel_appointment(request: Request) -> Content:
     """Cancel an appointment; Bookings mails customer and staff."""
-    writes, business, appointment = _get_writes(request), request.business, request.query.needed_identifier("id")
+    writes, business, appointment = get_writes(request), request.business, request.query.needed_identifier("id")
     body = request.optional_body("message")
     message = body.long_text("message") or ""
 
     def work(attempt: "Attempt") -> Json:
         return writes.cancel(business=business, appointment=appointment, message=message, attempt=attempt)
 
-    return _run_idempotently(request, "cancel", body, work)
+    return run_idempotently(request, "cancel", body, work)
 
 
 @bp.route(route="bookings/businesses/{business}/customer", methods=["POST"])
 @answers()
 def save_customer(request: Request) -> Content:
     """Change the customer with this id or mail address, or make one."""
-    writes, business = _get_writes(request), request.business
+    writes, business = get_writes(request), request.business
     body = request.body("customerId", "name", "emailAddress", "phone")
     customer = {"customerId": body.identifier("customerId"), "name": body.text("name")}
     customer |= {"emailAddress": body.mail_address("emailAddress"), "phone": body.phone("phone")}
@@ -152,65 +160,7 @@ def save_customer(request: Request) -> Content:
     def work(_: "Attempt") -> Json:
         return writes.customers.save(business, customer)
 
-    return _run_idempotently(request, "customer", body, work)
-
-
-def _get_writes(request: Request) -> "Writes":
-    """Return what writes to the business in the path. Raises Forbidden unless the settings allow it."""
-    _ = request.business  # the allow-list comes first
-    if request.connection.writes is None:
-        raise Forbidden(
-            "The gateway may not write to Bookings. An administrator can switch it on with BOOKINGS_WRITES.",
-            code="WritesOff",
-        )
-    return request.connection.writes
-
-
-def _run_idempotently(
-    request: Request,
-    operation: str,
-    body: Fields,
-    work: Callable[["Attempt"], Json],
-    *,
-    status: HTTPStatus = HTTPStatus.OK,
-    same: "Sameness | None" = None,
-    uses_run: bool = False,
-) -> Content:
-    """Do the work once for its Idempotency-Key; a header marks an answer that was given before.
-
-    `uses_run`: without a key, the run and the action of a flow are the key, where its engine names them.
-    """
-    key = request.http.headers.get("Idempotency-Key")
-    if key is not None and not _KEY.fullmatch(key):
-        raise Invalid(
-            "The Idempotency-Key is malformed. Send 1 to 255 printable ASCII characters, no space at either end.",
-            code="InvalidId",
-            target="Idempotency-Key",
-        )
-    payload = {"body": body.values, "id": request.query.text("id")}
-    given = request.services.idempotency.run(
-        work,
-        scope=f"{request.connection_name}|{request.business.lower()}",
-        operation=operation,
-        payload=payload,
-        key=_run_key(request, payload) if key is None and uses_run else key,
-        same=same,
-    )
-    headers = {"Idempotency-Replayed": "true"} if given.is_replayed else {}
-    return Content(given.body, status=status, headers=headers)
-
-
-def _run_key(request: Request, payload: Json) -> str | None:
-    """Return a key from what the engine of Logic Apps and Power Automate says about run and action, None without it.
-
-    The engine delivers a call at least once (Azure/logicapps issues 1136 and 1483). Its headers are those of the sample
-    answer "Workflow Run Action Request Histories - Get" and of LogicAppsUX issue 2683. The content is a part of the
-    key, because one action of one run may book several appointments in a loop.
-    """
-    names = [request.http.headers.get(name) for name in _RUN_HEADERS]
-    if not names[0] or not names[1]:
-        return None
-    return json.dumps(["run", *names, payload], sort_keys=True)
+    return run_idempotently(request, "customer", body, work)
 
 
 def _identity(customer: Json) -> Json:

@@ -13,7 +13,9 @@ from bookings.changes.scanning import Pace, Scanner
 from bookings.changes.trigger_items import AppointmentTriggers
 from bookings.free_time.availability import Availability
 from bookings.free_time.group_limit import GroupLimit
+from bookings.free_time.held_time import no_holds
 from bookings.free_time.slots import SlotFinder
+from bookings.holds import store as holds
 from bookings.names import Names
 from bookings.reading.appointments import Appointments
 from bookings.reading.catalogue import Catalogue
@@ -102,13 +104,14 @@ def build_services(settings: Settings) -> Services:
         timedelta(seconds=settings.numbers["CHANGES_REFRESH_SECONDS"]),
     )
 
-    store = keys.IdempotencyStore(Table(storage, keys.TABLE))
+    store, hold_table = keys.IdempotencyStore(Table(storage, keys.TABLE)), Table(storage, holds.TABLE)
 
     def build_connection(name: str) -> ConnectionServices:
         connection = settings.connections[name]
         graph = GraphBookings(clients[name], is_delegated=connection.is_delegated)
         names = Names(graph)
-        limit = GroupLimit()
+        limit, held = GroupLimit(), holds.HoldStore(hold_table, name)
+        read_holds = held.read_holds if connection.may_write else no_holds
         appointments = Appointments(graph, names, workers)
         scanner = Scanner(graph, workers, pace, appointments.find_details)
         feed, describer = ChangeFeed(name, scanner, table, blobs), Describer(appointments, names)
@@ -117,10 +120,12 @@ def build_services(settings: Settings) -> Services:
             graph=graph,
             catalogue=Catalogue(graph, names, workers, connection.businesses),
             appointments=appointments,
-            availability=Availability(graph, names),
-            slots=SlotFinder(graph, names, workers, limit),
+            availability=Availability(graph, names, read_holds),
+            slots=SlotFinder(graph, names, workers, limit, read_holds),
             writes=(
-                Writes(name, graph, names, workers, idempotency=store, limit=limit) if connection.may_write else None
+                Writes(name, graph, names, workers, idempotency=store, holds=held, limit=limit)
+                if connection.may_write
+                else None
             ),
             names=names,
             changes=feed,

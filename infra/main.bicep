@@ -187,7 +187,7 @@ module storage 'modules/storage.bicep' = {
     isPrivate: privateNetwork
     containers: ['app-package', 'mails', 'changes', 'config']
     queues: [polls, '${polls}-poison', deliveries, '${deliveries}-poison']
-    tables: ['mails', 'threads', 'changes', 'idempotency']
+    tables: ['mails', 'threads', 'changes', 'idempotency', 'holds']
   }
 }
 

@@ -1,32 +1,64 @@
 """Answers when staff are free or busy."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 from bookings.describe import describe_times
+from bookings.free_time.held_time import Hold, ReadHolds, no_holds
 from bookings.free_time.hours import WeeklyHours
-from bookings.free_time.staff_spans import Basis, SpanQuestion, basis_of, read_calendar, read_spans
+from bookings.free_time.intervals import intersect, merge, subtract
+from bookings.free_time.staff_spans import FREE, Basis, SpanQuestion, StaffSpan, basis_of, read_calendar, read_spans
 from bookings.names import Names
 from shared.errors import Invalid
 from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
 from shared.time_zones.zones import Zone
 
+_HELD = "held"
+
+
+def _mark_held(spans: list[StaffSpan], holds: Sequence[Hold]) -> Iterator[StaffSpan]:
+    """Cut what is held, buffers included, out of the time when its staff are available."""
+    for span in spans:
+        own = [hold for hold in holds if span.staff in hold.staff]
+        if span.status != FREE or not own:
+            yield span
+            continue
+        whole = [(int(span.start.timestamp()), int(span.end.timestamp()))]
+        free = subtract(whole, merge(hold.taken for hold in own))
+        yield from (_part(span, each, FREE, None) for each in free)
+        for taken, service in dict.fromkeys((hold.taken, hold.service) for hold in own):
+            yield from (_part(span, each, _HELD, service) for each in intersect(whole, [taken]))
+
+
+def _part(span: StaffSpan, part: tuple[int, int], status: str, service: str | None) -> StaffSpan:
+    start, end = (datetime.fromtimestamp(moment, UTC) for moment in part)
+    return StaffSpan(span.staff, status, service, start, end)
+
 
 class Availability:
     """Availability of the staff of one connection's businesses."""
 
-    def __init__(self, graph: GraphBookings, names: Names) -> None:
+    def __init__(self, graph: GraphBookings, names: Names, read_holds: ReadHolds = no_holds) -> None:
         self._graph = graph
         self._names = names
         self.basis = basis_of(graph)
+        self._read_holds = read_holds
 
     def find(
-        self, business: str, wanted: Sequence[str], start: datetime, end: datetime, zone: Zone | None
+        self,
+        business: str,
+        wanted: Sequence[str],
+        start: datetime,
+        end: datetime,
+        zone: Zone | None,
+        *,
+        hold: str | None = None,
     ) -> list[Json]:
         """Return {"staffId", "displayName", "availabilityItems"} of each wanted staff member, or of all.
 
-        Without a `zone` times are shown in that of the page. Raises Invalid for an id that is not on the calendar:
+        Free time that is held is marked as "held"; `hold` is the caller's own. Without a `zone` times are shown in that
+        of the page. Raises Invalid for an id that is not on the calendar:
         Graph answers those with a bare 500.
         """
         staff = self._names.staff(business)
@@ -46,9 +78,10 @@ class Availability:
         zone = zone or page_zone
         people = {member: staff[member] for member in members}
         asked = SpanQuestion(business, people, hours, page_zone, start, end)
+        holds = self._read_holds(business, hold)  # first: a hold that ends meanwhile is in the calendar
         spans = read_spans(self._graph, asked, lambda: read_calendar(self._graph, business, start, end))
         items: dict[str, list[Json]] = {member: [] for member in members}
-        for span in sorted(spans, key=lambda span: span.start):
+        for span in sorted(_mark_held(spans, holds), key=lambda span: span.start):
             items.setdefault(span.staff, []).append(
                 {
                     "status": span.status,

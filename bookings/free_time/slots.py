@@ -7,6 +7,7 @@ business hours and to show busy time as free.
 - Slots begin at the start of each span of opening hours and go on in steps of the policy's interval.
 - A slot lies wholly inside opening and working hours; its buffers may lie outside, but must not touch busy time.
 - A group appointment with free seats is a slot for its own service, at its own time, with its own staff.
+- What is held for somebody else is not free: a staff member's time, or seats of a group.
 """
 
 import time
@@ -19,11 +20,20 @@ from operator import itemgetter
 
 from bookings.describe import appointment_times, describe_staff, describe_times, join_names
 from bookings.free_time.group_limit import GroupLimit
-from bookings.free_time.intervals import Interval, beginnings, covers, merge
+from bookings.free_time.held_time import (
+    Hold,
+    ReadHolds,
+    count_seats,
+    find_obstacles,
+    list_group,
+    no_holds,
+    place_of,
+)
+from bookings.free_time.intervals import Interval, beginnings, covers, merge, touches
 from bookings.free_time.policy import Policy
 from bookings.free_time.service_context import ServiceContext, read_service_context
 from bookings.free_time.staff_spans import Basis, SpanQuestion, basis_of, read_calendar, read_spans
-from bookings.free_time.staff_time import SlotQuestion, StaffTime, find_staff_time, find_team
+from bookings.free_time.staff_time import SlotQuestion, StaffTime, block_held, find_staff_time, find_team
 from bookings.names import Names
 from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
@@ -49,11 +59,19 @@ class Slots:
 class SlotFinder:
     """Finds free slots on the businesses of one connection."""
 
-    def __init__(self, graph: GraphBookings, names: Names, workers: Workers, limit: GroupLimit) -> None:
+    def __init__(
+        self,
+        graph: GraphBookings,
+        names: Names,
+        workers: Workers,
+        limit: GroupLimit,
+        read_holds: ReadHolds = no_holds,
+    ) -> None:
         self._graph = graph
         self._names = names
         self._workers = workers
         self._limit = limit
+        self._read_holds = read_holds
 
     def find(
         self,
@@ -85,28 +103,32 @@ class SlotFinder:
         end: datetime,
         zone: Zone | None = None,
         staff: Sequence[str] = (),
+        hold: str | None = None,
     ) -> Slots:
-        """Return the free slots as `find` does, for a context that was read."""
+        """Return the free slots as `find` does, for a context that was read; `hold` is the caller's own."""
         wanted = find_team(context.service, context.staff, staff)
         bookable = _bookable_range(start, end, context.policy)
         question = SlotQuestion(wanted, context.policy, context.zone, *bookable)
         items: list[Json] = []
         if question.staff and question.start < question.end:
-            items = _describe(self._find_offers(context, question), zone or context.zone)
+            items = _describe(self._find_offers(context, question, hold), zone or context.zone)
         return Slots(items, context.zone, context.policy, basis_of(self._graph))
 
-    def _find_offers(self, context: ServiceContext, question: SlotQuestion) -> Offers:
+    def _find_offers(self, context: ServiceContext, question: SlotQuestion, hold: str | None) -> Offers:
         business, (first, last) = context.business, question.reach
+        holds = self._read_holds(business, hold)  # first: a hold that ends meanwhile is in the calendar
         waiting = self._workers.start(lambda: read_calendar(self._graph, business, first, last))
         asked = SpanQuestion(business, question.staff, context.policy.business_hours, context.zone, first, last)
         spans = read_spans(self._graph, asked, waiting.result)
         appointments = waiting.result()
-        seats = self._limit.seats_left(business, context.policy.seats)
-        offers = _offer_new(question, find_staff_time(question, spans, appointments), seats)
+        seats, service = self._limit.seats_left(business, context.policy.seats), str(context.service["id"])
+        times = find_staff_time(question, spans, appointments)
+        offers = _offer_new(question, block_held(times, holds), seats)
         if context.policy.seats > 1:
             for item in appointments:
-                if item.get("serviceId") == context.service["id"]:
-                    _offer_seats(offers, question, item, self._seats_left(business, item))
+                if item.get("serviceId") == service:
+                    _offer_seats(offers, question, item, self._seats_left(business, item), holds)
+            _offer_held_groups(offers, question, times, holds, service=service, seats=seats)
         return offers
 
     def _seats_left(self, business: str, item: Json) -> int:
@@ -139,13 +161,39 @@ def _offer_new(question: SlotQuestion, times: dict[str, StaffTime], seats: int) 
     return offers
 
 
-def _offer_seats(offers: Offers, question: SlotQuestion, item: Json, left: int) -> None:
-    """Add the seats that are left in a group appointment of the service."""
+def _offer_seats(offers: Offers, question: SlotQuestion, item: Json, left: int, holds: Sequence[Hold]) -> None:
+    """Add the seats that are left in a group appointment of the service and not held."""
     begins, ends = appointment_times(item)
+    place, members = (int(begins.timestamp()), int(ends.timestamp())), item.get("staffMemberIds") or []
+    left -= count_seats(list_group(holds, str(item.get("serviceId")), place, members))
     if left > 0 and question.start <= begins < question.end:
-        place = int(begins.timestamp()), int(ends.timestamp())
-        hosts = [member for member in item.get("staffMemberIds") or [] if member in question.staff]
+        hosts = [member for member in members if member in question.staff]
         offers.setdefault(place, []).extend(_offer(question, member, left, str(item["id"])) for member in hosts)
+
+
+def _offer_held_groups(
+    offers: Offers,
+    question: SlotQuestion,
+    times: dict[str, StaffTime],
+    holds: Sequence[Hold],
+    *,
+    service: str,
+    seats: int,
+) -> None:
+    """Add the seats that are left of groups that are held in part, while there is no appointment yet."""
+    for span in {hold.span for hold in holds if hold.service == service and question.start <= hold.span[0]}:
+        place = place_of(service, span, question.policy, seats=1, capacity=seats)
+        for member, own in times.items():
+            group = list_group(holds, service, (place.start, place.end), [member])
+            if (
+                group
+                and span[0] < question.end
+                and not find_obstacles(holds, member, place)
+                and covers(own.open, place.start, place.end)
+                and not touches(own.blocked, *place.taken)
+            ):
+                offer = _offer(question, member, seats - count_seats(group))
+                offers.setdefault((place.start, place.end), []).append(offer)
 
 
 def _offer(question: SlotQuestion, member: str, seats: int, appointment: str | None = None) -> Json:

@@ -4,10 +4,11 @@ Graph's availability alone is not enough: it was seen to ignore business hours a
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from bookings.free_time.held_time import Hold
 from bookings.free_time.hours import local_days, staff_hours
 from bookings.free_time.intervals import Interval, Intervals, intersect, merge, subtract
 from bookings.free_time.policy import Policy
@@ -103,3 +104,15 @@ def find_staff_time(
             open=intersect(hours, merge(available[member])), blocked=merge([*blocked[member], *days_off])
         )
     return times
+
+
+def block_held(times: Mapping[str, StaffTime], holds: Iterable[Hold]) -> dict[str, StaffTime]:
+    """Return the time of staff without what is held."""
+    held: dict[str, list[Interval]] = {}
+    for hold in holds:
+        for member in hold.staff:
+            held.setdefault(member, []).append(hold.taken)
+    return {
+        member: replace(own, blocked=merge([*own.blocked, *held[member]])) if member in held else own
+        for member, own in times.items()
+    }

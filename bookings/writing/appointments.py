@@ -4,8 +4,8 @@ The order is always the same: read what is there; if it is as wanted already, or
 it, answer that; check the rules; write; and if no answer came that can be trusted, look before writing again.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -13,16 +13,19 @@ from typing import Any
 from bookings.describe import appointment_times, describe_appointment
 from bookings.free_time.group_limit import GroupLimit
 from bookings.free_time.service_context import ServiceContext, read_service_context
-from bookings.free_time.staff_spans import Basis, basis_of
+from bookings.holds.holding import Holder
+from bookings.holds.store import HoldStore, mark_change, repeat_overtaken
 from bookings.names import Names
 from bookings.writing import recovery
 from bookings.writing.booking import Booker
 from bookings.writing.changing import LOST, Changer
 from bookings.writing.customers import Customers
-from bookings.writing.graph_bodies import Booking, mark_notes, read_mark, read_person, times
+from bookings.writing.graph_bodies import Booking, mark_notes, read_mark, read_person
+from bookings.writing.group_seats import keep_seats
 from bookings.writing.merging import CustomerChange, find_places, has_customers, merge_customers, read_change
-from bookings.writing.rules import check_members, check_team, check_times
-from shared.errors import Conflict, NotFound, OutcomeUnknown, ServerFailed
+from bookings.writing.moving import Move, Mover
+from bookings.writing.rules import check_members
+from shared.errors import NotFound, OutcomeUnknown
 from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
 from shared.storage.idempotency import Attempt, IdempotencyStore
@@ -44,6 +47,7 @@ class Writes:
         workers: Workers,
         *,
         idempotency: IdempotencyStore,
+        holds: HoldStore,
         limit: GroupLimit,
     ) -> None:
         self._connection = connection
@@ -52,8 +56,13 @@ class Writes:
         self._workers = workers
         self._idempotency = idempotency
         self.customers = Customers(graph, idempotency, connection)
+        self._holds = holds
         self._changer = Changer(graph, limit)
-        self._booker = Booker(graph, self.customers, self._changer, limit, self._lock)
+        self._booker = Booker(graph, self.customers, self._changer, limit=limit, lock=self._lock, holds=holds)
+        self._mover = Mover(self._booker, self._changer, graph, holds)
+        self.holder = Holder(
+            graph, names, holds, limit, read_context=self._read_context, check_free=self._booker.check_free
+        )
 
     def create(
         self,
@@ -67,13 +76,15 @@ class Writes:
         zone: Zone | None = None,
         staff: Sequence[str] = (),
         details: Json | None = None,
+        hold: str | None = None,
     ) -> Json:
         """Book, or join the group appointment at that time; return the appointment.
 
-        No `end` means as long as the service takes. `zone` is the customer's, `details` are Graph's own properties.
+        No `end` means as long as the service takes. `zone` is the customer's, `details` are Graph's own properties,
+        `hold` is used up.
         """
         people = tuple(read_person(each) for each in customers)
-        booking = Booking(business, service, start, people, end, zone, tuple(staff), details or {})
+        booking = Booking(business, service, start, people, end, zone, tuple(staff), details or {}, hold)
         context = _with_buffers(self._read_context(business, service), booking.details)
         return _describe(self._booker.book(booking, context, attempt), zone, context)
 
@@ -98,42 +109,30 @@ class Writes:
         end: datetime | None,
         staff: Sequence[str],
         zone: Zone | None,
+        attempt: Attempt,
+        hold: str | None = None,
     ) -> Json:
-        """Move an appointment, and give it to other staff if any are named; return it as it is then."""
+        """Move an appointment, and give it to other staff if any are named or held; return it as it is then."""
         old = self._graph.get_appointment(business, appointment)
         context = self._read_context(business, str(old.get("serviceId")))
-        span = start, end or start + context.policy.duration
+        move = Move(old, context, (start, end or start + context.policy.duration), tuple(staff), hold)
+        return _describe(self._mover.move(move, attempt), zone, context)
 
-        def is_done(item: Json) -> bool:
-            return appointment_times(item) == span and _has_staff(item, staff)
-
-        if is_done(old):
-            return _describe(old, zone, context)
-        check_team(context, staff)
-        check_times(context, span)
-        calendar = recovery.read_around(self._graph, business, *span)
-        self._booker.check_free(context, span, staff or _staff_of(old, context), calendar, moving=old)
-        body = times(*span) | ({"staffMemberIds": list(staff)} if staff else {})
-        with self._absence_explained():
-            return _describe(self._changer.change(business, old, body, is_done, span), zone, context)
-
-    def assign(self, *, business: str, appointment: str, staff: Sequence[str], zone: Zone | None) -> Json:
+    def assign(
+        self,
+        *,
+        business: str,
+        appointment: str,
+        staff: Sequence[str],
+        zone: Zone | None,
+        attempt: Attempt,
+        hold: str | None = None,
+    ) -> Json:
         """Give an appointment to these staff members; return it as it is then."""
         old = self._graph.get_appointment(business, appointment)
         context = self._read_context(business, str(old.get("serviceId")))
-
-        def is_done(item: Json) -> bool:
-            return _has_staff(item, staff)
-
-        if is_done(old):
-            return _describe(old, zone, context)
-        check_team(context, staff)
-        span = appointment_times(old)
-        calendar = recovery.read_around(self._graph, business, *span)
-        self._booker.check_free(context, span, staff, calendar, moving=old)
-        with self._absence_explained():
-            fresh = self._changer.change(business, old, {"staffMemberIds": list(staff)}, is_done)
-        return _describe(fresh, zone, context)
+        move = Move(old, context, appointment_times(old), tuple(staff), hold)
+        return _describe(self._mover.move(move, attempt), zone, context)
 
     def update(
         self,
@@ -155,7 +154,9 @@ class Writes:
         else:
             changes = [read_change(each) for each in customers]
             with self._lock(business, appointment):
-                fresh = self._change_customers(business, appointment, details, changes, attempt)
+                fresh = repeat_overtaken(
+                    lambda: self._change_customers(business, appointment, details, changes, attempt)
+                )
         staff, services = self._names.staff(business), self._names.services(business)
         return describe_appointment(fresh, zone, staff=staff, services=services, has_details=True)
 
@@ -189,6 +190,7 @@ class Writes:
     def _change_customers(
         self, business: str, appointment: str, details: Json, changes: Sequence[CustomerChange], attempt: Attempt
     ) -> Json:
+        page = self._holds.read(business)
         old = self._graph.get_appointment(business, appointment)
         body = _keep_mark(details, old)
         seats = int(old.get("maximumAttendeesCount") or 1)
@@ -205,27 +207,12 @@ class Writes:
         def is_done(item: Json) -> bool:
             return has_customers(item, wanted) and _has_details(item, body)
 
-        return old if is_done(old) else self._changer.replace_customers(business, old, wanted, body, is_done)
-
-    @contextmanager
-    def _absence_explained(self) -> Iterator[None]:
-        """Tell a refusal of staff who are away from a lost write, where the gateway cannot see who is away.
-
-        Graph answered both tries with a failure, as it does where a rule is broken, and the appointment is as it was.
-        """
-        try:
-            yield
-        except recovery.Unchanged as unchanged:
-            if basis_of(self._graph) is Basis.AVAILABILITY or not isinstance(unchanged.__cause__, ServerFailed):
-                raise
-            raise Conflict(
-                "Microsoft Graph refused twice, and the appointment is unchanged. Choose another time or other staff: "
-                "these may be away, which a gateway that signs in as a user cannot see.",
-                code="StaffNotFree",
-                target="staff",
-                detail=unchanged.detail,
-                upstream_id=unchanged.upstream_id,
-            ) from unchanged
+        if is_done(old):
+            return old
+        more = len(wanted) - len(old.get("customers") or [])
+        own = mark_change(attempt, appointment)
+        with keep_seats(self._holds, business, page, old, more, attempt=own) if more > 0 else nullcontext():
+            return self._changer.replace_customers(business, old, wanted, body, is_done)
 
     def _read_context(self, business: str, service: str) -> ServiceContext:
         return read_service_context(self._graph, self._names, self._workers, business, service)
@@ -266,12 +253,3 @@ def _has_details(item: Json, body: Json) -> bool:
 def _is_place(location: Json | None) -> bool:
     """Say whether a location names a place: Graph answers an emptied one as null, or as empty texts."""
     return bool(location and (location.get("displayName") or location.get("address")))
-
-
-def _has_staff(item: Json, staff: Sequence[str]) -> bool:
-    return not staff or set(item.get("staffMemberIds") or []) == set(staff)
-
-
-def _staff_of(item: Json, context: ServiceContext) -> tuple[str, ...]:
-    """Return who is booked and still provides the service: Graph does not know the time of staff who have left."""
-    return tuple(member for member in item.get("staffMemberIds") or [] if member in context.team)

@@ -39,7 +39,10 @@ class Person:
 
 @dataclass(frozen=True)
 class Booking:
-    """A wanted appointment. No `end` means as long as the service takes; `details` are Graph's own properties."""
+    """A wanted appointment. No `end` means as long as the service takes; `details` are Graph's own properties.
+
+    `hold` is the id of the hold that it uses up; it never reaches Graph.
+    """
 
     business: str
     service: str
@@ -49,6 +52,7 @@ class Booking:
     zone: Zone | None = None
     staff: tuple[str, ...] = ()
     details: Json = field(default_factory=dict)
+    hold: str | None = None
 
 
 def read_person(values: Mapping[str, Any]) -> Person:

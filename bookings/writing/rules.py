@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from bookings.free_time.held_time import Hold, Place, count_seats, find_obstacles, list_group, refuse_held
 from bookings.free_time.intervals import covers, merge, touches
 from bookings.free_time.service_context import ServiceContext
 from bookings.free_time.staff_spans import StaffSpan
@@ -78,14 +79,14 @@ def check_notice(context: ServiceContext, start: datetime) -> None:
         raise Invalid(f"The start is too far ahead. Send {latest} or earlier.", code="TooFarAhead", target="start")
 
 
-def check_seats(count: int, seats: int) -> None:
+def check_seats(count: int, seats: int, target: str = "customers") -> None:
     """Check that an appointment has seats for so many customers. Raises Invalid."""
     if count > seats:
         most = "one customer" if seats == 1 else f"{seats} customers"
         raise Invalid(
-            f"An appointment of this service takes {most} at most. Name fewer customers.",
+            f"An appointment of this service takes {most} at most. Name fewer {target}.",
             code="TooManyCustomers",
-            target="customers",
+            target=target,
         )
 
 
@@ -134,6 +135,37 @@ def check_free(
         name = context.staff.get(busy[0], {}).get("displayName") or busy[0]
         raise Conflict(f"{name} is not free at this time. {FIND_SLOTS}", code="StaffNotFree", target="staff")
     return free
+
+
+def check_held(holds: Sequence[Hold], place: Place, wanted: Iterable[str], free: Iterable[str]) -> set[str]:
+    """Check that no hold is in the way of `wanted`, or of anybody who is free if nobody is named.
+
+    Return those of `free` who are not held. Raises Conflict.
+    """
+    named = list(wanted)
+    obstacles = {member: find_obstacles(holds, member, place) for member in named or free}
+    held = [each for each in obstacles.values() if each]
+    if held and (named or len(held) == len(obstacles)):
+        raise refuse_held(max(held, key=_last_expiry) if named else min(held, key=_last_expiry))
+    return {member for member in free if not obstacles.get(member)}
+
+
+def check_seats_held(holds: Iterable[Hold], place: Place, staff: Iterable[str], *, filled: int) -> None:
+    """Check that a group of which so many seats are filled has the place's seats beside those held. Raises Conflict."""
+    group = list_group(holds, place.service, (place.start, place.end), staff)
+    if group and filled + count_seats(group) + place.seats > place.capacity:
+        raise refuse_held(group)
+
+
+def check_new_group(holds: Iterable[Hold], place: Place, staff: Iterable[str]) -> None:
+    """Check that nobody makes the same group appointment at this moment: two would be made. Raises Overtaken."""
+    group = list_group(holds, place.service, (place.start, place.end), staff)
+    if writes := [hold for hold in group if hold.is_write]:
+        raise refuse_held(writes)
+
+
+def _last_expiry(holds: Sequence[Hold]) -> int:
+    return max(hold.expires for hold in holds)
 
 
 def _question(context: ServiceContext, span: Span) -> SlotQuestion:

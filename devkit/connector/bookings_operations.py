@@ -125,7 +125,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 start=moment("Range Start", "Where the range begins, in UTC."),
                 end=moment("Range End", "Where the range ends, in UTC."),
             ),
-            parameters=shared("Business", "ServiceNeeded", "Start", "End", "StaffMembers", "TimeZone"),
+            parameters=shared("Business", "ServiceNeeded", "Start", "End", "StaffMembers", "TimeZone", "OwnHold"),
         )
     },
     f"{_ONE}/availability": {
@@ -146,6 +146,9 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                                 {"type": "string", **STAFF},
                                 "Staff Members",
                                 "The staff members; leave empty for all.",
+                            ),
+                            "hold": text(
+                                "Own Hold", "A hold of your own: its time counts as free.", visibility="advanced"
                             ),
                         },
                         name="AvailabilityQuestion",

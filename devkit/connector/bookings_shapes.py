@@ -224,6 +224,21 @@ DEFINITIONS: dict[str, Shape] = {
             ),
         }
     ),
+    "Hold": thing(
+        {
+            "id": text("Hold ID", "Id of the hold, to book, move or assign with it, or to release it."),
+            "businessId": text("Page ID", "Id of the booking page, which is its mail address."),
+            "serviceId": text("Service ID", "Id of the service that is held."),
+            "serviceName": text("Service Name", "Name of the service that is held.", null=True),
+            **TIMES,
+            "durationMinutes": whole("Duration in Minutes", "How long the slot is."),
+            "seats": whole("Held Seats", "How many seats are held."),
+            "staffNames": text("Staff Names", "Names of whose time is held, separated by commas."),
+            "staffMembers": STAFF_MEMBERS,
+            "madeUtc": moment("Held Since", "When the hold was made, in UTC."),
+            "expiresUtc": moment("Held Until", "When the hold ends by itself, in UTC."),
+        }
+    ),
     "StaffAvailability": thing(
         {
             "staffId": text("Staff ID", "Id of the staff member."),
@@ -231,7 +246,9 @@ DEFINITIONS: dict[str, Shape] = {
             "availabilityItems": list_of(
                 thing(
                     {
-                        "status": text("Status", "What it is then: available, busy, outOfOffice or slotsAvailable."),
+                        "status": text(
+                            "Status", "What it is then: available, held, busy, outOfOffice or slotsAvailable."
+                        ),
                         "serviceId": text("Group Service ID", "Id of the group service with free seats.", null=True),
                         "serviceName": text("Group Service", "Name of the group service with free seats.", null=True),
                         **TIMES,

@@ -15,7 +15,7 @@ def describe(
     operation_id: str,
     summary: str,
     description: str,
-    answer: Shape,
+    answer: Shape | None,
     *,
     parameters: Sequence[Shape] = (),
     status: int = 200,
@@ -25,7 +25,11 @@ def describe(
     also: Mapping[int, str] | None = None,
     **more: Any,
 ) -> Operation:
-    """Describe an operation. `writes`: it takes a body, which adds failures; `also`: other successful answers."""
+    """Describe an operation.
+
+    `answer` None: the answer has no body; `writes`: it takes a body, which adds failures; `also`: other successful
+    answers.
+    """
     operation: Operation = {"operationId": operation_id, "summary": summary, "description": description}
     if visibility:
         operation["x-ms-visibility"] = visibility
@@ -33,7 +37,7 @@ def describe(
     operation["parameters"] = list(parameters)
     failures = sorted(_WRITE if writes else _READ)
     operation["responses"] = {
-        str(status): {"description": answer_text, "schema": answer},
+        str(status): {"description": answer_text, **({"schema": answer} if answer is not None else {})},
         **{str(code): {"description": words} for code, words in (also or {}).items()},
         **{str(code): {"$ref": f"#/responses/Failure{code}"} for code in failures},
     }

@@ -13,7 +13,7 @@ _TABLE = re.compile(
 )
 _HEADING = re.compile(r"^### .*\n`(\w+)`\. .*$", flags=re.MULTILINE)
 _GIVEN = re.compile(r"^\| (.+?) \| `.*` \|$", flags=re.MULTILINE)
-_ANSWERED = re.compile(r"^```json\n|^The file's bytes, as `", flags=re.MULTILINE)
+_ANSWERED = re.compile(r"^```json\n|^The file's bytes, as `|^Answers nothing\.$", flags=re.MULTILINE)
 
 
 def visible_operations(definition: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -93,6 +93,8 @@ PARAMETERS: dict[str, Shape] = {
                           visibility="internal"),
     "Folder": query("folder", "Folder", "Only mails of this folder.",
                     extra=from_list("ListMailFolders", "name", "name", mailbox="mailbox")),
+    "HoldId": path("hold", "Hold", "The hold, by the id that the action Hold a slot answered."),
+    "OwnHold": query("hold", "Own Hold", "A hold of your own: its place counts as free.", visibility="advanced"),
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",

@@ -7,6 +7,7 @@ import json
 import re
 import sys
 import time
+from http import HTTPStatus
 from typing import Any
 
 from devkit.connector.document import REFERENCE, build_definition
@@ -41,6 +42,8 @@ def _describe(operation: dict[str, Any], trial: Trial, definition: dict[str, Any
     given = "\n".join(["| Field | Value |", "|---|---|", *rows]) if rows else "Takes nothing."
     if isinstance(trial.answer, str):
         answer = f"The file's bytes, as `{trial.answer}`."
+    elif trial.status == HTTPStatus.NO_CONTENT:
+        answer = "Answers nothing."
     else:
         answer = f"```json\n{json.dumps(shorten(trial.answer), indent=1, ensure_ascii=False)}\n```"
     return f"\n{heading(operation)}\n\n{given}\n\n{answer}\n"

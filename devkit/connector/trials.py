@@ -109,6 +109,7 @@ class Trials:
         slots = self._do("FindFreeSlots", page | {"service": service["id"]} | search).answer["value"]
         slots = [slot for slot in slots if len(slot["staffMembers"]) > 1]
         self._later, self._slots = slots[-1], slots
+        self._hold(page, {"service": service["id"], "start": slots[4]["startLocal"], "timeZone": _ZONE, "minutes": 10})
         [question, *_] = self._list("ListCustomQuestions")
         customer = {"name": "Robin Example", "emailAddress": "robin@example.com",
                     "answers": {question["key"]: "LT-0042"}}  # fmt: skip
@@ -130,6 +131,11 @@ class Trials:
         self._follow("OnAppointmentCreated", moved)
         self._follow("OnAppointmentUpcoming")
         self._follow("OnAppointmentRegistered", self._group)
+
+    def _hold(self, page: Json, slot: Json) -> None:
+        held = page | {"hold": self._do("HoldSlot", page, body=slot, key=True).answer["id"]}
+        self._do("GetHold", held)
+        self._do("ReleaseHold", held)
 
     def _change_bookings(self) -> None:
         page = {"business": _PAGE}
@@ -243,7 +249,7 @@ class Trials:
         if not answer.ok:
             raise TrialError(f"{name} answered {answer.status_code}: {answer.text}")
         is_json = answer.headers["content-type"].startswith("application/json")
-        answered = json.loads(answer.content) if is_json else answer.headers["content-type"]
+        answered = json.loads(answer.content or b"{}") if is_json else answer.headers["content-type"]
         self.made[name] = Trial(given, answer.status_code, answered)
         return self.made[name]
 

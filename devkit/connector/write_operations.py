@@ -1,9 +1,12 @@
 """The operations that write to Microsoft Bookings, where the gateway's settings allow it."""
 
+from typing import Any
+
 from blueprints._booking_details import CLEARABLE, PRICE_TYPES, RECIPIENTS
+from blueprints._bounds import HELD_MINUTES, HELD_SEATS, Bounds
 from devkit.connector.operations import Operation, body, describe
 from devkit.connector.parameters import CUSTOMERS, OPEN_SERVICES, STAFF, ZONE_MEANS, ZONES, shared
-from devkit.connector.shapes import Shape, decimal, flag, from_schema, list_of, ref, text, texts_by_name, thing
+from devkit.connector.shapes import Shape, decimal, flag, from_schema, list_of, ref, text, texts_by_name, thing, whole
 
 _ONE = "/bookings/businesses/{business}"
 _APPOINTMENT = f"{_ONE}/appointment"
@@ -27,11 +30,20 @@ def _staff(description: str) -> Shape:
     return list_of({"type": "string", **STAFF}, "Staff Members", description)
 
 
+def _limits(bounds: Bounds) -> dict[str, Any]:
+    return {"minimum": bounds.least, "maximum": bounds.most}
+
+
 def _time(name: str, description: str) -> Shape:
     how = "A moment in UTC, such as 2026-05-05T09:00:00Z, or wall time in the time zone below."
     return text(name, f"{description} {how}")
 
 
+_OWN_HOLD = text(
+    "Own Hold",
+    "A hold of your own at this place, by its id; it is used up.",
+    visibility="advanced",
+)
 _OPEN_ANSWERS = texts_by_name(_ANSWERS_TITLE, _ANSWERS)
 _PAGE_ANSWERS = _OPEN_ANSWERS | from_schema(
     "GetQuestionsSchema",
@@ -97,7 +109,60 @@ _DETAILS: dict[str, Shape] = {
     "smsNotificationsEnabled": flag("Text Messages", "Whether the customer gets text messages.", visibility="advanced"),
 }
 
+_SOFT = "This gateway honours it; the booking page of Microsoft does not know it."
+
 OPERATIONS: dict[str, dict[str, Operation]] = {
+    f"{_ONE}/slots/holds": {
+        "post": describe(
+            "HoldSlot",
+            "Hold a slot",
+            f"Keeps a slot for some minutes, until it is booked, released or expires. {_SOFT}",
+            ref("Hold"),
+            status=201,
+            answer_text="The slot that is held.",
+            parameters=[
+                *shared("Business", "IdempotencyKey"),
+                body(
+                    thing(
+                        {
+                            "service": text("Service", "The service to hold a slot of.", **OPEN_SERVICES),
+                            "start": _time("Start", "When the slot starts."),
+                            "timeZone": _ZONE,
+                            "minutes": whole("Minutes", "How long it is held, 5 minutes if left empty.",
+                                             **_limits(HELD_MINUTES)),
+                            "staff": _staff("Whose time is held; if it is empty, that of somebody who is free."),
+                            "seats": whole("Seats", "How many seats of a group are held, one if left empty.",
+                                           visibility="advanced", **_limits(HELD_SEATS)),
+                            "end": text("End", "When it ends; leave it empty for the service's usual duration.",
+                                        visibility="advanced"),
+                        },
+                        name="WantedHold",
+                        required=["service", "start"],
+                    )
+                ),
+            ],
+            writes=True,
+        )
+    },
+    f"{_ONE}/slots/holds/{{hold}}": {
+        "get": describe(
+            "GetHold",
+            "Get a hold",
+            "Gets a hold of a slot, if it has not ended.",
+            ref("Hold"),
+            parameters=shared("Business", "HoldId", "TimeZone"),
+        ),
+        "delete": describe(
+            "ReleaseHold",
+            "Release a hold",
+            "Ends a hold, so that others can book its place; one that has ended stays so.",
+            None,
+            status=204,
+            answer_text="The hold has ended.",
+            parameters=shared("Business", "HoldId"),
+            writes=True,
+        ),
+    },
     f"{_ONE}/appointments": {
         "post": describe(
             "CreateAppointment",
@@ -122,6 +187,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                             ),
                             "customers": _MORE_CUSTOMERS,
                             **_DETAILS,
+                            "hold": _OWN_HOLD,
                             "allowDuplicate": flag(
                                 "Allow Duplicate",
                                 "Whether the same booking may be made twice within ten minutes.",
@@ -186,6 +252,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                                         visibility="advanced"),
                             "timeZone": _ZONE,
                             "staff": _staff("Staff members who serve then; leave it empty to keep them."),
+                            "hold": _OWN_HOLD,
                         },
                         name="NewTime",
                         required=["start"],
@@ -206,7 +273,9 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 *shared("Business", "AppointmentId", "IdempotencyKey"),
                 body(
                     thing(
-                        {"staff": _staff("All who serve now."), "timeZone": _ZONE}, name="NewStaff", required=["staff"]
+                        {"staff": _staff("All who serve now."), "timeZone": _ZONE, "hold": _OWN_HOLD},
+                        name="NewStaff",
+                        required=["staff"],
                     )
                 ),
             ],

@@ -123,7 +123,7 @@ SETTINGS = (
         "BOOKINGS_WRITES",
         Choice(tuple(Switch)),
         Switch.OFF,
-        "Whether callers may write appointments and customers. Idempotency keys are kept in the app's storage account.",
+        "Whether callers may write appointments and customers. Idempotency keys and holds are in the app's storage.",
     ),
     Setting(
         "STATE_KEY_NAME",

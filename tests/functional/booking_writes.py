@@ -1,6 +1,7 @@
 """What the tests of writing to Bookings share: a desk that may be written to, and a caller that writes."""
 
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -8,8 +9,11 @@ import pytest
 import requests
 
 from bookings.writing import booking
+from composition import services
 from shared import retry
+from shared.errors import Conflict
 from shared.storage import idempotency
+from shared.storage.tables import Operation
 from tests.functional.conftest import Gateway, read_error
 from twin.bookings.book import Appointment
 from twin.seeds import tiny
@@ -82,9 +86,14 @@ def refused(answer: requests.Response) -> tuple[int, str, str | None]:
 
 
 def open_page(gateway: Gateway) -> Writer:
-    """Begin with the small desk, which may be written to."""
+    """Begin with the small desk, which may be written to, and where nothing is held."""
     gateway.begin(tiny.seed, BOOKINGS_BUSINESSES=tiny.BUSINESS, BOOKINGS_WRITES="on")
     gateway.business = tiny.BUSINESS
+    writes = services.services().connections["default"].writes
+    assert writes
+    row = {"PartitionKey": f"default|{tiny.BUSINESS}", "RowKey": "holds"}
+    with suppress(Conflict):  # there is none
+        writes._holds._table.transact([Operation("delete", row)])
     return Writer(gateway)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from blueprints import mail_work
 from bookings.changes import journal
+from bookings.holds import store
 from devkit.bicep.reading import CHECKOV
 from devkit.bicep.resources import ROLES
 from inbound_mail.delivery import threads
@@ -147,7 +148,8 @@ def test_every_role_is_documented() -> None:
 def test_queues_tables_and_containers_are_those_of_the_code() -> None:
     assert re.findall(r"^var (?:polls|deliveries) = '(.+)'$", MAIN, flags=re.MULTILINE) == [POLL_QUEUE, DELIVERY_QUEUE]
     assert "queues: [polls, '${polls}-poison', deliveries, '${deliveries}-poison']" in MAIN
-    assert f"tables: ['{ledger.TABLE}', '{threads.TABLE}', '{journal.TABLE}', '{idempotency.TABLE}']" in MAIN
+    tables = (ledger.TABLE, threads.TABLE, journal.TABLE, idempotency.TABLE, store.TABLE)
+    assert "tables: [{}]".format(", ".join(f"'{table}'" for table in tables)) in MAIN
     assert f"containers: ['app-package', '{mail_store.CONTAINER}', '{journal.CONTAINER}', 'config']" in MAIN
     for setting in ("MAILBOXES", "SINKS"):
         assert settings_block()[setting].endswith(": 'blob:config/${mailSettingsBlob}'")
