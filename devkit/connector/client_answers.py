@@ -61,8 +61,9 @@ class Description:
             empty = status in (204, 304) or "content" in response or not body
             return found if empty else [*found, f"{name}: there is a body, and none is described"]
         answer = json.loads(body)
-        if status >= _ERROR and answer["error"]["code"] not in self._codes:
-            found.append(f"{name}: docs/errors.md does not list {answer['error']['code']} with a status")
+        if status >= _ERROR:
+            unknown = sorted(set(_list_codes(answer)) - self._codes)
+            found += [f"{name}: docs/errors.md does not list {code} with a status" for code in unknown]
         return found + self._check_body(name, schema, answer)
 
     def _check_headers(self, response: Json, headers: Mapping[str, str]) -> Iterator[str]:
@@ -84,6 +85,13 @@ class Description:
         if not found:
             self._good.add(shape)
         return found
+
+
+def _list_codes(answer: Json) -> Iterator[str]:
+    """Yield the code of a failure, or those of an answer that says what is wrong with the gateway."""
+    for each in (answer.get("error", {}), *answer.get("checks", ())):
+        if "code" in each:
+            yield each["code"]
 
 
 def _close(node: Any) -> Any:

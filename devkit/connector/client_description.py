@@ -81,7 +81,7 @@ class _Schemas:
             return self._convert_leaf(shape, place)
         converted = self._refer_to_named(shape, shape.get(NAME, place))
         if shape.get("x-nullable"):
-            converted = {"anyOf": [converted, {"type": "null"}]}
+            converted = {"oneOf": [converted, {"type": "null"}]}
         if "description" in shape:
             converted["description"] = shape["description"]
         return converted
@@ -143,10 +143,10 @@ def outline(shape: Shape) -> Any:
 
 
 def _convert_path(item: Mapping[str, Json], schemas: _Schemas) -> Json:
-    return {
-        "parameters": [{"$ref": "#/components/parameters/Connection"}],
-        **{method: _convert_operation(operation, schemas) for method, operation in item.items()},
-    }
+    converted = {method: _convert_operation(operation, schemas) for method, operation in item.items()}
+    if any(operation.get("security") == [] for operation in item.values()):
+        return converted  # without a key nothing is asked of a tenant
+    return {"parameters": [{"$ref": "#/components/parameters/Connection"}], **converted}
 
 
 def _convert_operation(operation: Json, schemas: _Schemas) -> Json:

@@ -12,8 +12,8 @@ from devkit.connector import (
     bookings_operations,
     bookings_shapes,
     catalogue_shapes,
+    gateway_operations,
     inner_operations,
-    keyless_operations,
     mail_operations,
     mail_shapes,
     trigger_operations,
@@ -45,7 +45,7 @@ _PARTS = {
     "Support mail": mail_operations,
     "For designers": inner_operations,
 }
-_KEYLESS = {"The gateway": keyless_operations}
+_FOR_CLIENTS = {"The gateway": gateway_operations}
 _SHAPES = catalogue_shapes.DEFINITIONS | bookings_shapes.DEFINITIONS | mail_shapes.DEFINITIONS
 _SHAPES |= inner_operations.DEFINITIONS
 
@@ -57,7 +57,7 @@ def build_definition() -> dict[str, Any]:
 
 def build_description() -> dict[str, Any]:
     """Return the OpenAPI 3.1 text. DescriptionError if two things have one name."""
-    return build_client_description(_collect(_PARTS | _KEYLESS), _SHAPES)
+    return build_client_description(_collect(_PARTS | _FOR_CLIENTS), _SHAPES)
 
 
 def _collect(parts: Mapping[str, ModuleType]) -> dict[str, Any]:

@@ -22,20 +22,21 @@ def describe(
     answer_text: str = "The answer.",
     visibility: str | None = None,
     writes: bool = False,
+    failing: Sequence[int] | None = None,
     also: Mapping[int, str] | None = None,
     **more: Any,
 ) -> Operation:
     """Describe an operation.
 
-    `answer` None: the answer has no body; `writes`: it takes a body, which adds failures; `also`: other successful
-    answers.
+    `answer` None: the answer has no body; `writes`: it takes a body, which adds failures; `failing`: the only statuses
+    of failures; `also`: other successful answers.
     """
     operation: Operation = {"operationId": operation_id, "summary": summary, "description": description}
     if visibility:
         operation["x-ms-visibility"] = visibility
     operation |= {name.replace("_", "-"): value for name, value in more.items()}
     operation["parameters"] = list(parameters)
-    failures = sorted(_WRITE if writes else _READ)
+    failures = sorted(failing or (_WRITE if writes else _READ))
     operation["responses"] = {
         str(status): {"description": answer_text, **({"schema": answer} if answer is not None else {})},
         **{str(code): {"description": words} for code, words in (also or {}).items()},

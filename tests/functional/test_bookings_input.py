@@ -131,7 +131,7 @@ def test_a_reading_route_knows_no_other_method(gateway: Gateway, method: str) ->
     answer = gateway.http.request(
         method, f"{gateway.base_url}/api/{PAGE}", headers={"x-functions-key": gateway.key}, timeout=9
     )
-    assert answer.status_code == 404
+    assert answer.status_code == 405
 
 
 def test_a_plus_that_a_query_turned_into_a_blank_is_understood(gateway: Gateway) -> None:

@@ -1,0 +1,93 @@
+"""Routes about the gateway itself that no flow uses: described for clients only, not in the connector's definition."""
+
+from devkit.connector.failures import SHAPES, header
+from devkit.connector.operations import Operation, describe
+from devkit.connector.parameters import query
+from devkit.connector.shapes import Shape, list_of, moment, text, thing
+
+_KEYLESS: Operation = {"security": []}
+_NAME = {"type": "string"}
+_FAILURE = SHAPES["FailureDetails"]["properties"]
+
+_HEALTH = thing(
+    {
+        "status": text("Status", "Whether settings are right.", choices=("ok", "degraded", "misconfigured")),
+        "credentialsExpireSoon": list_of(_NAME, "Expiring", "Connections whose stored credential expires soon."),
+        "settingsRefused": list_of(_NAME, "Refused", "Settings whose blob is refused."),
+        "settings": list_of(_NAME, "Wrong Settings", "Names of settings that are wrong."),
+    },
+    name="Health",
+    required=["status"],
+)
+_CHECK = thing(
+    {
+        "name": text("Name", "What is checked: sign-in, graph, vault, storage, settings or mail-settings."),
+        "about": text("About", "The connection, if each has a check of its own; else empty."),
+        "state": text("State", "Whether it serves, as far as it is known.", choices=("ok", "failed", "unknown")),
+        "sinceDateTime": moment("Since", "Since when it is so, in UTC."),
+        "seenDateTime": moment("Seen", "When it was seen last, in UTC."),
+        **{name: _FAILURE[name] for name in ("code", "message", "entraError", "entraCorrelationId")},
+    },
+    name="ReadinessCheck",
+    required=["name", "about", "state"],
+)
+_READINESS = thing(
+    {
+        "status": text("Status", "Whether it is able to answer.", choices=("ready", "unknown", "notReady")),
+        "checks": list_of(_CHECK, "Checks", "What it depends on."),
+    },
+    name="Readiness",
+    required=["status", "checks"],
+)
+
+
+def _also_when_away(operation: Operation, shape: Shape, description: str) -> Operation:
+    """Let an operation answer 503 with the same shape as 200, instead of a failure."""
+    operation["responses"]["503"] = {"description": description, "schema": shape}
+    return operation
+
+
+def _describe_health() -> Operation:
+    described = describe(
+        "GetHealth", "Get whether the gateway is alive", "Gets whether the gateway is alive.", _HEALTH, failing=(503,)
+    )
+    return _also_when_away(described, _HEALTH, "Settings are wrong.") | _KEYLESS
+
+
+def _describe_readiness() -> Operation:
+    described = describe(
+        "GetReadiness",
+        "Get whether the gateway is able to answer",
+        "Gets what is known of the services that the gateway depends on.",
+        _READINESS,
+        parameters=[query("check", "Check", "Calls each of them first, within 8 seconds.", enum=["now"])],
+        failing=(400, 401, 500, 503),
+    )
+    _also_when_away(described, _READINESS, "Something is known to fail.")
+    described["responses"]["503"]["headers"] = header("Retry-After")
+    return described
+
+
+def _describe_description() -> Operation:
+    described = describe(
+        "GetDescription",
+        "Get the description of the API",
+        "Gets this text, with the address of this gateway.",
+        thing({}, name="Description"),
+        failing=(400, 500),
+        also={304: "The text is the one whose ETag stands in If-None-Match."},
+    )
+    described["parameters"] = [
+        {"name": "If-None-Match", "in": "header", "type": "string", "required": False,
+         "description": "The ETag of the text that the caller has."}
+    ]  # fmt: skip
+    for status in ("200", "304"):
+        described["responses"][status]["headers"] = header("ETag")
+    return described | _KEYLESS
+
+
+OPERATIONS: dict[str, dict[str, Operation]] = {
+    "/health": {"get": _describe_health()},
+    "/health/ready": {"get": _describe_readiness()},
+    "/openapi.json": {"get": _describe_description()},
+}
