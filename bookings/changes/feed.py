@@ -89,15 +89,16 @@ class ChangeFeed:
         self._registered: cachetools.TTLCache[str, bool] = cachetools.TTLCache(1_000, 12 * 3600)
         self._snapshots: cachetools.LRUCache[str, Snapshot] = cachetools.LRUCache(_SNAPSHOTS_REMEMBERED)
 
-    def want_details(self, business: str) -> None:
+    def want_details(self, business: str, *, only_people: bool = False) -> None:
         """Let scans keep whole records from now on: a month, or for as long as somebody asks for details.
 
-        The next question waits for a scan that reads them: whoever joins a group after it is known to be new.
+        `only_people`: of groups. The next question waits for a scan that reads them: whoever joins a group after it is
+        known to be new.
         """
         journal = self._journal(business)
-        if _details_of(journal) not in self._registered:
-            journal.register_details(datetime.now(UTC))
-            self._registered[_details_of(journal)] = True
+        if (key := _wish_of(journal, only_people=only_people)) not in self._registered:
+            journal.register_details(datetime.now(UTC), only_people=only_people)
+            self._registered[key] = True
 
     def tail(self, business: str) -> Position:
         """Return the position behind the newest change."""
@@ -199,7 +200,7 @@ class ChangeFeed:
         try:
             while True:
                 state, now = journal.state(), datetime.now(UTC)
-                is_read = bool(state["reads_whole"]) or _details_of(journal) not in self._registered
+                is_read = self._is_read(journal, state)
                 if not with_far_scan and is_read and now - state.moment("scanned_at") <= self._scanner.pace.refresh:
                     return state
                 if (pause := (state.moment("paused_until") - now).total_seconds()) > 0:
@@ -217,6 +218,12 @@ class ChangeFeed:
         finally:
             if is_first:
                 lock.release()
+
+    def _is_read(self, journal: Journal, state: State) -> bool:
+        """Say whether the last scan read the whole records that callers of this process want."""
+        wants_all, wants_groups = (_wish_of(journal, only_people=each) in self._registered for each in (False, True))
+        reads = bool(state["reads_whole"]), bool(state["reads_groups"])
+        return (reads[0] or not wants_all) and (any(reads) or not wants_groups)
 
     def _scan(self, journal: Journal, scan: Scan, *, with_far_scan: bool) -> State:
         """Run a claimed scan; if it fails, release the claim and pause the scans of this business for a while."""
@@ -263,8 +270,8 @@ def tick_feeds(table: Table, feeds: Mapping[str, ChangeFeed], allows: Callable[[
     own.map(tick, list_feeds(table))
 
 
-def _details_of(journal: Journal) -> str:
-    return f"{journal.partition}|details"
+def _wish_of(journal: Journal, *, only_people: bool) -> str:
+    return f"{journal.partition}|{'people' if only_people else 'details'}"
 
 
 def _claim_seconds() -> float:

@@ -2,6 +2,7 @@
 
     s|state       the last number, the snapshot, and the claim of the scan that runs; its etag guards every write
     s|details     when a caller last asked for details; absent if nobody did
+    s|people      when a caller last asked who joined and left groups; absent if nobody did
     f|{number}    one change; numbers follow one another without a gap
 
     feeds, {connection}|{business}    which feeds exist, and when a caller last asked for each
@@ -31,7 +32,7 @@ from shared.storage.tables import TRANSACTION_SIZE, Entity, Operation, Row, Tabl
 TABLE, CONTAINER = "changes", "changes"
 REGISTRY = "feeds"
 _STATE = "s|state"
-_DETAILS = "s|details"
+_DETAILS, _PEOPLE, _BEHIND_BOTH = "s|details", "s|people", "s|q"
 _LONGEST_BODY = 60_000  # a property holds 64 KiB
 _MOST_BYTES = 2_000_000  # a transaction holds 4 MiB, in Base64 and with its frame
 _SHORTENED = 1_000
@@ -85,6 +86,14 @@ class State:
         return found
 
 
+@dataclass(frozen=True)
+class Wishes:
+    """What scans have to keep: whole records of all appointments (`details`), or of groups at least (`people`)."""
+
+    details: bool
+    people: bool
+
+
 class Journal:
     """The stored change feed of one business. Methods raise Unavailable if the storage account fails."""
 
@@ -135,14 +144,16 @@ class Journal:
             }
         )
 
-    def register_details(self, moment: datetime) -> None:
-        """Store that a caller asked for details, so that scans keep whole records."""
-        self._table.upsert(self._details_row() | {"asked_at": moment})
+    def register_details(self, moment: datetime, *, only_people: bool = False) -> None:
+        """Store that a caller asked for details, or for the people of groups, so that scans keep whole records."""
+        row = {"PartitionKey": self.partition, "RowKey": _PEOPLE if only_people else _DETAILS}
+        self._table.upsert(row | {"asked_at": moment})
 
-    def are_details_wanted(self, since: datetime) -> bool:
-        """Return whether a caller asked for details since a moment."""
-        row = self._table.get(self.partition, _DETAILS)
-        return row is not None and bool(row.values["asked_at"] >= since)
+    def read_wishes(self, since: datetime) -> Wishes:
+        """Return what callers asked for since a moment."""
+        rows = self._table.query(self.partition, start=_DETAILS, end=_BEHIND_BOTH, limit=2)
+        names = {row.row_key for row in rows if row.values["asked_at"] >= since}
+        return Wishes(details=_DETAILS in names, people=bool(names))
 
     def claim(self, state: State, now: datetime, seconds: float) -> "Scan | None":
         """Claim the next scan for some seconds; None if another caller was faster."""
@@ -201,18 +212,16 @@ class Journal:
         if state.row:
             for name in {*json.loads(state["obsolete_blobs"]), state["blob"], state["next_blob"]} - {""}:
                 self._blobs.delete(name)
-            rows = list(self._table.query(self.partition, start="f|", end="f}", limit=TRANSACTION_SIZE - 1))
+            rows = list(self._table.query(self.partition, start="f|", end="f}", limit=TRANSACTION_SIZE - 3))
             leftovers = [Operation("delete", self._row(int(row.row_key[2:]))) for row in rows]
-            if self._table.get(self.partition, _DETAILS):
-                self._table.transact([Operation("delete", self._details_row())])
+            for row in list(self._table.query(self.partition, start=_DETAILS, end=_BEHIND_BOTH, limit=2)):
+                name = {"PartitionKey": self.partition, "RowKey": row.row_key}
+                leftovers.append(Operation("delete", name))
             self._table.transact([*leftovers, Operation("delete", self._state_row(), state.row.etag)])
         self._table.transact([Operation("delete", {"PartitionKey": REGISTRY, "RowKey": self.partition})])
 
     def _state_row(self) -> Entity:
         return {"PartitionKey": self.partition, "RowKey": _STATE}
-
-    def _details_row(self) -> Entity:
-        return {"PartitionKey": self.partition, "RowKey": _DETAILS}
 
     def _row(self, number: int) -> Entity:
         return {"PartitionKey": self.partition, "RowKey": f"f|{number:012}"}

@@ -64,10 +64,12 @@ class Scanner:
         end = now + self.pace.window
         near = self._view(journal.business, start, end)
         seen = digest(near.records)
-        wants_whole = journal.are_details_wanted(now - _DETAILS_WANTED)
-        values = {"scanned_at": now, "seeded_until": max(end, state.moment("seeded_until")), "reads_whole": wants_whole}
+        wishes = journal.read_wishes(now - _DETAILS_WANTED)
+        values: dict[str, object] = {"scanned_at": now, "seeded_until": max(end, state.moment("seeded_until"))}
+        values |= {"reads_whole": wishes.details, "reads_groups": wishes.people}
         is_whole = state["is_whole"] and state["blob"] == state["whole_blob"]  # else an older version has scanned
-        is_known = seen == state["digest"] and (is_whole or not wants_whole)
+        are_wishes_known = (state["reads_whole"] or not wishes.details) and (is_whole or not wishes.people)
+        is_known = seen == state["digest"] and are_wishes_known
         if state.is_seeded and not with_far_scan and is_known:
             return scan.finish(**values)
         old = journal.snapshot(state)
@@ -103,10 +105,14 @@ class Scanner:
         self, journal: Journal, scan: Scan, old: Snapshot, found: Comparison, values: Mapping[str, object]
     ) -> State:
         """Publish what was found, with whole records where they are wanted."""
-        if not values["reads_whole"]:
+        if not values["reads_groups"]:
             return scan.publish(found.changes, found.snapshot, **values, is_whole=False)
         completed = complete(
-            old, found.snapshot, found.changes, lambda records: self._read_whole(journal.business, records)
+            old,
+            found.snapshot,
+            found.changes,
+            lambda records: self._read_whole(journal.business, records),
+            only_groups=not values["reads_whole"],
         )
         return scan.publish(completed.changes, completed.snapshot, **values, is_whole=completed.is_complete)
 

@@ -84,7 +84,7 @@ class AppointmentTriggers:
 
     def _want_details(self, kind: str, wanted: Subscription) -> None:
         if wanted.wants_details or kind in _OF_PEOPLE:
-            self._feed.want_details(wanted.business)
+            self._feed.want_details(wanted.business, only_people=not wanted.wants_details)
 
     def preview(self, kind: str, wanted: Subscription, limit: int) -> list[Json]:
         """Return some items for a designer: changes of the last days, or else appointments of the next weeks."""

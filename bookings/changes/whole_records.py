@@ -32,14 +32,17 @@ class Completed:
     is_complete: bool
 
 
-def complete(old: Snapshot, snapshot: Snapshot, changes: Sequence[Change], read: ReadWhole) -> Completed:
+def complete(
+    old: Snapshot, snapshot: Snapshot, changes: Sequence[Change], read: ReadWhole, *, only_groups: bool = False
+) -> Completed:
     """Add to a cancelled appointment its last known record, say who joined and left groups, read what is missing.
 
-    `read` returns whole records by id, without those that could not be read.
+    `read` returns whole records by id, without those that could not be read. `only_groups`: nothing else is kept.
     """
-    known = _carry_over(old, snapshot.records, changes)
-    stamps = {name: digest({name: record}) for name, record in snapshot.records.items()}
-    stale = [name for name in snapshot.records if name not in known or known[name]["stamp"] != stamps[name]]
+    kept = {name: record for name, record in snapshot.records.items() if _is_group(record) or not only_groups}
+    known = _carry_over(old, kept, changes)
+    stamps = {name: digest({name: record}) for name, record in kept.items()}
+    stale = [name for name in kept if name not in known or known[name]["stamp"] != stamps[name]]
     chosen = _choose(snapshot.records, stale, {str(change.record["id"]) for change in changes})
     found = read([snapshot.records[name] for name in chosen]) if chosen else {}
     fresh = {
@@ -47,7 +50,7 @@ def complete(old: Snapshot, snapshot: Snapshot, changes: Sequence[Change], read:
         for name, whole in found.items()
         if name in stamps
     }
-    created = {str(change.record["id"]) for change in changes if Kind.CREATED in change.kinds}
+    created = {str(change.record["id"]) for change in changes if Kind.CREATED in change.kinds} & kept.keys()
     people = {
         name: match_people(_customers(known.get(name)), _customers(fresh[name]))
         for name in fresh

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bookings.changes.journal import Wishes
 from bookings.changes.snapshots import Snapshot
 from bookings.changes.whole_records import match_people
 from bookings.describe import question_key
@@ -170,10 +171,12 @@ def test_whole_records_go_when_nobody_asks_for_details_any_more(page: Page) -> N
 def test_whole_records_go_with_the_feed(page: Page) -> None:
     page.book(ahead(days=2), customers=[ANN])
     follow_twice(page)
+    flow(page, "registered")
     page.age()
+    assert page.journal.read_wishes(ahead(days=-1)) == Wishes(details=True, people=True)
     page.feed.drop(page.name)
     assert page.journal.state().row is None
-    assert not page.journal.are_details_wanted(ahead(days=-400))
+    assert page.journal.read_wishes(ahead(days=-400)) == Wishes(details=False, people=False)
     assert not page.journal.read(0, 100, 100)
 
 
@@ -246,14 +249,21 @@ def test_of_a_family_with_one_address_the_right_child_leaves(shared: dict[str, s
 def test_who_registers_right_after_a_flow_is_switched_on_is_reported(page: Page) -> None:
     """The feed is known and young, but nobody has asked for people before."""
     groups = [page.book(ahead(days=2, hours=number), customers=[ANN], **GROUP) for number in range(50)]
-    page.book(ahead(days=2), customers=[DAN])
+    alone = page.book(ahead(days=2), customers=[DAN])
     Consumer(page)
     one = flow(page, "registered")
     page.gateway.forget()
     assert flow(page, "unregistered").runs == []
     assert page.calls() == []  # the scan that has just read them is young
     page.change(groups[-1], customers=[ANN, BEA])
+    page.change(alone, customerPhone="2")
     assert [item["customerName"] for item in recur(page, one)] == ["Bea 林"]
+    assert set(page.feed.snapshot(page.name)[0].whole) == set(groups)
+    assert [call for call in page.calls() if call not in ("calendarView", "staffMembers", "services", page.name)] == [
+        groups[-1].replace("/", "-").replace("+", "_")
+    ]  # nobody has asked for details of other appointments
+    assert flow(page, "cancelled", expand="details").runs == []
+    assert set(page.feed.snapshot(page.name)[0].whole) == {*groups, alone}
 
 
 def test_whole_records_wait_for_the_next_scan_where_a_call_has_no_time_left(
