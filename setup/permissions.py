@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from setup.errors import Stopped
-from shared.graph.permissions import USER_READ, Feature, Permission, list_permissions
+from shared.graph.permissions import (
+    APPOINTMENTS_WRITE,
+    BOOKINGS_WRITE,
+    USER_READ,
+    Feature,
+    Permission,
+    list_permissions,
+)
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 
@@ -25,9 +32,16 @@ class OfferedPermission:
 
 
 def find_needed(features: Sequence[str], *, delegated: bool) -> list[Permission]:
-    """Return the permissions that the features need in Entra ID."""
+    """Return the permissions that the features need in Entra ID.
+
+    A user may cancel with the permission to write appointments; an app may not (reference page of cancel).
+    """
     needed = [permission for feature in features for permission in list_permissions(Feature(feature))]
-    return [*needed, USER_READ] if delegated else needed
+    if not delegated:
+        return needed
+    return list(
+        dict.fromkeys([APPOINTMENTS_WRITE if each is BOOKINGS_WRITE else each for each in needed] + [USER_READ])
+    )
 
 
 def resolve(graph: dict[str, Any], needed: Sequence[Permission], *, delegated: bool) -> list[OfferedPermission]:

@@ -3,7 +3,6 @@
 Each try uses a new token source, because msal repeats a refusal from its cache for a minute.
 """
 
-import re
 from dataclasses import dataclass, field
 
 from setup.errors import Stopped
@@ -14,14 +13,13 @@ from shared.key_vault import Identity, Secrets, VaultSecret
 from shared.settings.choices import Credential, IdentitySource
 from shared.settings.config import AllowList, Connection
 
-_NUMBER = re.compile(r"codes=\[(\d+)")  # as shared.entra_errors describes a refusal
 # Password, account, multi-factor sign-in, Conditional Access: waiting helps none of them, and repeated wrong passwords
 # lock the account.
 _OF_THE_USER = frozenset(
     {50126, 50053, 50055, 50144, 50057, 50034, 50105, 50072, 50074, 50076, 50079, 50158, 53000, 53001, 53002, 53003}
-    | {53004, 530032, 530035}
+    | {53004, 530032, 530035, 50056, 50135, 50142, 50131, 50020, 51004, 90072}
 )
-_PASSWORDS = frozenset({50126, 50055, 50144})
+_PASSWORDS = frozenset({50126, 50056, 50055, 50144, 50135, 50142})
 _HINT = "To type it in again, add --new-password."
 
 
@@ -59,8 +57,7 @@ def probe(tenant: Tenant, value: str | None) -> str:
     try:
         return TokenSource(connection, Identity(source), secrets).token()
     except ConfigurationError as error:
-        found = _NUMBER.search(error.detail or "")
-        number = int(found[1]) if found else 0
+        number = int(error.members.get("entraError", "0").removeprefix("AADSTS"))
         if number not in _OF_THE_USER:
             raise
         hint = f" {_HINT}" if number in _PASSWORDS else ""

@@ -60,6 +60,8 @@ def test_a_permission_with_another_id_than_the_published_one_is_refused() -> Non
     with pytest.raises(Stopped, match=r"Bookings\.Read\.All"):
         resolve(graph, [BOOKINGS_READ], delegated=False)
     assert find_needed(("mail",), delegated=False) == []
+    user = [each.name for each in find_needed(("writes", "cancel"), delegated=True)]
+    assert user == ["BookingsAppointment.ReadWrite.All", "User.Read"]
     assert find_mail_roles(
         {"appRoles": [{"value": "Mail.Send", "id": "1"}, {"value": "User.Read.All", "id": "2"}]}
     ) == {"1": "Mail.Send"}
