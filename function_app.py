@@ -13,6 +13,7 @@ from blueprints import (
     mailboxes,
     operations,
     slot_holds,
+    slots,
     triggers,
     wrong_path,
 )
@@ -31,6 +32,7 @@ for blueprint in (
     mail_work.bp,
     operations.bp,
     slot_holds.bp,
+    slots.bp,
     triggers.bp,
     wrong_path.bp,
 ):

@@ -9,7 +9,7 @@ from typing import Any
 import azure.functions as func
 import requests
 
-from blueprints.bookings import find_free_slots
+from blueprints.slots import find_free_slots
 from composition.services import services
 
 _ROOT = "https://graph.microsoft.com/v1.0/solutions/bookingBusinesses"

@@ -18,7 +18,12 @@ APPOINTMENT_PAGE_WITH_DETAILS = Bounds(1, 100, default=50)  # a call to Graph fo
 MAIL_PAGE = Bounds(1, 100, default=50)
 HELD_MINUTES = Bounds(1, 30, default=5)
 HELD_SEATS = Bounds(1, 1000, default=1)
+SLOT_PAGE = Bounds(1, 5000, default=5000)
 MINUTES_AHEAD = Bounds(1, 7 * 24 * 60, default=60)
 
 LONGEST_RANGE = timedelta(days=366)
 LONGEST_FREE_TIME = timedelta(days=62)
+LONGEST_EXPLAINED = timedelta(days=7)
+
+MOST_SERVICES = 20
+MOST_PAGES = 10  # five calls to Graph for each

@@ -112,7 +112,7 @@ class Fields:
             raise Invalid(f"{name} {wrong}", code=code, target=name)
         return value
 
-    def identifiers(self, name: str) -> tuple[str, ...]:
+    def identifiers(self, name: str, *, most: int | None = None) -> tuple[str, ...]:
         """Return several ids: a JSON list in a body, separated by commas in a query; () if it is missing."""
         value = self.values.get(name)
         if isinstance(value, str):
@@ -128,7 +128,16 @@ class Fields:
                     code="InvalidId",
                     target=name,
                 )
+        if most is not None and len(value or []) > most:
+            raise Invalid(f"{name} holds too many ids. Send {most} at most.", target=name)
         return tuple(value or ())
+
+    def switch(self, name: str) -> bool:
+        """Return true or false, as a text in any case; false if it is missing."""
+        value = (self.text(name) or "false").lower()
+        if value not in ("true", "false"):
+            raise Invalid(f"{name} is neither true nor false. Send one of them.", code="InvalidChoice", target=name)
+        return value == "true"
 
     def whole_number(self, name: str, bounds: Bounds) -> int:
         """Return a whole number within bounds."""
@@ -247,15 +256,22 @@ class Fields:
 
     def range(self, read_zone: ReadZone, *, longest: timedelta) -> tuple[datetime, datetime]:
         """Return start and end, both needed, as moments in UTC; see `moment`."""
+        self.check_range(longest=longest)
         names = ("start", "end")
         offsets = {has_offset(self.needed_text(name)) for name in names}
         start, end = (self.moment(name, _utc) for name in names)
-        if len(offsets) == 1:  # refused before the zone is read
-            _check_range(start, end, longest + _CLOCKS_CHANGE)
         if offsets != {True}:
             start, end = (self.moment(name, read_zone) for name in names)
         _check_range(start, end, longest)
         return start, end
+
+    def check_range(self, *, longest: timedelta) -> None:
+        """Check start and end, both needed, as far as that is possible before the zone is read."""
+        names = ("start", "end")
+        offsets = {has_offset(self.needed_text(name)) for name in names}
+        start, end = (self.moment(name, _utc) for name in names)
+        if len(offsets) == 1:
+            _check_range(start, end, longest + _CLOCKS_CHANGE)
 
     def moment(self, name: str, read_zone: ReadZone) -> datetime:
         """Return a moment that must be there. Only a wall time needs the zone, which may take a call to Graph."""

@@ -1,13 +1,10 @@
 """HTTP: reading Microsoft Bookings. Every route checks the allow-list of businesses."""
 
-from functools import cache
-
 from blueprints._bounds import APPOINTMENT_PAGE, APPOINTMENT_PAGE_WITH_DETAILS, LONGEST_FREE_TIME, LONGEST_RANGE
 from blueprints._http import Request, answers, not_allowed
 from blueprints._idempotent_writes import read_hold
 from blueprints._routes import Blueprint
 from shared.json_text import Json
-from shared.time_zones.zones import utc_text
 
 bp = Blueprint()
 
@@ -105,27 +102,6 @@ def get_staff_availability(request: Request) -> Json:
     start, end = body.range(request.zone_of(body), longest=LONGEST_FREE_TIME)
     availability = request.connection.availability
     return {"value": availability.find(business, wanted, start, end, zone, hold=hold), "basis": availability.basis}
-
-
-@bp.route(route="bookings/businesses/{business}/slots", methods=["GET"])
-@answers("service", "start", "end", "staff", "timeZone", "hold")
-def find_free_slots(request: Request) -> Json:
-    """Find the slots of a service that are free, and who can take each."""
-    business, query = request.business, request.query
-    service, staff, zone = query.needed_identifier("service"), query.identifiers("staff"), query.zone()
-    finder, hold = request.connection.slots, read_hold(query)
-    read_context = cache(lambda: finder.read_context(business, service))  # once, also where the range needs its zone
-    start, end = query.range(lambda: zone or read_context().zone, longest=LONGEST_FREE_TIME)
-    found = finder.find_in(read_context(), start=start, end=end, zone=zone, staff=staff, hold=hold)
-    return {
-        "value": found.items,
-        "businessTimeZone": found.business_zone.windows or found.business_zone.iana,
-        "businessTimeZoneIana": found.business_zone.iana,
-        "staffSelectionAllowed": found.policy.allows_staff_selection,
-        "basis": found.basis,
-        "start": utc_text(start),
-        "end": utc_text(end),
-    }
 
 
 @bp.route(route="bookings/businesses/{business}/agenda", methods=["GET"])

@@ -37,6 +37,11 @@ class GroupLimit:
         with self._lock:
             return business.lower() in self._refused
 
+    def seats_of(self, business: str, item: dict[str, Any]) -> int:
+        """Return how many more customers can be booked into an appointment."""
+        taken = int(item.get("filledAttendeesCount") or 0)
+        return self.seats_left(business, int(item.get("maximumAttendeesCount") or 0), taken)
+
     def seats_left(self, business: str, seats: int, taken: int = 0) -> int:
         """Return how many more customers can be booked into an appointment with so many seats, some of them taken."""
         return (min(seats, MOST_CUSTOMERS_OF_CREATE) if self.is_known(business) else seats) - taken

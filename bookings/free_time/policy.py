@@ -78,6 +78,10 @@ class Policy:
             spans += self._rule_on(day).spans(day, zone, business_open)
         return spans
 
+    def is_dated(self, day: date) -> bool:
+        """Say whether a dated rule holds on this local day instead of the general one."""
+        return any(dated.first <= day <= dated.last for dated in self.dated)
+
     def _rule_on(self, day: date) -> Rule:
         return next((dated.rule for dated in self.dated if dated.first <= day <= dated.last), self.general)
 

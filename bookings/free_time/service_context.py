@@ -1,10 +1,12 @@
-"""A business and one of its services: all that decides when the service can be taken, and by whom."""
+"""A business and one or several of its services: all that decides when a service can be taken, and by whom."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bookings.free_time.policy import Policy, read_policy
 from bookings.free_time.staff_time import find_team
 from bookings.names import Names, Table
+from shared.errors import Invalid
 from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
 from shared.time_zones.zones import Zone
@@ -23,19 +25,79 @@ class ServiceContext:
     zone: Zone
 
 
+@dataclass(frozen=True)
+class PageContext:
+    """A business and several of its services, in the order in which they were asked for; `missing` it does not have."""
+
+    business: str
+    name: str | None
+    staff: Table
+    zone: Zone
+    services: tuple[ServiceContext, ...]
+    missing: tuple[str, ...]
+
+
 def read_service_context(
     graph: GraphBookings, names: Names, workers: Workers, business: str, service: str
 ) -> ServiceContext:
     """Read business, service and staff at the same time. Raises NotFound for an unknown business or service."""
+    return start_page_context(graph, names, workers, business, [service], is_listed=False)().services[0]
+
+
+def read_page_context(
+    graph: GraphBookings, names: Names, workers: Workers, business: str, services: Sequence[str]
+) -> PageContext:
+    """Read a business with all these services: three calls to Graph, as for one service.
+
+    Raises NotFound for an unknown business, or for the service if it is one, Invalid for one of several.
+    """
+    page = start_page_context(graph, names, workers, business, services, is_listed=len(services) > 1)()
+    if page.missing:
+        raise refuse_service(page.missing[0])
+    return page
+
+
+def start_page_context(
+    graph: GraphBookings, names: Names, workers: Workers, business: str, services: Sequence[str], *, is_listed: bool
+) -> Callable[[], PageContext]:
+    """Begin to read a business with services; what is returned waits for the end.
+
+    `is_listed`: the services are looked up in the list, one call for all of them; or else the only one is read.
+    """
     waiting_business = workers.start(lambda: graph.get_business(business))
-    waiting_service = workers.start(lambda: graph.get_service(business, service))
-    staff = names.learn_staff(business, graph.list_staff(business))
-    whole_business, whole_service = waiting_business.result(), waiting_service.result()
-    return ServiceContext(
-        business=business,
-        service=whole_service,
-        staff=staff,
-        team=find_team(whole_service, staff),
-        policy=read_policy(whole_business, whole_service),
-        zone=names.learn_zone(business, whole_business),
+    waiting_services = workers.start(
+        lambda: graph.list_services(business) if is_listed else [graph.get_service(business, services[0])]
+    )
+    waiting_staff = workers.start(lambda: graph.list_staff(business))
+
+    def finish() -> PageContext:
+        staff = names.learn_staff(business, waiting_staff.result())
+        whole, found = waiting_business.result(), waiting_services.result()
+        if is_listed:
+            names.learn_services(business, found)
+        zone, known = names.learn_zone(business, whole), {str(each["id"]): each for each in found}
+
+        def describe(service: Json) -> ServiceContext:
+            policy, team = read_policy(whole, service), find_team(service, staff)
+            return ServiceContext(business, service, staff=staff, team=team, policy=policy, zone=zone)
+
+        wanted = list(known) if not is_listed else list(dict.fromkeys(services))
+        return PageContext(
+            business=business,
+            name=whole.get("displayName"),
+            staff=staff,
+            zone=zone,
+            services=tuple(describe(known[each]) for each in wanted if each in known),
+            missing=tuple(each for each in wanted if each not in known),
+        )
+
+    return finish
+
+
+def refuse_service(service: str) -> Invalid:
+    """Return the error for a service that a page does not have."""
+    return Invalid(
+        f"There is no service {service} on this page. List the services to see their ids.",
+        code="ServiceNotFound",
+        target="service",
     )

@@ -4,51 +4,96 @@ Graph has no call for this. The answer is put together from the service's policy
 hours and availability, and the appointments that exist. Availability alone is not enough: it was seen to ignore
 business hours and to show busy time as free.
 
-- Slots begin at the start of each span of opening hours and go on in steps of the policy's interval.
-- A slot lies wholly inside opening and working hours; its buffers may lie outside, but must not touch busy time.
-- A group appointment with free seats is a slot for its own service, at its own time, with its own staff.
-- What is held for somebody else is not free: a staff member's time, or seats of a group.
+What a page's staff do is read once for all services of a question. The work has two steps for each page, and each step
+first starts what it reads: so the reads of several pages run beside each other.
 """
 
 import time
-from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from math import ceil
-from operator import itemgetter
 
-from bookings.describe import appointment_times, describe_staff, describe_times, join_names
+from bookings.describe import describe_times, join_names
+from bookings.free_time.explaining import Explanation, explain_service
 from bookings.free_time.group_limit import GroupLimit
-from bookings.free_time.held_time import (
-    Hold,
-    ReadHolds,
-    count_seats,
-    find_obstacles,
-    list_group,
-    no_holds,
-    place_of,
-)
-from bookings.free_time.intervals import Interval, beginnings, covers, merge, touches
+from bookings.free_time.held_time import ReadHolds, no_holds
+from bookings.free_time.offers import PageTime, find_offers
 from bookings.free_time.policy import Policy
-from bookings.free_time.service_context import ServiceContext, read_service_context
+from bookings.free_time.service_context import (
+    PageContext,
+    ServiceContext,
+    read_page_context,
+    read_service_context,
+    start_page_context,
+)
 from bookings.free_time.staff_spans import Basis, SpanQuestion, basis_of, read_calendar, read_spans
-from bookings.free_time.staff_time import SlotQuestion, StaffTime, block_held, find_staff_time, find_team
-from bookings.names import Names
+from bookings.free_time.staff_time import SlotQuestion, find_staff_time, find_team
+from bookings.names import Names, Table
+from shared.errors import Invalid
 from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
-from shared.time_zones.zones import Zone
+from shared.time_zones.zones import Zone, utc_text
 from shared.workers import Workers
 
 _INSTANT = timedelta(microseconds=1)
 
-# The staff who can take each slot, as the answer shows them: in a new appointment, or in a group that has seats left.
-type Offers = dict[Interval, list[Json]]
+
+@dataclass(frozen=True)
+class SlotRequest:
+    """What a caller asks of a page: slots that begin in [start, end).
+
+    No `staff` means everybody who provides the service; `together`: all of them at the same time. `hold` is the
+    caller's own. `explains`: say also why a place of the grid is no slot.
+    """
+
+    start: datetime
+    end: datetime
+    staff: tuple[str, ...] = ()
+    together: bool = False
+    hold: str | None = None
+    explains: bool = False
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A free slot (seconds since 1970) of a service, with the staff who can take it as the answer shows them."""
+
+    start: int
+    end: int
+    service: ServiceContext
+    staff: list[Json]
+
+    def describe(self, zone: Zone) -> Json:
+        """Return the slot for the answer."""
+        start, end = datetime.fromtimestamp(self.start, UTC), datetime.fromtimestamp(self.end, UTC)
+        return {
+            "serviceId": self.service.service["id"],
+            "serviceName": self.service.service.get("displayName"),
+            **describe_times(start, end, zone),
+            "durationMinutes": (self.end - self.start) // 60,
+            "seatsAvailable": max(offer["seatsAvailable"] for offer in self.staff),
+            "staffNames": join_names(self.staff),
+            "staffMembers": self.staff,
+        }
+
+
+@dataclass(frozen=True)
+class PageSlots:
+    """The free slots of a page, by start, end and the order of its services; and why others are none."""
+
+    page: PageContext
+    request: SlotRequest
+    slots: list[Slot]
+    explanations: list[Explanation]
+
+    def describe_services(self) -> list[Json]:
+        """Return the services with what decides when they can be booked."""
+        return [_describe_service(self.page, each) for each in self.page.services]
 
 
 @dataclass(frozen=True)
 class Slots:
-    """Free slots in order, with the zone, the policy and the basis by which they were found."""
+    """Free slots of one service in order, with the zone, the policy and the basis by which they were found."""
 
     items: list[Json]
     business_zone: Zone
@@ -72,6 +117,7 @@ class SlotFinder:
         self._workers = workers
         self._limit = limit
         self._read_holds = read_holds
+        self.basis = basis_of(graph)
 
     def find(
         self,
@@ -82,133 +128,137 @@ class SlotFinder:
         end: datetime,
         zone: Zone | None = None,
         staff: Sequence[str] = (),
+        hold: str | None = None,
     ) -> Slots:
-        """Return the free slots of a service that begin in [start, end).
+        """Return the free slots of one service that begin in [start, end).
 
         No `staff` means everybody who provides the service, no `zone` that of the business. Raises NotFound for an
         unknown service, Invalid for unknown staff. Costs five calls to Graph for a month: business, service and staff,
         then availability and calendar at the same time (for a signed-in user the calendar alone).
         """
-        return self.find_in(self.read_context(business, service), start=start, end=end, zone=zone, staff=staff)
+        page = self.read_page(business, [service])
+        found = self.find_on(page, SlotRequest(start, end, tuple(staff), hold=hold))
+        items = [slot.describe(zone or page.zone) for slot in found.slots]
+        return Slots(items, page.zone, page.services[0].policy, self.basis)
 
     def read_context(self, business: str, service: str) -> ServiceContext:
         """Read the business, the service and the staff: three calls to Graph. Raises NotFound."""
         return read_service_context(self._graph, self._names, self._workers, business, service)
 
-    def find_in(
-        self,
-        context: ServiceContext,
-        *,
-        start: datetime,
-        end: datetime,
-        zone: Zone | None = None,
-        staff: Sequence[str] = (),
-        hold: str | None = None,
-    ) -> Slots:
-        """Return the free slots as `find` does, for a context that was read; `hold` is the caller's own."""
-        wanted = find_team(context.service, context.staff, staff)
-        bookable = _bookable_range(start, end, context.policy)
-        question = SlotQuestion(wanted, context.policy, context.zone, *bookable)
-        items: list[Json] = []
-        if question.staff and question.start < question.end:
-            items = _describe(self._find_offers(context, question, hold), zone or context.zone)
-        return Slots(items, context.zone, context.policy, basis_of(self._graph))
+    def read_page(self, business: str, services: Sequence[str]) -> PageContext:
+        """Read the business, these services and the staff: three calls to Graph. Raises NotFound, Invalid."""
+        return read_page_context(self._graph, self._names, self._workers, business, services)
 
-    def _find_offers(self, context: ServiceContext, question: SlotQuestion, hold: str | None) -> Offers:
-        business, (first, last) = context.business, question.reach
+    def start_page(self, business: str, services: Sequence[str]) -> Callable[[], PageContext]:
+        """Begin to read a page with those of the services that it has; what is returned waits for the end."""
+        return start_page_context(self._graph, self._names, self._workers, business, services, is_listed=True)
+
+    def find_on(self, page: PageContext, request: SlotRequest) -> PageSlots:
+        """Return the free slots of all services of a page that was read. Raises Invalid for wrong staff."""
+        return self.start_finding(page, request)()
+
+    def start_finding(self, page: PageContext, request: SlotRequest) -> Callable[[], PageSlots]:
+        """Begin to read what the staff of a page do; what is returned waits for the end and finds the slots.
+
+        One read serves all services: one availability and one calendar for each month. Raises Invalid for wrong staff.
+        """
+        now = datetime.fromtimestamp(time.time(), UTC)
+        questions = [_make_question(context, request, now) for context in page.services]
+        wait_for_time = self._start_reading(page, [each for each in questions if _is_open(each)], request.hold)
+
+        def finish() -> PageSlots:
+            page_time, slots, explanations = wait_for_time(), list[Slot](), list[Explanation]()
+            for context, question in zip(page.services, questions, strict=True):
+                is_open = _is_open(question)
+                offers = find_offers(context, question, page_time, self._limit) if is_open else {}
+                slots += [Slot(*place, context, staff) for place, staff in offers.items() if staff]
+                if request.explains:
+                    whole = (request.start, request.end)
+                    explanations += explain_service(context, question, page_time, offers, whole)
+            slots.sort(key=lambda slot: (slot.start, slot.end))
+            return PageSlots(page, request, slots, explanations)
+
+        return finish
+
+    def _start_reading(
+        self, page: PageContext, questions: Sequence[SlotQuestion], hold: str | None
+    ) -> Callable[[], PageTime]:
+        """Begin to read the time of everybody whom one of these questions is about, as far as one of them reaches."""
+        if not questions:
+            return lambda: PageTime({}, (), (), ())
+        business = page.business
+        reaches = [question.reach for question in questions]
+        first, last = min(reach[0] for reach in reaches), max(reach[1] for reach in reaches)
+        people: Table = {}
+        for question in questions:
+            people |= question.staff
+        asked = SpanQuestion(business, people, questions[0].policy.business_hours, page.zone, first, last)
         holds = self._read_holds(business, hold)  # first: a hold that ends meanwhile is in the calendar
-        waiting = self._workers.start(lambda: read_calendar(self._graph, business, first, last))
-        asked = SpanQuestion(business, question.staff, context.policy.business_hours, context.zone, first, last)
-        spans = read_spans(self._graph, asked, waiting.result)
-        appointments = waiting.result()
-        seats, service = self._limit.seats_left(business, context.policy.seats), str(context.service["id"])
-        times = find_staff_time(question, spans, appointments)
-        offers = _offer_new(question, block_held(times, holds), seats)
-        if context.policy.seats > 1:
-            for item in appointments:
-                if item.get("serviceId") == service:
-                    _offer_seats(offers, question, item, self._seats_left(business, item), holds)
-            _offer_held_groups(offers, question, times, holds, service=service, seats=seats)
-        return offers
+        calendar = self._workers.start(lambda: read_calendar(self._graph, business, first, last))
+        # started behind the calendar, so that a thread which waits for it never keeps it from a thread
+        spans = self._workers.start(lambda: read_spans(self._graph, asked, calendar.result))
 
-    def _seats_left(self, business: str, item: Json) -> int:
-        taken = int(item.get("filledAttendeesCount") or 0)
-        return self._limit.seats_left(business, int(item.get("maximumAttendeesCount") or 0), taken)
+        def finish() -> PageTime:
+            found, appointments = spans.result(), calendar.result()
+            return PageTime(find_staff_time(asked, found, appointments), found, appointments, holds)
+
+        return finish
 
 
-def _bookable_range(start: datetime, end: datetime, policy: Policy) -> tuple[datetime, datetime]:
-    """Narrow the range to what lead time and advance allow now; the last moment of the advance is one of them."""
-    now = datetime.fromtimestamp(time.time(), UTC)
-    return max(start, now + policy.minimum_lead), min(end, now + policy.maximum_advance + _INSTANT)
+def _make_question(context: ServiceContext, request: SlotRequest, now: datetime) -> SlotQuestion:
+    """Return the question for one service, with its range narrowed to what lead time and advance allow now.
+
+    The last moment of the advance is one of them.
+    """
+    team, policy = find_team(context.service, context.staff, request.staff), context.policy
+    if request.together:
+        _check_together(context, team, request.staff)
+    start, end = (
+        max(request.start, now + policy.minimum_lead),
+        min(request.end, now + policy.maximum_advance + _INSTANT),
+    )
+    return SlotQuestion(team, policy, context.zone, start, end, together=request.together)
 
 
-def _offer_new(question: SlotQuestion, times: dict[str, StaffTime], seats: int) -> Offers:
-    """Lay the policy's grid over the opening hours and find who is free at each place; offer so many seats."""
-    policy, start, end = question.policy, ceil(question.start.timestamp()), ceil(question.end.timestamp())
-    length = int(policy.duration.total_seconds())
-    before, after = int(policy.pre_buffer.total_seconds()), int(policy.post_buffer.total_seconds())
-    spans = policy.open_spans(question.days(question.zone), question.zone)
-    opening = merge(spans)
-    step = int(policy.interval.total_seconds())
-    grid = {place for opens, closes in spans for place in range(opens, closes, step) if start <= place < end}
-    places = sorted(place for place in grid if covers(opening, place, place + length))
-    offers: Offers = {}
-    for name, own in times.items():
-        offer = _offer(question, name, seats)
-        for first, last in beginnings(own.open, own.blocked, length, before, after):
-            for place in places[bisect_left(places, first) : bisect_left(places, last)]:
-                offers.setdefault((place, place + length), []).append(offer)
-    return offers
+def _is_open(question: SlotQuestion) -> bool:
+    return bool(question.staff) and question.start < question.end
 
 
-def _offer_seats(offers: Offers, question: SlotQuestion, item: Json, left: int, holds: Sequence[Hold]) -> None:
-    """Add the seats that are left in a group appointment of the service and not held."""
-    begins, ends = appointment_times(item)
-    place, members = (int(begins.timestamp()), int(ends.timestamp())), item.get("staffMemberIds") or []
-    left -= count_seats(list_group(holds, str(item.get("serviceId")), place, members))
-    if left > 0 and question.start <= begins < question.end:
-        hosts = [member for member in members if member in question.staff]
-        offers.setdefault(place, []).extend(_offer(question, member, left, str(item["id"])) for member in hosts)
+def _describe_service(page: PageContext, context: ServiceContext) -> Json:
+    policy, now = context.policy, datetime.fromtimestamp(time.time(), UTC)
+    return {
+        "businessId": page.business,
+        "businessName": page.name,
+        "serviceId": context.service["id"],
+        "serviceName": context.service.get("displayName"),
+        "durationMinutes": _minutes(policy.duration),
+        "intervalMinutes": _minutes(policy.interval),
+        "preBufferMinutes": _minutes(policy.pre_buffer),
+        "postBufferMinutes": _minutes(policy.post_buffer),
+        "maximumAttendeesCount": policy.seats,
+        "staffSelectionAllowed": policy.allows_staff_selection,
+        "earliestStartUtc": utc_text(now + policy.minimum_lead),
+        "latestStartUtc": utc_text(now + policy.maximum_advance),
+    }
 
 
-def _offer_held_groups(
-    offers: Offers,
-    question: SlotQuestion,
-    times: dict[str, StaffTime],
-    holds: Sequence[Hold],
-    *,
-    service: str,
-    seats: int,
-) -> None:
-    """Add the seats that are left of groups that are held in part, while there is no appointment yet."""
-    for span in {hold.span for hold in holds if hold.service == service and question.start <= hold.span[0]}:
-        place = place_of(service, span, question.policy, seats=1, capacity=seats)
-        for member, own in times.items():
-            group = list_group(holds, service, (place.start, place.end), [member])
-            if (
-                group
-                and span[0] < question.end
-                and not find_obstacles(holds, member, place)
-                and covers(own.open, place.start, place.end)
-                and not touches(own.blocked, *place.taken)
-            ):
-                offer = _offer(question, member, seats - count_seats(group))
-                offers.setdefault((place.start, place.end), []).append(offer)
+def _minutes(duration: timedelta) -> int:
+    return round(duration.total_seconds() / 60)
 
 
-def _offer(question: SlotQuestion, member: str, seats: int, appointment: str | None = None) -> Json:
-    return describe_staff([member], question.staff)[0] | {"seatsAvailable": seats, "appointmentId": appointment}
-
-
-def _describe(offers: Offers, zone: Zone) -> list[Json]:
-    return [
-        {
-            **describe_times(datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC), zone),
-            "durationMinutes": (end - start) // 60,
-            "seatsAvailable": max(offer["seatsAvailable"] for offer in taken_by),
-            "staffNames": join_names(taken_by),
-            "staffMembers": taken_by,
-        }
-        for (start, end), taken_by in sorted(offers.items(), key=itemgetter(0))
-        if taken_by
-    ]
+def _check_together(context: ServiceContext, team: Table, wanted: Sequence[str]) -> None:
+    name = context.service.get("displayName") or context.service["id"]
+    if strangers := [member for member in wanted if member not in team]:
+        raise Invalid(
+            f"The staff member {strangers[0]} does not provide the service {name}. Name only its staff together with all.",
+            code="StaffNotOnService",
+            target="staff",
+        )
+    if len(team) < 2:  # noqa: PLR2004 - "together" needs two
+        count = "one staff member" if team else "no staff"
+        raise Invalid(
+            f"all means several staff members at the same time, and of those asked for {count} can take {name}. Leave "
+            "all out.",
+            code="TooFewStaff",
+            target="staff",
+        )

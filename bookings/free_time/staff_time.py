@@ -12,7 +12,7 @@ from bookings.free_time.held_time import Hold
 from bookings.free_time.hours import local_days, staff_hours
 from bookings.free_time.intervals import Interval, Intervals, intersect, merge, subtract
 from bookings.free_time.policy import Policy
-from bookings.free_time.staff_spans import AWAY, FREE, StaffSpan, taken_by
+from bookings.free_time.staff_spans import AWAY, FREE, SpanQuestion, StaffSpan, taken_by
 from bookings.names import Table
 from shared.errors import Invalid
 from shared.json_text import Json
@@ -29,13 +29,17 @@ class StaffTime:
 
 @dataclass(frozen=True)
 class SlotQuestion:
-    """The question when these staff members can take a service between start and end, by its policy."""
+    """The question when these staff members can take a service between start and end, by its policy.
+
+    `together`: not any of them, but all at the same time.
+    """
 
     staff: Table
     policy: Policy
     zone: Zone
     start: datetime
     end: datetime
+    together: bool = False
 
     @property
     def reach(self) -> tuple[datetime, datetime]:
@@ -45,6 +49,10 @@ class SlotQuestion:
     def days(self, zone: Zone) -> Iterator[date]:
         """Yield the local days of the range in a zone."""
         return local_days(*self.reach, zone)
+
+    def spans(self, business: str) -> SpanQuestion:
+        """Return the question when the staff are free or busy, as far as this one reaches."""
+        return SpanQuestion(business, self.staff, self.policy.business_hours, self.zone, *self.reach)
 
 
 def find_team(service: Json, staff: Table, wanted: Sequence[str] = ()) -> Table:
@@ -68,7 +76,7 @@ def find_team(service: Json, staff: Table, wanted: Sequence[str] = ()) -> Table:
 
 
 def find_staff_time(
-    question: SlotQuestion, spans: Iterable[StaffSpan], appointments: Iterable[Json], *, moving: Json | None = None
+    question: SpanQuestion, spans: Iterable[StaffSpan], appointments: Iterable[Json], *, moving: Json | None = None
 ) -> dict[str, StaffTime]:
     """Return the time of each staff member of the question, from Graph's availability and the appointments.
 
@@ -97,7 +105,7 @@ def find_staff_time(
         for member in moving.get("staffMemberIds") or []:
             available[member].append(taken_by(moving))
     times: dict[str, StaffTime] = {}
-    working = staff_hours(question.staff, question.policy.business_hours, question.reach, question.zone)
+    working = staff_hours(question.staff, question.hours, (question.start, question.end), question.zone)
     for member, hours in working.items():
         days_off = intersect(hours, merge(away[member]))
         times[member] = StaffTime(

@@ -121,7 +121,7 @@ def check_free(
     `moving` is the appointment that will be changed: it does not count as busy time.
     """
     policy = context.policy
-    times = find_staff_time(_question(context, span), spans, appointments, moving=moving)
+    times = find_staff_time(_question(context, span).spans(context.business), spans, appointments, moving=moving)
     before, after = int(policy.pre_buffer.total_seconds()), int(policy.post_buffer.total_seconds())
     start, end = _seconds(span)
     free = {

@@ -15,6 +15,16 @@ _BASIS = text(
     "appointments alone; it cannot see other calendars and time off of the staff).",
 )
 
+_SLOT_SEARCH = ("Explain", "OwnHold", "SlotPageSize", "Cursor")
+_SLOTS = {
+    "services": list_of(ref("ServiceOfSlots"), "Services", "The services, with what decides when they can be booked."),
+    "notOffered": list_of(
+        ref("NotOffered"), "Not Offered", "Why no slot begins at other times; only if it was asked for."
+    ),
+    "basis": _BASIS,
+    "nextLink": NEXT_LINK,
+}
+
 OPERATIONS: dict[str, dict[str, Operation]] = {
     _BUSINESSES: {
         "get": describe(
@@ -112,20 +122,47 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "get": describe(
             "FindFreeSlots",
             "Find free slots",
-            "Finds the times at which a service can be booked, and who can serve: what policy, hours, availability and "
-            "calendar allow.",
+            "Finds the times at which services can be booked, and who can serve: what policy, hours, availability and "
+            "calendar allow; on request also why other times are not offered.",
             value_list(
                 "Slot",
                 "Slots",
                 "The free slots, in their order.",
+                list_name="SlotList",
+                **_SLOTS,
                 businessTimeZone=text("Business Time Zone", "Time zone of the business, by its Windows name."),
                 businessTimeZoneIana=text("Business Time Zone (IANA)", "Time zone of the business, by its IANA name."),
-                staffSelectionAllowed=flag("Staff Selection", "Whether customers may choose who serves them."),
-                basis=_BASIS,
+                staffSelectionAllowed=flag(
+                    "Staff Selection", "Whether customers may choose who serves them, with all of these services."
+                ),
                 start=moment("Range Start", "Where the range begins, in UTC."),
                 end=moment("Range End", "Where the range ends, in UTC."),
             ),
-            parameters=shared("Business", "ServiceNeeded", "Start", "End", "StaffMembers", "TimeZone", "OwnHold"),
+            parameters=shared("Business", "ServicesNeeded", "Start", "End", "StaffMembers", "TimeZone", *_SLOT_SEARCH),
+            x_ms_pageable=PAGEABLE,
+        )
+    },
+    "/bookings/slots": {
+        "get": describe(
+            "FindFreeSlotsOfPages",
+            "Find free slots of several pages",
+            "Finds the times at which services of several booking pages can be booked, in one order; pages that could "
+            "not be asked are named.",
+            value_list(
+                "Slot",
+                "Slots",
+                "The free slots of all pages, in their order.",
+                list_name="SlotListOfPages",
+                **_SLOTS,
+                pages=list_of(ref("PageOfSlots"), "Pages", "The pages that were asked, with their time zones."),
+                failures=list_of(
+                    ref("PageFailure"), "Failed Pages", "The pages whose slots are missing here, and why."
+                ),
+            ),
+            parameters=shared(
+                "BusinessesAsked", "ServicesOfPages", "Start", "End", "StaffOfPages", "TimeZone", *_SLOT_SEARCH
+            ),
+            x_ms_pageable=PAGEABLE,
         )
     },
     f"{_ONE}/availability": {

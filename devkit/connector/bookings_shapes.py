@@ -200,30 +200,6 @@ DEFINITIONS: dict[str, Shape] = {
         }
     ),
     "UpcomingAppointment": thing({**_EVENT, **_OF_EVENT}),
-    "Slot": thing(
-        {
-            **TIMES,
-            "durationMinutes": whole("Duration in Minutes", "How long it takes."),
-            "seatsAvailable": whole("Free Seats", "How many customers can still book."),
-            "staffNames": text("Staff Names", "Names of who can serve, separated by commas."),
-            "staffMembers": list_of(
-                thing(
-                    {
-                        "id": text("Free Staff ID", "Id of somebody who can serve."),
-                        "displayName": text("Free Staff Name", "Name of somebody who can serve.", null=True),
-                        "emailAddress": text("Free Staff Email", "Mail address of somebody who can serve.", null=True),
-                        "seatsAvailable": whole("Free Seats with Staff", "How many seats there are with this person."),
-                        "appointmentId": text(
-                            "Group Appointment ID", "The group appointment to join; none for a new one.", null=True
-                        ),
-                    },
-                    name="FreeStaffMember",
-                ),
-                "Free Staff",
-                "Who can serve at that time.",
-            ),
-        }
-    ),
     "Hold": thing(
         {
             "id": text("Hold ID", "Id of the hold, to book, move or assign with it, or to release it."),

@@ -16,6 +16,7 @@ from devkit.connector import (
     inner_operations,
     mail_operations,
     mail_shapes,
+    slot_shapes,
     trigger_operations,
     write_operations,
 )
@@ -47,7 +48,7 @@ _PARTS = {
 }
 _FOR_CLIENTS = {"The gateway": gateway_operations}
 _SHAPES = catalogue_shapes.DEFINITIONS | bookings_shapes.DEFINITIONS | mail_shapes.DEFINITIONS
-_SHAPES |= inner_operations.DEFINITIONS
+_SHAPES |= inner_operations.DEFINITIONS | slot_shapes.DEFINITIONS
 
 
 def build_definition() -> dict[str, Any]:

@@ -1,6 +1,15 @@
 """Parameters that several operations share, once each; operations refer to them by name."""
 
-from blueprints._bounds import APPOINTMENT_PAGE, APPOINTMENT_PAGE_WITH_DETAILS, MAIL_PAGE, Bounds
+from blueprints._bounds import (
+    APPOINTMENT_PAGE,
+    APPOINTMENT_PAGE_WITH_DETAILS,
+    LONGEST_EXPLAINED,
+    MAIL_PAGE,
+    MOST_PAGES,
+    MOST_SERVICES,
+    SLOT_PAGE,
+    Bounds,
+)
 from devkit.connector.shapes import NAME, Shape, from_list
 
 ZONES = from_list("ListTimeZones", "name", "title")
@@ -46,6 +55,10 @@ def path(name: str, title: str, description: str, extra: Shape | None = None) ->
 ZONE_MEANS = "Time zone of wall times in request and answer; left empty, that of the booking page."
 WALL_TIME = "A moment in UTC, such as 2026-05-05T09:00:00Z, or a date or wall time in the time zone below."
 
+_STAFF_WANTED = (
+    "Only slots with these staff members, ids separated by commas; the word all among them, or alone: only slots at "
+    "which all of them are free at the same time."
+)
 _ADVANCED: Shape = {"x-ms-visibility": "advanced"}
 
 PARAMETERS: dict[str, Shape] = {
@@ -64,11 +77,18 @@ PARAMETERS: dict[str, Shape] = {
     "AppointmentId": query("id", "Appointment ID", "The appointment, by its id from a list or a trigger.",
                            required=True),
     "Service": query("service", "Service", "Only appointments of this service.", extra=OPEN_SERVICES),
-    "ServiceNeeded": query("service", "Service", "The service to find times for.", required=True,
-                           extra=OPEN_SERVICES),
+    "ServicesNeeded": query("service", "Services", "The services to find times for, ids separated by commas; "
+                            f"{MOST_SERVICES} at most.", required=True, extra=OPEN_SERVICES),
+    "ServicesOfPages": query("service", "Services", "The services to find times for, ids separated by commas; each "
+                             f"page must have one of them, {MOST_SERVICES} at most.", required=True),
+    "BusinessesAsked": query("business", "Booking Pages", "The booking pages, mail addresses separated by commas; "
+                             f"{MOST_PAGES} at most.", required=True),
     "StaffMember": query("staff", "Staff Member", "Only appointments of this staff member.", extra=STAFF),
-    "StaffMembers": query("staff", "Staff Members", "Only slots with these staff members, ids separated by commas.",
-                          extra=STAFF),
+    "StaffMembers": query("staff", "Staff Members", _STAFF_WANTED, extra=STAFF),
+    "StaffOfPages": query("staff", "Staff Members", _STAFF_WANTED),
+    "Explain": query("explain", "Explain", "Whether the answer also says why other times are not offered; "
+                     f"{LONGEST_EXPLAINED.days} days at most.", kind="boolean", visibility="advanced"),
+    "SlotPageSize": number("limit", "Page Size", "How many slots one page holds.", SLOT_PAGE, _ADVANCED),
     "Start": query("start", "Start", f"Start of the range. {WALL_TIME}", required=True),
     "End": query("end", "End", f"End of the range. {WALL_TIME}", required=True),
     "Date": query("date", "Date", "The day, such as 2026-05-05.", required=True, format="date"),

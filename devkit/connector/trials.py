@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import requests
@@ -22,7 +22,7 @@ from twin.seeds.mails import SUPPORT, make_demo
 
 type Json = dict[str, Any]
 
-_PAGE, _MAILBOX = "ithelpdesk@contoso.com", "support"
+_PAGE, _OTHER_PAGE, _MAILBOX = "ithelpdesk@contoso.com", "devicebar@contoso.com", "support"
 _ZONE = "GMT Standard Time"
 _EVENT_SECONDS = 90.0  # the longest wait for an event or a mail, on a busy machine
 _PAUSE = 0.5
@@ -106,7 +106,8 @@ class Trials:
         page, day = {"business": _PAGE}, datetime.now(UTC).date() + timedelta(days=2)
         service = next(one for one in self._list("ListServices") if one["displayName"].startswith("Password"))
         search = {"start": str(day), "end": str(day + timedelta(days=7)), "timeZone": _ZONE}
-        slots = self._do("FindFreeSlots", page | {"service": service["id"]} | search).answer["value"]
+        slots = self._send("FindFreeSlots", page | {"service": service["id"]} | search).json()["value"]
+        self._find_slots(service, day)
         slots = [slot for slot in slots if len(slot["staffMembers"]) > 1]
         self._later, self._slots = slots[-1], slots
         self._hold(page, {"service": service["id"], "start": slots[4]["startLocal"], "timeZone": _ZONE, "minutes": 10})
@@ -136,6 +137,15 @@ class Trials:
         held = page | {"hold": self._do("HoldSlot", page, body=slot, key=True).answer["id"]}
         self._do("GetHold", held)
         self._do("ReleaseHold", held)
+
+    def _find_slots(self, service: Json, day: date) -> None:
+        """Find slots of one page with reasons, and of two pages."""
+        span = {"start": str(day), "end": str(day + timedelta(days=1))}
+        wanted = span | {"service": service["id"], "staff": "any", "timeZone": _ZONE, "explain": "true"}
+        self._do("FindFreeSlots", {"business": _PAGE} | wanted)
+        other = self._send("ListServices", {"business": _OTHER_PAGE}).json()["value"][0]
+        both = {"business": f"{_PAGE},{_OTHER_PAGE}", "service": f"{service['id']},{other['id']}"}
+        self._do("FindFreeSlotsOfPages", both | {"start": span["start"], "end": str(day + timedelta(days=7))})
 
     def _change_bookings(self) -> None:
         page = {"business": _PAGE}
@@ -226,10 +236,10 @@ class Trials:
         self._do("ListMails", box | {"limit": 100})
         mails = self._list("ListMails")
         mail = next(
-            found for each in mails if (found := self._do("GetMail", box | {"key": each["key"]})).answer["attachments"]
+            found for each in mails if _stored((found := self._do("GetMail", box | {"key": each["key"]})).answer)
         )
         one = box | {"key": mail.answer["key"]}
-        self._do("GetMailAttachment", one | {"number": mail.answer["attachments"][0]["number"]})
+        self._do("GetMailAttachment", one | {"number": _stored(mail.answer)[0]["number"]})
         self._do("ExportMail", one)
         stuck = next(each for each in mails if each["state"] == "quarantined")
         self._do("RedeliverMail", box | {"key": stuck["key"]}, body={"sink": stuck["deliveries"][0]["sink"]})
@@ -274,3 +284,8 @@ class Trials:
     def _list(self, name: str) -> list[Json]:
         found: list[Json] = self.made[name].answer["value"]
         return found
+
+
+def _stored(mail: Json) -> list[Json]:
+    """Return the attachments of a mail whose bytes the gateway has."""
+    return [each for each in mail["attachments"] if not each.get("omitted")]

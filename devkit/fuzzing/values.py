@@ -161,6 +161,7 @@ def _look_at_page(ask: Ask, page: str, today: datetime, whole: dict[str, list[Wh
     appointments = ask(f"{about}/appointments", limit=100, **span)["value"]
     for service, free in slots.items():
         _add(whole, "FindFreeSlots", [Whole(place, {"service": service} | week)])
+        _add(whole, "FindFreeSlotsOfPages", [Whole({}, {"business": page, "service": service} | week)])
         _add(whole, "CreateAppointment", [Whole(place, {}, body) for body in _bookings(service, free)])
         coming = [one for one in appointments if one["serviceId"] == service and one["startUtc"] > week["start"]]
         for one, slot in zip(coming, free, strict=False):

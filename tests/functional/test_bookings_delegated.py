@@ -86,6 +86,7 @@ def walk(writer: Writer) -> Iterator[tuple[str, str, Any]]:
     for part in ("services", "staff", "questions", "customers", "changes"):
         yield "GET", f"{page}/{part}", None
     yield "GET", f"{page}/slots?{service}&{in_the_days}", None
+    yield "GET", f"bookings/slots?business={tiny.BUSINESS}&{service}&{in_the_days}&staff=all&explain=true", None
     yield "POST", f"{page}/availability", {"start": clock(0), "end": clock(48)}
     wanted = {"service": tiny.VISIT, "start": clock(9), "customer": {"name": "Ann", "emailAddress": "ann@example.com"}}
     yield "POST", f"{page}/appointments", wanted
