@@ -250,7 +250,7 @@ def _check_together(context: ServiceContext, team: Table, wanted: Sequence[str])
     name = context.service.get("displayName") or context.service["id"]
     if strangers := [member for member in wanted if member not in team]:
         raise Invalid(
-            f"The staff member {strangers[0]} does not provide the service {name}. Name only its staff together with all.",
+            f"The staff member {strangers[0]} does not provide {name}. Name only staff of the service beside all.",
             code="StaffNotOnService",
             target="staff",
         )
