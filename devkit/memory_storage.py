@@ -1,38 +1,45 @@
 """In-memory replacements for the table, blob and queue clients of `shared.storage`, for one process.
 
-They keep what the services promise to a single caller: transactions write all or nothing and compare versions.
+They keep what the services promise to one process: transactions write all or nothing and compare versions, and one at
+a time holds a lease. The tests of `shared.storage` hold them to it.
 """
 
 import itertools
+import threading
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from shared.errors import Conflict
-from shared.storage.tables import Entity, Operation, Row
+from shared.errors import Conflict, Rejected
+from shared.storage.tables import TRANSACTION_SIZE, Entity, Operation, Row
+
+_NEVER_IN_A_KEY = set("/\\#?")
 
 
 class MemoryTable:
     """Entities in a dictionary, with their versions."""
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[str, str], tuple[Entity, str]] = {}
+        self._partitions: defaultdict[str, dict[str, Row]] = defaultdict(dict)
         self._versions = map(str, itertools.count(1))
+        self._lock = threading.Lock()
 
     def get(self, partition: str, row: str) -> Row | None:
         """Return one entity, or None."""
-        found = self._rows.get((partition, row))
-        return None if found is None else Row(dict(found[0]), found[1])
+        with self._lock:
+            found = self._partitions[partition].get(row)
+        return None if found is None else _copy(found)
 
     def query(
         self, partition: str, *, start: str, end: str, select: Sequence[str] | None = None, limit: int | None = None
     ) -> Iterator[Row]:
         """Yield the entities of a partition whose row key lies in [start, end), in order."""
-        _ = select
-        keys = sorted(key for key in self._rows if key[0] == partition and start <= key[1] < end)
-        for key in keys[:limit]:
-            entity, version = self._rows[key]
-            yield Row(dict(entity), version)
+        with self._lock:
+            rows = self._partitions[partition]
+            found = [rows[key] for key in sorted(key for key in rows if start <= key < end)[:limit]]
+        for row in found:
+            yield _copy(row, select)
 
     def create(self, entity: Entity) -> bool:
         """Insert. Return False if there is such an entity already."""
@@ -47,11 +54,22 @@ class MemoryTable:
         self.transact([Operation("upsert", entity)])
 
     def transact(self, operations: Sequence[Operation]) -> list[str]:
-        """Do all of it or nothing; return the new versions. Raises Conflict as the service does."""
-        for number, operation in enumerate(operations):
-            if not self._is_possible(operation):
-                raise Conflict("An entry was changed by somebody else at the same time.", target=str(number))
-        return [self._write(operation) for operation in operations]
+        """Do all of it or nothing; return the new versions, "" for deletes.
+
+        Raises Conflict and Rejected as the service does, but takes entities of any size.
+        """
+        if len(operations) > TRANSACTION_SIZE:
+            raise ValueError(f"a transaction takes {TRANSACTION_SIZE} operations")
+        keys = [(one.entity["PartitionKey"], one.entity["RowKey"]) for one in operations]
+        if len(set(keys)) < len(keys) or len({partition for partition, _ in keys}) > 1:
+            raise Rejected("An entity twice, or two partitions, in a transaction.", code="EntryRefused")
+        if any(set(name) & _NEVER_IN_A_KEY for key in keys for name in key):
+            raise Rejected("A character that no key may contain.", code="EntryRefused")
+        with self._lock:
+            for number, operation in enumerate(operations):
+                if not self._is_possible(operation):
+                    raise Conflict("An entry was changed by somebody else at the same time.", target=str(number))
+            return [self._write(operation) for operation in operations]
 
     def _try(self, operation: Operation) -> bool:
         try:
@@ -61,29 +79,34 @@ class MemoryTable:
         return True
 
     def _is_possible(self, operation: Operation) -> bool:
-        known = self._rows.get(_key(operation.entity))
+        known = self._partitions[operation.entity["PartitionKey"]].get(operation.entity["RowKey"])
         if operation.kind == "create":
             return known is None
         if operation.kind.startswith("upsert"):
             return True
-        return known is not None and operation.etag in (None, known[1])
+        return known is not None and operation.etag in (None, known.etag)
 
     def _write(self, operation: Operation) -> str:
-        key = _key(operation.entity)
+        rows, key = self._partitions[operation.entity["PartitionKey"]], operation.entity["RowKey"]
         if operation.kind == "delete":
-            self._rows.pop(key, None)
+            del rows[key]
             return ""
-        before = self._rows[key][0] if key in self._rows and operation.kind in ("merge", "upsert-merge") else {}
-        version = next(self._versions)
-        self._rows[key] = (before | operation.entity, version)
-        return version
+        before = rows[key].values if key in rows and operation.kind in ("merge", "upsert-merge") else {}
+        values = {name: value for name, value in operation.entity.items() if value is not None}  # None is not sent
+        rows[key] = Row(before | values, next(self._versions))
+        return rows[key].etag
 
 
 class MemoryContainer:
-    """Blobs in a dictionary; nobody else wants their leases."""
+    """Blobs in a dictionary, and who holds their leases."""
 
     def __init__(self) -> None:
         self._blobs: dict[str, bytes] = {}
+        self._leased: set[str] = set()
+        self._lock = threading.Lock()
+
+    def make(self) -> None:
+        """Find it made."""
 
     def put(self, name: str, data: bytes | Iterable[bytes], *, content_type: str = "") -> None:
         """Keep a blob."""
@@ -94,20 +117,34 @@ class MemoryContainer:
         """Return a blob."""
         return self._blobs.get(name)
 
+    def delete(self, name: str) -> None:
+        """Delete a blob. A blob that does not exist is no error."""
+        self._blobs.pop(name, None)
+
     def read(self, name: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes] | None:
         """Return a blob, or a part of it, in one chunk; None for a missing blob."""
         found = self._blobs.get(name)
         return None if found is None else iter([found[offset : None if length is None else offset + length]])
 
     @contextmanager
-    def lease(self, name: str, seconds: int) -> Iterator["MemoryLease"]:
-        """Hold a lease."""
-        _ = name, seconds
-        yield MemoryLease()
+    def lease(self, name: str, seconds: int) -> Iterator["MemoryLease | None"]:
+        """Hold a lease for the whole block, however long; None if somebody else holds it."""
+        _ = seconds
+        with self._lock:
+            is_free = name not in self._leased
+            self._leased.add(name)
+        try:
+            yield MemoryLease() if is_free else None
+        finally:
+            if is_free:
+                self._leased.discard(name)
 
 
 class MemoryLease:
     """A lease that is never lost."""
+
+    def renew(self) -> None:
+        """Go on holding it."""
 
     def check(self) -> None:
         """Find it held."""
@@ -138,5 +175,5 @@ class MemoryQueue:
         return taken
 
 
-def _key(entity: Entity) -> tuple[str, str]:
-    return entity["PartitionKey"], entity["RowKey"]
+def _copy(row: Row, select: Sequence[str] | None = None) -> Row:
+    return Row({name: value for name, value in row.values.items() if not select or name in select}, row.etag)

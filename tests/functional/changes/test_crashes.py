@@ -3,10 +3,13 @@
 A process that dies between two steps has done the first and not the second: so dying before each step, and after the
 last one, are all the deaths there are. Its claim runs out, a new process goes on, and every consumer must in the end
 have seen each change once and in order.
+
+Every scenario runs once without a death on the storage emulator. It then begins anew for each step, so that all but
+one keep their rows in memory for the deaths and failures; their steps must be those of the emulator.
 """
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -22,6 +25,7 @@ from shared.storage.tables import Operation, Table
 from tests.functional.changes.conftest import Consumer, Page, ahead, summary
 from tests.functional.conftest import Gateway
 from tests.functional.kill_switch import Killed, KillSwitch
+from tests.functional.storage import storage_in_memory
 from twin.seeds import tiny
 
 STEPS: tuple[tuple[type, str], ...] = (
@@ -130,6 +134,14 @@ SCENARIOS = {
 }
 
 
+DIES_ON_THE_EMULATOR = "one of each"
+
+
+def where_to_die(name: str) -> AbstractContextManager[None]:
+    """Return where the rows of a scenario are kept while it dies or fails at every step."""
+    return nullcontext() if name == DIES_ON_THE_EMULATOR else storage_in_memory()
+
+
 def check(page: Page, scenario: Scenario, expected: list[tuple[str, str]], position: Position | None) -> None:
     """A consumer who stood before it all, and one who reads all that is kept, see the same, once and in order."""
     page.age()
@@ -186,18 +198,19 @@ def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, gateway_
         scenario.play(page)
     check(page, scenario, expected, position)
     deaths: list[str] = []
-    for at in range(1, len(whole.steps) + 1):
-        page, expected, position = start(gateway_process, scenario)
-        with KillSwitch(at).watching(STEPS), pytest.raises(Killed) as death:
-            scenario.play(page)
-        deaths.append(str(death.value))
-        page.restart()
-        try:
-            again(page, scenario)
-            check(page, scenario, expected, position)
-        except (AssertionError, GatewayError) as error:
-            error.add_note(f"after death at step {at} of {len(whole.steps)}, before {death.value}")
-            raise
+    with where_to_die(name):
+        for at in range(1, len(whole.steps) + 1):
+            page, expected, position = start(gateway_process, scenario)
+            with KillSwitch(at).watching(STEPS), pytest.raises(Killed) as death:
+                scenario.play(page)
+            deaths.append(str(death.value))
+            page.restart()
+            try:
+                again(page, scenario)
+                check(page, scenario, expected, position)
+            except (AssertionError, GatewayError) as error:
+                error.add_note(f"after death at step {at} of {len(whole.steps)}, before {death.value}")
+                raise
     print(f"{name}: died at {len(deaths)} steps:", ", ".join(deaths))  # noqa: T201 - shown with -s
     assert sorted(deaths) == sorted(whole.steps)
 
@@ -207,20 +220,21 @@ def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, gateway_
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_step_that_fails_once_is_made_good(name: str, gateway_process: Gateway) -> None:
     scenario, at = SCENARIOS[name], 0
-    while True:
-        at += 1
-        page, expected, position = start(gateway_process, scenario)
-        kill_switch = KillSwitch(at, Unavailable)
-        with kill_switch.watching(STEPS), suppress(Unavailable):
-            scenario.play(page)
-        try:
-            again(page, scenario)
-            check(page, scenario, expected, position)
-        except (AssertionError, GatewayError) as error:
-            error.add_note(f"after step {at} failed: {kill_switch.steps[at - 1 : at]}")
-            raise
-        if len(kill_switch.steps) < at:
-            return
+    with where_to_die(name):
+        while True:
+            at += 1
+            page, expected, position = start(gateway_process, scenario)
+            kill_switch = KillSwitch(at, Unavailable)
+            with kill_switch.watching(STEPS), suppress(Unavailable):
+                scenario.play(page)
+            try:
+                again(page, scenario)
+                check(page, scenario, expected, position)
+            except (AssertionError, GatewayError) as error:
+                error.add_note(f"after step {at} failed: {kill_switch.steps[at - 1 : at]}")
+                raise
+            if len(kill_switch.steps) < at:
+                return
 
 
 @pytest.mark.slow(reason="publishes hundreds of changes")
