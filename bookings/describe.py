@@ -10,6 +10,7 @@ from bookings.names import Table
 from shared.json_text import Json
 from shared.time_zones.zones import Zone, local_text, read_graph_moment, utc_text
 
+SOMEBODY_GONE = "Somebody who left"  # the staff: there is an id, and no name any more
 _EMPTY_IN_LISTS = ("customerNotes", "serviceNotes", "reminders")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -78,8 +79,9 @@ def describe_appointment(item: Json, zone: Zone, *, staff: Table, services: Tabl
 
 
 def join_names(members: Iterable[Json]) -> str:
-    """Return the names of described staff members in a line."""
-    return ", ".join(member["displayName"] for member in members if member["displayName"])
+    """Return the names of described staff members in a line. Those who left are named only if nobody else is there."""
+    names = [member["displayName"] for member in members]
+    return ", ".join(name for name in names if name) or (SOMEBODY_GONE if names else "")
 
 
 def appointment_times(item: Mapping[str, Any]) -> tuple[datetime, datetime]:

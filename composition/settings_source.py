@@ -21,6 +21,7 @@ from shared.settings.config import Fault, Settings, SettingsError
 from shared.settings.settings_blobs import MOST_BYTES, BlobContents, BlobPlace, decode_text
 from shared.storage.blobs import BlobVersion, Container, Unchanged
 from shared.time_zones.zones import utc_text
+from shared.wording import count_of
 
 if TYPE_CHECKING:
     from composition.mail import MailServices
@@ -76,7 +77,7 @@ class SettingsState:
         """Return a sentence that says what is wrong; empty if nothing is."""
         where = ", ".join(dict.fromkeys(str(place) for place in self.blobs.values()))
         if self.faults:
-            return f"{self.setting} ({where}) are refused: {len(self.faults)} faults, listed at GET status."
+            return f"{self.setting} ({where}) are refused: {count_of(len(self.faults), 'fault')}, listed at GET status."
         return f"{self.setting} ({where}) could not be read. {self.trouble}" if self.trouble else ""
 
     def check_in_force(self) -> None:

@@ -17,6 +17,7 @@ from shared.graph.mail import GraphMail
 from shared.graph.permissions import APPOINTMENTS_WRITE, BOOKINGS_READ, BOOKINGS_WRITE, MAIL_READ, MAIL_WRITE
 from shared.settings.config import Connection, Settings
 from shared.transport import Transport
+from shared.wording import count_of
 
 _MOST_BUSINESSES = 20
 _BOOKINGS_READ, _MAIL_READ, _MAIL_WRITE = BOOKINGS_READ.name, MAIL_READ.name, MAIL_WRITE.name
@@ -143,7 +144,7 @@ def _check_permission(services: Services, connection: Connection, check: Callabl
 
 def _list_businesses(used: ConnectionServices) -> str:
     found = used.graph.list_businesses()
-    return f"{len(found)} booking businesses can be listed."
+    return f"{count_of(len(found), 'booking business', 'booking businesses')} can be listed."
 
 
 def _get_business(used: ConnectionServices, business: str, connection: Connection) -> str | Verdict:
@@ -267,7 +268,7 @@ def _check_folder(mailbox: SupportMailbox, folder: str, use: str) -> str | Verdi
         if error.code == "TokenRejected":
             raise
         return Verdict(Status.FAIL, f"There is no folder {folder}, which according to the settings {use}.")
-    return f"The folder exists and {use}; {found.get('totalItemCount', 0)} items."
+    return f"The folder exists and {use}; {count_of(int(found.get('totalItemCount') or 0), 'item')}."
 
 
 def _check_ids(mailbox: SupportMailbox, folder: str) -> str | Verdict:

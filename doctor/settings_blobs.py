@@ -14,6 +14,7 @@ from shared.settings.config import Fault, Settings, SettingsError, load_settings
 from shared.settings.settings_blobs import BlobContents
 from shared.storage.account import Storage
 from shared.storage.blobs import Container
+from shared.wording import count_of
 
 _CORRECT = "Correct the blob: docs/settings.md, Mailboxes and sinks in a blob"
 _OPEN = (
@@ -41,15 +42,15 @@ class _Blobs:
         except SettingsError as error:
             self.faults = error.faults
         else:
-            counts = len(self.taken.mailboxes), len(self.taken.sinks)
-            return "The blob is valid: {} mailboxes, {} sinks.".format(*counts)
+            mailboxes = count_of(len(self.taken.mailboxes), "mailbox", "mailboxes")
+            return f"The blob is valid: {mailboxes}, {count_of(len(self.taken.sinks), 'sink')}."
         try:
             self.taken = self._load(read_good(places, open_container))
         except (GatewayError, LookupError, TypeError, ValueError):
             rest = "There is no last good version, so no mailbox is read."
         else:
             rest = f"The last good version ({good_place(places)}) is in force, and is examined below."
-        return Verdict(Status.FAIL, f"Refused for {len(self.faults)} faults, each a line below. {rest}")
+        return Verdict(Status.FAIL, f"Refused for {count_of(len(self.faults), 'fault')}, each a line below. {rest}")
 
     def _load(self, contents: BlobContents) -> Settings:
         return load_settings(self.variables, check_sink=check_sink, blobs=contents)

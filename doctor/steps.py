@@ -26,6 +26,7 @@ from shared.settings.choices import Credential, IdentitySource
 from shared.settings.config import Connection, Settings, SettingsError, load_settings
 from shared.settings.schedules import find_schedule_fault
 from shared.transport import Transport
+from shared.wording import count_of
 
 _WARN_BEFORE = timedelta(days=30)
 _WARN_SECONDS, _FAIL_SECONDS = 60.0, 300.0  # Entra ID refuses assertions that are off by more than five minutes
@@ -96,7 +97,12 @@ def _skip_all() -> Iterator[Finding]:
 
 
 def _count(settings: Settings) -> str:
-    return f"{len(settings.connections)} connections, {len(settings.mailboxes)} mailboxes, {len(settings.sinks)} sinks"
+    counts = (
+        count_of(len(settings.connections), "connection"),
+        count_of(len(settings.mailboxes), "mailbox", "mailboxes"),
+        count_of(len(settings.sinks), "sink"),
+    )
+    return ", ".join(counts)
 
 
 def _describe_change(setting: str) -> str:
@@ -231,7 +237,9 @@ def _check_secret(secret: RememberedSecret, used_by: str) -> str | Verdict:
     if ends <= now:
         return Verdict(Status.FAIL, f"According to the vault, it expired on {ends:%Y-%m-%d}; used by {used_by}.")
     if ends - now < _WARN_BEFORE:
-        return Verdict(Status.WARN, f"It expires in {(ends - now).days} days, on {ends:%Y-%m-%d}; used by {used_by}.")
+        return Verdict(
+            Status.WARN, f"It expires in {count_of((ends - now).days, 'day')}, on {ends:%Y-%m-%d}; used by {used_by}."
+        )
     return f"The secret exists and expires on {ends:%Y-%m-%d}; used by {used_by}."
 
 
@@ -296,14 +304,14 @@ def _check_poll(name: str, read_state: Callable[[], Any], alarm_minutes: int) ->
     if last is None:
         return Verdict(Status.WARN, "The mailbox was never polled yet.")
     minutes = (datetime.now(UTC) - last).total_seconds() / 60
+    ago = f"{count_of(round(minutes), 'minute')} ago"
     if minutes > alarm_minutes:
-        return Verdict(Status.FAIL, f"The last poll was {minutes:.0f} minutes ago, longer than its alarm_minutes.")
+        return Verdict(Status.FAIL, f"The last poll was {ago}, longer than its alarm_minutes.")
     if values.get("failures"):
         again = values.get("paused_until", last)
         return Verdict(
             Status.WARN,
-            f"The last poll was {minutes:.0f} minutes ago and failed: {values['last_error']}. The next one is due at "
-            f"{again:%H:%M} UTC.",
+            f"The last poll was {ago} and failed: {values['last_error']}. The next one is due at {again:%H:%M} UTC.",
             f"Repair the cause (docs/errors.md); then POST mailboxes/{name}/poll polls at once",
         )
-    return f"The last poll was {minutes:.0f} minutes ago."
+    return f"The last poll was {ago}."

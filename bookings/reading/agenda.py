@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
-from bookings.describe import appointment_times
+from bookings.describe import SOMEBODY_GONE, appointment_times
 from shared.json_text import Json
 from shared.time_zones.zones import Zone
+from shared.wording import count_of
 
 _NOBODY = "Not assigned"
-_GONE = "Somebody who left"
 _ONE_DAY = timedelta(days=1)
 
 
@@ -20,7 +20,7 @@ def describe_agenda(appointments: Iterable[Json], day: date, zone: Zone) -> Json
     groups: dict[str, Json] = {}
     for item in appointments:
         for member in item["staffMembers"] or [{"id": None, "displayName": _NOBODY}]:
-            name = member["displayName"] or _GONE
+            name = member["displayName"] or SOMEBODY_GONE
             group = groups.setdefault(
                 member["id"] or "", {"staffId": member["id"], "displayName": name, "appointments": []}
             )
@@ -50,7 +50,7 @@ def _print_customers(item: Json) -> str:
     if seats > 1:
         names = ", ".join(str(each.get("name") or each.get("emailAddress")) for each in item.get("customers") or [])
         return f"{taken} of {seats} seats taken" + (f": {names}" if names else "")
-    return str(item.get("customerName") or f"{taken} attendees")
+    return str(item.get("customerName") or count_of(taken, "attendee"))
 
 
 def _print_start(moment: datetime, day: date, zone: Zone) -> str:

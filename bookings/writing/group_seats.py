@@ -10,6 +10,7 @@ from bookings.writing.rules import FIND_SLOTS, check_seats_held
 from shared.errors import Conflict
 from shared.json_text import Json
 from shared.storage.idempotency import Attempt
+from shared.wording import count_of
 
 
 def count_left(group: Json) -> int:
@@ -34,7 +35,7 @@ def refuse_seats(groups: Sequence[Json], holds: Sequence[Hold], target: str = "c
     if held := [hold for group in groups if count_left(group) for hold in list_holds(group, holds)]:
         return refuse_held(held)
     left = max(0, *(count_left(group) for group in groups))
-    seats = {0: "no free seat", 1: "one free seat"}.get(left, f"{left} free seats")
+    seats = count_of(left, "free seat") if left else "no free seat"
     return Conflict(f"The group appointment at this time has {seats}. {FIND_SLOTS}", code="NoSeats", target=target)
 
 

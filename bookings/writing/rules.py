@@ -17,6 +17,7 @@ from bookings.free_time.staff_time import SlotQuestion, find_staff_time, find_te
 from shared.errors import Conflict, Invalid
 from shared.json_text import Json
 from shared.time_zones.zones import utc_text
+from shared.wording import count_of
 
 FIND_SLOTS = "Find a free one with GET .../slots."
 
@@ -55,8 +56,8 @@ def check_times(context: ServiceContext, span: Span) -> None:
     """Check length, lead time, advance and opening hours. Raises Invalid."""
     (start, end), policy = span, context.policy
     if end - start != policy.duration:
-        minutes = round(policy.duration.total_seconds() / 60)
-        raise Invalid(f"This service takes {minutes} minutes. Leave end out.", code="WrongDuration", target="end")
+        minutes = count_of(round(policy.duration.total_seconds() / 60), "minute")
+        raise Invalid(f"This service takes {minutes}. Leave end out.", code="WrongDuration", target="end")
     check_notice(context, start)
     days = _question(context, span).days(context.zone)
     if not covers(merge(policy.open_spans(days, context.zone)), *_seconds(span)):
@@ -82,7 +83,7 @@ def check_notice(context: ServiceContext, start: datetime) -> None:
 def check_seats(count: int, seats: int, target: str = "customers") -> None:
     """Check that an appointment has seats for so many customers. Raises Invalid."""
     if count > seats:
-        most = "one customer" if seats == 1 else f"{seats} customers"
+        most = count_of(seats, "customer")
         raise Invalid(
             f"An appointment of this service takes {most} at most. Name fewer {target}.",
             code="TooManyCustomers",
@@ -97,7 +98,7 @@ def check_members(staying: int, new: int, seats: int) -> None:
             "Nobody would be left in the appointment. Cancel it instead.", code="NobodyLeft", target="customers"
         )
     if new and staying + new > seats:
-        most = "one customer" if seats == 1 else f"{seats} customers"
+        most = count_of(seats, "customer")
         raise Invalid(
             f"This appointment takes {most} at most. Send those who leave it with remove: true.",
             code="TooManyCustomers",

@@ -18,6 +18,7 @@ from typing import Any
 from inbound_mail.content.models import InboundMail
 from inbound_mail.content.quoting import find_text_above_history
 from shared.json_text import Json
+from shared.wording import count_of
 
 # The fields that a meeting message has besides those of other messages; `intake` adds them to the stored message.
 FIELDS = (
@@ -164,7 +165,9 @@ def _describe_recurrence(message: Json) -> str:
         text += f", on {', '.join(str(day) for day in days)}"
     if span.get("type") == "endDate":
         return f"{text}, until {span.get('endDate')}"
-    return f"{text}, {span.get('numberOfOccurrences')} times" if span.get("type") == "numbered" else text
+    return (
+        f"{text}, {count_of(span.get('numberOfOccurrences') or 0, 'time')}" if span.get("type") == "numbered" else text
+    )
 
 
 def _name_place(location: Any) -> str:

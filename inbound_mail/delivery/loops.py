@@ -16,6 +16,7 @@ from inbound_mail.ledger.records import DeliveryRecord, MailRecord
 from inbound_mail.sinks.protocol import LoopNotice
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import Refused, place_of
+from shared.wording import count_of
 
 _log = logging.getLogger("gateway.mail")
 
@@ -72,9 +73,10 @@ def describe_loop(mailbox: SupportMailbox, correspondent: str, counted: dict[str
 def refuse_loop(mailbox: SupportMailbox) -> Refused:
     """Return the error that sets a mail aside."""
     brakes = mailbox.settings.brakes
+    limit = f"{count_of(brakes.tickets_per_hour, 'ticket')} or {count_of(brakes.comments_per_hour, 'comment')}"
     message = (
-        f"Loop suspected: within the hour its author reached the limit of {brakes.tickets_per_hour} tickets or "
-        f"{brakes.comments_per_hour} comments. One ticket tells of it. Deliver this mail by hand if somebody needs it."
+        f"Loop suspected: within the hour its author reached the limit of {limit}. One ticket tells of it. Deliver "
+        "this mail by hand if somebody needs it."
     )
     return Refused(message, code="LoopSuspected")
 

@@ -28,6 +28,7 @@ from shared.json_text import Json
 from shared.key_vault import RememberedSecret
 from shared.settings.mail_settings import SinkSettings
 from shared.storage.account import Storage
+from shared.wording import count_of
 
 
 class UnclearRefusalError(ConfigurationError):
@@ -83,7 +84,7 @@ class LoopNotice:
     def sentences(self) -> tuple[str, ...]:
         """What the ticket says."""
         hour = f"{self.begin:%Y-%m-%d %H:%M} to {self.end:%H:%M} UTC"
-        made = f"{self.tickets} tickets and {self.comments} comments"
+        made = f"{count_of(self.tickets, 'ticket')} and {count_of(self.comments, 'comment')}"
         return (
             f"Loop suspected: mails of {self.correspondent} became {made} in the hour from {hour}.",
             f"The next mail is below, further ones are set aside ({self.rest}). They can be delivered by hand.",

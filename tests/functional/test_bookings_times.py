@@ -162,3 +162,5 @@ def test_staff_who_left_are_no_raw_ids(gateway: Gateway) -> None:
     assert [group["displayName"] for group in agenda["value"]] == ["Somebody who left"]
     assert "\n\nSomebody who left\n" in agenda["text"]
     assert agenda["value"][0]["staffId"] == "de9a97ed-0000-4000-8000-000000000001"
+    [listed] = gateway.ask("/appointments", start="2026-05-04", end="2026-05-05")["value"]
+    assert (listed["staffNames"], listed["staffMembers"][0]["displayName"]) == ("Somebody who left", None)

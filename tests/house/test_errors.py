@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from tests.house.source import Module, deployed
@@ -37,6 +38,26 @@ def test_the_check_sees_a_message_without_an_instruction(tmp_path: Path) -> None
     (tmp_path / "sample.py").write_text(source)
     module = Module("sample", tmp_path / "sample.py")
     assert {text for _, text in _messages(module, {"Invalid"})} == {f"{_PLACEHOLDER} is wrong.", "Name it."}
+
+
+_COUNTED = re.compile(
+    " (?:free |booking )?(attendees|businesses|comments|connections|customers|days|faults|files|hours|items|mailboxes|"
+    "mails|minutes|seats|sinks|tickets|times)\\b"
+)
+# Numbers that are never 1: constants, and these.
+_SEVERAL = {"agenda: seats", "booking: len(plan.customers)", "changing: count", "_fields: longest.days"}
+
+
+def test_a_number_of_one_has_its_noun_in_the_singular() -> None:
+    """`count_of` writes "1 customer"."""
+    found = {
+        f"{module.path.stem}: {ast.unparse(number.value)}"
+        for module in deployed() for text in ast.walk(module.tree) if isinstance(text, ast.JoinedStr)
+        for number, noun in pairwise(text.values)
+        if isinstance(number, ast.FormattedValue) and isinstance(noun, ast.Constant)
+        if _COUNTED.match(str(noun.value)) and not ast.unparse(number.value).isupper()
+    }  # fmt: skip
+    assert found == _SEVERAL
 
 
 def _instructs(text: str) -> bool:

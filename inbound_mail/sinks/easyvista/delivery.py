@@ -33,6 +33,7 @@ from inbound_mail.sinks.easyvista.ticket import (
 )
 from inbound_mail.sinks.protocol import PreparedMail, Progress, Receipt, refuse_automatic_mail
 from shared.errors import NotFound, OutcomeUnknown, Rejected
+from shared.wording import count_of
 
 _ADD_PERSON = "Add the person there, or set unknown_sender, then redeliver the mail."
 
@@ -236,8 +237,8 @@ class Delivery:
         missing = refused.keys() - set(self._client.documents(rfc) if refused else ())
         if missing:
             raise Rejected(
-                f"Ticket {rfc} has the mail's text, but EasyVista refused {len(missing)} of {len(files)} files. "
-                "Lower attachment_mb or raise EasyVista's limit.",
+                f"Ticket {rfc} has the mail's text, but EasyVista refused {len(missing)} of "
+                f"{count_of(len(files), 'file')}. Lower attachment_mb or raise EasyVista's limit.",
                 code="AttachmentRefused",
                 detail=refused[min(missing)].detail,
             )
