@@ -5,10 +5,7 @@ msal lets each thread request one. The last token is used until it expires, also
 5xx. After a refusal Key Vault is read once, because the stored secret may have been replaced.
 """
 
-import base64
-import binascii
 import functools
-import json
 import logging
 import re
 import threading
@@ -31,6 +28,7 @@ from shared.key_vault import Identity, KeyVault, RememberedSecret, Secrets, Vaul
 from shared.readiness import Service, note
 from shared.settings.choices import Credential
 from shared.settings.config import Connection, Settings
+from shared.stored_credentials import read_certificate, read_user
 
 if TYPE_CHECKING:
     import msal
@@ -192,7 +190,7 @@ class TokenSource:
     def _ask_with_password(
         self, app: "msal.ConfidentialClientApplication", claims: str | None, *, force: bool
     ) -> Mapping[str, Any]:
-        user = _read_user(self._credential_secret())
+        user = read_user(self._credential_secret())
         for account in app.get_accounts(user["username"]):
             silent = app.acquire_token_silent(
                 self._scopes, account, claims_challenge=claims, force_refresh=force and claims is None
@@ -237,7 +235,7 @@ class TokenSource:
                     "prefer an app-only credential",
                     connection.name,
                 )
-                return _read_user(self._credential_secret())["client_secret"]
+                return read_user(self._credential_secret())["client_secret"]
 
     def _credential_secret(self) -> VaultSecret:
         if self._secret is None:
@@ -342,42 +340,6 @@ def _read_token(answer: Mapping[str, Any]) -> _Token:
     if answer.get("refresh_on"):
         refresh_at = min(refresh_at, float(answer["refresh_on"]))
     return _Token(str(answer["access_token"]), expires_at, refresh_at)
-
-
-def _read_user(secret: VaultSecret) -> dict[str, str]:
-    """Read the JSON secret of the password mode: {"username", "password", "client_secret"}."""
-    try:
-        user = json.loads(secret.value)
-        return {field: str(user[field]) for field in ("username", "password", "client_secret")}
-    except (ValueError, KeyError, TypeError):
-        raise ConfigurationError(
-            "The Key Vault secret of the password mode is malformed. Store JSON with username, password and "
-            "client_secret."
-        ) from None
-
-
-def read_certificate(secret: VaultSecret) -> dict[str, Any]:
-    """Return msal's certificate credential from a Key Vault certificate: Base64 PFX without password, or PEM.
-
-    The key is handed over as an object: msal would parse PEM text at every signature. Nothing touches the disk.
-    Raises ConfigurationError when the secret is neither.
-    """
-    from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key, pkcs12
-    from cryptography.x509 import load_pem_x509_certificate
-
-    try:
-        if "-----BEGIN" in secret.value:
-            pem = secret.value.encode()
-            key: Any = load_pem_private_key(pem, password=None)
-            certificate: Any = load_pem_x509_certificate(pem)
-        else:
-            key, certificate, _ = pkcs12.load_key_and_certificates(base64.b64decode(secret.value, validate=True), None)
-        return {"private_key": key, "public_certificate": certificate.public_bytes(Encoding.PEM).decode()}
-    except (ValueError, TypeError, AttributeError, binascii.Error):
-        raise ConfigurationError(
-            "The Key Vault secret of the certificate mode is malformed. Store a PFX without password (Base64), or PEM "
-            "with key."
-        ) from None
 
 
 class Authenticator:
