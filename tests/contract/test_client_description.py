@@ -195,6 +195,8 @@ SENT = {"X-Request-Id": "1", "Content-Type": "application/json"}
         (200, {}, APPOINTMENT, "the header x-request-id is missing"),
         (200, SENT | {"ETag": "1"}, APPOINTMENT, "the header etag is not described"),
         (201, SENT, APPOINTMENT, "201 is not listed"),
+        (200, {"x-request-id": "1"}, APPOINTMENT, "the answer is no JSON"),
+        (500, {"content-type": "text/plain"}, "killed", ""),
         (404, SENT, {"error": ERROR}, ""),
         (404, SENT, {"error": ERROR | {"code": "Nonsense"}}, "docs/errors.md does not list Nonsense"),
         (404, SENT, {"error": ERROR | {"requestId": None}}, "None is not of type 'string'"),
