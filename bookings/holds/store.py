@@ -148,7 +148,7 @@ class HoldStore:
         """Hold a place while the block writes it to Graph; `own` is the hold that the write uses up.
 
         Raises what `take` raises, before anything is written. If the block raises WriteLost, the place stays held
-        until the call is surely over.
+        for a while, because the write may still be under way.
         """
         now = int(time.time())
         ends = now + int(LEASE.total_seconds())
@@ -166,6 +166,7 @@ class HoldStore:
         try:
             yield
         except WriteLost:
+            self._end_quietly(business, hold.id, back=replace(hold, is_write=False))
             raise
         except GatewayError:
             self._end_quietly(business, hold.id, back=own)

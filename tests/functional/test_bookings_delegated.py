@@ -163,6 +163,7 @@ def test_what_a_user_cannot_see_is_offered_and_its_refusal_explained(writer: Wri
         lost = writer.create(key=f"k{hour}", start=clock(hour), staff=[tiny.ANNE])
         assert (lost.status_code, read_error(lost)["code"]) == (502, "OutcomeUnknown")
         assert "name other staff" in read_error(lost)["message"]
+    assert refused(writer.create(staff=[tiny.ANNE]))[1] == "SlotHeld", "the lost booking may be under way still"
     made = writer.made(start=clock(11), staff=[tiny.BOB])["id"]
     for answer in (
         writer.verb("assign", made, staff=[tiny.ANNE]),
