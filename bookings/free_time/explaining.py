@@ -17,29 +17,13 @@ from bookings.free_time.held_time import count_seats, list_group
 from bookings.free_time.hours import day_spans, staff_hours
 from bookings.free_time.intervals import Interval, Intervals, beginnings, covers, intersect, merge, subtract
 from bookings.free_time.offers import PageTime, find_beginnings, list_places
+from bookings.free_time.reasons import Reason
 from bookings.free_time.service_context import ServiceContext
 from bookings.free_time.staff_spans import AWAY, FREE, taken_by
 from bookings.free_time.staff_time import SlotQuestion, block_held
 from bookings.names import Table
 from shared.json_text import Json
 from shared.time_zones.zones import Zone, local_text
-
-
-class Reason(StrEnum):
-    """Why a time is no slot, as answers name it."""
-
-    CLOSED = "closed"
-    BREAK = "break"
-    CUSTOM = "customAvailability"
-    LEAD_TIME = "leadTime"
-    BEYOND = "beyondWindow"
-    NOBODY = "noStaff"
-    FULL = "full"
-    BUSY = "busy"
-    AWAY = "outOfOffice"
-    BUFFER = "buffer"
-    HELD = "held"
-    UNKNOWN = "notReported"
 
 
 class Whose(StrEnum):

@@ -1,6 +1,6 @@
 """What free slots look like in the gateway's answers, and why times are none."""
 
-from bookings.free_time.explaining import Reason
+from bookings.free_time.reasons import Reason
 from devkit.connector.bookings_shapes import TIMES
 from devkit.connector.shapes import Shape, flag, list_of, moment, ref, text, thing, whole
 
