@@ -104,14 +104,15 @@ def build_services(settings: Settings) -> Services:
         timedelta(seconds=settings.numbers["CHANGES_REFRESH_SECONDS"]),
     )
 
-    store, hold_table = keys.IdempotencyStore(Table(storage, keys.TABLE)), Table(storage, holds.TABLE)
+    store, held = keys.IdempotencyStore(Table(storage, keys.TABLE)), holds.HoldStore(Table(storage, holds.TABLE))
+    may_hold = any(connection.may_write for connection in settings.connections.values())
+    read_holds = held.read_holds if may_hold else no_holds
 
     def build_connection(name: str) -> ConnectionServices:
         connection = settings.connections[name]
         graph = GraphBookings(clients[name], is_delegated=connection.is_delegated)
         names = Names(graph)
-        limit, held = GroupLimit(), holds.HoldStore(hold_table, name)
-        read_holds = held.read_holds if connection.may_write else no_holds
+        limit = GroupLimit()
         appointments = Appointments(graph, names, workers)
         scanner = Scanner(graph, workers, pace, appointments.find_details)
         feed, describer = ChangeFeed(name, scanner, table, blobs), Describer(appointments, names)

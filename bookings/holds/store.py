@@ -77,15 +77,14 @@ class HeldPage:
 
 
 class HoldStore:
-    """The holds of one connection's businesses."""
+    """The holds of all businesses, by the address of the page: several connections may lead to one page."""
 
-    def __init__(self, table: Table, connection: str) -> None:
+    def __init__(self, table: Table) -> None:
         self._table = table
-        self._connection = connection
 
     def read(self, business: str) -> HeldPage:
         """Read the holds of a business: one read of storage."""
-        row = self._table.get(self._partition(business), _ROW)
+        row = self._table.get(business.lower(), _ROW)
         if row is None:
             return HeldPage()
         now = time.time()
@@ -183,7 +182,7 @@ class HoldStore:
     def _replace(self, business: str, page: HeldPage, holds: Sequence[Hold], *, added: Hold | None = None) -> bool:
         """Replace the row of which `page` was read; False if it has another version by now."""
         entity: Entity = {
-            "PartitionKey": self._partition(business),
+            "PartitionKey": business.lower(),
             "RowKey": _ROW,
             "holds": _pack(holds),
             "writes": page.writes,
@@ -194,9 +193,6 @@ class HoldStore:
             if added is not None and added in self.read(business).holds:
                 return True
             raise
-
-    def _partition(self, business: str) -> str:
-        return f"{self._connection}|{business.lower()}"
 
 
 def _pack(holds: Sequence[Hold]) -> bytes:

@@ -163,6 +163,7 @@ def _look_at_page(ask: Ask, page: str, today: datetime, whole: dict[str, list[Wh
         _add(whole, "FindFreeSlots", [Whole(place, {"service": service} | week)])
         _add(whole, "FindFreeSlotsOfPages", [Whole({}, {"business": page, "service": service} | week)])
         _add(whole, "CreateAppointment", [Whole(place, {}, body) for body in _bookings(service, free)])
+        _add(whole, "HoldSlot", [Whole(place, {}, {"service": service, "start": one["startUtc"]}) for one in free[-2:]])
         coming = [one for one in appointments if one["serviceId"] == service and one["startUtc"] > week["start"]]
         for one, slot in zip(coming, free, strict=False):
             served = {"staff": [slot["staffMembers"][0]["id"]]}

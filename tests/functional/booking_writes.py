@@ -91,7 +91,7 @@ def open_page(gateway: Gateway) -> Writer:
     gateway.business = tiny.BUSINESS
     writes = services.services().connections["default"].writes
     assert writes
-    row = {"PartitionKey": f"default|{tiny.BUSINESS}", "RowKey": "holds"}
+    row = {"PartitionKey": tiny.BUSINESS, "RowKey": "holds"}
     with suppress(Conflict):  # there is none
         writes._holds._table.transact([Operation("delete", row)])
     return Writer(gateway)

@@ -19,7 +19,7 @@ from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_
 from tests.functional.conftest import Gateway
 from tests.functional.kill_switch import Killed, KillSwitch
 from tests.functional.test_bookings_appointments import book
-from twin.core.faults import Drop
+from twin.core.faults import Answer, Drop
 from twin.seeds import tiny
 
 ROBIN = {"name": "Robin", "emailAddress": "robin@example.com"}
@@ -180,7 +180,7 @@ def test_a_hold_expires(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None
     writer.made(staff=[tiny.ANNE])
     writes = services.services().connections["default"].writes
     assert writes
-    row = writes._holds._table.get(f"default|{tiny.BUSINESS}", "holds")
+    row = writes._holds._table.get(tiny.BUSINESS, "holds")
     assert row
     assert store._unpack(row.values["holds"]) == [], "the next write removed it"
 
@@ -208,6 +208,25 @@ def test_a_lost_booking_with_a_hold_is_found(writer: Writer) -> None:
     assert writer.create("k", hold=own).status_code == 201
     assert len(writer.calendar()) == 1
     assert refused(writer.send("GET", f"/slots/holds/{own}", None))[1] == "HoldNotFound"
+
+
+def test_a_booking_that_fails_leaves_its_hold_as_it_was(writer: Writer) -> None:
+    own = held(writer)
+    fault = Answer(400, body={"error": {"code": "BadRequest", "message": "Invalid Staff"}})
+    writer.gateway.sim.faults.add(fault, api="bookings", method="POST", path="/appointments$")
+    assert refused(writer.create(hold=own["id"])) == (409, "StaffRefused", "staff")
+    assert writer.send("GET", f"/slots/holds/{own['id']}", None).json() == own
+    assert writer.made(hold=own["id"])["staffNames"] == own["staffNames"]
+
+
+def test_a_booking_of_unknown_outcome_keeps_its_place_for_a_while(writer: Writer) -> None:
+    fault = Answer(504, body={"error": {"code": "UnknownError", "message": ""}})
+    writer.gateway.sim.faults.add(fault, api="bookings", method="POST", path="/appointments$", when="before")
+    assert refused(writer.create("k", staff=[tiny.ANNE])) == (502, "OutcomeUnknown", None)
+    assert slots(writer) == {clock(9): {"Bob": 1}}
+    assert refused(writer.create(staff=[tiny.ANNE])) == (409, "SlotHeld", "start")
+    assert writer.create("k", staff=[tiny.ANNE]).status_code == 201, "the repeat knows its own place"
+    assert len(writer.calendar()) == 1
 
 
 # -- groups -----------------------------------------------------------------------------------------------------------
