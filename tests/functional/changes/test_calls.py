@@ -4,10 +4,14 @@ import re
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from devkit.bootstrap import ROOT
 from tests.functional.changes.conftest import CLEO, Page, ahead
 from tests.functional.changes.test_triggers import flow, recur
 from twin.seeds import tiny
+
+pytestmark = pytest.mark.slow(reason="asks every question twice, and restarts in between")
 
 GROUP: dict[str, Any] = {"serviceId": tiny.GROUP, "maximumAttendeesCount": 12, "staffMemberIds": [tiny.BOB]}
 
