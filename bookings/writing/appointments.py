@@ -18,6 +18,7 @@ from bookings.holds.store import HoldStore, mark_change, repeat_overtaken
 from bookings.names import Names
 from bookings.writing import recovery
 from bookings.writing.booking import Booker
+from bookings.writing.buffers import Buffers
 from bookings.writing.changing import LOST, Changer
 from bookings.writing.customers import Customers
 from bookings.writing.graph_bodies import Booking, mark_notes, read_mark, read_person
@@ -58,6 +59,7 @@ class Writes:
         self.customers = Customers(graph, idempotency, connection)
         self._holds = holds
         self._changer = Changer(graph, limit)
+        self._buffers = Buffers(graph, names, holds)
         self._booker = Booker(graph, self.customers, self._changer, limit=limit, lock=self._lock, holds=holds)
         self._mover = Mover(self._booker, self._changer, graph, holds)
         self.holder = Holder(
@@ -115,7 +117,9 @@ class Writes:
         """Move an appointment, and give it to other staff if any are named or held; return it as it is then."""
         old = self._graph.get_appointment(business, appointment)
         context = self._read_context(business, str(old.get("serviceId")))
-        move = Move(old, context, (start, end or start + context.policy.duration), tuple(staff), hold)
+        move = Move(
+            old, _with_buffers(context, old), (start, end or start + context.policy.duration), tuple(staff), hold
+        )
         return _describe(self._mover.move(move, attempt), zone, context)
 
     def assign(
@@ -131,7 +135,7 @@ class Writes:
         """Give an appointment to these staff members; return it as it is then."""
         old = self._graph.get_appointment(business, appointment)
         context = self._read_context(business, str(old.get("serviceId")))
-        move = Move(old, context, appointment_times(old), tuple(staff), hold)
+        move = Move(old, _with_buffers(context, old), appointment_times(old), tuple(staff), hold)
         return _describe(self._mover.move(move, attempt), zone, context)
 
     def update(
@@ -150,7 +154,7 @@ class Writes:
         """
         zone = zone or self._names.zone(business)
         if customers is None:
-            fresh = self._change_details(business, appointment, details)
+            fresh = repeat_overtaken(lambda: self._change_details(business, appointment, details, attempt))
         else:
             changes = [read_change(each) for each in customers]
             with self._lock(business, appointment):
@@ -182,10 +186,11 @@ class Writes:
 
         return recovery.attempt_twice(write, find_result, LOST)
 
-    def _change_details(self, business: str, appointment: str, details: Json) -> Json:
+    def _change_details(self, business: str, appointment: str, details: Json, attempt: Attempt) -> Json:
         old = self._graph.get_appointment(business, appointment)
         body = _keep_mark(details, old)
-        return self._changer.change(business, old, body, lambda item: _has_details(item, body))
+        with self._buffers.keep(business, old, body, mark_change(attempt, appointment)):
+            return self._changer.change(business, old, body, lambda item: _has_details(item, body))
 
     def _change_customers(
         self, business: str, appointment: str, details: Json, changes: Sequence[CustomerChange], attempt: Attempt
@@ -211,7 +216,8 @@ class Writes:
             return old
         more = len(wanted) - len(old.get("customers") or [])
         own = mark_change(attempt, appointment)
-        with keep_seats(self._holds, business, page, old, more, attempt=own) if more > 0 else nullcontext():
+        seats_kept = keep_seats(self._holds, business, page, old, more, attempt=own) if more > 0 else nullcontext()
+        with self._buffers.keep(business, old, body, own), seats_kept:
             return self._changer.replace_customers(business, old, wanted, body, is_done)
 
     def _read_context(self, business: str, service: str) -> ServiceContext:
@@ -227,7 +233,7 @@ def _describe(item: Json, zone: Zone | None, context: ServiceContext) -> Json:
 
 
 def _with_buffers(context: ServiceContext, details: Json) -> ServiceContext:
-    """Return the service with the buffers of this one booking, so that staff are asked for as much time as it takes."""
+    """Return the service with the buffers of one appointment, so that staff are asked for as much time as it takes."""
     policy = context.policy
     before = read_duration(details.get("preBuffer"), policy.pre_buffer)
     after = read_duration(details.get("postBuffer"), policy.post_buffer)

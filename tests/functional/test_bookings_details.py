@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.storage import idempotency
-from tests.functional.booking_writes import TOMORROW, Writer, clock, open_page, refused
+from tests.functional.booking_writes import CLEO, TOMORROW, Writer, clock, open_page, refused
 from tests.functional.conftest import Gateway
 from tests.functional.test_bookings_appointments import book
 from twin.seeds import tiny
@@ -66,6 +66,49 @@ def test_staff_must_be_free_for_the_buffers_of_this_booking(writer: Writer) -> N
         book(writer.gateway, TOMORROW + timedelta(hours=10), staffMemberIds=[member])
     assert refused(writer.create(postBuffer="PT31M")) == (409, "SlotTaken", "start")
     assert writer.create(postBuffer="PT30M").status_code == 201
+
+
+def test_staff_must_be_free_for_buffers_that_grow(writer: Writer) -> None:
+    """Anne is booked from nine to half past; another one ended at half past eight, and the next one begins at ten."""
+    made = writer.made(staff=[tiny.ANNE], preBuffer="PT10M")
+    book(writer.gateway, TOMORROW + timedelta(hours=10), preBuffer="PT10M")
+    book(writer.gateway, TOMORROW + timedelta(hours=8), minutes=30)
+    writer.gateway.forget()
+    for buffers in ({"postBuffer": "PT21M"}, {"postBuffer": "PT21M", "customers": [CLEO | {"notes": "Late"}]}):
+        assert refused(writer.update(made["id"], **buffers)) == (409, "StaffNotFree", "postBuffer")
+    assert refused(writer.update(made["id"], preBuffer="PT31M")) == (409, "StaffNotFree", "preBuffer")
+    assert writer.writes() == []
+    both = {"preBuffer": "PT30M", "postBuffer": "PT20M"}
+    fresh = writer.update(made["id"], **both).json()
+    assert {name: fresh[name] for name in both} == both
+    writer.gateway.forget()
+    assert writer.update(made["id"], preBuffer="PT5M", postBuffer="PT0S").status_code == 200
+    assert len(writer.gateway.graph_calls()) == 3, "what shrinks is read, written and read again"
+
+
+def test_a_buffer_does_not_grow_into_what_is_held(writer: Writer) -> None:
+    made = writer.made(staff=[tiny.ANNE])
+    hold = {"service": tiny.VISIT, "start": clock(10), "staff": [tiny.ANNE]}
+    assert writer.send("POST", "/slots/holds", hold).status_code == 201
+    assert refused(writer.update(made["id"], postBuffer="PT45M"))[:2] == (409, "SlotHeld")
+    assert writer.update(made["id"], postBuffer="PT30M").status_code == 200
+
+
+def test_an_appointment_takes_its_own_buffers_along_when_it_is_moved(writer: Writer) -> None:
+    made = writer.made(staff=[tiny.ANNE], postBuffer="PT1H")
+    book(writer.gateway, TOMORROW + timedelta(hours=14))
+    assert refused(writer.verb("reschedule", made["id"], start=clock(13)))[:2] == (409, "StaffNotFree")
+    assert writer.verb("reschedule", made["id"], start=clock(12.5)).status_code == 200
+
+
+def test_three_seats_of_one_person_are_three_customers(writer: Writer) -> None:
+    """Graph has no number of seats for a customer (bookingCustomerInformation): each entry takes one."""
+    writer.made(service=tiny.GROUP, customers=[{"name": "Robin", "emailAddress": "robin@example.com"}])
+    guests = [{"name": f"Guest {number} of Cleo", "emailAddress": f"cleo+{number}@example.com"} for number in (1, 2)]
+    made = writer.made(service=tiny.GROUP, customers=[CLEO, *guests])
+    assert (made["filledAttendeesCount"], len(made["customers"])) == (4, 4)
+    answer = writer.create(service=tiny.GROUP, customers=[CLEO | {"seats": 3}])
+    assert refused(answer) == (400, "UnknownParameter", "seats")
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,7 @@ def test_nothing_is_held_where_nothing_may_be_written(writer: Writer) -> None:
 def test_a_hold_expires(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.time
     own = held(writer, staff=[tiny.ANNE])["id"]
-    monkeypatch.setattr(time, "time", lambda: now() + 299)
+    monkeypatch.setattr(time, "time", lambda: now() + 270)
     assert refused(writer.create(staff=[tiny.ANNE])) == (409, "SlotHeld", "start")
     monkeypatch.setattr(time, "time", lambda: now() + 301)
     assert slots(writer) == {clock(9): {"Anne": 1, "Bob": 1}}
