@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -183,14 +183,14 @@ class Container:
                 held.release()
 
     def _make_blob(self, blob: "BlobClient") -> None:
-        from azure.core.exceptions import ResourceExistsError
+        from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 
-        self.make()
-        with storage_errors(self._name):
+        with storage_errors(self._name), suppress(ResourceExistsError):
             try:
                 blob.upload_blob(b"", overwrite=False)
-            except ResourceExistsError:
-                return
+            except ResourceNotFoundError:  # the container
+                self.make()
+                blob.upload_blob(b"", overwrite=False)
 
 
 class Lease:

@@ -136,6 +136,8 @@ class MailScenario:
         self.deliveries = DeliveryQueue(self.queue)
         self.sinks = {sink: RecordingSink() for sink in sinks}
         self.storage = storage
+        self._blobs = Container(storage, mail_store.CONTAINER)
+        self._threads = Table(storage, threads.TABLE)
         self.addresses = [SUPPORT]
         self.others: list[MailScenario] = []
 
@@ -156,7 +158,7 @@ class MailScenario:
         return self.gateway.sim.run(lambda: self.twin_mailbox.receive(**mail))
 
     def poll(self, *, at_once: bool = True) -> Polled:
-        poller = Poller(Container(self.storage, mail_store.CONTAINER), self.deliveries, self.services.workers)
+        poller = Poller(self._blobs, self.deliveries, self.services.workers)
         return poller.poll(self.mailbox, at_once=at_once)
 
     def deliver(self) -> list[DeliveryOutcome]:
@@ -180,7 +182,7 @@ class MailScenario:
         return Deliverer(
             self.sinks,
             circuit_breakers=self.circuit_breakers,
-            threads=Table(self.storage, threads.TABLE),
+            threads=self._threads,
             queue=self.deliveries,
             own_addresses=self.addresses,
             shared_sinks=self.sinks if self.others else (),
