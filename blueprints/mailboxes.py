@@ -24,6 +24,8 @@ MOST_BYTES = 32 * 1024 * 1024
 MOST_BYTES_OF_A_MAIL = 64 * 1024 * 1024
 _SET_ASIDE = ("automatic", "rule", "loop", "thanks", "copy", "before-cutover", "by-hand")
 _LONGEST_NAME, _LONGEST_REASON = 100, 500
+# Whatever a file is: engines of flows read text/* as text and application/json as an object, and write other bytes.
+_OCTETS = "application/octet-stream"
 _RANGE = re.compile(r"bytes=(\d{1,12})-(\d{0,12})")
 
 
@@ -78,8 +80,8 @@ def get_mail(request: Request) -> Json:
 @bp.route(route="mailboxes/{mailbox}/mails/{key}/attachments/{number}", methods=["GET"])
 @answers()
 def get_attachment(request: Request) -> Content:
-    """Get the bytes of an attachment, or the part that the header Range names."""
-    from inbound_mail.content.names import safe_media_type, safe_name
+    """Get the bytes of an attachment, or the part that the header Range names, whatever the file is."""
+    from inbound_mail.content.names import safe_name
 
     mailbox, found = request.mailbox, _find_attachment(request)
     start, end = _read_range(request.http.headers.get("Range"), found.size)
@@ -96,12 +98,7 @@ def get_attachment(request: Request) -> Content:
         "Accept-Ranges": "bytes",
     }
     headers |= {"Content-Range": f"bytes {start}-{end - 1}/{found.size}"} if is_part else {}
-    return Content(
-        body,
-        status=206 if is_part else 200,
-        content_type=safe_media_type(found.content_type),
-        headers=headers,
-    )
+    return Content(body, status=206 if is_part else 200, content_type=_OCTETS, headers=headers)
 
 
 @bp.route(route="mailboxes/{mailbox}/mails/{key}/eml", methods=["GET"])
@@ -126,7 +123,7 @@ def get_mail_as_eml(request: Request) -> Content:
             target="key",
         ) from error
     headers = {"Content-Disposition": f'attachment; filename="{request.mail_key}.eml"'}
-    return Content(bytes(data), content_type="message/rfc822", headers=headers)
+    return Content(bytes(data), content_type=_OCTETS, headers=headers)
 
 
 @bp.route(route="mailboxes/{mailbox}/mails/{key}/redeliver", methods=["POST"])

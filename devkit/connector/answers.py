@@ -67,9 +67,12 @@ class Definition:
         if str(status) not in responses:
             return [f"{operation['operationId']}: {status} is not listed"]
         schema = self._resolve(responses[str(status)]).get("schema")
-        if schema is None or schema.get("format") == "binary" or not content_type.startswith(_JSON):
-            return []
         name = f"{operation['operationId']} {status}"
+        if schema is not None and schema.get("format") == "binary":
+            kinds = operation["produces"]
+            return [] if content_type in kinds else [f"{name} comes as {content_type}, not as {' or '.join(kinds)}"]
+        if schema is None or not content_type.startswith(_JSON):
+            return []
         if name not in self._validators:
             strict = self.strict(schema)
             self._validators[name] = jsonschema.Draft7Validator(strict)

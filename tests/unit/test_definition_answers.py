@@ -59,3 +59,12 @@ def test_a_wrong_item_is_found_behind_good_ones(definition: Definition, wrong: d
 def test_a_missing_property_and_an_unlisted_status_are_found(definition: Definition) -> None:
     assert complaints(definition, {"count": 1}) == ["List 200 at value/0: 'kind' is a required property"]
     assert definition.complaints("GET", "/things", 404, "application/json", b"{}") == ["List: 404 is not listed"]
+
+
+def test_bytes_come_as_what_the_definition_says_they_are() -> None:
+    file = {"description": "It.", "schema": {"type": "string", "format": "binary"}}
+    operation = {"operationId": "Get", "produces": ["application/octet-stream"], "responses": {"200": file}}
+    definition = Definition({"paths": {"/file": {"get": operation}}})
+    assert definition.complaints("GET", "/file", 200, "application/octet-stream", b"a") == []
+    [found] = definition.complaints("GET", "/file", 200, "text/plain; charset=utf-8", b"a")
+    assert found == "Get 200 comes as text/plain; charset=utf-8, not as application/octet-stream"

@@ -72,7 +72,7 @@ def test_the_whole_mail_is_where_the_message_says(scenario: MailScenario, caplog
     assert sum(one.getMessage().startswith("MailQuarantined") for one in caplog.records) == 1
     key = scenario.mailbox.key(large.id)
     whole = scenario.gateway.get(f"mailboxes/{scenario.name}/mails/{key}/eml")
-    assert (whole.status_code, whole.headers["content-type"]) == (200, "message/rfc822")
+    assert (whole.status_code, whole.headers["content-type"]) == (200, "application/octet-stream")
     assert len(whole.content) > 400 * KIB
 
     ask_again(scenario, large)
