@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--connector-name",
         metavar="shared_…",
-        help="what the environment calls the connector, once it is there; the packages then find it by themselves",
+        help="what the environment calls the connector, once it is there, for solutions that do not find it",
     )
     parser.add_argument("--output", type=Path, default=ROOT / "dist" / "power-automate", metavar="FOLDER")
     parser.add_argument("--check", nargs="*", type=Path, metavar="FLOW.json", help="check only; none: the sample flows")

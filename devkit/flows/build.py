@@ -66,7 +66,7 @@ def build_all(sources: Sources, host: str | None = None, api_name: str | None = 
     """Return every file by its path below the output folder.
 
     `host` is that of the gateway; without it the import of the connector asks for it. `api_name` is what an environment
-    calls the connector, for packages that cannot find it otherwise. WishError if one of them is not valid.
+    calls the connector, for solutions that cannot find it otherwise. WishError if one of them is not valid.
     """
     if host is not None and not _HOST.fullmatch(host):
         raise WishError(f"“{host}” is no host: give a name such as my-gateway.example.com, without https:// and path.")

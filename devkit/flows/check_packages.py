@@ -18,6 +18,7 @@ _WORKFLOW_FILE = re.compile(r"/Workflows/\w+-(?P<guid>[0-9A-F-]{36})\.json")
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _VARIABLE_FILE = re.compile(r"environmentvariabledefinitions/(\w+)/environmentvariabledefinition\.xml")
 _CONNECTION = re.compile(r"parameters\('\$connections'\)\['(\w+)'\]")
+_CUSTOM = "-5f"  # of custom connectors' names in an environment: shared_PREFIX-5fTITLE-5fNUMBER
 _MADE = 5
 _MAPS = {
     "apisMap.json": "Microsoft.PowerApps/apis",
@@ -255,6 +256,18 @@ def _check_asset(parsed: dict[str, Any], folder: str, resources: dict[str, Any])
         for key, resource in mapped.items():
             if resources.get(resource, {}).get("type") != kind:
                 yield "manifest", file, f"“{key}” leads to no resource of type {kind}"
+    for key, reference in flow["connectionReferences"].items():
+        yield from _check_api(str(reference.get("id")), resources.get(parsed[f"{folder}/apisMap.json"].get(key), {}))
+
+
+def _check_api(api_id: str, entry: dict[str, Any]) -> Iterator[Found]:
+    """Find entries that no import resolves: the platform's connectors have ids, custom ones must be chosen."""
+    name = api_id.rpartition("/")[2]
+    custom = {"creationType": "Existing", "configurableBy": "User"}
+    wanted = custom if _CUSTOM in name else {"id": api_id, "name": name, "configurableBy": "System"}
+    given = {key: entry[key] for key in ("id", "name", "creationType", "configurableBy") if key in entry}
+    if given != wanted:
+        yield "manifest", name, f"the connector's entry must say {wanted}, as exports do"
 
 
 def _components(parsed: dict[str, Any], kind: str, attribute: str) -> set[str]:

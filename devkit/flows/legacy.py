@@ -3,7 +3,8 @@
 Such a flow knows no environment variables. What there is to choose stands in one action at its beginning, Settings, and
 in the trigger itself; the key is put into the one action that sends it, because only there it can be kept secret.
 Form: exports and their builders in public projects; if `resources` lacks a key of the maps, the import fails and names
-no cause.
+no cause. A custom connector has another id in each environment: exports name none, and the import lets people choose
+(pnp/powerautomate-samples, samples/teams-invites-via-graph-api/sourcecode/manifest.json, resource a39149c1).
 """
 
 import copy
@@ -129,17 +130,7 @@ def _write_manifest(flow: Flow, connectors: dict[str, Connector], identity: Iden
     for key, reference in flow.references.items():
         name = str(reference["api"]["name"])
         title = identity.title if name == GATEWAY else connectors[name].title
-        api_name = _name_api(name, identity)
-        resources[apis[key]] = {
-            "id": f"{_APIS}/{api_name}",
-            "name": api_name,
-            "type": "Microsoft.PowerApps/apis",
-            "suggestedCreationType": "Existing",
-            "details": {"displayName": title},
-            "configurableBy": "System",
-            "hierarchy": "Child",
-            "dependsOn": [],
-        }
+        resources[apis[key]] = _write_api(name, title)
         resources[connections[key]] = {
             "type": "Microsoft.PowerApps/apis/connections",
             "suggestedCreationType": "Existing",
@@ -158,6 +149,21 @@ def _write_manifest(flow: Flow, connectors: dict[str, Connector], identity: Iden
         "sourceEnvironment": "",
     }
     return {"schema": "1.0", "details": details, "resources": resources}
+
+
+def _write_api(name: str, title: str) -> Json:
+    """Return the entry of a connector: one of the platform is found by its id, a custom one is chosen."""
+    is_custom = name == GATEWAY
+    return {
+        **({} if is_custom else {"id": f"{_APIS}/{name}", "name": name}),
+        "type": "Microsoft.PowerApps/apis",
+        "suggestedCreationType": "Existing",
+        **({"creationType": "Existing"} if is_custom else {}),
+        "details": {"displayName": title},
+        "configurableBy": "User" if is_custom else "System",
+        "hierarchy": "Child",
+        "dependsOn": [],
+    }
 
 
 def _name_api(name: str, identity: Identity) -> str:
