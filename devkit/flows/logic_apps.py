@@ -24,6 +24,9 @@ _TYPES = {
 }
 _WHOLE_BODY = "triggerOutputs()?['body']"
 _CALLBACK = "@{listCallbackUrl()}"
+# Bicep reads a secret only where it is assigned to a parameter itself: inside an object that is its error BCP351.
+_VAULT_CALL = "az.getSecret('SUBSCRIPTION', 'GROUP', 'VAULT', 'SECRET')"
+_VAULT_NOTE = "The vault must be enabled for template deployment."
 _PLAIN_KEY = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -133,12 +136,16 @@ def _write_values(flow: Flow) -> bytes:
         ),
         "}",
         "",
-        "param settings = {",
     ]
     for each in flow.settings.values():
-        lines += [f"  // {each.description}"]
-        value = _bicep_text("" if each.is_secret else str(each.default))
-        lines += [f"  {each.short_name}: {{", f"    value: {value}", "  }"]
+        if each.is_secret:
+            name = each.short_name[0].lower() + each.short_name[1:]
+            lines += [f"// {each.description} {_VAULT_NOTE}", f"param {name} = {_VAULT_CALL}", ""]
+    lines.append("param settings = {")
+    for each in flow.settings.values():
+        if not each.is_secret:
+            lines += [f"  // {each.description}"]
+            lines += [f"  {each.short_name}: {{", f"    value: {_bicep_text(str(each.default))}", "  }"]
     return ("\n".join([*lines, "}"]) + "\n").encode()
 
 

@@ -13,9 +13,13 @@ param workflow object
 @description('The connections that it uses, by key: connectionId, connectionName and id of each.')
 param connections object
 
-@description('What there is to choose, by name: { value: … } of each. Read a secret from Key Vault with az.getSecret.')
+@description('What there is to choose, by name: { value: … } of each.')
 @secure()
 param settings object
+
+@description('A host key of the gateway, for the workflow that calls it without the connector; others leave it empty.')
+@secure()
+param gatewayKey string = ''
 
 resource app 'Microsoft.Logic/workflows@2019-05-01' = {
   name: name
@@ -23,11 +27,11 @@ resource app 'Microsoft.Logic/workflows@2019-05-01' = {
   properties: {
     state: 'Disabled'
     definition: workflow.definition
-    parameters: union(settings, {
-      '$connections': {
-        value: connections
-      }
-    })
+    parameters: union(
+      settings,
+      empty(gatewayKey) ? {} : { GatewayKey: { value: gatewayKey } },
+      { '$connections': { value: connections } }
+    )
   }
 }
 

@@ -274,9 +274,25 @@ def test_values_for_bicep_name_every_setting(sources: Sources, built: Files) -> 
     declared = set(re.findall(r"^param (\w+)", TEMPLATE.read_text(), flags=re.MULTILINE))
     for flow in sources.flows:
         text = built[f"logic-apps/{flow.name}.bicepparam"].decode()
-        assert set(re.findall(r"^param (\w+)", text, flags=re.MULTILINE)) == declared - {"location"}
+        secrets = {one.short_name for one in flow.settings.values() if one.is_secret}
+        key = {"gatewayKey"}
+        given = set(re.findall(r"^param (\w+)", text, flags=re.MULTILINE))
+        assert given == declared - {"location"} - (set() if secrets else key)
         values = dict(re.findall(r"^  (\w+): \{\n    value: '(.*)'$", text, flags=re.MULTILINE))
-        assert values == {one.short_name: str(one.default) for one in flow.settings.values()}
+        assert values == {one.short_name: str(one.default) for one in flow.settings.values() if not one.is_secret}
+
+
+def test_a_secret_is_assigned_to_a_secure_parameter_itself(sources: Sources, built: Files) -> None:
+    template = TEMPLATE.read_text()
+    secure = re.findall(r"^@secure\(\)\nparam (\w+) string = ''$", template, flags=re.MULTILINE)
+    secrets = {one.short_name for flow in sources.flows for one in flow.settings.values() if one.is_secret}
+    assert {f"{name[0].upper()}{name[1:]}" for name in secure} == secrets == {"GatewayKey"}
+    joined = re.search(r"union\(\s*settings,\s*empty\(gatewayKey\) \? \{\} : (\{.*\}),\n", template)
+    assert joined, "the last one of a name wins"
+    assert joined[1] == "{ GatewayKey: { value: gatewayKey } }"
+    text = built["logic-apps/new-appointment-without-connector.bicepparam"].decode()
+    assert re.search(r"^param gatewayKey = az\.getSecret\('[^)]*'\)$", text, flags=re.MULTILINE)
+    assert sum(data.count(b"getSecret") for name, data in built.items() if name.startswith("logic-apps/")) == 1
 
 
 # -- names -----------------------------------------------------------------------------------------------------------
