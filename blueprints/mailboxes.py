@@ -46,12 +46,12 @@ def get_mailbox(request: Request) -> Json:
 
 @bp.route(route="mailboxes/{mailbox}/poll", methods=["POST"])
 @answers()
-def poll_now(request: Request) -> Content:
+def poll_now(request: Request) -> Json:
     """Queue a poll of a mailbox, even if the mailbox pauses after a failure."""
     mailbox = request.mailbox
     poll_request = PollRequest(mailbox.name, at_once=True, correlation_id=context.request_id())
     request.services.mail.polls.put(poll_request)
-    return Content({"mailbox": mailbox.name, "status": "queued"}, status=202)
+    return {"mailbox": mailbox.name, "status": "queued"}
 
 
 @bp.route(route="mailboxes/{mailbox}/mails", methods=["GET"])
@@ -128,17 +128,17 @@ def get_mail_as_eml(request: Request) -> Content:
 
 @bp.route(route="mailboxes/{mailbox}/mails/{key}/redeliver", methods=["POST"])
 @answers()
-def redeliver_mail(request: Request) -> Content:
+def redeliver_mail(request: Request) -> Json:
     """Let the quarantined deliveries of a mail begin again; the body may name one sink: {"sink"}."""
     mailbox, body = request.mailbox, request.http.get_body()
     sink = request.body("sink").text("sink") if body.strip() else None
     sinks = request.services.mail.redeliver(mailbox, request.mail_key, sink)
-    return Content({"key": request.mail_key, "sinks": sinks, "status": "queued"}, status=202)
+    return {"key": request.mail_key, "sinks": sinks, "status": "queued"}
 
 
 @bp.route(route="mailboxes/{mailbox}/mails/{key}/deliver", methods=["POST"])
 @answers()
-def deliver_mail_by_hand(request: Request) -> Content:
+def deliver_mail_by_hand(request: Request) -> Json:
     """Let a mail be delivered now, to another sink, or to a ticket: {"sink", "ticket", "insteadOf", "by", ...}."""
     from inbound_mail.delivery.by_hand import Wish
 
@@ -151,7 +151,7 @@ def deliver_mail_by_hand(request: Request) -> Content:
         decision=_read_decision(body),
     )
     sinks = request.services.mail.by_hand.deliver(request.mailbox, request.mail_key, wish)
-    return Content({"key": request.mail_key, "sinks": sinks, "status": "queued"}, status=202)
+    return {"key": request.mail_key, "sinks": sinks, "status": "queued"}
 
 
 @bp.route(route="mailboxes/{mailbox}/mails/{key}/set-aside", methods=["POST"])

@@ -57,7 +57,6 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             thing(
                 {"mailbox": text("Mailbox", "Name of the mailbox that is read."), "status": _QUEUED}, name="QueuedPoll"
             ),
-            status=202,
             answer_text="The poll is queued.",
             parameters=shared("Mailbox"),
             writes=True,
@@ -128,7 +127,6 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "Deliver a support mail again",
             "Repeats deliveries that are in quarantine; an existing ticket is found and not created twice.",
             _decided("QueuedDelivery", "The sinks to which it is delivered.", _QUEUED),
-            status=202,
             answer_text="The deliveries are queued.",
             parameters=[
                 *shared("Mailbox", "MailKey"),
@@ -146,7 +144,6 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "Deliver a support mail by hand",
             "Delivers a mail now that waits, failed or was set aside: as usual, to another sink, or to a ticket.",
             _decided("QueuedDelivery", "The sinks to which it is delivered.", _QUEUED),
-            status=202,
             answer_text="The delivery is queued.",
             parameters=[
                 *shared("Mailbox", "MailKey"),

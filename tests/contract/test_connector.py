@@ -79,6 +79,17 @@ def test_each_list_that_pages_is_led_through_the_connection() -> None:
     assert set(listed) == paging == {*bookings, "ListMails"}
 
 
+def test_every_schema_is_where_designers_look_for_it() -> None:
+    """Microsoft's parser (Azure/LogicAppsUX, outputprocessor.ts) knows 200, 201 and the default answer, no other."""
+    carriers = {
+        name: [status for status, response in operation["responses"].items() if "schema" in response]
+        for name, (_, _, operation) in OPERATIONS.items()
+    }
+    assert {name: codes for name, codes in carriers.items() if codes not in ([], ["200"], ["201"])} == {}
+    empty = {name for name, codes in carriers.items() if not codes}
+    assert {name for name in empty if "204" not in OPERATIONS[name][2]["responses"]} == set()
+
+
 def test_every_trigger_can_be_tried_with_what_it_was_given() -> None:
     definition = load_definition()
     for name, (_, _, operation) in OPERATIONS.items():
