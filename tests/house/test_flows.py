@@ -64,7 +64,7 @@ def test_flow_files_have_one_format() -> None:
 def test_the_template_of_workflows_can_be_parsed() -> None:
     find_or_skip()
     [source], _ = read_sources([(TEMPLATE.name, TEMPLATE.read_text())])
-    assert set(source.tree["parameters"]) == {"name", "location", "workflow", "connections", "settings"}
+    assert set(source.tree["parameters"]) == {"name", "location", "workflow", "connections", "settings", "gatewayKey"}
 
 
 def test_other_pages_link_to_it() -> None:
