@@ -73,6 +73,7 @@ def build_all(sources: Sources, host: str | None = None, api_name: str | None = 
     if api_name is not None and not _API_NAME.fullmatch(api_name):
         raise WishError(f"“{api_name}” is no connector's name: it begins with shared_ and stands in its address.")
     identity = make_identity(str(sources.files.definition["info"]["title"]), api_name)
+    references = find_references(sources.flows, sources.connectors, identity)
     connector = pack(build_connector_solution(sources.files, identity, host, sources.version))
     flows = pack(build_flows_solution(sources.flows, sources.connectors, identity, sources.version))
     return {
@@ -80,7 +81,7 @@ def build_all(sources: Sources, host: str | None = None, api_name: str | None = 
         "connector.zip": connector,
         "flows.zip": flows,
         "deployment-settings.json": write_json(
-            list_settings(sources.flows, find_references(sources.flows, sources.connectors, identity))
+            list_settings(sources.flows, references, None if api_name else identity.api_id)
         ),
         **_below("connector", _write_connector(sources.files, host)),
         **_below("packages", _build_packages(sources, identity)),

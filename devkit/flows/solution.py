@@ -124,8 +124,12 @@ def bind_flow(flow: Flow, identity: Identity) -> Json:
     return dict(document)
 
 
-def list_settings(flows: Iterable[Flow], references: Iterable[Reference]) -> Json:
-    """Return the file that `pac solution import --settings-file` takes, with the values left empty or as by default."""
+def list_settings(flows: Iterable[Flow], references: Iterable[Reference], unknown: str | None = None) -> Json:
+    """Return the file that `pac solution import --settings-file` takes, with the values left empty or as by default.
+
+    `unknown`: the id of the connector if the number in it is ours: the import looks connections up below the ids of
+    this file, so it is left to the administrator (Capgemini/powerapps-packagedeployer-template#55).
+    """
     settings = {each.schema_name: each for flow in flows for each in flow.settings.values()}
     return {
         "EnvironmentVariables": [
@@ -133,7 +137,11 @@ def list_settings(flows: Iterable[Flow], references: Iterable[Reference]) -> Jso
             for name in sorted(settings)
         ],
         "ConnectionReferences": [
-            {"LogicalName": each.logical_name, "ConnectionId": "", "ConnectorId": each.connector_id}
+            {
+                "LogicalName": each.logical_name,
+                "ConnectionId": "",
+                "ConnectorId": "" if each.connector_id == unknown else each.connector_id,
+            }
             for each in references
         ],
     }

@@ -212,6 +212,21 @@ def test_settings_can_be_given_from_a_file(sources: Sources, built: Files) -> No
     }
 
 
+@pytest.mark.parametrize("given", [None, "shared_ggw-5fgraph-20gateway-5f0123456789abcdef"])
+def test_the_file_of_settings_holds_nothing_invented(sources: Sources, given: str | None) -> None:
+    """The import finds connections below the ids that the file names: an id with a number of our own finds none."""
+    settings = json.loads(build_all(sources, HOST, given)["deployment-settings.json"])
+    connectors = {one["LogicalName"]: one["ConnectorId"] for one in settings["ConnectionReferences"]}
+    apis = "/providers/Microsoft.PowerApps/apis"
+    assert connectors.pop("ggw_Gateway") == (f"{apis}/{given}" if given else "")
+    assert all(re.fullmatch(rf"{apis}/shared_[a-z0-9]+", one) for one in connectors.values())
+    assert {one["ConnectionId"] for one in settings["ConnectionReferences"]} == {""}
+    defaults = {
+        one.schema_name: "" if one.is_asked else one.default for f in sources.flows for one in f.settings.values()
+    }
+    assert {one["SchemaName"]: one["Value"] for one in settings["EnvironmentVariables"]} == defaults
+
+
 # -- legacy packages and workflows -----------------------------------------------------------------------------------
 
 
