@@ -8,7 +8,7 @@ import pytest
 from twin.bookings.hours import is_service_open, is_staff_working
 from twin.bookings.state import Bookings, Business
 from twin.bookings.times import Span, parse_duration
-from twin.seeds import bulk, sample
+from twin.seeds import bulk, businesses, sample
 from twin.seeds.booking_pages import CONTOSO_PAGES, GHOST_STAFF_ID
 from twin.world import World
 
@@ -33,7 +33,8 @@ def snapshot(world: World) -> list[Any]:
     ]
 
 
-def test_the_same_day_makes_the_same_world(world: World) -> None:
+def test_the_same_day_makes_the_same_world(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(businesses, "_MADE", {})
     assert snapshot(sample.build(DAY)) == snapshot(world)
     assert snapshot(sample.build(DAY + timedelta(days=1))) != snapshot(world)
 
@@ -49,6 +50,20 @@ def test_a_reset_undoes_every_change() -> None:
     world.reset()
 
     assert snapshot(world) == before
+
+
+def test_copied_appointments_are_those_that_were_made_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def diaries(world: World) -> list[Any]:
+        found = [world.state(Bookings).business(page.id) for page in CONTOSO_PAGES]
+        return [page.appointments.of_staff(one["id"]) for page in found for one in page.staff.all()]
+
+    monkeypatch.setattr(businesses, "_MADE", {})
+    made, copied = sample.build(DAY), sample.build(DAY)
+    assert diaries(copied) == diaries(made)
+    changed = diaries(copied)[0][0]
+    changed.values["customers"].clear()
+    assert changed not in diaries(made)[0]
+    assert diaries(sample.build(DAY)) == diaries(made)
 
 
 def test_it_is_as_big_as_promised(pages: list[Business]) -> None:

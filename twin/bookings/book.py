@@ -1,6 +1,6 @@
 """The appointments of one business."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -99,6 +99,11 @@ class AppointmentBook:
         made = Appointment(appointment_id or self._make_id(), start, end, full)
         self._put(made)
         return made
+
+    def take_over(self, appointments: Iterable[Appointment]) -> None:
+        """Keep appointments that another book has made, as they are."""
+        for one in appointments:
+            self._put(one)
 
     def get(self, appointment_id: str) -> Appointment:
         """Return an appointment by its id, or by the url-safe form of it. KeyError when unknown."""

@@ -1,10 +1,12 @@
 """Seeds a booking page: staff, services, customers, time off, and appointments that follow the rules."""
 
+import json
 import uuid
+from dataclasses import asdict
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 
-from twin.bookings.book import ZERO_GUID
+from twin.bookings.book import ZERO_GUID, Appointment
 from twin.bookings.hours import is_service_open, open_spans
 from twin.bookings.rules import RuleBrokenError, choose_staff
 from twin.bookings.state import Bookings, Business, make_item_id
@@ -25,6 +27,9 @@ _WORDS = (
     "asks for a PIN; twice",
 )
 
+_MADE: dict[str, list[tuple[str, datetime, datetime, str]]] = {}
+"""Appointments of a page and a day: id, start, end, and their values as JSON."""
+
 
 class _Seeder:
     """Seeds one booking page. Random values come from one seeded source: the same day gives the same data."""
@@ -35,6 +40,7 @@ class _Seeder:
         self.day = day
         self.source = Random(f"{page.id} {day}")  # noqa: S311 - a sample, not a secret
         self.created = datetime.combine(day - timedelta(days=200), time(9), UTC)
+        self._newest = min(datetime.combine(day, time(0), UTC) - timedelta(hours=1), bookings.world.clock.now())
         self.business = bookings.add_business(page.id, tenant_id, self._describe_business(), created=self.created)
         self.staff_ids = [self._add_staff(values) for values in page.staff]
         self._add_staff(
@@ -56,26 +62,43 @@ class _Seeder:
             self.business.add_personal_event(self.staff_ids[0], noon, noon + timedelta(hours=1))
 
     def add_appointments(self) -> None:
-        """Add appointments up to the number wanted; one that a rule forbids is tried at another time."""
-        while len(self.business.appointments) < self.page.appointments:
-            number = len(self.business.appointments)
-            place = number % len(self.service_ids)
+        """Add appointments up to the number wanted.
+
+        They follow from page and day alone. Making them takes most of the time of a new world, which a test run makes
+        hundreds of times: what was made once is copied.
+        """
+        key = json.dumps([asdict(self.page), self.day, self._newest], default=str)
+        if key not in _MADE:
+            made = self._make_appointments()
+            _MADE[key] = [(one.id, one.start, one.end, json.dumps(one.values)) for one in made]
+            return
+        copies = (Appointment(name, start, end, json.loads(values)) for name, start, end, values in _MADE[key])
+        self.business.appointments.take_over(copies)
+
+    def _make_appointments(self) -> list[Appointment]:
+        """Make appointments, in this order; one that a rule forbids is tried at another time."""
+        made: list[Appointment] = []
+        while len(made) < self.page.appointments:
+            place = len(made) % len(self.service_ids)
             service = self.business.services.get(self.service_ids[place])
             span = self._pick_span(service)
             if span is not None and is_service_open(self.business, service, span):
-                self._try_booking(place, service, span)
+                made += self._try_booking(place, service, span)
+        return made
 
-    def _try_booking(self, place: int, service: Json, span: Span) -> None:
+    def _try_booking(self, place: int, service: Json, span: Span) -> list[Appointment]:
+        """Return the appointment, or none."""
         try:
             staff_ids = choose_staff(self.business, service, span, [])
         except RuleBrokenError:
-            return
-        self.business.appointments.add(
+            return []
+        booked = self.business.appointments.add(
             self._describe_appointment(place, service, span, staff_ids),
             appointment_id=make_item_id(self.source, slashes=self.source.random() < _SLASH_SHARE),
             self_service_id=self._make_self_service_id(service),
             created=self._pick_creation(span),
         )
+        return [booked]
 
     def _pick_span(self, service: Json) -> Span | None:
         day = self.day + timedelta(days=self.source.randint(-DAYS_BACK, DAYS_AHEAD))
@@ -90,9 +113,8 @@ class _Seeder:
         return Span(start, start + length)
 
     def _pick_creation(self, span: Span) -> datetime:
-        now = self.bookings.world.clock.now()
         before = span.start - timedelta(days=self.source.randint(1, 20), minutes=self.source.randint(0, 600))
-        return min(before, datetime.combine(self.day, time(0), UTC) - timedelta(hours=1), now)
+        return min(before, self._newest)
 
     def _describe_business(self) -> Json:
         page = self.page
