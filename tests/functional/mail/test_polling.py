@@ -11,6 +11,7 @@ from inbound_mail.intake.polling import LEASE_SECONDS, Polled
 from inbound_mail.ledger.mail_store import CONTAINER
 from shared.storage.blobs import Container
 from tests.functional.mail.conftest import MailScenario, OpenScenario
+from tests.functional.storage import storage_in_memory
 from twin import Answer
 from twin.mail.contents import File
 from twin.seeds.sample import CLIENT_ID
@@ -66,10 +67,19 @@ def test_an_idle_poll_is_one_call_for_each_folder(open_scenario: OpenScenario) -
     assert len(scenario.calls()) == 2
 
 
+@pytest.mark.slow(reason="polls a hundred mails")
+def test_the_calls_of_a_burst_are_as_few_as_promised(open_scenario: OpenScenario) -> None:
+    take_burst(open_scenario(page_size=50, write_back={"read": True}), 100)
+
+
 @pytest.mark.slow(reason="polls a thousand mails")
-@pytest.mark.parametrize("count", [100, 1_000])
-def test_the_calls_of_a_burst_are_as_few_as_promised(open_scenario: OpenScenario, count: int) -> None:
-    scenario = open_scenario(page_size=50, write_back={"read": True})
+def test_the_calls_of_a_large_burst_are_as_few_as_promised(open_scenario: OpenScenario) -> None:
+    """The ledger is in memory: it is Graph's calls that are counted."""
+    with storage_in_memory():
+        take_burst(open_scenario(page_size=50, write_back={"read": True}), 1_000)
+
+
+def take_burst(scenario: MailScenario, count: int) -> None:
     scenario.poll()
     may_have_files = 0
     for number in range(count):
