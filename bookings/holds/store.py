@@ -109,7 +109,7 @@ class HoldStore:
                 raise Overtaken(_PAUSE)
             others = page.others(hold.id)
             check([other for other in others if other.mark != hold.mark])
-            if len(others) >= MOST_HOLDS:
+            if not hold.is_write and sum(not other.is_write for other in others) >= MOST_HOLDS:
                 raise Conflict(
                     f"{MOST_HOLDS} slots of this page are held already. Try again in some minutes, or release some.",
                     code="TooManyHolds",

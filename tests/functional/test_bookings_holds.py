@@ -185,6 +185,14 @@ def test_a_hold_expires(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None
     assert store._unpack(row.values["holds"]) == [], "the next write removed it"
 
 
+def test_a_page_has_so_many_holds_and_no_more(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MOST_HOLDS", 1)
+    own = held(writer)["id"]
+    assert refused(hold(writer, start=clock(12))) == (409, "TooManyHolds", None)
+    assert writer.made(start=clock(12)), "booking needs none"
+    assert writer.made(hold=own)
+
+
 def test_the_same_key_is_the_same_hold(writer: Writer) -> None:
     first, second = hold(writer, "k1"), hold(writer, "k1")
     assert second.json() == first.json()
