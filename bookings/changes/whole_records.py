@@ -17,8 +17,9 @@ MOST_READ = 40  # unchanged appointments whose whole record is missing; the rest
 MOST_GROUPS_READ = 120  # of them, groups: who joins one that nobody has read yet cannot be told from who was there
 _MOST_CHANGED = 200
 _UNREAD = ""
-_RECORD, _ADDRESS, _BY_NAME = "customerId", "emailAddress", ("name",)
-_IDENTITIES = ((_RECORD, "name"), (_ADDRESS, "name"), (_RECORD,), (_ADDRESS,), _BY_NAME)
+_RECORD, _ADDRESS, _NAME = "customerId", "emailAddress", "name"
+_IDENTITIES = ((_RECORD, _NAME), (_ADDRESS, _NAME), (_RECORD,), (_ADDRESS,), (_NAME,))
+_CONTRADICTIONS: Mapping[tuple[str, ...], str] = {(_ADDRESS,): _RECORD, (_NAME,): _ADDRESS}
 
 type ReadWhole = Callable[[Sequence[Json]], Mapping[str, Json]]
 
@@ -68,8 +69,9 @@ def complete(
 def match_people(before: Sequence[Json], after: Sequence[Json]) -> tuple[list[Json], list[Json]]:
     """Return who joined and who left: customers are the same by id, else by mail address, else by name.
 
-    Families share an address, or a record of a customer, so the name decides between people who are equal in these. Two
-    mail addresses are two people, whatever their names.
+    Families share an address, or a record of a customer, so the name decides between people who are equal in these. Of
+    people with different names, two records are two people, and of those with one name, two mail addresses are: another
+    name alone is a correction.
     """
     left, joined = list(before), list(after)
     for names in _IDENTITIES:
@@ -85,8 +87,10 @@ def _are_same(one: Json, other: Json, names: Sequence[str]) -> bool:
     mine, yours = _identity(one, names), _identity(other, names)
     if not all(mine) or mine != yours:
         return False
-    addresses = {*_identity(one, [_ADDRESS]), *_identity(other, [_ADDRESS])} - {""}
-    return names != _BY_NAME or len(addresses) <= 1
+    contradiction = _CONTRADICTIONS.get(tuple(names))
+    if contradiction is None:
+        return True
+    return len({*_identity(one, [contradiction]), *_identity(other, [contradiction])} - {""}) <= 1
 
 
 def _identity(person: Json, names: Sequence[str]) -> list[str]:

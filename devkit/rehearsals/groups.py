@@ -1,7 +1,7 @@
 """Simulated people who register for group appointments and leave them: several at once, again, swapped, moved, all.
 
 Everybody is named in each group by name and address: some share a name, families share an address, and some have no
-address or no record of a customer.
+address or no record of a customer. Of a family each has one, for else another name would be a corrected one.
 """
 
 import random
@@ -47,8 +47,8 @@ class Crowd:
         kind = self.generator.randrange(6)
         if kind == 0:  # somebody whom the desk wrote down without an address
             name, address, record = f"{name} {number}", "", ""
-        elif kind == 1 and (relatives := [one for one in among if one.address]):
-            name, address, record = f"{name} {number}", self.generator.choice(relatives).address, ""
+        elif kind == 1 and (relatives := [one for one in among if one.address and one.id]):
+            name, address = f"{name} {number}", self.generator.choice(relatives).address
         elif kind == 2:  # noqa: PLR2004 - Graph sends no record of some customers
             record = ""
         return self.call_again(Person(name, address, id=record))

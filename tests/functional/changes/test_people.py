@@ -244,6 +244,14 @@ def test_of_a_family_with_one_address_the_right_child_leaves(shared: dict[str, s
     assert match_people([first, second], [second]) == ([], [first])
     assert match_people([second], [second, first]) == ([first], [])
     assert match_people([first, second], [second, first | {"phone": "+49 2"}]) == ([], [])
+    assert match_people([first], [second]) == ([], [])  # a corrected name
+
+
+def test_of_a_family_with_records_of_their_own_one_child_takes_the_place_of_another() -> None:
+    first, second = (TYPED | {"name": name, "customerId": name, "emailAddress": "p@example.com"} for name in ("A", "B"))
+    assert match_people([first], [second]) == ([second], [first])
+    assert match_people([first], [second | {"customerId": first["customerId"]}]) == ([], [])
+    assert match_people([first], [first | {"customerId": "another"}]) == ([], [])
 
 
 def test_who_registers_right_after_a_flow_is_switched_on_is_reported(page: Page) -> None:
