@@ -53,8 +53,7 @@ def client(gateway: Gateway, python: Path, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("client")
     command = [python, "-m", "openapi_python_client", "generate", "--url", f"{gateway.base_url}/api/openapi.json"]
     said = run(command, folder, PATH=f"{python.parent}{os.pathsep}{OUTSIDE.get('PATH', '')}")
-    left_out = re.findall(r"^WARNING parsing (.+?) within", said, flags=re.MULTILINE)
-    assert left_out == ["GET /mailboxes/{mailbox}/mails/{key}/eml"]  # a type that the generator does not know
+    assert "WARNING" not in said, "the generator left something out"
     return folder / "graph-gateway-client"
 
 
