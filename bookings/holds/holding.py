@@ -6,10 +6,10 @@ A hold is soft: the gateway's own answers and writes honour it, Microsoft's book
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from bookings.describe import describe_staff, describe_times, join_names
+from bookings.describe import appointment_times, describe_staff, describe_times, join_names
 from bookings.free_time.group_limit import GroupLimit
 from bookings.free_time.held_time import Hold, Overtaken, Place, Span, count_seats, place_of
 from bookings.free_time.service_context import ServiceContext
@@ -38,12 +38,13 @@ type CheckFree = Callable[[ServiceContext, Span, Sequence[str], Sequence[Json]],
 
 @dataclass(frozen=True)
 class _Wish:
-    """The slot that somebody wants to have held."""
+    """The slot that somebody wants to have held; `any_end`: a group that begins then may end at another time."""
 
     context: ServiceContext
     span: Span
     staff: tuple[str, ...]
     seats: int
+    any_end: bool
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Holder:
         """
         context = self._read_context(business, service)
         check_seats(seats, self._limit.seats_left(business, context.policy.seats), "seats")
-        wish = _Wish(context, (start, end or start + context.policy.duration), tuple(staff), seats)
+        wish = _Wish(context, (start, end or start + context.policy.duration), tuple(staff), seats, end is None)
         check_choice(context, staff)
         if context.policy.seats == 1:
             check_times(context, wish.span)
@@ -149,6 +150,8 @@ class Holder:
         others = page.others(None)
         if group := self._choose_group(wish, calendar.items, others):
             hosts, filled = tuple(group["staffMemberIds"]), int(group["filledAttendeesCount"] or 0)
+            start, end = (int(moment.timestamp()) for moment in appointment_times(group))
+            place = replace(place, start=start, end=end, before=0, after=0)  # the group takes its buffers itself
 
             def check(others: Sequence[Hold]) -> None:
                 check_seats_held(others, place, hosts, filled=filled)
@@ -182,7 +185,7 @@ class Holder:
         service, kept = str(wish.context.service["id"]), list(holds)
         there = [
             item
-            for item in recovery.at_the_time(items, service, wish.span)
+            for item in recovery.at_the_time(items, service, wish.span, any_end=wish.any_end)
             if set(wish.staff) <= set(item.get("staffMemberIds") or []) and item.get("staffMemberIds")
         ]
 
@@ -195,7 +198,7 @@ class Holder:
 
     def _choose_staff(self, wish: _Wish, calendar: _Calendar, holds: Sequence[Hold], place: Place) -> tuple[str, ...]:
         if isinstance(calendar.free, Invalid | Conflict):
-            there = recovery.at_the_time(calendar.items, place.service, wish.span)
+            there = recovery.at_the_time(calendar.items, place.service, wish.span, any_end=wish.any_end)
             if place.capacity > 1 and there:
                 raise refuse_seats(there, holds, "seats")
             raise calendar.free

@@ -77,10 +77,15 @@ def differs(world: World) -> bool:
 
 def explain_difference(world: World) -> str:
     """Describe a world about which they disagree, and the slots that differ."""
-    expected, answered = expect_slots(world, report_staff(world)), _ask(world)
-    lines = [describe_world(world)]
+    answered = _ask(world)
     if isinstance(answered, str):
-        return "\n".join([*lines, f"  the product failed: {answered}"])
+        return f"{describe_world(world)}\n  the product failed: {answered}"
+    return explain_slots(world, expect_slots(world, report_staff(world)), answered)
+
+
+def explain_slots(world: World, expected: list[Offer], answered: list[Offer]) -> str:
+    """Describe a world and the slots that differ."""
+    lines = [describe_world(world)]
     for slot in sorted({*expected, *answered}, key=lambda one: one.start):
         if slot not in answered:
             lines.append(f"  missing:      {describe_offer(slot)}")

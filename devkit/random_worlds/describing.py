@@ -43,6 +43,12 @@ def _lines(world: World) -> Iterator[str]:
             f"{one.id} of service {one.service} with {' '.join(one.staff)}: {_time(one.start)} to {_time(one.end)}, "
             f"buffers {one.before} and {one.after}, {one.taken} of {one.seats} seats"
         )
+    for held in world.holds:
+        of_whom = " (the caller's own)" if held.id == world.own_hold else ""
+        yield (
+            f"{held.id}{of_whom} of {' '.join(held.staff)}: {_time(held.start)} to {_time(held.end)}, "
+            f"seats {held.seats} of {held.joins or 'a new appointment'}"
+        )
     for mark in world.marks:
         yield f"{mark.kind} of {mark.staff}: {_time(mark.start)} to {_time(mark.end)}"
     usual = Reporting()

@@ -6,13 +6,15 @@ from functools import cache
 from random import Random
 from typing import Any
 
-from devkit.random_worlds.oracle import find_zone
+from devkit.random_worlds.graph_answers import report_staff
+from devkit.random_worlds.oracle import expect_slots, find_zone
 from devkit.random_worlds.world import (
     DAYS,
     OTHER_SERVICE,
     SERVICE,
     Availability,
     Booking,
+    Held,
     Kind,
     Mark,
     Person,
@@ -82,11 +84,12 @@ def make_world(number: int) -> World:
         asked_zone=random.choice(_ZONES) if _chance(random, 0.3) else None,
         reporting=_make_reporting(random),
     )
-    return replace(
+    world = replace(
         world,
         bookings=tuple(_make_booking(random, world, f"appointment {index}") for index in range(_how_many(random))),
         marks=tuple(_make_mark(random, world) for _ in range(random.choice((0, 0, 1, 1, 3)))),
     )
+    return _hold_slots(random, world) if _chance(random, 0.2) else world
 
 
 def _chance(random: Random, part: float) -> bool:
@@ -220,6 +223,19 @@ def _make_mark(random: Random, world: World) -> Mark:
     length = timedelta(minutes=random.choice((5, 30, 60, 240, _DAY, 2 * _DAY)))
     kinds: tuple[Kind, ...] = ("timeOff", "timeOff", "timeOff", "personal", "personal", "strange", "unreported")
     return Mark(random.choice(world.people).id, random.choice(kinds), start, start + length)
+
+
+def _hold_slots(random: Random, world: World) -> World:
+    """Hold up to three of the slots, one after the other; the caller may have made one of the holds."""
+    for number in range(random.choice((1, 1, 1, 2))):
+        if slots := expect_slots(world, report_staff(world)):
+            slot = random.choice(slots)
+            staff, seats, joins = random.choice(slot.staff)
+            hosts = next((one.staff for one in world.bookings if one.id == joins), (staff,))
+            end = slot.start + timedelta(minutes=slot.minutes)
+            hold = Held(f"hold {number}", hosts, slot.start, end, random.randint(1, seats), joins)
+            world = replace(world, holds=(*world.holds, hold))
+    return replace(world, own_hold=world.holds[-1].id) if world.holds and _chance(random, 0.2) else world
 
 
 def _choose_moment(random: Random, start: datetime, end: datetime) -> datetime:

@@ -49,6 +49,7 @@ def expect_slots(world: World, reported: dict[str, list[Status]]) -> list[Offer]
         for start in range(_minute(world.start), _minute(world.end))
         if page.earliest <= start * 60 <= page.latest
         for end, offers in sorted(page.offers_at(start).items())
+        if offers
     ]
 
 
@@ -71,6 +72,7 @@ class _Page:
         if world.wanted:
             self._team = [person for person in self._team if person.id in world.wanted]
         self._team = [person for person in self._team if person.membership != "rejectedByStaff"]
+        self._holds = [hold for hold in world.holds if hold.id != world.own_hold]
         self._groups = [
             one
             for one in world.bookings
@@ -92,12 +94,15 @@ class _Page:
     def offers_at(self, start: int) -> dict[int, list[tuple[str, int, str | None]]]:
         """Return by their end (staff, seats, appointment to join or None) of the slots that begin in this minute."""
         offers: dict[int, list[tuple[str, int, str | None]]] = {}
+        end = start + self._world.duration
         for person in self._team:
             if self._is_free(person, start):
-                offers.setdefault(start + self._world.duration, []).append((person.id, self._world.seats, None))
+                seats = self._world.seats - self._count_held(person.id, start, end)
+                offers.setdefault(end, []).extend([(person.id, seats, None)] if seats > 0 else [])
             for one in self._groups:
-                if _minute(one.start) == start and person.id in one.staff:
-                    offers.setdefault(_minute(one.end), []).append((person.id, one.seats - one.taken, one.id))
+                seats = one.seats - one.taken - sum(hold.seats for hold in self._holds if hold.joins == one.id)
+                if _minute(one.start) == start and person.id in one.staff and seats > 0:
+                    offers.setdefault(_minute(one.end), []).append((person.id, seats, one.id))
         return offers
 
     def describe(self, start: int, end: int, offers: list[tuple[str, int, str | None]]) -> Offer:
@@ -113,6 +118,25 @@ class _Page:
             tuple(sorted(offers, key=str)),
         )
 
+    def _count_held(self, staff: str, start: int, end: int) -> int:
+        """Return how many seats of a new appointment are held."""
+        return sum(
+            hold.seats
+            for hold in self._holds
+            if not hold.joins and staff in hold.staff and (_minute(hold.start), _minute(hold.end)) == (start, end)
+        )
+
+    def _is_held(self, staff: str, start: int, wanted: range) -> bool:
+        """Say whether a hold of another time takes the time of a staff member, or one of this time all of it."""
+        world = self._world
+        return any(
+            staff in hold.staff
+            and not hold.joins
+            and (world.seats == 1 or _minute(hold.start) != start)
+            and not set(wanted).isdisjoint(range(_minute(hold.start) - world.before, _minute(hold.end) + world.after))
+            for hold in self._holds
+        )
+
     def _is_free(self, person: Person, start: int) -> bool:
         world = self._world
         slot = range(start, start + world.duration)
@@ -123,6 +147,7 @@ class _Page:
             and self._works[person.id].issuperset(slot)
             and self._available[person.id].issuperset(slot)
             and self._obstacles[person.id].isdisjoint(with_buffers)
+            and not self._is_held(person.id, start, with_buffers)
         )
 
     def _open_spans(self, day: date) -> list[range]:

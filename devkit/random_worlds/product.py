@@ -1,12 +1,13 @@
 """The product's answer about a random world: its own code, reading what Graph would answer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import time_machine
 
 from bookings.free_time.group_limit import GroupLimit
+from bookings.free_time.held_time import Hold
 from bookings.free_time.slots import SlotFinder
 from bookings.names import Names
 from devkit.random_worlds import graph_answers
@@ -28,29 +29,55 @@ def find_slots(world: World) -> list[Offer]:
     """Ask the product for the slots of a world."""
     graph = GraphBookings(cast("GraphClient", _Graph(world)), is_delegated=world.reporting.is_delegated)
     with time_machine.travel(world.now, tick=False):
-        found = SlotFinder(graph, Names(graph), _WORKERS, GroupLimit()).find(
+        finder = SlotFinder(graph, Names(graph), _WORKERS, GroupLimit(), lambda _, own: _list_holds(world, own))
+        found = finder.find(
             business=_BUSINESS,
             service=SERVICE,
             start=world.start,
             end=world.end,
             staff=world.wanted,
+            hold=world.own_hold,
             zone=find_zone(world.asked_zone) if world.asked_zone else None,
         )
     return [read_offer(item) for item in found.items]
 
 
-def read_offer(item: Json) -> Offer:
-    """Read one slot of an answer."""
+def read_offer(item: Json, names: Mapping[str, str] | None = None) -> Offer:
+    """Read one slot of an answer; `names` are those of appointments by their ids."""
+    known = names or {}
+    staff = [
+        (one["id"], one["seatsAvailable"], known.get(one["appointmentId"], one["appointmentId"]))
+        for one in item["staffMembers"]
+    ]
     return Offer(
         datetime.fromisoformat(item["startUtc"]),
         item["durationMinutes"],
         item["seatsAvailable"],
         item["startLocal"],
         item["endLocal"],
-        tuple(
-            sorted(((one["id"], one["seatsAvailable"], one["appointmentId"]) for one in item["staffMembers"]), key=str)
-        ),
+        tuple(sorted(staff, key=str)),
     )
+
+
+def _list_holds(world: World, own: str | None) -> list[Hold]:
+    return [
+        Hold(
+            id=one.id,
+            service=SERVICE,
+            start=int(one.start.timestamp()),
+            end=int(one.end.timestamp()),
+            before=0 if one.joins else world.before * 60,
+            after=0 if one.joins else world.after * 60,
+            seats=one.seats,
+            capacity=world.seats,
+            mark=one.id,
+            staff=one.staff,
+            made=int(world.now.timestamp()),
+            expires=int(world.now.timestamp()) + 300,
+        )
+        for one in world.holds
+        if one.id != own
+    ]
 
 
 class _Graph:

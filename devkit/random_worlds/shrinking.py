@@ -17,6 +17,8 @@ _PLAIN: dict[str, Any] = {
     "asked_zone": None,
     "bookings": (),
     "marks": (),
+    "holds": (),
+    "own_hold": None,
     "reporting": Reporting(),
     "zone": "Etc/UTC",
     "seats": 1,
@@ -40,7 +42,7 @@ def _smaller(world: World) -> Iterator[World]:
 
 
 def _with_fewer(world: World) -> Iterator[World]:
-    for name in ("bookings", "marks", "people", "team", "wanted"):
+    for name in ("bookings", "marks", "holds", "people", "team", "wanted"):
         for kept in _without_one(getattr(world, name)):
             if kept or name not in {"people", "team"}:
                 yield _replace(world, **{name: kept})

@@ -74,6 +74,18 @@ class Booking:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A hold of a slot of the service: the time of its staff, or seats of the group appointment that it `joins`."""
+
+    id: str
+    staff: tuple[str, ...]
+    start: datetime
+    end: datetime
+    seats: int = 1
+    joins: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """What Graph reports of a person beside hours and appointments."""
 
@@ -122,6 +134,8 @@ class World:
     asked_zone: str | None = None
     bookings: tuple[Booking, ...] = ()
     marks: tuple[Mark, ...] = ()
+    holds: tuple[Held, ...] = ()
+    own_hold: str | None = None
     reporting: Reporting = field(default_factory=Reporting)
 
 

@@ -267,6 +267,20 @@ def test_seats_of_a_group_are_held(writer: Writer, exists: bool) -> None:
     assert refused(hold(writer, service=tiny.GROUP)) == (409, "NoSeats", "seats")
 
 
+def test_seats_of_a_group_are_held_at_its_own_time_and_take_no_more_of_its_staff(writer: Writer) -> None:
+    """A group of 90 minutes without buffers, of a service of an hour that has buffers by now."""
+    business = writer.gateway.sim.bookings.business(tiny.BUSINESS)
+    business.services.patch(tiny.GROUP, {"preBuffer": "PT2H", "postBuffer": "PT2H"})
+    shared = {"serviceId": tiny.GROUP, "staffMemberIds": [tiny.BOB], "maximumAttendeesCount": 6, "customers": []}
+    group = book(writer.gateway, TOMORROW + timedelta(hours=9), minutes=90, **shared)
+    before = slots(writer, start=clock(6), end=clock(12))
+    own = held(writer, service=tiny.GROUP, seats=2)
+    assert (own["endUtc"], own["staffNames"]) == (clock(10.5), "Bob")
+    assert slots(writer, tiny.GROUP) == {clock(9): {"Bob": 4}}
+    assert slots(writer, start=clock(6), end=clock(12)) == before
+    assert writer.made(service=tiny.GROUP, customers=[CLEO, ROBIN], hold=own["id"])["id"] == group
+
+
 def test_a_used_hold_of_seats_is_not_counted_twice(writer: Writer) -> None:
     own = held(writer, service=tiny.GROUP, seats=2)["id"]
     writer.made(service=tiny.GROUP, customers=[CLEO, ROBIN], hold=own)
