@@ -44,7 +44,7 @@ def build_client_description(source: Json, definitions: Mapping[str, Shape]) -> 
         "openapi": "3.1.0",
         "info": info | {"license": {"name": "MIT License", "identifier": "MIT"}},
         "servers": [{"url": SERVER}],
-        "tags": [{"name": name} for name in _list_tags(source)],
+        "tags": source["tags"],
         "security": source["security"],
         "paths": paths,
         "components": {
@@ -197,11 +197,6 @@ def _convert_parameter(shape: Shape, schemas: _Schemas) -> Json:
     converted = {key: shape[key] for key in ("name", "in", "description")}
     inner = {key: value for key, value in shape.items() if key not in ("description", "required")}
     return converted | {"required": shape["required"], "schema": schemas.convert(inner, shape["name"])}
-
-
-def _list_tags(source: Json) -> list[str]:
-    listed = [tag for item in source["paths"].values() for operation in item.values() for tag in operation["tags"]]
-    return list(dict.fromkeys(listed))
 
 
 def _capitalise(name: str) -> str:

@@ -96,6 +96,7 @@ def _collect(parts: Mapping[str, ModuleType]) -> dict[str, Any]:
             "api_key": {"type": "apiKey", "in": "header", "name": "x-functions-key"},
         },
         "security": [{"api_key": []}],
+        "tags": [{"name": tag} for tag in parts],
         "x-ms-connector-metadata": [
             {"propertyName": "Website", "propertyValue": "https://gateway.example.com"},
             {"propertyName": "Privacy policy", "propertyValue": "https://gateway.example.com/privacy"},

@@ -1,6 +1,6 @@
 """What support mailboxes, mails, deliveries and tickets look like in the gateway's answers."""
 
-from devkit.connector.shapes import Shape, flag, list_of, moment, ref, text, thing, whole
+from devkit.connector.shapes import Shape, counts_by_name, flag, list_of, moment, ref, text, texts_by_name, thing, whole
 from inbound_mail.content.files import Omission
 
 _STATES = ("waiting", "delivered", "quarantined")
@@ -65,9 +65,7 @@ MAIL: dict[str, Shape] = {
             "sink": text("Rule Sink", "The sink to which the rule sends the mail."),
             "catalogEntry": text("Catalog Entry", "Catalog entry that the rule sets."),
             "urgency": whole("Urgency", "Urgency that the rule sets, by its id."),
-            "customFields": thing(
-                {}, "Custom Fields", "Custom columns that the rule sets, and their texts.", name="CustomFields"
-            ),
+            "customFields": texts_by_name("Custom Fields", "Custom columns that the rule sets, and their texts."),
             "takesAutomatic": flag("Takes Automatic", "Whether the rule makes tickets of automatic mails, too."),
             "requestor": text("Requestor Policy", "Who becomes the requestor: from, reply-to or forwarded."),
             "setAside": text("Set Aside Because", "Why the rule sets the mail aside."),
@@ -267,9 +265,7 @@ DEFINITIONS: dict[str, Shape] = {
                         "lastError": text("Last Mailbox Error", "What a silent mailbox failed with.", null=True),
                         "mails": whole("Mails in Quarantine", "How many deliveries wait for a person."),
                         "usual": whole("Usual Mails", "How many mails are set aside on an average day."),
-                        "causes": thing(
-                            {}, "Causes", "How many deliveries wait, by their cause.", name="CountsByCause"
-                        ),
+                        "causes": counts_by_name("Causes", "How many deliveries wait, by their cause."),
                         "expiresOn": moment("Secret Expires", "When a secret expires."),
                         "keys": list_of(text("Waiting Mail", "Key of a mail."), "Waiting Mails", "The first 20."),
                         "inForce": text(

@@ -79,8 +79,9 @@ def thing(
     null: bool = False,
     **more: Any,
 ) -> Shape:
-    """Describe an object. `name`: what clients call it, wherever the same thing stands; else it is named by its place.
+    """Describe an object; without properties it may hold anything.
 
+    `name`: what clients call it, wherever the same thing stands; else it is named by its place.
     Where the texts of one thing differ from place to place, clients read those of DEFINITIONS under that name.
     """
     shape: Shape = {"type": "object"}
@@ -88,7 +89,8 @@ def thing(
         shape = _leaf("object", title, description, null=null)
     elif null:
         shape["x-nullable"] = True
-    shape["properties"] = dict(properties)
+    if properties:  # an empty list of members is a fault to certification
+        shape["properties"] = dict(properties)
     if required:
         shape["required"] = list(required)
     if name:
@@ -100,6 +102,13 @@ def texts_by_name(title: str, description: str, *, null: bool = False, **more: A
     """Describe an object whose properties are all texts, under names that only the booking page knows."""
     shape = _leaf("object", title, description, null=null)
     return shape | {"additionalProperties": {"type": "string"}, NAME: "TextsByKey"} | _extensions(more)
+
+
+def counts_by_name(title: str, description: str, *, null: bool = False, **more: Any) -> Shape:
+    """Describe an object whose properties are all whole numbers, under names that come as they occur."""
+    shape = _leaf("object", title, description, null=null)
+    number = {"type": "integer", "format": "int32"}
+    return shape | {"additionalProperties": number, NAME: "CountsByKey"} | _extensions(more)
 
 
 def without_names(node: Any) -> Any:

@@ -4,7 +4,9 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,6 +90,35 @@ def test_every_schema_is_where_designers_look_for_it() -> None:
     assert {name: codes for name, codes in carriers.items() if codes not in ([], ["200"], ["201"])} == {}
     empty = {name for name, codes in carriers.items() if not codes}
     assert {name for name in empty if "204" not in OPERATIONS[name][2]["responses"]} == set()
+
+
+def find_objects(node: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(node, dict):
+        if node.get("type") == "object":
+            yield place, node
+        for key, inner in node.items():
+            yield from find_objects(inner, f"{place}/{key}")
+    elif isinstance(node, list):
+        for inner in node:
+            yield from find_objects(inner, place)
+
+
+def test_no_object_that_makers_see_is_without_members_or_types() -> None:
+    """Certification: "Remove empty properties". The two schemas that designers read are open by what they are."""
+    definition = load_definition().document
+    assert [place for place, shape in find_objects(definition) if shape.get("properties") == {}] == []
+    open_ones = [
+        place for place, shape in find_objects(definition) if not {"properties", "additionalProperties"} & {*shape}
+    ]
+    assert {place.split("/paths//")[-1].split("/get/")[0] for place in open_ones} == {
+        "connector/schemas/answers", "connector/schemas/questions",
+    }  # fmt: skip
+
+
+def test_every_tag_of_an_operation_is_declared() -> None:
+    declared = [tag["name"] for tag in load_definition().document["tags"]]
+    assert len(declared) == len(set(declared))
+    assert {tag for _, _, operation in OPERATIONS.values() for tag in operation["tags"]} == set(declared)
 
 
 def test_every_trigger_can_be_tried_with_what_it_was_given() -> None:
