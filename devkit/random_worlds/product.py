@@ -8,7 +8,7 @@ import time_machine
 
 from bookings.free_time.group_limit import GroupLimit
 from bookings.free_time.held_time import Hold
-from bookings.free_time.slots import SlotFinder
+from bookings.free_time.slots import PageSlots, SlotFinder, SlotRequest
 from bookings.names import Names
 from devkit.random_worlds import graph_answers
 from devkit.random_worlds.oracle import Offer
@@ -27,10 +27,8 @@ _WORKERS = Workers(2)
 
 def find_slots(world: World) -> list[Offer]:
     """Ask the product for the slots of a world."""
-    graph = GraphBookings(cast("GraphClient", _Graph(world)), is_delegated=world.reporting.is_delegated)
     with time_machine.travel(world.now, tick=False):
-        finder = SlotFinder(graph, Names(graph), _WORKERS, GroupLimit(), lambda _, own: _list_holds(world, own))
-        found = finder.find(
+        found = _make_finder(world).find(
             business=_BUSINESS,
             service=SERVICE,
             start=world.start,
@@ -40,6 +38,19 @@ def find_slots(world: World) -> list[Offer]:
             zone=find_zone(world.asked_zone) if world.asked_zone else None,
         )
     return [read_offer(item) for item in found.items]
+
+
+def find_explained(world: World, *, together: bool = False) -> PageSlots:
+    """Ask the product for the slots of a world, and why others are none. Raises Invalid."""
+    asked = SlotRequest(world.start, world.end, world.wanted, together=together, hold=world.own_hold, explains=True)
+    with time_machine.travel(world.now, tick=False):
+        finder = _make_finder(world)
+        return finder.find_on(finder.read_page(_BUSINESS, [SERVICE]), asked)
+
+
+def _make_finder(world: World) -> SlotFinder:
+    graph = GraphBookings(cast("GraphClient", _Graph(world)), is_delegated=world.reporting.is_delegated)
+    return SlotFinder(graph, Names(graph), _WORKERS, GroupLimit(), lambda _, own: _list_holds(world, own))
 
 
 def read_offer(item: Json, names: Mapping[str, str] | None = None) -> Offer:
