@@ -3,6 +3,7 @@
 import argparse
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 
 import pytest
 
@@ -17,7 +18,9 @@ class Calls:
         self.environ: dict[str, Mapping[str, str] | None] = {}
         self.arguments: list[str] = []
         self.codes: dict[str, int] = {}
+        self.beside: list[Sequence[str]] = []
         monkeypatch.setattr(subprocess, "call", self._call)
+        monkeypatch.setattr(subprocess, "Popen", self._start)
         monkeypatch.delenv("CI", raising=False)
         monkeypatch.delenv(SHIFT, raising=False)
 
@@ -28,6 +31,11 @@ class Calls:
         if tool == "pytest":
             self.arguments = list(arguments[3:])
         return self.codes.get(tool, 0)
+
+    def _start(self, arguments: Sequence[str], *, env: Mapping[str, str], **_: object) -> nullcontext[None]:
+        assert "PYTHONDONTWRITEBYTECODE" not in env
+        self.beside.append(arguments[2:])
+        return nullcontext()
 
     def run(self, *arguments: str) -> int:
         parser = argparse.ArgumentParser()
@@ -57,6 +65,7 @@ def test_quick_leaves_the_slow_ones_out(calls: Calls) -> None:
 def test_more_arguments_go_to_pytest(calls: Calls) -> None:
     calls.run("tests/unit", "-x", "--quick")
     assert calls.arguments == ["-m", "not slow", "tests/unit", "-x"]
+    assert calls.beside == []
 
 
 def test_a_failed_check_fails_all_and_stops_none(calls: Calls, capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,6 +88,7 @@ def test_compiled_modules_are_kept_for_the_processes_that_tests_start(
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     calls.run()
     assert "PYTHONDONTWRITEBYTECODE" not in (calls.environ["pytest"] or {"PYTHONDONTWRITEBYTECODE": ""})
+    assert calls.beside == [["pytest", "--collect-only", "--quiet"]], "compiled once, while the types are checked"
 
 
 def test_ci_takes_a_day_of_the_list_and_prints_first_how_to_repeat_it(
