@@ -275,9 +275,7 @@ class People:
             values["customers"] = describe_customers(new["people"])
         elif "phone" in new:
             values["customerPhone"] = new["phone"]
-        # Graph was seen to move by making another one; where the window ends, that looks like a cancellation
-        renew = "start" in new and new["start"] < _now() + _OUT_OF_SIGHT and not self.generator.randrange(3)
-        one.id = self.sim.run(partial(self._page.appointments.patch, one.id, values, renew_id=renew)).id
+        self.sim.run(partial(self._page.appointments.patch, one.id, values))
         self._record_of(one, one.now)
 
     def _record_of(self, one: Appointment, *events: Event) -> None:
