@@ -34,7 +34,8 @@ def _lines(world: World) -> Iterator[str]:
     if world.own_policy:
         yield f"  its policy: {_policy(world.own_policy)}"
     if world.wanted or world.asked_zone:
-        yield f"  asked for {' '.join(world.wanted) or 'anybody'}, in {world.asked_zone or 'the zone of the page'}"
+        whom = " ".join([*world.wanted, *(["together"] if world.together else [])]) or "anybody"
+        yield f"  asked for {whom}, in {world.asked_zone or 'the zone of the page'}"
     for person in world.people:
         hours = "business hours" if person.hours is None else _hours(person.hours)
         yield f"{person.id}: {hours}, {person.zone or 'no zone'}, {person.membership}"

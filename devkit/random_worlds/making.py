@@ -89,6 +89,8 @@ def make_world(number: int) -> World:
         bookings=tuple(_make_booking(random, world, f"appointment {index}") for index in range(_how_many(random))),
         marks=tuple(_make_mark(random, world) for _ in range(random.choice((0, 0, 1, 1, 3)))),
     )
+    if _chance(random, 0.2):
+        world = _ask_for_all(world)
     return _hold_slots(random, world) if _chance(random, 0.2) else world
 
 
@@ -225,13 +227,20 @@ def _make_mark(random: Random, world: World) -> Mark:
     return Mark(random.choice(world.people).id, random.choice(kinds), start, start + length)
 
 
+def _ask_for_all(world: World) -> World:
+    """Ask for all of the team at the same time, if there are several."""
+    team = [one.id for one in world.people if one.id in world.team and one.membership != "rejectedByStaff"]
+    return replace(world, wanted=tuple(team), together=True) if len(team) > 1 else world
+
+
 def _hold_slots(random: Random, world: World) -> World:
     """Hold up to three of the slots, one after the other; the caller may have made one of the holds."""
     for number in range(random.choice((1, 1, 1, 2))):
         if slots := expect_slots(world, report_staff(world)):
             slot = random.choice(slots)
             staff, seats, joins = random.choice(slot.staff)
-            hosts = next((one.staff for one in world.bookings if one.id == joins), (staff,))
+            alone = world.wanted if world.together else (staff,)
+            hosts = next((one.staff for one in world.bookings if one.id == joins), alone)
             end = slot.start + timedelta(minutes=slot.minutes)
             hold = Held(f"hold {number}", hosts, slot.start, end, random.randint(1, seats), joins)
             world = replace(world, holds=(*world.holds, hold))

@@ -99,10 +99,17 @@ class _Page:
             if self._is_free(person, start):
                 seats = self._world.seats - self._count_held(person.id, start, end)
                 offers.setdefault(end, []).extend([(person.id, seats, None)] if seats > 0 else [])
-            for one in self._groups:
-                seats = one.seats - one.taken - sum(hold.seats for hold in self._holds if hold.joins == one.id)
-                if _minute(one.start) == start and person.id in one.staff and seats > 0:
-                    offers.setdefault(_minute(one.end), []).append((person.id, seats, one.id))
+        if self._world.together and len(offers.get(end, [])) < len(self._team):
+            offers.pop(end, None)
+        for one in self._groups:
+            seats = one.seats - one.taken - sum(hold.seats for hold in self._holds if hold.joins == one.id)
+            hosts = [person.id for person in self._team if person.id in one.staff]
+            if (
+                _minute(one.start) == start
+                and seats > 0
+                and not (self._world.together and len(hosts) < len(self._team))
+            ):
+                offers.setdefault(_minute(one.end), []).extend((host, seats, one.id) for host in hosts)
         return offers
 
     def describe(self, start: int, end: int, offers: list[tuple[str, int, str | None]]) -> Offer:
@@ -127,12 +134,12 @@ class _Page:
         )
 
     def _is_held(self, staff: str, start: int, wanted: range) -> bool:
-        """Say whether a hold of another time takes the time of a staff member, or one of this time all of it."""
-        world = self._world
+        """Say whether a hold takes the time of a staff member, other than seats of the very appointment to be made."""
+        world, team = self._world, {person.id for person in self._team}
         return any(
             staff in hold.staff
             and not hold.joins
-            and (world.seats == 1 or _minute(hold.start) != start)
+            and (world.seats == 1 or _minute(hold.start) != start or (world.together and not team <= set(hold.staff)))
             and not set(wanted).isdisjoint(range(_minute(hold.start) - world.before, _minute(hold.end) + world.after))
             for hold in self._holds
         )

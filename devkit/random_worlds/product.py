@@ -28,16 +28,12 @@ _WORKERS = Workers(2)
 def find_slots(world: World) -> list[Offer]:
     """Ask the product for the slots of a world."""
     with time_machine.travel(world.now, tick=False):
-        found = _make_finder(world).find(
-            business=_BUSINESS,
-            service=SERVICE,
-            start=world.start,
-            end=world.end,
-            staff=world.wanted,
-            hold=world.own_hold,
-            zone=find_zone(world.asked_zone) if world.asked_zone else None,
-        )
-    return [read_offer(item) for item in found.items]
+        finder = _make_finder(world)
+        page = finder.read_page(_BUSINESS, [SERVICE])
+        asked = SlotRequest(world.start, world.end, world.wanted, together=world.together, hold=world.own_hold)
+        found = finder.find_on(page, asked)
+    zone = find_zone(world.asked_zone) if world.asked_zone else page.zone
+    return [read_offer(slot.describe(zone)) for slot in found.slots]
 
 
 def find_explained(world: World, *, together: bool = False) -> PageSlots:

@@ -13,7 +13,7 @@ _PLAIN: dict[str, Any] = {
     "own_policy": None,
     "before": 0,
     "after": 0,
-    "wanted": (),
+    "together": False,
     "asked_zone": None,
     "bookings": (),
     "marks": (),
@@ -42,7 +42,9 @@ def _smaller(world: World) -> Iterator[World]:
 
 
 def _with_fewer(world: World) -> Iterator[World]:
-    for name in ("bookings", "marks", "holds", "people", "team", "wanted"):
+    if not world.together:
+        yield _replace(world, wanted=())
+    for name in ("bookings", "marks", "holds", *(() if world.together else ("people", "team", "wanted"))):
         for kept in _without_one(getattr(world, name)):
             if kept or name not in {"people", "team"}:
                 yield _replace(world, **{name: kept})

@@ -114,7 +114,10 @@ class Reporting:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A booking page, its calendar and a question. `zone` None: Graph does not name it (US Government)."""
+    """A booking page, its calendar and a question. `zone` None: Graph does not name it (US Government).
+
+    `together`: those who are `wanted` must be free at the same time.
+    """
 
     number: int
     now: datetime
@@ -131,6 +134,7 @@ class World:
     after: int = 0
     seats: int = 1
     wanted: tuple[str, ...] = ()
+    together: bool = False
     asked_zone: str | None = None
     bookings: tuple[Booking, ...] = ()
     marks: tuple[Mark, ...] = ()

@@ -89,7 +89,11 @@ class Page:
     def find_slots(self) -> list[Offer]:
         world = self.world
         query = {"service": SERVICE, "start": f"{world.start:%Y-%m-%dT%H:%MZ}", "end": f"{world.end:%Y-%m-%dT%H:%MZ}"}
-        more = {"staff": ",".join(world.wanted), "timeZone": world.asked_zone, "hold": world.own_hold}
+        more = {
+            "staff": ",".join([*world.wanted, *(["all"] if world.together else [])]),
+            "timeZone": world.asked_zone,
+            "hold": world.own_hold,
+        }
         self.gateway.business = self.address
         answer = self.gateway.ask("/slots", **query, **{name: value for name, value in more.items() if value})
         return [read_offer(item, self.names) for item in answer["value"]]
@@ -115,26 +119,27 @@ class Page:
         member, _, joins = max(slot.staff, key=lambda one: bool(one[2]))
         end = slot.start + timedelta(minutes=slot.minutes)
         wish: dict[str, Any] = {"start": f"{slot.start:%Y-%m-%dT%H:%M:%SZ}", "end": f"{end:%Y-%m-%dT%H:%M:%SZ}"}
-        wish |= {"staff": [member]}
+        wanted = self.world.wanted if self.world.together else (member,)
+        wish |= {"staff": list(wanted)}
         hold = self.send("slots/holds", **wish)["id"]
-        hosts = next((one.staff for one in self.world.bookings if one.id == joins), (member,))
+        hosts = next((one.staff for one in self.world.bookings if one.id == joins), wanted)
         self.world = replace(self.world, holds=(Held(hold, hosts, slot.start, end, 1, joins),))
         self.check_slots()
         self.world = replace(self.world, own_hold=hold)
         self.check_slots()
         made = self.send("appointments", hold=hold, customers=[GUEST], **wish)
         assert self.names.get(made["id"]) == joins
-        self.world = replace(self.world, holds=(), own_hold=None, bookings=self._with_booking(slot, member, made["id"]))
+        self.world = replace(self.world, holds=(), own_hold=None, bookings=self._with_booking(slot, wanted, made["id"]))
         self.check_slots()
 
-    def _with_booking(self, slot: Offer, member: str, made: str) -> tuple[Booking, ...]:
+    def _with_booking(self, slot: Offer, staff: tuple[str, ...], made: str) -> tuple[Booking, ...]:
         if made in self.names:
             return tuple(
                 replace(one, taken=one.taken + 1) if one.id == self.names[made] else one for one in self.world.bookings
             )
         end, self.names[made] = slot.start + timedelta(minutes=slot.minutes), "new"
         world = self.world
-        new = Booking("new", SERVICE, (member,), slot.start, end, world.before, world.after, world.seats)
+        new = Booking("new", SERVICE, staff, slot.start, end, world.before, world.after, world.seats)
         return (*world.bookings, new)
 
 
