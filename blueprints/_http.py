@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -140,6 +141,11 @@ class Request:
     def zone_of(self, fields: Fields) -> ReadZone:
         """Return what reads the zone of `timeZone`, or that of the page in the path if it is missing."""
         return lambda: fields.zone() or self.connection.names.zone(self.business)
+
+    def start_and_end(self, body: Fields) -> tuple[datetime, datetime | None]:
+        """Return `start`, which must be there, and `end` of a body; wall times are in the zone of `zone_of`."""
+        read_zone = self.zone_of(body)
+        return body.moment("start", read_zone), body.optional_moment("end", read_zone)
 
     @property
     def mailbox(self) -> "SupportMailbox":

@@ -36,7 +36,7 @@ def create_appointment(request: Request) -> Content:
     service, zone = body.needed_identifier("service"), body.zone()
     staff, customers, details = body.identifiers("staff"), _needed_customers(body), read_details(body)
     hold = read_hold(body)
-    start, end = body.moment("start", request.zone_of(body)), body.optional_moment("end", request.zone_of(body))
+    start, end = request.start_and_end(body)
 
     def work(attempt: "Attempt") -> Json:
         return writes.create(
@@ -97,7 +97,7 @@ def reschedule_appointment(request: Request) -> Content:
     writes, business, appointment = get_writes(request), request.business, request.query.needed_identifier("id")
     body = request.body("start", "end", "timeZone", "staff", "hold")
     zone, staff, hold = body.zone(), body.identifiers("staff"), read_hold(body)
-    start, end = body.moment("start", request.zone_of(body)), body.optional_moment("end", request.zone_of(body))
+    start, end = request.start_and_end(body)
 
     def work(attempt: "Attempt") -> Json:
         return writes.reschedule(

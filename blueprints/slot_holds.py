@@ -25,7 +25,7 @@ def hold_slot(request: Request) -> Content:
     body = request.body("service", "start", "end", "timeZone", "staff", "seats", "minutes")
     service, zone, staff = body.needed_identifier("service"), body.zone(), body.identifiers("staff")
     seats, minutes = body.count("seats", HELD_SEATS), body.count("minutes", HELD_MINUTES)
-    start, end = body.moment("start", request.zone_of(body)), body.optional_moment("end", request.zone_of(body))
+    start, end = request.start_and_end(body)
 
     def work(attempt: "Attempt") -> Json:
         return holder.hold(

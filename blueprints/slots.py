@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,11 @@ class _Query:
     limit: int
     after: "Position | None"
 
+    @property
+    def longest(self) -> timedelta:
+        """The longest range that may be asked for."""
+        return LONGEST_EXPLAINED if self.explains else LONGEST_FREE_TIME
+
 
 @bp.route(route="bookings/businesses/{business}/slots", methods=["GET"])
 @answers(*_PARAMETERS)
@@ -55,15 +60,12 @@ def find_free_slots(request: Request) -> Json:
     read_page = cache(lambda: finder.read_page(business, query.services))  # once, also where the range needs its zone
     start, end = _read_range(request, query, lambda: query.zone or read_page().zone)
     found = finder.find_on(read_page(), _make_request(query, start, end))
-    zone = found.page.zone
-    services = found.page.services
-    return _describe(request, query, [found]) | {
-        "businessTimeZone": zone.windows or zone.iana,
-        "businessTimeZoneIana": zone.iana,
-        "staffSelectionAllowed": all(each.policy.allows_staff_selection for each in services),
-        "start": utc_text(start),
-        "end": utc_text(end),
-    }
+    is_choice_allowed = all(each.policy.allows_staff_selection for each in found.page.services)
+    return (
+        _describe(request, query, [found])
+        | _describe_range(found.page.zone, (start, end))
+        | {"staffSelectionAllowed": is_choice_allowed}
+    )
 
 
 @bp.route(route="bookings/slots", methods=["GET"])
@@ -73,8 +75,7 @@ def find_free_slots_of_pages(request: Request) -> Json:
     from bookings.free_time.page_slots import find_on_pages
 
     businesses, query = _read_businesses(request), _read_query(request)
-    longest = LONGEST_EXPLAINED if query.explains else LONGEST_FREE_TIME
-    request.query.check_range(longest=longest)
+    request.query.check_range(longest=query.longest)
     ranges: dict[str, tuple[datetime, datetime]] = {}
 
     def make_request(page: "PageContext") -> "SlotRequest":
@@ -83,17 +84,7 @@ def find_free_slots_of_pages(request: Request) -> Json:
 
     found, failures = find_on_pages(request.connection.slots, businesses, query.services, make_request)
     return _describe(request, query, found) | {
-        "pages": [
-            {
-                "businessId": each.page.business,
-                "businessName": each.page.name,
-                "businessTimeZone": each.page.zone.windows or each.page.zone.iana,
-                "businessTimeZoneIana": each.page.zone.iana,
-                "start": utc_text(ranges[each.page.business][0]),
-                "end": utc_text(ranges[each.page.business][1]),
-            }
-            for each in found
-        ],
+        "pages": [_name_page(each) | _describe_range(each.page.zone, ranges[each.page.business]) for each in found],
         "failures": [_describe_failure(each) for each in failures],
     }
 
@@ -137,7 +128,7 @@ def _read_businesses(request: Request) -> list[str]:
 
 
 def _read_range(request: Request, query: _Query, read_zone: Callable[[], Zone]) -> tuple[datetime, datetime]:
-    return request.query.range(read_zone, longest=LONGEST_EXPLAINED if query.explains else LONGEST_FREE_TIME)
+    return request.query.range(read_zone, longest=query.longest)
 
 
 def _make_request(query: _Query, start: datetime, end: datetime) -> "SlotRequest":
@@ -163,6 +154,16 @@ def _describe(request: Request, query: _Query, pages: Sequence["PageSlots"]) -> 
             one.describe(query.zone or each.page.zone) | _name_page(each) for each in pages for one in each.explanations
         ]
     return answer | ({"nextLink": request.next_link(shown[-1][0])} if len(ordered) > len(shown) else {})
+
+
+def _describe_range(zone: Zone, span: tuple[datetime, datetime]) -> Json:
+    """Return a page's zone, and the range that was asked for."""
+    return {
+        "businessTimeZone": zone.windows or zone.iana,
+        "businessTimeZoneIana": zone.iana,
+        "start": utc_text(span[0]),
+        "end": utc_text(span[1]),
+    }
 
 
 def _name_page(found: "PageSlots") -> Json:

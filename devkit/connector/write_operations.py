@@ -39,6 +39,7 @@ def _time(name: str, description: str) -> Shape:
     return text(name, f"{description} {how}")
 
 
+_END = text("End", "When it ends; leave it empty for the service's usual duration.", visibility="advanced")
 _OWN_HOLD = text(
     "Own Hold",
     "A hold of your own at this place, by its id; it is used up.",
@@ -133,8 +134,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                             "staff": _staff("Whose time is held; if it is empty, that of somebody who is free."),
                             "seats": whole("Seats", "How many seats of a group are held, one if left empty.",
                                            visibility="advanced", **_limits(HELD_SEATS)),
-                            "end": text("End", "When it ends; leave it empty for the service's usual duration.",
-                                        visibility="advanced"),
+                            "end": _END,
                         },
                         name="WantedHold",
                         required=["service", "start"],
@@ -179,8 +179,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                             "service": text("Service", "The service to book.", **OPEN_SERVICES),
                             "start": _time("Start", "When it starts."),
                             "timeZone": _ZONE,
-                            "end": text("End", "When it ends; leave it empty for the service's usual duration.",
-                                        visibility="advanced"),
+                            "end": _END,
                             "staff": _staff("Staff members who serve; if it is empty, the gateway names who is free."),
                             "customer": thing(
                                 _customer(_PAGE_ANSWERS), "Customer", "The customer of the appointment.", name=_BOOKED
