@@ -14,7 +14,7 @@ from devkit.flows.names import encode_name
 from devkit.flows.sources import Flow
 
 # What is asked only of flows that are shipped to strangers.
-SHIPPED = frozenset({"asked", "explained", "known", "named", "real"})
+SHIPPED = frozenset({"asked", "explained", "known", "named", "preset", "real"})
 FORMAT = Path(__file__).with_name("definition.schema.json")
 _FLOW_FILE = "#/definitions/flowFile"
 

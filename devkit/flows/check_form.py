@@ -22,6 +22,7 @@ _LEAST_RECURRENCE = 60
 _RUNS = 100
 _REPETITIONS = 50
 _UNTIL = 5000
+_ONE_RUN = "One run at a time"
 _SECONDS = {
     "Second": 1,
     "Minute": 60,
@@ -140,6 +141,16 @@ def _check_concurrency(flow: Flow) -> Iterator[Found]:
                 yield "concurrency", name, f"repeats {count} times at most, 1 to {_UNTIL} are allowed"
 
 
+def _check_preset(flow: Flow) -> Iterator[Found]:
+    """Find triggers that limit how many runs go at once, which the portal never takes back, without a reason."""
+    name, trigger = flow.trigger
+    concurrency = trigger.get("runtimeConfiguration", {}).get("concurrency", {})
+    if "runs" not in concurrency:
+        return
+    if concurrency["runs"] != 1 or _ONE_RUN not in trigger.get("description", ""):
+        yield "preset", name, f"limits its runs, which cannot be taken back: leave it out, or explain “{_ONE_RUN}”"
+
+
 def _check_security(flow: Flow) -> Iterator[Found]:
     for name, thing in _list_steps(flow):
         inputs = thing.get("inputs")
@@ -160,7 +171,7 @@ def _check_responses(flow: Flow) -> Iterator[Found]:
 
 _CHECKS: tuple[Check, ...] = (
     _check_trigger, _check_order, _check_names, _check_descriptions, _check_sizes, _check_retries, _check_concurrency,
-    _check_security, _check_responses,
+    _check_preset, _check_security, _check_responses,
 )  # fmt: skip
 
 

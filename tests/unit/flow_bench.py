@@ -117,7 +117,8 @@ DOCUMENT: dict[str, Any] = {
                     "OnThing", {"page": f"@parameters('{PAGE}')", "kind": "big"},
                     recurrence={"frequency": "Minute", "interval": 5},
                     splitOn="@triggerOutputs()?['body/value']",
-                    runtimeConfiguration={"concurrency": {"runs": 10}},
+                    description="One run at a time, so that each finds what the one before it made.",
+                    runtimeConfiguration={"concurrency": {"runs": 1}},
                 )
             },
             "actions": {

@@ -77,6 +77,8 @@ FAULTS: list[tuple[str, Spoil, str]] = [
     ("retry", put(f"{ASK}|inputs|retryPolicy|interval", None), "interval"),
     ("retry", put(f"{ASK}|inputs|retryPolicy|type", "linear"), "linear"),
     ("concurrency", put(f"{TRIGGER}|runtimeConfiguration|concurrency|runs", 101), "runs is 101"),
+    ("preset", put(f"{TRIGGER}|runtimeConfiguration|concurrency|runs", 10), "cannot be taken back"),
+    ("preset", put(f"{TRIGGER}|description", "Several at once."), "One run at a time"),
     ("concurrency", put("actions|Each|runtimeConfiguration|concurrency|repetitions", 51), "repetitions is 51"),
     (
         "concurrency",
@@ -192,6 +194,12 @@ def test_a_flow_without_fault_is_not_complained_about() -> None:
 def test_a_fault_is_seen(rule: str, spoil: Spoil, words: str) -> None:
     found = complaints_about(spoil)
     assert any(kind == rule and words in message for kind, message in found), found
+
+
+def test_flows_of_ones_own_may_limit_their_runs() -> None:
+    spoil = put(f"{TRIGGER}|runtimeConfiguration|concurrency|runs", 10)
+    assert complaints_about(spoil)
+    assert check_flows([make_flow(spoil)], CONNECTORS, are_shipped=False) == []
 
 
 def test_nesting_has_an_end() -> None:
