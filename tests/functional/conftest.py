@@ -6,6 +6,7 @@ Both run in this process and start once; every test begins with a new world and 
 import os
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -150,3 +151,17 @@ def contoso(gateway_process: Gateway) -> Gateway:
     gateway_process.begin(sample.seed)
     gateway_process.business = "ithelpdesk@contoso.com"
     return gateway_process
+
+
+_minute: list[datetime] = []
+
+
+@pytest.fixture(autouse=True)
+def one_minute() -> None:
+    """Let `ahead` mean the same moment throughout a test, also when a minute ends meanwhile."""
+    _minute[:] = [datetime.now(UTC).replace(second=0, microsecond=0)]
+
+
+def ahead(**span: float) -> datetime:
+    """A whole minute in the future, counted from the minute in which the test began."""
+    return _minute[0] + timedelta(**span)

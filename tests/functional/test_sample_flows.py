@@ -9,8 +9,8 @@ import pytest
 
 from devkit.flows.sources import load_flows
 from tests.functional.booking_writes import clock
-from tests.functional.changes.conftest import Page, ahead
-from tests.functional.conftest import Gateway
+from tests.functional.changes.conftest import Page
+from tests.functional.conftest import Gateway, ahead
 from tests.functional.flow_calls import FlowCaller, open_flow
 from twin.seeds import tiny
 

@@ -32,11 +32,6 @@ def zoned(moment: datetime) -> dict[str, str]:
     return {"dateTime": moment.strftime("%Y-%m-%dT%H:%M:%S.0000000Z"), "timeZone": "UTC"}
 
 
-def ahead(**span: float) -> datetime:
-    """A whole minute in the future."""
-    return (datetime.now(UTC) + timedelta(**span)).replace(second=0, microsecond=0)
-
-
 class Page:
     """One booking page with a name of its own, so that no feed is shared between tests."""
 

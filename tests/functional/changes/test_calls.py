@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from devkit.bootstrap import ROOT
-from tests.functional.changes.conftest import CLEO, Page, ahead
+from tests.functional.changes.conftest import CLEO, Page
 from tests.functional.changes.test_triggers import flow, recur
+from tests.functional.conftest import ahead
 from twin.seeds import tiny
 
 pytestmark = pytest.mark.slow(reason="asks every question twice, and restarts in between")

@@ -7,8 +7,8 @@ import pytest
 
 from bookings.changes.comparing import compare
 from bookings.changes.snapshots import Snapshot, View
-from tests.functional.changes.conftest import Consumer, Page, ahead, at, summary, zoned
-from tests.functional.conftest import Gateway
+from tests.functional.changes.conftest import Consumer, Page, at, summary, zoned
+from tests.functional.conftest import Gateway, ahead
 from tests.functional.test_bookings_appointments import government
 from twin.core.faults import Answer
 from twin.seeds import tiny

@@ -22,8 +22,8 @@ from shared.errors import GatewayError, Unavailable
 from shared.graph.bookings import GraphBookings
 from shared.storage.blobs import Container
 from shared.storage.tables import Operation, Table
-from tests.functional.changes.conftest import Consumer, Page, ahead, summary
-from tests.functional.conftest import Gateway
+from tests.functional.changes.conftest import Consumer, Page, summary
+from tests.functional.conftest import Gateway, ahead
 from tests.functional.kill_switch import Killed, KillSwitch
 from tests.functional.storage import storage_in_memory
 from twin.seeds import tiny

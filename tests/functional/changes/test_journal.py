@@ -17,7 +17,8 @@ from composition import services
 from shared.errors import Conflict
 from shared.storage.tables import Operation
 from shared.workers import Workers
-from tests.functional.changes.conftest import Consumer, Page, ahead, at, summary
+from tests.functional.changes.conftest import Consumer, Page, at, summary
+from tests.functional.conftest import ahead
 
 pytestmark = pytest.mark.slow(reason="many instances and long times")
 

@@ -12,8 +12,9 @@ from bookings.changes.snapshots import Snapshot
 from bookings.changes.whole_records import match_people
 from bookings.describe import question_key
 from shared.storage.tables import Operation
-from tests.functional.changes.conftest import CLEO, Consumer, Page, ahead, summary
+from tests.functional.changes.conftest import CLEO, Consumer, Page, summary
 from tests.functional.changes.test_triggers import flow, recur
+from tests.functional.conftest import ahead
 from twin.core.faults import Answer
 from twin.seeds import tiny
 

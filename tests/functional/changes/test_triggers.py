@@ -9,8 +9,8 @@ import pytest
 
 from bookings.changes.upcoming import begin, find_due
 from devkit.flow_engine import PREFIX, Backend, Flow
-from tests.functional.changes.conftest import Page, ahead
-from tests.functional.conftest import read_error
+from tests.functional.changes.conftest import Page
+from tests.functional.conftest import ahead, read_error
 from twin.core.faults import Answer
 from twin.seeds import tiny
 
