@@ -2,7 +2,7 @@
 
 Grammar (Microsoft, "Reference guide to functions in expressions for Azure Logic Apps"): a string that begins with `@`
 is one expression, `@{…}` inside a string is interpolated, `@@` is a literal `@`. An expression is a literal, a call, or
-either with members: `['name']`, `?['name']`, `[0]`, `.name`. Nothing is ever evaluated here.
+either with members: `['name']`, `?['name']`, `[0]`, `.name`. Nothing is evaluated here; `devkit.flow_runs` does.
 """
 
 import re
@@ -35,6 +35,7 @@ class Member:
 
     owner: "Node"
     key: "Node"
+    is_optional: bool = False  # `?` in front: null gives null
 
 
 type Node = Literal | Call | Member
@@ -106,15 +107,14 @@ class _Reader:
     def read(self) -> Node:
         node = self._read_primary()
         while True:
-            if self._take("?"):
-                if not self._peek_sign("[", "."):
-                    raise self._error("a member")
-                continue
+            is_optional = self._take("?")
+            if is_optional and not self._peek_sign("[", "."):
+                raise self._error("a member")
             if self._take("["):
-                node = Member(node, self.read())
+                node = Member(node, self.read(), is_optional)
                 self._need("]")
             elif self._take("."):
-                node = Member(node, Literal(self._need_kind("name")))
+                node = Member(node, Literal(self._need_kind("name")), is_optional)
             else:
                 return node
 

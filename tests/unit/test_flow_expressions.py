@@ -34,8 +34,9 @@ def test_an_expression_becomes_a_tree() -> None:
     assert parse_expression("first(body('A')?['value'])?['b'].c[0]") == Member(
         Member(
             Member(
-                Call("first", (Member(Call("body", (Literal("A"),)), Literal("value")),)),
+                Call("first", (Member(Call("body", (Literal("A"),)), Literal("value"), is_optional=True),)),
                 Literal("b"),
+                is_optional=True,
             ),
             Literal("c"),
         ),
