@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from devkit.bootstrap import ROOT
+from devkit.connector.document import HOST
 from devkit.flows.build import WishError, build_all, load_sources
 from devkit.flows.check import check_flows, load_format, recognise_gateway
 from devkit.flows.check_packages import check_built
@@ -17,18 +18,15 @@ from devkit.flows.connectors import load_connectors
 from devkit.flows.sources import FlowFileError, load_flow, load_flows
 
 PASSES_ON = False
-_BLOCKED = """\
-The connector calls {host}. Data policies can block custom connectors by host pattern: if yours do, let an
-administrator of the environment allow https://{host} before the import, or flows are turned off after it.
-"""
-_ASKED = """\
-No --host: the import of the first solution asks for it. connector/apiDefinition.swagger.json still names an example.
+_NEXT = f"""\
+Each connection asks for the gateway's host and a key. Data policies can block custom connectors by host pattern: if
+yours do, let an administrator allow https://{HOST} (the definition's host) and https://YOUR-GATEWAY before the import,
+or flows are turned off after it.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--host", metavar="NAME", help="host of the gateway's function app")
     parser.add_argument(
         "--connector-name",
         metavar="shared_…",
@@ -64,7 +62,7 @@ def _check(paths: Sequence[Path]) -> int:
 
 def _build(options: argparse.Namespace) -> int:
     sources = load_sources()
-    files = build_all(sources, options.host, options.connector_name)
+    files = build_all(sources, options.connector_name)
     complaints = [*check_flows(sources.flows, sources.connectors, load_format()), *check_built(files)]
     for complaint in complaints:
         sys.stderr.write(f"{complaint}\n")
@@ -78,5 +76,5 @@ def _build(options: argparse.Namespace) -> int:
     print(
         f"{options.output}: {len(files)} files for {len(sources.flows)} flows; README.md there says what to import how."
     )
-    sys.stderr.write(_BLOCKED.format(host=options.host) if options.host else _ASKED)
+    sys.stderr.write(_NEXT)
     return 0

@@ -33,8 +33,11 @@ CLIENT_DESCRIPTION = ROOT / "viewer" / "openapi.json"
 PROPERTIES = FOLDER / "apiProperties.json"
 README = FOLDER / "readme.md"
 REFERENCE = ROOT / "docs" / "flows-reference.md"
-# An address that leads nowhere: each gateway has its own, which is filled in where the definition is handed out.
-HOST = "gateway.example.com"
+# The format wants a host, and no request goes there: the policy puts the connection's in its place. The domain of all
+# function apps is Microsoft's own, so that no stranger gets a key if the policy is lost.
+HOST = "azurewebsites.net"
+ROUTES = "/api"  # below which function apps answer
+_HOST_PARAMETER = "host"
 BRAND = "#0b5cab"
 _OWNER = "Graph gateway"
 _REFERENCE = re.compile(r'"#/(parameters|definitions)/(\w+)"')
@@ -84,7 +87,8 @@ def _collect(parts: Mapping[str, ModuleType]) -> dict[str, Any]:
             "x-ms-api-annotation": {"status": "Production"},
         },
         "host": HOST,
-        "basePath": "/api",
+        # The policy drops the base path as well (MicrosoftDocs/BusinessApplicationPlatform-Connectors-public#294).
+        "basePath": "/",
         "schemes": ["https"],
         "consumes": ["application/json"],
         "produces": ["application/json"],
@@ -111,13 +115,22 @@ def build_properties() -> dict[str, Any]:
     return {
         "properties": {
             "connectionParameters": {
+                _HOST_PARAMETER: {
+                    "type": "string",
+                    "uiDefinition": {
+                        "displayName": "Gateway host",
+                        "description": "The gateway's host, such as YOUR-APP.azurewebsites.net; no https, no path.",
+                        "tooltip": "Your administrator finds it on the function app's overview, as Default domain.",
+                        "constraints": {"tabIndex": 2, "required": "true"},
+                    },
+                },
                 "api_key": {
                     "type": "securestring",
                     "uiDefinition": {
                         "displayName": "Function key",
                         "description": "A host key of the gateway's function app, made for this purpose.",
                         "tooltip": "Your administrator finds it under App keys, Host keys. Never use the master key.",
-                        "constraints": {"tabIndex": 2, "clearText": False, "required": "true"},
+                        "constraints": {"tabIndex": 3, "clearText": False, "required": "true"},
                     },
                 },
                 "tenant": {
@@ -126,7 +139,7 @@ def build_properties() -> dict[str, Any]:
                         "displayName": "Tenant connection",
                         "description": "The gateway's connection to a tenant; leave it empty if there is only one.",
                         "tooltip": "A name from the gateway's setting GRAPH_CONNECTIONS.",
-                        "constraints": {"tabIndex": 3, "required": "false"},
+                        "constraints": {"tabIndex": 4, "required": "false"},
                     },
                 },
             },
@@ -135,6 +148,15 @@ def build_properties() -> dict[str, Any]:
             "publisher": _OWNER,
             "stackOwner": _OWNER,
             "policyTemplateInstances": [
+                {
+                    "templateId": "dynamichosturl",
+                    "title": "Send each request to the gateway of the connection",
+                    "parameters": {
+                        "x-ms-apimTemplateParameter.urlTemplate": (
+                            f"https://@connectionParameters('{_HOST_PARAMETER}'){ROUTES}"
+                        ),
+                    },
+                },
                 {
                     "templateId": "setqueryparameter",
                     "title": "Add the connection to each request",

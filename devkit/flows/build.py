@@ -22,7 +22,6 @@ from devkit.flows.solution import (
 )
 from devkit.flows.sources import Flow, load_flows
 
-_HOST = re.compile(r"(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+", re.IGNORECASE)
 _INDENT = 4  # as the connectors' coding standards want it
 _API_NAME = re.compile(r"shared_[a-z0-9-]+")
 
@@ -62,19 +61,17 @@ def load_sources(root: Path = ROOT) -> Sources:
     )
 
 
-def build_all(sources: Sources, host: str | None = None, api_name: str | None = None) -> Files:
+def build_all(sources: Sources, api_name: str | None = None) -> Files:
     """Return every file by its path below the output folder.
 
-    `host` is that of the gateway; without it the import of the connector asks for it. `api_name` is what an environment
-    calls the connector, for solutions that cannot find it otherwise. WishError if one of them is not valid.
+    `api_name` is what an environment calls the connector, for solutions that cannot find it otherwise. WishError if it
+    is not valid.
     """
-    if host is not None and not _HOST.fullmatch(host):
-        raise WishError(f"“{host}” is no host: give a name such as my-gateway.example.com, without https:// and path.")
     if api_name is not None and not _API_NAME.fullmatch(api_name):
         raise WishError(f"“{api_name}” is no connector's name: it begins with shared_ and stands in its address.")
     identity = make_identity(str(sources.files.definition["info"]["title"]), api_name)
     references = find_references(sources.flows, sources.connectors, identity)
-    connector = pack(build_connector_solution(sources.files, identity, host, sources.version))
+    connector = pack(build_connector_solution(sources.files, identity, sources.version))
     flows = pack(build_flows_solution(sources.flows, sources.connectors, identity, sources.version))
     return {
         "README.md": sources.readme,
@@ -83,10 +80,10 @@ def build_all(sources: Sources, host: str | None = None, api_name: str | None = 
         "deployment-settings.json": write_json(
             list_settings(sources.flows, references, None if api_name else identity.api_id)
         ),
-        **_below("connector", _write_connector(sources.files, host)),
+        **_below("connector", _write_connector(sources.files)),
         **_below("packages", _build_packages(sources, identity)),
         **_below("logic-apps", build_workflows(sources.flows, sources.connectors)),
-        "certification.zip": pack(_build_certification(sources, identity, host, connector)),
+        "certification.zip": pack(_build_certification(sources, identity, connector)),
     }
 
 
@@ -96,17 +93,16 @@ def _build_packages(sources: Sources, identity: Identity) -> Files:
     }
 
 
-def _build_certification(sources: Sources, identity: Identity, host: str | None, connector: bytes) -> Files:
+def _build_certification(sources: Sources, identity: Identity, connector: bytes) -> Files:
     both = build_flows_solution(
-        sources.flows, sources.connectors, identity, sources.version, with_connector=(sources.files, host)
+        sources.flows, sources.connectors, identity, sources.version, with_connector=sources.files
     )
     return build_certification(sources.intro, connector, pack(both))
 
 
-def _write_connector(files: ConnectorFiles, host: str | None) -> Files:
-    definition = files.definition | ({"host": host} if host else {})
+def _write_connector(files: ConnectorFiles) -> Files:
     return {
-        "apiDefinition.swagger.json": write_json(definition, _INDENT),
+        "apiDefinition.swagger.json": write_json(files.definition, _INDENT),
         "apiProperties.json": write_json(files.properties, _INDENT),
         "icon.png": files.icon,
         "settings.json": files.settings,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from devkit.connector.document import ROUTES
 from devkit.flows.connectors import Connector, Operation
 
 _TEMPLATE = re.compile(r"\{(\w+)\}")
@@ -57,11 +58,10 @@ def find_operation(connector: Connector, method: str, address: str) -> tuple[Ope
 
     The address begins behind the host and may hold interpolations, each of which stands for any one segment.
     """
-    base = str(connector.document.get("basePath", "")).rstrip("/")
     found = _ADDRESS.fullmatch(_hide_interpolations(address))
-    if found is None or not found["path"].startswith(f"{base}/"):
+    if found is None or not found["path"].startswith(f"{ROUTES}/"):
         return None
-    segments = found["path"].removeprefix(base).strip("/").split("/")
+    segments = found["path"].removeprefix(ROUTES).strip("/").split("/")
     parts = [part for part in (found["query"] or "").split("&") if part not in ("", _ANYTHING)]
     names = [part.partition("=")[0] for part in parts]
     for operation in connector.operations.values():

@@ -14,7 +14,6 @@ from devkit.flows.connectors import GATEWAY, Connector
 from devkit.flows.names import (
     CONNECTOR_SOLUTION,
     FLOWS_SOLUTION,
-    HOST_VARIABLE,
     PREFIX,
     PUBLISHER_TITLE,
     Identity,
@@ -37,10 +36,6 @@ from devkit.flows.sources import Flow, Json, Setting
 
 _DATAVERSE = "shared_commondataserviceforapps"
 _DATAVERSE_REFERENCE = f"{PREFIX}_Dataverse"
-_HOST = Setting(
-    "", "Gateway host", HOST_VARIABLE, "String", "",
-    "Host of the gateway's function app, such as my-gateway.example.com; no https, no path.",
-)  # fmt: skip
 _VARIABLES = "environmentvariabledefinitions"
 _SCHEMA_VERSION = "1.0.0.0"
 
@@ -55,21 +50,19 @@ class ConnectorFiles:
     settings: bytes
 
 
-def build_connector_solution(files: ConnectorFiles, identity: Identity, host: str | None, version: str) -> Files:
-    """Return the files of the first solution. Without a host the import asks for it."""
-    variables = [] if host else [_HOST]
+def build_connector_solution(files: ConnectorFiles, identity: Identity, version: str) -> Files:
+    """Return the files of the first solution: the connector, which asks for the gateway's host with each connection."""
     description = str(files.definition["info"]["description"])
     return {
         "[Content_Types].xml": write_content_types(["xml", "json", "Png"]),
         "solution.xml": write_solution(
             CONNECTOR_SOLUTION, f"{PUBLISHER_TITLE}: connector", "Import this before the flows.", version,
-            name_components(connector=identity, variables=[each.schema_name for each in variables]),
+            name_components(connector=identity),
         ),
         "customizations.xml": write_customizations(
             version, connector=(identity, description, str(files.properties["properties"]["iconBrandColor"]))
         ),
-        **_write_connector(files, identity, host),
-        **_write_variables(variables, version),
+        **_write_connector(files, identity),
     }  # fmt: skip
 
 
@@ -78,7 +71,7 @@ def build_flows_solution(
     connectors: dict[str, Connector],
     identity: Identity,
     version: str,
-    with_connector: tuple[ConnectorFiles, str | None] | None = None,
+    with_connector: ConnectorFiles | None = None,
 ) -> Files:
     """Return the files of the second solution; with the connector in it only for certification."""
     flows = list(flows)
@@ -86,21 +79,20 @@ def build_flows_solution(
     packed = [_name_packed(flow) for flow in flows]
     settings = {each.schema_name: each for flow in flows for each in flow.settings.values()}
     variables = [settings[name] for name in sorted(settings)]
-    connector = with_connector[0] if with_connector else None
     return {
-        "[Content_Types].xml": write_content_types(["xml", "json", "Png"] if connector else ["xml", "json"]),
+        "[Content_Types].xml": write_content_types(["xml", "json", "Png"] if with_connector else ["xml", "json"]),
         "solution.xml": write_solution(
             FLOWS_SOLUTION, f"{PUBLISHER_TITLE}: flows", "Sample flows; import the connector first.", version,
-            name_components(packed, identity if connector else None, sorted(settings)),
+            name_components(packed, identity if with_connector else None, sorted(settings)),
         ),
         "customizations.xml": write_customizations(
             version, packed, _list_references(documents.values(), connectors, identity),
-            (identity, str(connector.definition["info"]["description"]),
-             str(connector.properties["properties"]["iconBrandColor"])) if connector else None,
+            (identity, str(with_connector.definition["info"]["description"]),
+             str(with_connector.properties["properties"]["iconBrandColor"])) if with_connector else None,
         ),
         **{each.file.lstrip("/"): write_json(documents[flow.name]) for each, flow in zip(packed, flows, strict=True)},
         **_write_variables(variables, version),
-        **(_write_connector(with_connector[0], identity, with_connector[1]) if with_connector else {}),
+        **(_write_connector(with_connector, identity) if with_connector else {}),
     }  # fmt: skip
 
 
@@ -203,12 +195,11 @@ def _list_references(
     return [found[name] for name in sorted(found)]
 
 
-def _write_connector(files: ConnectorFiles, identity: Identity, host: str | None) -> Files:
+def _write_connector(files: ConnectorFiles, identity: Identity) -> Files:
     named = name_connector_files(identity)
     properties = files.properties["properties"]
-    definition = {**files.definition, "host": host or f'@environmentVariables("{HOST_VARIABLE}")'}
     return {
-        named["openapidefinition"]: write_json(definition),
+        named["openapidefinition"]: write_json(files.definition),
         named["connectionparameters"]: write_json(properties["connectionParameters"]),
         named["policytemplateinstances"]: write_json([
             _spell_policy(each) for each in properties.get("policyTemplateInstances", [])

@@ -14,24 +14,20 @@ type Says = pytest.CaptureFixture[str]
 
 
 def test_it_writes_what_is_imported_and_says_what_may_stand_in_the_way(tmp_path: Path, capsys: Says) -> None:
-    assert main(["connector", "--host", "my-gateway.example.net", "--output", str(tmp_path / "out")]) == 0
+    assert main(["connector", "--output", str(tmp_path / "out")]) == 0
     said = capsys.readouterr()
     written = {
         path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()
     }
     assert {"README.md", "connector.zip", "flows.zip", "deployment-settings.json", "certification.zip"} <= written
     assert f"{len(written)} files for 12 flows" in said.out
-    assert "allow https://my-gateway.example.net" in said.err
+    assert "asks for the gateway's host and a key" in said.err
+    assert "allow https://azurewebsites.net" in said.err
 
 
-def test_without_a_host_it_says_that_the_import_asks(tmp_path: Path, capsys: Says) -> None:
-    assert main(["connector", "--output", str(tmp_path)]) == 0
-    assert "No --host" in capsys.readouterr().err
-
-
-def test_what_is_no_host_is_refused_and_nothing_written(tmp_path: Path, capsys: Says) -> None:
-    assert main(["connector", "--host", "https://my-gateway.example.net/api", "--output", str(tmp_path / "out")]) == 2
-    assert "is no host" in capsys.readouterr().err
+def test_a_wrong_option_is_refused_and_nothing_written(tmp_path: Path, capsys: Says) -> None:
+    assert main(["connector", "--connector-name", "Graph Gateway", "--output", str(tmp_path / "out")]) == 2
+    assert "no connector's name" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

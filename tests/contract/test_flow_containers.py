@@ -18,8 +18,6 @@ from devkit.flows.names import encode_name, make_file_name, make_identity
 from devkit.flows.packing import Files, pack, unpack
 from devkit.flows.sources import Flow, find_texts
 
-HOST = "my-gateway.example.net"
-
 
 @pytest.fixture(scope="module")
 def sources() -> Sources:
@@ -28,7 +26,7 @@ def sources() -> Sources:
 
 @pytest.fixture(scope="module")
 def built(sources: Sources) -> dict[str, bytes]:
-    return dict(build_all(sources, HOST))
+    return dict(build_all(sources))
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +123,7 @@ def test_nothing_built_could_be_somebodys(sources: Sources) -> None:
 
 
 def test_two_builds_are_the_same_byte_for_byte(built: Files) -> None:
-    assert dict(build_all(load_sources(), HOST)) == built
+    assert dict(build_all(load_sources())) == built
 
 
 def test_every_flow_is_in_every_container(sources: Sources, built: Files) -> None:
@@ -141,33 +139,37 @@ def test_every_flow_is_in_every_container(sources: Sources, built: Files) -> Non
 # -- solutions -------------------------------------------------------------------------------------------------------
 
 
-def test_the_connector_calls_the_host_that_was_given(built: Files) -> None:
-    [definition] = [json.loads(data) for name, data in unpack(built["connector.zip"]).items() if "openapi" in name]
-    assert definition["host"] == HOST
-    assert json.loads(built["connector/apiDefinition.swagger.json"])["host"] == HOST
-    assert not [name for name in unpack(built["connector.zip"]) if "environmentvariable" in name]
-
-
-def test_without_a_host_the_import_asks_for_it(sources: Sources) -> None:
-    files = unpack(build_all(sources)["connector.zip"])
-    [definition] = [json.loads(data) for name, data in files.items() if "openapi" in name]
-    assert definition["host"] == '@environmentVariables("ggw_GatewayHost")'
-    variable = files["environmentvariabledefinitions/ggw_GatewayHost/environmentvariabledefinition.xml"]
-    assert b"defaultvalue" not in variable
-    assert check_solution("connector.zip", pack(files)) == []
-
-
-@pytest.mark.parametrize("host", ["https://my.example.com", "my.example.com/api", "gateway", "my_host.example.com", ""])
-def test_what_is_no_host_is_refused(sources: Sources, host: str) -> None:
-    with pytest.raises(WishError, match="is no host"):
-        build_all(sources, host)
+def test_each_connection_says_which_gateway_it_calls(built: Files) -> None:
+    """As in microsoft/iom-provider-shopify: a parameter of the connection, and a policy that reads it."""
+    solutions = [unpack(built["connector.zip"])]
+    package = unpack(unpack(built["certification.zip"])["GraphGateway.pdpkg.zip"])
+    solutions += [unpack(data) for name, data in package.items() if name.endswith(".zip")]
+    for files in solutions:
+        parts = {name.rpartition("_")[2]: data for name, data in files.items() if name.startswith("Connector/")}
+        parameter = json.loads(parts["connectionparameters.json"])["host"]
+        assert parameter["uiDefinition"]["constraints"]["required"] == "true"
+        [policy] = [
+            one for one in json.loads(parts["policytemplateinstances.json"]) if one["TemplateId"] == "dynamichosturl"
+        ]
+        # without operationName: for every operation, and with the base path, which the policy drops
+        assert policy["Parameters"] == {
+            "x-ms-apimTemplateParameter.urlTemplate": "https://@connectionParameters('host')/api"
+        }
+        definition = json.loads(parts["openapidefinition.json"])
+        assert (definition["host"], definition["basePath"]) == ("azurewebsites.net", "/")
+        assert not [path for path in definition["paths"] if path.startswith("/api/")]
+    assert [name for name in solutions[0] if "environmentvariable" in name] == []
+    assert b"@environmentVariables" not in b"".join(data for files in solutions for data in files.values())
+    properties = json.loads(built["connector/apiProperties.json"])["properties"]
+    assert list(properties["connectionParameters"]) == ["host", "api_key", "tenant"]
+    assert properties["policyTemplateInstances"][0]["templateId"] == "dynamichosturl"
 
 
 def test_an_environments_name_for_the_connector_is_used(sources: Sources) -> None:
-    files = build_all(sources, HOST, "shared_ggw-5fgraph-20gateway-5f0123456789abcdef")
+    files = build_all(sources, "shared_ggw-5fgraph-20gateway-5f0123456789abcdef")
     assert b"shared_ggw-5fgraph-20gateway-5f0123456789abcdef" in unpack(files["flows.zip"])["customizations.xml"]
     with pytest.raises(WishError, match="no connector's name"):
-        build_all(sources, HOST, "Graph Gateway")
+        build_all(sources, "Graph Gateway")
 
 
 def test_flows_are_shipped_turned_off(built: Files) -> None:
@@ -215,7 +217,7 @@ def test_settings_can_be_given_from_a_file(sources: Sources, built: Files) -> No
 @pytest.mark.parametrize("given", [None, "shared_ggw-5fgraph-20gateway-5f0123456789abcdef"])
 def test_the_file_of_settings_holds_nothing_invented(sources: Sources, given: str | None) -> None:
     """The import finds connections below the ids that the file names: an id with a number of our own finds none."""
-    settings = json.loads(build_all(sources, HOST, given)["deployment-settings.json"])
+    settings = json.loads(build_all(sources, given)["deployment-settings.json"])
     connectors = {one["LogicalName"]: one["ConnectorId"] for one in settings["ConnectionReferences"]}
     apis = "/providers/Microsoft.PowerApps/apis"
     assert connectors.pop("ggw_Gateway") == (f"{apis}/{given}" if given else "")
@@ -398,7 +400,7 @@ SOLUTION_FAULTS: list[tuple[str, str, Spoil, str]] = [
     (
         "connector.zip",
         "form",
-        swap("_connectionparameters.json", '{\n  "api_key"', '{"properties": {},\n  "api_key"'),
+        swap("_connectionparameters.json", '{\n  "host"', '{"properties": {},\n  "host"'),
         "bare object",
     ),
 ]

@@ -36,7 +36,7 @@ CONNECTION = {
 
 @pytest.fixture(scope="module", params=[None, "shared_ggw-5fgraph-20gateway-5f0123456789abcdef"], ids=["own", "given"])
 def built(request: pytest.FixtureRequest) -> dict[str, bytes]:
-    return dict(build_all(load_sources(), "my-gateway.example.net", request.param))
+    return dict(build_all(load_sources(), request.param))
 
 
 def read_package(content: bytes) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]:
