@@ -12,6 +12,7 @@ import pytest
 
 _SHARED = {"module", "class", "package"}
 _QUIET_SECONDS = 20.0
+_LONGEST_ID = 80
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -30,6 +31,11 @@ def _shares_a_fixture(item: pytest.Item) -> bool:
     info = getattr(item, "_fixtureinfo", None)
     definitions = info.name2fixturedefs.values() if info else ()
     return any(definition.scope in _SHARED for several in definitions for definition in several)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a long value by its parameter: workers agree on names, and some bytes are drawn anew in each process."""
+    return argname if isinstance(val, bytes | str) and len(val) > _LONGEST_ID else None
 
 
 class Heartbeat:
