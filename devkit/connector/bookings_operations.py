@@ -1,11 +1,14 @@
 """The operations that read Microsoft Bookings."""
 
+from typing import Any
+
 from devkit.connector.operations import NEXT_LINK, PAGEABLE, Operation, body, describe, value_list
 from devkit.connector.parameters import STAFF, WALL_TIME, ZONE_MEANS, ZONES, query, shared
 from devkit.connector.shapes import flag, list_of, moment, ref, text, thing
 
 _BUSINESSES = "/bookings/businesses"
 _ONE = f"{_BUSINESSES}/{{business}}"
+_ASIDE: dict[str, Any] = {"visibility": "advanced"}
 _FEED_CURSOR = text(
     "Cursor", "Keep it and pass it later to get the changes since this answer.", visibility="advanced"
 )  # fmt: skip
@@ -13,13 +16,16 @@ _BASIS = text(
     "Basis",
     "What free time was computed from: availability, or calendar for a gateway that signs in as a user (hours and "
     "appointments alone; it cannot see other calendars and time off of the staff).",
+    **_ASIDE,
 )
 
 _SLOT_SEARCH = ("Explain", "OwnHold", "SlotPageSize", "Cursor")
 _SLOTS = {
-    "services": list_of(ref("ServiceOfSlots"), "Services", "The services, with what decides when they can be booked."),
+    "services": list_of(
+        ref("ServiceOfSlots"), "Services", "The services, with what decides when they can be booked.", **_ASIDE
+    ),
     "notOffered": list_of(
-        ref("NotOffered"), "Not Offered", "Why no slot begins at other times; only if it was asked for."
+        ref("NotOffered"), "Not Offered", "Why no slot begins at other times; only if it was asked for.", **_ASIDE
     ),
     "basis": _BASIS,
     "nextLink": NEXT_LINK,
@@ -130,13 +136,19 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 "The free slots, in their order.",
                 list_name="SlotList",
                 **_SLOTS,
-                businessTimeZone=text("Business Time Zone", "Time zone of the business, by its Windows name."),
-                businessTimeZoneIana=text("Business Time Zone (IANA)", "Time zone of the business, by its IANA name."),
-                staffSelectionAllowed=flag(
-                    "Staff Selection", "Whether customers may choose who serves them, with all of these services."
+                businessTimeZone=text(
+                    "Business Time Zone", "Time zone of the business, by its Windows name.", **_ASIDE
                 ),
-                start=moment("Range Start", "Where the range begins, in UTC."),
-                end=moment("Range End", "Where the range ends, in UTC."),
+                businessTimeZoneIana=text(
+                    "Business Time Zone (IANA)", "Time zone of the business, by its IANA name.", **_ASIDE
+                ),
+                staffSelectionAllowed=flag(
+                    "Staff Selection",
+                    "Whether customers may choose who serves them, with all of these services.",
+                    **_ASIDE,
+                ),
+                start=moment("Range Start", "Where the range begins, in UTC.", **_ASIDE),
+                end=moment("Range End", "Where the range ends, in UTC.", **_ASIDE),
             ),
             parameters=shared("Business", "ServicesNeeded", "Start", "End", "StaffMembers", "TimeZone", *_SLOT_SEARCH),
             x_ms_pageable=PAGEABLE,
@@ -154,7 +166,9 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 "The free slots of all pages, in their order.",
                 list_name="SlotListOfPages",
                 **_SLOTS,
-                pages=list_of(ref("PageOfSlots"), "Pages", "The pages that were asked, with their time zones."),
+                pages=list_of(
+                    ref("PageOfSlots"), "Pages", "The pages that were asked, with their time zones.", **_ASIDE
+                ),
                 failures=list_of(
                     ref("PageFailure"), "Failed Pages", "The pages whose slots are missing here, and why."
                 ),
@@ -209,8 +223,8 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 list_name="Agenda",
                 text=text("Agenda", "The day as a text, ready to print or send; empty for a free day."),
                 date=text("Day", "The day that was asked for.", form="date"),
-                timeZone=text("Time Zone", "The time zone of the day, by its Windows name."),
-                timeZoneIana=text("Time Zone (IANA)", "The time zone of the day, by its IANA name."),
+                timeZone=text("Day Time Zone", "The time zone of the day, by its Windows name."),
+                timeZoneIana=text("Day Time Zone (IANA)", "The time zone of the day, by its IANA name.", **_ASIDE),
             ),
             parameters=shared("Business", "Date", "TimeZone", "Details"),
         )

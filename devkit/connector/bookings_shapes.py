@@ -6,9 +6,11 @@ Names and types are Graph's (bookingAppointment of v1.0), and our own beside the
 from devkit.connector.catalogue_shapes import CREATED, PRICE_TYPES, UPDATED, place_of
 from devkit.connector.shapes import (
     Shape,
+    bring_into_view,
     decimal,
     flag,
     from_schema,
+    keep_in_view,
     list_of,
     moment,
     ref,
@@ -48,17 +50,17 @@ def graph_moment(title: str, description: str) -> Shape:
     """Describe Graph's dateTimeTimeZone, which is passed on unchanged."""
     return thing(
         {
-            "dateTime": text(title, description, visibility="advanced"),
-            "timeZone": text(f"{title} Zone", "The zone of the time as Graph tells it, UTC as a rule.", null=True,
-                             visibility="advanced"),
+            "dateTime": text(title, description),
+            "timeZone": text(f"{title} Zone", "The zone of the time as Graph tells it, UTC as a rule.", null=True),
         },
         name="DateTimeTimeZone",
         null=True,
+        visibility="advanced",
     )  # fmt: skip
 
 
 # What every description of an appointment has, in lists, alone, and in triggers.
-APPOINTMENT: dict[str, Shape] = {
+_EVERYTHING: dict[str, Shape] = {
     "serviceId": text("Service ID", "Id of the service that is booked.", null=True),
     "serviceName": text("Service Name", "Name of the service that is booked.", null=True),
     **TIMES,
@@ -80,7 +82,7 @@ APPOINTMENT: dict[str, Shape] = {
     "joinWebUrl": text("Join Link", "Link to the online meeting.", null=True),
     "anonymousJoinWebUrl": text("Anonymous Join Link", "Link to the online meeting for guests.", null=True),
     "isLocationOnline": flag("Online Meeting", "Whether it takes place online."),
-    "serviceLocation": place_of("the appointment"),
+    "serviceLocation": place_of("the appointment", is_named_first=True),
     "price": decimal("Price", "What it costs, in the currency of the page."),
     "priceType": text("Price Type", PRICE_TYPES, null=True),
     "serviceNotes": text("Staff Notes", f"Notes for staff, which customers do not see. {_WITH_DETAILS}", null=True),
@@ -107,6 +109,13 @@ APPOINTMENT: dict[str, Shape] = {
     "startDateTime": graph_moment("Graph Start", "When it starts, as Graph tells it."),
     "endDateTime": graph_moment("Graph End", "When it ends, as Graph tells it."),
 }
+APPOINTMENT = keep_in_view(
+    _EVERYTHING,
+    "serviceId serviceName startUtc endUtc startLocal endLocal timeZone durationMinutes staffNames staffMembers "
+    "customerName customerEmailAddress customerPhone customerNotes customers answers answersText joinWebUrl "
+    "isLocationOnline price serviceNotes additionalInformation appointmentLabel maximumAttendeesCount "
+    "filledAttendeesCount createdDateTime",
+)
 APPOINTMENT_ID = text("Appointment ID", "Id of the appointment, for later actions.")
 
 _KINDS = {
@@ -131,13 +140,19 @@ _OF_EVENT: dict[str, Shape] = {
     **APPOINTMENT,
 }
 _NEVER_PREVIOUS = ("durationMinutes", "answers", "answersText")
+_PREVIOUS_IN_VIEW = ("serviceName", "startUtc", "endUtc", "startLocal", "endLocal", "staffNames")
 _PREVIOUS: dict[str, Shape] = {
-    "id": text("Previous Appointment ID", "The id that the appointment had before, if it has another one now."),
+    "id": bring_into_view(
+        text("Previous Appointment ID", "The id that the appointment had before, if it has another one now.")
+    ),
     **{
-        name: before(shape) if "description" in shape else shape
-        for name, shape in APPOINTMENT.items()
-        if name not in _NEVER_PREVIOUS
+        name: bring_into_view(before(shape)) if name in _PREVIOUS_IN_VIEW else before(shape)
+        for name, shape in _EVERYTHING.items()
+        if name not in _NEVER_PREVIOUS and "description" in shape
     },
+    "serviceLocation": place_of("the appointment before the change", "Previous ", is_named_first=True),
+    "startDateTime": graph_moment("Previous Graph Start", "When it started, as Graph tells it."),
+    "endDateTime": graph_moment("Previous Graph End", "When it ended, as Graph tells it."),
 }
 
 DEFINITIONS: dict[str, Shape] = {
@@ -166,7 +181,8 @@ DEFINITIONS: dict[str, Shape] = {
             "answerOptions": list_of({"type": "string"}, "Options", "What can be chosen.", null=True),
             "selectedOptions": list_of({"type": "string"}, "Selected Options", "What was chosen.", null=True),
             "isRequired": flag("Required Answer", "Whether it must be answered.", null=True),
-        }
+        },
+        in_view="question key answer selectedOptions",
     ),
     "AppointmentCustomer": thing(
         {
@@ -176,7 +192,7 @@ DEFINITIONS: dict[str, Shape] = {
             "phone": text("Phone", "Telephone number of this customer.", null=True),
             "notes": text("Notes", "What this customer wrote when booking.", null=True),
             "timeZone": text("Home Time Zone", "The time zone of this customer.", null=True),
-            "location": place_of("the customer"),
+            "location": place_of("the customer", "Customer "),
             "answers": texts_by_name("Answers by Question", "This customer's answers, under the questions' keys."),
             "customQuestionAnswers": list_of(
                 ref("QuestionAnswer"),
@@ -184,19 +200,22 @@ DEFINITIONS: dict[str, Shape] = {
                 "This customer's answers with all that Graph tells.",
                 null=True,
             ),
-        }
+        },
+        in_view="name emailAddress phone notes answers",
     ),
     "Appointment": thing({"id": APPOINTMENT_ID, **APPOINTMENT}),
     "AppointmentEvent": thing(
         {
             **_EVENT,
-            "changes": list_of({"type": "string"}, "Changes", "All that happened since the last look."),
-            "changedProperties": list_of({"type": "string"}, "Changed Properties", "Which properties changed."),
+            "changes": list_of({"type": "string"}, "All Event Kinds", "All that happened since the last look."),
+            "changedProperties": list_of(
+                {"type": "string"}, "Changed Properties", "Which properties changed.", visibility="advanced"
+            ),
             "joinedNames": text("Who Joined", f"Names of customers who joined a group appointment. {_WITH_DETAILS}"),
             "leftNames": text("Who Left", f"Names of customers who left a group appointment. {_WITH_DETAILS}"),
             "occurredUtc": moment("Event Time", "When the gateway found it out, in UTC."),
             **_OF_EVENT,
-            "previous": thing(_PREVIOUS, name="PreviousAppointment", null=True),
+            "previous": thing(_PREVIOUS, name="PreviousAppointment", null=True, visibility="advanced"),
         }
     ),
     "UpcomingAppointment": thing({**_EVENT, **_OF_EVENT}),
@@ -238,8 +257,8 @@ DEFINITIONS: dict[str, Shape] = {
     ),
     "AgendaGroup": thing(
         {
-            "staffId": text("Staff ID", "Id of the staff member.", null=True),
-            "displayName": text("Staff Name", "Name of the staff member, or that nobody is assigned."),
+            "staffId": text("Person ID", "Id of the staff member.", null=True),
+            "displayName": text("Person Name", "Name of the staff member, or that nobody is assigned."),
             "appointments": list_of(ref("Appointment"), "Appointments", "The person's appointments of the day."),
         }
     ),

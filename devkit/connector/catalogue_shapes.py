@@ -4,52 +4,73 @@ Names and types are Graph's (bookingBusiness, bookingService, bookingStaffMember
 bookingCustomQuestion of v1.0), and our own beside them.
 """
 
-from devkit.connector.shapes import Shape, decimal, flag, list_of, moment, ref, text, thing, whole
+from devkit.connector.shapes import (
+    Shape,
+    bring_into_view,
+    decimal,
+    flag,
+    list_of,
+    moment,
+    ref,
+    text,
+    thing,
+    whole,
+)
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_COORDINATES = ("accuracy", "altitude", "altitudeAccuracy", "latitude", "longitude")
+_COORDINATES = {
+    "accuracy": ("Accuracy", "How exact latitude and longitude of {} are, as Graph tells it."),
+    "altitude": ("Altitude", "How high {} lies, as Graph tells it."),
+    "altitudeAccuracy": ("Altitude Accuracy", "How exact the altitude of {} is, as Graph tells it."),
+    "latitude": ("Latitude", "The latitude of {}, in degrees."),
+    "longitude": ("Longitude", "The longitude of {}, in degrees."),
+}
 PRICE_TYPES = "How the price is meant, such as fixedPrice, startingAt, hourly, free or notSet."
 CREATED = moment("Created Time", "When it was made, in UTC.", null=True)
 UPDATED = moment("Updated Time", "When it was last changed, in UTC.", null=True)
 
 
-def _address(whose: str) -> Shape:
+def _address(whose: str, which: str = "") -> Shape:
     return thing(
         {
-            "street": text("Street", f"Street and number of {whose}.", null=True),
-            "city": text("City", f"City of {whose}.", null=True),
-            "state": text("State", f"State or province of {whose}.", null=True),
-            "postalCode": text("Postal Code", f"Postal code of {whose}.", null=True),
-            "countryOrRegion": text("Country or Region", f"Country or region of {whose}.", null=True),
-            "type": text("Address Type", f"Which address of {whose} it is, such as business or home.", null=True),
+            "street": text(f"{which}Street", f"Street and number of {whose}.", null=True),
+            "city": text(f"{which}City", f"City of {whose}.", null=True),
+            "state": text(f"{which}State", f"State or province of {whose}.", null=True),
+            "postalCode": text(f"{which}Postal Code", f"Postal code of {whose}.", null=True),
+            "countryOrRegion": text(f"{which}Country or Region", f"Country or region of {whose}.", null=True),
+            "type": text(f"{which}Address Type", f"Which address of {whose} it is, such as home.", null=True),
         },
         name="Address",
         null=True,
+        visibility="advanced",
     )
 
 
-def place_of(whose: str) -> Shape:
-    """Describe where something is."""
+def place_of(whose: str, which: str = "", *, is_named_first: bool = False) -> Shape:
+    """Describe where something is. `which`: what titles begin with; `is_named_first`: its name is offered at once."""
+    place = f"the place of {whose}"
+    name = text(f"{which}Location", f"Name of {place}.", null=True)
     return thing(
         {
-            "displayName": text("Location", f"Name of the place of {whose}.", null=True),
-            "address": _address("the place"),
+            "displayName": bring_into_view(name) if is_named_first else name,
+            "address": _address(place, which),
             "coordinates": thing(
                 {
-                    name: decimal(name.title(), f"The place as Graph tells it: {name}.", null=True)
-                    for name in _COORDINATES
+                    name: decimal(f"{which}{title}", meaning.format(place), null=True)
+                    for name, (title, meaning) in _COORDINATES.items()
                 },
                 name="Coordinates",
                 null=True,
             ),
-            "locationEmailAddress": text("Location Mail Address", "Mail address of the room.", null=True),
-            "locationType": text("Location Type", "What kind of place it is.", null=True),
-            "locationUri": text("Location Link", "A link about the place.", null=True),
-            "uniqueId": text("Location ID", "Id of the place, for internal use.", null=True),
-            "uniqueIdType": text("Location ID Type", "What the id of the place is an id of.", null=True),
+            "locationEmailAddress": text(f"{which}Location Mail Address", f"Mail address of {place}.", null=True),
+            "locationType": text(f"{which}Location Type", f"What kind of place {place} is.", null=True),
+            "locationUri": text(f"{which}Location Link", f"A link about {place}.", null=True),
+            "uniqueId": text(f"{which}Location ID", f"Id of {place}, for internal use.", null=True),
+            "uniqueIdType": text(f"{which}Location ID Type", f"What the id of {place} is an id of.", null=True),
         },
         name="Location",
         null=True,
+        visibility="advanced",
     )
 
 
@@ -87,6 +108,7 @@ def _policy(whose: str) -> Shape:
         },
         name="SchedulingPolicy",
         null=True,
+        visibility="advanced",
     )
 
 
@@ -105,12 +127,15 @@ _CUSTOMER: dict[str, Shape] = {
                 "region": text("Phone Region", "Region of the telephone entry.", null=True),
             },
             name="Phone",
+            in_view="number type",
         ),
         "Phones",
         "Telephone numbers of the customer.",
         null=True,
     ),
-    "addresses": list_of(_address("the customer"), "Addresses", "Addresses of the customer.", null=True),
+    "addresses": list_of(
+        _address("the customer"), "Addresses", "Addresses of the customer.", null=True, visibility="advanced"
+    ),
     "createdDateTime": CREATED,
     "lastUpdatedDateTime": UPDATED,
 }
@@ -164,7 +189,9 @@ DEFINITIONS: dict[str, Shape] = {
                 {
                     "accessControl": text("Access", "Who may open the page.", null=True),
                     "bookingPageColorCode": text("Colour", "Colour of the page.", null=True),
-                    "businessTimeZone": text("Business Time Zone", "Time zone of the business.", null=True),
+                    "businessTimeZone": bring_into_view(
+                        text("Business Time Zone", "Time zone of the business.", null=True)
+                    ),
                     "customerConsentMessage": text("Consent Text", "What customers have to agree to.", null=True),
                     "enforceOneTimePassword": flag("One Time Password", "Whether customers prove their mail address."),
                     "isBusinessLogoDisplayEnabled": flag("Logo Shown", "Whether the page shows the logo."),
@@ -181,7 +208,9 @@ DEFINITIONS: dict[str, Shape] = {
             ),
             "createdDateTime": CREATED,
             "lastUpdatedDateTime": UPDATED,
-        }
+        },
+        in_view="id displayName businessType email phone webSiteUrl publicUrl isPublished languageTag "
+        "defaultCurrencyIso businessHours",
     ),
     "Service": thing(
         {
@@ -206,7 +235,7 @@ DEFINITIONS: dict[str, Shape] = {
                 "The custom questions that are asked with this service.",
                 null=True,
             ),
-            "defaultLocation": place_of("the service"),
+            "defaultLocation": place_of("the service", is_named_first=True),
             "defaultReminders": list_of(ref("Reminder"), "Usual Reminders", "Mails before the start.", null=True),
             "isLocationOnline": flag("Online Meeting", "Whether it takes place online.", null=True),
             "isAnonymousJoinEnabled": flag("Guests Join", "Whether guests may join the online meeting.", null=True),
@@ -224,7 +253,10 @@ DEFINITIONS: dict[str, Shape] = {
             "webUrl": text("Service Link", "Link to the page of this service.", null=True),
             "createdDateTime": CREATED,
             "lastUpdatedDateTime": UPDATED,
-        }
+        },
+        in_view="id displayName description defaultDuration maximumAttendeesCount defaultPrice "
+        "defaultPriceType staffMembers customQuestions isLocationOnline isHiddenFromCustomers "
+        "preBuffer postBuffer additionalInformation notes languageTag webUrl",
     ),
     "StaffMember": thing(
         {
@@ -242,10 +274,14 @@ DEFINITIONS: dict[str, Shape] = {
             "membershipStatus": text("Membership", "Whether the person has accepted to be on the page.", null=True),
             "createdDateTime": CREATED,
             "lastUpdatedDateTime": UPDATED,
-        }
+        },
+        in_view="id displayName emailAddress role timeZone useBusinessHours workingHours membershipStatus",
     ),
-    "Customer": thing(_CUSTOMER),
-    "SavedCustomer": thing({**_CUSTOMER, "isNew": flag("New", "Whether the customer was not on record before.")}),
+    "Customer": thing(_CUSTOMER, in_view="id displayName emailAddress phones"),
+    "SavedCustomer": thing(
+        {**_CUSTOMER, "isNew": flag("New", "Whether the customer was not on record before.")},
+        in_view="id displayName emailAddress phones isNew",
+    ),
     "Question": thing(
         {
             "id": text("Question ID", "Id of the custom question."),
@@ -255,6 +291,7 @@ DEFINITIONS: dict[str, Shape] = {
             "answerOptions": list_of({"type": "string"}, "Options", "What can be chosen.", null=True),
             "createdDateTime": CREATED,
             "lastUpdatedDateTime": UPDATED,
-        }
+        },
+        in_view="id key displayName answerInputType answerOptions",
     ),
 }

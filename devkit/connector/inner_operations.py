@@ -21,7 +21,7 @@ def _preview(feed: str, items: str, *names: str) -> Operation:
         f"Preview{feed.title()}",
         f"Preview {feed}",
         f"Gets recent {feed} in the form that a trigger returns, to test a flow without waiting.",
-        value_list(items, *ITEMS),
+        value_list(items, *ITEMS[feed]),
         parameters=[
             query("kind", "Kind", "The kind of trigger that is tested.", required=True, enum=_kinds(feed)),
             *shared(*names),

@@ -1,6 +1,19 @@
 """What support mailboxes, mails, deliveries and tickets look like in the gateway's answers."""
 
-from devkit.connector.shapes import Shape, counts_by_name, flag, list_of, moment, ref, text, texts_by_name, thing, whole
+from devkit.connector.shapes import (
+    Shape,
+    bring_into_view,
+    counts_by_name,
+    flag,
+    keep_in_view,
+    list_of,
+    moment,
+    ref,
+    text,
+    texts_by_name,
+    thing,
+    whole,
+)
 from inbound_mail.content.files import Omission
 
 _STATES = ("waiting", "delivered", "quarantined")
@@ -8,28 +21,26 @@ _FORCE_NAME = "VersionInForce"
 _IN_FORCE = ("current", "lastGood", "nothing")
 
 
-def _person(title: str, whose: str) -> Shape:
+def _person(title: str, whose: str, *, is_in_view: bool = False) -> Shape:
+    names = {
+        "name": text(f"{title} Name", f"Name of {whose}.", null=True),
+        "address": text(f"{title} Address", f"Mail address of {whose}.", null=True),
+    }
+    if is_in_view:
+        names = {name: bring_into_view(shape) for name, shape in names.items()}
     return thing(
-        {
-            "emailAddress": thing(
-                {
-                    "name": text(f"{title} Name", f"Name of {whose}.", null=True),
-                    "address": text(f"{title} Address", f"Mail address of {whose}.", null=True),
-                },
-                name="EmailAddress",
-                null=True,
-            )
-        },
+        {"emailAddress": thing(names, name="EmailAddress", null=True, visibility="advanced")},
         name="Recipient",
         null=True,
+        visibility="advanced",
     )
 
 
 def _people(title: str, whose: str, description: str) -> Shape:
-    return list_of(_person(title, whose), f"{title} List", description, null=True)
+    return list_of(_person(title, whose, is_in_view=True), f"{title} List", description, null=True)
 
 
-MAIL: dict[str, Shape] = {
+_EVERYTHING: dict[str, Shape] = {
     "key": text("Mail Key", "What the gateway calls the mail, for later actions."),
     "subject": text("Subject", "Subject of the mail.", null=True),
     "from": text("From", "Mail address of the author.", null=True),
@@ -49,19 +60,23 @@ MAIL: dict[str, Shape] = {
     "conversationId": text("Conversation ID", "Id of the conversation in Exchange.", null=True),
     "screening": thing(
         {
-            "mayReply": flag("May Reply", "Whether an automatic answer may be sent: no machine wrote the mail."),
-            "makesTicket": flag("Makes Ticket", "Whether it is worth a ticket: no automatic answer and no report."),
-            "isBounce": flag("Bounce", "Whether it reports that another mail could not be delivered."),
+            "mayReply": bring_into_view(
+                flag("May Reply", "Whether an automatic answer may be sent: no machine wrote the mail.")
+            ),
+            "makesTicket": bring_into_view(
+                flag("Makes Ticket", "Whether it is worth a ticket: no automatic answer and no report.")
+            ),
+            "isBounce": bring_into_view(flag("Bounce", "Whether it reports that another mail could not be delivered.")),
             "evidence": list_of({"type": "string"}, "Evidence", "What the decisions rest on, as sentences."),
         },
-        "Screening",
-        "What the gateway decided about the mail; empty for mails that an older version read.",
+        description="What the gateway decided about the mail; empty for mails that an older version read.",
         name="Screening",
         null=True,
+        visibility="advanced",
     ),
     "rule": thing(
         {
-            "name": text("Rule Name", "Name of the rule in the gateway's settings."),
+            "name": bring_into_view(text("Rule Name", "Name of the rule in the gateway's settings.")),
             "sink": text("Rule Sink", "The sink to which the rule sends the mail."),
             "catalogEntry": text("Catalog Entry", "Catalog entry that the rule sets."),
             "urgency": whole("Urgency", "Urgency that the rule sets, by its id."),
@@ -70,14 +85,19 @@ MAIL: dict[str, Shape] = {
             "requestor": text("Requestor Policy", "Who becomes the requestor: from, reply-to or forwarded."),
             "setAside": text("Set Aside Because", "Why the rule sets the mail aside."),
         },
-        "Rule",
-        "The rule that matched the mail when it was read, with what it sets. Only for mails that a rule matched.",
+        description="The rule that matched the mail when it was read, with what it sets. Only for mails that a rule "
+        "matched.",
         name="MatchedRule",
+        visibility="advanced",
     ),
     "deliveries": list_of(ref("Delivery"), "Deliveries", "One for each sink: where the mail goes, and how far it is."),
     "copyOf": text("Copy Of", "Key of the mail of which it is a copy. Only for copies."),
     "reason": text("Reason", "Why it was not taken: copy, before-cutover or by-hand. Only for skipped mails."),
 }
+MAIL = keep_in_view(
+    _EVERYTHING,
+    "key subject from receivedDateTime folder state reference messageId conversationId screening rule deliveries",
+)
 CONTENT: dict[str, Shape] = {
     "text": text("Text", "The whole text of the mail, without HTML.", null=True),
     "html": text(
@@ -110,7 +130,8 @@ DEFINITIONS: dict[str, Shape] = {
             "history": list_of(
                 ref("DeliveryEntry"), "History", "Attempts and decisions of people, the oldest first; in one mail only."
             ),
-        }
+        },
+        in_view="sink state attempts ticket isReply finishedDateTime cause message",
     ),
     "DeliveryEntry": thing(
         {
@@ -128,7 +149,8 @@ DEFINITIONS: dict[str, Shape] = {
             "movedTo": text("Moved To", "The sink that gets the mail instead."),
             "requestId": text("Request ID", "The id of the call that decided."),
             "number": whole("Omitted Entries", "How many entries of a long history are gone."),
-        }
+        },
+        in_view="dateTime what outcome cause message by reason",
     ),
     "Mail": thing(MAIL),
     "WholeMail": thing(
@@ -178,6 +200,7 @@ DEFINITIONS: dict[str, Shape] = {
                 },
                 name="GraphMessage",
                 null=True,
+                visibility="advanced",
             ),
             "attachments": list_of(ref("Attachment"), "Attachments", "Files, attached mails and links of the mail."),
         }
@@ -196,7 +219,8 @@ DEFINITIONS: dict[str, Shape] = {
             "omitted": text("Omitted", f"Why there are no bytes: {', '.join(Omission)}.", null=True),
             "reason": text("Reason", "Why there are no bytes, in words.", null=True),
             "link": text("Link", "Where a person finds what has no bytes here: in the cloud, or the mail.", null=True),
-        }
+        },
+        in_view="number name safeName contentType size kind isInline omitted link",
     ),
     "SupportMailbox": thing(
         {
@@ -228,7 +252,9 @@ DEFINITIONS: dict[str, Shape] = {
                 },
                 name="LastError",
             ),
-        }
+        },
+        in_view="name address folders lastSuccessDateTime lagSeconds backlog quarantined automatic isPaused "
+        "received delivered",
     ),
     "MailEvent": thing({**EVENT, **MAIL, **CONTENT}),
     "MailFailure": thing(
@@ -245,7 +271,7 @@ DEFINITIONS: dict[str, Shape] = {
         {
             **EVENT,
             "occurredUtc": OCCURRED,
-            "ticket": text("Ticket", "Number of the ticket."),
+            "ticket": text("Ticket Number", "Number of the ticket."),
             "sink": text("Sink", "Name of the sink that made the ticket."),
             **{name: shape for name, shape in MAIL.items() if name != "deliveries"},
         }
@@ -275,6 +301,7 @@ DEFINITIONS: dict[str, Shape] = {
                         "blobs": list_of(text("Blob", "Container and name."), "Blobs", "Where the settings are."),
                     },
                     name="Alarm",
+                    in_view="event about sinceDateTime message",
                 ),
                 "Alarms",
                 "What is wrong now.",
@@ -293,6 +320,7 @@ DEFINITIONS: dict[str, Shape] = {
                                 "message": text("Waiting Because", "Why every mail waits, as a sentence."),
                             },
                             name="WaitingReason",
+                            visibility="advanced",
                         ),
                     },
                     name="SinkState",
@@ -313,10 +341,13 @@ DEFINITIONS: dict[str, Shape] = {
             ),
             "waitingMessages": thing(
                 {
-                    "polls": whole("Waiting Polls", "How many polls wait in the queue."),
-                    "deliveries": whole("Waiting Deliveries", "How many deliveries wait in the queue."),
+                    "polls": bring_into_view(whole("Waiting Polls", "How many polls wait in the queue.")),
+                    "deliveries": bring_into_view(
+                        whole("Waiting Deliveries", "How many deliveries wait in the queue.")
+                    ),
                 },
                 name="WaitingMessages",
+                visibility="advanced",
             ),
             "poisonMessages": whole("Poison Messages", "How many messages the platform gave up."),
             "mailSettings": thing(
@@ -350,9 +381,9 @@ DEFINITIONS: dict[str, Shape] = {
                     "wrongSinceDateTime": moment("Wrong Since", "Since when the blobs are refused or unreadable."),
                     "message": text("Settings Message", "What is wrong, as a sentence."),
                 },
-                "Settings in Blobs of Mail",
-                "The state of MAILBOXES and SINKS as this instance knows it, where a blob holds them.",
+                description="The state of MAILBOXES and SINKS as this instance knows it, where a blob holds them.",
                 name="MailSettings",
+                visibility="advanced",
             ),
         }
     ),

@@ -13,6 +13,7 @@ from typing import Any
 type Shape = dict[str, Any]
 
 NAME = "x-schema-name"
+VISIBILITY = "x-ms-visibility"
 
 
 def text(
@@ -77,25 +78,47 @@ def thing(
     name: str | None = None,
     required: Sequence[str] = (),
     null: bool = False,
+    in_view: str | None = None,
     **more: Any,
 ) -> Shape:
     """Describe an object; without properties it may hold anything.
 
+    Designers put its title before the titles of all its properties: most objects have none. `in_view`: names of the
+    properties that are not advanced (`keep_in_view`).
     `name`: what clients call it, wherever the same thing stands; else it is named by its place.
     Where the texts of one thing differ from place to place, clients read those of DEFINITIONS under that name.
     """
     shape: Shape = {"type": "object"}
     if title and description:
         shape = _leaf("object", title, description, null=null)
-    elif null:
-        shape["x-nullable"] = True
+    else:
+        shape |= {"description": description} if description else {}
+        shape |= {"x-nullable": True} if null else {}
     if properties:  # an empty list of members is a fault to certification
-        shape["properties"] = dict(properties)
+        shape["properties"] = dict(properties) if in_view is None else keep_in_view(properties, in_view)
     if required:
         shape["required"] = list(required)
     if name:
         shape[NAME] = name
     return shape | _extensions(more)
+
+
+def keep_in_view(properties: Mapping[str, Shape], names: str) -> dict[str, Shape]:
+    """Return properties of an answer, all but the named ones marked advanced; `names` are separated by blanks.
+
+    Designers offer what is advanced on request. What is inside it is advanced, too, unless it is marked otherwise.
+    """
+    shown = set(names.split())
+    assert shown <= set(properties), shown - set(properties)  # noqa: S101 - a slip in a description, found when it is built
+    return {
+        name: shape if name in shown or VISIBILITY in shape else shape | {VISIBILITY: "advanced"}
+        for name, shape in properties.items()
+    }
+
+
+def bring_into_view(shape: Shape) -> Shape:
+    """Return a property as it is offered at once, even inside an advanced object."""
+    return shape | {VISIBILITY: "important"}
 
 
 def texts_by_name(title: str, description: str, *, null: bool = False, **more: Any) -> Shape:

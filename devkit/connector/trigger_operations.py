@@ -8,7 +8,12 @@ from devkit.connector.operations import Operation, describe, value_list
 from devkit.connector.parameters import number, shared
 from devkit.connector.shapes import Shape
 
-ITEMS = ("Items", "The events, oldest first; the flow runs once for each.")
+# What each run gets; designers put the title before those of its properties, as in “Appointment Start Time”.
+ITEMS = {
+    "appointments": ("Appointment", "What happened to appointments, oldest first; the flow runs once for each."),
+    "mails": ("Mail", "The mails, oldest first; the flow runs once for each."),
+    "tickets": ("Ticket", "The tickets, oldest first; the flow runs once for each."),
+}
 _APPOINTMENT = ("BusinessAsked", "Service", "StaffMember", "TimeZone", "Details", "TriggerState")
 _MAIL = ("MailboxAsked", "Folder", "TriggerState")
 _MINUTES = number(
@@ -25,7 +30,7 @@ def _trigger(
     summary: str,
     when: str,
     *,
-    items: str,
+    items: tuple[str, str],
     parameters: Sequence[Shape],
     hint: str,
     simulate: tuple[str, dict[str, Any]],
@@ -34,7 +39,7 @@ def _trigger(
         operation_id,
         summary,
         f"This operation triggers when {when}.",
-        value_list(items, *ITEMS),
+        value_list(items[0], *ITEMS[items[1]]),
         parameters=parameters,
         answer_text="There are new events.",
         visibility="important",
@@ -53,7 +58,7 @@ def _appointment(kind: str, operation_id: str, what: str, when: str, hint: str) 
         operation_id,
         f"When {what}",
         when,
-        items="UpcomingAppointment" if kind == "upcoming" else "AppointmentEvent",
+        items=("UpcomingAppointment" if kind == "upcoming" else "AppointmentEvent", "appointments"),
         parameters=[
             *shared(*_APPOINTMENT[:3]),
             *([_MINUTES] if kind == "upcoming" else []),
@@ -72,7 +77,7 @@ def _mail(
         f"On{name}",
         f"When {what}",
         when,
-        items=items,
+        items=(items, feed),
         parameters=shared(*_MAIL),
         hint=hint,
         simulate=(f"Preview{feed.title()}", {"kind": kind}),
