@@ -40,6 +40,7 @@ def build_client_description(source: Json, definitions: Mapping[str, Shape]) -> 
     schemas.refer("Failure")
     schemas.found["FailureDetails"]["properties"]["code"]["examples"] = failures.list_codes()
     info = {name: source["info"][name] for name in ("title", "description", "version")}
+    info["contact"] = {"name": source["info"]["contact"]["name"]}
     return {
         "openapi": "3.1.0",
         "info": info | {"license": {"name": "MIT License", "identifier": "MIT"}},

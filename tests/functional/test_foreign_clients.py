@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -12,18 +11,14 @@ from typing import Any
 
 import pytest
 
-from devkit.bootstrap import ROOT
 from devkit.foreign import OUTSIDE
-from devkit.npm_packages import NpmError, install_locked
 from tests.functional.conftest import Gateway
-from tests.house.tools import find_or_skip
+from tests.house.tools import find_or_skip, install_npm_or_skip
 from twin.seeds import sample
 
 PYTHON_TOOLS = ("openapi-python-client==0.29.1", "openapi-spec-validator==0.9.0", "mypy==2.4.1")
-MANIFEST = ROOT / "devkit" / "client_npm"
 HERE = Path(__file__).parent
 LOOPBACK = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
-_OFFLINE = re.compile(r"ENOTFOUND|ECONNREFUSED|EAI_AGAIN|ETIMEDOUT|did not install")
 pytestmark = pytest.mark.slow(reason="installs foreign tools")
 
 
@@ -92,14 +87,7 @@ def test_the_python_client_reads_answers_failures_and_pages(gateway: Gateway, cl
 
 
 def test_types_for_typescript_are_made_and_checked(gateway: Gateway, tmp_path: Path) -> None:
-    try:
-        tsc = install_locked(
-            MANIFEST, ROOT / ".devkit" / "client", proof="node_modules/typescript/bin/tsc", what="openapi-typescript"
-        )
-    except NpmError as error:
-        if _OFFLINE.search(str(error)):
-            pytest.skip("offline: openapi-typescript and typescript cannot be installed")
-        raise
+    tsc = install_npm_or_skip("client", "node_modules/typescript/bin/tsc")
     generate = tsc.parents[2] / "openapi-typescript" / "bin" / "cli.js"
     shutil.copy(HERE / "foreign_types.ts", tmp_path)
     run(["node", generate, f"{gateway.base_url}/api/openapi.json", "--output", "gateway.d.ts"], tmp_path)

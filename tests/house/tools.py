@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from devkit.bicep.reading import CHECKOV
+from devkit.bootstrap import ROOT
 from devkit.foreign import ForeignEnvironmentError, find_python
+from devkit.npm_packages import NpmError, install_locked
 
 # pip's messages if there is no network; a version that does not exist is no reason to skip
 _OFFLINE = re.compile(r"after connection broken by|Failed to establish a new connection|pip was not done within")
+_OFFLINE_NPM = re.compile(r"ENOTFOUND|ECONNREFUSED|EAI_AGAIN|ETIMEDOUT|did not install")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -30,4 +33,14 @@ def find_or_skip(requirements: tuple[str, ...] = CHECKOV) -> Path:
     except ForeignEnvironmentError as error:
         if _OFFLINE.search(str(error)):
             pytest.skip(f"offline: {requirements[0]} and what belongs to it cannot be installed")
+        raise
+
+
+def install_npm_or_skip(name: str, proof: str) -> Path:
+    """Install the packages of `devkit/{name}_npm`, return the file `proof` of them; skip the test when offline."""
+    try:
+        return install_locked(ROOT / "devkit" / f"{name}_npm", ROOT / ".devkit" / name, proof=proof, what=name)
+    except NpmError as error:
+        if _OFFLINE_NPM.search(str(error)):
+            pytest.skip(f"offline: what devkit/{name}_npm names cannot be installed")
         raise
