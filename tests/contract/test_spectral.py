@@ -23,9 +23,11 @@ def lint(script: Path, described: Path, folder: Path) -> list[str]:
     """The rules that are broken, each as often as it is, whatever their severity."""
     (folder / "rules.json").write_text(json.dumps({"extends": [["spectral:oas", "recommended"]]}))
     results = folder / "results.json"
-    command = ["node", script, "lint", described, "--ruleset", folder / "rules.json"]
-    command += ["--format", "json", "--output", results, "--fail-severity", "hint"]
-    done = subprocess.run(command, env=OUTSIDE, capture_output=True, text=True, timeout=180, check=False)
+    command = ["node", script, "lint", described, "--ruleset", folder / "rules.json", "--output", results]
+    command += ["--format", "json", "--fail-severity", "hint"]
+    done = subprocess.run(
+        [str(part) for part in command], env=OUTSIDE, capture_output=True, text=True, timeout=180, check=False
+    )
     found: list[Any] = json.loads(results.read_text())
     assert done.returncode == (1 if found else 0), f"{done.stdout}\n{done.stderr}"
     return [str(each["code"]) for each in found]
