@@ -14,18 +14,21 @@ Sources: "Reference guide to functions in expressions", "Schema reference for th
 from collections.abc import Mapping
 from typing import Any
 
-from devkit.flow_runs.failures import TemplateFailure
+from devkit.flow_runs.failures import TemplateFailure, UnknownFunctionError
 from devkit.flow_runs.functions import call_function
 from devkit.flow_runs.members import read_member
 from devkit.flow_runs.scope import NO_ITEM, Scope
 from devkit.flow_runs.texts import as_text
 from devkit.flows.expressions import Call, ExpressionError, Literal, Member, Node, find_interpolations, parse_expression
 
-__all__ = ["NO_ITEM", "Scope", "TemplateFailure", "evaluate", "evaluate_expression"]
+__all__ = ["NO_ITEM", "Scope", "TemplateFailure", "UnknownFunctionError", "evaluate", "evaluate_expression"]
 
 
 def evaluate(template: Any, scope: Scope) -> Any:
-    """Return the value of any JSON of a definition. Raises TemplateFailure."""
+    """Return the value of any JSON of a definition.
+
+    TemplateFailure where the platform fails; UnknownFunctionError where nobody can say what it would do.
+    """
     if isinstance(template, str):
         return _evaluate_text(template, scope)
     if isinstance(template, Mapping):

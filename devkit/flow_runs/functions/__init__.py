@@ -1,20 +1,20 @@
 """The functions of expressions, by subject; each refuses what the platform refuses."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from devkit.flow_runs.failures import TemplateFailure
-from devkit.flow_runs.functions import of_run
+from devkit.flow_runs.failures import TemplateFailure, UnknownFunctionError
+from devkit.flow_runs.functions import conversion, dates, lists, logic, numbers, of_run, texts
 from devkit.flow_runs.scope import Scope
 from devkit.flows.functions import FUNCTIONS
 
-_OF_THE_RUN = {name.lower(): function for name, function in of_run.FUNCTIONS.items()}
-_PURE: dict[str, Callable[..., Any]] = {}
+_OF_THE_RUN = {name.lower(): function for name, function in (of_run.FUNCTIONS | dates.OF_THE_RUN).items()}
+_PURE = {
+    name.lower(): function
+    for module in (conversion, dates, lists, logic, numbers, texts)
+    for name, function in module.FUNCTIONS.items()
+}
 _TAKES = {name.lower(): (name, *numbers) for name, numbers in FUNCTIONS.items()}
-
-
-class UnknownFunctionError(LookupError):
-    """A flow calls a function that cannot be called here: no verdict about the flow."""
 
 
 def is_implemented(name: str) -> bool:

@@ -1,0 +1,185 @@
+"""Functions that change the type of a value or encode it.
+
+Binary content is an object with `$content` (base64) and `$content-type`, as the engine keeps every body that is neither
+text nor JSON ("Handle content types in Azure Logic Apps").
+"""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+from devkit.flow_runs.failures import TemplateFailure, need_text, refuse, refuse_value
+from devkit.flow_runs.texts import as_text
+
+_DATA_URI = re.compile(r"data:(?P<type>[^,]*?)(?P<coded>;base64)?,(?P<data>.*)", re.DOTALL)
+_GROUPED = re.compile(r"[+-]?(?:\d[\d,]*)?(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_PORTS = {"http": 80, "https": 443, "ftp": 21}
+BINARY = "application/octet-stream"
+
+
+def make_binary(data: bytes, content_type: str = BINARY) -> dict[str, str]:
+    """Return bytes as the engine keeps them."""
+    return {"$content-type": content_type, "$content": base64.b64encode(data).decode()}
+
+
+def is_binary(value: Any) -> bool:
+    """Say whether a value is binary content as the engine keeps it."""
+    return isinstance(value, dict) and set(value) == {"$content-type", "$content"}
+
+
+def read_binary(value: dict[str, str]) -> bytes:
+    """Return the bytes of binary content."""
+    return base64.b64decode(value["$content"])
+
+
+def to_text(value: Any) -> str:
+    """Return string(): binary content is read as text, null is empty."""
+    return read_binary(value).decode("utf-8", "replace") if is_binary(value) else as_text(value)
+
+
+def to_json(value: Any) -> Any:
+    """json() of a text or of binary content; XML is not known here."""
+    text = need_text("json", 0, to_text(value) if is_binary(value) else value)
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise TemplateFailure(
+            "The template language function 'json' parameter is not valid. "
+            f"The provided value '{text[:40]}' cannot be parsed."
+        ) from None
+
+
+def to_integer(value: Any) -> int:
+    """int()."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d+\s*", value):
+        return int(value)
+    raise refuse_value("int", "the value cannot be converted to the target type")
+
+
+def to_float(value: Any) -> float:
+    """float() in the invariant culture: a comma groups digits."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if is_float(need_text("float", 0, value)):
+        return float(value.strip().replace(",", ""))
+    raise refuse_value("float", "the value cannot be converted to the target type")
+
+
+def is_float(text: Any) -> bool:
+    """isFloat() in the invariant culture."""
+    value = need_text("isFloat", 0, text).strip()
+    return bool(_GROUPED.fullmatch(value)) and any(sign.isdigit() for sign in value)
+
+
+def to_boolean(value: Any) -> bool:
+    """bool()."""
+    if isinstance(value, bool | int):
+        return bool(value)
+    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return value.strip().lower() == "true"
+    raise refuse_value("bool", "the value cannot be converted to the target type")
+
+
+def to_base64(value: Any) -> str:
+    """base64(): of binary content it is what is there already."""
+    if is_binary(value):
+        return str(value["$content"])
+    return base64.b64encode(need_text("base64", 0, value).encode()).decode()
+
+
+def decode_base64(function: str, value: Any) -> bytes:
+    """Return the bytes that a base64 text stands for."""
+    try:
+        return base64.b64decode(need_text(function, 0, value), validate=True)
+    except binascii.Error:
+        raise refuse_value(function, "the text is not base64") from None
+
+
+def to_binary(value: Any) -> dict[str, str]:
+    """binary()."""
+    return value if is_binary(value) else make_binary(need_text("binary", 0, value).encode())
+
+
+def to_data_uri(value: Any) -> str:
+    """dataUri()."""
+    if is_binary(value):
+        return f"data:{value['$content-type']};base64,{value['$content']}"
+    return f"data:text/plain;charset=utf-8;base64,{to_base64(need_text('dataUri', 0, value))}"
+
+
+def decode_data_uri(function: str, value: Any) -> dict[str, str]:
+    """Return the content of a data address."""
+    found = _DATA_URI.fullmatch(need_text(function, 0, value))
+    if found is None:
+        raise refuse_value(function, "the text is no data address")
+    data = decode_base64(function, found["data"]) if found["coded"] else unquote(found["data"]).encode()
+    return make_binary(data, found["type"] or "text/plain")
+
+
+def encode_component(function: str) -> Callable[[Any], str]:
+    """Make one of the two functions that escape a text for addresses."""
+    return lambda text: quote(need_text(function, 0, text), safe="-_.~")
+
+
+def decode_component(function: str) -> Callable[[Any], str]:
+    """Make one of the two functions that take such escapes back."""
+    return lambda text: unquote(need_text(function, 0, text))
+
+
+def read_address(function: str, part: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Make one of the functions that read a part of an address."""
+
+    def call(text: Any) -> Any:
+        address = urlsplit(need_text(function, 0, text))
+        if not address.scheme:
+            raise refuse_value(function, "the text is no address")
+        return part(address)
+
+    return call
+
+
+def _path_and_query(address: Any) -> str:
+    return (address.path or "/") + (f"?{address.query}" if address.query else "")
+
+
+def _is_integer(text: Any) -> bool:
+    return re.fullmatch(r"\s*[+-]?\d+\s*", need_text("isInt", 0, text)) is not None
+
+
+def _wrap(*values: Any) -> list[Any]:
+    return list(values)
+
+
+def _to_array(value: Any) -> list[Any]:
+    if value is None:
+        raise refuse("array", 0, "a value", value)
+    return [value]
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "string": to_text, "json": to_json, "int": to_integer, "float": to_float, "bool": to_boolean,
+    "isInt": _is_integer, "isFloat": is_float, "array": _to_array, "createArray": _wrap,
+    "base64": to_base64, "binary": to_binary, "dataUri": to_data_uri,
+    "base64ToBinary": lambda value: make_binary(decode_base64("base64ToBinary", value)),
+    "base64ToString": lambda value: decode_base64("base64ToString", value).decode("utf-8", "replace"),
+    "decodeBase64": lambda value: decode_base64("decodeBase64", value).decode("utf-8", "replace"),
+    "dataUriToBinary": lambda value: decode_data_uri("dataUriToBinary", value),
+    "decodeDataUri": lambda value: decode_data_uri("decodeDataUri", value),
+    "dataUriToString": lambda value: to_text(decode_data_uri("dataUriToString", value)),
+    "encodeUriComponent": encode_component("encodeUriComponent"), "uriComponent": encode_component("uriComponent"),
+    "decodeUriComponent": decode_component("decodeUriComponent"),
+    "uriComponentToString": decode_component("uriComponentToString"),
+    "uriComponentToBinary": lambda text: make_binary(decode_component("uriComponentToBinary")(text).encode()),
+    "uriHost": read_address("uriHost", lambda address: address.hostname),
+    "uriPath": read_address("uriPath", lambda address: address.path or "/"),
+    "uriPathAndQuery": read_address("uriPathAndQuery", _path_and_query),
+    "uriPort": read_address("uriPort", lambda address: address.port or _PORTS.get(address.scheme)),
+    "uriQuery": read_address("uriQuery", lambda address: f"?{address.query}" if address.query else ""),
+    "uriScheme": read_address("uriScheme", lambda address: address.scheme),
+}  # fmt: skip
