@@ -25,5 +25,11 @@ LONGEST_RANGE = timedelta(days=366)
 LONGEST_FREE_TIME = timedelta(days=62)
 LONGEST_EXPLAINED = timedelta(days=7)
 
+# What lists for designers hold at most.
+MOST_APPOINTMENTS_LISTED = 100
+MOST_CUSTOMERS_LISTED = 500
+MOST_MAILS_LISTED = 50
+MOST_FILES_LISTED = 100
+
 MOST_SERVICES = 20
 MOST_PAGES = 10  # five calls to Graph for each

@@ -167,7 +167,10 @@ class Request:
     @property
     def mail_key(self) -> str:
         """The key of the mail in the path. Raises Invalid."""
-        key = str(self.http.route_params.get("key", ""))
+        return self.check_mail_key(str(self.http.route_params.get("key", "")))
+
+    def check_mail_key(self, key: str) -> str:
+        """Return the key of a mail. Raises Invalid for another form."""
         if not _MAIL_KEY.fullmatch(key):
             raise Invalid(
                 "A mail's key has 40 hexadecimal characters. Take it from the list of mails.",

@@ -1,6 +1,12 @@
 """HTTP: what the flow designer asks for: a test of the connection, lists, schemas, previews of triggers."""
 
 from blueprints import _subscriptions
+from blueprints._bounds import (
+    MOST_APPOINTMENTS_LISTED,
+    MOST_CUSTOMERS_LISTED,
+    MOST_FILES_LISTED,
+    MOST_MAILS_LISTED,
+)
 from blueprints._http import Request, answers
 from blueprints._routes import Blueprint
 from shared.errors import Invalid
@@ -49,6 +55,45 @@ def list_time_zones(_request: Request) -> Json:
             {"name": zone.windows, "title": f"{zone.windows} ({zone.iana})", "iana": zone.iana} for zone in list_zones()
         ]
     }
+
+
+@bp.route(route="connector/appointments", methods=["GET"])
+@answers("business")
+def list_coming_appointments(request: Request) -> Json:
+    """List the coming appointments of a business, with titles to pick one by."""
+    from bookings.reading import pickers
+
+    business = request.allowed_business(request.query.needed_text("business"))
+    found = pickers.list_coming_appointments(request.connection.appointments, business, MOST_APPOINTMENTS_LISTED)
+    return {"value": found}
+
+
+@bp.route(route="connector/customers", methods=["GET"])
+@answers("business")
+def list_known_customers(request: Request) -> Json:
+    """List the customers that a business has on record, with titles to pick one by."""
+    from bookings.reading import pickers
+
+    business = request.allowed_business(request.query.needed_text("business"))
+    found = pickers.list_known_customers(request.connection.catalogue, business, MOST_CUSTOMERS_LISTED)
+    return {"value": found}
+
+
+@bp.route(route="connector/mails", methods=["GET"])
+@answers("mailbox")
+def list_latest_mails(request: Request) -> Json:
+    """List the mails of a mailbox that were read last, with titles to pick one by."""
+    mailbox = request.named_mailbox(request.query.needed_text("mailbox"))
+    return {"value": request.services.mail.list_latest(mailbox, MOST_MAILS_LISTED)}
+
+
+@bp.route(route="connector/attachments", methods=["GET"])
+@answers("mailbox", "key")
+def list_stored_files(request: Request) -> Json:
+    """List the files of a mail that the gateway has, with titles to pick one by."""
+    mailbox = request.named_mailbox(request.query.needed_text("mailbox"))
+    key = request.check_mail_key(request.query.needed_text("key"))
+    return {"value": request.services.mail.list_files(mailbox, key, MOST_FILES_LISTED)}
 
 
 @bp.route(route="connector/schemas/answers", methods=["GET"])

@@ -14,7 +14,7 @@ from inbound_mail.delivery.redelivery import redeliver
 from inbound_mail.intake.polling import Poller
 from inbound_mail.ledger import ledger, mail_store
 from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE, DeliveryQueue, PollQueue
-from inbound_mail.reports import mails, trigger_items
+from inbound_mail.reports import mails, pickers, trigger_items
 from inbound_mail.reports.alarms import Alarm, Watch
 from inbound_mail.reports.trigger_items import TriggerItems
 from inbound_mail.sinks import build_sink
@@ -97,6 +97,14 @@ class MailServices:
     def read_mail(self, mailbox: SupportMailbox, key: str) -> Json:
         """Return a mail with its deliveries, Graph's message and the list of attachments. Raises NotFound."""
         return mails.read_mail(mailbox, key)
+
+    def list_latest(self, mailbox: SupportMailbox, limit: int) -> list[Json]:
+        """Return the mails that were read last, for a designer's list."""
+        return pickers.list_latest_mails(mailbox, limit, self.workers)
+
+    def list_files(self, mailbox: SupportMailbox, key: str, limit: int) -> list[Json]:
+        """Return the files of a mail, for a designer's list. Raises NotFound."""
+        return pickers.list_stored_files(mailbox, key, limit)
 
     def redeliver(self, mailbox: SupportMailbox, key: str, sink: str | None) -> list[str]:
         """Let quarantined deliveries of a mail begin again; return their sinks. Raises NotFound and Conflict."""

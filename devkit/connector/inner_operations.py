@@ -1,5 +1,11 @@
 """Operations that makers do not see: the designer calls them for lists, schemas and tests."""
 
+from blueprints._bounds import (
+    MOST_APPOINTMENTS_LISTED,
+    MOST_CUSTOMERS_LISTED,
+    MOST_FILES_LISTED,
+    MOST_MAILS_LISTED,
+)
 from devkit.connector.operations import Operation, describe, value_list
 from devkit.connector.parameters import query, shared
 from devkit.connector.shapes import flag, text, thing, whole
@@ -67,6 +73,46 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             visibility=_INTERNAL,
         )
     },
+    "/connector/appointments": {
+        "get": describe(
+            "ListComingAppointments",
+            "List coming appointments",
+            f"Lists the next appointments of a booking page within a month, {MOST_APPOINTMENTS_LISTED} at most.",
+            value_list("ComingAppointment", "Appointments", "The appointments, the next one first."),
+            parameters=shared("BusinessAsked"),
+            visibility=_INTERNAL,
+        )
+    },
+    "/connector/customers": {
+        "get": describe(
+            "ListKnownCustomers",
+            "List known customers",
+            f"Lists customers that a booking page has on record, {MOST_CUSTOMERS_LISTED} at most.",
+            value_list("KnownCustomer", "Customers", "The customers, by name."),
+            parameters=shared("BusinessAsked"),
+            visibility=_INTERNAL,
+        )
+    },
+    "/connector/mails": {
+        "get": describe(
+            "ListLatestMails",
+            "List the latest mails",
+            f"Lists the mails of a support mailbox that were read last, {MOST_MAILS_LISTED} at most.",
+            value_list("LatestMail", "Mails", "The mails, the newest first."),
+            parameters=shared("MailboxAsked"),
+            visibility=_INTERNAL,
+        )
+    },
+    "/connector/attachments": {
+        "get": describe(
+            "ListStoredFiles",
+            "List files of a mail",
+            f"Lists the files of a mail that the gateway has, {MOST_FILES_LISTED} at most.",
+            value_list("StoredFile", "Files", "The files, by number."),
+            parameters=shared("MailboxAsked", "MailKeyAsked"),
+            visibility=_INTERNAL,
+        )
+    },
     "/connector/schemas/answers": {
         "get": describe(
             "GetAnswersSchema",
@@ -103,4 +149,28 @@ ZONE = thing(
         "iana": text("Zone (IANA)", "IANA name of the time zone."),
     }
 )
-DEFINITIONS = {"MailFolder": FOLDER, "TimeZone": ZONE}
+_TITLE = "What the designer shows."
+COMING = thing({"id": text("ID", "Id of the appointment."), "title": text("Title", _TITLE)})
+KNOWN = thing(
+    {
+        "id": text("ID", "Id of the customer's record."),
+        "contact": text("Contact", "Mail address of the customer, or the name of one without an address."),
+        "title": text("Title", _TITLE),
+    }
+)
+LATEST = thing({"key": text("Mail Key", "Key of the mail."), "title": text("Title", _TITLE)})
+STORED = thing(
+    {
+        "number": text("Number", "Number of the file in the mail."),
+        "name": text("File Name", "A name that every system takes."),
+        "title": text("Title", _TITLE),
+    }
+)
+DEFINITIONS = {
+    "MailFolder": FOLDER,
+    "TimeZone": ZONE,
+    "ComingAppointment": COMING,
+    "KnownCustomer": KNOWN,
+    "LatestMail": LATEST,
+    "StoredFile": STORED,
+}

@@ -1,7 +1,7 @@
 """The operations on support mailboxes, and the gateway's own state."""
 
 from devkit.connector.operations import NEXT_LINK, PAGEABLE, Operation, body, describe, value_list
-from devkit.connector.parameters import SINKS, path, query, shared
+from devkit.connector.parameters import SINKS, query, shared
 from devkit.connector.shapes import Shape, flag, list_of, ref, text, thing
 
 _BOXES = "/mailboxes"
@@ -103,10 +103,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             _BYTES,
             answer_text="The bytes of the attachment.",
             also={206: "A part of the bytes, for the header Range."},
-            parameters=[
-                *shared("Mailbox", "MailKey"),
-                path("number", "Attachment Number", "The attachment, by its number in the mail."),
-            ],
+            parameters=shared("Mailbox", "MailKey", "AttachmentNumber"),
             produces=[_OCTETS],
         )
     },

@@ -16,7 +16,10 @@ ZONES = from_list("ListTimeZones", "name", "title")
 OPEN_SERVICES = from_list("ListServices", "id", "displayName", business="business")
 STAFF = from_list("ListStaffMembers", "id", "displayName", business="business")
 _PAGES = from_list("ListBookingPages", "id", "displayName")
-CUSTOMERS = from_list("ListCustomers", "id", "displayName", business="business")
+CUSTOMERS = from_list("ListKnownCustomers", "id", "title", business="business")
+_CONTACTS = from_list("ListKnownCustomers", "contact", "title", business="business")
+_APPOINTMENTS = from_list("ListComingAppointments", "id", "title", business="business")
+_FILES = from_list("ListStoredFiles", "number", "title", mailbox="mailbox", key="key")
 SINKS = from_list("GetGatewayStatus", "name", "name", collection="sinks")
 _MAILBOXES = from_list("ListSupportMailboxes", "name", "address")
 
@@ -38,6 +41,16 @@ def number(name: str, title: str, description: str, bounds: Bounds, extra: Shape
     return query(name, title, description, kind="integer", extra=limits | (extra or {}))
 
 
+def several(name: str, title: str, description: str, *, required: bool = False, extra: Shape | None = None) -> Shape:
+    """Describe a query parameter that is a list of texts; `extra` says where to pick them from.
+
+    It is sent once for each value; the routes also take values that are separated by commas. Microsoft's schema allows
+    no extension in `items` of a query; designers read it beside them, too.
+    """
+    items: Shape = {"items": {"type": "string"}, "collectionFormat": "multi"}
+    return query(name, title, description, required=required, kind="array", extra=items | (extra or {}))
+
+
 def path(name: str, title: str, description: str, extra: Shape | None = None) -> Shape:
     """Describe a path parameter."""
     return {
@@ -56,8 +69,8 @@ ZONE_MEANS = "Time zone of wall times in request and answer; left empty, that of
 WALL_TIME = "A moment in UTC, such as 2026-05-05T09:00:00Z, or a date or wall time in the time zone below."
 
 _STAFF_WANTED = (
-    "Only slots with these staff members, ids separated by commas; the word all among them, or alone: only slots at "
-    "which all of them are free at the same time."
+    "Only slots with these staff members; the word all among them, or alone: only slots at which all of them are free "
+    "at the same time."
 )
 _ADVANCED: Shape = {"x-ms-visibility": "advanced"}
 
@@ -72,20 +85,22 @@ PARAMETERS: dict[str, Shape] = {
         "key",
         "Mail Key",
         "The mail, by its key from a list or a trigger.",
-        from_list("ListMails", "key", "subject", mailbox="mailbox"),
+        from_list("ListLatestMails", "key", "title", mailbox="mailbox"),
     ),
+    "MailKeyAsked": query("key", "Mail Key", "The mail, by its key from a list or a trigger.", required=True),
+    "AttachmentNumber": path("number", "Attachment Number", "The attachment, by its number in the mail.", _FILES),
     "AppointmentId": query("id", "Appointment ID", "The appointment, by its id from a list or a trigger.",
-                           required=True),
+                           required=True, extra=_APPOINTMENTS),
     "Service": query("service", "Service", "Only appointments of this service.", extra=OPEN_SERVICES),
-    "ServicesNeeded": query("service", "Services", "The services to find times for, ids separated by commas; "
-                            f"{MOST_SERVICES} at most.", required=True, extra=OPEN_SERVICES),
-    "ServicesOfPages": query("service", "Services", "The services to find times for, ids separated by commas; each "
-                             f"page must have one of them, {MOST_SERVICES} at most.", required=True),
-    "BusinessesAsked": query("business", "Booking Pages", "The booking pages, mail addresses separated by commas; "
-                             f"{MOST_PAGES} at most.", required=True),
+    "ServicesNeeded": several("service", "Services", f"The services to find times for; {MOST_SERVICES} at most.",
+                              required=True, extra=OPEN_SERVICES),
+    "ServicesOfPages": several("service", "Services", "The services to find times for, by their ids; each page must "
+                               f"have one of them, {MOST_SERVICES} at most.", required=True),
+    "BusinessesAsked": several("business", "Booking Pages", "The booking pages, by their mail addresses; "
+                               f"{MOST_PAGES} at most.", required=True, extra=_PAGES),
     "StaffMember": query("staff", "Staff Member", "Only appointments of this staff member.", extra=STAFF),
-    "StaffMembers": query("staff", "Staff Members", _STAFF_WANTED, extra=STAFF),
-    "StaffOfPages": query("staff", "Staff Members", _STAFF_WANTED),
+    "StaffMembers": several("staff", "Staff Members", _STAFF_WANTED, extra=STAFF),
+    "StaffOfPages": several("staff", "Staff Members", _STAFF_WANTED),
     "Explain": query("explain", "Explain", "Whether the answer also says why other times are not offered; "
                      f"{LONGEST_EXPLAINED.days} days at most.", kind="boolean", visibility="advanced"),
     "SlotPageSize": number("limit", "Page Size", "How many slots one page holds.", SLOT_PAGE, _ADVANCED),
@@ -98,7 +113,8 @@ PARAMETERS: dict[str, Shape] = {
                      enum=["details"],
                      extra={"x-ms-enum-values": [{"value": "details", "displayName": "Customers and answers"}],
                             NAME: "Expand"}),
-    "Customer": query("customer", "Customer", "Only appointments of this mail address or this customer name."),
+    "Customer": query("customer", "Customer", "Only appointments of this mail address or this customer name.",
+                      extra=_CONTACTS),
     "SelfService": query("selfService", "Self Service ID", "Only the appointment with this self service id.",
                          visibility="advanced"),
     "PageSize": number("limit", "Page Size", "How many items one page holds; "

@@ -141,10 +141,10 @@ class Trials:
     def _find_slots(self, service: Json, day: date) -> None:
         """Find slots of one page with reasons, and of two pages."""
         span = {"start": str(day), "end": str(day + timedelta(days=1))}
-        wanted = span | {"service": service["id"], "staff": "any", "timeZone": _ZONE, "explain": "true"}
+        wanted = span | {"service": [service["id"]], "staff": ["any"], "timeZone": _ZONE, "explain": "true"}
         self._do("FindFreeSlots", {"business": _PAGE} | wanted)
         other = self._send("ListServices", {"business": _OTHER_PAGE}).json()["value"][0]
-        both = {"business": f"{_PAGE},{_OTHER_PAGE}", "service": f"{service['id']},{other['id']}"}
+        both = {"business": [_PAGE, _OTHER_PAGE], "service": [service["id"], other["id"]]}
         self._do("FindFreeSlotsOfPages", both | {"start": span["start"], "end": str(day + timedelta(days=7))})
 
     def _change_bookings(self) -> None:

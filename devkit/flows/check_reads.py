@@ -81,6 +81,8 @@ def _check_inputs(connector: Connector, operation: Operation, given: Json) -> It
             yield f"{operation.id} has no input “{name}”"
         elif known.is_internal:
             yield f"“{name}” is internal and never given"
+        elif name == known.name and known.schema.get("type") == "array" and not _is_list(value):
+            yield f"“{name}” is a list, not “{value}”"
         elif name == known.name and not _is_allowed(known, value):
             yield f"“{name}” is one of {', '.join(map(str, known.schema['enum']))}, not “{value}”"
     for known in inputs.values():
@@ -110,6 +112,12 @@ def _is_allowed(known: Input, value: Any) -> bool:
     if "enum" not in known.schema or (isinstance(value, str) and "@" in value):
         return True
     return value in known.schema["enum"]
+
+
+def _is_list(value: Any) -> bool:
+    """Return whether a value may be a list: one, or an expression that is not part of a text."""
+    is_expression = isinstance(value, str) and value.startswith("@") and value[1:2] not in ("{", "@")
+    return is_expression or isinstance(value, list)
 
 
 def _check_raw_requests(flow: Flow, gateway: Connector) -> Iterator[Found]:

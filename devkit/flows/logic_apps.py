@@ -86,6 +86,8 @@ class _Translator:
         operation = connector.operations[host["operationId"]]
         given = inputs.get("parameters", {}) | (_fill_webhook(connector, operation) if is_webhook else {})
         request = build_request(connector, operation, given, _escape)
+        lists = {each["name"] for each in operation.parameters if each["in"] == "query" and each["type"] == "array"}
+        request.queries |= {name: _join(value) for name, value in request.queries.items() if name in lists}
         found: Json = {"host": {"connection": {"name": _name_connection(str(host["connectionName"]))}}}
         if not is_webhook:
             found["method"] = request.method.lower()
@@ -96,6 +98,13 @@ class _Translator:
         if "retryPolicy" in inputs:
             found["retryPolicy"] = inputs["retryPolicy"]
         return found
+
+
+def _join(values: Any) -> str:
+    """Return a list of a query as one text, separated by commas: requests of Logic Apps send a name once."""
+    if isinstance(values, list):
+        return ",".join(f"@{{{as_expression(each)}}}" if "@" in str(each) else str(each) for each in values)
+    return f"@{{join({as_expression(values)}, ',')}}"
 
 
 def _fill_webhook(connector: Connector, operation: Operation) -> dict[str, Any]:

@@ -121,6 +121,61 @@ def test_every_tag_of_an_operation_is_declared() -> None:
     assert {tag for _, _, operation in OPERATIONS.values() for tag in operation["tags"]} == set(declared)
 
 
+# Which inner or public operation serves each kind of field, by the field's name.
+PICKERS = {
+    "business": "ListBookingPages", "service": "ListServices", "staff": "ListStaffMembers",
+    "staffIds": "ListStaffMembers", "id": "ListComingAppointments", "customer": "ListKnownCustomers",
+    "customerId": "ListKnownCustomers", "mailbox": "ListSupportMailboxes", "key": "ListLatestMails",
+    "number": "ListStoredFiles", "folder": "ListMailFolders", "timeZone": "ListTimeZones",
+    "customerTimeZone": "ListTimeZones", "sink": "GetGatewayStatus",
+}  # fmt: skip
+# Services and staff of several pages: no list could be asked for, because designers cannot pass a list of pages on.
+WITHOUT_PICKER = {("FindFreeSlotsOfPages", "service"), ("FindFreeSlotsOfPages", "staff")}
+
+
+def find_inputs(fields: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, shape in fields.items():
+        inner = shape.get("items", shape)
+        yield name, shape
+        if "properties" in inner:
+            yield from find_inputs(inner["properties"])
+
+
+def test_makers_pick_whatever_a_list_can_offer_instead_of_typing_ids() -> None:
+    definition = load_definition()
+    bare, wrong = set(), set()
+    for operation_id, (_, _, operation) in OPERATIONS.items():
+        if operation.get("x-ms-visibility") == "internal":
+            continue
+        plain = {one["name"]: one for one in definition.parameters(operation) if one["in"] != "body"}
+        bodies = [one["schema"]["properties"] for one in definition.parameters(operation) if one["in"] == "body"]
+        for name, shape in [*plain.items(), *(each for body in bodies for each in find_inputs(body))]:
+            if name not in PICKERS or "properties" in shape:
+                continue
+            leaf = shape if "x-ms-dynamic-list" in shape else shape.get("items", shape)
+            lists = [leaf.get("x-ms-dynamic-values"), leaf.get("x-ms-dynamic-list")]
+            if lists == [None, None]:
+                bare.add((operation_id, name))
+            elif [each and each["operationId"] for each in lists] != [PICKERS[name]] * 2:
+                wrong.add((operation_id, name))
+    assert (bare, wrong) == (WITHOUT_PICKER, set())
+
+
+def test_parameters_that_take_several_values_are_lists() -> None:
+    """A text separated by commas would have a list that picks one value and replaces the others."""
+    definition = load_definition()
+    several = {
+        (name, one["name"]) for name, (_, _, operation) in OPERATIONS.items()
+        for one in definition.parameters(operation) if one.get("type") == "array"
+    }  # fmt: skip
+    pages = {("FindFreeSlotsOfPages", name) for name in ("business", "service", "staff")}
+    assert several == {("FindFreeSlots", "service"), ("FindFreeSlots", "staff")} | pages
+    for _, _, operation in OPERATIONS.values():
+        for one in definition.parameters(operation):
+            assert "commas" not in one.get("description", "")
+            assert one.get("type") != "array" or one["collectionFormat"] == "multi"
+
+
 def test_every_trigger_can_be_tried_with_what_it_was_given() -> None:
     definition = load_definition()
     for name, (_, _, operation) in OPERATIONS.items():

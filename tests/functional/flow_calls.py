@@ -66,6 +66,8 @@ class FlowCaller:
 
     def resolve(self, value: Any) -> Any:
         """Return what a value of a step stands for."""
+        if isinstance(value, list):
+            return [self.resolve(each) for each in value]
         if not isinstance(value, str) or "@" not in value:
             return value
         if value.startswith("@") and not value.startswith("@{"):

@@ -67,7 +67,7 @@ def test_every_parameter_is_documented_with_its_route() -> None:
         ("GET bookings/businesses/{business}/slots", f"{LONGEST_EXPLAINED.days} with `explain=true`"),
         ("GET bookings/businesses/{business}/slots", f"| `service` | needed; ids, {MOST_SERVICES} at most."),
         ("GET bookings/businesses/{business}/slots", f"| `limit` | {show(SLOT_PAGE)} |"),
-        ("GET bookings/slots", f"by commas, {MOST_PAGES} at most"),
+        ("GET bookings/slots", f"mail addresses, {MOST_PAGES} at most"),
         ("POST bookings/businesses/{business}/availability", f"({LONGEST_FREE_TIME.days} days at most)"),
         ("GET bookings/businesses/{business}/changes", f"| `limit` | {show(APPOINTMENT_PAGE)}; with details"),
         ("GET bookings/businesses/{business}/changes", f"details {show(APPOINTMENT_PAGE_WITH_DETAILS)} |"),

@@ -45,7 +45,13 @@ _COUNTED = re.compile(
     "mails|minutes|seats|sinks|tickets|times)\\b"
 )
 # Numbers that are never 1: constants, and these.
-_SEVERAL = {"agenda: seats", "booking: len(plan.customers)", "changing: count", "_fields: longest.days"}
+_SEVERAL = {
+    "agenda: seats",
+    "pickers: seats",
+    "booking: len(plan.customers)",
+    "changing: count",
+    "_fields: longest.days",
+}
 
 
 def test_a_number_of_one_has_its_noun_in_the_singular() -> None:

@@ -22,6 +22,9 @@ _ITEM = {
 _LIST = {"type": "object", "properties": {"value": {"type": "array", "items": {"$ref": "#/definitions/Thing"}}}}
 _PAGE = {"name": "page", "in": "path", "required": True, "type": "string"}
 _KIND = {"name": "kind", "in": "query", "required": False, "type": "string", "enum": ["big", "small"]}
+_TAGS = {
+    "name": "tags", "in": "query", "required": False, "type": "array", "items": _TEXT, "collectionFormat": "multi",
+}  # fmt: skip
 _STATE = {"name": "state", "in": "query", "required": False, "type": "string", "x-ms-visibility": "internal"}
 _WISH = {
     "name": "body",
@@ -52,7 +55,7 @@ SWAGGER: dict[str, Any] = {
         },
         "/pages/{page}/things": {
             "get": {
-                "operationId": "ListThings", "summary": "List things", "parameters": [_PAGE, _KIND],
+                "operationId": "ListThings", "summary": "List things", "parameters": [_PAGE, _KIND, _TAGS],
                 "responses": _answer(_LIST),
             },
             "post": {

@@ -6,6 +6,7 @@ import pytest
 
 from devkit.flows.check import check_flows
 from devkit.flows.connectors import GATEWAY
+from devkit.flows.logic_apps import build_workflow
 from devkit.flows.sources import Flow, FlowFileError, load_flow
 from tests.unit.flow_bench import CONNECTORS, DOCUMENT, KEY, PAGE, Spoil, complaints_about, make_flow
 
@@ -122,6 +123,8 @@ FAULTS: list[tuple[str, Spoil, str]] = [
     ("input", put(f"{MAKE}|inputs|parameters|body/name", None), "needs “body/name”"),
     ("input", put(f"{MAKE}|inputs|parameters|body/owner/phone", "1"), "“body/owner/phone”"),
     ("input", put(f"{TRIGGER}|inputs|parameters|kind", "huge"), "one of big, small"),
+    ("input", put(f"{LIST}|inputs|parameters|tags", "red,blue"), "“tags” is a list"),
+    ("input", put(f"{LIST}|inputs|parameters|tags", "@{triggerBody()?['id']}"), "“tags” is a list"),
     ("input", put(f"{TRIGGER}|inputs|parameters|state", "x"), "internal"),
     # splitting
     ("split", put(f"{TRIGGER}|splitOn", None), "one run would get all"),
@@ -194,6 +197,25 @@ def test_a_flow_without_fault_is_not_complained_about() -> None:
 def test_a_fault_is_seen(rule: str, spoil: Spoil, words: str) -> None:
     found = complaints_about(spoil)
     assert any(kind == rule and words in message for kind, message in found), found
+
+
+@pytest.mark.parametrize("tags", [[], ["red", "@triggerBody()?['id']"], "@createArray('red', 'blue')"])
+def test_a_list_may_be_given_item_by_item_or_by_an_expression(tags: Any) -> None:
+    assert complaints_about(put(f"{LIST}|inputs|parameters|tags", tags)) == []
+
+
+@pytest.mark.parametrize(
+    ("tags", "sent"),
+    [
+        (["red", "@triggerBody()?['id']"], "red,@{triggerBody()?['id']}"),
+        (["a-@{triggerBody()?['id']}"], "@{concat('a-', triggerBody()?['id'])}"),
+        ("@createArray('red', 'blue')", "@{join(createArray('red', 'blue'), ',')}"),
+    ],
+)
+def test_workflows_of_logic_apps_send_a_list_as_one_text(tags: Any, sent: str) -> None:
+    flow = make_flow(put(f"{LIST}|inputs|parameters|tags", tags))
+    workflow = build_workflow(flow, CONNECTORS)
+    assert workflow["definition"]["actions"]["List"]["inputs"]["queries"]["tags"] == sent
 
 
 def test_flows_of_ones_own_may_limit_their_runs() -> None:

@@ -2,9 +2,13 @@
 
 from typing import Any
 
+import pytest
+import requests
+
 from shared.errors import Rejected
 from tests.functional.conftest import read_error
 from tests.functional.mail.conftest import MailScenario
+from twin.mail.contents import File, Reference
 
 
 def preview(scenario: MailScenario, feed: str, kind: str, **query: Any) -> list[Any]:
@@ -42,6 +46,46 @@ def test_failures_are_shown_with_their_cause(scenario: MailScenario) -> None:
     receive(scenario, "Nonsense")
     [failed] = preview(scenario, "mails", "failed")
     assert (failed["subject"], failed["cause"]) == ("Nonsense", "TicketRefused")
+
+
+def ask_for_files(scenario: MailScenario, key: str) -> requests.Response:
+    return scenario.gateway.get(f"connector/attachments?mailbox={scenario.name}&key={key}")
+
+
+def pick_mails(scenario: MailScenario) -> list[Any]:
+    answer = scenario.gateway.get("connector/mails", mailbox=scenario.name)
+    assert answer.status_code == 200, answer.text
+    found: list[Any] = answer.json()["value"]
+    return found
+
+
+def test_mails_can_be_picked_the_newest_first(scenario: MailScenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert pick_mails(scenario) == []
+    receive(scenario, "Printer", "", "Scanner")
+    mails = scenario.gateway.get(f"mailboxes/{scenario.name}/mails").json()["value"]
+    shown = pick_mails(scenario)
+    assert [one["key"] for one in shown] == [mail["key"] for mail in reversed(mails)]
+    for one, mail in zip(reversed(shown), mails, strict=True):
+        when = mail["receivedDateTime"][:16].replace("T", " ")
+        assert one["title"] == f"{when} UTC, {mail['subject'] or '(no subject)'}, {mail['from']}"
+    monkeypatch.setattr("blueprints.connector.MOST_MAILS_LISTED", 2)
+    assert pick_mails(scenario) == shown[:2]
+
+
+def test_files_of_a_mail_can_be_picked_if_there_are_bytes(scenario: MailScenario) -> None:
+    files = [File("a.pdf", "application/pdf", b"x" * 3000), Reference("Plan", "https://example.com/plan")]
+    scenario.receive(attachments=[*files, File("a.pdf", "application/pdf", b"%PDF")])
+    scenario.run()
+    [mail] = pick_mails(scenario)
+    shown = ask_for_files(scenario, mail["key"]).json()["value"]
+    assert [one["title"] for one in shown] == ["1: a.pdf (3 KiB)", "3: a.pdf (1 KiB)"]
+    below = f"mailboxes/{scenario.name}/mails/{mail['key']}/attachments"
+    assert scenario.gateway.get(f"{below}/{shown[1]['number']}").content == b"%PDF"
+
+
+def test_files_of_no_mail_cannot_be_picked(scenario: MailScenario) -> None:
+    codes = [read_error(ask_for_files(scenario, key))["code"] for key in ("0" * 40, "NOT-A-KEY", "")]
+    assert codes == ["MailNotFound", "InvalidId", "MissingParameter"]
 
 
 def test_a_mailbox_without_mails_has_nothing_to_show(scenario: MailScenario) -> None:
