@@ -17,7 +17,8 @@ _BARE_HOST = re.compile(
     re.IGNORECASE,
 )
 _EXAMPLE = re.compile(r"(?:.+\.)?example\.(?:com|org|net)")
-_PUBLIC = {"schema.management.azure.com", "www.w3.org", "schemas.openxmlformats.org", "api.powerapps.com"}
+_PUBLIC = {"schema.management.azure.com", "www.w3.org", "schemas.openxmlformats.org", "api.powerapps.com",
+           "make.powerautomate.com", "portal.azure.com"}  # fmt: skip
 _PLACEHOLDER = "YOUR-"
 _ESCAPED = "'&lt;'"
 _KEY_IN_ADDRESS = re.compile(r"[?&](?:code|key|x-functions-key)=", re.IGNORECASE)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from devkit.flows.check import check_flows
+from devkit.flows.check_failures import WORK, load_branch
 from devkit.flows.connectors import GATEWAY, Connector, load_connectors
 from devkit.flows.sources import Flow
 
@@ -114,6 +115,10 @@ DOCUMENT: dict[str, Any] = {
                     "type": "SecureString", "defaultValue": "",
                     "metadata": {"schemaName": "ggw_GatewayKey", "description": "The key."},
                 },
+                "Report recipients (ggw_Recipients)": {
+                    "type": "String", "defaultValue": "people@example.com",
+                    "metadata": {"schemaName": "ggw_Recipients", "description": "The people."},
+                },
             },
             "triggers": {
                 "When_a_thing_comes": _step(
@@ -143,7 +148,7 @@ DOCUMENT: dict[str, Any] = {
                     },
                 },
                 "Ask": {
-                    "type": "Http", "description": "Straight.", "runAfter": {"Each": ["Succeeded", "Failed"]},
+                    "type": "Http", "description": "Straight.", "runAfter": {"Each": ["Succeeded"]},
                     "inputs": {
                         "method": "GET",
                         "uri": f"https://gateway.example.com/api/pages/{_PAGE_ESCAPED}/things?kind=big",
@@ -176,10 +181,16 @@ DOCUMENT: dict[str, Any] = {
 
 
 def make_flow(spoil: Spoil = lambda _: None) -> Flow:
-    """The flow, spoilt as asked: `spoil` gets its definition, with the whole file under "file"."""
+    """The flow, spoilt as asked: `spoil` gets its definition, with the whole file under "file".
+
+    Then the steps are put into the scope of the work, and the branch for failures beside it.
+    """
     document = copy.deepcopy(DOCUMENT)
     definition = document["properties"]["definition"]
     spoil({**definition, "file": document["properties"], "definition": definition})
+    name, branch = load_branch()
+    work = {"type": "Scope", "description": "The work.", "actions": definition["actions"], "runAfter": {}}
+    definition["actions"] = {WORK: work, name: copy.deepcopy(branch)}
     return Flow("things", document)
 
 

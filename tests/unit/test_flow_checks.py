@@ -256,11 +256,13 @@ def test_a_failed_call_of_the_gateway_may_be_asked_for_its_error() -> None:
 
 def test_results_of_a_scope_show_how_each_step_ended() -> None:
     def catch(definition: Place) -> None:
-        definition["actions"]["Try"] = {"type": "Scope", "description": "Try.", "actions": {}, "runAfter": {}}
-        definition["actions"]["Failed"] = {
+        actions = definition["actions"]
+        actions["Try"] = {"type": "Scope", "description": "Try.", "actions": {}, "runAfter": {}}
+        actions["Failed"] = {
             "type": "Query", "description": "Failed.", "runAfter": {"Try": ["Failed"]},
             "inputs": {"from": "@result('Try')", "where": "@equals(item()?['status'],'Failed')"},
         }  # fmt: skip
+        actions["More"] = COMPOSE | {"runAfter": {"Try": ["Succeeded"]}}
 
     assert complaints_about(catch) == []
 
