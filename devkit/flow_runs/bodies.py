@@ -1,0 +1,49 @@
+"""Bodies of requests and answers, as the engine shows them to expressions and sends them.
+
+JSON is parsed; text is decoded by its charset; everything else is `{"$content-type": …, "$content": base64}` (Microsoft
+Learn, "Handle content types in Azure Logic Apps").
+"""
+
+import base64
+import json
+from email.message import Message
+from typing import Any
+
+_TYPE, _CONTENT = "$content-type", "$content"
+
+
+def decode_body(content: bytes, media_type: str) -> Any:
+    """Return what the engine makes of a body; None for an empty one."""
+    kind, charset = _read_type(media_type)
+    if not content and kind != "application/octet-stream":
+        return None
+    if kind == "application/json" or kind.endswith("+json"):
+        try:
+            return json.loads(content.decode(charset or "utf-8"))
+        except ValueError:
+            return content.decode(charset or "utf-8", errors="replace")
+    if kind.startswith("text/"):
+        return content.decode(charset or "utf-8", errors="replace")
+    return {_TYPE: media_type or "application/octet-stream", _CONTENT: base64.b64encode(content).decode()}
+
+
+def encode_body(value: Any) -> tuple[bytes, str]:
+    """Return the bytes and the media type that the engine sends for a value."""
+    if value is None:
+        return b"", ""
+    if is_content(value):
+        return base64.b64decode(value[_CONTENT]), str(value.get(_TYPE) or "application/octet-stream")
+    if isinstance(value, str):
+        return value.encode(), "text/plain; charset=utf-8"
+    return json.dumps(value, ensure_ascii=False).encode(), "application/json; charset=utf-8"
+
+
+def is_content(value: Any) -> bool:
+    """Return whether a value is bytes, as the engine writes them."""
+    return isinstance(value, dict) and isinstance(value.get(_CONTENT), str)
+
+
+def _read_type(media_type: str) -> tuple[str, str | None]:
+    message = Message()
+    message["Content-Type"] = media_type or "application/octet-stream"
+    return message.get_content_type(), message.get_content_charset()
