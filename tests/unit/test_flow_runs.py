@@ -68,8 +68,8 @@ def run(
 ) -> Run:
     definition = {"triggers": {"Begin": trigger or {"type": "Recurrence"}}, "actions": actions}
     flow = Flow("test", {"properties": {"connectionReferences": {}, "definition": definition}})
-    given = {"trigger": {"outputs": {"body": {}}}, "parameters": {}, "now": NOW} | beginning
-    return run_flow(flow, Beginning(**given), services or Services(plan or {}))
+    given = Beginning({"outputs": {"body": {}}}, {}, NOW, **beginning)
+    return run_flow(flow, given, services or Services(plan or {}))
 
 
 def statuses(ended: Run) -> dict[str, str]:

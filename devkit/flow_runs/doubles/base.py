@@ -1,5 +1,6 @@
 """What all doubles have in common, and how they fail."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ class UnknownOperationError(LookupError):
     """A flow calls an operation that the double does not have: add it."""
 
 
-class Double:
+class Double(ABC):
     """A connector's double: operations by their ids.
 
     An operation gets the values of the path by name, and the request with queries and body.
@@ -33,9 +34,9 @@ class Double:
             raise UnknownOperationError(f"the double of {self.name} has no {operation}")
         return self.operations[operation](given, request)
 
+    @abstractmethod
     def refuse(self, status: int, message: str) -> Answer:
         """Return a refusal in the form of this connector."""
-        raise NotImplementedError
 
 
 def nest_error(status: int, code: str, message: str) -> Answer:
