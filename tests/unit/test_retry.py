@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 
 from shared import context
@@ -56,7 +58,8 @@ def test_the_time_of_the_policy_counts_the_tries_themselves(
     slept: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [0.0]
-    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    # only the clock of this library: an event loop of another thread would wait for hours
+    monkeypatch.setattr("tenacity.time", SimpleNamespace(monotonic=lambda: clock[0]))
     flaky = Flaky(*[Unavailable("x")] * 9)
 
     def take_four_seconds() -> str:
