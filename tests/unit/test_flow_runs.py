@@ -137,7 +137,7 @@ def test_result_shows_what_is_right_inside_and_a_container_says_nothing_of_its_f
     assert (last["status"], last["code"]) == ("Skipped", "ActionSkipped")
 
 
-def test_a_failed_call_is_told_in_its_outputs_and_a_failed_expression_in_error() -> None:
+def test_a_failed_call_stands_in_outputs_and_a_failed_expression_in_error() -> None:
     nested, flat = Answer(404, {"error": {"message": "Gone."}}), Answer(400, {"status": 400, "message": "Bad."})
     actions = {
         "Try": contain("Scope", {"A": call(), "B": call(A=BAD), "C": compose("@triggerBody()['no']", B=BAD)}),
@@ -330,7 +330,7 @@ def test_pages_are_followed_up_to_the_threshold() -> None:
     assert run({"A": step}, pages | {"A 3": [Answer(403)]}).status == "Failed"
 
 
-def test_http_sends_what_it_is_told_and_its_secret_is_not_shown() -> None:
+def test_http_sends_what_is_given_and_its_secret_is_not_shown() -> None:
     step = {
         "type": "Http",
         "inputs": {"method": "get", "uri": "https://x/a?b=1", "queries": {"c": "ä"}, "headers": {"key": "secret"}},
