@@ -15,6 +15,8 @@ from devkit.flows.build import WishError, build_all, load_sources
 from devkit.flows.check import check_flows, load_format, recognise_gateway
 from devkit.flows.check_packages import check_built
 from devkit.flows.connectors import load_connectors
+from devkit.flows.contents import list_contents
+from devkit.flows.names import make_identity
 from devkit.flows.sources import FlowFileError, load_flow, load_flows
 
 PASSES_ON = False
@@ -22,6 +24,15 @@ _NEXT = f"""\
 Each connection asks for the gateway's host and a key. Data policies can block custom connectors by host pattern: if
 yours do, let an administrator allow https://{HOST} (the definition's host) and https://YOUR-GATEWAY before the import,
 or flows are turned off after it.
+"""
+_TURNED_OFF = """\
+Solutions hold their flows as turned off. Where they run already: an import turns the flows of its solution off and on
+again, and an update is to leave each as it was, but flows that stayed off have been reported. List the flows that are
+on before it, and look after it. --flows-on writes them as turned on, for environments in which all of them run.
+"""
+_TURNED_ON = """\
+Solutions hold their flows as turned on: use them where all these flows run already. A first import with connections and
+values starts them at once. List the flows that are on before an import, and look after it.
 """
 
 
@@ -31,6 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--connector-name",
         metavar="shared_…",
         help="what the environment calls the connector, once it is there, for solutions that do not find it",
+    )
+    parser.add_argument(
+        "--flows-on",
+        action="store_true",
+        help="write the flows of solutions as turned on, for an environment in which they run already",
     )
     parser.add_argument("--output", type=Path, default=ROOT / "dist" / "power-automate", metavar="FOLDER")
     parser.add_argument("--check", nargs="*", type=Path, metavar="FLOW.json", help="check only; none: the sample flows")
@@ -62,7 +78,7 @@ def _check(paths: Sequence[Path]) -> int:
 
 def _build(options: argparse.Namespace) -> int:
     sources = load_sources()
-    files = build_all(sources, options.connector_name)
+    files = build_all(sources, options.connector_name, flows_on=options.flows_on)
     complaints = [*check_flows(sources.flows, sources.connectors, load_format()), *check_built(files)]
     for complaint in complaints:
         sys.stderr.write(f"{complaint}\n")
@@ -73,8 +89,14 @@ def _build(options: argparse.Namespace) -> int:
         target = options.output / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
+    identity = make_identity(str(sources.files.definition["info"]["title"]), options.connector_name)
+    for each in list_contents(sources.flows, sources.connectors, identity):
+        if each.file.startswith("solutions/"):
+            print(each.line)
     print(
-        f"{options.output}: {len(files)} files for {len(sources.flows)} flows; README.md there says what to import how."
+        f"{options.output}: {len(files)} files for {len(sources.flows)} flows; README.md there says what to import "
+        "how, CONTENTS.md what each file needs."
     )
     sys.stderr.write(_NEXT)
+    sys.stderr.write(_TURNED_ON if options.flows_on else _TURNED_OFF)
     return 0

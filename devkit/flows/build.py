@@ -8,12 +8,14 @@ from pathlib import Path
 from devkit.bootstrap import ROOT
 from devkit.flows.certification import build_certification
 from devkit.flows.connectors import Connector, load_connectors
+from devkit.flows.contents import list_contents, write_contents
 from devkit.flows.legacy import build_legacy_package
 from devkit.flows.logic_apps import build_workflows
-from devkit.flows.names import Identity, make_identity
+from devkit.flows.names import FLOWS_SOLUTION, Identity, make_identity
 from devkit.flows.packing import Files, pack, write_json
 from devkit.flows.solution import (
     ConnectorFiles,
+    Form,
     build_connector_solution,
     build_flows_solution,
     find_references,
@@ -21,6 +23,7 @@ from devkit.flows.solution import (
     read_connector_files,
 )
 from devkit.flows.sources import Flow, load_flows
+from devkit.flows.topics import TOPICS, Topic
 
 _INDENT = 4  # as the connectors' coding standards want it
 _API_NAME = re.compile(r"shared_[a-z0-9-]+")
@@ -61,30 +64,41 @@ def load_sources(root: Path = ROOT) -> Sources:
     )
 
 
-def build_all(sources: Sources, api_name: str | None = None) -> Files:
+def build_all(sources: Sources, api_name: str | None = None, *, flows_on: bool = False) -> Files:
     """Return every file by its path below the output folder.
 
     `api_name` is what an environment calls the connector, for solutions that cannot find it otherwise. WishError if it
-    is not valid.
+    is not valid. With `flows_on` solutions hold their flows as turned on, for an environment in which they run already.
     """
     if api_name is not None and not _API_NAME.fullmatch(api_name):
         raise WishError(f"“{api_name}” is no connector's name: it begins with shared_ and stands in its address.")
     identity = make_identity(str(sources.files.definition["info"]["title"]), api_name)
-    references = find_references(sources.flows, sources.connectors, identity)
-    connector = pack(build_connector_solution(sources.files, identity, sources.version))
-    flows = pack(build_flows_solution(sources.flows, sources.connectors, identity, sources.version))
+    solutions = _build_solutions(sources, identity, None if api_name else identity.api_id, flows_on=flows_on)
     return {
         "README.md": sources.readme,
-        "connector.zip": connector,
-        "flows.zip": flows,
-        "deployment-settings.json": write_json(
-            list_settings(sources.flows, references, None if api_name else identity.api_id)
-        ),
+        "CONTENTS.md": write_contents(list_contents(sources.flows, sources.connectors, identity)),
+        **_below("solutions", solutions),
         **_below("connector", _write_connector(sources.files)),
         **_below("packages", _build_packages(sources, identity)),
         **_below("logic-apps", build_workflows(sources.flows, sources.connectors)),
-        "certification.zip": pack(_build_certification(sources, identity, connector)),
+        "certification.zip": pack(_build_certification(sources, identity, solutions["connector.zip"])),
     }
+
+
+def _build_solutions(sources: Sources, identity: Identity, unknown: str | None, *, flows_on: bool) -> Files:
+    """Return the solutions, each unmanaged and managed, and the settings for an unattended import of each topic."""
+    files: dict[str, bytes] = {}
+    for ending, is_managed in (("", False), ("_managed", True)):
+        form = Form(sources.version, is_managed, flows_on)
+        files[f"connector{ending}.zip"] = pack(build_connector_solution(sources.files, identity, form))
+        for topic in TOPICS.values():
+            flows = [flow for flow in sources.flows if flow.topic == topic.name]
+            files[f"{topic.name}{ending}.zip"] = pack(
+                build_flows_solution(topic, flows, sources.connectors, identity, form)
+            )
+            references = find_references(flows, sources.connectors, identity)
+            files[f"{topic.name}.settings.json"] = write_json(list_settings(flows, references, unknown))
+    return dict(sorted(files.items()))
 
 
 def _build_packages(sources: Sources, identity: Identity) -> Files:
@@ -94,8 +108,9 @@ def _build_packages(sources: Sources, identity: Identity) -> Files:
 
 
 def _build_certification(sources: Sources, identity: Identity, connector: bytes) -> Files:
+    topic = Topic("certification", FLOWS_SOLUTION, "connector and flows", "For certification only.")
     both = build_flows_solution(
-        sources.flows, sources.connectors, identity, sources.version, with_connector=sources.files
+        topic, sources.flows, sources.connectors, identity, Form(sources.version), with_connector=sources.files
     )
     return build_certification(sources.intro, connector, pack(both))
 

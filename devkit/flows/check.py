@@ -13,6 +13,7 @@ from devkit.flows.complaints import Complaint
 from devkit.flows.connectors import GATEWAY, Connector
 from devkit.flows.names import encode_name
 from devkit.flows.sources import Flow
+from devkit.flows.topics import TOPICS
 
 # What is asked only of flows that are shipped to strangers.
 SHIPPED = frozenset({"asked", "explained", "failure", "known", "named", "preset", "real"})
@@ -82,6 +83,8 @@ def _check_among(flows: list[Flow]) -> Iterator[Complaint]:
     for flow in flows:
         if (other := titles.setdefault(flow.title.lower(), flow.name)) != flow.name:
             yield Complaint(flow.name, "name", "displayName", f"“{other}” has the same name")
+        if flow.topic not in TOPICS:
+            yield Complaint(flow.name, "known", "topic", f"“{flow.topic}” is none: say one of {', '.join(TOPICS)}")
         for setting in flow.settings.values():
             meaning = (setting.name, setting.type, setting.default, setting.description)
             name, known = first.setdefault(setting.schema_name, (flow.name, meaning))

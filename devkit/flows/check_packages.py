@@ -13,10 +13,12 @@ from devkit.flows.complaints import Complaint
 from devkit.flows.packing import Files, unpack
 from devkit.flows.sources import CONNECTED, find_branches, find_texts
 
-_FLOW, _CONNECTOR, _VARIABLE = "29", "372", "380"
+_FLOW, _CONNECTOR = "29", "372"
 _WORKFLOW_FILE = re.compile(r"/Workflows/\w+-(?P<guid>[0-9A-F-]{36})\.json")
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _VARIABLE_FILE = re.compile(r"environmentvariabledefinitions/(\w+)/environmentvariabledefinition\.xml")
+_NAMED_VARIABLE = re.compile(r"""environmentVariables\("(\w+)"\)""")
+_READ_BY_NAME = "item/EnvironmentVariableName"
 _CONNECTION = re.compile(r"parameters\('\$connections'\)\['(\w+)'\]")
 _CUSTOM = "-5f"  # of custom connectors' names in an environment: shared_PREFIX-5fTITLE-5fNUMBER
 _MADE = 5
@@ -208,8 +210,7 @@ def _check_references(parsed: dict[str, Any]) -> Iterator[Found]:
 
 
 def _check_variables(files: Files, parsed: dict[str, Any]) -> Iterator[Found]:
-    listed = _components(parsed, _VARIABLE, "schemaName")
-    defined = set()
+    defined, used = set(), set()
     for name in files:
         if (match := _VARIABLE_FILE.fullmatch(name)) is None:
             continue
@@ -218,14 +219,26 @@ def _check_variables(files: Files, parsed: dict[str, Any]) -> Iterator[Found]:
             yield "guid", name, "is not the variable that its folder names"
         if not files[name].startswith(b"<environmentvariabledefinition"):
             yield "form", name, "holds more than its root element: the import would fail and name no cause"
-    if listed != defined:
-        yield "guid", "solution.xml", "lists other variables than there are"
     for name, content in parsed.items():
-        if name.startswith("Workflows/"):
-            for key, parameter in content["properties"]["definition"]["parameters"].items():
-                schema_name = parameter.get("metadata", {}).get("schemaName")
-                if not key.startswith("$") and schema_name not in defined:
-                    yield "setting", f"{name}/{key}", f"there is no variable {schema_name}"
+        named = _list_named_variables(name, content)
+        used |= set(named.values())
+        missing = {place: variable for place, variable in named.items() if variable not in defined}
+        for place, variable in missing.items():
+            yield "setting", f"{name}/{place}", f"there is no variable {variable}"
+    for variable in sorted(defined - used):
+        yield "setting", variable, "nothing uses this variable, and the import asks for it"
+
+
+def _list_named_variables(name: str, content: Any) -> dict[str, str]:
+    """Return the environment variables that a file of a solution names, by place."""
+    if name.startswith("Connector/"):
+        return {place: found[1] for place, text in find_texts(content) if (found := _NAMED_VARIABLE.search(text))}
+    if not name.startswith("Workflows/"):
+        return {}
+    definition = content["properties"]["definition"]
+    settings = {key: each for key, each in definition["parameters"].items() if not key.startswith("$")}
+    named = {key: str(each.get("metadata", {}).get("schemaName")) for key, each in settings.items()}
+    return named | {place: text for place, text in find_texts(definition) if place.endswith(f"/{_READ_BY_NAME}")}
 
 
 def _check_manifest(parsed: dict[str, Any]) -> Iterator[Found]:

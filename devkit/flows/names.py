@@ -10,7 +10,7 @@ PUBLISHER = "GraphGateway"
 PUBLISHER_TITLE = "Graph gateway"
 OPTION_PREFIX = 47110  # the publisher's number; any from 10000 on
 CONNECTOR_SOLUTION = "GraphGatewayConnector"
-FLOWS_SOLUTION = "GraphGatewayFlows"
+FLOWS_SOLUTION = "GraphGatewayFlows"  # connector and flows in one, for certification only
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "graph-gateway.example.com")
 _WORD = re.compile(r"[A-Za-z0-9]+")
 

@@ -1,7 +1,8 @@
-"""Build two solutions for environments with Dataverse: the connector, and the flows that use it.
+"""Build solutions for environments with Dataverse: one of the connector, and one of the flows of each topic.
 
 The connector comes first. In one solution its own flows would not find it: it is registered only when the import is
-over.
+over. Each solution comes unmanaged, for an environment in which flows are changed, and managed, for one in which a new
+version shall leave changes alone.
 """
 
 import copy
@@ -13,7 +14,6 @@ from typing import Any
 from devkit.flows.connectors import GATEWAY, Connector
 from devkit.flows.names import (
     CONNECTOR_SOLUTION,
-    FLOWS_SOLUTION,
     PREFIX,
     PUBLISHER_TITLE,
     Identity,
@@ -33,6 +33,7 @@ from devkit.flows.solution_xml import (
     write_variable,
 )
 from devkit.flows.sources import Flow, Json, Setting
+from devkit.flows.topics import Topic
 
 _DATAVERSE = "shared_commondataserviceforapps"
 _DATAVERSE_REFERENCE = f"{PREFIX}_Dataverse"
@@ -50,30 +51,41 @@ class ConnectorFiles:
     settings: bytes
 
 
-def build_connector_solution(files: ConnectorFiles, identity: Identity, version: str) -> Files:
+@dataclass(frozen=True)
+class Form:
+    """What form solutions have: `version` (four numbers), managed or not, flows written as turned on or off."""
+
+    version: str
+    is_managed: bool = False
+    are_on: bool = False
+
+
+def build_connector_solution(files: ConnectorFiles, identity: Identity, form: Form) -> Files:
     """Return the files of the first solution: the connector, which asks for the gateway's host with each connection."""
     description = str(files.definition["info"]["description"])
     return {
         "[Content_Types].xml": write_content_types(["xml", "json", "Png"]),
         "solution.xml": write_solution(
-            CONNECTOR_SOLUTION, f"{PUBLISHER_TITLE}: connector", "Import this before the flows.", version,
-            name_components(connector=identity),
+            CONNECTOR_SOLUTION, f"{PUBLISHER_TITLE}: connector", "Import this before the flows.", form.version,
+            name_components(connector=identity), is_managed=form.is_managed,
         ),
         "customizations.xml": write_customizations(
-            version, connector=(identity, description, str(files.properties["properties"]["iconBrandColor"]))
+            form.version, connector=(identity, description, str(files.properties["properties"]["iconBrandColor"]))
         ),
         **_write_connector(files, identity),
     }  # fmt: skip
 
 
 def build_flows_solution(
+    topic: Topic,
     flows: Iterable[Flow],
     connectors: dict[str, Connector],
     identity: Identity,
-    version: str,
+    form: Form,
+    *,
     with_connector: ConnectorFiles | None = None,
 ) -> Files:
-    """Return the files of the second solution; with the connector in it only for certification."""
+    """Return the files of a topic's solution; with the connector in it only for certification."""
     flows = list(flows)
     documents = {flow.name: bind_flow(flow, identity) for flow in flows}
     packed = [_name_packed(flow) for flow in flows]
@@ -82,16 +94,17 @@ def build_flows_solution(
     return {
         "[Content_Types].xml": write_content_types(["xml", "json", "Png"] if with_connector else ["xml", "json"]),
         "solution.xml": write_solution(
-            FLOWS_SOLUTION, f"{PUBLISHER_TITLE}: flows", "Sample flows; import the connector first.", version,
-            name_components(packed, identity if with_connector else None, sorted(settings)),
+            topic.solution, f"{PUBLISHER_TITLE}: {topic.title}", topic.description, form.version,
+            name_components(packed, identity if with_connector else None), is_managed=form.is_managed,
         ),
         "customizations.xml": write_customizations(
-            version, packed, _list_references(documents.values(), connectors, identity),
+            form.version, packed, _list_references(documents.values(), connectors, identity),
             (identity, str(with_connector.definition["info"]["description"]),
              str(with_connector.properties["properties"]["iconBrandColor"])) if with_connector else None,
+            are_on=form.are_on,
         ),
         **{each.file.lstrip("/"): write_json(documents[flow.name]) for each, flow in zip(packed, flows, strict=True)},
-        **_write_variables(variables, version),
+        **_write_variables(variables, form.version),
         **(_write_connector(with_connector, identity) if with_connector else {}),
     }  # fmt: skip
 
@@ -103,6 +116,7 @@ def bind_flow(flow: Flow, identity: Identity) -> Json:
     properties = document["properties"]
     properties["templateName"] = None
     properties.pop("displayName", None)  # customizations.xml says it
+    properties.pop("topic", None)  # the solution itself
     for setting in flow.settings.values():
         if setting.is_secret:
             _read_secret(properties, setting)
@@ -119,6 +133,7 @@ def bind_flow(flow: Flow, identity: Identity) -> Json:
 def list_settings(flows: Iterable[Flow], references: Iterable[Reference], unknown: str | None = None) -> Json:
     """Return the file that `pac solution import --settings-file` takes, with the values left empty or as by default.
 
+    An empty value is refused (microsoft/coe-starter-kit#4566), so what may stay empty is not in the file.
     `unknown`: the id of the connector if the number in it is ours: the import looks connections up below the ids of
     this file, so it is left to the administrator (Capgemini/powerapps-packagedeployer-template#55).
     """
@@ -127,6 +142,7 @@ def list_settings(flows: Iterable[Flow], references: Iterable[Reference], unknow
         "EnvironmentVariables": [
             {"SchemaName": name, "Value": "" if settings[name].is_asked else str(settings[name].default)}
             for name in sorted(settings)
+            if not settings[name].is_optional
         ],
         "ConnectionReferences": [
             {
@@ -140,7 +156,7 @@ def list_settings(flows: Iterable[Flow], references: Iterable[Reference], unknow
 
 
 def find_references(flows: Iterable[Flow], connectors: dict[str, Connector], identity: Identity) -> list[Reference]:
-    """Return the connection references of the second solution."""
+    """Return the connection references of a solution with these flows."""
     return _list_references((bind_flow(flow, identity) for flow in flows), connectors, identity)
 
 
@@ -156,8 +172,10 @@ def _read_secret(properties: Json, setting: Setting) -> None:
     definition = properties["definition"]
     del definition["parameters"][setting.name]
     value = f"outputs('{name}')?['body/EnvironmentVariableSecretValue']"
+    used = f"parameters('{setting.name}')"
+    users = [root for root, action in definition["actions"].items() if used in json.dumps(action)]
     definition = rewrite_texts(definition, lambda text: replace_parameters(text, {setting.name: value}))
-    properties["definition"] = put_first(definition, name, {
+    reading = {
         "type": "OpenApiConnection",
         "description": "The secret lies in Key Vault; the environment variable names it, and secure outputs hide it.",
         "inputs": {
@@ -172,7 +190,13 @@ def _read_secret(properties: Json, setting: Setting) -> None:
             "authentication": "@parameters('$authentication')",
         },
         "runtimeConfiguration": {"secureData": {"properties": ["outputs"]}},
-    })  # fmt: skip
+    }  # fmt: skip
+    # Inside the scope of its only user, so that what runs after a failed scope tells that the key could not be read.
+    if len(users) == 1 and definition["actions"][users[0]]["type"] == "Scope":
+        definition["actions"][users[0]] = put_first(definition["actions"][users[0]], name, reading)
+    else:
+        definition = put_first(definition, name, reading)
+    properties["definition"] = definition
     properties["connectionReferences"][_DATAVERSE] = {
         "runtimeSource": "embedded",
         "connection": {"connectionReferenceLogicalName": _DATAVERSE_REFERENCE},

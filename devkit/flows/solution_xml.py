@@ -14,7 +14,7 @@ from devkit.flows.sources import Setting
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _ENGLISH = "1033"
 _PLATFORM = "9.2.24000.0"  # a version of Dataverse that knows all this
-_FLOW, _CONNECTOR, _VARIABLE = "29", "372", "380"
+_FLOW, _CONNECTOR = "29", "372"
 _EMPTY_SECTIONS = (
     "FieldSecurityProfiles", "Templates", "EntityMaps", "EntityRelationships", "OrganizationSettings", "optionsets",
     "CustomControls", "EntityDataProviders",
@@ -25,14 +25,16 @@ _ADDRESS_FIELDS = (
     "StateOrProvince", "Telephone1", "Telephone2", "Telephone3", "TimeZoneRuleVersionNumber", "UPSZone", "UTCOffset",
     "UTCConversionTimeZoneCode",
 )  # fmt: skip
-# A flow as shipped: category 5 is a cloud flow, owned by the organisation's user who imports it, and turned off.
+# Category 5 is a cloud flow, owned by the organisation's user who imports it. States stand below.
 _WORKFLOW = {
     "Type": "1", "Subprocess": "0", "Category": "5", "Mode": "0", "Scope": "4", "OnDemand": "0",
     "TriggerOnCreate": "0", "TriggerOnDelete": "0", "AsyncAutodelete": "0", "SyncWorkflowLogOnFailure": "0",
-    "StateCode": "0", "StatusCode": "1", "RunAs": "1", "IsTransacted": "1", "IntroducedVersion": "",
+    "StateCode": "", "StatusCode": "", "RunAs": "1", "IsTransacted": "1", "IntroducedVersion": "",
     "IsCustomizable": "1", "BusinessProcessType": "0",
     "IsCustomProcessingStepAllowedForOtherPublishers": "1", "ModernFlowType": "0", "PrimaryEntity": "none",
 }  # fmt: skip
+_OFF = {"StateCode": "0", "StatusCode": "1"}
+_ON = {"StateCode": "1", "StatusCode": "2"}
 _VARIABLE_TEXT, _VARIABLE_SECRET = "100000000", "100000005"
 _KEY_VAULT = "0"
 
@@ -66,16 +68,26 @@ def write_content_types(extensions: Iterable[str]) -> bytes:
 
 
 def write_solution(
-    name: str, title: str, description: str, version: str, components: Iterable[dict[str, str]]
+    name: str,
+    title: str,
+    description: str,
+    version: str,
+    components: Iterable[dict[str, str]],
+    *,
+    is_managed: bool = False,
 ) -> bytes:
-    """Return solution.xml: an unmanaged solution of ours with these root components."""
+    """Return solution.xml: a solution of ours with these root components.
+
+    An export of a managed solution differs from the other by this one number for what our solutions hold; forms, views
+    and canvas apps would differ in more.
+    """
     root = _root(version=_PLATFORM, SolutionPackageVersion="9.2", languagecode=_ENGLISH, generatedBy="CrmLive")
     manifest = ET.SubElement(root, "SolutionManifest")
     _text(manifest, "UniqueName", name)
     _localized(manifest, "LocalizedNames", "LocalizedName", title)
     _localized(manifest, "Descriptions", "Description", description)
     _text(manifest, "Version", version)
-    _text(manifest, "Managed", "0")
+    _text(manifest, "Managed", "1" if is_managed else "0")
     _add_publisher(manifest)
     listed = ET.SubElement(manifest, "RootComponents")
     for component in components:
@@ -84,14 +96,16 @@ def write_solution(
     return _write(root)
 
 
-def name_components(
-    flows: Iterable[PackedFlow] = (), connector: Identity | None = None, variables: Iterable[str] = ()
-) -> list[dict[str, str]]:
-    """Return the root components of a solution."""
+def name_components(flows: Iterable[PackedFlow] = (), connector: Identity | None = None) -> list[dict[str, str]]:
+    """Return the root components of a solution.
+
+    Environment variables are none in any real export, though each has a folder in the zip (0 of 23 solutions of
+    pnp/powerplatform-samples, 0 of 8 variables in ContosoRealEstateCore).
+    """
     named = [{"type": _FLOW, "id": f"{{{flow.id}}}"} for flow in flows]
     if connector is not None:
         named.append({"type": _CONNECTOR, "id": f"{{{connector.id}}}", "schemaName": connector.logical_name})
-    return [*named, *({"type": _VARIABLE, "schemaName": name} for name in variables)]
+    return named
 
 
 def write_customizations(
@@ -99,14 +113,19 @@ def write_customizations(
     flows: Iterable[PackedFlow] = (),
     references: Iterable[Reference] = (),
     connector: tuple[Identity, str, str] | None = None,
+    *,
+    are_on: bool = False,
 ) -> bytes:
-    """Return customizations.xml. `connector` is its identity, description and brand colour."""
+    """Return customizations.xml. `connector` is its identity, description and brand colour.
+
+    `are_on`: the flows are written as exports write those that run, or else as turned off.
+    """
     root = ET.Element("ImportExportXml", {"xmlns:xsi": _XSI})
     ET.SubElement(root, "Entities")
     ET.SubElement(root, "Roles")
     workflows = ET.SubElement(root, "Workflows")
     for flow in flows:
-        _add_workflow(workflows, flow, version)
+        _add_workflow(workflows, flow, _WORKFLOW | (_ON if are_on else _OFF) | {"IntroducedVersion": version})
     for section in _EMPTY_SECTIONS:
         ET.SubElement(root, section)
     if connector is not None:
@@ -132,7 +151,7 @@ def write_variable(setting: Setting, version: str) -> bytes:
         ET.SubElement(place, "label", description=text, languagecode=_ENGLISH)
     _text(root, "introducedversion", version)
     _text(root, "iscustomizable", "1")
-    _text(root, "isrequired", "1")
+    _text(root, "isrequired", "0")  # as in all real exports; the import asks for each that has no value
     _text(root, "secretstore", _KEY_VAULT)
     _text(root, "type", _VARIABLE_SECRET if setting.is_secret else _VARIABLE_TEXT)
     ET.indent(root)
@@ -149,13 +168,13 @@ def name_connector_files(connector: Identity) -> Mapping[str, str]:
     }
 
 
-def _add_workflow(place: ET.Element, flow: PackedFlow, version: str) -> None:
+def _add_workflow(place: ET.Element, flow: PackedFlow, values: Mapping[str, str]) -> None:
     workflow = ET.SubElement(
         place, "Workflow", WorkflowId=f"{{{flow.id}}}", Name=flow.title, Description=flow.description
     )
     _text(workflow, "JsonFileName", flow.file)
-    for tag, value in _WORKFLOW.items():
-        _text(workflow, tag, version if tag == "IntroducedVersion" else value)
+    for tag, value in values.items():
+        _text(workflow, tag, value)
     _localized(workflow, "LocalizedNames", "LocalizedName", flow.title)
     _localized(workflow, "Descriptions", "Description", flow.description)
 

@@ -44,6 +44,11 @@ class Setting:
         return self.type == "SecureString"
 
     @property
+    def is_optional(self) -> bool:
+        """Whether flows can be turned on without it: a secret is read by its name when the flow runs."""
+        return self.is_secret
+
+    @property
     def is_asked(self) -> bool:
         """Whether there is no useful default: it is empty, or an example."""
         return self.default in ("", None) or _EXAMPLE in str(self.default)
@@ -80,6 +85,11 @@ class Flow:
     def description(self) -> str:
         """What the flow does, in a sentence."""
         return str(self.definition.get("description", ""))
+
+    @property
+    def topic(self) -> str:
+        """What the flow is about, a name of `topics.TOPICS`; flows that are not ours have none."""
+        return str(self.document["properties"].get("topic", ""))
 
     @property
     def references(self) -> Mapping[str, Json]:

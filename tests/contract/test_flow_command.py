@@ -19,10 +19,20 @@ def test_it_writes_what_is_imported_and_says_what_may_stand_in_the_way(tmp_path:
     written = {
         path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()
     }
-    assert {"README.md", "connector.zip", "flows.zip", "deployment-settings.json", "certification.zip"} <= written
+    assert {
+        "README.md",
+        "CONTENTS.md",
+        "solutions/connector.zip",
+        "solutions/forms.zip",
+        "certification.zip",
+    } <= written
+    assert (
+        "solutions/forms.zip: connections: Graph Gateway, Microsoft Forms, Office 365 Outlook; to fill in: " in said.out
+    )
     assert f"{len(written)} files for 12 flows" in said.out
     assert "asks for the gateway's host and a key" in said.err
     assert "allow https://azurewebsites.net" in said.err
+    assert "hold their flows as turned off" in said.err
 
 
 def test_a_wrong_option_is_refused_and_nothing_written(tmp_path: Path, capsys: Says) -> None:

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Callable
 from typing import Any
-from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -35,9 +34,11 @@ def contract() -> dict[str, Any]:
 
 
 def workflows_of(built: Files) -> dict[str, Any]:
-    """The flows of the second solution by file."""
-    files = unpack(built["flows.zip"])
-    return {name: json.loads(data) for name, data in files.items() if name.startswith("Workflows/")}
+    """The flows of all solutions by file."""
+    files = [unpack(data) for name, data in built.items() if re.fullmatch(r"solutions/[a-z-]+\.zip", name)]
+    flows = [(name, json.loads(each[name])) for each in files for name in each if name.startswith("Workflows/")]
+    assert len(dict(flows)) == len(flows), "a flow is in two solutions"
+    return dict(flows)
 
 
 def legacy_of(built: Files, name: str) -> Any:
@@ -81,7 +82,7 @@ def test_flows_in_the_solution_are_without_complaint(sources: Sources, built: Fi
     connectors = sources.connectors | {identity.api_name: sources.connectors[GATEWAY]}
     flows = []
     for name, document in workflows_of(built).items():
-        document["properties"]["displayName"] = name.partition("-")[0].rpartition("/")[2]
+        document["properties"] |= {"displayName": name.partition("-")[0].rpartition("/")[2], "topic": "forms"}
         flows.append(Flow(name, document))
     assert check_flows(flows, connectors, contract) == []
 
@@ -92,7 +93,7 @@ def test_flows_in_legacy_packages_are_without_complaint(
     identity = make_identity("Graph Gateway")
     connectors = sources.connectors | {identity.api_name: sources.connectors[GATEWAY]}
     for flow in sources.flows:
-        properties = legacy_of(built, flow.name)
+        properties = legacy_of(built, flow.name) | {"topic": flow.topic}
         for key, reference in properties["connectionReferences"].items():
             # what a package says of a connection by other names
             more = {"api": {"name": reference["id"].rpartition("/")[2]}, "runtimeSource": "embedded"}
@@ -141,7 +142,7 @@ def test_every_flow_is_in_every_container(sources: Sources, built: Files) -> Non
 
 def test_each_connection_says_which_gateway_it_calls(built: Files) -> None:
     """As in microsoft/iom-provider-shopify: a parameter of the connection, and a policy that reads it."""
-    solutions = [unpack(built["connector.zip"])]
+    solutions = [unpack(built["solutions/connector.zip"])]
     package = unpack(unpack(built["certification.zip"])["GraphGateway.pdpkg.zip"])
     solutions += [unpack(data) for name, data in package.items() if name.endswith(".zip")]
     for files in solutions:
@@ -167,20 +168,15 @@ def test_each_connection_says_which_gateway_it_calls(built: Files) -> None:
 
 def test_an_environments_name_for_the_connector_is_used(sources: Sources) -> None:
     files = build_all(sources, "shared_ggw-5fgraph-20gateway-5f0123456789abcdef")
-    assert b"shared_ggw-5fgraph-20gateway-5f0123456789abcdef" in unpack(files["flows.zip"])["customizations.xml"]
+    customizations = unpack(files["solutions/appointments.zip"])["customizations.xml"]
+    assert b"shared_ggw-5fgraph-20gateway-5f0123456789abcdef" in customizations
     with pytest.raises(WishError, match="no connector's name"):
         build_all(sources, "Graph Gateway")
 
 
-def test_flows_are_shipped_turned_off(built: Files) -> None:
-    root = ET.fromstring(unpack(built["flows.zip"])["customizations.xml"])  # noqa: S314 - our own file
-    states = {(one.findtext("StateCode"), one.findtext("StatusCode")) for one in root.iter("Workflow")}
-    assert states == {("0", "1")}
-
-
 def test_the_import_asks_for_what_has_no_good_default(sources: Sources, built: Files) -> None:
-    files = unpack(built["flows.zip"])
     for flow in sources.flows:
+        files = unpack(built[f"solutions/{flow.topic}.zip"])
         for setting in flow.settings.values():
             xml = files[f"environmentvariabledefinitions/{setting.schema_name}/environmentvariabledefinition.xml"]
             assert (b"<defaultvalue>" in xml) != setting.is_asked
@@ -201,32 +197,6 @@ def test_a_secret_is_read_from_its_variable_and_kept_secret(built: Files) -> Non
     assert header == "@outputs('Read_the_gateway_key')?['body/EnvironmentVariableSecretValue']"
     first = [name for name, action in definition["actions"].items() if not action["runAfter"]]
     assert first == ["Read_the_gateway_key"]
-
-
-def test_settings_can_be_given_from_a_file(sources: Sources, built: Files) -> None:
-    settings = json.loads(built["deployment-settings.json"])
-    names = {one.schema_name for flow in sources.flows for one in flow.settings.values()}
-    assert {one["SchemaName"] for one in settings["EnvironmentVariables"]} == names
-    assert {one["LogicalName"] for one in settings["ConnectionReferences"]} >= {
-        "ggw_Gateway",
-        "ggw_Teams",
-        "ggw_Dataverse",
-    }
-
-
-@pytest.mark.parametrize("given", [None, "shared_ggw-5fgraph-20gateway-5f0123456789abcdef"])
-def test_the_file_of_settings_holds_nothing_invented(sources: Sources, given: str | None) -> None:
-    """The import finds connections below the ids that the file names: an id with a number of our own finds none."""
-    settings = json.loads(build_all(sources, given)["deployment-settings.json"])
-    connectors = {one["LogicalName"]: one["ConnectorId"] for one in settings["ConnectionReferences"]}
-    apis = "/providers/Microsoft.PowerApps/apis"
-    assert connectors.pop("ggw_Gateway") == (f"{apis}/{given}" if given else "")
-    assert all(re.fullmatch(rf"{apis}/shared_[a-z0-9]+", one) for one in connectors.values())
-    assert {one["ConnectionId"] for one in settings["ConnectionReferences"]} == {""}
-    defaults = {
-        one.schema_name: "" if one.is_asked else one.default for f in sources.flows for one in f.settings.values()
-    }
-    assert {one["SchemaName"]: one["Value"] for one in settings["EnvironmentVariables"]} == defaults
 
 
 # -- legacy packages and workflows -----------------------------------------------------------------------------------
@@ -353,38 +323,62 @@ def add(name: str, data: bytes) -> Spoil:
 
 
 SOLUTION_FAULTS: list[tuple[str, str, Spoil, str]] = [
-    ("flows.zip", "form", swap("customizations.xml", "</Workflows>", "</Workflow>"), "cannot be read"),
-    ("flows.zip", "form", swap("Workflows/DailyAgenda", "{", "{{"), "cannot be read"),
-    ("flows.zip", "zip", drop("solution.xml"), "is missing"),
-    ("flows.zip", "zip", swap("[Content_Types].xml", 'Extension="json"', 'Extension="jsn"'), "says nothing of “json”"),
-    ("flows.zip", "zip", add("Workflows\\Extra.json", b"{}"), "backslashes"),
-    ("flows.zip", "guid", drop("Workflows/DailyAgenda"), "holds other files"),
+    ("appointments.zip", "form", swap("customizations.xml", "</Workflows>", "</Workflow>"), "cannot be read"),
+    ("appointments.zip", "form", swap("Workflows/DailyAgenda", "{", "{{"), "cannot be read"),
+    ("appointments.zip", "zip", drop("solution.xml"), "is missing"),
     (
-        "flows.zip",
+        "appointments.zip",
+        "zip",
+        swap("[Content_Types].xml", 'Extension="json"', 'Extension="jsn"'),
+        "says nothing of “json”",
+    ),
+    ("appointments.zip", "zip", add("Workflows\\Extra.json", b"{}"), "backslashes"),
+    ("appointments.zip", "guid", drop("Workflows/DailyAgenda"), "holds other files"),
+    (
+        "appointments.zip",
         "guid",
         swap("solution.xml", '<RootComponent type="29" id="{3', '<RootComponent type="29" id="{4'),
         "lists other flows",
     ),
-    ("flows.zip", "guid", swap("customizations.xml", 'WorkflowId="{3', 'WorkflowId="{4'), "does not carry the id"),
-    ("flows.zip", "form", swap("customizations.xml", "<Category>5<", "<Category>0<"), "category 5"),
     (
-        "flows.zip",
+        "appointments.zip",
+        "guid",
+        swap("customizations.xml", 'WorkflowId="{3', 'WorkflowId="{4'),
+        "does not carry the id",
+    ),
+    ("appointments.zip", "form", swap("customizations.xml", "<Category>5<", "<Category>0<"), "category 5"),
+    (
+        "appointments.zip",
         "reference",
         swap("customizations.xml", 'logicalname="ggw_Teams"', 'logicalname="ggw_Team"'),
         "no connection reference ggw_Teams",
     ),
-    ("flows.zip", "reference", swap("customizations.xml", "shared_teams", "shared_team"), "another connector"),
+    ("appointments.zip", "reference", swap("customizations.xml", "shared_teams", "shared_team"), "another connector"),
     (
-        "flows.zip",
+        "appointments.zip",
         "reference",
         swap("customizations.xml", "customconnectorid>", "customconnector>"),
         "cannot be read|calls the connector ours",
     ),
-    ("flows.zip", "guid", drop("ggw_TeamId/"), "lists other variables"),
-    ("flows.zip", "setting", drop("ggw_TeamId/"), "no variable ggw_TeamId"),
-    ("flows.zip", "guid", swap("ggw_TeamId/", 'schemaname="ggw_TeamId"', 'schemaname="ggw_Team"'), "folder names"),
     (
-        "flows.zip",
+        "appointments.zip",
+        "setting",
+        add(
+            "environmentvariabledefinitions/ggw_Spare/environmentvariabledefinition.xml",
+            b'<environmentvariabledefinition schemaname="ggw_Spare" />',
+        ),
+        "nothing uses this variable",
+    ),
+    ("plain-http.zip", "setting", drop("ggw_GatewayKey/"), "no variable ggw_GatewayKey"),
+    ("appointments.zip", "setting", drop("ggw_TeamId/"), "no variable ggw_TeamId"),
+    (
+        "appointments.zip",
+        "guid",
+        swap("ggw_TeamId/", 'schemaname="ggw_TeamId"', 'schemaname="ggw_Team"'),
+        "folder names",
+    ),
+    (
+        "appointments.zip",
         "form",
         swap("ggw_TeamId/", "<environmentvariabledefinition ", '<?xml version="1.0"?><environmentvariabledefinition '),
         "more than its root",
@@ -408,14 +402,14 @@ SOLUTION_FAULTS: list[tuple[str, str, Spoil, str]] = [
 
 @pytest.mark.parametrize(("zip_name", "rule", "spoil", "words"), SOLUTION_FAULTS)
 def test_a_fault_in_a_solution_is_seen(built: Files, zip_name: str, rule: str, spoil: Spoil, words: str) -> None:
-    files = unpack(built[zip_name])
+    files = unpack(built[f"solutions/{zip_name}"])
     spoil(files)
     found = check_solution(zip_name, pack(files))
     assert any(one.rule in (rule, "form") and re.search(words, one.message) for one in found), found
 
 
 def test_what_is_no_zip_is_no_solution() -> None:
-    assert [one.message for one in check_solution("flows.zip", b"PK")] == ["is no zip"]
+    assert [one.message for one in check_solution("appointments.zip", b"PK")] == ["is no zip"]
 
 
 PACKAGE_FAULTS: list[tuple[str, Spoil, str]] = [
@@ -476,5 +470,6 @@ def test_the_package_for_certification_has_both_solutions(built: Files) -> None:
 
 
 def test_a_real_name_is_seen_anywhere(built: Files) -> None:
-    files = {"flows.zip": pack(unpack(built["flows.zip"]) | {"Workflows/x.json": b'{"to": "alex@fabrikam.com"}'})}
+    name = "solutions/forms.zip"
+    files = {name: pack(unpack(built[name]) | {"Workflows/x.json": b'{"to": "alex@fabrikam.com"}'})}
     assert "alex@fabrikam.com" in "".join(one.message for one in check_names(files))

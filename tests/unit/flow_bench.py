@@ -88,6 +88,7 @@ def _step(operation: str, parameters: dict[str, Any], **more: Any) -> dict[str, 
 DOCUMENT: dict[str, Any] = {
     "properties": {
         "displayName": "A thing comes",
+        "topic": "appointments",
         "connectionReferences": {
             GATEWAY: {
                 "runtimeSource": "embedded",

@@ -65,6 +65,7 @@ FAULTS: list[tuple[str, Spoil, str]] = [
     ("name", put(f"actions|{'N' * 81}", COMPOSE), "81 characters"),
     ("name", put("actions|What?", COMPOSE), "letters, digits"),
     ("name", put("actions|Each|actions|List", COMPOSE), "another of that name"),
+    ("known", put("file|topic", "things"), "say one of appointments"),
     ("name", put("file|displayName", "T" * 81), "81 characters"),
     ("explained", put(f"{LIST}|description", None), "what it is for"),
     ("description", put(f"{TRIGGER}|description", "D" * 257), "257 characters"),
