@@ -139,6 +139,11 @@ class Fields:
             raise Invalid(f"{name} is neither true nor false. Send one of them.", code="InvalidChoice", target=name)
         return value == "true"
 
+    def wants_details(self) -> bool:
+        """Return what `details` says; without it, whether `expand=details`, its older form, is there."""
+        before = self.choice("expand", "details") is not None
+        return self.switch("details") if self.text("details") else before
+
     def whole_number(self, name: str, bounds: Bounds) -> int:
         """Return a whole number within bounds."""
         value = self.text(name)

@@ -32,5 +32,5 @@ def read_subscription(request: Request) -> "Subscription":
         service=query.identifier("service"),
         staff=query.identifier("staff"),
         zone=query.zone(),
-        wants_details=query.choice("expand", "details") is not None,
+        wants_details=query.wants_details(),
     )

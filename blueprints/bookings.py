@@ -60,11 +60,13 @@ def list_customers(request: Request) -> Json:
 
 
 @bp.route(route="bookings/businesses/{business}/appointments", methods=["GET"])
-@answers("start", "end", "service", "staff", "customer", "selfService", "timeZone", "expand", "limit", "cursor")
+@answers(
+    "start", "end", "service", "staff", "customer", "selfService", "timeZone", "details", "expand", "limit", "cursor"
+)
 def list_appointments(request: Request) -> Json:
     """List the appointments of a business that overlap a range, in the order of their start."""
     business, query = request.business, request.query
-    details = query.choice("expand", "details") is not None
+    details = query.wants_details()
     limit = query.whole_number("limit", APPOINTMENT_PAGE_WITH_DETAILS if details else APPOINTMENT_PAGE)
     service, staff, customer = query.identifier("service"), query.identifier("staff"), query.text("customer")
     after = request.cursor()
@@ -105,11 +107,11 @@ def get_staff_availability(request: Request) -> Json:
 
 
 @bp.route(route="bookings/businesses/{business}/agenda", methods=["GET"])
-@answers("date", "timeZone", "expand")
+@answers("date", "timeZone", "details", "expand")
 def get_agenda(request: Request) -> Json:
     """Get the appointments of one day, grouped by staff member and ready to print."""
     business, day, read_zone = request.business, request.query.day("date"), request.zone_of(request.query)
-    details = request.query.choice("expand", "details") is not None
+    details = request.query.wants_details()
     return request.connection.appointments.read_agenda(business=business, day=day, zone=read_zone(), details=details)
 
 

@@ -9,14 +9,14 @@ bp = Blueprint()
 
 
 @bp.route(route="bookings/businesses/{business}/changes", methods=["GET"])
-@answers("since", "limit", "cursor", "timeZone", "expand")
+@answers("since", "limit", "cursor", "timeZone", "details", "expand")
 def list_changes(request: Request) -> Json:
     """List what happened to appointments, in order. Each answer holds a `cursor` to go on from, now or later."""
     from bookings.changes.feed import Position
 
     business, feed, query = request.business, request.connection.changes, request.query
     zone = query.zone()
-    wants_details = query.choice("expand", "details") is not None
+    wants_details = query.wants_details()
     limit = query.whole_number("limit", APPOINTMENT_PAGE_WITH_DETAILS if wants_details else APPOINTMENT_PAGE)
     since = query.optional_moment("since", request.zone_of(query))
     cursor = request.cursor()

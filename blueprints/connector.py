@@ -119,7 +119,7 @@ def get_questions_schema(request: Request) -> Json:
 
 
 @bp.route(route="connector/previews/appointments", methods=["GET"])
-@answers("kind", "business", "service", "staff", "timeZone", "expand")
+@answers("kind", "business", "service", "staff", "timeZone", "details", "expand")
 def preview_appointments(request: Request) -> Json:
     """Get some items that a trigger of appointments would answer: recent changes, or upcoming appointments."""
     from bookings.changes.trigger_items import TRIGGER_KINDS

@@ -15,7 +15,7 @@ _MAIL_SECONDS = 60  # mailboxes are polled once a minute
 
 
 @bp.route(route="triggers/appointments/{kind}", methods=["GET"])
-@answers("business", "service", "staff", "minutes", "timeZone", "expand", STATE)
+@answers("business", "service", "staff", "minutes", "timeZone", "details", "expand", STATE)
 def on_appointment(request: Request) -> Content:
     """Trigger of appointment events: one of the kinds of changes, updated, any, or upcoming."""
     from bookings.changes.feed import InvalidPositionError

@@ -109,6 +109,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 "Customer",
                 "SelfService",
                 "Details",
+                "Expand",
                 "PageSize",
                 "Cursor",
             ),
@@ -226,7 +227,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 timeZone=text("Day Time Zone", "The time zone of the day, by its Windows name."),
                 timeZoneIana=text("Day Time Zone (IANA)", "The time zone of the day, by its IANA name.", **_ASIDE),
             ),
-            parameters=shared("Business", "Date", "TimeZone", "Details"),
+            parameters=shared("Business", "Date", "TimeZone", "Details", "Expand"),
         )
     },
     f"{_ONE}/changes": {
@@ -246,7 +247,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             parameters=[
                 *shared("Business"),
                 query("since", "Since", f"Only changes found since then. {WALL_TIME}", visibility="advanced"),
-                *shared("TimeZone", "Details", "PageSize", "CursorKept"),
+                *shared("TimeZone", "Details", "Expand", "PageSize", "CursorKept"),
             ],
             x_ms_pageable=PAGEABLE,
         )

@@ -135,7 +135,14 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
     },
     "/connector/previews/appointments": {
         "get": _preview(
-            "appointments", "AppointmentEvent", "BusinessAsked", "Service", "StaffMember", "TimeZone", "Details"
+            "appointments",
+            "AppointmentEvent",
+            "BusinessAsked",
+            "Service",
+            "StaffMember",
+            "TimeZone",
+            "Details",
+            "Expand",
         )
     },
     "/connector/previews/mails": {"get": _preview("mails", "MailFailure", "MailboxAsked", "Folder")},

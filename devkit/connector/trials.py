@@ -96,7 +96,7 @@ class Trials:
         self._do("ListBookingPages")
         for name in ("GetBookingPage", "ListServices", "ListStaffMembers", "ListCustomQuestions", "ListCustomers"):
             self._do(name, page)
-        self._do("ListAppointments", page | week | {"expand": "details", "limit": 1})
+        self._do("ListAppointments", page | week | {"details": True, "limit": 1})
         self._do("GetStaffAvailability", page, body=week)
         self._do("GetAgenda", page | {"date": str(today + timedelta(days=1)), "timeZone": _ZONE})
         self._do("GetGatewayStatus")
@@ -177,7 +177,7 @@ class Trials:
 
     def _begin_triggers(self) -> None:
         for name in self._appointment_triggers:
-            query = {"business": _PAGE, "timeZone": _ZONE} | ({"expand": "details"} if name.endswith("Created") else {})
+            query = {"business": _PAGE, "timeZone": _ZONE} | ({"details": True} if name.endswith("Created") else {})
             self._begin(name, query | ({"minutes": MINUTES_AHEAD.most} if name.endswith("Upcoming") else {}))
         for name in _MAIL_TRIGGERS:
             self._begin(name, {"mailbox": _MAILBOX})

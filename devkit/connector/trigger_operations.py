@@ -14,7 +14,7 @@ ITEMS = {
     "mails": ("Mail", "The mails, oldest first; the flow runs once for each."),
     "tickets": ("Ticket", "The tickets, oldest first; the flow runs once for each."),
 }
-_APPOINTMENT = ("BusinessAsked", "Service", "StaffMember", "TimeZone", "Details", "TriggerState")
+_APPOINTMENT = ("BusinessAsked", "Service", "StaffMember", "TimeZone", "Details", "Expand", "TriggerState")
 _MAIL = ("MailboxAsked", "Folder", "TriggerState")
 _MINUTES = number(
     "minutes",

@@ -106,7 +106,7 @@ class Trigger:
     @property
     def has_details(self) -> bool:
         """Whether its items name all customers and what they wrote."""
-        return self.query.get("expand") == "details"
+        return self.query.get("details") == "true"
 
     def sign(self, one: Event) -> Signature:
         """Return what the run that an event starts must report."""

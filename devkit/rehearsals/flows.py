@@ -175,7 +175,7 @@ class _Rehearsal:
             trigger = Trigger(name, f"triggers/appointments/{name.partition(',')[0]}", page)
             self._add(trigger, Flow(self._backend, trigger.path, page))
         raw = Trigger(_RAW, "triggers/appointments/created", page, through_gateway=False)
-        path, query = f"bookings/businesses/{tiny.BUSINESS}/changes", {"limit": 50, "expand": "details"}
+        path, query = f"bookings/businesses/{tiny.BUSINESS}/changes", {"limit": 50, "details": "true"}
         self._add(raw, CursorFlow(self._backend, path, query, wanted=frozenset({"created"})))
         for trigger, flow in self._flows.values():
             flow.prefix = PREFIX if trigger.through_gateway else None

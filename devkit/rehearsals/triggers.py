@@ -23,13 +23,13 @@ def list_own() -> Iterator[Trigger]:
     for kind in (*_KINDS, SEES_ALL, "upcoming"):
         yield Trigger(kind, f"triggers/appointments/{kind}", page)
     for kind in ("cancelled", "registered", "unregistered"):
-        yield Trigger(f"{kind}, details", f"triggers/appointments/{kind}", page | {"expand": "details"})
+        yield Trigger(f"{kind}, details", f"triggers/appointments/{kind}", page | {"details": "true"})
     of_bob = page | {"staff": tiny.BOB, "service": tiny.GROUP}
     yield Trigger("registered with Bob", "triggers/appointments/registered", of_bob, through_gateway=False)
     yield Trigger("any, no gateway", "triggers/appointments/any", page | {"timeZone": _ZONE}, through_gateway=False)
     yield Trigger("any of Bob", "triggers/appointments/any", page | {"staff": tiny.BOB})
     yield Trigger("created, groups", "triggers/appointments/created", page | {"service": tiny.GROUP})
-    yield Trigger("created, details", "triggers/appointments/created", page | {"expand": "details"})
+    yield Trigger("created, details", "triggers/appointments/created", page | {"details": "true"})
     moved = page | {"staff": tiny.ANNE, "service": tiny.VISIT}
     yield Trigger("rescheduled of Anne", "triggers/appointments/rescheduled", moved, through_gateway=False)
     yield Trigger("upcoming of Anne", "triggers/appointments/upcoming", page | {"staff": tiny.ANNE, "minutes": 60})

@@ -221,7 +221,7 @@ def test_a_package_has_its_settings_in_one_action(built: Files) -> None:
 
 def test_a_packages_trigger_has_the_example_in_it(built: Files) -> None:
     trigger = legacy_of(built, "new-appointment-ticket")["definition"]["triggers"]["When_an_appointment_is_created"]
-    assert trigger["inputs"]["parameters"] == {"business": "helpdesk@example.com", "timeZone": "", "expand": "details"}
+    assert trigger["inputs"]["parameters"] == {"business": "helpdesk@example.com", "timeZone": "", "details": True}
 
 
 def test_operations_become_requests(built: Files) -> None:

@@ -106,7 +106,7 @@ def test_notes_and_reminders_are_left_out_of_a_list_rather_than_shown_empty(gate
     on_agenda = gateway.ask("/agenda", date="2026-05-04")["value"][0]["appointments"][0]
     for item in (listed, on_agenda):
         assert {"customerNotes", "serviceNotes", "reminders", "customers", "answers"}.isdisjoint(item)
-    whole = gateway.ask("/appointments", **range_, expand="details")["value"][0]
+    whole = gateway.ask("/appointments", **range_, details="true")["value"][0]
     for item in (whole, gateway.ask("/appointment", id=listed["id"])):
         assert (item["customerNotes"], item["serviceNotes"]) == ("Klingelt zweimal", "Schlüssel beim Pförtner")
         assert item["reminders"] == [reminder]
@@ -114,14 +114,26 @@ def test_notes_and_reminders_are_left_out_of_a_list_rather_than_shown_empty(gate
 
 def test_details_that_are_empty_are_shown_empty(gateway: Gateway) -> None:
     book(gateway, DAY)
-    whole = gateway.ask("/appointments", start="2026-05-04", end="2026-05-05", expand="details")["value"][0]
+    whole = gateway.ask("/appointments", start="2026-05-04", end="2026-05-05", details="true")["value"][0]
     assert (whole["customerNotes"], whole["serviceNotes"], whole["reminders"]) == (None, None, [])
+
+
+def test_details_is_yes_or_no_and_its_older_form_is_taken(gateway: Gateway) -> None:
+    book(gateway, DAY)
+
+    def ask(**asked: str) -> Any:
+        return gateway.ask("/appointments", start="2026-05-04", end="2026-05-05", **asked)["value"][0]
+
+    plain, whole = ask(), ask(details="true")
+    assert "customers" in whole.keys() - plain.keys()
+    assert ask(details="True") == ask(expand="details") == whole
+    assert ask(details="false") == ask(details="") == ask(details="false", expand="details") == plain
 
 
 def test_details_fill_customers_and_answers_as_text(gateway: Gateway) -> None:
     for hour in range(9, 15):
         book(gateway, DAY + timedelta(hours=hour))
-    answer = gateway.ask("/appointments", start="2026-05-04", end="2026-05-05", expand="details")
+    answer = gateway.ask("/appointments", start="2026-05-04", end="2026-05-05", details="true")
     assert len(answer["value"]) == 6
     for item in answer["value"]:
         assert item["customers"][0]["answers"] == {KEY: "LT-0042", question_key(CHOICE["questionId"], ""): "Phone"}
@@ -137,7 +149,7 @@ def test_a_range_costs_a_call_for_each_31_days_and_details_one_for_each_appointm
         gateway.ask("/appointments", start="2026-05-04", end=(DAY + timedelta(days=days)).strftime("%Y-%m-%d"))
         assert len(gateway.graph_calls()) == calls
     gateway.forget()
-    gateway.ask("/appointments", start="2026-05-04", end="2026-08-05", expand="details")
+    gateway.ask("/appointments", start="2026-05-04", end="2026-08-05", details="true")
     assert len(gateway.graph_calls()) == 3 + 5
     assert len({seen.path + str(seen.query) for seen in gateway.graph_calls()}) == 8
 
@@ -158,7 +170,7 @@ def test_names_cost_a_call_each_and_then_nothing_for_five_minutes(gateway: Gatew
 def test_details_unchanged_since_the_last_look_are_not_read_again(gateway: Gateway) -> None:
     first = book(gateway, DAY)
     book(gateway, DAY + timedelta(hours=2))
-    query = {"start": "2026-05-04", "end": "2026-05-05", "expand": "details"}
+    query = {"start": "2026-05-04", "end": "2026-05-05", "details": "true"}
     gateway.ask("/appointments", **query)
     gateway.forget()
     gateway.sim.world.clock.advance(timedelta(minutes=1))
@@ -170,7 +182,7 @@ def test_details_unchanged_since_the_last_look_are_not_read_again(gateway: Gatew
 def test_at_most_four_calls_are_open_at_graph_at_once(gateway: Gateway) -> None:
     for number in range(20):
         book(gateway, DAY + timedelta(minutes=40 * number))
-    gateway.ask("/appointments", start="2026-05-04", end="2026-05-06", expand="details", limit=100)
+    gateway.ask("/appointments", start="2026-05-04", end="2026-05-06", details="true", limit=100)
     assert gateway.sim.exchanges.peaks["bookings"] <= 4
     assert not gateway.sim.graph_limits.refusals
 
@@ -242,7 +254,7 @@ def test_filters_are_applied_here_groups_included(gateway: Gateway, query: dict[
 def test_a_customer_is_found_without_any_call_made_twice(gateway: Gateway) -> None:
     group: dict[str, Any] = {"serviceId": tiny.GROUP, "maximumAttendeesCount": 6}
     book(gateway, DAY, **group)
-    gateway.ask("/appointments", start="2026-05-04", end="2026-05-05", customer="cleo", expand="details")
+    gateway.ask("/appointments", start="2026-05-04", end="2026-05-05", customer="cleo", details="true")
     asked = [(seen.method, seen.path, str(seen.query)) for seen in gateway.graph_calls()]
     assert len(asked) == len(set(asked))
 
@@ -251,7 +263,7 @@ def test_an_appointment_that_vanishes_while_details_are_read_is_left_out(gateway
     keep, gone = book(gateway, DAY), book(gateway, DAY + timedelta(hours=1))
     body = {"error": {"code": "ErrorItemNotFound", "message": ""}}
     gateway.sim.faults.add(Answer(404, body=body), path=f"/appointments/{gone.replace('/', '-').replace('+', '_')}")
-    answer = gateway.ask("/appointments", start="2026-05-04", end="2026-05-05", expand="details")
+    answer = gateway.ask("/appointments", start="2026-05-04", end="2026-05-05", details="true")
     assert [item["id"] for item in answer["value"]] == [keep]
     assert not gateway.sim.faults.unfired()
 
@@ -272,7 +284,7 @@ def test_appointments_whose_id_holds_a_slash_are_read(gateway: Gateway) -> None:
 
 def test_details_of_ids_with_slashes_are_filled(gateway: Gateway) -> None:
     with_slash(gateway, DAY)
-    assert gateway.ask("/appointments", start="2026-05-04", end="2026-05-05", expand="details")["value"][0]["customers"]
+    assert gateway.ask("/appointments", start="2026-05-04", end="2026-05-05", details="true")["value"][0]["customers"]
 
 
 def test_an_unknown_appointment_is_not_found(gateway: Gateway) -> None:
@@ -334,7 +346,7 @@ def gov(gateway_process: Gateway) -> Gateway:
     "ask",
     [
         lambda gov: gov.ask("/appointments", start="2026-05-04", end="2026-05-05")["value"],
-        lambda gov: gov.ask("/appointments", start="2026-05-04", end="2026-05-05", expand="details")["value"],
+        lambda gov: gov.ask("/appointments", start="2026-05-04", end="2026-05-05", details="true")["value"],
         lambda gov: gov.ask("/appointments", start="2026-05-04", end="2026-05-05", customer="cleo")["value"],
         lambda gov: gov.ask("/agenda", date="2026-05-04")["value"],
         lambda gov: gov.ask("/services")["value"],

@@ -22,7 +22,7 @@ def answer(question_id: str | None, text: str, said: str) -> dict[str, Any]:
 
 
 def ask_only(gateway: Gateway) -> Any:
-    return gateway.ask("/appointments", start="2026-05-04", end="2026-05-05", expand="details")["value"][0]
+    return gateway.ask("/appointments", start="2026-05-04", end="2026-05-05", details="true")["value"][0]
 
 
 def schema_of(gateway: Gateway, name: str) -> Any:

@@ -119,7 +119,7 @@ def test_a_group_prints_how_many_of_how_many(gateway: Gateway, people: int, seat
     line = f"09:00-09:30  Visit  {people} of {seats} seats taken"
     assert agenda_lines(gateway, "2026-05-04") == [line]
     names = ", ".join(f"Person {number}" for number in range(people))
-    assert agenda_lines(gateway, "2026-05-04", expand="details") == [f"{line}: {names}" if names else line]
+    assert agenda_lines(gateway, "2026-05-04", details="true") == [f"{line}: {names}" if names else line]
 
 
 @pytest.mark.parametrize(

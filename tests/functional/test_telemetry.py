@@ -64,7 +64,7 @@ def test_lines_of_helping_threads_carry_it_too(
     monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
     contoso.sim.faults.add(Answer(503), api="bookings", path="/appointments/", times=2)
     today = datetime.now(UTC).date()
-    asked = {"start": f"{today}", "end": f"{today + timedelta(days=14)}", "expand": "details", "limit": 5}
+    asked = {"start": f"{today}", "end": f"{today + timedelta(days=14)}", "details": "true", "limit": 5}
     assert ask(contoso, flow, "/appointments", **asked) == 200
     found = lines(log, "gateway.retry", "gateway.graph")
     assert len(found) >= 4

@@ -82,7 +82,7 @@ GONE = replace(GROUP, kinds=("cancelled",))
 def test_each_registration_must_come_once_with_the_data_of_its_own_person(
     path: str, script: list[Event], runs: list[Event], is_good: bool
 ) -> None:
-    trigger = Trigger("t", f"triggers/appointments/{path}", {"expand": "details"})
+    trigger = Trigger("t", f"triggers/appointments/{path}", {"details": "true"})
     assert judge(trigger, script, [run(each) for each in runs], UNTIL).is_good is is_good
 
 

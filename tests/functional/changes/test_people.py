@@ -45,7 +45,7 @@ def brief(events: list[dict[str, Any]]) -> list[tuple[str, Any]]:
 
 def follow_twice(page: Page) -> Consumer:
     """A consumer with details, after the scan that reads what was there before."""
-    consumer = Consumer(page, expand="details")
+    consumer = Consumer(page, details="true")
     assert consumer.follow() == []
     return consumer
 
@@ -271,7 +271,7 @@ def test_who_registers_right_after_a_flow_is_switched_on_is_reported(page: Page)
     assert [call for call in page.calls() if call not in ("calendarView", "staffMembers", "services", page.name)] == [
         groups[-1].replace("/", "-").replace("+", "_")
     ]  # nobody has asked for details of other appointments
-    assert flow(page, "cancelled", expand="details").runs == []
+    assert flow(page, "cancelled", details="true").runs == []
     assert set(page.feed.snapshot(page.name)[0].whole) == {*groups, alone}
 
 

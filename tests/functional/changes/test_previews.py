@@ -37,7 +37,10 @@ def test_without_news_a_preview_shows_what_is_to_come(page: Page) -> None:
 def test_a_preview_keeps_to_the_triggers_filters(page: Page) -> None:
     page.book(soon())
     assert preview(page, "upcoming", staff=tiny.BOB) == []
-    assert len(preview(page, "upcoming", staff=tiny.ANNE, expand="details")) == 1
+    asked = {"staff": tiny.ANNE}
+    [whole], [plain] = preview(page, "upcoming", **asked, details="true"), preview(page, "upcoming", **asked)
+    assert "customers" in whole.keys() - plain.keys()
+    assert [whole] == preview(page, "upcoming", **asked, expand="details")
 
 
 def test_a_preview_of_an_unknown_kind_is_refused(page: Page) -> None:

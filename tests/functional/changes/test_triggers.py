@@ -101,7 +101,7 @@ def test_what_is_filtered_out_does_not_come_back(page: Page) -> None:
 
 
 def test_details_come_when_they_are_asked_for(page: Page) -> None:
-    one = flow(page, "created", expand="details")
+    one = flow(page, "created", details="true")
     page.book(ahead(days=2))
     [item] = recur(page, one)
     assert item["customers"][0]["emailAddress"] == "cleo@example.com"
