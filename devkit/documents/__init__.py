@@ -11,6 +11,7 @@ from devkit.documents import (
     connector_files,
     doctor_table,
     error_tables,
+    flow_settings,
     infrastructure,
     permissions,
     routes,
@@ -29,6 +30,7 @@ _WRITERS: tuple[Callable[[Texts], None], ...] = (
     appointment_fields.write,
     sinks.write,
     doctor_table.write,
+    flow_settings.write,
 )
 
 

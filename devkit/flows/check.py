@@ -8,6 +8,7 @@ from typing import Any
 from devkit.flows.check_failures import check_failures
 from devkit.flows.check_form import check_form
 from devkit.flows.check_reads import check_reads
+from devkit.flows.check_settings import check_settings
 from devkit.flows.check_world import check_world
 from devkit.flows.complaints import Complaint
 from devkit.flows.connectors import GATEWAY, Connector
@@ -16,7 +17,7 @@ from devkit.flows.sources import Flow
 from devkit.flows.topics import TOPICS
 
 # What is asked only of flows that are shipped to strangers.
-SHIPPED = frozenset({"asked", "explained", "failure", "known", "named", "preset", "real"})
+SHIPPED = frozenset({"asked", "explained", "failure", "known", "named", "picked", "preset", "real"})
 # These flows do not report failures yet.
 _SILENT = frozenset({
     "appointment-cancelled", "appointment-reassigned", "appointment-reminder", "appointment-rescheduled",
@@ -50,6 +51,7 @@ def check_flows(
     for flow in flows:
         found += check_form(flow)
         found += check_reads(flow, connectors)
+        found += check_settings(flow)
         found += check_world(flow, connectors)
         found += check_failures(flow) if flow.name not in _SILENT else ()
         if contract is not None:
@@ -86,7 +88,7 @@ def _check_among(flows: list[Flow]) -> Iterator[Complaint]:
         if flow.topic not in TOPICS:
             yield Complaint(flow.name, "known", "topic", f"“{flow.topic}” is none: say one of {', '.join(TOPICS)}")
         for setting in flow.settings.values():
-            meaning = (setting.name, setting.type, setting.default, setting.description)
+            meaning = (setting.name, setting.type, setting.default, setting.description, setting.data_source)
             name, known = first.setdefault(setting.schema_name, (flow.name, meaning))
             if known != meaning:
                 yield Complaint(flow.name, "setting", setting.name, f"means something else in “{name}”")

@@ -14,6 +14,7 @@ from devkit.flows.packing import Files, unpack
 from devkit.flows.sources import CONNECTED, find_branches, find_texts
 
 _FLOW, _CONNECTOR = "29", "372"
+_PICKED = "100000004"
 _WORKFLOW_FILE = re.compile(r"/Workflows/\w+-(?P<guid>[0-9A-F-]{36})\.json")
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _VARIABLE_FILE = re.compile(r"environmentvariabledefinitions/(\w+)/environmentvariabledefinition\.xml")
@@ -219,6 +220,7 @@ def _check_variables(files: Files, parsed: dict[str, Any]) -> Iterator[Found]:
             yield "guid", name, "is not the variable that its folder names"
         if not files[name].startswith(b"<environmentvariabledefinition"):
             yield "form", name, "holds more than its root element: the import would fail and name no cause"
+        yield from _check_picked(name, parsed)
     for name, content in parsed.items():
         named = _list_named_variables(name, content)
         used |= set(named.values())
@@ -239,6 +241,22 @@ def _list_named_variables(name: str, content: Any) -> dict[str, str]:
     settings = {key: each for key, each in definition["parameters"].items() if not key.startswith("$")}
     named = {key: str(each.get("metadata", {}).get("schemaName")) for key, each in settings.items()}
     return named | {place: text for place, text in find_texts(definition) if place.endswith(f"/{_READ_BY_NAME}")}
+
+
+def _check_picked(name: str, parsed: dict[str, Any]) -> Iterator[Found]:
+    """Find variables whose values the import could not list."""
+    variable = parsed[name]
+    api, key, parent = (variable.findtext(tag) for tag in ("apiid", "parameterkey", "parentdefinitionid/schemaname"))
+    if (variable.findtext("type") == _PICKED) != (api is not None and key is not None):
+        yield "picked", name, "apiid and parameterkey belong to variables of a data source, which need both"
+    if api is not None:
+        listed = parsed["customizations.xml"].iter("connectionreference")
+        if api.lower() not in {str(each.findtext("connectorid")).lower() for each in listed}:
+            yield "picked", name, f"the solution has no connection of {api} to list values with"
+        if variable.find("defaultvalue") is not None:
+            yield "picked", name, "has a default, so that the import would not ask"
+    if parent is not None and name.replace(str(variable.get("schemaname")), parent) not in parsed:
+        yield "picked", name, f"lists what is within {parent}, which is not in the solution"
 
 
 def _check_manifest(parsed: dict[str, Any]) -> Iterator[Found]:

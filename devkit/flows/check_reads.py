@@ -27,7 +27,6 @@ def check_reads(flow: Flow, connectors: dict[str, Connector]) -> list[Complaint]
         *_check_raw_requests(flow, connectors[GATEWAY]),
         *_check_split(flow, shapes),
         *_check_expressions(flow, shapes),
-        *_check_settings(flow),
     ]
     return [Complaint(flow.name, *each) for each in found]
 
@@ -209,26 +208,6 @@ def _check_calls(node: Node, flow: Flow, allowed: set[str]) -> Iterator[tuple[st
             yield "order", f"reads “{first}”, which need not have ended before"
         if call.name == "variables" and first not in _find_variables(flow):
             yield "expression", f"there is no variable “{first}”"
-
-
-def _check_settings(flow: Flow) -> Iterator[Found]:
-    parameters = flow.definition.get("parameters", {})
-    for name, kind in (("$connections", "Object"), ("$authentication", "SecureObject")):
-        if parameters.get(name, {}).get("type") != kind:
-            yield "setting", name, f"is missing, or its type is not {kind}"
-    text = " ".join(text for _, text in find_texts(flow.definition))
-    for name in parameters:
-        if name.startswith("$"):
-            continue
-        setting = flow.settings.get(name)
-        if setting is None:
-            yield "named", name, "settings are named “Title (ggw_Name)”"
-        elif parameters[name].get("metadata", {}).get("schemaName") != setting.schema_name:
-            yield "named", name, f"metadata.schemaName is not {setting.schema_name}"
-        elif not setting.description:
-            yield "explained", name, "says nothing of what to choose"
-        if f"parameters('{name}')" not in text:
-            yield "asked", name, "is asked for and never used"
 
 
 def _find_variables(flow: Flow) -> set[str]:

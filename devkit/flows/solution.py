@@ -32,7 +32,7 @@ from devkit.flows.solution_xml import (
     write_solution,
     write_variable,
 )
-from devkit.flows.sources import Flow, Json, Setting
+from devkit.flows.sources import DATA_SOURCE, Flow, Json, Setting
 from devkit.flows.topics import Topic
 
 _DATAVERSE = "shared_commondataserviceforapps"
@@ -120,6 +120,9 @@ def bind_flow(flow: Flow, identity: Identity) -> Json:
     for setting in flow.settings.values():
         if setting.is_secret:
             _read_secret(properties, setting)
+        if setting.data_source is not None:
+            parameter = properties["definition"]["parameters"][setting.name]
+            del parameter["metadata"][DATA_SOURCE], parameter["defaultValue"]
     own = f"/providers/Microsoft.PowerApps/apis/{GATEWAY}"
     properties["definition"] = rewrite_texts(
         properties["definition"], lambda text: identity.api_id if text == own else text

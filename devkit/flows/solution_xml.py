@@ -35,7 +35,8 @@ _WORKFLOW = {
 }  # fmt: skip
 _OFF = {"StateCode": "0", "StatusCode": "1"}
 _ON = {"StateCode": "1", "StatusCode": "2"}
-_VARIABLE_TEXT, _VARIABLE_SECRET = "100000000", "100000005"
+_VARIABLE_TEXT, _VARIABLE_PICKED, _VARIABLE_SECRET = "100000000", "100000004", "100000005"
+_APIS = "/providers/microsoft.powerapps/apis"  # in small letters here, as exports have it
 _KEY_VAULT = "0"
 
 
@@ -141,9 +142,14 @@ def write_customizations(
 def write_variable(setting: Setting, version: str) -> bytes:
     """Return environmentvariabledefinition.xml: without a value where the import shall ask for one.
 
-    The file must hold its root element and nothing else: with an XML declaration the import fails and names no cause.
+    What has a data source names the connector and its parameter, so that the import lists the values; a list of a
+    SharePoint site names the variable of its site as well. The file must hold its root element and nothing else: with
+    an XML declaration the import fails and names no cause.
     """
     root = ET.Element("environmentvariabledefinition", schemaname=setting.schema_name)
+    source = setting.data_source
+    if source is not None:
+        _text(root, "apiid", f"{_APIS}/{source.connector}")
     if not setting.is_asked:
         _text(root, "defaultvalue", str(setting.default))
     for tag, text in (("description", setting.description), ("displayname", setting.title)):
@@ -152,10 +158,20 @@ def write_variable(setting: Setting, version: str) -> bytes:
     _text(root, "introducedversion", version)
     _text(root, "iscustomizable", "1")
     _text(root, "isrequired", "0")  # as in all real exports; the import asks for each that has no value
+    if source is not None:
+        _text(root, "parameterkey", source.parameter)
+        if source.within is not None:
+            _text(ET.SubElement(root, "parentdefinitionid"), "schemaname", source.within)
     _text(root, "secretstore", _KEY_VAULT)
-    _text(root, "type", _VARIABLE_SECRET if setting.is_secret else _VARIABLE_TEXT)
+    _text(root, "type", _name_type(setting))
     ET.indent(root)
     return ET.tostring(root, encoding="unicode").encode()
+
+
+def _name_type(setting: Setting) -> str:
+    if setting.data_source is not None:
+        return _VARIABLE_PICKED
+    return _VARIABLE_SECRET if setting.is_secret else _VARIABLE_TEXT
 
 
 def name_connector_files(connector: Identity) -> Mapping[str, str]:

@@ -14,6 +14,7 @@ FLOWS = ROOT / "power-automate" / "flows"
 CONNECTED = ("OpenApiConnection", "OpenApiConnectionWebhook", "OpenApiConnectionNotification")
 _SETTING = re.compile(r"(?P<title>[A-Za-z][A-Za-z ]*) \((?P<schema>ggw_[A-Za-z]+)\)")
 _EXAMPLE = "example.com"
+DATA_SOURCE = "dataSource"  # in a parameter's metadata: ours, and in no container
 
 type Json = dict[str, Any]
 
@@ -23,8 +24,20 @@ class FlowFileError(ValueError):
 
 
 @dataclass(frozen=True)
+class DataSource:
+    """Where a setting's values are listed: a parameter of a connector; `within` is the setting that it depends on."""
+
+    connector: str
+    parameter: str
+    within: str | None = None
+
+
+@dataclass(frozen=True)
 class Setting:
-    """A value that is chosen at the import: a parameter of the definition named `Title (schema_name)`."""
+    """A value that is chosen at the import: a parameter of the definition named `Title (schema_name)`.
+
+    With a data source it is picked from a list where there are environment variables, and a plain text elsewhere.
+    """
 
     name: str
     title: str
@@ -32,6 +45,7 @@ class Setting:
     type: str
     default: Any
     description: str
+    data_source: DataSource | None = None
 
     @property
     def short_name(self) -> str:
@@ -50,8 +64,8 @@ class Setting:
 
     @property
     def is_asked(self) -> bool:
-        """Whether there is no useful default: it is empty, or an example."""
-        return self.default in ("", None) or _EXAMPLE in str(self.default)
+        """Whether an import of a solution asks for it: it is picked, or its default is empty or an example."""
+        return self.data_source is not None or self.default in ("", None) or _EXAMPLE in str(self.default)
 
 
 @dataclass(frozen=True)
@@ -113,9 +127,12 @@ class Flow:
         found = {}
         for name, parameter in self.definition.get("parameters", {}).items():
             if (match := _SETTING.fullmatch(name)) is not None:
+                metadata = parameter.get("metadata", {})
+                source = metadata.get(DATA_SOURCE)
                 found[name] = Setting(
                     name, match["title"], match["schema"], str(parameter.get("type")),
-                    parameter.get("defaultValue"), str(parameter.get("metadata", {}).get("description", "")),
+                    parameter.get("defaultValue"), str(metadata.get("description", "")),
+                    DataSource(**source) if source else None,
                 )  # fmt: skip
         return found
 

@@ -33,16 +33,6 @@ def test_every_trigger_of_the_connector_is_named_as_the_connector_names_it() -> 
             assert f"`{flow.name}` | {operations[host['operationId']].summary} |" in README
 
 
-def test_every_setting_is_explained_word_for_word() -> None:
-    rows = re.findall(r"^\| ([^|]+) \| `(ggw_\w+)` \| ([^|]+) \| (.+) \|$", README, flags=re.MULTILINE)
-    wanted = {
-        (setting.title, name, "asked" if setting.is_asked else f"`{setting.default}`", setting.description)
-        for name, setting in settings().items()
-    }
-    assert set(rows) == wanted
-    assert len(rows) == len(wanted)
-
-
 def test_every_column_of_the_lists_is_documented() -> None:
     item = load_connectors()["shared_sharepointonline"].document["definitions"]["Item"]["properties"]
     section = README.partition("| List | Columns |")[2].partition("##")[0]
