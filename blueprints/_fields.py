@@ -227,21 +227,20 @@ class Fields:
         return value
 
     def texts(self, name: str) -> dict[str, str]:
-        """Return an object of texts; {} if it is missing."""
+        """Return an object of texts without those that are null or blank; {} if it is missing."""
         value = self.values.get(name)
         if value is None:
             return {}
         if not isinstance(value, dict):
             raise _wrong_type(name, "an object of texts")
         for key, each in value.items():
-            if not isinstance(each, str):
-                what = "null" if each is None else "no text"
+            if each is not None and not isinstance(each, str):
                 raise Invalid(
-                    f'The value of "{key[:200]}" is {what}. Send a text, or leave "{key[:200]}" out.',
+                    f'The value of "{key[:200]}" is no text. Send a text, or leave "{key[:200]}" out.',
                     code="WrongType",
                     target=f"{name}.{key[:200]}",
                 )
-        return value
+        return {key: each for key, each in value.items() if each and each.strip()}
 
     def inner(self, name: str, *allowed: str) -> "Fields | None":
         """Return the fields of an object, or None if it is missing or empty: forms send {} for blank fields."""

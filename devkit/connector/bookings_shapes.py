@@ -193,7 +193,7 @@ DEFINITIONS: dict[str, Shape] = {
             "notes": text("Notes", "What this customer wrote when booking.", null=True),
             "timeZone": text("Home Time Zone", "The time zone of this customer.", null=True),
             "location": place_of("the customer", "Customer "),
-            "answers": texts_by_name("Answers by Question", "This customer's answers, under the questions' keys."),
+            "answers": texts_by_name("Answers by Question", "This customer's answers, by the questions' keys."),
             "customQuestionAnswers": list_of(
                 ref("QuestionAnswer"),
                 "Question Answers",

@@ -10,7 +10,8 @@ from devkit.connector.shapes import Shape, decimal, flag, from_schema, list_of, 
 
 _ONE = "/bookings/businesses/{business}"
 _APPOINTMENT = f"{_ONE}/appointment"
-_ANSWERS_TITLE, _ANSWERS = "Answers", "Answers to the custom questions of the page."
+_ANSWERS_TITLE = "Answers"
+_ANSWERS = "Answers to the custom questions of the page, by the keys that List custom questions shows."
 _BOOKED = "BookedCustomer"  # what clients call a customer of a new appointment
 _ZONE = text("Time Zone", ZONE_MEANS, **ZONES)
 

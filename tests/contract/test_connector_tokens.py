@@ -4,7 +4,7 @@ Counted as Microsoft's designer does (`devkit/connector/tokens.py`), over every 
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -71,6 +71,25 @@ def test_an_operation_with_an_answer_shows_it(name: str) -> None:
 def test_no_operation_has_two_schemas_that_questions_fill(name: str) -> None:
     """Microsoft's designer follows the first and forgets the others (`getOutputParametersFromSwagger`)."""
     assert len([token for token in tokens(name) if token.is_dynamic]) <= 1
+
+
+def find_named(node: Any, name: str) -> Iterator[Any]:
+    if isinstance(node, dict):
+        if isinstance(node.get("properties"), dict) and name in node["properties"]:
+            yield node["properties"][name]
+        for inner in node.values():
+            yield from find_named(inner, name)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from find_named(inner, name)
+
+
+def test_answers_go_by_keys_wherever_they_are_read_or_written() -> None:
+    """A question's text is no name of a field: “/” separates levels in flows. Its title is shown, or its list named."""
+    found = list(find_named(DOCUMENT, "answers"))
+    assert len(found) > 4
+    for shape in found:
+        assert "x-ms-dynamic-schema" in shape or "keys" in shape["description"], shape
 
 
 def answering(shape: Any, **more: Any) -> Any:

@@ -47,6 +47,7 @@ def plain(customer: Any) -> dict[str, Any]:
         ({"name": "Kléo Kundin"}, {"name": "Kléo Kundin"}),
         ({"name": "Cleo K.", "phone": "", "notes": None, "answers": {}}, {"name": "Cleo K."}),
         ({"notes": "Klingelt zweimal"}, {"notes": "Klingelt zweimal"}),
+        ({"name": "Cleo K.", "answers": {"Asset tag?": None, "Boden?": " "}}, {"name": "Cleo K."}),
         ({"answers": {"BODEN?": "Parkett"}}, {"answers": {"Asset tag?": "LT-0042", "Boden?": "Parkett"}}),
         ({"clear": ["phone", "notes"]}, {"phone": None, "notes": None}),
         ({"name": "Cleo K.", "clear": ["answers"]}, {"name": "Cleo K.", "answers": {}}),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bookings.describe import question_key
-from tests.functional.booking_writes import CLEO, Writer, open_page, refused
+from tests.functional.booking_writes import CLEO, Writer, clock, open_page, refused
 from tests.functional.conftest import Gateway
 from tests.functional.test_bookings_appointments import ANSWER, book, customer
 from twin.seeds import tiny
@@ -60,7 +60,8 @@ def test_schemas_name_the_keys_that_answers_have(gateway: Gateway) -> None:
     twins = [add_question(gateway, "Which/what?") for _ in range(2)]
     for name in ("answers", "questions"):
         shapes = schema_of(gateway, name)
-        assert [shapes[question_key(each, "")]["title"] for each in twins] == ["Which/what?"] * 2
+        titles = {shapes[question_key(each, "")]["title"] for each in twins}
+        assert titles == {"Which/what?", "Which/what? (2)"}  # a maker tells them apart
         assert set(shapes) == {each["key"] for each in gateway.ask("/questions")["value"]}
         assert all(SAFE.fullmatch(key) for key in shapes)
 
@@ -77,6 +78,9 @@ def test_answers_are_written_by_key_id_or_a_text_that_only_one_has(gateway_proce
     keys = [question_key(each, "") for each in twins]
     made = writer.made(customers=[CLEO | {"answers": {keys[0]: "1", twins[1]: "2", "asset tag?": "3"}}])
     assert made["answers"] == {keys[0]: "1", keys[1]: "2", question_key(tiny.QUESTION, ""): "3"}
+    few = CLEO | {"answers": {keys[0]: None, twins[1]: "", "asset tag?": "3"}}  # a form that was filled in partly
+    blank = writer.made(start=clock(3), customers=[few])
+    assert blank["answers"] == {question_key(tiny.QUESTION, ""): "3"}
     ambiguous = writer.create(customers=[CLEO | {"answers": {"Floor?": "1"}}])
     assert refused(ambiguous) == (400, "QuestionNotFound", "answers")
     assert "Several questions have the text" in ambiguous.text

@@ -37,7 +37,7 @@ def writer(gateway_process: Gateway) -> Writer:
         ({"customers": [{"phone": "1"}]}, 400, "MissingParameter", "customers[0].name"),
         ({"customers": [CLEO | {"mail": "x"}]}, 400, "UnknownParameter", "mail"),
         ({"customers": [CLEO | {"answers": ["x"]}]}, 400, "WrongType", "customers[0].answers"),
-        ({"customers": [CLEO | {"answers": {"Floor?": None}}]}, 400, "WrongType", "customers[0].answers.Floor?"),
+        ({"customers": [CLEO | {"answers": {"Floor?": []}}]}, 400, "WrongType", "customers[0].answers.Floor?"),
         ({"customers": [CLEO | {"answers": {"Größe?": 9}}]}, 400, "WrongType", "customers[0].answers.Größe?"),
         ({"customers": [CLEO | {"answers": {"Shoe size?": "9"}}]}, 400, "QuestionNotFound", "answers"),
         ({"customers": [{"customerId": "nobody"}]}, 400, "CustomerNotFound", "customerId"),
