@@ -11,6 +11,7 @@ from pathlib import Path
 
 from devkit.bootstrap import ROOT
 from devkit.connector.document import HOST
+from devkit.connector.standards import check_standards
 from devkit.flows.build import WishError, build_all, load_sources
 from devkit.flows.check import check_flows, load_format, recognise_gateway
 from devkit.flows.check_packages import check_built
@@ -79,7 +80,10 @@ def _check(paths: Sequence[Path]) -> int:
 def _build(options: argparse.Namespace) -> int:
     sources = load_sources()
     files = build_all(sources, options.connector_name, flows_on=options.flows_on)
+    described = files["connector/apiDefinition.swagger.json"].decode()
+    verdict = check_standards(sources.files.definition, sources.files.properties, described)
     complaints = [*check_flows(sources.flows, sources.connectors, load_format()), *check_built(files)]
+    complaints += verdict.complaints
     for complaint in complaints:
         sys.stderr.write(f"{complaint}\n")
     if complaints:
@@ -97,6 +101,7 @@ def _build(options: argparse.Namespace) -> int:
         f"{options.output}: {len(files)} files for {len(sources.flows)} flows; README.md there says what to import "
         "how, CONTENTS.md what each file needs."
     )
+    print(f"Microsoft's coding standards for connectors: {verdict}.")
     sys.stderr.write(_NEXT)
     sys.stderr.write(_TURNED_ON if options.flows_on else _TURNED_OFF)
     return 0

@@ -54,6 +54,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "Gets hours, scheduling policy and settings of a booking page.",
             ref("BookingPage"),
             parameters=shared("Business"),
+            visibility="advanced",
         )
     },
     f"{_ONE}/services": {
@@ -81,6 +82,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "Lists the custom questions that a booking page asks its customers.",
             value_list("Question", "Questions", "The custom questions, by their text."),
             parameters=shared("Business"),
+            visibility="advanced",
         )
     },
     f"{_ONE}/customers": {
@@ -250,6 +252,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 *shared("TimeZone", "Details", "Expand", "PageSize", "CursorKept"),
             ],
             x_ms_pageable=PAGEABLE,
+            visibility="advanced",
         )
     },
 }

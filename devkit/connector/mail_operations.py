@@ -47,6 +47,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "Gets the state of one support mailbox.",
             ref("SupportMailbox"),
             parameters=shared("Mailbox"),
+            visibility="advanced",
         )
     },
     f"{_ONE}/poll": {
@@ -60,6 +61,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             answer_text="The poll is queued.",
             parameters=shared("Mailbox"),
             writes=True,
+            visibility="advanced",
         )
     },
     _MAILS: {
@@ -116,6 +118,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             answer_text="The mail as a file.",
             parameters=shared("Mailbox", "MailKey"),
             produces=[_OCTETS],
+            visibility="advanced",
         )
     },
     f"{_MAIL}/redeliver": {
@@ -133,6 +136,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 ),
             ],
             writes=True,
+            visibility="advanced",
         )
     },
     f"{_MAIL}/deliver": {
@@ -163,6 +167,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 ),
             ],
             writes=True,
+            visibility="advanced",
         )
     },
     f"{_MAIL}/set-aside": {
@@ -190,6 +195,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 ),
             ],
             writes=True,
+            visibility="advanced",
         )
     },
     "/status": {
@@ -198,6 +204,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "Get the state of the gateway",
             "Gets alarms, mailboxes, sinks, expiring credentials and the number of waiting messages.",
             ref("GatewayStatus"),
+            visibility="advanced",
         )
     },
 }  # fmt: skip

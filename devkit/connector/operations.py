@@ -20,7 +20,7 @@ def describe(
     parameters: Sequence[Shape] = (),
     status: int = 200,
     answer_text: str = "The answer.",
-    visibility: str | None = None,
+    visibility: str = "important",
     writes: bool = False,
     failing: Sequence[int] | None = None,
     also: Mapping[int, str] | None = None,
@@ -29,11 +29,10 @@ def describe(
     """Describe an operation.
 
     `answer` None: the answer has no body; `writes`: it takes a body, which adds failures; `failing`: the only statuses
-    of failures; `also`: other successful answers.
+    of failures; `also`: other successful answers; `visibility`: `advanced` for what few makers need.
     """
     operation: Operation = {"operationId": operation_id, "summary": summary, "description": description}
-    if visibility:
-        operation["x-ms-visibility"] = visibility
+    operation["x-ms-visibility"] = visibility
     operation |= {name.replace("_", "-"): value for name, value in more.items()}
     operation["parameters"] = list(parameters)
     failures = sorted(failing or (_WRITE if writes else _READ))

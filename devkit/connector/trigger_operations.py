@@ -42,7 +42,6 @@ def _trigger(
         value_list(items[0], *ITEMS[items[1]]),
         parameters=parameters,
         answer_text="There are new events.",
-        visibility="important",
         x_ms_trigger="batch",
         x_ms_trigger_metadata={"kind": "query", "mode": "polling"},
         x_ms_trigger_hint=f"To see it work now, {hint}.",

@@ -152,6 +152,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "Gets a hold of a slot, if it has not ended.",
             ref("Hold"),
             parameters=shared("Business", "HoldId", "TimeZone"),
+            visibility="advanced",
         ),
         "delete": describe(
             "ReleaseHold",
@@ -162,6 +163,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             answer_text="The hold has ended.",
             parameters=shared("Business", "HoldId"),
             writes=True,
+            visibility="advanced",
         ),
     },
     f"{_ONE}/appointments": {

@@ -1,6 +1,7 @@
 """`python3 -m devkit connector`, as somebody who runs an environment types it."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ def test_it_writes_what_is_imported_and_says_what_may_stand_in_the_way(tmp_path:
         "solutions/forms.zip: connections: Graph Gateway, Microsoft Forms, Office 365 Outlook; to fill in: " in said.out
     )
     assert f"{len(written)} files for 12 flows" in said.out
+    assert re.search(r"coding standards for connectors: \d{5,} passed, 0 failed\.\n", said.out)
     assert "asks for the gateway's host and a key" in said.err
     assert "allow https://azurewebsites.net" in said.err
     assert "hold their flows as turned off" in said.err
