@@ -9,13 +9,14 @@ import json
 from email.message import Message
 from typing import Any
 
+OCTETS = "application/octet-stream"
 _TYPE, _CONTENT = "$content-type", "$content"
 
 
 def decode_body(content: bytes, media_type: str) -> Any:
     """Return what the engine makes of a body; None for an empty one."""
     kind, charset = _read_type(media_type)
-    if not content and kind != "application/octet-stream":
+    if not content and kind != OCTETS:
         return None
     if kind == "application/json" or kind.endswith("+json"):
         try:
@@ -24,7 +25,12 @@ def decode_body(content: bytes, media_type: str) -> Any:
             return content.decode(charset or "utf-8", errors="replace")
     if kind.startswith("text/"):
         return content.decode(charset or "utf-8", errors="replace")
-    return {_TYPE: media_type or "application/octet-stream", _CONTENT: base64.b64encode(content).decode()}
+    return wrap_content(content, media_type or OCTETS)
+
+
+def wrap_content(content: bytes, media_type: str = OCTETS) -> dict[str, str]:
+    """Return bytes as the engine keeps them."""
+    return {_TYPE: media_type, _CONTENT: base64.b64encode(content).decode()}
 
 
 def encode_body(value: Any) -> tuple[bytes, str]:
@@ -32,7 +38,7 @@ def encode_body(value: Any) -> tuple[bytes, str]:
     if value is None:
         return b"", ""
     if is_content(value):
-        return base64.b64decode(value[_CONTENT]), str(value.get(_TYPE) or "application/octet-stream")
+        return base64.b64decode(value[_CONTENT]), str(value.get(_TYPE) or OCTETS)
     if isinstance(value, str):
         return value.encode(), "text/plain; charset=utf-8"
     return json.dumps(value, ensure_ascii=False).encode(), "application/json; charset=utf-8"
@@ -45,5 +51,5 @@ def is_content(value: Any) -> bool:
 
 def _read_type(media_type: str) -> tuple[str, str | None]:
     message = Message()
-    message["Content-Type"] = media_type or "application/octet-stream"
+    message["Content-Type"] = media_type or OCTETS
     return message.get_content_type(), message.get_content_charset()

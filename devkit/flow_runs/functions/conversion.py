@@ -1,8 +1,4 @@
-"""Functions that change the type of a value or encode it.
-
-Binary content is an object with `$content` (base64) and `$content-type`, as the engine keeps every body that is neither
-text nor JSON ("Handle content types in Azure Logic Apps").
-"""
+"""Functions that change the type of a value or encode it; what binary content is, `devkit.flow_runs.bodies` says."""
 
 import base64
 import binascii
@@ -12,38 +8,23 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
+from devkit.flow_runs.bodies import encode_body, is_content, wrap_content
 from devkit.flow_runs.failures import TemplateFailure, need_text, refuse, refuse_value
 from devkit.flow_runs.texts import as_text
 
 _DATA_URI = re.compile(r"data:(?P<type>[^,]*?)(?P<coded>;base64)?,(?P<data>.*)", re.DOTALL)
 _GROUPED = re.compile(r"[+-]?(?:\d[\d,]*)?(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _PORTS = {"http": 80, "https": 443, "ftp": 21}
-BINARY = "application/octet-stream"
-
-
-def make_binary(data: bytes, content_type: str = BINARY) -> dict[str, str]:
-    """Return bytes as the engine keeps them."""
-    return {"$content-type": content_type, "$content": base64.b64encode(data).decode()}
-
-
-def is_binary(value: Any) -> bool:
-    """Say whether a value is binary content as the engine keeps it."""
-    return isinstance(value, dict) and set(value) == {"$content-type", "$content"}
-
-
-def read_binary(value: dict[str, str]) -> bytes:
-    """Return the bytes of binary content."""
-    return base64.b64decode(value["$content"])
 
 
 def to_text(value: Any) -> str:
     """Return string(): binary content is read as text, null is empty."""
-    return read_binary(value).decode("utf-8", "replace") if is_binary(value) else as_text(value)
+    return encode_body(value)[0].decode("utf-8", "replace") if is_content(value) else as_text(value)
 
 
 def to_json(value: Any) -> Any:
     """json() of a text or of binary content; XML is not known here."""
-    text = need_text("json", 0, to_text(value) if is_binary(value) else value)
+    text = need_text("json", 0, to_text(value) if is_content(value) else value)
     try:
         return json.loads(text)
     except ValueError:
@@ -88,7 +69,7 @@ def to_boolean(value: Any) -> bool:
 
 def to_base64(value: Any) -> str:
     """base64(): of binary content it is what is there already."""
-    if is_binary(value):
+    if is_content(value):
         return str(value["$content"])
     return base64.b64encode(need_text("base64", 0, value).encode()).decode()
 
@@ -103,12 +84,12 @@ def decode_base64(function: str, value: Any) -> bytes:
 
 def to_binary(value: Any) -> dict[str, str]:
     """binary()."""
-    return value if is_binary(value) else make_binary(need_text("binary", 0, value).encode())
+    return value if is_content(value) else wrap_content(need_text("binary", 0, value).encode())
 
 
 def to_data_uri(value: Any) -> str:
     """dataUri()."""
-    if is_binary(value):
+    if is_content(value):
         return f"data:{value['$content-type']};base64,{value['$content']}"
     return f"data:text/plain;charset=utf-8;base64,{to_base64(need_text('dataUri', 0, value))}"
 
@@ -119,7 +100,7 @@ def decode_data_uri(function: str, value: Any) -> dict[str, str]:
     if found is None:
         raise refuse_value(function, "the text is no data address")
     data = decode_base64(function, found["data"]) if found["coded"] else unquote(found["data"]).encode()
-    return make_binary(data, found["type"] or "text/plain")
+    return wrap_content(data, found["type"] or "text/plain")
 
 
 def encode_component(function: str) -> Callable[[Any], str]:
@@ -166,7 +147,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "string": to_text, "json": to_json, "int": to_integer, "float": to_float, "bool": to_boolean,
     "isInt": _is_integer, "isFloat": is_float, "array": _to_array, "createArray": _wrap,
     "base64": to_base64, "binary": to_binary, "dataUri": to_data_uri,
-    "base64ToBinary": lambda value: make_binary(decode_base64("base64ToBinary", value)),
+    "base64ToBinary": lambda value: wrap_content(decode_base64("base64ToBinary", value)),
     "base64ToString": lambda value: decode_base64("base64ToString", value).decode("utf-8", "replace"),
     "decodeBase64": lambda value: decode_base64("decodeBase64", value).decode("utf-8", "replace"),
     "dataUriToBinary": lambda value: decode_data_uri("dataUriToBinary", value),
@@ -175,7 +156,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "encodeUriComponent": encode_component("encodeUriComponent"), "uriComponent": encode_component("uriComponent"),
     "decodeUriComponent": decode_component("decodeUriComponent"),
     "uriComponentToString": decode_component("uriComponentToString"),
-    "uriComponentToBinary": lambda text: make_binary(decode_component("uriComponentToBinary")(text).encode()),
+    "uriComponentToBinary": lambda text: wrap_content(decode_component("uriComponentToBinary")(text).encode()),
     "uriHost": read_address("uriHost", lambda address: address.hostname),
     "uriPath": read_address("uriPath", lambda address: address.path or "/"),
     "uriPathAndQuery": read_address("uriPathAndQuery", _path_and_query),
