@@ -14,6 +14,7 @@ from devkit.connector.shapes import (
     thing,
     whole,
 )
+from inbound_mail.content.belonging import Proof
 from inbound_mail.content.files import Omission
 
 _STATES = ("waiting", "delivered", "quarantined")
@@ -203,13 +204,46 @@ DEFINITIONS: dict[str, Shape] = {
                 visibility="advanced",
             ),
             "attachments": list_of(ref("Attachment"), "Attachments", "Files, attached mails and links of the mail."),
+            "thread": thing(
+                {
+                    "reference": text("Thread", "Reference of the mail that began the thread; its own if it did."),
+                    "isReply": flag("Is Reply", "Whether the mail goes on from an earlier one, by a participant."),
+                    "proof": text("Proof", f"What proves it: {', '.join(Proof)}.", null=True),
+                    "notes": list_of({"type": "string"}, "Thread Notes", "Why it goes on from no other, as sentences."),
+                },
+                "Thread",
+                "To which earlier mail of the mailbox it belongs, as the gateway decides for tickets.",
+                name="MailThread",
+            ),
+            "requestor": thing(
+                {
+                    "address": text("Requestor Address", "Mail address of whom the ticket is for."),
+                    "name": text("Requestor Name", "Name of whom the ticket is for."),
+                    "basis": text("Requestor Basis", "Why: from, reply-to or forwarded."),
+                    "note": text("Requestor Note", "Why it is nobody else. Only if there is something to say."),
+                },
+                "Requestor",
+                "Whom a ticket is for, as the settings of the mailbox say.",
+                name="Requestor",
+                null=True,
+            ),
+            "confirmation": thing(
+                {
+                    "to": text("Confirm To", "Mail address for a confirmation; empty if none may be sent.", null=True),
+                    "reason": text("No Confirmation Because", "Why no confirmation may be sent.", null=True),
+                },
+                "Confirmation",
+                "To whom a confirmation may go: to whoever asks, if a person wrote and nothing makes that doubtful.",
+                name="Confirmation",
+                null=True,
+            ),
         }
     ),
     "Attachment": thing(
         {
             "number": whole("Attachment Number", "Its place in the mail, by which its bytes are asked for."),
             "name": text("File Name", "Name of the attachment as the sender wrote it.", null=True),
-            "safeName": text("Safe File Name", "The name as every file system takes it, never empty."),
+            "safeName": text("Safe File Name", "The name as every file system and SharePoint take it, never empty."),
             "contentType": text("Content Type", "Media type of the attachment.", null=True),
             "size": whole("Size", "Its size in bytes.", null=True),
             "kind": text("Kind", "What it is.", choices=("file", "item", "reference")),

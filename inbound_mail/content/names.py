@@ -1,7 +1,8 @@
 """What a mail brings, made safe where it becomes a file's name, a path, a header or one line of text.
 
-Sources: Microsoft Learn, "Naming Files, Paths, and Namespaces" (reserved characters and names); Unicode Technical
-Report 36 (characters that change the direction of text).
+Sources: Microsoft Learn, "Naming Files, Paths, and Namespaces" (reserved characters and names); Microsoft Support,
+"Restrictions and limitations in OneDrive and SharePoint"; Unicode Technical Report 36 (characters that change the
+direction of text).
 """
 
 import re
@@ -15,8 +16,11 @@ _LONGEST_NAME = 120
 _MOST_BYTES_OF_NAME = 240  # in UTF-8; file systems of Linux take 255
 _LONGEST_ENDING = 10
 _MOST_READ = 1_000  # characters of a name
-# Windows forbids these; the last five look like separators, and old programs of Windows turn them into such.
-_UNSAFE = re.compile(r'[<>:"/\\|?*\u2044\u2215\u29f5\uff0f\uff3c]')
+# Windows forbids the first ones. SharePoint refuses "#", "%" and "~" as names of attachments, or reads them as parts of
+# an address. The last five look like separators, and old programs of Windows turn them into such.
+_UNSAFE = re.compile(r'[<>:"/\\|?*#%~\u2044\u2215\u29f5\uff0f\uff3c]')
+# SharePoint refuses these anywhere in a name, in any letter case.
+_RESERVED = re.compile(r"_vti_", re.IGNORECASE)
 # Windows opens a device under these names, whatever the ending.
 _DEVICE = re.compile(
     r"(?:con|prn|aux|nul|clock\$|conin\$|conout\$|(?:com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(?:\.|\Z)", re.IGNORECASE
@@ -37,7 +41,7 @@ def safe_media_type(given: str) -> str:
 
 
 def safe_name(attachment: Attachment) -> str:
-    """Return a name for the file that every system takes: no path, no control characters, no device of Windows.
+    """Return a name that every system takes, SharePoint included: no path, no control characters, no device of Windows.
 
     It is never empty and has at most 120 characters and 240 bytes. An attached mail gets the ending .eml.
     """
@@ -45,7 +49,7 @@ def safe_name(attachment: Attachment) -> str:
     if len(given) > _MOST_READ:
         given = given[: _MOST_READ - 2 * _LONGEST_ENDING] + given[-2 * _LONGEST_ENDING :]
     text = unicodedata.normalize("NFC", given)
-    text = "".join(" " if is_control(one) else one for one in _UNSAFE.sub("_", text))
+    text = "".join(" " if is_control(one) else one for one in _RESERVED.sub("_vti-", _UNSAFE.sub("_", text)))
     name = " ".join(text.split()).strip(". ") or f"attachment-{attachment.number}"
     if _DEVICE.match(name):
         name = f"_{name}"

@@ -7,16 +7,21 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from inbound_mail.content.confirmation import recommend_confirmation
 from inbound_mail.content.files import explain_omission
 from inbound_mail.content.models import Attachment, InboundMail, Rendering
 from inbound_mail.content.names import safe_line, safe_name
 from inbound_mail.content.rendering import cut, render_mail
+from inbound_mail.content.requestor import find_requestor
 from inbound_mail.content.rules import SET_ASIDE
+from inbound_mail.content.screening import screen_mail
 from inbound_mail.content.thanks import THANKS_ONLY
 from inbound_mail.ledger.delivery_history import read_history
 from inbound_mail.ledger.records import BY_HAND, DeliveryRecord, DeliveryState, MailRecord, MailState
-from shared.errors import place_of
+from inbound_mail.reports.mail_threads import find_thread
+from shared.errors import GatewayError, place_of
 from shared.json_text import Json
+from shared.settings.requestor_policy import NAMED_POLICIES
 from shared.time_zones.zones import utc_text
 from shared.workers import Workers
 
@@ -132,16 +137,39 @@ def _describe(mail: MailRecord, records: Sequence[DeliveryRecord]) -> Json:
 
 def read_mail(mailbox: "SupportMailbox", key: str) -> Json:
     """Return a mail with its deliveries and their history, Graph's message and the attachments. Raises NotFound."""
-    records = mailbox.ledger.deliveries(key)
-    described = _describe(mailbox.ledger.find_mail(key), records)
-    for shown, record in zip(described["deliveries"], records, strict=True):
-        shown["history"] = [_describe_entry(entry) for entry in read_history(record.values)]
+    record, deliveries = mailbox.ledger.find_mail(key), mailbox.ledger.deliveries(key)
+    described = _describe(record, deliveries)
+    for shown, delivery in zip(described["deliveries"], deliveries, strict=True):
+        shown["history"] = [_describe_entry(entry) for entry in read_history(delivery.values)]
     mail = mailbox.store.load(key)
+    described["thread"] = find_thread(mailbox, record, mail).describe()
     if mail is None:
-        return described | {"text": None, "html": None, "message": None, "attachments": []}
+        nothing = {"text": None, "html": None, "message": None, "requestor": None, "confirmation": None}
+        return described | nothing | {"attachments": []}
     rendering = _render(mail)
     attachments = [_describe_attachment(one, mail, rendering) for one in mail.attachments]
-    return described | _describe_content(rendering) | {"message": mail.message, "attachments": attachments}
+    answer = described | _describe_content(rendering) | _describe_requestor(mailbox, record, mail, rendering)
+    return answer | {"message": mail.message, "attachments": attachments}
+
+
+def _describe_requestor(
+    mailbox: "SupportMailbox", record: MailRecord, mail: InboundMail, rendering: Rendering | None
+) -> Json:
+    """Return whom a ticket is for, as the settings of now say, and to whom a confirmation may go."""
+    policy = NAMED_POLICIES.get(str((record.rule or {}).get("requestor") or ""), mailbox.settings.requestor)
+    text, own = rendering.text if rendering else "", mailbox.own_addresses
+    try:
+        screening = screen_mail(mail, own, mailbox.settings.own_senders)
+        requestor = find_requestor(mail, text, policy, own, mailbox.store.open)
+    except GatewayError:  # the storage account, not the mail
+        raise
+    except Exception as error:  # noqa: BLE001 - the mail may hold anything; the rest of the answer is of use
+        _log.error("the requestor of mail %s cannot be found: %s", mail.key, place_of(error))
+        return {"requestor": None, "confirmation": None}
+    return {
+        "requestor": requestor.describe(),
+        "confirmation": recommend_confirmation(mail, screening, requestor, own).describe(),
+    }
 
 
 def _describe_attachment(one: Attachment, mail: InboundMail, rendering: Rendering | None) -> Json:
