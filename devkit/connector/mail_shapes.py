@@ -206,7 +206,9 @@ DEFINITIONS: dict[str, Shape] = {
             "attachments": list_of(ref("Attachment"), "Attachments", "Files, attached mails and links of the mail."),
             "thread": thing(
                 {
-                    "reference": text("Thread", "Reference of the mail that began the thread; its own if it did."),
+                    "reference": text(
+                        "Thread Reference", "Reference of the mail that began the thread, maybe its own."
+                    ),
                     "isReply": flag("Is Reply", "Whether the mail goes on from an earlier one, by a participant."),
                     "proof": text("Proof", f"What proves it: {', '.join(Proof)}.", null=True),
                     "notes": list_of({"type": "string"}, "Thread Notes", "Why it goes on from no other, as sentences."),

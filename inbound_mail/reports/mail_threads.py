@@ -1,8 +1,8 @@
 """The thread of a mail in its mailbox: the earlier mail from which it goes on, and what proves it.
 
 The decision is that of `belongs_to`, as sinks make it about tickets. Here a thread takes the place of the ticket, and
-is named by the reference of its first mail, so that a flow whose desk the gateway does not know finds its ticket again.
-Nothing is stored: everything follows from the mails themselves, also from those that came before a flow existed.
+is named by the reference of its first mail, so that a flow whose service desk the gateway does not know finds its
+ticket again. Nothing is stored: everything follows from the mails, also from those that came before a flow existed.
 
 Two proofs are missing, because they need what only sinks know: numbers of tickets, and mails that the mailbox never
 got. A message id leads to the first mail that had it, whoever used it later. A mail goes on only from one that came no
@@ -124,7 +124,7 @@ class _EarlierMails:
         return None
 
     def find_ticket(self, _ticket: str) -> Thread | None:
-        """Return None: numbers of tickets are those of a desk."""
+        """Return None: numbers of tickets are those of a service desk."""
         return None
 
     def _find(self, message_id: str) -> Thread | None:

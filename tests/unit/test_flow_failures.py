@@ -15,6 +15,9 @@ ALL = ["Succeeded", "Failed", "TimedOut", "Skipped"]
 NAME, BRANCH = load_branch()
 
 
+LAST = "Tell"  # the last step of the small flow
+
+
 def step(**after: list[str]) -> dict[str, Any]:
     """A step that runs after others."""
     return {"type": "Compose", "inputs": "text", "runAfter": after}
@@ -50,8 +53,14 @@ def test_a_branch_may_wait_for_more_than_the_work() -> None:
         (lambda actions: actions.update(Alone=step()), "Alone: stands outside"),
         (lambda actions: actions[NAME]["actions"].pop("End_as_failed"), "copy it again"),
         (lambda actions: actions[NAME]["runAfter"].update(Work=["Failed"]), "took too long or was skipped"),
-        (lambda actions: actions["Work"]["actions"].update(More=step(Tell=["Failed"])), "Tell: its failure is hidden"),
-        (lambda actions: actions["Work"]["actions"].update(More=step(Tell=["Succeeded", "TimedOut"])), "Tell: its"),
+        (
+            lambda actions: actions["Work"]["actions"].update(More=step(**{LAST: ["Failed"]})),
+            "Tell: its failure is hid",
+        ),
+        (
+            lambda actions: actions["Work"]["actions"].update(More=step(**{LAST: ["Succeeded", "TimedOut"]})),
+            "Tell: its",
+        ),
         (
             lambda actions: actions["Work"]["actions"].update(
                 End={"type": "Terminate", "inputs": {"runStatus": "Failed"}, "runAfter": {}}

@@ -37,7 +37,7 @@ def test_an_answer_of_a_participant_goes_on_from_the_first_mail(scenario: MailSc
         assert read(scenario, mail)["thread"] == thread
 
 
-def test_an_answer_to_what_the_desk_sent_goes_on_by_what_it_names_besides(scenario: MailScenario) -> None:
+def test_an_answer_to_what_the_agents_sent_goes_on_by_what_it_names_besides(scenario: MailScenario) -> None:
     first = scenario.receive(sender=LEE, subject="Printer", message_id="first@x")
     reply = scenario.receive(sender=LEE, subject="RE: Printer", headers=answer("first@x", "sent-by-us@x"))
     scenario.poll()
