@@ -221,7 +221,7 @@ def test_a_package_has_its_settings_in_one_action(built: Files) -> None:
 
 def test_a_packages_trigger_has_the_example_in_it(built: Files) -> None:
     trigger = legacy_of(built, "new-appointment-ticket")["definition"]["triggers"]["When_an_appointment_is_created"]
-    assert trigger["inputs"]["parameters"] == {"business": "helpdesk@example.com", "timeZone": "", "details": True}
+    assert trigger["inputs"]["parameters"] == {"business": "helpdesk@example.com", "details": True}
 
 
 def test_operations_become_requests(built: Files) -> None:
@@ -237,7 +237,8 @@ def test_operations_become_requests(built: Files) -> None:
     assert note["inputs"]["path"].endswith("/items/@{encodeURIComponent(items('For_each_ticket')?['ID'])}")
     assert set(note["inputs"]["body"]) == {"Title", "Notes"}
     teams = definition["actions"]["If_it_lies_ahead"]["actions"]["Tell_the_team"]["inputs"]
-    assert teams["body"]["recipient"] == {"groupId": "@parameters('TeamId')", "channelId": "@parameters('ChannelId')"}
+    assert {*teams["body"]["recipient"]} == {"groupId", "channelId"}
+    assert all("parameters('ChannelLink')" in text for text in teams["body"]["recipient"].values())
 
 
 def test_a_webhook_subscribes_by_itself(built: Files) -> None:
@@ -375,17 +376,21 @@ SOLUTION_FAULTS: list[tuple[str, str, Spoil, str]] = [
         "nothing uses this variable",
     ),
     ("plain-http.zip", "setting", drop("ggw_GatewayKey/"), "no variable ggw_GatewayKey"),
-    ("appointments.zip", "setting", drop("ggw_TeamId/"), "no variable ggw_TeamId"),
+    ("appointments.zip", "setting", drop("ggw_ChannelLink/"), "no variable ggw_ChannelLink"),
     (
         "appointments.zip",
         "guid",
-        swap("ggw_TeamId/", 'schemaname="ggw_TeamId"', 'schemaname="ggw_Team"'),
+        swap("ggw_ChannelLink/", 'schemaname="ggw_ChannelLink"', 'schemaname="ggw_Channel"'),
         "folder names",
     ),
     (
         "appointments.zip",
         "form",
-        swap("ggw_TeamId/", "<environmentvariabledefinition ", '<?xml version="1.0"?><environmentvariabledefinition '),
+        swap(
+            "ggw_ChannelLink/",
+            "<environmentvariabledefinition ",
+            '<?xml version="1.0"?><environmentvariabledefinition ',
+        ),
         "more than its root",
     ),
     ("connector.zip", "guid", swap("solution.xml", 'type="372" id="{e', 'type="372" id="{f'), "lists other connectors"),
@@ -455,7 +460,7 @@ def test_faults_in_a_workflow_are_seen(built: Files) -> None:
         ("triggerOutputs()?['body']?['eventId']", "triggerOutputs()?['body/eventId']", "path"),
         ('"ApiConnection"', '"OpenApiConnection"', "operation"),
         ("['shared_teams']", "['teams']", "reference"),
-        ('"TeamId": {\n      "value"', '"Team": {\n      "value"', "setting"),
+        ('"ChannelLink": {\n      "value"', '"Channel": {\n      "value"', "setting"),
     ):
         text = built[name].decode()
         assert old in text

@@ -3,11 +3,13 @@
 import copy
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from devkit.flow_runs.values import Scope, evaluate
 from devkit.flows.build import build_all, load_sources
 from devkit.flows.check_packages import check_solution
 from devkit.flows.check_settings import check_settings
@@ -79,6 +81,32 @@ def test_packages_and_workflows_have_plain_values_for_them(built: Files) -> None
     workflow = json.loads(built["logic-apps/new-appointment-ticket.json"])
     assert workflow["parameters"]["TicketList"] == {"value": "Tickets"}
     assert "dataSource" not in json.dumps([definition, workflow])
+
+
+LINK = "Channel link (ggw_ChannelLink)"
+TEAM, CHANNEL = "0b7c3f6e-team", "19:0a1b2c3d@thread.tacv2"
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://teams.microsoft.com/l/channel/19%3a0a1b2c3d%40thread.tacv2/General?groupId=0b7c3f6e-team&tenantId=t",
+        "https://teams.microsoft.com/l/channel/19%3A0a1b2c3d%40thread.tacv2/Help%20desk?tenantId=t&groupId=0b7c3f6e-team",
+        "https://teams.example.com/l/channel/19:0a1b2c3d@thread.tacv2/?groupId=0b7c3f6e-team&tenantId=t&allowXTenantAccess=0",
+    ],
+)
+def test_team_and_channel_are_read_out_of_the_link_as_teams_copies_it(link: str) -> None:
+    scope = Scope(now=datetime(2026, 5, 5, tzinfo=UTC), parameters={LINK: link})
+    seen = 0
+    for flow in load_flows():
+        for step in flow.steps:
+            given = step.action.get("inputs", {})
+            given = given.get("parameters", {}) if isinstance(given, dict) else {}
+            if "body/recipient/channelId" in given:
+                seen += 1
+                ids = [evaluate(given[f"body/recipient/{name}"], scope) for name in ("groupId", "channelId")]
+                assert ids == [TEAM, CHANNEL]
+    assert seen >= 6
 
 
 def spoil(name: str, change: Any) -> list[tuple[str, str]]:

@@ -53,10 +53,9 @@ def ask_to_book(page: Page, settings: dict[str, Any], **wish: Any) -> FlowCaller
     asked = {"service": tiny.VISIT, "start": clock(9), "name": "Cleo", "emailAddress": "cleo@example.com"}
     blank = dict.fromkeys(("phone", "notes", "timeZone", "requestKey"))
     run = uuid.uuid4().hex
-    zone = "coalesce(triggerBody()?['timeZone'],parameters('Time zone (ggw_TimeZone)'))"
     key = "coalesce(triggerBody()?['requestKey'],concat(workflow()?['run']?['name'],'-{}'))"
     keys = {key.format(step): f"{run}-{step}" for step in ("Book_the_appointment", "Move_the_appointment")}
-    return open_flow(page.gateway, "book-appointment", settings, item=blank | asked | wish, known={zone: ZONE} | keys)
+    return open_flow(page.gateway, "book-appointment", settings, item=blank | asked | wish, known=keys)
 
 
 def book(page: Page, settings: dict[str, Any]) -> Any:
