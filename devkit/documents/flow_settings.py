@@ -19,4 +19,6 @@ def write(texts: Texts) -> None:
 def _describe_default(setting: Setting) -> str:
     if setting.data_source is not None:
         return "picked"
+    if setting.is_optional:
+        return "optional"
     return "asked" if setting.is_asked else f"`{setting.default}`"

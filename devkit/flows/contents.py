@@ -14,7 +14,8 @@ _HEAD = """\
 
 A solution without `_managed` is for changing its flows, one with it for keeping changes when a new version comes; both
 need the same. *To fill in* has no default; a flow whose value is missing cannot be turned on. *Optional* can be given
-after the import, by its own name.
+after the import, by its own name. The import of a solution lists the sites and lists of SharePoint to pick from; in
+packages and Logic Apps they are texts.
 
 | File | Flows | Connections | To fill in | Optional | With a default |
 |---|---|---|---|---|---|
@@ -75,7 +76,8 @@ def _describe(file: str, flows: list[Flow], connections: Iterable[str], *, are_v
     kinds: dict[str, list[str]] = {"to_fill_in": [], "optional": [], "with_default": []}
     for name, setting in sorted(settings.items()):
         is_optional = are_variables and setting.is_optional
-        kind = "optional" if is_optional else "to_fill_in" if setting.is_asked else "with_default"
+        is_asked = setting.is_asked if are_variables else not setting.has_default
+        kind = "optional" if is_optional else "to_fill_in" if is_asked else "with_default"
         kinds[kind].append(name)
     return Content(
         file,

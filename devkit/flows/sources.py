@@ -64,8 +64,13 @@ class Setting:
 
     @property
     def is_asked(self) -> bool:
-        """Whether an import of a solution asks for it: it is picked, or its default is empty or an example."""
-        return self.data_source is not None or self.default in ("", None) or _EXAMPLE in str(self.default)
+        """Whether an import of a solution asks for it: it is picked, or has no default."""
+        return self.data_source is not None or not self.has_default
+
+    @property
+    def has_default(self) -> bool:
+        """Whether there is a useful default: one that is neither empty nor an example."""
+        return self.default not in ("", None) and _EXAMPLE not in str(self.default)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from devkit.flow_runs.values import Scope, evaluate
 from devkit.flows.build import build_all, load_sources
 from devkit.flows.check_packages import check_solution
 from devkit.flows.check_settings import check_settings
+from devkit.flows.contents import list_contents
+from devkit.flows.names import make_identity
 from devkit.flows.packing import Files, pack, unpack
 from devkit.flows.solution_xml import write_variable
 from devkit.flows.sources import Flow, Setting, load_flows
@@ -81,6 +83,11 @@ def test_packages_and_workflows_have_plain_values_for_them(built: Files) -> None
     workflow = json.loads(built["logic-apps/new-appointment-ticket.json"])
     assert workflow["parameters"]["TicketList"] == {"value": "Tickets"}
     assert "dataSource" not in json.dumps([definition, workflow])
+    sources = load_sources()
+    contents = {each.file: each for each in list_contents(sources.flows, sources.connectors, make_identity("X"))}
+    assert LIST in contents["solutions/appointments.zip"].to_fill_in
+    for file in ("packages/new-appointment-ticket.zip", "logic-apps/new-appointment-ticket.bicepparam"):
+        assert (LIST in contents[file].with_default, SITE in contents[file].to_fill_in) == (True, True)
 
 
 LINK = "Channel link (ggw_ChannelLink)"
