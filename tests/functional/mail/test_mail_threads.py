@@ -71,6 +71,7 @@ def test_who_proves_nothing_begins_a_thread_and_the_reason_is_given(
 
 def test_a_conversation_alone_and_a_message_id_that_is_used_again_prove_nothing(scenario: MailScenario) -> None:
     first = scenario.receive(sender=LEE, subject="Printer", message_id="first@x")
+    scenario.poll()
     same = scenario.receive(sender=EVE, subject="Printer")
     forged = scenario.receive(sender=EVE, subject="Printer", text="Other words", message_id="first@x")
     reply = scenario.receive(sender=EVE, subject="RE: Printer", headers=answer("first@x"))
