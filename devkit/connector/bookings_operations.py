@@ -45,6 +45,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 message=text("Hint", "What to do where the list is incomplete."),
             ),
             parameters=[query("search", "Search", "Only pages whose name holds this text.")],
+            visibility="advanced",
         )
     },
     _ONE: {
@@ -64,6 +65,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "Lists the services of a booking page, with the staff members who offer them.",
             value_list("Service", "Services", "The services, by name."),
             parameters=shared("Business"),
+            visibility="advanced",
         )
     },
     f"{_ONE}/staff": {
@@ -73,6 +75,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "Lists the staff members of a booking page, with their hours.",
             value_list("StaffMember", "Staff Members", "The staff members, by name."),
             parameters=shared("Business"),
+            visibility="advanced",
         )
     },
     f"{_ONE}/questions": {
@@ -93,6 +96,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             value_list("Customer", "Customers", "The customers.", nextLink=NEXT_LINK),
             parameters=shared("Business", "Cursor"),
             x_ms_pageable=PAGEABLE,
+            visibility="advanced",
         )
     },
     f"{_ONE}/appointments": {
@@ -180,6 +184,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 "BusinessesAsked", "ServicesOfPages", "Start", "End", "StaffOfPages", "TimeZone", *_SLOT_SEARCH
             ),
             x_ms_pageable=PAGEABLE,
+            visibility="advanced",
         )
     },
     f"{_ONE}/availability": {
@@ -212,6 +217,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             ],
             writes=True,
             x_ms_safe_operation=True,
+            visibility="advanced",
         )
     },
     f"{_ONE}/agenda": {

@@ -129,7 +129,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "Get the schema of questions",
             "Gets the custom questions of a service as a schema of the answers for a new appointment.",
             _SCHEMA,
-            parameters=shared("BusinessAsked", "Service"),
+            parameters=shared("BusinessAsked", "ServiceOfQuestions"),
             visibility=_INTERNAL,
         )
     },

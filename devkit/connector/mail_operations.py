@@ -11,7 +11,7 @@ _MAIL = f"{_MAILS}/{{key}}"
 _BYTES: Shape = {"type": "string", "format": "binary"}
 _OCTETS = "application/octet-stream"  # certification knows no message/rfc822 (MimeTypeNotSupported)
 _QUEUED = text("Status", "That it is queued.", choices=("queued",), name="Queued")
-_BY = text("By", "Name of the person who decides, for the history of the mail.")
+_BY = text("Decided By", "Name of the person who decides, for the history of the mail.", visibility="advanced")
 _STATES = {
     "quarantined": "In quarantine",
     "automatic": "Set aside as automatic",
@@ -38,6 +38,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "List support mailboxes",
             "Lists the support mailboxes with their state: last success, lag, backlog and counters.",
             value_list("SupportMailbox", "Mailboxes", "The support mailboxes."),
+            visibility="advanced",
         )
     },
     _ONE: {
@@ -54,7 +55,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "post": describe(
             "PollMailbox",
             "Read a support mailbox now",
-            "Polls a support mailbox at once, even if it is waiting after a failure.",
+            "Reads a support mailbox at once, even if it rests after a failure.",
             thing(
                 {"mailbox": text("Mailbox", "Name of the mailbox that is read."), "status": _QUEUED}, name="QueuedPoll"
             ),
@@ -152,11 +153,14 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                     thing(
                         {
                             "sink": text("Sink", "Name of the sink; leave empty for the usual one.", **SINKS),
-                            "ticket": text("Ticket", "Number of the ticket to which the mail is added as a comment."),
-                            "insteadOf": text("Instead Of", "Sink that shall not get it, if there are several."),
+                            "ticket": text("Ticket", "Number of a ticket, to add the mail to it."),
+                            "insteadOf": text(
+                                "Instead Of", "Sink that shall not get it, if there are several.", visibility="advanced"
+                            ),
                             "isNotThere": flag(
                                 "Is Not There",
-                                "That somebody looked where the gateway cannot ask, and the mail is not there.",
+                                "Whether somebody has looked where the gateway cannot ask, and did not find the mail.",
+                                visibility="advanced",
                             ),
                             "by": _BY,
                             "reason": text("Reason", "Why, for the history of the mail."),

@@ -55,7 +55,7 @@ _EVERYTHING: dict[str, Shape] = {
         "State",
         "How far it is: waiting, delivered or quarantined; skipped or gone for mails that were not taken.",
     ),
-    "reference": text("Reference", "The reference by which the ticket can be found in the desk."),
+    "reference": text("Reference", "The reference by which the ticket can be found in the service desk."),
     "number": whole("Number", "Its place in the order of the mailbox.", null=True),
     "messageId": text("Message ID", "The mail's own id, as its header tells it.", null=True),
     "conversationId": text("Conversation ID", "Id of the conversation in Exchange.", null=True),

@@ -65,8 +65,8 @@ def path(name: str, title: str, description: str, extra: Shape | None = None) ->
     }
 
 
-ZONE_MEANS = "Time zone of wall times in request and answer; left empty, that of the booking page."
-WALL_TIME = "A moment in UTC, such as 2026-05-05T09:00:00Z, or a date or wall time in the time zone below."
+ZONE_MEANS = "Time zone of wall times in what is sent and answered; left empty, the booking page's own."
+WALL_TIME = "A moment in UTC, such as 2026-05-05T09:00:00Z, or a date or wall time in Time Zone."
 
 _STAFF_WANTED = (
     "Only slots with these staff members; the word all among them, or alone: only slots at which all of them are free "
@@ -92,6 +92,7 @@ PARAMETERS: dict[str, Shape] = {
     "AppointmentId": query("id", "Appointment ID", "The appointment, by its id from a list or a trigger.",
                            required=True, extra=_APPOINTMENTS),
     "Service": query("service", "Service", "Only appointments of this service.", extra=OPEN_SERVICES),
+    "ServiceOfQuestions": query("service", "Service", "Only questions that this service asks.", extra=OPEN_SERVICES),
     "ServicesNeeded": several("service", "Services", f"The services to find times for; {MOST_SERVICES} at most.",
                               required=True, extra=OPEN_SERVICES),
     "ServicesOfPages": several("service", "Services", "The services to find times for, by their ids; each page must "
@@ -113,7 +114,8 @@ PARAMETERS: dict[str, Shape] = {
                      "more call to Microsoft 365 for each appointment.", kind="boolean", visibility="important"),
     "Expand": query("expand", "Expand", "The older form of details, for flows that have it.", enum=["details"],
                     visibility="internal", extra={NAME: "Expand"}),
-    "Customer": query("customer", "Customer", "Only appointments of this mail address or this customer name.",
+    "Customer": query("customer", "Customer", "Only appointments of the customer with this mail address, or with this "
+                      "text in the name.",
                       extra=_CONTACTS),
     "SelfService": query("selfService", "Self Service ID", "Only the appointment with this self service id.",
                          visibility="advanced"),
@@ -129,7 +131,7 @@ PARAMETERS: dict[str, Shape] = {
                           visibility="internal"),
     "Folder": query("folder", "Folder", "Only mails of this folder.",
                     extra=from_list("ListMailFolders", "name", "name", mailbox="mailbox")),
-    "HoldId": path("hold", "Hold", "The hold, by the id that the action Hold a slot answered."),
+    "HoldId": path("hold", "Hold", "The hold, by the Hold ID that Hold a slot gave."),
     "OwnHold": query("hold", "Own Hold", "A hold of your own: its place counts as free.", visibility="advanced"),
     "IdempotencyKey": {
         "name": "Idempotency-Key",
@@ -138,7 +140,7 @@ PARAMETERS: dict[str, Shape] = {
         "type": "string",
         "maxLength": 255,
         "x-ms-summary": "Idempotency Key",
-        "description": "A text that identifies this write: if it is sent several times, it is done once.",
+        "description": "A text for this write, such as the id of the run; sent several times, it is done once.",
         "x-ms-visibility": "advanced",
     },
 }  # fmt: skip

@@ -36,7 +36,7 @@ def _limits(bounds: Bounds) -> dict[str, Any]:
 
 
 def _time(name: str, description: str) -> Shape:
-    how = "A moment in UTC, such as 2026-05-05T09:00:00Z, or wall time in the time zone below."
+    how = "A moment in UTC, such as 2026-05-05T09:00:00Z, or wall time in Time Zone."
     return text(name, f"{description} {how}")
 
 
@@ -73,7 +73,7 @@ _CHANGED_CUSTOMERS = list_of(
 _MORE_CUSTOMERS = list_of(
     thing(_customer(_OPEN_ANSWERS), name=_BOOKED),
     "Customers",
-    "All customers of a group appointment, instead of the one above.",
+    "All customers of a group appointment, if there are several; leave Customer empty then.",
     visibility="advanced",
 )
 _DURATION = "Written as an ISO 8601 duration, such as PT15M."
@@ -143,6 +143,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 ),
             ],
             writes=True,
+            visibility="advanced",
         )
     },
     f"{_ONE}/slots/holds/{{hold}}": {
@@ -208,7 +209,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "patch": describe(
             "UpdateAppointment",
             "Update an appointment",
-            "Changes details or customers of an appointment and keeps the rest; others change its time and staff.",
+            "Changes details or customers of an appointment and keeps the rest; time and staff have their own actions.",
             ref("Appointment"),
             answer_text="The appointment after the change.",
             parameters=[
@@ -275,7 +276,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 *shared("Business", "AppointmentId", "IdempotencyKey"),
                 body(
                     thing(
-                        {"staff": _staff("All who serve now."), "timeZone": _ZONE, "hold": _OWN_HOLD},
+                        {"staff": _staff("All who serve from now on."), "timeZone": _ZONE, "hold": _OWN_HOLD},
                         name="NewStaff",
                         required=["staff"],
                     )
@@ -330,6 +331,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 ),
             ],
             writes=True,
+            visibility="advanced",
         )
     },
 }  # fmt: skip

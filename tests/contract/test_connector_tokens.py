@@ -73,6 +73,26 @@ def test_no_operation_has_two_schemas_that_questions_fill(name: str) -> None:
     assert len([token for token in tokens(name) if token.is_dynamic]) <= 1
 
 
+def test_fewer_actions_come_first_than_last() -> None:
+    """Designers list what is important first, and what is advanced last: if all were important, nothing would be."""
+    by_visibility: dict[str, list[str]] = {}
+    for name, (_, _, operation) in OPERATIONS.items():
+        if "x-ms-trigger" not in operation:
+            by_visibility.setdefault(operation["x-ms-visibility"], []).append(name)
+    assert len(by_visibility["important"]) < len(by_visibility["advanced"])
+
+
+def test_files_come_as_bytes() -> None:
+    """Engines read text/* as text and JSON as objects: only octets arrive as they were sent."""
+    files = {
+        name: operation.get("produces")
+        for name, (_, _, operation) in OPERATIONS.items()
+        if any(response.get("schema", {}).get("format") == "binary" for response in operation["responses"].values())
+    }
+    assert files == {"GetMailAttachment": ["application/octet-stream"], "ExportMail": ["application/octet-stream"]}
+    assert [name for name, (_, _, each) in OPERATIONS.items() if "produces" in each and name not in files] == []
+
+
 def find_named(node: Any, name: str) -> Iterator[Any]:
     if isinstance(node, dict):
         if isinstance(node.get("properties"), dict) and name in node["properties"]:
