@@ -61,7 +61,9 @@ COMMON_PARAMETERS = ("connection", "code")
 # Parameters that say where to go on; they do not shape the answer, so a cursor is not bound to them.
 _PLACES = ("cursor", "since", "triggerState")
 # Hosts of the gateway in front of custom connectors; links that lead through it carry the connection's key.
-_GATEWAY_HOSTS = (".azure-apihub.net", ".azure-apim.net")
+# Public cloud: "IP address configuration", Required endpoints for Power Automate. US government (GCC, GCC High, DoD):
+# "Power Automate US Government", required domains. China: redirect addresses of its connections (Azure/logicapps#897).
+_GATEWAY_HOSTS = (".azure-apihub.net", ".azure-apim.net", ".azure-apihub.us", ".azure-apihub.cn")
 
 # Looked up along the class tree, so that a new kind of error has a status from its first day.
 STATUS: Mapping[type[GatewayError], int] = {
@@ -212,7 +214,10 @@ class Request:
         return f"{parts.scheme}://{parts.netloc}{above}{api.rstrip('/')}"
 
     def _base(self) -> str:
-        """Return the address that links begin with: the connector's gateway if the call came through it, or our own."""
+        """Return the address that links begin with: the connector's gateway if the call came through it, or our own.
+
+        Nothing rewrites such a link again: the connector has no policy for it.
+        """
         _, _, below_api = urlsplit(self.http.url).path.partition("/api/")
         prefix = urlsplit(self.http.headers.get("x-ms-apim-referrer-prefix") or "")
         if prefix.scheme == "https" and (prefix.hostname or "").endswith(_GATEWAY_HOSTS) and not prefix.query:

@@ -4,10 +4,10 @@ import copy
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from devkit.bootstrap import ROOT
 from devkit.connector import (
@@ -24,10 +24,12 @@ from devkit.connector import (
 )
 from devkit.connector.client_description import build_client_description
 from devkit.connector.failures import FAILURES
-from devkit.connector.operations import Operation
 from devkit.connector.pages import update_readme, update_reference
 from devkit.connector.parameters import PARAMETERS
 from devkit.connector.shapes import NAME, ref, without_names
+
+if TYPE_CHECKING:
+    from devkit.connector.operations import Operation
 
 FOLDER = ROOT / "power-automate"
 DEFINITION = FOLDER / "apiDefinition.swagger.json"
@@ -134,7 +136,13 @@ def _share_answers(definition: dict[str, Any]) -> dict[str, Any]:
 
 
 def build_properties() -> dict[str, Any]:
-    """Return the file beside the definition: parameters of the connection, and policies of the platform's gateway."""
+    """Return the file beside the definition: parameters of the connection, and policies of the platform's gateway.
+
+    There is no policy `updatenextlink`: the app writes links of pages as it writes those of triggers, behind the
+    address of the connection, also for connectors that have no policies (imported by address, or in Logic Apps). Such a
+    link would be rewritten a second time, and what the policy makes of a host that `dynamichosturl` has put in place is
+    not documented; no connector of microsoft/PowerPlatformConnectors that we read has both.
+    """
     return {
         "properties": {
             "connectionParameters": {
@@ -189,16 +197,6 @@ def build_properties() -> dict[str, Any]:
                         "x-ms-apimTemplateParameter.existsAction": "override",
                     },
                 },
-                {
-                    "templateId": "updatenextlink",
-                    "title": "Send requests for further pages through the connection",
-                    "parameters": {
-                        "x-ms-apimTemplateParameter.nextLinkPropertyName": "nextLink",
-                        "x-ms-apimTemplate-operationName": [
-                            operation["operationId"] for operation in _operations() if "x-ms-pageable" in operation
-                        ],
-                    },
-                },
             ],
         }
     }
@@ -217,11 +215,6 @@ def build_files() -> dict[Path, str]:
         README: update_readme(README.read_text(encoding="utf-8"), definition),
         REFERENCE: update_reference(REFERENCE.read_text(encoding="utf-8"), definition),
     }
-
-
-def _operations() -> Iterator[Operation]:
-    for path in build_definition()["paths"].values():
-        yield from path.values()
 
 
 def _used(start: Any, kind: str) -> set[str]:

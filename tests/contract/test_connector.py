@@ -72,13 +72,13 @@ def test_every_query_parameter_is_the_routes_own(name: str) -> None:
     assert declared == known
 
 
-def test_each_list_that_pages_is_led_through_the_connection() -> None:
+def test_links_of_pages_are_written_by_the_app_alone() -> None:
+    """tests/functional/test_connector_gateway.py follows them; a policy would rewrite them a second time."""
     properties = json.loads((FOLDER / "apiProperties.json").read_text())["properties"]
-    policy = next(p for p in properties["policyTemplateInstances"] if p["templateId"] == "updatenextlink")
-    listed = policy["parameters"]["x-ms-apimTemplate-operationName"]
-    paging = {name for name, (_, _, operation) in OPERATIONS.items() if "x-ms-pageable" in operation}
-    bookings = {"ListCustomers", "ListAppointments", "ListAppointmentChanges", "FindFreeSlots", "FindFreeSlotsOfPages"}
-    assert set(listed) == paging == {*bookings, "ListMails"}
+    assert "updatenextlink" not in {each["templateId"] for each in properties["policyTemplateInstances"]}
+    for name, (_, _, operation) in OPERATIONS.items():
+        if "x-ms-pageable" in operation:
+            assert operation["x-ms-pageable"] == {"nextLinkName": "nextLink"}, name
 
 
 def test_every_schema_is_where_designers_look_for_it() -> None:
@@ -203,8 +203,13 @@ def test_the_definition_keeps_its_size_and_its_version() -> None:
     assert len(OPERATIONS) <= 256
 
 
+# "Pageable operations are covered by an updatenextlink policy": here the app writes the links, see build_properties.
+NOT_OURS = "G02"
+
+
 def lint(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(LINT), str(folder), "--level", "gold", "--publisher", "verified", *more]
+    command += ["--ignore", NOT_OURS]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
