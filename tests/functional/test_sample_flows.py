@@ -17,7 +17,7 @@ from twin.seeds import tiny
 ZONE = "GMT Standard Time"
 TODAY = datetime.now(UTC).date()
 TOMORROW = TODAY + timedelta(days=1)
-MAILS = {"support-mail-ticket", "support-mail-failed"}  # see tests/functional/mail/test_sample_mail_flows.py
+MAILS = {"support-mail-ticket", "support-mail-failed"}  # see tests/functional/flow_runs/test_support_mail.py
 
 type Happen = Callable[[Page, str], object]
 

@@ -1,5 +1,6 @@
-"""The sample flow of support mails, run by the engine against the app; its lists and mails are doubles."""
+"""The sample flows of support mails, run by the engine against the app; lists, mails and messages are doubles."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,36 +9,55 @@ from devkit.flow_engine import Flow as PollingFlow
 from devkit.flow_runs.connections import Connections
 from devkit.flow_runs.doubles.outlook import Outlook
 from devkit.flow_runs.doubles.sharepoint import Item, SharePoint, SharePointList
+from devkit.flow_runs.doubles.teams import Teams
 from devkit.flow_runs.engine import Beginning, Run, run_flow
+from devkit.flow_runs.host import Answer, Call
 from devkit.flow_runs.records import Record
 from devkit.flow_runs.triggers import begin_runs
 from devkit.flows.sources import FLOWS, load_flow
 from tests.functional.mail.conftest import MailScenario
 
 SITE = "https://example.com/sites/helpdesk"
+ADDRESS, RECIPIENTS = "support@example.com", "charge@example.com"
+CHANNEL = "https://teams.microsoft.com/l/channel/19%3Aabc%40thread.tacv2/Alarms?groupId=7e00-01&tenantId=7e00-02"
+_KINDS = {"support-mail-ticket": "arrived", "support-mail-failed": "failed"}
+
+
+class SupportConnections(Connections):
+    """Connections that can show a mail's files as larger than they are."""
+
+    shown_size: int | None = None
+
+    def call(self, call: Call) -> Answer:
+        answer = super().call(call)
+        if call.operation != "GetMail" or self.shown_size is None:
+            return answer
+        files = [file | {"size": self.shown_size} for file in answer.body["attachments"]]
+        return replace(answer, body=answer.body | {"attachments": files})
 
 
 class SupportFlow:
-    """The flow that makes tickets, with its polling trigger and the connections that it was given."""
+    """One flow with its polling trigger and the connections that it was given."""
 
-    def __init__(self, scenario: MailScenario, *, reads_both_branches: bool) -> None:
+    def __init__(self, scenario: MailScenario, name: str, *, reads_both_branches: bool = False) -> None:
         self.scenario = scenario
-        self._flow = load_flow(FLOWS / "support-mail-ticket.json")
+        self._flow = load_flow(FLOWS / f"{name}.json")
         self._reads_both_branches = reads_both_branches
-        self.outlook = Outlook()
+        self.outlook, self.teams = Outlook(), Teams()
         self._list = SharePointList(
             frozenset({"Title", "Requester", "EventId", "AppointmentId"}), frozenset({"Description", "Notes"})
         )
-        sharepoint = SharePoint(SITE, {"Tickets": self._list})
         app = Backend(scenario.gateway.base_url, scenario.gateway.key)
-        self._connections = Connections(app, [sharepoint, self.outlook], scenario.gateway.http)
+        doubles = [SharePoint(SITE, {"Tickets": self._list}), self.outlook, self.teams]
+        self.connections = SupportConnections(app, doubles, scenario.gateway.http)
         self._trigger = PollingFlow(
-            app, "triggers/mails/arrived", {"mailbox": scenario.name}, http=scenario.gateway.http
+            app, f"triggers/mails/{_KINDS[name]}", {"mailbox": scenario.name}, http=scenario.gateway.http
         )
-        self._parameters = {name: setting.default for name, setting in self._flow.settings.items()} | {
-            "Support mailbox (ggw_SupportMailbox)": scenario.name,
-            "$authentication": {},
-        }
+        chosen = {"SharePointSite": SITE, "TicketList": "Tickets", "SupportMailbox": scenario.name,
+                  "ChannelLink": CHANNEL, "SupportAddress": ADDRESS, "Recipients": RECIPIENTS}  # fmt: skip
+        self._parameters: dict[str, Any] = {
+            name: chosen[setting.short_name] for name, setting in self._flow.settings.items()
+        } | {"$authentication": {}}
         self._triggers: dict[int, Record] = {}
         assert self._trigger.recur() == []
 
@@ -47,7 +67,7 @@ class SupportFlow:
         return list(self._list.items.values())
 
     def receive(self, **mail: Any) -> list[Run]:
-        """Receive one mail, let the gateway read it, and return the runs that the trigger starts."""
+        """Receive one mail, let the gateway work on it, and return the runs that the trigger starts."""
         self.scenario.receive(**mail)
         self.scenario.run()
         now = datetime.now(UTC)
@@ -62,4 +82,12 @@ class SupportFlow:
 
     def _run(self, trigger: Record, now: datetime) -> Run:
         beginning = Beginning(trigger, self._parameters, now, reads_both_branches=self._reads_both_branches)
-        return run_flow(self._flow, beginning, self._connections)
+        return run_flow(self._flow, beginning, self.connections)
+
+
+def only(runs: list[Run]) -> Run:
+    """Return the one run, in which no step failed."""
+    [run] = runs
+    assert [record for record in run.history if record["status"] in ("Failed", "TimedOut")] == []
+    assert run.status == "Succeeded"
+    return run
