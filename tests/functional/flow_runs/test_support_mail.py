@@ -121,7 +121,7 @@ def test_a_file_that_the_gateway_hands_out_in_parts_only_is_named(scenario: Mail
     assert line in ticket.values["Description"]
 
 
-def test_a_mail_that_no_desk_takes_is_reported_with_cause_and_remedy(scenario: MailScenario) -> None:
+def test_a_mail_that_the_sink_refuses_is_reported_with_cause_and_remedy(scenario: MailScenario) -> None:
     def refuse() -> None:
         raise Rejected("The category is not known.", code="TicketRefused")
 
