@@ -1,3 +1,10 @@
 """What every test may ask for: pytest takes plug-ins from the topmost conftest only."""
 
+import pytest
+
 pytest_plugins = ["tests.scheduling", "tests.functional.storage", "tests.functional.registration"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options of tests that write what they hold."""
+    parser.addoption("--write-tables", action="store_true", help="write the tables of documents that tests hold")

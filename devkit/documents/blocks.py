@@ -34,7 +34,7 @@ class Texts:
         self.read(path)
         self._after[path] = text
 
-    def put_block(self, path: str, name: str, lines: Sequence[str]) -> None:
+    def put_block(self, path: str, name: str, lines: Sequence[str], note: str = _NOTE) -> None:
         """Set the lines between the marks of a block. Raises MissingBlockError."""
         mark = re.compile(
             rf"^(?P<indent> *)(?P<open><!--|//) begin {re.escape(name)}\b[^\n]*\n"
@@ -50,7 +50,7 @@ class Texts:
         blank = [""] if open_mark == "<!--" else []
         blank = blank if lines else []
         block = [
-            f"{open_mark} begin {name}: {_NOTE}{close}",
+            f"{open_mark} begin {name}: {note}{close}",
             *blank,
             *lines,
             *blank,

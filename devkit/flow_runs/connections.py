@@ -5,6 +5,7 @@ key and says where it stands (`X-MS-APIM-Referrer-Prefix`), and links on it lead
 """
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -22,44 +23,79 @@ from devkit.flows.connectors import GATEWAY, Connector, Operation, load_connecto
 _SHOWN = ("Content-Type", "Retry-After", "Location", "Idempotency-Replayed", "x-request-id")
 
 
-class Connections:
-    """Answers the calls of runs; `http` is used for our own app and must accept its certificate, if it has one.
+class App:
+    """Our own app, as the connector's gateway and the HTTP action reach it.
 
-    What a GET of our own app answered is asked once only: nothing changes between the runs of one set of connections,
-    except by their own writes, after which everything is asked anew.
+    With `remembers`, what a GET was answered is asked once only, until something is written: right for many runs
+    between which nothing else changes.
     """
 
-    def __init__(self, app: Backend, doubles: Iterable[Double], http: requests.Session) -> None:
-        self._app, self._http = app, http
-        self._doubles = {double.name: double for double in doubles}
-        self._connectors = load_connectors()
+    def __init__(self, backend: Backend, http: requests.Session, *, remembers: bool = False) -> None:
+        self.backend, self._http, self._remembers = backend, http, remembers
         self._known: dict[tuple[str, ...], Answer] = {}
+        self.requests = 0
+
+    def ask_through_gateway(self, request: Request) -> Answer:
+        """Send a request as the connector's gateway does; its path is below the connector's base path."""
+        headers = {"x-functions-key": self.backend.key, "X-MS-APIM-Referrer-Prefix": PREFIX}
+        return self.ask(request, f"{self.backend.base_url}/api{request.path}", headers)
+
+    def ask(self, request: Request, address: str, headers: Mapping[str, str]) -> Answer:
+        """Send a request."""
+        queries = {name: _list_texts(value) for name, value in request.queries.items() if value is not None}
+        given = {name: as_text(value) for name, value in request.headers.items() if value is not None}
+        key = (address, *sorted(f"{name}={value}" for name, value in ({**queries, **given, **headers}).items()))
+        if request.method != "GET":
+            self._known.clear()
+        elif key in self._known:
+            return self._known[key]
+        content, media_type = encode_body(request.body)
+        sent = {**headers, **given} | ({"Content-Type": media_type} if media_type else {})
+        self.requests += 1
+        try:
+            answer = self._http.request(
+                request.method, address, params=queries, data=content or None, headers=sent, timeout=LONGEST_CALL
+            )
+        except requests.RequestException:
+            return time_out()
+        shown = {name: answer.headers[name] for name in _SHOWN if name in answer.headers}
+        body = decode_body(answer.content, answer.headers.get("Content-Type", ""))
+        found = Answer(answer.status_code, body, shown)
+        if request.method == "GET" and self._remembers:
+            self._known[key] = found
+        return found
+
+
+class Connections:
+    """Answers the calls of runs."""
+
+    def __init__(self, app: App, doubles: Iterable[Double]) -> None:
+        self._app = app
+        self._doubles = {double.name: double for double in doubles}
 
     def call(self, call: Call) -> Answer:
         """Call an operation of a connector."""
-        connector = self._connectors[call.connector]
+        connector = _load()[call.connector]
         operation = connector.operations[call.operation]
         try:
             request = _build(connector, operation, call.parameters)
         except KeyError as error:
             return nest_error(HTTPStatus.BAD_REQUEST, "MissingParameter", f"The parameter {error} has no value.")
         if call.connector == GATEWAY:
-            address = f"{self._app.base_url}/api{request.path}"
-            return self._send(request.method, address, request, self._gateway_headers())
+            return self._app.ask_through_gateway(request)
         return self._doubles[call.connector].answer(call.operation, call.parameters, request)
 
     def follow(self, call: Call, link: str) -> Answer:
         """Get the next page; a link that does not lead through the connection would get no key."""
         if call.connector != GATEWAY or not link.startswith(f"{PREFIX}/"):
             raise AssertionError(f"{link} does not lead through the connection")
-        address = f"{self._app.base_url}/api{link.removeprefix(PREFIX)}"
-        return self._send("GET", address, Request("GET", link), self._gateway_headers())
+        return self._app.ask_through_gateway(Request("GET", link.removeprefix(PREFIX)))
 
     def http(self, call: HttpCall) -> Answer:
         """Send a request; only our own app can be reached."""
-        if not call.uri.startswith(f"{self._app.base_url}/"):
+        if not call.uri.startswith(f"{self._app.backend.base_url}/"):
             return Answer(0)
-        return self._send(call.method, call.uri, Request(call.method, call.uri, body=call.body), call.headers)
+        return self._app.ask(Request(call.method, call.uri, body=call.body), call.uri, call.headers)
 
     def refuse(self, connector: str, status: int, message: str) -> Answer:
         """Return a refusal in the form of a connector."""
@@ -67,42 +103,26 @@ class Connections:
             return self._doubles[connector].refuse(status, message)
         return nest_error(status, "NotAuthorized", message)
 
-    def _gateway_headers(self) -> dict[str, str]:
-        return {"x-functions-key": self._app.key, "X-MS-APIM-Referrer-Prefix": PREFIX}
 
-    def _send(self, method: str, address: str, request: Request, headers: Mapping[str, str]) -> Answer:
-        queries = {name: as_text(value) for name, value in request.queries.items() if value is not None}
-        given = {name: as_text(value) for name, value in request.headers.items() if value is not None}
-        key = (address, *sorted(f"{name}={value}" for name, value in (queries | given | dict(headers)).items()))
-        if method == "GET" and key in self._known:
-            return self._known[key]
-        content, media_type = encode_body(request.body)
-        sent = {**headers, **given} | ({"Content-Type": media_type} if media_type else {})
-        try:
-            answer = self._http.request(
-                method, address, params=queries, data=content or None, headers=sent, timeout=LONGEST_CALL
-            )
-        except requests.RequestException:
-            return time_out()
-        shown = {name: answer.headers[name] for name in _SHOWN if name in answer.headers}
-        body = decode_body(answer.content, answer.headers.get("Content-Type", ""))
-        found = Answer(answer.status_code, body, shown)
-        if method == "GET":
-            self._known[key] = found
-        else:
-            self._known.clear()
-        return found
+@cache
+def _load() -> Mapping[str, Connector]:
+    return load_connectors()
 
 
 def _build(connector: Connector, operation: Operation, given: Mapping[str, Any]) -> Request:
     """Return the request of an operation. Raises KeyError for a required input without a value."""
-    for name, wanted in connector.list_inputs(operation).items():
+    inputs = connector.list_inputs(operation)
+    for name, wanted in inputs.items():
         if wanted.is_required and not wanted.is_internal and given.get(name) is None:
             raise KeyError(name)
-    inputs = connector.list_inputs(operation)
     if unknown := [name for name in given if name not in inputs and not _is_below(name, inputs)]:
         raise AssertionError(f"{operation.id} has no input {', '.join(unknown)}")
     return build_request(connector, operation, given, _escape)
+
+
+def _list_texts(value: Any) -> list[str]:
+    """Return a query's values: an array is sent as several."""
+    return [as_text(one) for one in value] if isinstance(value, list) else [as_text(value)]
 
 
 def _is_below(name: str, inputs: Mapping[str, Any]) -> bool:

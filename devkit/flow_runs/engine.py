@@ -87,10 +87,11 @@ class _Engine:
         self._variables: dict[str, Any] = {}
         self._collected: list[list[Record]] = []
         name = {"name": beginning.run_id, "id": f"/workflows/{flow.name}/runs/{beginning.run_id}"}
+        tags = {"flowDisplayName": flow.title, "environmentName": "Default-00000000"}
         self._scope = Scope(
             now=beginning.now, parameters=beginning.parameters, trigger=beginning.trigger, actions=self._run.actions,
             results=self._results, variables=self._variables, reads_both_branches=beginning.reads_both_branches,
-            workflow={"name": flow.name, "tags": {"flowDisplayName": flow.title}, "run": name},
+            workflow={"name": flow.name, "id": f"/workflows/{flow.name}", "tags": tags, "run": name},
         )  # fmt: skip
 
     def run(self) -> Run:

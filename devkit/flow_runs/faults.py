@@ -8,9 +8,13 @@ from http import HTTPStatus
 from devkit.flow_runs.connections import Connections
 from devkit.flow_runs.doubles.base import break_at_the_gateway, time_out
 from devkit.flow_runs.host import Answer, Call, HttpCall
+from devkit.flows.connectors import GATEWAY
 
 REFUSED = "Access is denied for this call: a fault of the test."
 UNAVAILABLE = "The service cannot be reached: a fault of the test."
+CUT = "The connection was closed: a fault of the test."
+CUT_AFTER = 30.0
+"""Seconds within which the gateway answers whatever happens; a longer call is one whose connection broke."""
 ALWAYS = 1_000_000
 
 
@@ -65,4 +69,4 @@ class FaultyHost:
             return break_at_the_gateway(HTTPStatus.SERVICE_UNAVAILABLE, UNAVAILABLE)
         if fault.kind is Kind.LOST:
             act()
-        return time_out()
+        return break_at_the_gateway(HTTPStatus.BAD_GATEWAY, CUT, CUT_AFTER) if connector == GATEWAY else time_out()

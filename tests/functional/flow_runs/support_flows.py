@@ -6,7 +6,7 @@ from typing import Any
 
 from devkit.flow_engine import Backend
 from devkit.flow_engine import Flow as PollingFlow
-from devkit.flow_runs.connections import Connections
+from devkit.flow_runs.connections import App, Connections
 from devkit.flow_runs.doubles.outlook import Outlook
 from devkit.flow_runs.doubles.sharepoint import Item, SharePoint, SharePointList
 from devkit.flow_runs.doubles.teams import Teams
@@ -49,7 +49,7 @@ class SupportFlow:
         )
         app = Backend(scenario.gateway.base_url, scenario.gateway.key)
         doubles = [SharePoint(SITE, {"Tickets": self._list}), self.outlook, self.teams]
-        self.connections = SupportConnections(app, doubles, scenario.gateway.http)
+        self.connections = SupportConnections(App(app, scenario.gateway.http), doubles)
         self._trigger = PollingFlow(
             app, f"triggers/mails/{_KINDS[name]}", {"mailbox": scenario.name}, http=scenario.gateway.http
         )

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -246,48 +247,48 @@ class MailScenario:
 type OpenScenario = Callable[..., MailScenario]
 
 
-@pytest.fixture
-def open_scenario(gateway_process: Gateway) -> OpenScenario:
-    """A function that opens a scenario with sinks and mailbox settings of its own; `others`: a second mailbox.
+def open_mail_scenario(
+    gateway: Gateway,
+    *,
+    sinks: tuple[str, ...] = ("tickets",),
+    rule_sinks: tuple[str, ...] = (),
+    rules: tuple[Mapping[str, Any], ...] = (),
+    has_second: bool = False,
+    **mailbox: Any,
+) -> MailScenario:
+    """Open a scenario with sinks and mailbox settings of its own; `has_second`: with a second mailbox.
 
     `rule_sinks`: further sinks, to which only rules and people send mails. The names of all sinks get an ending, in
     rules as well.
     """
+    suffix = uuid.uuid4().hex[:10]
+    named = tuple(f"{sink}-{suffix}" for sink in (*sinks, *rule_sinks))
+    name = f"m{suffix}"
+    given: list[dict[str, Any]] = [
+        {"name": name, "address": SUPPORT, "sinks": list(named[: len(sinks)]), "brakes": _NO_LOOPS} | mailbox
+    ]
+    given[0] |= {"rules": [{**rule, "sink": f"{rule['sink']}-{suffix}"} if "sink" in rule else rule for rule in rules]}
+    if has_second:
+        given.append(given[0] | {"name": f"n{suffix}", "address": SECOND})
+    gateway.begin(
+        tiny.seed,
+        BOOKINGS_BUSINESSES=tiny.BUSINESS,
+        MAILBOXES=json.dumps(given),
+        SINKS=json.dumps(dict.fromkeys(named, EASYVISTA)),
+    )
+    built = services.services()
+    storage = Storage(built.settings.storage, built.authenticator.identity)
+    scenario = MailScenario(gateway, built.mail, storage, name, named)
+    if has_second:
+        other = MailScenario(gateway, built.mail, storage, f"n{suffix}", named)
+        other.sinks, other.others, scenario.others = scenario.sinks, [scenario], [other]
+    return scenario
 
-    def open_it(
-        *,
-        sinks: tuple[str, ...] = ("tickets",),
-        rule_sinks: tuple[str, ...] = (),
-        rules: tuple[Mapping[str, Any], ...] = (),
-        has_second: bool = False,
-        **mailbox: Any,
-    ) -> MailScenario:
-        suffix = uuid.uuid4().hex[:10]
-        named = tuple(f"{sink}-{suffix}" for sink in (*sinks, *rule_sinks))
-        name = f"m{suffix}"
-        given: list[dict[str, Any]] = [
-            {"name": name, "address": SUPPORT, "sinks": list(named[: len(sinks)]), "brakes": _NO_LOOPS} | mailbox
-        ]
-        given[0] |= {
-            "rules": [{**rule, "sink": f"{rule['sink']}-{suffix}"} if "sink" in rule else rule for rule in rules]
-        }
-        if has_second:
-            given.append(given[0] | {"name": f"n{suffix}", "address": SECOND})
-        gateway_process.begin(
-            tiny.seed,
-            BOOKINGS_BUSINESSES=tiny.BUSINESS,
-            MAILBOXES=json.dumps(given),
-            SINKS=json.dumps(dict.fromkeys(named, EASYVISTA)),
-        )
-        built = services.services()
-        storage = Storage(built.settings.storage, built.authenticator.identity)
-        scenario = MailScenario(gateway_process, built.mail, storage, name, named)
-        if has_second:
-            other = MailScenario(gateway_process, built.mail, storage, f"n{suffix}", named)
-            other.sinks, other.others, scenario.others = scenario.sinks, [scenario], [other]
-        return scenario
 
-    return open_it
+@pytest.fixture
+def open_scenario(gateway_process: Gateway) -> OpenScenario:
+    """A function that opens a scenario: `open_mail_scenario` without its first parameter."""
+    return partial(open_mail_scenario, gateway_process)
 
 
 @pytest.fixture

@@ -1,0 +1,39 @@
+"""Each sample flow, run from its trigger to its end against the app and doubles of other connectors."""
+
+import pytest
+
+from devkit.flow_runs.failure_table import Judge, Trial
+from devkit.flow_runs.records import HIDDEN
+from devkit.flows.sources import FLOWS
+from tests.functional.conftest import Gateway
+from tests.functional.flow_scenarios import CSV, JSON, NOT_YET, PNG, Scenarios
+
+NAMES = sorted({path.stem for path in FLOWS.glob("*.json")} - NOT_YET)
+
+
+@pytest.fixture
+def scenarios(gateway_process: Gateway) -> Scenarios:
+    return Scenarios(gateway_process)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_flow_does_the_same_whether_if_reads_one_branch_or_both(scenarios: Scenarios, name: str) -> None:
+    for case in scenarios.cases(name):
+        lazy, eager = Judge(case), Judge(case, reads_both_branches=True)
+        assert lazy.wanted == eager.wanted
+        assert lazy.wanted or lazy.good.runs[0].answer, f"{case.name}: nothing was done"
+
+
+def test_every_file_of_a_mail_reaches_its_ticket_byte_for_byte(scenarios: Scenarios) -> None:
+    trial = Trial(next(scenarios.cases("support-mail-ticket")))
+    trial.run()
+    [ticket] = trial.world.tickets.items.values()
+    assert sorted(ticket.attachments.values()) == sorted([CSV, JSON, PNG])
+    assert "<li>Plan.docx (" in str(ticket.values["Description"])
+
+
+def test_a_key_is_in_no_history(scenarios: Scenarios) -> None:
+    trial = Trial(next(scenarios.cases("new-appointment-without-connector")))
+    run = trial.run()
+    assert trial.case.settings["GatewayKey"] not in str(run.history)
+    assert HIDDEN in str(run.history)
