@@ -15,7 +15,7 @@ from devkit.flows.names import FLOWS_SOLUTION, Identity, make_identity
 from devkit.flows.packing import Files, pack, write_json
 from devkit.flows.solution import (
     ConnectorFiles,
-    Form,
+    Edition,
     build_connector_solution,
     build_flows_solution,
     find_references,
@@ -89,12 +89,12 @@ def _build_solutions(sources: Sources, identity: Identity, unknown: str | None, 
     """Return the solutions, each unmanaged and managed, and the settings for an unattended import of each topic."""
     files: dict[str, bytes] = {}
     for ending, is_managed in (("", False), ("_managed", True)):
-        form = Form(sources.version, is_managed, flows_on)
-        files[f"connector{ending}.zip"] = pack(build_connector_solution(sources.files, identity, form))
+        edition = Edition(sources.version, is_managed, flows_on)
+        files[f"connector{ending}.zip"] = pack(build_connector_solution(sources.files, identity, edition))
         for topic in TOPICS.values():
             flows = [flow for flow in sources.flows if flow.topic == topic.name]
             files[f"{topic.name}{ending}.zip"] = pack(
-                build_flows_solution(topic, flows, sources.connectors, identity, form)
+                build_flows_solution(topic, flows, sources.connectors, identity, edition)
             )
             references = find_references(flows, sources.connectors, identity)
             files[f"{topic.name}.settings.json"] = write_json(list_settings(flows, references, unknown))
@@ -110,7 +110,7 @@ def _build_packages(sources: Sources, identity: Identity) -> Files:
 def _build_certification(sources: Sources, identity: Identity, connector: bytes) -> Files:
     topic = Topic("certification", FLOWS_SOLUTION, "connector and flows", "For certification only.")
     both = build_flows_solution(
-        topic, sources.flows, sources.connectors, identity, Form(sources.version), with_connector=sources.files
+        topic, sources.flows, sources.connectors, identity, Edition(sources.version), with_connector=sources.files
     )
     return build_certification(sources.intro, connector, pack(both))
 

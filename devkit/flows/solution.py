@@ -52,25 +52,25 @@ class ConnectorFiles:
 
 
 @dataclass(frozen=True)
-class Form:
-    """What form solutions have: `version` (four numbers), managed or not, flows written as turned on or off."""
+class Edition:
+    """How solutions are written: `version` (four numbers), managed or not, flows as turned on or off."""
 
     version: str
     is_managed: bool = False
     are_on: bool = False
 
 
-def build_connector_solution(files: ConnectorFiles, identity: Identity, form: Form) -> Files:
+def build_connector_solution(files: ConnectorFiles, identity: Identity, edition: Edition) -> Files:
     """Return the files of the first solution: the connector, which asks for the gateway's host with each connection."""
     description = str(files.definition["info"]["description"])
     return {
         "[Content_Types].xml": write_content_types(["xml", "json", "Png"]),
         "solution.xml": write_solution(
-            CONNECTOR_SOLUTION, f"{PUBLISHER_TITLE}: connector", "Import this before the flows.", form.version,
-            name_components(connector=identity), is_managed=form.is_managed,
+            CONNECTOR_SOLUTION, f"{PUBLISHER_TITLE}: connector", "Import this before the flows.", edition.version,
+            name_components(connector=identity), is_managed=edition.is_managed,
         ),
         "customizations.xml": write_customizations(
-            form.version, connector=(identity, description, str(files.properties["properties"]["iconBrandColor"]))
+            edition.version, connector=(identity, description, str(files.properties["properties"]["iconBrandColor"]))
         ),
         **_write_connector(files, identity),
     }  # fmt: skip
@@ -81,7 +81,7 @@ def build_flows_solution(
     flows: Iterable[Flow],
     connectors: dict[str, Connector],
     identity: Identity,
-    form: Form,
+    edition: Edition,
     *,
     with_connector: ConnectorFiles | None = None,
 ) -> Files:
@@ -94,17 +94,17 @@ def build_flows_solution(
     return {
         "[Content_Types].xml": write_content_types(["xml", "json", "Png"] if with_connector else ["xml", "json"]),
         "solution.xml": write_solution(
-            topic.solution, f"{PUBLISHER_TITLE}: {topic.title}", topic.description, form.version,
-            name_components(packed, identity if with_connector else None), is_managed=form.is_managed,
+            topic.solution, f"{PUBLISHER_TITLE}: {topic.title}", topic.description, edition.version,
+            name_components(packed, identity if with_connector else None), is_managed=edition.is_managed,
         ),
         "customizations.xml": write_customizations(
-            form.version, packed, _list_references(documents.values(), connectors, identity),
+            edition.version, packed, _list_references(documents.values(), connectors, identity),
             (identity, str(with_connector.definition["info"]["description"]),
              str(with_connector.properties["properties"]["iconBrandColor"])) if with_connector else None,
-            are_on=form.are_on,
+            are_on=edition.are_on,
         ),
         **{each.file.lstrip("/"): write_json(documents[flow.name]) for each, flow in zip(packed, flows, strict=True)},
-        **_write_variables(variables, form.version),
+        **_write_variables(variables, edition.version),
         **(_write_connector(with_connector, identity) if with_connector else {}),
     }  # fmt: skip
 

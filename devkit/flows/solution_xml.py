@@ -79,8 +79,8 @@ def write_solution(
 ) -> bytes:
     """Return solution.xml: a solution of ours with these root components.
 
-    An export of a managed solution differs from the other by this one number for what our solutions hold; forms, views
-    and canvas apps would differ in more.
+    For what our solutions hold, managed and unmanaged differ by one number, which is also all that public converters
+    change (docs.powerdevbox.com/unmanaged); forms of tables and canvas apps would differ in more.
     """
     root = _root(version=_PLATFORM, SolutionPackageVersion="9.2", languagecode=_ENGLISH, generatedBy="CrmLive")
     manifest = ET.SubElement(root, "SolutionManifest")

@@ -9,6 +9,7 @@ from devkit.bicep import read_sources
 from devkit.flows.connectors import load_connectors
 from devkit.flows.logic_apps import TEMPLATE
 from devkit.flows.sources import FLOWS, Setting, load_flows
+from devkit.flows.topics import TOPICS
 from tests.house.source import ROOT
 from tests.house.tools import find_or_skip
 
@@ -31,6 +32,10 @@ def test_every_trigger_of_the_connector_is_named_as_the_connector_names_it() -> 
         host = flow.trigger[1].get("inputs", {}).get("host", {})
         if host.get("operationId") in operations:
             assert f"`{flow.name}` | {operations[host['operationId']].summary} |" in README
+
+
+def test_every_solution_is_in_the_table() -> None:
+    assert re.findall(r"^\| `([a-z-]+)\.zip` \| .+ \|$", README, flags=re.MULTILINE) == list(TOPICS)
 
 
 def test_every_column_of_the_lists_is_documented() -> None:
