@@ -6,7 +6,6 @@ bookingCustomQuestion of v1.0), and our own beside them.
 
 from devkit.connector.shapes import (
     Shape,
-    bring_into_view,
     decimal,
     flag,
     list_of,
@@ -49,10 +48,9 @@ def _address(whose: str, which: str = "") -> Shape:
 def place_of(whose: str, which: str = "", *, is_named_first: bool = False) -> Shape:
     """Describe where something is. `which`: what titles begin with; `is_named_first`: its name is offered at once."""
     place = f"the place of {whose}"
-    name = text(f"{which}Location", f"Name of {place}.", null=True)
     return thing(
         {
-            "displayName": bring_into_view(name) if is_named_first else name,
+            "displayName": text(f"{which}Location", f"Name of {place}.", null=True),
             "address": _address(place, which),
             "coordinates": thing(
                 {
@@ -70,6 +68,7 @@ def place_of(whose: str, which: str = "", *, is_named_first: bool = False) -> Sh
         },
         name="Location",
         null=True,
+        in_view="displayName" if is_named_first else None,
         visibility="advanced",
     )
 
@@ -189,9 +188,7 @@ DEFINITIONS: dict[str, Shape] = {
                 {
                     "accessControl": text("Access", "Who may open the page.", null=True),
                     "bookingPageColorCode": text("Colour", "Colour of the page.", null=True),
-                    "businessTimeZone": bring_into_view(
-                        text("Business Time Zone", "Time zone of the business.", null=True)
-                    ),
+                    "businessTimeZone": text("Business Time Zone", "Time zone of the business.", null=True),
                     "customerConsentMessage": text("Consent Text", "What customers have to agree to.", null=True),
                     "enforceOneTimePassword": flag("One Time Password", "Whether customers prove their mail address."),
                     "isBusinessLogoDisplayEnabled": flag("Logo Shown", "Whether the page shows the logo."),
@@ -205,6 +202,8 @@ DEFINITIONS: dict[str, Shape] = {
                 },
                 name="BookingPageSettings",
                 null=True,
+                in_view="businessTimeZone",
+                visibility="advanced",
             ),
             "createdDateTime": CREATED,
             "lastUpdatedDateTime": UPDATED,

@@ -19,6 +19,7 @@ from devkit.connector import (
     mail_operations,
     mail_shapes,
     slot_shapes,
+    status_shapes,
     trigger_operations,
     write_operations,
 )
@@ -56,7 +57,7 @@ _PARTS = {
 }
 _FOR_CLIENTS = {"The gateway": gateway_operations}
 _SHAPES = catalogue_shapes.DEFINITIONS | bookings_shapes.DEFINITIONS | mail_shapes.DEFINITIONS
-_SHAPES |= inner_operations.DEFINITIONS | slot_shapes.DEFINITIONS
+_SHAPES |= inner_operations.DEFINITIONS | slot_shapes.DEFINITIONS | status_shapes.DEFINITIONS
 
 
 def build_definition() -> dict[str, Any]:

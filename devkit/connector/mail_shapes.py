@@ -1,9 +1,7 @@
-"""What support mailboxes, mails, deliveries and tickets look like in the gateway's answers."""
+"""What mails, deliveries and tickets look like in the gateway's answers."""
 
 from devkit.connector.shapes import (
     Shape,
-    bring_into_view,
-    counts_by_name,
     flag,
     keep_in_view,
     list_of,
@@ -17,20 +15,15 @@ from devkit.connector.shapes import (
 from inbound_mail.content.belonging import Proof
 from inbound_mail.content.files import Omission
 
-_STATES = ("waiting", "delivered", "quarantined")
-_FORCE_NAME = "VersionInForce"
-_IN_FORCE = ("current", "lastGood", "nothing")
-
 
 def _person(title: str, whose: str, *, is_in_view: bool = False) -> Shape:
     names = {
         "name": text(f"{title} Name", f"Name of {whose}.", null=True),
         "address": text(f"{title} Address", f"Mail address of {whose}.", null=True),
     }
-    if is_in_view:
-        names = {name: bring_into_view(shape) for name, shape in names.items()}
+    shown = "name address" if is_in_view else None
     return thing(
-        {"emailAddress": thing(names, name="EmailAddress", null=True, visibility="advanced")},
+        {"emailAddress": thing(names, name="EmailAddress", null=True, in_view=shown, visibility="advanced")},
         name="Recipient",
         null=True,
         visibility="advanced",
@@ -56,28 +49,25 @@ _EVERYTHING: dict[str, Shape] = {
         "How far it is: waiting, delivered or quarantined; skipped or gone for mails that were not taken.",
     ),
     "reference": text("Reference", "The reference by which the ticket can be found in the service desk."),
-    "number": whole("Number", "Its place in the order of the mailbox.", null=True),
+    "number": whole("Place in Mailbox", "Its place in the order of the mailbox.", null=True),
     "messageId": text("Message ID", "The mail's own id, as its header tells it.", null=True),
     "conversationId": text("Conversation ID", "Id of the conversation in Exchange.", null=True),
     "screening": thing(
         {
-            "mayReply": bring_into_view(
-                flag("May Reply", "Whether an automatic answer may be sent: no machine wrote the mail.")
-            ),
-            "makesTicket": bring_into_view(
-                flag("Makes Ticket", "Whether it is worth a ticket: no automatic answer and no report.")
-            ),
-            "isBounce": bring_into_view(flag("Bounce", "Whether it reports that another mail could not be delivered.")),
+            "mayReply": flag("May Reply", "Whether an automatic answer may be sent: no machine wrote the mail."),
+            "makesTicket": flag("Makes Ticket", "Whether it is worth a ticket: no automatic answer and no report."),
+            "isBounce": flag("Bounce", "Whether it reports that another mail could not be delivered."),
             "evidence": list_of({"type": "string"}, "Evidence", "What the decisions rest on, as sentences."),
         },
         description="What the gateway decided about the mail; empty for mails that an older version read.",
         name="Screening",
         null=True,
+        in_view="mayReply makesTicket isBounce",
         visibility="advanced",
     ),
     "rule": thing(
         {
-            "name": bring_into_view(text("Rule Name", "Name of the rule in the gateway's settings.")),
+            "name": text("Rule Name", "Name of the rule in the gateway's settings."),
             "sink": text("Rule Sink", "The sink to which the rule sends the mail."),
             "catalogEntry": text("Catalog Entry", "Catalog entry that the rule sets."),
             "urgency": whole("Urgency", "Urgency that the rule sets, by its id."),
@@ -89,6 +79,7 @@ _EVERYTHING: dict[str, Shape] = {
         description="The rule that matched the mail when it was read, with what it sets. Only for mails that a rule "
         "matched.",
         name="MatchedRule",
+        in_view="name",
         visibility="advanced",
     ),
     "deliveries": list_of(ref("Delivery"), "Deliveries", "One for each sink: where the mail goes, and how far it is."),
@@ -213,9 +204,10 @@ DEFINITIONS: dict[str, Shape] = {
                     "proof": text("Proof", f"What proves it: {', '.join(Proof)}.", null=True),
                     "notes": list_of({"type": "string"}, "Thread Notes", "Why it goes on from no other, as sentences."),
                 },
-                "Thread",
-                "To which earlier mail of the mailbox it belongs, as the gateway decides for tickets.",
+                description="To which earlier mail of the mailbox it belongs, as the gateway decides for tickets.",
                 name="MailThread",
+                in_view="reference isReply",
+                visibility="advanced",
             ),
             "requestor": thing(
                 {
@@ -224,20 +216,23 @@ DEFINITIONS: dict[str, Shape] = {
                     "basis": text("Requestor Basis", "Why: from, reply-to or forwarded."),
                     "note": text("Requestor Note", "Why it is nobody else. Only if there is something to say."),
                 },
-                "Requestor",
-                "Whom a ticket is for, as the settings of the mailbox say.",
+                description="Whom a ticket is for, as the settings of the mailbox say.",
                 name="Requestor",
                 null=True,
+                in_view="address name",
+                visibility="advanced",
             ),
             "confirmation": thing(
                 {
                     "to": text("Confirm To", "Mail address for a confirmation; empty if none may be sent.", null=True),
                     "reason": text("No Confirmation Because", "Why no confirmation may be sent.", null=True),
                 },
-                "Confirmation",
-                "To whom a confirmation may go: to whoever asks, if a person wrote and nothing makes that doubtful.",
+                description="To whom a confirmation may go: to whoever asks, if a person wrote and nothing makes that "
+                "doubtful.",
                 name="Confirmation",
                 null=True,
+                in_view="to",
+                visibility="advanced",
             ),
         }
     ),
@@ -258,40 +253,6 @@ DEFINITIONS: dict[str, Shape] = {
         },
         in_view="number name safeName contentType size kind isInline omitted link",
     ),
-    "SupportMailbox": thing(
-        {
-            "name": MAILBOX_NAME,
-            "address": text("Address", "Mail address of the mailbox."),
-            "folders": list_of({"type": "string"}, "Folders", "The folders that are read."),
-            "sinks": list_of({"type": "string"}, "Sinks", "Names of the sinks that its mails go to."),
-            "lastSuccessDateTime": moment("Last Success", "When it was last read without an error.", null=True),
-            "lagSeconds": whole("Lag in Seconds", "The time since then.", null=True),
-            "backlog": whole("Backlog", "How many mails are not closed yet."),
-            "quarantined": whole("Quarantined", "How many deliveries wait for a person."),
-            "automatic": whole("Automatic", "How many of them are automatic mails, for which nothing need be done."),
-            "setAsideByRule": whole("Set Aside by Rules", "How many of them a rule has set aside."),
-            "onlyThanks": whole("Only Thanks", "How many of them only say thanks on a closed ticket."),
-            "loopSuspected": whole("Loop Suspected", "How many of them are beyond the limits for one correspondent."),
-            "isPaused": flag("Paused", "Whether it rests after a failure."),
-            "received": whole("Received", "How many mails were read since the beginning."),
-            "delivered": whole("Delivered", "How many mails were delivered since the beginning."),
-            "skipped": whole("Skipped", "How many mails were not taken: copies, and what came before the cutover."),
-            "copies": whole("Copies", "How many of the skipped mails are copies."),
-            "gone": whole("Gone", "How many mails vanished before they were read whole."),
-            "resyncs": whole("Resyncs", "How often the folder had to be read from its beginning."),
-            "foundBySweep": whole("Found by Sweep", "How many mails only the hourly sweep found."),
-            "lastError": thing(
-                {
-                    "code": text("Error Code", "What went wrong last, as a code."),
-                    "message": text("Error Message", "What went wrong last, as a sentence."),
-                    "dateTime": moment("Error Time", "When it went wrong, in UTC.", null=True),
-                },
-                name="LastError",
-            ),
-        },
-        in_view="name address folders lastSuccessDateTime lagSeconds backlog quarantined automatic isPaused "
-        "received delivered",
-    ),
     "MailEvent": thing({**EVENT, **MAIL, **CONTENT}),
     "MailFailure": thing(
         {
@@ -310,117 +271,6 @@ DEFINITIONS: dict[str, Shape] = {
             "ticket": text("Ticket Number", "Number of the ticket."),
             "sink": text("Sink", "Name of the sink that made the ticket."),
             **{name: shape for name, shape in MAIL.items() if name != "deliveries"},
-        }
-    ),
-    "GatewayStatus": thing(
-        {
-            "alarms": list_of(
-                thing(
-                    {
-                        "event": text("Alarm", "Name of the alarm."),
-                        "about": text("Alarm Subject", "Which mailbox, sink or connection it is about."),
-                        "sinceDateTime": moment("Alarm Since", "Since when it is raised, in UTC."),
-                        "since": text("Open Since", "Since when a sink's circuit is open."),
-                        "cause": text("Alarm Cause", "Why a sink's circuit is open, as a stable code."),
-                        "message": text("Alarm Message", "Why a sink's circuit is open, as a sentence."),
-                        "lastSuccess": moment("Last Success Before", "When a silent mailbox was last read."),
-                        "lastError": text("Last Mailbox Error", "What a silent mailbox failed with.", null=True),
-                        "mails": whole("Mails in Quarantine", "How many deliveries wait for a person."),
-                        "usual": whole("Usual Mails", "How many mails are set aside on an average day."),
-                        "causes": counts_by_name("Causes", "How many deliveries wait, by their cause."),
-                        "expiresOn": moment("Secret Expires", "When a secret expires."),
-                        "keys": list_of(text("Waiting Mail", "Key of a mail."), "Waiting Mails", "The first 20."),
-                        "inForce": text(
-                            "Settings in Force", "Which settings are in force.", choices=_IN_FORCE, name=_FORCE_NAME
-                        ),
-                        "faults": list_of(text("Fault", "Setting and sentence."), "Faults", "The first 20 faults."),
-                        "blobs": list_of(text("Blob", "Container and name."), "Blobs", "Where the settings are."),
-                    },
-                    name="Alarm",
-                    in_view="event about sinceDateTime message",
-                ),
-                "Alarms",
-                "What is wrong now.",
-            ),
-            "mailboxes": list_of(ref("SupportMailbox"), "Mailboxes", "The support mailboxes with their state."),
-            "sinks": list_of(
-                thing(
-                    {
-                        "name": text("Sink Name", "Name of the sink."),
-                        "kind": text("Sink Kind", "What kind of sink it is."),
-                        "circuit": text("Circuit", "Whether mails go through.", choices=("open", "closed")),
-                        "why": thing(
-                            {
-                                "since": text("Waiting Since", "Since when every mail waits."),
-                                "cause": text("Waiting Cause", "Why every mail waits, as a stable code."),
-                                "message": text("Waiting Because", "Why every mail waits, as a sentence."),
-                            },
-                            name="WaitingReason",
-                            visibility="advanced",
-                        ),
-                    },
-                    name="SinkState",
-                ),
-                "Sinks",
-                "Where mails go.",
-            ),
-            "credentials": list_of(
-                thing(
-                    {
-                        "connection": text("Tenant Connection", "Name of the connection."),
-                        "expiresOn": moment("Expires", "When its stored credential expires."),
-                    },
-                    name="CredentialExpiry",
-                ),
-                "Credentials",
-                "When stored credentials expire.",
-            ),
-            "waitingMessages": thing(
-                {
-                    "polls": bring_into_view(whole("Waiting Polls", "How many polls wait in the queue.")),
-                    "deliveries": bring_into_view(
-                        whole("Waiting Deliveries", "How many deliveries wait in the queue.")
-                    ),
-                },
-                name="WaitingMessages",
-                visibility="advanced",
-            ),
-            "poisonMessages": whole("Poison Messages", "How many messages the platform gave up."),
-            "mailSettings": thing(
-                {
-                    "inForce": text(
-                        "Version in Force", "Which version is in force.", choices=_IN_FORCE, name=_FORCE_NAME
-                    ),
-                    "blobs": list_of(
-                        thing(
-                            {
-                                "setting": text("Setting in Blob", "Name of the setting."),
-                                "blob": text("Blob of Setting", "Container and name of the blob."),
-                            },
-                            name="SettingBlob",
-                        ),
-                        "Settings in Blobs",
-                        "Which settings are in which blobs.",
-                    ),
-                    "faults": list_of(
-                        thing(
-                            {
-                                "setting": text("Wrong Setting", "Which part of which setting is wrong."),
-                                "message": text("What To Do", "What to do about it."),
-                            },
-                            name="SettingFault",
-                        ),
-                        "Faults of Settings",
-                        "Why the version in the blobs is refused; empty if it is not.",
-                    ),
-                    "takenDateTime": moment("Taken Over", "When this instance took the version over."),
-                    "wrongSinceDateTime": moment("Wrong Since", "Since when the blobs are refused or unreadable."),
-                    "message": text("Settings Message", "What is wrong, as a sentence."),
-                },
-                description="The state of MAILBOXES and SINKS as this instance knows it, where a blob holds them.",
-                name="MailSettings",
-                visibility="advanced",
-            ),
         }
     ),
 }

@@ -84,7 +84,7 @@ def thing(
     """Describe an object; without properties it may hold anything.
 
     Designers put its title before the titles of all its properties: most objects have none. `in_view`: names of the
-    properties that are not advanced (`keep_in_view`).
+    properties that are offered at once (`keep_in_view`), also if the object itself is advanced.
     `name`: what clients call it, wherever the same thing stands; else it is named by its place.
     Where the texts of one thing differ from place to place, clients read those of DEFINITIONS under that name.
     """
@@ -95,7 +95,10 @@ def thing(
         shape |= {"description": description} if description else {}
         shape |= {"x-nullable": True} if null else {}
     if properties:  # an empty list of members is a fault to certification
-        shape["properties"] = dict(properties) if in_view is None else keep_in_view(properties, in_view)
+        shape["properties"] = dict(properties)
+    if in_view is not None:
+        is_advanced = more.get("visibility") == "advanced"
+        shape["properties"] = (_bring_all if is_advanced else keep_in_view)(properties, in_view)
     if required:
         shape["required"] = list(required)
     if name:
@@ -108,12 +111,22 @@ def keep_in_view(properties: Mapping[str, Shape], names: str) -> dict[str, Shape
 
     Designers offer what is advanced on request. What is inside it is advanced, too, unless it is marked otherwise.
     """
-    shown = set(names.split())
-    assert shown <= set(properties), shown - set(properties)  # noqa: S101 - a slip in a description, found when it is built
+    shown = _split_names(properties, names)
     return {
         name: shape if name in shown or VISIBILITY in shape else shape | {VISIBILITY: "advanced"}
         for name, shape in properties.items()
     }
+
+
+def _bring_all(properties: Mapping[str, Shape], names: str) -> dict[str, Shape]:
+    shown = _split_names(properties, names)
+    return {name: bring_into_view(shape) if name in shown else shape for name, shape in properties.items()}
+
+
+def _split_names(properties: Mapping[str, Shape], names: str) -> set[str]:
+    shown = set(names.split())
+    assert shown <= set(properties), shown - set(properties)  # noqa: S101 - a slip in a description, found when it is built
+    return shown
 
 
 def bring_into_view(shape: Shape) -> Shape:

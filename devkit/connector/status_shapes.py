@@ -1,0 +1,154 @@
+"""What the state of support mailboxes and of the gateway looks like in its answers."""
+
+from devkit.connector.mail_shapes import MAILBOX_NAME
+from devkit.connector.shapes import Shape, counts_by_name, flag, list_of, moment, ref, text, thing, whole
+
+_FORCE_NAME = "VersionInForce"
+_IN_FORCE = ("current", "lastGood", "nothing")
+
+DEFINITIONS: dict[str, Shape] = {
+    "SupportMailbox": thing(
+        {
+            "name": MAILBOX_NAME,
+            "address": text("Address", "Mail address of the mailbox."),
+            "folders": list_of({"type": "string"}, "Folders", "The folders that are read."),
+            "sinks": list_of({"type": "string"}, "Sinks", "Names of the sinks that its mails go to."),
+            "lastSuccessDateTime": moment("Last Success", "When it was last read without an error.", null=True),
+            "lagSeconds": whole("Lag in Seconds", "The time since then.", null=True),
+            "backlog": whole("Backlog", "How many mails are not closed yet."),
+            "quarantined": whole("Quarantined", "How many deliveries wait for a person."),
+            "automatic": whole("Automatic", "How many of them are automatic mails, for which nothing need be done."),
+            "setAsideByRule": whole("Set Aside by Rules", "How many of them a rule has set aside."),
+            "onlyThanks": whole("Only Thanks", "How many of them only say thanks on a closed ticket."),
+            "loopSuspected": whole("Loop Suspected", "How many of them are beyond the limits for one correspondent."),
+            "isPaused": flag("Paused", "Whether it rests after a failure."),
+            "received": whole("Received", "How many mails were read since the beginning."),
+            "delivered": whole("Delivered", "How many mails were delivered since the beginning."),
+            "skipped": whole("Skipped", "How many mails were not taken: copies, and what came before the cutover."),
+            "copies": whole("Copies", "How many of the skipped mails are copies."),
+            "gone": whole("Gone", "How many mails vanished before they were read whole."),
+            "resyncs": whole("Resyncs", "How often the folder had to be read from its beginning."),
+            "foundBySweep": whole("Found by Sweep", "How many mails only the hourly sweep found."),
+            "lastError": thing(
+                {
+                    "code": text("Error Code", "What went wrong last, as a code."),
+                    "message": text("Error Message", "What went wrong last, as a sentence."),
+                    "dateTime": moment("Error Time", "When it went wrong, in UTC.", null=True),
+                },
+                name="LastError",
+            ),
+        },
+        in_view="name address folders lastSuccessDateTime lagSeconds backlog quarantined automatic isPaused "
+        "received delivered",
+    ),
+    "GatewayStatus": thing(
+        {
+            "alarms": list_of(
+                thing(
+                    {
+                        "event": text("Alarm", "Name of the alarm."),
+                        "about": text("Alarm Subject", "Which mailbox, sink or connection it is about."),
+                        "sinceDateTime": moment("Alarm Since", "Since when it is raised, in UTC."),
+                        "since": text("Open Since", "Since when a sink's circuit is open."),
+                        "cause": text("Alarm Cause", "Why a sink's circuit is open, as a stable code."),
+                        "message": text("Alarm Message", "Why a sink's circuit is open, as a sentence."),
+                        "lastSuccess": moment("Last Success Before", "When a silent mailbox was last read."),
+                        "lastError": text("Last Mailbox Error", "What a silent mailbox failed with.", null=True),
+                        "mails": whole("Mails in Quarantine", "How many deliveries wait for a person."),
+                        "usual": whole("Usual Mails", "How many mails are set aside on an average day."),
+                        "causes": counts_by_name("Causes", "How many deliveries wait, by their cause."),
+                        "expiresOn": moment("Secret Expires", "When a secret expires."),
+                        "keys": list_of(text("Waiting Mail", "Key of a mail."), "Waiting Mails", "The first 20."),
+                        "inForce": text(
+                            "Settings in Force", "Which settings are in force.", choices=_IN_FORCE, name=_FORCE_NAME
+                        ),
+                        "faults": list_of(text("Fault", "Setting and sentence."), "Faults", "The first 20 faults."),
+                        "blobs": list_of(text("Blob", "Container and name."), "Blobs", "Where the settings are."),
+                    },
+                    name="Alarm",
+                    in_view="event about sinceDateTime message",
+                ),
+                "Alarms",
+                "What is wrong now.",
+            ),
+            "mailboxes": list_of(ref("SupportMailbox"), "Mailboxes", "The support mailboxes with their state."),
+            "sinks": list_of(
+                thing(
+                    {
+                        "name": text("Sink Name", "Name of the sink."),
+                        "kind": text("Sink Kind", "What kind of sink it is."),
+                        "circuit": text("Circuit", "Whether mails go through.", choices=("open", "closed")),
+                        "why": thing(
+                            {
+                                "since": text("Waiting Since", "Since when every mail waits."),
+                                "cause": text("Waiting Cause", "Why every mail waits, as a stable code."),
+                                "message": text("Waiting Because", "Why every mail waits, as a sentence."),
+                            },
+                            name="WaitingReason",
+                            visibility="advanced",
+                        ),
+                    },
+                    name="SinkState",
+                ),
+                "Sinks",
+                "Where mails go.",
+            ),
+            "credentials": list_of(
+                thing(
+                    {
+                        "connection": text("Tenant Connection", "Name of the connection."),
+                        "expiresOn": moment("Expires", "When its stored credential expires."),
+                    },
+                    name="CredentialExpiry",
+                ),
+                "Credentials",
+                "When stored credentials expire.",
+            ),
+            "waitingMessages": thing(
+                {
+                    "polls": whole("Waiting Polls", "How many polls wait in the queue."),
+                    "deliveries": whole("Waiting Deliveries", "How many deliveries wait in the queue."),
+                },
+                name="WaitingMessages",
+                in_view="polls deliveries",
+                visibility="advanced",
+            ),
+            "poisonMessages": whole("Poison Messages", "How many messages the platform gave up."),
+            "mailSettings": thing(
+                {
+                    "inForce": text(
+                        "Version in Force", "Which version is in force.", choices=_IN_FORCE, name=_FORCE_NAME
+                    ),
+                    "blobs": list_of(
+                        thing(
+                            {
+                                "setting": text("Setting in Blob", "Name of the setting."),
+                                "blob": text("Blob of Setting", "Container and name of the blob."),
+                            },
+                            name="SettingBlob",
+                        ),
+                        "Settings in Blobs",
+                        "Which settings are in which blobs.",
+                    ),
+                    "faults": list_of(
+                        thing(
+                            {
+                                "setting": text("Wrong Setting", "Which part of which setting is wrong."),
+                                "message": text("What To Do", "What to do about it."),
+                            },
+                            name="SettingFault",
+                        ),
+                        "Faults of Settings",
+                        "Why the version in the blobs is refused; empty if it is not.",
+                    ),
+                    "takenDateTime": moment("Taken Over", "When this instance took the version over."),
+                    "wrongSinceDateTime": moment("Wrong Since", "Since when the blobs are refused or unreadable."),
+                    "message": text("Settings Message", "What is wrong, as a sentence."),
+                },
+                description="The state of MAILBOXES and SINKS as this instance knows it, where a blob holds them.",
+                name="MailSettings",
+                visibility="advanced",
+            ),
+        }
+    ),
+}
