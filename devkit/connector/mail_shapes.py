@@ -161,7 +161,7 @@ DEFINITIONS: dict[str, Shape] = {
                     "body": thing(
                         {
                             "contentType": text("Body Type", "What the body is: text or html."),
-                            "content": text("Body", "The body as it came; HTML is not cleaned."),
+                            "content": text("Whole Body", "The body as it came; HTML is not cleaned."),
                         },
                         name="MailBody",
                         null=True,

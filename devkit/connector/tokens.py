@@ -74,7 +74,7 @@ def _walk(shape: Json, place: _Place, document: Json) -> Iterator[Token]:
 
 def _make_token(shape: Json, place: _Place) -> Token:
     name = place.key.rpartition("/")[2]
-    own = shape.get("x-ms-summary") or {"": "Body", "[*]": "Item"}.get(name, name)
+    own = shape.get("x-ms-summary") or {"": shape.get("description", "Body"), "[*]": "Item"}.get(name, name)
     return Token(
         place.key,
         f"{place.around} {own}".strip(),
