@@ -98,12 +98,12 @@ def write_solution(
 
 
 def name_components(flows: Iterable[PackedFlow] = (), connector: Identity | None = None) -> list[dict[str, str]]:
-    """Return the root components of a solution.
+    """Return the root components of a solution, in the order of exports.
 
     Environment variables are none in any real export, though each has a folder in the zip (0 of 23 solutions of
     pnp/powerplatform-samples, 0 of 8 variables in ContosoRealEstateCore).
     """
-    named = [{"type": _FLOW, "id": f"{{{flow.id}}}"} for flow in flows]
+    named = [{"type": _FLOW, "id": f"{{{guid}}}"} for guid in sorted(flow.id for flow in flows)]
     if connector is not None:
         named.append({"type": _CONNECTOR, "id": f"{{{connector.id}}}", "schemaName": connector.logical_name})
     return named

@@ -104,7 +104,9 @@ def test_the_manifest_has_the_form_of_exports(built: dict[str, bytes], name: str
         assert component.get("behavior") == "0"
         assert set(component.attrib) == {"type", "id", "behavior"} | ({"schemaName"} if kind == "372" else set())
         assert kind == "372" or (kind == "29" and component.get("id") in ids)
-    kinds = {each.get("type") for each in manifest.iter("RootComponent")}
+    components = [(each.get("type"), each.get("id")) for each in manifest.iter("RootComponent")]
+    assert components == sorted(components)
+    kinds = {kind for kind, _ in components}
     assert kinds == ({"372"} if name == "connector" else {"29"}), "variables are no root components in any export"
 
 
