@@ -1,23 +1,28 @@
 """Write everything that an environment imports: connector, sample flows, packages, workflows.
 
 First every flow is checked against the connector's definition, and then what was built; nothing is written while there
-is a complaint. With --check, flows of your own are checked and nothing is written.
+is a complaint. With --check, flows of your own are checked and nothing is written. With --certification, what an
+independent publisher hands in to Microsoft is written, too.
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from devkit.bootstrap import ROOT
 from devkit.connector.document import HOST
-from devkit.connector.standards import check_standards
-from devkit.flows.build import WishError, build_all, load_sources
+from devkit.connector.standards import Verdict, check_standards
+from devkit.flows.build import WishError, build_all, build_submission, load_sources
 from devkit.flows.check import check_flows, load_format, recognise_gateway
+from devkit.flows.check_certification import check_certification
 from devkit.flows.check_packages import check_built
 from devkit.flows.connectors import load_connectors
 from devkit.flows.contents import list_contents
 from devkit.flows.names import make_identity
+from devkit.flows.packing import Files
+from devkit.flows.publisher import Publisher
 from devkit.flows.sources import FlowFileError, load_flow, load_flows
 
 PASSES_ON = False
@@ -37,6 +42,16 @@ values starts them at once. List the flows that are on before an import, and loo
 """
 
 
+# What --certification needs, in the order of the fields of Publisher.
+_PUBLISHER = {
+    "publisher": ("NAME", "name of the person or organisation; several with commas"),
+    "support-url": ("URL", "page where users get help"),
+    "support-mail": ("ADDRESS", "mail address where users get help"),
+    "website": ("URL", "page about the service"),
+    "privacy-policy": ("URL", "privacy policy of the service"),
+}
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
@@ -49,6 +64,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write the flows of solutions as turned on, for an environment in which they run already",
     )
+    submission = parser.add_argument_group("certification", "who submits; Microsoft publishes all of it")
+    submission.add_argument("--certification", action="store_true", help="write certification.zip, too")
+    for option, (metavar, meaning) in _PUBLISHER.items():
+        submission.add_argument(f"--{option}", metavar=metavar, help=meaning)
     parser.add_argument("--output", type=Path, default=ROOT / "dist" / "power-automate", metavar="FOLDER")
     parser.add_argument("--check", nargs="*", type=Path, metavar="FLOW.json", help="check only; none: the sample flows")
 
@@ -77,13 +96,37 @@ def _check(paths: Sequence[Path]) -> int:
     return 1 if complaints else 0
 
 
+def _read_publisher(options: argparse.Namespace) -> Publisher | None:
+    """Return who submits, or None without --certification. Raises WishError if an option lacks or is needless."""
+    given = {option: getattr(options, option.replace("-", "_")) for option in _PUBLISHER}
+    if not options.certification:
+        if needless := [f"--{option}" for option, value in given.items() if value]:
+            raise WishError(f"{', '.join(needless)}: only --certification needs to know who submits.")
+        return None
+    if missing := [f"--{option}" for option, value in given.items() if not value]:
+        raise WishError(f"Microsoft publishes who submits the connector: give {', '.join(missing)}, too.")
+    return Publisher(*given.values())
+
+
+def _check_standards(files: Files, folder: str) -> Verdict | None:
+    """Hold the connector in a folder of the build against the coding standards; None if it was not built."""
+    described = files.get(f"{folder}/apiDefinition.swagger.json")
+    if described is None:
+        return None
+    properties = json.loads(files[f"{folder}/apiProperties.json"])
+    return check_standards(json.loads(described), properties, described.decode())
+
+
 def _build(options: argparse.Namespace) -> int:
     sources = load_sources()
     files = build_all(sources, options.connector_name, flows_on=options.flows_on)
-    described = files["connector/apiDefinition.swagger.json"].decode()
-    verdict = check_standards(sources.files.definition, sources.files.properties, described)
     complaints = [*check_flows(sources.flows, sources.connectors, load_format()), *check_built(files)]
-    complaints += verdict.complaints
+    if (publisher := _read_publisher(options)) is not None:
+        submission = build_submission(sources, publisher)
+        complaints += check_certification("certification.zip", submission["certification.zip"])
+        files = {**files, **submission}
+    verdicts = {folder: _check_standards(files, folder) for folder in ("connector", "certification")}
+    complaints += [each for verdict in verdicts.values() if verdict for each in verdict.complaints]
     for complaint in complaints:
         sys.stderr.write(f"{complaint}\n")
     if complaints:
@@ -101,7 +144,9 @@ def _build(options: argparse.Namespace) -> int:
         f"{options.output}: {len(files)} files for {len(sources.flows)} flows; README.md there says what to import "
         "how, CONTENTS.md what each file needs."
     )
-    print(f"Microsoft's coding standards for connectors: {verdict}.")
+    for folder, verdict in verdicts.items():
+        if verdict is not None:
+            print(f"{folder}: Microsoft's coding standards: {verdict}.")
     sys.stderr.write(_NEXT)
     sys.stderr.write(_TURNED_ON if options.flows_on else _TURNED_OFF)
     return 0

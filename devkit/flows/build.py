@@ -11,8 +11,9 @@ from devkit.flows.connectors import Connector, load_connectors
 from devkit.flows.contents import list_contents, write_contents
 from devkit.flows.legacy import build_legacy_package
 from devkit.flows.logic_apps import build_workflows
-from devkit.flows.names import FLOWS_SOLUTION, Identity, make_identity
+from devkit.flows.names import Identity, make_identity
 from devkit.flows.packing import Files, pack, write_json
+from devkit.flows.publisher import Publisher, find_faults
 from devkit.flows.solution import (
     ConnectorFiles,
     Edition,
@@ -23,7 +24,7 @@ from devkit.flows.solution import (
     read_connector_files,
 )
 from devkit.flows.sources import Flow, load_flows
-from devkit.flows.topics import TOPICS, Topic
+from devkit.flows.topics import TOPICS
 
 _INDENT = 4  # as the connectors' coding standards want it
 _API_NAME = re.compile(r"shared_[a-z0-9-]+")
@@ -81,8 +82,18 @@ def build_all(sources: Sources, api_name: str | None = None, *, flows_on: bool =
         **_below("connector", _write_connector(sources.files)),
         **_below("packages", _build_packages(sources, identity)),
         **_below("logic-apps", build_workflows(sources.flows, sources.connectors)),
-        "certification.zip": pack(_build_certification(sources, identity, solutions["connector.zip"])),
     }
+
+
+def build_submission(sources: Sources, publisher: Publisher) -> Files:
+    """Return what this publisher hands in for certification. WishError if Microsoft would refuse the publisher."""
+    if faults := list(find_faults(publisher)):
+        raise WishError("\n".join(faults))
+    identity = make_identity(str(sources.files.definition["info"]["title"]))
+    return build_certification(
+        sources.files, sources.flows, sources.connectors, identity=identity, version=sources.version,
+        readme=sources.intro.decode(), publisher=publisher,
+    )  # fmt: skip
 
 
 def _build_solutions(sources: Sources, identity: Identity, unknown: str | None, *, flows_on: bool) -> Files:
@@ -107,19 +118,11 @@ def _build_packages(sources: Sources, identity: Identity) -> Files:
     }
 
 
-def _build_certification(sources: Sources, identity: Identity, connector: bytes) -> Files:
-    topic = Topic("certification", FLOWS_SOLUTION, "connector and flows", "For certification only.")
-    both = build_flows_solution(
-        topic, sources.flows, sources.connectors, identity, Edition(sources.version), with_connector=sources.files
-    )
-    return build_certification(sources.intro, connector, pack(both))
-
-
 def _write_connector(files: ConnectorFiles) -> Files:
     return {
         "apiDefinition.swagger.json": write_json(files.definition, _INDENT),
         "apiProperties.json": write_json(files.properties, _INDENT),
-        "icon.png": files.icon,
+        **({"icon.png": files.icon} if files.icon else {}),
         "settings.json": files.settings,
     }
 

@@ -39,10 +39,7 @@ def check_built(files: Files) -> list[Complaint]:
         checks = {"packages/": check_package, "logic-apps/": check_workflow}
         if name.endswith(".zip"):
             check = next((each for start, each in checks.items() if name.startswith(start)), None)
-            if name == "certification.zip":
-                found += check_certification(name, content)
-            else:
-                found += (check or check_solution)(name, content)
+            found += (check or check_solution)(name, content)
         elif name.startswith("logic-apps/") and name.endswith(".json"):
             found += check_workflow(name, content)
     return sorted(set(found))
@@ -60,7 +57,7 @@ def check_solution(name: str, content: bytes) -> list[Complaint]:
     found += [("zip", each, "is missing") for each in missing]
     if not found:
         found += [
-            *_check_content_types(files, parsed["[Content_Types].xml"]),
+            *check_content_types(files, parsed["[Content_Types].xml"]),
             *_check_workflows(files, parsed),
             *_check_connectors(files, parsed),
             *_check_references(parsed),
@@ -97,21 +94,6 @@ def check_workflow(name: str, content: bytes) -> list[Complaint]:
     return [Complaint(name, *each) for each in found]
 
 
-def check_certification(name: str, content: bytes) -> list[Complaint]:
-    """Return what Microsoft's public validator of packages would complain about."""
-    outer = unpack(content)
-    inner = [each for each in outer if each.endswith(".zip")]
-    if sorted(outer) != sorted(["intro.md", *inner]) or len(inner) != 1:
-        return [Complaint(name, "zip", name, "holds intro.md and one package zip")]
-    assets = unpack(outer[inner[0]])
-    solutions = {each: data for each, data in assets.items() if each.startswith("PkgAssets/") and each.endswith(".zip")}
-    shapes = sorted(_name_shape(unpack(data)) for data in solutions.values())
-    found = [complaint for each, data in solutions.items() for complaint in check_solution(f"{name}/{each}", data)]
-    if shapes != ["Connector", "Connector Workflows"]:
-        found.append(Complaint(name, "zip", "PkgAssets", "holds the connector alone, and connector and flows together"))
-    return found
-
-
 def check_names(files: Files) -> list[Complaint]:
     """Return ids, addresses and hosts in texts that could be real; ids of the build are of version 5."""
     found = []
@@ -141,7 +123,8 @@ def _parse(files: Files, parsed: dict[str, Any]) -> Iterator[Found]:
             yield "form", name, f"cannot be read: {error}"
 
 
-def _check_content_types(files: Files, types: ET.Element) -> Iterator[Found]:
+def check_content_types(files: Files, types: ET.Element) -> Iterator[Found]:
+    """Find files whose extension [Content_Types].xml does not name."""
     known = {str(each.get("Extension")) for each in types}
     for name in files:
         if (extension := name.rpartition(".")[2]) not in known:
@@ -306,11 +289,6 @@ def _components(parsed: dict[str, Any], kind: str, attribute: str) -> set[str]:
     return {
         str(each.get(attribute)).strip("{}") for each in root.iter("RootComponent") if each.get("type") == kind
     }  # fmt: skip
-
-
-def _name_shape(files: Files) -> str:
-    folders = {name.partition("/")[0] for name in files if "/" in name}
-    return " ".join(sorted(folders & {"Connector", "Workflows"}))
 
 
 def _list_steps(definition: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

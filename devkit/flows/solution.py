@@ -23,6 +23,7 @@ from devkit.flows.names import (
 from devkit.flows.packing import Files, write_json
 from devkit.flows.rewriting import put_first, replace_parameters, rewrite_texts
 from devkit.flows.solution_xml import (
+    PackedConnector,
     PackedFlow,
     Reference,
     name_components,
@@ -47,7 +48,7 @@ class ConnectorFiles:
 
     definition: Json
     properties: Json
-    icon: bytes
+    icon: bytes | None
     settings: bytes
 
 
@@ -62,16 +63,13 @@ class Edition:
 
 def build_connector_solution(files: ConnectorFiles, identity: Identity, edition: Edition) -> Files:
     """Return the files of the first solution: the connector, which asks for the gateway's host with each connection."""
-    description = str(files.definition["info"]["description"])
     return {
-        "[Content_Types].xml": write_content_types(["xml", "json", "Png"]),
+        "[Content_Types].xml": write_content_types(_list_extensions(files)),
         "solution.xml": write_solution(
             CONNECTOR_SOLUTION, f"{PUBLISHER_TITLE}: connector", "Import this before the flows.", edition.version,
             name_components(connector=identity), is_managed=edition.is_managed,
         ),
-        "customizations.xml": write_customizations(
-            edition.version, connector=(identity, description, str(files.properties["properties"]["iconBrandColor"]))
-        ),
+        "customizations.xml": write_customizations(edition.version, connector=_describe_connector(files, identity)),
         **_write_connector(files, identity),
     }  # fmt: skip
 
@@ -92,21 +90,29 @@ def build_flows_solution(
     settings = {each.schema_name: each for flow in flows for each in flow.settings.values()}
     variables = [settings[name] for name in sorted(settings)]
     return {
-        "[Content_Types].xml": write_content_types(["xml", "json", "Png"] if with_connector else ["xml", "json"]),
+        "[Content_Types].xml": write_content_types(_list_extensions(with_connector)),
         "solution.xml": write_solution(
             topic.solution, f"{PUBLISHER_TITLE}: {topic.title}", topic.description, edition.version,
             name_components(packed, identity if with_connector else None), is_managed=edition.is_managed,
         ),
         "customizations.xml": write_customizations(
             edition.version, packed, _list_references(documents.values(), connectors, identity),
-            (identity, str(with_connector.definition["info"]["description"]),
-             str(with_connector.properties["properties"]["iconBrandColor"])) if with_connector else None,
+            _describe_connector(with_connector, identity) if with_connector else None,
             are_on=edition.are_on,
         ),
         **{each.file.lstrip("/"): write_json(documents[flow.name]) for each, flow in zip(packed, flows, strict=True)},
         **_write_variables(variables, edition.version),
         **(_write_connector(with_connector, identity) if with_connector else {}),
     }  # fmt: skip
+
+
+def _list_extensions(connector: ConnectorFiles | None) -> list[str]:
+    return ["xml", "json", "Png"] if connector and connector.icon else ["xml", "json"]
+
+
+def _describe_connector(files: ConnectorFiles, identity: Identity) -> PackedConnector:
+    colour = str(files.properties["properties"]["iconBrandColor"])
+    return PackedConnector(identity, str(files.definition["info"]["description"]), colour, bool(files.icon))
 
 
 def bind_flow(flow: Flow, identity: Identity) -> Json:
@@ -231,7 +237,7 @@ def _write_connector(files: ConnectorFiles, identity: Identity) -> Files:
         named["policytemplateinstances"]: write_json([
             _spell_policy(each) for each in properties.get("policyTemplateInstances", [])
         ]),
-        named["iconblob"]: files.icon,
+        **({named["iconblob"]: files.icon} if files.icon else {}),
     }  # fmt: skip
 
 

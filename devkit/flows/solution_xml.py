@@ -51,6 +51,16 @@ class PackedFlow:
 
 
 @dataclass(frozen=True)
+class PackedConnector:
+    """A connector in a solution."""
+
+    identity: Identity
+    description: str
+    colour: str
+    has_icon: bool
+
+
+@dataclass(frozen=True)
 class Reference:
     """A connection reference: its logical name, the connector's title and resource id."""
 
@@ -113,11 +123,11 @@ def write_customizations(
     version: str,
     flows: Iterable[PackedFlow] = (),
     references: Iterable[Reference] = (),
-    connector: tuple[Identity, str, str] | None = None,
+    connector: PackedConnector | None = None,
     *,
     are_on: bool = False,
 ) -> bytes:
-    """Return customizations.xml. `connector` is its identity, description and brand colour.
+    """Return customizations.xml.
 
     `are_on`: the flows are written as exports write those that run, or else as turned off.
     """
@@ -130,7 +140,7 @@ def write_customizations(
     for section in _EMPTY_SECTIONS:
         ET.SubElement(root, section)
     if connector is not None:
-        _add_connector(ET.SubElement(root, "Connectors"), *connector)
+        _add_connector(ET.SubElement(root, "Connectors"), connector)
     if listed := list(references):
         place = ET.SubElement(root, "connectionreferences")
         for reference in listed:
@@ -174,14 +184,15 @@ def _name_type(setting: Setting) -> str:
     return _VARIABLE_SECRET if setting.is_secret else _VARIABLE_TEXT
 
 
-def name_connector_files(connector: Identity) -> Mapping[str, str]:
+def name_connector_files(connector: Identity, *, has_icon: bool = True) -> Mapping[str, str]:
     """Return the files of a connector by the element of customizations.xml that names each."""
-    return {
+    named = {
         "openapidefinition": f"Connector/{connector.logical_name}_openapidefinition.json",
         "connectionparameters": f"Connector/{connector.logical_name}_connectionparameters.json",
         "policytemplateinstances": f"Connector/{connector.logical_name}_policytemplateinstances.json",
         "iconblob": f"Connector/{connector.logical_name}_iconblob.Png",
     }
+    return named if has_icon else {tag: file for tag, file in named.items() if tag != "iconblob"}
 
 
 def _add_workflow(place: ET.Element, flow: PackedFlow, values: Mapping[str, str]) -> None:
@@ -195,15 +206,16 @@ def _add_workflow(place: ET.Element, flow: PackedFlow, values: Mapping[str, str]
     _localized(workflow, "Descriptions", "Description", flow.description)
 
 
-def _add_connector(place: ET.Element, identity: Identity, description: str, colour: str) -> None:
+def _add_connector(place: ET.Element, packed: PackedConnector) -> None:
+    identity = packed.identity
     connector = ET.SubElement(place, "Connector")
     _text(connector, "connectorid", identity.id)
-    _text(connector, "description", description)
+    _text(connector, "description", packed.description)
     _text(connector, "displayname", identity.title)
-    _text(connector, "iconbrandcolor", colour)
+    _text(connector, "iconbrandcolor", packed.colour)
     _text(connector, "name", identity.logical_name)
     _text(connector, "connectortype", "1")
-    for tag, file in name_connector_files(identity).items():
+    for tag, file in name_connector_files(identity, has_icon=packed.has_icon).items():
         _text(connector, tag, f"/{file}")
 
 

@@ -25,16 +25,66 @@ def test_it_writes_what_is_imported_and_says_what_may_stand_in_the_way(tmp_path:
         "CONTENTS.md",
         "solutions/connector.zip",
         "solutions/forms.zip",
-        "certification.zip",
+        "connector/icon.png",
     } <= written
+    assert not [name for name in written if "certification" in name]
     assert (
         "solutions/forms.zip: connections: Graph Gateway, Microsoft Forms, Office 365 Outlook; to fill in: " in said.out
     )
     assert f"{len(written)} files for 12 flows" in said.out
-    assert re.search(r"coding standards for connectors: \d{5,} passed, 0 failed\.\n", said.out)
+    assert re.search(r"connector: Microsoft's coding standards: \d{5,} passed, 0 failed\.\n", said.out)
     assert "asks for the gateway's host and a key" in said.err
     assert "allow https://azurewebsites.net" in said.err
     assert "hold their flows as turned off" in said.err
+
+
+SUBMITTED = {
+    "--publisher": "Ada Lovelace", "--support-url": "https://contoso.com/support", "--support-mail": "help@contoso.com",
+    "--website": "https://contoso.com", "--privacy-policy": "https://contoso.com/privacy",
+}  # fmt: skip
+
+
+def submit(folder: Path, given: dict[str, str], *more: str) -> int:
+    return main(["connector", "--output", str(folder), *more, *(part for pair in given.items() for part in pair)])
+
+
+def test_what_is_handed_in_for_certification_is_written_on_demand(tmp_path: Path, capsys: Says) -> None:
+    assert submit(tmp_path, SUBMITTED, "--certification") == 0
+    names = sorted(path.name for path in (tmp_path / "certification").iterdir())
+    assert names == ["apiDefinition.swagger.json", "apiProperties.json", "readme.md"]
+    assert (tmp_path / "certification.zip").is_file()
+    assert re.search(
+        r"certification: Microsoft's coding standards: \d{5,} passed, 0 failed\.\n", capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize("option", SUBMITTED)
+def test_certification_names_what_it_lacks(tmp_path: Path, capsys: Says, option: str) -> None:
+    given = {name: value for name, value in SUBMITTED.items() if name != option}
+    assert submit(tmp_path / "out", given, "--certification") == 2
+    assert f"give {option}, too." in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("option", "value", "words"), [
+    ("--publisher", "Ada <Lovelace>", "letters, digits, blanks"),
+    ("--support-mail", "help@gateway.example.com", "no mail address that somebody reads"),
+    ("--support-mail", "help", "no mail address that somebody reads"),
+    ("--website", "https://gateway.example.com", "no page that Microsoft can open"),
+    ("--support-url", "http://contoso.com", "no page that Microsoft can open"),
+    ("--privacy-policy", "privacy", "no page that Microsoft can open"),
+])  # fmt: skip
+def test_certification_refuses_who_cannot_be_published(
+    tmp_path: Path, capsys: Says, option: str, value: str, words: str
+) -> None:
+    assert submit(tmp_path / "out", SUBMITTED | {option: value}, "--certification") == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_who_submits_is_asked_for_certification_only(tmp_path: Path, capsys: Says) -> None:
+    assert submit(tmp_path / "out", {"--website": "https://contoso.com"}) == 2
+    assert "--website: only --certification" in capsys.readouterr().err
 
 
 def test_a_wrong_option_is_refused_and_nothing_written(tmp_path: Path, capsys: Says) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from devkit.flows.build import Sources, WishError, build_all, load_sources
 from devkit.flows.check import check_flows, load_format
-from devkit.flows.check_packages import check_built, check_certification, check_names, check_package, check_solution
+from devkit.flows.check_packages import check_built, check_names, check_package, check_solution
 from devkit.flows.connectors import GATEWAY
 from devkit.flows.legacy import KEY_PLACEHOLDER, SETTINGS_STEP
 from devkit.flows.logic_apps import TEMPLATE
@@ -148,25 +148,22 @@ def test_every_flow_is_in_every_container(sources: Sources, built: Files) -> Non
 
 def test_each_connection_says_which_gateway_it_calls(built: Files) -> None:
     """As in microsoft/iom-provider-shopify: a parameter of the connection, and a policy that reads it."""
-    solutions = [unpack(built["solutions/connector.zip"])]
-    package = unpack(unpack(built["certification.zip"])["GraphGateway.pdpkg.zip"])
-    solutions += [unpack(data) for name, data in package.items() if name.endswith(".zip")]
-    for files in solutions:
-        parts = {name.rpartition("_")[2]: data for name, data in files.items() if name.startswith("Connector/")}
-        parameter = json.loads(parts["connectionparameters.json"])["host"]
-        assert parameter["uiDefinition"]["constraints"]["required"] == "true"
-        [policy] = [
-            one for one in json.loads(parts["policytemplateinstances.json"]) if one["TemplateId"] == "dynamichosturl"
-        ]
-        # without operationName: for every operation, and with the base path, which the policy drops
-        assert policy["Parameters"] == {
-            "x-ms-apimTemplateParameter.urlTemplate": "https://@connectionParameters('host')/api"
-        }
-        definition = json.loads(parts["openapidefinition.json"])
-        assert (definition["host"], definition["basePath"]) == ("azurewebsites.net", "/")
-        assert not [path for path in definition["paths"] if path.startswith("/api/")]
-    assert [name for name in solutions[0] if "environmentvariable" in name] == []
-    assert b"@environmentVariables" not in b"".join(data for files in solutions for data in files.values())
+    files = unpack(built["solutions/connector.zip"])
+    parts = {name.rpartition("_")[2]: data for name, data in files.items() if name.startswith("Connector/")}
+    parameter = json.loads(parts["connectionparameters.json"])["host"]
+    assert parameter["uiDefinition"]["constraints"]["required"] == "true"
+    [policy] = [
+        one for one in json.loads(parts["policytemplateinstances.json"]) if one["TemplateId"] == "dynamichosturl"
+    ]
+    # without operationName: for every operation, and with the base path, which the policy drops
+    assert policy["Parameters"] == {
+        "x-ms-apimTemplateParameter.urlTemplate": "https://@connectionParameters('host')/api"
+    }
+    definition = json.loads(parts["openapidefinition.json"])
+    assert (definition["host"], definition["basePath"]) == ("azurewebsites.net", "/")
+    assert not [path for path in definition["paths"] if path.startswith("/api/")]
+    assert [name for name in files if "environmentvariable" in name] == []
+    assert b"@environmentVariables" not in b"".join(files.values())
     properties = json.loads(built["connector/apiProperties.json"])["properties"]
     assert list(properties["connectionParameters"]) == ["host", "api_key", "tenant"]
     assert properties["policyTemplateInstances"][0]["templateId"] == "dynamichosturl"
@@ -466,17 +463,6 @@ def test_faults_in_a_workflow_are_seen(built: Files) -> None:
         assert old in text
         spoilt = text.replace(old, new, 1).encode()
         assert rule in {one.rule for one in check_built({name: spoilt})}
-
-
-def test_the_package_for_certification_has_both_solutions(built: Files) -> None:
-    name = "certification.zip"
-    assert check_certification(name, built[name]) == []
-    outer = unpack(built[name])
-    assert [one.rule for one in check_certification(name, pack({"intro.md": b"", "readme.md": b""}))] == ["zip"]
-    inner = unpack(outer["GraphGateway.pdpkg.zip"])
-    inner.popitem()
-    lacking = pack(outer | {"GraphGateway.pdpkg.zip": pack(inner)})
-    assert "together" in check_certification(name, lacking)[0].message
 
 
 def test_a_real_name_is_seen_anywhere(built: Files) -> None:
