@@ -80,7 +80,7 @@ def test_a_failure_that_a_step_hides_is_a_silent_loss() -> None:
     assert losses(actions)[0] == "f, c: Ticket: **ticket lost**"
 
 
-def test_a_failure_that_nobody_is_told_of_is_a_silent_loss() -> None:
+def test_a_failure_that_nobody_hears_of_is_a_silent_loss() -> None:
     assert cells({"Ticket": ticket()})["Ticket"][1] == "failed, nobody told; **ticket lost**"
     assert len(losses({"Ticket": ticket()})) == 3
 
@@ -95,8 +95,8 @@ def test_a_failure_that_is_reported_is_none() -> None:
 def test_a_step_that_looks_first_and_is_not_repeated_does_nothing_twice() -> None:
     work = {"type": "Scope", "actions": look({"Ticket": ticket(NO_RETRY)}), "runAfter": {}}
     actions = {"Work": work, "Report": report(Work=BAD)}
-    told = "failed, charge told, then done"
-    assert cells(actions)["Ticket"] == (told, "failed, charge told", "done", told)
+    reported = "failed, charge told, then done"
+    assert cells(actions)["Ticket"] == (reported, "failed, charge told", "done", reported)
     assert cells(actions)["*(the event comes again)*"][0] == "done"
 
 
