@@ -95,6 +95,17 @@ def test_files_come_as_bytes() -> None:
     assert [name for name, (_, _, each) in OPERATIONS.items() if "produces" in each and name not in files] == []
 
 
+def test_the_page_s_own_zone_is_meant_wherever_a_zone_may_be_left_out() -> None:
+    asked = [
+        shape
+        for _, _, operation in OPERATIONS.values()
+        for one in load_definition().parameters(operation)
+        for shape in ([one] if one["name"] == "timeZone" else find_named(one, "timeZone"))
+    ]
+    assert len(asked) > 20
+    assert [one for one in asked if "default" in one or "page's own" not in one["description"]] == []
+
+
 def find_named(node: Any, name: str) -> Iterator[Any]:
     if isinstance(node, dict):
         if isinstance(node.get("properties"), dict) and name in node["properties"]:
