@@ -1,0 +1,96 @@
+"""What may be null or empty by the gateway's definition may be so in all that a flow reads: no run fails of it."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from devkit.flow_runs.connections import Connections
+from devkit.flow_runs.failure_table import Case, Trial
+from devkit.flow_runs.host import Answer, Call, HttpCall
+from devkit.flow_runs.missing_values import vary
+from devkit.flow_runs.records import FAILED, SUCCEEDED, TIMED_OUT, Record
+from devkit.flows.connectors import GATEWAY, Schema, load_connectors
+from devkit.flows.sources import FLOWS
+from tests.functional.conftest import Gateway
+from tests.functional.flow_scenarios import NOT_YET, Scenarios
+
+NAMES = sorted({path.stem for path in FLOWS.glob("*.json")} - NOT_YET)
+CONNECTOR = load_connectors()[GATEWAY]
+_CONTRADICTIONS = {"attachments/omitted"}
+"""Gaps that only a false answer has: a file without bytes that is said to have them."""
+
+
+@dataclass
+class ChangedAnswers:
+    """Connections whose answers to one step are another value; `answers` keeps the genuine ones."""
+
+    connections: Connections
+    step: str = ""
+    body: Any = None
+
+    def __post_init__(self) -> None:
+        self.answers: dict[str, tuple[Call, Any]] = {}
+
+    def call(self, call: Call) -> Answer:
+        answer = self.connections.call(call)
+        if call.connector == GATEWAY and answer.is_success:
+            self.answers[call.step] = (call, answer.body)
+        return replace(answer, body=self.body) if call.step == self.step and answer.is_success else answer
+
+    def follow(self, call: Call, link: str) -> Answer:
+        return self.connections.follow(call, link)
+
+    def http(self, call: HttpCall) -> Answer:
+        return self.connections.http(call)
+
+    def refuse(self, connector: str, status: int, message: str) -> Answer:
+        return self.connections.refuse(connector, status, message)
+
+
+def run(case: Case, step: str = "", body: Any = None) -> tuple[list[Record], ChangedAnswers]:
+    """Run a case; return the failed steps, and what the gateway answered."""
+    trial = Trial(case, reads_both_branches=True)
+    answers = ChangedAnswers(trial.host.connections, step, body)
+    trial.host.connections = answers  # type: ignore[assignment]  # it answers as connections do
+    ended = trial.run()
+    case.clean_up()
+    is_bad = ended.status != SUCCEEDED
+    failed = [record for record in ended.history if record["status"] in (FAILED, TIMED_OUT)]
+    return [record for record in failed if is_bad or record.get("error", {}).get("code") == "InvalidTemplate"], answers
+
+
+def list_variants(case: Case) -> Iterator[tuple[str, list[Record]]]:
+    """Run a case with each gap; yield where it was, and the steps that failed of it."""
+    text = json.dumps(case.flow.definition)
+    failed, answers = run(case)
+    yield "nothing", failed
+    trigger = case.flow.trigger[1].get("inputs", {}).get("host", {}).get("operationId")
+    if trigger in CONNECTOR.operations:
+        schema = _answer_of(trigger)["properties"]["value"]["items"]
+        for place, body in vary(case.trigger["outputs"]["body"], schema, CONNECTOR, text):
+            changed = {**case.trigger, "outputs": {**case.trigger["outputs"], "body": body}}
+            yield f"trigger {place}", run(replace(case, trigger=changed))[0]
+    for step, (call, body) in answers.answers.items():
+        for place, changed_body in vary(body, _answer_of(call.operation), CONNECTOR, text, _CONTRADICTIONS):
+            yield f"{step} {place}", run(case, step, changed_body)[0]
+
+
+def _answer_of(operation: str) -> Schema:
+    found = CONNECTOR.operations[operation].response
+    assert found is not None
+    return CONNECTOR.resolve(found)
+
+
+@pytest.mark.slow(reason="runs each flow some ten times")
+@pytest.mark.parametrize("name", NAMES)
+def test_what_may_be_missing_fails_no_run(gateway_process: Gateway, name: str) -> None:
+    found = [
+        f"{case.name}, {place}: {record['name']}: {record.get('error') or record['outputs']['body']}"
+        for case in Scenarios(gateway_process).cases(name)
+        for place, failed in list_variants(case)
+        for record in failed
+    ]
+    assert found == []
