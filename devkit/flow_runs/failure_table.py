@@ -118,6 +118,11 @@ class Trial:
         self.runs.append(run_flow(self.case.flow, beginning, self.host))
         return self.runs[-1]
 
+    @property
+    def failed_step(self) -> str:
+        """The step that the fault is about, or nothing."""
+        return next(iter(self.broken_steps), self.fault.step if self.fault else "")
+
     def mend(self) -> None:
         """Take the fault away."""
         self.host.fault, self.broken_steps = None, frozenset()
@@ -182,20 +187,27 @@ class Judge:
 
     def _judge(self, trial: Trial, run: Run) -> Verdict:
         done = trial.count()
-        informed = [] if run.status == SUCCEEDED else list(_find_informed(done - self.wanted, self.wanted))
+        informed = [] if run.status == SUCCEEDED else list(self._find_informed(trial, done - self.wanted))
         if run.response is not None and run.response.status >= HTTPStatus.BAD_REQUEST:
             informed.append("caller")
         surplus = Counter({thing: number for thing, number in (done - self.wanted).items() if thing in self.wanted})
         return Verdict(run.status == SUCCEEDED, tuple(informed), _name(self.wanted - done), _name(surplus))
 
+    def _find_informed(self, trial: Trial, more: Counter[Thing]) -> Iterator[str]:
+        """Yield who was told something that belongs to no good run, and what it lacks: it has to name a step."""
+        new = [thing for thing in more if thing not in self.wanted]
+        if any(thing.what == "mail" and thing.which.startswith(SETTINGS["Recipients"]) for thing in new):
+            names = self._name_failed(trial.failed_step)
+            is_named = any(name in mail.body for mail in trial.world.outlook.mails for name in names)
+            yield "charge" if is_named else "charge (not which step)"
+        if any(thing.what == "message" for thing in new):
+            yield "team"
 
-def _find_informed(more: Counter[Thing], wanted: Counter[Thing]) -> Iterator[str]:
-    """Yield who was told something that belongs to no good run."""
-    new = [thing for thing in more if thing not in wanted]
-    if any(thing.what == "mail" and thing.which.startswith(SETTINGS["Recipients"]) for thing in new):
-        yield "charge"
-    if any(thing.what == "message" for thing in new):
-        yield "team"
+    def _name_failed(self, failed: str) -> list[str]:
+        """Return how a notice may name a step: itself, or what is around it, as the history shows it."""
+        steps = {step.name: step for step in self.case.flow.steps}
+        around = [parent.name for parent in steps[failed].parents] if failed in steps else []
+        return [f"“{name.replace('_', ' ')}”" for name in (failed, *around)]
 
 
 def _name(things: Counter[Thing]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from devkit.flow_runs.doubles.base import Double
 from devkit.flow_runs.doubles.dataverse import Dataverse
@@ -41,7 +41,7 @@ class Thing(NamedTuple):
 class FlowWorld:
     """One site, one mailbox, one channel and one form."""
 
-    def __init__(self, *, responses: Mapping[int, Mapping[str, Any]] | None = None, key: str = "") -> None:
+    def __init__(self, *, responses: Mapping[int, Mapping[str, Any]] | None = None) -> None:
         columns = frozenset(load_connectors()[SharePoint.name].document["definitions"]["NewItem"]["properties"])
         one_line, lines = columns - _SEVERAL_LINES, columns & _SEVERAL_LINES
         self.tickets, self.state = SharePointList(one_line, lines), SharePointList(one_line, lines)
@@ -49,7 +49,12 @@ class FlowWorld:
         self.sharepoint = SharePoint(SETTINGS["SharePointSite"], lists)
         self.outlook, self.teams = Outlook(), Teams()
         self.forms = Forms(SETTINGS["Form"], responses or {})
-        self.dataverse = Dataverse({"ggw_GatewayKey": key})
+        self.dataverse = Dataverse({})
+
+    def with_secrets(self, settings: Mapping[str, Any]) -> Self:
+        """Put the settings into the vault, under the schema names of their variables."""
+        self.dataverse.secrets |= {f"ggw_{name}": str(value) for name, value in settings.items()}
+        return self
 
     @property
     def doubles(self) -> list[Double]:

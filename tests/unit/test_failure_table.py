@@ -32,19 +32,23 @@ def ticket(more: Any = None, **after: list[str]) -> Actions:
     return call("sharepointonline", "PostItem", LIST | values, more, **after)
 
 
-def mail(to: str, more: Any = None, **after: list[str]) -> Actions:
+def mail(to: str, more: Any = None, body: str = "B", **after: list[str]) -> Actions:
     values = {
         "emailMessage/To": to,
         "emailMessage/Subject": "S @{workflow()?['run']?['name']}",
-        "emailMessage/Body": "B",
+        "emailMessage/Body": body,
     }
     return call("office365", "SendEmailV2", values, more, **after)
 
 
-def report(**after: list[str]) -> Actions:
+def report(body: str = "The step “Work” failed.", **after: list[str]) -> Actions:
     """The branch for failures: it mails those in charge, and the run ends as failed."""
     end = {"type": "Terminate", "inputs": {"runStatus": "Failed"}, "runAfter": {"Notice": ALL}}
-    return {"type": "Scope", "actions": {"Notice": mail(SETTINGS["Recipients"]), "End": end}, "runAfter": after}
+    return {
+        "type": "Scope",
+        "actions": {"Notice": mail(SETTINGS["Recipients"], body=body), "End": end},
+        "runAfter": after,
+    }
 
 
 def look(actions: Actions) -> Actions:
@@ -90,6 +94,12 @@ def test_a_failure_that_is_reported_is_none() -> None:
     assert losses(actions) == []
     assert cells(actions)["Ticket"] == ("done", "failed, charge told", "done", "ticket twice")
     assert cells(actions)["*(the event comes again)*"][0] == "ticket twice"
+
+
+def test_a_report_that_names_no_step_is_seen() -> None:
+    work = {"type": "Scope", "actions": {"Ticket": ticket()}, "runAfter": {}}
+    for body, words in (("It failed.", "charge (not which step) told"), ("“Ticket” failed.", "charge told")):
+        assert cells({"Work": work, "Report": report(body, Work=BAD)})["Ticket"][1] == f"failed, {words}"
 
 
 def test_a_step_that_looks_first_and_is_not_repeated_does_nothing_twice() -> None:
