@@ -63,7 +63,8 @@ def titles(operation: Mapping[str, Any], definition: Mapping[str, Any]) -> list[
     for parameter in operation["parameters"]:
         one = definition["parameters"][parameter["$ref"].rpartition("/")[2]] if "$ref" in parameter else parameter
         if one["in"] == "body":
-            found += [(name, each["x-ms-summary"]) for name, each in one["schema"]["properties"].items()]
+            fields = one["schema"]["properties"].items()
+            found += [(name, each.get("x-ms-summary", name.capitalize())) for name, each in fields]
         else:
             found.append((one["name"], one["x-ms-summary"]))
     return found

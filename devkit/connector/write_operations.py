@@ -73,7 +73,7 @@ _CHANGED_CUSTOMERS = list_of(
 _MORE_CUSTOMERS = list_of(
     thing(_customer(_OPEN_ANSWERS), name=_BOOKED),
     "Customers",
-    "All customers of a group appointment, if there are several; leave Customer empty then.",
+    "All customers of a group appointment, if there are several, instead of the one customer.",
     visibility="advanced",
 )
 _DURATION = "Written as an ISO 8601 duration, such as PT15M."
@@ -186,7 +186,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                             "end": _END,
                             "staff": _staff("Staff members who serve; if it is empty, the gateway names who is free."),
                             "customer": thing(
-                                _customer(_PAGE_ANSWERS), "Customer", "The customer of the appointment.", name=_BOOKED
+                                _customer(_PAGE_ANSWERS), description="The customer of the appointment.", name=_BOOKED
                             ),
                             "customers": _MORE_CUSTOMERS,
                             **_DETAILS,

@@ -9,6 +9,7 @@ import pytest
 
 from devkit.connector.answers import load_definition
 from devkit.connector.document import REFERENCE
+from devkit.connector.pages import titles
 from devkit.connector.reference import shorten
 
 PAGE = REFERENCE.read_text()
@@ -32,14 +33,12 @@ def test_the_fields_of_an_example_are_the_operations_own(name: str) -> None:
     fields = re.findall(r"^\| (.+?) \| `.+` \|$", SECTIONS[name], flags=re.MULTILINE)
     operation = VISIBLE[name]
     parameters = load_definition().parameters(operation)
-    known = {one.get("x-ms-summary") for one in parameters}
-    needed = {one["x-ms-summary"] for one in parameters if one.get("required") and one["in"] != "body"}
+    shown = dict(titles(operation, load_definition().document))
+    needed = {shown[one["name"]] for one in parameters if one.get("required") and one["in"] != "body"}
     for one in parameters:
         if one["in"] == "body":
-            properties = one["schema"]["properties"]
-            known |= {each["x-ms-summary"] for each in properties.values()}
-            needed |= {properties[each]["x-ms-summary"] for each in one["schema"].get("required", [])}
-    assert needed <= set(fields) <= known
+            needed |= {shown[each] for each in one["schema"].get("required", [])}
+    assert needed <= set(fields) <= set(shown.values())
     assert operation["summary"] in SECTIONS[name]
     assert operation["description"] in SECTIONS[name]
 
