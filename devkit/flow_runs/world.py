@@ -17,6 +17,7 @@ SETTINGS: Mapping[str, Any] = {  # what a maker would choose, by the short name 
     "TimeZone": "GMT Standard Time",
     "SharePointSite": "https://contoso.sharepoint.com/sites/helpdesk",
     "TicketList": "Tickets",
+    "CommentList": "Ticket comments",
     "StateList": "Flow state",
     "ChannelLink": "https://teams.microsoft.com/l/channel/19%3Achannel%40thread.tacv2/Desk?groupId=7e-01&tenantId=7e-02",
     "SupportAddress": "support@contoso.com",
@@ -44,8 +45,12 @@ class FlowWorld:
     def __init__(self, *, responses: Mapping[int, Mapping[str, Any]] | None = None) -> None:
         columns = frozenset(load_connectors()[SharePoint.name].document["definitions"]["NewItem"]["properties"])
         one_line, lines = columns - _SEVERAL_LINES, columns & _SEVERAL_LINES
-        self.tickets, self.state = SharePointList(one_line, lines), SharePointList(one_line, lines)
-        lists = {SETTINGS["TicketList"]: self.tickets, SETTINGS["StateList"]: self.state}
+        self.tickets, self.comments, self.state = (SharePointList(one_line, lines) for _ in range(3))
+        lists = {
+            SETTINGS["TicketList"]: self.tickets,
+            SETTINGS["CommentList"]: self.comments,
+            SETTINGS["StateList"]: self.state,
+        }
         self.sharepoint = SharePoint(SETTINGS["SharePointSite"], lists)
         self.outlook, self.teams = Outlook(), Teams()
         self.forms = Forms(SETTINGS["Form"], responses or {})
@@ -66,6 +71,8 @@ class FlowWorld:
         found: Counter[Thing] = Counter()
         for item in self.tickets.items.values():
             found.update(_count_ticket(item))
+        for item in self.comments.items.values():
+            found.update(_count_ticket(item, f"comment on {item.values['TicketId']}"))
         for item in self.state.items.values():
             found[Thing("position", f"{item.values['Title']} {bool(item.values['Cursor'])}")] += 1
         for mail in self.outlook.mails:
@@ -75,9 +82,9 @@ class FlowWorld:
         return found
 
 
-def _count_ticket(item: Item) -> Counter[Thing]:
+def _count_ticket(item: Item, what: str = "ticket") -> Counter[Thing]:
     which = str(item.values["EventId"] or item.values["Title"])
-    found = Counter([Thing("ticket", which), Thing("text", f"{which} {_settle(str(item.values['Description']))}")])
+    found = Counter([Thing(what, which), Thing("text", f"{which} {_settle(str(item.values['Description']))}")])
     found.update(Thing("file", f"{which} {name} {content.hex()}") for name, content in item.attachments.items())
     notes = str(item.values["Notes"] or "").splitlines()
     found.update(Thing("note", f"{which} {_settle(line)}") for line in notes if line)

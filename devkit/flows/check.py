@@ -22,7 +22,7 @@ SHIPPED = frozenset({"asked", "explained", "failure", "known", "named", "picked"
 _SILENT = frozenset({
     "appointment-cancelled", "appointment-reassigned", "appointment-reminder", "appointment-rescheduled",
     "book-appointment", "daily-agenda", "free-slot-answer", "new-appointment-ticket",
-    "new-appointment-without-connector", "support-mail-ticket",
+    "new-appointment-without-connector",
 })  # fmt: skip
 FORMAT = Path(__file__).with_name("definition.schema.json")
 _FLOW_FILE = "#/definitions/flowFile"

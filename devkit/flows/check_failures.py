@@ -1,11 +1,13 @@
 """Check that no failure of a shipped flow stays silent: a branch tells of it, and the run ends as failed.
 
 Each flow does its work in the scope `Work`. The scope `Report_the_failure` runs if that one did not succeed; it is the
-same in every flow, and known from one file. A step that runs although another has failed hides that failure if nothing
+same in every flow, and known from one file. Only the list of what is inside loops and conditions differs, because
+`result` shows one level. A step that runs although another has failed hides that failure if nothing
 else of its group stays failed: "a branch that ends with a skipped action has the status of what came before it"
 (Microsoft, "Handle errors and exceptions"), so one more step that wants the other to succeed is enough.
 """
 
+import copy
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -19,6 +21,8 @@ WORK = "Work"
 _SUCCEEDED, _FAILED, _SKIPPED = "Succeeded", "Failed", "Skipped"
 _OUTCOMES = {_SUCCEEDED, _FAILED, "TimedOut", _SKIPPED}
 _RULE = "failure"
+_AROUND = ("Scope", "If", "Switch", "Foreach", "Until")
+_INSIDE = "Failed_steps_inside"
 
 type Found = tuple[str, str]  # place, message
 
@@ -28,6 +32,21 @@ def load_branch() -> tuple[str, Json]:
     """Return the name of the branch for failures and the scope."""
     document: dict[str, Json] = json.loads(BRANCH_FILE.read_text("utf-8"))
     [(name, scope)] = document.items()
+    return name, scope
+
+
+def make_branch(flow: Flow) -> tuple[str, Json]:
+    """Return the name of the branch and the scope as this flow needs it."""
+    name, scope = load_branch()
+    results = [
+        f"result('{step.name}')"
+        for step in flow.steps
+        if step.action["type"] in _AROUND and step.parents and step.parents[0].name == WORK
+    ]
+    if results:
+        scope = copy.deepcopy(scope)
+        joined = ",".join(results)
+        scope["actions"][_INSIDE]["inputs"]["from"] = f"@{joined}" if len(results) == 1 else f"@union({joined})"
     return name, scope
 
 
@@ -56,7 +75,7 @@ def find_outcome(siblings: Mapping[str, Json], failed: str, how: str = _FAILED) 
 
 def _check_branch(flow: Flow) -> Iterator[Found]:
     actions = flow.definition["actions"]
-    name, known = load_branch()
+    name, known = make_branch(flow)
     if actions.get(WORK, {}).get("type") != "Scope":
         yield "actions", f"there is no scope “{WORK}” around what the flow does"
         return
@@ -67,7 +86,8 @@ def _check_branch(flow: Flow) -> Iterator[Found]:
         yield "actions", f"there is no “{name}”: copy it from {BRANCH_FILE.name}"
         return
     if {**branch, "runAfter": None} != {**known, "runAfter": None}:
-        yield name, f"is not as in {BRANCH_FILE.name}: copy it again"
+        source = known["actions"][_INSIDE]["inputs"]["from"]
+        yield name, f"is not as in {BRANCH_FILE.name}, with {source} in {_INSIDE}: copy it again"
     waits = dict(branch.get("runAfter", {}))
     if waits.pop(WORK, None) != known["runAfter"][WORK]:
         yield name, f"has to run if “{WORK}” failed, took too long or was skipped"

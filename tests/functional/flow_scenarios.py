@@ -40,7 +40,7 @@ CSV, JSON, PNG = "Name;Straße\r\nMüller;1\r\n".encode("cp1252"), b'{ "a":1,  "
 NOT_YET = {
     "appointment-cancelled", "appointment-reassigned", "appointment-reminder", "appointment-rescheduled",
     "book-appointment", "daily-agenda", "free-slot-answer", "new-appointment-ticket",
-    "new-appointment-without-connector", "support-mail-ticket",
+    "new-appointment-without-connector",
 }  # fmt: skip
 """Flows that still lose something silently: tests of failures leave them out."""
 
@@ -171,6 +171,13 @@ class Scenarios:
         scenario.run()
         [trigger] = self._begin(flow, poller.recur(), settings)
         yield self._make(flow, "a mail with files", trigger, settings)
+        first = scenario.receive(subject="Scanner", message_id="scanner@x")
+        headers = {"In-Reply-To": "<scanner@x>"}
+        scenario.receive(subject="RE: Scanner", headers=headers, attachments=[File("a.json", "application/json", JSON)])
+        scenario.run()
+        begun = scenario.describe(first.id)
+        [_, trigger] = self._begin(flow, poller.recur(), settings)
+        yield self._make(flow, "a reply with a file", trigger, settings, lambda: _open_thread(begun))
 
     def _failed_mail(self, flow: Flow) -> Iterator[Case]:
         scenario = open_mail_scenario(self.gateway)
@@ -249,6 +256,12 @@ def _open_tickets(appointment: str) -> FlowWorld:
     world = FlowWorld()
     world.tickets.add(Title="Visit: Cleo", EventId="e-1", AppointmentId=appointment, Notes="Called back.")
     world.tickets.add(Title="Another", EventId="e-2", AppointmentId="other")
+    return world
+
+
+def _open_thread(mail: Mapping[str, Any]) -> FlowWorld:
+    world = FlowWorld()
+    world.tickets.add(Title=mail["subject"], EventId=mail["key"], ThreadId=mail["reference"], Confirmed="yes")
     return world
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from devkit.flows.check import check_flows
-from devkit.flows.check_failures import WORK, load_branch
+from devkit.flows.check_failures import WORK, make_branch
 from devkit.flows.connectors import GATEWAY, Connector, load_connectors
 from devkit.flows.sources import Flow
 
@@ -189,9 +189,10 @@ def make_flow(spoil: Spoil = lambda _: None) -> Flow:
     document = copy.deepcopy(DOCUMENT)
     definition = document["properties"]["definition"]
     spoil({**definition, "file": document["properties"], "definition": definition})
-    name, branch = load_branch()
     work = {"type": "Scope", "description": "The work.", "actions": definition["actions"], "runAfter": {}}
-    definition["actions"] = {WORK: work, name: copy.deepcopy(branch)}
+    definition["actions"] = {WORK: work}
+    name, branch = make_branch(Flow("things", document))
+    definition["actions"][name] = copy.deepcopy(branch)
     return Flow("things", document)
 
 

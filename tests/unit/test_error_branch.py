@@ -1,11 +1,12 @@
 """The branch for failures says in a sentence which step failed and why, and leads to the run."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from devkit.flow_runs.values import Scope, evaluate
+from devkit.flow_runs.values import Scope, TemplateFailure, evaluate
 from devkit.flows.check_failures import load_branch
 
 _, BRANCH = load_branch()
@@ -54,8 +55,10 @@ ENDINGS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-def report(results: list[dict[str, Any]] | None, workflow: dict[str, Any], *, both: bool) -> dict[str, Any]:
-    """Run the steps of the branch that only work on data; return their outputs."""
+def report(
+    results: list[dict[str, Any]] | None, workflow: dict[str, Any], *, both: bool, inside: str = "@json('[]')"
+) -> dict[str, Any]:
+    """Run the steps of the branch that only work on data; return their outputs. `inside`: results inside loops."""
     scope = Scope(
         now=datetime(2026, 5, 5, tzinfo=UTC), results={} if results is None else {"Work": results},
         workflow=workflow, parameters={"Report recipients (ggw_Recipients)": "desk@example.com", "$authentication": {}},
@@ -69,6 +72,13 @@ def report(results: list[dict[str, Any]] | None, workflow: dict[str, Any], *, bo
             place = {"actions": records, "reads_both_branches": both, **more}
             return evaluate(template, Scope(**{**vars(scope), **place}))
 
+        if name == "Failed_steps_inside":
+            inputs = inputs | {"from": inside}
+            try:
+                read(inside)
+            except TemplateFailure:
+                records[name] = {"name": name, "status": "Failed"}
+                continue
         if action["type"] == "Query":
             outputs: Any = {"body": [one for one in read(inputs["from"]) if read(inputs["where"], item=one)]}
         elif action["type"] == "Select":
@@ -101,6 +111,17 @@ def test_several_failures_are_all_named_and_the_mail_leads_to_the_run() -> None:
         '<p><a href="https://make.powerautomate.com/environments/Default-1/flows/4d5f/runs/0858">Run 0858</a>: '
         "mend the cause, then resubmit the run.</p>"
     )
+
+
+def test_a_step_inside_a_loop_is_named_instead_of_the_loop() -> None:
+    loop = {"name": "Each", "status": "Failed", "error": {"code": "ActionFailed", "message": "An action failed."}}
+    inside = f"@json('[{json.dumps(ENDINGS[0][0])}]')"
+    assert report([loop], RUN, both=True, inside=inside)["What_went_wrong"] == ENDINGS[0][1]
+
+
+def test_a_platform_that_shows_nothing_of_a_loop_leaves_the_loop_named() -> None:
+    loop, sentence = ENDINGS[10]
+    assert report([loop], RUN, both=True, inside="@result('Unknown')")["What_went_wrong"] == sentence
 
 
 def test_in_azure_the_mail_leads_to_the_workflow() -> None:

@@ -1,4 +1,4 @@
-"""The double of Outlook's connector: it records mails, and refuses those without an address to go to."""
+"""The double of Outlook's connector: it records mails, refuses those without an address to go to, and finds them."""
 
 import re
 from collections.abc import Mapping
@@ -31,7 +31,11 @@ class Outlook(Double):
     def __init__(self) -> None:
         super().__init__()
         self.mails: list[Mail] = []
-        self.operations = {"SendEmailV2": self._send, "SharedMailboxSendEmailV2": self._send}
+        self.operations = {
+            "SendEmailV2": self._send,
+            "SharedMailboxSendEmailV2": self._send,
+            "GetEmailsV3": self._search,
+        }
 
     def refuse(self, status: int, message: str) -> Answer:
         """Return a refusal."""
@@ -46,3 +50,13 @@ class Outlook(Double):
         sender = str(given.get("MailboxAddress") or "")
         self.mails.append(Mail(to, str(given.get("Subject") or ""), str(given.get("Body") or ""), sender))
         return Answer(HTTPStatus.OK)
+
+    def _search(self, _: Mapping[str, Any], request: Request) -> Answer:
+        """Find mails among the sent ones, the newest first; they count as read, and usually only unread ones come."""
+        query = request.queries
+        if query.get("folderPath") != "SentItems" or query.get("fetchOnlyUnread") is not False:
+            return Answer(HTTPStatus.OK, {"value": []})
+        words = str(query.get("searchQuery") or "").strip('"')
+        found = [mail for mail in reversed(self.mails) if words in f"{mail.subject} {mail.body}"]
+        shown = [{"id": str(number), "subject": mail.subject, "body": mail.body} for number, mail in enumerate(found)]
+        return Answer(HTTPStatus.OK, {"value": shown[: int(query.get("top") or 10)]})

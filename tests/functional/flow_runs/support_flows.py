@@ -11,6 +11,7 @@ from devkit.flow_runs.doubles.outlook import Outlook
 from devkit.flow_runs.doubles.sharepoint import Item, SharePoint, SharePointList
 from devkit.flow_runs.doubles.teams import Teams
 from devkit.flow_runs.engine import Beginning, Run, run_flow
+from devkit.flow_runs.faults import FaultyHost
 from devkit.flow_runs.host import Answer, Call
 from devkit.flow_runs.records import Record
 from devkit.flow_runs.triggers import begin_runs
@@ -44,17 +45,22 @@ class SupportFlow:
         self._flow = load_flow(FLOWS / f"{name}.json")
         self._reads_both_branches = reads_both_branches
         self.outlook, self.teams = Outlook(), Teams()
-        self._list = SharePointList(
-            frozenset({"Title", "Requester", "EventId", "AppointmentId"}), frozenset({"Description", "Notes"})
+        one_line = frozenset({"Title", "Requester", "EventId", "ThreadId", "AppointmentId", "TicketId", "Confirmed"})
+        self._list, self._comments = (
+            SharePointList(one_line - more, frozenset({"Description", "Notes"}) - more)
+            for more in (frozenset({"TicketId"}), frozenset({"AppointmentId", "Confirmed", "Notes"}))
         )
         app = Backend(scenario.gateway.base_url, scenario.gateway.key)
-        doubles = [SharePoint(SITE, {"Tickets": self._list}), self.outlook, self.teams]
+        lists = {"Tickets": self._list, "Ticket comments": self._comments}
+        doubles = [SharePoint(SITE, lists), self.outlook, self.teams]
         self.connections = SupportConnections(App(app, scenario.gateway.http), doubles)
         self._trigger = PollingFlow(
             app, f"triggers/mails/{_KINDS[name]}", {"mailbox": scenario.name}, http=scenario.gateway.http
         )
-        chosen = {"SharePointSite": SITE, "TicketList": "Tickets", "SupportMailbox": scenario.name,
-                  "ChannelLink": CHANNEL, "SupportAddress": ADDRESS, "Recipients": RECIPIENTS}  # fmt: skip
+        self.host = FaultyHost(self.connections)
+        chosen = {"SharePointSite": SITE, "TicketList": "Tickets", "CommentList": "Ticket comments",
+                  "SupportMailbox": scenario.name, "ChannelLink": CHANNEL, "SupportAddress": ADDRESS,
+                  "Recipients": RECIPIENTS}  # fmt: skip
         self._parameters: dict[str, Any] = {
             name: chosen[setting.short_name] for name, setting in self._flow.settings.items()
         } | {"$authentication": {}}
@@ -65,6 +71,11 @@ class SupportFlow:
     def tickets(self) -> list[Item]:
         """The tickets, in order."""
         return list(self._list.items.values())
+
+    @property
+    def comments(self) -> list[Item]:
+        """The comments on tickets, in order."""
+        return list(self._comments.items.values())
 
     def receive(self, **mail: Any) -> list[Run]:
         """Receive one mail, let the gateway work on it, and return the runs that the trigger starts."""
@@ -82,7 +93,7 @@ class SupportFlow:
 
     def _run(self, trigger: Record, now: datetime) -> Run:
         beginning = Beginning(trigger, self._parameters, now, reads_both_branches=self._reads_both_branches)
-        return run_flow(self._flow, beginning, self.connections)
+        return run_flow(self._flow, beginning, self.host)
 
 
 def only(runs: list[Run]) -> Run:
