@@ -29,11 +29,6 @@ VALUE: dict[str, Any] = {
     "count": None,
     "unread": "u",
 }
-    "people": [{"name": "A", "id": "1"}, {"name": None, "id": "2"}],
-    "owner": {},
-    "count": None,
-    "unread": "u",
-}
 
 
 def test_each_gap_comes_alone_and_then_all() -> None:
