@@ -75,20 +75,19 @@ class Connections:
 
     def call(self, call: Call) -> Answer:
         """Call an operation of a connector."""
-        name = _find_name(call.connector)
-        connector = _load()[name]
+        connector = _load()[call.connector]
         operation = connector.operations[call.operation]
         try:
             request = _build(connector, operation, call.parameters)
         except KeyError as error:
             return nest_error(HTTPStatus.BAD_REQUEST, "MissingParameter", f"The parameter {error} has no value.")
-        if name == GATEWAY:
+        if call.connector == GATEWAY:
             return self._app.ask_through_gateway(request)
-        return self._doubles[name].answer(call.operation, call.parameters, request)
+        return self._doubles[call.connector].answer(call.operation, call.parameters, request)
 
     def follow(self, call: Call, link: str) -> Answer:
         """Get the next page; a link that does not lead through the connection would get no key."""
-        if _find_name(call.connector) != GATEWAY or not link.startswith(f"{PREFIX}/"):
+        if call.connector != GATEWAY or not link.startswith(f"{PREFIX}/"):
             raise AssertionError(f"{link} does not lead through the connection")
         return self._app.ask_through_gateway(Request("GET", link.removeprefix(PREFIX)))
 
@@ -108,11 +107,6 @@ class Connections:
 @cache
 def _load() -> Mapping[str, Connector]:
     return load_connectors()
-
-
-def _find_name(connector: str) -> str:
-    """Return what flows of this repository call a connector: one that is not known is our own, renamed by a package."""
-    return connector if connector in _load() else GATEWAY
 
 
 def _build(connector: Connector, operation: Operation, given: Mapping[str, Any]) -> Request:

@@ -3,7 +3,8 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Self
+from functools import cache
+from typing import Any, NamedTuple
 
 from devkit.flow_runs.doubles.base import Double
 from devkit.flow_runs.doubles.dataverse import Dataverse
@@ -43,7 +44,7 @@ class FlowWorld:
     """One site, one mailbox, one channel and one form."""
 
     def __init__(self, *, responses: Mapping[int, Mapping[str, Any]] | None = None) -> None:
-        columns = frozenset(load_connectors()[SharePoint.name].document["definitions"]["NewItem"]["properties"])
+        columns = _read_columns()
         one_line, lines = columns - _SEVERAL_LINES, columns & _SEVERAL_LINES
         self.tickets, self.comments, self.state = (SharePointList(one_line, lines) for _ in range(3))
         lists = {
@@ -55,11 +56,6 @@ class FlowWorld:
         self.outlook, self.teams = Outlook(), Teams()
         self.forms = Forms(SETTINGS["Form"], responses or {})
         self.dataverse = Dataverse({})
-
-    def with_secrets(self, settings: Mapping[str, Any]) -> Self:
-        """Put the settings into the vault, under the schema names of their variables."""
-        self.dataverse.secrets |= {f"ggw_{name}": str(value) for name, value in settings.items()}
-        return self
 
     @property
     def doubles(self) -> list[Double]:
@@ -80,6 +76,11 @@ class FlowWorld:
         for message in self.teams.messages:
             found[Thing("message", _settle(message.body.partition("</p>")[0]))] += 1
         return found
+
+
+@cache
+def _read_columns() -> frozenset[str]:
+    return frozenset(load_connectors()[SharePoint.name].document["definitions"]["NewItem"]["properties"])
 
 
 def _count_ticket(item: Item, what: str = "ticket") -> Counter[Thing]:
