@@ -12,7 +12,9 @@ from devkit.flow_runs.failure_table import Case, Trial
 from devkit.flow_runs.host import Answer, Call, HttpCall
 from devkit.flow_runs.missing_values import vary
 from devkit.flow_runs.records import FAILED, SUCCEEDED, TIMED_OUT, Record
-from devkit.flows.connectors import GATEWAY, Schema, load_connectors
+from devkit.flows.calls import find_operation
+from devkit.flows.connectors import GATEWAY, Operation, Schema, load_connectors
+from devkit.flows.shapes import cut_address
 from devkit.flows.sources import FLOWS
 from tests.functional.conftest import Gateway
 from tests.functional.flow_scenarios import NOT_YET, Scenarios
@@ -32,22 +34,30 @@ class ChangedAnswers:
     body: Any = None
 
     def __post_init__(self) -> None:
-        self.answers: dict[str, tuple[Call, Any]] = {}
+        self.answers: dict[str, tuple[Operation, Any]] = {}
 
     def call(self, call: Call) -> Answer:
         answer = self.connections.call(call)
-        if call.connector == GATEWAY and answer.is_success:
-            self.answers[call.step] = (call, answer.body)
-        return replace(answer, body=self.body) if call.step == self.step and answer.is_success else answer
+        if call.connector != GATEWAY:
+            return answer
+        return self._change(call.step, CONNECTOR.operations[call.operation], answer)
 
     def follow(self, call: Call, link: str) -> Answer:
         return self.connections.follow(call, link)
 
     def http(self, call: HttpCall) -> Answer:
-        return self.connections.http(call)
+        found = find_operation(CONNECTOR, call.method, cut_address(call.uri))
+        assert found is not None
+        return self._change(call.step, found[0], self.connections.http(call))
 
     def refuse(self, connector: str, status: int, message: str) -> Answer:
         return self.connections.refuse(connector, status, message)
+
+    def _change(self, step: str, operation: Operation, answer: Answer) -> Answer:
+        if not answer.is_success:
+            return answer
+        self.answers[step] = (operation, answer.body)
+        return replace(answer, body=self.body) if step == self.step else answer
 
 
 def run(case: Case, step: str = "", body: Any = None) -> tuple[list[Record], ChangedAnswers]:
@@ -69,19 +79,18 @@ def list_variants(case: Case) -> Iterator[tuple[str, list[Record]]]:
     yield "nothing", failed
     trigger = case.flow.trigger[1].get("inputs", {}).get("host", {}).get("operationId")
     if trigger in CONNECTOR.operations:
-        schema = _answer_of(trigger)["properties"]["value"]["items"]
+        schema = _answer_of(CONNECTOR.operations[trigger])["properties"]["value"]["items"]
         for place, body in vary(case.trigger["outputs"]["body"], schema, CONNECTOR, text):
             changed = {**case.trigger, "outputs": {**case.trigger["outputs"], "body": body}}
             yield f"trigger {place}", run(replace(case, trigger=changed))[0]
-    for step, (call, body) in answers.answers.items():
-        for place, changed_body in vary(body, _answer_of(call.operation), CONNECTOR, text, _CONTRADICTIONS):
+    for step, (operation, body) in answers.answers.items():
+        for place, changed_body in vary(body, _answer_of(operation), CONNECTOR, text, _CONTRADICTIONS):
             yield f"{step} {place}", run(case, step, changed_body)[0]
 
 
-def _answer_of(operation: str) -> Schema:
-    found = CONNECTOR.operations[operation].response
-    assert found is not None
-    return CONNECTOR.resolve(found)
+def _answer_of(operation: Operation) -> Schema:
+    assert operation.response is not None
+    return CONNECTOR.resolve(operation.response)
 
 
 @pytest.mark.slow(reason="runs each flow some ten times")

@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from devkit.flow_engine import Backend
 from devkit.flow_engine import Flow as PollingFlow
 from devkit.flow_runs.connections import App, Connections
@@ -21,6 +23,10 @@ from tests.functional.mail.conftest import MailScenario
 SITE = "https://example.com/sites/helpdesk"
 ADDRESS, RECIPIENTS = "support@example.com", "charge@example.com"
 CHANNEL = "https://teams.microsoft.com/l/channel/19%3Aabc%40thread.tacv2/Alarms?groupId=7e00-01&tenantId=7e00-02"
+BOTH_READINGS = [
+    pytest.param(True, id="eager-if"),
+    pytest.param(False, id="lazy-if", marks=pytest.mark.slow(reason="what fails lazily fails eagerly, too")),
+]
 _KINDS = {"support-mail-ticket": "arrived", "support-mail-failed": "failed"}
 
 

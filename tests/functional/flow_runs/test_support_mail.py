@@ -6,7 +6,7 @@ from email.policy import SMTP
 import pytest
 
 from shared.errors import Rejected
-from tests.functional.flow_runs.support_flows import ADDRESS, RECIPIENTS, SupportFlow, only
+from tests.functional.flow_runs.support_flows import ADDRESS, BOTH_READINGS, RECIPIENTS, SupportFlow, only
 from tests.functional.mail.conftest import MailScenario, OpenScenario
 from twin.mail.contents import File, Reference
 
@@ -16,7 +16,7 @@ PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\xff\x00"
 TICKETS = "support-mail-ticket"
 
 
-@pytest.fixture(params=[False, True], ids=["lazy-if", "eager-if"])
+@pytest.fixture(params=BOTH_READINGS)
 def flow(request: pytest.FixtureRequest, scenario: MailScenario) -> SupportFlow:
     return SupportFlow(scenario, TICKETS, reads_both_branches=request.param)
 

@@ -6,7 +6,7 @@ import pytest
 
 from devkit.flow_runs.engine import Run
 from devkit.flow_runs.faults import Fault, Kind
-from tests.functional.flow_runs.support_flows import ADDRESS, RECIPIENTS, SupportFlow, only
+from tests.functional.flow_runs.support_flows import ADDRESS, BOTH_READINGS, RECIPIENTS, SupportFlow, only
 from tests.functional.mail.conftest import MailScenario, OpenScenario
 from twin.mail.contents import File
 from twin.seeds.mails import SUPPORT
@@ -17,7 +17,7 @@ TICKETS = "support-mail-ticket"
 FILES = [File("a.txt", "text/plain", b"a"), File("b.txt", "text/plain", b"b")]
 
 
-@pytest.fixture(params=[False, True], ids=["lazy-if", "eager-if"])
+@pytest.fixture(params=BOTH_READINGS)
 def flow(request: pytest.FixtureRequest, scenario: MailScenario) -> SupportFlow:
     return SupportFlow(scenario, TICKETS, reads_both_branches=request.param)
 
