@@ -7,13 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from devkit.connector.standard_walk import (
-    Call,
     Json,
     follow,
-    is_hidden,
     list_calls,
     list_parameters,
-    list_schemas,
 )
 
 type Checked = Iterator[tuple[str, str | None]]
@@ -87,44 +84,6 @@ def check_encodings(definition: Json) -> Checked:
             if "collectionFormat" in parameter:
                 is_known = parameter["collectionFormat"] in _COLLECTIONS and parameter.get("type") == "array"
                 yield place, None if is_known else "has a collection format that is unknown, or is no list"
-
-
-def check_lists(definition: Json) -> Checked:
-    """Require that lists get values of the right type, which makers can see and must give.
-
-    OperationParameterTypeMismatch, SourcePropertyInternal, OperationParameterRequiredMismatch.
-    """
-    calls = {str(call.operation["operationId"]): call for call in list_calls(definition)}
-    for call in calls.values():
-        given = {str(one["name"]): one for one in list_parameters(definition, call.operation)}
-        for name, parameter in given.items():
-            asked = parameter.get("x-ms-dynamic-values")
-            if asked is not None:
-                yield from _check_list(definition, f"{call.place} {name}", call, calls[asked["operationId"]], asked)
-    for place, shape, *_ in list_schemas(definition):
-        for old, new in (
-            ("x-ms-dynamic-values", "x-ms-dynamic-list"),
-            ("x-ms-dynamic-schema", "x-ms-dynamic-properties"),
-        ):
-            if old in shape or new in shape:
-                yield place, None if old in shape and new in shape else f"has only one of {old} and {new}"
-
-
-def _check_list(definition: Json, place: str, call: Call, target: Call, asked: Json) -> Checked:
-    sources = {str(one["name"]): one for one in list_parameters(definition, call.operation)}
-    for wanted in list_parameters(definition, target.operation):
-        value = asked.get("parameters", {}).get(wanted["name"])
-        if not isinstance(value, dict) or "parameter" not in value:
-            continue
-        source = sources.get(str(value["parameter"]))
-        if source is None:
-            yield place, f"reads {value['parameter']}, which the operation does not have"
-            continue
-        yield place, None if source["type"] == wanted["type"] else f"gives {source['type']} for {wanted['type']}"
-        hidden = is_hidden(source) and not is_hidden(call.operation)
-        yield place, f"reads {source['name']}, which makers do not see" if hidden else None
-        is_askable = source["required"] or not wanted["required"]
-        yield place, None if is_askable else f"needs {source['name']}, which may be empty"
 
 
 def check_tags(definition: Json) -> Checked:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from devkit.connector.standard_walk import Json, list_calls, list_schemas
+from devkit.connector.standard_walk import METHODS, Json, list_calls, list_schemas
 
 type Checked = Iterator[tuple[str, str | None]]
 
@@ -15,7 +15,8 @@ _SHAPE = frozenset({
     "additionalProperties", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength",
     "minItems", "maxItems", "pattern", "multipleOf", "readOnly", "example", "allOf",
 })  # fmt: skip
-_PARAMETER = frozenset({"name", "in", "required", "schema", "collectionFormat", "allowEmptyValue"})
+_PARAMETER = frozenset({"name", "in", "required", "collectionFormat", "allowEmptyValue"})
+_BODY = frozenset({"name", "in", "required", "description", "schema"})
 _OPERATION = frozenset({
     "tags", "summary", "description", "operationId", "consumes", "produces", "parameters", "responses", "schemes",
     "deprecated", "security",
@@ -27,12 +28,25 @@ _FILE = ("string", "binary")
 
 def check_keywords(definition: Json) -> Checked:
     """Allow only keywords of Swagger 2.0 and extensions (SwaggerKeywordNotSupported, ExtensionNameNotValid)."""
+    for path, item in definition["paths"].items():
+        yield path, _name_unknown(item, METHODS)  # no $ref, and no parameters of a path
     for call in list_calls(definition):
         yield call.place, _name_unknown(call.operation, _OPERATION)
+        for parameter in call.operation["parameters"]:
+            yield f"{call.place} parameters", _check_parameter(parameter)
         for status, response in call.operation["responses"].items():
             yield f"{call.place} {status}", _name_unknown(response, _RESPONSE)
+    for name, parameter in definition["parameters"].items():
+        yield f"parameters/{name}", _check_parameter(parameter)
     for place, shape, *_ in list_schemas(definition):
-        yield place, _name_unknown(shape, _SHAPE | _PARAMETER if "in" in shape else _SHAPE)
+        if "in" not in shape:
+            yield place, _name_unknown(shape, _SHAPE)
+
+
+def _check_parameter(parameter: Json) -> str | None:
+    if "$ref" in parameter:
+        return None
+    return _name_unknown(parameter, _BODY if parameter["in"] == "body" else _SHAPE | _PARAMETER)
 
 
 def _name_unknown(shape: Json, known: frozenset[str]) -> str | None:
@@ -85,17 +99,27 @@ def check_required(definition: Json) -> Checked:
 def check_bounds(definition: Json) -> Checked:
     """Require bounds that make sense (MinimumShouldBeLessThanOrEqualToMaximum, PatternShouldBeValid… and so on)."""
     for place, shape, *_ in list_schemas(definition):
-        for least, most in _PAIRS:
-            if least in shape and most in shape:
-                yield place, None if shape[least] <= shape[most] else f"{least} is above {most}"
-        if "default" in shape and "minimum" in shape:
-            is_within = shape["minimum"] <= shape["default"] <= shape.get("maximum", shape["default"])
-            yield place, None if is_within else "has a default outside its bounds"
-        if "pattern" in shape:
-            yield place, _try_pattern(str(shape["pattern"]))
-        for name in ("minLength", "maxLength", "minItems", "maxItems"):
-            if name in shape:
-                yield place, None if shape[name] >= 0 else f"{name} is negative"
+        for message in _check_bounds_of(shape):
+            yield place, message
+
+
+def _check_bounds_of(shape: Json) -> Iterator[str | None]:
+    for least, most in _PAIRS:
+        if least in shape and most in shape:
+            yield None if shape[least] <= shape[most] else f"{least} is above {most}"
+    if "default" in shape and "minimum" in shape:
+        is_within = shape["minimum"] <= shape["default"] <= shape.get("maximum", shape["default"])
+        yield None if is_within else "has a default outside its bounds"
+    for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+        if exclusive in shape:
+            yield None if bound in shape else f"{exclusive} without {bound}"
+    for name in ("minLength", "maxLength", "minItems", "maxItems"):
+        if name in shape:
+            yield None if shape[name] >= 0 else f"{name} is negative"
+    if "multipleOf" in shape:
+        yield None if shape["multipleOf"] > 0 else "multipleOf is not above zero"
+    if "pattern" in shape:
+        yield _try_pattern(str(shape["pattern"]))
 
 
 def _try_pattern(pattern: str) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 type Json = Mapping[str, Any]
 
 INTERNAL = "internal"
+METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
 TEXTS = ("summary", "x-ms-summary", "title", "description", "x-ms-trigger-hint")
 
 
@@ -30,7 +31,8 @@ def list_calls(definition: Json) -> Iterator[Call]:
     """Return every operation."""
     for path, item in definition["paths"].items():
         for method, operation in item.items():
-            yield Call(f"{method.upper()} {path}", path, operation)
+            if method in METHODS:
+                yield Call(f"{method.upper()} {path}", path, operation)
 
 
 def is_hidden(shape: Json) -> bool:

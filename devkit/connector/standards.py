@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from devkit.connector import standard_calls, standard_shapes, standard_texts
+from devkit.connector import standard_calls, standard_lists, standard_references, standard_shapes, standard_texts
 from devkit.flows.complaints import Complaint
 
 type Json = Mapping[str, Any]
@@ -37,7 +37,8 @@ RULES: dict[str, Rule] = {
     "answers": standard_calls.check_answers,
     "media types": standard_calls.check_media_types,
     "encodings": standard_calls.check_encodings,
-    "lists to pick from": standard_calls.check_lists,
+    "references": standard_references.check_references,
+    "lists to pick from": standard_lists.check_lists,
     "tags": standard_calls.check_tags,
     "status": standard_calls.check_status,
 }

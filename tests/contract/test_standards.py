@@ -63,6 +63,7 @@ FAULTS: list[tuple[str, Spoil]] = [
     ("visibility", lambda d, _: d["parameters"]["Start"].pop("x-ms-summary")),
     ("keywords", lambda d, _: d["definitions"]["GatewayStatus"].update(uniqueItems=True)),
     ("keywords", lambda d, _: at(d, "/status").update(note="x")),
+    ("keywords", lambda d, _: d["paths"]["/status"].update(parameters=[])),
     ("unique values", lambda d, _: d["produces"].append("application/json")),
     ("choices", lambda d, _: d["parameters"]["Start"].update(enum=["a"], default="b")),
     ("choices", lambda d, _: d["parameters"]["Start"].update({"x-ms-enum-values": [{"value": "a"}]})),
@@ -84,6 +85,22 @@ FAULTS: list[tuple[str, Spoil]] = [
     ("media types", lambda d, _: d.update(consumes=["application/xml"])),
     ("encodings", lambda d, _: d["parameters"]["Business"].pop("x-ms-url-encoding")),
     ("encodings", lambda d, _: d["parameters"]["Start"].update({"x-ms-url-encoding": "single"})),
+    ("references", lambda d, _: d["definitions"].pop("SupportMailbox")),
+    ("references", lambda d, _: at(d, "/mailboxes/{mailbox}")["responses"]["200"]["schema"].update(type="object")),
+    ("references", lambda d, _: d["definitions"].update(Spare={"$ref": "#/definitions/SupportMailbox"})),
+    ("references", lambda d, _: d["definitions"].update(Spare={
+        "type": "object", "required": ["a"], "properties": {"a": {"$ref": "#/definitions/Spare"}}})),
+    ("keywords", lambda d, _: d["parameters"]["Start"].update(schema={"type": "string"})),
+    ("bounds", lambda d, _: d["parameters"]["Start"].update(exclusiveMaximum=True)),
+    ("bounds", lambda d, _: d["parameters"]["Start"].update(multipleOf=0)),
+    ("lists to pick from", lambda d, _: d["parameters"]["Service"]["x-ms-dynamic-list"].update(itemTitlePath="name")),
+    ("lists to pick from", lambda d, _: d["parameters"]["Service"]["x-ms-dynamic-values"].update(
+        {"value-path": "nothing"})),
+    ("lists to pick from", lambda d, _: d["parameters"]["Service"]["x-ms-dynamic-values"].update(operationId="None")),
+    ("lists to pick from", lambda d, _: d["parameters"]["Service"]["x-ms-dynamic-values"].update(
+        parameters={"business": 5})),
+    ("lists to pick from", lambda d, _: d["parameters"]["Service"]["x-ms-dynamic-values"].update(
+        parameters={"business": {"parameter": "page"}})),
     ("lists to pick from", lambda d, _: d["parameters"]["Service"].pop("x-ms-dynamic-list")),
     ("lists to pick from", lambda d, _: d["parameters"]["Business"].update(type="integer")),
     ("lists to pick from", lambda d, _: d["parameters"]["Business"].update({"x-ms-visibility": "internal"})),

@@ -1,9 +1,14 @@
 """What a designer asks for: a trial of the connection, lists to pick from, schemas of questions, previews."""
 
+import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import requests
 
+from devkit.connector.answers import load_definition
+from devkit.connector.document import build_properties
 from tests.functional.booking_writes import CLEO, clock, open_page
 from tests.functional.conftest import Gateway, read_error
 from twin.bookings.permissions import APPOINTMENT, MANAGE, READ, WRITE
@@ -34,6 +39,38 @@ def seed_questions(world: World) -> None:
 def quizzing(gateway_process: Gateway) -> Gateway:
     gateway_process.begin(seed_questions, BOOKINGS_BUSINESSES=tiny.BUSINESS)
     return gateway_process
+
+
+def call_by_policies(gateway: Gateway, operation: str, **connection: str) -> requests.Response:
+    """Call an operation as the platform's gateway does: host and query come from the connection, by the policies."""
+    address, query = "", {}
+    for policy in build_properties()["properties"]["policyTemplateInstances"]:
+        given = {
+            name.rpartition(".")[2]: re.sub(
+                r"@connectionParameters\('(\w+)'(?:,'(\w+)')?\)",
+                lambda found: connection.get(found[1]) or found[2],
+                text,
+            )
+            for name, text in policy["parameters"].items()
+        }
+        if policy["templateId"] == "dynamichosturl":
+            address = given["urlTemplate"]  # instead of host and base path
+        elif policy["templateId"] == "setqueryparameter":
+            query[given["name"]] = given["value"]
+    method, path, _ = load_definition().operations()[operation]
+    local = address.replace("https://", f"{urlsplit(gateway.base_url).scheme}://")
+    return gateway.http.request(
+        method, f"{local}{path}", params=query, headers={"x-functions-key": connection["api_key"]}, timeout=60
+    )
+
+
+@pytest.mark.parametrize("operation", ["TestConnection", "ListBookingPages"])
+def test_a_connection_reaches_the_gateway_that_it_names(gateway: Gateway, operation: str) -> None:
+    host = urlsplit(gateway.base_url).netloc
+    assert call_by_policies(gateway, operation, host=host, api_key=gateway.key).status_code == 200
+    assert call_by_policies(gateway, operation, host=host, api_key="wrong").status_code == 401
+    stranger = read_error(call_by_policies(gateway, operation, host=host, api_key=gateway.key, tenant="nobody"))
+    assert (stranger["status"], stranger["target"]) == (400, "connection")
 
 
 def test_a_good_connection_says_so_for_one_call_to_graph(gateway: Gateway) -> None:
