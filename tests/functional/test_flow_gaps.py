@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -67,7 +68,9 @@ def run(case: Case, step: str = "", body: Any = None) -> tuple[list[Record], Cha
     trial.host.connections = answers  # type: ignore[assignment]  # it answers as connections do
     ended = trial.run()
     case.clean_up()
-    is_bad = ended.status != SUCCEEDED
+    is_bad = (
+        ended.status != SUCCEEDED if ended.answer is None else ended.answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    )
     failed = [record for record in ended.history if record["status"] in (FAILED, TIMED_OUT)]
     return [record for record in failed if is_bad or record.get("error", {}).get("code") == "InvalidTemplate"], answers
 
@@ -81,11 +84,27 @@ def list_variants(case: Case) -> Iterator[tuple[str, list[Record]]]:
     if trigger in CONNECTOR.operations:
         schema = _answer_of(CONNECTOR.operations[trigger])["properties"]["value"]["items"]
         for place, body in vary(case.trigger["outputs"]["body"], schema, CONNECTOR, text):
-            changed = {**case.trigger, "outputs": {**case.trigger["outputs"], "body": body}}
-            yield f"trigger {place}", run(replace(case, trigger=changed))[0]
+            yield f"trigger {place}", run(_begin_with(case, body))[0]
+    if case.flow.trigger[1]["type"] == "Request":
+        yield from ((f"request {place}", run(changed)[0]) for place, changed in _list_requests(case))
     for step, (operation, body) in answers.answers.items():
         for place, changed_body in vary(body, _answer_of(operation), CONNECTOR, text, _CONTRADICTIONS):
             yield f"{step} {place}", run(case, step, changed_body)[0]
+
+
+def _list_requests(case: Case) -> Iterator[tuple[str, Case]]:
+    """Yield the case with each part of its request missing; such a request may be refused, with a reason."""
+    body = case.trigger["outputs"]["body"]
+    for name in body:
+        yield f"{name} missing", _begin_with(case, {key: value for key, value in body.items() if key != name})
+        for value in (None, ""):
+            yield f"{name} {value!r}", _begin_with(case, body | {name: value})
+    yield "empty", _begin_with(case, {})
+    yield "without a body", _begin_with(case, None)
+
+
+def _begin_with(case: Case, body: Any) -> Case:
+    return replace(case, trigger={**case.trigger, "outputs": {**case.trigger["outputs"], "body": body}})
 
 
 def _answer_of(operation: Operation) -> Schema:
