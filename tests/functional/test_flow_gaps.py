@@ -22,8 +22,11 @@ from tests.functional.flow_scenarios import NOT_YET, Scenarios
 
 NAMES = sorted({path.stem for path in FLOWS.glob("*.json")} - NOT_YET)
 CONNECTOR = load_connectors()[GATEWAY]
-_CONTRADICTIONS = {"attachments/omitted"}
-"""Gaps that only a false answer has: a file without bytes that is said to have them."""
+_NEVER = {
+    "support-mail-ticket": {"attachments/omitted"},  # a false answer: there are no bytes, whatever is said
+    "appointment-cancelled": {"serviceId"},  # nobody can say whether its time is free: the run fails and says so
+}
+"""Gaps that are not made in a flow."""
 
 
 @dataclass
@@ -77,18 +80,18 @@ def run(case: Case, step: str = "", body: Any = None) -> tuple[list[Record], Cha
 
 def list_variants(case: Case) -> Iterator[tuple[str, list[Record]]]:
     """Run a case with each gap; yield where it was, and the steps that failed of it."""
-    text = json.dumps(case.flow.definition)
+    text, never = json.dumps(case.flow.definition), _NEVER.get(case.flow.name, set())
     failed, answers = run(case)
     yield "nothing", failed
     trigger = case.flow.trigger[1].get("inputs", {}).get("host", {}).get("operationId")
     if trigger in CONNECTOR.operations:
         schema = _answer_of(CONNECTOR.operations[trigger])["properties"]["value"]["items"]
-        for place, body in vary(case.trigger["outputs"]["body"], schema, CONNECTOR, text):
+        for place, body in vary(case.trigger["outputs"]["body"], schema, CONNECTOR, text, never):
             yield f"trigger {place}", run(_begin_with(case, body))[0]
     if case.flow.trigger[1]["type"] == "Request":
         yield from ((f"request {place}", run(changed)[0]) for place, changed in _list_requests(case))
     for step, (operation, body) in answers.answers.items():
-        for place, changed_body in vary(body, _answer_of(operation), CONNECTOR, text, _CONTRADICTIONS):
+        for place, changed_body in vary(body, _answer_of(operation), CONNECTOR, text, never):
             yield f"{step} {place}", run(case, step, changed_body)[0]
 
 
