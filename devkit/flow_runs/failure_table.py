@@ -8,7 +8,7 @@ failed, the cause is mended and the run resubmitted, as a person would.
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
@@ -16,16 +16,19 @@ from typing import Any
 from devkit.documents.blocks import make_table
 from devkit.flow_runs.connections import App, Connections
 from devkit.flow_runs.data_steps import STEPS
+from devkit.flow_runs.doubles.outlook import Outlook
 from devkit.flow_runs.engine import Beginning, Run, run_flow
-from devkit.flow_runs.faults import ALWAYS, Fault, FaultyHost, Kind
+from devkit.flow_runs.faults import Fault, FaultyHost, Kind
 from devkit.flow_runs.records import FAILED, SUCCEEDED, Record
 from devkit.flow_runs.world import SETTINGS, FlowWorld, Thing
+from devkit.flows.connectors import load_connectors
 from devkit.flows.sources import Flow
 
 HEADS = ("Step", "Fails once", "Fails until mended", "… then resubmitted", "Done, answer lost")
 DONE = "done"
 REPEATED = "*(the event comes again)*"
 _FOR_EVER = (Kind.REFUSED, Kind.UNAVAILABLE, Kind.TIMED_OUT)
+EVERY_DATA = "*(every step that only works on data)*"
 _NOT_FOR_IT = "-"
 
 
@@ -81,7 +84,7 @@ class Verdict:
     def describe(self) -> str:
         """Return the verdict in a few words."""
         parts = [] if self.is_green else [f"failed, {' and '.join(self.informed) or 'nobody'} told"]
-        if self.missing and (self.is_green or not self.informed):
+        if self.is_silent:
             parts.append(f"**{', '.join(self.missing)} lost**")
         if self.twice:
             parts.append(f"{', '.join(self.twice)} twice")
@@ -119,9 +122,9 @@ class Trial:
         return self.runs[-1]
 
     @property
-    def failed_step(self) -> str:
-        """The step that the fault is about, or nothing."""
-        return next(iter(self.broken_steps), self.fault.step if self.fault else "")
+    def failed_steps(self) -> set[str]:
+        """The steps that a fault struck."""
+        return {*self.broken_steps, *(self.fault.struck if self.fault else ())}
 
     def mend(self) -> None:
         """Take the fault away."""
@@ -156,7 +159,12 @@ class Judge:
     @property
     def calling_steps(self) -> list[str]:
         """The steps that asked somebody in the good run."""
-        return list(dict.fromkeys(self.good.host.called))
+        return list(dict.fromkeys(step for step, _ in self.good.host.called))
+
+    @property
+    def connectors(self) -> list[str]:
+        """The connectors that were asked in the good run."""
+        return sorted({connector for _, connector in self.good.host.called if connector})
 
     @property
     def data_steps(self) -> list[str]:
@@ -197,7 +205,7 @@ class Judge:
         """Yield who was told something that belongs to no good run, and what it lacks: it has to name a step."""
         new = [thing for thing in more if thing not in self.wanted]
         if any(thing.what == "mail" and thing.which.startswith(SETTINGS["Recipients"]) for thing in new):
-            names = self._name_failed(trial.failed_step)
+            names = {name for step in trial.failed_steps for name in self._name_failed(step)}
             is_named = any(name in mail.body for mail in trial.world.outlook.mails for name in names)
             yield "charge" if is_named else "charge (not which step)"
         if any(thing.what == "message" for thing in new):
@@ -224,29 +232,33 @@ class Row:
 
     step: str
     cells: Cells
+    is_data: bool = False
 
 
 def judge_case(case: Case, *, reads_both_branches: bool = False) -> tuple[list[Row], list[str]]:
     """Return a row for each step, and every silent loss in words."""
     judge = Judge(case, reads_both_branches)
     rows, silent = [], []
+    calls = Counter(step for step, _ in judge.good.host.called)
     for step in judge.calling_steps:
         once = judge.judge(Fault(step, Kind.UNAVAILABLE, 1))
-        for_ever = [judge.judge(Fault(step, kind, ALWAYS)) for kind in _FOR_EVER]
+        for_ever = [judge.judge(Fault(step, kind)) for kind in _FOR_EVER]
+        if calls[step] > 1:  # in a loop: the first turn goes well
+            for_ever.append(judge.judge(Fault(step, Kind.REFUSED, spared=1)))
         lost = judge.judge(Fault(step, Kind.LOST, 1))
-        cells = (
-            _describe([once]),
-            " / ".join(dict.fromkeys(first.describe() for first, _ in for_ever)),
-            " / ".join(dict.fromkeys(again.describe() for _, again in for_ever if again is not None)) or _NOT_FOR_IT,
-            _describe([lost]),
-        )
-        rows.append(Row(step, cells))
+        rows.append(Row(step, (_describe([once]), *_describe_both(for_ever), _describe([lost]))))
         silent += [f"{step}: {words}" for both in (once, *for_ever, lost) for words in _find_silent(both)]
     for step in judge.data_steps:
-        first, again = both = judge.judge(broken=step)
-        repeated = again.describe() if again else _NOT_FOR_IT
-        rows.append(Row(step, (_NOT_FOR_IT, first.describe(), repeated, _NOT_FOR_IT)))
+        both = judge.judge(broken=step)
+        rows.append(Row(step, (_NOT_FOR_IT, *_describe_both([both]), _NOT_FOR_IT), is_data=True))
         silent += [f"{step}: {words}" for words in _find_silent(both)]
+    for connector in judge.connectors:
+        both = judge.judge(Fault("", Kind.UNAVAILABLE, connector=connector))
+        if connector == Outlook.name and not both[0].informed:  # without it nobody can be told: the history says it
+            both = replace(both[0], informed=("nobody",)), both[1]
+        name = f"*(all of {load_connectors()[connector].title})*"
+        rows.append(Row(name, (_NOT_FOR_IT, *_describe_both([both]), _NOT_FOR_IT)))
+        silent += [f"{name}: {words}" for words in _find_silent(both)]
     rows.append(Row(REPEATED, (judge.repeat().describe(), *[_NOT_FOR_IT] * 3)))
     return rows, [f"{case.flow.name}, {case.name}: {words}" for words in silent]
 
@@ -265,18 +277,28 @@ def _describe(all_of_them: Iterable[Both]) -> str:
     )
 
 
+def _describe_both(verdicts: Sequence[Both]) -> tuple[str, str]:
+    """Return the cells for a run with a fault, and for the resubmitted run."""
+    first = dict.fromkeys(one.describe() for one, _ in verdicts)
+    again = dict.fromkeys(one.describe() for _, one in verdicts if one is not None)
+    return " / ".join(first), " / ".join(again) or _NOT_FOR_IT
+
+
 def write_table(rows_of_cases: Mapping[str, Sequence[Row]]) -> list[str]:
     """Return the lines of a flow's table, from the rows of each case: steps with the same verdicts share a row.
 
-    The name of a case stands where a step has another verdict in another case.
+    The name of a case stands where a step has another verdict in another case; steps on data are named only where they
+    differ from one another.
     """
     verdicts: dict[str, dict[Cells, list[str]]] = {}
+    every_data = {row.cells for rows in rows_of_cases.values() for row in rows if row.is_data}
     for case, rows in rows_of_cases.items():
         for row in rows:
-            verdicts.setdefault(row.step, {}).setdefault(row.cells, []).append(case)
+            name = EVERY_DATA if row.is_data and len(every_data) == 1 else row.step.replace("_", " ")
+            cases = verdicts.setdefault(name, {}).setdefault(row.cells, [])
+            cases += [case] if case not in cases else []
     groups: dict[Cells, list[str]] = {}
-    for step, found in verdicts.items():
+    for name, found in verdicts.items():
         for cells, cases in found.items():
-            name = step.replace("_", " ")
             groups.setdefault(cells, []).append(name if len(found) == 1 else f"{name} ({', '.join(cases)})")
     return make_table(HEADS, [[", ".join(steps), *cells] for cells, steps in groups.items()])

@@ -29,21 +29,34 @@ class Kind(Enum):
 
 @dataclass
 class Fault:
-    """The next `times` calls of a step fail."""
+    """After `spared` calls of a step, or of any step of a connector, the next `times` fail."""
 
     step: str
     kind: Kind
     times: int = ALWAYS
-    hits: int = 0
+    spared: int = 0
+    connector: str = ""
+    calls: int = 0
+    struck: list[str] = field(default_factory=list)  # the steps whose calls failed
+
+    def strikes(self, step: str, connector: str) -> bool:
+        """Say whether this call fails."""
+        if step != self.step and (not self.connector or connector != self.connector):
+            return False
+        self.calls += 1
+        if not self.spared < self.calls <= self.spared + self.times:
+            return False
+        self.struck.append(step)
+        return True
 
 
 @dataclass
 class FaultyHost:
-    """Connections of which one step's calls fail. `called`: the step of each call."""
+    """Connections of which some calls fail. `called`: step and connector of each call."""
 
     connections: Connections
     fault: Fault | None = None
-    called: list[str] = field(default_factory=list)
+    called: list[tuple[str, str]] = field(default_factory=list)
 
     def call(self, call: Call) -> Answer:
         """Call an operation, unless its fault comes first."""
@@ -58,11 +71,10 @@ class FaultyHost:
         return self._spoil(call.step, "", lambda: self.connections.http(call))
 
     def _spoil(self, step: str, connector: str, act: Callable[[], Answer]) -> Answer:
-        self.called.append(step)
+        self.called.append((step, connector))
         fault = self.fault
-        if fault is None or fault.step != step or fault.hits >= fault.times:
+        if fault is None or not fault.strikes(step, connector):
             return act()
-        fault.hits += 1
         if fault.kind is Kind.REFUSED:
             return self.connections.refuse(connector, HTTPStatus.FORBIDDEN, REFUSED)
         if fault.kind is Kind.UNAVAILABLE:

@@ -86,7 +86,7 @@ def test_a_failure_that_a_step_hides_is_a_silent_loss() -> None:
 
 def test_a_failure_that_nobody_hears_of_is_a_silent_loss() -> None:
     assert cells({"Ticket": ticket()})["Ticket"][1] == "failed, nobody told; **ticket lost**"
-    assert len(losses({"Ticket": ticket()})) == 3
+    assert len(losses({"Ticket": ticket()})) == 4
 
 
 def test_a_failure_that_is_reported_is_none() -> None:
@@ -123,6 +123,22 @@ def test_steps_on_data_fail_too() -> None:
     assert cells(actions)["Write"] == ("-", "failed, nobody told; **ticket lost**", "done", "-")
 
 
+def test_a_service_that_is_down_is_a_fault_of_all_its_steps() -> None:
+    work = {"type": "Scope", "actions": look({"Mail": mail("a@example.com", NO_RETRY)}), "runAfter": {}}
+    found = cells({"Work": work, "Report": report(Work=BAD)})
+    assert found["*(all of SharePoint)*"][1:3] == ("failed, charge told", "done")
+    assert found["*(all of Office 365 Outlook)*"][1:3] == ("failed, nobody told", "done")
+    hidden = {"Ticket": ticket(), "Mail": mail("a@example.com", Ticket=ALL)}
+    assert any(one.startswith("f, c: *(all of SharePoint)*: **ticket lost**") for one in losses(hidden))
+
+
+def test_a_later_turn_of_a_loop_may_fail_alone() -> None:
+    step = mail("@{item()}@example.com", NO_RETRY)
+    loop = {"type": "Foreach", "foreach": ["a", "b"], "actions": {"Mail": step}, "runAfter": {}}
+    both = "mail twice"
+    assert cells({"Loop": loop})["Mail"][2] == f"done / {both}"
+
+
 def test_each_kind_of_fault_is_counted_by_what_it_did() -> None:
     judge = Judge(make({"Ticket": ticket(NO_RETRY)}))
     for kind, is_missing in (
@@ -147,5 +163,5 @@ def test_steps_with_the_same_verdicts_share_a_row_and_cases_that_differ_are_name
     other = judge_case(make({"Ticket_1": ticket(NO_RETRY), "Ticket_2": mail("a@example.com")}))[0]
     _, _, first, *others = write_table({"a": one, "b": other})
     assert first.startswith("| Ticket 1 (a) | done |")
-    assert len(others) == 3
+    assert len(others) == 5
     assert "| Ticket 1 (b) |" in "\n".join(others)
