@@ -28,8 +28,8 @@ from devkit.flows.sources import FlowFileError, load_flow, load_flows
 PASSES_ON = False
 _NEXT = f"""\
 Each connection asks for the gateway's host and a key. Data policies can block custom connectors by host pattern: if
-yours do, let an administrator allow https://{HOST} (the definition's host) and https://YOUR-GATEWAY before the import,
-or flows are turned off after it.
+yours do, let an administrator allow https://{HOST} (the definition's host) and https://YOUR-GATEWAY before the
+import, or flows are turned off after it.
 """
 _TURNED_OFF = """\
 Solutions hold their flows as turned off. Where they run already: an import turns the flows of its solution off and on
@@ -118,13 +118,14 @@ def _check_standards(files: Files, folder: str) -> Verdict | None:
 
 
 def _build(options: argparse.Namespace) -> int:
+    publisher = _read_publisher(options)
     sources = load_sources()
+    submission = build_submission(sources, publisher) if publisher else {}
     files = build_all(sources, options.connector_name, flows_on=options.flows_on)
     complaints = [*check_flows(sources.flows, sources.connectors, load_format()), *check_built(files)]
-    if (publisher := _read_publisher(options)) is not None:
-        submission = build_submission(sources, publisher)
+    if publisher:
         complaints += check_certification("certification.zip", submission["certification.zip"])
-        files = {**files, **submission}
+    files = {**files, **submission}
     verdicts = {folder: _check_standards(files, folder) for folder in ("connector", "certification")}
     complaints += [each for verdict in verdicts.values() if verdict for each in verdict.complaints]
     for complaint in complaints:
