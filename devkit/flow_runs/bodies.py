@@ -9,6 +9,8 @@ import json
 from email.message import Message
 from typing import Any
 
+from devkit.flow_runs.texts import to_bytes
+
 OCTETS = "application/octet-stream"
 _TYPE, _CONTENT = "$content-type", "$content"
 
@@ -40,8 +42,8 @@ def encode_body(value: Any) -> tuple[bytes, str]:
     if is_content(value):
         return base64.b64decode(value[_CONTENT]), str(value.get(_TYPE) or OCTETS)
     if isinstance(value, str):
-        return value.encode(), "text/plain; charset=utf-8"
-    return json.dumps(value, ensure_ascii=False).encode(), "application/json; charset=utf-8"
+        return to_bytes(value), "text/plain; charset=utf-8"
+    return to_bytes(json.dumps(value, ensure_ascii=False)), "application/json; charset=utf-8"
 
 
 def is_content(value: Any) -> bool:

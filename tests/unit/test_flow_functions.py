@@ -170,6 +170,9 @@ OBSERVED = [
     ("convertFromUtc('2026-03-29T01:00:00Z', 'W. Europe Standard Time', 'HH:mm')", "03:00"),
     ("convertToUtc('2026-10-25T02:30:00', 'W. Europe Standard Time', 'HH:mm')", "01:30"),
     ("dateDifference('2026-05-05T10:00:00', '2026-05-05T09:59:58.5')", "-00:00:01.5000000"),
+    ("length('a😀')", 3), ("indexOf('😀a', 'a')", 2), ("substring('😀a', 2)", "a"),
+    ("slice('😀ab', -1)", "b"), ("encodeURIComponent(take('a😀', 2))", "a%EF%BF%BD"),
+    ("isInt('9223372036854775807')", True), ("isInt('9223372036854775808')", False), ("isInt('1.0')", False),
     ("ticks('2018-03-15T00:00:00Z')", 636566688000000000),
 ]  # fmt: skip
 

@@ -13,6 +13,7 @@ from devkit.flow_runs.bodies import encode_body
 from devkit.flow_runs.doubles.base import Double
 from devkit.flow_runs.doubles.odata import ColumnError, FilterError, parse_filter
 from devkit.flow_runs.host import Answer
+from devkit.flow_runs.texts import count_units
 from devkit.flows.calls import Request
 
 FORBIDDEN = frozenset('"*:<>?/\\|')
@@ -185,7 +186,7 @@ class SharePoint(Double):
             return self._refuse(f"Column '{unknown[0]}' does not exist. It may have been deleted by another user.")
         if not values.get("Title"):
             return self._refuse("The field 'Title' is required.")
-        if any(len(str(values[name] or "")) > _ONE_LINE for name in found.one_line & set(values)):
+        if any(count_units(str(values[name] or "")) > _ONE_LINE for name in found.one_line & set(values)):
             return self._refuse(
                 "Invalid text value.\n\nA text field contains invalid data. Please check the value and try again."
             )

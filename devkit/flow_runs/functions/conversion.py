@@ -10,10 +10,11 @@ from urllib.parse import quote, unquote, urlsplit
 
 from devkit.flow_runs.bodies import encode_body, is_content, wrap_content
 from devkit.flow_runs.failures import TemplateFailure, need_text, refuse, refuse_value
-from devkit.flow_runs.texts import as_text
+from devkit.flow_runs.texts import as_text, to_bytes
 
 _DATA_URI = re.compile(r"data:(?P<type>[^,]*?)(?P<coded>;base64)?,(?P<data>.*)", re.DOTALL)
 _GROUPED = re.compile(r"[+-]?(?:\d[\d,]*)?(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_PAST_INTEGERS = 2**63
 _PORTS = {"http": 80, "https": 443, "ftp": 21}
 
 
@@ -38,7 +39,7 @@ def to_integer(value: Any) -> int:
     """int()."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d+\s*", value):
+    if isinstance(value, str) and _is_integer(value):
         return int(value)
     raise refuse_value("int", "the value cannot be converted to the target type")
 
@@ -71,7 +72,7 @@ def to_base64(value: Any) -> str:
     """base64(): of binary content it is what is there already."""
     if is_content(value):
         return str(value["$content"])
-    return base64.b64encode(need_text("base64", 0, value).encode()).decode()
+    return base64.b64encode(to_bytes(need_text("base64", 0, value))).decode()
 
 
 def decode_base64(function: str, value: Any) -> bytes:
@@ -84,7 +85,7 @@ def decode_base64(function: str, value: Any) -> bytes:
 
 def to_binary(value: Any) -> dict[str, str]:
     """binary()."""
-    return value if is_content(value) else wrap_content(need_text("binary", 0, value).encode())
+    return value if is_content(value) else wrap_content(to_bytes(need_text("binary", 0, value)))
 
 
 def to_data_uri(value: Any) -> str:
@@ -105,7 +106,7 @@ def decode_data_uri(function: str, value: Any) -> dict[str, str]:
 
 def encode_component(function: str) -> Callable[[Any], str]:
     """Make one of the two functions that escape a text for addresses."""
-    return lambda text: quote(need_text(function, 0, text), safe="-_.~")
+    return lambda text: quote(to_bytes(need_text(function, 0, text)), safe="-_.~")
 
 
 def decode_component(function: str) -> Callable[[Any], str]:
@@ -130,7 +131,8 @@ def _path_and_query(address: Any) -> str:
 
 
 def _is_integer(text: Any) -> bool:
-    return re.fullmatch(r"\s*[+-]?\d+\s*", need_text("isInt", 0, text)) is not None
+    value = need_text("isInt", 0, text)
+    return re.fullmatch(r"\s*[+-]?0*[0-9]{1,19}\s*", value) is not None and -_PAST_INTEGERS <= int(value) < _PAST_INTEGERS
 
 
 def _wrap(*values: Any) -> list[Any]:

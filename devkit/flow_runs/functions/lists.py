@@ -16,7 +16,7 @@ from devkit.flow_runs.failures import (
 )
 from devkit.flow_runs.functions.logic import are_equal
 from devkit.flow_runs.members import find_name
-from devkit.flow_runs.texts import as_text
+from devkit.flow_runs.texts import as_text, count_units, cut_units
 
 
 def is_empty(value: Any) -> bool:
@@ -39,17 +39,18 @@ def contains(collection: Any, wanted: Any) -> bool:
 
 def take_first(value: Any) -> Any:
     """Return the first element, null if there is none."""
-    return next(iter(need_sequence("first", 0, value)), None)
+    return next(iter(_list_elements("first", value)), None)
 
 
 def take_last(value: Any) -> Any:
     """Return the last element, null if there is none."""
-    return next(reversed(need_sequence("last", 0, value)), None)
+    return next(reversed(_list_elements("last", value)), None)
 
 
 def take(value: Any, count: Any) -> Any:
     """Return the beginning of a text or array."""
-    return need_sequence("take", 0, value)[: _count("take", count)]
+    whole, number = need_sequence("take", 0, value), _count("take", count)
+    return cut_units(whole, 0, number) if isinstance(whole, str) else whole[:number]
 
 
 def skip(value: Any, count: Any) -> Any:
@@ -67,6 +68,8 @@ def chunk(value: Any, size: Any) -> list[Any]:
     whole, length = need_sequence("chunk", 0, value), need_integer("chunk", 1, size)
     if length < 1:
         raise refuse_value("chunk", f"a length of {length}")
+    if isinstance(whole, str):
+        return [cut_units(whole, start, start + length) for start in range(0, count_units(whole), length)]
     return [whole[start : start + length] for start in range(0, len(whole), length)]
 
 
@@ -134,9 +137,14 @@ def _count(function: str, value: Any) -> int:
     return count
 
 
+def _list_elements(function: str, value: Any) -> list[Any]:
+    whole = need_sequence(function, 0, value)
+    return chunk(whole, 1) if isinstance(whole, str) else whole
+
+
 def _length(value: Any) -> int:
     if isinstance(value, list | str):
-        return len(value)
+        return count_units(value) if isinstance(value, str) else len(value)
     raise TemplateFailure(
         "The template language function 'length' expects its parameter to be an array or a string. "
         f"The provided value is of type '{name_type(value)}'."

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from devkit.flow_runs.failures import need_integer, need_text, refuse_value
-from devkit.flow_runs.texts import as_text
+from devkit.flow_runs.texts import as_text, count_units, cut_units, find_unit
 
 _GUID_FORMS = {"N": "{0.hex}", "D": "{0}", "B": "{{{0}}}", "P": "({0})"}
 
@@ -32,27 +32,29 @@ def split(text: Any, delimiter: Any) -> list[str]:
 def substring(text: Any, start: Any, length: Any = None) -> str:
     """Return a part of a text; it must lie in the text."""
     whole, first = need_text("substring", 0, text), need_integer("substring", 1, start)
-    count = len(whole) - first if length is None else need_integer("substring", 2, length)
-    if first < 0 or count < 0 or first + count > len(whole):
-        raise refuse_value("substring", f"{first} and {count} are not within a text of {len(whole)} characters")
-    return whole[first : first + count]
+    there = count_units(whole)
+    count = there - first if length is None else need_integer("substring", 2, length)
+    if first < 0 or count < 0 or first + count > there:
+        raise refuse_value("substring", f"{first} and {count} are not within a text of {there} characters")
+    return cut_units(whole, first, first + count)
 
 
 def slice_text(text: Any, start: Any, end: Any = None) -> str:
     """Return a part of a text; places that lie outside are cut, negative ones count from the end."""
     whole, first = need_text("slice", 0, text), need_integer("slice", 1, start)
-    return whole[first : len(whole) if end is None else need_integer("slice", 2, end)]
+    return cut_units(whole, first, None if end is None else need_integer("slice", 2, end))
 
 
 def index_of(text: Any, wanted: Any) -> int:
     """Return the first place of a text in another; case does not count."""
-    return need_text("indexOf", 0, text).lower().find(need_text("indexOf", 1, wanted).lower())
+    whole = need_text("indexOf", 0, text).lower()
+    return find_unit(whole, whole.find(need_text("indexOf", 1, wanted).lower()))
 
 
 def last_index_of(text: Any, wanted: Any) -> int:
     """Return the last place of a text in another; case does not count."""
-    whole, part = need_text("lastIndexOf", 0, text), need_text("lastIndexOf", 1, wanted)
-    return max(len(whole) - 1, 0) if not part else whole.lower().rfind(part.lower())
+    whole, part = need_text("lastIndexOf", 0, text).lower(), need_text("lastIndexOf", 1, wanted).lower()
+    return max(count_units(whole) - 1, 0) if not part else find_unit(whole, whole.rfind(part))
 
 
 def nth_index_of(text: Any, wanted: Any, occurrence: Any) -> int:
@@ -61,7 +63,7 @@ def nth_index_of(text: Any, wanted: Any, occurrence: Any) -> int:
     number = need_integer("nthIndexOf", 2, occurrence)
     places = [place for place in range(len(whole)) if part and whole.startswith(part, place)]
     index = number - 1 if number > 0 else len(places) + number
-    return places[index] if number and 0 <= index < len(places) else -1
+    return find_unit(whole, places[index]) if number and 0 <= index < len(places) else -1
 
 
 def starts_with(text: Any, wanted: Any) -> bool:
