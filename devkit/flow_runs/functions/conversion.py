@@ -14,6 +14,7 @@ from devkit.flow_runs.texts import as_text, to_bytes
 
 _DATA_URI = re.compile(r"data:(?P<type>[^,]*?)(?P<coded>;base64)?,(?P<data>.*)", re.DOTALL)
 _GROUPED = re.compile(r"[+-]?(?:\d[\d,]*)?(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_INTEGER = re.compile(r"\s*[+-]?0*[0-9]{1,19}\s*")
 _PAST_INTEGERS = 2**63
 _PORTS = {"http": 80, "https": 443, "ftp": 21}
 
@@ -132,7 +133,7 @@ def _path_and_query(address: Any) -> str:
 
 def _is_integer(text: Any) -> bool:
     value = need_text("isInt", 0, text)
-    return re.fullmatch(r"\s*[+-]?0*[0-9]{1,19}\s*", value) is not None and -_PAST_INTEGERS <= int(value) < _PAST_INTEGERS
+    return _INTEGER.fullmatch(value) is not None and -_PAST_INTEGERS <= int(value) < _PAST_INTEGERS
 
 
 def _wrap(*values: Any) -> list[Any]:
