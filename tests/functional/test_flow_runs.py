@@ -1,5 +1,7 @@
 """Each sample flow, run from its trigger to its end against the app and doubles of other connectors."""
 
+import re
+
 import pytest
 
 from devkit.flow_runs.failure_table import Judge, Trial
@@ -8,6 +10,8 @@ from devkit.flows.sources import FLOWS
 from tests.functional.conftest import Gateway
 from tests.functional.flow_scenarios import CSV, JSON, NOT_YET, PNG, Scenarios
 
+_FOREIGN_MARKUP = re.compile("(?:Sons|0042|Printer) <b>")  # what the scenarios let customers and senders write
+_ESCAPED_MARKUP = re.compile("(?:Sons|0042|Printer) &lt;b")
 NAMES = sorted({path.stem for path in FLOWS.glob("*.json")} - NOT_YET)
 
 
@@ -30,6 +34,22 @@ def test_every_file_of_a_mail_reaches_its_ticket_byte_for_byte(scenarios: Scenar
     [ticket] = trial.world.tickets.items.values()
     assert sorted(ticket.attachments.values()) == sorted([CSV, JSON, PNG])
     assert "<li>Plan.docx (" in str(ticket.values["Description"])
+
+
+@pytest.mark.slow(reason="runs every flow")
+def test_what_others_wrote_is_text_in_mails_messages_and_descriptions(scenarios: Scenarios) -> None:
+    escaped = set()
+    for name in NAMES:
+        for case in scenarios.cases(name):
+            trial = Trial(case)
+            trial.run()
+            world = trial.world
+            shown = [one.body for one in (*world.outlook.mails, *world.teams.messages)]
+            shown += [str(ticket.values["Description"]) for ticket in world.tickets.items.values()]
+            for text in shown:
+                assert not _FOREIGN_MARKUP.search(text), f"{name}, {case.name}: {text}"
+            escaped |= {name for text in shown if _ESCAPED_MARKUP.search(text)}
+    assert len(escaped) > len(NAMES) / 2
 
 
 def test_a_key_is_in_no_history(scenarios: Scenarios) -> None:
