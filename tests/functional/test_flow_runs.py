@@ -44,7 +44,7 @@ def test_what_others_wrote_is_text_in_mails_messages_and_descriptions(scenarios:
             trial = Trial(case)
             trial.run()
             world = trial.world
-            shown = [one.body for one in (*world.outlook.mails, *world.teams.messages)]
+            shown = [mail.body for mail in world.outlook.mails] + [message.body for message in world.teams.messages]
             shown += [str(ticket.values["Description"]) for ticket in world.tickets.items.values()]
             for text in shown:
                 assert not _FOREIGN_MARKUP.search(text), f"{name}, {case.name}: {text}"
