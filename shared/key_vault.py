@@ -13,6 +13,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
+from shared.azure_transport import build_transport
 from shared.errors import ConfigurationError, GatewayError, Unavailable
 from shared.readiness import Service, note
 from shared.settings.choices import IdentitySource
@@ -27,10 +28,8 @@ _LIMITS: dict[str, Any] = {
     "retry_total": 1,
     "retry_status": 0,
     "retry_backoff_factor": 0.2,
-    "connection_timeout": 3,
-    "read_timeout": 5,
 }
-
+_TIMEOUTS: dict[str, Any] = {"connection_timeout": 3, "read_timeout": 5}
 
 _READ_AGAIN_SECONDS = 60.0
 _IDENTITY_STATUS = re.compile(r"Token request error: \(\w*\) (\d{3})\b")
@@ -123,7 +122,7 @@ class Identity:
 
         if self._source is IdentitySource.AZURE_CLI:
             return AzureCliCredential()
-        return ManagedIdentityCredential(client_id=client_id, **_LIMITS)
+        return ManagedIdentityCredential(client_id=client_id, **_LIMITS, **_TIMEOUTS)
 
 
 class KeyVault:
@@ -156,7 +155,7 @@ class KeyVault:
                 from azure.keyvault.secrets import SecretClient
 
                 credential = self._identity.credential(self._identity_client_id)
-                self._client = SecretClient(self._url, credential, **_LIMITS)
+                self._client = SecretClient(self._url, credential, **_LIMITS, transport=build_transport(**_TIMEOUTS))
             return self._client
 
 

@@ -1,7 +1,12 @@
-"""Adds the id of the current call to every log line of the gateway.
+"""Adds the id of the current call to every log line of the gateway, and keeps client libraries from logging each call.
 
 The platform forwards little more than a line's text and level, so the id is at the end of the text. OpenTelemetry reads
 whole records and finds it as an attribute, too. Events have it in their JSON (shared.events).
+
+The worker forwards every record from INFO up that reaches the root logger, and Azure's client libraries log request and
+answer of each call at INFO, headers included: more than ten times what the gateway itself writes. Their loggers are
+therefore set to WARNING by name. `azure.functions` is left alone: it belongs to the worker, whose lines the platform
+keeps for itself.
 """
 
 import logging
@@ -12,10 +17,15 @@ from shared import context
 REQUEST_ID = "gateway.requestId"
 _OURS = "gateway."
 _EVENTS = "gateway.events"
+_CLIENT_LIBRARIES = (
+    "azure.core", "azure.data", "azure.identity", "azure.keyvault", "azure.storage", "msal", "urllib3"
+)  # fmt: skip
 
 
 def install() -> None:
-    """Add the id to all log records from now on. May be called more than once."""
+    """Add the id to all log records from now on, and quiet the client libraries. May be called more than once."""
+    for name in _CLIENT_LIBRARIES:
+        logging.getLogger(name).setLevel(logging.WARNING)
     make = logging.getLogRecordFactory()
     if not isinstance(make, _Maker):
         logging.setLogRecordFactory(_Maker(make))

@@ -9,6 +9,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from typing import Any
 
+from devkit.host.logs import FUNCTION
 from devkit.host.worker import STOPPED, Call, IndexedFunction, Outcome, Worker
 
 _LOGGER = logging.getLogger("devkit.host")
@@ -53,8 +54,10 @@ class Invoker:
         return await asyncio.to_thread(self._finish, call, outcome, started)
 
     def _begin(self, call: Call) -> Future[Outcome]:
+        name = call.function.name
+        about = {FUNCTION: name}
         _LOGGER.info(
-            "Executing 'Functions.%s' (Reason='%s', Id=%s)", call.function.name, call.reason, call.invocation_id
+            "Executing 'Functions.%s' (Reason='%s', Id=%s)", name, call.reason, call.invocation_id, extra=about
         )
         return self.worker.submit(call)
 
@@ -69,13 +72,15 @@ class Invoker:
             outcome = self._write_outputs(call.function, outcome)
         duration = round((time.monotonic() - started) * 1000)
         identity = (call.function.name, call.invocation_id, duration)
+        about = {FUNCTION: call.function.name}
         if outcome.ok:
-            _LOGGER.info("Executed 'Functions.%s' (Succeeded, Id=%s, Duration=%dms)", *identity)
+            _LOGGER.info("Executed 'Functions.%s' (Succeeded, Id=%s, Duration=%dms)", *identity, extra=about)
         else:
             _LOGGER.error(
                 "Executed 'Functions.%s' (Failed, Id=%s, Duration=%dms)\n%s",
                 *identity,
                 (outcome.traceback or outcome.error or "").rstrip(),
+                extra=about,
             )
         return outcome
 

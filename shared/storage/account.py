@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from shared.azure_transport import build_transport
 from shared.errors import ConfigurationError, GatewayError, Rejected, Unavailable
 from shared.key_vault import Identity
 from shared.readiness import Service, note
@@ -28,9 +29,8 @@ _LIMITS: dict[str, Any] = {
     "initial_backoff": 0.5,
     "increment_base": 1.5,
     "random_jitter_range": 0.3,
-    "connection_timeout": 3,
-    "read_timeout": 20,
 }
+_TIMEOUTS: dict[str, Any] = {"connection_timeout": 3, "read_timeout": 20}
 BLOCK = 4 * 1024 * 1024
 _DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _OF_THE_REQUEST = frozenset(range(400, 500)) - {*_DENIED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
@@ -38,11 +38,15 @@ _NEVER_TAKEN = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
 class Storage:
-    """The storage account: builds the libraries' clients, by connection string or with the app's identity."""
+    """The storage account: builds the libraries' clients, by connection string or with the app's identity.
+
+    All of them share their connections.
+    """
 
     def __init__(self, settings: StorageSettings, identity: Identity) -> None:
         self._settings = settings
         self._identity = identity
+        self._transport = Lazy(lambda: build_transport(**_TIMEOUTS))
 
     def open_table(self, name: str) -> "TableClient":
         """Build a client for a table."""
@@ -50,8 +54,8 @@ class Storage:
 
         if self._settings.connection_string:
             with _string_errors():
-                return TableClient.from_connection_string(self._settings.connection_string, name, **_LIMITS)
-        return TableClient(self._address("table"), name, credential=self._credential(), **_LIMITS)
+                return TableClient.from_connection_string(self._settings.connection_string, name, **self._options())
+        return TableClient(self._address("table"), name, credential=self._credential(), **self._options())
 
     def open_container(self, name: str) -> "ContainerClient":
         """Build a client for a container."""
@@ -63,8 +67,8 @@ class Storage:
         if self._settings.connection_string:
             string = self._settings.connection_string
             with _string_errors():
-                return ContainerClient.from_connection_string(string, name, **_LIMITS, **sizes)
-        return ContainerClient(self._address("blob"), name, credential=self._credential(), **_LIMITS, **sizes)
+                return ContainerClient.from_connection_string(string, name, **self._options(), **sizes)
+        return ContainerClient(self._address("blob"), name, credential=self._credential(), **self._options(), **sizes)
 
     def open_queue(self, name: str) -> "QueueClient":
         """Build a client for a queue."""
@@ -72,14 +76,17 @@ class Storage:
 
         if self._settings.connection_string:
             with _string_errors():
-                return QueueClient.from_connection_string(self._settings.connection_string, name, **_LIMITS)
-        return QueueClient(self._address("queue"), name, credential=self._credential(), **_LIMITS)
+                return QueueClient.from_connection_string(self._settings.connection_string, name, **self._options())
+        return QueueClient(self._address("queue"), name, credential=self._credential(), **self._options())
 
     def _address(self, service: str) -> str:
         address: str | None = getattr(self._settings, f"{service}_url")
         if address is None:
             raise ConfigurationError("AzureWebJobsStorage is not set. Set it: it names the storage account.")
         return address
+
+    def _options(self) -> dict[str, Any]:
+        return _LIMITS | {"transport": self._transport.get()}
 
     def _credential(self) -> Any:
         return self._identity.credential(self._settings.client_id)

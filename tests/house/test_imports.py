@@ -57,6 +57,7 @@ def test_only_blueprints_import_azure_functions() -> None:
 
 HOMES = {
     ("azure.identity", "azure.keyvault", "msal"): {"shared.auth", "shared.key_vault"},
+    ("azure.core.pipeline",): {"shared.azure_transport"},
     ("azure.data", "azure.storage"): {
         "shared.storage.account",
         "shared.storage.tables",

@@ -20,6 +20,7 @@ from shared.settings.catalogue import SETTINGS
 from shared.settings.config import load_settings
 from shared.storage import idempotency
 from tests.house.source import ROOT
+from tests.house.triggers import builders
 
 MAIN = (ROOT / "infra/main.bicep").read_text()
 DEPLOY = (ROOT / "docs/deploy.md").read_text()
@@ -172,6 +173,23 @@ def test_there_are_threads_for_everything_that_runs_at_the_same_time() -> None:
     assert spare
     threads_of_an_instance = int(parameters()["httpConcurrency"].default or 0) + int(spare[1])
     assert threads_of_an_instance >= queues["batchSize"] + queues["newBatchThreshold"]
+
+
+def test_the_host_does_not_log_the_begin_and_end_of_functions_that_nobody_calls() -> None:
+    """The table of requests says the same. Poison messages are left out: they are rare, and a fault."""
+    levels = json.loads((ROOT / "host.json").read_text())["logging"]["logLevel"]
+    nobody_calls = {
+        function.get_function_name()
+        for function in builders()
+        for binding in function.get_bindings()
+        if binding.type in ("timerTrigger", "queueTrigger")
+        and not str(binding.get_dict_repr().get("queueName")).endswith("-poison")
+    }
+    assert len(nobody_calls) >= 5
+    wanted = {f"Function.{name}": "Warning" for name in nobody_calls}
+    wanted |= {f"Function.{name}.User": "Information" for name in nobody_calls}
+    assert {name: level for name, level in levels.items() if name.startswith("Function.")} == wanted
+    assert levels["Host.Results"] == "Information"
 
 
 def test_azd_finds_the_app_and_the_hook() -> None:

@@ -87,10 +87,27 @@ def show(
     return record if InvocationFilter(levels, lambda _: function, system=system).filter(record) else None
 
 
-@pytest.mark.parametrize("name", ["azure.functions", "azure.functions.shop", "azure_functions_worker.x"])
+@pytest.mark.parametrize("name", ["azure.functions", "azure.functions.shop", "azure_functions_runtime", "proxy_worker"])
 def test_system_loggers_are_hidden_unless_asked_for(name: str) -> None:
     assert show(name, logging.ERROR, {}, None) is None
     assert show(name, logging.ERROR, {}, None, system=True) is not None
+
+
+def test_a_library_is_forwarded_as_the_app_itself() -> None:
+    assert show("azure.core.pipeline.policies.http_logging_policy", logging.INFO, {}, "poll") is not None
+
+
+@pytest.mark.parametrize("name", ["shop", "azure.core", "devkitchen"])
+def test_what_the_app_logs_outside_a_running_function_is_lost(name: str) -> None:
+    assert show(name, logging.ERROR, {}, None) is None
+
+
+@pytest.mark.parametrize(("level", "shown"), [("information", True), ("warning", False)])
+def test_the_hosts_lines_about_a_function_obey_its_level(level: str, *, shown: bool) -> None:
+    record = logging.LogRecord("devkit.host", logging.INFO, __file__, 1, "Executing", None, None)
+    record.function = "poll"
+    levels = {"Function": "information", "Function.poll": level, "Function.poll.User": "information"}
+    assert InvocationFilter(levels, lambda _: None).filter(record) is shown
 
 
 def test_lines_outside_invocations_are_marked_with_a_dash() -> None:

@@ -32,6 +32,7 @@ app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 def hello(req: func.HttpRequest) -> str:
     logging.getLogger("shop").warning("a line of the app")
     logging.getLogger("azure.functions.shop").warning("a line on a system logger")
+    logging.getLogger("azure.core.shop").info("a line of a library")
     return "version 1"
 
 @app.route(methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
@@ -161,6 +162,7 @@ def test_log_lines_carry_the_invocation_and_system_loggers_are_silent(app: Path)
     assert "Executing 'Functions.hello' (Reason='This function was programmatically called" in host.text
     assert f"Id={line[1]})" in host.text
     assert "a line on a system logger" not in host.text
+    assert "a line of a library" in host.text
     assert "GET /api/hello -> hello 200" in host.text
     assert "someone" not in host.text
 
