@@ -18,8 +18,8 @@ from devkit.flows.packing import Files, pack, unpack
 from devkit.flows.sources import Flow, find_texts
 
 # The branch for failures is compared with its source word for word; containers write settings in other words, and
-# where the values of settings are listed stands in other files of a solution.
-OF_SOURCES = {"failure", "picked"}
+# where the values of settings are listed stands in other files of a solution. Filters and lengths are those of sources.
+OF_SOURCES = {"failure", "filter", "long", "picked"}
 
 
 @pytest.fixture(scope="module")
