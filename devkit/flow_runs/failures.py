@@ -88,3 +88,9 @@ def need_sequence(function: str, place: int, value: Any) -> list[Any] | str:
     if isinstance(value, list | str):
         return value
     raise refuse(function, place, "an array or a string", value)
+
+
+def need_english(function: str, place: int, locale: Any) -> None:
+    """Refuse to guess how another language writes something. Raises UnknownFunctionError."""
+    if need_text(function, place, locale).lower() != "en-us":
+        raise UnknownFunctionError(f"{function}() in “{locale}”: only en-US is known here")

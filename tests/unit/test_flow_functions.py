@@ -4,6 +4,8 @@ The tables `DOCUMENTED` are the examples of "Reference guide to functions in exp
 Apps and Power Automate" (MicrosoftDocs/azure-docs); `OBSERVED` is what people report from runs of the platform.
 """
 
+import contextlib
+import itertools
 import json
 import re
 from datetime import UTC, datetime
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from devkit.flow_runs.functions import is_implemented
+from devkit.flow_runs.functions import call_function, is_implemented
 from devkit.flow_runs.values import Scope, TemplateFailure, UnknownFunctionError, evaluate
 from devkit.flows.expressions import Call, find_expressions, parse_expression, walk
 from devkit.flows.functions import FUNCTIONS
@@ -252,7 +254,15 @@ def test_random_values_have_their_form() -> None:
     assert re.fullmatch("[0-9a-f]{32}", evaluate("@guid('N')", SCOPE))
 
 
-@pytest.mark.parametrize("expression", ["xpath('<a/>', '/a')", "formatDateTime('2018-02-28', 'D', 'fr-fr')"])
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "xpath('<a/>', '/a')",
+        "formatDateTime('2018-02-28', 'D', 'fr-fr')",
+        "float('1,5', 'de-de')",
+        "parseDateTime('20180228', 'en-us', 'yyyyMMdd')",
+    ],
+)
 def test_what_cannot_be_evaluated_here_says_so_and_is_no_failure_of_the_flow(expression: str) -> None:
     with pytest.raises(UnknownFunctionError, match=expression.partition("(")[0]):
         evaluate(f"@{expression}", SCOPE)
@@ -280,3 +290,18 @@ def _texts(value: Any) -> list[str]:
     if isinstance(value, dict):
         return [text for key, below in value.items() for text in [key, *_texts(below)]]
     return [text for below in value for text in _texts(below)] if isinstance(value, list) else []
+
+
+_ODD: list[Any] = [
+    None, True, 0, -1, 10**30, 1.5, "", "x", "2026-05-05T09:00:00Z", "0001-01-01", "day", [], [None, "a", {}], {},
+    {"$content": "%", "$content-type": "a/b"}, "\ud83d",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if is_implemented(name)])
+def test_a_function_answers_or_refuses_whatever_it_is_given(name: str) -> None:
+    least, most = FUNCTIONS[name]
+    for count in range(least, min(most, 3) + 1):
+        for arguments in itertools.product(_ODD[:: max(1, 2 * count - 3)], repeat=count):
+            with contextlib.suppress(TemplateFailure, UnknownFunctionError):
+                json.dumps(call_function(name, arguments, SCOPE))

@@ -1,7 +1,6 @@
 """Functions that change the type of a value or encode it; what binary content is, `devkit.flow_runs.bodies` says."""
 
 import base64
-import binascii
 import json
 import re
 from collections.abc import Callable
@@ -9,7 +8,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from devkit.flow_runs.bodies import encode_body, is_content, wrap_content
-from devkit.flow_runs.failures import TemplateFailure, need_text, refuse, refuse_value
+from devkit.flow_runs.failures import TemplateFailure, need_english, need_text, refuse, refuse_value
 from devkit.flow_runs.texts import as_text, to_bytes
 
 _DATA_URI = re.compile(r"data:(?P<type>[^,]*?)(?P<coded>;base64)?,(?P<data>.*)", re.DOTALL)
@@ -45,8 +44,9 @@ def to_integer(value: Any) -> int:
     raise refuse_value("int", "the value cannot be converted to the target type")
 
 
-def to_float(value: Any) -> float:
-    """float() in the invariant culture: a comma groups digits."""
+def to_float(value: Any, locale: Any = "en-us") -> float:
+    """float() in the invariant culture or en-US: a comma groups digits."""
+    need_english("float", 1, locale)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if is_float(need_text("float", 0, value)):
@@ -54,8 +54,9 @@ def to_float(value: Any) -> float:
     raise refuse_value("float", "the value cannot be converted to the target type")
 
 
-def is_float(text: Any) -> bool:
-    """isFloat() in the invariant culture."""
+def is_float(text: Any, locale: Any = "en-us") -> bool:
+    """isFloat() in the invariant culture or en-US."""
+    need_english("isFloat", 1, locale)
     value = need_text("isFloat", 0, text).strip()
     return bool(_GROUPED.fullmatch(value)) and any(sign.isdigit() for sign in value)
 
@@ -78,9 +79,10 @@ def to_base64(value: Any) -> str:
 
 def decode_base64(function: str, value: Any) -> bytes:
     """Return the bytes that a base64 text stands for."""
+    text = need_text(function, 0, value)
     try:
-        return base64.b64decode(need_text(function, 0, value), validate=True)
-    except binascii.Error:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
         raise refuse_value(function, "the text is not base64") from None
 
 
@@ -101,7 +103,7 @@ def decode_data_uri(function: str, value: Any) -> dict[str, str]:
     found = _DATA_URI.fullmatch(need_text(function, 0, value))
     if found is None:
         raise refuse_value(function, "the text is no data address")
-    data = decode_base64(function, found["data"]) if found["coded"] else unquote(found["data"]).encode()
+    data = decode_base64(function, found["data"]) if found["coded"] else to_bytes(unquote(found["data"]))
     return wrap_content(data, found["type"] or "text/plain")
 
 
@@ -159,7 +161,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "encodeUriComponent": encode_component("encodeUriComponent"), "uriComponent": encode_component("uriComponent"),
     "decodeUriComponent": decode_component("decodeUriComponent"),
     "uriComponentToString": decode_component("uriComponentToString"),
-    "uriComponentToBinary": lambda text: wrap_content(decode_component("uriComponentToBinary")(text).encode()),
+    "uriComponentToBinary": lambda text: wrap_content(to_bytes(decode_component("uriComponentToBinary")(text))),
     "uriHost": read_address("uriHost", lambda address: address.hostname),
     "uriPath": read_address("uriPath", lambda address: address.path or "/"),
     "uriPathAndQuery": read_address("uriPathAndQuery", _path_and_query),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from devkit.flow_runs.failures import UnknownFunctionError, need_integer, need_text, refuse, refuse_value
+from devkit.flow_runs.failures import UnknownFunctionError, need_english, need_integer, need_text, refuse, refuse_value
 from devkit.flow_runs.scope import Scope
 from devkit.flow_runs.timestamps import (
     TICKS_OF_A_SECOND,
@@ -24,13 +24,15 @@ _MONTHS = {"month": 1, "year": 12}
 
 def format_timestamp(text: Any, form: Any = "o", locale: Any = "en-us") -> str:
     """formatDateTime(): only in the language en-US."""
-    _need_english("formatDateTime", 2, locale)
+    need_english("formatDateTime", 2, locale)
     return _write("formatDateTime", _read("formatDateTime", text), form, 1)
 
 
-def parse_timestamp(text: Any, locale: Any = "en-us") -> str:
+def parse_timestamp(text: Any, locale: Any = "en-us", form: Any = None) -> str:
     """parseDateTime(): only in the language en-US, and without a format."""
-    _need_english("parseDateTime", 1, locale)
+    if form is not None:
+        raise UnknownFunctionError("parseDateTime() with a format is not known here")
+    need_english("parseDateTime", 1, locale)
     return _write("parseDateTime", _read("parseDateTime", text), "o", 1)
 
 
@@ -179,11 +181,6 @@ def _to_utc(function: str, stamp: Timestamp, zone: Zone) -> Timestamp:
     if moment.astimezone(zone.rules).replace(tzinfo=None) != stamp.wall:
         raise refuse_value(function, f"there is no such time in '{zone.windows}'")
     return from_wall(moment.replace(tzinfo=None), is_utc=True, rest=stamp.ticks % 10)
-
-
-def _need_english(function: str, place: int, locale: Any) -> None:
-    if need_text(function, place, locale).lower() != "en-us":
-        raise UnknownFunctionError(f"{function}() in “{locale}”: only en-US is known here")
 
 
 OF_THE_RUN: dict[str, Callable[..., Any]] = {
