@@ -9,6 +9,7 @@ from devkit.flow_runs.records import FAILED, SUCCEEDED, TIMED_OUT, Outcome, fail
 from devkit.flow_runs.retries import Asked, ask, read_policy, read_seconds
 from devkit.flow_runs.texts import as_text
 from devkit.flow_runs.values import Scope, evaluate
+from devkit.flows.calls import Request
 from devkit.flows.sources import Json
 
 _NO_ANSWER = "Http request failed: the server did not respond within the timeout limit."
@@ -21,12 +22,26 @@ def call_connector(name: str, action: Json, scope: Scope, host: Host, references
     connector = references[connection]["api"]["name"] if connection in references else connection
     given = {key: evaluate(value, scope) for key, value in inputs.get("parameters", {}).items()}
     call = Call(name, connector, inputs["host"]["operationId"], given)
+    return _call(action, scope, host, call, {"host": inputs["host"], "parameters": given})
+
+
+def call_service(name: str, action: Json, scope: Scope, host: Host, references: Mapping[str, Json]) -> Outcome:
+    """Send a request to a connector's service, as workflows of Logic Apps do. Raises TemplateFailure."""
+    inputs = evaluate({key: value for key, value in action["inputs"].items() if key != "retryPolicy"}, scope)
+    connector = references[inputs["host"]["connection"]["name"]]["api"]["name"]
+    request = Request(
+        str(inputs["method"]).upper(), inputs["path"], inputs.get("queries") or {}, inputs.get("headers") or {},
+        inputs.get("body"),
+    )  # fmt: skip
+    return _call(action, scope, host, Call(name, connector, request=request), inputs)
+
+
+def _call(action: Json, scope: Scope, host: Host, call: Call, shown: Json) -> Outcome:
     asked = _ask(action, scope, lambda: host.call(call))
-    shown = {"host": inputs["host"], "parameters": given}
     wanted = int(action.get("runtimeConfiguration", {}).get("paginationPolicy", {}).get("minimumItemCount", 0))
     if wanted and asked.answer.is_success:
         asked = _follow_pages(asked, wanted, lambda link: host.follow(call, link))
-    return _conclude(name, asked, shown)
+    return _conclude(call.step, asked, shown)
 
 
 def send_request(name: str, action: Json, scope: Scope, host: Host) -> Outcome:

@@ -21,7 +21,7 @@ from http import HTTPStatus
 from typing import Any
 
 from devkit.flow_runs import records
-from devkit.flow_runs.calling import call_connector, send_request
+from devkit.flow_runs.calling import call_connector, call_service, send_request
 from devkit.flow_runs.conditions import decide
 from devkit.flow_runs.data_steps import STEPS, BadStepError
 from devkit.flow_runs.failures import TemplateFailure, name_type
@@ -177,6 +177,7 @@ class _Engine:
     def _run_action(self, name: str, action: Json, scope: Scope) -> Outcome:
         simple: Mapping[str, Callable[[], Outcome]] = {
             "OpenApiConnection": lambda: call_connector(name, action, scope, self._host, self._flow.references),
+            "ApiConnection": lambda: call_service(name, action, scope, self._host, self._flow.references),
             "Http": lambda: send_request(name, action, scope, self._host),
             "Response": lambda: self._respond(name, action, scope),
             "Terminate": lambda: self._terminate(name, action, scope),

@@ -57,8 +57,10 @@ class Case:
     def parameters(self) -> dict[str, Any]:
         """The flow's parameters as chosen."""
         chosen = {**SETTINGS, **self.settings}
-        return {setting.name: chosen[setting.short_name] for setting in self.flow.settings.values()} | {
-            "$connections": {}, "$authentication": {},
+        names = {setting.name: setting.short_name for setting in self.flow.settings.values()}
+        needed = [name for name in self.flow.definition.get("parameters", {}) if not name.startswith("$")]
+        return {name: chosen[names.get(name, name)] for name in needed} | {
+            "$connections": {key: {"connectionId": key} for key in self.flow.references}, "$authentication": {},
         }  # fmt: skip
 
 

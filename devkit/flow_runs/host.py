@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Protocol
 
+from devkit.flows.calls import Request
+
 LONGEST_CALL = 120.0
 """Seconds after which the engine gives up on one outbound call ("Limits and configuration": 120 seconds)."""
 
@@ -26,12 +28,16 @@ class Answer:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a connector's operation; `parameters` are under the names that flows use."""
+    """One call of a connector: an operation with `parameters` under the names that flows use, or a whole request.
+
+    Workflows of Logic Apps know requests only; the path of one is escaped already.
+    """
 
     step: str
     connector: str
-    operation: str
-    parameters: Mapping[str, Any]
+    operation: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    request: Request | None = None
 
 
 @dataclass(frozen=True)

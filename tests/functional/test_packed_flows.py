@@ -1,4 +1,4 @@
-"""A flow does the same as a solution and as a package hold it: run in both forms against the app."""
+"""A flow does the same as a solution, a package and Logic Apps hold it: run in each form against the app."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,8 +7,9 @@ import pytest
 
 from devkit.flow_runs.failure_table import BadRunError, Case, Judge
 from devkit.flow_runs.world import SETTINGS, FlowWorld
-from devkit.flows.connectors import GATEWAY
+from devkit.flows.connectors import GATEWAY, load_connectors
 from devkit.flows.legacy import KEY_PLACEHOLDER, SETTINGS_STEP, settle_flow
+from devkit.flows.logic_apps import build_workflow
 from devkit.flows.names import make_identity
 from devkit.flows.rewriting import rewrite_texts
 from devkit.flows.solution import bind_flow
@@ -43,7 +44,14 @@ def as_in_a_package(case: Case) -> Case:
     return replace(case, flow=Flow(case.flow.name, {"properties": properties}))
 
 
-@pytest.mark.slow(reason="makes each sample flow's event happen and runs it in three forms")
+def as_in_logic_apps(case: Case) -> Case:
+    """The workflow, whose steps are requests."""
+    definition = build_workflow(case.flow, load_connectors())["definition"]
+    properties: dict[str, Any] = {"connectionReferences": case.flow.references, "definition": definition}
+    return replace(case, flow=Flow(case.flow.name, {"properties": properties}))
+
+
+@pytest.mark.slow(reason="makes each sample flow's event happen and runs it in four forms")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_packed_flow_does_what_its_source_does(gateway_process: Gateway, name: str) -> None:
     for case in Scenarios(gateway_process).cases(name):
@@ -53,7 +61,7 @@ def test_a_packed_flow_does_what_its_source_does(gateway_process: Gateway, name:
             if name in NOT_YET:
                 pytest.skip("its source does not work yet")
             raise
-        for packed in (as_in_a_solution(case), as_in_a_package(case)):
+        for packed in (as_in_a_solution(case), as_in_a_package(case), as_in_logic_apps(case)):
             done = Judge(packed)
             assert done.wanted == source.wanted, case.name
             assert (done.good.runs[0].response is None) == (source.good.runs[0].response is None)

@@ -4,14 +4,17 @@ import base64
 from typing import Any
 
 import pytest
+import requests
 
+from devkit.flow_engine import Backend
 from devkit.flow_runs.bodies import decode_body, encode_body
+from devkit.flow_runs.connections import App, Connections
 from devkit.flow_runs.doubles.dataverse import Dataverse
 from devkit.flow_runs.doubles.forms import Forms
 from devkit.flow_runs.doubles.outlook import Outlook
 from devkit.flow_runs.doubles.sharepoint import SharePoint, SharePointList
 from devkit.flow_runs.doubles.teams import Teams
-from devkit.flow_runs.host import Answer
+from devkit.flow_runs.host import Answer, Call
 from devkit.flows.calls import Request
 
 SITE = "https://contoso.sharepoint.com/sites/desk"
@@ -180,3 +183,22 @@ def test_only_bytes_are_sent_on_as_they_came() -> None:
     assert encode_body(decode_body(b"M\xfcller", "text/csv"))[0] == "M\ufffdller".encode()
     assert encode_body(decode_body(b'{ "a":1 }', "application/json"))[0] == b'{"a": 1}'
     assert encode_body(None) == (b"", "")
+
+
+def test_requests_find_their_operation_by_the_definition() -> None:
+    tickets = SharePointList(frozenset({"Title"}), frozenset())
+    sharepoint = SharePoint(SITE, {"a/b c": tickets})
+    outlook = Outlook()
+    connections = Connections(App(Backend("https://gateway.invalid", ""), requests.Session()), [sharepoint, outlook])
+    twice = "%252F".join(part for part in SITE.replace(":", "%253A").split("/"))
+    path = f"/datasets/{twice}/tables/a%252Fb%2520c/items"
+
+    def send(method: str, path: str, body: Any = None) -> Answer:
+        request = Request(method, path, body=body)
+        return connections.call(Call("step", SharePoint.name, request=request))
+
+    assert send("POST", path, {"Title": "x"}).body["ID"] == 1
+    assert send("PATCH", f"{path}/1", {"Title": "y"}).body["Title"] == "y"
+    assert send("GET", f"{path}/1/attachments").body == []
+    assert send("GET", "/tables").status == 404
+    assert send("PATCH", f"{path}/2", {"Title": "y"}).status == 404

@@ -94,7 +94,7 @@ DOCUMENTED = [
     ("dataUriToBinary('data:text/plain;charset=utf-8;base64,aGVsbG8=')",
      {"$content-type": "text/plain;charset=utf-8", "$content": "aGVsbG8="}),
     ("decodeUriComponent('https%3A%2F%2Fcontoso.com')", "https://contoso.com"),
-    ("encodeUriComponent('https://contoso.com')", "https%3A%2F%2Fcontoso.com"),
+    ("encodeUriComponent('https://contoso.com')", "https%3A%2F%2Fcontoso.com"), ("encodeURIComponent(12)", "12"),
     ("uriComponent('https://contoso.com')", "https%3A%2F%2Fcontoso.com"),
     ("uriComponentToString('https%3A%2F%2Fcontoso.com')", "https://contoso.com"),
     ("uriComponentToBinary('https%3A%2F%2Fcontoso.com')?['$content']", "aHR0cHM6Ly9jb250b3NvLmNvbQ=="),

@@ -330,6 +330,27 @@ def test_pages_are_followed_up_to_the_threshold() -> None:
     assert run({"A": step}, pages | {"A 3": [Answer(403)]}).status == "Failed"
 
 
+def test_workflows_of_logic_apps_send_requests_to_their_connections() -> None:
+    connection = {"connection": {"name": "@parameters('$connections')['x']['connectionId']"}}
+    path = "/sites/@{encodeURIComponent(encodeURIComponent('a/b c'))}/items/@{encodeURIComponent(7)}"
+    inputs = {"host": connection, "method": "get", "path": path, "queries": {"$top": 1, "no": None}}
+    seen: list[Call] = []
+
+    class Api(Services):
+        def call(self, call: Call) -> Answer:
+            seen.append(call)
+            return Answer(200, {"value": []})
+
+    actions = {"A": {"type": "ApiConnection", "inputs": inputs, "runAfter": {}}}
+    definition = {"triggers": {"T": {"type": "Recurrence"}}, "actions": actions}
+    properties = {"connectionReferences": {"key": {"api": {"name": "shared_x"}}}, "definition": definition}
+    beginning = Beginning({"outputs": {}}, {"$connections": {"x": {"connectionId": "key"}}}, NOW)
+    ended = run_flow(Flow("test", {"properties": properties}), beginning, Api())
+    assert (ended.status, seen[0].connector, seen[0].step) == ("Succeeded", "shared_x", "A")
+    assert seen[0].request is not None
+    assert (seen[0].request.method, seen[0].request.path) == ("GET", "/sites/a%252Fb%2520c/items/7")
+
+
 def test_http_sends_what_is_given_and_its_secret_is_not_shown() -> None:
     step = {
         "type": "Http",

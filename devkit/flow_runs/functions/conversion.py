@@ -108,8 +108,16 @@ def decode_data_uri(function: str, value: Any) -> dict[str, str]:
 
 
 def encode_component(function: str) -> Callable[[Any], str]:
-    """Make one of the two functions that escape a text for addresses."""
-    return lambda text: quote(to_bytes(need_text(function, 0, text)), safe="-_.~")
+    """Make one of the two functions that escape a text for addresses.
+
+    They take numbers: the designer of Logic Apps writes `encodeURIComponent(…?['ID'])` into paths of SharePoint items.
+    """
+
+    def call(value: Any) -> str:
+        text = as_text(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+        return quote(to_bytes(need_text(function, 0, text)), safe="-_.~")
+
+    return call
 
 
 def decode_component(function: str) -> Callable[[Any], str]:
@@ -135,7 +143,13 @@ def _path_and_query(address: Any) -> str:
 
 def _is_integer(text: Any) -> bool:
     value = need_text("isInt", 0, text)
+<<<<<<< HEAD
     return _INTEGER.fullmatch(value) is not None and -_PAST_INTEGERS <= int(value) < _PAST_INTEGERS
+=======
+    return (
+        re.fullmatch(r"\s*[+-]?0*[0-9]{1,19}\s*", value) is not None and -_PAST_INTEGERS <= int(value) < _PAST_INTEGERS
+    )
+>>>>>>> 9bf1dc1 (Workflows for Logic Apps are run, too)
 
 
 def _wrap(*values: Any) -> list[Any]:
