@@ -6,7 +6,8 @@ ticket again. Nothing is stored: everything follows from the mails, also from th
 
 Two proofs are missing, because they need what only sinks know: numbers of tickets, and mails that the mailbox never
 got. A message id leads to the first mail that had it, whoever used it later. A mail goes on only from one that came no
-later, and a chain of more than 30 mails is followed by the oldest mail that they name.
+later, and a chain of more than 30 mails is followed by the oldest mail that they name. What lies beyond a hundred
+mails is not looked at, so that nobody can make an answer slow.
 """
 
 import logging
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("gateway.mail")
 
 _DEEPEST = 30
+_MOST_MAILS = 100  # that one answer looks at: whoever sends many mails that name many others makes it no slower
 _MOST_IDS = 20
 _MOST_COPIES = 50  # people of one mail who only got it
 
@@ -73,9 +75,11 @@ class _Finder:
             known = self._found[record.key] = self._decide(record, mail, depth)
         return known
 
-    def is_open(self, key: str) -> bool:
-        """Return whether the thread of a mail is being looked for: it answers a mail that answers it."""
-        return key in self._found and self._found[key] is None
+    def is_closed_to(self, key: str) -> bool:
+        """Return whether a mail is not followed: it answers a mail that answers it, or too many were looked at."""
+        if key in self._found:
+            return self._found[key] is None
+        return len(self._found) >= _MOST_MAILS
 
     def _decide(self, record: "MailRecord", mail: InboundMail | None, depth: int) -> MailThread:
         if mail is None:
@@ -130,7 +134,7 @@ class _EarlierMails:
     def _find(self, message_id: str) -> Thread | None:
         mailbox = self._finder.mailbox
         key = mailbox.ledger.find_key(message_id)
-        if key is None or key == self._mail.key or self._finder.is_open(key) or self._depth > _DEEPEST:
+        if key is None or key == self._mail.key or self._finder.is_closed_to(key) or self._depth > _DEEPEST:
             return None
         record = mailbox.ledger.mail(key)
         if record is None or record.received > str(self._mail.message.get("receivedDateTime") or ""):

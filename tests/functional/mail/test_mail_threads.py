@@ -111,6 +111,29 @@ def test_mails_that_name_each_other_and_long_chains_come_to_an_end(
     assert read(scenario, chain[-1])["thread"]["reference"] == read(scenario, chain[0])["reference"]
 
 
+def test_many_mails_that_name_many_others_cost_no_more_than_a_bound(
+    scenario: MailScenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail_threads, "_MOST_MAILS", 3)
+    names = [f"many{number}@x" for number in range(8)]
+    mails = [
+        scenario.receive(sender=f"p{number}@fabrikam.example", subject="Many", message_id=name,
+                         headers=answer(*names[:number]) if number else {})
+        for number, name in enumerate(names)
+    ]  # fmt: skip
+    scenario.poll()
+    looked: list[str] = []
+    load = mail_threads._Finder._decide
+
+    def decide(finder: Any, record: Any, *more: Any) -> Any:
+        looked.append(record.key)
+        return load(finder, record, *more)
+
+    monkeypatch.setattr(mail_threads._Finder, "_decide", decide)
+    assert not read(scenario, mails[-1])["thread"]["isReply"]
+    assert len(looked) == 3
+
+
 def test_an_automatic_answer_belongs_to_the_thread_and_adds_nobody(scenario: MailScenario) -> None:
     first = scenario.receive(sender=LEE, subject="Printer", message_id="first@x")
     away = scenario.receive(
