@@ -143,13 +143,7 @@ def _path_and_query(address: Any) -> str:
 
 def _is_integer(text: Any) -> bool:
     value = need_text("isInt", 0, text)
-<<<<<<< HEAD
     return _INTEGER.fullmatch(value) is not None and -_PAST_INTEGERS <= int(value) < _PAST_INTEGERS
-=======
-    return (
-        re.fullmatch(r"\s*[+-]?0*[0-9]{1,19}\s*", value) is not None and -_PAST_INTEGERS <= int(value) < _PAST_INTEGERS
-    )
->>>>>>> 9bf1dc1 (Workflows for Logic Apps are run, too)
 
 
 def _wrap(*values: Any) -> list[Any]:
