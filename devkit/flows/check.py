@@ -7,9 +7,10 @@ from typing import Any
 
 from devkit.flows.check_failures import check_failures
 from devkit.flows.check_form import check_form
+from devkit.flows.check_outcomes import check_outcomes
 from devkit.flows.check_reads import check_reads
 from devkit.flows.check_settings import check_settings
-from devkit.flows.check_texts import check_texts
+from devkit.flows.check_values import check_values
 from devkit.flows.check_world import check_world
 from devkit.flows.complaints import Complaint
 from devkit.flows.connectors import GATEWAY, Connector
@@ -18,13 +19,7 @@ from devkit.flows.sources import Flow
 from devkit.flows.topics import TOPICS
 
 # What is asked only of flows that are shipped to strangers.
-SHIPPED = frozenset({"asked", "explained", "failure", "filter", "known", "long", "named", "picked", "preset", "real"})
-# These flows do not report failures yet, and do not cut texts.
-_SILENT = frozenset({
-    "appointment-cancelled", "appointment-reassigned", "appointment-reminder", "appointment-rescheduled",
-    "book-appointment", "daily-agenda", "free-slot-answer", "new-appointment-ticket",
-    "new-appointment-without-connector",
-})  # fmt: skip
+SHIPPED = frozenset({"asked", "explained", "failure", "known", "named", "picked", "preset", "real"})
 FORMAT = Path(__file__).with_name("definition.schema.json")
 _FLOW_FILE = "#/definitions/flowFile"
 
@@ -54,7 +49,7 @@ def check_flows(
         found += check_reads(flow, connectors)
         found += check_settings(flow)
         found += check_world(flow, connectors)
-        found += [*check_failures(flow), *check_texts(flow)] if flow.name not in _SILENT else ()
+        found += [*check_failures(flow), *check_outcomes(flow), *check_values(flow, connectors)]
         if contract is not None:
             found += _check_schema(flow, contract)
     if are_shipped:

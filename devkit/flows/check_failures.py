@@ -41,13 +41,19 @@ def make_branch(flow: Flow) -> tuple[str, Json]:
     results = [
         f"result('{step.name}')"
         for step in flow.steps
-        if step.action["type"] in _AROUND and step.parents and step.parents[0].name == WORK
+        if step.action["type"] in _AROUND and step.parents and step.parents[0].name == WORK and not _hides(step.action)
     ]
     if results:
         scope = copy.deepcopy(scope)
         joined = ",".join(results)
         scope["actions"][_INSIDE]["inputs"]["from"] = f"@{joined}" if len(results) == 1 else f"@union({joined})"
     return name, scope
+
+
+def _hides(action: Json) -> bool:
+    """Return whether a step inside hides inputs or outputs: `result` would hand them to steps that hide nothing."""
+    inside = [below for group in find_branches(action) for below in group.values()]
+    return any("secureData" in below.get("runtimeConfiguration", {}) for below in inside)
 
 
 def check_failures(flow: Flow) -> list[Complaint]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from devkit.flows.complaints import Complaint
+from devkit.flows.durations import read_seconds
 from devkit.flows.order import find_circle
 from devkit.flows.sources import CONNECTED, Flow, Json, Step, find_branches, find_texts, strip_branches
 
@@ -32,7 +33,6 @@ _SECONDS = {
     "Month": 2_592_000,
     "Year": 31_536_000,
 }
-_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 _PLAIN = re.compile(r"[A-Za-z0-9_() -]+")
 _STATUSES = {"Succeeded", "Failed", "Skipped", "TimedOut"}
 _SECURABLE = {*CONNECTED, "Http", "ApiConnection"}
@@ -123,7 +123,7 @@ def _check_retries(flow: Flow) -> Iterator[Found]:
             if not 1 <= int(policy.get("count", 0)) <= _RETRIES:
                 yield "retry", name, f"{policy.get('count')} retries, 1 to {_RETRIES} are allowed"
             for key in ("interval", "minimumInterval", "maximumInterval"):
-                if key in policy and not _WAIT[0] <= _read_seconds(str(policy[key])) <= _WAIT[1]:
+                if key in policy and not _WAIT[0] <= read_seconds(str(policy[key])) <= _WAIT[1]:
                     yield "retry", name, f"{key} is {policy[key]}, 5 seconds to a day are allowed"
             if "interval" not in policy:
                 yield "retry", name, "says nothing of the time between retries: interval"
@@ -185,11 +185,3 @@ def _list_groups(flow: Flow) -> list[Any]:
 
 def _groups_of(step: Step) -> list[Any]:
     return list(find_branches(step.action))
-
-
-def _read_seconds(duration: str) -> int:
-    found = _DURATION.fullmatch(duration)
-    if found is None:
-        return 0
-    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds

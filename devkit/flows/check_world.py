@@ -64,12 +64,23 @@ def _check_secrets(flow: Flow) -> Iterator[Found]:
                 yield "secret", step.name, f"“{name}” would be read in the run history: secure its inputs"
         if any(f"parameters('{name}')" in text for _, text in find_texts(flow.trigger[1])):
             yield "secret", flow.trigger[0], f"“{name}” would be read in the trigger's history"
+    yield from _check_results(flow)
     for step in flow.steps:
         if step.action["type"] != "Http":
             continue
         uri = str(step.action["inputs"]["uri"])
         if _KEY_IN_ADDRESS.search(uri) or any(name in uri for name in secrets):
             yield "secret", step.name, "a key in an address ends up in logs: send it as the header x-functions-key"
+
+
+def _check_results(flow: Flow) -> Iterator[Found]:
+    """Find hidden inputs and outputs that result() would hand to a step which hides nothing."""
+    texts = [text for _, text in find_texts(flow.definition["actions"])]
+    for step in flow.steps:
+        hidden = step.action.get("runtimeConfiguration", {}).get("secureData", {}).get("properties", [])
+        around = step.parents[-1].name if step.parents else ""
+        if hidden and any(f"result('{around}')" in text for text in texts):
+            yield "secret", step.name, f"result('{around}') would show what it hides: put it into a scope of its own"
 
 
 def _check_markup(flow: Flow, shapes: Shapes) -> Iterator[Found]:

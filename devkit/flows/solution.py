@@ -182,8 +182,6 @@ def _read_secret(properties: Json, setting: Setting) -> None:
     del definition["parameters"][setting.name]
     value = f"outputs('{name}')?['body/EnvironmentVariableSecretValue']"
     used = f"parameters('{setting.name}')"
-    users = [root for root, action in definition["actions"].items() if used in json.dumps(action)]
-    definition = rewrite_texts(definition, lambda text: replace_parameters(text, {setting.name: value}))
     reading = {
         "type": "OpenApiConnection",
         "description": "The secret lies in Key Vault; the environment variable names it, and secure outputs hide it.",
@@ -200,17 +198,27 @@ def _read_secret(properties: Json, setting: Setting) -> None:
         },
         "runtimeConfiguration": {"secureData": {"properties": ["outputs"]}},
     }  # fmt: skip
-    # Inside the scope of its only user, so that what runs after a failed scope tells that the key could not be read.
-    if len(users) == 1 and definition["actions"][users[0]]["type"] == "Scope":
-        definition["actions"][users[0]] = put_first(definition["actions"][users[0]], name, reading)
-    else:
-        definition = put_first(definition, name, reading)
-    properties["definition"] = definition
+    definition = _put_before_users(definition, used, name, reading)
+    properties["definition"] = rewrite_texts(
+        definition, lambda text: replace_parameters(text, {setting.name: value})
+    )  # fmt: skip
     properties["connectionReferences"][_DATAVERSE] = {
         "runtimeSource": "embedded",
         "connection": {"connectionReferenceLogicalName": _DATAVERSE_REFERENCE},
         "api": {"name": _DATAVERSE},
     }
+
+
+def _put_before_users(around: Json, used: str, name: str, reading: Json) -> Json:
+    """Return a copy with a step at the beginning of the innermost scope in which a parameter is used.
+
+    What runs after a failed scope then tells that the key could not be read, and does not see the key.
+    """
+    users = [inside for inside, action in around["actions"].items() if used in json.dumps(action)]
+    if len(users) != 1 or around["actions"][users[0]]["type"] != "Scope":
+        return put_first(around, name, reading)
+    scope = _put_before_users(around["actions"][users[0]], used, name, reading)
+    return {**around, "actions": {**around["actions"], users[0]: scope}}
 
 
 def _list_references(

@@ -101,14 +101,12 @@ def test_the_sample_flows_pass(capsys: Says) -> None:
 def test_an_exported_flow_may_name_its_tenant_and_other_connectors(tmp_path: Path, capsys: Says) -> None:
     identity = make_identity("Graph Gateway", "shared_ggw-5fgraph-20gateway-5f0123456789abcdef")
     document = bind_flow(load_flow(FLOWS / "daily-agenda.json"), identity)
-    definition = document["properties"]["definition"]
-    mail = definition["actions"]["Mail_the_agenda"]
+    work = document["properties"]["definition"]["actions"]["Work"]["actions"]
+    mail = work["Mail_the_agenda"]
     mail["inputs"]["parameters"]["emailMessage/To"] = "team@fabrikam.com"
     del mail["description"]
     teams = document["properties"]["connectionReferences"]["shared_teams"]["api"]
-    definition["actions"]["Tell_the_team"]["inputs"]["host"]["apiId"] = (
-        "/providers/Microsoft.PowerApps/apis/shared_slack"
-    )
+    work["Tell_the_team"]["inputs"]["host"]["apiId"] = "/providers/Microsoft.PowerApps/apis/shared_slack"
     teams["name"] = "shared_slack"
     (tmp_path / "DailyAgenda-1234.json").write_text(json.dumps(document))
     assert main(["connector", "--check", str(tmp_path / "DailyAgenda-1234.json")]) == 0
@@ -117,7 +115,8 @@ def test_an_exported_flow_may_name_its_tenant_and_other_connectors(tmp_path: Pat
 
 def test_a_flow_of_ones_own_is_checked(tmp_path: Path, capsys: Says) -> None:
     flow = json.loads((FLOWS / "daily-agenda.json").read_text())
-    flow["properties"]["definition"]["actions"]["Get_the_agenda"]["inputs"]["parameters"]["day"] = "2026-05-05"
+    work = flow["properties"]["definition"]["actions"]["Work"]["actions"]
+    work["Get_the_agenda"]["inputs"]["parameters"]["day"] = "2026-05-05"
     (tmp_path / "mine.json").write_text(json.dumps(flow))
     assert main(["connector", "--check", str(tmp_path / "mine.json")]) == 1
     assert (

@@ -243,11 +243,10 @@ def test_without_its_key_the_flow_for_plain_http_can_be_turned_on(built: dict[st
 
 
 def find_step(container: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return an action of a definition, or of a scope at its top."""
-    found = dict(container["actions"])
-    for action in container["actions"].values():
-        found |= action.get("actions", {})
-    return dict(found[name])
+    """Return an action of a definition, or of a scope in it."""
+    found = [action for key, action in container["actions"].items() if key == name]
+    inner = (find_step(action, name) for action in container["actions"].values() if "actions" in action)
+    return found[0] if found else next((action for action in inner if action), {})
 
 
 def test_the_list_of_contents_says_what_each_file_asks(sources: Sources, built: dict[str, bytes]) -> None:

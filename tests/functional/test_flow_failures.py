@@ -13,7 +13,7 @@ from tests.functional.conftest import Gateway
 from tests.functional.flow_scenarios import NOT_YET, Scenarios
 
 README = "power-automate/flows/README.md"
-NOTE = "written by tests/functional/test_flow_failures.py --write-tables"
+NOTE = "written by test_flow_failures.py --write-tables"
 NAMES = sorted({path.stem for path in FLOWS.glob("*.json")} - NOT_YET)
 
 

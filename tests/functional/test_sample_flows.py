@@ -52,10 +52,12 @@ def ask_to_book(page: Page, settings: dict[str, Any], **wish: Any) -> FlowCaller
     """The flow that writes, in a run of its own, asked for a visit tomorrow at nine or what is wished."""
     asked = {"service": tiny.VISIT, "start": clock(9), "name": "Cleo", "emailAddress": "cleo@example.com"}
     blank = dict.fromkeys(("phone", "notes", "timeZone", "requestKey"))
-    run = uuid.uuid4().hex
-    key = "coalesce(triggerBody()?['requestKey'],concat(workflow()?['run']?['name'],'-{}'))"
-    keys = {key.format(step): f"{run}-{step}" for step in ("Book_the_appointment", "Move_the_appointment")}
-    return open_flow(page.gateway, "book-appointment", settings, item=blank | asked | wish, known=keys)
+    item = blank | asked | wish
+    known = {
+        f"if(empty(triggerBody()?['{name}']),null,triggerBody()?['{name}'])": item[name]
+        for name in ("phone", "notes", "timeZone")
+    } | {"outputs('Request_key')": uuid.uuid4().hex}
+    return open_flow(page.gateway, "book-appointment", settings, item=item, known=known)
 
 
 def book(page: Page, settings: dict[str, Any]) -> Any:
@@ -111,8 +113,8 @@ def test_the_agenda_is_text_to_print(page: Page, settings: dict[str, Any]) -> No
 
 def test_a_form_is_answered_with_slots(page: Page, settings: dict[str, Any]) -> None:
     known = {
-        "outputs('Wanted_day')": str(TOMORROW),
-        "addDays(outputs('Wanted_day'),7,'yyyy-MM-dd')": str(TOMORROW + timedelta(days=7)),
+        "outputs('First_day')": str(TOMORROW),
+        "addDays(outputs('First_day'),7,'yyyy-MM-dd')": str(TOMORROW + timedelta(days=7)),
     }
     answer = open_flow(page.gateway, "free-slot-answer", settings, known=known).call("Find_free_slots")
     assert answer.status_code == 200, answer.text

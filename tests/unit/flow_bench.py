@@ -148,18 +148,23 @@ DOCUMENT: dict[str, Any] = {
                         )
                     },
                 },
-                "Ask": {
-                    "type": "Http", "description": "Straight.", "runAfter": {"Each": ["Succeeded"]},
-                    "inputs": {
-                        "method": "GET",
-                        "uri": f"https://gateway.example.com/api/pages/{_PAGE_ESCAPED}/things?kind=big",
-                        "headers": {"x-functions-key": f"@parameters('{KEY}')"},
-                        "retryPolicy": {"type": "exponential", "count": 4, "interval": "PT10S"},
+                "Alone": {
+                    "type": "Scope", "description": "Where nothing shows the key.", "runAfter": {"Each": ["Succeeded"]},
+                    "actions": {
+                        "Ask": {
+                            "type": "Http", "description": "Straight.", "runAfter": {},
+                            "inputs": {
+                                "method": "GET",
+                                "uri": f"https://gateway.example.com/api/pages/{_PAGE_ESCAPED}/things?kind=big",
+                                "headers": {"x-functions-key": f"@parameters('{KEY}')"},
+                                "retryPolicy": {"type": "exponential", "count": 4, "interval": "PT10S"},
+                            },
+                            "runtimeConfiguration": {"secureData": {"properties": ["inputs"]}},
+                        }
                     },
-                    "runtimeConfiguration": {"secureData": {"properties": ["inputs"]}},
                 },
                 "Tell": {
-                    "type": "OpenApiConnection", "description": "By mail.", "runAfter": {"Ask": ["Succeeded"]},
+                    "type": "OpenApiConnection", "description": "By mail.", "runAfter": {"Alone": ["Succeeded"]},
                     "inputs": {
                         "host": {
                             "apiId": "/providers/Microsoft.PowerApps/apis/shared_office365",

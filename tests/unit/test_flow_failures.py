@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from devkit.flows.check_failures import check_failures, find_outcome, load_branch
+from devkit.flows.check_failures import check_failures, find_outcome, load_branch, make_branch
 from devkit.flows.sources import Flow
 from tests.unit.flow_bench import make_flow
 
@@ -96,3 +96,8 @@ def test_the_run_ends_as_failed_whatever_goes_wrong_in_the_branch(name: str) -> 
         assert list(steps[later]["runAfter"].values()) == [ALL]
     assert order[-1] == "End_as_failed"
     assert steps["End_as_failed"]["inputs"]["runStatus"] == "Failed"
+
+
+def test_the_branch_does_not_read_results_of_steps_that_hide_something() -> None:
+    source = make_branch(make_flow())[1]["actions"]["Failed_steps_inside"]["inputs"]["from"]
+    assert source == "@result('Each')"  # and not of the scope around the step that sends a key
