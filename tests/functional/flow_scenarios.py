@@ -37,9 +37,6 @@ CUSTOMER = {
 }
 CSV, JSON, PNG = "Name;Straße\r\nMüller;1\r\n".encode("cp1252"), b'{ "a":1,  "b": [ ] }', b"\x89PNG\r\n\x1a\n\x00\xff"
 
-NOT_YET: set[str] = set()
-"""Flows that still lose something silently: tests of failures leave them out."""
-
 
 class Scenarios:
     """Makes the cases of each sample flow, one after the other, each in a world of its own."""

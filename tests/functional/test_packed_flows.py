@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from devkit.flow_runs.failure_table import BadRunError, Case, Judge
+from devkit.flow_runs.failure_table import Case, Judge
 from devkit.flow_runs.world import SETTINGS, FlowWorld
 from devkit.flows.connectors import GATEWAY, load_connectors
 from devkit.flows.legacy import KEY_PLACEHOLDER, SETTINGS_STEP, settle_flow
@@ -15,7 +15,7 @@ from devkit.flows.rewriting import rewrite_texts
 from devkit.flows.solution import bind_flow
 from devkit.flows.sources import FLOWS, Flow
 from tests.functional.conftest import Gateway
-from tests.functional.flow_scenarios import NOT_YET, Scenarios
+from tests.functional.flow_scenarios import Scenarios
 
 NAMES = sorted(path.stem for path in FLOWS.glob("*.json"))
 
@@ -55,12 +55,7 @@ def as_in_logic_apps(case: Case) -> Case:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_packed_flow_does_what_its_source_does(gateway_process: Gateway, name: str) -> None:
     for case in Scenarios(gateway_process).cases(name):
-        try:
-            source = Judge(case)
-        except BadRunError:
-            if name in NOT_YET:
-                pytest.skip("its source does not work yet")
-            raise
+        source = Judge(case)
         for packed in (as_in_a_solution(case), as_in_a_package(case), as_in_logic_apps(case)):
             done = Judge(packed)
             assert done.wanted == source.wanted, case.name
