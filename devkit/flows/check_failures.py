@@ -39,7 +39,7 @@ def make_branch(flow: Flow) -> tuple[str, Json]:
     """Return the name of the branch and the scope as this flow needs it."""
     name, scope = load_branch()
     results = [
-        f"result('{step.name}')"
+        f"coalesce(result('{step.name}'),json('[]'))"
         for step in flow.steps
         if step.action["type"] in _AROUND and step.parents and step.parents[0].name == WORK and not _hides(step.action)
     ]
