@@ -300,7 +300,13 @@ def write_table(rows_of_cases: Mapping[str, Sequence[Row]]) -> list[str]:
             cases = verdicts.setdefault(name, {}).setdefault(row.cells, [])
             cases += [case] if case not in cases else []
     groups: dict[Cells, list[str]] = {}
-    for name, found in verdicts.items():
-        for cells, cases in found.items():
-            groups.setdefault(cells, []).append(name if len(found) == 1 else f"{name} ({', '.join(cases)})")
+    for name in sorted(verdicts, key=_place):
+        for cells, cases in verdicts[name].items():
+            several = len(verdicts[name]) > 1
+            groups.setdefault(cells, []).append(f"{name} ({', '.join(cases)})" if several else name)
     return make_table(HEADS, [[", ".join(steps), *cells] for cells, steps in groups.items()])
+
+
+def _place(name: str) -> int:
+    """Return where a row stands: steps first, then what is about all of them, and the repeated event last."""
+    return 2 if name == REPEATED else int(name.startswith("*"))

@@ -126,7 +126,7 @@ class Scenarios:
         make = partial(self._make, flow, settings=settings, count_more=count)
         for name, body in (("book", asked | who), ("move", asked | {"appointmentId": made})):
             [trigger] = begin_runs(flow, body, noon, {})
-            yield make(f"{name}, no key", trigger, clean_up=clean_up)
+            yield make(f"{name} without key", trigger, clean_up=clean_up)
             clean_up_with_key(body)
             yield make(name, trigger, clean_up=partial(clean_up_with_key, body))
 
