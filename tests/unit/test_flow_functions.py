@@ -69,6 +69,7 @@ DOCUMENTED = [
     ("length(createArray(0, 1, 2, 3))", 4), ("join(createArray('a', 'b', 'c'), '.')", "a.b.c"),
     ("intersection(createArray(1, 2, 3), createArray(101, 2, 1, 10), createArray(6, 8, 1, 2))", [1, 2]),
     ("union(createArray(1, 2, 3), createArray(1, 2, 10, 101))", [1, 2, 3, 10, 101]),
+    ("union(createArray(1, 2, 1), createArray(3, 3))", [1, 2, 3]),
     ("reverse(createArray(0, 1, 2, 3))", [3, 2, 1, 0]), ("skip(createArray(0, 1, 2, 3), 1)", [1, 2, 3]),
     ("take('abcde', 3)", "abc"), ("take(createArray(0, 1, 2, 3, 4), 3)", [0, 1, 2]),
     ("sort(createArray(2, 1, 0, 3))", [0, 1, 2, 3]),

@@ -97,7 +97,9 @@ def unite(*collections: Any) -> Any:
         return whole
     found: list[Any] = []
     for place, each in enumerate(collections):
-        found += [one for one in need_list("union", place, each) if not contains(found, one)]
+        for one in need_list("union", place, each):
+            if not contains(found, one):  # a list is freed of its own repetitions, too: union(a, a) is used for that
+                found.append(one)
     return found
 
 
