@@ -24,7 +24,8 @@ from composition.settings_source import MailSource, SettingsSource, SettingsStat
 from shared.auth import Authenticator
 from shared.cursors import Cursors
 from shared.graph.bookings import GraphBookings
-from shared.graph.client import ConcurrencyLimit, GraphClient
+from shared.graph.client import GraphClient
+from shared.graph.limits import CallLimits
 from shared.settings.config import AllowList, Settings, load_settings
 from shared.settings.settings_blobs import BlobContents
 from shared.storage import idempotency as keys
@@ -64,6 +65,7 @@ class Services:
     cursors: Cursors
     workers: Workers
     connections: dict[str, ConnectionServices]
+    graph_limits: CallLimits
     idempotency: keys.IdempotencyStore
     changes: Table
     lazy_mail: "Lazy[MailServices]"
@@ -91,11 +93,11 @@ class Services:
 def build_services(settings: Settings) -> Services:
     """Build the services. Opens no connection: every client connects when it is first used."""
     authenticator = Authenticator(settings)
-    limit = ConcurrencyLimit(settings.numbers["GRAPH_CONCURRENCY"])
+    limits = CallLimits(settings.numbers["GRAPH_CONCURRENCY"])
     transport = Transport(pool_size=settings.numbers["GRAPH_CONCURRENCY"])
     workers = Workers(settings.numbers["GRAPH_CONCURRENCY"])
 
-    clients = {name: GraphClient(authenticator.tokens(name), transport, limit) for name in settings.connections}
+    clients = {name: GraphClient(authenticator.tokens(name), transport, limits) for name in settings.connections}
 
     storage = Storage(settings.storage, authenticator.identity)
     table, blobs = Table(storage, journal.TABLE), Container(storage, journal.CONTAINER)
@@ -142,6 +144,7 @@ def build_services(settings: Settings) -> Services:
         cursors=Cursors(authenticator.secret(settings.state_key_name)),
         workers=workers,
         connections={name: build_connection(name) for name in settings.connections},
+        graph_limits=limits,
         idempotency=store,
         changes=table,
         lazy_mail=Lazy(mail_source.get if mail_source else partial(build_mail, settings)),

@@ -12,7 +12,8 @@ from doctor.examination import Name, Status, Step, Verdict
 from doctor.step_names import StepName
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import Forbidden, NotFound, Rejected
-from shared.graph.client import ConcurrencyLimit, GraphClient
+from shared.graph.client import GraphClient
+from shared.graph.limits import CallLimits
 from shared.graph.mail import GraphMail
 from shared.graph.permissions import APPOINTMENTS_WRITE, BOOKINGS_READ, BOOKINGS_WRITE, MAIL_READ, MAIL_WRITE
 from shared.settings.config import Connection, Settings
@@ -61,7 +62,7 @@ def list_graph_steps(settings: Settings, services: Services) -> Iterator[Step]:
 
 def make_refusal_step(connection: Connection, services: Services, address: str) -> Step:
     """Return the step that proves the scope: the app of this connection must not be able to read this mailbox."""
-    client = GraphClient(services.authenticator.tokens(connection.name), Transport(), ConcurrencyLimit(1))
+    client = GraphClient(services.authenticator.tokens(connection.name), Transport(), CallLimits(1))
     check = partial(_check_refused, GraphMail(client, address), address)
     return Step(StepName.REFUSED_MAILBOX, address, check, _CLOSE, needs=(_token(connection),))
 

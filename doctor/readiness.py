@@ -16,7 +16,8 @@ from composition.settings_source import SettingsState
 from doctor.examination import Name, Status, Step, run_steps
 from shared.auth import TokenSource
 from shared.errors import GatewayError, Refused, TimedOut
-from shared.graph.client import ConcurrencyLimit, GraphClient
+from shared.graph.client import GraphClient
+from shared.graph.limits import CallLimits
 from shared.json_text import Json
 from shared.readiness import Failure, Known, Service, as_failure, claim_check, note, recall
 from shared.retry import ONCE
@@ -70,7 +71,7 @@ def describe_wrong_settings(error: SettingsError) -> Json:
 def _list_checks(services: Services) -> Iterator[_Check]:
     for connection in services.settings.connections.values():
         tokens = services.authenticator.tokens(connection.name)
-        client = GraphClient(tokens, Transport(), ConcurrencyLimit(1))
+        client = GraphClient(tokens, Transport(), CallLimits(1, services.graph_limits.pauses))
         sign_in = _make_check(Service.SIGN_IN, connection.name, tokens.token)
         yield replace(sign_in, tokens=tokens)
         yield _make_check(Service.GRAPH, connection.name, partial(_call_graph, client), sign_in.step.name)

@@ -63,6 +63,8 @@ class Poller:
                 return Polled.BUSY
             with lease.kept():
                 state = mailbox.ledger.state().values
+                if (until := state.get("graph_paused_until")) is not None:
+                    mailbox.graph.keep_pause(until)
                 if not at_once and state.get("paused_until", datetime.min.replace(tzinfo=UTC)) > datetime.now(UTC):
                     self.enqueue_deliveries(mailbox, lease)
                     return Polled.PAUSED
@@ -93,7 +95,10 @@ class Poller:
         )
         self.enqueue_deliveries(mailbox, lease)
         lease.check()
-        mailbox.ledger.put_state(**state_after_poll(state, counts, closed, errors))
+        values = state_after_poll(state, counts, closed, errors)
+        if (until := mailbox.graph.paused_until) is not None:  # the next poll may be another process's
+            values |= {"graph_paused_until": until}
+        mailbox.ledger.put_state(**values)
         _log.info(
             "polled %s: %d new, %d skipped, %d delivered, %d errors",
             mailbox.name, counts.new, counts.skipped, closed.get(MailState.DELIVERED, 0), len(errors),

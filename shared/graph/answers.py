@@ -5,6 +5,7 @@ import binascii
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -68,6 +69,7 @@ _LOST = (
     "CursorLost",
     "Microsoft Graph forgot up to where this folder was read. Wait until it is read from the beginning.",
 )
+_BANDWIDTH_EXCEEDED = 509  # Graph's own use of a number that HTTP does not name
 _BY_STATUS: Mapping[int, tuple[type[GatewayError], str | None, str]] = {
     HTTPStatus.UNAUTHORIZED: (
         Rejected,
@@ -83,7 +85,7 @@ _BY_STATUS: Mapping[int, tuple[type[GatewayError], str | None, str]] = {
     HTTPStatus.FAILED_DEPENDENCY: _AWAY,
     HTTPStatus.SERVICE_UNAVAILABLE: _AWAY,
     HTTPStatus.INSUFFICIENT_STORAGE: _AWAY,  # a full mailbox says so to reads as well
-    509: _AWAY,  # bandwidth limit: Graph's own use of a number that HTTP does not name
+    _BANDWIDTH_EXCEEDED: _AWAY,
     HTTPStatus.REQUEST_TIMEOUT: _NO_TIME,
     HTTPStatus.GATEWAY_TIMEOUT: _NO_TIME,
 }
@@ -107,6 +109,11 @@ _SEARCH_TOO_WIDE = (
     "SearchTooWide",
     "Microsoft Graph finds more than it can list. Narrow the search: ask with a part of the name.",
 )
+# With these statuses, Retry-After says when Graph wants the next call; "later" of other kinds is said of one request.
+_PAUSING = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, _BANDWIDTH_EXCEEDED)
+# Outlook names the limit in its message only. That of open requests is the app's, others are of an app and a mailbox.
+_LIMIT_OF_APP = re.compile(r"\bMailboxConcurrency\b")
+_FRONT_IS_BUSY = "TooManyRequests"  # the code of Graph's own front, which knows no mailboxes
 _FORBIDDING = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _CLAIMS = re.compile(r'claims="([^"]+)"')
 _LONGEST_REASON = 300
@@ -163,6 +170,28 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> GatewayE
     elif status == HTTPStatus.BAD_REQUEST:
         known["reason"] = _read_reason(body)
     return kind(message, **known)
+
+
+@dataclass(frozen=True)
+class Pause:
+    """How long Graph wants no call: of the whole app in this tenant, or of the mailbox that was asked."""
+
+    seconds: float
+    is_of_app: bool
+
+
+def read_pause(status: int, headers: Mapping[str, str], body: bytes) -> Pause | None:
+    """Return how long Graph wants no further call, and of whom; None if it does not say."""
+    if status not in _PAUSING or not (seconds := read_retry_after(_header(headers, "Retry-After"))):
+        return None
+    graph_code, _, _ = _read_error_body(body)
+    is_of_app = (
+        status == _BANDWIDTH_EXCEEDED
+        or graph_code == _FRONT_IS_BUSY
+        or _header(headers, "x-ms-throttle-scope") is not None  # Application, Tenant_Application or Tenant
+        or _LIMIT_OF_APP.search(_read_reason(body) or "") is not None
+    )
+    return Pause(seconds, is_of_app)
 
 
 def read_challenge(headers: Mapping[str, str]) -> str | None:

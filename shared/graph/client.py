@@ -1,22 +1,23 @@
-"""One client for Microsoft Graph v1.0: paths, pages, batches, errors, and one limit of calls for the whole app.
+"""One client for Microsoft Graph v1.0: paths, pages, batches, errors.
 
 The token goes to Graph's own host only: a link that names another host is an error, never a request.
 """
 
 import json
 import logging
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import quote, urlsplit
 
 from shared import context
 from shared.auth import TokenSource
 from shared.errors import GatewayError, OutcomeUnknown, Rejected, ServerFailed, Throttled, Unavailable
-from shared.graph.answers import Expected, is_success, read_challenge, read_error, read_json
+from shared.graph.answers import Expected, is_success, read_challenge, read_error, read_json, read_pause
+from shared.graph.limits import CallLimits, mailbox_of
 from shared.json_text import Json
 from shared.readiness import Service, note
 from shared.retry import RetryPolicy, call_with_retry
@@ -29,27 +30,6 @@ BATCH_SIZE = 20  # Graph's own limit
 _MOST_PAGES = 200
 _SLOW_SECONDS = 3.0
 _LARGEST_ERROR = 256 * 1024
-
-
-class ConcurrencyLimit:
-    """Limits how many requests the app has open at Graph at the same time. Outlook allows an app four.
-
-    One limit serves all connections and threads of an instance. Waiting counts against the call's own time.
-    """
-
-    def __init__(self, width: int) -> None:
-        self.width = width
-        self._places = threading.BoundedSemaphore(width)
-
-    @contextmanager
-    def hold(self) -> Iterator[None]:
-        """Count the block as one open request. Raises Throttled if none of the others ends in time."""
-        if not self._places.acquire(timeout=max(0.0, min(context.remaining(), 60.0))):
-            raise Throttled("The gateway is busy with other calls to Microsoft Graph. Try again soon.", retry_after=5)
-        try:
-            yield
-        finally:
-            self._places.release()
 
 
 @dataclass(frozen=True)
@@ -74,34 +54,37 @@ class SubRequest:
 class GraphClient:
     """Calls Graph for one connection. Every method names its retry policy; there is no default."""
 
-    def __init__(self, tokens: TokenSource, transport: Transport, limit: ConcurrencyLimit) -> None:
+    def __init__(self, tokens: TokenSource, transport: Transport, limits: CallLimits) -> None:
         self._tokens = tokens
         self._transport = transport
-        self._limit = limit
-        self._host = tokens.connection.cloud.graph
+        self._limits = limits
+        connection = tokens.connection
+        self._host = connection.cloud.graph
+        self._app = f"{self._host}/{connection.tenant_id}/{connection.client_id}"
         self._root = f"https://{self._host}/v1.0"
 
     def get(
         self, path: str, *, retry: RetryPolicy, query: Mapping[str, str] | None = None, prefer: Sequence[str] = ()
     ) -> Json:
         """Read one resource. Raises GatewayErrors."""
-        url = self._root + path
-        return call_with_retry(retry, lambda: read_json(self._send("GET", url, query=query, prefer=prefer)))
+        ask = partial(self._send, "GET", self._root + path, of=(path,), retry=retry, query=query, prefer=prefer)
+        return call_with_retry(retry, lambda: read_json(ask()))
 
-    def get_link(self, link: str, *, retry: RetryPolicy, prefer: Sequence[str] = ()) -> Json:
-        """Read what an earlier answer linked to, see `own_link`. Raises GatewayErrors."""
+    def get_link(self, link: str, *, of: str, retry: RetryPolicy, prefer: Sequence[str] = ()) -> Json:
+        """Read what an earlier answer to the path `of` linked to, see `own_link`. Raises GatewayErrors."""
         own = self.own_link(link)
-        return call_with_retry(retry, lambda: read_json(self._send("GET", own, prefer=prefer)))
+        ask = partial(self._send, "GET", own, of=(of,), retry=retry, prefer=prefer)
+        return call_with_retry(retry, lambda: read_json(ask()))
 
     def post(self, path: str, *, body: Json, retry: RetryPolicy, prefer: Sequence[str] = ()) -> Json:
         """Post a body; {} where Graph answers without one. Raises GatewayErrors."""
-        url = self._root + path
-        return call_with_retry(retry, lambda: read_json(self._send("POST", url, body=body, prefer=prefer)))
+        ask = partial(self._send, "POST", self._root + path, of=(path,), retry=retry, body=body, prefer=prefer)
+        return call_with_retry(retry, lambda: read_json(ask()))
 
     def patch(self, path: str, *, body: Json, retry: RetryPolicy) -> Json:
         """Change the properties that are sent; {} where Graph answers without a body. Raises GatewayErrors."""
-        url = self._root + path
-        return call_with_retry(retry, lambda: read_json(self._send("PATCH", url, body=body)))
+        ask = partial(self._send, "PATCH", self._root + path, of=(path,), retry=retry, body=body)
+        return call_with_retry(retry, lambda: read_json(ask()))
 
     def get_page(
         self,
@@ -116,7 +99,7 @@ class GraphClient:
         if link is None:
             answer = self.get(path, retry=retry, query=query, prefer=prefer)
         else:
-            answer = self.get_link(link, retry=retry, prefer=prefer)
+            answer = self.get_link(link, of=path, retry=retry, prefer=prefer)
         items = answer.get("value")
         if not isinstance(items, list):
             raise OutcomeUnknown(
@@ -156,7 +139,7 @@ class GraphClient:
         """Read a resource's bytes as they come, once: after an error, the reading begins anew. Raises GatewayErrors."""
         token = self._tokens.token()
         with (
-            self._limit.hold(),
+            self._limits.hold(self._scopes((path,))),
             self._transport.open(
                 "GET", self._root + path, authorization=f"Bearer {token}", headers=_headers(prefer, accept="*/*")
             ) as streamed,
@@ -165,11 +148,20 @@ class GraphClient:
                 self._tokens.renew(token, read_challenge(streamed.headers))
                 raise Unavailable("Microsoft Graph requires a new token. Try again.", retry_after=0)
             if streamed.status != HTTPStatus.OK:
-                error = read_error(streamed.status, streamed.headers, streamed.read(_LARGEST_ERROR))
-                raise error or OutcomeUnknown(
+                answer = Answer(streamed.status, streamed.headers, streamed.read(_LARGEST_ERROR))
+                self._keep_pause(answer, mailbox_of(path))
+                raise read_error(answer.status, answer.headers, answer.body) or OutcomeUnknown(
                     "Microsoft Graph did not send the bytes. Try again later.", code="UpstreamBadAnswer"
                 )
             yield streamed.chunks()
+
+    def pause_left(self, path: str) -> float:
+        """Return the seconds until Graph wants calls to this path again; 0 if it wants them now."""
+        return self._limits.pauses.rest(self._scopes((path,)))
+
+    def begin_pause(self, mailbox: str, seconds: float) -> None:
+        """Keep a pause of a mailbox that Graph asked another process for."""
+        self._limits.pauses.begin(f"{self._app}/{mailbox}", seconds)
 
     def own_link(self, link: str) -> str:
         """Return a link unchanged if it leads to Graph v1.0 on this connection's own host.
@@ -190,15 +182,21 @@ class GraphClient:
         method: str,
         url: str,
         *,
+        of: Sequence[str],
+        retry: RetryPolicy,
         query: Mapping[str, str] | None = None,
         body: Json | None = None,
         prefer: Sequence[str] = (),
         most_bytes: int | None = None,
     ) -> Answer:
-        """Send one request, and once more with a new token after a 401, which means that nothing was done."""
+        """Send one request, and once more with a new token after a 401, which means that nothing was done.
+
+        `of` are the paths that the request is about: those of the parts of a batch.
+        """
+        scopes = self._scopes(of)
 
         def send(token: str) -> Answer:
-            with self._limit.hold():
+            with self._limits.hold(scopes, patience=retry.within):
                 began = time.monotonic()
                 try:
                     answer = self._transport.send(
@@ -213,6 +211,8 @@ class GraphClient:
                 except (Unavailable, OutcomeUnknown) as error:
                     self._note(error)
                     raise
+                # Noted while this call still holds its place, so that who waits for it learns of the pause.
+                self._keep_pause(answer, None if url.endswith("/$batch") else mailbox_of(of[0]))
                 if (taken := time.monotonic() - began) > _SLOW_SECONDS:
                     _log.info("slow: %.1f s for %s %s -> %d", taken, method, urlsplit(url).path, answer.status)
                 return answer
@@ -227,6 +227,17 @@ class GraphClient:
             _log.info("%s %s -> %s", method, urlsplit(url).path, error)
             raise error
         return answer
+
+    def _scopes(self, paths: Collection[str]) -> set[str]:
+        """Return whose pauses hold for a request about these paths: the app's, and those of the mailboxes."""
+        return {self._app} | {f"{self._app}/{mailbox}" for path in paths if (mailbox := mailbox_of(path))}
+
+    def _keep_pause(self, answer: Answer, mailbox: str | None) -> None:
+        """Let all threads keep the pause that Graph asks for, if it does."""
+        pause = read_pause(answer.status, answer.headers, answer.body)
+        if pause is not None:
+            is_of_app = pause.is_of_app or mailbox is None
+            self._limits.pauses.begin(self._app if is_of_app else f"{self._app}/{mailbox}", pause.seconds)
 
     def _note(self, error: GatewayError | None) -> None:
         """Note whether Graph serves this connection.
@@ -247,12 +258,13 @@ class GraphClient:
         answers: dict[str, Expected] = {}
 
         def send_waiting() -> None:
-            for key in waiting:
-                answers.pop(key, None)  # the answer of the first sending no longer counts
-            body = {"requests": [_sub_request(request) for request in waiting.values()]}
-            whole = read_json(self._send("POST", f"{self._root}/$batch", body=body, most_bytes=most_bytes))
-            for part in whole.get("responses", []):
-                answers[str(part["id"])] = _sub_answer(part)
+            try:
+                fresh = self._send_parts(waiting, retry, most_bytes)
+            except GatewayError as unsent:
+                _forget(answers, waiting, but_unknown=isinstance(unsent, Unavailable))
+                raise
+            _forget(answers, waiting)
+            answers.update(fresh)
             again = {key: error for key in waiting if isinstance(error := answers.get(key), retry.on)}
             for key in waiting.keys() - again.keys():
                 del waiting[key]
@@ -267,6 +279,29 @@ class GraphClient:
         except GatewayError as error:
             failure = error
         return {request.id: answers.get(request.id, failure) for request in requests}
+
+    def _send_parts(
+        self, parts: Mapping[str, SubRequest], retry: RetryPolicy, most_bytes: int | None
+    ) -> dict[str, Expected]:
+        """Send one batch; return the answers by id. Each part has a status and a Retry-After of its own."""
+        paths = [part.path for part in parts.values()]
+        body = {"requests": [_sub_request(part) for part in parts.values()]}
+        url = f"{self._root}/$batch"
+        whole = read_json(self._send("POST", url, of=paths, retry=retry, body=body, most_bytes=most_bytes))
+        answers: dict[str, Expected] = {}
+        for answer in whole.get("responses", []):
+            key = str(answer["id"])
+            answers[key] = _sub_answer(answer)
+            if key in parts and not is_success(int(answer["status"])):
+                self._keep_pause(_read_part(answer), mailbox_of(parts[key].path))
+        return answers
+
+
+def _forget(answers: dict[str, Expected], waiting: Collection[str], *, but_unknown: bool = False) -> None:
+    """Forget the first answers to requests that were sent again; if they were not, what was unknown stays unknown."""
+    for key in waiting:
+        if not (but_unknown and isinstance(answers.get(key), OutcomeUnknown)):
+            answers.pop(key, None)
 
 
 def _headers(prefer: Sequence[str], *, accept: str = "application/json") -> dict[str, str]:
@@ -295,12 +330,18 @@ def _sub_request(request: SubRequest) -> Json:
     return whole
 
 
-def _sub_answer(part: Json) -> Expected:
-    body, status = part.get("body"), int(part["status"])
-    if is_success(status):
-        return body if isinstance(body, dict) else {}
+def _read_part(part: Json) -> Answer:
+    body = part.get("body")
     raw = json.dumps(body).encode() if body is not None else b""
-    error = read_error(status, part.get("headers") or {}, raw)
+    return Answer(int(part["status"]), part.get("headers") or {}, raw)
+
+
+def _sub_answer(part: Json) -> Expected:
+    if is_success(int(part["status"])):
+        body = part.get("body")
+        return body if isinstance(body, dict) else {}
+    answer = _read_part(part)
+    error = read_error(answer.status, answer.headers, answer.body)
     return error or OutcomeUnknown(
         "Microsoft Graph left a request unanswered. Try again later.", code="UpstreamBadAnswer"
     )

@@ -14,7 +14,7 @@ resources", "JSON batching"; public threads on microsoft-graph-docs-contrib (794
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from shared.errors import Forbidden, GatewayError, OutcomeUnknown, Refused, Unavailable
 from shared.graph.answers import Expected
@@ -66,7 +66,19 @@ class GraphMail:
 
     def __init__(self, graph: GraphClient, address: str) -> None:
         self._graph = graph
+        self._address = address.lower()
         self._root = f"/users/{segment(address)}"
+
+    @property
+    def paused_until(self) -> datetime | None:
+        """Until when Graph wants no calls to the mailbox; None if it wants them now."""
+        left = self._graph.pause_left(self._root)
+        return datetime.now(UTC) + timedelta(seconds=left) if left else None
+
+    def keep_pause(self, until: datetime) -> None:
+        """Keep a pause that another process was asked for."""
+        if (left := (until - datetime.now(UTC)).total_seconds()) > 0:
+            self._graph.begin_pause(self._address, left)
 
     def read_delta(self, folder: str, link: str | None, page_size: int, *, with_bodies: bool = True) -> DeltaPage:
         """Read one page of a folder's changes: of a first round, or the one behind a stored link.
@@ -80,7 +92,7 @@ class GraphMail:
             fields = _FIELDS if with_bodies else _SLIM_FIELDS
             answer = self._graph.get(path, query={"$select": fields}, prefer=prefer, retry=POLL)
         else:
-            answer = self._graph.get_link(link, prefer=prefer, retry=POLL)
+            answer = self._graph.get_link(link, of=self._root, prefer=prefer, retry=POLL)
         items, next_link, delta_link = (
             answer.get("value"),
             answer.get("@odata.nextLink"),

@@ -9,7 +9,8 @@ import pytest
 
 from shared.auth import Authenticator
 from shared.errors import GatewayError, NotFound
-from shared.graph.client import ConcurrencyLimit, GraphClient
+from shared.graph.client import GraphClient
+from shared.graph.limits import CallLimits
 from shared.graph.mail import GraphMail, MessageChange
 from shared.settings.config import load_settings
 from shared.transport import Transport
@@ -34,7 +35,7 @@ def contract() -> Contract:
 
 def make_client(sim: Simulator) -> GraphMail:
     tokens = Authenticator(load_settings(sample.settings(sim))).tokens("default")
-    return GraphMail(GraphClient(tokens, Transport(), ConcurrencyLimit(4)), mails.SUPPORT)
+    return GraphMail(GraphClient(tokens, Transport(), CallLimits(4)), mails.SUPPORT)
 
 
 def fill(sim: Simulator) -> None:

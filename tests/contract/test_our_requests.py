@@ -12,7 +12,8 @@ from bookings.writing import graph_bodies
 from shared.auth import Authenticator
 from shared.errors import NotFound
 from shared.graph.bookings import GraphBookings
-from shared.graph.client import ConcurrencyLimit, GraphClient
+from shared.graph.client import GraphClient
+from shared.graph.limits import CallLimits
 from shared.settings.config import load_settings
 from shared.time_zones.zones import find_zone
 from shared.transport import Transport
@@ -42,7 +43,7 @@ def contract() -> Contract:
 
 def make_client(sim: Simulator) -> GraphBookings:
     tokens = Authenticator(load_settings(sample.settings(sim))).tokens("default")
-    return GraphBookings(GraphClient(tokens, Transport(), ConcurrencyLimit(4)))
+    return GraphBookings(GraphClient(tokens, Transport(), CallLimits(4)))
 
 
 def call_everything(graph: GraphBookings) -> None:

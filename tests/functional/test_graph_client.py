@@ -14,7 +14,8 @@ from shared.errors import (
     Rejected,
     Throttled,
 )
-from shared.graph.client import ConcurrencyLimit, GraphClient, SubRequest
+from shared.graph.client import GraphClient, SubRequest
+from shared.graph.limits import CallLimits
 from shared.retry import READ, WRITE
 from shared.transport import Transport
 from tests.functional.conftest import Gateway
@@ -31,7 +32,7 @@ def quick_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def graph(gateway: Gateway) -> GraphClient:  # noqa: ARG001 - the world it talks to
-    return GraphClient(services().authenticator.tokens("default"), Transport(), ConcurrencyLimit(4))
+    return GraphClient(services().authenticator.tokens("default"), Transport(), CallLimits(4))
 
 
 def ask_for(*paths: str) -> list[SubRequest]:
@@ -170,14 +171,14 @@ def test_a_link_of_graphs_own_is_followed_as_it_is(graph: GraphClient) -> None:
 
 
 def test_who_waits_for_a_place_at_graph_waits_no_longer_than_the_call() -> None:
-    limit = ConcurrencyLimit(1)
+    limit = CallLimits(1)
     with limit.hold(), context.call("id", seconds=0.05), pytest.raises(Throttled) as raised, limit.hold():
         pass
     assert raised.value.retry_after
 
 
 def test_a_place_comes_free_when_the_call_fails() -> None:
-    limit = ConcurrencyLimit(1)
+    limit = CallLimits(1)
     for _ in range(3):
         with pytest.raises(KeyError), limit.hold():
             raise KeyError

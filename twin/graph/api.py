@@ -31,16 +31,25 @@ def show_limits(call: Call, limits: GraphLimits) -> Reply:
             "concurrency": limits.concurrency,
             "batchWidth": limits.batch_width,
             "retryAfter": limits.retry_after,
+            "share": limits.share,
+            "shareLimit": limits.share_limit,
+            "refuseEarly": limits.refuse_early,
+            "crossing": limits.pauses.crossing,
             "refusals": dict(limits.refusals),
+            "early": limits.pauses.early,
         },
     )
 
 
 @control.patch("/limits")
 def change_limits(call: Call, limits: GraphLimits) -> Reply:
-    """Change limits: {"concurrency"?: n or null, "batchWidth"?: n, "retryAfter"?: seconds or null}."""
+    """Change limits: what `GET` shows, except for what it has counted; null for no limit, or no Retry-After."""
     wish = read_object(call)
     limits.batch_width = int(wish.get("batchWidth", limits.batch_width))
+    limits.share = float(wish.get("share", limits.share))
+    limits.share_limit = str(wish.get("shareLimit", limits.share_limit))
+    limits.refuse_early = bool(wish.get("refuseEarly", limits.refuse_early))
+    limits.pauses.crossing = float(wish.get("crossing", limits.pauses.crossing))
     for name, key in (("concurrency", "concurrency"), ("retryAfter", "retry_after")):
         if name in wish:
             setattr(limits, key, None if wish[name] is None else int(wish[name]))

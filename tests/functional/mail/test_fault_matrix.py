@@ -301,14 +301,18 @@ def test_a_mailbox_that_takes_no_writes_is_written_to_later(
     assert [(mail.is_read, mail.folder) for mail in (*mails, late)] == [(True, "archive")] * 3
 
 
-def test_the_time_that_graph_asks_for_is_kept(scenario: MailScenario) -> None:
-    scenario.gateway.sim.faults.add(Answer(429, {"retry-after": "700"}), api="mail", path="/delta$")
+@pytest.mark.parametrize(("status", "asked", "kept"), [(429, 700, 700), (503, 9_999_999, 3600)])
+def test_the_time_that_graph_asks_for_is_kept(scenario: MailScenario, status: int, asked: int, kept: int) -> None:
+    scenario.gateway.sim.faults.add(Answer(status, {"retry-after": str(asked)}), api="mail", path="/delta$")
     before = datetime.now(UTC)
     assert scenario.poll() is Polled.FAILED
-    assert timedelta(seconds=699) < state(scenario)["paused_until"] - before < timedelta(seconds=760)
-    scenario.gateway.sim.faults.add(Answer(503, {"retry-after": "9999999"}), api="mail", path="/delta$")
-    assert scenario.poll() is Polled.FAILED
-    assert state(scenario)["paused_until"] - before < timedelta(minutes=61)
+    assert timedelta(seconds=kept - 1) < state(scenario)["paused_until"] - before < timedelta(seconds=kept + 60)
+
+    services.replace_services(None)  # another process, and a person who wants a poll at once
+    scenario.gateway.sim.exchanges.clear()
+    assert scenario.poll(at_once=True) is Polled.FAILED
+    assert not [seen for seen in scenario.gateway.sim.exchanges.all() if seen.api in ("graph", "mail")]
+    assert state(scenario)["last_error"] == "Throttled"
 
 
 def test_rests_grow_and_end_with_the_first_success(scenario: MailScenario) -> None:

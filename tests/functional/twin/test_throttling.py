@@ -109,6 +109,38 @@ def test_everything_can_be_throttled_for_a_while(sim: Simulator, graph: RawGraph
     assert graph.get(ROOT).ok
 
 
+def test_a_share_is_refused_and_who_comes_back_too_early_is_counted(sim: Simulator, graph: RawGraphClient) -> None:
+    limits = f"{sim.control_url}/graph/limits"
+    wish = {"share": 0.25, "shareLimit": "IncomingBytes", "retryAfter": 60, "crossing": 0}
+    requests.patch(limits, json=wish, timeout=10).raise_for_status()
+    page = f"{ROOT}/{tiny.BUSINESS}"
+    assert [graph.get(page).status_code for _ in range(4)] == [200, 200, 200, 429]
+    assert requests.get(limits, timeout=10).json()["early"] == 0
+
+    graph.get(page)
+    graph.get(f"{page}/services")
+    graph.request("POST", "/$batch", json={"requests": [{"id": "1", "method": "GET", "url": page}]})
+    assert requests.get(limits, timeout=10).json()["early"] == 3, "a part of a batch counts like a request"
+    assert graph.get(ROOT).ok, "the list of pages is no page"
+    assert sim.graph_limits.pauses.early == 3
+
+    requests.patch(limits, json={"refuseEarly": True}, timeout=10).raise_for_status()
+    assert graph.get(page).status_code == 429
+    assert sim.graph_limits.refusals["early"] == 1
+
+
+def test_the_limit_of_open_requests_is_the_apps(sim: Simulator, graph: RawGraphClient) -> None:
+    limits = sim.graph_limits
+    limits.share, limits.share_limit, limits.retry_after, limits.pauses.crossing = 1.0, "MailboxConcurrency", 60, 0.0
+    assert graph.get(f"{ROOT}/{tiny.BUSINESS}").status_code == 429
+    limits.share = 0.0
+    with RawGraphClient(sim, READ, tenant_id=PARTNER_TENANT_ID, app_id=PARTNER_CLIENT_ID) as partner:
+        assert partner.get(ROOT).ok
+    assert limits.pauses.early == 0
+    assert graph.get(ROOT).ok
+    assert limits.pauses.early == 1
+
+
 def test_a_connection_that_breaks_gives_its_place_back(sim: Simulator, graph: RawGraphClient) -> None:
     sim.server.latency = 1.0
     for _ in range(6):
