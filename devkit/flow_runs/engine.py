@@ -7,7 +7,8 @@
 - A condition ends as the branch that it takes; a loop fails if one of its turns did.
 - Terminate ends the run at once, with the status that it names.
 - A Response answers the caller, if it comes within 120 seconds and is the first; otherwise it fails.
-- Turns of a loop that may run side by side are run last first, so that nothing can rely on their order.
+- Turns of a loop that may run side by side are run last first, so that nothing can rely on their order. From outside
+  of a loop, the outputs of an action in it are a list: one entry for each turn.
 
 Sources: Microsoft Learn, "Workflow actions and triggers reference", "Handle errors and exceptions", "Limits and
 configuration"; for Terminate inside a scope, handled failures and `result`, records of real runs that makers published.
@@ -47,7 +48,7 @@ class Run:
     end: datetime
     status: str = "Running"
     error: Mapping[str, Any] | None = None
-    actions: dict[str, Record] = field(default_factory=dict)  # of loops: the last turn
+    actions: dict[str, Record] = field(default_factory=dict)  # in loops: the last turn, with the outputs of all
     history: list[Record] = field(default_factory=list)  # as people see it, without secure inputs and outputs
     response: Answer | None = None
     answer: Answer | None = None  # what the caller got in the end
@@ -298,12 +299,17 @@ class _Engine:
         )
         is_in_order = at_once == 1 or action.get("operationOptions") == "Sequential"
         status, now, last = SUCCEEDED, scope.now, scope.now
+        turns: list[dict[str, Any]] = []
         for member in members if is_in_order else reversed(members):
             turn = replace(scope, now=now, item=member, items={**scope.items, name: member})
             ended, end = self._run_turn(action, turn)
             status = FAILED if FAILED in (status, ended) else SUCCEEDED
             last = max(last, end)
             now = end if is_in_order else now
+            turns.append({inner: self._run.actions[inner].get("outputs") for inner in _list_names(action)})
+        for inner in _list_names(action) if turns else ():
+            outputs = [turn[inner] for turn in turns]
+            self._run.actions[inner] = self._run.actions[inner] | {"outputs": outputs}
         return records.contain(last, status)
 
     def _run_until(self, name: str, action: Json, scope: Scope) -> Outcome:

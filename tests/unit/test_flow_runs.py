@@ -199,6 +199,15 @@ def test_turns_side_by_side_run_last_first_and_share_the_time() -> None:
         assert seconds(ended) == length
 
 
+def test_outputs_of_a_loop_are_lists_outside_of_it() -> None:
+    more = {"foreach": ["a", "b"], "runtimeConfiguration": {"concurrency": {"repetitions": 1}}}
+    inner = {"Note": compose("@item()"), "Same": compose("@outputs('Note')", Note=["Succeeded"])}
+    look = compose("@outputs('Same')", Loop=["Succeeded"])
+    ended = run({"Loop": contain("Foreach", inner, more), "Look": look})
+    assert ended.actions["Look"]["outputs"] == ["a", "b"]
+    assert [record["outputs"] for record in ended.history if record["name"] == "Same"] == ["a", "b"]
+
+
 def test_a_loop_over_nothing_succeeds_and_over_null_fails() -> None:
     assert run({"Loop": contain("Foreach", {"A": compose()}, {"foreach": []})}).status == "Succeeded"
     ended = run({"Loop": contain("Foreach", {"A": compose()}, {"foreach": "@triggerBody()?['no']"})})
