@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import hostile_text, import_cost, large_attachment, mail_ingest, proxied_call, slots
+from bench import hostile_text, import_cost, large_attachment, mail_cost, mail_ingest, proxied_call, slots
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "import_cost": import_cost.run,
     "proxied_call": proxied_call.run,
+    "mail_cost": mail_cost.run,
     "mail_ingest": mail_ingest.run,
     "large_attachment": large_attachment.run,
     "slots": slots.run,

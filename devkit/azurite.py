@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
@@ -59,14 +60,18 @@ class Azurite:
         self.stop()
 
 
-def start_azurite(location: Path | None = None, cache: Path = _CACHE) -> Azurite:
+def start_azurite(
+    location: Path | None = None, cache: Path = _CACHE, *, on_line: Callable[[str], None] | None = None
+) -> Azurite:
     """Install Azurite if need be, start it and return once all three services listen.
 
-    ``location`` keeps the data in a folder; None keeps it in memory. Raises AzuriteError.
+    ``location`` keeps the data in a folder; None keeps it in memory. ``on_line`` gets each line of the access log, on
+    a thread of its own. Raises AzuriteError.
     """
     script = install_azurite(cache)
     command = [_find_node(), *(("--require", str(NODE_SCRIPT)) if SHIFT in os.environ else ())]
-    command += [str(script), "--silent", "--disableTelemetry", "--skipApiVersionCheck"]
+    command += [str(script), "--disableTelemetry", "--skipApiVersionCheck"]
+    command += [] if on_line else ["--silent"]
     for service in _SERVICES:
         command += [f"--{service.lower()}Host", "127.0.0.1", f"--{service.lower()}Port", "0"]
     if location is None:
@@ -78,7 +83,7 @@ def start_azurite(location: Path | None = None, cache: Path = _CACHE) -> Azurite
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     try:
-        endpoints = {service: f"{url}/{ACCOUNT}" for service, url in _wait_for_services(process).items()}
+        endpoints = {service: f"{url}/{ACCOUNT}" for service, url in _wait_for_services(process, on_line).items()}
     except BaseException:
         process.kill()
         process.wait()
@@ -104,7 +109,7 @@ def _find_node() -> str:
         raise AzuriteError(str(error)) from error
 
 
-def _wait_for_services(process: subprocess.Popen[str]) -> dict[str, str]:
+def _wait_for_services(process: subprocess.Popen[str], on_line: Callable[[str], None] | None) -> dict[str, str]:
     """Return each service's address as soon as all are up; go on reading the output, so the pipe never fills."""
     endpoints: dict[str, str] = {}
     lines: list[str] = []
@@ -114,6 +119,8 @@ def _wait_for_services(process: subprocess.Popen[str]) -> dict[str, str]:
         with stream:
             for line in stream:
                 if decided.is_set():
+                    if on_line:
+                        on_line(line)
                     continue
                 lines.append(line)
                 if match := _READY.search(line):

@@ -13,6 +13,7 @@ from devkit.documents import (
     error_tables,
     flow_settings,
     infrastructure,
+    mailbox_cost,
     permissions,
     routes,
     settings_tables,
@@ -31,6 +32,7 @@ _WRITERS: tuple[Callable[[Texts], None], ...] = (
     sinks.write,
     doctor_table.write,
     flow_settings.write,
+    mailbox_cost.write,
 )
 
 

@@ -60,7 +60,7 @@ def running_world() -> Iterator[Running]:
         Simulator(sample.build(), latency=0).running() as sim,
     ):
         settings = sample.settings(sim) | sample.mail_settings() | sample.write_settings() | _QUICK_SETTINGS
-        app = App(Path(scratch), sim, settings | {"AzureWebJobsStorage": storage.connection_string})
+        app = App(Path(scratch), sim.environment() | settings | {"AzureWebJobsStorage": storage.connection_string})
         with app.running():
             base_url = app.wait_until_it_listens()
             running = Running(

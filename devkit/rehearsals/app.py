@@ -64,10 +64,11 @@ def open_world() -> Iterator[tuple[Path, str, Simulator]]:
 class App:
     """One app with its keys and its log; it is started again after each kill."""
 
-    def __init__(self, scratch: Path, sim: Simulator, settings: Mapping[str, str]) -> None:
+    def __init__(self, scratch: Path, environment: Mapping[str, str]) -> None:
+        """`environment`: the variables that lead it into the simulated cloud, and its settings."""
         self._log = scratch / "app.log"
         self._keys_file = scratch / "keys.json"
-        self._environment = dict(os.environ) | sim.environment() | dict(settings)
+        self._environment = dict(os.environ) | dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
         self._began_at = 0
         self.kills = 0
@@ -76,6 +77,18 @@ class App:
     def key(self) -> str:
         """The host key that callers send."""
         return Keys.open(self._keys_file).host["default"]
+
+    @property
+    def master_key(self) -> str:
+        """The key that opens the paths of the host itself."""
+        return Keys.open(self._keys_file).master
+
+    @property
+    def pid(self) -> int:
+        """The id of the process that runs now."""
+        if self._process is None:
+            raise RuntimeError("the app does not run")
+        return self._process.pid
 
     @contextmanager
     def running(self) -> Iterator[None]:

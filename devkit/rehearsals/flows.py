@@ -131,7 +131,7 @@ class _Rehearsal:
         self._sim = sim
         self._random = random.Random(plan.seed)  # noqa: S311 - a rehearsed accident, not a secret
         settings = {"CHANGES_REFRESH_SECONDS": str(REFRESH_SECONDS), "PUBLIC_BASE_URL": _LINKS}
-        self._app = App(scratch, sim, make_settings(sim, storage) | settings)
+        self._app = App(scratch, sim.environment() | make_settings(sim, storage) | settings)
         self._table = TableClient.from_connection_string(storage, "changes")
         self._backend = Backend(_NOWHERE, "", _LINKS)
         self._over = threading.Event()

@@ -98,7 +98,7 @@ class _Rehearsal:
         self._plan = plan
         self._storage = storage
         self._sim = sim
-        self._app = App(scratch, sim, make_settings(sim, storage))
+        self._app = App(scratch, sim.environment() | make_settings(sim, storage))
         self._random = random.Random(plan.seed)  # noqa: S311 - a rehearsed accident, not a secret
         self._expected: dict[str, Expectation] = {}
         self._findings = Findings(mails=plan.mails)

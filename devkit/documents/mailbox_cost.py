@@ -1,0 +1,48 @@
+"""What a mailbox costs a month, in docs/telemetry.md, and the benchmark's figures in bench/README.md."""
+
+from bench import cost_figures as figures
+from devkit.documents.blocks import Texts, make_table
+
+
+def write(texts: Texts) -> None:
+    """Write the tables."""
+    rows = [(name, one.show(one.measured), one.show(one.goal)) for name, one in figures.FIGURES.items()]
+    texts.put_block(
+        "bench/README.md", "figures of mail_cost", make_table(("Figure", "Measured", "Goal: at most"), rows)
+    )
+    texts.put_block("docs/telemetry.md", "cost of a mailbox", _describe_month())
+    prices = [(one.what, f"{one.dollars:f}".rstrip("0"), f"<{one.source}>") for one in figures.PRICES]
+    texts.put_block("docs/telemetry.md", "prices", make_table(("For", "US dollars", "Source"), prices))
+
+
+def _describe_month() -> list[str]:
+    polls = figures.compute_monthly_cost(figures.POLL, figures.POLLS_A_MONTH)
+    mails = figures.compute_monthly_cost(figures.MAIL, figures.MAILS_A_MONTH)
+    rows = [
+        (
+            "Log",
+            f"{polls.log_bytes / 1e6:.0f} MB: {polls.log:.2f}",
+            f"{mails.log_bytes / 1e6:.1f} MB: {mails.log:.3f}",
+            f"{polls.log + mails.log:.2f}",
+        ),
+        (
+            "Storage",
+            f"{polls.storage_requests:,.0f} requests: {polls.storage:.2f}",
+            f"{mails.storage_requests:,.0f} requests: {mails.storage:.3f}",
+            f"{polls.storage + mails.storage:.2f}",
+        ),
+        (
+            "Compute",
+            f"{polls.gb_seconds:,.0f} GB-s: {polls.compute:.2f}",
+            f"{mails.gb_seconds:,.0f} GB-s: {mails.compute:.3f}",
+            f"{polls.compute + mails.compute:.2f}",
+        ),
+        ("Together", f"{polls.total:.2f}", f"{mails.total:.3f}", f"{polls.total + mails.total:.2f}"),
+    ]
+    heads = (
+        "US dollars a month",
+        f"{figures.POLLS_A_MONTH:,} polls",
+        f"{figures.MAILS_A_MONTH:,} mails",
+        "One mailbox",
+    )
+    return make_table(heads, rows)
