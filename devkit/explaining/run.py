@@ -27,7 +27,8 @@ from inbound_mail.reports.mails import describe_mail
 from inbound_mail.sinks import check_sink
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.auth import Authenticator
-from shared.graph.client import ConcurrencyLimit, GraphClient
+from shared.graph.client import GraphClient
+from shared.graph.limits import CallLimits
 from shared.json_text import Json
 from shared.settings.config import Settings, SettingsError, load_settings
 from shared.settings.mail_settings import Brakes
@@ -203,8 +204,8 @@ def _adapt(mailboxes: str) -> str:
 
 def _build(settings: Settings) -> MailServices:
     authenticator = Authenticator(settings)
-    limit, transport = ConcurrencyLimit(2), Transport(pool_size=2)
-    clients = {name: GraphClient(authenticator.tokens(name), transport, limit) for name in settings.connections}
+    limits, transport = CallLimits(2), Transport(pool_size=2)
+    clients = {name: GraphClient(authenticator.tokens(name), transport, limits) for name in settings.connections}
     return build_mail_services(settings, authenticator, clients)
 
 
