@@ -57,6 +57,10 @@ class App:
             answer = self._http.request(
                 request.method, address, params=queries, data=content or None, headers=sent, timeout=LONGEST_CALL
             )
+        except UnicodeEncodeError:
+            return nest_error(
+                HTTPStatus.BAD_REQUEST, "BadRequest", "Request headers must contain only ASCII characters."
+            )
         except requests.RequestException:
             return time_out()
         shown = {name: answer.headers[name] for name in _SHOWN if name in answer.headers}
