@@ -6,10 +6,11 @@ from urllib.parse import urlencode
 
 from devkit.flow_runs.host import Answer, Call, Host, HttpCall
 from devkit.flow_runs.records import FAILED, SUCCEEDED, TIMED_OUT, Outcome, fail, name_status
-from devkit.flow_runs.retries import Asked, ask, read_policy, read_seconds
+from devkit.flow_runs.retries import Asked, ask, read_policy
 from devkit.flow_runs.texts import as_text
 from devkit.flow_runs.values import Scope, evaluate
 from devkit.flows.calls import Request
+from devkit.flows.durations import read_seconds
 from devkit.flows.sources import Json
 
 _NO_ANSWER = "Http request failed: the server did not respond within the timeout limit."

@@ -28,8 +28,8 @@ from devkit.flow_runs.data_steps import STEPS, BadStepError
 from devkit.flow_runs.failures import TemplateFailure, name_type
 from devkit.flow_runs.host import Answer, Host
 from devkit.flow_runs.records import CANCELLED, FAILED, FAILING, SKIPPED, SUCCEEDED, Outcome, Record
-from devkit.flow_runs.retries import read_seconds
 from devkit.flow_runs.values import Scope, evaluate
+from devkit.flows.durations import read_seconds
 from devkit.flows.sources import Flow, Json, find_branches
 
 LONGEST_RESPONSE = 120.0

@@ -12,9 +12,8 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
-import isodate
-
 from devkit.flow_runs.host import Answer
+from devkit.flows.durations import read_seconds
 
 _RETRIED = {0, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 _DEFAULT_COUNT, _DEFAULT_INTERVAL = 4, 7.5
@@ -61,12 +60,6 @@ def read_policy(given: Mapping[str, Any] | None) -> RetryPolicy:
     shortest = read_seconds(given.get("minimumInterval", f"PT{_SHORTEST:g}S")) if kind == "exponential" else 0.0
     longest = read_seconds(given["maximumInterval"]) if "maximumInterval" in given else _A_DAY
     return RetryPolicy(int(given["count"]), interval, shortest, longest, is_fixed=kind == "fixed")
-
-
-def read_seconds(duration: str) -> float:
-    """Return an ISO 8601 duration in seconds."""
-    parsed = isodate.parse_duration(duration)
-    return float(parsed.total_seconds())
 
 
 def ask(once: Callable[[], Answer], start: datetime, policy: RetryPolicy, limit: float | None) -> Asked:

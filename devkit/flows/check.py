@@ -9,6 +9,7 @@ from devkit.flows.check_failures import check_failures
 from devkit.flows.check_form import check_form
 from devkit.flows.check_outcomes import check_outcomes
 from devkit.flows.check_reads import check_reads
+from devkit.flows.check_repeats import check_repeats
 from devkit.flows.check_settings import check_settings
 from devkit.flows.check_values import check_values
 from devkit.flows.check_world import check_world
@@ -19,7 +20,7 @@ from devkit.flows.sources import Flow
 from devkit.flows.topics import TOPICS
 
 # What is asked only of flows that are shipped to strangers.
-SHIPPED = frozenset({"asked", "explained", "failure", "known", "named", "picked", "preset", "real"})
+SHIPPED = frozenset({"asked", "explained", "failure", "known", "named", "picked", "preset", "real", "twice"})
 FORMAT = Path(__file__).with_name("definition.schema.json")
 _FLOW_FILE = "#/definitions/flowFile"
 
@@ -50,6 +51,7 @@ def check_flows(
         found += check_settings(flow)
         found += check_world(flow, connectors)
         found += [*check_failures(flow), *check_outcomes(flow), *check_values(flow, connectors)]
+        found += check_repeats(flow, connectors)
         if contract is not None:
             found += _check_schema(flow, contract)
     if are_shipped:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from devkit.flows.complaints import Complaint
-from devkit.flows.durations import read_seconds
+from devkit.flows.durations import measure
 from devkit.flows.order import find_circle
 from devkit.flows.sources import CONNECTED, Flow, Json, Step, find_branches, find_texts, strip_branches
 
@@ -123,7 +123,7 @@ def _check_retries(flow: Flow) -> Iterator[Found]:
             if not 1 <= int(policy.get("count", 0)) <= _RETRIES:
                 yield "retry", name, f"{policy.get('count')} retries, 1 to {_RETRIES} are allowed"
             for key in ("interval", "minimumInterval", "maximumInterval"):
-                if key in policy and not _WAIT[0] <= read_seconds(str(policy[key])) <= _WAIT[1]:
+                if key in policy and not _WAIT[0] <= measure(str(policy[key])) <= _WAIT[1]:
                     yield "retry", name, f"{key} is {policy[key]}, 5 seconds to a day are allowed"
             if "interval" not in policy:
                 yield "retry", name, "says nothing of the time between retries: interval"

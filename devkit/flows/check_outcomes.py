@@ -7,14 +7,14 @@ is repeated, and how often by default) of Azure Logic Apps.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from devkit.flows.check_repeats import MESSAGES
 from devkit.flows.complaints import Complaint
-from devkit.flows.durations import read_seconds
+from devkit.flows.durations import measure
 from devkit.flows.outcomes import FAILED, SUCCEEDED, TIMED_OUT, Outcome, find_outcome, find_outcomes
 from devkit.flows.sources import CONNECTED, Flow, Json, Step, find_branches
 
 ANSWER_LIMIT = 120  # seconds until whoever waits for a Response gets none
 CALL_LIMIT = 30  # seconds in which the gateway answers any call (docs/flows.md); assumed of other services, too
-_MESSAGES = frozenset({"SendEmailV2", "SharedMailboxSendEmailV2", "PostMessageToConversation", "SendSupportMail"})
 _CALLS = (*CONNECTED, "Http")
 _GROUPS = ("Scope", "Terminate")
 
@@ -76,7 +76,7 @@ def _list_endings(action: Json) -> tuple[str, ...]:
 
 def _is_message(action: Json) -> bool:
     if action["type"] in CONNECTED:
-        return action["inputs"]["host"].get("operationId") in _MESSAGES
+        return action["inputs"]["host"].get("operationId") in MESSAGES
     return bool(action["type"] == "Response")
 
 
@@ -133,4 +133,4 @@ def _measure(action: Json) -> int:
     if str(action["inputs"].get("retryPolicy", {}).get("type", "default")).lower() == "none":
         return CALL_LIMIT
     timeout = action.get("limit", {}).get("timeout")
-    return read_seconds(str(timeout)) + CALL_LIMIT if timeout else ANSWER_LIMIT
+    return round(measure(str(timeout))) + CALL_LIMIT if timeout else ANSWER_LIMIT

@@ -176,6 +176,7 @@ DOCUMENT: dict[str, Any] = {
                             "emailMessage/Body": f"<p>@{{replace({_FIRST_ID},'<','&lt;')}}</p>",
                         },
                         "authentication": "@parameters('$authentication')",
+                        "retryPolicy": {"type": "fixed", "count": 1, "interval": "PT20S"},
                     },
                 },
             },

@@ -78,6 +78,8 @@ FAULTS: list[tuple[str, Spoil, str]] = [
     ("retry", put(f"{ASK}|inputs|retryPolicy|interval", "P2D"), "P2D"),
     ("retry", put(f"{ASK}|inputs|retryPolicy|interval", None), "interval"),
     ("retry", put(f"{ASK}|inputs|retryPolicy|type", "linear"), "linear"),
+    ("twice", put("actions|Tell|inputs|retryPolicy|count", 2), "sent 3 times"),
+    ("twice", put("actions|Tell|inputs|retryPolicy", None), "sent 5 times"),
     ("concurrency", put(f"{TRIGGER}|runtimeConfiguration|concurrency|runs", 101), "runs is 101"),
     ("preset", put(f"{TRIGGER}|runtimeConfiguration|concurrency|runs", 10), "cannot be taken back"),
     ("preset", put(f"{TRIGGER}|description", "Several at once."), "One run at a time"),
