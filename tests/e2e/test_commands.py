@@ -23,15 +23,20 @@ from twin.seeds import sample
 pytestmark = pytest.mark.slow(reason="starts whole processes")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A copy of what git tracks. The environment and the storage emulator, which take minutes to fetch, are shared."""
+    """A copy of what git tracks, one for each worker, so that tests run side by side.
+
+    The environment and the storage emulator, which take minutes to fetch, are shared; what is compiled comes along.
+    """
     install_azurite()
     folder = tmp_path_factory.mktemp("checkout")
     for path in tracked_files():
-        target = folder / path.relative_to(ROOT)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, target)
+        compiled = path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.pyc"
+        for source in [path, compiled] if compiled.exists() else [path]:
+            target = folder / source.relative_to(ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)  # with its time: compiled code is of a source of that time
     (folder / ".venv").symlink_to(Path(sys.prefix))
     (folder / ".devkit").mkdir()
     (folder / ".devkit/azurite").symlink_to(ROOT / ".devkit/azurite")
@@ -196,6 +201,18 @@ def wait_for_mailboxes(found: dict[str, Any], names: list[str]) -> None:
         time.sleep(1)
 
 
+@pytest.fixture
+def sooner(checkout: Path) -> Iterator[None]:
+    """Let the app of the checkout read its settings again after two seconds instead of a minute."""
+    file = checkout / "composition/settings_source.py"
+    usual = file.read_text()
+    assert "\nREREAD_SECONDS = 60.0\n" in usual
+    file.write_text(usual.replace("REREAD_SECONDS = 60.0", "REREAD_SECONDS = 2.0"))
+    yield
+    file.write_text(usual)
+
+
+@pytest.mark.usefixtures("sooner")
 def test_a_blob_of_mailboxes_is_put_and_taken_over_by_the_running_app(up: Up, checkout: Path) -> None:
     found = up.wait()
     settings = Path(found["settings_file"])

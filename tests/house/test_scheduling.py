@@ -1,4 +1,4 @@
-"""The groups in which tests run side by side: a fixture of a module is made once, slow tests are spread."""
+"""The groups in which tests run: a fixture of a module is made once, slow tests are spread, the longest begin first."""
 
 import subprocess
 import sys
@@ -30,10 +30,14 @@ def test_with_the_fixture(costly, number):
 def test_alone(number):
     note("slow")
     time.sleep(0.5)
+
+@pytest.mark.slow(reason="to see when it runs", seconds=9)
+def test_longest():
+    note("longest")
 """
 
 
-def test_a_fixture_of_a_module_is_made_once_and_slow_tests_run_side_by_side(tmp_path: Path) -> None:
+def test_module_fixtures_are_made_once_and_slow_tests_run_side_by_side_the_longest_first(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    slow: runs long\n", encoding="utf-8")
     file = tmp_path / "test_spread.py"
     file.write_text(_TESTS, encoding="utf-8")
@@ -46,3 +50,5 @@ def test_a_fixture_of_a_module_is_made_once_and_slow_tests_run_side_by_side(tmp_
     notes = [line.split() for line in file.with_suffix(".notes").read_text(encoding="utf-8").splitlines()]
     assert [what for what, _ in notes].count("made") == 1, "the groups have no effect: each worker makes the fixture"
     assert len({worker for what, worker in notes if what == "slow"}) == 2
+    [its_worker] = [worker for what, worker in notes if what == "longest"]
+    assert next(what for what, worker in notes if worker == its_worker) == "longest"
