@@ -69,6 +69,13 @@ def _refuse(*_: object) -> Any:
     raise AssertionError("the memory does not have this")
 
 
+@pytest.fixture
+def rows_in_memory() -> Iterator[None]:
+    """Rows and blobs are in memory, for tests of what is done with mails whatever keeps them."""
+    with storage_in_memory():
+        yield
+
+
 @pytest.fixture(params=["emulator", "memory"])
 def either_storage(request: pytest.FixtureRequest) -> Iterator[None]:
     """The emulator, and then the memory that stands in for it in crash tests."""

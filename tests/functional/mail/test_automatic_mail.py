@@ -13,7 +13,7 @@ from tests.field_mails import load_field_mail
 from tests.functional.mail.conftest import MailScenario, OpenScenario
 from tests.functional.mail.deliveries import causes
 
-pytestmark = pytest.mark.slow(reason="long scenarios of mails")
+pytestmark = [pytest.mark.usefixtures("rows_in_memory"), pytest.mark.slow(reason="long scenarios of mails")]
 
 AUTOMATIC_REPLY = {"Auto-Submitted": "auto-replied"}
 REFERENCE = "mail-" + "0f" * 20

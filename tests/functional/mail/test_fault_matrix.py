@@ -21,7 +21,10 @@ from twin.seeds import tiny
 from twin.seeds.mails import SECOND, SUPPORT
 from twin.seeds.sample import CLIENT_ID
 
-pytestmark = [pytest.mark.usefixtures("impatient"), pytest.mark.slow(reason="breaks every kind of call in every way")]
+pytestmark = [
+    pytest.mark.usefixtures("impatient", "rows_in_memory"),
+    pytest.mark.slow(reason="breaks every kind of call in every way"),
+]
 
 LETTER = b"From: kim@example.com\r\nSubject: The original\r\n\r\nHello.\r\n"
 GRAPH = "graph.microsoft.com"

@@ -15,7 +15,10 @@ from tests.functional.prepared_mails import AUTHOR
 from twin.easyvista.records import Ticket
 from twin.mail.contents import File, Reference, Synthetic
 
-pytestmark = pytest.mark.slow(reason="many mails, each through the gateway and two sinks")
+pytestmark = [
+    pytest.mark.usefixtures("rows_in_memory"),
+    pytest.mark.slow(reason="many mails, each through the gateway and two sinks"),
+]
 
 LEE = ("Lee Gu", AUTHOR)
 PHOTO = bytes(range(256)) * 8

@@ -10,7 +10,10 @@ from shared.errors import Unavailable
 from tests.field_mails import NAMES, load_field_mail
 from tests.functional.mail.conftest import MailScenario, OpenScenario
 
-pytestmark = pytest.mark.slow(reason="delivers each conversation of the field")
+pytestmark = [
+    pytest.mark.usefixtures("rows_in_memory"),
+    pytest.mark.slow(reason="delivers each conversation of the field"),
+]
 
 REQUEST = "q0-request.eml"
 # Answers to q0, and to q6a, whose text is not the text of these mails: each says something that no other mail says.

@@ -14,7 +14,7 @@ from tests.functional.mail.deliveries import ask_again, causes, change_rules, de
 from tests.functional.mail.test_automatic_mail import ask
 from twin.mail.contents import File
 
-pytestmark = pytest.mark.slow(reason="long scenarios of mails")
+pytestmark = [pytest.mark.usefixtures("rows_in_memory"), pytest.mark.slow(reason="long scenarios of mails")]
 
 VPN = {
     "name": "vpn",

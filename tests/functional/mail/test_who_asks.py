@@ -14,7 +14,7 @@ from twin.mail.contents import Item
 from twin.seeds import service_desks
 from twin.seeds.mails import SUPPORT
 
-pytestmark = pytest.mark.slow(reason="delivers to every sink")
+pytestmark = [pytest.mark.usefixtures("rows_in_memory"), pytest.mark.slow(reason="delivers to every sink")]
 
 FORM, LEE, MEGAN = "forms@contoso.com", "lee.gu@contoso.com", "megan.bowen@contoso.com"
 ADELE = "adele.vance@contoso.com"

@@ -21,7 +21,10 @@ from twin.seeds import service_desks, tiny
 from twin.seeds.mails import SUPPORT
 from twin.webhook.apis import HOOKS_HOST
 
-pytestmark = pytest.mark.slow(reason="each test delivers several mails to four sinks")
+pytestmark = [
+    pytest.mark.usefixtures("rows_in_memory"),
+    pytest.mark.slow(reason="each test delivers several mails to four sinks"),
+]
 
 LEE, ADELE, NESTOR, MEGAN = (f"{name}@contoso.com" for name in ("lee.gu", "adele.vance", "nestor.wilke", "megan.bowen"))
 MALLORY = "mallory@attacker.example"

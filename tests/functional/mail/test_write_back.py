@@ -19,7 +19,10 @@ from twin.entra.state import Entra
 from twin.mail.permissions import READ, WRITE
 from twin.seeds.sample import CLIENT_ID
 
-pytestmark = [pytest.mark.usefixtures("impatient"), pytest.mark.slow(reason="many polls with long outages")]
+pytestmark = [
+    pytest.mark.usefixtures("impatient", "rows_in_memory"),
+    pytest.mark.slow(reason="many polls with long outages"),
+]
 
 ALL = {"read": True, "category": "Ticket {ticket}", "move_to": "archive"}
 BATCH = r"/\$batch$"
