@@ -28,6 +28,7 @@ HEADS = ("Step", "Fails once", "Fails until mended", "… then resubmitted", "Do
 DONE = "done"
 REPEATED = "*(the event comes again)*"
 _FOR_EVER = (Kind.REFUSED, Kind.UNAVAILABLE, Kind.TIMED_OUT)
+UNNAMED = "charge (not which step)"
 EVERY_DATA = "*(every step that only works on data)*"
 _NOT_FOR_IT = "-"
 
@@ -209,7 +210,7 @@ class Judge:
         if any(thing.what == "mail" and thing.which.startswith(SETTINGS["Recipients"]) for thing in new):
             names = {name for step in trial.failed_steps for name in self._name_failed(step)}
             is_named = any(name in mail.body for mail in trial.world.outlook.mails for name in names)
-            yield "charge" if is_named else "charge (not which step)"
+            yield "charge" if is_named else UNNAMED
         if any(thing.what == "message" for thing in new):
             yield "team"
 
@@ -267,7 +268,7 @@ def judge_case(case: Case, *, reads_both_branches: bool = False) -> tuple[list[R
 
 def _find_silent(both: Both) -> Iterator[str]:
     first, again = both
-    if first.is_silent:
+    if first.is_silent or UNNAMED in first.informed:
         yield first.describe()
     if again is not None and (again.missing or not again.is_green):
         yield f"after resubmitting {again.describe()}, {', '.join(again.missing) or 'nothing'} missing"

@@ -99,7 +99,9 @@ def test_a_failure_that_is_reported_is_none() -> None:
 def test_a_report_that_names_no_step_is_seen() -> None:
     work = {"type": "Scope", "actions": {"Ticket": ticket()}, "runAfter": {}}
     for body, words in (("It failed.", "charge (not which step) told"), ("“Ticket” failed.", "charge told")):
-        assert cells({"Work": work, "Report": report(body, Work=BAD)})["Ticket"][1] == f"failed, {words}"
+        actions = {"Work": work, "Report": report(body, Work=BAD)}
+        assert cells(actions)["Ticket"][1] == f"failed, {words}"
+        assert bool(losses(actions)) == ("not which" in words)
 
 
 def test_a_step_that_looks_first_and_is_not_repeated_does_nothing_twice() -> None:
