@@ -34,6 +34,9 @@ def _check_outcomes(flow: Flow) -> Iterator[Found]:
         for status in _list_endings(steps[name].action):
             yield from _judge_failure(flow, steps, name, status)
     yield from _check_error_branch(flow, steps, usual)
+    for outcome in find_outcomes(flow, {}):
+        if outcome.has_failed and not any(_is_message(steps[step].action) for step in outcome.steps):
+            yield "silent", "actions", f"a run can end as failed by itself, and nobody is told{_describe_ways(outcome)}"
     if flow.trigger[1]["type"] == "Request" and _list_answers(steps):
         for outcome in find_outcomes(flow, {}):
             if (count := _count_answers(outcome, steps)) != 1:

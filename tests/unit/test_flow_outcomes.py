@@ -14,6 +14,7 @@ type Actions = dict[str, Any]
 
 ALL = ["Succeeded", "Failed", "Skipped", "TimedOut"]
 BAD = ["Failed", "TimedOut", "Skipped"]
+LAST = "Tell"  # the last step of the small flow
 SLOW = {"retryPolicy": {"type": "fixed", "count": 2, "interval": "PT5S"}}
 
 
@@ -90,6 +91,12 @@ def test_the_small_flow_reports_every_failure() -> None:
     [
         (lambda work, _: work["Tell"].update(runAfter={"Alone": ALL}), ("failed", "Ask")),
         (lambda work, _: work["Alone"].update(runAfter={"Each": ["Succeeded", "Failed"]}), ("failed", "Make")),
+        (lambda work, _: work.update(More=compose(**{LAST: ["Failed"]})), ("failed", LAST)),
+        (lambda work, _: work.update(More=compose(**{LAST: BAD}), Then=compose(**{LAST: ["Succeeded"]})), None),
+        (
+            lambda work, _: work.update(End={"type": "Terminate", "inputs": {"runStatus": "Failed"}, "runAfter": {}}),
+            ("silent", "actions"),
+        ),
         (lambda _, report: report.update(runAfter={"Work": ["TimedOut"]}), ("silent", "List")),
         (lambda _, report: report["actions"].pop("Tell_those_in_charge"), ("silent", "List")),
         (
