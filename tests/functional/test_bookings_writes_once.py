@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.functional.conftest import Gateway
 from tests.functional.host.apps.support import wait_until
 from tests.functional.kill_switch import Killed, KillSwitch
 from tests.functional.secrecy import secrets_of
+from tests.functional.storage import storage_in_memory
 from tests.functional.test_bookings_appointments import book
 from twin.bookings.state import Business
 from twin.core.faults import Action, Answer, Delay, Drop
@@ -283,29 +285,35 @@ def test_a_crash_at_any_step_leaves_one_appointment(
         scope = f"default|{tiny.BUSINESS}"
         return built.idempotency.run(work, scope=scope, operation="create", payload=key, key=key).body
 
-    for at in range(1, 300, 1 if count == 1 else 9):  # the steps of one guest come again with each of the five
-        start = TOMORROW + timedelta(hours=2 * at)
-        if has_group:
-            group = {"serviceId": tiny.GROUP, "maximumAttendeesCount": 6, "customers": []}
-            book(writer.gateway, start, minutes=60, staffMemberIds=[tiny.BOB], **group)
-        mails = [f"robin{at}.{number}@example.com" for number in range(count)]
-        if refuses:
-            lose(writer, Answer(400, body={"error": {"code": "BadRequest", "message": "Invalid Staff"}}), when=refuses)
-        kill_switch = KillSwitch(at)
-        with kill_switch.watching(STEPS, also_after=True):
-            try:
-                run(start, mails, f"key-{at}")
-            except Killed:
-                time.sleep(0.02)
-        made = run(start, mails, f"key-{at}")
-        there = [one for one in writer.calendar() if one.start == start]
-        assert [one.id for one in there] == [made["id"]], f"killed at step {at}"
-        assert [each["emailAddress"] for each in there[0].values["customers"]] == mails, f"killed at step {at}"
-        if len(kill_switch.steps) < at:
-            records = Counter(str(each["emailAddress"]) for each in writer.customers())
-            assert max(records.values()) == 1
-            assert at > 20
-            return
+    # every rule about rows is met by the first case, on the emulator
+    with nullcontext() if (service, refuses) == (tiny.VISIT, None) else storage_in_memory():
+        for at in range(1, 300, 1 if count == 1 else 9):  # the steps of one guest come again with each of the five
+            start = TOMORROW + timedelta(hours=2 * at)
+            if has_group:
+                group = {"serviceId": tiny.GROUP, "maximumAttendeesCount": 6, "customers": []}
+                book(writer.gateway, start, minutes=60, staffMemberIds=[tiny.BOB], **group)
+            mails = [f"robin{at}.{number}@example.com" for number in range(count)]
+            if refuses:
+                lose(
+                    writer,
+                    Answer(400, body={"error": {"code": "BadRequest", "message": "Invalid Staff"}}),
+                    when=refuses,
+                )
+            kill_switch = KillSwitch(at)
+            with kill_switch.watching(STEPS, also_after=True):
+                try:
+                    run(start, mails, f"key-{at}")
+                except Killed:
+                    time.sleep(0.02)
+            made = run(start, mails, f"key-{at}")
+            there = [one for one in writer.calendar() if one.start == start]
+            assert [one.id for one in there] == [made["id"]], f"killed at step {at}"
+            assert [each["emailAddress"] for each in there[0].values["customers"]] == mails, f"killed at step {at}"
+            if len(kill_switch.steps) < at:
+                records = Counter(str(each["emailAddress"]) for each in writer.customers())
+                assert max(records.values()) == 1
+                assert at > 20
+                return
     pytest.fail("there is no end to the steps")
 
 
