@@ -20,7 +20,7 @@ from devkit.flows.sources import Flow
 from devkit.flows.topics import TOPICS
 
 # What is asked only of flows that are shipped to strangers.
-SHIPPED = frozenset({"asked", "explained", "failure", "known", "named", "picked", "preset", "real", "twice"})
+SHIPPED = frozenset({"asked", "explained", "failure", "known", "named", "picked", "preset", "real", "silent", "twice"})
 FORMAT = Path(__file__).with_name("definition.schema.json")
 _FLOW_FILE = "#/definitions/flowFile"
 

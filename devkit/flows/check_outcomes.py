@@ -24,7 +24,8 @@ type Found = tuple[str, str, str]  # rule, place, message
 def check_outcomes(flow: Flow) -> list[Complaint]:
     """Return each step whose failure would stay unseen, and each way on which a caller waits in vain."""
     found = [*_check_outcomes(flow), *_check_time(flow)]
-    return [Complaint(flow.name, *each) for each in sorted(set(found))]
+    first = {(rule, place): message for rule, place, message in sorted(found, reverse=True)}  # one way is enough
+    return [Complaint(flow.name, rule, place, message) for (rule, place), message in sorted(first.items())]
 
 
 def _check_outcomes(flow: Flow) -> Iterator[Found]:

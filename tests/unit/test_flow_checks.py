@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from devkit.flows.check import check_flows
+from devkit.flows.check_failures import WORK
 from devkit.flows.connectors import GATEWAY
 from devkit.flows.logic_apps import build_workflow
 from devkit.flows.sources import Flow, FlowFileError, find_texts, load_flow
@@ -227,6 +228,18 @@ def test_flows_of_ones_own_may_limit_their_runs() -> None:
     spoil = put(f"{TRIGGER}|runtimeConfiguration|concurrency|runs", 10)
     assert complaints_about(spoil)
     assert check_flows([make_flow(spoil)], CONNECTORS, are_shipped=False) == []
+
+
+def test_flows_of_ones_own_need_no_report_of_failures_but_may_not_hide_them() -> None:
+    flow = make_flow()
+    actions = flow.document["properties"]["definition"]["actions"]
+    actions.pop(next(name for name in actions if name != WORK))
+    own = Flow(flow.name, flow.document)
+    assert {"failure", "silent"} <= {found.rule for found in check_flows([own], CONNECTORS)}
+    assert check_flows([own], CONNECTORS, are_shipped=False) == []
+    actions["After"] = COMPOSE | {"runAfter": {WORK: ["Succeeded", "Failed"]}}
+    own = Flow(flow.name, flow.document)
+    assert {found.rule for found in check_flows([own], CONNECTORS, are_shipped=False)} == {"failed"}
 
 
 def test_nesting_has_an_end() -> None:
