@@ -60,7 +60,7 @@ def open_page(browser: Browser, **options: object) -> Seen:
 
 
 def use_docs(browser: Browser, base_url: str, key: str) -> dict:
-    """Read the page, give a wrong key, ask, give the right one, ask again."""
+    """Read the page, give a wrong key, ask, give the right one, ask again; then open all, as each change draws all."""
     seen = open_page(browser)
     page = seen.page
     page.goto(f"{base_url}/api/docs")
@@ -70,7 +70,7 @@ def use_docs(browser: Browser, base_url: str, key: str) -> dict:
     page.click(DESIGNERS)
     page.wait_for_selector(f"{DESIGNERS}[data-is-open=true]")
     reported["operations"] = page.locator(".opblock:visible").evaluate_all("found => found.map(each => each.id)")
-    open_everything(page)
+    page.click(f"{OPERATION} .opblock-summary-control")
     for name, given in (("wrong", "not-the-key"), ("right", key)):
         authorize(page, given)
         with page.expect_response("**/api/bookings/businesses") as answered:
@@ -78,6 +78,7 @@ def use_docs(browser: Browser, base_url: str, key: str) -> dict:
         status = answered.value.status
         page.wait_for_selector(f"{ANSWER} .response-col_status:has-text('{status}')")
         reported[name] = {"status": status, "headers": answered.value.request.headers, "text": page.inner_text(ANSWER)}
+    open_everything(page)
     reported["curl"] = page.inner_text(f"{OPERATION} .curl-command")
     reported["text"] = page.inner_text("body")
     reported["kept"] = page.evaluate("[{...localStorage}, {...sessionStorage}, document.cookie, location.href]")
@@ -87,7 +88,7 @@ def use_docs(browser: Browser, base_url: str, key: str) -> dict:
 def open_everything(page: Page) -> None:
     """Open every operation and one model: all that the viewer can draw must keep to the policy."""
     for parts in (
-        ".opblock .opblock-summary-control",
+        ".opblock:not(.is-open) .opblock-summary-control",
         "#operations-Changing_bookings-CreateAppointment .responses-table .tab .tablinks[data-name=model]",
         "section.models .models-control",
     ):
