@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import hostile_text, import_cost, large_attachment, mail_cost, mail_ingest, proxied_call, slots
+from bench import hostile_text, import_cost, large_attachment, mail_cost, mail_ingest, proxied_call, scale, slots
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "import_cost": import_cost.run,
@@ -11,6 +11,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "mail_cost": mail_cost.run,
     "mail_ingest": mail_ingest.run,
     "large_attachment": large_attachment.run,
+    "scale": scale.run,
     "slots": slots.run,
     "hostile_text": hostile_text.run,
 }

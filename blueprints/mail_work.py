@@ -1,6 +1,7 @@
 """Timers and queues of support mail: poll mailboxes, deliver mails, report poison messages, check alarms."""
 
 import logging
+import time
 import uuid
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ import azure.functions as func
 
 from blueprints._routes import Blueprint
 from composition.services import services
+from inbound_mail.intake.pace import share_requests
 from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE, DeliveryRequest, PollRequest, known_fields
 from shared import context
 from shared.errors import Conflict, Unavailable
@@ -20,24 +22,45 @@ _log = logging.getLogger("gateway.mail")
 
 _STORAGE = "AzureWebJobsStorage"
 POLL_SECONDS = 240.0  # less than functionTimeout; the next poll does what this one has left undone
+_SHARED_SECONDS = 30.0  # after which no further poll of one request begins: with the last one, less than the time-out
 
 
 @bp.timer_trigger(arg_name="timer", schedule="%MAILBOX_POLL_SCHEDULE%", run_on_startup=False, use_monitor=True)
 def schedule_mailbox_polls(timer: func.TimerRequest) -> None:
-    """Send one poll request for each mailbox, so that no mailbox waits for another."""
+    """Ask for polls of the mailboxes that are due: all but quiet ones, which are polled less often."""
     mail = services().mail
     _log.debug("scheduling polls, past due: %s", timer.past_due)
     if not mail.is_in_force and mail.settings_state:
         _log.error("no mailbox is polled: %s", mail.settings_state.explain())
-    mail.workers.map(mail.polls.put, [PollRequest(name) for name in mail.mailboxes])
+    mail.request_due_polls()
 
 
 @bp.queue_trigger(arg_name="message", queue_name=POLL_QUEUE, connection=_STORAGE)
 def poll_mailbox(message: func.QueueMessage) -> None:
-    """Poll the mailbox that a poll request names."""
+    """Poll the mailbox that a poll request names, or several, one after the other.
+
+    If one of several takes long, the others are asked for again; if one fails, the others are polled before the
+    platform repeats all.
+    """
     request = PollRequest.from_json(message.get_body())
-    mail = _find_settings(request.mailbox)
-    mailbox = mail.mailboxes.get(request.mailbox)
+    began = time.monotonic()
+    failures: list[Exception] = []
+    for number, name in enumerate(request.mailboxes):
+        if number and time.monotonic() - began > _SHARED_SECONDS:
+            for left in share_requests(request.mailboxes[number:]):
+                services().mail.polls.put(left)
+            break
+        try:
+            _poll(name, request)
+        except Exception as error:  # noqa: BLE001 - raised below
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
+def _poll(name: str, request: PollRequest) -> None:
+    mail = _find_settings(name)
+    mailbox = mail.mailboxes.get(name)
     if mailbox is None:
         _log.warning("a poll request was dropped: the settings do not contain its mailbox")
         return

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from composition.settings_source import InForce, SettingsState
 from inbound_mail.delivery import threads
@@ -11,8 +11,10 @@ from inbound_mail.delivery.by_hand import HandDelivery
 from inbound_mail.delivery.circuit_breaker import CircuitBreaker
 from inbound_mail.delivery.delivery import Deliverer
 from inbound_mail.delivery.redelivery import redeliver
+from inbound_mail.intake.pace import find_due_polls
 from inbound_mail.intake.polling import Poller
 from inbound_mail.ledger import ledger, mail_store
+from inbound_mail.ledger.planned_polls import PollPlan
 from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE, DeliveryQueue, PollQueue
 from inbound_mail.reports import mails, pickers, trigger_items
 from inbound_mail.reports.alarms import Alarm, Watch
@@ -73,6 +75,12 @@ class MailServices:
         """Raise, repeat and clear alarms. `expiring`: expiry time by owner, for example "connection default"."""
         refused = _find_refused_settings(self.settings_state)
         self.watch.check_alarms(expiring, refused=refused, may_clear=self.is_in_force)
+
+    def request_due_polls(self) -> None:
+        """Send poll requests for the mailboxes that are due: one row for each is read, a thousand at once."""
+        planned = PollPlan(self.table).read() if self.mailboxes else {}
+        settings = (mailbox.settings for mailbox in self.mailboxes.values())
+        self.workers.map(self.polls.put, find_due_polls(settings, planned, datetime.now(UTC)))
 
     def describe_mailbox(self, mailbox: SupportMailbox) -> Json:
         """Return a mailbox with its state."""

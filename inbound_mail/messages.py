@@ -32,28 +32,41 @@ class JsonQueue(Protocol):
 
 @dataclass(frozen=True)
 class PollRequest:
-    """Asks for one poll of a mailbox.
+    """Asks for one poll of a mailbox, and of `others` after it.
 
     `at_once`: poll even if the mailbox pauses after a failure. `correlation_id`: the id of the request of the person
-    who asked; None for polls by the timer.
+    who asked; None for polls by the timer. A version that does not know `others` polls the first mailbox and drops the
+    rest, which is still due at the next run of the timer.
     """
 
     mailbox: str
     at_once: bool = False
     correlation_id: str | None = None
+    others: tuple[str, ...] = ()
+
+    @property
+    def mailboxes(self) -> tuple[str, ...]:
+        """All mailboxes to poll."""
+        return (self.mailbox, *self.others)
 
     def to_json(self) -> dict[str, Any]:
         """Return the message; fields with their default value are left out."""
         message: dict[str, Any] = {"mailbox": self.mailbox}
         message |= {"atOnce": True} if self.at_once else {}
         message |= {"correlationId": self.correlation_id} if self.correlation_id else {}
+        message |= {"others": list(self.others)} if self.others else {}
         return message
 
     @classmethod
     def from_json(cls, body: bytes) -> Self:
         """Read a message. A correlation id that is not a UUID is ignored. Raises MalformedMessageError."""
         fields = _read_object(body)
-        return cls(_text(fields, "mailbox"), bool(fields.get("atOnce")), _uuid_or_none(fields.get("correlationId")))
+        return cls(
+            _text(fields, "mailbox"),
+            bool(fields.get("atOnce")),
+            _uuid_or_none(fields.get("correlationId")),
+            _texts(fields, "others"),
+        )
 
 
 @dataclass(frozen=True)
@@ -129,6 +142,13 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise MalformedMessageError(f"The queue message has no text field {name!r}.")
     return value
+
+
+def _texts(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = fields.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise MalformedMessageError(f"The field {name!r} of the queue message is not a list of texts.")
+    return tuple(value)
 
 
 def _uuid_or_none(value: object) -> str | None:

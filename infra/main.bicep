@@ -63,7 +63,7 @@ param mailboxes array = []
 @description('Where mails are delivered.')
 param sinks object = {}
 
-@description('When the mailboxes are polled.')
+@description('When the mailboxes that are due are polled.')
 param mailboxPollSchedule string = '0 * * * * *'
 
 @description('How old, in seconds, the last scan of a business may be when a caller asks for its changes.')

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from inbound_mail.content.models import InboundMail
 from inbound_mail.content.screening import screen_mail
@@ -46,7 +47,10 @@ type Cause = tuple[str, str]
 
 @dataclass
 class PollCounts:
-    """What one poll has found, in numbers. `answered`: a folder could be read, so the mailbox exists."""
+    """What one poll has found, in numbers. `answered`: a folder could be read, so the mailbox exists.
+
+    `seen`: whatever Graph showed, known or not, and what has yet to be read again. 0: nothing has happened.
+    """
 
     new: int = 0
     skipped: int = 0
@@ -56,6 +60,7 @@ class PollCounts:
     resyncs: int = 0
     swept: int = 0
     answered: bool = False
+    seen: int = 0
 
 
 class FolderReader:
@@ -69,10 +74,16 @@ class FolderReader:
         self._workers = workers
         self._reader = MessageReader(mailbox)
         self._router = Router(mailbox)
+        self._cursors: dict[str, Json] = {}  # as they were read or written last
+
+    @property
+    def next_sweeps(self) -> list[datetime]:
+        """When the next sweeps of the folders are due that were read."""
+        return [one["swept_at"] + SWEEP_EVERY for one in self._cursors.values() if one.get("swept_at")]
 
     def read(self, folder: str, lease: Lease, counts: PollCounts) -> None:
         """Read one delta round to its end. Raises GatewayError; the pages read until then are stored."""
-        cursor = self._ledger.cursor(folder)
+        cursor = self._cursor(folder)
         is_slim = cursor.get("query") == _SLIM_QUERY
         link = str(cursor.get("link") or "") if is_slim or cursor.get("query") == _QUERY else ""
         page_size, restarts = self._page_size(is_slim=is_slim), 0
@@ -104,6 +115,10 @@ class FolderReader:
                 link, is_slim, page_size = "", True, self._page_size(is_slim=True)
                 continue
             counts.answered = True
+            if not (page.items or page.next_link or unread) and _is_fresh(cursor, link, is_slim=is_slim):
+                self._cursors[folder] = {**cursor, "link": page.delta_link or link}  # the sweep writes it
+                return
+            counts.seen += len(page.items) + len(unread)
             left = self._take_page(folder, page, earlier, counts, is_slim=is_slim, is_first=is_first)
             unread, earlier = (left if earlier else unread | left), {}
             if len(unread) > _MOST_UNREAD:
@@ -113,7 +128,7 @@ class FolderReader:
                 )
             link = page.next_link or page.delta_link or ""
             lease.check()
-            self._ledger.put_cursor(
+            self._put_cursor(
                 folder,
                 link=link,
                 query=_SLIM_QUERY if is_slim else _QUERY,
@@ -134,18 +149,18 @@ class FolderReader:
             return True
         stuck = int(cursor.get("stuck", 0)) + 1
         kept = _pick(cursor, "link", "query", "later", "later_tries", "first_round_done", "swept_at")
-        self._ledger.put_cursor(folder, **kept, stuck=stuck)
+        self._put_cursor(folder, **kept, stuck=stuck)
         return stuck >= _ENOUGH_POLLS
 
     def sweep(self, folder: str, lease: Lease, counts: PollCounts) -> None:
         """Once an hour, enter the mails of the last 48 hours that the delta query did not show."""
-        cursor = self._ledger.cursor(folder)
+        cursor = self._cursor(folder)
         now = datetime.now(UTC)
         kept = _pick(cursor, "link", "query", "later", "later_tries", "first_round_done", "stuck")
         swept_at = cursor.get("swept_at")
         if swept_at is None or now - swept_at < SWEEP_EVERY:
             if swept_at is None:
-                self._ledger.put_cursor(folder, **kept, swept_at=now)
+                self._put_cursor(folder, **kept, swept_at=now)
             return
         for page in self._graph.list_recent(folder, now - SWEEP_BACK):
             lease.check()
@@ -154,12 +169,23 @@ class FolderReader:
                 for item, known in zip(page, self._are_known([str(item["id"]) for item in page]), strict=True)
                 if not known
             ]
+            counts.seen += len(missing)
             read = self._reader.read(missing, {}, {})
             found = self._take(folder, read.whole, counts, read.aside, is_first=not _had_first_round(cursor))
             if found:
                 counts.swept += found
                 log_event(Event.SWEEP_FOUND, mailbox=self._settings.name, folder=folder, mails=found)
-        self._ledger.put_cursor(folder, **kept, swept_at=now)
+        self._put_cursor(folder, **kept, swept_at=now)
+
+    def _cursor(self, folder: str) -> Json:
+        if folder not in self._cursors:
+            self._cursors[folder] = self._ledger.cursor(folder)
+        return self._cursors[folder]
+
+    def _put_cursor(self, folder: str, **values: Any) -> None:
+        self._cursors.pop(folder, None)  # if this fails, nobody knows what is stored
+        self._ledger.put_cursor(folder, **values)
+        self._cursors[folder] = values
 
     def _take_page(
         self,
@@ -266,6 +292,17 @@ def report_quarantined(mailbox: str, key: str, sinks: Sequence[str], cause: str)
 def _had_first_round(cursor: Json) -> bool:
     """Return whether a folder was ever read to its end. Cursors of older versions say it by the kind of their link."""
     return bool(cursor.get("first_round_done", "deltatoken" in str(cursor.get("link") or "").lower()))
+
+
+def _is_fresh(cursor: Json, link: str, *, is_slim: bool) -> bool:
+    """Return whether a link that showed nothing may stay as it is until the sweep writes a newer one, in an hour.
+
+    Graph forgets links that are not used, and says not after which time.
+    """
+    is_same = bool(link) and link == cursor.get("link") and cursor.get("query") == (_SLIM_QUERY if is_slim else _QUERY)
+    swept_at = cursor.get("swept_at")
+    is_young = swept_at is not None and datetime.now(UTC) - swept_at < SWEEP_EVERY
+    return is_same and is_young and "stuck" not in cursor and bool(cursor.get("first_round_done"))
 
 
 def _read_unread(cursor: Json) -> dict[str, int]:

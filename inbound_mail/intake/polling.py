@@ -1,7 +1,8 @@
 """One poll of a mailbox: close delivered mails, read new ones, fetch their attachments, enqueue their deliveries.
 
 A poll holds the mailbox's lease, so there is one at a time. Its steps are independent: if Graph fails in one, mails
-that are already stored are still delivered. The next poll finds in the ledger what this one has left undone.
+that are already stored are still delivered. The next poll finds in the ledger what this one has left undone. Each row
+is read once in a poll that finds nothing, and the mailbox's own is written once.
 """
 
 import logging
@@ -13,7 +14,10 @@ from typing import Any
 
 from inbound_mail.intake.attachments import AttachmentFetcher
 from inbound_mail.intake.folder_reader import FolderReader, PollCounts
+from inbound_mail.intake.pace import describe_reading, plan_next_poll
 from inbound_mail.intake.write_back import MailCloser
+from inbound_mail.ledger.ledger import Ledger
+from inbound_mail.ledger.mailbox_state import MailboxState
 from inbound_mail.ledger.records import DeliveryState, DeliveryStatus, MailState, OpenMail, Phase
 from inbound_mail.messages import DeliveryQueue, DeliveryRequest
 from inbound_mail.support_mailbox import SupportMailbox
@@ -62,25 +66,28 @@ class Poller:
             if lease is None:
                 return Polled.BUSY
             with lease.kept():
-                state = mailbox.ledger.state().values
-                if (until := state.get("graph_paused_until")) is not None:
+                state = mailbox.ledger.state()
+                if (until := state.values.get("graph_paused_until")) is not None:
                     mailbox.graph.keep_pause(until)
-                if not at_once and state.get("paused_until", datetime.min.replace(tzinfo=UTC)) > datetime.now(UTC):
-                    self.enqueue_deliveries(mailbox, lease)
+                paused_until = state.values.get("paused_until", datetime.min.replace(tzinfo=UTC))
+                if not at_once and paused_until > datetime.now(UTC):
+                    self._enqueue_deliveries(mailbox, lease, list(mailbox.ledger.open_mails()))
                     return Polled.PAUSED
-                return self._poll(mailbox, lease, state)
+                return self._poll(mailbox, lease, state, is_wanted=at_once)
 
-    def _poll(self, mailbox: SupportMailbox, lease: Lease, state: Entity) -> Polled:
+    def _poll(self, mailbox: SupportMailbox, lease: Lease, state: MailboxState, *, is_wanted: bool) -> Polled:
+        began, known = datetime.now(UTC), state.values
         counts = PollCounts()
         closed: dict[MailState, int] = {}
         reader = FolderReader(mailbox, self._workers)
+        work = _OpenWork(mailbox.ledger, counts)
 
         def close_delivered() -> None:
-            closer = MailCloser(mailbox, last_poll_succeeded=not state.get("failures"))
-            closed.update(closer.close_finished(list(mailbox.ledger.open_mails()), lease))
+            closer = MailCloser(mailbox, last_poll_succeeded=not known.get("failures"))
+            closed.update(closer.close_finished(work.read(), lease))
 
         def fetch_attachments() -> None:
-            waiting = [mail for mail in mailbox.ledger.open_mails() if mail.phase is Phase.FETCH]
+            waiting = [mail for mail in work.read() if mail.phase is Phase.FETCH]
             AttachmentFetcher(mailbox).fetch(waiting, lease, counts)
 
         folders = mailbox.settings.folders
@@ -93,12 +100,18 @@ class Poller:
                 fetch_attachments,
             ],
         )
-        self.enqueue_deliveries(mailbox, lease)
+        self._enqueue_deliveries(mailbox, lease, work.read())
         lease.check()
-        values = state_after_poll(state, counts, closed, errors)
+        is_quiet = not (errors or counts.seen or work.was_there)
+        values = state_after_poll(known, counts, closed, errors)
+        values["active_at"] = known.get("active_at", began) if is_quiet and not is_wanted else began
         if (until := mailbox.graph.paused_until) is not None:  # the next poll may be another process's
-            values |= {"graph_paused_until": until}
-        mailbox.ledger.put_state(**values)
+            values["graph_paused_until"] = until
+        mailbox.ledger.put_state(state if is_quiet else None, **values)
+        pause = mailbox.settings.quiet_minutes if is_quiet else 0
+        next_poll = plan_next_poll(began, values["active_at"], pause, reader.next_sweeps)
+        reads = describe_reading(mailbox.settings)
+        mailbox.ledger.plan.put(mailbox.name, next_poll, is_quiet=is_quiet, reads=reads)
         _log.info(
             "polled %s: %d new, %d skipped, %d delivered, %d errors",
             mailbox.name, counts.new, counts.skipped, closed.get(MailState.DELIVERED, 0), len(errors),
@@ -107,11 +120,11 @@ class Poller:
             _log.warning("poll of %s: %s", mailbox.name, error)
         return Polled.FAILED if errors else Polled.DONE
 
-    def enqueue_deliveries(self, mailbox: SupportMailbox, lease: Lease) -> None:
+    def _enqueue_deliveries(self, mailbox: SupportMailbox, lease: Lease, mails: Sequence[OpenMail]) -> None:
         """Enqueue new deliveries, and those whose worker died or whose message was lost."""
         now = datetime.now(UTC)
         enqueued: list[tuple[OpenMail, list[str]]] = []
-        for mail in mailbox.ledger.open_mails():
+        for mail in mails:
             if mail.phase is Phase.DELIVER:
                 sinks = [one.sink for one in mail.deliveries if _needs_message(one, now, is_enqueued=mail.is_enqueued)]
                 enqueued.append((mail, sinks))
@@ -122,6 +135,23 @@ class Poller:
             mailbox.ledger.note_enqueued(enqueued)
         except Conflict:
             _log.info("%s: a mail was closed while its deliveries were enqueued", mailbox.name)
+
+
+class _OpenWork:
+    """The open work of a mailbox. Where there was none, it is not read again before the poll may have added some."""
+
+    def __init__(self, ledger: Ledger, counts: PollCounts) -> None:
+        self._ledger = ledger
+        self._counts = counts
+        self._known: list[OpenMail] | None = None
+        self.was_there = False
+
+    def read(self) -> list[OpenMail]:
+        """Return the mails on which work is open."""
+        if self._known is None or self.was_there or self._counts.seen:
+            self._known = list(self._ledger.open_mails())
+            self.was_there = self.was_there or bool(self._known)
+        return self._known
 
 
 def _run_steps(name: str, steps: Sequence[PollStep]) -> list[GatewayError]:

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from inbound_mail.ledger import entities, rows
 from inbound_mail.ledger.brakes import PLACE, Becomes, Brake
 from inbound_mail.ledger.delivery_history import add_to_history
+from inbound_mail.ledger.planned_polls import PollPlan
 from inbound_mail.ledger.records import DeliveryRecord, DeliveryState, DeliveryStatus, MailState, Phase
 from shared import context
 from shared.errors import Conflict, InProgress
@@ -101,6 +102,7 @@ class Decisions:
 
         `message`: Graph's, or its `id` alone. Raises InProgress if a worker has changed one of them meanwhile.
         """
+        PollPlan(self._table).keep_awake(self._mailbox)  # first: a process that dies in between has asked for the poll
         deliveries = [operation for change in changes for operation in self._write(key, change)]
         brake = Brake(self._table, self._mailbox)
         for _ in space_tries(_MOST_TRIES):
@@ -121,6 +123,7 @@ class Decisions:
         `message` must be stored. A copy gets a reference of its own, because its original has the other one. Raises
         InProgress if another call has done so.
         """
+        PollPlan(self._table).keep_awake(self._mailbox)
         row = self._table.get(self._mailbox, rows.mail_row(key))
         if row is None or row.values["state"] != MailState.SKIPPED:
             raise InProgress("Another call is changing this mail. Try again.", retry_after=_RETRY_AFTER)

@@ -14,6 +14,7 @@ from inbound_mail.ledger import entities, rows
 from inbound_mail.ledger.brakes import Brake, Count, CountChanged
 from inbound_mail.ledger.decisions import Decisions
 from inbound_mail.ledger.mailbox_state import MailboxState
+from inbound_mail.ledger.planned_polls import PollPlan
 from inbound_mail.ledger.records import (
     BY_HAND,
     DeliveryRecord,
@@ -53,11 +54,14 @@ class Ledger:
         return Decisions(self._table, self.mailbox, self.deliveries)
 
     @property
+    def plan(self) -> PollPlan:
+        """When mailboxes are polled next."""
+        return PollPlan(self._table)
+
+    @property
     def brake(self) -> Brake:
         """What counts the mails of correspondents."""
         return Brake(self._table, self.mailbox)
-
-    # -- mails ------------------------------------------------------------------------------------------------------
 
     def add(self, mails: Sequence[NewMail], sinks: Sequence[str]) -> list[NewMail]:
         """Enter mails that `is_known` does not know; return them, copies of other mails marked as skipped.
@@ -258,8 +262,6 @@ class Ledger:
                 continue
         return closed
 
-    # -- open work --------------------------------------------------------------------------------------------------
-
     def open_mails(self) -> Iterator[OpenMail]:
         """Yield the mails on which work is open."""
         return map(entities.read_open_work, self._query(rows.ALL_OPEN))
@@ -299,14 +301,9 @@ class Ledger:
         self._merge_open(changes)
 
     def _merge_open(self, keys_and_values: Sequence[tuple[str, Entity]]) -> None:
-        operations = [self._open_merge(key, values) for key, values in keys_and_values]
+        operations = [Operation("merge", self._id(rows.open_row(key)) | values) for key, values in keys_and_values]
         for start in range(0, len(operations), TRANSACTION_SIZE):
             self._table.transact(operations[start : start + TRANSACTION_SIZE])
-
-    def _open_merge(self, key: str, values: Entity) -> Operation:
-        return Operation("merge", self._id(rows.open_row(key)) | values)
-
-    # -- deliveries -------------------------------------------------------------------------------------------------
 
     def delivery(self, key: str, sink: str) -> DeliveryRecord | None:
         """Return one delivery."""
@@ -361,8 +358,6 @@ class Ledger:
         for row in self._query(span, select=["RowKey", "since"], limit=limit):
             yield SkippedMail(rows.parts_of(row.row_key)[1], row.values["since"])
 
-    # -- feeds, state, cursors --------------------------------------------------------------------------------------
-
     def feed(self, after: int, limit: int) -> list[FeedEntry]:
         """Return the mails that became complete after a number of the feed."""
         found = self._query(rows.range_from(rows.feed_row(after + 1)), limit=limit)
@@ -378,8 +373,12 @@ class Ledger:
         row = self._table.get(self.mailbox, rows.STATE_ROW)
         return MailboxState(self._id(rows.STATE_ROW), row)
 
-    def put_state(self, **values: Any) -> None:
-        """Set values in the mailbox's own row."""
+    def put_state(self, known: MailboxState | None = None, **values: Any) -> None:
+        """Set values in the mailbox's own row. `known`: the row as it was read, if it has hardly changed since."""
+        if known:
+            with suppress(Conflict):
+                self._table.transact([known.operation(**values)])
+                return
         self._table.transact([self.state().operation(**values)])
 
     def cursor(self, folder: str) -> Entity:

@@ -12,6 +12,7 @@
     x|by-hand|{key}|{sink}  a delivery that a person set aside
     b|{digest}       one correspondent at one sink: how many tickets and comments in which hour
     s|state          the mailbox: last success, last error, counters; written under the poll's lease only
+                     (when it is polled next is in a partition of its own: `planned_polls`)
     c|{digest}       where the reading of a folder stands
 
 A row of open work has one set of columns for each sink, named after it: `state_…`, `due_…`, `ticket_…`. Names of sinks

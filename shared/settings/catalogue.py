@@ -154,7 +154,7 @@ SETTINGS = (
         is_essential=True,
         deployed_as="empty(mailSettingsBlob) ? string(sinks) : 'blob:config/${mailSettingsBlob}'",
     ),
-    Setting("MAILBOX_POLL_SCHEDULE", Schedule(), "0 * * * * *", "When the mailboxes are polled."),
+    Setting("MAILBOX_POLL_SCHEDULE", Schedule(), "0 * * * * *", "When the mailboxes that are due are polled."),
     Setting(
         "CHANGES_REFRESH_SECONDS",
         WholeNumber(10, 3600),
@@ -276,6 +276,15 @@ MAILBOX_FIELDS = (
         30,
         "Minutes without a successful poll after which `MailboxSilent` is raised.",
         bounds=WholeNumber(2, 24 * 60),
+    ),
+    Field(
+        "quiet_minutes",
+        int,
+        5,
+        "Minutes between two polls, at most, while nothing happens in the mailbox; 0: it is always polled at every run "
+        "of `MAILBOX_POLL_SCHEDULE`. At most half of `alarm_minutes`, so that one failed poll raises no alarm; the "
+        "default follows it.",
+        bounds=WholeNumber(0, 60),
     ),
 )
 REQUESTOR_FIELDS = (

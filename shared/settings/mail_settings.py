@@ -62,6 +62,7 @@ class Mailbox:
     attachment_mb: int
     page_size: int
     alarm_minutes: int
+    quiet_minutes: int
     rules: tuple["Rule", ...] = ()
     requestor: RequestorPolicy = NO_POLICY
     brakes: Brakes = field(default_factory=Brakes)
@@ -178,6 +179,9 @@ def _read_mailbox(
         report("sinks", "Needed: at least one name of a sink in SINKS, and no other names.")
     if not all(isinstance(one, str) and is_mail_address(one) for one in fields["own_senders"]):
         report("own_senders", "Give mail addresses, such as servicedesk@contoso.example.")
+    longest_pause = fields["alarm_minutes"] // 2
+    if "quiet_minutes" in given and fields["quiet_minutes"] > longest_pause:
+        report("quiet_minutes", f"At most half of alarm_minutes: {longest_pause}. Or raise alarm_minutes.")
     write_back = fields["write_back"]
     check_fields(write_back, WRITE_BACK_FIELDS, lambda field, message: report(f"write_back.{field}", message))
     move_to = write_back.get("move_to")
@@ -194,6 +198,7 @@ def _read_mailbox(
         attachment_mb=fields["attachment_mb"],
         page_size=fields["page_size"],
         alarm_minutes=fields["alarm_minutes"],
+        quiet_minutes=min(fields["quiet_minutes"], longest_pause),
         requestor=read_requestor_policy(
             fields["requestor"], lambda field, message: report(f"requestor.{field}", message)
         ),

@@ -1,10 +1,11 @@
 """The benchmarks run, in tiny sizes; what they measure is no matter of tests."""
 
 import re
+from collections import Counter
 
 import pytest
 
-from bench import hostile_text, large_attachment, mail_ingest, slots
+from bench import hostile_text, large_attachment, mail_ingest, scale, slots
 from bench.__main__ import BENCHMARKS, main
 
 pytestmark = pytest.mark.slow(reason="starts whole processes")
@@ -23,6 +24,21 @@ def test_the_memory_of_a_large_file_is_measured(capsys: pytest.CaptureFixture[st
     reported = capsys.readouterr().out
     assert re.search(r"a file of 13 MB +\d+\.\d", reported), reported
     assert re.search(r"delivered to the service desk +\d+\.\d", reported), reported
+
+
+def test_what_many_quiet_mailboxes_cost_is_counted_and_does_not_grow(capsys: pytest.CaptureFixture[str]) -> None:
+    scale.run((10, 45))
+    reported = capsys.readouterr().out
+    assert "no part grows by more than 5%" in reported
+    few, many = re.findall(r"^ +(10|45) +(\d+\.\d) +(\d+\.\d+)", reported, re.MULTILINE)
+    assert few[1] == many[1] == "12.0", "polls each hour"
+    assert float(many[2]) < float(few[2]) < 102, "requests"
+
+
+def test_what_grows_with_the_number_of_mailboxes_is_named() -> None:
+    few = scale.Hour(10, Counter({"table reads": 100, "messages": 100}), 10, 1.0)
+    many = scale.Hour(100, Counter({"table reads": 1200, "messages": 1000}), 100, 10.0)
+    assert scale.explain([few, many]).endswith("what grows: table reads")
 
 
 def test_a_question_for_free_slots_is_measured(capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,8 +27,25 @@ def test_a_mailbox_needs_little_and_has_sensible_defaults() -> None:
     mailbox = load([SUPPORT]).mailboxes["support"]
     assert (mailbox.folders, mailbox.connection, mailbox.sinks) == (("inbox",), "default", ("desk",))
     assert (mailbox.attachment_mb, mailbox.page_size, mailbox.alarm_minutes) == (25, 50, 30)
+    assert mailbox.quiet_minutes == 5
     assert not mailbox.write_back.is_wanted
     assert mailbox.since is None
+
+
+@pytest.mark.parametrize(
+    ("given", "quiet_minutes"),
+    [({"alarm_minutes": 7}, 3), ({"alarm_minutes": 2}, 1), ({"quiet_minutes": 15}, 15), ({"quiet_minutes": 0}, 0)],
+)
+def test_a_quiet_mailbox_is_polled_twice_at_least_before_it_counts_as_silent(
+    given: dict[str, int], quiet_minutes: int
+) -> None:
+    assert load([SUPPORT | given]).mailboxes["support"].quiet_minutes == quiet_minutes
+
+
+def test_every_fault_of_a_mailbox_is_reported_at_once() -> None:
+    assert faults([SUPPORT | {"quiet_minutes": 99, "page_size": 1}]) == [
+        "MAILBOXES[0].quiet_minutes", "MAILBOXES[0].page_size",
+    ]  # fmt: skip
 
 
 def test_all_that_can_be_said_of_a_mailbox_is_read() -> None:
@@ -76,6 +93,11 @@ def test_brakes_have_defaults_and_spare_whom_the_settings_name() -> None:
         ({"attachment_mb": True}, "attachment_mb"),
         ({"page_size": 1000}, "page_size"),
         ({"alarm_minutes": "30"}, "alarm_minutes"),
+        ({"quiet_minutes": -1}, "quiet_minutes"),
+        ({"quiet_minutes": 61}, "quiet_minutes"),
+        ({"quiet_minutes": "5"}, "quiet_minutes"),
+        ({"quiet_minutes": 16}, "quiet_minutes"),
+        ({"quiet_minutes": 3, "alarm_minutes": 5}, "quiet_minutes"),
         ({"write_back": {"read": "yes"}}, "write_back.read"),
         ({"write_back": {"delete": True}}, "write_back.delete"),
         ({"write_back": {"move_to": "inbox"}}, "write_back.move_to"),

@@ -50,6 +50,7 @@ def test_the_queues_of_deployed_apps_keep_their_names() -> None:
             PollRequest("support", at_once=True, correlation_id=CORRELATION_ID),
             {"mailbox": "support", "atOnce": True, "correlationId": CORRELATION_ID},
         ),
+        (PollRequest("support", others=("sales", "hr")), {"mailbox": "support", "others": ["sales", "hr"]}),
         (DeliveryRequest("support", "k", "tickets"), {"mailbox": "support", "key": "k", "sink": "tickets"}),
     ],
 )
@@ -73,6 +74,12 @@ def test_a_malformed_message_is_refused(malformed: bytes) -> None:
     with pytest.raises(MalformedMessageError):
         DeliveryRequest.from_json(malformed)
     assert "body" not in known_fields(malformed)
+
+
+@pytest.mark.parametrize("others", ["sales", 7, [7], {"sales": 1}, None])
+def test_other_mailboxes_of_a_poll_request_are_a_list_of_names(others: object) -> None:
+    with pytest.raises(MalformedMessageError, match="others"):
+        PollRequest.from_json(body({"mailbox": "support", "others": others}))
 
 
 @pytest.mark.parametrize("missing", ["mailbox", "key", "sink"])

@@ -57,6 +57,7 @@ _MAILBOXES: list[dict[str, Any]] = [
         "sinks": ["desk"],
         "write_back": {"read": True, "category": "Ticket {ticket}"},
         "brakes": {"exempt": ["@contoso.com"]},  # people try the gateway with many mails of one author
+        "quiet_minutes": 0,  # and want to see what happens
         "rules": [
             {
                 "name": "newsletters",
@@ -66,8 +67,14 @@ _MAILBOXES: list[dict[str, Any]] = [
             {"name": "printers", "any": [{"plus_tag": "printer"}, {"subject": "printer"}], "urgency": 2},
         ],
     },
-    {"name": "facilities", "address": mails.FACILITIES, "sinks": ["hook", "flow"], "write_back": {"read": True}},
-    {"name": "security", "address": mails.SECURITY, "sinks": ["handover"]},
+    {
+        "name": "facilities",
+        "address": mails.FACILITIES,
+        "sinks": ["hook", "flow"],
+        "write_back": {"read": True},
+        "quiet_minutes": 0,
+    },
+    {"name": "security", "address": mails.SECURITY, "sinks": ["handover"], "quiet_minutes": 0},
 ]
 _SINKS: dict[str, dict[str, Any]] = {
     "desk": {

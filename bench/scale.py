@@ -1,0 +1,212 @@
+"""What many quiet mailboxes cost: requests and CPU for each mailbox and hour, for 10, 100 and 1,000 mailboxes.
+
+The app's own timer and queue function run through three hours, a minute for each run of the timer; the last one is
+measured. The clock is moved, storage is in memory, and Graph is a stub whose folders show nothing: both count what they
+are asked. So CPU is that of the gateway's own code; `mail_cost` measures what the clients of Graph and storage add to
+each request. What the timer asks once for all mailboxes is shown apart, since it becomes less for each the more there
+are. `python -m bench.scale --most 10000` tries more mailboxes than the usual thousand.
+"""
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import azure.functions as func
+import time_machine
+
+from blueprints import mail_work
+from composition.mail import MailServices, build_mail_services
+from devkit.memory_storage import MemoryContainer, MemoryLease, MemoryQueue, MemoryTable
+from inbound_mail.intake.polling import Poller
+from inbound_mail.ledger.ledger import Ledger
+from inbound_mail.ledger.mail_store import MailStore
+from inbound_mail.messages import DeliveryQueue, PollQueue
+from inbound_mail.sinks import check_sink
+from shared.auth import Authenticator
+from shared.graph.mail import DeltaPage
+from shared.json_text import Json
+from shared.settings.config import load_settings
+from shared.storage.tables import Operation, Row
+
+_SIZES = (10, 100, 1_000)
+_MAY_GROW = 0.05
+_ROWS_IN_A_REQUEST = 1_000
+_START = datetime(2026, 11, 30, 9, tzinfo=UTC)
+_WARM_MINUTES, _MINUTES = 120, 60
+_GRAPH, _READS, _WRITES, _LEASES = "Graph", "table reads", "table writes", "blob leases"
+_MESSAGES, _TIMER = "messages", "of the timer"
+_PARTS = (_GRAPH, _READS, _WRITES, _LEASES, _MESSAGES)
+_SETTINGS = {
+    "KEY_VAULT_URL": "https://contoso-vault.vault.azure.net/",
+    "GRAPH_TENANT_ID": "11111111-1111-1111-1111-111111111111",
+    "GRAPH_CLIENT_ID": "22222222-2222-2222-2222-222222222222",
+    "GRAPH_CREDENTIAL": "secret",
+    "GRAPH_CREDENTIAL_NAME": "graph-secret",
+    "SINKS": json.dumps({"flow": {"kind": "storage-queue", "queue": "tickets"}}),
+    "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+}
+
+
+@dataclass(frozen=True)
+class Hour:
+    """What an hour took: requests by their parts, polls, and seconds of CPU."""
+
+    mailboxes: int
+    counts: Counter[str]
+    polls: int
+    cpu: float
+
+    def share(self, part: str) -> float:
+        """Return the requests of a part for each mailbox."""
+        return self.counts[part] / self.mailboxes
+
+    @property
+    def requests(self) -> float:
+        """All requests for each mailbox, without those of the timer for all."""
+        return sum(map(self.share, _PARTS))
+
+
+class _Table(MemoryTable):
+    def __init__(self, counts: Counter[str]) -> None:
+        super().__init__()
+        self.counts, self.part = counts, _READS
+
+    def get(self, partition: str, row: str) -> Row | None:
+        self.counts[self.part] += 1
+        return super().get(partition, row)
+
+    def query(
+        self, partition: str, *, start: str, end: str, select: Sequence[str] | None = None, limit: int | None = None
+    ) -> Iterator[Row]:
+        found = list(super().query(partition, start=start, end=end, select=select, limit=limit))
+        self.counts[self.part] += max(1, math.ceil(len(found) / _ROWS_IN_A_REQUEST))
+        return iter(found)
+
+    def transact(self, operations: Sequence[Operation]) -> list[str]:
+        self.counts[_WRITES] += 1
+        return super().transact(operations)
+
+
+class _Container(MemoryContainer):
+    def __init__(self, counts: Counter[str]) -> None:
+        super().__init__()
+        self._counts = counts
+
+    @contextmanager
+    def lease(self, name: str, seconds: int) -> Iterator[MemoryLease | None]:
+        self._counts[_LEASES] += 2  # it is taken and given back
+        with super().lease(name, seconds) as held:
+            yield held
+
+
+class _Queue(MemoryQueue):
+    def __init__(self, counts: Counter[str]) -> None:
+        super().__init__()
+        self._counts = counts
+
+    def put(self, message: Mapping[str, Any], *, delay: float = 0, ttl: float | None = None) -> None:
+        self._counts[_MESSAGES] += 1
+        super().put(message, delay=delay, ttl=ttl)
+
+
+class _QuietGraph:
+    """A mailbox in which nothing happens."""
+
+    paused_until = None
+
+    def __init__(self, counts: Counter[str]) -> None:
+        self._counts = counts
+
+    def read_delta(self, folder: str, link: str | None, page_size: int, *, with_bodies: bool) -> DeltaPage:
+        _ = folder, link, page_size, with_bodies
+        self._counts[_GRAPH] += 1
+        return DeltaPage([], None, f"https://graph.microsoft.com/v1.0/link?$deltatoken={self._counts[_GRAPH]}")
+
+    def list_recent(self, folder: str, since: datetime) -> Iterator[list[Json]]:
+        _ = folder, since
+        self._counts[_GRAPH] += 1
+        yield []
+
+
+def run(sizes: Sequence[int] = _SIZES) -> None:
+    """Measure and print."""
+    print(f"quiet mailboxes, each hour, {_WARM_MINUTES // 60} hours after the last mail; requests for each mailbox")
+    print(
+        f"  {'mailboxes':>9}  {'polls':>5}  {'requests':>8}  " + "  ".join(f"{part:>12}" for part in (*_PARTS, _TIMER))
+    )
+    hours = [measure(size) for size in sizes]
+    for hour in hours:
+        parts = "  ".join(f"{hour.share(part):12.2f}" for part in _PARTS)
+        print(
+            f"  {hour.mailboxes:9,}  {hour.polls / hour.mailboxes:5.1f}  {hour.requests:8.2f}  {parts}"
+            f"  {hour.counts[_TIMER]:5} in all  CPU {hour.cpu / hour.mailboxes * 1e3:6.2f} ms"
+        )
+    print(f"  {explain(hours)}\n")
+
+
+def explain(hours: Sequence[Hour]) -> str:
+    """Say whether a larger number of mailboxes costs more for each, and which part of it."""
+    least, most = hours[0], hours[-1]
+    growth = [part for part in _PARTS if most.share(part) > least.share(part) * (1 + _MAY_GROW)]
+    change = f"{most.requests / least.requests - 1:+.1%} from {least.mailboxes:,} to {most.mailboxes:,} mailboxes"
+    if growth:
+        return f"requests: {change}; what grows: {', '.join(growth)}"
+    return f"requests: {change}; no part grows by more than {_MAY_GROW:.0%}"
+
+
+def measure(size: int) -> Hour:
+    """Let a number of mailboxes be quiet for three hours; return what the last hour took."""
+    counts: Counter[str] = Counter()
+    polls = 0
+    mail, queue = _open(size, counts)
+    used = SimpleNamespace(mail=mail)
+    table: Any = mail.table
+    with time_machine.travel(_START, tick=False) as clock, mock.patch.object(mail_work, "services", return_value=used):
+        for minute in range(_WARM_MINUTES + _MINUTES):
+            if minute == _WARM_MINUTES:
+                counts.clear()
+                polls, began = 0, time.process_time()
+            clock.shift(60)
+            table.part = _TIMER
+            mail.request_due_polls()
+            table.part = _READS
+            for message in queue.take():
+                polls += 1 + len(message.get("others", ()))
+                mail_work.poll_mailbox(func.QueueMessage(body=json.dumps(message).encode()))
+        return Hour(size, counts, polls, time.process_time() - began)
+
+
+def _open(size: int, counts: Counter[str]) -> tuple[MailServices, _Queue]:
+    """Return the app's use cases for so many mailboxes, and its queue of poll requests."""
+    given = [{"name": f"m{number}", "address": f"m{number}@contoso.com", "sinks": ["flow"]} for number in range(size)]
+    settings = load_settings(_SETTINGS | {"MAILBOXES": json.dumps(given)}, check_sink=check_sink)
+    clients: Any = dict.fromkeys(settings.connections)
+    built = build_mail_services(settings, Authenticator(settings), clients)
+    table: Any = _Table(counts)
+    container: Any = _Container(counts)
+    graph: Any = _QuietGraph(counts)
+    queue = _Queue(counts)
+    mailboxes = {
+        name: replace(mailbox, graph=graph, ledger=Ledger(table, name), store=MailStore(container, name, name))
+        for name, mailbox in built.mailboxes.items()
+    }
+    poller = Poller(container, DeliveryQueue(_Queue(counts)), built.workers)
+    return replace(built, mailboxes=mailboxes, table=table, polls=PollQueue(queue), poller=poller), queue
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="What many quiet mailboxes cost.")
+    parser.add_argument("--most", type=int, default=_SIZES[-1], help="the largest number of mailboxes")
+    largest = parser.parse_args().most
+    run([*(one for one in _SIZES if one < largest), largest])
+    sys.exit(0)
