@@ -26,11 +26,11 @@ from devkit.flows.sources import Flow
 
 HEADS = ("Step", "Fails once", "Fails until mended", "… then resubmitted", "Done, answer lost")
 DONE = "done"
-REPEATED = "*(the event comes again)*"
-_FOR_EVER = (Kind.REFUSED, Kind.UNAVAILABLE, Kind.TIMED_OUT)
 UNNAMED = "charge (not which step)"
 EVERY_DATA = "*(every step that only works on data)*"
+REPEATED = "*(the event comes again)*"
 _NOT_FOR_IT = "-"
+_FOR_EVER = (Kind.REFUSED, Kind.UNAVAILABLE, Kind.TIMED_OUT)
 
 
 class BadRunError(Exception):
@@ -73,11 +73,6 @@ class Verdict:
     informed: tuple[str, ...]  # who was told of a failure: charge, team, caller
     missing: tuple[str, ...]
     twice: tuple[str, ...]
-
-    @property
-    def is_done(self) -> bool:
-        """Whether all is done, once, and nobody need look."""
-        return self.is_green and not self.missing and not self.twice
 
     @property
     def is_silent(self) -> bool:

@@ -61,10 +61,10 @@ def look(actions: Actions) -> Actions:
     }
 
 
-def make(actions: Actions) -> Case:
+def make(actions: Actions, trigger: str = "Recurrence") -> Case:
     document = {
         "connectionReferences": {},
-        "definition": {"triggers": {"T": {"type": "Recurrence"}}, "actions": actions},
+        "definition": {"triggers": {"T": {"type": trigger}}, "actions": actions},
     }
     app = App(Backend("https://gateway.invalid", ""), requests.Session())
     return Case(Flow("f", {"properties": document}), "c", {"outputs": {}}, app, datetime(2026, 5, 4, tzinfo=UTC), {})
@@ -117,6 +117,16 @@ def test_what_a_resubmitted_run_leaves_out_is_a_loss() -> None:
     actions = {"Work": {"type": "Scope", "actions": inner, "runAfter": {}}, "Report": report(Work=BAD)}
     assert cells(actions)["Mail"][1:3] == ("failed, charge told", "**mail lost**")
     assert "f, c: Mail: after resubmitting **mail lost**, mail missing" in losses(actions)
+
+
+def test_a_caller_who_is_answered_too_late_is_not_informed() -> None:
+    answer = {"type": "Response", "inputs": {"statusCode": 503}, "runAfter": {"Ticket": BAD}}
+    good = {"type": "Response", "inputs": {"statusCode": 200}, "runAfter": {"Ticket": ["Succeeded"]}}
+    for more, informed in ((NO_RETRY, ("caller",)), (None, ())):
+        judge = Judge(make({"Ticket": ticket(more), "Refuse": answer, "Answer": good}, "Request"))
+        for kind, expected in ((Kind.UNAVAILABLE, ("caller",)), (Kind.TIMED_OUT, informed)):
+            first, _ = judge.judge(Fault("Ticket", kind))
+            assert first.informed == expected, kind
 
 
 def test_steps_on_data_fail_too() -> None:
