@@ -3,10 +3,21 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import hostile_text, import_cost, large_attachment, mail_cost, mail_ingest, proxied_call, scale, slots
+from bench import (
+    first_answer,
+    hostile_text,
+    import_cost,
+    large_attachment,
+    mail_cost,
+    mail_ingest,
+    proxied_call,
+    scale,
+    slots,
+)
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "import_cost": import_cost.run,
+    "first_answer": first_answer.run,
     "proxied_call": proxied_call.run,
     "mail_cost": mail_cost.run,
     "mail_ingest": mail_ingest.run,

@@ -42,7 +42,7 @@ from shared.errors import (
 )
 from shared.json_text import Json, write_json
 from shared.mail_address import is_mail_address
-from shared.settings.config import SettingsError
+from shared.settings.faults import SettingsError
 
 if TYPE_CHECKING:
     from composition.connections import ConnectionServices, Services

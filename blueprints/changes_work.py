@@ -8,7 +8,6 @@ import azure.functions as func
 from blueprints._routes import Blueprint
 from composition.services import services
 from shared import context
-from shared.workers import Workers
 
 bp = Blueprint()
 _log = logging.getLogger("gateway.changes")
@@ -21,6 +20,7 @@ _AT_ONCE = 4
 def refresh_changes(timer: func.TimerRequest) -> None:
     """Scan every business whose change feed was asked for within a month."""
     from bookings.changes.feed import tick_feeds
+    from shared.workers import Workers
 
     used = services()
     _log.debug("scanning businesses, past due: %s", timer.past_due)

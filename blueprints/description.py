@@ -4,11 +4,9 @@ They need no key: they are public files of the repository and hold neither setti
 served from here, so that the browser calls no other host.
 """
 
-import gzip
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,10 +19,8 @@ from shared.json_text import Json, parse_json, write_json
 
 bp = Blueprint()
 
-_ROOT = Path(__file__).resolve().parent.parent
-_DEFINITION = _ROOT / "power-automate" / "apiDefinition.swagger.json"
-_VIEWER = _ROOT / "viewer"
-_DESCRIPTION = _VIEWER / "openapi.json"
+_DEFINITION = "power-automate/apiDefinition.swagger.json"
+_DESCRIPTION = "viewer/openapi.json"
 # An app has one address as a rule, two behind a front door; whoever asks under others makes nothing grow.
 _ADDRESSES = 4
 _ASSETS = {
@@ -59,7 +55,7 @@ def get_swagger(request: Request) -> Content:
 def show_docs(_request: Request) -> Content:
     """Get the page to read and try the API."""
     headers = {"Content-Security-Policy": _POLICY, "Referrer-Policy": "no-referrer"}
-    return Content((_VIEWER / "index.html").read_bytes(), content_type="text/html", headers=headers)
+    return Content(_read_file("viewer/index.html"), content_type="text/html", headers=headers)
 
 
 @bp.route(route="docs/{asset}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
@@ -72,7 +68,7 @@ def show_docs_asset(request: Request) -> Content:
     headers: dict[str, Any] = {"Cache-Control": f"public, max-age={_ASSET_SECONDS}", "Vary": "Accept-Encoding"}
     if "gzip" in (request.http.headers.get("Accept-Encoding") or ""):
         return Content(_packed(name), content_type=_ASSETS[name], headers=headers | {"Content-Encoding": "gzip"})
-    return Content((_VIEWER / name).read_bytes(), content_type=_ASSETS[name], headers=headers)
+    return Content(_read_file(f"viewer/{name}"), content_type=_ASSETS[name], headers=headers)
 
 
 @dataclass(frozen=True)
@@ -102,8 +98,14 @@ def _define(base_url: str) -> _Text:
     return _make_text(_load(_DEFINITION) | address)
 
 
-def _load(path: Path) -> Json:
-    return dict(parse_json(path.read_bytes()))
+def _load(place: str) -> Json:
+    return dict(parse_json(_read_file(place)))
+
+
+def _read_file(place: str) -> bytes:
+    from pathlib import Path
+
+    return (Path(__file__).resolve().parent.parent / place).read_bytes()
 
 
 def _make_text(described: Json) -> _Text:
@@ -113,4 +115,6 @@ def _make_text(described: Json) -> _Text:
 
 @lru_cache(maxsize=len(_ASSETS))
 def _packed(name: str) -> bytes:
-    return gzip.compress((_VIEWER / name).read_bytes())
+    import gzip
+
+    return gzip.compress(_read_file(f"viewer/{name}"))

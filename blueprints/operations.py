@@ -15,7 +15,7 @@ from doctor import examine
 from shared.errors import Invalid
 from shared.json_text import Json
 from shared.mail_address import is_mail_address
-from shared.settings.config import SettingsError
+from shared.settings.faults import SettingsError
 from shared.time_zones.zones import utc_text
 
 bp = Blueprint()

@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from shared import readiness
-from shared.settings.config import Fault, SettingsError, load_settings
+from shared.settings.faults import Fault, SettingsError
 
 if TYPE_CHECKING:
     from composition.connections import Services
@@ -38,6 +38,7 @@ class _ServicesHolder:
         try:
             from composition.connections import build_services
             from inbound_mail.sinks import check_sink
+            from shared.settings.config import load_settings
 
             self._services = build_services(load_settings(check_sink=check_sink))
         except SettingsError as error:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from shared.errors import ConfigurationError, GatewayError, Unavailable, place_of
 from shared.json_text import Json
-from shared.settings.config import Fault, Settings, SettingsError
+from shared.settings.config import Settings
+from shared.settings.faults import Fault, SettingsError
 from shared.settings.settings_blobs import MOST_BYTES, BlobContents, BlobPlace, decode_text
 from shared.storage.blobs import BlobVersion, Container, Unchanged
 from shared.time_zones.zones import utc_text

@@ -21,7 +21,7 @@ from shared.graph.limits import CallLimits
 from shared.json_text import Json
 from shared.readiness import Failure, Known, Service, as_failure, claim_check, note, recall
 from shared.retry import ONCE
-from shared.settings.config import SettingsError
+from shared.settings.faults import SettingsError
 from shared.time_zones.zones import utc_text
 from shared.transport import Transport
 

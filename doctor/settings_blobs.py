@@ -10,7 +10,8 @@ from doctor.step_names import StepName
 from inbound_mail.sinks import check_sink
 from shared.errors import GatewayError
 from shared.key_vault import Identity
-from shared.settings.config import Fault, Settings, SettingsError, load_settings
+from shared.settings.config import Settings, load_settings
+from shared.settings.faults import Fault, SettingsError
 from shared.settings.settings_blobs import BlobContents
 from shared.storage.account import Storage
 from shared.storage.blobs import Container

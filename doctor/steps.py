@@ -23,7 +23,8 @@ from inbound_mail.sinks.protocol import Sink
 from shared.errors import ConfigurationError, Invalid
 from shared.key_vault import RememberedSecret, SecretMissingError
 from shared.settings.choices import Credential, IdentitySource
-from shared.settings.config import Connection, Settings, SettingsError, load_settings
+from shared.settings.config import Connection, Settings, load_settings
+from shared.settings.faults import SettingsError
 from shared.settings.schedules import find_schedule_fault
 from shared.transport import Transport
 from shared.wording import count_of

@@ -24,7 +24,6 @@ Retries, claims and HTTP answers follow from the class of an error, never from a
 
 import traceback
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
 
 
 class GatewayError(Exception):
@@ -199,5 +198,9 @@ class ServerFailed(OutcomeUnknown):
 def place_of(error: BaseException) -> str:
     """Return class and place of an unexpected error. Its message is left out: it may quote a mail or a secret."""
     frames = traceback.extract_tb(error.__traceback__)[-4:]
-    way = " < ".join(f"{PurePath(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+    way = " < ".join(f"{_file_name(frame.filename)}:{frame.lineno}" for frame in reversed(frames))
     return f"{type(error).__name__} at {way}"
+
+
+def _file_name(path: str) -> str:
+    return path.replace("\\", "/").rpartition("/")[2]

@@ -12,11 +12,11 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
-from shared.errors import ConfigurationError
 from shared.mail_address import is_mail_address
 from shared.settings.catalogue import CONNECTION_FIELDS, SETTINGS
 from shared.settings.choices import Credential, IdentitySource, Switch
 from shared.settings.clouds import CLOUDS, Cloud
+from shared.settings.faults import Fault, SettingsError
 from shared.settings.json_fields import NamedTwiceError, parse_once_named
 from shared.settings.kinds import Schedule, WholeNumber
 from shared.settings.mail_settings import (
@@ -95,25 +95,6 @@ type CheckSink = Callable[[SinkSettings], Iterable[tuple[str, str]]]
 _CONNECTION_FIELDS = tuple(field.name for field in CONNECTION_FIELDS)
 _NUMBERS = {each.name: each.kind for each in SETTINGS if isinstance(each.kind, WholeNumber)}
 _SCHEDULES = tuple(each.name for each in SETTINGS if isinstance(each.kind, Schedule))
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One wrong setting: its name and a sentence that says what to do."""
-
-    setting: str
-    message: str
-
-
-class SettingsError(ConfigurationError):
-    """The settings are wrong; `faults` lists every one of them."""
-
-    def __init__(self, faults: tuple[Fault, ...]) -> None:
-        super().__init__(
-            "The gateway's settings are wrong. An administrator finds the faults in the log and at GET health.",
-            detail="; ".join(f"{fault.setting}: {fault.message}" for fault in faults),
-        )
-        self.faults = faults
 
 
 class _Reader:

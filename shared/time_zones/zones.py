@@ -9,18 +9,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import TYPE_CHECKING, Any
 
 from shared.errors import OutcomeUnknown
 from shared.time_zones.names import DISPLAY_NAMES
 
-_DISPLAY = re.compile(r"\(UTC(?:[+-]\d{2}:\d{2})?\)\s*(.+)")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_MOMENT = re.compile(_DATE.pattern + r"(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?")
-_OFFSET = re.compile(r"T.*(Z|[+ -]\d{2}:\d{2})$")
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+# Compiled, and kept by `re`, when they are used first: every start of the app imports this module.
+_DISPLAY = r"\(UTC(?:[+-]\d{2}:\d{2})?\)\s*(.+)"
+_DATE = r"\d{4}-\d{2}-\d{2}"
+_MOMENT = _DATE + r"(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?"
+_OFFSET = r"T.*(Z|[+ -]\d{2}:\d{2})$"
 _UP_TO_SECONDS = len("2026-05-05T09:00:00")
-_LOST_PLUS = re.compile(r" (\d{2}:\d{2})$")  # an unescaped + in a query arrives as a blank
+_LOST_PLUS = r" (\d{2}:\d{2})$"  # an unescaped + in a query arrives as a blank
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Zone:
 
     iana: str
     windows: str | None
-    rules: ZoneInfo
+    rules: "ZoneInfo"
 
 
 class UnknownZoneError(ValueError):
@@ -43,10 +46,12 @@ class UnreadableMomentError(ValueError):
 @lru_cache(maxsize=512)
 def find_zone(name: str) -> Zone:
     """Return the zone of an IANA name, a Windows id or a Windows display name. Raises UnknownZoneError."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     from tzlocal.windows_tz import tz_win, win_tz
 
     text = name.strip()
-    if display := _DISPLAY.fullmatch(text):
+    if display := re.fullmatch(_DISPLAY, text):
         text = DISPLAY_NAMES.get(display[1].strip(), text)
     windows = next((known for known in (text, f"{text} Standard Time") if known in win_tz), None)
     iana = "UTC" if windows == "UTC" else win_tz[windows] if windows else text
@@ -70,16 +75,16 @@ def read_moment(text: str, zone: Zone) -> datetime:
     A wall time that the zone skips in spring means the same moment as an hour later; one that it repeats in autumn
     means the first. Raises UnreadableMomentError.
     """
-    return _read_iso(_LOST_PLUS.sub(r"+\1", text.strip()), zone)
+    return _read_iso(re.sub(_LOST_PLUS, r"+\1", text.strip()), zone)
 
 
 def has_offset(text: str) -> bool:
     """Return whether a text that `read_moment` reads means the same moment in every zone."""
-    return bool(_OFFSET.search(text.strip()))
+    return bool(re.search(_OFFSET, text.strip()))
 
 
 def _read_iso(text: str, zone: Zone) -> datetime:
-    if not _MOMENT.fullmatch(text):
+    if not re.fullmatch(_MOMENT, text):
         raise UnreadableMomentError(text)
     try:
         moment = datetime.fromisoformat(text)
@@ -93,7 +98,7 @@ def _read_iso(text: str, zone: Zone) -> datetime:
 def read_date(text: str) -> date:
     """Read YYYY-MM-DD. Raises UnreadableMomentError."""
     try:
-        if _DATE.fullmatch(text):
+        if re.fullmatch(_DATE, text):
             return date.fromisoformat(text)
     except ValueError:
         pass

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from bench import hostile_text, large_attachment, mail_ingest, scale, slots
+from bench import first_answer, hostile_text, import_cost, large_attachment, mail_ingest, scale, slots
 from bench.__main__ import BENCHMARKS, main
 
 pytestmark = pytest.mark.slow(reason="starts whole processes")
@@ -52,6 +52,15 @@ def test_the_cost_of_hostile_text_is_measured(capsys: pytest.CaptureFixture[str]
     hostile_text.run(100_000, {"`<`": hostile_text.TEXTS["`<`"]})
     reported = capsys.readouterr().out
     assert re.search(r"`<` +text: +\d\.\d\d s +\d+ MiB +html: +\d\.\d\d s +\d+ MiB", reported), reported
+
+
+def test_the_start_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    import_cost.run(rounds=1)
+    assert re.search(r"ratio \d\.\d\d \(goal: at most 1\.2\)", capsys.readouterr().out)
+    first_answer.run(first_answer.Plan(rounds=1))
+    reported = capsys.readouterr().out
+    for case in ("bare app", "health", "proxied list"):
+        assert re.search(rf"  {case} +CPU load +\d+ \+ answer +\d+ ms", reported), reported
 
 
 def test_an_unknown_benchmark_is_reported() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from composition.services import replace_services, services
-from shared.settings.config import SettingsError
+from shared.settings.faults import SettingsError
 
 
 def depth(error: BaseException) -> int:

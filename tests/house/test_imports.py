@@ -141,9 +141,16 @@ class Environment(dict):
 from shared.settings.catalogue import SETTINGS
 OURS = {setting.name for setting in SETTINGS}
 os.environ = Environment(os.environ)
+for name in [name for name in sys.modules if name.startswith("shared.settings.")]:
+    del sys.modules[name]  # the probe's own
+import azure.functions
+before = set(sys.modules)
 import function_app
-HEAVY = ("azure.identity", "azure.keyvault", "azure.storage", "azure.data", "azure.core")
-heavy = [name for name in sys.modules if name.startswith(HEAVY)]
+HEAVY = (
+    "azure.identity", "azure.keyvault", "azure.storage", "azure.data", "azure.core", "msal", "requests", "urllib3",
+    "tenacity", "shared.settings.config", "shared.graph", "composition.connections", "zoneinfo", "pathlib",
+)
+heavy = [name for name in sys.modules if name.startswith(HEAVY) and name not in before]
 print(json.dumps({"found": found, "heavy": heavy}))
 """
 

@@ -3,7 +3,8 @@ import json
 import pytest
 
 from shared.settings.choices import Credential, IdentitySource
-from shared.settings.config import Settings, SettingsError, load_settings
+from shared.settings.config import Settings, load_settings
+from shared.settings.faults import SettingsError
 
 TENANT = "11111111-1111-1111-1111-111111111111"
 CLIENT = "22222222-2222-2222-2222-222222222222"

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from shared.settings.config import Settings, SettingsError, load_settings
+from shared.settings.config import Settings, load_settings
+from shared.settings.faults import SettingsError
 from shared.settings.mail_settings import SinkSettings
 from tests.unit.test_config import GOOD
 

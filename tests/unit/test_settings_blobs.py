@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from inbound_mail.sinks import check_sink
-from shared.settings.config import Settings, SettingsError, load_settings
+from shared.settings.config import Settings, load_settings
+from shared.settings.faults import SettingsError
 from shared.settings.settings_blobs import MOST_BYTES, BlobPlace, find_place
 from tests.unit.test_config import GOOD
 

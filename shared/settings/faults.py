@@ -1,0 +1,24 @@
+"""What is wrong with the settings. Apart from what reads them, because every function knows this error."""
+
+from dataclasses import dataclass
+
+from shared.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One wrong setting: its name and a sentence that says what to do."""
+
+    setting: str
+    message: str
+
+
+class SettingsError(ConfigurationError):
+    """The settings are wrong; `faults` lists every one of them."""
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        super().__init__(
+            "The gateway's settings are wrong. An administrator finds the faults in the log and at GET health.",
+            detail="; ".join(f"{fault.setting}: {fault.message}" for fault in faults),
+        )
+        self.faults = faults
