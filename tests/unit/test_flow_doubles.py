@@ -99,6 +99,8 @@ def test_items_are_added_changed_and_deleted(sharepoint: SharePoint) -> None:
         {"EventId": "no title"},
         {"Title": ""},
         {"Title": "x" * 256},
+        {"Title": "\U0001f600" * 128},
+        {"Title": "x", "Notes": "x" * 64_000},
         {"Title": "two\nlines"},
         {"Title": "x", "EventId": "x" * 256},
         {"Title": "x", "Colour": "red"},

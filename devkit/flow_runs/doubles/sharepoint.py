@@ -1,7 +1,8 @@
 """The double of SharePoint's connector: sites with lists, items and attachments.
 
-Its refusals are those that makers report: a text of one line over 255 characters, a name of a file with a character
-that no file may have, a name that is taken, a filter that OData does not read, an item or a list that does not exist.
+Its refusals are those that makers report: a text of one line over 255 characters or of several over 63,999, a name of
+a file with a character that no file may have, a name that is taken, a filter that OData does not read, an item or a
+list that does not exist.
 """
 
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from devkit.flows.calls import Request
 
 FORBIDDEN = frozenset('"*:<>?/\\|')
 _ONE_LINE = 255
+_SEVERAL_LINES = 63_999
 _LONGEST_NAME = 255
 _MOST_ITEMS = 5000
 _REQUEST = "7f0d3d5c-6a52-4d4e-8f0b-3a1f5f2b7c11"
@@ -39,7 +41,7 @@ class Item:
 
 @dataclass
 class SharePointList:
-    """One list. Columns of one line hold 255 characters, the others nearly anything."""
+    """One list with its columns of one line, and those of several lines."""
 
     one_line: frozenset[str]
     lines: frozenset[str]
@@ -186,7 +188,8 @@ class SharePoint(Double):
             return self._refuse(f"Column '{unknown[0]}' does not exist. It may have been deleted by another user.")
         if not values.get("Title"):
             return self._refuse("The field 'Title' is required.")
-        if any(count_units(str(values[name] or "")) > _ONE_LINE for name in found.one_line & set(values)):
+        lengths = {name: count_units(str(value or "")) for name, value in values.items()}
+        if any(length > (_ONE_LINE if name in found.one_line else _SEVERAL_LINES) for name, length in lengths.items()):
             return self._refuse(
                 "Invalid text value.\n\nA text field contains invalid data. Please check the value and try again."
             )

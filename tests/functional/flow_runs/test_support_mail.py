@@ -80,14 +80,17 @@ def test_odd_mails_become_tickets_too(flow: SupportFlow) -> None:
     files = [File(name, "text/plain", str(number).encode()) for number, name in enumerate(names)]
     only(flow.receive(subject="x" * 400 + "\U0001f600", text="a < b & c\n" * 20_000, attachments=files))
     only(flow.receive(subject=None, text=None))
-    odd, empty = flow.tickets
+    links = [Reference(f"{number} {'x' * 200}.docx", f"https://contoso.example/{'y' * 300}") for number in range(40)]
+    only(flow.receive(subject="Links", text="a < b & c\n" * 20_000, attachments=links))
+    odd, empty, linked = flow.tickets
+    assert 50_000 < len(linked.values["Description"]) < 64_000
     assert sorted(odd.attachments.values()) == [b"0", b"1", b"2", b"3", b"4"]
     cut = odd.values["Description"]
     assert cut.startswith("<p>Only the beginning of the text is here; the mail in the support mailbox has")
     assert "a &lt; b &amp; c<br>a &lt;" in cut
     assert len(cut) < 60_200
     assert empty.values["Title"] == "(no subject)"
-    assert len(flow.outlook.mails) == 2
+    assert len(flow.outlook.mails) == 3
 
 
 def test_files_that_are_not_attached_are_named_with_reason_and_link(open_scenario: OpenScenario) -> None:
