@@ -8,6 +8,7 @@ either with members: `['name']`, `?['name']`, `[0]`, `.name`. Nothing is evaluat
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 class ExpressionError(ValueError):
@@ -46,8 +47,12 @@ _TOKEN = re.compile(
 _WORDS = {"true": True, "false": False, "null": None}
 
 
+@lru_cache(maxsize=4096)
 def parse_expression(text: str) -> Node:
-    """Read one expression, without its leading `@`. Raises ExpressionError."""
+    """Read one expression, without its leading `@`. Raises ExpressionError.
+
+    Trees do not change, and every check and every run reads the same texts again.
+    """
     reader = _Reader(text)
     node = reader.read()
     reader.expect_end()

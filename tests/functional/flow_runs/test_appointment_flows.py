@@ -72,14 +72,41 @@ def test_a_cancellation_is_noted_beside_one_whose_number_begins_alike(scenarios:
     def open_world() -> FlowWorld:
         world = FlowWorld()
         world.tickets.add(
-            Title="T" * 255, EventId="e", AppointmentId=event["appointmentId"], Notes=f"(event {event['eventId']}7)"
+            Title="T" * 255,
+            EventId="e",
+            AppointmentId=event["appointmentId"],
+            Notes=f"cancelled (event {event['eventId']}7), Team told (event {event['eventId']}7)",
         )
         return world
 
     trial, ended = run(replace(case, open_world=open_world))
     assert ended.status == "Succeeded"
     [ticket] = trial.world.tickets.items.values()
-    assert str(ticket.values["Notes"]).endswith(f"(event {event['eventId']})")
+    noted = str(ticket.values["Notes"]).splitlines()[1:]
+    assert [line.partition("Z: ")[2].partition(")")[0] for line in noted] == [
+        f"cancelled (event {event['eventId']}", f"Team told (event {event['eventId']}",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("step", "kind", "messages"),
+    [
+        ("Find_the_free_slot", Kind.REFUSED, 1),
+        ("Tell_the_team", Kind.REFUSED, 1),
+        ("Look_for_its_tickets", Kind.REFUSED, 2),  # nobody knew whether the team had been told
+        ("Note_the_cancellation", Kind.REFUSED, 2),
+    ],
+)
+def test_a_cancellation_goes_on_where_it_stopped(scenarios: Scenarios, step: str, kind: Kind, messages: int) -> None:
+    _, case = scenarios.cases("appointment-cancelled")
+    trial, ended = run(case, Fault(step, kind))
+    assert ended.status == "Failed"
+    trial.mend()
+    assert trial.run().status == "Succeeded"
+    assert trial.run().status == "Succeeded"
+    assert len(trial.world.teams.messages) == messages
+    [notes] = [str(one.values["Notes"]) for one in trial.world.tickets.items.values() if one.values["EventId"] == "e-1"]
+    assert (notes.count("cancelled (event"), notes.count("Team told (event")) == (1, 1)
 
 
 # -- book or move ----------------------------------------------------------------------------------------------------
