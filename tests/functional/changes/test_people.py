@@ -18,6 +18,8 @@ from tests.functional.conftest import ahead
 from twin.core.faults import Answer
 from twin.seeds import tiny
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 TYPED = {"@odata.type": "#microsoft.graph.bookingCustomerInformation"}
 KEY = question_key(tiny.QUESTION, "")
 GROUP: dict[str, Any] = {"serviceId": tiny.GROUP, "serviceName": "Course", "maximumAttendeesCount": 12}

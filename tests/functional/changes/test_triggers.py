@@ -14,6 +14,8 @@ from tests.functional.conftest import ahead, read_error
 from twin.core.faults import Answer
 from twin.seeds import tiny
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 
 def flow(page: Page, kind: str = "any", prefix: str | None = PREFIX, **query: Any) -> Flow:
     """A flow that was just switched on."""

@@ -13,6 +13,8 @@ from tests.functional.mail.conftest import MailScenario
 from tests.functional.mail.deliveries import causes
 from twin import Answer
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 PARIS = ("DTSTART;TZID=Romance Standard Time:20261201T100000", "DTEND;TZID=Romance Standard Time:20261201T113000")
 
 

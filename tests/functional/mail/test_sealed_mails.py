@@ -11,6 +11,8 @@ from tests.functional.mail.conftest import MailScenario, OpenScenario
 from tests.signed_mails import INNER, encrypt, sign, stream_signed, write_clear, write_opaque
 from twin.mail.contents import File
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 UNPACKED = "This mail is signed with S/MIME. Its text and files were taken out of it. The gateway did not verify"
 
 
