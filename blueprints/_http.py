@@ -45,7 +45,8 @@ from shared.mail_address import is_mail_address
 from shared.settings.faults import SettingsError
 
 if TYPE_CHECKING:
-    from composition.connections import ConnectionServices, Services
+    from composition.connection_services import ConnectionServices
+    from composition.connections import Services
     from inbound_mail.support_mailbox import SupportMailbox
 
 _log = logging.getLogger("gateway.http")

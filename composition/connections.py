@@ -2,58 +2,26 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bookings.changes import journal
-from bookings.changes.describing import Describer
-from bookings.changes.feed import ChangeFeed
-from bookings.changes.scanning import Pace, Scanner
-from bookings.changes.trigger_items import AppointmentTriggers
-from bookings.free_time.availability import Availability
-from bookings.free_time.group_limit import GroupLimit
-from bookings.free_time.held_time import no_holds
-from bookings.free_time.slots import SlotFinder
-from bookings.holds import store as holds
-from bookings.names import Names
-from bookings.reading.appointments import Appointments
-from bookings.reading.catalogue import Catalogue
-from bookings.writing.appointments import Writes
+from composition.connection_services import ConnectionServices, Shared, SharedStores
 from composition.settings_source import MailSource, SettingsSource, SettingsState
 from shared.auth import Authenticator
 from shared.cursors import Cursors
-from shared.graph.bookings import GraphBookings
 from shared.graph.client import GraphClient
 from shared.graph.limits import CallLimits
-from shared.settings.config import AllowList, Settings, load_settings
+from shared.settings.config import Settings, load_settings
 from shared.settings.settings_blobs import BlobContents
-from shared.storage import idempotency as keys
 from shared.storage.account import Lazy, Storage
 from shared.storage.blobs import Container
-from shared.storage.tables import Table
 from shared.transport import Transport
 from shared.workers import Workers
 
 if TYPE_CHECKING:
     from composition.mail import MailServices
-
-
-@dataclass(frozen=True)
-class ConnectionServices:
-    """The use cases of one connection."""
-
-    businesses: AllowList
-    graph: GraphBookings
-    catalogue: Catalogue
-    appointments: Appointments
-    availability: Availability
-    slots: SlotFinder
-    writes: Writes | None  # None: switched off
-    names: Names
-    changes: ChangeFeed
-    describer: Describer
-    triggers: AppointmentTriggers
+    from shared.storage.idempotency import IdempotencyStore
+    from shared.storage.tables import Table
 
 
 @dataclass(frozen=True)
@@ -66,10 +34,19 @@ class Services:
     workers: Workers
     connections: dict[str, ConnectionServices]
     graph_limits: CallLimits
-    idempotency: keys.IdempotencyStore
-    changes: Table
+    stores: SharedStores
     lazy_mail: "Lazy[MailServices]"
     mail_source: MailSource | None  # None: no setting is in a blob
+
+    @property
+    def idempotency(self) -> "IdempotencyStore":
+        """The writes that were begun under an idempotency key."""
+        return self.stores.idempotency
+
+    @property
+    def changes(self) -> "Table":
+        """The table of the change feeds."""
+        return self.stores.changes
 
     @property
     def mail(self) -> "MailServices":
@@ -100,41 +77,7 @@ def build_services(settings: Settings) -> Services:
     clients = {name: GraphClient(authenticator.tokens(name), transport, limits) for name in settings.connections}
 
     storage = Storage(settings.storage, authenticator.identity)
-    table, blobs = Table(storage, journal.TABLE), Container(storage, journal.CONTAINER)
-    pace = Pace(
-        timedelta(days=settings.numbers["CHANGES_WINDOW_DAYS"]),
-        timedelta(seconds=settings.numbers["CHANGES_REFRESH_SECONDS"]),
-    )
-
-    store, held = keys.IdempotencyStore(Table(storage, keys.TABLE)), holds.HoldStore(Table(storage, holds.TABLE))
-    may_hold = any(connection.may_write for connection in settings.connections.values())
-    read_holds = held.read_holds if may_hold else no_holds
-
-    def build_connection(name: str) -> ConnectionServices:
-        connection = settings.connections[name]
-        graph = GraphBookings(clients[name], is_delegated=connection.is_delegated)
-        names = Names(graph)
-        limit = GroupLimit()
-        appointments = Appointments(graph, names, workers)
-        scanner = Scanner(graph, workers, pace, appointments.find_details)
-        feed, describer = ChangeFeed(name, scanner, table, blobs), Describer(appointments, names)
-        return ConnectionServices(
-            businesses=connection.businesses,
-            graph=graph,
-            catalogue=Catalogue(graph, names, workers, connection.businesses),
-            appointments=appointments,
-            availability=Availability(graph, names, read_holds),
-            slots=SlotFinder(graph, names, workers, limit, read_holds),
-            writes=(
-                Writes(name, graph, names, workers, idempotency=store, holds=held, limit=limit)
-                if connection.may_write
-                else None
-            ),
-            names=names,
-            changes=feed,
-            describer=describer,
-            triggers=AppointmentTriggers(feed, describer),
-        )
+    shared = Shared(settings, workers, SharedStores(storage))
 
     build_mail = partial(_build_mail_services, authenticator=authenticator, clients=clients)
     mail_source = _build_mail_source(settings, storage, build_mail) if settings.blobs else None
@@ -143,10 +86,9 @@ def build_services(settings: Settings) -> Services:
         authenticator=authenticator,
         cursors=Cursors(authenticator.secret(settings.state_key_name)),
         workers=workers,
-        connections={name: build_connection(name) for name in settings.connections},
+        connections={name: ConnectionServices(name, client, shared) for name, client in clients.items()},
         graph_limits=limits,
-        idempotency=store,
-        changes=table,
+        stores=shared.stores,
         lazy_mail=Lazy(mail_source.get if mail_source else partial(build_mail, settings)),
         mail_source=mail_source,
     )

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from composition.connections import ConnectionServices, Services
+from composition.connection_services import ConnectionServices
+from composition.connections import Services
 from doctor.examination import Name, Status, Step, Verdict
 from doctor.step_names import StepName
 from inbound_mail.support_mailbox import SupportMailbox

@@ -158,3 +158,10 @@ print(json.dumps({"found": found, "heavy": heavy}))
 def test_importing_the_app_reads_no_setting_opens_no_connection_and_loads_nothing_heavy() -> None:
     probe = subprocess.run([sys.executable, "-B", "-c", PROBE], cwd=ROOT, capture_output=True, text=True, check=True)
     assert json.loads(probe.stdout) == {"found": [], "heavy": []}
+
+
+def test_building_the_services_loads_no_use_case() -> None:
+    """The first answer of a process waits for what it needs alone."""
+    code = "import sys, composition.connections; print(*[name for name in sys.modules if name.startswith('bookings.')])"
+    loaded = subprocess.run([sys.executable, "-B", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert loaded.stdout.split() == []
