@@ -49,6 +49,9 @@ def get_mailbox(request: Request) -> Json:
 def poll_now(request: Request) -> Json:
     """Queue a poll of a mailbox, even if the mailbox pauses after a failure."""
     mailbox = request.mailbox
+    mailbox.ledger.plan.keep_awake(
+        mailbox.name
+    )  # a lost message, or a mail that is still on its way, waits for no pause
     poll_request = PollRequest(mailbox.name, at_once=True, correlation_id=context.request_id())
     request.services.mail.polls.put(poll_request)
     return {"mailbox": mailbox.name, "status": "queued"}

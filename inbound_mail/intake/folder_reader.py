@@ -34,6 +34,7 @@ _log = logging.getLogger("gateway.mail")
 
 SWEEP_EVERY = timedelta(hours=1)
 SWEEP_BACK = timedelta(hours=48)
+_MOST_AHEAD = timedelta(minutes=5)  # of a sweep that would else need a poll of its own in a quiet mailbox
 _SMALL_PAGE = 5
 _SLIM_PAGE = 100
 _MOST_UNREAD = 100
@@ -158,7 +159,8 @@ class FolderReader:
         now = datetime.now(UTC)
         kept = _pick(cursor, "link", "query", "later", "later_tries", "first_round_done", "stuck")
         swept_at = cursor.get("swept_at")
-        if swept_at is None or now - swept_at < SWEEP_EVERY:
+        ahead = min(timedelta(minutes=self._settings.quiet_minutes), _MOST_AHEAD)
+        if swept_at is None or now - swept_at < SWEEP_EVERY - ahead:
             if swept_at is None:
                 self._put_cursor(folder, **kept, swept_at=now)
             return

@@ -2,11 +2,13 @@
 
 The pause grows with the time for which nothing has happened: it is a quarter of it, up to the mailbox's
 `quiet_minutes`. So it needs one moment to be remembered, and a mail that ends the quiet waits for a quarter of that
-time at most.
+time at most. At the bound, up to twenty mailboxes are due at the same moment, so that they share a message and a run;
+the moments of more than these are spread over the pause.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from inbound_mail.ledger.planned_polls import PlannedPoll
@@ -24,14 +26,32 @@ _BEYOND = timedelta(hours=2)
 # Polls of quiet mailboxes are short: so many share a message.
 MOST_IN_ONE_REQUEST = 20
 _UNKNOWN = PlannedPoll()
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def plan_next_poll(
-    began: datetime, active_at: datetime, quiet_minutes: int, sweeps: Iterable[datetime] = ()
+    began: datetime,
+    active_at: datetime,
+    quiet_minutes: int,
+    sweeps: Iterable[datetime] = (),
+    *,
+    phase: float = 0.0,
 ) -> datetime:
-    """Return when to poll next, after a poll that began at `began`. `sweeps`: when the sweeps of folders are due."""
-    pause = min((began - active_at) / _SHARE, timedelta(minutes=quiet_minutes))
-    return min([began + max(pause, timedelta()), *sweeps])
+    """Return when to poll next, after a poll that began at `began`. `sweeps`: when the sweeps of folders are due.
+
+    `phase`: where the mailbox's moment is in a pause of full length, from 0 to 1.
+    """
+    longest = timedelta(minutes=quiet_minutes)
+    pause = max(timedelta(), min((began - active_at) / _SHARE, longest))
+    if longest and pause == longest:
+        pause = _SLACK + (_EPOCH + longest * phase - began - _SLACK) % longest
+    return min([began + pause, *sweeps])
+
+
+def find_phase(name: str, mailboxes: int) -> float:
+    """Return the phase of one of so many mailboxes: there is one for each twenty of them, chosen by the name."""
+    phases = max(1, math.ceil(mailboxes / MOST_IN_ONE_REQUEST))
+    return int(digest(name)[:8], 16) % phases / phases
 
 
 def describe_reading(mailbox: "Mailbox") -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from inbound_mail.intake.attachments import AttachmentFetcher
 from inbound_mail.intake.folder_reader import FolderReader, PollCounts
-from inbound_mail.intake.pace import describe_reading, plan_next_poll
+from inbound_mail.intake.pace import describe_reading, find_phase, plan_next_poll
 from inbound_mail.intake.write_back import MailCloser
 from inbound_mail.ledger.ledger import Ledger
 from inbound_mail.ledger.mailbox_state import MailboxState
@@ -73,9 +73,9 @@ class Poller:
                 if not at_once and paused_until > datetime.now(UTC):
                     self._enqueue_deliveries(mailbox, lease, list(mailbox.ledger.open_mails()))
                     return Polled.PAUSED
-                return self._poll(mailbox, lease, state, is_wanted=at_once)
+                return self._poll(mailbox, lease, state)
 
-    def _poll(self, mailbox: SupportMailbox, lease: Lease, state: MailboxState, *, is_wanted: bool) -> Polled:
+    def _poll(self, mailbox: SupportMailbox, lease: Lease, state: MailboxState) -> Polled:
         began, known = datetime.now(UTC), state.values
         counts = PollCounts()
         closed: dict[MailState, int] = {}
@@ -104,12 +104,13 @@ class Poller:
         lease.check()
         is_quiet = not (errors or counts.seen or work.was_there)
         values = state_after_poll(known, counts, closed, errors)
-        values["active_at"] = known.get("active_at", began) if is_quiet and not is_wanted else began
+        values["active_at"] = known.get("active_at", began) if is_quiet else began
         if (until := mailbox.graph.paused_until) is not None:  # the next poll may be another process's
             values["graph_paused_until"] = until
         mailbox.ledger.put_state(state if is_quiet else None, **values)
         pause = mailbox.settings.quiet_minutes if is_quiet else 0
-        next_poll = plan_next_poll(began, values["active_at"], pause, reader.next_sweeps)
+        phase = find_phase(mailbox.name, len(mailbox.own_addresses))
+        next_poll = plan_next_poll(began, values["active_at"], pause, reader.next_sweeps, phase=phase)
         reads = describe_reading(mailbox.settings)
         mailbox.ledger.plan.put(mailbox.name, next_poll, is_quiet=is_quiet, reads=reads)
         _log.info(

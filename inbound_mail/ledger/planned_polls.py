@@ -1,7 +1,7 @@
 """When each mailbox is polled next: one row for each, in one partition, so that the timer reads all in one request.
 
     $polls|{mailbox}   next_poll, is_quiet, reads: written at the end of each poll
-                       awake_until: written before somebody opens work outside of a poll
+                       awake_until: written before somebody opens work outside of a poll, or asks for a poll
 
 The rows are hints and no record: what has no row is polled at once. Versions that know no such rows poll every mailbox
 at every run of the timer, and leave the rows alone. The two kinds of writes merge, so that none undoes the other.

@@ -1,11 +1,13 @@
 """When a mailbox is polled next, and which mailboxes share a request."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
-from inbound_mail.intake.pace import MOST_IN_ONE_REQUEST, describe_reading, find_due_polls, plan_next_poll
+from inbound_mail.intake.pace import MOST_IN_ONE_REQUEST, describe_reading, find_due_polls, find_phase, plan_next_poll
 from inbound_mail.ledger.planned_polls import PlannedPoll
 from inbound_mail.messages import PollRequest
 from shared.settings.mail_settings import Mailbox
@@ -23,6 +25,28 @@ QUIET = PlannedPoll(NOW + MINUTE, is_quiet=True, reads=describe_reading(MAILBOX)
 )
 def test_the_pause_is_a_quarter_of_the_quiet_up_to_its_bound(quiet_for: int, quiet_minutes: int, pause: int) -> None:
     assert plan_next_poll(NOW, NOW - quiet_for * MINUTE, quiet_minutes) == NOW + pause * MINUTE
+
+
+@pytest.mark.parametrize("quiet_minutes", [1, 5, 7, 60])
+@pytest.mark.parametrize("phase", [0.0, 0.1, 0.5, 0.99])
+def test_at_the_bound_polls_keep_to_their_moments_however_late_they_begin(quiet_minutes: int, phase: float) -> None:
+    due, polled = NOW, []
+    for minute in range(600):
+        if due <= NOW + minute * MINUTE + timedelta(seconds=15):
+            polled.append(minute)
+            began = NOW + minute * MINUTE + timedelta(seconds=minute * 7 % 13)  # behind the run of the timer
+            due = plan_next_poll(began, NOW - timedelta(days=1), quiet_minutes, phase=phase)
+    pauses = [later - earlier for earlier, later in pairwise(polled)]
+    assert 1 <= pauses[0] <= quiet_minutes
+    assert set(pauses[1:]) == {quiet_minutes}
+
+
+def test_twenty_mailboxes_have_one_moment_and_more_are_spread() -> None:
+    names = [f"mailbox-{number}" for number in range(1000)]
+    assert {find_phase(name, 20) for name in names} == {0.0}
+    assert {find_phase(name, 0) for name in names} == {0.0}
+    assert {find_phase(name, 100) for name in names} == {0.0, 0.2, 0.4, 0.6, 0.8}
+    assert max(Counter(find_phase(name, 1000) for name in names).values()) < 45
 
 
 def test_no_pause_is_longer_than_until_the_next_sweep() -> None:
