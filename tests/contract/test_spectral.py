@@ -11,7 +11,7 @@ from devkit.connector.document import CLIENT_DESCRIPTION, DEFINITION, build_defi
 from devkit.foreign import OUTSIDE
 from tests.house.tools import install_npm_or_skip
 
-pytestmark = pytest.mark.slow(reason="installs a foreign tool")
+pytestmark = pytest.mark.slow(reason="installs a foreign tool", seconds=7)
 
 
 @pytest.fixture(scope="module")

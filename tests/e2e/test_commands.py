@@ -20,7 +20,7 @@ from devkit.azurite import install_azurite
 from tests.house.source import ROOT, tracked_files
 from twin.seeds import sample
 
-pytestmark = pytest.mark.slow(reason="starts whole processes")
+pytestmark = pytest.mark.slow(reason="starts whole processes", seconds=15)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from devkit.fuzzing.fuzz import REQUIREMENTS, Plan, fuzz
 from tests.house.tools import find_or_skip
 
 OPERATIONS = load_definition().operations()
-pytestmark = pytest.mark.slow(reason="sends hundreds of requests to a whole process")
+pytestmark = pytest.mark.slow(reason="sends hundreds of requests to a whole process", seconds=25)
 
 
 def test_requests_made_from_the_definition_are_answered_as_it_says() -> None:

@@ -5,7 +5,7 @@ import pytest
 from devkit.rehearsals import flows, mails
 from devkit.rehearsals.odd_mails import KINDS
 
-pytestmark = pytest.mark.slow(reason="kills whole processes")
+pytestmark = pytest.mark.slow(reason="kills whole processes", seconds=50)
 
 
 def test_kills_and_lost_answers_neither_lose_nor_double_a_mail() -> None:

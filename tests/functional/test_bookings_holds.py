@@ -340,6 +340,7 @@ def book_at_nine(writes: Any, number: int, **changes: Any) -> Any:
     return writes.create(business=tiny.BUSINESS, start=start, customers=[person], attempt=attempt(number), **whole)
 
 
+@pytest.mark.slow(reason="many workers at once")
 def test_of_twenty_workers_one_gets_the_last_place(writer: Writer) -> None:
     instances = open_two_instances()
     outcomes = try_all([lambda number=number: hold_at_nine(instances[number % 2], number) for number in range(20)])
@@ -348,6 +349,7 @@ def test_of_twenty_workers_one_gets_the_last_place(writer: Writer) -> None:
     assert slots(writer) == {clock(9): {"Bob": 1}}
 
 
+@pytest.mark.slow(reason="many workers at once")
 @pytest.mark.usefixtures("writer")
 def test_twenty_workers_share_the_seats_of_a_group() -> None:
     instances, group = open_two_instances(), {"service": tiny.GROUP, "staff": [], "seats": 2}
@@ -357,6 +359,7 @@ def test_twenty_workers_share_the_seats_of_a_group() -> None:
     assert set(outcomes) <= {"done", "SlotHeld"}
 
 
+@pytest.mark.slow(reason="many workers at once")
 @pytest.mark.parametrize("service", [tiny.VISIT, tiny.GROUP])
 def test_holds_and_bookings_at_once_never_share_a_place(writer: Writer, service: str) -> None:
     """Also not when the booking was sent while the place was being held."""

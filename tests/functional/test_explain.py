@@ -49,7 +49,7 @@ def write(path: Path, mailboxes: Any, sinks: Any) -> str:
     return str(path)
 
 
-@pytest.mark.slow(reason="explains 72 mails")
+@pytest.mark.slow(reason="explains 72 mails", seconds=8)
 def test_every_mail_of_the_field_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, *(str(FOLDER / name) for name in NAMES))
     assert (code, err) == (0, "")

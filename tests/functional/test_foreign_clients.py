@@ -19,7 +19,7 @@ from twin.seeds import sample
 PYTHON_TOOLS = ("openapi-python-client==0.29.1", "openapi-spec-validator==0.9.0", "mypy==2.4.1")
 HERE = Path(__file__).parent
 LOOPBACK = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
-pytestmark = pytest.mark.slow(reason="installs foreign tools")
+pytestmark = pytest.mark.slow(reason="installs foreign tools", seconds=10)
 
 
 def run(command: Sequence[object], folder: Path, **environ: str) -> str:

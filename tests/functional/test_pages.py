@@ -16,7 +16,7 @@ from twin.seeds import sample
 
 PLAYWRIGHT = ("playwright==1.65.2",)
 SCRIPT = Path(__file__).with_name("foreign_browser.py")
-pytestmark = pytest.mark.slow(reason="starts a browser")
+pytestmark = pytest.mark.slow(reason="starts a browser", seconds=3)
 
 
 @pytest.fixture(scope="module")

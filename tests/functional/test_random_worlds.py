@@ -143,7 +143,7 @@ class Page:
         return (*world.bookings, new)
 
 
-@pytest.mark.slow(reason="asks, holds and books on two dozen pages")
+@pytest.mark.slow(reason="asks, holds and books on two dozen pages", seconds=10)
 def test_slots_of_random_pages_can_be_held_and_booked(gateway_process: Gateway) -> None:
     run = clock.time_ns()
     worlds = [world for number in range(1, 100) if (world := bring_to_now(make_world(number))).zone][:WORLDS]

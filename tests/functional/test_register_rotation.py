@@ -82,7 +82,7 @@ def test_a_secret_that_entra_never_accepts_is_removed_and_not_stored(registratio
     assert len(registration.vault.secrets["desk-secret"]) == 1
 
 
-@pytest.mark.slow(reason="calls under load")
+@pytest.mark.slow(reason="calls under load", seconds=10)
 @pytest.mark.parametrize("kind", ["secret", "certificate"])
 def test_no_call_under_load_fails_while_the_credential_is_rotated_again_and_again(
     registration: RegisterRun, kind: str

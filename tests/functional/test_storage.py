@@ -308,7 +308,7 @@ def test_a_lease_is_held_by_one(storage: Storage, name: str) -> None:
         assert third is not None
 
 
-@pytest.mark.slow(reason="waits until a lease ends")
+@pytest.mark.slow(reason="waits until a lease ends", seconds=15)
 def test_a_lease_ends_with_its_holder(storage: Storage, name: str) -> None:
     container = Container(storage, name)
     blob = storage.open_container(name).get_blob_client("poll")
@@ -344,7 +344,7 @@ def test_messages_are_base64_json_as_the_platform_reads_them(storage: Storage, n
     assert seen == [{"mailbox": "support", "text": "é"}]
 
 
-@pytest.mark.slow(reason="waits for refused connections")
+@pytest.mark.slow(reason="waits for refused connections", seconds=10)
 def test_storage_that_is_not_there_is_unavailable_soon(name: str) -> None:
     dead = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;" + "".join(
         f"{service}Endpoint=http://127.0.0.1:1/a;" for service in ("Blob", "Queue", "Table")

@@ -188,7 +188,7 @@ def again(page: Page, scenario: Scenario) -> None:
     scenario.play(page)
 
 
-@pytest.mark.slow(reason="dies at every step")
+@pytest.mark.slow(reason="dies at every step", seconds=5)
 @pytest.mark.usefixtures("small_transactions")
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, gateway_process: Gateway) -> None:
@@ -215,7 +215,7 @@ def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, gateway_
     assert sorted(deaths) == sorted(whole.steps)
 
 
-@pytest.mark.slow(reason="dies at every step")
+@pytest.mark.slow(reason="dies at every step", seconds=5)
 @pytest.mark.usefixtures("small_transactions")
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_step_that_fails_once_is_made_good(name: str, gateway_process: Gateway) -> None:

@@ -431,7 +431,7 @@ CASES = {
 DIES_ON_THE_EMULATOR = "three mails"
 
 
-@pytest.mark.slow(reason="dies at every step")
+@pytest.mark.slow(reason="dies at every step", seconds=5)
 @pytest.mark.parametrize("name", CASES)
 def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, open_scenario: OpenScenario) -> None:
     case = CASES[name]
@@ -486,7 +486,7 @@ def struggle(scenario: MailScenario) -> None:
     raise AssertionError("there is still work after twelve polls")
 
 
-@pytest.mark.slow(reason="dies at every step")
+@pytest.mark.slow(reason="dies at every step", seconds=5)
 def test_a_step_that_fails_once_is_made_good(open_scenario: OpenScenario) -> None:
     at = 0
     with storage_in_memory():

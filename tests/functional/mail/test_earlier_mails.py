@@ -12,6 +12,8 @@ from tests.functional.mail.deliveries import change, deliver, failing, taken_in
 from twin import Answer
 from twin.mail.contents import File
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 NOW = datetime.now(UTC).replace(microsecond=0)
 EARLIER = NOW - timedelta(minutes=10)
 

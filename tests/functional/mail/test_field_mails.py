@@ -23,7 +23,7 @@ from twin.easyvista.records import Ticket
 from twin.seeds import service_desks, tiny
 from twin.seeds.mails import SECOND, SUPPORT
 
-pytestmark = pytest.mark.slow(reason="delivers 72 mails to EasyVista")
+pytestmark = pytest.mark.slow(reason="delivers 72 mails to EasyVista", seconds=15)
 
 SIBLINGS = {"t3a-reply-with-cc.eml", "t3b-other-branch.eml"}  # two answers to a mail that never came here
 EVERY = timedelta(minutes=5)  # so that no author writes too much within an hour

@@ -8,6 +8,8 @@ from inbound_mail.reports import mail_threads
 from tests.functional.mail.conftest import MailScenario, OpenScenario
 from twin.seeds.mails import SUPPORT
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 LEE, MEGAN, EVE = "lee.gu@contoso.com", "megan.bowen@contoso.com", "eve@fabrikam.example"
 FORM, ADELE = "forms@contoso.com", "adele.vance@contoso.com"
 

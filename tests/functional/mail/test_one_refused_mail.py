@@ -139,6 +139,7 @@ def refusing_words(monkeypatch: pytest.MonkeyPatch, failure: int | str) -> Itera
         yield
 
 
+@pytest.mark.slow(reason="twenty failures", seconds=8)
 @pytest.mark.parametrize("where", SINKS)
 def test_one_mail_that_a_sink_refuses_stops_no_other(
     open_scenario: OpenScenario, monkeypatch: pytest.MonkeyPatch, where: str

@@ -10,6 +10,8 @@ from tests.functional.conftest import read_error
 from tests.functional.mail.conftest import MailScenario
 from twin.mail.contents import File, Reference
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 
 def preview(scenario: MailScenario, feed: str, kind: str, **query: Any) -> list[Any]:
     answer = scenario.gateway.get(f"connector/previews/{feed}", mailbox=scenario.name, kind=kind, **query)

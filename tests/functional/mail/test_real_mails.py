@@ -21,7 +21,7 @@ AUTOMATIC = {
 }
 
 
-@pytest.mark.slow(reason="reads many mails")
+@pytest.mark.slow(reason="reads many mails", seconds=15)
 def test_every_mail_becomes_a_ticket_or_is_set_aside_for_a_reason(open_scenario: OpenScenario) -> None:
     files = find_mails()
     scenario = open_scenario(write_back={"read": True, "move_to": "archive"})
