@@ -15,7 +15,7 @@ from devkit.settings_blobs.errors import SettingsBlobError
 from devkit.settings_blobs.targets import Target, find_target
 from devkit.settings_blobs.versions import Versions, name_version, read_person
 from shared.errors import GatewayError
-from shared.settings.config import Fault
+from shared.settings.faults import Fault
 from shared.settings.settings_blobs import BlobPlace
 from shared.storage.blobs import BlobVersion
 

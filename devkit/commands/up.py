@@ -27,7 +27,8 @@ from devkit.commands.children import Children
 from devkit.host.keys import Keys
 from devkit.running import UP_FILE, NothingRunsError, Running, find_running
 from inbound_mail.sinks import check_sink
-from shared.settings.config import SettingsError, load_settings
+from shared.settings.config import load_settings
+from shared.settings.faults import SettingsError
 
 PASSES_ON = False
 _STATE = ROOT / ".devkit"

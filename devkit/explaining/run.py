@@ -30,7 +30,8 @@ from shared.auth import Authenticator
 from shared.graph.client import GraphClient
 from shared.graph.limits import CallLimits
 from shared.json_text import Json
-from shared.settings.config import Settings, SettingsError, load_settings
+from shared.settings.config import Settings, load_settings
+from shared.settings.faults import SettingsError
 from shared.settings.mail_settings import Brakes
 from shared.settings.settings_blobs import is_in_blob
 from shared.transport import Transport

@@ -18,7 +18,8 @@ from devkit.settings_blobs.errors import SettingsBlobError
 from inbound_mail.sinks import check_sink
 from shared.key_vault import Identity
 from shared.settings.choices import IdentitySource
-from shared.settings.config import Fault, Settings, SettingsError, load_settings
+from shared.settings.config import Settings, load_settings
+from shared.settings.faults import Fault, SettingsError
 from shared.settings.mail_settings import read_storage
 from shared.settings.settings_blobs import MEMBERS, BlobContents, BlobPlace, find_place
 from shared.storage.account import Storage
