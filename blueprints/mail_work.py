@@ -9,8 +9,7 @@ import azure.functions as func
 
 from blueprints._routes import Blueprint
 from composition.services import services
-from inbound_mail.intake.pace import share_requests
-from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE, DeliveryRequest, PollRequest, known_fields
+from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE, DeliveryRequest, PollRequest, known_fields, share_requests
 from shared import context
 from shared.errors import Conflict, Unavailable
 

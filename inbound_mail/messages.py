@@ -6,7 +6,7 @@ poison queue, whose function reports it with the fields that `known_fields` can 
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -14,6 +14,8 @@ POLL_QUEUE = "mailbox-polls"
 DELIVERY_QUEUE = "mail-deliveries"
 # A poll request older than this is obsolete: the timer has sent newer ones.
 POLL_REQUEST_SECONDS = 600.0
+# Polls of quiet mailboxes are short: so many share a request.
+MOST_IN_ONE_REQUEST = 20
 
 
 class MalformedMessageError(ValueError):
@@ -67,6 +69,12 @@ class PollRequest:
             _uuid_or_none(fields.get("correlationId")),
             _texts(fields, "others"),
         )
+
+
+def share_requests(mailboxes: Sequence[str]) -> list[PollRequest]:
+    """Return requests that ask for the polls of these mailboxes, several in each."""
+    parts = [mailboxes[start : start + MOST_IN_ONE_REQUEST] for start in range(0, len(mailboxes), MOST_IN_ONE_REQUEST)]
+    return [PollRequest(first, others=tuple(others)) for first, *others in parts]
 
 
 @dataclass(frozen=True)

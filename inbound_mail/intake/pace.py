@@ -7,13 +7,13 @@ the moments of more than these are spread over the pause.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from inbound_mail.ledger.planned_polls import PlannedPoll
 from inbound_mail.ledger.references import digest
-from inbound_mail.messages import PollRequest
+from inbound_mail.messages import MOST_IN_ONE_REQUEST, PollRequest, share_requests
 
 if TYPE_CHECKING:
     from shared.settings.mail_settings import Mailbox
@@ -23,8 +23,6 @@ _SHARE = 4
 _SLACK = timedelta(seconds=15)
 # No pause is as long: a moment beyond it was written by a process with a wrong clock.
 _BEYOND = timedelta(hours=2)
-# Polls of quiet mailboxes are short: so many share a message.
-MOST_IN_ONE_REQUEST = 20
 _UNKNOWN = PlannedPoll()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -76,9 +74,3 @@ def find_due_polls(
         elif not now + _SLACK < plan.next_poll < now + _BEYOND:
             quiet.append(mailbox.name)
     return [*map(PollRequest, alone), *share_requests(quiet)]
-
-
-def share_requests(mailboxes: Sequence[str]) -> list[PollRequest]:
-    """Return requests that ask for the polls of these mailboxes, several in each."""
-    parts = [mailboxes[start : start + MOST_IN_ONE_REQUEST] for start in range(0, len(mailboxes), MOST_IN_ONE_REQUEST)]
-    return [PollRequest(first, others=tuple(others)) for first, *others in parts]

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from inbound_mail.intake.pace import MOST_IN_ONE_REQUEST, describe_reading, find_due_polls, find_phase, plan_next_poll
+from inbound_mail.intake.pace import describe_reading, find_due_polls, find_phase, plan_next_poll
 from inbound_mail.ledger.planned_polls import PlannedPoll
-from inbound_mail.messages import PollRequest
+from inbound_mail.messages import MOST_IN_ONE_REQUEST, PollRequest
 from shared.settings.mail_settings import Mailbox
 from tests.unit.test_mail_settings import SUPPORT, load
 
