@@ -154,6 +154,7 @@ def test_a_mail_whose_headers_prove_nothing_is_asked_for_files(scenario: MailSce
     assert [bytes_of(scenario, one) for one in kept(scenario, mail)] == [b"jpeg"]
 
 
+@pytest.mark.usefixtures("rows_in_memory")
 def test_mails_that_may_have_files_are_asked_twenty_at_a_time(scenario: MailScenario) -> None:
     for number in range(41):  # as Outlook and Gmail write mails without files
         scenario.receive(subject=f"{number}", text="T", html="<p>T</p>")
@@ -244,6 +245,7 @@ def test_a_file_larger_than_it_was_said_to_be_is_left_out_while_it_streams(open_
     assert len(scenario.sink.tickets) == 1
 
 
+@pytest.mark.usefixtures("rows_in_memory")
 def test_batches_whose_answer_is_too_large_are_split_down_to_sizes_and_streams(scenario: MailScenario) -> None:
     large = receive(scenario, Synthetic(14 * MIB, "large.bin", seed=1), File("s.txt", data=b"s"), subject="Large")
     others = [receive(scenario, File("f.txt", data=b"%d" % number), subject=f"S{number}") for number in range(5)]
@@ -304,6 +306,7 @@ def test_odd_names_are_kept_as_they_are_and_hurt_nothing(scenario: MailScenario,
     assert all(one.blob and one.blob.startswith(f"{scenario.name}/") and ".." not in one.blob for one in found)
 
 
+@pytest.mark.usefixtures("rows_in_memory")
 def test_no_attachment_is_fetched_twice(scenario: MailScenario) -> None:
     for number in range(23):
         receive(scenario, File("f.txt", data=b"x"), Item(LETTER), subject=f"{number}")
@@ -384,6 +387,7 @@ def test_a_stream_that_breaks_off_once_is_read_again_and_whole(scenario: MailSce
     assert len(bytes_of(scenario, one)) == 13 * MIB
 
 
+@pytest.mark.usefixtures("rows_in_memory")
 def test_lists_failing_three_times_set_the_mail_aside_and_the_others_pass(scenario: MailScenario) -> None:
     bad = receive(scenario, File("bad.txt", data=b"bad"), subject="Bad")
     others = [receive(scenario, File("f.txt", data=b"f"), subject=f"{number}") for number in range(25)]
@@ -465,6 +469,7 @@ OWN_ERRORS = [
 @pytest.mark.parametrize(
     ("error", "where"), [*((error, "put_bytes") for error in OWN_ERRORS), (OWN_ERRORS[0], "put_attachments")]
 )
+@pytest.mark.usefixtures("rows_in_memory")
 def test_an_error_of_any_class_that_follows_one_mail_while_others_succeed_is_its_own(
     scenario: MailScenario, monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception], where: str
 ) -> None:
@@ -491,6 +496,7 @@ def test_an_error_of_any_class_that_follows_one_mail_while_others_succeed_is_its
 
 
 @pytest.mark.parametrize("error", OWN_ERRORS[:1] + OWN_ERRORS[4:5])
+@pytest.mark.usefixtures("rows_in_memory")
 def test_an_error_that_all_mails_have_is_no_mails_own_and_passes(
     scenario: MailScenario, monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception]
 ) -> None:
@@ -504,6 +510,7 @@ def test_an_error_that_all_mails_have_is_no_mails_own_and_passes(
     assert [scenario.describe(one.id)["state"] for one in mails] == ["delivered"] * 3
 
 
+@pytest.mark.usefixtures("rows_in_memory")
 def test_a_lonely_mail_with_an_error_comes_last_once_others_come(
     scenario: MailScenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -521,6 +528,7 @@ def test_a_lonely_mail_with_an_error_comes_last_once_others_come(
     assert quarantine(scenario, bad) == [("quarantined", "AttachmentsUnreadable")]
 
 
+@pytest.mark.usefixtures("rows_in_memory")
 def test_forty_mails_with_errors_hold_up_no_other(scenario: MailScenario, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(40):
         receive(scenario, File("bad.txt", data=b"bad"), subject="Bad")

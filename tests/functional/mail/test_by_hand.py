@@ -22,7 +22,10 @@ from tests.functional.mail.deliveries import ask_again, change, deliver, failing
 from tests.functional.prepared_mails import Vault, make_prepared_mail, make_sink
 from twin.mail.contents import File
 
-pytestmark = pytest.mark.slow(reason="delivers and decides again, for each state of a mail")
+pytestmark = [
+    pytest.mark.usefixtures("rows_in_memory"),
+    pytest.mark.slow(reason="delivers and decides again, for each state of a mail"),
+]
 
 ANNA = Decision("Anna", "the robot is known")
 REFUSED = Rejected("No such customer.", code="NoCustomer")
