@@ -11,6 +11,7 @@ from devkit.random_worlds.product import find_slots
 from devkit.random_worlds.world import World
 
 
+@pytest.mark.slow(reason="compares hundreds of worlds", seconds=4)
 def test_slots_of_random_worlds_are_those_of_the_documents() -> None:
     found = compare(Plan(worlds=300))
     assert found.is_good, found.describe()

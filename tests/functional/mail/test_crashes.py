@@ -506,6 +506,7 @@ def test_a_step_that_fails_once_is_made_good(open_scenario: OpenScenario) -> Non
     assert at > 30
 
 
+@pytest.mark.usefixtures("rows_in_memory")
 @pytest.mark.parametrize("steps", [11, 14])
 def test_a_process_that_lives_for_a_few_steps_at_a_time_comes_to_the_end(
     steps: int, open_scenario: OpenScenario

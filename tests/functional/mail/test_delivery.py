@@ -51,6 +51,7 @@ def test_a_running_claim_is_respected_and_a_finished_one_as_well(scenario: MailS
     assert len(scenario.sink.received) == 1
 
 
+@pytest.mark.usefixtures("rows_in_memory")
 def test_a_message_before_its_time_does_nothing(scenario: MailScenario) -> None:
     mail = taken_in(scenario)
     change(scenario, mail, due=datetime.now(UTC) + timedelta(seconds=30))
@@ -123,6 +124,7 @@ def test_a_worker_that_always_dies_is_distinguished_from_a_sink_that_fails(scena
 
 
 @pytest.mark.parametrize("asked_for", [40.0, 1800.0])
+@pytest.mark.usefixtures("rows_in_memory")
 def test_a_sink_that_names_a_time_is_left_alone_that_long(scenario: MailScenario, asked_for: float) -> None:
     mail = taken_in(scenario)
     scenario.sink.before = failing(Throttled("Slow down.", retry_after=asked_for), 1)
@@ -139,6 +141,7 @@ def test_a_sink_that_names_a_time_is_left_alone_that_long(scenario: MailScenario
 
 
 @pytest.mark.parametrize("asked_for", [1e9, float("inf")])
+@pytest.mark.usefixtures("rows_in_memory")
 def test_a_wait_beyond_reason_is_cut_to_a_day(scenario: MailScenario, asked_for: float) -> None:
     mail = taken_in(scenario)
     scenario.sink.before = failing(Unavailable("Later.", retry_after=asked_for), 1)
@@ -149,6 +152,7 @@ def test_a_wait_beyond_reason_is_cut_to_a_day(scenario: MailScenario, asked_for:
 
 @pytest.mark.parametrize("error", [OutcomeUnknown("Broken off."), TimedOut("Silence."), ValueError("a bug")])
 @pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.usefixtures("rows_in_memory")
 def test_after_an_unclear_outcome_one_waits_ten_seconds_and_looks(
     scenario: MailScenario, error: Exception, moment: str
 ) -> None:
@@ -163,6 +167,7 @@ def test_after_an_unclear_outcome_one_waits_ten_seconds_and_looks(
     assert (scenario.sink.looks, len(scenario.sink.tickets)) == (1, 1)
 
 
+@pytest.mark.usefixtures("rows_in_memory")
 def test_waits_are_drawn_from_a_span_that_doubles_up_to_a_quarter_of_an_hour(
     scenario: MailScenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,6 +191,7 @@ def test_waits_are_drawn_from_a_span_that_doubles_up_to_a_quarter_of_an_hour(
 
 
 @pytest.mark.parametrize("error", [Unavailable("Away."), OutcomeUnknown("Unclear.")])
+@pytest.mark.usefixtures("rows_in_memory")
 def test_after_a_day_without_success_a_person_is_asked(scenario: MailScenario, error: Exception) -> None:
     mail = taken_in(scenario)
     scenario.sink.before = failing(error)
