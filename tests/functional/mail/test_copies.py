@@ -59,6 +59,7 @@ def test_a_fax_device_that_reuses_its_message_id_loses_no_fax(scenario: MailScen
     ],
 )
 @pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.usefixtures("rows_in_memory")
 def test_mails_that_differ_in_their_files_only_are_different_tickets(
     open_scenario: OpenScenario, one: list[Enclosure], other: list[Enclosure], at_once: bool
 ) -> None:
@@ -74,6 +75,7 @@ def test_mails_that_differ_in_their_files_only_are_different_tickets(
 
 @pytest.mark.parametrize("files", [[File("a.pdf", data=b"1"), File("b.pdf", data=b"2")], [Item(LETTER)]])
 @pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.usefixtures("rows_in_memory")
 def test_a_copy_with_the_same_files_is_no_second_ticket(
     scenario: MailScenario, files: list[Enclosure], at_once: bool
 ) -> None:

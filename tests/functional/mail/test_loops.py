@@ -75,6 +75,7 @@ def test_beyond_the_limit_one_ticket_names_the_loop_and_the_rest_is_aside(braked
     assert len(braked.sink.tickets) == 5
 
 
+@pytest.mark.usefixtures("rows_in_memory")
 def test_the_usual_limit_is_twenty_tickets(open_scenario: OpenScenario) -> None:
     scenario = open_scenario(brakes={})
     for number in range(23):
@@ -83,6 +84,7 @@ def test_the_usual_limit_is_twenty_tickets(open_scenario: OpenScenario) -> None:
     assert outcomes(scenario) == {"delivered": 21, "LoopSuspected": 2}
 
 
+@pytest.mark.usefixtures("rows_in_memory")
 def test_after_the_hour_it_works_again_and_late_mails_are_no_loop(braked: MailScenario) -> None:
     for number in range(5):
         receive(braked, number)
@@ -96,6 +98,7 @@ def test_after_the_hour_it_works_again_and_late_mails_are_no_loop(braked: MailSc
     assert len(notices(braked)) == 1
 
 
+@pytest.mark.usefixtures("rows_in_memory")
 def test_a_person_delivers_the_rest(braked: MailScenario) -> None:
     for number in range(6):
         receive(braked, number)
@@ -107,6 +110,7 @@ def test_a_person_delivers_the_rest(braked: MailScenario) -> None:
     assert len(notices(braked)) == 1
 
 
+@pytest.mark.usefixtures("rows_in_memory")
 def test_monitoring_systems_can_be_exempt(open_scenario: OpenScenario) -> None:
     for exempt in ("@MONITORING.example", ROBOT):
         scenario = open_scenario(brakes=LIMITS | {"exempt": [exempt]})
@@ -117,6 +121,7 @@ def test_monitoring_systems_can_be_exempt(open_scenario: OpenScenario) -> None:
         assert list(Table(scenario.storage, "mails").query(scenario.name, start="b|", end="b}")) == []
 
 
+@pytest.mark.usefixtures("rows_in_memory")
 def test_comments_have_a_limit_of_their_own(braked: MailScenario, monkeypatch: pytest.MonkeyPatch) -> None:
     receive(braked, 1, message_id="<first@x>")
     settle(braked)
@@ -138,6 +143,7 @@ def test_comments_have_a_limit_of_their_own(braked: MailScenario, monkeypatch: p
     assert outcomes(braked)["delivered"] == 5, "new tickets are not held by the limit of comments"
 
 
+@pytest.mark.usefixtures("rows_in_memory")
 def test_what_becomes_nothing_takes_no_place(braked: MailScenario) -> None:
     robot: dict[str, Any] = {"headers": {"Auto-Submitted": "auto-replied"}}
     for number in range(6):
@@ -155,6 +161,7 @@ def test_what_becomes_nothing_takes_no_place(braked: MailScenario) -> None:
     assert {braked.describe(mail.id)["deliveries"][0]["cause"] for mail in refused} == {"UnknownSender"}
 
 
+@pytest.mark.usefixtures("rows_in_memory")
 def test_mails_under_way_hold_the_others_only_while_they_may_become_tickets(braked: MailScenario) -> None:
     mails = [receive(braked, number) for number in range(4)]
     braked.poll()
@@ -176,6 +183,7 @@ def test_mails_under_way_hold_the_others_only_while_they_may_become_tickets(brak
     assert len(braked.sink.tickets) == 4
 
 
+@pytest.mark.usefixtures("rows_in_memory")
 def test_a_sink_that_is_away_holds_no_places(braked: MailScenario) -> None:
     mails = [receive(braked, number) for number in range(5)]
     braked.poll()
@@ -188,6 +196,7 @@ def test_a_sink_that_is_away_holds_no_places(braked: MailScenario) -> None:
     assert outcomes(braked) == {"delivered": 4, "LoopSuspected": 1}
 
 
+@pytest.mark.usefixtures("rows_in_memory")
 def test_a_notice_that_the_sink_refuses_leaves_its_task_to_the_next_mail(braked: MailScenario) -> None:
     for number in range(3):
         receive(braked, number)
@@ -224,6 +233,7 @@ def test_two_instances_count_together(braked: MailScenario) -> None:
     assert len(braked.sink.tickets) == 4
 
 
+@pytest.mark.usefixtures("rows_in_memory")
 def test_each_sink_has_its_own_notice_and_moving_a_mail_frees_its_place(open_scenario: OpenScenario) -> None:
     scenario = open_scenario(sinks=("one", "two"), rule_sinks=("three",), brakes=LIMITS)
     one, _, three = scenario.sinks
@@ -241,6 +251,7 @@ def test_each_sink_has_its_own_notice_and_moving_a_mail_frees_its_place(open_sce
     assert not any('"2026-11-23T11": [1' in hours for hours in counted)
 
 
+@pytest.mark.usefixtures("rows_in_memory")
 def test_an_ordinary_mail_costs_one_storage_request_more(
     open_scenario: OpenScenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -265,6 +276,7 @@ def _count(calls: list[str], name: str, function: Callable[..., Any]) -> Callabl
     return counted
 
 
+@pytest.mark.usefixtures("rows_in_memory")
 def test_a_mailbox_shows_mails_beyond_the_limits_and_an_alarm_says_so(
     braked: MailScenario, caplog: pytest.LogCaptureFixture
 ) -> None:
