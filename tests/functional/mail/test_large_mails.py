@@ -65,6 +65,7 @@ def test_a_mail_that_is_too_large_is_passed_over_in_one_poll(open_scenario: Open
 
 
 @pytest.mark.usefixtures("small_answers")
+@pytest.mark.usefixtures("rows_in_memory")
 def test_the_whole_mail_is_where_the_message_says(scenario: MailScenario, caplog: pytest.LogCaptureFixture) -> None:
     large = scenario.receive(subject="Large", text=TOO_LARGE)
     scenario.run()
@@ -83,6 +84,7 @@ def test_the_whole_mail_is_where_the_message_says(scenario: MailScenario, caplog
 
 @pytest.mark.usefixtures("small_answers")
 @pytest.mark.parametrize("count", [1, 30])
+@pytest.mark.usefixtures("rows_in_memory")
 def test_several_that_are_too_large_together_only_are_all_read(open_scenario: OpenScenario, count: int) -> None:
     scenario = open_scenario(page_size=40)
     mails = [scenario.receive(subject=f"{number}", text=Synthetic(120 * KIB)) for number in range(5)]
@@ -94,6 +96,7 @@ def test_several_that_are_too_large_together_only_are_all_read(open_scenario: Op
 
 
 @pytest.mark.usefixtures("small_answers")
+@pytest.mark.usefixtures("rows_in_memory")
 def test_pages_shrink_to_a_single_mail(open_scenario: OpenScenario) -> None:
     scenario = open_scenario(page_size=20)
     receive_some(scenario, 3)
@@ -104,6 +107,7 @@ def test_pages_shrink_to_a_single_mail(open_scenario: OpenScenario) -> None:
     assert is_slim(scenario)
 
 
+@pytest.mark.usefixtures("rows_in_memory")
 def test_a_mail_for_which_graph_needs_too_long_stops_the_folder_for_two_polls(scenario: MailScenario) -> None:
     scenario.gateway.sim.mail.switches.set({"slow_bytes": 200 * KIB})
     slow = scenario.receive(subject="Slow", text=TOO_LARGE)
@@ -117,6 +121,7 @@ def test_a_mail_for_which_graph_needs_too_long_stops_the_folder_for_two_polls(sc
     assert "/eml" in scenario.describe(slow.id)["deliveries"][0]["message"]
 
 
+@pytest.mark.usefixtures("rows_in_memory")
 def test_an_outage_of_two_polls_changes_nothing_in_how_a_folder_is_read(scenario: MailScenario) -> None:
     mails = receive_some(scenario, 3)
     scenario.gateway.sim.faults.add(Answer(500), api="mail", path="/delta$", times=None)
@@ -137,6 +142,7 @@ def leave(scenario: MailScenario, mail: Any) -> None:
 
 @pytest.mark.usefixtures("small_answers")
 @pytest.mark.parametrize(("what", "slim"), [(leave, False), (lambda *_: None, True)])
+@pytest.mark.usefixtures("rows_in_memory")
 def test_a_lost_link_begins_a_round_with_bodies_again(
     scenario: MailScenario, what: Callable[[MailScenario, Any], None], *, slim: bool
 ) -> None:
@@ -155,6 +161,7 @@ def test_a_lost_link_begins_a_round_with_bodies_again(
 
 
 @pytest.mark.usefixtures("small_answers")
+@pytest.mark.usefixtures("rows_in_memory")
 def test_the_sweep_passes_over_large_mails_as_well(scenario: MailScenario) -> None:
     scenario.poll()
     scenario.gateway.sim.mail.switches.set({"delta_delay_seconds": 86_400.0})
@@ -169,6 +176,7 @@ def test_the_sweep_passes_over_large_mails_as_well(scenario: MailScenario) -> No
 
 
 @pytest.mark.usefixtures("small_answers")
+@pytest.mark.usefixtures("rows_in_memory")
 def test_reading_without_bodies_takes_one_call_for_twenty_mails(open_scenario: OpenScenario) -> None:
     scenario = open_scenario(page_size=20)
     scenario.receive(text=TOO_LARGE)

@@ -36,6 +36,7 @@ def test_a_mail_becomes_one_ticket(scenario: MailScenario) -> None:
     assert len(scenario.sink.received) == 1
 
 
+@pytest.mark.usefixtures("rows_in_memory")
 def test_a_round_of_many_pages_is_read_to_its_end(open_scenario: OpenScenario) -> None:
     scenario = open_scenario(page_size=5)
     scenario.gateway.sim.mail.switches.set({"delta_empty_pages": 2, "delta_repeats": 3})
@@ -250,6 +251,7 @@ def test_mails_without_a_message_id_are_distinguished(scenario: MailScenario) ->
         {"status": 404, "code": "SyncStateNotFound"},
     ],
 )
+@pytest.mark.usefixtures("rows_in_memory")
 def test_a_lost_cursor_costs_a_first_round_and_no_ticket(scenario: MailScenario, how: dict[str, Any]) -> None:
     for number in range(3):
         scenario.receive(subject=f"Mail {number}")
@@ -283,6 +285,7 @@ def test_a_changed_query_begins_a_first_round(scenario: MailScenario) -> None:
     assert len(scenario.sink.received) == 1
 
 
+@pytest.mark.usefixtures("rows_in_memory")
 def test_a_page_that_times_out_is_asked_for_in_half_its_size(open_scenario: OpenScenario) -> None:
     scenario = open_scenario(page_size=40)
     for number in range(25):
