@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from inbound_mail.support_mailbox import SupportMailbox
 
 _log = logging.getLogger("gateway.http")
-_MAIL_KEY = re.compile(r"[0-9a-f]{40}")
+_MAIL_KEY = r"[0-9a-f]{40}"
 
 type Handler = Callable[["Request"], "Json | Content"]
 
@@ -174,7 +174,7 @@ class Request:
 
     def check_mail_key(self, key: str) -> str:
         """Return the key of a mail. Raises Invalid for another form."""
-        if not _MAIL_KEY.fullmatch(key):
+        if not re.fullmatch(_MAIL_KEY, key):
             raise Invalid(
                 "A mail's key has 40 hexadecimal characters. Take it from the list of mails.",
                 code="InvalidId",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bookings.writing.appointments import Writes
     from shared.storage.idempotency import Attempt, Sameness
 
-_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
+_KEY = r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?"
 _HOLD = re.compile(r"[0-9a-f]{32}")
 _RUN_HEADERS = ("x-ms-workflow-run-id", "x-ms-workflow-operation-name", "x-ms-action-tracking-id")
 
@@ -52,7 +52,7 @@ def run_idempotently(
     `uses_run`: without a key, the run and the action of a flow are the key, where its engine names them.
     """
     key = request.http.headers.get("Idempotency-Key")
-    if key is not None and not _KEY.fullmatch(key):
+    if key is not None and not re.fullmatch(_KEY, key):
         raise Invalid(
             "The Idempotency-Key is malformed. Send 1 to 255 printable ASCII characters, no space at either end.",
             code="InvalidId",

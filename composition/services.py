@@ -8,7 +8,6 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from shared import readiness
 from shared.settings.faults import Fault, SettingsError
 
 if TYPE_CHECKING:
@@ -47,6 +46,8 @@ class _ServicesHolder:
             _log.critical("The settings are wrong; no call can be answered until they are corrected:\n%s", faults)
 
     def put(self, services: "Services | None") -> None:
+        from shared import readiness
+
         with self._lock:
             self._services, self._faults = services, ()
             readiness.forget()

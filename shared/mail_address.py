@@ -2,9 +2,9 @@
 
 import re
 
-_MAIL_ADDRESS = re.compile(r"[^@\s/\\?#%\x00-\x1f]{1,64}@[A-Za-z0-9.-]{1,253}")
+_MAIL_ADDRESS = r"[^@\s/\\?#%\x00-\x1f]{1,64}@[A-Za-z0-9.-]{1,253}"
 
 
 def is_mail_address(text: str) -> bool:
     """Return whether a text has the form of an SMTP address. A business is named by one, like a mailbox."""
-    return bool(_MAIL_ADDRESS.fullmatch(text))
+    return bool(re.fullmatch(_MAIL_ADDRESS, text))

@@ -12,12 +12,15 @@ from typing import Any
 from devkit.memory_storage import MemoryContainer
 from inbound_mail.content.belonging import Belonging, TicketLookup
 from inbound_mail.content.files import FileChoice
-from inbound_mail.sinks import storage_queue
 from inbound_mail.sinks._files import settle_files
 from inbound_mail.sinks._options import read_options
+from inbound_mail.sinks.easyvista import options as easyvista_options
 from inbound_mail.sinks.easyvista import sink as easyvista
 from inbound_mail.sinks.easyvista.client import Client, Ticket
 from inbound_mail.sinks.protocol import Look, PreparedMail, Progress, Receipt, Sink
+from inbound_mail.sinks.storage_queue import options as storage_queue_options
+from inbound_mail.sinks.storage_queue import sink as storage_queue
+from inbound_mail.sinks.webhook import options as webhook_options
 from inbound_mail.sinks.webhook import sink as webhook
 from shared.json_text import Json
 from shared.key_vault import RememberedSecret
@@ -188,16 +191,16 @@ def make_sink(settings: SinkSettings, base_url: str) -> ShowingSink:
     nothing: Any = None  # what only a real target needs
     if settings.kind == "easyvista":
         instance = _Instance(settings.name)
-        options = read_options(easyvista.OPTIONS, settings.options)
+        options = read_options(easyvista_options.OPTIONS, settings.options)
         made = easyvista.EasyVistaSink(instance, options, nothing, base_url)
         return ShowingSink(made, instance)
     if settings.kind == "webhook":
-        options = read_options(webhook.OPTIONS, settings.options)
+        options = read_options(webhook_options.OPTIONS, settings.options)
         receiver: Any = _Receiver(settings.name, options["ticket_pointer"])
         made = webhook.WebhookSink(receiver, options, base_url)
         return ShowingSink(made, receiver)
     queue: Any = _Queue()
     blobs: Any = MemoryContainer()
-    options = read_options(storage_queue.OPTIONS, settings.options)
+    options = read_options(storage_queue_options.OPTIONS, settings.options)
     made = storage_queue.StorageQueueSink(settings.name, options, queue, blobs)
     return ShowingSink(made, queue)

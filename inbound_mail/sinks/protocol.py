@@ -22,11 +22,9 @@ from inbound_mail.content.files import SeenFiles
 from inbound_mail.content.models import Attachment, InboundMail, Rendering, Screening
 from inbound_mail.content.requestor import Requestor
 from inbound_mail.content.rules import MatchedRule
-from inbound_mail.sinks._options import Option
 from shared.errors import ConfigurationError, Invalid, Refused
 from shared.json_text import Json
 from shared.key_vault import RememberedSecret
-from shared.settings.mail_settings import SinkSettings
 from shared.storage.account import Storage
 from shared.wording import count_of
 
@@ -232,21 +230,3 @@ class Tools:
     secret: Callable[[str], RememberedSecret]
     storage: Storage
     base_url: str
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of sink.
-
-    `options` are the options of its entry in SINKS. `check` yields the faults of an entry, as (option, sentence).
-    `build` makes the sink of an entry without faults.
-
-    For the doctor: `check_sentence` is its message when `probe` succeeded. `needs` are its steps that must succeed
-    before, as (name, about), besides those of the sink's secrets.
-    """
-
-    options: Mapping[str, Option]
-    check: Callable[[SinkSettings], Iterable[tuple[str, str]]]
-    build: Callable[[SinkSettings, Tools], Sink]
-    check_sentence: str = "The sink answers and accepts the gateway's credential."
-    needs: tuple[tuple[str, str], ...] = ()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from inbound_mail.sinks import check_sink
-from inbound_mail.sinks.easyvista.sink import OPTIONS
+from inbound_mail.sinks.easyvista.options import OPTIONS
 from inbound_mail.sinks.protocol import Receipt, Sink
 from shared import retry
 from shared.settings.mail_settings import SinkSettings

@@ -148,7 +148,9 @@ before = set(sys.modules)
 import function_app
 HEAVY = (
     "azure.identity", "azure.keyvault", "azure.storage", "azure.data", "azure.core", "msal", "requests", "urllib3",
-    "tenacity", "shared.settings.config", "shared.graph", "composition.connections", "zoneinfo", "pathlib",
+    "tenacity", "shared.settings.config", "shared.settings.mail_settings", "shared.storage", "shared.graph",
+    "composition.connections", "inbound_mail.intake", "inbound_mail.ledger", "inbound_mail.content", "zoneinfo",
+    "pathlib",
 )
 heavy = [name for name in sys.modules if name.startswith(HEAVY) and name not in before]
 print(json.dumps({"found": found, "heavy": heavy}))
@@ -160,8 +162,11 @@ def test_importing_the_app_reads_no_setting_opens_no_connection_and_loads_nothin
     assert json.loads(probe.stdout) == {"found": [], "heavy": []}
 
 
-def test_building_the_services_loads_no_use_case() -> None:
+def test_building_the_services_loads_no_use_case_and_no_sink() -> None:
     """The first answer of a process waits for what it needs alone."""
-    code = "import sys, composition.connections; print(*[name for name in sys.modules if name.startswith('bookings.')])"
-    loaded = subprocess.run([sys.executable, "-B", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert loaded.stdout.split() == []
+    code = "import sys, composition.connections, inbound_mail.sinks; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-B", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    unneeded = ("bookings.", "inbound_mail.content", "inbound_mail.sinks.protocol")
+    loaded = done.stdout.split()
+    assert [name for name in loaded if name.startswith(unneeded) or name.endswith(".sink")] == []
+    assert "inbound_mail.sinks.easyvista.options" in loaded

@@ -18,6 +18,7 @@ from inbound_mail.content.rules import MatchedRule
 from inbound_mail.sinks._bounds import describe_rest, list_addresses, list_reply_to, locate_mail, shorten
 from inbound_mail.sinks._placeholders import fill_placeholders
 from inbound_mail.sinks.easyvista.files import Handover, list_files
+from inbound_mail.sinks.easyvista.options import GUID
 from inbound_mail.sinks.protocol import PreparedMail
 
 type Options = Mapping[str, Any]
@@ -27,7 +28,6 @@ _ENTITY = re.compile(r"&(?:#\w{1,20}|[A-Za-z][A-Za-z0-9]{0,31});?")
 _JOINER = "\u2060"  # has no width; a browser begins no tag with it
 _ID_FIELDS = ("department_id", "location_id", "urgency_id", "impact_id", "severity_id")
 _CODE_FIELDS = ("catalog_guid", "catalog_code", "department_code", "location_code")
-GUID = re.compile(r"\{?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?")
 
 
 def apply_rule(options: Options, rule: MatchedRule | None) -> Options:

@@ -10,7 +10,6 @@ is simply sent again.
 
 import base64
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -25,8 +24,9 @@ from inbound_mail.sinks._envelope import (
     write,
 )
 from inbound_mail.sinks._files import digests_of, locate_attachment
-from inbound_mail.sinks._options import Option, check_options, only_one, read_options, secret
-from inbound_mail.sinks.protocol import Kind, Look, PreparedMail, Progress, Receipt, Tools, refuse_joining
+from inbound_mail.sinks._options import read_options
+from inbound_mail.sinks.protocol import Look, PreparedMail, Progress, Receipt, Tools, refuse_joining
+from inbound_mail.sinks.webhook.options import CONTENT_TYPES, OPTIONS
 from inbound_mail.sinks.webhook.receiver import Receiver
 from shared import context
 from shared.json_text import Json
@@ -34,39 +34,6 @@ from shared.key_vault import RememberedSecret
 from shared.settings.mail_settings import SinkSettings
 
 _LONGEST_TICKET = 100
-_CREDENTIAL_IN_URL = re.compile(r"[?&](sig|code|token|key|secret)=", re.IGNORECASE)
-_CONTENT_TYPES = {"generic": "application/cloudevents+json", "power-automate": "application/json"}
-
-OPTIONS: Mapping[str, Option] = {
-    "url": Option(
-        "Address of the receiver, https. Either this or `url_secret`.",
-        pattern=re.compile(r"https://[A-Za-z0-9.-]+(:\d{1,5})?(/[^\s#]*)?"),
-        wrong="Give an https address without user, password or fragment.",
-    ),
-    "url_secret": secret("Key Vault name of the address, if the address itself is a credential (Logic Apps)."),
-    "preset": Option(
-        "`power-automate` sends the event as application/json, which flows can read directly.",
-        usual="generic",
-        choices=tuple(_CONTENT_TYPES),
-    ),
-    "signing_keys": secret(
-        "Key Vault names of the signing keys (`whsec_...`): two while the key changes. Needed with preset `generic`.",
-        kind=list,
-    ),
-    "body": Option("`html` adds sanitised HTML to the text.", usual="text", choices=("text", "html")),
-    "inline_kib": Option(
-        "The event contains attachments up to this many KiB in total, and links to the others.",
-        kind=int,
-        usual=256,
-        bounds=(0, 4096),
-    ),
-    "ticket_pointer": Option(
-        "JSON pointer to the ticket's number in the answer, such as `/ticket`.",
-        pattern=re.compile(r"(/[^/\s]*)+"),
-        wrong="Give a JSON pointer such as /ticket.",
-    ),
-    "timeout": Option("Seconds to wait for the answer.", kind=int, usual=30, bounds=(5, 120)),
-}
 
 
 class WebhookSink:
@@ -152,35 +119,15 @@ class WebhookSink:
         return text if text.isprintable() and 0 < len(text) <= _LONGEST_TICKET else None
 
 
-def _check(settings: SinkSettings) -> Iterator[tuple[str, str]]:
-    given = settings.options
-    yield from check_options(OPTIONS, given)
-    yield from only_one(given, "url", "url_secret")
-    if _CREDENTIAL_IN_URL.search(str(given.get("url") or "")):
-        yield (
-            "url",
-            "This address contains a credential. Store it in Key Vault, and give the secret's name as url_secret.",
-        )
-    if not given.get("signing_keys") and given.get("preset") != "power-automate":
-        yield "signing_keys", "Needed unless preset is power-automate, so that receivers can check who sends the event."
-
-
-def _build(settings: SinkSettings, tools: Tools) -> WebhookSink:
+def build(settings: SinkSettings, tools: Tools) -> WebhookSink:
+    """Build the sink of checked settings."""
     options = read_options(OPTIONS, settings.options)
     receiver = Receiver(
         url=options["url"],
         url_secret=tools.secret(options["url_secret"]) if options["url_secret"] else None,
         keys=[tools.secret(name) for name in options["signing_keys"] or ()],
-        content_type=_CONTENT_TYPES[options["preset"]],
+        content_type=CONTENT_TYPES[options["preset"]],
         timeout=options["timeout"],
         wants_answer=bool(options["ticket_pointer"]),
     )
     return WebhookSink(receiver, options, tools.base_url)
-
-
-KIND = Kind(
-    options=OPTIONS,
-    check=_check,
-    build=_build,
-    check_sentence="The secrets have the right form. Nothing was sent: a receiver would take any request for an event.",
-)

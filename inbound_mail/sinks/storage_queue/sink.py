@@ -5,8 +5,7 @@ storage trigger" (Base64 by default). Messages come at least once and in no orde
 """
 
 import hashlib
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from inbound_mail.content.files import FileChoice
@@ -19,8 +18,9 @@ from inbound_mail.sinks._envelope import (
     settle_ticket,
     write,
 )
-from inbound_mail.sinks._options import Option, check_options, read_options
-from inbound_mail.sinks.protocol import Kind, Look, PreparedMail, Progress, Receipt, Tools, refuse_joining
+from inbound_mail.sinks._options import read_options
+from inbound_mail.sinks.protocol import Look, PreparedMail, Progress, Receipt, Tools, refuse_joining
+from inbound_mail.sinks.storage_queue.options import OPTIONS
 from shared.json_text import Json
 from shared.key_vault import RememberedSecret
 from shared.settings.mail_settings import SinkSettings
@@ -32,17 +32,6 @@ _LARGEST_MESSAGE = 40 * 1024
 _CONTAINER = "mails"
 _TIME_LIMIT = 60.0
 _DAY = 24 * 60 * 60
-
-OPTIONS: Mapping[str, Option] = {
-    "queue": Option(
-        "Name of the queue in the gateway's storage account.",
-        needed=True,
-        pattern=re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]"),
-        wrong="Give a queue name: 3 to 63 of a-z, 0-9 and single dashes.",
-    ),
-    "ttl_days": Option("Days after which an unread message expires; without it, never.", kind=int, bounds=(1, 3650)),
-    "body": Option("`html` adds sanitised HTML to the text.", usual="text", choices=("text", "html")),
-}
 
 
 class StorageQueueSink:
@@ -105,14 +94,8 @@ def _describe(choice: FileChoice) -> Json:
     return describe_attachment(choice) | place | ({"url": attachment.url} if attachment.url else {})
 
 
-def _check(settings: SinkSettings) -> Iterator[tuple[str, str]]:
-    yield from check_options(OPTIONS, settings.options)
-
-
-def _build(settings: SinkSettings, tools: Tools) -> StorageQueueSink:
+def build(settings: SinkSettings, tools: Tools) -> StorageQueueSink:
+    """Build the sink of checked settings."""
     options = read_options(OPTIONS, settings.options)
     queue, blobs = Queue(tools.storage, options["queue"]), Container(tools.storage, _CONTAINER)
     return StorageQueueSink(settings.name, options, queue, blobs)
-
-
-KIND = Kind(options=OPTIONS, check=_check, build=_build, needs=(("storage", "queues"),))
