@@ -70,18 +70,18 @@ class Verdict:
     """What one run, or a run and its repetition, came to."""
 
     is_green: bool
-    informed: tuple[str, ...]  # who was told of a failure: charge, team, caller
+    informed: tuple[str, ...]  # who was informed of a failure: charge, team, caller
     missing: tuple[str, ...]
     twice: tuple[str, ...]
 
     @property
     def is_silent(self) -> bool:
-        """Whether something is missing without a failed run, or without somebody who was told."""
+        """Whether something is missing without a failed run, or without somebody who was informed."""
         return bool(self.missing) and (self.is_green or not self.informed)
 
     def describe(self) -> str:
         """Return the verdict in a few words."""
-        parts = [] if self.is_green else [f"failed, {' and '.join(self.informed) or 'nobody'} told"]
+        parts = [] if self.is_green else [f"failed, {' and '.join(self.informed) or 'nobody'} informed"]
         if self.is_silent:
             parts.append(f"**{', '.join(self.missing)} lost**")
         if self.twice:
@@ -200,7 +200,7 @@ class Judge:
         return Verdict(run.status == SUCCEEDED, tuple(informed), _name(self.wanted - done), _name(surplus))
 
     def _find_informed(self, trial: Trial, more: Counter[Thing]) -> Iterator[str]:
-        """Yield who was told something that belongs to no good run, and what it lacks: it has to name a step."""
+        """Yield who got something that belongs to no good run, and what it lacks: it has to name a step."""
         new = [thing for thing in more if thing not in self.wanted]
         if any(thing.what == "mail" and thing.which.startswith(SETTINGS["Recipients"]) for thing in new):
             names = {name for step in trial.failed_steps for name in self._name_failed(step)}
@@ -252,7 +252,7 @@ def judge_case(case: Case, *, reads_both_branches: bool = False) -> tuple[list[R
         silent += [f"{step}: {words}" for words in _find_silent(both)]
     for connector in judge.connectors:
         both = judge.judge(Fault("", Kind.UNAVAILABLE, connector=connector))
-        if connector == Outlook.name and not both[0].informed:  # without it nobody can be told: the history says it
+        if connector == Outlook.name and not both[0].informed:  # without it nobody can be informed: the history says it
             both = replace(both[0], informed=("nobody",)), both[1]
         name = f"*(all of {load_connectors()[connector].title})*"
         rows.append(Row(name, (_NOT_FOR_IT, *_describe_both([both]), _NOT_FOR_IT)))

@@ -33,7 +33,7 @@ def build_request(
 ) -> Request:
     """Convert the inputs of a step, under the names that flows use, into a request.
 
-    `escape` writes a value into the path, escaped as often as it is told. KeyError if an input of the path is missing.
+    `escape` writes a value into the path, escaped as often as it says. KeyError if an input of the path is missing.
     """
     inputs = connector.list_inputs(operation)
     twice = {each["name"] for each in operation.parameters if each.get("x-ms-url-encoding") == _DOUBLE}

@@ -66,7 +66,7 @@ def _check_branch(flow: Flow) -> Iterator[Found]:
         return
     for step, action in actions.items():
         if step not in (WORK, name) and action["type"] != "InitializeVariable" and not action.get("runAfter"):
-            yield step, f"stands outside “{WORK}”, where nobody is told if it fails"
+            yield step, f"stands outside “{WORK}”, where nobody is informed if it fails"
     if (branch := actions.get(name)) is None:
         yield "actions", f"there is no “{name}”: copy it from {BRANCH_FILE.name}"
         return

@@ -37,7 +37,11 @@ def _check_outcomes(flow: Flow) -> Iterator[Found]:
     yield from _check_error_branch(flow, steps, usual)
     for outcome in find_outcomes(flow, {}):
         if outcome.has_failed and not any(_is_message(steps[step].action) for step in outcome.steps):
-            yield "silent", "actions", f"a run can end as failed by itself, and nobody is told{_describe_ways(outcome)}"
+            yield (
+                "silent",
+                "actions",
+                f"a run can end as failed by itself, and nobody is informed{_describe_ways(outcome)}",
+            )
     if flow.trigger[1]["type"] == "Request" and _list_answers(steps):
         for outcome in find_outcomes(flow, {}):
             if (count := _count_answers(outcome, steps)) != 1:
@@ -53,7 +57,7 @@ def _judge_failure(flow: Flow, steps: Mapping[str, Step], name: str, status: str
         usual = find_outcome(flow, outcome.ways)
         after = {step for step in outcome.steps if outcome.has_run(step) and not usual.has_run(step)}
         if not any(_is_message(steps[step].action) for step in after):
-            yield "silent", name, f"if it ends as {status}, nobody is told{_describe_ways(outcome)}"
+            yield "silent", name, f"if it ends as {status}, nobody is informed{_describe_ways(outcome)}"
         waits = flow.trigger[1]["type"] == "Request" and _list_answers(steps)
         if _count_answers(outcome, steps) > 1:
             yield "answer", name, f"if it ends as {status}, two Responses are sent{_describe_ways(outcome)}"

@@ -58,7 +58,7 @@ def _check_operations(flow: Flow, shapes: Shapes) -> Iterator[Found]:
             continue
         host = thing["inputs"]["host"]
         if (connector := shapes.find_connector(host)) is None:
-            continue  # told by _check_references
+            continue  # reported by _check_references
         if (operation := connector.operations.get(str(host.get("operationId")))) is None:
             yield "operation", name, f"{connector.title} has no operation “{host.get('operationId')}”"
             continue

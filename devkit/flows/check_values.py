@@ -202,7 +202,7 @@ def _is_short(text: str, most: int, shapes: Shapes, step: Step) -> bool:
     try:
         shape = shapes.shape(node, step).resolved
     except ReadingError:
-        return True  # told by the check of what is read
+        return True  # reported by the check of what is read
     return int(shape.get("maxLength", most + 1)) <= most
 
 
@@ -216,4 +216,4 @@ def _parse_all(text: str) -> list[Node]:
     try:
         return [parse_expression(expression) for expression in find_expressions(text)]
     except ExpressionError:
-        return []  # told by the check of expressions
+        return []  # reported by the check of expressions

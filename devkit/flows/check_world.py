@@ -102,4 +102,4 @@ def _is_unescaped(text: str) -> bool:
     try:
         return any(_ESCAPED not in expression for expression in find_expressions(text))
     except ExpressionError:
-        return False  # told by the check of expressions
+        return False  # reported by the check of expressions

@@ -14,7 +14,7 @@ from devkit.flows.sources import Flow, Json, find_branches
 
 SUCCEEDED, FAILED, TIMED_OUT, SKIPPED = "succeeded", "failed", "timedout", "skipped"
 _BAD = {FAILED, TIMED_OUT}
-_MOST_PATHS = 4096  # of one flow with one failure: more conditions than that one after the other are not told apart
+_MOST_PATHS = 4096  # of one flow with one failure: more conditions than that one after the other are not distinguished
 
 
 @dataclass

@@ -5,13 +5,9 @@ Apart from the sinks themselves, because the settings are checked at the first c
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from inbound_mail.sinks._options import Option
 from shared.settings.mail_settings import SinkSettings
-
-if TYPE_CHECKING:
-    from inbound_mail.sinks.protocol import Sink, Tools
 
 
 @dataclass(frozen=True)
@@ -19,7 +15,6 @@ class Kind:
     """A kind of sink.
 
     `options` are the options of its entry in SINKS. `check` yields the faults of an entry, as (option, sentence).
-    `build` makes the sink of an entry without faults.
 
     For the doctor: `check_sentence` is its message when `probe` succeeded. `needs` are its steps that must succeed
     before, as (name, about), besides those of the sink's secrets.
@@ -27,6 +22,5 @@ class Kind:
 
     options: Mapping[str, Option]
     check: Callable[[SinkSettings], Iterable[tuple[str, str]]]
-    build: Callable[[SinkSettings, "Tools"], "Sink"]
     check_sentence: str = "The sink answers and accepts the gateway's credential."
     needs: tuple[tuple[str, str], ...] = ()

@@ -1,4 +1,4 @@
-"""Whatever fails in a sample flow, nothing is lost without a failed run and somebody who is told.
+"""Whatever fails in a sample flow, nothing is lost without a failed run and somebody who is informed.
 
 The verdicts are the tables of power-automate/flows/README.md: `--write-tables` writes them, as that file says.
 """

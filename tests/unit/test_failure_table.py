@@ -85,20 +85,20 @@ def test_a_failure_that_a_step_hides_is_a_silent_loss() -> None:
 
 
 def test_a_failure_that_nobody_hears_of_is_a_silent_loss() -> None:
-    assert cells({"Ticket": ticket()})["Ticket"][1] == "failed, nobody told; **ticket lost**"
+    assert cells({"Ticket": ticket()})["Ticket"][1] == "failed, nobody informed; **ticket lost**"
     assert len(losses({"Ticket": ticket()})) == 4
 
 
 def test_a_failure_that_is_reported_is_none() -> None:
     actions = {"Work": {"type": "Scope", "actions": {"Ticket": ticket()}, "runAfter": {}}, "Report": report(Work=BAD)}
     assert losses(actions) == []
-    assert cells(actions)["Ticket"] == ("done", "failed, charge told", "done", "ticket twice")
+    assert cells(actions)["Ticket"] == ("done", "failed, charge informed", "done", "ticket twice")
     assert cells(actions)["*(the event comes again)*"][0] == "ticket twice"
 
 
 def test_a_report_that_names_no_step_is_seen() -> None:
     work = {"type": "Scope", "actions": {"Ticket": ticket()}, "runAfter": {}}
-    for body, words in (("It failed.", "charge (not which step) told"), ("“Ticket” failed.", "charge told")):
+    for body, words in (("It failed.", "charge (not which step) informed"), ("“Ticket” failed.", "charge informed")):
         actions = {"Work": work, "Report": report(body, Work=BAD)}
         assert cells(actions)["Ticket"][1] == f"failed, {words}"
         assert bool(losses(actions)) == ("not which" in words)
@@ -107,15 +107,15 @@ def test_a_report_that_names_no_step_is_seen() -> None:
 def test_a_step_that_looks_first_and_is_not_repeated_does_nothing_twice() -> None:
     work = {"type": "Scope", "actions": look({"Ticket": ticket(NO_RETRY)}), "runAfter": {}}
     actions = {"Work": work, "Report": report(Work=BAD)}
-    reported = "failed, charge told, then done"
-    assert cells(actions)["Ticket"] == (reported, "failed, charge told", "done", reported)
+    reported = "failed, charge informed, then done"
+    assert cells(actions)["Ticket"] == (reported, "failed, charge informed", "done", reported)
     assert cells(actions)["*(the event comes again)*"][0] == "done"
 
 
 def test_what_a_resubmitted_run_leaves_out_is_a_loss() -> None:
     inner = look({"Ticket": ticket(NO_RETRY), "Mail": mail("a@example.com", NO_RETRY, Ticket=["Succeeded"])})
     actions = {"Work": {"type": "Scope", "actions": inner, "runAfter": {}}, "Report": report(Work=BAD)}
-    assert cells(actions)["Mail"][1:3] == ("failed, charge told", "**mail lost**")
+    assert cells(actions)["Mail"][1:3] == ("failed, charge informed", "**mail lost**")
     assert "f, c: Mail: after resubmitting **mail lost**, mail missing" in losses(actions)
 
 
@@ -132,14 +132,14 @@ def test_a_caller_who_is_answered_too_late_is_not_informed() -> None:
 def test_steps_on_data_fail_too() -> None:
     compose = {"type": "Compose", "inputs": "x", "runAfter": {}}
     actions = {"Write": compose, "Ticket": ticket(Write=["Succeeded"])}
-    assert cells(actions)["Write"] == ("-", "failed, nobody told; **ticket lost**", "done", "-")
+    assert cells(actions)["Write"] == ("-", "failed, nobody informed; **ticket lost**", "done", "-")
 
 
 def test_a_service_that_is_down_is_a_fault_of_all_its_steps() -> None:
     work = {"type": "Scope", "actions": look({"Mail": mail("a@example.com", NO_RETRY)}), "runAfter": {}}
     found = cells({"Work": work, "Report": report(Work=BAD)})
-    assert found["*(all of SharePoint)*"][1:3] == ("failed, charge told", "done")
-    assert found["*(all of Office 365 Outlook)*"][1:3] == ("failed, nobody told", "done")
+    assert found["*(all of SharePoint)*"][1:3] == ("failed, charge informed", "done")
+    assert found["*(all of Office 365 Outlook)*"][1:3] == ("failed, nobody informed", "done")
     hidden = {"Ticket": ticket(), "Mail": mail("a@example.com", Ticket=ALL)}
     assert any(one.startswith("f, c: *(all of SharePoint)*: **ticket lost**") for one in losses(hidden))
 

@@ -2,15 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from inbound_mail.sinks._options import Option, check_options, only_one, secret
 from inbound_mail.sinks.kind import Kind
 from shared.settings.catalogue import CUSTOM_FIELD, PLACEHOLDERS
 from shared.settings.mail_settings import SinkSettings
-
-if TYPE_CHECKING:
-    from inbound_mail.sinks.protocol import Sink, Tools
 
 GUID = re.compile(r"\{?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?")
 _ADDRESS = re.compile(r"[^@\s\"]{1,64}@[A-Za-z0-9.-]{1,253}")
@@ -126,10 +122,4 @@ def _check(settings: SinkSettings) -> Iterator[tuple[str, str]]:
             yield "fields", f"There is no placeholder {{{min(unknown)}}}. Known: {', '.join(PLACEHOLDERS)}."
 
 
-def _build(settings: SinkSettings, tools: "Tools") -> "Sink":
-    from inbound_mail.sinks.easyvista.sink import build
-
-    return build(settings, tools)
-
-
-KIND = Kind(options=OPTIONS, check=_check, build=_build)
+KIND = Kind(options=OPTIONS, check=_check)

@@ -2,14 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from inbound_mail.sinks._options import Option, check_options
 from inbound_mail.sinks.kind import Kind
 from shared.settings.mail_settings import SinkSettings
-
-if TYPE_CHECKING:
-    from inbound_mail.sinks.protocol import Sink, Tools
 
 OPTIONS: Mapping[str, Option] = {
     "queue": Option(
@@ -27,10 +23,4 @@ def _check(settings: SinkSettings) -> Iterator[tuple[str, str]]:
     yield from check_options(OPTIONS, settings.options)
 
 
-def _build(settings: SinkSettings, tools: "Tools") -> "Sink":
-    from inbound_mail.sinks.storage_queue.sink import build
-
-    return build(settings, tools)
-
-
-KIND = Kind(options=OPTIONS, check=_check, build=_build, needs=(("storage", "queues"),))
+KIND = Kind(options=OPTIONS, check=_check, needs=(("storage", "queues"),))

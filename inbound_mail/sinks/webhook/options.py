@@ -2,14 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from inbound_mail.sinks._options import Option, check_options, only_one, secret
 from inbound_mail.sinks.kind import Kind
 from shared.settings.mail_settings import SinkSettings
-
-if TYPE_CHECKING:
-    from inbound_mail.sinks.protocol import Sink, Tools
 
 _CREDENTIAL_IN_URL = re.compile(r"[?&](sig|code|token|key|secret)=", re.IGNORECASE)
 CONTENT_TYPES = {"generic": "application/cloudevents+json", "power-automate": "application/json"}
@@ -59,15 +55,8 @@ def _check(settings: SinkSettings) -> Iterator[tuple[str, str]]:
         yield "signing_keys", "Needed unless preset is power-automate, so that receivers can check who sends the event."
 
 
-def _build(settings: SinkSettings, tools: "Tools") -> "Sink":
-    from inbound_mail.sinks.webhook.sink import build
-
-    return build(settings, tools)
-
-
 KIND = Kind(
     options=OPTIONS,
     check=_check,
-    build=_build,
     check_sentence="The secrets have the right form. Nothing was sent: a receiver would take any request for an event.",
 )

@@ -75,7 +75,7 @@ def test_a_cancellation_is_noted_beside_one_whose_number_begins_alike(scenarios:
             Title="T" * 255,
             EventId="e",
             AppointmentId=event["appointmentId"],
-            Notes=f"cancelled (event {event['eventId']}7), Team told (event {event['eventId']}7)",
+            Notes=f"cancelled (event {event['eventId']}7), Team informed (event {event['eventId']}7)",
         )
         return world
 
@@ -84,7 +84,7 @@ def test_a_cancellation_is_noted_beside_one_whose_number_begins_alike(scenarios:
     [ticket] = trial.world.tickets.items.values()
     noted = str(ticket.values["Notes"]).splitlines()[1:]
     assert [line.partition("Z: ")[2].partition(")")[0] for line in noted] == [
-        f"cancelled (event {event['eventId']}", f"Team told (event {event['eventId']}",
+        f"cancelled (event {event['eventId']}", f"Team informed (event {event['eventId']}",
     ]  # fmt: skip
 
 
@@ -93,7 +93,7 @@ def test_a_cancellation_is_noted_beside_one_whose_number_begins_alike(scenarios:
     [
         ("Find_the_free_slot", Kind.REFUSED, 1),
         ("Tell_the_team", Kind.REFUSED, 1),
-        ("Look_for_its_tickets", Kind.REFUSED, 2),  # nobody knew whether the team had been told
+        ("Look_for_its_tickets", Kind.REFUSED, 2),  # nobody knew whether the team had been informed
         ("Note_the_cancellation", Kind.REFUSED, 2),
     ],
 )
@@ -106,7 +106,7 @@ def test_a_cancellation_goes_on_where_it_stopped(scenarios: Scenarios, step: str
     assert trial.run().status == "Succeeded"
     assert len(trial.world.teams.messages) == messages
     [notes] = [str(one.values["Notes"]) for one in trial.world.tickets.items.values() if one.values["EventId"] == "e-1"]
-    assert (notes.count("cancelled (event"), notes.count("Team told (event")) == (1, 1)
+    assert (notes.count("cancelled (event"), notes.count("Team informed (event")) == (1, 1)
 
 
 # -- book or move ----------------------------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ def test_a_request_that_is_refused_is_answered_and_bothers_nobody_else(scenarios
     [
         ("Tell_the_team", Kind.REFUSED, 1),
         ("Tell_the_team", Kind.LOST, 3),  # two tries and one when the run was resubmitted: nobody knows better
-        ("Note_that_the_team_was_told", Kind.UNAVAILABLE, 2),
+        ("Note_that_the_team_was_informed", Kind.UNAVAILABLE, 2),
         ("Create_the_ticket", Kind.LOST, 1),
     ],
 )
@@ -189,7 +189,7 @@ def test_a_run_that_is_resubmitted_goes_on_where_it_stopped(
     assert trial.run().status == "Succeeded"
     assert len(trial.world.tickets.items) == appointments
     assert len(trial.world.teams.messages) == messages * appointments
-    assert all("Team told" in str(ticket.values["Notes"]) for ticket in trial.world.tickets.items.values())
+    assert all("Team informed" in str(ticket.values["Notes"]) for ticket in trial.world.tickets.items.values())
 
 
 def test_a_long_name_and_long_answers_fit(scenarios: Scenarios) -> None:

@@ -1,4 +1,4 @@
-"""Replies become comments on the ticket of their thread; a run that failed is told of, and goes on where it stopped."""
+"""Replies become comments on the ticket of their thread; a failed run is reported, and goes on where it stopped."""
 
 from typing import Any
 
