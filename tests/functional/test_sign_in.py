@@ -184,6 +184,7 @@ def test_a_rotated_secret_is_read_once_and_tried_once(gateway: Gateway) -> None:
     assert (token_requests(gateway), vault_reads(gateway)) == (2, 1)
 
 
+@pytest.mark.slow(reason="calls under load")
 def test_a_secret_is_rotated_while_callers_ask_and_none_of_them_notices(gateway: Gateway) -> None:
     source = begin(gateway)
     gateway.sim.entra.app(sample.CLIENT_ID).expires_in = 301  # a refresh a second after each token
