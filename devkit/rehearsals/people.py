@@ -133,7 +133,7 @@ class People:
     def move_a_group(self) -> None:
         """Move a group while somebody joins it."""
         if one := self._pick(lambda one: 0 < len(one.now.people) < SEATS):
-            self._change_people(one, joining=self._crowd.make(one.now.people, 1), start=self._some_day())
+            self._change_people(one, joining=self._crowd.make(one.now.people, 1), start=self._another_day(one))
 
     def cancel_a_group(self) -> None:
         """Cancel a group: one event, no matter how many are in it."""
@@ -161,7 +161,7 @@ class People:
     def move(self) -> None:
         """Move an appointment to another day."""
         if one := self._pick():
-            self._change(one, "rescheduled", start=self._some_day())
+            self._change(one, "rescheduled", start=self._another_day(one))
 
     def hand_over(self) -> None:
         """Give an appointment to others."""
@@ -171,7 +171,7 @@ class People:
     def move_and_hand_over(self) -> None:
         """Do both at once: one event."""
         if one := self._pick():
-            self._change(one, "rescheduled", "reassigned", start=self._some_day(), staff=self._others(one))
+            self._change(one, "rescheduled", "reassigned", start=self._another_day(one), staff=self._others(one))
 
     def change(self) -> None:
         """Change something else of an appointment."""
@@ -313,6 +313,12 @@ class People:
         """Return a moment so far ahead that no trigger reports its start yet."""
         day = _now().date() + timedelta(days=self.generator.randint(_FIRST_DAY, _LAST_DAY))
         return datetime.combine(day, time(8), UTC) + timedelta(minutes=5 * self.generator.randrange(12 * 10))
+
+    def _another_day(self, one: Appointment) -> datetime:
+        """Return such a moment, other than that of the appointment: a move to where it is would be no move."""
+        while (start := self._some_day()) == one.now.start:
+            pass
+        return start
 
     def _soon(self, minutes: float) -> datetime:
         """Return a moment at most so many minutes ahead that triggers report at once, or only after the rehearsal."""

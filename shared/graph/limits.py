@@ -68,9 +68,7 @@ class CallLimits:
         while True:
             self._await_end(scopes, last)
             if not self._places.acquire(timeout=max(0.0, last - time.monotonic())):
-                raise Throttled(
-                    "The gateway is busy with other calls to Microsoft Graph. Try again soon.", retry_after=5
-                )
+                raise Throttled(_BUSY, retry_after=5)
             try:
                 if not self.pauses.rest(scopes):  # others may have learned of a pause while this one waited
                     yield

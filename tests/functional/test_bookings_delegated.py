@@ -22,7 +22,9 @@ WEEK = {"start": f"{MONDAY:%Y-%m-%dT00:00:00Z}", "end": f"{MONDAY + timedelta(da
 
 
 ABOUT_BOOKINGS = ("bookings/", "triggers/appointments/", "connector/")
-NOT_ABOUT_BOOKINGS = ("connector/folders", "connector/previews/mails", "connector/previews/tickets")
+NOT_ABOUT_BOOKINGS = tuple(
+    f"connector/{name}" for name in ("folders", "mails", "attachments", "previews/mails", "previews/tickets")
+)
 
 
 def sign_in_as_user(gateway: Gateway) -> None:
@@ -104,6 +106,8 @@ def walk(writer: Writer) -> Iterator[tuple[str, str, Any]]:
     yield "GET", f"triggers/appointments/created?business={tiny.BUSINESS}", None
     for kind in ("connection", "time-zones"):
         yield "GET", f"connector/{kind}", None
+    yield "GET", f"connector/appointments?business={tiny.BUSINESS}", None
+    yield "GET", f"connector/customers?business={tiny.BUSINESS}", None
     yield "GET", f"connector/schemas/answers?business={tiny.BUSINESS}", None
     yield "GET", f"connector/schemas/questions?business={tiny.BUSINESS}", None
     yield "GET", f"connector/previews/appointments?business={tiny.BUSINESS}&kind=created", None
