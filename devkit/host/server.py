@@ -13,6 +13,7 @@ from devkit.host.host import LocalHost
 LOOPBACK = "127.0.0.1"
 _START_SECONDS = 10.0
 _POLL_SECONDS = 0.005
+_KEEP_ALIVE_SECONDS = 130  # as the genuine host; with less, a client may use a connection while it is being closed
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ def serve_in_thread(host: LocalHost, port: int = 0, *, address: str = LOOPBACK, 
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=max(1, round(grace)),
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="functions-http", daemon=True)
