@@ -139,10 +139,9 @@ def _check_split(flow: Flow, shapes: Shapes) -> Iterator[Found]:
     name, trigger = flow.trigger
     if trigger["type"] not in CONNECTED:
         return
-    connector = shapes.find_connector(trigger["inputs"]["host"])
-    operation = connector.operations.get(str(trigger["inputs"]["host"].get("operationId"))) if connector else None
-    if operation is None:
+    if (found := shapes.find_called(trigger["inputs"]["host"])) is None:
         return
+    _, operation = found
     split = trigger.get("splitOn")
     if operation.trigger == _BATCH and split is None:
         yield "split", name, "answers with a list and says nothing of splitOn: one run would get all items"

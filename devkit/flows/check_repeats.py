@@ -33,11 +33,10 @@ def _check_calls(flow: Flow, shapes: Shapes) -> Iterator[Found]:
         if step.action["type"] not in CONNECTED or step.name not in usual:
             continue
         inputs = step.action["inputs"]
-        connector = shapes.find_connector(inputs["host"])
-        operation = connector.operations.get(str(inputs["host"].get("operationId"))) if connector else None
-        if connector is None or operation is None or operation.method != "post":
+        found = shapes.find_called(inputs["host"])
+        if found is None or found[1].method != "post":
             continue
-        message = _judge(connector, operation, inputs)
+        message = _judge(*found, inputs)
         if message:
             yield "twice", step.name, message
 

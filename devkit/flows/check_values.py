@@ -62,7 +62,7 @@ type Found = tuple[str, str, str]  # rule, place, message
 
 def check_values(flow: Flow, connectors: dict[str, Connector]) -> list[Complaint]:
     """Return the expressions that fail, or mean something else, because of a value that nobody thought of."""
-    found = [*_check_guards(flow), *_check_quotes(flow), *_check_lengths(flow, Shapes(flow, connectors))]
+    found = [*_check_guards(flow), *_check_quotes(flow), *_check_lengths(Shapes(flow, connectors))]
     return [Complaint(flow.name, *each) for each in sorted(set(found))]
 
 
@@ -171,21 +171,12 @@ def _doubles_quotes(node: Node) -> bool:
     return node.name == "replace" and node.arguments[1:] == (Literal("'"), Literal("''"))
 
 
-def _check_lengths(flow: Flow, shapes: Shapes) -> Iterator[Found]:
+def _check_lengths(shapes: Shapes) -> Iterator[Found]:
     """Find texts that a column of one line may refuse, and with them the whole item, because they are too long."""
-    for step in flow.steps:
-        if step.action["type"] not in CONNECTED:
-            continue
-        host = step.action["inputs"]["host"]
-        connector = shapes.find_connector(host)
-        operation = connector.operations.get(str(host.get("operationId"))) if connector else None
-        if connector is None or operation is None:
-            continue
-        for name, known in connector.list_inputs(operation).items():
-            text = step.action["inputs"].get("parameters", {}).get(name)
-            most = known.schema.get("maxLength") if known.place == "body" else None
-            if most is not None and isinstance(text, str) and not _is_short(text, int(most), shapes, step):
-                yield "length", step.name, f"“{name}” takes {most} characters: take(…,{most})"
+    for step, name, known, text in shapes.list_texts():
+        most = known.schema.get("maxLength") if known.place == "body" else None
+        if most is not None and not _is_short(text, int(most), shapes, step):
+            yield "length", step.name, f"“{name}” takes {most} characters: take(…,{most})"
 
 
 def _is_short(text: str, most: int, shapes: Shapes, step: Step) -> bool:

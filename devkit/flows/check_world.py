@@ -7,7 +7,7 @@ from devkit.flows.complaints import Complaint
 from devkit.flows.connectors import Connector
 from devkit.flows.expressions import ExpressionError, find_expressions
 from devkit.flows.shapes import Shapes
-from devkit.flows.sources import CONNECTED, Flow, find_texts
+from devkit.flows.sources import Flow, find_texts
 
 _GUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.IGNORECASE)
 _MAIL = re.compile(r"[\w.+-]+@([\w-]+(?:\.[\w-]+)+)")
@@ -28,7 +28,7 @@ type Found = tuple[str, str, str]  # rule, place, message
 
 def check_world(flow: Flow, connectors: dict[str, Connector]) -> list[Complaint]:
     """Return what reveals a tenant, exposes a key, or puts customers' text into HTML."""
-    found = [*_check_addresses(flow), *_check_secrets(flow), *_check_markup(flow, Shapes(flow, connectors))]
+    found = [*_check_addresses(flow), *_check_secrets(flow), *_check_markup(Shapes(flow, connectors))]
     return [Complaint(flow.name, *each) for each in found]
 
 
@@ -83,19 +83,10 @@ def _check_results(flow: Flow) -> Iterator[Found]:
             yield "secret", step.name, f"result('{around}') would show what it hides: put it into a scope of its own"
 
 
-def _check_markup(flow: Flow, shapes: Shapes) -> Iterator[Found]:
-    for step in flow.steps:
-        if step.action["type"] not in CONNECTED:
-            continue
-        host = step.action["inputs"]["host"]
-        connector = shapes.find_connector(host)
-        operation = connector.operations.get(str(host.get("operationId"))) if connector else None
-        if connector is None or operation is None:
-            continue
-        for name, known in connector.list_inputs(operation).items():
-            text = step.action["inputs"].get("parameters", {}).get(name)
-            if known.schema.get("format") == "html" and isinstance(text, str) and _is_unescaped(text):
-                yield "markup", step.name, f"“{name}” is HTML: replace & and < in what others wrote"
+def _check_markup(shapes: Shapes) -> Iterator[Found]:
+    for step, name, known, text in shapes.list_texts():
+        if known.schema.get("format") == "html" and _is_unescaped(text):
+            yield "markup", step.name, f"“{name}” is HTML: replace & and < in what others wrote"
 
 
 def _is_unescaped(text: str) -> bool:

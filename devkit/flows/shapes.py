@@ -9,7 +9,9 @@ from devkit.flows.expressions import Call, Literal, Member, Node, find_expressio
 from devkit.flows.sources import CONNECTED, Flow, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from devkit.flows.connectors import Input
 
 _TEXT: Schema = {"type": "string"}
 _ANY: Schema = {}
@@ -74,6 +76,25 @@ class Shapes:
         """Return the connector of a step's host."""
         reference = self._flow.references.get(str(host.get("connectionName")), {})
         return self._connectors.get(str(reference.get("api", {}).get("name")))
+
+    def find_called(self, host: dict[str, Any]) -> tuple[Connector, Operation] | None:
+        """Return connector and operation of a step's host, None if either is unknown."""
+        connector = self.find_connector(host)
+        operation = connector.operations.get(str(host.get("operationId"))) if connector else None
+        return (connector, operation) if connector and operation else None
+
+    def list_texts(self) -> "Iterator[tuple[Step, str, Input, str]]":
+        """Yield the texts that steps give to connectors: the step, the input by name and description, the text."""
+        for step in self._flow.steps:
+            if step.action["type"] not in CONNECTED:
+                continue
+            if (found := self.find_called(step.action["inputs"]["host"])) is None:
+                continue
+            connector, operation = found
+            given = step.action["inputs"].get("parameters", {})
+            for name, known in connector.list_inputs(operation).items():
+                if isinstance(text := given.get(name), str):
+                    yield step, name, known, text
 
     def _call(self, node: Call, step: Step | None, *, whole: bool) -> Shape:
         fixed: dict[str, Callable[[], Shape]] = {
@@ -155,9 +176,8 @@ class Shapes:
         return Shape(_TEXT) if isinstance(inputs, str) else ANYTHING
 
     def _answer(self, host: dict[str, Any]) -> Shape:
-        connector = self.find_connector(host)
-        operation = connector.operations.get(str(host.get("operationId"))) if connector else None
-        return _response(connector, operation)
+        found = self.find_called(host)
+        return _response(*found) if found else ANYTHING
 
     def _http_answer(self, inputs: dict[str, Any]) -> Shape:
         gateway = self._connectors[GATEWAY]
@@ -202,10 +222,8 @@ def cut_address(uri: str) -> str:
     return rest[rest.find("/") :] if "/" in rest else uri
 
 
-def _response(connector: Connector | None, operation: Operation | None) -> Shape:
-    if connector is None or operation is None or operation.response is None:
-        return ANYTHING
-    return Shape(operation.response, connector)
+def _response(connector: Connector, operation: Operation) -> Shape:
+    return Shape(operation.response, connector) if operation.response is not None else ANYTHING
 
 
 def _wrap(body: Shape) -> Shape:
