@@ -104,6 +104,7 @@ _PRICE_OF_KIND = {
     "messages": QUEUES,
 }
 
+MONTH_SECONDS = 730 * 3600
 POLLS_A_MONTH = 730 * 12  # those of a mailbox that is quiet nearly always, five minutes apart
 MAILS_A_MONTH = 1000
 RECORD_BYTES = 1000

@@ -1,7 +1,10 @@
 """What a mailbox costs a month, in docs/telemetry.md, and the benchmark's figures in bench/README.md."""
 
+import json
+
 from bench import cost_figures as figures
 from devkit.documents.blocks import Texts, make_table
+from devkit.host.settings import parse_time_span
 
 
 def write(texts: Texts) -> None:
@@ -11,6 +14,8 @@ def write(texts: Texts) -> None:
         "bench/README.md", "figures of mail_cost", make_table(("Figure", "Measured", "Goal: at most"), rows)
     )
     texts.put_block("docs/telemetry.md", "cost of a mailbox", _describe_month())
+    queues = json.loads(texts.read("host.json"))["extensions"]["queues"]
+    texts.put_block("docs/telemetry.md", "cost of idle queues", _describe_idle_queue(queues["maxPollingInterval"]))
     prices = [(one.what, f"{one.dollars:f}".rstrip("0"), f"<{one.source}>") for one in figures.PRICES]
     texts.put_block("docs/telemetry.md", "prices", make_table(("For", "US dollars", "Source"), prices))
 
@@ -46,3 +51,12 @@ def _describe_month() -> list[str]:
         "One mailbox",
     )
     return make_table(heads, rows)
+
+
+def _describe_idle_queue(interval: str) -> list[str]:
+    seconds = parse_time_span(interval).total_seconds()
+    looks = figures.MONTH_SECONDS / seconds
+    return make_table(
+        ("An idle queue whose function's instance lives for a month", "Requests", "US dollars"),
+        [(f"is looked at every {seconds:g} s", f"{looks:,.0f}", f"{figures.QUEUES.of(looks):.2f}")],
+    )

@@ -99,7 +99,9 @@ class HttpApp:
                 response = await self._answer_function(request, receive) if admitted else Response(_TOO_MANY)
         except BodyTooLargeError:
             response = Response(_TOO_LARGE)
-        return response, list(self._settings.custom_headers.items())
+        own = {name.lower() for name, _ in response.headers}
+        extra = self._settings.custom_headers.items()  # a function's own header wins
+        return response, [(name, value) for name, value in extra if name.lower() not in own]
 
     async def _answer_admin(self, request: Request, receive: Receive) -> Response:
         authorized = not self._access.check or self._access.find_level(request, None) >= Level.ADMIN

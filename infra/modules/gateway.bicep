@@ -97,6 +97,12 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
     // One thread for each HTTP call and eight more, so that a full instance still answers its health probe.
     PYTHON_THREADPOOL_THREAD_COUNT: string(httpConcurrency + 8)
+    // Calls beyond these threads wait in the host: what waits in the worker counts as running.
+    AzureFunctionsJobHost__extensions__http__maxConcurrentRequests: string(httpConcurrency + 8)
+    // No route takes more than 64 KiB. Beyond a MiB the host ends a request before any code of the app runs.
+    FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '1048576'
+    // The C library makes up to eight memory pools for each core: with two, a tenth less is held after 300 mails.
+    MALLOC_ARENA_MAX: '2'
   }, openTelemetry == 'on' ? {
       AzureFunctionsJobHost__telemetryMode: 'OpenTelemetry'
       PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
