@@ -90,7 +90,7 @@ param mailSettingsBlob string = ''
 
 // --- size ------------------------------------------------------------------------------------------------------------
 
-@description('Memory of an instance in MB. Under thousands of mails the host takes 222 and the worker 278: 512 is scarce.')
+@description('Memory of an instance in MB. 512 is scarce: with many mails the host takes 222, the worker 278.')
 @allowed([512, 2048, 4096])
 param instanceMemoryMB int = 2048
 
