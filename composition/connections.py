@@ -71,7 +71,7 @@ def build_services(settings: Settings) -> Services:
     """Build the services. Opens no connection: every client connects when it is first used."""
     authenticator = Authenticator(settings)
     limits = CallLimits(settings.numbers["GRAPH_CONCURRENCY"])
-    transport = Transport(pool_size=settings.numbers["GRAPH_CONCURRENCY"])
+    transport = Transport()
     workers = Workers(settings.numbers["GRAPH_CONCURRENCY"])
 
     clients = {name: GraphClient(authenticator.tokens(name), transport, limits) for name in settings.connections}

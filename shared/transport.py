@@ -5,7 +5,6 @@ but no whole answer -> `OutcomeUnknown`; sent and silent -> `TimedOut`.
 """
 
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,10 +12,10 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import requests
-import requests.adapters
 import urllib3.exceptions
 
 from shared import context
+from shared.direct_session import DirectSession
 from shared.errors import AnswerTooLarge, ConfigurationError, OutcomeUnknown, TimedOut, Unavailable, Unreachable
 
 _CONNECT_SECONDS = 3.05
@@ -89,28 +88,15 @@ class Body(Protocol):
         ...
 
 
-class _Authorization(requests.auth.AuthBase):
-    """Sets the header as an auth object: requests would replace a plain header by a ~/.netrc entry for the host."""
-
-    def __init__(self, value: str | None) -> None:
-        self._value = value
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._value is not None:
-            request.headers["Authorization"] = self._value
-        return request
-
-
 class Transport:
-    """Sends single requests. One session for each thread, because `requests` does not promise to share them.
+    """Sends single requests; all threads share the connections.
 
     `read_seconds` is how long the other side may be silent. Redirects are not followed.
     """
 
-    def __init__(self, *, pool_size: int = 4, read_seconds: float = _READ_SECONDS) -> None:
-        self._pool_size = pool_size
+    def __init__(self, *, read_seconds: float = _READ_SECONDS) -> None:
         self._read_seconds = read_seconds
-        self._local = threading.local()
+        self._session = DirectSession()
 
     def send(
         self,
@@ -155,32 +141,20 @@ class Transport:
             )
         host = urlsplit(url).hostname or ""
         try:
-            response = self._session().request(
+            response = self._session.request(
                 method,
                 url,
                 params=query,
-                headers=headers,
+                headers={**(headers or {}), "Authorization": authorization} if authorization is not None else headers,
                 json=json,
                 data=data,
-                auth=_Authorization(authorization),
                 timeout=(min(_CONNECT_SECONDS, time_left), min(self._read_seconds, time_left)),
-                allow_redirects=False,
                 stream=True,
             )
         except requests.exceptions.RequestException as error:
             raise _translate(error, host) from error
         with response:
             yield Streamed(response, host)
-
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = requests.Session()
-            adapter = requests.adapters.HTTPAdapter(pool_connections=4, pool_maxsize=self._pool_size, max_retries=0)
-            session.mount("https://", adapter)
-            session.mount("http://", adapter)
-            self._local.session = session
-        return session
 
 
 def _require_safe(url: str) -> None:

@@ -5,8 +5,10 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
+import requests
 
 from shared import context, transport
 from shared.errors import (
@@ -136,6 +138,49 @@ def test_a_token_never_travels_in_the_clear_to_another_machine() -> None:
     for url in ("http://graph.microsoft.com/", "ftp://127.0.0.1.evil.example/", "http://localhost.evil.example/"):
         with pytest.raises(ConfigurationError):
             send(url)
+
+
+def test_all_threads_share_the_connections_and_no_cookie_is_kept() -> None:
+    """One connection is all that the server accepts."""
+    answer = b"HTTP/1.1 200 OK\r\nSet-Cookie: who=you\r\nContent-Length: 2\r\n\r\nok"
+    seen: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                for _ in range(3):
+                    seen.append(read_request(connection))
+                    connection.sendall(answer)
+
+        server_thread = threading.Thread(target=serve, daemon=True)
+        server_thread.start()
+        transport = Transport(read_seconds=5)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        for _ in range(3):
+            caller = threading.Thread(target=transport.send, args=("GET", url))
+            caller.start()
+            caller.join()
+        server_thread.join(10)
+    assert len(seen) == 3
+    assert not [request for request in seen if b"cookie" in request.lower()]
+    assert all(b"Accept-Encoding: gzip" in request for request in seen)
+
+
+def test_the_surroundings_of_a_host_are_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    look_up = requests.Session.merge_environment_settings
+
+    def note(self: requests.Session, url: str, *rest: Any) -> Any:
+        asked.append(url)
+        return look_up(self, url, *rest)
+
+    monkeypatch.setattr(requests.Session, "merge_environment_settings", note)
+    transport = Transport()
+    with server(GOOD, GOOD) as (url, _):
+        transport.send("GET", url)
+        transport.send("GET", f"{url}other")
+    assert len(asked) == 1
 
 
 def test_a_netrc_file_does_not_replace_the_token(

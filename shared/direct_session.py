@@ -1,0 +1,73 @@
+"""HTTP requests on pooled connections, each sent as it is given, without what a `requests.Session` adds to every call.
+
+A session looks for ~/.netrc and puts what it finds in place of a token, merges settings, keeps cookies, prepares
+redirects that nobody follows, and reads the environment: a third of the computing time of a call. Here the proxies and
+the certificates of the environment are looked up once for each host.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import requests.adapters
+import requests.utils
+
+# More than call at once: the threads of functions (in infra/ up to 108), those for Graph and for storage, and one for
+# each lease. A connection is made when a thread needs one, so a larger number costs nothing.
+_MOST_CONNECTIONS = 256
+_MOST_HOSTS = 32
+
+
+class DirectSession:
+    """Connections that all threads of a process may share. It keeps nothing else of one request for the next."""
+
+    def __init__(self) -> None:
+        self._adapter = requests.adapters.HTTPAdapter(
+            pool_connections=_MOST_HOSTS, pool_maxsize=_MOST_CONNECTIONS, max_retries=0
+        )
+        self._headers = requests.utils.default_headers()
+        self._surroundings: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        data: Any = None,
+        json: Any = None,
+        files: Any = None,
+        timeout: tuple[float, float] | None = None,
+        stream: bool = False,
+        **_given_by_azure: object,
+    ) -> requests.Response:
+        """Send one request; redirects are not followed. Raises the errors of `requests`.
+
+        Azure's transport gives further options, always with the values that hold here anyway.
+        """
+        prepared = requests.PreparedRequest()
+        prepared.method = method
+        prepared.prepare_url(url, params)
+        prepared.prepare_headers({**self._headers, **(headers or {})})
+        prepared.prepare_body(data, files, json)
+        response = self._adapter.send(prepared, stream=True, timeout=timeout, **self._find_surroundings(prepared))
+        if not stream:
+            _ = response.content  # reads it to its end, which gives the connection back
+        return response
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        self._adapter.close()
+
+    def _find_surroundings(self, prepared: requests.PreparedRequest) -> dict[str, Any]:
+        """Return proxies, certificates and client certificate for the host, as the machine is set up."""
+        url = prepared.url or ""
+        parts = urlsplit(url)
+        host = (parts.scheme, parts.netloc)
+        if host not in self._surroundings:
+            found: dict[str, Any] = {**requests.Session().merge_environment_settings(url, {}, None, None, None)}
+            del found["stream"]
+            self._surroundings[host] = found
+        return self._surroundings[host]
