@@ -4,6 +4,7 @@ import inspect
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,9 @@ from twin.seeds import sample
 from twin.simulator import Simulator
 
 BUSINESS = "ithelpdesk@contoso.com"
+BOOKABLE = (timedelta(days=3), timedelta(days=29))
+"""From now on: each service takes bookings of these days. The longest lead time is two days and the shortest advance is
+thirty; see twin/seeds/booking_pages.py."""
 
 
 @pytest.fixture
@@ -76,13 +80,14 @@ def call_everything(graph: GraphBookings) -> None:
 def write_everything(graph: GraphBookings) -> None:
     """Call each method that writes, with the bodies that the use cases make."""
     now = datetime.now(UTC)
-    single = {each["id"] for each in graph.list_services(BUSINESS) if each["maximumAttendeesCount"] == 1}
-    calendar = graph.calendar_view(BUSINESS, now, now + timedelta(days=31))
-    with_slash = next(item["id"] for item in calendar if "/" in item["id"] and item["serviceId"] in single)
-    old = graph.get_appointment(BUSINESS, with_slash)
-    customers = [graph_bodies.kept_customer(each) for each in old["customers"]]
-    graph.update_appointment(BUSINESS, with_slash, graph_bodies.customers_change(customers, 1) | {"serviceNotes": "x"})
-    graph.cancel_appointment(BUSINESS, with_slash, "Closed.")
+    singles = {each["id"] for each in graph.list_services(BUSINESS) if each["maximumAttendeesCount"] == 1}
+    calendar = graph.calendar_view(BUSINESS, now, now + timedelta(days=60))
+    with_slash, old = (graph.get_appointment(BUSINESS, found["id"]) for found in choose_two(calendar, singles, now))
+    customers = [graph_bodies.kept_customer(each) for each in with_slash["customers"]]
+    change = graph_bodies.customers_change(customers, 1) | {"serviceNotes": "x"}
+    graph.update_appointment(BUSINESS, with_slash["id"], change)
+    for closed in (with_slash, old):
+        graph.cancel_appointment(BUSINESS, closed["id"], "Closed.")
     record = graph_bodies.customer_record("Robin", "robin@example.com", [{"number": "1", "type": "business"}])
     robin = graph.create_customer(BUSINESS, record)
     graph.update_customer(BUSINESS, robin["id"], graph_bodies.customer_record("Robin E.", None, None))
@@ -103,6 +108,15 @@ def write_everything(graph: GraphBookings) -> None:
     graph.update_appointment(BUSINESS, made["id"], moved)
     with pytest.raises(NotFound):
         graph.cancel_appointment(BUSINESS, "AAMkADunknown=", "")
+
+
+def choose_two(calendar: list[Any], singles: set[str], now: datetime) -> tuple[Any, Any]:
+    """Choose an appointment with a slash in its id, and another whose time may be booked again."""
+    of_one = [item for item in calendar if item["serviceId"] in singles]
+    with_slash = next(item for item in of_one if "/" in item["id"])
+    soonest, latest = (now + span for span in BOOKABLE)
+    others = (item for item in of_one if item is not with_slash)
+    return with_slash, next(item for item in others if soonest <= appointment_times(item)[0] < latest)
 
 
 def test_every_request_of_the_client_and_its_answer_fit_the_metadata(sim: Simulator, contract: Contract) -> None:
