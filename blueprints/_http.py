@@ -30,6 +30,7 @@ from shared.errors import (
     GatewayError,
     InProgress,
     Invalid,
+    LengthRequired,
     NotFound,
     OutcomeUnknown,
     Refused,
@@ -70,6 +71,7 @@ _GATEWAY_HOSTS = (".azure-apihub.net", ".azure-apim.net", ".azure-apihub.us", ".
 STATUS: Mapping[type[GatewayError], int] = {
     ConfigurationError: 500,
     TooLarge: 413,
+    LengthRequired: 411,
     Invalid: 400,
     Forbidden: 403,
     NotFound: 404,
@@ -184,11 +186,28 @@ class Request:
 
     def body(self, *allowed: str) -> Fields:
         """Return the fields of the JSON body."""
-        return read_body(self.http.get_body(), allowed)
+        return read_body(self._read_raw_body(), allowed)
 
     def optional_body(self, *allowed: str) -> Fields:
         """Return the fields of the JSON body; none if there is no body."""
-        return read_body(self.http.get_body() or b"{}", allowed)
+        raw = self._read_raw_body()
+        return read_body(raw if raw.strip() else b"{}", allowed)
+
+    def _read_raw_body(self) -> bytes:
+        """Return the body as it came. Raises LengthRequired if it was lost on the way.
+
+        The Functions host hands a body in chunks on as an empty one (azure-functions-python-worker#574), unless
+        something before it has gathered the chunks.
+        """
+        raw: bytes = self.http.get_body()
+        headers = self.http.headers
+        is_chunked = "chunked" in (headers.get("transfer-encoding") or "").lower()
+        if not raw and is_chunked and not headers.get("content-length"):
+            raise LengthRequired(
+                "The body was sent in chunks without its length, and did not arrive. Send it with Content-Length.",
+                target="body",
+            )
+        return raw
 
     def cursor(self) -> Any:
         """Return what the `cursor` parameter holds, or None without one."""

@@ -133,8 +133,7 @@ def get_mail_as_eml(request: Request) -> Content:
 @answers()
 def redeliver_mail(request: Request) -> Json:
     """Let the quarantined deliveries of a mail begin again; the body may name one sink: {"sink"}."""
-    mailbox, body = request.mailbox, request.http.get_body()
-    sink = request.body("sink").text("sink") if body.strip() else None
+    mailbox, sink = request.mailbox, request.optional_body("sink").text("sink")
     sinks = request.services.mail.redeliver(mailbox, request.mail_key, sink)
     return {"key": request.mail_key, "sinks": sinks, "status": "queued"}
 

@@ -7,6 +7,7 @@ Retries, claims and HTTP answers follow from the class of an error, never from a
      +- Refused               nothing was written, and asking again will not help
      |   +- Invalid           the caller's input is wrong (`target` names the field)
      |   |   +- TooLarge
+     |   |   +- LengthRequired  the body came without its length, and was lost on the way
      |   +- Forbidden         the gateway or Graph does not allow it
      |   +- NotFound
      |   +- WrongMethod       the path takes other `methods`
@@ -96,6 +97,12 @@ class TooLarge(Invalid):
     """The caller sent more than the gateway takes."""
 
     code = "BodyTooLarge"
+
+
+class LengthRequired(Invalid):
+    """The caller sent the body in chunks without its length, so it did not arrive."""
+
+    code = "LengthRequired"
 
 
 class Forbidden(Refused):

@@ -16,6 +16,7 @@ FAILURES: Mapping[int, str] = {
     403: "The gateway's settings or Microsoft 365 do not allow this.",
     404: "The page, appointment, mail or other item does not exist.",
     409: "The current state does not allow this; the code names the reason.",
+    411: "The body was sent in chunks without its length, and did not arrive.",
     413: "The body or the answer is too large.",
     429: "There were too many calls; Retry-After gives the seconds to wait.",
     500: "The gateway failed, or its settings are wrong.",

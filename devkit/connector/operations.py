@@ -8,7 +8,7 @@ from devkit.connector.shapes import Shape, list_of, ref, text, thing
 type Operation = dict[str, Any]
 
 _READ = (400, 401, 403, 404, 429, 500, 502, 503, 504)
-_WRITE = (*_READ, 409, 413)
+_WRITE = (*_READ, 409, 411, 413)
 
 
 def describe(
