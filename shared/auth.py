@@ -26,6 +26,7 @@ from shared.entra_errors import Cure, Refusal, read_refusal, read_unknown_tenant
 from shared.errors import ConfigurationError, GatewayError, Unavailable
 from shared.key_vault import Identity, KeyVault, RememberedSecret, Secrets, VaultSecret
 from shared.readiness import Service, note
+from shared.redirects import refuse_redirects
 from shared.settings.choices import Credential
 from shared.settings.config import Connection, Settings
 from shared.stored_credentials import read_certificate, read_user
@@ -296,7 +297,7 @@ def _open_session() -> requests.Session:
     a redirect with the credential in the body.
     """
     session = requests.Session()
-    session.max_redirects = 0
+    refuse_redirects(session, "Entra ID")
     session.hooks["response"].append(_refuse_unreadable)
     once_more = urllib3.Retry(total=1, status=0, allowed_methods=None, respect_retry_after_header=False)
     session.mount("https://", requests.adapters.HTTPAdapter(max_retries=once_more))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from shared.azure_transport import build_transport
 from shared.errors import ConfigurationError, GatewayError, Unavailable
 from shared.readiness import Service, note
+from shared.redirects import is_redirect, redirect_refused, refuse_redirects
 from shared.settings.choices import IdentitySource
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _LIMITS: dict[str, Any] = {
     "retry_total": 1,
     "retry_status": 0,
     "retry_backoff_factor": 0.2,
+    "permit_redirects": False,
 }
 _TIMEOUTS: dict[str, Any] = {"connection_timeout": 3, "read_timeout": 5}
 
@@ -122,7 +124,9 @@ class Identity:
 
         if self._source is IdentitySource.AZURE_CLI:
             return AzureCliCredential()
-        return ManagedIdentityCredential(client_id=client_id, **_LIMITS, **_TIMEOUTS)
+        transport = build_transport(**_TIMEOUTS)
+        refuse_redirects(transport.session, "The managed identity's endpoint")
+        return ManagedIdentityCredential(client_id=client_id, **_LIMITS, transport=transport)
 
 
 class KeyVault:
@@ -175,6 +179,8 @@ def _translate(error: Exception, what: str) -> GatewayError:
     from azure.identity import CredentialUnavailableError
 
     status, inner = _status(error), _inner_code(error)
+    if is_redirect(status):
+        return redirect_refused(what, status)
     detail = f"{type(error).__name__} status={status} {inner}".strip()
     if isinstance(error, CredentialUnavailableError) and not _may_pass(status):
         return ConfigurationError(

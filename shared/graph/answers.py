@@ -23,6 +23,7 @@ from shared.errors import (
     Unavailable,
 )
 from shared.json_text import parse_json
+from shared.redirects import is_redirect, redirect_refused
 from shared.retry import read_retry_after
 from shared.transport import Answer
 
@@ -147,6 +148,8 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> GatewayE
     """
     if is_success(status):
         return None
+    if is_redirect(status):
+        return redirect_refused("Microsoft Graph", status)
     graph_code, inner_codes, request_id = _read_error_body(body)
     if graph_code in _NO_MAILBOX | _NO_ITEM:
         status = HTTPStatus.NOT_FOUND

@@ -30,6 +30,7 @@ BATCH_SIZE = 20  # Graph's own limit
 _MOST_PAGES = 200
 _SLOW_SECONDS = 3.0
 _LARGEST_ERROR = 256 * 1024
+_ENDS_EVERY_CALL = frozenset({"TokenRejected", "RedirectRefused"})
 
 
 @dataclass(frozen=True)
@@ -243,12 +244,13 @@ class GraphClient:
         """Note whether Graph serves this connection.
 
         A call that began too late says nothing about it, and neither does a 500, which Bookings answers to bad input,
-        too. A refusal, and a call too many, were answered; but a token that Graph refuses ends every call.
+        too. A refusal, and a call too many, were answered; but a token that Graph refuses ends every call, and so does
+        a redirect.
         """
         if isinstance(error, ServerFailed) or (error is not None and error.code == "OutOfTime"):
             return
         is_away = isinstance(error, (Unavailable, OutcomeUnknown)) and not isinstance(error, Throttled)
-        is_failure = is_away or (error is not None and error.code == "TokenRejected")
+        is_failure = is_away or (error is not None and error.code in _ENDS_EVERY_CALL)
         note(Service.GRAPH, self._tokens.connection.name, error=error if is_failure else None)
 
     def _send_batch(

@@ -14,6 +14,7 @@ from shared.azure_transport import build_transport
 from shared.errors import ConfigurationError, GatewayError, Rejected, Unavailable
 from shared.key_vault import Identity
 from shared.readiness import Service, note
+from shared.redirects import is_redirect, redirect_refused
 from shared.settings.mail_settings import StorageSettings
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _LIMITS: dict[str, Any] = {
     "initial_backoff": 0.5,
     "increment_base": 1.5,
     "random_jitter_range": 0.3,
+    "permit_redirects": False,
 }
 _TIMEOUTS: dict[str, Any] = {"connection_timeout": 3, "read_timeout": 20}
 BLOCK = 4 * 1024 * 1024
@@ -146,6 +148,8 @@ def _translate(error: "AzureError", what: str) -> GatewayError:
     from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 
     status = getattr(error, "status_code", None)
+    if is_redirect(status):
+        return redirect_refused("The storage account", status)
     detail = f"{type(error).__name__} status={status}"
     is_answer = isinstance(error, HttpResponseError)
     if isinstance(error, ClientAuthenticationError) or (is_answer and status in _DENIED):

@@ -56,7 +56,7 @@ def graph_error(code: str) -> dict[str, Any]:
         (Garble(), "before", 502, "UpstreamBadAnswer", 3),
         (Answer(200, body={"value": "no list"}), "before", 502, "UpstreamBadAnswer", 1),
         (Answer(200, body=[1, 2]), "before", 502, "UpstreamBadAnswer", 3),
-        (Answer(301, headers={"Location": "https://evil.example/"}), "before", 502, "UpstreamRefused", 1),
+        (Answer(301, headers={"Location": "https://evil.example/"}), "before", 500, "RedirectRefused", 1),
     ],
     ids=str,
 )

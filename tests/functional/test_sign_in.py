@@ -328,19 +328,6 @@ def test_entras_own_trouble_is_not_held_against_the_credential(gateway: Gateway,
     assert services().authenticator.tokens("default").token()
 
 
-@pytest.mark.parametrize("status", [302, 307, 308])
-def test_a_redirect_is_not_followed_with_the_credential(gateway: Gateway, status: int) -> None:
-    source = begin(gateway)
-    source.token()
-    gateway.configure(**sample.settings(gateway.sim))
-    away = Answer(status, headers={"Location": "https://login.microsoftonline.com/stolen"})
-    gateway.sim.faults.add(away, api="entra", path="oauth2/v2.0/token", times=None)
-    gateway.forget()
-    with pytest.raises(Unavailable):
-        services().authenticator.tokens("default").token()
-    assert not [seen for seen in gateway.sim.exchanges.all() if "stolen" in seen.path]
-
-
 def test_an_unknown_tenant_is_reported_as_such(gateway: Gateway) -> None:
     source = begin(gateway, GRAPH_TENANT_ID="99999999-9999-4999-8999-999999999999")
     with pytest.raises(ConfigurationError) as raised:

@@ -507,7 +507,7 @@ def test_the_time_limit_of_easyvista_is_not_a_refusal(easyvista: EasyVista) -> N
 
 
 @pytest.mark.parametrize(
-    ("status", "code"), [(401, "TicketLoginRefused"), (403, "TicketRightMissing"), (302, "GatewayMisconfigured")]
+    ("status", "code"), [(401, "TicketLoginRefused"), (403, "TicketRightMissing"), (302, "RedirectRefused")]
 )
 def test_wrong_settings_keep_every_mail_waiting(easyvista: EasyVista, status: int, code: str) -> None:
     easyvista.sim.faults.add(Answer(status, {"location": "https://evil.example/"}), api="easyvista", times=None)

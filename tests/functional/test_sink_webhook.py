@@ -394,8 +394,8 @@ def test_an_answer_202_is_a_receipt_without_a_ticket(hooks: Hooks) -> None:
 @pytest.mark.parametrize(
     ("status", "kind", "code"),
     [
-        (301, ConfigurationError, "ReceiverClosed"),
-        (308, ConfigurationError, "ReceiverClosed"),
+        (301, ConfigurationError, "RedirectRefused"),
+        (308, ConfigurationError, "RedirectRefused"),
         (401, ConfigurationError, "ReceiverClosed"),
         (403, ConfigurationError, "ReceiverClosed"),
         (404, ConfigurationError, "ReceiverClosed"),

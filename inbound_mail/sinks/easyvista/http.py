@@ -35,6 +35,7 @@ from shared.errors import (
 )
 from shared.json_text import Json
 from shared.key_vault import RememberedSecret
+from shared.redirects import is_redirect, redirect_refused
 from shared.retry import RetryPolicy, call_with_retry, read_retry_after
 from shared.transport import Answer, Body, Transport
 
@@ -64,9 +65,6 @@ _REFUSED = StatusError(
     code="TicketRefused",
 )
 _BY_STATUS: Mapping[int, StatusError] = {
-    HTTPStatus.MULTIPLE_CHOICES: StatusError(
-        ConfigurationError, "EasyVista redirects to another address. Correct the url of the sink."
-    ),
     HTTPStatus.UNAUTHORIZED: StatusError(
         ConfigurationError,
         "EasyVista refuses the sign-in. Check the secret, and the account number in the settings.",
@@ -206,8 +204,8 @@ def _lower(value: Any) -> Any:
 def _read_error(answer: Answer) -> GatewayError:
     code, text = read_error_text(answer.body)
     status = answer.status
-    if status in range(HTTPStatus.MULTIPLE_CHOICES, HTTPStatus.BAD_REQUEST):
-        status = HTTPStatus.MULTIPLE_CHOICES
+    if is_redirect(status):
+        return redirect_refused("EasyVista", status)
     fallback = _FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != REJECTED else _REFUSED
     error = _TIMED_OUT if _TIMEOUT.search(text) else _BY_STATUS.get(status, fallback)
     more: dict[str, Any] = {"code": error.code, "detail": f"HTTP {answer.status} {code} {text}".strip()}

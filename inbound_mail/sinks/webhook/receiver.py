@@ -26,6 +26,7 @@ from shared.errors import (
     Unavailable,
 )
 from shared.key_vault import RememberedSecret
+from shared.redirects import is_redirect, redirect_refused
 from shared.retry import read_retry_after
 from shared.transport import Transport
 
@@ -38,9 +39,6 @@ _RELOAD_SECRETS = frozenset({401, 403, 404, 410})  # a new version of the key or
 
 _REFUSED = StatusError(
     Refused, "The receiver refused this event. Look into its own log for the reason.", code="ReceiverRefused"
-)
-_MOVED = StatusError(
-    ConfigurationError, "The receiver redirects to another address. Check the address.", code="ReceiverClosed"
 )
 _UNCLEAR = StatusError(
     UnclearRefusalError,
@@ -196,9 +194,10 @@ def _read_key(secret: RememberedSecret) -> bytes:
 
 
 def _read_error(status: int, headers: Mapping[str, str], body: bytes) -> GatewayError:
+    if is_redirect(status):
+        return redirect_refused("The receiver", status)
     wait = read_retry_after(headers.get("Retry-After"))
-    fallback = _UNCLEAR if status >= HTTPStatus.BAD_REQUEST else _MOVED
-    fallback = _FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else fallback
+    fallback = _FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _UNCLEAR
     error = _BY_STATUS.get(status, fallback)
     if issubclass(error.kind, OutcomeUnknown) and wait is not None:
         error = _LATER  # an event may always be sent again, and this error has a time to wait
