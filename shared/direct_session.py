@@ -13,6 +13,8 @@ import requests
 import requests.adapters
 import requests.utils
 
+from shared.redirects import is_redirect, redirect_refused
+
 # More than call at once: the threads of functions (in infra/ up to 108), those for Graph and for storage, and one for
 # each lease. A connection is made when a thread needs one, so a larger number costs nothing.
 _MOST_CONNECTIONS = 256
@@ -20,9 +22,14 @@ _MOST_HOSTS = 32
 
 
 class DirectSession:
-    """Connections that all threads of a process may share. It keeps nothing else of one request for the next."""
+    """Connections that all threads of a process may share. It keeps nothing else of one request for the next.
 
-    def __init__(self) -> None:
+    With `who`, the subject of a sentence, an answer that redirects is an error at once: for libraries that take every
+    answer for what they expect.
+    """
+
+    def __init__(self, *, who: str | None = None) -> None:
+        self._who = who
         self._adapter = requests.adapters.HTTPAdapter(
             pool_connections=_MOST_HOSTS, pool_maxsize=_MOST_CONNECTIONS, max_retries=0
         )
@@ -53,6 +60,9 @@ class DirectSession:
         prepared.prepare_headers({**self._headers, **(headers or {})})
         prepared.prepare_body(data, files, json)
         response = self._adapter.send(prepared, stream=True, timeout=timeout, **self._find_surroundings(prepared))
+        if self._who is not None and is_redirect(response.status_code):
+            response.close()
+            raise redirect_refused(self._who, response.status_code)
         if not stream:
             _ = response.content  # reads it to its end, which gives the connection back
         return response

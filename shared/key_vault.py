@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from shared.azure_transport import build_transport
 from shared.errors import ConfigurationError, GatewayError, Unavailable
 from shared.readiness import Service, note
-from shared.redirects import is_redirect, redirect_refused, refuse_redirects
+from shared.redirects import is_redirect, redirect_refused
 from shared.settings.choices import IdentitySource
 
 if TYPE_CHECKING:
@@ -124,8 +124,7 @@ class Identity:
 
         if self._source is IdentitySource.AZURE_CLI:
             return AzureCliCredential()
-        transport = build_transport(**_TIMEOUTS)
-        refuse_redirects(transport.session, "The managed identity's endpoint")
+        transport = build_transport(**_TIMEOUTS, who="The managed identity's endpoint")
         return ManagedIdentityCredential(client_id=client_id, **_LIMITS, transport=transport)
 
 

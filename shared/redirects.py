@@ -31,7 +31,7 @@ def redirect_refused(who: str, status: int | None = None) -> ConfigurationError:
 
 
 def refuse_redirects(session: "requests.Session", who: str) -> None:
-    """Let a session raise that error where it would follow a redirect, or hand one to a library that cannot read it."""
+    """Let a session raise that error where it would follow a redirect."""
 
     def check(answer: "requests.Response", *_: object, **__: object) -> None:
         if is_redirect(answer.status_code):

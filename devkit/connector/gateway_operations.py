@@ -3,7 +3,7 @@
 from devkit.connector.failures import SHAPES, header
 from devkit.connector.operations import Operation, describe
 from devkit.connector.parameters import query
-from devkit.connector.shapes import Shape, list_of, moment, text, thing
+from devkit.connector.shapes import Shape, flag, list_of, moment, text, thing
 
 _KEYLESS: Operation = {"security": []}
 _NAME = {"type": "string"}
@@ -12,9 +12,9 @@ _FAILURE = SHAPES["FailureDetails"]["properties"]
 _HEALTH = thing(
     {
         "status": text("Status", "Whether settings are right.", choices=("ok", "degraded", "misconfigured")),
-        "credentialsExpireSoon": list_of(_NAME, "Expiring", "Connections whose stored credential expires soon."),
+        "credentialsExpireSoon": flag("Expiring", "Whether a stored credential expires within 14 days."),
         "settingsRefused": list_of(_NAME, "Refused", "Settings whose blob is refused."),
-        "settings": list_of(_NAME, "Wrong Settings", "Names of settings that are wrong."),
+        "settings": list_of(_NAME, "Wrong Settings", "App settings that are wrong, by name only."),
     },
     name="Health",
     required=["status"],

@@ -1,5 +1,6 @@
 """How the app says that it is well, and how wrong settings show: all of them, at once, at the first call."""
 
+import json
 import logging
 import re
 import time
@@ -46,6 +47,37 @@ def test_wrong_settings_are_reported_at_once_and_named_in_health(
     for name in named:
         assert name in reported[0].getMessage()
     assert "my-app" not in health.text + str(refused)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("GRAPH_CONNECTIONS", {"acme-takeover": {"client_id": "x", "tenant_id": "?", "cloud": "moon"}}),
+        ("GRAPH_CONNECTIONS", {"Acme takeover": {}}),
+        ("GRAPH_CONNECTIONS", {"acme-takeover": {"acme_field": "x"}}),
+        ("SINKS", {"acme-takeover": {"kind": "webhook", "acme_password": "x", "preset": "acme"}}),
+        ("SINKS", {"acme-takeover": {"kind": "acme"}}),
+        ("SINKS", {"acme takeover": {"kind": "webhook"}}),
+        (
+            "MAILBOXES",
+            [{"name": "acme-takeover", "address": "acme", "acme": 1, "rules": [{"acme": 1, "name": "acme"}]}],
+        ),
+        ("MAILBOXES", "blob:acme"),
+        ("BOOKINGS_BUSINESSES", "acme"),
+    ],
+)
+def test_wrong_settings_tell_nobody_a_name_that_an_administrator_chose(
+    gateway: Gateway, setting: str, value: Any
+) -> None:
+    gateway.configure(
+        **sample.settings(gateway.sim) | {setting: value if isinstance(value, str) else json.dumps(value)}
+    )
+    health = gateway.get("health", key="")
+    assert (health.status_code, health.json()) == (503, {"status": "misconfigured", "settings": [setting]})
+    answers = [health, *(gateway.get(path, key="") for path in ("openapi.json", "swagger.json", "docs"))]
+    answers += [gateway.get("bookings/businesses"), gateway.get("health/ready")]
+    shown = "".join(f"{one.headers}{one.text}" for one in answers)
+    assert "acme" not in shown.lower()
 
 
 def test_settings_are_read_again_after_a_restart(gateway: Gateway) -> None:
