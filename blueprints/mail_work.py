@@ -9,7 +9,15 @@ import azure.functions as func
 
 from blueprints._routes import Blueprint
 from composition.services import services
-from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE, DeliveryRequest, PollRequest, known_fields, share_requests
+from inbound_mail.messages import (
+    DELIVERY_QUEUE,
+    POLL_QUEUE,
+    DeliveryRequest,
+    PollRequest,
+    known_fields,
+    name_poison_queue,
+    share_requests,
+)
 from shared import context
 from shared.errors import Conflict, Unavailable
 
@@ -85,13 +93,13 @@ def deliver_mail(message: func.QueueMessage) -> None:
     mail.deliverer.deliver(mailbox, request.key, request.sink)
 
 
-@bp.queue_trigger(arg_name="message", queue_name=f"{POLL_QUEUE}-poison", connection=_STORAGE)
+@bp.queue_trigger(arg_name="message", queue_name=name_poison_queue(POLL_QUEUE), connection=_STORAGE)
 def report_poison_poll(message: func.QueueMessage) -> None:
     """Report a poll request that failed five times; the timer sends new ones."""
     services().mail.watch.report_poison(POLL_QUEUE, known_fields(message.get_body()))
 
 
-@bp.queue_trigger(arg_name="message", queue_name=f"{DELIVERY_QUEUE}-poison", connection=_STORAGE)
+@bp.queue_trigger(arg_name="message", queue_name=name_poison_queue(DELIVERY_QUEUE), connection=_STORAGE)
 def report_poison_delivery(message: func.QueueMessage) -> None:
     """Report a delivery request that failed five times; the poll sends a new one while the delivery is open."""
     services().mail.watch.report_poison(DELIVERY_QUEUE, known_fields(message.get_body()))

@@ -15,9 +15,10 @@ from inbound_mail.intake.pace import find_due_polls
 from inbound_mail.intake.polling import Poller
 from inbound_mail.ledger import ledger, mail_store
 from inbound_mail.ledger.planned_polls import PollPlan
-from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE, DeliveryQueue, PollQueue
+from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE, DeliveryQueue, PollQueue, name_poison_queue
 from inbound_mail.reports import mails, pickers, trigger_items
 from inbound_mail.reports.alarms import Alarm, Watch
+from inbound_mail.reports.poison import VisibleQueue, find_left_poison
 from inbound_mail.reports.trigger_items import TriggerItems
 from inbound_mail.sinks import build_sink
 from inbound_mail.sinks.protocol import Sink, Tools
@@ -55,6 +56,7 @@ class MailServices:
     by_hand: HandDelivery
     watch: Watch
     workers: Workers
+    poison: Mapping[str, VisibleQueue]  # by name
     settings_state: SettingsState | None = None  # None: no setting is in a blob
 
     def knows(self, mailbox: str, sink: str | None = None) -> bool:
@@ -74,7 +76,8 @@ class MailServices:
     def check_alarms(self, expiring: Mapping[str, datetime | None]) -> None:
         """Raise, repeat and clear alarms. `expiring`: expiry time by owner, for example "connection default"."""
         refused = _find_refused_settings(self.settings_state)
-        self.watch.check_alarms(expiring, refused=refused, may_clear=self.is_in_force)
+        more = [*([refused] if refused else []), *find_left_poison(self.poison)]
+        self.watch.check_alarms(expiring, more=more, may_clear=self.is_in_force)
 
     def request_due_polls(self) -> None:
         """Send poll requests for the mailboxes that are due: one row for each is read, a thousand at once."""
@@ -196,4 +199,5 @@ def build_mail_services(
         by_hand=HandDelivery(sinks, deliveries),
         watch=Watch(table, mailboxes.values(), sinks, circuit_breakers),
         workers=workers,
+        poison={name: Queue(storage, name) for name in map(name_poison_queue, (POLL_QUEUE, DELIVERY_QUEUE))},
     )

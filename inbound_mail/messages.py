@@ -71,6 +71,11 @@ class PollRequest:
         )
 
 
+def name_poison_queue(queue: str) -> str:
+    """Return the name of the queue to which the platform moves messages of a queue that failed five times."""
+    return f"{queue}-poison"
+
+
 def share_requests(mailboxes: Sequence[str]) -> list[PollRequest]:
     """Return requests that ask for the polls of these mailboxes, several in each."""
     parts = [mailboxes[start : start + MOST_IN_ONE_REQUEST] for start in range(0, len(mailboxes), MOST_IN_ONE_REQUEST)]

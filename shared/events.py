@@ -25,6 +25,7 @@ class Event(StrEnum):
     MAIL_QUARANTINED = "MailQuarantined"
     TICKET_NOTIFICATION_BOUNCED = "TicketNotificationBounced"
     POISON_MESSAGE = "PoisonMessage"
+    POISON_LEFT = "PoisonLeft"
     CURSOR_LOST = "CursorLost"
     WRITE_BACK_DENIED = "WriteBackDenied"
     SWEEP_FOUND = "SweepFound"

@@ -58,6 +58,10 @@ DEFINITIONS: dict[str, Shape] = {
                         "usual": whole("Usual Mails", "How many mails are set aside on an average day."),
                         "causes": counts_by_name("Causes", "How many deliveries wait, by their cause."),
                         "expiresOn": moment("Secret Expires", "When a secret expires."),
+                        "messages": whole("Messages in Queue", "How many messages lie in a queue."),
+                        "unreadable": list_of(
+                            text("Unreadable Message", "Id, time and reason."), "Unreadable Messages", "The first 20."
+                        ),
                         "keys": list_of(text("Waiting Mail", "Key of a mail."), "Waiting Mails", "The first 20."),
                         "inForce": text(
                             "Settings in Force", "Which settings are in force.", choices=_IN_FORCE, name=_FORCE_NAME

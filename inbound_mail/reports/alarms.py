@@ -72,18 +72,18 @@ class Watch:
         self._circuit_breakers = circuit_breakers
 
     def check_alarms(
-        self, expiring: Mapping[str, datetime | None], *, refused: Alarm | None = None, may_clear: bool = True
+        self, expiring: Mapping[str, datetime | None], *, more: Iterable[Alarm] = (), may_clear: bool = True
     ) -> None:
         """Raise, repeat and clear alarms. `expiring`: expiry time by owner, for example "connection default".
 
-        `refused`: the alarm for settings that are refused. `may_clear` False: there are no settings at all, so nothing
-        is known of mailboxes and sinks.
+        `more`: alarms of others: settings that are refused, queues. `may_clear` False: there are no settings at all, so
+        nothing is known of mailboxes and sinks.
         """
         now = datetime.now(UTC)
         known = {row.row_key: row for row in self._table.query(_PARTITION, start="", end="~") if "|" in row.row_key}
         active = {alarm.row_key: alarm for alarm in self._find(now, expiring)}
         active |= {alarm.row_key: alarm for alarm in self._find_removed()} if may_clear else {}
-        active |= {refused.row_key: refused} if refused else {}
+        active |= {alarm.row_key: alarm for alarm in more}
         for name, alarm in active.items():
             row = known.get(name)
             grew = row is not None and alarm.level > int(row.values["level"])

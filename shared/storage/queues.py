@@ -4,9 +4,31 @@ import base64
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from shared.storage.account import Lazy, Storage, storage_errors
+
+_MOST_AT_ONCE = 32  # the service's own bound
+
+
+@dataclass(frozen=True)
+class QueuedMessage:
+    """A message as it lies in a queue. `text` is what is stored, `tries` says how often it was received."""
+
+    id: str
+    text: str
+    tries: int
+    inserted_at: datetime | None
+
+    @property
+    def body(self) -> bytes | None:
+        """What was put into the queue; None if the text is not Base64, so that no trigger can read it."""
+        try:
+            return base64.b64decode(self.text, validate=True)
+        except ValueError:
+            return None
 
 
 class Queue:
@@ -42,6 +64,20 @@ class Queue:
             except ResourceNotFoundError:
                 return 0
 
+    def peek(self) -> list[QueuedMessage]:
+        """Return the first messages, 32 at most, without taking them; none where there is no queue.
+
+        Messages that somebody works on, and those whose delay is not over, are not shown.
+        """
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with storage_errors(self._name):
+            try:
+                found = self._client.get().peek_messages(_MOST_AT_ONCE)
+            except ResourceNotFoundError:
+                return []
+        return [_read(one) for one in found]
+
     def try_out(self) -> bool:
         """Put a message, read and delete it; return whether it was there. For a queue that nothing else reads."""
         from azure.core.exceptions import ResourceExistsError
@@ -54,3 +90,7 @@ class Queue:
             seen = any(one.id == sent.id for one in client.peek_messages(32))
             client.delete_message(sent)
         return seen
+
+
+def _read(message: Any) -> QueuedMessage:
+    return QueuedMessage(message.id, str(message.content or ""), message.dequeue_count or 0, message.inserted_on)

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from inbound_mail.delivery.circuit_breaker import CircuitBreaker
-from inbound_mail.messages import known_fields
+from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE, known_fields, name_poison_queue
 from inbound_mail.reports.alarms import Watch
+from inbound_mail.reports.poison import find_left_poison
 from shared.errors import ConfigurationError, Rejected
+from shared.storage.account import Storage
+from shared.storage.queues import Queue
 from shared.storage.tables import Operation
 from tests.functional.mail.conftest import MailScenario
 
@@ -142,3 +145,50 @@ def test_a_poison_message_is_reported_and_counted(watch: Watch, caplog: pytest.L
     assert event == {"event": "PoisonMessage", "queue": "mail-deliveries", "mailbox": "m", "key": "k"}
     assert watch.count_poison() == 1
     assert watch.active() == []
+
+
+def test_messages_that_lie_in_a_poison_queue_raise_an_alarm_that_names_what_cannot_be_read(
+    watch: Watch, storage: Storage, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The platform hands over no message that is not text in Base64, so no function of ours ever sees it."""
+    queues = {name: Queue(storage, name)}
+    assert list(find_left_poison(queues)) == []  # where there is no queue
+    queues[name].put({"mailbox": "support", "key": "k", "sink": "desk"})
+    client = storage.open_queue(name)
+    plain, torn = (client.send_message(text) for text in ("plain text!", "//79"))
+    watch.check_alarms({}, more=find_left_poison(queues))
+    watch.check_alarms({}, more=find_left_poison(queues))
+    [event] = events(caplog)
+    assert (event["event"], event["about"], event["messages"]) == ("PoisonLeft", name, 3)
+    assert [(line.split()[0], line.partition(": ")[2]) for line in event["unreadable"]] == [
+        (plain.id, "not Base64"),
+        (torn.id, "not UTF-8"),
+    ]
+    client.clear_messages()
+    watch.check_alarms({}, more=find_left_poison(queues))
+    assert [(one["event"], one["alarm"]) for one in events(caplog)] == [("AlarmCleared", "PoisonLeft")]
+
+
+def test_a_poison_message_that_is_hidden_counts_too(storage: Storage, name: str) -> None:
+    """The host takes what it cannot read again and again, and hides it for ten minutes each time."""
+    queue = Queue(storage, name)
+    queue.put({"mailbox": "support"})
+    assert next(storage.open_queue(name).receive_messages(visibility_timeout=600)).id
+    [alarm] = find_left_poison({name: queue})
+    assert alarm.details == {"messages": 1, "unreadable": []}
+
+
+def test_a_queue_that_cannot_be_looked_at_keeps_no_other_alarm_back(
+    scenario: MailScenario, watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Queue):
+        def count(self) -> int:
+            raise ConfigurationError("The storage account refuses access to it. Check the identity's roles.")
+
+    silence(scenario, 60)
+    watch.check_alarms({}, more=find_left_poison({"broken": Broken(scenario.storage, "broken")}))
+    assert [event["event"] for event in events(caplog)] == ["MailboxSilent"]
+
+
+def test_the_timer_looks_at_the_poison_queues_of_both_triggers(scenario: MailScenario) -> None:
+    assert set(scenario.services.poison) == {name_poison_queue(POLL_QUEUE), name_poison_queue(DELIVERY_QUEUE)}
