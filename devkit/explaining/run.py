@@ -205,7 +205,7 @@ def _adapt(mailboxes: str) -> str:
 
 def _build(settings: Settings) -> MailServices:
     authenticator = Authenticator(settings)
-    limits, transport = CallLimits(2), Transport(pool_size=2)
+    limits, transport = CallLimits(2), Transport()
     clients = {name: GraphClient(authenticator.tokens(name), transport, limits) for name in settings.connections}
     return build_mail_services(settings, authenticator, clients)
 
