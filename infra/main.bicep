@@ -1,7 +1,9 @@
 // The gateway's Azure resources, as a table of contents. What each part is for: docs/deploy.md.
-// Written without registry modules, so that it compiles without a network. Kept to the language that the tests' parser
-// reads: no lambdas, no spread, no imports.
+// Written without registry modules, so that it compiles without a network. All names are known beforehand, so that a
+// preview shows every resource: a module gets no name from the output of another, and says whom it waits for.
 targetScope = 'subscription'
+
+import { connectionsByName, mailbox, sinksByName } from 'types.bicep'
 
 // --- where and who ---------------------------------------------------------------------------------------------------
 
@@ -42,7 +44,7 @@ param graphCredential string = 'federated'
 param graphCredentialName string = ''
 
 @description('Further tenants, their secrets by Key Vault name only.')
-param graphConnections object = {}
+param graphConnections connectionsByName = {}
 
 @description('Booking businesses that callers may use, each by its id (the mail address of the booking page).')
 param bookingsBusinesses string = ''
@@ -58,10 +60,10 @@ param stateKeyName string = 'gateway-state-key'
 param publicBaseUrl string = ''
 
 @description('Support mailboxes to read.')
-param mailboxes array = []
+param mailboxes mailbox[] = []
 
 @description('Where mails are delivered.')
-param sinks object = {}
+param sinks sinksByName = {}
 
 @description('When the mailboxes that are due are polled.')
 param mailboxPollSchedule string = '0 * * * * *'
@@ -145,11 +147,21 @@ param endpointAddresses string = '10.42.0.64/26'
 param recoverVault bool = false
 
 var token = toLower(uniqueString(subscription().id, environmentName, location))
+var names = {
+  identity: 'id-${token}'
+  workspace: 'log-${token}'
+  component: 'appi-${token}'
+  storage: 'st${token}'
+  vault: 'kv-${token}'
+  network: 'vnet-${token}'
+  plan: 'plan-${token}'
+  app: 'func-${token}'
+}
 var tags = { 'azd-env-name': environmentName }
 var polls = 'mailbox-polls'
 var deliveries = 'mail-deliveries'
 
-resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
+resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: 'rg-${environmentName}'
   location: location
   tags: tags
@@ -157,18 +169,16 @@ resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
 
 // Who the gateway is: opens storage, vault and telemetry, and signs in as the app registration without a secret.
 module identity 'modules/identity.bicep' = {
-  name: 'identity'
   scope: group
-  params: { name: 'id-${token}', location: location, tags: tags }
+  params: { name: names.identity, location: location, tags: tags }
 }
 
 // Logs, traces and requests.
 module monitoring 'modules/monitoring.bicep' = {
-  name: 'monitoring'
   scope: group
   params: {
-    workspaceName: 'log-${token}'
-    componentName: 'appi-${token}'
+    workspaceName: names.workspace
+    componentName: names.component
     location: location
     tags: tags
     retentionDays: logRetentionDays
@@ -177,10 +187,9 @@ module monitoring 'modules/monitoring.bicep' = {
 
 // The app's package, the platform's state, the mail ledger and its queues, settings that are in a blob.
 module storage 'modules/storage.bicep' = {
-  name: 'storage'
   scope: group
   params: {
-    name: 'st${token}'
+    name: names.storage
     location: location
     tags: tags
     sku: storageSku
@@ -193,10 +202,9 @@ module storage 'modules/storage.bicep' = {
 
 // Credentials (none with a federated one) and the key that signs cursors.
 module vault 'modules/vault.bicep' = {
-  name: 'vault'
   scope: group
   params: {
-    name: 'kv-${token}'
+    name: names.vault
     location: location
     tags: tags
     isPrivate: privateNetwork
@@ -207,10 +215,9 @@ module vault 'modules/vault.bicep' = {
 
 // Virtual network, private endpoints and their names.
 module network 'modules/network.bicep' = if (privateNetwork) {
-  name: 'network'
   scope: group
   params: {
-    name: 'vnet-${token}'
+    name: names.network
     location: location
     tags: tags
     addresses: networkAddresses
@@ -223,31 +230,30 @@ module network 'modules/network.bicep' = if (privateNetwork) {
 
 // Every role that anybody gets.
 module roles 'modules/roles.bicep' = {
-  name: 'roles'
   scope: group
   params: {
-    storageName: storage.outputs.name
-    vaultName: vault.outputs.name
-    componentName: monitoring.outputs.componentName
+    storageName: names.storage
+    vaultName: names.vault
+    componentName: names.component
     gatewayPrincipalId: identity.outputs.principalId
     deployerId: deployerId
     deployerType: deployerType
   }
+  dependsOn: [storage, vault, monitoring]
 }
 
 // The gateway itself. It waits for its roles: a start without them looks like a broken app.
 module gateway 'modules/gateway.bicep' = {
-  name: 'gateway'
   scope: group
   params: {
-    planName: 'plan-${token}'
-    name: 'func-${token}'
+    planName: names.plan
+    name: names.app
     location: location
     tags: union(tags, { 'azd-service-name': 'gateway' })
-    identityName: identity.outputs.name
-    storageName: storage.outputs.name
+    identityName: names.identity
+    storageName: names.storage
     packageContainer: 'app-package'
-    componentName: monitoring.outputs.componentName
+    componentName: names.component
     subnetId: privateNetwork ? network!.outputs.appSubnetId : ''
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
@@ -284,22 +290,22 @@ module gateway 'modules/gateway.bicep' = {
 
 // Who is told, and of what.
 module alerts 'modules/alerts.bicep' = {
-  name: 'alerts'
   scope: group
   params: {
-    componentName: monitoring.outputs.componentName
+    componentName: names.component
     location: location
     tags: tags
     email: alertEmail
     hasMailboxes: !empty(mailboxes) || !empty(mailSettingsBlob)
   }
+  dependsOn: [monitoring]
 }
 
 @description('The resource group of everything.')
 output AZURE_RESOURCE_GROUP string = group.name
 
 @description('Name of the function app.')
-output GATEWAY_NAME string = gateway.outputs.name
+output GATEWAY_NAME string = names.app
 
 @description('Address of the gateway\'s routes.')
 output GATEWAY_URL string = '${gateway.outputs.uri}/api'
@@ -311,10 +317,10 @@ output GATEWAY_IDENTITY_PRINCIPAL_ID string = identity.outputs.principalId
 output GATEWAY_IDENTITY_CLIENT_ID string = identity.outputs.clientId
 
 @description('Name of the vault.')
-output KEY_VAULT_NAME string = vault.outputs.name
+output KEY_VAULT_NAME string = names.vault
 
 @description('Name in the vault of the key that signs cursors.')
 output STATE_KEY_NAME string = stateKeyName
 
 @description('Name of the storage account.')
-output STORAGE_ACCOUNT_NAME string = storage.outputs.name
+output STORAGE_ACCOUNT_NAME string = names.storage

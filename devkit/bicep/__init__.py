@@ -1,11 +1,11 @@
-"""A lint for the Bicep files, because the compiler cannot be had from a package registry and checkov reads values only.
+"""Rules for the Bicep files, for machines that do not have the compiler: it is in no package registry.
 
-`reading` parses the files and describes Azure's resource models, both in an environment of their own; `rules` compares
-them; `syntax` tells names from text. What it cannot see (types of expressions, functions that only a newer compiler
-has) is `bicep build`'s part, which the pipeline runs.
+`reading` runs tree-sitter's grammar of Bicep and describes Azure's resource models, both in an environment of their
+own; `rules` compare the files with them and with what this repository wants. docs/development.md has the table of what
+they see. What the grammar cannot read is no fault: only the compiler can say, which CI runs.
 """
 
-from devkit.bicep.reading import CHECKOV, Source, find_tools, read_sources
+from devkit.bicep.reading import TOOLS, Source, find_tools, read_sources
 from devkit.bicep.rules import Finding, check
 
-__all__ = ["CHECKOV", "Finding", "Source", "check", "find_tools", "read_sources"]
+__all__ = ["TOOLS", "Finding", "Source", "check", "find_tools", "read_sources"]

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+# The compiler that CI runs, and that has said of these files what the rules hold.
+COMPILER = "0.49.2"
+
 
 @dataclass(frozen=True)
 class Resource:
@@ -31,9 +34,9 @@ RESOURCES: Mapping[str, Resource] = {
         {"properties.DisableLocalAuth": True},
     ),
     "Microsoft.Insights/diagnosticSettings": Resource("2021-05-01-preview"),
-    "Microsoft.Insights/scheduledQueryRules": Resource("2022-06-15", f"{_MONITOR}:ScheduledQueryRuleResource"),
+    "Microsoft.Insights/scheduledQueryRules": Resource("2026-03-01", f"{_MONITOR}:ScheduledQueryRuleResource"),
     "Microsoft.KeyVault/vaults": Resource(
-        "2023-07-01",
+        "2025-05-01",
         "azure.mgmt.keyvault.models:VaultCreateOrUpdateParameters",
         {
             "properties.enablePurgeProtection": True,
@@ -42,20 +45,20 @@ RESOURCES: Mapping[str, Resource] = {
         },
     ),
     "Microsoft.ManagedIdentity/userAssignedIdentities": Resource(
-        "2023-01-31", "azure.mgmt.msi.v2024_11_30.models:Identity"
+        "2024-11-30", "azure.mgmt.msi.v2024_11_30.models:Identity"
     ),
-    "Microsoft.Network/networkSecurityGroups": Resource("2023-11-01", f"{_NETWORK}:NetworkSecurityGroup"),
-    "Microsoft.Network/privateDnsZones": Resource("2020-06-01", f"{_DNS}:PrivateZone"),
-    "Microsoft.Network/privateDnsZones/virtualNetworkLinks": Resource("2020-06-01", f"{_DNS}:VirtualNetworkLink"),
-    "Microsoft.Network/privateEndpoints": Resource("2023-11-01", f"{_NETWORK}:PrivateEndpoint"),
+    "Microsoft.Network/networkSecurityGroups": Resource("2025-05-01", f"{_NETWORK}:NetworkSecurityGroup"),
+    "Microsoft.Network/privateDnsZones": Resource("2024-06-01", f"{_DNS}:PrivateZone"),
+    "Microsoft.Network/privateDnsZones/virtualNetworkLinks": Resource("2024-06-01", f"{_DNS}:VirtualNetworkLink"),
+    "Microsoft.Network/privateEndpoints": Resource("2025-05-01", f"{_NETWORK}:PrivateEndpoint"),
     "Microsoft.Network/privateEndpoints/privateDnsZoneGroups": Resource(
-        "2023-11-01", f"{_NETWORK}:PrivateDnsZoneGroup"
+        "2025-05-01", f"{_NETWORK}:PrivateDnsZoneGroup"
     ),
-    "Microsoft.Network/virtualNetworks": Resource("2023-11-01", f"{_NETWORK}:VirtualNetwork"),
-    "Microsoft.OperationalInsights/workspaces": Resource("2023-09-01", "azure.mgmt.loganalytics.models:Workspace"),
-    "Microsoft.Resources/resourceGroups": Resource("2024-03-01"),
+    "Microsoft.Network/virtualNetworks": Resource("2025-05-01", f"{_NETWORK}:VirtualNetwork"),
+    "Microsoft.OperationalInsights/workspaces": Resource("2025-07-01", "azure.mgmt.loganalytics.models:Workspace"),
+    "Microsoft.Resources/resourceGroups": Resource("2025-04-01"),
     "Microsoft.Storage/storageAccounts": Resource(
-        "2023-05-01",
+        "2025-06-01",
         f"{_STORAGE}:StorageAccountCreateParameters",
         {
             "properties.allowBlobPublicAccess": False,
@@ -65,17 +68,17 @@ RESOURCES: Mapping[str, Resource] = {
             "properties.supportsHttpsTrafficOnly": True,
         },
     ),
-    "Microsoft.Storage/storageAccounts/blobServices": Resource("2023-05-01", f"{_STORAGE}:BlobServiceProperties"),
+    "Microsoft.Storage/storageAccounts/blobServices": Resource("2025-06-01", f"{_STORAGE}:BlobServiceProperties"),
     "Microsoft.Storage/storageAccounts/blobServices/containers": Resource(
-        "2023-05-01", f"{_STORAGE}:BlobContainer", {"properties.publicAccess": "None"}
+        "2025-06-01", f"{_STORAGE}:BlobContainer", {"properties.publicAccess": "None"}
     ),
-    "Microsoft.Storage/storageAccounts/queueServices": Resource("2023-05-01", f"{_STORAGE}:QueueServiceProperties"),
-    "Microsoft.Storage/storageAccounts/queueServices/queues": Resource("2023-05-01", f"{_STORAGE}:StorageQueue"),
-    "Microsoft.Storage/storageAccounts/tableServices": Resource("2023-05-01", f"{_STORAGE}:TableServiceProperties"),
-    "Microsoft.Storage/storageAccounts/tableServices/tables": Resource("2023-05-01", f"{_STORAGE}:Table"),
-    "Microsoft.Web/serverfarms": Resource("2024-04-01", f"{_WEB}:AppServicePlan", {"properties.reserved": True}),
+    "Microsoft.Storage/storageAccounts/queueServices": Resource("2025-06-01", f"{_STORAGE}:QueueServiceProperties"),
+    "Microsoft.Storage/storageAccounts/queueServices/queues": Resource("2025-06-01", f"{_STORAGE}:StorageQueue"),
+    "Microsoft.Storage/storageAccounts/tableServices": Resource("2025-06-01", f"{_STORAGE}:TableServiceProperties"),
+    "Microsoft.Storage/storageAccounts/tableServices/tables": Resource("2025-06-01", f"{_STORAGE}:Table"),
+    "Microsoft.Web/serverfarms": Resource("2025-03-01", f"{_WEB}:AppServicePlan", {"properties.reserved": True}),
     "Microsoft.Web/sites": Resource(
-        "2024-04-01",
+        "2025-03-01",
         f"{_WEB}:Site",
         {
             "properties.httpsOnly": True,
@@ -85,10 +88,13 @@ RESOURCES: Mapping[str, Resource] = {
         },
     ),
     "Microsoft.Web/sites/basicPublishingCredentialsPolicies": Resource(
-        "2024-04-01", f"{_WEB}:CsmPublishingCredentialsPoliciesEntity", {"properties.allow": False}
+        "2025-03-01", f"{_WEB}:CsmPublishingCredentialsPoliciesEntity", {"properties.allow": False}
     ),
-    "Microsoft.Web/sites/config": Resource("2024-04-01", f"{_WEB}:StringDictionary"),
+    "Microsoft.Web/sites/config": Resource("2025-03-01", f"{_WEB}:StringDictionary"),
 }
+
+# The types whose properties depend on the name: the compiler checks them only if it stands there.
+OPEN_VALUES = ("Microsoft.Web/sites/basicPublishingCredentialsPolicies", "Microsoft.Web/sites/config")
 
 # https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
 ROLES: Mapping[str, str] = {

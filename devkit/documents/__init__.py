@@ -8,6 +8,7 @@ from pathlib import Path
 
 from devkit.documents import (
     appointment_fields,
+    bicep_types,
     connector_files,
     doctor_table,
     error_tables,
@@ -24,6 +25,7 @@ from devkit.documents.blocks import Texts
 _WRITERS: tuple[Callable[[Texts], None], ...] = (
     connector_files.write,
     settings_tables.write,
+    bicep_types.write,
     infrastructure.write,
     permissions.write,
     error_tables.write,

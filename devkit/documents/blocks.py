@@ -72,3 +72,8 @@ def make_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]
         f"|{'---|' * len(heads)}",
         *(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows),
     ]
+
+
+def quote_bicep(text: str) -> str:
+    """Return a text as Bicep writes it."""
+    return "'{}'".format(text.replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\${"))

@@ -1,7 +1,7 @@
 """The infrastructure's parameters: those of the settings, written from the catalogue, and the tables of all of them.
 
-infra/main.bicep is written by hand but for two blocks: the parameters of the settings, and the app settings made of
-them. infra/main.parameters.json and the table of docs/deploy.md follow from the whole of main.bicep.
+infra/main.bicep is written by hand but for two blocks: the parameters of the settings (their types: `bicep_types`), and
+the app settings made of them. infra/main.parameters.json and the table of docs/deploy.md follow from all of main.bicep.
 """
 
 import json
@@ -10,16 +10,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from devkit.documents.blocks import Texts, make_table
+from devkit.documents.blocks import Texts, make_table, quote_bicep
 from shared.settings.catalogue import SETTINGS, Setting
 from shared.settings.kinds import Choice, JsonText, Schedule, WholeNumber, list_words
 
 _MAIN, _FILE, _DEPLOY = "infra/main.bicep", "infra/main.parameters.json", "docs/deploy.md"
 _PARAMETER = re.compile(
     r"^@description\('(?P<text>(?:[^'\\]|\\.)*)'\)\n(?P<more>(?:@.+\n)*)"
-    r"param (?P<name>\w+) (?P<kind>\w+)(?: = (?P<default>.+))?$",
+    r"param (?P<name>\w+) (?P<kind>[\w\[\]]+)(?: = (?P<default>.+))?$",
     re.MULTILINE,
 )
+_JSON_TYPES = {"GRAPH_CONNECTIONS": "connectionsByName", "MAILBOXES": "mailbox[]", "SINKS": "sinksByName"}
 _VARIABLE = re.compile(r"\$\{(\w+)(?:=[^}]*)?\}")
 
 
@@ -55,7 +56,7 @@ class Parameter:
             return list_words(re.findall(r"[\w.-]+", allowed))
         if "minValue" in self.decorators:
             return WholeNumber(int(self.decorators["minValue"]), int(self.decorators["maxValue"])).describe()
-        return {"bool": "`true` or `false`", "object": "JSON object", "array": "JSON list"}.get(self.kind, "")
+        return {"bool": "`true` or `false`", "string[]": "list of texts"}.get(self.kind, "")
 
 
 def write(texts: Texts) -> None:
@@ -99,17 +100,17 @@ def _make_parameters() -> Iterator[str]:
         if number:
             yield ""
         sentence = each.text.partition(". ")[0].removesuffix(".").replace("`", "")
-        yield f"@description({_quote(f'{sentence}. {each.deployed_note}'.strip())})"
+        yield f"@description({quote_bicep(f'{sentence}. {each.deployed_note}'.strip())})"
         match each.kind:
             case Choice(words):
-                yield f"@allowed([{', '.join(map(_quote, words))}])"
+                yield f"@allowed([{', '.join(map(quote_bicep, words))}])"
             case WholeNumber(least, most):
                 yield f"@minValue({least})"
                 yield f"@maxValue({most})"
             case _:
                 pass
         kind = _bicep_kind(each)
-        default = _quote(each.default or "") if kind == "string" else each.default
+        default = quote_bicep(each.default or "") if kind == "string" else each.default
         yield f"param {name_parameter(each.name)} {kind} = {default}"
 
 
@@ -123,14 +124,10 @@ def _bicep_kind(setting: Setting) -> str:
     match setting.kind:
         case WholeNumber():
             return "int"
-        case JsonText(is_list=is_list):
-            return "array" if is_list else "object"
+        case JsonText():
+            return _JSON_TYPES[setting.name]
         case _:
             return "string"
-
-
-def _quote(text: str) -> str:
-    return "'{}'".format(text.replace("\\", "\\\\").replace("'", "\\'"))
 
 
 def _make_values(parameters: list[Parameter], before: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,7 +137,7 @@ def _make_values(parameters: list[Parameter], before: Mapping[str, Any]) -> dict
     for each in parameters:
         if each.name in before:
             variable = find_variable(before[each.name]["value"])
-        elif each.kind in ("object", "array") or each.name in schedules:
+        elif each.kind not in ("string", "int", "bool") or each.name in schedules:
             variable = None
         else:
             variable = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", each.name).upper()

@@ -1,7 +1,9 @@
 // Alerts on the events of shared/events.py, which docs/operations.md explains, and one for the case that nobody speaks.
+import { texts } from '../types.bicep'
+
 param componentName string
 param location string
-param tags object
+param tags texts
 
 @description('Empty: nobody is mailed.')
 param email string
@@ -39,39 +41,41 @@ resource people 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(email)
 
 // The window is longer than the interval because rows arrive some minutes late; muting keeps that from telling twice.
 // Nothing is resolved by itself: that the gateway tells an alarm once does not mean that it is over.
-resource alarm 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = [for each in alarms: {
-  name: 'gateway-${each.event}'
-  location: location
-  tags: tags
-  kind: 'LogAlert'
-  properties: {
-    displayName: 'Gateway: ${each.event}'
-    description: '${each.text} What to do: docs/operations.md, Events.'
-    severity: each.severity
-    enabled: true
-    scopes: [component.id]
-    evaluationFrequency: 'PT5M'
-    windowSize: 'PT15M'
-    autoMitigate: false
-    muteActionsDuration: 'PT1H'
-    skipQueryValidation: true
-    criteria: {
-      allOf: [
-        {
-          query: 'traces | where message startswith "${each.event} "'
-          timeAggregation: 'Count'
-          operator: 'GreaterThan'
-          threshold: 0
-          failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
-        }
-      ]
+resource alarm 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
+  for each in alarms: {
+    name: 'gateway-${each.event}'
+    location: location
+    tags: tags
+    kind: 'LogAlert'
+    properties: {
+      displayName: 'Gateway: ${each.event}'
+      description: '${each.text} What to do: docs/operations.md, Events.'
+      severity: each.severity
+      enabled: true
+      scopes: [component.id]
+      evaluationFrequency: 'PT5M'
+      windowSize: 'PT15M'
+      autoMitigate: false
+      muteActionsDuration: 'PT1H'
+      skipQueryValidation: true
+      criteria: {
+        allOf: [
+          {
+            query: 'traces | where message startswith "${each.event} "'
+            timeAggregation: 'Count'
+            operator: 'GreaterThan'
+            threshold: 0
+            failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
+          }
+        ]
+      }
+      actions: { actionGroups: empty(email) ? [] : [people.id] }
     }
-    actions: { actionGroups: empty(email) ? [] : [people.id] }
   }
-}]
+]
 
 // The other alarms are told by the gateway itself; this one is for a gateway that does not run.
-resource silence 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = if (hasMailboxes) {
+resource silence 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = if (hasMailboxes) {
   name: 'gateway-silence'
   location: location
   tags: tags

@@ -1,8 +1,10 @@
 // Plan and function app: Flex Consumption, Python 3.13, everything by identity.
+import { texts } from '../types.bicep'
+
 param planName string
 param name string
 param location string
-param tags object
+param tags texts
 param identityName string
 param storageName string
 param packageContainer string
@@ -19,13 +21,13 @@ param httpConcurrency int
 param openTelemetry string
 
 @description('The settings of shared/settings/catalogue.py.')
-param settings object
+param settings texts
 
-resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' existing = {
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
   name: identityName
 }
 
-resource storage 'Microsoft.Storage/storageAccounts@2023-05-01' existing = {
+resource storage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: storageName
 }
 
@@ -33,7 +35,30 @@ resource component 'Microsoft.Insights/components@2020-02-02' existing = {
   name: componentName
 }
 
-resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
+var platformSettings = {
+  AzureWebJobsStorage__credential: 'managedidentity'
+  AzureWebJobsStorage__clientId: identity.properties.clientId
+  AzureWebJobsStorage__blobServiceUri: storage.properties.primaryEndpoints.blob
+  AzureWebJobsStorage__queueServiceUri: storage.properties.primaryEndpoints.queue
+  AzureWebJobsStorage__tableServiceUri: storage.properties.primaryEndpoints.table
+  APPLICATIONINSIGHTS_CONNECTION_STRING: component.properties.ConnectionString
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
+  // One thread for each HTTP call and eight more, so that a full instance still answers its health probe.
+  PYTHON_THREADPOOL_THREAD_COUNT: string(httpConcurrency + 8)
+  // Calls beyond these threads wait in the host: what waits in the worker counts as running.
+  AzureFunctionsJobHost__extensions__http__maxConcurrentRequests: string(httpConcurrency + 8)
+  // No route takes more than 64 KiB. Beyond a MiB the host ends a request before any code of the app runs.
+  FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '1048576'
+  // The C library makes up to eight memory pools for each core: with two, a tenth less is held after 300 mails.
+  MALLOC_ARENA_MAX: '2'
+}
+var telemetrySettings = {
+  AzureFunctionsJobHost__telemetryMode: 'OpenTelemetry'
+  PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
+  PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME: 'gateway' // else the exporter's own lines are exported, for ever
+}
+
+resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: planName
   location: location
   tags: tags
@@ -42,7 +67,7 @@ resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
   properties: { reserved: true }
 }
 
-resource app 'Microsoft.Web/sites@2024-04-01' = {
+resource app 'Microsoft.Web/sites@2025-03-01' = {
   name: name
   location: location
   tags: tags
@@ -84,38 +109,23 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
 }
 
 // The platform's settings and ours. Flex refuses the old ones (FUNCTIONS_WORKER_RUNTIME and its like): none is set.
-resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
+resource appSettings 'Microsoft.Web/sites/config@2025-03-01' = {
   parent: app
   name: 'appsettings'
-  properties: union(settings, {
-    AzureWebJobsStorage__credential: 'managedidentity'
-    AzureWebJobsStorage__clientId: identity.properties.clientId
-    AzureWebJobsStorage__blobServiceUri: storage.properties.primaryEndpoints.blob
-    AzureWebJobsStorage__queueServiceUri: storage.properties.primaryEndpoints.queue
-    AzureWebJobsStorage__tableServiceUri: storage.properties.primaryEndpoints.table
-    APPLICATIONINSIGHTS_CONNECTION_STRING: component.properties.ConnectionString
-    APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
-    // One thread for each HTTP call and eight more, so that a full instance still answers its health probe.
-    PYTHON_THREADPOOL_THREAD_COUNT: string(httpConcurrency + 8)
-    // Calls beyond these threads wait in the host: what waits in the worker counts as running.
-    AzureFunctionsJobHost__extensions__http__maxConcurrentRequests: string(httpConcurrency + 8)
-    // No route takes more than 64 KiB. Beyond a MiB the host ends a request before any code of the app runs.
-    FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '1048576'
-    // The C library makes up to eight memory pools for each core: with two, a tenth less is held after 300 mails.
-    MALLOC_ARENA_MAX: '2'
-  }, openTelemetry == 'on' ? {
-      AzureFunctionsJobHost__telemetryMode: 'OpenTelemetry'
-      PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
-      PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME: 'gateway' // else the exporter's own lines are exported, for ever
-    } : {})
+  properties: union(settings, platformSettings, openTelemetry == 'on' ? telemetrySettings : {})
 }
 
 // Deployment goes by Entra ID: user name and password of the deployment site are off.
-resource basicAuth 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-04-01' = [for door in ['scm', 'ftp']: {
+resource scm 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
   parent: app
-  name: door
+  name: 'scm'
   properties: { allow: false }
-}]
+}
 
-output name string = app.name
+resource ftp 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
+  parent: app
+  name: 'ftp'
+  properties: { allow: false }
+}
+
 output uri string = 'https://${app.properties.defaultHostName}'

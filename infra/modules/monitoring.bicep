@@ -1,11 +1,13 @@
 // One workspace, and the component that the app writes to with its identity: no ingestion by key alone.
+import { texts } from '../types.bicep'
+
 param workspaceName string
 param componentName string
 param location string
-param tags object
+param tags texts
 param retentionDays int
 
-resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
+resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
   name: workspaceName
   location: location
   tags: tags
@@ -28,4 +30,3 @@ resource component 'Microsoft.Insights/components@2020-02-02' = {
 }
 
 output workspaceId string = workspace.id
-output componentName string = component.name

@@ -1,7 +1,9 @@
 // The private variant: the app in a subnet, storage and vault behind private endpoints, names in private zones.
+import { texts } from '../types.bicep'
+
 param name string
 param location string
-param tags object
+param tags texts
 param addresses string
 param appAddresses string
 param endpointAddresses string
@@ -17,13 +19,13 @@ var endpoints = [
   { door: 'vault', target: vaultId, zone: vaultZone }
 ]
 
-resource guard 'Microsoft.Network/networkSecurityGroups@2023-11-01' = {
+resource guard 'Microsoft.Network/networkSecurityGroups@2025-05-01' = {
   name: '${name}-guard'
   location: location
   tags: tags
 }
 
-resource network 'Microsoft.Network/virtualNetworks@2023-11-01' = {
+resource network 'Microsoft.Network/virtualNetworks@2025-05-01' = {
   name: name
   location: location
   tags: tags
@@ -49,40 +51,48 @@ resource network 'Microsoft.Network/virtualNetworks@2023-11-01' = {
   }
 }
 
-resource zone 'Microsoft.Network/privateDnsZones@2020-06-01' = [for each in endpoints: {
-  name: each.zone
-  location: 'global'
-  tags: tags
-}]
-
-resource link 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2020-06-01' = [for (each, i) in endpoints: {
-  parent: zone[i]
-  name: 'gateway'
-  location: 'global'
-  properties: {
-    registrationEnabled: false
-    virtualNetwork: { id: network.id }
+resource zone 'Microsoft.Network/privateDnsZones@2024-06-01' = [
+  for each in endpoints: {
+    name: each.zone
+    location: 'global'
+    tags: tags
   }
-}]
+]
 
-resource endpoint 'Microsoft.Network/privateEndpoints@2023-11-01' = [for each in endpoints: {
-  name: '${name}-${each.door}'
-  location: location
-  tags: tags
-  properties: {
-    subnet: { id: network.properties.subnets[1].id }
-    privateLinkServiceConnections: [
-      { name: each.door, properties: { privateLinkServiceId: each.target, groupIds: [each.door] } }
-    ]
+resource link 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [
+  for (each, i) in endpoints: {
+    parent: zone[i]
+    name: 'gateway'
+    location: 'global'
+    properties: {
+      registrationEnabled: false
+      virtualNetwork: { id: network.id }
+    }
   }
-}]
+]
 
-resource names 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2023-11-01' = [for (each, i) in endpoints: {
-  parent: endpoint[i]
-  name: 'default'
-  properties: {
-    privateDnsZoneConfigs: [{ name: each.door, properties: { privateDnsZoneId: zone[i].id } }]
+resource endpoint 'Microsoft.Network/privateEndpoints@2025-05-01' = [
+  for each in endpoints: {
+    name: '${name}-${each.door}'
+    location: location
+    tags: tags
+    properties: {
+      subnet: { id: network.properties.subnets[1].id }
+      privateLinkServiceConnections: [
+        { name: each.door, properties: { privateLinkServiceId: each.target, groupIds: [each.door] } }
+      ]
+    }
   }
-}]
+]
+
+resource names 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2025-05-01' = [
+  for (each, i) in endpoints: {
+    parent: endpoint[i]
+    name: 'default'
+    properties: {
+      privateDnsZoneConfigs: [{ name: each.door, properties: { privateDnsZoneId: zone[i].id } }]
+    }
+  }
+]
 
 output appSubnetId string = network.properties.subnets[0].id

@@ -27,11 +27,11 @@ var deployerOnVault = [
 ]
 var onVault = concat(gatewayOnVault, empty(deployerId) ? [] : deployerOnVault)
 
-resource storage 'Microsoft.Storage/storageAccounts@2023-05-01' existing = {
+resource storage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: storageName
 }
 
-resource vault 'Microsoft.KeyVault/vaults@2023-07-01' existing = {
+resource vault 'Microsoft.KeyVault/vaults@2025-05-01' existing = {
   name: vaultName
 }
 
@@ -39,32 +39,38 @@ resource component 'Microsoft.Insights/components@2020-02-02' existing = {
   name: componentName
 }
 
-resource storageRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role in onStorage: {
-  name: guid(storage.id, gatewayPrincipalId, roleIds[role])
-  scope: storage
-  properties: {
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds[role])
-    principalId: gatewayPrincipalId
-    principalType: 'ServicePrincipal'
+resource storageRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for role in onStorage: {
+    name: guid(storage.id, gatewayPrincipalId, roleIds[role])
+    scope: storage
+    properties: {
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds[role])
+      principalId: gatewayPrincipalId
+      principalType: 'ServicePrincipal'
+    }
   }
-}]
+]
 
-resource componentRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role in onComponent: {
-  name: guid(component.id, gatewayPrincipalId, roleIds[role])
-  scope: component
-  properties: {
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds[role])
-    principalId: gatewayPrincipalId
-    principalType: 'ServicePrincipal'
+resource componentRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for role in onComponent: {
+    name: guid(component.id, gatewayPrincipalId, roleIds[role])
+    scope: component
+    properties: {
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds[role])
+      principalId: gatewayPrincipalId
+      principalType: 'ServicePrincipal'
+    }
   }
-}]
+]
 
-resource vaultRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for grant in onVault: {
-  name: guid(vault.id, grant.principalId, roleIds[grant.role])
-  scope: vault
-  properties: {
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds[grant.role])
-    principalId: grant.principalId
-    principalType: grant.principalType
+resource vaultRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for grant in onVault: {
+    name: guid(vault.id, grant.principalId, roleIds[grant.role])
+    scope: vault
+    properties: {
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds[grant.role])
+      principalId: grant.principalId
+      principalType: grant.principalType
+    }
   }
-}]
+]

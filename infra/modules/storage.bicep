@@ -1,14 +1,16 @@
 // The storage account: opened by roles only. Containers, queues and tables exist before the app starts.
+import { texts } from '../types.bicep'
+
 param name string
 param location string
-param tags object
+param tags texts
 param sku string
 param isPrivate bool
-param containers array
-param queues array
-param tables array
+param containers string[]
+param queues string[]
+param tables string[]
 
-resource storage 'Microsoft.Storage/storageAccounts@2023-05-01' = {
+resource storage 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   name: name
   location: location
   tags: tags
@@ -30,7 +32,7 @@ resource storage 'Microsoft.Storage/storageAccounts@2023-05-01' = {
   }
 }
 
-resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2023-05-01' = {
+resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-06-01' = {
   parent: storage
   name: 'default'
   properties: {
@@ -39,31 +41,36 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2023-05-01' = {
   }
 }
 
-resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@2023-05-01' = [for each in containers: {
-  parent: blobs
-  name: each
-  properties: { publicAccess: 'None' }
-}]
+resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' = [
+  for each in containers: {
+    parent: blobs
+    name: each
+    properties: { publicAccess: 'None' }
+  }
+]
 
-resource queueService 'Microsoft.Storage/storageAccounts/queueServices@2023-05-01' = {
+resource queueService 'Microsoft.Storage/storageAccounts/queueServices@2025-06-01' = {
   parent: storage
   name: 'default'
 }
 
-resource queue 'Microsoft.Storage/storageAccounts/queueServices/queues@2023-05-01' = [for each in queues: {
-  parent: queueService
-  name: each
-}]
+resource queue 'Microsoft.Storage/storageAccounts/queueServices/queues@2025-06-01' = [
+  for each in queues: {
+    parent: queueService
+    name: each
+  }
+]
 
-resource tableService 'Microsoft.Storage/storageAccounts/tableServices@2023-05-01' = {
+resource tableService 'Microsoft.Storage/storageAccounts/tableServices@2025-06-01' = {
   parent: storage
   name: 'default'
 }
 
-resource table 'Microsoft.Storage/storageAccounts/tableServices/tables@2023-05-01' = [for each in tables: {
-  parent: tableService
-  name: each
-}]
+resource table 'Microsoft.Storage/storageAccounts/tableServices/tables@2025-06-01' = [
+  for each in tables: {
+    parent: tableService
+    name: each
+  }
+]
 
 output id string = storage.id
-output name string = storage.name

@@ -1,12 +1,14 @@
 // The vault: opened by roles only; nobody can destroy it before its time. Every access is logged.
+import { texts } from '../types.bicep'
+
 param name string
 param location string
-param tags object
+param tags texts
 param isPrivate bool
 param isRecovered bool
 param workspaceId string
 
-resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
+resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
   name: name
   location: location
   tags: tags
@@ -36,5 +38,4 @@ resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
 }
 
 output id string = vault.id
-output name string = vault.name
 output uri string = vault.properties.vaultUri

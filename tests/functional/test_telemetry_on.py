@@ -102,8 +102,9 @@ def optional_requirement() -> str:
 def bicep_settings() -> set[str]:
     """The app settings that the deployment sets when it is on."""
     text = (ROOT / "infra/modules/gateway.bicep").read_text()
-    found = re.search(r"openTelemetry == 'on' \? \{\n(.*?)\n    \} : \{\}", text, re.DOTALL)
+    found = re.search(r"^var telemetrySettings = \{\n(.*?)\n\}", text, re.DOTALL | re.MULTILINE)
     assert found
+    assert "openTelemetry == 'on' ? telemetrySettings : {}" in text
     return {f"{name}={value}" for name, value in re.findall(r"^\s+(\w+): '(.*?)'", found[1], re.MULTILINE)}
 
 

@@ -3,15 +3,10 @@
 import json
 import re
 
-import pytest
-
-from devkit.bicep import read_sources
 from devkit.flows.connectors import load_connectors
-from devkit.flows.logic_apps import TEMPLATE
 from devkit.flows.sources import FLOWS, Setting, load_flows
 from devkit.flows.topics import TOPICS
 from tests.house.source import ROOT
-from tests.house.tools import find_or_skip
 
 README = (FLOWS / "README.md").read_text()
 COLUMNS_OF_SHAREPOINT = {"ID", "Title"}
@@ -53,13 +48,6 @@ def test_flow_files_have_one_format() -> None:
     for path in FLOWS.glob("*.json"):
         text = path.read_text()
         assert text == json.dumps(json.loads(text), indent=2) + "\n", path.name
-
-
-@pytest.mark.slow(reason="installs a foreign tool")
-def test_the_template_of_workflows_can_be_parsed() -> None:
-    find_or_skip()
-    [source], _ = read_sources([(TEMPLATE.name, TEMPLATE.read_text())])
-    assert set(source.tree["parameters"]) == {"name", "location", "workflow", "connections", "settings", "gatewayKey"}
 
 
 def test_other_pages_link_to_it() -> None:

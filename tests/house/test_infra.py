@@ -9,8 +9,7 @@ import pytest
 from blueprints import mail_work
 from bookings.changes import journal
 from bookings.holds import store
-from devkit.bicep.reading import CHECKOV
-from devkit.bicep.resources import ROLES
+from devkit.bicep.resources import COMPILER, ROLES
 from inbound_mail.delivery import threads
 from inbound_mail.ledger import ledger, mail_store
 from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE
@@ -41,13 +40,13 @@ class Parameter:
     @property
     def value(self) -> object:
         """The default as a JSON value."""
-        if self.kind in ("object", "array"):
-            return {"{}": {}, "[]": []}[self.default or ""]
+        if self.default in ("{}", "[]"):
+            return {"{}": {}, "[]": []}[self.default]
         return self.default if self.kind == "string" else json.loads(self.default or "null")
 
 
 def parameters() -> dict[str, Parameter]:
-    pattern = r"^@description\('((?:[^'\\]|\\.)*)'\)\n(?:@.+\n)*param (\w+) (\w+)(?: = (.+))?$"
+    pattern = r"^@description\('((?:[^'\\]|\\.)*)'\)\n(?:@.+\n)*param (\w+) ([\w\[\]]+)(?: = (.+))?$"
     found = re.findall(pattern, MAIN, flags=re.MULTILINE)
     assert len(found) == len(re.findall(r"^param ", MAIN, flags=re.MULTILINE))
     return {
@@ -215,5 +214,6 @@ def test_ci_runs_what_a_person_runs() -> None:
     text = (ROOT / ".github/workflows/ci.yml").read_text()
     assert "run: .ci/run" in text
     assert f'python-version: "{(ROOT / ".python-version").read_text().strip()}"' in text
-    assert CHECKOV[0] in text
-    assert "az bicep build --file infra/main.bicep" in text
+    for command in ("build --file", "lint --file", "format --file", "build-params --file"):
+        assert f"az bicep {command}" in text
+    assert f"az bicep install --version v{COMPILER}" in text

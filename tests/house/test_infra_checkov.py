@@ -1,6 +1,7 @@
 """checkov, in an environment of its own: only rules that are skipped with a reason fail, and rules do find faults.
 
-A file that checkov cannot parse ends well with "parsing errors: 1", so that number is asserted, too.
+Its parser knows no types of one's own, so it gets a copy of the files with the types that it knows. A file that it
+cannot parse ends well with "parsing errors: 1", so that number is asserted, too.
 Source: https://www.checkov.io/2.Basics/CLI%20Command%20Reference.html
 """
 
@@ -31,6 +32,13 @@ resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
 BROKEN = {"CKV_AZURE_189"}
 
 
+def simplify_types(text: str) -> str:
+    """Return a Bicep text with the types that checkov's parser knows."""
+    text = re.sub(r"^import .*\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^((?:param|output) \w+) \w+\[\]", r"\1 array", text, flags=re.MULTILINE)
+    return re.sub(r"^(param \w+) (?!(?:string|int|bool|array)\b)\w+", r"\1 object", text, flags=re.MULTILINE)
+
+
 def skipped() -> dict[str, str]:
     lines = (ROOT / "infra/.checkov.yaml").read_text().partition("skip-check:")[2].splitlines()
     found = (re.fullmatch(r"  - (CKV2?_\w+)(?: # (.+))?", line) for line in lines if line)
@@ -44,6 +52,9 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("checked")
     shutil.copytree(ROOT / "infra", folder / "infra")
     shutil.copytree(ROOT / ".github", folder / ".github")
+    (folder / "infra/types.bicep").unlink()
+    for path in folder.rglob("*.bicep"):
+        path.write_text(simplify_types(path.read_text()))
     (folder / "seeded.bicep").write_text(SEEDED)
     done = subprocess.run(
         [str(python), "-m", "checkov.main", "--framework", "bicep", "github_actions", "--skip-download",

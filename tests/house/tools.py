@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from devkit.bicep.reading import CHECKOV
+from devkit.bicep.reading import TOOLS
 from devkit.bootstrap import ROOT
 from devkit.foreign import ForeignEnvironmentError, find_python
 from devkit.npm_packages import NpmError, install_locked
@@ -26,7 +26,7 @@ def find_browser_or_skip() -> str:
     return found
 
 
-def find_or_skip(requirements: tuple[str, ...] = CHECKOV) -> Path:
+def find_or_skip(requirements: tuple[str, ...] = TOOLS) -> Path:
     """Return the interpreter of an environment with these packages; skip the test when offline."""
     try:
         return find_python(requirements)
