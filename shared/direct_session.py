@@ -5,13 +5,15 @@ redirects that nobody follows, and reads the environment: a third of the computi
 the certificates of the environment are looked up once for each host.
 """
 
-from collections.abc import Mapping
+import ssl
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 import requests.adapters
 import requests.utils
+import urllib3.exceptions
 
 from shared.redirects import is_redirect, redirect_refused
 
@@ -19,6 +21,15 @@ from shared.redirects import is_redirect, redirect_refused
 # each lease. A connection is made when a thread needs one, so a larger number costs nothing.
 _MOST_CONNECTIONS = 256
 _MOST_HOSTS = 32
+
+# Raised before a byte of the request has left. urllib3's ProxyError is no proof of that: it also stands for a line that
+# broke behind the proxy after the request was sent; nor are other TLS errors: a line cut mid-answer shows as one, too.
+_NOTHING_SENT = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    ssl.SSLCertVerificationError,
+)
+_NO_TUNNEL = "Tunnel connection failed"  # http.client's words when the proxy refuses
 
 
 class DirectSession:
@@ -81,3 +92,16 @@ class DirectSession:
             del found["stream"]
             self._surroundings[host] = found
         return self._surroundings[host]
+
+
+def is_unsent(error: BaseException) -> bool:
+    """Say whether an error of a request proves that not a byte of it has left."""
+    return any(isinstance(layer, _NOTHING_SENT) or str(layer).startswith(_NO_TUNNEL) for layer in find_layers(error))
+
+
+def find_layers(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and all causes that requests and urllib3 wrapped into it."""
+    yield error
+    for inner in (getattr(error, "reason", None), getattr(error, "original_error", None), *error.args):
+        if isinstance(inner, BaseException):
+            yield from find_layers(inner)

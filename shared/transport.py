@@ -4,7 +4,6 @@ What an exception says about the request decides its class: no connection -> `Un
 but no whole answer -> `OutcomeUnknown`; sent and silent -> `TimedOut`.
 """
 
-import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import requests
 import urllib3.exceptions
 
 from shared import context
-from shared.direct_session import DirectSession
+from shared.direct_session import DirectSession, find_layers, is_unsent
 from shared.errors import AnswerTooLarge, ConfigurationError, OutcomeUnknown, TimedOut, Unavailable, Unreachable
 
 _CONNECT_SECONDS = 3.05
@@ -23,15 +22,6 @@ _READ_SECONDS = 20.0
 _LARGEST_BODY = 64 * 1024 * 1024
 _CHUNK = 256 * 1024
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-
-# Raised before a byte of the request has left. urllib3's ProxyError is no proof of that: it also stands for a line that
-# broke behind the proxy after the request was sent; nor are other TLS errors: a line cut mid-answer shows as one, too.
-_NOTHING_SENT = (
-    urllib3.exceptions.NewConnectionError,
-    urllib3.exceptions.ConnectTimeoutError,
-    ssl.SSLCertVerificationError,
-)
-_NO_TUNNEL = "Tunnel connection failed"  # http.client's words when the proxy refuses
 
 
 @dataclass(frozen=True)
@@ -165,19 +155,10 @@ def _require_safe(url: str) -> None:
 
 def _translate(error: requests.exceptions.RequestException, host: str) -> Unreachable | OutcomeUnknown:
     kind = type(error).__name__
-    layers = list(_layers(error))
-    if any(isinstance(layer, _NOTHING_SENT) or str(layer).startswith(_NO_TUNNEL) for layer in layers):
+    if is_unsent(error):
         return Unreachable(f"No connection to {host} could be made. Try again later.", detail=kind)
-    if any(isinstance(layer, urllib3.exceptions.ReadTimeoutError) for layer in layers):
+    if any(isinstance(layer, urllib3.exceptions.ReadTimeoutError) for layer in find_layers(error)):
         return TimedOut(f"{host} did not answer in time. Try again later.", detail=kind)
     return OutcomeUnknown(
         f"The connection to {host} broke before its answer was complete. Try again later.", detail=kind
     )
-
-
-def _layers(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and all causes that requests and urllib3 wrapped into it."""
-    yield error
-    for inner in (getattr(error, "reason", None), getattr(error, "original_error", None), *error.args):
-        if isinstance(inner, BaseException):
-            yield from _layers(inner)

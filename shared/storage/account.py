@@ -19,9 +19,10 @@ from shared.settings.mail_settings import StorageSettings
 
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError
-    from azure.data.tables import TableClient
     from azure.storage.blob import ContainerClient
     from azure.storage.queue import QueueClient
+
+    from shared.storage.table_client import TableAccount, TableClient
 
 # A dead storage account must show within seconds; left alone, the blob library waits 15 s before its first repeat.
 _LIMITS: dict[str, Any] = {
@@ -34,6 +35,12 @@ _LIMITS: dict[str, Any] = {
 }
 _TIMEOUTS: dict[str, Any] = {"connection_timeout": 3, "read_timeout": 20}
 BLOCK = 4 * 1024 * 1024
+_SUFFIX = "core.windows.net"
+_LOCAL_NAME = "usedevelopmentstorage=true"
+_LOCAL = (  # the well-known account of Microsoft's storage emulator
+    "AccountName=devstoreaccount1;TableEndpoint=http://127.0.0.1:10002/devstoreaccount1;AccountKey="
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+)
 _DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _OF_THE_REQUEST = frozenset(range(400, 500)) - {*_DENIED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 _NEVER_TAKEN = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
@@ -52,12 +59,14 @@ class Storage:
 
     def open_table(self, name: str) -> "TableClient":
         """Build a client for a table."""
-        from azure.data.tables import TableClient
+        from shared.storage.table_client import TableAccount, TableClient
 
         if self._settings.connection_string:
             with _string_errors():
-                return TableClient.from_connection_string(self._settings.connection_string, name, **self._options())
-        return TableClient(self._address("table"), name, credential=self._credential(), **self._options())
+                account = _read_table_account(self._settings.connection_string)
+        else:
+            account = TableAccount(self._address("table"), credential=self._credential())
+        return TableClient(account, name, self._transport.get())
 
     def open_container(self, name: str) -> "ContainerClient":
         """Build a client for a container."""
@@ -108,6 +117,27 @@ class Lazy[T]:
             if self._built is None:
                 self._built = self._build()
             return self._built
+
+
+def _read_table_account(connection_string: str) -> "TableAccount":
+    """Return the table service that a connection string names. Raises ValueError as the storage libraries do."""
+    import base64
+
+    from azure.core.utils import parse_connection_string
+
+    from shared.storage.table_client import SharedKey, TableAccount
+
+    parts = parse_connection_string(_LOCAL if connection_string.lower() == _LOCAL_NAME else connection_string)
+    name = parts.get("accountname", "")
+    url = parts.get("tableendpoint")
+    if not url:
+        suffix, protocol = parts.get("endpointsuffix", _SUFFIX), parts.get("defaultendpointsprotocol", "https")
+        url = f"{protocol}://{name}.table.{suffix}"
+    if "accountkey" in parts and name:
+        return TableAccount(url, key=SharedKey(name, base64.b64decode(parts["accountkey"], validate=True)))
+    if "sharedaccesssignature" in parts and ("tableendpoint" in parts or name):
+        return TableAccount(url, sas=parts["sharedaccesssignature"].removeprefix("?"))
+    raise ValueError("a connection string names an account, and a key or a signature")
 
 
 @contextmanager

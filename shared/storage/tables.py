@@ -3,14 +3,19 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from itertools import islice, starmap
+from typing import TYPE_CHECKING, Any
 
 from shared.errors import Conflict, GatewayError, Unavailable
 from shared.storage.account import Lazy, Storage, storage_errors
 
-_OF_A_VERSION = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED)
-_OF_A_VERSION_ALONE = (HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED)  # 409 is then of the table
-_ALONE = {"upsert": "replace", "upsert-merge": "merge", "replace": "replace", "merge": "merge"}
+if TYPE_CHECKING:
+    from shared.storage.table_client import TableClient
+
+_OF_A_VERSION = (HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED)
+_EXISTS = "EntityAlreadyExists"  # other conflicts (409) are of the table
+_NO_TABLE = "TableNotFound"
+_MOST_IN_A_PAGE = 1000  # the service's own limit
 TRANSACTION_SIZE = 100  # the service's own limit
 
 type Entity = dict[str, Any]
@@ -50,36 +55,25 @@ class Table:
 
     def get(self, partition: str, row: str) -> Row | None:
         """Return one entity, or None."""
-        from azure.core.exceptions import ResourceNotFoundError
-
         with storage_errors(self._name):
-            try:
-                return _row(self._client.get().get_entity(partition, row))
-            except ResourceNotFoundError:
-                return None
+            found = self._client.get().get(partition, row)
+        return None if found is None else Row(*found)
 
     def query(
         self, partition: str, *, start: str, end: str, select: Sequence[str] | None = None, limit: int | None = None
     ) -> Iterator[Row]:
         """Yield the entities of a partition whose row key lies in [start, end), in order."""
-        from azure.core.exceptions import ResourceNotFoundError
+        from azure.core.exceptions import AzureError
 
-        found = 0
+        condition = f"PartitionKey eq {_quote(partition)} and RowKey ge {_quote(start)} and RowKey lt {_quote(end)}"
+        page_size = min(limit or _MOST_IN_A_PAGE, _MOST_IN_A_PAGE)
         with storage_errors(self._name):
-            pages = self._client.get().query_entities(
-                "PartitionKey eq @partition and RowKey ge @start and RowKey lt @end",
-                parameters={"partition": partition, "start": start, "end": end},
-                select=list(select) if select else None,
-                results_per_page=min(limit or 1000, 1000),
-            )
             try:
-                for entity in pages:
-                    yield _row(entity)
-                    found += 1
-                    if found == limit:
-                        return
-            except ResourceNotFoundError:  # the table is not there before the first write
-                return
+                found = self._client.get().query(condition, select=select, page_size=page_size)
+                yield from starmap(Row, islice(found, limit))
+            except AzureError as error:
+                if getattr(error, "status_code", None) != HTTPStatus.NOT_FOUND:
+                    raise  # but the table is not there before the first write
 
     def create(self, entity: Entity) -> bool:
         """Insert. Return False if there is such an entity already."""
@@ -109,90 +103,48 @@ class Table:
         """
         if len(operations) > TRANSACTION_SIZE:
             raise ValueError(f"a transaction takes {TRANSACTION_SIZE} operations")
-        from azure.data.tables import TableErrorCode
-
         client = self._client.get()
         for _ in range(2):
             try:
                 with storage_errors(self._name):
-                    results = _write(client, operations)
+                    return _write(client, operations)
             except GatewayError as error:
                 cause = error.__cause__
                 code = getattr(cause, "error_code", None)
-                if code == TableErrorCode.TABLE_NOT_FOUND:
+                if code == _NO_TABLE:
                     self._make(client)
                     continue
-                if not _is_conflict(cause, operations):
+                if getattr(cause, "status_code", None) not in _OF_A_VERSION and code != _EXISTS:
                     raise
                 raise Conflict(
                     f"An entry of {self._name} was changed by somebody else at the same time. Read it again first.",
                     target=str(getattr(cause, "index", 0)),
                     detail=str(code),
                 ) from cause
-            else:
-                return [str(result.get("etag") or "") for result in results]
         raise Unavailable(f"The table {self._name} could not be created. Try again later.")
 
-    def _make(self, client: Any) -> None:
-        from azure.core.exceptions import ResourceExistsError
+    def _make(self, client: "TableClient") -> None:
+        from azure.core.exceptions import AzureError
 
         with storage_errors(self._name):
             try:
-                client.create_table()
-            except ResourceExistsError:
-                return
+                client.make_table()
+            except AzureError as error:
+                if getattr(error, "error_code", None) != "TableAlreadyExists":
+                    raise
 
 
-def _row(entity: Any) -> Row:
-    return Row(dict(entity), str(entity.metadata["etag"]))
+def _write(client: "TableClient", operations: Sequence[Operation]) -> list[str]:
+    """Send the operations; return the new versions. One needs no envelope of a transaction."""
+    from shared.storage.table_client import Write
+
+    if not operations:
+        return []
+    writes = [Write(operation.kind, operation.entity, operation.etag) for operation in operations]
+    return [client.write(writes[0])] if len(writes) == 1 else client.write_all(writes)
 
 
-def _write(client: Any, operations: Sequence[Operation]) -> Sequence[Any]:
-    """Send the operations; return what the service says of each.
-
-    One overwritten entity needs no envelope of a transaction, which costs the library three times the work. As with
-    a transaction, the library does not repeat a write whose answer was lost (`retry_read`). Creating and deleting stay
-    transactions: only these say why a creation was refused, and that there was nothing to delete.
-    """
-    from azure.core import MatchConditions
-
-    if len(operations) != 1 or operations[0].kind not in _ALONE:
-        written: Sequence[Any] = client.submit_transaction([_step(operation) for operation in operations])
-        return written
-    [only] = operations
-    mode = _ALONE[only.kind]
-    if only.kind.startswith("upsert"):
-        return [client.upsert_entity(only.entity, mode=mode, retry_read=0)]
-    if only.etag is None:
-        return [client.update_entity(only.entity, mode=mode, retry_read=0)]
-    condition = MatchConditions.IfNotModified
-    return [client.update_entity(only.entity, mode=mode, etag=only.etag, match_condition=condition, retry_read=0)]
-
-
-def _is_conflict(cause: BaseException | None, operations: Sequence[Operation]) -> bool:
-    """Say whether the service refused an operation for the version that it found."""
-    from azure.core.exceptions import HttpResponseError
-    from azure.data.tables import TableTransactionError
-
-    if isinstance(cause, TableTransactionError):
-        return cause.status_code in _OF_A_VERSION
-    is_alone = len(operations) == 1 and operations[0].kind in _ALONE
-    return is_alone and isinstance(cause, HttpResponseError) and cause.status_code in _OF_A_VERSION_ALONE
-
-
-def _step(operation: Operation) -> Any:
-    from azure.core import MatchConditions
-
-    match operation.kind:
-        case "create":
-            return ("create", operation.entity)
-        case "upsert":
-            return ("upsert", operation.entity, {"mode": "replace"})
-        case "upsert-merge":
-            return ("upsert", operation.entity, {"mode": "merge"})
-        case "delete":
-            more = {"etag": operation.etag, "match_condition": MatchConditions.IfNotModified} if operation.etag else {}
-            return ("delete", operation.entity, more)
-        case kind:
-            more = {"etag": operation.etag, "match_condition": MatchConditions.IfNotModified} if operation.etag else {}
-            return ("update", operation.entity, {"mode": kind, **more})
+def _quote(text: str) -> str:
+    """Return a text as a condition takes it."""
+    doubled = text.replace("'", "''")
+    return f"'{doubled}'"

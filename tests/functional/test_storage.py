@@ -1,20 +1,16 @@
 """Tables, blobs and queues on a real storage emulator."""
 
 import base64
-import contextlib
 import json
-import socket
-import threading
 import time
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from azure.data.tables import TableClient, TableTransactionError
 from azure.storage.blob import BlobLeaseClient
 
 from devkit.azurite import Azurite
-from shared.errors import ConfigurationError, Conflict, GatewayError, Rejected, Unavailable
+from shared.errors import ConfigurationError, Conflict, Rejected, Unavailable
 from shared.key_vault import Identity
 from shared.settings.choices import IdentitySource
 from shared.settings.mail_settings import StorageSettings
@@ -108,36 +104,6 @@ def test_a_message_that_is_too_large_for_the_queue_is_refused(storage: Storage, 
     assert raised.value.code == "EntryTooLarge"
 
 
-@pytest.mark.parametrize(
-    ("answer", "kind"),
-    [
-        ((400, "PropertyValueTooLarge"), Rejected),
-        ((400, "EntityTooLarge"), Rejected),
-        ((413, "RequestBodyTooLarge"), Rejected),
-        ((400, "InvalidInput"), Rejected),
-        ((403, "AuthorizationFailure"), ConfigurationError),
-        ((404, "EntityNotFound"), Conflict),
-        ((409, "EntityAlreadyExists"), Conflict),
-        ((412, "UpdateConditionNotSatisfied"), Conflict),
-        ((500, "InternalError"), Unavailable),
-        ((503, "ServerBusy"), Unavailable),
-    ],
-)
-def test_the_error_of_a_transaction_says_what_is_known(
-    storage: Storage, name: str, monkeypatch: pytest.MonkeyPatch, answer: tuple[int, str], kind: type[GatewayError]
-) -> None:
-    def refuse(*_: Any, **__: Any) -> Any:
-        error = TableTransactionError(message=f"0:{answer[1]}")
-        error.status_code = answer[0]
-        vars(error)["error_code"] = answer[1]
-        raise error
-
-    monkeypatch.setattr(TableClient, "submit_transaction", refuse)
-    with pytest.raises(kind) as raised:
-        Table(storage, name).transact([Operation("create", entity("a"))])
-    assert type(raised.value) is kind
-
-
 @pytest.mark.usefixtures("either_storage")
 @pytest.mark.parametrize("write", ["upsert", "upsert-merge", "replace", "merge"])
 def test_one_entity_is_written_as_in_a_transaction_of_several(storage: Storage, name: str, write: str) -> None:
@@ -163,30 +129,6 @@ def test_one_entity_is_written_as_in_a_transaction_of_several(storage: Storage, 
         now = table.get("p", "a")
         assert now is not None
         assert now.values["n"] == 4
-
-
-@pytest.mark.parametrize("write", ["create", "upsert", "replace", "merge"])
-def test_a_write_whose_answer_is_lost_is_not_repeated(write: str, name: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        seen = []
-
-        def answer_nothing() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    connection, _ = server.accept()
-                    with connection:
-                        seen.append(connection.recv(65536))
-
-        thread = threading.Thread(target=answer_nothing, daemon=True)
-        thread.start()
-        port = server.getsockname()[1]
-        string = f"DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;TableEndpoint=http://127.0.0.1:{port}/a;"
-        table = Table(Storage(StorageSettings(string, None, None, None, None), Identity(IdentitySource.MANAGED)), name)
-        with pytest.raises(Unavailable):
-            table.transact([Operation(write, entity("a"))])
-        server.shutdown(socket.SHUT_RDWR)
-    thread.join()
-    assert len(seen) == 1
 
 
 @pytest.mark.usefixtures("either_storage")
