@@ -196,21 +196,21 @@ class _Rehearsal:
         """Count the steps at which mails were when the app was killed."""
         found: Counter[str] = Counter()
         try:
-            rows = self._rows("d|", "p")
+            rows = self._rows("d|", "q")
         except ResourceNotFoundError:
             return Counter({"before the first mail was entered": 1})
         for row in rows:
             kind = row["RowKey"][0]
-            if kind == "d" and row["state"] == "claimed":
+            if kind in "dp" and row["state"] == "claimed":
                 progress = json.loads(row["progress"])
                 found["claimed, with its ticket noted" if "ticket" in progress else "claimed, no ticket noted"] += 1
-            elif kind == "d" and row["state"] == "waiting" and row["interrupted"]:
+            elif kind in "dp" and row["state"] == "waiting" and row["interrupted"]:
                 found["waiting after a lost answer"] += 1
             elif kind == "o" and row["phase"] == "fetch":
                 found["entered, attachments not fetched"] += 1
-            elif kind == "o" and not row["enqueued"]:
+            elif kind == "o" and not any(name.startswith("asked_") for name in row):
                 found["stored, not handed on"] += 1
-            elif kind == "o" and row.get("state_desk") == "delivered":
+            elif kind == "p" and row["state"] == "delivered":
                 found["delivered, not marked as read or closed"] += 1
         links = [row for row in rows if row["RowKey"].startswith("c|") and "skiptoken" in str(row.get("link")).lower()]
         found.update({"between two pages of a round": len(links)} if links else {})

@@ -35,7 +35,7 @@ from inbound_mail.delivery.same_mails import SameMails
 from inbound_mail.delivery.threads import KnownThreads
 from inbound_mail.ledger.brakes import Verdict
 from inbound_mail.ledger.claims import Claim, HeldBack, Overtaken, claim
-from inbound_mail.ledger.records import MailRecord
+from inbound_mail.ledger.records import MailFacts
 from inbound_mail.messages import DeliveryQueue, DeliveryRequest
 from inbound_mail.sinks.protocol import PreparedMail, Receipt, Sink, refuse_automatic_mail
 from inbound_mail.support_mailbox import SupportMailbox
@@ -175,11 +175,11 @@ class Deliverer:
     def _prepare(
         self, mailbox: SupportMailbox, claimed: Claim, threads: KnownThreads, known_files: KnownFiles
     ) -> PreparedMail:
-        record, mail = mailbox.ledger.mail(claimed.key), mailbox.store.load(claimed.key)
-        if record is None or mail is None:
+        facts, mail = claimed.read_facts(), mailbox.store.load(claimed.key)
+        if facts is None or mail is None:
             raise Rejected("The mail is no longer in the gateway's storage. Handle it in the mailbox.", code="MailLost")
         screening, rendering = self._read(mail, mailbox)
-        rule = _find_rule(record, claimed.sink, mailbox.settings.sinks)
+        rule = _find_rule(facts, claimed.sink, mailbox.settings.sinks)
         loop = describe_loop(mailbox, mail.sender, dict(claimed.notice)) if claimed.notice else None
         if loop is None:
             wait_for_earlier_mails(mail, screening, claimed, mailbox, threads)
@@ -193,7 +193,7 @@ class Deliverer:
         rendering, history_in = cut_history(mailbox, claimed, mail, rendering)
         rendering = replace(rendering, title=loop.title) if loop else rendering
         return PreparedMail(
-            mail, rendering, screening, record.reference, threads, known_files, mailbox.store.open, is_note, history_in,
+            mail, rendering, screening, facts.reference, threads, known_files, mailbox.store.open, is_note, history_in,
             rule, claimed.join, claimed.is_forced, self._find_requestor(mailbox, claimed, mail, rendering, rule),
             loop,
         )  # fmt: skip
@@ -276,11 +276,11 @@ def _require_way(mailbox: SupportMailbox, claimed: Claim, sink: Sink | None) -> 
     return sink
 
 
-def _find_rule(record: MailRecord, sink: str, usual_sinks: Collection[str]) -> MatchedRule | None:
+def _find_rule(facts: MailFacts, sink: str, usual_sinks: Collection[str]) -> MatchedRule | None:
     """Return what a rule decided about a mail; it is not meant for a sink that a person chose instead."""
-    if record.rule is None or sink not in (record.sinks or usual_sinks):
+    if facts.rule is None or sink not in (facts.sinks or usual_sinks):
         return None
-    return MatchedRule.from_json(record.rule)
+    return MatchedRule.from_json(facts.rule)
 
 
 def _remember(

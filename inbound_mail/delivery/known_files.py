@@ -6,11 +6,12 @@
 A row names the first mail (by its key) that it comes from, so that no mail is compared with itself.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from inbound_mail.content.files import SeenFiles
 from inbound_mail.content.models import Attachment, InboundMail
 from inbound_mail.ledger.references import digest
+from shared.errors import Conflict
 from shared.storage.tables import TRANSACTION_SIZE, Operation, Table
 
 _MOST_FILES = 100  # of one mail; the others count as new
@@ -35,12 +36,24 @@ class KnownFiles:
         files = [one for one in mail.attachments if one.sha256 in digests]
         rows = dict(_name_pictures(mail)) | (dict(_name_files(files, ticket)) if ticket else {})
         operations = [
-            Operation("upsert", {"PartitionKey": self._sink, "RowKey": name, "mail": mail.key})
-            for name in rows
-            if self._table.get(self._sink, name) is None  # the first mail keeps its row
+            Operation("create", {"PartitionKey": self._sink, "RowKey": name, "mail": mail.key}) for name in rows
         ]
         for start in range(0, len(operations), TRANSACTION_SIZE):
-            self._table.transact(operations[start : start + TRANSACTION_SIZE])
+            self._create(operations[start : start + TRANSACTION_SIZE])
+
+    def _create(self, operations: Sequence[Operation]) -> None:
+        """Create rows; those that are there stay as they are, because the first mail keeps its row."""
+        left = list(operations)
+        while left:
+            try:
+                self._table.transact(left)
+            except Conflict:
+                missing = [one for one in left if self._table.get(self._sink, one.entity["RowKey"]) is None]
+                if len(missing) == len(left):
+                    raise
+                left = missing
+            else:
+                return
 
     def _find_known(self, mail: InboundMail, names: dict[str, str]) -> frozenset[str]:
         found = ((sha256, self._table.get(self._sink, name)) for name, sha256 in names.items())

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from inbound_mail.content.belonging import Threads, list_answered_ids, may_belong
 from inbound_mail.content.screening import screen_mail
 from inbound_mail.ledger.brakes import Becomes, Judgement, Limits, Verdict
-from inbound_mail.ledger.records import DeliveryRecord, MailRecord
+from inbound_mail.ledger.records import DeliveryRecord, MailFacts
 from inbound_mail.sinks.protocol import LoopNotice
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import Refused, place_of
@@ -33,23 +33,23 @@ class LoopBrake:
 
     def judge(self, delivery: DeliveryRecord) -> Judgement:
         """Say what becomes of a delivery that a worker claims: the `Judge` of the claim."""
-        record, brakes = self.mailbox.ledger.mail(delivery.key), self.mailbox.settings.brakes
-        if record is None or brakes.spares(record.sender):
+        facts, brakes = self.mailbox.ledger.facts(delivery), self.mailbox.settings.brakes
+        if facts is None or brakes.spares(facts.sender):
             return Judgement(Verdict.GO, {})
         limits = Limits(brakes.tickets_per_hour, brakes.comments_per_hour)
-        return self.mailbox.ledger.brake.judge(delivery, record, limits, self._foresee(record))
+        return self.mailbox.ledger.brake.judge(delivery, facts, limits, self._foresee(delivery.key, facts))
 
-    def _foresee(self, record: MailRecord) -> Callable[[], Becomes]:
+    def _foresee(self, key: str, facts: MailFacts) -> Callable[[], Becomes]:
         def foresee() -> Becomes:
-            mail = self.mailbox.store.load(record.key)
+            mail = self.mailbox.store.load(key)
             try:
                 screening = screen_mail(mail, self.own_addresses, self.mailbox.settings.own_senders) if mail else None
             except Exception as error:  # noqa: BLE001 - hostile content: the attempt itself says what is wrong
-                _log.error("mail %s cannot be screened: %s", record.key, place_of(error))
+                _log.error("mail %s cannot be screened: %s", key, place_of(error))
                 screening = None
             if mail is None or screening is None:
                 return Becomes.NOTHING
-            if not screening.makes_ticket and not (record.rule or {}).get("takesAutomatic"):
+            if not screening.makes_ticket and not (facts.rule or {}).get("takesAutomatic"):
                 return Becomes.COMMENT if may_belong(mail, screening, self.threads) else Becomes.NOTHING
             is_answer = next(iter(self.threads.find_all(list_answered_ids(mail))), None) is not None
             return Becomes.COMMENT if is_answer else Becomes.TICKET

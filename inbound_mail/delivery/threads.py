@@ -12,7 +12,7 @@ a message count, too.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from inbound_mail.content.belonging import MOST_ANSWERED, Thread, list_answered_ids
@@ -30,6 +30,8 @@ _LONGEST_ADDRESS = 254  # RFC 5321 allows no longer one
 _LONGEST_LIST = 30_000  # a property of the table holds 32,768 characters
 _LONGEST_TITLE = 300
 _TRIES = 8
+
+type ReadRow = Callable[[str], Row | None]
 
 
 class KnownThreads:
@@ -76,10 +78,13 @@ class KnownThreads:
         take part from now on.
         """
         title = _clean(title)[:_LONGEST_TITLE]
+        # Nearly always nothing is known yet of a new ticket: then what is written says so, and nothing need be read.
+        reads = [] if joins else [_read_nothing]
         for _ in space_tries(_TRIES):
-            operations = list(self._list_rows(mail, ticket, title, adds_people=adds_people))
-            operations += self._list_answered(mail, ticket, title) if adds_people and not joins else ()
-            if adds_people and (changed := self._add_people(mail, ticket, joins=joins)):
+            read = reads.pop() if reads else self._get
+            operations = list(self._list_rows(mail, ticket, title, read, adds_people=adds_people))
+            operations += self._list_answered(mail, ticket, title, read) if adds_people and not joins else ()
+            if adds_people and (changed := self._add_people(mail, ticket, read, joins=joins)):
                 operations.append(changed)
             try:
                 if operations:
@@ -89,32 +94,34 @@ class KnownThreads:
             return
         raise Unavailable("Other mails of the same ticket are being recorded. Try again later.")
 
-    def _list_rows(self, mail: InboundMail, ticket: str, title: str, *, adds_people: bool) -> Iterator[Operation]:
+    def _list_rows(
+        self, mail: InboundMail, ticket: str, title: str, read: ReadRow, *, adds_people: bool
+    ) -> Iterator[Operation]:
         conversation = str(mail.message.get("conversationId") or "")
         people = _dump(_cut(_list_authors(mail), _list_copies(mail)) if adds_people else ())
         values: Entity = {"PartitionKey": self._sink, "ticket": ticket, "participants": people}
         if mail.message_id:
             name = f"m|{digest(mail.message_id)}"
-            known = self._get(name)
+            known = read(name)
             own = {"RowKey": name, "mail": mail.key, "title": title}
             if known is None:
                 yield Operation("create", values | own)
             elif known.values.get("mail") == mail.key and known.values["ticket"] != ticket:
                 yield Operation("replace", values | own, known.etag)  # a person had the same mail delivered again
-        if conversation and self._get(name := f"c|{digest(conversation)}") is None:
+        if conversation and read(name := f"c|{digest(conversation)}") is None:
             yield Operation("create", values | {"RowKey": name})
 
-    def _list_answered(self, mail: InboundMail, ticket: str, title: str) -> Iterator[Operation]:
+    def _list_answered(self, mail: InboundMail, ticket: str, title: str, read: ReadRow) -> Iterator[Operation]:
         """Yield the rows of what a mail answers: the mail just before it, and the one that began the conversation."""
         answered = list_answered_ids(mail)
         values: Entity = {"PartitionKey": self._sink, "ticket": ticket, "title": title, "author": _clean(mail.sender)}
         for message_id in dict.fromkeys([*answered[:1], *answered[-1:]]):
-            if self._get(name := f"a|{digest(message_id)}") is None:
+            if read(name := f"a|{digest(message_id)}") is None:
                 yield Operation("create", values | {"RowKey": name})
 
-    def _add_people(self, mail: InboundMail, ticket: str, *, joins: bool) -> Operation | None:
+    def _add_people(self, mail: InboundMail, ticket: str, read: ReadRow, *, joins: bool) -> Operation | None:
         name = f"w|{digest(ticket)}"
-        row = self._get(name)
+        row = read(name)
         if row is not None and not joins:
             return None
         authors, copies = (_read_list(row, "authors"), _read_list(row, "copies")) if row else ([], [])
@@ -133,6 +140,10 @@ class KnownThreads:
 
     def _get(self, row: str) -> Row | None:
         return self._table.get(self._sink, row)
+
+
+def _read_nothing(_: str) -> Row | None:
+    return None
 
 
 def _list_authors(mail: InboundMail) -> list[str]:

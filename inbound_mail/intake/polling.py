@@ -18,7 +18,7 @@ from inbound_mail.intake.pace import describe_reading, find_phase, plan_next_pol
 from inbound_mail.intake.write_back import MailCloser
 from inbound_mail.ledger.ledger import Ledger
 from inbound_mail.ledger.mailbox_state import MailboxState
-from inbound_mail.ledger.records import DeliveryState, DeliveryStatus, MailState, OpenMail, Phase
+from inbound_mail.ledger.records import DeliveryRecord, DeliveryState, MailState, OpenMail, Phase
 from inbound_mail.messages import DeliveryQueue, DeliveryRequest
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import ConfigurationError, Conflict, GatewayError, Unavailable, place_of
@@ -71,7 +71,7 @@ class Poller:
                     mailbox.graph.keep_pause(until)
                 paused_until = state.values.get("paused_until", datetime.min.replace(tzinfo=UTC))
                 if not at_once and paused_until > datetime.now(UTC):
-                    self._enqueue_deliveries(mailbox, lease, list(mailbox.ledger.open_mails()))
+                    self._enqueue_deliveries(mailbox, lease, mailbox.ledger.take_up())
                     return Polled.PAUSED
                 return self._poll(mailbox, lease, state)
 
@@ -127,7 +127,7 @@ class Poller:
         enqueued: list[tuple[OpenMail, list[str]]] = []
         for mail in mails:
             if mail.phase is Phase.DELIVER:
-                sinks = [one.sink for one in mail.deliveries if _needs_message(one, now, is_enqueued=mail.is_enqueued)]
+                sinks = [one.sink for one in mail.deliveries if _needs_message(one, mail.asked.get(one.sink), now)]
                 enqueued.append((mail, sinks))
         lease.check()
         requests = [DeliveryRequest(mailbox.name, mail.key, sink) for mail, sinks in enqueued for sink in sinks]
@@ -150,7 +150,7 @@ class _OpenWork:
     def read(self) -> list[OpenMail]:
         """Return the mails on which work is open."""
         if self._known is None or self.was_there or self._counts.seen:
-            self._known = list(self._ledger.open_mails())
+            self._known = self._ledger.take_up()
             self.was_there = self.was_there or bool(self._known)
         return self._known
 
@@ -174,10 +174,10 @@ def _run_steps(name: str, steps: Sequence[PollStep]) -> list[GatewayError]:
     return errors
 
 
-def _needs_message(delivery: DeliveryStatus, now: datetime, *, is_enqueued: bool) -> bool:
-    late = now - delivery.due
+def _needs_message(delivery: DeliveryRecord, asked: datetime | None, now: datetime) -> bool:
+    late = now - max(delivery.due, asked or delivery.due)
     if delivery.state is DeliveryState.WAITING:
-        return not is_enqueued or late > _AFTER_LOST_MESSAGE
+        return asked is None or late > _AFTER_LOST_MESSAGE
     return delivery.state is DeliveryState.CLAIMED and late > _AFTER_EXPIRED_CLAIM
 
 

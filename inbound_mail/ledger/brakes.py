@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Any
 
 from inbound_mail.ledger import rows
-from inbound_mail.ledger.records import DeliveryRecord, MailRecord
+from inbound_mail.ledger.records import DeliveryRecord, MailFacts
 from inbound_mail.ledger.references import digest
 from shared.errors import Conflict
 from shared.storage.tables import Entity, Operation, Row, Table
@@ -125,13 +125,13 @@ class Brake:
     def judge(
         self,
         delivery: DeliveryRecord,
-        record: MailRecord,
+        facts: MailFacts,
         limits: Limits,
         foresee: Callable[[], Becomes],
     ) -> Judgement:
         """Say whether a mail may be delivered that has no place yet. `foresee` is asked only when places run short."""
-        hour = _hour_of(record.received)
-        place = self._find(rows.brake_row(digest(delivery.sink, record.sender)), hour)
+        hour = _hour_of(facts.received)
+        place = self._find(rows.brake_row(digest(delivery.sink, facts.sender)), hour)
         counts = place.counts
         go = self._change(place, Verdict.GO, {PLACE: place.name}, replace(counts, reserved=counts.reserved + 1))
         if counts.reserved + max(counts.tickets - limits.tickets, counts.comments - limits.comments) < 0:

@@ -6,8 +6,8 @@
     (people begin deliveries again or set them aside: `decisions`)
        (an expired claim may be claimed again: its worker died, so the outcome of its attempt is unknown)
 
-Every step is one transaction on the delivery's row, guarded by its version, and on the mail's row of open work. So a
-worker whose claim was taken over can write nothing more.
+Every step is one write of the delivery's row, guarded by its version, so a worker whose claim was taken over can write
+nothing more. What the brake counts, and the list of quarantined deliveries, change in the same transaction.
 """
 
 import json
@@ -19,7 +19,7 @@ from inbound_mail.ledger.brakes import BEYOND, NOTICE, PLACE, Becomes, Count, Co
 from inbound_mail.ledger.decisions import JOIN
 from inbound_mail.ledger.delivery_history import add_to_history
 from inbound_mail.ledger.ledger import Ledger
-from inbound_mail.ledger.records import SETTLED, DeliveryRecord, DeliveryState, DeliveryStatus
+from inbound_mail.ledger.records import SETTLED, DeliveryRecord, DeliveryState, MailFacts
 from inbound_mail.sinks.protocol import Receipt
 from shared.errors import Conflict, OutcomeUnknown
 from shared.retry import space_tries
@@ -36,7 +36,7 @@ class Overtaken(Conflict):
 
 
 class HeldBack(Conflict):
-    """Other mails of the correspondent are under way and may take the last places: this one must wait a little."""
+    """Another mail or worker must end first: this delivery must wait a little."""
 
     code = "HeldBack"
 
@@ -49,6 +49,7 @@ class Claim:
 
     def __init__(self, ledger: Ledger, delivery: DeliveryRecord, judgement: Judgement | None = None) -> None:
         self._ledger = ledger
+        self._rows = ledger.delivery_rows
         self._delivery = delivery
         self._counted = judgement.count.row if judgement and judgement.count else None
         self.verdict = judgement.verdict if judgement else Verdict.GO
@@ -96,6 +97,10 @@ class Claim:
         """When the first attempt began."""
         first: datetime = self._delivery.values["first_at"]
         return first
+
+    def read_facts(self) -> MailFacts | None:
+        """Return what the delivery must know of its mail; None if the mail is not known."""
+        return self._ledger.facts(self._delivery)
 
     @property
     def correlation_id(self) -> str | None:
@@ -147,8 +152,7 @@ class Claim:
             "notes": _dump_notes(receipt.notes),
         } | self._note_attempt(DeliveryState.DELIVERED)
         became = Becomes.COMMENT if receipt.is_reply else Becomes.TICKET
-        status = DeliveryStatus(self.sink, DeliveryState.DELIVERED, now, receipt.ticket)
-        self._change(done, status, becomes=became if counts else Becomes.NOTHING)
+        self._change(done, becomes=became if counts else Becomes.NOTHING)
 
     def reject(self, cause: str, message: str) -> None:
         """Put the delivery into quarantine, where a person decides. Raises Overtaken."""
@@ -160,8 +164,7 @@ class Claim:
             "message": message[:_LONGEST_MESSAGE],
             "ticket": self.ticket or "",
         } | self._note_attempt(DeliveryState.QUARANTINED, cause)
-        status = DeliveryStatus(self.sink, DeliveryState.QUARANTINED, now)
-        self._change(done, status, cause, becomes=Becomes.NOTHING)
+        self._change(done, cause, becomes=Becomes.NOTHING)
 
     def release(
         self,
@@ -189,8 +192,7 @@ class Claim:
         values |= {} if counts else {"attempts": self.attempts - 1, "first_at": None}
         # A place is kept only for what may have been written, so that no mail waits for one that waits itself.
         is_free = not (values["interrupted"] or self.ticket)
-        status = DeliveryStatus(self.sink, DeliveryState.WAITING, due)
-        self._change(values, status, becomes=Becomes.NOTHING if is_free else None)
+        self._change(values, becomes=Becomes.NOTHING if is_free else None)
 
     def _note_attempt(self, outcome: DeliveryState, cause: str | None = None) -> Entity:
         return add_to_history(self._delivery.values, "attempt", outcome=outcome.value, cause=cause)
@@ -198,7 +200,6 @@ class Claim:
     def _change(
         self,
         values: Entity,
-        status: DeliveryStatus | None = None,
         cause: str | None = None,
         *,
         becomes: Becomes | None = None,
@@ -208,7 +209,7 @@ class Claim:
             count = self._end_place(becomes, is_rejected=cause is not None) if becomes is not None else None
             columns = values | ({PLACE: None} if count else {})
             try:
-                self._delivery = self._ledger.change_delivery(self._delivery, columns, status, cause, count=count)
+                self._delivery = self._rows.change(self._delivery, columns, cause, count=count)
             except CountChanged:
                 self._counted = None
                 continue
@@ -242,7 +243,10 @@ def claim(ledger: Ledger, key: str, sink: str, seconds: float, judge: Judge | No
 
     `judge` is asked about a delivery that has no place under the brake yet. Raises HeldBack if it must wait.
     """
-    delivery = ledger.delivery(key, sink)
+    try:
+        delivery = ledger.delivery_rows.find_claimable(key, sink)
+    except Conflict as error:
+        raise HeldBack("A worker of an earlier version delivers this mail. Try again later.") from error
     if delivery is None or not _is_free(delivery):
         return None
     now = datetime.now(UTC)
@@ -260,13 +264,12 @@ def claim(ledger: Ledger, key: str, sink: str, seconds: float, judge: Judge | No
     # What an attempt may have written goes on, whatever was counted; it is not so with a mail that was to be set aside.
     may_be_written = claimed["interrupted"] and not values.get(BEYOND)
     is_counted = may_be_written or any(values.get(name) for name in ("forced", PLACE, NOTICE))
-    status = DeliveryStatus(sink, DeliveryState.CLAIMED, expires_at)
     for _ in space_tries(_MOST_TRIES):
         judgement = Judgement(Verdict.GO, {}) if judge is None or is_counted else judge(delivery)
         if judgement.verdict is Verdict.WAIT:
             break
         try:
-            taken = ledger.change_delivery(delivery, claimed | judgement.columns, status, count=judgement.count)
+            taken = ledger.delivery_rows.change(delivery, claimed | judgement.columns, count=judgement.count)
         except CountChanged:
             continue
         except Conflict:

@@ -10,15 +10,16 @@ work on a mail that was closed is opened again; only the next poll closes it.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from inbound_mail.ledger import entities, rows
+from inbound_mail.ledger import earlier_format, entities, rows
 from inbound_mail.ledger.brakes import PLACE, Becomes, Brake
 from inbound_mail.ledger.delivery_history import add_to_history
+from inbound_mail.ledger.delivery_rows import DeliveryRows
 from inbound_mail.ledger.planned_polls import PollPlan
-from inbound_mail.ledger.records import DeliveryRecord, DeliveryState, DeliveryStatus, MailState, Phase
+from inbound_mail.ledger.records import FACTS, DeliveryRecord, DeliveryState, MailState, Phase
 from shared import context
 from shared.errors import Conflict, InProgress
 from shared.json_text import Json
@@ -47,20 +48,14 @@ class Change:
     earlier: DeliveryRecord | None
     entity: Entity
 
-    @property
-    def status(self) -> DeliveryStatus:
-        """Its new status, as the row of open work repeats it."""
-        return DeliveryStatus(self.sink, DeliveryState(self.entity["state"]), self.entity["due"])
-
 
 class Decisions:
     """Writes decisions about the mails of one mailbox."""
 
-    def __init__(self, table: Table, mailbox: str, read_deliveries: Callable[[str], Sequence[DeliveryRecord]]) -> None:
-        """`read_deliveries` returns the deliveries of a mail."""
+    def __init__(self, table: Table, mailbox: str, delivery_rows: DeliveryRows) -> None:
         self._table = table
         self._mailbox = mailbox
-        self._read_deliveries = read_deliveries
+        self._rows = delivery_rows
 
     def begin(self, delivery: DeliveryRecord, decision: Decision, *, settled: Json | None = None) -> Change:
         """Return a delivery that begins again now. It keeps its progress, or has only what is `settled`.
@@ -73,6 +68,7 @@ class Decisions:
         entry = _describe(decision) | _describe_earlier(delivery) | {"ticket": (settled or {}).get(JOIN)}
         begun = {"interrupted": not is_fresh, "forced": True, "progress": progress}
         fresh = entities.new_delivery(self._mailbox, delivery.key, delivery.sink, datetime.now(UTC))
+        fresh |= {FACTS: values[FACTS]} if FACTS in values else {}
         return Change(delivery.sink, delivery, fresh | begun | add_to_history(values, "deliver", **entry))
 
     def start(self, key: str, sink: str, decision: Decision, *, instead_of: str, settled: Json) -> Change:
@@ -109,7 +105,7 @@ class Decisions:
             ended = [brake.settle(change.earlier, Becomes.NOTHING) for change in changes if change.earlier]
             counts = [one.operation for one in ended if one is not None]
             try:
-                self._table.transact([*deliveries, self._open(key, message, changes), *counts])
+                self._table.transact([*deliveries, *self._open(key, message, changes), *counts])
             except Conflict as conflict:
                 if int(conflict.target or 0) >= len(deliveries):  # a poll or another mail changed its row meanwhile
                     continue
@@ -134,7 +130,7 @@ class Decisions:
         entry = _describe(decision) | {"earlierState": MailState.SKIPPED, "cause": reason, "ticket": settled.get(JOIN)}
         begun = {"forced": True, "progress": json.dumps({"settled": settled})}
         begun |= {"correlation_id": context.request_id(), **add_to_history({}, "deliver", **entry)}
-        open_work = entities.new_open_work(self._mailbox, key, message, Phase.FETCH)
+        open_work = entities.new_open_work(self._mailbox, key, message, Phase.FETCH) | entities.name_facts(values)
         wanted = {"identity": "", "wanted": json.dumps({"sinks": list(sinks), "begun": begun})}
         try:
             self._table.transact(
@@ -151,7 +147,11 @@ class Decisions:
         earlier, listed = change.earlier, self._id(rows.set_aside_row(key, change.sink))
         if earlier is None:
             return [Operation("create", change.entity)]
-        operations = [Operation("replace", change.entity, earlier.row.etag)]
+        if rows.is_pending(earlier.row.row_key):
+            operations = [Operation("replace", change.entity, earlier.row.etag)]
+        else:
+            pending = rows.pending_row(key, change.sink)
+            operations = entities.move_delivery(self._mailbox, earlier, pending, change.entity)
         if earlier.state is DeliveryState.QUARANTINED:
             operations.append(Operation("delete", self._id(rows.quarantine_row(key, change.sink))))
         if earlier.state is DeliveryState.SET_ASIDE and earlier.cause == SET_ASIDE_BY_HAND:
@@ -160,23 +160,34 @@ class Decisions:
             operations.append(Operation("upsert", listed | {"since": datetime.now(UTC)}))
         return operations
 
-    def _open(self, key: str, message: Json, changes: Sequence[Change]) -> Operation:
-        """Return the operation that writes the new statuses to the row of open work, or makes that row."""
-        columns: Entity = {}
+    def _open(self, key: str, message: Json, changes: Sequence[Change]) -> list[Operation]:
+        """Return the operations that note the changes in the row of open work.
+
+        If there is none, or an earlier version made it, the other deliveries come to stand beside it.
+        """
+        now = datetime.now(UTC)
+        asked: Entity = {}
         for change in changes:
-            columns |= rows.status_columns(change.status)
-        if self._table.get(self._mailbox, rows.open_row(key)) is not None:
-            return Operation("merge", self._id(rows.open_row(key)) | columns)
-        others: Entity = {}
-        done_before: list[str] = []
-        for delivery in self._read_deliveries(key):
-            if delivery.state.is_final:
-                others |= rows.status_columns(
-                    DeliveryStatus(delivery.sink, delivery.state, delivery.due, delivery.ticket)
-                )
-                done_before += [delivery.sink] if delivery.state is DeliveryState.DELIVERED else []
-        open_work = entities.new_open_work(self._mailbox, key, message, Phase.DELIVER)
-        return Operation("create", open_work | {"enqueued": True, "told": ",".join(done_before)} | others | columns)
+            asked |= rows.asked_column(change.sink, now)
+        row = self._table.get(self._mailbox, rows.open_row(key))
+        if row is not None and not earlier_format.is_earlier(row.values):
+            return [Operation("merge", self._id(rows.open_row(key)) | asked)]
+        changed = {change.sink for change in changes}
+        others = [one for one in self._rows.list_closed(key) if one.sink not in changed]
+        if row is not None:
+            opened = earlier_format.convert_open_work(row, asked)
+        else:
+            done_before = ",".join(one.sink for one in others if one.state is DeliveryState.DELIVERED)
+            open_work = entities.new_open_work(self._mailbox, key, message, Phase.DELIVER)
+            opened = Operation("create", open_work | {"told": done_before} | asked)
+        moved = [
+            operation
+            for one in others
+            for operation in entities.move_delivery(
+                self._mailbox, one, rows.pending_row(key, one.sink), dict(one.values)
+            )
+        ]
+        return [opened, *moved]
 
     def _id(self, row_key: str) -> Entity:
         return entities.identity(self._mailbox, row_key)

@@ -1,15 +1,16 @@
 """The entities behind the ledger's records: built for writing, and read back."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from inbound_mail.content.models import InboundMail
 from inbound_mail.ledger import rows
 from inbound_mail.ledger.records import (
+    FACTS,
     DeliveryRecord,
     DeliveryState,
-    DeliveryStatus,
     MailOutcome,
     MailRecord,
     MailState,
@@ -25,6 +26,7 @@ from shared.storage.tables import Entity, Operation, Row
 
 _SUMMARY_LENGTH = 500
 _MOST_REPLY_TO = 10
+_LONGEST_FACTS = 30_000  # a property holds 32,768 characters
 
 
 def identity(mailbox: str, row_key: str) -> Entity:
@@ -70,21 +72,28 @@ def name_sinks(sinks: Sequence[str] | None) -> Entity:
 
 
 def new_open_work(mailbox: str, key: str, message: Json, phase: Phase) -> Entity:
-    """Return the entity of open work on a mail, without deliveries."""
+    """Return the entity of open work on a mail."""
     return {
         **identity(mailbox, rows.open_row(key)),
         "phase": phase,
         "graph_id": str(message["id"]),
         "folder_id": str(message.get("parentFolderId") or ""),
-        "enqueued": False,
+        "enqueued": phase is Phase.DELIVER,  # earlier versions would else note that they enqueued what they cannot see
         **({"identity": identity_digest(message) or ""} if phase is Phase.FETCH else {}),
     }
+
+
+def name_facts(mail: Mapping[str, Any]) -> Entity:
+    """Return the column that holds what deliveries must know of a mail. `mail`: its row."""
+    facts = {name: mail[name] for name in ("reference", "sender", "received", "rule", "sinks") if mail.get(name)}
+    text = json.dumps({"sender": "", "received": ""} | facts)
+    return {FACTS: text} if len(text) <= _LONGEST_FACTS else {}  # without the column, the mail's row is read
 
 
 def new_delivery(mailbox: str, key: str, sink: str, now: datetime) -> Entity:
     """Return a new delivery; its correlation id is that of the current call: a poll, or a redelivery request."""
     return {
-        **identity(mailbox, rows.delivery_row(key, sink)),
+        **identity(mailbox, rows.pending_row(key, sink)),
         "state": DeliveryState.WAITING,
         "attempts": 0,
         "crashes": 0,
@@ -101,23 +110,18 @@ def own_reference(mailbox: str, message: Json) -> str:
     return reference_of(mailbox, str(message["id"]))
 
 
-def list_quarantined(mailbox: str, key: str, sink: str, cause: str, now: datetime) -> Operation:
+def list_quarantined(mailbox: str, key: str, sink: str, cause: str) -> Operation:
     """Return the operation that adds a delivery to the list of quarantined ones."""
-    return Operation("upsert", {**identity(mailbox, rows.quarantine_row(key, sink)), "cause": cause, "since": now})
+    listed = identity(mailbox, rows.quarantine_row(key, sink))
+    return Operation("upsert", listed | {"cause": cause, "since": datetime.now(UTC)})
 
 
-def change_delivery(
-    mailbox: str, delivery: DeliveryRecord, changed: Entity, status: DeliveryStatus | None, cause: str | None
-) -> list[Operation]:
-    """Return the operations that replace a delivery and repeat its status; with a `cause` it goes to quarantine."""
-    operations = [Operation("replace", changed, delivery.row.etag)]
-    if cause is not None:
-        now = datetime.now(UTC)
-        operations.append(list_quarantined(mailbox, delivery.key, delivery.sink, cause, now))
-    if status is not None:
-        columns = rows.status_columns(status)
-        operations.append(Operation("merge", identity(mailbox, rows.open_row(delivery.key)) | columns))
-    return operations
+def move_delivery(mailbox: str, delivery: DeliveryRecord, row_key: str, values: Entity) -> list[Operation]:
+    """Return the operations that store a delivery, with other values, under another row key."""
+    return [
+        Operation("delete", identity(mailbox, delivery.row.row_key), delivery.row.etag),
+        Operation("upsert", {**values, **identity(mailbox, row_key)}),
+    ]
 
 
 def make_deliverable(
@@ -134,15 +138,15 @@ def make_deliverable(
     With a `cause` (code and message) the deliveries begin in quarantine. `begun`: further columns of them.
     """
     mailbox, [key] = str(open_work["PartitionKey"]), rows.parts_of(str(open_work["RowKey"]))
-    columns: Entity = {"phase": Phase.DELIVER, "enqueued": False}
+    columns: Entity = {"phase": Phase.DELIVER, "enqueued": True}
+    facts = {FACTS: open_work[FACTS]} if open_work.get(FACTS) else {}
     operations = [Operation("create", {**identity(mailbox, rows.feed_row(number)), "key": key, "stored_at": now})]
     state = DeliveryState.QUARANTINED if cause else DeliveryState.WAITING
     for sink in sinks:
-        delivery = new_delivery(mailbox, key, sink, now) | (begun or {})
+        delivery = new_delivery(mailbox, key, sink, now) | facts | (begun or {})
         if cause:
             delivery |= {"state": state, "cause": cause[0], "message": cause[1]}
-            operations.append(list_quarantined(mailbox, key, sink, cause[0], now))
-        columns |= rows.status_columns(DeliveryStatus(sink, state, now))
+            operations.append(list_quarantined(mailbox, key, sink, cause[0]))
         operations.append(Operation("create", delivery))
     return [Operation("upsert", open_work | columns), *operations]
 
@@ -172,21 +176,26 @@ def read_mail(row: Row) -> MailRecord:
     )
 
 
-def read_open_work(row: Row) -> OpenMail:
+def read_delivery(row: Row) -> DeliveryRecord:
+    """Return the record of a delivery."""
+    key, sink = rows.parts_of(row.row_key)
+    return DeliveryRecord(key, sink, row)
+
+
+def read_open_work(row: Row, deliveries: Sequence[DeliveryRecord]) -> OpenMail:
     """Return a mail on which work is open."""
     values = row.values
-    deliveries = tuple(rows.read_statuses(values))
     done_before = str(values.get("told", "")).split(",")
     return OpenMail(
         key=rows.parts_of(row.row_key)[0],
         phase=Phase(values["phase"]),
         graph_id=str(values["graph_id"]),
         folder_id=str(values["folder_id"]),
-        deliveries=deliveries,
+        deliveries=tuple(deliveries),
         newly_delivered=tuple(
             one.sink for one in deliveries if one.state is DeliveryState.DELIVERED and one.sink not in done_before
         ),
-        is_enqueued=bool(values["enqueued"]),
+        asked=rows.read_asked(values),
         row=row,
     )
 

@@ -4,23 +4,25 @@
 closes mails; a delivery belongs to the worker that holds its claim.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from inbound_mail.ledger import entities, rows
-from inbound_mail.ledger.brakes import Brake, Count, CountChanged
+from inbound_mail.ledger import earlier_format, entities, rows
+from inbound_mail.ledger.brakes import Brake
 from inbound_mail.ledger.decisions import Decisions
+from inbound_mail.ledger.delivery_rows import DeliveryRows
 from inbound_mail.ledger.mailbox_state import MailboxState
 from inbound_mail.ledger.planned_polls import PollPlan
 from inbound_mail.ledger.records import (
     BY_HAND,
     DeliveryRecord,
     DeliveryState,
-    DeliveryStatus,
     FeedEntry,
+    MailFacts,
     MailOutcome,
     MailRecord,
     MailState,
@@ -29,6 +31,7 @@ from inbound_mail.ledger.records import (
     Phase,
     QuarantinedDelivery,
     SkippedMail,
+    read_facts,
 )
 from inbound_mail.ledger.references import content_digest, digest, message_id_of, reference_of
 from shared.errors import Conflict, NotFound
@@ -43,6 +46,7 @@ class Ledger:
     def __init__(self, table: Table, mailbox: str) -> None:
         self._table = table
         self.mailbox = mailbox
+        self.delivery_rows = DeliveryRows(table, mailbox)
 
     def of(self, mailbox: str) -> "Ledger":
         """Return the ledger of another mailbox."""
@@ -51,7 +55,7 @@ class Ledger:
     @property
     def decisions(self) -> Decisions:
         """What people decide about deliveries."""
-        return Decisions(self._table, self.mailbox, self.deliveries)
+        return Decisions(self._table, self.mailbox, self.delivery_rows)
 
     @property
     def plan(self) -> PollPlan:
@@ -148,11 +152,13 @@ class Ledger:
                 operations.append(Operation("create", summary | {"state": MailState.SEEN}))
                 cause = {"cause": mail.cause[0], "message": mail.cause[1]} if mail.cause else {}
                 open_work = entities.new_open_work(self.mailbox, mail.key, message, Phase.FETCH)
-                operations.append(Operation("create", open_work | cause | entities.name_sinks(mail.sinks)))
+                more = cause | entities.name_sinks(mail.sinks) | entities.name_facts(summary)
+                operations.append(Operation("create", open_work | more))
             else:
                 number += 1
                 operations.append(Operation("create", summary | {"state": MailState.STORED, "number": number}))
                 open_work = entities.new_open_work(self.mailbox, mail.key, message, Phase.DELIVER)
+                open_work |= entities.name_facts(summary)
                 operations += entities.make_deliverable(open_work, number, mail.sinks or sinks, now, mail.cause)
         if number != state.last_number:
             operations.append(state.operation(last_number=number))
@@ -169,6 +175,13 @@ class Ledger:
         if mail is None:
             raise NotFound("The ledger has no such mail. Use a key that it lists.", code="MailNotFound", target="key")
         return mail
+
+    def facts(self, delivery: DeliveryRecord) -> MailFacts | None:
+        """Return what a delivery must know of its mail; None if the mail is not known."""
+        if (facts := delivery.facts) is not None:
+            return facts
+        row = self._table.get(self.mailbox, rows.mail_row(delivery.key))
+        return read_facts(row.values) if row else None
 
     def mails(self) -> Iterator[MailRecord]:
         """Yield all mails that were ever entered, in the order of their keys."""
@@ -236,7 +249,7 @@ class Ledger:
         """
         now = datetime.now(UTC)
         closed = 0
-        size = (TRANSACTION_SIZE - 1) // 3
+        size = (TRANSACTION_SIZE - 1) // (3 + 2 * max([0, *(len(mail.deliveries) for mail, _ in mails)]))
         for start in range(0, len(mails), size):
             some = mails[start : start + size]
             operations: list[Operation] = []
@@ -249,6 +262,9 @@ class Ledger:
                     Operation("merge", self._id(rows.mail_row(mail.key)) | ended),
                     Operation("delete", self._id(rows.open_row(mail.key)), etag),
                 ]
+                for one in mail.deliveries:
+                    row_key = rows.delivery_row(one.key, one.sink)
+                    operations += entities.move_delivery(self.mailbox, one, row_key, dict(one.values))
                 if state in (MailState.DELIVERED, MailState.QUARANTINED):
                     number += 1
                     outcome = {"key": mail.key, "state": state, "at": now, "sinks": ",".join(mail.newly_delivered)}
@@ -263,8 +279,26 @@ class Ledger:
         return closed
 
     def open_mails(self) -> Iterator[OpenMail]:
-        """Yield the mails on which work is open."""
-        return map(entities.read_open_work, self._query(rows.ALL_OPEN))
+        """Yield the mails on which work is open. Those that an earlier version entered have no deliveries here."""
+        found = list(self._query(rows.ALL_OPEN))
+        deliveries: defaultdict[str, list[DeliveryRecord]] = defaultdict(list)
+        for row in found:
+            if not rows.is_open_work(row.row_key):
+                delivery = entities.read_delivery(row)
+                deliveries[delivery.key].append(delivery)
+        for row in found:
+            if rows.is_open_work(row.row_key):
+                yield entities.read_open_work(row, deliveries[rows.parts_of(row.row_key)[0]])
+
+    def take_up(self) -> list[OpenMail]:
+        """Return the mails on which work is open, those of earlier versions converted.
+
+        One that a worker of an earlier version delivers at this moment is returned without its deliveries.
+        """
+        return [
+            (earlier_format.is_earlier(mail.row.values) and self.delivery_rows.convert(mail)) or mail
+            for mail in self.open_mails()
+        ]
 
     def note_fetch_failure(self, mail: OpenMail, tries: int, *, forbidden: bool, unclear: bool) -> None:
         """Record how often fetching attachments has failed, and how this time: see `OpenMail`."""
@@ -279,68 +313,40 @@ class Ledger:
         self._merge_open([(mail.key, {"moving": True}) for mail in mails])
 
     def note_enqueued(self, mails: Sequence[tuple[OpenMail, Sequence[str]]]) -> None:
-        """Record that deliveries of mails to these sinks were enqueued just now. Raises Conflict if one was closed."""
+        """Record that messages asked for deliveries to these sinks just now. Raises Conflict if a mail was closed."""
         now = datetime.now(UTC)
         changes: list[tuple[str, Entity]] = []
         for mail, sinks in mails:
-            values: Entity = {} if mail.is_enqueued else {"enqueued": True}
+            values: Entity = {}
             for sink in sinks:
-                values |= rows.due_column(sink, now)
+                values |= rows.asked_column(sink, now)
             changes += [(mail.key, values)] if values else []
         self._merge_open(changes)
 
     def postpone(self, key: str, sink: str, due: datetime) -> None:
         """Record that the poll need not miss a delivery before this time; do nothing if the mail was closed."""
         with suppress(Conflict):
-            self._merge_open([(key, rows.due_column(sink, due))])
+            self._merge_open([(key, rows.asked_column(sink, due))])
 
     def pretend_delivered(self, deliveries: Sequence[tuple[str, str]], ticket: str) -> None:
-        """Mark deliveries (key, sink) as done in the open work, without doing them. For benchmarks and tests."""
-        now, done = datetime.now(UTC), DeliveryState.DELIVERED
-        changes = [(key, rows.status_columns(DeliveryStatus(sink, done, now, ticket))) for key, sink in deliveries]
-        self._merge_open(changes)
+        """Mark deliveries (key, sink) as done, without doing them. For benchmarks and tests."""
+        done = {"state": DeliveryState.DELIVERED, "finished_at": datetime.now(UTC), "ticket": ticket, "notes": "[]"}
+        self._transact([Operation("merge", self._id(rows.pending_row(*one)) | done) for one in deliveries])
 
     def _merge_open(self, keys_and_values: Sequence[tuple[str, Entity]]) -> None:
-        operations = [Operation("merge", self._id(rows.open_row(key)) | values) for key, values in keys_and_values]
+        self._transact([Operation("merge", self._id(rows.open_row(key)) | values) for key, values in keys_and_values])
+
+    def _transact(self, operations: Sequence[Operation]) -> None:
         for start in range(0, len(operations), TRANSACTION_SIZE):
             self._table.transact(operations[start : start + TRANSACTION_SIZE])
 
     def delivery(self, key: str, sink: str) -> DeliveryRecord | None:
         """Return one delivery."""
-        row = self._table.get(self.mailbox, rows.delivery_row(key, sink))
-        return DeliveryRecord(key, sink, row) if row else None
+        return self.delivery_rows.find(key, sink)
 
     def deliveries(self, key: str) -> list[DeliveryRecord]:
         """Return the deliveries of a mail."""
-        found = self._query(rows.range_from(rows.delivery_row(key, "")))
-        return [DeliveryRecord(key, rows.parts_of(row.row_key)[1], row) for row in found]
-
-    def change_delivery(
-        self,
-        delivery: DeliveryRecord,
-        values: Entity,
-        status: DeliveryStatus | None = None,
-        cause: str | None = None,
-        *,
-        count: Count | None = None,
-    ) -> DeliveryRecord:
-        """Change columns of a delivery (None: delete) and return it as changed, in one transaction.
-
-        `status` is repeated in the mail's open work; `cause` adds the delivery to the list of quarantined ones; `count`
-        changes what the brake counts. Raises CountChanged if only that has changed since it was read, and Conflict if
-        the delivery has, or if the mail was closed.
-        """
-        changed = {name: value for name, value in (dict(delivery.values) | values).items() if value is not None}
-        operations = entities.change_delivery(self.mailbox, delivery, changed, status, cause)
-        try:
-            etags = self._table.transact([*operations, *([count.operation] if count else [])])
-        except Conflict as conflict:
-            if conflict.target == str(len(operations)):
-                raise CountChanged(conflict.message) from conflict
-            raise
-        if count:
-            count.etag = etags[-1]
-        return replace(delivery, row=Row(changed, etags[0]))
+        return self.delivery_rows.list_of(key)
 
     def quarantined(self, limit: int | None = None) -> Iterator[QuarantinedDelivery]:
         """Yield the deliveries in quarantine, in the order of their keys."""

@@ -11,6 +11,7 @@ from shared.json_text import Json
 from shared.storage.tables import Row
 
 SETTLED = "settled"  # the member of a delivery's progress that is not the sink's
+FACTS = "mail"  # a column of open work and of deliveries: `MailFacts` as JSON
 
 
 class MailState(StrEnum):
@@ -98,26 +99,30 @@ class MailRecord:
 
 
 @dataclass(frozen=True)
-class DeliveryStatus:
-    """A delivery's status as the mail's row of open work repeats it. `due`: when to work on it, or when it ended."""
+class MailFacts:
+    """What a delivery must know of its mail beside the text: `MailRecord` explains the members."""
 
-    sink: str
-    state: DeliveryState
-    due: datetime
-    ticket: str | None = None
+    reference: str
+    sender: str
+    received: str
+    rule: Json | None = None
+    sinks: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
 class OpenMail:
-    """A mail on which work is open. `newly_delivered`: sinks that took it since the work began, or began again."""
+    """A mail on which work is open. `newly_delivered`: sinks that took it since the work began, or began again.
+
+    `asked`: when a message asked for the delivery to a sink last, or until when the poll need not miss it.
+    """
 
     key: str
     phase: Phase
     graph_id: str
     folder_id: str
-    deliveries: tuple[DeliveryStatus, ...]
+    deliveries: "tuple[DeliveryRecord, ...]"
     newly_delivered: tuple[str, ...]
-    is_enqueued: bool
+    asked: Mapping[str, datetime]
     row: Row
 
     @property
@@ -257,9 +262,27 @@ class DeliveryRecord:
         return self.values.get("last_error")
 
     @property
+    def facts(self) -> MailFacts | None:
+        """What it knows of its mail; None for deliveries of older versions."""
+        found: Json | None = json.loads(self.values.get(FACTS) or "null")
+        return None if found is None else read_facts(found)
+
+    @property
     def correlation_id(self) -> str | None:
         """The id of the poll or request that this delivery goes back to; deliveries of older versions have none."""
         return self.values.get("correlation_id")
+
+
+def read_facts(values: Mapping[str, Any]) -> MailFacts:
+    """Return the facts in a mail's row, or in a column with the same members."""
+    rule = values.get("rule")
+    return MailFacts(
+        reference=str(values["reference"]),
+        sender=str(values["sender"]),
+        received=str(values["received"]),
+        rule=json.loads(rule) if rule else None,
+        sinks=read_sinks(values),
+    )
 
 
 def read_sinks(values: Mapping[str, Any]) -> tuple[str, ...] | None:

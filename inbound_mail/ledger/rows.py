@@ -4,7 +4,8 @@
     i|{digest}       a message id -> the first mail that had it, and a digest of that mail's content
     e|{digest}       message id, content and files of a mail with files -> the first such mail
     o|{key}          open work on the mail; deleted when nothing is left to do
-    d|{key}|{sink}   one delivery: claims, attempts, result
+    p|{key}|{sink}   one delivery of a mail on which work is open: claims, attempts, result
+    d|{key}|{sink}   one delivery of any other mail: the same row, moved when the work ended
     f|{number}       the feed: mails in the order in which they became complete
     r|{number}       outcomes: mails in the order in which the work on them ended; after a redelivery again
     q|{key}|{sink}   a delivery in quarantine
@@ -15,19 +16,22 @@
                      (when it is polled next is in a partition of its own: `planned_polls`)
     c|{digest}       where the reading of a folder stands
 
-A row of open work has one set of columns for each sink, named after it: `state_…`, `due_…`, `ticket_…`. Names of sinks
-have no underscore and names of columns no dash, so one replaces the other.
+A delivery's row is its state: nothing repeats it, so a claim, its progress and its end change one row. Open work and
+its deliveries are neighbours, and one query reads both. A row of open work has one column for each sink, `asked_…`:
+when a message asked for the delivery last, or until when the poll need not miss it. Names of sinks have no underscore
+and names of columns no dash, so one replaces the other. How earlier versions kept open deliveries: `earlier_format`.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from inbound_mail.ledger.records import BY_HAND, DeliveryState, DeliveryStatus
+from inbound_mail.ledger.records import BY_HAND
 from inbound_mail.ledger.references import digest
 from shared.storage.tables import Entity
 
 STATE_ROW = "s|state"
+_ASKED = "asked_"
 
 
 def mail_row(key: str) -> str:
@@ -51,8 +55,13 @@ def open_row(key: str) -> str:
 
 
 def delivery_row(key: str, sink: str) -> str:
-    """Return the row key of a delivery."""
+    """Return the row key of a delivery of a mail on which no work is open."""
     return f"d|{key}|{sink}"
+
+
+def pending_row(key: str, sink: str) -> str:
+    """Return the row key of a delivery of a mail on which work is open."""
+    return f"p|{key}|{sink}"
 
 
 def feed_row(number: int) -> str:
@@ -103,7 +112,7 @@ def range_from(row_key: str) -> RowRange:
 
 
 ALL_MAILS = range_from("m|")
-ALL_OPEN = range_from("o|")
+ALL_OPEN = RowRange("o|", "p}")  # the open work, and behind it its deliveries
 ALL_QUARANTINED = range_from("q|")
 
 
@@ -112,31 +121,30 @@ def parts_of(row_key: str) -> list[str]:
     return row_key.split("|")[1:]
 
 
-def status_columns(status: DeliveryStatus) -> Entity:
-    """Return the columns of open work that hold a delivery's status."""
-    column = _column(status.sink)
-    columns: Entity = {f"state_{column}": status.state, f"due_{column}": status.due}
-    return columns | ({f"ticket_{column}": status.ticket} if status.ticket else {})
+def is_open_work(row_key: str) -> bool:
+    """Return whether a row of the range `ALL_OPEN` is open work; else it is a delivery."""
+    return row_key.startswith("o|")
 
 
-def due_column(sink: str, due: datetime) -> Entity:
-    """Return the column of open work that holds when a delivery is due."""
-    return {f"due_{_column(sink)}": due}
+def is_pending(row_key: str) -> bool:
+    """Return whether a delivery's row is that of a mail on which work is open."""
+    return row_key.startswith("p|")
 
 
-def read_statuses(values: Mapping[str, Any]) -> list[DeliveryStatus]:
-    """Return the status of every delivery in a row of open work, in the order of their column names."""
-    columns = sorted(name.removeprefix("state_") for name in values if name.startswith("state_"))
-    return [
-        DeliveryStatus(
-            column.replace("_", "-"),
-            DeliveryState(values[f"state_{column}"]),
-            values[f"due_{column}"],
-            str(values.get(f"ticket_{column}") or "") or None,
-        )
-        for column in columns
-    ]
+def asked_column(sink: str, at: datetime) -> Entity:
+    """Return the column of open work that holds when a delivery was asked for."""
+    return {f"{_ASKED}{column_of(sink)}": at}
 
 
-def _column(sink: str) -> str:
+def read_asked(values: Mapping[str, Any]) -> dict[str, datetime]:
+    """Return by sink when a delivery was asked for."""
+    return {
+        name.removeprefix(_ASKED).replace("_", "-"): moment
+        for name, moment in values.items()
+        if name.startswith(_ASKED)
+    }
+
+
+def column_of(sink: str) -> str:
+    """Return how names of columns spell a sink."""
     return sink.replace("-", "_")

@@ -19,7 +19,7 @@ from inbound_mail.delivery.circuit_breaker import CircuitBreaker
 from inbound_mail.delivery.delivery import Deliverer, DeliveryOutcome
 from inbound_mail.intake.polling import Polled, Poller
 from inbound_mail.ledger import mail_store
-from inbound_mail.ledger.records import DeliveryState, DeliveryStatus
+from inbound_mail.ledger.records import DeliveryState
 from inbound_mail.messages import DeliveryQueue
 from inbound_mail.reports.mails import describe_mail, list_mails
 from inbound_mail.sinks.protocol import Look, PreparedMail, Progress, Receipt
@@ -230,7 +230,7 @@ class MailScenario:
         for message, _ in messages:
             delivery = ledger.delivery(message["key"], message["sink"])
             if delivery is not None and delivery.state is DeliveryState.WAITING and delivery.due > now:
-                ledger.change_delivery(delivery, {"due": now})
+                ledger.delivery_rows.change(delivery, {"due": now})
         return messages
 
     def age_claims(self) -> None:
@@ -240,8 +240,7 @@ class MailScenario:
         for mail in ledger.open_mails():
             for delivery in ledger.deliveries(mail.key):
                 if delivery.state is DeliveryState.CLAIMED:
-                    status = DeliveryStatus(delivery.sink, delivery.state, past)
-                    ledger.change_delivery(delivery, {"due": past}, status)
+                    ledger.delivery_rows.change(delivery, {"due": past})
 
 
 type OpenScenario = Callable[..., MailScenario]

@@ -31,13 +31,13 @@ def deliver(scenario: MailScenario, mail: Any, sink: str | None = None) -> Deliv
     found = scenario.mailbox.ledger.delivery(key, name)
     assert found is not None
     if found.state is DeliveryState.WAITING:
-        scenario.mailbox.ledger.change_delivery(found, {"due": datetime.now(UTC)})
+        scenario.mailbox.ledger.delivery_rows.change(found, {"due": datetime.now(UTC)})
     return scenario.deliverer().deliver(scenario.mailbox, key, name)
 
 
 def change(scenario: MailScenario, mail: Any, **values: Any) -> None:
     """Change the record of a delivery, as another worker would."""
-    scenario.mailbox.ledger.change_delivery(_find(scenario, mail), values)
+    scenario.mailbox.ledger.delivery_rows.change(_find(scenario, mail), values)
 
 
 def record(scenario: MailScenario, mail: Any) -> Mapping[str, Any]:

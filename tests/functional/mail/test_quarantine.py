@@ -318,8 +318,10 @@ def test_a_message_that_the_queue_lost_is_sent_again_after_a_long_silence(scenar
     mail = taken_in(scenario)
     assert scenario.poll() is Polled.DONE
     assert scenario.queue.messages == []
-    scenario.mailbox.ledger.postpone(
-        scenario.mailbox.key(mail.id), next(iter(scenario.sinks)), datetime.now(UTC) - timedelta(minutes=31)
-    )
+    long_ago = datetime.now(UTC) - timedelta(minutes=31)
+    change(scenario, mail, due=long_ago)
+    assert scenario.poll() is Polled.DONE
+    assert scenario.queue.messages == []  # it was asked for just now
+    scenario.mailbox.ledger.postpone(scenario.mailbox.key(mail.id), next(iter(scenario.sinks)), long_ago)
     scenario.run()
     assert scenario.describe(mail.id)["state"] == "delivered"
