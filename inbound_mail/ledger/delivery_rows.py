@@ -1,10 +1,12 @@
 """The rows of deliveries: those of mails on which work is open, and those of all other mails."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from inbound_mail.ledger import earlier_format, entities, rows
 from inbound_mail.ledger.brakes import Count, CountChanged
-from inbound_mail.ledger.records import DeliveryRecord, OpenMail
+from inbound_mail.ledger.records import DeliveryRecord, DeliveryState, OpenMail
 from shared.errors import Conflict
 from shared.storage.tables import Entity, Operation, Row, Table
 
@@ -91,6 +93,13 @@ class DeliveryRows:
         if count:
             count.etag = etags[-1]
         return replace(delivery, row=Row(changed, etags[0]))
+
+    def pretend_delivered(self, deliveries: Sequence[tuple[str, str]], ticket: str) -> None:
+        """Mark deliveries (key, sink) as done, without doing them. For benchmarks and tests."""
+        done = {"state": DeliveryState.DELIVERED, "finished_at": datetime.now(UTC), "ticket": ticket, "notes": "[]"}
+        for key, sink in deliveries:
+            pending = entities.identity(self._mailbox, rows.pending_row(key, sink))
+            self._table.transact([Operation("merge", pending | done)])
 
     def _list(self, prefix: str) -> list[DeliveryRecord]:
         start, end = rows.range_from(prefix)

@@ -20,7 +20,6 @@ from inbound_mail.ledger.planned_polls import PollPlan
 from inbound_mail.ledger.records import (
     BY_HAND,
     DeliveryRecord,
-    DeliveryState,
     FeedEntry,
     MailFacts,
     MailOutcome,
@@ -328,15 +327,8 @@ class Ledger:
         with suppress(Conflict):
             self._merge_open([(key, rows.asked_column(sink, due))])
 
-    def pretend_delivered(self, deliveries: Sequence[tuple[str, str]], ticket: str) -> None:
-        """Mark deliveries (key, sink) as done, without doing them. For benchmarks and tests."""
-        done = {"state": DeliveryState.DELIVERED, "finished_at": datetime.now(UTC), "ticket": ticket, "notes": "[]"}
-        self._transact([Operation("merge", self._id(rows.pending_row(*one)) | done) for one in deliveries])
-
     def _merge_open(self, keys_and_values: Sequence[tuple[str, Entity]]) -> None:
-        self._transact([Operation("merge", self._id(rows.open_row(key)) | values) for key, values in keys_and_values])
-
-    def _transact(self, operations: Sequence[Operation]) -> None:
+        operations = [Operation("merge", self._id(rows.open_row(key)) | values) for key, values in keys_and_values]
         for start in range(0, len(operations), TRANSACTION_SIZE):
             self._table.transact(operations[start : start + TRANSACTION_SIZE])
 

@@ -173,7 +173,7 @@ class MailScenario:
     def deliver_nowhere(self) -> None:
         """Mark every waiting delivery as done. Graph sees no difference: deliveries send it no request."""
         done = [(message["key"], message["sink"]) for message, _ in self.queue.take()]
-        self.mailbox.ledger.pretend_delivered(done, "T")
+        self.mailbox.ledger.delivery_rows.pretend_delivered(done, "T")
 
     @property
     def circuit_breakers(self) -> dict[str, CircuitBreaker]:
