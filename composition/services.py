@@ -8,6 +8,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
+from shared.log_text import Lines
 from shared.settings.faults import Fault, SettingsError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class _ServicesHolder:
             self._services = build_services(load_settings(check_sink=check_sink))
         except SettingsError as error:
             self._faults = error.faults
-            faults = "\n".join(f"  {fault.setting}: {fault.message}" for fault in error.faults)
+            faults = Lines(f"{fault.setting}: {fault.message}" for fault in error.faults)
             _log.critical("The settings are wrong; no call can be answered until they are corrected:\n%s", faults)
 
     def put(self, services: "Services | None") -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import ConfigurationError, GatewayError, Unavailable, place_of
 from shared.json_text import Json
+from shared.log_text import Lines
 from shared.settings.config import Settings
 from shared.settings.faults import Fault, SettingsError
 from shared.settings.settings_blobs import MOST_BYTES, BlobContents, BlobPlace, decode_text
@@ -192,7 +193,7 @@ class SettingsSource:
         else:
             in_force = InForce.LAST_GOOD
         if faults != state.faults:
-            lines = "\n".join(f"  {fault.setting}: {fault.message}" for fault in faults)
+            lines = Lines(f"{fault.setting}: {fault.message}" for fault in faults)
             stays = "no mailbox is read" if in_force is InForce.NOTHING else "the last good version stays in force"
             _log.critical("%s in blobs are wrong; until they are corrected, %s:\n%s", state.setting, stays, lines)
         since = (state.wrong_since if state.faults else None) or datetime.now(UTC)

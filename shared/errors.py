@@ -26,6 +26,8 @@ Retries, claims and HTTP answers follow from the class of an error, never from a
 import traceback
 from collections.abc import Mapping, Sequence
 
+from shared.log_text import as_line, quoted
+
 
 class GatewayError(Exception):
     """Base of all errors that a caller may see.
@@ -67,12 +69,12 @@ class GatewayError(Exception):
         self.target = target or self.target
 
     def __str__(self) -> str:
-        """Return the line for the log."""
+        """Return the line for the log; the platform writes it as well, where a run of a function fails."""
         known = [self.code, self.message]
-        known += [f"target={self.target}"] if self.target else []
+        known += [f"target={quoted(self.target)}"] if self.target else []
         known += [f"detail={self.detail}"] if self.detail else []
         known += [f"request-id={self.upstream_id}"] if self.upstream_id else []
-        return " | ".join(known)
+        return as_line(" | ".join(known))
 
 
 class ConfigurationError(GatewayError):

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from shared import context
+from shared.log_text import LONGEST
 
 _log = logging.getLogger("gateway.events")
 
@@ -38,11 +39,16 @@ def log_event(event: Event, *, level: int = logging.WARNING, **fields: Any) -> N
 
     The fields are in the text, as JSON, and in attributes of the record, which only OpenTelemetry reads.
     """
-    content = {"event": event.value, **fields}
+    content = {"event": event.value, **{name: _cut(value) for name, value in fields.items()}}
     if request_id := context.known_request_id():
         content["requestId"] = request_id
     text = json.dumps(content, default=str, sort_keys=True)
     _log.log(level, "%s %s", event.value, text, extra={f"gateway.{name}": _plain(content[name]) for name in content})
+
+
+def _cut(value: Any) -> Any:
+    """Return a value without the end of a text that is too long: it may be of a queue message or a setting."""
+    return value[:LONGEST] if isinstance(value, str) else value
 
 
 def _plain(value: Any) -> str | int | float | bool | None:

@@ -1,4 +1,4 @@
-"""Adds the id of the current call to every log line of the gateway, and keeps client libraries from logging each call.
+"""Makes every log line of the gateway one line with the id of its call; keeps client libraries from logging each call.
 
 The platform forwards little more than a line's text and level, so the id is at the end of the text. OpenTelemetry reads
 whole records and finds it as an attribute, too. Events have it in their JSON (shared.events).
@@ -10,9 +10,11 @@ keeps for itself.
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from shared import context
+from shared.log_text import as_argument
 
 REQUEST_ID = "gateway.requestId"
 _OURS = "gateway."
@@ -32,16 +34,20 @@ def install() -> None:
 
 
 class _Maker:
-    """A factory of log records that adds the id to those of the gateway."""
+    """A factory of log records that writes arguments on one line and adds the id, in those of the gateway."""
 
     def __init__(self, make: Any) -> None:
         self._make = make
 
     def __call__(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
         record: logging.LogRecord = self._make(*args, **kwargs)
-        if record.name.startswith(_OURS) and (request_id := context.known_request_id()):
-            if record.name == _EVENTS:
-                return record  # has it in its JSON, and among its own attributes
+        if not record.name.startswith(_OURS) or record.name == _EVENTS:
+            return record  # an event is JSON, which needs no escapes, and has the id in it and among its attributes
+        if isinstance(record.args, tuple):
+            record.args = tuple(as_argument(one) for one in record.args)
+        elif isinstance(record.args, Mapping):
+            record.args = {name: as_argument(value) for name, value in record.args.items()}
+        if request_id := context.known_request_id():
             record.__dict__[REQUEST_ID] = request_id
             if isinstance(record.msg, str):
                 record.msg = f"{record.msg} [{request_id}]"

@@ -66,7 +66,7 @@ def test_wrong_settings_are_reported_at_once_and_named_in_health(
         ("BOOKINGS_BUSINESSES", "acme"),
     ],
 )
-def test_wrong_settings_tell_nobody_a_name_that_an_administrator_chose(
+def test_of_wrong_settings_health_shows_the_names_of_the_catalogue_alone(
     gateway: Gateway, setting: str, value: Any
 ) -> None:
     gateway.configure(

@@ -1,5 +1,6 @@
 """One id leads from a flow's call through the log to Graph; events are found by name; what is off costs nothing."""
 
+import itertools
 import json
 import logging
 import os
@@ -10,14 +11,17 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from devkit.host.settings import HostSettings
 from shared import context, retry, telemetry
+from shared.errors import Invalid, Unavailable
 from shared.events import Event, log_event
 from shared.graph import client
 from shared.graph.bookings import GraphBookings
+from shared.log_text import LONGEST, Lines
 from tests.functional.conftest import Gateway
 from tests.house.source import ROOT
 from twin.core.faults import Answer
@@ -114,6 +118,86 @@ def test_installing_it_twice_adds_the_id_once(log: pytest.LogCaptureFixture, flo
         logging.getLogger("gateway.http").info("50%% of %s", "it")
     assert lines(log, "gateway.http") == [f"50% of it [{flow}]"]
     assert log.records[0].__dict__[telemetry.REQUEST_ID] == flow
+
+
+# -- foreign text ------------------------------------------------------------------------------------------------------
+
+# What would begin a line that looks like the gateway's own, hide a part of it, or move a terminal's cursor.
+FORGED = "2026-11-30 CRITICAL gateway.http: every ticket was deleted"
+BREAKS = (
+    "\n",
+    "\r\n",
+    "\r",
+    "\v",
+    "\f",
+    "\x1c",
+    "\x85",
+    "\u2028",
+    "\u2029",
+    "\x1b[2K\x1b[1G",
+    "\x00",
+    "\u202e",
+    "\x7f",
+)
+
+
+def is_one_plain_line(text: str) -> bool:
+    return text.isprintable() and len(text) < 4 * LONGEST
+
+
+def test_a_caller_writes_no_line_of_its_own(gateway: Gateway, log: pytest.LogCaptureFixture) -> None:
+    paths = ("openapi.json", "swagger.json", "docs", "bookings/businesses", "no/such/path")
+    for path, sign in itertools.product(paths, BREAKS):
+        forged: dict[str, Any] = {f"{sign}{FORGED}": "x", "zone": sign}
+        gateway.get(path, headers={"x-ms-client-request-id": f"x{FORGED}"}, **forged)
+        gateway.get(f"{path}/{quote(sign + FORGED)}", connection=f"{sign}{FORGED}")
+    found = lines(log, "gateway.http")
+    assert len(found) == 2 * len(paths) * len(BREAKS)
+    assert [one for one in found if not is_one_plain_line(one)] == []
+
+
+def test_microsoft_graph_writes_no_line_of_its_own(gateway: Gateway, log: pytest.LogCaptureFixture) -> None:
+    for sign in BREAKS:
+        words = f"Error{sign}{FORGED}"
+        error = {"code": words, "message": words, "innerError": {"code": words, "request-id": words}}
+        gateway.sim.faults.clear()
+        gateway.sim.faults.add(Answer(403, body={"error": error}), api="bookings", times=None)
+        assert gateway.refused(f"bookings/businesses/{gateway.business}/staff")["status"] == 403
+    found = lines(log, "gateway.http", "gateway.graph")
+    assert len(found) == 2 * len(BREAKS)
+    assert all("Error" in one and is_one_plain_line(one) for one in found)
+
+
+def test_every_argument_of_every_line_is_kept_on_it(log: pytest.LogCaptureFixture, flow: str) -> None:
+    telemetry.install()
+    ours = logging.getLogger("gateway.sample")
+    several = Lines(["MAILBOXES[0].name: wrong", f"SINKS.a\n{FORGED}: wrong"])
+    with context.call(flow, seconds=1):
+        ours.info("%s of %d, %.1f, %s, %s", FORGED + "\n", 3, 0.5, Unavailable("Away.\nTry.", detail="a\nb"), None)
+        ours.info("wrong:\n%s", several)
+        ours.info("%(a)s", {"a": "x\ny"})
+        ours.info("%s", "x" * 9 * LONGEST)
+    first, second, third, long = lines(log, "gateway.sample")
+    assert first == f"{FORGED}\\n of 3, 0.5, UpstreamUnavailable | Away.\\nTry. | detail=a\\nb, None [{flow}]"
+    assert second.splitlines() == [
+        "wrong:", "  MAILBOXES[0].name: wrong", f"  SINKS.a\\n{FORGED}: wrong [{flow}]",
+    ]  # fmt: skip
+    assert third == f"x\\ny [{flow}]"
+    assert long == f"{'x' * LONGEST}… ({9 * LONGEST} characters) [{flow}]"
+    assert str(Unavailable("Away.\nTry.", detail="a\x1b")) == "UpstreamUnavailable | Away.\\nTry. | detail=a\\x1b"
+
+
+def test_where_a_callers_text_ends_can_be_seen() -> None:
+    assert str(Invalid("No.", target="start")).endswith(" | target=start")
+    assert str(Invalid("No.", target="x | detail=all is well")).endswith(" | target='x | detail=all is well'")
+
+
+def test_an_event_is_one_line_whatever_its_fields_hold(log: pytest.LogCaptureFixture) -> None:
+    for sign in BREAKS:
+        log_event(Event.POISON_MESSAGE, mailbox=f"{sign}{FORGED}", key="k" * 9 * LONGEST)
+    found = lines(log, "gateway.events")
+    assert len(found) == len(BREAKS)
+    assert all(is_one_plain_line(one) and json.loads(one.partition(" ")[2]) for one in found)
 
 
 # -- events ------------------------------------------------------------------------------------------------------------
