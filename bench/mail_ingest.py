@@ -22,7 +22,7 @@ from statistics import median
 from typing import Any
 
 from bench.harness import ROOT, Driver, World, run_driver, run_gateway, run_storage, run_twin
-from devkit.foreign import MAIL_REQUIREMENTS, ForeignEnvironmentError, find_python
+from devkit.foreign import O365, ForeignEnvironmentError, find_python
 from twin.seeds import sample
 
 PAGE, BATCH = 50, 20
@@ -155,7 +155,7 @@ def _measure_foreign(figures: Figures, world: World, python: Path, address: str)
 
 def _find_foreign() -> Path | None:
     try:
-        return find_python(MAIL_REQUIREMENTS)
+        return find_python(O365)
     except ForeignEnvironmentError as error:
         sys.stderr.write(f"without python-o365: {error}\n")
         return None

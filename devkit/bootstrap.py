@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
-REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
+REQUIREMENTS = "requirements-dev.txt"  # the deployed packages are in it, too
+# pip's words for: files whose hash the list has, and no code that would build a package
+ONLY_LOCKED = ("--require-hashes", "--only-binary", ":all:", "--requirement")
 WANTED = (3, 13)
 
 _HOW_TO_GET_IT = """\
@@ -91,7 +93,7 @@ def _make_environment(python: str) -> bool:
             sys.stderr.write("Python could not make .venv. On Debian and Ubuntu install python3.13-venv.\n")
             return False
     install = [str(_inside_python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    if subprocess.call([*install, "-r", str(ROOT / REQUIREMENTS[-1])]) != 0:
+    if subprocess.call([*install, *ONLY_LOCKED, str(ROOT / REQUIREMENTS)]) != 0:
         sys.stderr.write("The requirements could not be installed; pip's own words are above.\n")
         return False
     _stamp().write_text(_wanted_stamp(), encoding="utf-8")
@@ -111,5 +113,4 @@ def _stamp() -> Path:
 
 
 def _wanted_stamp() -> str:
-    parts = b"".join((ROOT / name).read_bytes() for name in REQUIREMENTS)
-    return hashlib.sha256(parts).hexdigest()
+    return hashlib.sha256((ROOT / REQUIREMENTS).read_bytes()).hexdigest()

@@ -125,7 +125,7 @@ param alertEmail string = ''
 @maxValue(730)
 param logRetentionDays int = 30
 
-@description('Telemetry by OpenTelemetry, for which requirements.txt needs one more line.')
+@description('Telemetry by OpenTelemetry, for which the package holds what requirements-telemetry.txt names.')
 @allowed(['off', 'on'])
 param openTelemetry string = 'off'
 

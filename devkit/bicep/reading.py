@@ -12,23 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from devkit.bicep.resources import RESOURCES
-from devkit.foreign import find_python
+from devkit.foreign import LOCKED, find_python
 
-TOOLS = (
-    "checkov==3.3.30",
-    "tree-sitter==0.26.1",
-    "tree-sitter-bicep==1.1.0",
-    "azure-mgmt-applicationinsights==4.1.0",
-    "azure-mgmt-authorization==4.0.0",
-    "azure-mgmt-keyvault==14.1.0",
-    "azure-mgmt-loganalytics==14.0.0",
-    "azure-mgmt-monitor==7.0.0",
-    "azure-mgmt-msi==7.1.0",
-    "azure-mgmt-network==33.1.0",
-    "azure-mgmt-privatedns==2.0.0",
-    "azure-mgmt-storage==25.3.0",
-    "azure-mgmt-web==11.0.1",
-)
+TOOLS = LOCKED / "bicep.txt"
 _READER = Path(__file__).with_name("reader.py")
 _SECONDS = 120
 

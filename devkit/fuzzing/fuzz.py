@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from devkit.bootstrap import ROOT
-from devkit.foreign import find_python
+from devkit.foreign import LOCKED, find_python
 from devkit.fuzzing.findings import Findings
 from devkit.fuzzing.world import Running, running_world
 
-# jsonschema reads the definition strictly, as the tests do
-REQUIREMENTS = ("schemathesis==4.32.5", "jsonschema==4.26.0")
+SCHEMATHESIS = LOCKED / "schemathesis.txt"
 _BROKEN = re.compile(r"^\S+ \S+ (?:ERROR|CRITICAL) .*$", flags=re.MULTILINE)
 _LOG_LINES = 3
 _STIR, _PROGRESS = 250, 1_000
@@ -37,7 +36,7 @@ def fuzz(plan: Plan, progress: Callable[[str], None] = lambda _text: None) -> Fi
 
     ForeignEnvironmentError when schemathesis cannot be installed, RuntimeError when the app does not start.
     """
-    python = find_python(REQUIREMENTS)
+    python = find_python(SCHEMATHESIS)
     with running_world() as app:
         progress("The world is ready.")
         findings = run_driver(python, app, plan, progress)

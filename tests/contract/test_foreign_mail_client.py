@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from devkit.foreign import MAIL_REQUIREMENTS, ForeignEnvironmentError, find_python
+from devkit.foreign import O365, ForeignEnvironmentError, find_python
 from tests.contract.openapi import load_contract
 from twin import Simulator, World
 from twin.mail.state import Mail
@@ -37,7 +37,7 @@ def seed(world: World) -> None:
 def test_python_o365_reads_a_mailbox(tmp_path: Path) -> None:
     contract = load_contract("mail")
     try:
-        python = find_python(MAIL_REQUIREMENTS)
+        python = find_python(O365)
     except ForeignEnvironmentError as error:
         pytest.skip(str(error))
     with Simulator(World(seed)).running() as sim:

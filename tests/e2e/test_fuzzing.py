@@ -4,7 +4,7 @@ import pytest
 
 from devkit.commands import main
 from devkit.connector.answers import load_definition
-from devkit.fuzzing.fuzz import REQUIREMENTS, Plan, fuzz
+from devkit.fuzzing.fuzz import SCHEMATHESIS, Plan, fuzz
 from tests.house.tools import find_or_skip
 
 OPERATIONS = load_definition().operations()
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow(reason="sends hundreds of requests to a whole proc
 
 
 def test_requests_made_from_the_definition_are_answered_as_it_says() -> None:
-    find_or_skip(REQUIREMENTS)
+    find_or_skip(SCHEMATHESIS)
     wanted = 3 * len(OPERATIONS) + 3
     findings = fuzz(Plan(requests=wanted, seed=5))
 

@@ -22,11 +22,6 @@ SETTINGS = {
 _KEPT = ("PATH", "HOME", "SYSTEMROOT", "TMPDIR", *VARIABLES)
 
 
-def requirements() -> tuple[str, ...]:
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
-    return tuple(line for line in lines if line and not line.startswith("#"))
-
-
 def unpack(folder: Path, script: Path) -> Path:
     """Put the package into `app` and what runs it into `tools`; return the script's new place."""
     package.write_package(folder / "app.zip", package.list_files())

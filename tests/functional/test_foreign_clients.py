@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from devkit.foreign import OUTSIDE
+from devkit.foreign import LOCKED, OUTSIDE
 from tests.functional.conftest import Gateway
 from tests.house.tools import find_or_skip, install_npm_or_skip
 from twin.seeds import sample
 
-PYTHON_TOOLS = ("openapi-python-client==0.29.1", "openapi-spec-validator==0.9.0", "mypy==2.4.1")
+PYTHON_TOOLS = LOCKED / "openapi.txt"
 HERE = Path(__file__).parent
 LOOPBACK = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
 pytestmark = pytest.mark.slow(reason="installs foreign tools", seconds=10)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from devkit.fuzzing.findings import Findings
-from devkit.fuzzing.fuzz import REQUIREMENTS, Plan, run_driver
+from devkit.fuzzing.fuzz import SCHEMATHESIS, Plan, run_driver
 from devkit.fuzzing.world import Running
 from tests.house.tools import find_or_skip
 
@@ -77,7 +77,7 @@ class WrongApp(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def findings() -> Iterator[Findings]:
-    python = find_or_skip(REQUIREMENTS)
+    python = find_or_skip(SCHEMATHESIS)
     server = ThreadingHTTPServer(("127.0.0.1", 0), WrongApp)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     app = Running(f"http://127.0.0.1:{server.server_port}", KEY)

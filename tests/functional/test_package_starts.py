@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.functional.deployed import SETTINGS, plain_environ, requirements, unpack
+from tests.functional.deployed import SETTINGS, plain_environ, unpack
+from tests.house.source import ROOT
 from tests.house.tools import find_or_skip
 from tests.house.triggers import builders
 
@@ -16,7 +17,7 @@ SCRIPT = Path(__file__).with_name("empty_start.py")
 
 @pytest.fixture(scope="module")
 def reported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    python = find_or_skip(requirements())
+    python = find_or_skip(ROOT / "requirements.txt")
     folder = tmp_path_factory.mktemp("deployed")
     script = unpack(folder, SCRIPT)
     done = subprocess.run(

@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from devkit.connector.answers import load_definition
-from devkit.foreign import OUTSIDE
+from devkit.foreign import LOCKED, OUTSIDE
 from tests.functional.conftest import Gateway
 from tests.house.tools import find_browser_or_skip, find_or_skip
 from twin.seeds import sample
 
-PLAYWRIGHT = ("playwright==1.65.2",)
+PLAYWRIGHT = LOCKED / "playwright.txt"
 SCRIPT = Path(__file__).with_name("foreign_browser.py")
 pytestmark = pytest.mark.slow(reason="starts a browser", seconds=3)
 

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import trustme
 
-from tests.functional.deployed import SETTINGS, plain_environ, requirements, unpack
+from tests.functional.deployed import SETTINGS, plain_environ, unpack
 from tests.house.source import ROOT
 from tests.house.tools import find_or_skip
 
@@ -93,12 +93,6 @@ class Ingestion:
             server.server_close()
 
 
-def optional_requirement() -> str:
-    """The line of requirements.txt that is taken in to turn it on."""
-    [line] = re.findall(r"^# (azure-monitor-opentelemetry==\S+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
-    return str(line)
-
-
 def bicep_settings() -> set[str]:
     """The app settings that the deployment sets when it is on."""
     text = (ROOT / "infra/modules/gateway.bicep").read_text()
@@ -118,7 +112,7 @@ def ingestion(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingestion]:
 @pytest.fixture(scope="module")
 def flow(tmp_path_factory: pytest.TempPathFactory, ingestion: Ingestion) -> str:
     """The id of a flow's call to an app that runs with OpenTelemetry, all of whose telemetry has come in."""
-    python = find_or_skip((*requirements(), optional_requirement()))
+    python = find_or_skip(ROOT / "requirements-telemetry.txt")
     folder = tmp_path_factory.mktemp("deployed")
     script = unpack(folder, SCRIPT)
     environ = plain_environ()

@@ -1,6 +1,7 @@
 """Without a network a test is skipped; if a tool is missing for any other reason, the test fails."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.house.source import ROOT
 def output(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     lines: list[str] = []
 
-    def fail(_requirements: tuple[str, ...]) -> None:
+    def fail(_packages: Path) -> None:
         raise ForeignEnvironmentError(lines[0])
 
     monkeypatch.setattr(tools, "find_python", fail)

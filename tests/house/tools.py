@@ -26,13 +26,13 @@ def find_browser_or_skip() -> str:
     return found
 
 
-def find_or_skip(requirements: tuple[str, ...] = TOOLS) -> Path:
+def find_or_skip(packages: Path = TOOLS) -> Path:
     """Return the interpreter of an environment with these packages; skip the test when offline."""
     try:
-        return find_python(requirements)
+        return find_python(packages)
     except ForeignEnvironmentError as error:
         if _OFFLINE.search(str(error)):
-            pytest.skip(f"offline: {requirements[0]} and what belongs to it cannot be installed")
+            pytest.skip(f"offline: what {packages.name} names cannot be installed")
         raise
 
 
