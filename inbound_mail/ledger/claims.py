@@ -56,11 +56,12 @@ class Claim:
         self.key = delivery.key
         self.sink = delivery.sink
         self.has_unsaved_step = False
+        self._noted: Entity = {}
 
     @property
     def values(self) -> Mapping[str, Any]:
-        """What the sink has saved so far."""
-        return {name: value for name, value in self._delivery.progress.items() if name != SETTLED}
+        """What the sink has saved or noted so far."""
+        return {name: value for name, value in self._progress.items() if name != SETTLED}
 
     @property
     def settled(self) -> Mapping[str, Any]:
@@ -130,16 +131,22 @@ class Claim:
 
     def settle(self, **values: Any) -> None:
         """Record decisions for all attempts, before the sink begins. Raises Overtaken."""
-        self._change({"progress": json.dumps(self._delivery.progress | {SETTLED: {**self.settled, **values}})})
+        self._change({"progress": json.dumps(self._progress | {SETTLED: {**self.settled, **values}})})
 
     def save(self, **values: Any) -> None:
         """Add to the progress. Raises Overtaken if another worker has taken the delivery over.
 
         If saving fails, the sink has done something that is not recorded: `has_unsaved_step` then stays true.
         """
-        self.has_unsaved_step = True
-        self._change({"progress": json.dumps(self._delivery.progress | values)})
-        self.has_unsaved_step = False
+        self.note(**values)
+        if self._noted:
+            self.has_unsaved_step = True
+            self._change({})
+            self.has_unsaved_step = False
+
+    def note(self, **values: Any) -> None:
+        """Add to the progress with the next write."""
+        self._noted |= values
 
     def complete(self, receipt: Receipt, *, counts: bool = True) -> None:
         """Record that the sink took the mail. Raises Overtaken. `counts`: this made a ticket or a comment."""
@@ -194,6 +201,10 @@ class Claim:
         is_free = not (values["interrupted"] or self.ticket)
         self._change(values, becomes=Becomes.NOTHING if is_free else None)
 
+    @property
+    def _progress(self) -> Entity:
+        return self._delivery.progress | self._noted
+
     def _note_attempt(self, outcome: DeliveryState, cause: str | None = None) -> Entity:
         return add_to_history(self._delivery.values, "attempt", outcome=outcome.value, cause=cause)
 
@@ -205,9 +216,10 @@ class Claim:
         becomes: Becomes | None = None,
     ) -> None:
         """Write columns. `becomes`: what became of the mail, so that it has no place under the brake any more."""
+        noted: Entity = {"progress": json.dumps(self._progress)} if self._noted else {}
         for _ in space_tries(_MOST_TRIES):
             count = self._end_place(becomes, is_rejected=cause is not None) if becomes is not None else None
-            columns = values | ({PLACE: None} if count else {})
+            columns = noted | values | ({PLACE: None} if count else {})
             try:
                 self._delivery = self._rows.change(self._delivery, columns, cause, count=count)
             except CountChanged:
@@ -217,6 +229,7 @@ class Claim:
                 raise Overtaken(
                     "Another worker has taken this delivery over. Leave it to that one.", detail=error.detail
                 ) from error
+            self._noted = {}
             return
         raise OutcomeUnknown(
             "Many mails of one correspondent are being counted. Try again later.", code="UpstreamError"

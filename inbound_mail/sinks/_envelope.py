@@ -39,7 +39,7 @@ class Settled:
 
 
 def settle_ticket(prepared: PreparedMail, progress: Progress) -> Settled:
-    """Return which ticket the mail belongs to, as it was found at the first attempt.
+    """Return which ticket the mail belongs to, as it was found at the first attempt. It is noted: the sink saves it.
 
     Raises Refused for an automatic mail that belongs to no known ticket.
     """
@@ -48,7 +48,7 @@ def settle_ticket(prepared: PreparedMail, progress: Progress) -> Settled:
         found = prepared.find_ticket()
         if prepared.is_note and found.ticket is None:
             raise refuse_automatic_mail(prepared.screening, " ".join(found.notes))
-        progress.save(
+        progress.note(
             answers=found.ticket,
             proof=found.proof,
             related=found.related,

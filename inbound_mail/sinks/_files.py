@@ -14,7 +14,10 @@ SEEN = "seen_files"  # in the progress: {"ticket", "author": [numbers], "thread"
 def settle_files(
     prepared: PreparedMail, progress: Progress, ticket: str | None, *, is_cut: bool
 ) -> Sequence[FileChoice]:
-    """Return what becomes of each attachment of a mail that goes to this ticket, None for a new one."""
+    """Return what becomes of each attachment of a mail that goes to this ticket, None for a new one.
+
+    It is noted: the sink saves it before anybody learns of it.
+    """
     mail = prepared.mail
     seen = SeenFiles()
     if any(one.sha256 for one in mail.attachments):
@@ -26,7 +29,7 @@ def settle_files(
                 "author": [one.number for one in mail.attachments if one.sha256 in seen.by_author],
                 "thread": [one.number for one in mail.attachments if one.sha256 in seen.in_thread],
             }
-            progress.save(**{SEEN: saved})
+            progress.note(**{SEEN: saved})
         seen = SeenFiles(_digests(mail, saved["author"]), _digests(mail, saved["thread"]))
     return choose_files(mail, prepared.rendering, seen, is_cut=is_cut)
 

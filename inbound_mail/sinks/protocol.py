@@ -44,18 +44,28 @@ class KnownFiles(Protocol):
 
 
 class Progress(Protocol):
-    """The durable record of one delivery. `save` returns when the values are stored."""
+    """The durable record of one delivery. `save` returns when its values, and those noted before, are stored."""
 
     @property
     def values(self) -> Mapping[str, Any]:
-        """The JSON values that this attempt and earlier ones saved."""
+        """The JSON values that this attempt and earlier ones saved or noted."""
 
     @property
     def interrupted(self) -> bool:
         """True if an earlier attempt ended without a known outcome."""
 
     def save(self, **values: Any) -> None:
-        """Add values. Raises Conflict if another worker has taken over the delivery: the sink must stop at once."""
+        """Add values. Raises Conflict if another worker has taken over the delivery: the sink must stop at once.
+
+        Nothing is written if there is nothing to add.
+        """
+
+    def note(self, **values: Any) -> None:
+        """Add values with the next write, at the latest the one that ends this attempt.
+
+        It is for what may be lost with the process: decisions of which nobody else knows yet, and steps that may be
+        repeated.
+        """
 
 
 @dataclass(frozen=True)

@@ -84,23 +84,34 @@ class Died(BaseException):
 
 
 class MemoryProgress:
-    """A record that survives its process; `dies_after` ends the process after that many saves."""
+    """A record that survives its process, but for what was noted; `dies_after` ends the process after so many saves."""
 
     def __init__(self, values: Mapping[str, Any] | None = None, *, interrupted: bool = False) -> None:
-        self.values: Mapping[str, Any] = dict(values or {})
+        self.saved: Mapping[str, Any] = dict(values or {})
+        self.noted: Mapping[str, Any] = {}
         self.interrupted = interrupted
         self.saves = 0
         self.dies_after: int | None = None
 
+    @property
+    def values(self) -> Mapping[str, Any]:
+        return {**self.saved, **self.noted}
+
     def save(self, **values: Any) -> None:
-        self.values = json.loads(json.dumps({**self.values, **values}))
+        self.note(**values)
+        if not self.noted:
+            return
+        self.saved, self.noted = self.values, {}
         self.saves += 1
         if self.saves == self.dies_after:
             raise Died
 
+    def note(self, **values: Any) -> None:
+        self.noted = json.loads(json.dumps({**self.noted, **values}))
+
     def next_attempt(self) -> "MemoryProgress":
-        """Return the same record as after an attempt without a known outcome."""
-        return MemoryProgress(self.values, interrupted=True)
+        """Return the same record as after an attempt whose process died."""
+        return MemoryProgress(self.saved, interrupted=True)
 
 
 def make_prepared_mail(

@@ -218,6 +218,7 @@ class Delivery:
             return Handover((), (), "")
         is_cut = self._leaves_out_history(reply)
         choices = settle_files(self._prepared, self._progress, reply, is_cut=is_cut)
+        self._progress.save()
         return plan_handover(self._prepared.mail, choices, self._options["attachment_mb"], self._base_url)
 
     def _attach(self, rfc: str, handover: Handover, *, is_reply: bool) -> None:

@@ -52,8 +52,10 @@ class StorageQueueSink:
         settled = settle_ticket(prepared, progress)
         files = settle_event_files(prepared, progress, settled)
         if not progress.values.get("sent"):
-            self._queue.put(self._make_message(prepared, settled, files), ttl=self._ttl)
-            progress.save(sent=True)
+            message = self._make_message(prepared, settled, files)
+            progress.save()
+            self._queue.put(message, ttl=self._ttl)
+            progress.note(sent=True)
         return Receipt()
 
     def find_mail(self, reference: str, begun: Mapping[str, Any], *, interrupted: bool) -> Look:

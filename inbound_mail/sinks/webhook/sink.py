@@ -57,8 +57,10 @@ class WebhookSink:
             settled = settle_ticket(prepared, progress)
             files = settle_event_files(prepared, progress, settled)
             if not progress.values.get("sent"):
-                answer = self._receiver.send(prepared.reference, self._write(prepared, settled, files))
-                progress.save(sent=True, ticket=self._read_ticket(answer))
+                body = self._write(prepared, settled, files)
+                progress.save()
+                answer = self._receiver.send(prepared.reference, body)
+                progress.note(sent=True, ticket=self._read_ticket(answer))
         ticket: str | None = progress.values.get("ticket")
         is_reply = settled.ticket is not None and ticket in (None, settled.ticket)
         return Receipt(ticket or settled.ticket, is_reply=is_reply, files=digests_of(files))
