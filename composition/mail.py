@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from composition.settings_source import InForce, SettingsState
+from composition.standing_in import StandIn
 from inbound_mail.delivery import threads
 from inbound_mail.delivery.by_hand import HandDelivery
 from inbound_mail.delivery.circuit_breaker import CircuitBreaker
@@ -19,6 +20,7 @@ from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE, DeliveryQueue, Pol
 from inbound_mail.reports import mails, pickers, trigger_items
 from inbound_mail.reports.alarms import Alarm, Watch
 from inbound_mail.reports.poison import VisibleQueue, find_left_poison
+from inbound_mail.reports.stalled import QueueStates
 from inbound_mail.reports.trigger_items import TriggerItems
 from inbound_mail.sinks import build_sink
 from inbound_mail.sinks.protocol import Sink, Tools
@@ -57,6 +59,7 @@ class MailServices:
     watch: Watch
     workers: Workers
     poison: Mapping[str, VisibleQueue]  # by name
+    stand_in: StandIn
     settings_state: SettingsState | None = None  # None: no setting is in a blob
 
     def knows(self, mailbox: str, sink: str | None = None) -> bool:
@@ -76,7 +79,8 @@ class MailServices:
     def check_alarms(self, expiring: Mapping[str, datetime | None]) -> None:
         """Raise, repeat and clear alarms. `expiring`: expiry time by owner, for example "connection default"."""
         refused = _find_refused_settings(self.settings_state)
-        more = [*([refused] if refused else []), *find_left_poison(self.poison)]
+        queues = [*self.stand_in.states.find_stalled(self.stand_in.queues), *find_left_poison(self.poison)]
+        more = [*([refused] if refused else []), *queues]
         self.watch.check_alarms(expiring, more=more, may_clear=self.is_in_force)
 
     def request_due_polls(self) -> None:
@@ -161,8 +165,8 @@ def build_mail_services(
     """Build the use cases from checked settings. Opens no connection."""
     storage = Storage(settings.storage, authenticator.identity)
     table, blobs = Table(storage, ledger.TABLE), Container(storage, mail_store.CONTAINER)
-    polls = PollQueue(Queue(storage, POLL_QUEUE))
-    deliveries = DeliveryQueue(Queue(storage, DELIVERY_QUEUE))
+    queues = {name: Queue(storage, name) for name in (POLL_QUEUE, DELIVERY_QUEUE)}
+    polls, deliveries = PollQueue(queues[POLL_QUEUE]), DeliveryQueue(queues[DELIVERY_QUEUE])
     tools = Tools(authenticator.secret, storage, settings.public_base_url or "")
     sinks = {name: build_sink(sink, tools) for name, sink in settings.sinks.items()}
     circuit_breakers = {name: CircuitBreaker(table, name) for name in sinks}
@@ -179,6 +183,7 @@ def build_mail_services(
         )
         for name, mailbox in settings.mailboxes.items()
     }
+    watch = Watch(table, mailboxes.values(), sinks, circuit_breakers)
     return MailServices(
         settings=settings,
         mailboxes=mailboxes,
@@ -197,7 +202,8 @@ def build_mail_services(
             shared_sinks=find_shared_sinks(settings.mailboxes.values()),
         ),
         by_hand=HandDelivery(sinks, deliveries),
-        watch=Watch(table, mailboxes.values(), sinks, circuit_breakers),
+        watch=watch,
         workers=workers,
         poison={name: Queue(storage, name) for name in map(name_poison_queue, (POLL_QUEUE, DELIVERY_QUEUE))},
+        stand_in=StandIn(queues, QueueStates(table), watch),
     )

@@ -16,9 +16,14 @@ _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 @contextmanager
 def call(request_id: str, *, seconds: float) -> Iterator[None]:
-    """Run the block as one call with this correlation id (a GUID) and a total time budget in seconds."""
+    """Run the block as one call with this correlation id (a GUID) and a total time budget in seconds.
+
+    A call within a call has no more time than that one has left.
+    """
     id_token = _request_id.set(request_id)
-    deadline_token = _deadline.set(time.monotonic() + seconds)
+    outer = _deadline.get()
+    own = time.monotonic() + seconds
+    deadline_token = _deadline.set(own if outer is None else min(own, outer))
     try:
         yield
     finally:

@@ -27,6 +27,7 @@ class Event(StrEnum):
     TICKET_NOTIFICATION_BOUNCED = "TicketNotificationBounced"
     POISON_MESSAGE = "PoisonMessage"
     POISON_LEFT = "PoisonLeft"
+    QUEUE_STALLED = "QueueStalled"
     CURSOR_LOST = "CursorLost"
     WRITE_BACK_DENIED = "WriteBackDenied"
     SWEEP_FOUND = "SweepFound"

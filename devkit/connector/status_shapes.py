@@ -49,7 +49,7 @@ DEFINITIONS: dict[str, Shape] = {
                         "event": text("Alarm", "Name of the alarm."),
                         "about": text("Alarm Subject", "Which mailbox, sink or connection it is about."),
                         "sinceDateTime": moment("Alarm Since", "Since when it is raised, in UTC."),
-                        "since": text("Open Since", "Since when a sink's circuit is open."),
+                        "since": text("Open Since", "Since when a sink's circuit is open, or a queue stalled."),
                         "cause": text("Alarm Cause", "Why a sink's circuit is open, as a stable code."),
                         "message": text("Alarm Message", "Why a sink's circuit is open, as a sentence."),
                         "lastSuccess": moment("Last Success Before", "When a silent mailbox was last read."),

@@ -22,14 +22,14 @@ from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import GatewayError
 from shared.events import Event, log_event
 from shared.json_text import Json
-from shared.storage.tables import Operation, Table
+from shared.storage.tables import Operation, Row, Table
 from shared.time_zones.zones import utc_text
 
 _log = logging.getLogger("gateway.events")
 
 _PARTITION = "alarms"
 _POISON = "poison"
-_WATCH = "watch"
+WATCH = "watch"
 _KNOWN_MAILBOXES = "$mailboxes"  # no mailbox can have this name
 _MOST_SHOWN_KEYS = 20
 _REPEAT_AFTER = timedelta(days=1)
@@ -85,27 +85,34 @@ class Watch:
         active |= {alarm.row_key: alarm for alarm in self._find_removed()} if may_clear else {}
         active |= {alarm.row_key: alarm for alarm in more}
         for name, alarm in active.items():
-            row = known.get(name)
-            grew = row is not None and alarm.level > int(row.values["level"])
-            if row is None or grew or now - row.values["told_at"] >= _REPEAT_AFTER:
-                log_event(alarm.event, about=alarm.about, **alarm.details)
-                logged_at = now
-            else:
-                logged_at = row.values["told_at"]
-            self._table.upsert(
-                {
-                    "PartitionKey": _PARTITION,
-                    "RowKey": name,
-                    "since": row.values["since"] if row else now,
-                    "told_at": logged_at,
-                    "level": alarm.level,
-                    "details": json.dumps(dict(alarm.details), default=str),
-                }
-            )
+            self._raise(alarm, known.get(name), now)
         for name in known.keys() - active.keys() if may_clear else ():
             event, _, about = name.partition("|")
             log_event(Event.ALARM_CLEARED, level=logging.INFO, alarm=event, about=about)
             self._table.transact([Operation("delete", {"PartitionKey": _PARTITION, "RowKey": name})])
+
+    def raise_now(self, alarm: Alarm) -> None:
+        """Raise one alarm before the next check, which must find it, too, or clears it."""
+        self._raise(alarm, self._table.get(_PARTITION, alarm.row_key), datetime.now(UTC))
+
+    def _raise(self, alarm: Alarm, row: Row | None, now: datetime) -> None:
+        """Keep an alarm, whose row may be there; log it if it is new, has grown, or has lasted for a day."""
+        grew = row is not None and alarm.level > int(row.values["level"])
+        if row is None or grew or now - row.values["told_at"] >= _REPEAT_AFTER:
+            log_event(alarm.event, about=alarm.about, **alarm.details)
+            logged_at = now
+        else:
+            logged_at = row.values["told_at"]
+        self._table.upsert(
+            {
+                "PartitionKey": _PARTITION,
+                "RowKey": alarm.row_key,
+                "since": row.values["since"] if row else now,
+                "told_at": logged_at,
+                "level": alarm.level,
+                "details": json.dumps(dict(alarm.details), default=str),
+            }
+        )
 
     def active(self) -> list[Json]:
         """Return the alarms that are raised: {"event", "about", "since", ...details}."""
@@ -171,9 +178,9 @@ class Watch:
 
     def _watched_since(self, mailbox: str, now: datetime) -> datetime:
         """Return when the checks of a mailbox began that never had a successful poll."""
-        row = self._table.get(_WATCH, mailbox)
+        row = self._table.get(WATCH, mailbox)
         if row is None:
-            self._table.create({"PartitionKey": _WATCH, "RowKey": mailbox, "since": now})
+            self._table.create({"PartitionKey": WATCH, "RowKey": mailbox, "since": now})
             return now
         since: datetime = row.values["since"]
         return since

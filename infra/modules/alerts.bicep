@@ -21,6 +21,7 @@ var alarms = [
   { event: 'SettingsRefused', severity: 1, text: 'Mailboxes and sinks in a blob are wrong, or it cannot be read.' }
   { event: 'MailboxRemoved', severity: 2, text: 'Mails wait in a mailbox that the settings no longer have.' }
   { event: 'PoisonMessage', severity: 2, text: 'A queue message failed five times.' }
+  { event: 'QueueStalled', severity: 2, text: 'A trigger takes no messages; the timer does its work.' }
   { event: 'PoisonLeft', severity: 2, text: 'Messages lie in a poison queue, and nobody takes them.' }
 ]
 

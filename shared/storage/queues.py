@@ -11,16 +11,21 @@ from typing import Any
 from shared.storage.account import Lazy, Storage, storage_errors
 
 _MOST_AT_ONCE = 32  # the service's own bound
+_TAKEN_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
 class QueuedMessage:
-    """A message as it lies in a queue. `text` is what is stored, `tries` says how often it was received."""
+    """A message as it lies in a queue. `text` is what is stored, `tries` says how often it was received.
+
+    `receipt`: what deletes it, if it was taken.
+    """
 
     id: str
     text: str
     tries: int
     inserted_at: datetime | None
+    receipt: str | None = None
 
     @property
     def body(self) -> bytes | None:
@@ -78,6 +83,27 @@ class Queue:
                 return []
         return [_read(one) for one in found]
 
+    def take(self, hidden: float) -> list[QueuedMessage]:
+        """Take some messages, which are hidden from others for so many seconds; none where there is no queue."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        client = self._client.get()
+        with storage_errors(self._name):
+            try:
+                some = client.receive_messages(
+                    max_messages=_TAKEN_AT_ONCE, messages_per_page=_TAKEN_AT_ONCE, visibility_timeout=int(hidden)
+                )
+                return [_read(one) for one in some]
+            except ResourceNotFoundError:
+                return []
+
+    def remove(self, message: QueuedMessage) -> None:
+        """Delete a message that was taken; one that is gone, or that somebody else has taken meanwhile, is left."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with storage_errors(self._name), suppress(ResourceNotFoundError):
+            self._client.get().delete_message(message.id, message.receipt)
+
     def try_out(self) -> bool:
         """Put a message, read and delete it; return whether it was there. For a queue that nothing else reads."""
         from azure.core.exceptions import ResourceExistsError
@@ -93,4 +119,6 @@ class Queue:
 
 
 def _read(message: Any) -> QueuedMessage:
-    return QueuedMessage(message.id, str(message.content or ""), message.dequeue_count or 0, message.inserted_on)
+    return QueuedMessage(
+        message.id, str(message.content or ""), message.dequeue_count or 0, message.inserted_on, message.pop_receipt
+    )

@@ -160,7 +160,7 @@ def test_every_alarm_has_an_alert() -> None:
     assert alarms == [
         Event.MAILBOX_SILENT, Event.QUARANTINE_GREW, Event.LOOP_SUSPECTED, Event.SECRET_EXPIRES_SOON,
         Event.CIRCUIT_OPEN, Event.SETTINGS_REFUSED, Event.MAILBOX_REMOVED, Event.POISON_MESSAGE,
-        Event.POISON_LEFT,
+        Event.QUEUE_STALLED, Event.POISON_LEFT,
     ]  # fmt: skip
     heard = re.search(r'name == "(\w+)"', module("alerts"))
     assert heard

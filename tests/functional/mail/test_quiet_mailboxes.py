@@ -12,6 +12,7 @@ import pytest
 import time_machine
 
 from blueprints import mail_work
+from composition import mail_requests
 from inbound_mail.delivery.redelivery import redeliver
 from inbound_mail.intake.pace import describe_reading
 from inbound_mail.intake.polling import Polled, Poller
@@ -243,7 +244,7 @@ def test_mailboxes_behind_a_long_poll_are_asked_for_again(
 ) -> None:
     scenario = open_scenario(has_second=True)
     [other] = scenario.others
-    monkeypatch.setattr(mail_work, "_SHARED_SECONDS", -1.0)
+    monkeypatch.setattr(mail_requests, "_SHARED_SECONDS", -1.0)
     poll_all(scenario.name, other.name, "third")
     assert (polled(scenario), polled(other)) == (True, False)
     assert put == [{"mailbox": other.name, "others": ["third"]}]
