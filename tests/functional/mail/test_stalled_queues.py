@@ -118,7 +118,7 @@ def events(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage().split()[0] for record in caplog.records if record.name == "gateway.events"]
 
 
-@pytest.mark.slow(reason="a hundred mails on their whole way", seconds=30)
+@pytest.mark.slow(reason="a hundred mails on their whole way", seconds=60)
 def test_with_both_triggers_asleep_each_mail_is_a_ticket_within_ten_minutes_once(
     app: MailApp, caplog: pytest.LogCaptureFixture
 ) -> None:
