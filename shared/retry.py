@@ -48,7 +48,24 @@ def call_with_retry[T](policy: RetryPolicy, action: Callable[[], T]) -> T:
     Waits at least the error's `retry_after`, and gives up if that is longer than the time left. Raises the last error
     unchanged.
     """
+    began = time.monotonic()
+    try:
+        return action()
+    except policy.on as error:
+        first = error
+    return _repeat(policy, action, first, began)
+
+
+def _repeat[T](policy: RetryPolicy, action: Callable[[], T], first: GatewayError, began: float) -> T:
+    """Go on after the first failure. Most calls succeed at once, and are spared the import."""
     import tenacity
+
+    failures = [first]
+
+    def try_again() -> T:
+        if failures:
+            raise failures.pop()
+        return action()
 
     jitter = tenacity.wait_random_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT)
 
@@ -59,7 +76,7 @@ def call_with_retry[T](policy: RetryPolicy, action: Callable[[], T]) -> T:
 
     def is_spent(state: tenacity.RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
-        time_left = min(policy.within - (state.seconds_since_start or 0), context.remaining())
+        time_left = min(policy.within - (time.monotonic() - began), context.remaining())
         return state.attempt_number >= policy.attempts_after(error) or state.upcoming_sleep >= time_left
 
     def log_attempt(state: tenacity.RetryCallState) -> None:
@@ -73,7 +90,7 @@ def call_with_retry[T](policy: RetryPolicy, action: Callable[[], T]) -> T:
         before_sleep=log_attempt,
         reraise=True,
     )
-    return retrying(action)
+    return retrying(try_again)
 
 
 def space_tries(most: int) -> Iterator[int]:

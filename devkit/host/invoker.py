@@ -51,7 +51,9 @@ class Invoker:
             outcome = STOPPED
         else:
             outcome = future.result()
-        return await asyncio.to_thread(self._finish, call, outcome, started)
+        if call.function.name in self.outputs:
+            return await asyncio.to_thread(self._finish, call, outcome, started)  # it writes to queues
+        return self._finish(call, outcome, started)
 
     def _begin(self, call: Call) -> Future[Outcome]:
         name = call.function.name

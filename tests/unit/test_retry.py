@@ -1,3 +1,4 @@
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -29,6 +30,13 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return waits
 
 
+def test_a_call_that_succeeds_at_once_loads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tenacity", None)
+    assert call_with_retry(READ, Flaky()) == "answer"
+    with pytest.raises(ImportError):
+        call_with_retry(READ, Flaky(Unavailable("x")))
+
+
 def test_a_passing_fault_is_tried_again_until_it_is_over(slept: list[float]) -> None:
     flaky = Flaky(Unavailable("x"), Unavailable("x"), Unavailable("x"))
     assert call_with_retry(READ, flaky) == "answer"
@@ -58,8 +66,8 @@ def test_the_time_of_the_policy_counts_the_tries_themselves(
     slept: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [0.0]
-    # only the clock of this library: an event loop of another thread would wait for hours
-    monkeypatch.setattr("tenacity.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    # only the clock of this module: an event loop of another thread would wait for hours
+    monkeypatch.setattr("shared.retry.time", SimpleNamespace(monotonic=lambda: clock[0]))
     flaky = Flaky(*[Unavailable("x")] * 9)
 
     def take_four_seconds() -> str:
