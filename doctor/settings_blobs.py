@@ -6,7 +6,7 @@ from functools import partial
 
 from composition.settings_source import good_place, read_blobs, read_good
 from doctor.examination import Finding, Status, Step, Verdict, run_steps
-from doctor.step_names import StepName
+from doctor.step_names import StepName, explain_role
 from inbound_mail.sinks import check_sink
 from shared.errors import GatewayError
 from shared.key_vault import Identity
@@ -19,8 +19,8 @@ from shared.wording import count_of
 
 _CORRECT = "Correct the blob: docs/settings.md, Mailboxes and sinks in a blob"
 _OPEN = (
-    "Check AzureWebJobsStorage and the account's network, and assign the role: az role assignment create --role "
-    "'Storage Blob Data Owner' --assignee <the identity's principal id> --scope <the storage account's resource id>"
+    "Check AzureWebJobsStorage and the account's network; "
+    f"{explain_role('Storage Blob Data Owner', 'the storage account')}"
 )
 
 

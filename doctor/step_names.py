@@ -126,3 +126,12 @@ class StepName(StrEnum):
 
 OCCASIONAL = frozenset({StepName.REFUSED_MAILBOX, StepName.SETTINGS_BLOB})
 """Steps that a report has only when the caller asks for them, or when there is something to examine."""
+
+
+def explain_role(role: str, on: str) -> str:
+    """Return the half of a remedy that says how the app's identity gets a role; `on` names the resource."""
+    return (
+        f"assign the role {role}: `azd env get-value ROLE_COMMANDS` has the command, or az role assignment create "
+        f"--role '{role}' --assignee <the identity's principal id> --scope <resource id of {on}>. A new role works "
+        "within ten minutes as a rule"
+    )

@@ -16,7 +16,7 @@ from composition.connections import Services, build_services
 from doctor.examination import Finding, Name, Status, Step, Verdict, report, run_steps
 from doctor.graph_steps import list_graph_steps, make_refusal_step
 from doctor.settings_blobs import examine_blobs
-from doctor.step_names import OCCASIONAL, StepName
+from doctor.step_names import OCCASIONAL, StepName, explain_role
 from doctor.storage_steps import list_storage_steps
 from inbound_mail.sinks import KINDS, check_sink
 from inbound_mail.sinks.protocol import Sink
@@ -186,8 +186,7 @@ def _vault_steps(settings: Settings, services: Services, secrets: Mapping[str, l
     yield Step(
         *vault,
         partial(_check_vault, services, settings.state_key_name),
-        f"Check the address in KEY_VAULT_URL and the vault's network, and assign the role: az role assignment create "
-        f"--role 'Key Vault Secrets User' --assignee <the identity's principal id> --scope <resource id of {name}>",
+        f"Check the address in KEY_VAULT_URL and the vault's network; {explain_role('Key Vault Secrets User', name)}",
         needs=(_identity(settings.identity_client_id),),
     )
     yield Step(

@@ -6,7 +6,7 @@ from functools import partial
 
 from composition.connections import Services
 from doctor.examination import Name, Step, Verdict
-from doctor.step_names import StepName
+from doctor.step_names import StepName, explain_role
 from inbound_mail.ledger import ledger, mail_store
 from shared.errors import OutcomeUnknown
 from shared.storage.account import Storage
@@ -37,9 +37,7 @@ def list_storage_steps(services: Services, needs: tuple[Name, ...]) -> Iterator[
             StepName.STORAGE,
             kind,
             partial(check, storage),
-            f"Check AzureWebJobsStorage and the account's network, and assign the role: az role assignment create "
-            f"--role '{_ROLES[kind]}' --assignee <the identity's principal id> --scope <the storage account's "
-            "resource id>",
+            f"Check AzureWebJobsStorage and the account's network; {explain_role(_ROLES[kind], 'the storage account')}",
             needs,
         )
 

@@ -16,12 +16,19 @@ param environmentName string
 @minLength(1)
 param location string
 
-@description('Object id of whoever deploys: may write secrets into the vault. Empty: nobody may.')
+@description('Object id of whoever deploys: may write secrets into the vault, see deployerRights. Empty: nobody may.')
 param deployerId string = ''
 
 @description('What the deployer is.')
 @allowed(['User', 'Group', 'ServicePrincipal'])
 param deployerType string = 'User'
+
+@description('Whether roles are assigned. With false, the outputs name the commands for whoever may assign roles.')
+param assignRoles bool = true
+
+@description('How long the deployer may write secrets: until the state key is stored, for good, or not at all.')
+@allowed(['for-a-time', 'kept', 'none'])
+param deployerRights string = 'for-a-time'
 
 // --- the gateway's own settings, see docs/settings.md ----------------------------------------------------------------
 
@@ -90,7 +97,22 @@ param graphConcurrency int = 4
 @description('Blob in the container config that holds mailboxes and sinks. Empty: the two parameters do.')
 param mailSettingsBlob string = ''
 
+// --- sign-in of callers, beside their keys ---------------------------------------------------------------------------
+
+@description('Application id of the app registration whose tokens callers bring. Empty: a key is enough.')
+param signInClientId string = ''
+
+@description('Tenant of these tokens. Empty: that of the subscription.')
+param signInTenantId string = ''
+
+@description('Application ids of the callers. Empty: the app registration itself.')
+param signInCallers string[] = []
+
 // --- size ------------------------------------------------------------------------------------------------------------
+
+@description('Version of Python.')
+@allowed(['3.13', '3.14'])
+param pythonVersion string = '3.13'
 
 @description('Memory of an instance in MB. 512 is scarce: with many mails the host takes 222, the worker 278.')
 @allowed([512, 2048, 4096])
@@ -124,6 +146,15 @@ param alertEmail string = ''
 @minValue(30)
 @maxValue(730)
 param logRetentionDays int = 30
+
+@description('Most gigabytes of logs in a day. What comes after them is dropped until the next day; an alert says so.')
+@minValue(1)
+@maxValue(1000)
+param logDailyCapGb int = 1
+
+@description('Whose reads and deletions are logged: off, blobs (mails and their files), or queues and tables as well.')
+@allowed(['off', 'blobs', 'all'])
+param storageAudit string = 'blobs'
 
 @description('Telemetry by OpenTelemetry, for which the package holds what requirements-telemetry.txt names.')
 @allowed(['off', 'on'])
@@ -182,6 +213,7 @@ module monitoring 'modules/monitoring.bicep' = {
     location: location
     tags: tags
     retentionDays: logRetentionDays
+    dailyCapGb: logDailyCapGb
   }
 }
 
@@ -194,6 +226,8 @@ module storage 'modules/storage.bicep' = {
     tags: tags
     sku: storageSku
     isPrivate: privateNetwork
+    workspaceId: monitoring.outputs.workspaceId
+    audit: storageAudit
     containers: ['app-package', 'mails', 'changes', 'config']
     queues: [polls, '${polls}-poison', deliveries, '${deliveries}-poison']
     tables: ['mails', 'threads', 'changes', 'idempotency', 'holds']
@@ -236,8 +270,9 @@ module roles 'modules/roles.bicep' = {
     vaultName: names.vault
     componentName: names.component
     gatewayPrincipalId: identity.outputs.principalId
-    deployerId: deployerId
+    deployerId: deployerRights == 'none' ? '' : deployerId
     deployerType: deployerType
+    isAssigned: assignRoles
   }
   dependsOn: [storage, vault, monitoring]
 }
@@ -255,11 +290,15 @@ module gateway 'modules/gateway.bicep' = {
     packageContainer: 'app-package'
     componentName: names.component
     subnetId: privateNetwork ? network!.outputs.appSubnetId : ''
+    pythonVersion: pythonVersion
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
     alwaysReadyInstances: alwaysReadyInstances
     httpConcurrency: httpConcurrency
     openTelemetry: openTelemetry
+    signInClientId: signInClientId
+    signInTenantId: empty(signInTenantId) ? subscription().tenantId : signInTenantId
+    signInCallers: signInCallers
     settings: {
       // begin settings: written by `python3 -m devkit docs`
       KEY_VAULT_URL: vault.outputs.uri
@@ -293,6 +332,7 @@ module alerts 'modules/alerts.bicep' = {
   scope: group
   params: {
     componentName: names.component
+    workspaceName: names.workspace
     location: location
     tags: tags
     email: alertEmail
@@ -324,3 +364,15 @@ output STATE_KEY_NAME string = stateKeyName
 
 @description('Name of the storage account.')
 output STORAGE_ACCOUNT_NAME string = names.storage
+
+@description('Whether this deployment assigned the roles.')
+output ROLES_ASSIGNED bool = assignRoles
+
+@description('The commands that assign the gateway its roles.')
+output ROLE_COMMANDS string[] = roles.outputs.commands
+
+@description('The command that lets the deployer write secrets.')
+output DEPLOYER_ROLE_COMMANDS string[] = roles.outputs.deployerCommands
+
+@description('The role assignment that ends once the state key is stored; empty where none does.')
+output DEPLOYER_ROLE_ID string = deployerRights == 'kept' ? '' : roles.outputs.deployerRoleId

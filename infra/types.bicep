@@ -57,7 +57,7 @@ type mailbox = {
   @maxValue(200)
   page_size: int?
 
-  @description('Minutes without a successful poll after which `MailboxSilent` is raised.')
+  @description('Minutes without a successful poll until `MailboxSilent` is raised. Below 15, a crash alone may raise it.')
   @minValue(2)
   @maxValue(1440)
   alarm_minutes: int?

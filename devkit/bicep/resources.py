@@ -90,6 +90,7 @@ RESOURCES: Mapping[str, Resource] = {
     "Microsoft.Web/sites/basicPublishingCredentialsPolicies": Resource(
         "2025-03-01", f"{_WEB}:CsmPublishingCredentialsPoliciesEntity", {"properties.allow": False}
     ),
+    "Microsoft.Web/sites/config/authsettingsV2": Resource("2025-03-01", f"{_WEB}:SiteAuthSettingsV2"),
     "Microsoft.Web/sites/config": Resource("2025-03-01", f"{_WEB}:StringDictionary"),
 }
 

@@ -23,6 +23,13 @@ from shared.errors import Invalid
 PASSES_ON = False
 _SECONDS = 120
 _KEY_VARIABLE = "GATEWAY_MASTER_KEY"
+# What the platform answers in the app's place, without a body or with its own page.
+_NO_APP = {
+    404: "no function is loaded, because the app could not be imported, or --url is another app's. The log stream of "
+    "the app has the reason (docs/operations.md, It answers 404 on every route).",
+    503: "the host does not run. While roles on the storage account are new or missing, it cannot: `azd deploy` names "
+    "those that are missing (docs/operations.md, It answers 503, or nothing, after a deployment).",
+}
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -99,7 +106,8 @@ def _ask(url: str | None, key: str | None, query: Mapping[str, str]) -> dict[str
             )
         except requests.RequestException as error:
             raise DoctorError(
-                f"{parts.hostname} does not answer ({type(error).__name__}). Check --url, and that the app runs."
+                f"{parts.hostname} does not answer ({type(error).__name__}). Check --url. While roles "
+                "on the storage account are new, up to ten minutes as a rule, the host ends again and again."
             ) from None
     return _read(answer, parts.hostname)
 
@@ -111,6 +119,9 @@ def _read(answer: requests.Response, host: str) -> dict[str, Any]:
         found = answer.json()
         error: Mapping[str, Any] = found.get("error") or {}
     except (ValueError, AttributeError):
+        is_page = bool(answer.content.strip()) and answer.status_code == requests.codes.not_found
+        if answer.status_code in _NO_APP and not is_page:
+            raise DoctorError(f"{host} answered {answer.status_code}: {_NO_APP[answer.status_code]}") from None
         raise DoctorError(f"{host} answered {answer.status_code}, but it is not the gateway. Check --url.") from None
     if not answer.ok or "steps" not in found:
         raise DoctorError(f"{host} answered {answer.status_code} {error.get('code', '')} {error.get('message', '')}")

@@ -2,6 +2,7 @@
 import { texts } from '../types.bicep'
 
 param componentName string
+param workspaceName string
 param location string
 param tags texts
 
@@ -27,6 +28,10 @@ var alarms = [
 
 resource component 'Microsoft.Insights/components@2020-02-02' existing = {
   name: componentName
+}
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' existing = {
+  name: workspaceName
 }
 
 resource people 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(email)) {
@@ -98,6 +103,38 @@ resource silence 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = if (hasMa
           timeAggregation: 'Count'
           operator: 'LessThan'
           threshold: 1
+          failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
+        }
+      ]
+    }
+    actions: { actionGroups: empty(email) ? [] : [people.id] }
+  }
+}
+
+// When the cap of the day is reached, the alarms above see nothing until the next day: so this one is about the cap.
+resource cap 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = {
+  name: 'gateway-log-cap'
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    displayName: 'Gateway: log cap'
+    description: 'The cap of the day is reached, and no other alert fires: docs/operations.md, The log reached its cap.'
+    severity: 1
+    enabled: true
+    scopes: [workspace.id]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT15M'
+    autoMitigate: false
+    muteActionsDuration: 'PT6H'
+    skipQueryValidation: true
+    criteria: {
+      allOf: [
+        {
+          query: '_LogOperation | where Category =~ "Ingestion" | where Detail contains "OverQuota"'
+          timeAggregation: 'Count'
+          operator: 'GreaterThan'
+          threshold: 0
           failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
         }
       ]

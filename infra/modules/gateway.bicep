@@ -1,4 +1,4 @@
-// Plan and function app: Flex Consumption, Python 3.13, everything by identity.
+// Plan and function app: Flex Consumption, everything by identity.
 import { texts } from '../types.bicep'
 
 param planName string
@@ -12,6 +12,7 @@ param componentName string
 
 @description('Subnet of the app; empty: no virtual network.')
 param subnetId string
+param pythonVersion string
 param instanceMemoryMB int
 param maximumInstanceCount int
 param alwaysReadyInstances int
@@ -19,6 +20,15 @@ param httpConcurrency int
 
 @description('on: OpenTelemetry, by the worker and by the platform.')
 param openTelemetry string
+
+@description('Application id whose tokens callers bring beside the key; empty: the key alone.')
+param signInClientId string
+
+@description('Tenant that issues these tokens.')
+param signInTenantId string
+
+@description('Application ids of the callers; empty: the app registration itself.')
+param signInCallers string[]
 
 @description('The settings of shared/settings/catalogue.py.')
 param settings texts
@@ -36,6 +46,8 @@ resource component 'Microsoft.Insights/components@2020-02-02' existing = {
 }
 
 var platformSettings = {
+  // The platform's welcome page takes 150 KB and no key.
+  AzureWebJobsDisableHomepage: 'true'
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identity.properties.clientId
   AzureWebJobsStorage__blobServiceUri: storage.properties.primaryEndpoints.blob
@@ -97,7 +109,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
           }
         }
       }
-      runtime: { name: 'python', version: '3.13' }
+      runtime: { name: 'python', version: pythonVersion }
       scaleAndConcurrency: {
         instanceMemoryMB: instanceMemoryMB
         maximumInstanceCount: maximumInstanceCount
@@ -113,6 +125,37 @@ resource appSettings 'Microsoft.Web/sites/config@2025-03-01' = {
   parent: app
   name: 'appsettings'
   properties: union(settings, platformSettings, openTelemetry == 'on' ? telemetrySettings : {})
+}
+
+// Sign-in in front of the app: a call without a token of the tenant is answered 401 before any code of ours runs.
+// Health is left out, because probes have none.
+resource signIn 'Microsoft.Web/sites/config@2025-03-01' = if (!empty(signInClientId)) {
+  parent: app
+  name: 'authsettingsV2'
+  properties: {
+    platform: { enabled: true }
+    globalValidation: {
+      requireAuthentication: true
+      unauthenticatedClientAction: 'Return401'
+      excludedPaths: ['/api/health']
+    }
+    httpSettings: { requireHttps: true }
+    identityProviders: {
+      azureActiveDirectory: {
+        enabled: true
+        registration: {
+          clientId: signInClientId
+          openIdIssuer: '${environment().authentication.loginEndpoint}${signInTenantId}/v2.0'
+        }
+        validation: {
+          allowedAudiences: [signInClientId, 'api://${signInClientId}']
+          defaultAuthorizationPolicy: { allowedApplications: empty(signInCallers) ? [signInClientId] : signInCallers }
+        }
+      }
+    }
+    login: { tokenStore: { enabled: false } }
+  }
+  dependsOn: [appSettings]
 }
 
 // Deployment goes by Entra ID: user name and password of the deployment site are off.

@@ -7,6 +7,9 @@ param location string
 param tags texts
 param retentionDays int
 
+@description('Most gigabytes of a day; what comes after them on that day is dropped.')
+param dailyCapGb int
+
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
   name: workspaceName
   location: location
@@ -14,6 +17,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
   properties: {
     sku: { name: 'PerGB2018' }
     retentionInDays: retentionDays
+    workspaceCapping: { dailyQuotaGb: dailyCapGb }
   }
 }
 

@@ -1,10 +1,14 @@
-// Every role assignment of the deployment. Nothing else grants anything.
+// Every role assignment of the deployment. Nothing else grants anything. Where the deployer may not assign roles, none
+// is made, and the commands say what whoever may has to run.
 param storageName string
 param vaultName string
 param componentName string
 param gatewayPrincipalId string
 param deployerId string
 param deployerType string
+
+@description('false: the commands only.')
+param isAssigned bool
 
 // https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
 var roleIds = {
@@ -19,13 +23,11 @@ var roleIds = {
 // The platform's leases, keys and timers need Owner on blobs; queues and tables the gateway's triggers and ledger.
 var onStorage = ['Storage Blob Data Owner', 'Storage Queue Data Contributor', 'Storage Table Data Contributor']
 var onComponent = ['Monitoring Metrics Publisher']
-var gatewayOnVault = [
-  { role: 'Key Vault Secrets User', principalId: gatewayPrincipalId, principalType: 'ServicePrincipal' }
-]
-var deployerOnVault = [
-  { role: 'Key Vault Secrets Officer', principalId: deployerId, principalType: deployerType }
-]
-var onVault = concat(gatewayOnVault, empty(deployerId) ? [] : deployerOnVault)
+var onVault = ['Key Vault Secrets User']
+var byDeployer = 'Key Vault Secrets Officer'
+var create = 'az role assignment create --assignee-principal-type'
+var gatewayWith = '${create} ServicePrincipal --assignee-object-id ${gatewayPrincipalId} --role'
+var deployerWith = '${create} ${deployerType} --assignee-object-id ${deployerId} --role'
 
 resource storage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: storageName
@@ -40,7 +42,7 @@ resource component 'Microsoft.Insights/components@2020-02-02' existing = {
 }
 
 resource storageRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for role in onStorage: {
+  for role in onStorage: if (isAssigned) {
     name: guid(storage.id, gatewayPrincipalId, roleIds[role])
     scope: storage
     properties: {
@@ -52,7 +54,7 @@ resource storageRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
 ]
 
 resource componentRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for role in onComponent: {
+  for role in onComponent: if (isAssigned) {
     name: guid(component.id, gatewayPrincipalId, roleIds[role])
     scope: component
     properties: {
@@ -64,13 +66,32 @@ resource componentRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
 ]
 
 resource vaultRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for grant in onVault: {
-    name: guid(vault.id, grant.principalId, roleIds[grant.role])
+  for role in onVault: if (isAssigned) {
+    name: guid(vault.id, gatewayPrincipalId, roleIds[role])
     scope: vault
     properties: {
-      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds[grant.role])
-      principalId: grant.principalId
-      principalType: grant.principalType
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds[role])
+      principalId: gatewayPrincipalId
+      principalType: 'ServicePrincipal'
     }
   }
 ]
+
+resource deployerRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (isAssigned && !empty(deployerId)) {
+  name: guid(vault.id, deployerId, roleIds[byDeployer])
+  scope: vault
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds[byDeployer])
+    principalId: deployerId
+    principalType: deployerType
+  }
+}
+
+var storageCommands = [for role in onStorage: '${gatewayWith} "${role}" --scope ${storage.id}']
+var componentCommands = [for role in onComponent: '${gatewayWith} "${role}" --scope ${component.id}']
+var vaultCommands = [for role in onVault: '${gatewayWith} "${role}" --scope ${vault.id}']
+var deployerCommands = empty(deployerId) ? [] : ['${deployerWith} "${byDeployer}" --scope ${vault.id}']
+
+output commands string[] = concat(storageCommands, componentCommands, vaultCommands)
+output deployerCommands string[] = deployerCommands
+output deployerRoleId string = isAssigned && !empty(deployerId) ? deployerRole.id : ''

@@ -9,6 +9,10 @@ param isPrivate bool
 param containers string[]
 param queues string[]
 param tables string[]
+param workspaceId string
+
+@description('Whose reads are logged: off, those of blobs, or those of all services.')
+param audit string
 
 resource storage 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   name: name
@@ -72,5 +76,33 @@ resource table 'Microsoft.Storage/storageAccounts/tableServices/tables@2025-06-0
     name: each
   }
 ]
+
+// Who read or deleted what. Writes are not logged: the platform renews its leases every few seconds.
+resource blobAudit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (audit != 'off') {
+  name: 'audit'
+  scope: blobs
+  properties: {
+    workspaceId: workspaceId
+    logs: [{ category: 'StorageRead', enabled: true }, { category: 'StorageDelete', enabled: true }]
+  }
+}
+
+resource queueAudit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (audit == 'all') {
+  name: 'audit'
+  scope: queueService
+  properties: {
+    workspaceId: workspaceId
+    logs: [{ category: 'StorageRead', enabled: true }, { category: 'StorageDelete', enabled: true }]
+  }
+}
+
+resource tableAudit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (audit == 'all') {
+  name: 'audit'
+  scope: tableService
+  properties: {
+    workspaceId: workspaceId
+    logs: [{ category: 'StorageRead', enabled: true }, { category: 'StorageDelete', enabled: true }]
+  }
+}
 
 output id string = storage.id

@@ -274,7 +274,7 @@ MAILBOX_FIELDS = (
         "alarm_minutes",
         int,
         30,
-        "Minutes without a successful poll after which `MailboxSilent` is raised.",
+        "Minutes without a successful poll until `MailboxSilent` is raised. Below 15, a crash alone may raise it.",
         bounds=WholeNumber(2, 24 * 60),
     ),
     Field(

@@ -136,6 +136,16 @@ def test_every_output_is_documented() -> None:
         assert f"`{name}`" in DEPLOY, name
 
 
+def test_the_versions_of_python_are_those_that_are_tested() -> None:
+    assert f"@allowed(['{parameters()['pythonVersion'].default}', '3.14'])" in MAIN
+    assert parameters()["pythonVersion"].default == (ROOT / ".python-version").read_text().strip()
+    assert "runtime: { name: 'python', version: pythonVersion }" in module("gateway")
+
+
+def test_the_platforms_welcome_page_is_off() -> None:
+    assert "AzureWebJobsDisableHomepage: 'true'" in module("gateway")
+
+
 def test_every_role_is_documented() -> None:
     rows = set(
         re.findall(r"^\| ([A-Z]\w+(?: [A-Z]\w+)+) \| (?:the gateway|the deployer) \|", DEPLOY, flags=re.MULTILINE)
@@ -197,8 +207,67 @@ def test_azd_finds_the_app_and_the_hook() -> None:
     service = re.search(r"^services:\n  (\w+):", text, flags=re.MULTILINE)
     assert service
     assert f"'azd-service-name': '{service[1]}'" in MAIN
-    for script in re.findall(r"run: python3? (\S+)", text):
-        assert (ROOT / script).is_file()
+    runs = re.findall(r"^      run: (.+)$", text, flags=re.MULTILINE)
+    after, after_on_windows, before, before_on_windows = runs
+    assert (after_on_windows, before_on_windows) == (
+        after.replace("python3", "python"),
+        before.replace("python3", "python"),
+    )
+    steps = [each.split() for run in runs for each in run.split(" && ")]
+    assert all((ROOT / script).is_file() for _, script, *_ in steps)
+    assert [step[1:] for step in steps[:3]] == [
+        ["infra/hooks/roles.py", "show"],
+        ["infra/hooks/state_key.py"],
+        ["infra/hooks/roles.py", "give-up"],
+    ]
+    assert before == "python3 infra/hooks/roles.py wait"
+
+
+def test_sign_in_in_front_refuses_who_brings_no_token_and_lets_probes_through() -> None:
+    """Whoever is not named as a caller is refused, too; the documents name each part for those who do it by hand."""
+    text = module("gateway").partition("resource signIn ")[2].partition("\nresource ")[0]
+    for part in (
+        "if (!empty(signInClientId))",
+        "requireAuthentication: true",
+        "unauthenticatedClientAction: 'Return401'",
+        "excludedPaths: ['/api/health']",
+        "allowedApplications: empty(signInCallers) ? [signInClientId] : signInCallers",
+    ):
+        assert part in text
+    security = (ROOT / "docs/security.md").read_text()
+    assert "SIGN_IN_CLIENT_ID" in security
+    assert "`/api/health`" in security
+
+
+def test_the_log_has_a_cap_and_an_alert_that_works_when_it_is_reached() -> None:
+    """The alert looks at the workspace's own table, which is written beyond the cap; all others are blind then."""
+    assert "workspaceCapping: { dailyQuotaGb: dailyCapGb }" in module("monitoring")
+    cap = module("alerts").partition("resource cap ")[2]
+    assert "scopes: [workspace.id]" in cap
+    assert "_LogOperation" in cap
+    assert "## The log reached its cap" in (ROOT / "docs/operations.md").read_text()
+
+
+def test_reads_of_mails_are_recorded_unless_turned_off() -> None:
+    storage = module("storage")
+    assert parameters()["storageAudit"].default == "blobs"
+    assert "if (audit != 'off') {\n  name: 'audit'\n  scope: blobs" in storage
+    for service in ("queueService", "tableService"):
+        assert f"if (audit == 'all') {{\n  name: 'audit'\n  scope: {service}" in storage
+    assert (
+        storage.count("{ category: 'StorageRead', enabled: true }, { category: 'StorageDelete', enabled: true }") == 3
+    )
+
+
+def test_roles_can_be_left_out_and_each_has_its_command() -> None:
+    roles = module("roles")
+    made = re.findall(r"for role in (\w+): if \(isAssigned\) \{", roles)
+    commands = re.findall(r"^var \w+Commands = \[for role in (\w+): ", roles, flags=re.MULTILINE)
+    assert made == commands == ["onStorage", "onComponent", "onVault"]
+    assert len(re.findall(r"roleAssignments@", roles)) == len(re.findall(r"if \(isAssigned", roles)) == 4
+    for name in ("ROLES_ASSIGNED", "ROLE_COMMANDS", "DEPLOYER_ROLE_COMMANDS", "DEPLOYER_ROLE_ID"):
+        assert f"output {name} " in MAIN
+        assert name in "".join((ROOT / f"infra/hooks/{each}.py").read_text() for each in ("roles", "state_key"))
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)

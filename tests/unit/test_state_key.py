@@ -53,7 +53,8 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setattr(module, "PAUSE", 0.0)
     monkeypatch.setattr(module, "TRIES", 3)
     monkeypatch.setenv("KEY_VAULT_NAME", "kv-one")
-    monkeypatch.delenv("STATE_KEY_NAME", raising=False)
+    for name in ("STATE_KEY_NAME", "ROLES_ASSIGNED", "DEPLOYER_RIGHTS"):
+        monkeypatch.delenv(name, raising=False)
     return module
 
 
@@ -87,6 +88,23 @@ def test_the_hook_waits_for_a_role_that_was_just_assigned(hook: ModuleType, cli:
     cli.answers(FORBIDDEN, "ERROR: (SecretNotFound)", FORBIDDEN, "")
     assert hook.main() == 0
     assert [asked[2] for asked in cli.asked] == ["show", "show", "set", "show"]
+
+
+def test_it_does_not_wait_for_a_role_that_nobody_assigned(
+    hook: ModuleType, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROLES_ASSIGNED", "false")
+    cli.answers(FORBIDDEN)
+    assert hook.main() == 1
+    assert len(cli.asked) == 1
+
+
+def test_nothing_is_stored_without_the_right_to(
+    hook: ModuleType, cli: Cli, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEPLOYER_RIGHTS", "none")
+    assert (hook.main(), cli.asked) == (0, [])
+    assert "doctor" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
 """`python3 -m devkit doctor`, against the running app and from a settings file."""
 
 import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -96,3 +99,50 @@ def test_without_anything_running_it_says_so(
     monkeypatch.setattr(doctor, "find_running", find_nothing)
     assert main(["doctor"]) == 1
     assert "Nothing runs here" in capsys.readouterr().err
+
+
+class _Platform(BaseHTTPRequestHandler):
+    """The platform in the app's place: answers as the server's attribute `given` says."""
+
+    def do_GET(self) -> None:
+        status, body = self.server.given  # type: ignore[attr-defined]
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def platform() -> Iterator[HTTPServer]:
+    server = HTTPServer(("127.0.0.1", 0), _Platform)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (404, b"", "could not be imported"),
+        (404, b"<html>404 Web Site not found</html>", "not the gateway"),
+        (503, b"Function host is not running.", "roles on the storage account are new or missing"),
+        (503, b"", "`azd deploy` names those that are missing"),
+    ],
+)
+def test_what_the_platform_answers_without_the_app_is_explained(
+    platform: HTTPServer, capsys: pytest.CaptureFixture[str], status: int, body: bytes, words: str
+) -> None:
+    platform.given = (status, body)  # type: ignore[attr-defined]
+    assert main(["doctor", "--url", f"http://127.0.0.1:{platform.server_port}", "--key", "k"]) == 1
+    assert words in capsys.readouterr().err
+
+
+def test_a_host_that_does_not_answer_may_lack_roles(platform: HTTPServer, capsys: pytest.CaptureFixture[str]) -> None:
+    port = platform.server_port
+    platform.server_close()
+    assert main(["doctor", "--url", f"http://127.0.0.1:{port}", "--key", "k"]) == 1
+    assert "ends again and again" in capsys.readouterr().err

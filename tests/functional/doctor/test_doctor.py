@@ -260,6 +260,7 @@ def test_storage_that_refuses(installation: Installation, monkeypatch: pytest.Mo
     found = installation.find_only(*(("storage", kind) for kind in kinds))
     for role in ("Table Data Contributor", "Blob Data Owner", "Queue Data Contributor"):
         assert f"Storage {role}" in found
+    assert "`azd env get-value ROLE_COMMANDS` has the command" in found
     polls = {("poll", mailbox["name"]) for mailbox in installation.mailboxes}
     assert set(installation.find("skipped")) == polls | {("sink", "handover")}
 
