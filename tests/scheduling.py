@@ -1,8 +1,8 @@
 """In which order and in which groups the tests run, and what shows that they do.
 
 Each slow test is a group of its own; the tests of a file stay together otherwise, and so do those that share a fixture
-of their module. The groups that take longest begin first, so that no long one is left alone at the end: a slow test
-takes the `seconds` of its mark, roughly, on an idle machine.
+of their module. A file may name a group that it shares with others. The groups that take longest begin first, so that
+no long one is left alone at the end: a slow test takes the `seconds` of its mark, roughly, on an idle machine.
 """
 
 import threading
@@ -27,8 +27,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if mark and not mark.kwargs.get("reason"):
             raise pytest.UsageError(f"{item.nodeid}: slow needs a reason")
         is_alone = mark is not None and not _shares_a_fixture(item)
-        group = f"slow-{number}" if is_alone else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+        own = item.get_closest_marker("xdist_group")
+        group = f"slow-{number}" if is_alone else str(own.args[0]) if own else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group), append=False)
         groups[item.nodeid] = group
         seconds[group] += mark.kwargs.get("seconds", _SLOW_SECONDS) if mark else _QUICK_SECONDS
     items.sort(key=lambda item: -seconds[groups[item.nodeid]])

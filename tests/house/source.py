@@ -8,19 +8,30 @@ from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+TREES = "syntax trees"
+"""The group of the tests that read most modules: in one worker, so that each module is parsed once."""
 DEPLOYED = ("function_app", "blueprints", "composition", "doctor", "bookings", "inbound_mail", "shared")
 
 
 @dataclass(frozen=True)
 class Module:
-    """One module of the repository: dotted name, path, syntax tree, which is read when first asked for."""
+    """One module of the repository: dotted name, path, and what is read when first asked for."""
 
     name: str
     path: Path
 
     @cached_property
+    def text(self) -> str:
+        return self.path.read_text()
+
+    @cached_property
     def tree(self) -> ast.Module:
-        return ast.parse(self.path.read_text(), str(self.path))
+        return ast.parse(self.text, str(self.path))
+
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Every node of the tree; walking takes as long as parsing, and most house tests ask for it."""
+        return tuple(ast.walk(self.tree))
 
     @property
     def package(self) -> str:
@@ -28,7 +39,7 @@ class Module:
 
     def imports(self) -> Iterator[str]:
         """Yield every dotted name that it imports, at any depth; `from a import b` gives a and a.b."""
-        for node in self._import_nodes():
+        for node in self._import_nodes:
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
             else:
@@ -42,21 +53,22 @@ class Module:
         """
         aside = set() if types_too else {id(node) for node in self._nodes_for_type_checkers()}
         found = set()
-        for node in self._import_nodes():
+        for node in self._import_nodes:
             if id(node) not in aside:
                 for alias in node.names:
                     whole = alias.name if isinstance(node, ast.Import) else f"{node.module}.{alias.name}"
                     found.add(whole if whole in known or isinstance(node, ast.Import) else str(node.module))
         return {name for name in found if name in known} - {self.name}
 
-    def _import_nodes(self) -> Iterator[ast.Import | ast.ImportFrom]:
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                assert isinstance(node, ast.Import) or node.level == 0, f"{self.path}: imports are absolute here"
-                yield node
+    @cached_property
+    def _import_nodes(self) -> list[ast.Import | ast.ImportFrom]:
+        found = [node for node in self.nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+        for node in found:
+            assert isinstance(node, ast.Import) or node.level == 0, f"{self.path}: imports are absolute here"
+        return found
 
     def _nodes_for_type_checkers(self) -> Iterator[ast.AST]:
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
                 for statement in node.body:
                     yield from ast.walk(statement)

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from tests.house.source import Module, deployed, modules
+from tests.house.source import TREES, Module, deployed, modules
+
+pytestmark = pytest.mark.xdist_group(TREES)
 
 LEDGER = "inbound_mail.ledger."
 # Rows of other tables than the ledger's, each spelled in its own module only.
@@ -17,12 +19,12 @@ def texts_in(module: Module) -> Iterator[tuple[int, str]]:
     """Yield the line and value of every text in the module, f-strings piece by piece, without docstrings."""
     docstrings = {
         id(node.body[0].value)
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
         and node.body
         and isinstance(node.body[0], ast.Expr)
     }
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
             yield node.lineno, node.value
 
@@ -113,7 +115,7 @@ def test_only_the_module_of_messages_builds_messages() -> None:
     for module in modules("blueprints", "inbound_mail", "composition"):
         if module.name == "inbound_mail.messages":
             continue
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.Dict):
                 keys = {key.value for key in node.keys if isinstance(key, ast.Constant)}
                 assert not keys >= {"mailbox", "key", "sink"}, f"{module.name}:{node.lineno}"

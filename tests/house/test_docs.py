@@ -27,8 +27,10 @@ from shared import errors
 from shared.events import Event
 from shared.settings.catalogue import SETTINGS, Setting
 from shared.settings.kinds import Choice, WholeNumber
-from tests.house.source import ROOT, deployed, tracked_files
+from tests.house.source import ROOT, TREES, deployed, tracked_files
 from tests.house.triggers import functions
+
+pytestmark = pytest.mark.xdist_group(TREES)
 
 API = (ROOT / "docs/api.md").read_text()
 ERRORS = (ROOT / "docs/errors.md").read_text()
@@ -144,7 +146,7 @@ def codes_in_the_code() -> set[str]:
     """Return every error code that deployed code can send, read from the syntax."""
     found = set()
     for module in deployed():
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.keyword) and node.arg == "code" and isinstance(node.value, ast.Constant):
                 found.add(str(node.value.value))
             if isinstance(node, ast.ClassDef) and module.name == "shared.errors":
@@ -183,7 +185,7 @@ def test_an_error_is_documented_with_the_status_that_it_is_answered_with() -> No
     listed = {code for _, code in documented}
     checked = 0
     for module in deployed():
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
                 continue
             kind = getattr(errors, node.func.id, None)
@@ -197,7 +199,7 @@ def test_an_error_is_documented_with_the_status_that_it_is_answered_with() -> No
 
 def test_every_raise_of_a_family_gives_a_code() -> None:
     for module in deployed():
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in BRANCHES:
                 assert "code" in {keyword.arg for keyword in node.keywords}, f"{module.name}:{node.lineno}"
 

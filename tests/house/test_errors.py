@@ -6,7 +6,11 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from tests.house.source import Module, deployed
+import pytest
+
+from tests.house.source import TREES, Module, deployed
+
+pytestmark = pytest.mark.xdist_group(TREES)
 
 _SENTENCE_END = re.compile(r"[.?!](?=\s|$)")
 _PLACEHOLDER = "…"
@@ -58,7 +62,7 @@ def test_a_number_of_one_has_its_noun_in_the_singular() -> None:
     """`count_of` writes "1 customer"."""
     found = {
         f"{module.path.stem}: {ast.unparse(number.value)}"
-        for module in deployed() for text in ast.walk(module.tree) if isinstance(text, ast.JoinedStr)
+        for module in deployed() for text in module.nodes if isinstance(text, ast.JoinedStr)
         for number, noun in pairwise(text.values)
         if isinstance(number, ast.FormattedValue) and isinstance(noun, ast.Constant)
         if _COUNTED.match(str(noun.value)) and not ast.unparse(number.value).isupper()
@@ -76,7 +80,7 @@ def _error_classes() -> set[str]:
     found = {"GatewayError", "StatusError"}
     bases = [
         (node.name, {each.id for each in node.bases if isinstance(each, ast.Name)})
-        for module in deployed() for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)
+        for module in deployed() for node in module.nodes if isinstance(node, ast.ClassDef)
     ]  # fmt: skip
     while more := {name for name, above in bases if above & found} - found:
         found |= more
@@ -86,7 +90,7 @@ def _error_classes() -> set[str]:
 def _messages(module: Module, classes: set[str]) -> Iterator[tuple[int, str]]:
     """Yield line and text of each message that a module gives to an error; a message that is passed on is not one."""
     texts = _assigned_texts(module)
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Call):
             function = node.func
             name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
@@ -111,14 +115,14 @@ def _assigned_texts(module: Module) -> dict[str, list[ast.expr]]:
     found: dict[str, list[ast.expr]] = {}
     imported = {
         alias.name
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
         if alias.name.isupper()
     }
     constants = [node for each in deployed() for node in each.tree.body if isinstance(node, ast.Assign)]
     taken = [node for node in constants if getattr(node.targets[0], "id", "") in imported]
-    for node in (*ast.walk(module.tree), *taken):
+    for node in (*module.nodes, *taken):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             found.setdefault(node.targets[0].id, []).append(node.value)
     return found

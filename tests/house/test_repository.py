@@ -2,20 +2,24 @@
 
 import ast
 import re
+from functools import cache
 
 import pytest
 
-from tests.house.source import ROOT, modules, tracked_files
+from tests.house.source import ROOT, TREES, modules, tracked_files
+
+pytestmark = pytest.mark.xdist_group(TREES)
 
 TEXT = {".py", ".md", ".toml", ".txt", ".json", ".yaml", ".yml", ".cfg", ".bicep", ""}
 
 
+@cache
 def texts() -> list[tuple[str, str]]:
     return [(str(path.relative_to(ROOT)), path.read_text()) for path in tracked_files() if path.suffix in TEXT]
 
 
 def test_no_module_is_longer_than_400_lines() -> None:
-    long = {module.name: len(module.path.read_text().splitlines()) for module in modules() if module.package != "tests"}
+    long = {module.name: len(module.text.splitlines()) for module in modules() if module.package != "tests"}
     assert not {name: lines for name, lines in long.items() if lines > 400}
 
 
@@ -63,7 +67,7 @@ def test_the_bootstrap_is_valid_for_python_3_9_and_imports_the_standard_library_
 def test_every_public_function_and_class_has_a_docstring(package: str) -> None:
     undocumented = []
     for module in modules(package):
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name.startswith("_"):
                 continue
             if not ast.get_docstring(node) and node in module.tree.body:

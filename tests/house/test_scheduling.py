@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from devkit.bootstrap import ROOT
 from devkit.commands.test import _SIDE_BY_SIDE
 
@@ -37,6 +39,7 @@ def test_longest():
 """
 
 
+@pytest.mark.slow(reason="starts a run of its own with two workers")
 def test_module_fixtures_are_made_once_and_slow_tests_run_side_by_side_the_longest_first(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    slow: runs long\n", encoding="utf-8")
     file = tmp_path / "test_spread.py"

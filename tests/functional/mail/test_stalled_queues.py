@@ -206,7 +206,7 @@ def test_a_message_that_fails_comes_back_and_keeps_no_other_one(app: MailApp) ->
     app.storage.open_queue(DELIVERY_QUEUE).send_message("not Base64!")
 
     def deliver(request: object) -> None:
-        key = str(getattr(request, "key"))  # noqa: B009
+        key = str(getattr(request, "key"))  # noqa: B009 - for the type checker it is any object
         if key == failing:
             raise Unavailable("The storage account did not serve it. Try again later.")
         taken.append(key)
