@@ -17,7 +17,7 @@ from devkit.host.keys import Keys
 from devkit.host.logs import InvocationFilter, configure_logging
 from devkit.host.queues import LEASE
 from devkit.host.server import serve_in_thread
-from devkit.host.supervisor import Supervisor, watch_parent
+from devkit.host.supervisor import EXIT_ENDED, Supervisor, watch_parent
 
 DEFAULT_PORT = 7071
 EXIT_FAILED = 1
@@ -29,7 +29,10 @@ _LIMITS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code: 0 after SIGINT or SIGTERM, 1 when the app or the port is no good."""
+    """Run the command; return its exit code: 0 after SIGINT or SIGTERM, 1 when the app or the port is no good.
+
+    3 when the platform's host or worker would have ended its process.
+    """
     options = _parse(arguments)
     try:
         if options.no_reload:
@@ -71,6 +74,12 @@ def _serve(options: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stop.set())
     if options.under_supervisor:
         watch_parent(stop)
+    reasons: list[str] = []
+
+    def end(reason: str) -> None:
+        reasons.append(reason)
+        stop.set()
+
     configure_logging(InvocationFilter({}, lambda _: None))
     keys = Keys.open(options.keys_file)
     host = LocalHost.load(
@@ -80,6 +89,7 @@ def _serve(options: argparse.Namespace) -> int:
         keys=keys,
         check_keys=not options.no_auth,
         queue_lease=timedelta(seconds=options.queue_lease),
+        end=end,
     )
     system = os.environ.get("PYTHON_ENABLE_DEBUG_LOGGING", "").lower() in {"1", "true"}
     configure_logging(InvocationFilter(host.log_levels, host.worker.find_function_name, system=system))
@@ -90,6 +100,9 @@ def _serve(options: argparse.Namespace) -> int:
             host.start()
             _describe(host, server.base_url, options)
             stop.wait()
+            if reasons:  # as a process that is killed: nothing that runs comes to its end
+                print(f"The host ends as the platform's would: {reasons[0]}", file=sys.stderr, flush=True)
+                os._exit(EXIT_ENDED)
         finally:
             server.stop()
     finally:

@@ -28,7 +28,7 @@ class AdminApi:
 
     def answer(self, request: Request, body: bytes, *, authorized: bool) -> Response:
         """Answer one request; ``authorized``: it showed the master key."""
-        path = request.raw_path.rstrip("/").lower()
+        path = request.path.rstrip("/").lower()
         if path == "/admin/host/ping":
             return Response(_OK if request.method in {"GET", "POST"} else _NOT_FOUND)
         if not authorized:

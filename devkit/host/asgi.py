@@ -12,7 +12,6 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import unquote
 
 from devkit.host import worker
 from devkit.host.admin import AdminApi
@@ -21,14 +20,22 @@ from devkit.host.invoker import Invoker
 from devkit.host.keys import KEY_HEADER, Keys, Level
 from devkit.host.router import Router
 from devkit.host.settings import HttpSettings
-from devkit.host.web import BodyTooLargeError, Message, Receive, Request, Response, Send, read_body
+from devkit.host.web import (
+    Message,
+    Receive,
+    RefusedRequestError,
+    Request,
+    Response,
+    Send,
+    UnsupportedReplyError,
+    read_body,
+)
 from devkit.host.worker import Call, HttpReply, Outcome
 
 _LOGGER = logging.getLogger("devkit.host.http")
 _ACCESS = logging.getLogger("devkit.host.access")
-_OK, _NO_CONTENT, _UNAUTHORIZED, _NOT_FOUND, _TOO_LARGE, _TOO_MANY = 200, 204, 401, 404, 413, 429
+_OK, _UNAUTHORIZED, _NOT_FOUND, _TOO_MANY = 200, 401, 404, 429
 _FAILED = Response(500)
-_STATUS_RANGE = range(200, 1000)
 _WELCOME = b"The local functions host is running.\n"
 
 
@@ -71,37 +78,32 @@ class HttpApp:
             await _answer_lifespan(receive, send)
             return
         started = time.monotonic()
-        request = Request.read(scope)
-        extra: list[tuple[str, str]] = []
         try:
-            response, extra = await self._answer(request, receive)
-            await response.send(send, extra)
-        except Exception:  # a fault of the host or a header that cannot be sent must still be answered
+            request = Request.read(scope)
+            response = await self._answer(request, receive)
+            await response.send(send, self._settings.custom_headers.items())
+        except RefusedRequestError as refusal:
+            response = Response(refusal.status)
+            await response.send(send, close=True)
+        except Exception:  # a fault of the host must still be answered
             _LOGGER.exception("The host could not answer.")
             response = _FAILED
-            await response.send(send, ())
-        milliseconds = round((time.monotonic() - started) * 1000)
+            await response.send(send)
         _ACCESS.info(
             "%s %s -> %s %d in %d ms",
-            request.method,
-            request.raw_path,
+            scope["method"],
+            scope["raw_path"].decode("latin-1"),
             response.function,
             response.status,
-            milliseconds,
+            round((time.monotonic() - started) * 1000),
         )
 
-    async def _answer(self, request: Request, receive: Receive) -> tuple[Response, list[tuple[str, str]]]:
-        try:
-            path = unquote(request.raw_path).lower()
-            if path == "/admin" or path.startswith("/admin/"):
-                return await self._answer_admin(request, receive), []
-            async with self._throttle.admit() as admitted:
-                response = await self._answer_function(request, receive) if admitted else Response(_TOO_MANY)
-        except BodyTooLargeError:
-            response = Response(_TOO_LARGE)
-        own = {name.lower() for name, _ in response.headers}
-        extra = self._settings.custom_headers.items()  # a function's own header wins
-        return response, [(name, value) for name, value in extra if name.lower() not in own]
+    async def _answer(self, request: Request, receive: Receive) -> Response:
+        path = request.path.lower()
+        if path == "/admin" or path.startswith("/admin/"):
+            return await self._answer_admin(request, receive)
+        async with self._throttle.admit() as admitted:
+            return await self._answer_function(request, receive) if admitted else Response(_TOO_MANY)
 
     async def _answer_admin(self, request: Request, receive: Receive) -> Response:
         authorized = not self._access.check or self._access.find_level(request, None) >= Level.ADMIN
@@ -109,9 +111,9 @@ class HttpApp:
         return self._admin.answer(request, body, authorized=authorized)
 
     async def _answer_function(self, request: Request, receive: Receive) -> Response:
-        found = self._router.find(request.method, request.raw_path)
+        found = self._router.find(request.method, request.path)
         if found is None:
-            return Response(_OK, (), _WELCOME) if request.raw_path == "/" else Response(_NOT_FOUND)
+            return Response(_OK, (), _WELCOME) if request.path == "/" else Response(_NOT_FOUND)
         route, params = found
         function = self._functions[route.function]
         level = self._access.find_level(request, function.name)
@@ -120,11 +122,6 @@ class HttpApp:
         if function.disabled and level < Level.ADMIN:
             return Response(_NOT_FOUND, function=function.name)
         body = await read_body(request, receive, self._settings.body_limit)
-        if request.is_chunked and body:
-            _LOGGER.warning(
-                "%s: a chunked body without Content-Length is delivered here; on Azure it may arrive EMPTY.",
-                function.name,
-            )
         value = worker.make_http_value(
             request.method, request.url, headers=request.headers, query=request.query, params=params, body=body
         )
@@ -162,19 +159,16 @@ def _read_outcome(function: HostFunction, outcome: Outcome) -> Response:
     """Turn what a function returned into the answer the platform would give."""
     if not outcome.ok:
         return _FAILED
-    binding = next((each for each in function.bindings if each["type"] == "http"), None)
-    name = binding["name"] if binding else "$return"
-    value = outcome.value if name == "$return" else outcome.outputs.get(name)
-    match value:
-        case HttpReply(status, headers, body) if status in _STATUS_RANGE:
-            return Response(status, headers, body)
-        case HttpReply(status):
-            _LOGGER.error("%s: %d is no status that a function can answer.", function.name, status)
-            return _FAILED
-        case str(text):
-            return Response(_OK, (("Content-Type", "text/plain; charset=utf-8"),), text.encode())
-        case _:
-            return Response(_NO_CONTENT)
+    if not isinstance(outcome.value, HttpReply):
+        _LOGGER.error("%s: the local host takes a func.HttpResponse only, not %r.", function.name, outcome.value)
+        return _FAILED
+    response = Response(outcome.value.status, outcome.value.headers, outcome.value.body)
+    try:
+        response.check()
+    except UnsupportedReplyError as error:
+        _LOGGER.error("%s: %s.", function.name, error)  # noqa: TRY400  no traceback helps here
+        return _FAILED
+    return response
 
 
 async def _answer_lifespan(receive: Receive, send: Send) -> None:

@@ -7,7 +7,7 @@ others do (FunctionDescriptorProvider.cs, Utility.cs and ScriptHost.cs in azure-
 import logging
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from devkit.host.errors import FunctionError
@@ -15,7 +15,6 @@ from devkit.host.keys import Level
 from devkit.host.ncrontab import Schedule
 from devkit.host.router import Route, sort_key
 from devkit.host.settings import Environment, HostSettings
-from devkit.host.timers import RetryPolicy
 from devkit.host.worker import IndexedFunction
 
 _LOGGER = logging.getLogger("devkit.host")
@@ -42,10 +41,7 @@ class HostFunction:
     level: Level = Level.FUNCTION
     route: Route | None = None
     schedule: Schedule | None = None
-    retry: RetryPolicy | None = None
     queue: QueueAddress | None = None
-    outputs: Mapping[str, QueueAddress] = field(default_factory=dict)
-    """Queue output bindings by parameter name (``$return`` included)."""
 
     @property
     def name(self) -> str:
@@ -88,28 +84,16 @@ def _prepare(function: IndexedFunction, settings: HostSettings) -> HostFunction:
     prepared = HostFunction(function, environment.is_disabled(function.name))
     try:
         _check_names(function)
-        outputs = {
-            str(binding["name"]): _read_queue(binding, environment)
-            for binding in function.bindings
-            if binding["type"] == "queue"
-        }
-        prepared = replace(prepared, outputs=outputs)
         if trigger["type"] == "httpTrigger":
             level = Level[str(trigger.get("authLevel", "FUNCTION")).upper()]
-            prefix = settings.http.route_prefix
-            route = environment.expand(str(trigger.get("route", function.name)))
-            prepared = replace(
-                prepared, level=level, route=Route.parse(function.name, route, trigger.get("methods"), prefix)
-            )
+            route = Route.parse(function.name, trigger.get("route"), trigger.get("methods"), settings.http.route_prefix)
+            prepared = replace(prepared, level=level, route=route)
         elif trigger["type"] == "timerTrigger":
-            schedule = Schedule.parse(environment.expand(str(trigger["schedule"])))
-            prepared = replace(prepared, schedule=schedule, retry=RetryPolicy.parse(function.retry))
+            prepared = replace(prepared, schedule=Schedule.parse(environment.expand(str(trigger["schedule"]))))
         else:
             prepared = replace(prepared, queue=_read_queue(trigger, environment))
     except FunctionError as error:
         return replace(prepared, error=str(error))
-    if function.retry is not None and prepared.retry is None:
-        _LOGGER.warning("%s: retry policies work for timers, not for HTTP or queues; it is ignored.", function.name)
     return prepared
 
 
@@ -131,8 +115,6 @@ def _refuse_same_route(function: HostFunction, earlier: Iterable[HostFunction]) 
 
 def _read_queue(binding: Mapping[str, Any], environment: Environment) -> QueueAddress:
     name = environment.expand(str(binding["queueName"])).lower()  # the platform lower-cases queue names too
-    if "{" in name:
-        raise FunctionError(f"The queue name '{name}' is a binding expression; the local host does not know those.")
     if not _QUEUE_NAME.fullmatch(name):
         raise FunctionError(f"'{name}' is not a valid queue name.")
     return QueueAddress(environment.find_connection(binding.get("connection")), name)

@@ -2,11 +2,11 @@
 
 import logging
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import requests
 import requests.adapters
@@ -21,10 +21,10 @@ from devkit.host.errors import FunctionError, HostError, SettingsError
 from devkit.host.functions import HostFunction, prepare_functions
 from devkit.host.invoker import Invoker
 from devkit.host.keys import Keys
-from devkit.host.queues import LEASE, STORAGE_OPTIONS, QueueListener, QueueOutput, QueueTrigger
+from devkit.host.queues import LEASE, STORAGE_OPTIONS, QueueListener, QueueTrigger
 from devkit.host.router import hidden_routes
 from devkit.host.settings import HostSettings
-from devkit.host.timers import RetryPolicy, TimerListener, TimerStore, TimerTrigger
+from devkit.host.timers import TimerListener, TimerStore, TimerTrigger
 from devkit.host.worker import Call, Outcome, Worker
 
 _LOGGER = logging.getLogger("devkit.host")
@@ -39,11 +39,19 @@ class LocalHost:
     """
 
     def __init__(
-        self, settings: HostSettings, loaded: Worker, keys: Keys, *, check_keys: bool, queue_lease: timedelta
+        self,
+        settings: HostSettings,
+        loaded: Worker,
+        keys: Keys,
+        *,
+        check_keys: bool,
+        queue_lease: timedelta,
+        end: Callable[[str], None],
     ) -> None:
         self._settings = settings
         self._worker = loaded
         self._queue_lease = queue_lease
+        self._end = end
         self._functions = prepare_functions(loaded.functions, settings)
         self._clients: dict[str, QueueServiceClient] = {}
         self._blobs: BlobServiceClient | None = None
@@ -51,10 +59,7 @@ class LocalHost:
         self._listeners: list[QueueListener | TimerListener] = []
         self._background = ThreadPoolExecutor(thread_name_prefix="fired")
         self._connect_storage()
-        outputs = {each.name: self._make_outputs(each) for each in self._functions if each.outputs}
-        self._invoker = Invoker(
-            loaded, settings.function_timeout, {name: self._write(outputs[name]) for name in outputs}
-        )
+        self._invoker = Invoker(loaded, settings.function_timeout, end)
         self.asgi = HttpApp(
             settings=settings.http,
             functions={each.name: each for each in self._functions},
@@ -73,17 +78,19 @@ class LocalHost:
         keys: Keys,
         check_keys: bool = True,
         queue_lease: timedelta = LEASE,
+        end: Callable[[str], None] = _LOGGER.critical,
     ) -> Self:
         """Read the settings into ``environ`` (user code sees them when that is ``os.environ``), then index the app.
 
         ``settings_file`` None: environment variables only. ``queue_lease`` is for tests; the platform's is 10 minutes.
+        ``end`` is called with the reason when the platform's host or worker would end its process.
         Raises SettingsError, IndexingError with the worker's reason, or UnsupportedError. A function that alone is at
         fault is reported in ``functions`` instead.
         """
         settings = HostSettings.load(app_dir, settings_file, environ)
         loaded = Worker.load(settings.app_dir, settings.script_file)
         try:
-            return cls(settings, loaded, keys, check_keys=check_keys, queue_lease=queue_lease)
+            return cls(settings, loaded, keys, check_keys=check_keys, queue_lease=queue_lease, end=end)
         except BaseException:
             loaded.close()
             raise
@@ -114,8 +121,10 @@ class LocalHost:
 
     def start(self) -> None:
         """Begin timers and queue polling. Raises HostError when the storage of the timers does not answer."""
+        self._check_group()
         for function in self._functions:
-            if function.listens and (listener := self._make_listener(function)) is not None:
+            is_of_group = self._settings.environment.is_of_group(function.name)
+            if function.listens and is_of_group and (listener := self._make_listener(function)) is not None:
                 self._listeners.append(listener)
         try:
             for listener in self._listeners:
@@ -158,6 +167,15 @@ class LocalHost:
                 list(pool.map(lambda listener: listener.stop(deadline), self._listeners))
         self._listeners.clear()
 
+    def _check_group(self) -> None:
+        environment = self._settings.environment
+        group = environment.find("FUNCTIONS_TARGET_GROUP")
+        alone = [each.name for each in self._functions if each.route is None and environment.is_of_group(each.name)]
+        if group and group.lower() != "http" and not alone:
+            raise SettingsError(
+                f"FUNCTIONS_TARGET_GROUP is {group}; there are http and function:<name> of a timer or queue function."
+            )
+
     def _connect_storage(self) -> None:
         if not any(each.schedule or each.queue for each in self._functions):
             return
@@ -173,26 +191,10 @@ class LocalHost:
             self._clients[connection] = _connect(QueueServiceClient, connection)
         return self._clients[connection]
 
-    def _make_outputs(self, function: HostFunction) -> dict[str, QueueOutput]:
-        base64_encoded = self._settings.queues.base64
-        return {
-            name: QueueOutput(
-                self._find_queues(address.connection).get_queue_client(address.name), base64_encoded=base64_encoded
-            )
-            for name, address in function.outputs.items()
-        }
-
-    def _write(self, outputs: dict[str, QueueOutput]) -> Any:
-        def write(name: str, value: Any) -> None:
-            output = outputs.get(name)
-            if output is None:
-                return
-            output.write(value)
-            for listener in self._listeners:
-                if isinstance(listener, QueueListener) and listener.queue_name == output.queue_name:
-                    listener.wake()
-
-        return write
+    def _wake(self, queue: str) -> None:
+        for listener in self._listeners:
+            if isinstance(listener, QueueListener) and listener.queue_name == queue:
+                listener.wake()
 
     def _make_listener(self, function: HostFunction) -> QueueListener | TimerListener | None:
         if function.queue is not None:
@@ -203,14 +205,13 @@ class LocalHost:
                 self._settings.queues,
                 self._queue_lease,
             )
-            return QueueListener(trigger, self._invoker.run)
+            return QueueListener(trigger, self._invoker.run, end_host=self._end, wake=self._wake)
         if function.schedule is not None:
             binding = function.indexed.trigger
             monitored = binding.get("useMonitor") is not False and not function.schedule.is_frequent(datetime.now(UTC))
             timer = TimerTrigger(
                 function.indexed,
                 function.schedule,
-                function.retry or RetryPolicy.parse(None),
                 run_on_startup=bool(binding.get("runOnStartup")),
                 store=self._store if monitored else None,
             )

@@ -1,21 +1,17 @@
-"""One way to run a function for every trigger: time limit, log lines, output bindings."""
+"""One way to run a function for every trigger: time limit and log lines."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
-from typing import Any
 
 from devkit.host.logs import FUNCTION
-from devkit.host.worker import STOPPED, Call, IndexedFunction, Outcome, Worker
+from devkit.host.worker import STOPPED, Call, Outcome, Worker
 
 _LOGGER = logging.getLogger("devkit.host")
-
-type WriteOutput = Callable[[str, Any], None]
-"""Takes an output binding's value and writes it to its queue: (binding name, value)."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +21,8 @@ class Invoker:
     worker: Worker
     time_limit: float | None
     """Seconds; None: unbounded."""
-    outputs: Mapping[str, WriteOutput]
-    """Function name to what writes its queue outputs."""
+    end_host: Callable[[str], None]
+    """Called with the reason when a call exceeds the limit: the platform then kills the worker and all its calls."""
 
     def run(self, call: Call) -> Outcome:
         """Run a call to its end or to the time limit. Never raises: what goes wrong is in the Outcome."""
@@ -51,8 +47,6 @@ class Invoker:
             outcome = STOPPED
         else:
             outcome = future.result()
-        if call.function.name in self.outputs:
-            return await asyncio.to_thread(self._finish, call, outcome, started)  # it writes to queues
         return self._finish(call, outcome, started)
 
     def _begin(self, call: Call) -> Future[Outcome]:
@@ -64,17 +58,13 @@ class Invoker:
         return self.worker.submit(call)
 
     def _finish(self, call: Call, outcome: Outcome | None, started: float) -> Outcome:
+        name = call.function.name
         if outcome is None:
-            outcome = Outcome(
-                ok=False,
-                error=f"Timeout value of {self.time_limit:g} s exceeded. A sync function cannot be stopped: it keeps "
-                "its thread until it returns or the host is restarted.",
-            )
-        elif outcome.ok:
-            outcome = self._write_outputs(call.function, outcome)
-        duration = round((time.monotonic() - started) * 1000)
-        identity = (call.function.name, call.invocation_id, duration)
-        about = {FUNCTION: call.function.name}
+            reason = f"Timeout value of {self.time_limit:g} s exceeded by {name}."
+            self.end_host(f"{reason} The platform ends the worker then, and with it every other call.")
+            outcome = Outcome(ok=False, error=reason)
+        identity = (name, call.invocation_id, round((time.monotonic() - started) * 1000))
+        about = {FUNCTION: name}
         if outcome.ok:
             _LOGGER.info("Executed 'Functions.%s' (Succeeded, Id=%s, Duration=%dms)", *identity, extra=about)
         else:
@@ -84,20 +74,4 @@ class Invoker:
                 (outcome.traceback or outcome.error or "").rstrip(),
                 extra=about,
             )
-        return outcome
-
-    def _write_outputs(self, function: IndexedFunction, outcome: Outcome) -> Outcome:
-        write = self.outputs.get(function.name)
-        values = dict(outcome.outputs)
-        if any(binding["name"] == "$return" and binding["type"] == "queue" for binding in function.bindings):
-            values["$return"] = outcome.value
-        if write is None:
-            return outcome
-        for name, value in values.items():
-            if value is None:
-                continue
-            try:
-                write(name, value)
-            except Exception as error:  # noqa: BLE001  storage and encoding may fail in any way; the call fails then
-                return Outcome(ok=False, error=f"The output binding '{name}' failed: {error}")
         return outcome

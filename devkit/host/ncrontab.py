@@ -62,7 +62,7 @@ class _Field:
 
 
 def _parse_number(text: str) -> int:
-    if not re.fullmatch("[0-9]+", text):
+    if not re.fullmatch("[0-9]{1,9}", text):
         raise ValueError(f"'{text}' is no number")
     return int(text)
 
@@ -97,7 +97,7 @@ class Schedule:
         (``00:05:00``) work on dedicated plans only and are refused here, as on Flex Consumption
         (https://learn.microsoft.com/azure/azure-functions/functions-bindings-timer).
         """
-        fields = text.split()
+        fields = [field for field in text.split(" ") if field]
         if len(fields) == len(_FIELDS) - 1:
             fields.insert(0, "0")
         if len(fields) != len(_FIELDS):
@@ -131,12 +131,14 @@ class Schedule:
                             yield moment
 
     def is_frequent(self, now: datetime) -> bool:
-        """Say whether more than one occurrence falls in the minute after ``now``: such timers are not monitored.
+        """Say whether the timer fires more than once in each minute: such timers are not monitored.
 
         The platform decides it just so, at start-up (TimerSchedule.Create in azure-webjobs-sdk-extensions).
         """
         end = now + timedelta(minutes=1)
-        return sum(1 for _ in takewhile(lambda moment: moment < end, self.iterate(now))) > 1
+        fields = (self.minutes, self.hours, self.days, self.months, self.weekdays)
+        is_of_every_minute = sum(map(len, fields)) == sum(field.last - field.first + 1 for field in _FIELDS[1:])
+        return is_of_every_minute and sum(1 for _ in takewhile(lambda moment: moment < end, self.iterate(now))) > 1
 
     def _has_day(self, day: datetime) -> bool:
         return day.month in self.months and day.day in self.days and (day.weekday() + 1) % len(_DAYS) in self.weekdays

@@ -1,4 +1,4 @@
-"""Storage queues: the trigger's polling, leases, dequeue counts and poison queues; the output binding's writing.
+"""Storage queues: the trigger's polling, leases, dequeue counts and poison queues.
 
 Rules: https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue-trigger and QueueListener.cs,
 QueueProcessor.cs, RandomizedExponentialBackoffStrategy.cs in azure-sdk-for-net.
@@ -19,14 +19,19 @@ from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsE
 from azure.storage.queue import QueueClient, QueueMessage, QueueServiceClient
 
 from devkit.host import worker
-from devkit.host.messages import decode_message, encode_message, make_metadata, split_output
+from devkit.host.messages import UndecodableError, UnreadableError, decode_message, make_metadata
 from devkit.host.settings import QueueSettings
 from devkit.host.worker import Call, IndexedFunction, Outcome
 
 _LOGGER = logging.getLogger("devkit.host.queues")
 _POISON = "-poison"
 _MAX_NAME = 63
-_LOST = {"MessageNotFound", "PopReceiptMismatch", "QueueNotFound", "QueueBeingDeleted", "QueueDisabled"}
+_ABSENT = {"QueueNotFound", "QueueBeingDeleted"}
+_LOST = _ABSENT | {"MessageNotFound", "PopReceiptMismatch"}
+_PASSING = {408, 429}
+_SERVER_ERROR = 500
+_PATIENCE = 25.0
+"""Seconds for which the platform's client tries again before it gives up."""
 _FIRST_DELAY = 0.1
 _JITTER = 0.2
 
@@ -84,9 +89,19 @@ class QueueTrigger:
 class QueueListener:
     """Polls one queue for one function in a thread and runs messages in others."""
 
-    def __init__(self, trigger: QueueTrigger, run: Callable[[Call], Outcome]) -> None:
+    def __init__(
+        self,
+        trigger: QueueTrigger,
+        run: Callable[[Call], Outcome],
+        *,
+        end_host: Callable[[str], None],
+        wake: Callable[[str], None],
+    ) -> None:
+        """``end_host`` takes the reason why the host cannot go on, ``wake`` the name of a queue just written to."""
         self._trigger = trigger
         self._run = run
+        self._end_host = end_host
+        self._wake_others = wake
         settings = trigger.settings
         self._queue = trigger.service.get_queue_client(trigger.queue)
         self._poison = _find_poison_queue(trigger.service, trigger.queue)
@@ -108,7 +123,7 @@ class QueueListener:
         self._thread.start()
 
     def wake(self) -> None:
-        """Poll now: this host has just written to the queue."""
+        """Poll now: this host has just moved a message to this queue, which is a poison queue."""
         self._wake.set()
 
     def stop(self, deadline: float) -> None:
@@ -140,18 +155,16 @@ class QueueListener:
 
     def _receive(self) -> bool:
         size = self._trigger.settings.batch_size
+        lease = round(self._trigger.lease.total_seconds())
         try:
-            batch = list(
-                self._queue.receive_messages(
-                    messages_per_page=size,
-                    max_messages=size,
-                    visibility_timeout=round(self._trigger.lease.total_seconds()),
+            batch = self._persist(
+                lambda: list(
+                    self._queue.receive_messages(messages_per_page=size, max_messages=size, visibility_timeout=lease)
                 )
             )
-        except ResourceNotFoundError:
-            return False
         except AzureError as error:
-            _LOGGER.warning("%s: the queue %s cannot be read: %s", self._name, self._trigger.queue, error)
+            if getattr(error, "error_code", None) not in _ABSENT and _find_status(error) < _SERVER_ERROR:
+                self._give_up(f"the queue {self._trigger.queue} cannot be read: {error}")
             return False
         for message in batch:
             future = self._pool.submit(self._process, message)
@@ -159,11 +172,28 @@ class QueueListener:
             future.add_done_callback(self._forget)
         return bool(batch)
 
+    def _persist[Result](self, act: Callable[[], Result]) -> Result:
+        """Call storage as patiently as the platform's client does."""
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return act()
+            except AzureError as error:
+                status = _find_status(error)
+                may_pass = status == 0 or status in _PASSING or status >= _SERVER_ERROR
+                if not may_pass or time.monotonic() > until or self._stopping.wait(_FIRST_DELAY * 5):
+                    raise
+
+    def _give_up(self, reason: str) -> None:
+        if not self._stopping.is_set():
+            self._end_host(f"{self._name}: {reason}")
+            self._stopping.set()
+
     def _forget(self, future: Future[None]) -> None:
         self._running.pop(future, None)
         self._wake.set()
         if not future.cancelled() and (error := future.exception()) is not None:
-            _LOGGER.error("%s: a message could not be settled: %s", self._name, error)
+            self._give_up(f"a message of {self._trigger.queue} could not be settled: {error}")
 
     def _wait_for_space(self) -> None:
         while len(self._running) > self._trigger.settings.new_batch_threshold and not self._stopping.is_set():
@@ -178,17 +208,18 @@ class QueueListener:
             return
         try:
             text = decode_message(str(message.content), base64_encoded=settings.base64)
-        except ValueError as error:
-            self._poison_message(message, f"cannot be decoded ({error}; check messageEncoding on both sides)")
+            metadata = make_metadata(message, text)
+        except UndecodableError as error:
+            self._poison_message(message, f"{error} (check messageEncoding on both sides)")
             return
-        call = Call(
-            self._trigger.function,
-            worker.make_text(text),
-            make_metadata(message, text),
-            reason=f"New queue message detected on '{self._trigger.queue}'.",
-        )
-        with _LeaseKeeper(self._queue, message, self._trigger.lease, self._name):
-            outcome = self._run(call)
+        except UnreadableError as error:
+            outcome = Outcome(ok=False, error=str(error))
+            _LOGGER.warning("%s: a message of %s %s.", self._name, self._trigger.queue, error)
+        else:
+            reason = f"New queue message detected on '{self._trigger.queue}'."
+            call = Call(self._trigger.function, worker.make_text(text), metadata, reason=reason)
+            with _LeaseKeeper(self._queue, message, self._trigger.lease, self._name):
+                outcome = self._run(call)
         if outcome.stopped:
             return  # stop() has released the message
         if outcome.ok:
@@ -204,16 +235,18 @@ class QueueListener:
         if self._poison is None:
             return
         _LOGGER.warning("%s: a message %s and moves to %s.", self._name, reason, self._poison.queue_name)
-        _send(self._poison, str(message.content))
+        poison, content = self._poison, str(message.content)
+        self._persist(lambda: _send(poison, content))
+        self._wake_others(poison.queue_name)
         self._delete(message)
 
     def _delete(self, message: QueueMessage) -> None:
         with self._tolerate_loss():
-            self._queue.delete_message(message)
+            self._persist(lambda: self._queue.delete_message(message))
 
     def _release(self, message: QueueMessage, delay: float) -> None:
         with self._tolerate_loss():
-            self._queue.update_message(message, visibility_timeout=round(delay))
+            self._persist(lambda: self._queue.update_message(message, visibility_timeout=int(delay)))
         self._wake.set()
 
     @contextmanager
@@ -253,22 +286,9 @@ class _LeaseKeeper:
             self._message.pop_receipt = renewed.pop_receipt
 
 
-class QueueOutput:
-    """Writes a queue output binding's values; creates the queue when it does not exist."""
-
-    def __init__(self, queue: QueueClient, *, base64_encoded: bool) -> None:
-        self._queue = queue
-        self._base64 = base64_encoded
-
-    @property
-    def queue_name(self) -> str:
-        """The queue written to."""
-        return str(self._queue.queue_name)
-
-    def write(self, value: Any) -> None:
-        """Send the messages that ``value`` stands for. Raises AzureError or ValueError."""
-        for content in split_output(value):
-            _send(self._queue, encode_message(content, base64_encoded=self._base64))
+def _find_status(error: AzureError) -> int:
+    """Return the status that storage answered, 0 where there was no answer."""
+    return getattr(error, "status_code", None) or 0
 
 
 def _find_poison_queue(service: QueueServiceClient, name: str) -> QueueClient | None:

@@ -5,18 +5,15 @@ azure-functions-host), which compares upper-cased letters: ``_`` comes after eve
 not win; see ``hidden_routes``.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Self
-from urllib.parse import unquote
 
 from devkit.host.errors import FunctionError
 from devkit.host.templates import Template
 
 _RESERVED = ("admin", "runtime")
-_ENCODED_SLASH = re.compile("(%2f)", re.IGNORECASE)
 
 
 def sort_key(function: str) -> str:
@@ -36,17 +33,17 @@ class Route:
     def parse(
         cls, function: str, route: str | None = None, methods: Iterable[str] | None = None, prefix: str = "api"
     ) -> Self:
-        """Build a route from a trigger's ``route`` (None: the function's name) and ``methods`` (none: all).
+        """Build a route from a trigger's ``route`` (none: the function's name) and ``methods`` (none: all).
 
-        Raises FunctionError for a broken template or a route that begins with ``admin`` or ``runtime``: the host keeps
-        those for itself, ``administration`` included (ScriptHost.ValidateHttpFunction). Raises UnsupportedError for a
-        template that this host does not know.
+        Raises FunctionError for a route that begins with ``admin`` or ``runtime``: the host keeps those for itself,
+        ``administration`` included (ScriptHost.ValidateHttpFunction). Raises UnsupportedError for a template that this
+        host does not know.
         """
-        own = (function if route is None else route).strip("/")
+        own = route or function
         if own.lower().startswith(_RESERVED):
             raise FunctionError(f"The route '{own}' conflicts with one or more built in routes.")
-        allowed = frozenset(method.upper() for method in methods or ())
-        return cls(function, Template.parse(f"{prefix.strip('/')}/{own}"), allowed or None)
+        allowed = None if methods is None else frozenset(method.upper() for method in methods)
+        return cls(function, Template.parse(f"{prefix}/{own}" if prefix else own), allowed)
 
     def allows(self, method: str) -> bool:
         """Say whether the method is among the route's; HEAD is not implied by GET."""
@@ -68,14 +65,9 @@ class Router:
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes = tuple(sorted(routes, key=lambda route: sort_key(route.function)))
 
-    def find(self, method: str, raw_path: str) -> tuple[Route, dict[str, str]] | None:
-        """Return the first route in order and its values, or None (also for a wrong method: never 405).
-
-        ``raw_path`` is the path as sent. Values are URL-decoded except ``%2F``, which stays as written, as ASP.NET
-        Core leaves it (https://github.com/dotnet/aspnetcore/issues/11544).
-        """
-        path = raw_path.removeprefix("/")
-        segments = [_decode(segment) for segment in path.split("/")] if path else []
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+        """Return the first route in order and its values, or None (also for a wrong method: never 405)."""
+        segments = path.removeprefix("/").split("/")
         for route in self.routes:
             if route.allows(method) and (values := route.template.match(segments)) is not None:
                 return route, values
@@ -96,7 +88,3 @@ def hidden_routes(routes: Iterable[Route]) -> list[tuple[str, str]]:
         and early.template.overlaps(late.template)
         and (early.template.includes(late.template) or not late.template.includes(early.template))
     ]
-
-
-def _decode(segment: str) -> str:
-    return "".join(piece if index % 2 else unquote(piece) for index, piece in enumerate(_ENCODED_SLASH.split(segment)))

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from math import inf
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,34 +20,32 @@ from devkit.host.errors import FunctionError, SettingsError
 
 _LOGGER = logging.getLogger("devkit.host.settings")
 _OVERRIDE_PREFIX = "azurefunctionsjobhost__"
-_TIME_SPAN = re.compile(r"(?:(?P<days>\d+)\.)?(?P<h>\d{1,2}):(?P<m>\d{1,2})(?::(?P<s>\d{1,2})(?:\.(?P<f>\d{1,7}))?)?")
-_DAYS_ONLY = re.compile(r"\d{1,8}")
+_TIME_SPAN = re.compile(
+    r"(?:(?P<days>[0-9]{1,6})\.)?"
+    r"(?P<hours>[01][0-9]|2[0-3]):(?P<minutes>[0-5][0-9]):(?P<seconds>[0-5][0-9])(?:\.(?P<fraction>[0-9]{1,7}))?"
+)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T|/Date\(")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_MAX_DEPTH = 64
 _MAX_BATCH = 32
 _DEFAULT_BODY_LIMIT = 100 * 1024 * 1024
-_DEFAULT_TIMEOUT = timedelta(minutes=30)  # Flex Consumption's default
+_DEFAULT_TIMEOUT = 30 * 60.0  # Flex Consumption's default
+_DEFAULT_POLLING = 60.0
+_LONGEST_HIDDEN = 7 * 24 * 3600.0
 _HOST_ID_LENGTH = 32
-_HOURS, _MINUTES = 24, 60
+_LEVELS = {"trace", "debug", "information", "warning", "error", "critical", "none"}
 
 
 def parse_time_span(text: str) -> timedelta:
-    """Read a .NET TimeSpan: ``hh:mm[:ss[.fffffff]]``, ``d.hh:mm:ss`` or whole days.
+    """Read a time span of the form ``[d.]hh:mm:ss[.fffffff]``. Raises ValueError.
 
-    When the first two digits are 24 or more the text means ``dd:hh:mm``, so ``24:00:00`` is 24 days
-    (https://learn.microsoft.com/azure/azure-functions/functions-bindings-timer#timespan). Raises ValueError.
+    .NET knows more forms, and some mislead: ``30`` are days, and so are the first two digits of ``24:00:00``.
     """
-    if _DAYS_ONLY.fullmatch(text):
-        return timedelta(days=int(text))
-    match = _TIME_SPAN.fullmatch(text.strip())
+    match = _TIME_SPAN.fullmatch(text)
     if match is None:
-        raise ValueError(f"'{text}' is no time span; write hh:mm:ss.")
-    days, hours = int(match["days"] or 0), int(match["h"])
-    minutes, seconds = int(match["m"]), int(match["s"] or 0)
-    if hours >= _HOURS and match["days"] is None and match["s"] is not None:
-        days, hours, minutes, seconds = hours, minutes, seconds, 0
-    if hours >= _HOURS or minutes >= _MINUTES or seconds >= _MINUTES:
-        raise ValueError(f"'{text}' is no time span; write hh:mm:ss.")
-    microseconds = int((match["f"] or "0").ljust(7, "0")) // 10
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds, microseconds=microseconds)
+        raise ValueError(f"'{text}' is no time span that the local host knows; write hh:mm:ss.")
+    whole = {name: int(match[name] or 0) for name in ("days", "hours", "minutes", "seconds")}
+    return timedelta(**whole, microseconds=int((match["fraction"] or "0").ljust(7, "0")) // 10)
 
 
 class Environment:
@@ -81,15 +80,14 @@ class Environment:
     def find_connection(self, name: str | None) -> str:
         """Return the storage connection string that a binding's ``connection`` names ("" and None: the app's own).
 
-        The platform looks for ``AzureWebJobs<name>`` first, then ``<name>``, each also under ConnectionStrings.
-        Raises FunctionError when there is none, or when only the identity form is set.
+        The platform looks for ``AzureWebJobs<name>`` first, then ``<name>``. Raises FunctionError when there is none,
+        or when only the identity form is set.
         """
         plain = name or "AzureWebJobsStorage"
         prefixed = plain if plain.casefold().startswith("azurewebjobs") else f"AzureWebJobs{plain}"
         candidates = list(dict.fromkeys((prefixed, plain)))
         for candidate in candidates:
-            value = self.find(f"ConnectionStrings:{candidate}") or self.find(candidate)
-            if value:
+            if value := self.find(candidate):
                 return value
         groups = tuple(f"{candidate}__".casefold() for candidate in candidates)
         if any(key.replace(":", "__").casefold().startswith(groups) for key in self._values):
@@ -98,6 +96,15 @@ class Environment:
                 f'strings only: set {plain}, for Azurite to "UseDevelopmentStorage=true".'
             )
         raise FunctionError(f"The storage connection {plain} is not set: set {plain} or AzureWebJobs{plain}.")
+
+    def is_of_group(self, function: str) -> bool:
+        """Say whether a timer or queue function runs in the group of ``FUNCTIONS_TARGET_GROUP`` (unset: all do).
+
+        Flex Consumption starts a process for each group: ``http`` for all HTTP functions, ``function:<name>`` for each
+        timer or queue function. Only what listens is told apart: every process answers HTTP.
+        """
+        group = self.find("FUNCTIONS_TARGET_GROUP")
+        return group is None or group.casefold() == f"function:{function}".casefold()
 
     def is_disabled(self, function: str) -> bool:
         """Say whether ``AzureWebJobs.<function>.Disabled`` (or with ``_`` for the dots) is ``true`` or ``1``."""
@@ -157,7 +164,7 @@ class HostSettings:
                 _LOGGER.warning("%s is a Key Vault reference: the local host passes its text on unresolved.", name)
         environ["AZURE_FUNCTIONS_ENVIRONMENT"] = "Development"  # Core Tools forces it too
         environment = Environment(environ)
-        tree = _Tree("host.json", _override(_read_host_json(app_dir), environ))
+        tree = _Tree("host.json", _override(read_host_json(app_dir), environ))
         return cls(
             app_dir=app_dir.resolve(),
             environment=environment,
@@ -207,14 +214,17 @@ class _Tree:
             raise SettingsError(f"{self._source}: {path} must be a whole number {bounds}, not {value!r}.")
         return number
 
-    def read_seconds(self, path: str, default: float) -> float:
+    def read_seconds(self, path: str, default: float, low: float, high: float = inf) -> float:
         value = self.find(path)
         if value is None:
             return default
         try:
-            return parse_time_span(str(value)).total_seconds()
+            seconds = parse_time_span(str(value)).total_seconds()
         except ValueError as error:
             raise SettingsError(f"{self._source}: {path}: {error}") from None
+        if not low <= seconds <= high:
+            raise SettingsError(f"{self._source}: {path} must be at least {low:g} s and at most {high:g} s.")
+        return seconds
 
 
 @dataclass(frozen=True)
@@ -234,11 +244,8 @@ class _LocalFile:
             if not isinstance(value, str):
                 raise SettingsError(f"{path.name}: Values.{name} must be a string, not {json.dumps(value)}.")
             values[name] = value
-        for name, value in _Tree(path.name, data).read_object("ConnectionStrings").items():
-            text = value.get("ConnectionString") if isinstance(value, dict) else value
-            if not isinstance(text, str):
-                raise SettingsError(f"{path.name}: ConnectionStrings.{name} must be a string.")
-            values[f"ConnectionStrings:{name}"] = text
+        if data.get("ConnectionStrings"):
+            raise SettingsError(f"{path.name}: the local host knows no ConnectionStrings; write them under Values.")
         host = _Tree(path.name, data)
         if host.find("Host.CORS"):
             raise SettingsError(
@@ -259,11 +266,25 @@ def _read_json(path: Path) -> dict[str, Any]:
     return data
 
 
-def _read_host_json(app_dir: Path) -> dict[str, Any]:
+def read_host_json(app_dir: Path) -> dict[str, Any]:
+    """Read the file. Raises SettingsError also for what the platform would take, comments for example."""
     data = _read_json(app_dir / "host.json")
+    _check_plain(data, "host.json")
     if data.get("version") != "2.0":
         raise SettingsError('host.json must say "version": "2.0"; the platform refuses to start without it.')
     return data
+
+
+def _check_plain(value: Any, path: str, depth: int = 0) -> None:
+    """Refuse what the platform's reader of JSON makes something else of than Python's."""
+    if isinstance(value, dict | list):
+        names = list(value) if isinstance(value, dict) else []
+        if depth == _MAX_DEPTH or len({name.casefold() for name in names}) < len(names):
+            raise SettingsError(f"{path} is nested too deeply or names something twice.")
+        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            _check_plain(inner, f"{path}: {name}", depth + 1)
+    elif isinstance(value, float) or (isinstance(value, str) and (_DATE.match(value) or _SURROGATE.search(value))):
+        raise SettingsError(f"{path} holds {value!r}, which the platform would rewrite.")
 
 
 def _override(tree: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
@@ -296,41 +317,43 @@ def _find_host_id(app_dir: Path, environment: Environment) -> str:
 
 
 def _read_timeout(tree: _Tree) -> float | None:
-    if str(tree.find("functionTimeout")) in {"-1", "-00:00:01"}:
+    if str(tree.find("functionTimeout")) == "-1":
         return None
-    return tree.read_seconds("functionTimeout", _DEFAULT_TIMEOUT.total_seconds())
+    return tree.read_seconds("functionTimeout", _DEFAULT_TIMEOUT, 1)
 
 
 def _read_log_levels(tree: _Tree) -> dict[str, str]:
-    return {str(name): str(level).lower() for name, level in tree.read_object("logging.logLevel").items()}
+    levels = {str(name): str(level).lower() for name, level in tree.read_object("logging.logLevel").items()}
+    if unknown := set(levels.values()) - _LEVELS:
+        raise SettingsError(f"host.json: logging.logLevel: {', '.join(sorted(unknown))} is no level.")
+    return levels
 
 
 def _read_queues(tree: _Tree) -> QueueSettings:
     base = "extensions.queues"
     batch = tree.read_int(f"{base}.batchSize", 1, _MAX_BATCH) or 16
     threshold = tree.read_int(f"{base}.newBatchThreshold", 0)
-    encoding = str(tree.find(f"{base}.messageEncoding") or "base64").lower()
-    if encoding not in {"base64", "none"}:
+    encoding = tree.find(f"{base}.messageEncoding")
+    if encoding is not None and str(encoding).lower() not in {"base64", "none"}:
         raise SettingsError(f"host.json: {base}.messageEncoding must be base64 or none, not '{encoding}'.")
-    polling = tree.read_seconds(f"{base}.maxPollingInterval", 2.0)  # 2 s is the default in Development
-    if polling < 0.1:  # noqa: PLR2004  the platform's own lower bound, 100 ms
-        raise SettingsError(f"host.json: {base}.maxPollingInterval must be at least 100 milliseconds.")
     return QueueSettings(
         batch_size=batch,
         new_batch_threshold=batch // 2 * (os.cpu_count() or 1) if threshold is None else threshold,
         max_dequeue_count=tree.read_int(f"{base}.maxDequeueCount", 1) or 5,
-        retry_delay=tree.read_seconds(f"{base}.visibilityTimeout", 0.0),
-        max_polling_interval=polling,
-        base64=encoding == "base64",
+        retry_delay=tree.read_seconds(f"{base}.visibilityTimeout", 0.0, 0, _LONGEST_HIDDEN),
+        max_polling_interval=tree.read_seconds(f"{base}.maxPollingInterval", _DEFAULT_POLLING, 0.1),
+        base64=str(encoding).lower() != "none" or encoding is None,
     )
 
 
 def _read_http(tree: _Tree, environment: Environment) -> HttpSettings:
     base = "extensions.http"
     prefix = tree.find(f"{base}.routePrefix")
+    if "/" in str(prefix):
+        raise SettingsError(f"host.json: {base}.routePrefix: the local host knows prefixes without a slash only.")
     limits = _Tree("settings", {"limit": environment.find("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT")})
     return HttpSettings(
-        route_prefix="api" if prefix is None else str(prefix).strip("/"),
+        route_prefix="api" if prefix is None else str(prefix),
         max_outstanding=_read_limit(tree, f"{base}.maxOutstandingRequests"),
         max_concurrent=_read_limit(tree, f"{base}.maxConcurrentRequests"),
         custom_headers={str(key): str(value) for key, value in tree.read_object(f"{base}.customHeaders").items()},

@@ -10,6 +10,9 @@ from types import FrameType
 
 from watchfiles import Change, watch
 
+EXIT_ENDED = 3
+"""The code of a host that ended as the platform's would have."""
+
 _EXTRA_SECONDS = 5.0
 """What a child may need beyond the grace for requests and the grace for other calls."""
 
@@ -45,6 +48,11 @@ class Supervisor:
                     self._start()
                     restarted = True
                 elif self._child is not None and (code := self._child.poll()) is not None:
+                    if code == EXIT_ENDED:
+                        print("The host starts again, as the platform's would.", flush=True)
+                        self._end()
+                        self._start()
+                        continue
                     if not restarted:
                         return code
                     print("The host has ended; waiting for a change.", flush=True)

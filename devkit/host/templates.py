@@ -2,7 +2,8 @@
 
 ASP.NET Core, which routes for the platform, knows more: constraints, defaults, optional parameters, and several parts
 in one segment (https://learn.microsoft.com/aspnet/core/fundamentals/routing#route-templates). The app uses none of
-them, and this host refuses to start an app that does.
+them, and this host refuses to start an app that does. It refuses as well what ASP.NET Core cannot read, such as
+``/items``: on the platform one such template makes every route answer 503.
 """
 
 import re
@@ -10,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from devkit.host.errors import FunctionError, UnsupportedError
+from devkit.host.errors import UnsupportedError
 
-_SEGMENT = re.compile(r"(?P<literal>[^{}]+)|\{(?P<parameter>\w+)\}|\{\*(?P<rest>\w+)\}")
+_SEGMENT = re.compile(r"(?P<literal>[\w.~-]+)|\{(?P<parameter>\w+)\}|\{\*(?P<rest>\w+)\}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -42,19 +43,18 @@ class Template:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a template; slashes at both ends do not count.
-
-        Raises FunctionError for what the platform refuses and UnsupportedError for what only this host does not know.
-        """
-        stripped = text.strip("/")
-        parts = stripped.split("/") if stripped else []
-        last = _SEGMENT.fullmatch(parts[-1]) if parts else None
-        rest = last["rest"] if last else None
-        segments = tuple(_parse_segment(part, stripped) for part in (parts[:-1] if rest else parts))
-        names = [name.casefold() for name in (*(each.parameter for each in segments), rest) if name]
-        if len(set(names)) != len(names):
-            raise FunctionError(f"The route '{text}' uses a parameter name twice.")
-        return cls(stripped, segments, rest)
+        """Read a template. Raises UnsupportedError for what this host does not know."""
+        found = [_SEGMENT.fullmatch(part) for part in text.split("/")]
+        rest = found[-1]["rest"] if found[-1] else None
+        segments = found[:-1] if rest else found
+        names = [name.lower() for each in found if each and (name := each["parameter"] or each["rest"])]
+        if not all(each and not each["rest"] for each in segments) or len(set(names)) != len(names):
+            raise UnsupportedError(
+                f"The route '{text}' is none that the local host knows: literals of letters, digits and . _ ~ -, "
+                "{name}, and {*name} at the end, between single slashes, no name twice."
+            )
+        pairs = [(each["literal"], each["parameter"]) for each in segments if each]
+        return cls(text, tuple(Segment(literal and literal.lower(), name) for literal, name in pairs), rest)
 
     def match(self, path: Sequence[str]) -> dict[str, str] | None:
         """Return the route values for the path's decoded segments, or None. Literals compare without case.
@@ -66,7 +66,7 @@ class Template:
         if len(own) < len(self.segments) or not all(own) or not (is_end or (self.rest and more[0])):
             return None
         pairs = list(zip(self.segments, own, strict=True))
-        if any(segment.literal not in (None, text.lower()) for segment, text in pairs):
+        if any(segment.literal and not (text.isascii() and text.lower() == segment.literal) for segment, text in pairs):
             return None
         values = {segment.parameter: text for segment, text in pairs if segment.parameter}
         return values if is_end or not self.rest else values | {self.rest: "/".join(more)}
@@ -91,18 +91,3 @@ class Template:
     def _may_reach(self, other: Self) -> bool:
         """Say whether a path as long as the other's segments, or longer if they may be, is not too long for this."""
         return self.rest is not None or len(other.segments) <= len(self.segments)
-
-
-def _parse_segment(text: str, route: str) -> Segment:
-    if not text:
-        raise FunctionError(f"The route '{route}' has an empty segment.")
-    found = _SEGMENT.fullmatch(text)
-    if found is not None and found["rest"]:
-        raise FunctionError(f"The route '{route}' has more after its catch-all parameter.")
-    if found is None:
-        raise UnsupportedError(
-            f"The route '{route}' has the segment '{text}'. The local host knows literal segments, {{name}}, and "
-            "{{*name}} at the end: no constraints, no defaults, no optional parameters, and no mixtures."
-        )
-    literal = found["literal"]
-    return Segment(literal.lower() if literal else None, found["parameter"])

@@ -1,34 +1,32 @@
-"""Timers: schedule, past-due runs, persistence and retries as on the platform, in UTC.
+"""Timers: schedule, past-due runs and persistence as on the platform, in UTC.
 
-Rules: TimerListener.cs, ScheduleMonitor.cs and StorageScheduleMonitor.cs in azure-webjobs-sdk-extensions;
-https://learn.microsoft.com/azure/azure-functions/functions-bindings-error-pages (retry policies).
+Rules: TimerListener.cs, ScheduleMonitor.cs and StorageScheduleMonitor.cs in azure-webjobs-sdk-extensions.
 """
 
 import json
 import logging
-import random
+import re
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
 
 from azure.core.exceptions import AzureError, ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
 
 from devkit.host import worker
-from devkit.host.errors import FunctionError, HostError
+from devkit.host.errors import HostError
 from devkit.host.ncrontab import Schedule
-from devkit.host.settings import parse_time_span
 from devkit.host.worker import Call, IndexedFunction, Outcome
 
 _LOGGER = logging.getLogger("devkit.host.timers")
 _CONTAINER = "azure-webjobs-hosts"
+_FINAL_ZEROS = re.compile(r"(\.\d*?)0+(?=\+)")
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
 _LONGEST_WAIT = 3600.0
 """Seconds after which a waiting timer looks at the clock again, which may have been set."""
-_JITTER = 0.2
 
 
 @dataclass(frozen=True)
@@ -51,11 +49,8 @@ class TimerStatus:
 
     def to_json(self) -> dict[str, str]:
         """Return ``{"Last", "Next", "LastUpdated"}`` as ISO text: what is stored and what the function sees."""
-        return {
-            "Last": self.last.isoformat(),
-            "Next": self.next.isoformat(),
-            "LastUpdated": self.updated.isoformat(),
-        }
+        moments = {"Last": self.last, "Next": self.next, "LastUpdated": self.updated}
+        return {name: _FINAL_ZEROS.sub(r"\1", moment.isoformat()) for name, moment in moments.items()}
 
 
 def review_status(stored: TimerStatus | None, schedule: Schedule, now: datetime) -> tuple[TimerStatus, bool]:
@@ -76,7 +71,7 @@ def review_status(stored: TimerStatus | None, schedule: Schedule, now: datetime)
 
 
 class TimerStore:
-    """Timer statuses in blob storage, where the platform keeps them: ``timers/<host id>/<function>/status``."""
+    """Timer statuses in blob storage, where the platform keeps them."""
 
     def __init__(self, service: BlobServiceClient, host_id: str) -> None:
         self._container = service.get_container_client(_CONTAINER)
@@ -90,8 +85,8 @@ class TimerStore:
         except ResourceNotFoundError:
             return None
         except ValueError as error:
-            _LOGGER.warning("%s: the stored timer status is unreadable and starts anew: %s", function, error)
-            return None
+            name = self._name(function)
+            raise HostError(f"The local host cannot read the timer status {name} ({error}). Delete the blob.") from None
         except AzureError as error:
             raise HostError(f"Timers need the storage of AzureWebJobsStorage, which does not answer: {error}") from None
 
@@ -108,45 +103,7 @@ class TimerStore:
             _LOGGER.error("%s: the timer status could not be stored: %s", function, error)  # noqa: TRY400  no traceback helps here
 
     def _name(self, function: str) -> str:
-        return f"timers/{self._host_id}/{function}/status"
-
-
-@dataclass(frozen=True)
-class RetryPolicy:
-    """A timer's retry policy. ``count`` -1: without end. Delays in seconds."""
-
-    count: int
-    fixed_delay: float | None
-    least: float
-    most: float
-
-    @classmethod
-    def parse(cls, settings: Mapping[str, Any] | None) -> Self:
-        """Read the decorator's settings (all text); None means no retries. Raises FunctionError."""
-        if settings is None:
-            return cls(0, 0.0, 0.0, 0.0)
-        try:
-            count = int(settings["max_retry_count"])
-            if settings["strategy"] == "fixed_delay":
-                return cls(count, _read_delay(settings, "delay_interval"), 0.0, 0.0)
-            return cls(
-                count, None, _read_delay(settings, "minimum_interval"), _read_delay(settings, "maximum_interval")
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise FunctionError(f"The retry policy is invalid: {error}") from None
-
-    def delay(self, attempt: int) -> float:
-        """Return the seconds before retry ``attempt`` (1 is the first): fixed, or doubling with jitter."""
-        if self.fixed_delay is not None:
-            return self.fixed_delay
-        growth = 0.0
-        if attempt > 1:
-            growth = random.uniform(1 - _JITTER, 1 + _JITTER) * 2 ** min(attempt - 2, 32)  # noqa: S311  no secret
-        return min(self.most, self.least * (1 + growth))
-
-
-def _read_delay(settings: Mapping[str, Any], name: str) -> float:
-    return parse_time_span(settings[name]).total_seconds()
+        return f"timers/{self._host_id}/Host.Functions.{function}/status"
 
 
 @dataclass(frozen=True)
@@ -155,7 +112,6 @@ class TimerTrigger:
 
     function: IndexedFunction
     schedule: Schedule
-    retry: RetryPolicy
     run_on_startup: bool
     store: TimerStore | None
 
@@ -175,9 +131,6 @@ class TimerListener:
         """Review the stored status and begin. Raises HostError when storage does not answer."""
         now = datetime.now(UTC)
         trigger = self._trigger
-        if trigger.schedule.find_next(now) is None:
-            _LOGGER.warning("%s: the schedule '%s' has no occurrence.", trigger.function.name, trigger.schedule.text)
-            return
         stored = trigger.store.read(trigger.function.name) if trigger.store else None
         self._status, self._past_due = review_status(stored, trigger.schedule, now)
         if trigger.store and self._status != stored:
@@ -220,36 +173,15 @@ class TimerListener:
             {"TimerTrigger": worker.make_text(started.isoformat())},
             reason=reason,
         )
-        if self._run_with_retries(call).stopped:
+        if self._run(call).stopped:
             return status  # nobody knows how the run would have ended; the next start finds it due
         status = TimerStatus(started, _find_next(trigger.schedule, started), started)
         if trigger.store:
             trigger.store.write(trigger.function.name, status)
         return status
 
-    def _run_with_retries(self, call: Call) -> Outcome:
-        policy = self._trigger.retry
-        outcome = self._run(replace(call, max_retry_count=policy.count))
-        attempt = 0
-        while not outcome.ok and (policy.count < 0 or attempt < policy.count):
-            attempt += 1
-            delay = policy.delay(attempt)
-            _LOGGER.info("%s: retry %d follows in %g s.", call.function.name, attempt, delay)
-            if self._stopping.wait(delay):
-                break
-            outcome = self._run(
-                Call(
-                    call.function,
-                    call.value,
-                    call.metadata,
-                    reason=f"Retry {attempt}.",
-                    retry_count=attempt,
-                    max_retry_count=policy.count,
-                    retry_error=outcome.error,
-                )
-            )
-        return outcome
-
 
 def _find_next(schedule: Schedule, base: datetime) -> datetime:
-    return schedule.find_next(base) or datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
+    if (found := schedule.find_next(base)) is None:
+        raise HostError(f"The schedule '{schedule.text}' has no occurrence; the local host starts no such timer.")
+    return found

@@ -8,6 +8,7 @@ package imports that library. Source: https://pypi.org/project/azure-functions-r
 
 import asyncio
 import importlib
+import inspect
 import json
 import os
 import re
@@ -41,7 +42,6 @@ _POOL: ContextVar[ThreadPoolExecutor | None] = ContextVar("functions_pool", defa
 native_invocation.get_threadpool_executor = _POOL.get  # the library's own pool is one for all apps of a process
 
 _TRIGGERS = frozenset({"httpTrigger", "timerTrigger", "queueTrigger"})
-_OUTPUTS = frozenset({"http", "queue"})
 _TRACE_PARENT = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})")
 
 
@@ -53,8 +53,6 @@ class IndexedFunction:
     function_id: str
     bindings: tuple[Mapping[str, Any], ...]
     """Like the ``bindings`` of a function.json; ``%NAME%`` is not expanded."""
-    retry: Mapping[str, Any] | None
-    """``strategy``, ``max_retry_count``, ``delay_interval``, ``minimum_interval``, ``maximum_interval`` as text."""
 
     @property
     def trigger(self) -> Mapping[str, Any]:
@@ -73,26 +71,22 @@ class HttpReply:
 
 @dataclass(frozen=True)
 class Call:
-    """One invocation: the function, its trigger's value and metadata, and where it stands in a retry policy."""
+    """One invocation: the function, its trigger's value and metadata."""
 
     function: IndexedFunction
     value: Any
     metadata: Mapping[str, Any] = field(default_factory=dict)
     reason: str = ""
     trace_parent: str = ""
-    retry_count: int = 0
-    max_retry_count: int = 0
-    retry_error: str | None = None
     invocation_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a call ended. ``value`` and ``outputs`` hold str, bytes, HttpReply or decoded JSON."""
+    """How a call ended. ``value`` is an HttpReply, or what the platform would make an answer of in its own ways."""
 
     ok: bool
     value: Any = None
-    outputs: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
     traceback: str | None = None
     stopped: bool = False
@@ -171,17 +165,14 @@ class Worker:
         self._running[call.invocation_id] = call.function.name
         _POOL.set(self._pool)
         try:
-            ok, value, outputs, error, traceback = await native_invocation.invocation_request_native(
+            ok, value, _, error, traceback = await native_invocation.invocation_request_native(
                 call.invocation_id,
                 call.function.function_id,
                 [(call.function.trigger["name"], call.value)],
                 dict(call.metadata),
                 trace_parent=make_trace_parent(call.trace_parent),
-                retry_count=call.retry_count,
-                max_retry_count=call.max_retry_count,
-                retry_exception=call.retry_error,
             )
-            return Outcome(ok, _read(value), {name: _read(datum) for name, datum in outputs}, error, traceback)
+            return Outcome(ok, _read(value), error, traceback)
         finally:
             del self._running[call.invocation_id]
 
@@ -291,7 +282,13 @@ def _register(function: Any, ids: list[str]) -> IndexedFunction:
     _REGISTRY[ids[-1]] = _REGISTRY.pop(info.function_id)
     bindings = tuple(json.loads(binding) for binding in function.get_raw_bindings())
     _refuse_unsupported(info, bindings)
-    return IndexedFunction(info.name, ids[-1], bindings, loader.get_retry_settings(function))
+    for refused, what in (
+        (loader.get_retry_settings(function) is not None, "has a retry policy"),
+        (asyncio.iscoroutinefunction(inspect.unwrap(function.get_user_function())), "is an async function"),
+    ):
+        if refused:
+            raise UnsupportedError(f"The function {info.name} {what}; the local host does not know those.")
+    return IndexedFunction(info.name, ids[-1], bindings)
 
 
 _STREAMING = "The app uses HTTP streaming (azurefunctions-extensions-http-*); the local host does not speak it."
@@ -303,11 +300,11 @@ def _refuse_unsupported(info: Any, bindings: Sequence[Mapping[str, Any]]) -> Non
             f"The function {info.name} uses SDK-type (deferred) bindings; the local host does not speak them."
         )
     for binding in bindings:
-        known = _OUTPUTS if binding["direction"] == "OUT" else _TRIGGERS
-        if binding["type"] not in known:
+        is_output = binding["direction"] == "OUT"
+        if (binding["type"], binding["name"]) != ("http", "$return") if is_output else binding["type"] not in _TRIGGERS:
             raise UnsupportedError(
-                f"The function {info.name} has a {binding['type']} binding; the local host knows HTTP, timer and "
-                "queue triggers and queue outputs only."
+                f"The function {info.name} has a {binding['type']} binding '{binding['name']}'; the local host knows "
+                "HTTP, timer and queue triggers and returned HTTP answers only."
             )
 
 
@@ -316,17 +313,15 @@ def _text(value: str) -> Any:
 
 
 def _read(datum: Any) -> Any:
-    """Turn a Datum into plain Python: HttpReply, str, bytes, decoded JSON, or None."""
+    """Turn a Datum into an HttpReply, text or None."""
     if datum is None or datum.type is None:
         return None
     if datum.type == "http":
         parts = datum.value
-        cookies = [
-            ("Set-Cookie", morsel.OutputString()) for cookie in parts["cookies"] or () for morsel in cookie.values()
-        ]
         headers = [(name, str(value.value)) for name, value in parts["headers"].items()]
+        cookies = [("Set-Cookie", "")] if parts["cookies"] else []
         return HttpReply(int(parts["status_code"].value), (*headers, *cookies), parts["body"].value)
-    return json.loads(datum.value) if datum.type == "json" else datum.value
+    return datum.value
 
 
 async def _cancel_others() -> None:

@@ -1,92 +1,73 @@
-"""Queue messages: encodings, metadata and outputs."""
+"""Queue messages: their encodings and what a function sees of their metadata."""
 
-import base64
-import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from azure.functions import QueueMessage as FunctionMessage
 from azure.functions.queue import QueueMessageInConverter
 from azure.storage.queue import QueueMessage
-from hypothesis import given
-from hypothesis import strategies as st
 
-from devkit.host.messages import decode_message, encode_message, make_metadata, split_output
-from devkit.host.worker import make_text
+from devkit.host.messages import UndecodableError, UnreadableError, decode_message, make_metadata
+from devkit.host.worker import make_json, make_text
+from tests.unit.host_vectors import read_vectors
+
+SEEN = ("id", "pop_receipt", "dequeue_count", "insertion_time", "expiration_time", "time_next_visible")
+MESSAGE: Any = QueueMessage(
+    id="the-id",
+    inserted_on=datetime(2026, 1, 1, tzinfo=UTC),
+    expires_on=datetime(2026, 1, 8, 1, 2, 3, 456789, tzinfo=UTC),
+    dequeue_count=3,
+    pop_receipt="the-receipt",
+    next_visible_on=datetime(2026, 1, 1, 0, 10, tzinfo=UTC),
+)
 
 
-def receive(text: str) -> Any:
+def show(text: str, metadata: dict[str, Any]) -> list[Any]:
     """Return what a function sees of a message, decoded by the platform's own SDK."""
-    message = QueueMessage(
-        content=text,
-        id="the-id",
-        inserted_on=datetime(2026, 1, 1, tzinfo=UTC),
-        expires_on=datetime(2026, 1, 8, 1, 2, 3, 456789, tzinfo=UTC),
-        dequeue_count=3,
-        pop_receipt="the-receipt",
-        next_visible_on=datetime(2026, 1, 1, 0, 10, tzinfo=UTC),
-    )
-    seen = QueueMessageInConverter.decode(make_text(text), trigger_metadata=make_metadata(message, text))
-    assert isinstance(seen, FunctionMessage)
-    return seen
+    seen = QueueMessageInConverter.decode(make_text(text), trigger_metadata=metadata)
+    return [getattr(seen, name) for name in SEEN]
 
 
-@given(st.text(), st.booleans())
-def test_what_is_encoded_decodes_to_the_same_text(text: str, base64_encoded: bool) -> None:
-    stored = encode_message(text, base64_encoded=base64_encoded)
-    assert decode_message(stored, base64_encoded=base64_encoded) == text
-
-
-def test_bytes_are_stored_as_they_are() -> None:
-    assert encode_message(b"\xff\x00", base64_encoded=True) == base64.b64encode(b"\xff\x00").decode()
-    assert encode_message(b"plain", base64_encoded=False) == "plain"
-
-
-@pytest.mark.parametrize("stored", ["plain text!", "abc", '{"id": 1}', base64.b64encode(b"\xff\xfe").decode()])
-def test_a_message_that_is_not_encoded_is_refused_under_base64(stored: str) -> None:
-    with pytest.raises(ValueError, match="Base64"):
-        decode_message(stored, base64_encoded=True)
+@pytest.mark.parametrize("case", read_vectors("queue")["encodings"], ids=lambda case: f"{case[0]} {case[1]!r}")
+def test_messages_are_decoded_as_the_queue_extension_does(case: list[Any]) -> None:
+    encoding, stored, runs, _, _, warnings = case
+    base64_encoded = encoding.lower() == "base64"
+    if runs:
+        assert decode_message(stored, base64_encoded=base64_encoded) == runs[0][0]
+        return
+    at_once = "decoding has failed" in warnings[0]
+    with pytest.raises(UndecodableError if at_once else UnreadableError):
+        decode_message(stored, base64_encoded=base64_encoded)
 
 
 def test_a_function_sees_the_messages_metadata() -> None:
-    seen = receive("hello")
-    assert seen.get_body() == b"hello"
-    assert (seen.id, seen.pop_receipt, seen.dequeue_count) == ("the-id", "the-receipt", 3)
-    assert seen.insertion_time == datetime(2026, 1, 1, tzinfo=UTC)
-    assert seen.expiration_time == datetime(2026, 1, 8, 1, 2, 3, 456789, tzinfo=UTC)
-    assert seen.time_next_visible == datetime(2026, 1, 1, 0, 10, tzinfo=UTC)
+    assert show("hello", make_metadata(MESSAGE, "hello")) == [
+        "the-id", "the-receipt", 3, MESSAGE.inserted_on, MESSAGE.expires_on, MESSAGE.next_visible_on,
+    ]  # fmt: skip
 
 
-def test_properties_of_a_json_message_overwrite_its_metadata_as_on_the_platform() -> None:
-    seen = receive('{"ID": "mine", "dequeueCount": 77, "POPRECEIPT": true}')
-    assert (seen.id, seen.dequeue_count, seen.pop_receipt) == ("mine", 77, "True")
+def test_of_a_json_message_a_function_sees_what_it_sees_on_the_platform_or_the_try_fails() -> None:
+    """The platform adds the properties that Newtonsoft finds, which the SDK reads by name, whatever the case."""
+    own = make_metadata(MESSAGE, "")
+    spelling = {name.lower(): name for name in own}
+    refused = []
+    for text, properties in read_vectors("newtonsoft")["metadata"]:
+        added = {
+            spelling.get(name.lower(), name): make_json(value) if kind == "json" else make_text(str(value))
+            for name, kind, value in properties
+            if name != "!"
+        }
+        try:
+            metadata = make_metadata(MESSAGE, text)
+        except UnreadableError:
+            refused.append(text)
+            assert any(name in text.lower() for name in spelling)
+        else:
+            assert show(text, metadata) == show(text, own | added), text
+    assert len(refused) < 12
 
 
-@pytest.mark.parametrize("text", ['{"id": null}', '{"id": ["x"]}', '[{"id": "x"}]', '{"id": "x"', '"id"'])
-def test_nulls_arrays_and_what_is_no_object_overwrite_nothing(text: str) -> None:
-    assert receive(text).id == "the-id"
-
-
-@pytest.mark.parametrize(
-    ("value", "messages"),
-    [
-        ("hello", ["hello"]),
-        ("", [""]),
-        (b"raw", [b"raw"]),
-        (["a", "b"], ["a", "b"]),
-        ([], []),
-        (['{"a":1}'], ['{"a":1}']),
-        ('["a", {"b": 1}, null, true, 2]', ["a", '{\n  "b": 1\n}', "", "True", "2"]),
-        (' {"a":1} ', ['{\n  "a": 1\n}']),
-        ({"a": "ä"}, ['{\n  "a": "ä"\n}']),
-        ("{", ["{"]),
-    ],
-)
-def test_outputs_become_the_messages_the_platform_would_send(value: Any, messages: list[str | bytes]) -> None:
-    assert split_output(value) == messages
-
-
-def test_text_in_braces_that_is_no_json_fails_the_output() -> None:
-    with pytest.raises(json.JSONDecodeError):
-        split_output("{no json}")
+@pytest.mark.parametrize("text", ['{"ID": "mine"}', '{"a": 1, "insertionTime": "2026-01-31T10:00:00Z"}', "{'id': 1}"])
+def test_a_property_that_would_take_the_place_of_the_messages_own_fails_the_try(text: str) -> None:
+    with pytest.raises(UnreadableError, match="would take the place"):
+        make_metadata(MESSAGE, text)

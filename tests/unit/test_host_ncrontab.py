@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from devkit.host.errors import FunctionError
 from devkit.host.ncrontab import Schedule
+from tests.unit.host_vectors import read_vectors
 
 SUNDAY = datetime(2026, 3, 1, tzinfo=UTC)
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  the strategy adds it
@@ -156,9 +157,31 @@ def test_a_day_that_never_comes_has_no_next_occurrence() -> None:
     assert Schedule.parse("0 0 0 30 2 *").find_next(SUNDAY) is None
 
 
-@pytest.mark.parametrize(
-    ("text", "frequent"),
-    [("* * * * * *", True), ("*/30 * * * * *", True), ("0 * * * * *", False), ("0 */5 * * * *", False)],
-)
-def test_a_timer_that_fires_twice_in_the_next_minute_is_frequent(text: str, *, frequent: bool) -> None:
-    assert Schedule.parse(text).is_frequent(SUNDAY.replace(second=7)) is frequent
+def find_next_times(schedule: Schedule, base: str, count: int) -> list[str]:
+    moment: datetime | None = datetime.fromisoformat(base).replace(tzinfo=UTC)
+    times: list[str] = []
+    while moment is not None and len(times) < count:
+        moment = schedule.find_next(moment)
+        times.append("never" if moment is None else moment.replace(tzinfo=None).isoformat())
+    return times
+
+
+def test_schedules_mean_what_they_mean_to_ncrontab_or_are_refused() -> None:
+    refused = []
+    for text, error, _, runs in read_vectors("ncrontab")["expressions"]:
+        try:
+            schedule = Schedule.parse(text)
+        except FunctionError:
+            refused += [text] * (error is None)
+            continue
+        assert error is None, text
+        for base, times in runs:
+            if base < "9000":
+                assert find_next_times(schedule, base, len(times)) == times, (text, base)
+    assert refused == ["*/-1 * * * * *", "*/2147483647 * * * * *"]
+
+
+def test_timers_are_monitored_as_on_the_platform() -> None:
+    for text, now, count, normal in read_vectors("ncrontab")["minute"]:
+        frequent = count > 1 and set(normal.split()[1:]) == {"*"}
+        assert Schedule.parse(text).is_frequent(datetime.fromisoformat(now).replace(tzinfo=UTC)) == frequent, text

@@ -1,13 +1,15 @@
 """What a timer does at start-up, how long it waits before a retry, and how polling slows down."""
 
+import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from devkit.host.errors import FunctionError
 from devkit.host.ncrontab import Schedule
 from devkit.host.queues import Backoff
-from devkit.host.timers import RetryPolicy, TimerStatus, review_status
+from devkit.host.timers import TimerStatus, review_status
+from tests.unit.host_vectors import read_vectors
 
 NEVER = datetime(1, 1, 1, tzinfo=UTC)
 HOURLY = Schedule.parse("0 0 * * * *")
@@ -17,6 +19,35 @@ NOW = NOON + timedelta(minutes=30)
 
 def at(hour: int) -> datetime:
     return NOON.replace(hour=hour)
+
+
+def read(moment: str | None) -> datetime:
+    return NEVER if moment is None else datetime.fromisoformat(moment).replace(tzinfo=UTC)
+
+
+def test_timers_are_past_due_and_stored_as_by_the_timer_extension() -> None:
+    for schedule, stored, now, seconds, written in read_vectors("timers")["past_due"]:
+        if schedule == "0 0 0 30 2 *":
+            continue  # refused at the start
+        before = None if stored is None else TimerStatus(*map(read, stored))
+        status, past_due = review_status(before, Schedule.parse(schedule), read(now))
+        assert past_due == (seconds > 0), (schedule, stored, now)
+        assert (None if status == before else status) == (written and TimerStatus(*map(read, written)))
+
+
+def test_a_stored_status_is_read_as_by_the_timer_extension_or_refused() -> None:
+    taken = 0
+    for text, moments, _ in read_vectors("timers")["texts"]:
+        with suppress(ValueError):
+            assert TimerStatus.parse(text) == (moments and TimerStatus(*map(read, moments))), text
+            taken += 1
+    assert taken > 10
+
+
+def test_a_status_is_stored_as_by_the_timer_extension() -> None:
+    for moments, text in read_vectors("timers")["written"]:
+        if "1234567" not in text:  # Python counts microseconds
+            assert json.dumps(TimerStatus(*map(read, moments)).to_json(), separators=(",", ":")) == text
 
 
 def test_a_first_start_is_not_past_due() -> None:
@@ -62,35 +93,6 @@ def test_a_status_survives_its_json_and_seven_digit_fractions_of_the_platform() 
     assert TimerStatus.parse(text) == TimerStatus(at(12).replace(microsecond=123456), at(13), NEVER)
     with pytest.raises(ValueError, match="no timer status"):
         TimerStatus.parse("[]")
-
-
-def test_a_fixed_policy_waits_the_same_each_time() -> None:
-    policy = RetryPolicy.parse({"strategy": "fixed_delay", "max_retry_count": "3", "delay_interval": "00:00:10"})
-    assert policy.count == 3
-    assert [policy.delay(attempt) for attempt in (1, 2, 9)] == [10, 10, 10]
-
-
-def test_an_exponential_policy_doubles_within_its_bounds() -> None:
-    settings = {"minimum_interval": "00:00:02", "maximum_interval": "00:01:00", "max_retry_count": "-1"}
-    policy = RetryPolicy.parse({"strategy": "exponential_backoff"} | settings)
-    assert policy.count == -1
-    assert policy.delay(1) == 2
-    assert 3.6 <= policy.delay(2) <= 4.4
-    assert 5.2 <= policy.delay(3) <= 6.8
-    assert policy.delay(50) == 60
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"strategy": "fixed_delay", "max_retry_count": "x", "delay_interval": "00:00:01"},
-        {"strategy": "fixed_delay", "max_retry_count": "1", "delay_interval": None},
-        {"strategy": "exponential_backoff", "max_retry_count": "1", "minimum_interval": "1s"},
-    ],
-)
-def test_a_broken_policy_is_refused(settings: dict[str, str]) -> None:
-    with pytest.raises(FunctionError, match="retry policy"):
-        RetryPolicy.parse(settings)
 
 
 def test_polling_slows_down_to_the_maximum_and_starts_anew_after_a_message() -> None:

@@ -1,6 +1,9 @@
 """host.json, local.settings.json and environment variables."""
 
+import base64
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,7 +11,8 @@ from typing import Any
 import pytest
 
 from devkit.host.errors import FunctionError, SettingsError
-from devkit.host.settings import Environment, HostSettings, parse_time_span
+from devkit.host.settings import Environment, HostSettings, parse_time_span, read_host_json
+from tests.unit.host_vectors import read_vectors
 
 
 def load(
@@ -22,27 +26,64 @@ def load(
     return HostSettings.load(folder, settings_file, {} if environ is None else environ)
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("00:00:30", timedelta(seconds=30)),
-        ("01:02", timedelta(hours=1, minutes=2)),
-        ("1.02:03:04", timedelta(days=1, hours=2, minutes=3, seconds=4)),
-        ("00:00:00.25", timedelta(milliseconds=250)),
-        ("00:00:00.1234567", timedelta(microseconds=123456)),
-        ("3", timedelta(days=3)),
-        ("24:00:00", timedelta(days=24)),
-        ("25:10:30", timedelta(days=25, hours=10, minutes=30)),
-    ],
-)
-def test_time_spans_are_read_as_dotnet_reads_them(text: str, expected: timedelta) -> None:
-    assert parse_time_span(text) == expected
+def test_time_spans_mean_what_they_mean_to_dotnet_or_are_refused() -> None:
+    read = {}
+    for text, _, ticks, _ in read_vectors("timespan")["spans"]:
+        with suppress(ValueError):
+            read[text] = (parse_time_span(text) // timedelta(microseconds=1), ticks is not None and ticks // 10)
+    assert all(mine == theirs for mine, theirs in read.values())
+    assert {"00:05:00", "00:00:00.1", "00:00:30"} <= read.keys()
+    assert not {"30", "24:00:00", "00:05", "-1"} & read.keys()
 
 
-@pytest.mark.parametrize("text", ["", "5m", "00:60:00", "00:00:60", "24:00", "1.24:00:00", "1:2:3:4", "-00:00:01"])
-def test_what_is_no_time_span_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="time span"):
-        parse_time_span(text)
+def list_leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield what the platform puts into its configuration: each leaf as text under its path."""
+    if isinstance(value, dict | list):
+        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from list_leaves(inner, f"{path}:{name}" if path else str(name))
+    else:
+        yield path, "" if value is None else str(value)
+
+
+def test_host_json_is_read_as_by_newtonsoft_or_refused(tmp_path: Path) -> None:
+    taken = 0
+    for name, content, error, settings in read_vectors("timespan")["host_json"]:
+        (tmp_path / "host.json").write_bytes(base64.b64decode(content))
+        try:
+            data = read_host_json(tmp_path)
+        except SettingsError:
+            continue
+        taken += 1
+        assert error is None, name
+        assert dict(list_leaves(data)) == {path: text or "" for path, text in settings.items()}, name
+    assert taken > 25
+
+
+def test_the_settings_of_queues_become_what_they_become_in_the_extension(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)  # as where the vectors were made
+    taken = 0
+    for environment, given, becomes in read_vectors("queue")["options"]:
+        if environment.lower() == "development" and "maxPollingInterval" not in given:
+            continue  # it polls like the deployed app, not each two seconds
+        try:
+            queues = load(tmp_path, {"extensions": {"queues": given}}).queues
+        except SettingsError:
+            continue
+        taken += 1
+        wanted = dict(becomes)
+        spans = [
+            parse_time_span(wanted.pop(name)).total_seconds() for name in ("visibilityTimeout", "maxPollingInterval")
+        ]
+        assert spans == [queues.retry_delay, queues.max_polling_interval], given
+        assert wanted == {
+            "batchSize": queues.batch_size,
+            "newBatchThreshold": queues.new_batch_threshold,
+            "maxDequeueCount": queues.max_dequeue_count,
+            "messageEncoding": "Base64" if queues.base64 else "None",
+        }, given
+    assert taken > 15
 
 
 def test_the_defaults_are_the_platforms(tmp_path: Path) -> None:
@@ -52,7 +93,7 @@ def test_the_defaults_are_the_platforms(tmp_path: Path) -> None:
     assert settings.queues.new_batch_threshold >= 8
     assert settings.queues.max_dequeue_count == 5
     assert settings.queues.retry_delay == 0
-    assert settings.queues.max_polling_interval == 2
+    assert settings.queues.max_polling_interval == 60
     assert settings.queues.base64
     assert settings.http.route_prefix == "api"
     assert settings.http.max_outstanding is None
@@ -64,7 +105,7 @@ def test_host_json_is_read_without_regard_to_case(tmp_path: Path) -> None:
     host = {
         "functionTimeout": "00:05:00",
         "Extensions": {
-            "HTTP": {"routeprefix": "/v1/", "maxOutstandingRequests": 20, "maxConcurrentRequests": -1},
+            "HTTP": {"routeprefix": "v1", "maxOutstandingRequests": 20, "maxConcurrentRequests": -1},
             "queues": {
                 "BatchSize": 8,
                 "newBatchThreshold": 0,
@@ -107,7 +148,9 @@ def test_settings_override_host_json(tmp_path: Path) -> None:
         ("queues.newBatchThreshold", -1, "newBatchThreshold must be a whole number at least 0"),
         ("queues.visibilityTimeout", "30s", "visibilityTimeout: '30s' is no time span"),
         ("queues.messageEncoding", "utf8", "base64 or none"),
-        ("queues.maxPollingInterval", "00:00:00.05", "100 milliseconds"),
+        ("queues.maxPollingInterval", "00:00:00.05", "maxPollingInterval must be at least 0.1 s"),
+        ("queues.visibilityTimeout", "7.00:00:01", "visibilityTimeout must be at least 0 s and at most"),
+        ("http.routePrefix", "v1/api", "prefixes without a slash only"),
         ("http.maxOutstandingRequests", "many", "maxOutstandingRequests"),
         ("http.customHeaders", "X: 1", "must be an object"),
     ],
@@ -116,6 +159,19 @@ def test_a_wrong_value_in_host_json_is_named(tmp_path: Path, path: str, value: o
     part, name = path.split(".")
     with pytest.raises(SettingsError, match=sentence):
         load(tmp_path, {"extensions": {part: {name: value}}})
+
+
+@pytest.mark.parametrize(
+    ("host", "sentence"),
+    [
+        ({"functionTimeout": "00:00:00.9"}, "functionTimeout must be at least 1 s"),
+        ({"functionTimeout": "-00:00:01"}, "no time span"),
+        ({"logging": {"logLevel": {"default": "Warn"}}}, "warn is no level"),
+    ],
+)
+def test_what_stops_the_platforms_host_stops_this_one(tmp_path: Path, host: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(SettingsError, match=sentence):
+        load(tmp_path, host)
 
 
 def test_host_json_must_exist_and_say_its_version(tmp_path: Path) -> None:
@@ -152,7 +208,7 @@ def test_the_host_part_of_the_settings_file_is_read(tmp_path: Path) -> None:
         ({"Values": []}, "Values must be an object"),
         ({"Host": {"LocalHttpPort": 70000}}, "LocalHttpPort"),
         ({"Host": {"CORS": "https://a.test"}}, r"Host\.CORS: the local host lets no pages of other origins"),
-        ({"ConnectionStrings": {"A": 7}}, r"ConnectionStrings\.A must be a string"),
+        ({"ConnectionStrings": {"A": 7}}, "knows no ConnectionStrings"),
         ("{", "cannot be read as JSON"),
         ("[]", "must hold a JSON object"),
     ],
@@ -203,7 +259,6 @@ def test_an_unresolved_name_is_refused(text: str) -> None:
         ({"AzureWebJobsStorage": "own"}, "", "own"),
         ({"Other": "plain"}, "Other", "plain"),
         ({"AzureWebJobsOther": "prefixed", "Other": "plain"}, "Other", "prefixed"),
-        ({"ConnectionStrings:Other": "listed", "Other": "plain"}, "Other", "listed"),
         ({"AZUREWEBJOBSSTORAGE": "own"}, "AzureWebJobsStorage", "own"),
     ],
 )

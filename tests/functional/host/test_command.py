@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,20 +29,20 @@ import azure.functions as func
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
 @app.route(methods=["GET"])
-def hello(req: func.HttpRequest) -> str:
+def hello(req: func.HttpRequest) -> func.HttpResponse:
     logging.getLogger("shop").warning("a line of the app")
     logging.getLogger("azure.functions.shop").warning("a line on a system logger")
     logging.getLogger("azure.core.shop").info("a line of a library")
-    return "version 1"
+    return func.HttpResponse("version 1")
 
 @app.route(methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
-def keyed(req: func.HttpRequest) -> str:
-    return "opened"
+def keyed(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse("opened")
 
 @app.route(methods=["GET"])
-def slow(req: func.HttpRequest) -> str:
+def slow(req: func.HttpRequest) -> func.HttpResponse:
     time.sleep(float(req.params["seconds"]))
-    return "done"
+    return func.HttpResponse("done")
 """
 
 
@@ -131,6 +131,17 @@ def test_the_start_prints_what_answers_where_and_what_this_is_not(app: Path) -> 
         assert requests.get(f"{url}/api/keyed?code=wrong-key", timeout=60).status_code == 401
         host.end()
     assert not any(secret in host.text for secret in (keys["master"], keys["host"]["default"], "wrong-key"))
+
+
+def test_a_call_over_the_time_limit_ends_the_process_and_all_its_calls(app: Path) -> None:
+    limit = {"AzureFunctionsJobHost__functionTimeout": "00:00:01"}
+    with start(app, "--port", "0", environ=limit) as host:
+        url = host.wait_for_url()
+        with suppress(requests.ConnectionError):  # whether its answer still goes out is a matter of chance
+            assert requests.get(f"{url}/api/slow?seconds=30", timeout=60).status_code == 500
+        wait_until(lambda: "exceeded by slow. The platform ends the worker" in host.text, host.text)
+        wait_until(lambda: "The host starts again" in host.text and host.url != url, "the next process")
+        assert host.answers("/api/hello", "version 1")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import json
 import logging
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,8 +36,8 @@ OTHER_APP = """
 import azure.functions as func
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 @app.route()
-def echo(req: func.HttpRequest) -> str:
-    return "the other echo"
+def echo(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse("the other echo")
 """
 
 
@@ -93,13 +92,12 @@ def test_the_root_says_that_the_host_runs(web: Running) -> None:
 
 def test_header_names_are_lower_case_and_repeats_joined(web: Running) -> None:
     raw = b"GET /api/echo HTTP/1.1\r\nHost: h\r\nX-Many: 1\r\nx-many: 2\r\nConnection: close\r\n\r\n"
-    seen = json.loads(send_raw(web, raw).partition(b"\r\n\r\n")[2])
-    assert seen["headers"]["x-many"] == "1,2"
+    assert b'"x-many": "1,2"' in send_raw(web, raw)
 
 
 def test_repeated_query_values_are_joined_and_empty_ones_vanish(web: Running) -> None:
     seen = echo(web, "?a=1&A=2&b=&c=x%20y&c=")
-    assert seen["params"] == {"a": "1,2", "c": "x y"}
+    assert seen["params"] == {"A": "1,2", "c": "x y"}
     assert seen["url"].endswith("/api/echo?a=1&A=2&b=&c=x%20y&c=")
 
 
@@ -108,9 +106,9 @@ def test_the_body_arrives_as_bytes(web: Running) -> None:
     assert echo(web, method="POST", json={"a": 1})["body"] == '{"a": 1}'
 
 
-def test_a_chunked_body_is_delivered_with_a_warning(web: Running, caplog: pytest.LogCaptureFixture) -> None:
-    assert echo(web, method="POST", data=iter([b"chunk ", b"by chunk"]))["body"] == "chunk by chunk"
-    assert "on Azure it may arrive EMPTY" in caplog.text
+def test_a_chunked_body_arrives_empty(web: Running) -> None:
+    seen = echo(web, method="POST", data=iter([b"chunk ", b"by chunk"]))
+    assert (seen["body"], seen["headers"]["transfer-encoding"]) == ("", "chunked")
 
 
 def test_the_trace_of_the_caller_goes_on_in_the_function(web: Running) -> None:
@@ -125,47 +123,20 @@ def test_the_trace_of_the_caller_goes_on_in_the_function(web: Running) -> None:
 # What comes back
 
 
-@pytest.mark.parametrize("kind", ["none", "dict", "error"])
-def test_a_function_that_fails_or_returns_none_or_a_dict_answers_500_without_a_body(
+@pytest.mark.parametrize("kind", ["none", "text", "dict", "error"])
+def test_a_function_that_fails_or_returns_no_http_response_answers_500_without_a_body(
     web: Running, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = web.get(f"/api/returns/{kind}")
     assert answer.status_code == 500
     assert answer.content == b""
-    assert f"Executed 'Functions.returns_{kind}' (Failed" in caplog.text
+    assert ("takes a func.HttpResponse only" in caplog.text) == (kind == "text")
     assert ("the secret reason" in caplog.text) == (kind == "error")
 
 
-def test_returned_text_is_plain_text(web: Running) -> None:
-    assert web.get("/api/items/1").headers["content-type"] == "text/plain; charset=utf-8"
-
-
-def test_json_answers_have_no_charset_and_a_true_length(web: Running) -> None:
-    answer = web.get("/api/returns/json")
-    assert answer.headers["content-type"] == "application/json"
-    assert answer.headers["content-length"] == "2"
-    assert answer.headers["x-own"] == "yes"
-
-
-def test_every_cookie_has_its_own_header(web: Running) -> None:
-    raw = send_raw(web, b"GET /api/returns/cookies HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").decode()
-    assert [line for line in raw.splitlines() if line.startswith("Set-Cookie")] == [
-        "Set-Cookie: a=1; HttpOnly; Path=/",
-        "Set-Cookie: b=2; Max-Age=60",
-    ]
-
-
-def test_a_response_may_go_through_a_named_output(web: Running) -> None:
-    answer = web.get("/api/returns/output")
-    assert (answer.status_code, answer.text) == (202, "through the output")
-    assert web.get("/api/returns/output?quiet=1").status_code == 204
-
-
-@pytest.mark.parametrize(("code", "status"), [(201, 201), (204, 204), (418, 418), (99, 500), (1000, 500)])
-def test_a_status_passes_if_http_knows_such_a_number(web: Running, code: int, status: int) -> None:
-    answer = web.get(f"/api/returns/status?code={code}")
-    assert answer.status_code == status
-    assert answer.content == (b"body" if status in {201, 418} else b"")
+def test_cookies_are_refused_because_the_platform_rebuilds_them(web: Running, caplog: pytest.LogCaptureFixture) -> None:
+    assert web.get("/api/returns/cookies").status_code == 500
+    assert "leaves the header Set-Cookie to the server" in caplog.text
 
 
 # Keys
@@ -229,7 +200,7 @@ def test_the_functions_are_listed_for_the_master_only(web: Running) -> None:
     assert listed["switched_off"]["isDisabled"]
     assert listed["get_item"]["invoke_url_template"] == f"{web.url}/api/items/{{id}}"
     assert web.get("/admin/functions/GET_ITEM", key=MASTER).json()["name"] == "get_item"
-    assert web.get("/admin/functions/nobody", key=MASTER).status_code == 404
+    assert web.get("/admin/functions/no_one", key=MASTER).status_code == 404
     assert web.get("/admin/functions/echo/status", key=MASTER).json() == {}
     assert web.get("/admin/host/status", key=MASTER).json()["state"] == "Running"
 
@@ -243,7 +214,7 @@ def test_the_functions_are_listed_for_the_master_only(web: Running) -> None:
         ("echo", "not json", 400),
         ("echo", "[]", 400),
         ("echo", '{"input": {"a": 1}}', 400),
-        ("nobody", '{"input": "x"}', 404),
+        ("no_one", '{"input": "x"}', 404),
     ],
 )
 def test_a_run_on_demand_is_accepted_or_refused(web: Running, name: str, body: str, status: int) -> None:
@@ -255,18 +226,8 @@ def test_an_http_function_fired_by_hand_gets_the_input_as_its_body(web: Running)
     outcome = web.host.fire("echo", '{"a": 1}').result(60)
     seen = json.loads(outcome.value.body)
     assert (seen["method"], seen["body"]) == ("POST", '{"a": 1}')
-    with pytest.raises(HostError, match="nobody"):
-        web.host.fire("nobody")
-
-
-def test_the_host_answers_while_a_function_blocks_the_workers_loop(web: Running) -> None:
-    blocker = threading.Thread(target=web.get, args=["/api/blocks_the_loop"])
-    blocker.start()
-    assert web.module.BLOCKED.acquire(timeout=60)
-    assert web.get("/admin/host/ping").status_code == 200
-    assert blocker.is_alive()
-    web.module.GATE.set()
-    blocker.join()
+    with pytest.raises(HostError, match="no_one"):
+        web.host.fire("no_one")
 
 
 # The server

@@ -19,7 +19,7 @@ from tests.functional.host.apps.support import Running, run_app, wait_until
 
 pytestmark = pytest.mark.slow(reason="waits for timers")
 
-FUNCTIONS = ("hourly", "yearly_and_at_start", "unmonitored", "every_second", "stubborn", "patient")
+FUNCTIONS = ("hourly", "yearly_and_at_start", "unmonitored", "every_second", "patient")
 HOURLY = "0 0 * * * *"
 NEVER = "0001-01-01T00:00:00+00:00"
 
@@ -61,7 +61,7 @@ class Clock:
             container.upload_blob(self._path(function), json.dumps(status), overwrite=True)
 
     def _path(self, function: str) -> str:
-        return f"timers/{self.host_id}/{function}/status"
+        return f"timers/{self.host_id}/Host.Functions.{function}/status"
 
 
 @pytest.fixture
@@ -119,16 +119,26 @@ def test_a_start_under_an_edited_schedule_is_not_past_due(clock: Clock) -> None:
     assert datetime.fromisoformat(status["Next"]).minute == 30
 
 
-def test_an_unreadable_status_starts_anew(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unreadable_status_stops_the_start_with_its_name(clock: Clock) -> None:
     clock.write("hourly", *[datetime.now(UTC)] * 3)
     with BlobServiceClient.from_connection_string(clock.connection) as service:
         container = service.get_container_client("azure-webjobs-hosts")
-        container.upload_blob(f"timers/{clock.host_id}/hourly/status", "{broken", overwrite=True)
-    with clock.run("hourly"):
-        assert "starts anew" in caplog.text
-    status = clock.read("hourly")
-    assert status is not None
-    assert status["Last"] == NEVER
+        name = f"timers/{clock.host_id}/Host.Functions.hourly/status"
+        container.upload_blob(name, "{broken", overwrite=True)
+    with pytest.raises(HostError, match=f"cannot read the timer status {name}.*Delete the blob"), clock.run("hourly"):
+        pass
+
+
+def test_a_timer_runs_in_the_process_of_its_own_group_only(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    for group, runs in (("http", False), ("function:patient", False), ("FUNCTION:Yearly_and_at_start", True)):
+        monkeypatch.setenv("FUNCTIONS_TARGET_GROUP", group)
+        with clock.run("yearly_and_at_start") as running:
+            if runs:
+                next_run(running)
+        assert (clock.read("yearly_and_at_start") is not None) is runs
+    monkeypatch.setenv("FUNCTIONS_TARGET_GROUP", "durable")
+    with pytest.raises(HostError, match="FUNCTIONS_TARGET_GROUP is durable"), clock.run("hourly"):
+        pass
 
 
 def test_a_timer_that_runs_at_start_up_is_not_past_due_and_has_run_afterwards(clock: Clock) -> None:
@@ -151,18 +161,6 @@ def test_a_timer_of_seconds_is_never_monitored_and_never_overlaps_itself(clock: 
     assert runs[1].began - runs[0].began >= 1.2
     assert all(run.status == {} and not run.past_due for run in runs)
     assert clock.read("every_second") is None
-
-
-def test_a_failing_timer_is_retried_as_its_policy_says(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", logger="devkit.host")
-    with clock.run("stubborn") as running:
-        assert [next_run(running).retry for _ in range(3)] == [0, 1, 2]
-        wait_until(
-            lambda: (clock.read("stubborn") or {"Last": NEVER})["Last"] != NEVER, "the status after the last try"
-        )
-        with pytest.raises(queue.Empty):
-            running.module.RUNS.get(timeout=0.2)
-    assert "retry 2 follows in 0 s" in caplog.text
 
 
 def test_a_timer_fired_by_hand_is_not_past_due_and_keeps_its_status(clock: Clock) -> None:

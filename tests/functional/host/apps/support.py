@@ -1,6 +1,7 @@
 """Loads sample apps into this process, one at a time, and gives tests what they need to look at them."""
 
 import json
+import logging
 import os
 import sys
 import threading
@@ -75,6 +76,7 @@ def run_app(
     check_keys: bool = True,
     listen: bool = False,
     lease: timedelta = LEASE,
+    end: Callable[[str], None] = logging.critical,
 ) -> Iterator[Running]:
     """Load an app with these environment variables, serve it, and with ``listen`` run its timers and queues."""
     with mock.patch.dict(os.environ, settings or {}):
@@ -89,6 +91,7 @@ def run_app(
             keys=KEYS,
             check_keys=check_keys,
             queue_lease=lease,
+            end=end,
         )
         running = Running(host)
         try:

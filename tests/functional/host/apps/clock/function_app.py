@@ -16,7 +16,6 @@ class Run:
     name: str
     past_due: bool
     status: dict[str, str]
-    retry: int = 0
     began: float = 0.0
 
 
@@ -24,9 +23,9 @@ GATE = threading.Event()
 RUNS: "queue.Queue[Run]" = queue.Queue()
 
 
-def note(name: str, timer: func.TimerRequest, retry: int = 0) -> None:
+def note(name: str, timer: func.TimerRequest) -> None:
     status = cast("Any", timer).schedule_status  # the SDK's abstract class does not declare it
-    RUNS.put(Run(name, timer.past_due, dict(status), retry, time.monotonic()))
+    RUNS.put(Run(name, timer.past_due, dict(status), time.monotonic()))
 
 
 @app.timer_trigger(schedule="%HOURLY%", arg_name="timer", use_monitor=True)
@@ -48,13 +47,6 @@ def unmonitored(timer: func.TimerRequest) -> None:
 def every_second(timer: func.TimerRequest) -> None:
     note("every_second", timer)
     time.sleep(1.2)
-
-
-@app.timer_trigger(schedule="0 0 0 1 1 *", arg_name="timer", run_on_startup=True)
-@app.retry(strategy="fixed_delay", max_retry_count="2", delay_interval="00:00:00")
-def stubborn(timer: func.TimerRequest, context: func.Context) -> None:
-    note("stubborn", timer, context.retry_context.retry_count)
-    raise RuntimeError("not yet")
 
 
 @app.timer_trigger(schedule="0 0 0 1 1 *", arg_name="timer", run_on_startup=True)

@@ -6,13 +6,14 @@ import logging
 import os
 import threading
 import time
+from typing import Any
 
 import azure.functions as func
 
 app = func.FunctionApp()
 FINISHED = threading.Semaphore(0)
-BLOCKED = threading.Semaphore(0)
 GATE = threading.Event()
+REPLY: dict[str, Any] = {}  # what `replies` is to answer
 
 
 class Running:
@@ -53,19 +54,24 @@ def echo(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     return describe(req, context)
 
 
+@app.route(route="nobody", auth_level=func.AuthLevel.ANONYMOUS)
+def nobody(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse()
+
+
 @app.route(route="items/{id}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-def get_item(req: func.HttpRequest) -> str:
-    return f"get_item {req.route_params['id']}"
+def get_item(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse(f"get_item {req.route_params['id']}")
 
 
 @app.route(route="items/recent", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-def recent_items(req: func.HttpRequest) -> str:
-    return "recent_items"
+def recent_items(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse("recent_items")
 
 
 @app.route(route="Numbers/{value}", methods=["GET", "POST"], auth_level=func.AuthLevel.ANONYMOUS)
-def numbers(req: func.HttpRequest) -> str:
-    return str(req.route_params["value"])
+def numbers(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse(str(req.route_params["value"]))
 
 
 @app.route(route="views/{view}", auth_level=func.AuthLevel.ANONYMOUS)
@@ -74,18 +80,18 @@ def views(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @app.route(methods=["GET"])
-def keyed(req: func.HttpRequest) -> str:
-    return "opened"
+def keyed(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse("opened")
 
 
 @app.route(methods=["GET"], auth_level=func.AuthLevel.ADMIN)
-def masters_only(req: func.HttpRequest) -> str:
-    return "opened"
+def masters_only(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse("opened")
 
 
 @app.route(methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-def switched_off(req: func.HttpRequest) -> str:
-    return "ran all the same"
+def switched_off(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse("ran all the same")
 
 
 @app.route(route="returns/none", auth_level=func.AuthLevel.ANONYMOUS)
@@ -103,53 +109,43 @@ def returns_error(req: func.HttpRequest) -> str:
     raise RuntimeError("the secret reason")
 
 
-@app.route(route="returns/status", auth_level=func.AuthLevel.ANONYMOUS)
-def returns_status(req: func.HttpRequest) -> func.HttpResponse:
-    return func.HttpResponse("body", status_code=int(req.params["code"]))
-
-
-@app.route(route="returns/json", auth_level=func.AuthLevel.ANONYMOUS)
-def returns_json(req: func.HttpRequest) -> func.HttpResponse:
-    return func.HttpResponse("{}", mimetype="application/json", headers={"Content-Length": "77", "X-Own": "yes"})
-
-
 @app.route(route="returns/cookies", auth_level=func.AuthLevel.ANONYMOUS)
 def returns_cookies(req: func.HttpRequest) -> func.HttpResponse:
     response = func.HttpResponse("cookies")
     response.headers.add("Set-Cookie", "a=1; Path=/; HttpOnly")
-    response.headers.add("Set-Cookie", "b=2; Max-Age=60")
     return response
 
 
-@app.route(route="returns/output", binding_arg_name="res", auth_level=func.AuthLevel.ANONYMOUS)
-def returns_output(req: func.HttpRequest, res: func.Out[func.HttpResponse]) -> None:
-    if "quiet" not in req.params:
-        res.set(func.HttpResponse("through the output", status_code=202))
+@app.route(route="returns/text", auth_level=func.AuthLevel.ANONYMOUS)
+def returns_text(req: func.HttpRequest) -> str:
+    return "text"
+
+
+@app.route(route="replies", auth_level=func.AuthLevel.ANONYMOUS)
+def replies(req: func.HttpRequest) -> func.HttpResponse:
+    answer = func.HttpResponse(REPLY.get("body", "").encode(), status_code=REPLY["status"])
+    del answer.headers["Content-Type"]
+    for name, value in REPLY.get("headers", []):
+        answer.headers.add(name, value)
+    return answer
 
 
 @app.route(auth_level=func.AuthLevel.ANONYMOUS)
-def slow(req: func.HttpRequest) -> str:
+def slow(req: func.HttpRequest) -> func.HttpResponse:
     time.sleep(float(req.params["seconds"]))
     FINISHED.release()
-    return "done"
+    return func.HttpResponse("done")
 
 
 @app.route(auth_level=func.AuthLevel.ANONYMOUS)
-async def blocks_the_loop(req: func.HttpRequest) -> str:
-    BLOCKED.release()
-    GATE.wait(60)  # blocks the event loop: a mistake made on purpose
-    return "done"
-
-
-@app.route(auth_level=func.AuthLevel.ANONYMOUS)
-def waits_at_the_gate(req: func.HttpRequest) -> str:
+def waits_at_the_gate(req: func.HttpRequest) -> func.HttpResponse:
     with RUNNING:
         GATE.wait(60)
-    return "done"
+    return func.HttpResponse("done")
 
 
 @app.route(auth_level=func.AuthLevel.ANONYMOUS)
-def logs(req: func.HttpRequest) -> str:
+def logs(req: func.HttpRequest) -> func.HttpResponse:
     logging.getLogger("shop").info("a line of the app")
     logging.getLogger("azure.functions.shop").warning("a line on a system logger")
-    return os.environ.get("GREETING", "no greeting")
+    return func.HttpResponse(os.environ.get("GREETING", "no greeting"))

@@ -1,0 +1,89 @@
+"""What a queue listener makes of storage that refuses: as the queue extension did, the host ends or goes on."""
+
+import threading
+import time
+from typing import Any
+
+import pytest
+from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError
+from azure.storage.queue import QueueMessage
+
+from devkit.host import queues
+from devkit.host.queues import QueueListener, QueueTrigger
+from devkit.host.settings import QueueSettings
+from devkit.host.worker import Call, IndexedFunction, Outcome
+from tests.unit.host_vectors import read_vectors
+
+ERRORS = {case[0]: case for case in read_vectors("queue")["errors"] if case[1][0] != "hang" and "short" not in case[0]}
+
+
+class FailingQueue:
+    """A queue of one message that answers one kind of request with an error."""
+
+    def __init__(self, kind: str, error: AzureError) -> None:
+        self.kind, self.error = kind, error
+        self.queue_name = "letters"
+        self.receives = self.failures = 0
+
+    def act(self, kind: str) -> None:
+        if kind == self.kind:
+            self.failures += 1
+            raise self.error
+
+    def get_queue_client(self, _name: str) -> "FailingQueue":
+        return self
+
+    def receive_messages(self, **_: object) -> list[Any]:
+        self.receives += 1
+        self.act("receive")
+        message: Any = QueueMessage(content="b2s=", id="1", pop_receipt="2", dequeue_count=1)
+        return [message] if self.receives == 1 else []
+
+    def delete_message(self, _message: object) -> None:
+        self.act("delete")
+
+    def update_message(self, _message: object, **_: object) -> None:
+        self.act("release")
+
+    def send_message(self, _stored: str) -> None:
+        self.act("poison")
+
+
+def make_error(answer: list[Any]) -> AzureError:
+    if answer[0] == "reset":
+        return ServiceRequestError("connection reset")
+    error = HttpResponseError("injected")
+    error.status_code = answer[1]
+    vars(error)["error_code"] = answer[2]  # the storage clients add it
+    return error
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_the_host_ends_where_the_queue_extension_lets_it_end(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, answer, _, _, unhandled, *_ = ERRORS[name]
+    monkeypatch.setattr(queues, "_PATIENCE", 0.0)
+    kind = name.partition("-")[0]
+    queue: Any = FailingQueue(kind, make_error(answer))
+    function = IndexedFunction("read_letter", "1", ({"type": "queueTrigger", "name": "msg"},))
+    settings = QueueSettings(1, 0, 1 if kind == "poison" else 5, 0.0, 0.1, base64=True)
+    ended = threading.Event()
+
+    def run(_call: Call) -> Outcome:
+        return Outcome(ok=kind == "delete")
+
+    listener = QueueListener(
+        QueueTrigger(function, "letters", queue, settings), run, end_host=lambda _: ended.set(), wake=lambda _: None
+    )
+    listener.start()
+    try:
+        if unhandled:
+            assert ended.wait(20)
+        else:
+            seen = queue.receives
+            deadline = time.monotonic() + 20
+            while queue.failures < 1 or queue.receives < seen + 2:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            assert not ended.is_set()
+    finally:
+        listener.stop(time.monotonic() + 5)
