@@ -56,6 +56,8 @@ POLL = Work(
     records=1,
     size=91,
 )
+PROBE = Work({}, records=0, size=0)
+"""A call to `health`, which logs nothing and asks nobody."""
 FIGURES = {
     "storage requests per mail, one sink": Figure(MAIL.requests, 4),
     "storage requests per idle poll": Figure(POLL.requests, 2),
@@ -107,6 +109,7 @@ _PRICE_OF_KIND = {
 MONTH_SECONDS = 730 * 3600
 POLLS_A_MONTH = 730 * 12  # those of a mailbox that is quiet nearly always, five minutes apart
 MAILS_A_MONTH = 1000
+PROBE_SECONDS = (5, 30, 300)
 RECORD_BYTES = 1000
 """What a row of a log table holds beside its text: an estimate; the column `_BilledSize` has the truth."""
 RECORDS_OF_A_RUN = 1
@@ -138,7 +141,7 @@ class MonthlyCost:
 def compute_monthly_cost(work: Work, times: int) -> MonthlyCost:
     """Return what some work costs that is done so many times, each in a run of its own."""
     log_bytes = times * (work.size + (work.records + RECORDS_OF_A_RUN) * RECORD_BYTES)
-    of_the_host = times * work.storage["messages"] * HOST_REQUESTS_PER_MESSAGE
+    of_the_host = times * work.storage.get("messages", 0) * HOST_REQUESTS_PER_MESSAGE
     storage = sum(_PRICE_OF_KIND[kind].of(times * number) for kind, number in work.storage.items())
     gb_seconds = times * BILLED_SECONDS * INSTANCE_GB
     return MonthlyCost(

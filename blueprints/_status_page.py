@@ -1,5 +1,7 @@
 """The answer of the route `status` as an HTML page: tables, without scripts and without external content."""
 
+import base64
+import hashlib
 from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
@@ -9,6 +11,11 @@ _STYLE = (
     "table{border-collapse:collapse;display:block;margin:0 0 2em;overflow-x:auto}"
     "th,td{border:1px solid #ccc;padding:.3em .6em;text-align:left;vertical-align:top}th{background:#f3f3f3}"
     ".bad{background:#fde7e7}"
+)
+# A page without scripts, forms and frames, with this one style.
+POLICY = (
+    f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 

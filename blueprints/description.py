@@ -1,13 +1,14 @@
 """HTTP: the API described in OpenAPI 3.1, the connector's definition for Power Platform, and a page to try the API.
 
-They need no key: they are public files of the repository and hold neither settings nor data. The page is Swagger UI,
-served from here, so that the browser calls no other host.
+They need no key: they are public files of the repository and hold neither settings nor data; a setting turns them off.
+The page is Swagger UI, served from here, so that the browser calls no other host. Each answer is made once and kept, as
+it is and packed, and a caller who has it gets 304: anybody may ask, so asking must cost little.
 """
 
 import hashlib
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property, lru_cache
 from urllib.parse import urlsplit
 
 import azure.functions as func
@@ -28,7 +29,8 @@ _ASSETS = {
     "swagger-ui.css": "text/css",
     "initializer.js": "text/javascript",
 }
-_ASSET_SECONDS = 24 * 3600
+# How long a cache may answer without asking: a deployment shows after that time. The page loads its files by name.
+_TEXT_SECONDS, _ASSET_SECONDS = 300, 24 * 3600
 # Swagger UI draws its icons from data: URLs.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -36,68 +38,106 @@ _POLICY = (
 )
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """One answer, as it is kept for the life of the process."""
+
+    body: bytes
+    content_type: str = "application/json"
+    seconds: int = _TEXT_SECONDS
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def packed(self) -> bytes:
+        """The body for who can unpack it."""
+        import gzip
+
+        return gzip.compress(self.body)
+
+    @cached_property
+    def etag(self) -> str:
+        """What names this version."""
+        return f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'
+
+
 @bp.route(route="openapi.json", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 @answers()
 def get_openapi(request: Request) -> Content:
     """Get the description (OpenAPI 3.1) with the address of this gateway."""
-    return _answer(request, _describe(request.base_url))
+    return _answer(request, lambda: _describe(request.base_url))
 
 
 @bp.route(route="swagger.json", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 @answers()
 def get_swagger(request: Request) -> Content:
     """Get the connector's definition (Swagger 2.0) with the address of this gateway."""
-    return _answer(request, _define(request.base_url))
+    return _answer(request, lambda: _define(request.base_url))
 
 
 @bp.route(route="docs", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 @answers()
-def show_docs(_request: Request) -> Content:
+def show_docs(request: Request) -> Content:
     """Get the page to read and try the API."""
-    headers = {"Content-Security-Policy": _POLICY, "Referrer-Policy": "no-referrer"}
-    return Content(_read_file("viewer/index.html"), content_type="text/html", headers=headers)
+    return _answer(request, _page)
 
 
 @bp.route(route="docs/{asset}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 @answers()
 def show_docs_asset(request: Request) -> Content:
     """Get a script or style of that page."""
-    name = str(request.http.route_params.get("asset", ""))
-    if name not in _ASSETS:
-        raise NotFound("The API page has no such file. Open GET docs.", code="AssetNotFound", target="asset")
-    headers: dict[str, Any] = {"Cache-Control": f"public, max-age={_ASSET_SECONDS}", "Vary": "Accept-Encoding"}
-    if "gzip" in (request.http.headers.get("Accept-Encoding") or ""):
-        return Content(_packed(name), content_type=_ASSETS[name], headers=headers | {"Content-Encoding": "gzip"})
-    return Content(_read_file(f"viewer/{name}"), content_type=_ASSETS[name], headers=headers)
+    return _answer(request, lambda: _asset(str(request.http.route_params.get("asset", ""))))
 
 
-@dataclass(frozen=True)
-class _Text:
-    body: bytes
-    etag: str
+def _answer(request: Request, find: Callable[[], _Kept]) -> Content:
+    """Answer what is kept, packed if the caller takes it, or 304 if the caller has it. Raises NotFound."""
+    from shared.settings.config import is_on
 
-
-def _answer(request: Request, text: _Text) -> Content:
-    """Answer the text, or 304 if the caller has it."""
-    headers = {"ETag": text.etag, "Cache-Control": "no-cache"}
-    known = {each.strip().removeprefix("W/") for each in (request.http.headers.get("If-None-Match") or "").split(",")}
-    if known & {text.etag, "*"}:
-        return Content(b"", status=304, headers=headers)
-    return Content(text.body, headers=headers)
+    if not is_on("API_DOCS"):
+        raise NotFound(
+            "This gateway does not describe its API. An administrator can switch that on with API_DOCS.",
+            code="ApiDocsOff",
+        )
+    kept = find()
+    headers = {
+        "ETag": kept.etag,
+        "Cache-Control": f"public, max-age={kept.seconds}",
+        "Vary": "Accept-Encoding",
+        **kept.headers,
+    }
+    given = request.http.headers
+    known = {each.strip().removeprefix("W/") for each in (given.get("If-None-Match") or "").split(",")}
+    if known & {kept.etag, "*"}:
+        return Content(b"", status=304, content_type=kept.content_type, headers=headers)
+    if "gzip" in (given.get("Accept-Encoding") or ""):
+        return Content(kept.packed, content_type=kept.content_type, headers=headers | {"Content-Encoding": "gzip"})
+    return Content(kept.body, content_type=kept.content_type, headers=headers)
 
 
 @lru_cache(maxsize=_ADDRESSES)
-def _describe(base_url: str) -> _Text:
-    return _make_text(_load(_DESCRIPTION) | {"servers": [{"url": base_url}]})
+def _describe(base_url: str) -> _Kept:
+    return _Kept(write_json(_load(_DESCRIPTION) | {"servers": [{"url": base_url}]}))
 
 
 @lru_cache(maxsize=_ADDRESSES)
-def _define(base_url: str) -> _Text:
+def _define(base_url: str) -> _Kept:
     parts = urlsplit(base_url)
     address = {"host": parts.netloc, "basePath": parts.path, "schemes": [parts.scheme]}
-    return _make_text(_load(_DEFINITION) | address)
+    return _Kept(write_json(_load(_DEFINITION) | address))
 
 
+@cache
+def _page() -> _Kept:
+    return _Kept(_read_file("viewer/index.html"), "text/html", headers={"Content-Security-Policy": _POLICY})
+
+
+@lru_cache(maxsize=len(_ASSETS))
+def _asset(name: str) -> _Kept:
+    if name not in _ASSETS:
+        raise NotFound("The API page has no such file. Open GET docs.", code="AssetNotFound", target="asset")
+    return _Kept(_read_file(f"viewer/{name}"), _ASSETS[name], _ASSET_SECONDS)
+
+
+@cache
 def _load(place: str) -> Json:
     return dict(parse_json(_read_file(place)))
 
@@ -106,15 +146,3 @@ def _read_file(place: str) -> bytes:
     from pathlib import Path
 
     return (Path(__file__).resolve().parent.parent / place).read_bytes()
-
-
-def _make_text(described: Json) -> _Text:
-    body = write_json(described)
-    return _Text(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
-
-
-@lru_cache(maxsize=len(_ASSETS))
-def _packed(name: str) -> bytes:
-    import gzip
-
-    return gzip.compress(_read_file(f"viewer/{name}"))

@@ -9,7 +9,7 @@ import azure.functions as func
 
 from blueprints._http import Content, Request, answer, answers
 from blueprints._routes import Blueprint
-from blueprints._status_page import render_status
+from blueprints._status_page import POLICY, render_status
 from composition.services import services
 from doctor import examine
 from shared.errors import Invalid
@@ -79,8 +79,7 @@ def status(request: Request) -> Json | Content:
     if "text/html" not in (request.http.headers.get("Accept") or ""):
         return body
     page = render_status(body).encode()
-    policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-    return Content(page, content_type="text/html", headers=policy)
+    return Content(page, content_type="text/html", headers={"Content-Security-Policy": POLICY})
 
 
 @bp.route(route="doctor", methods=["GET"], auth_level=func.AuthLevel.ADMIN)

@@ -66,6 +66,10 @@ param stateKeyName string = 'gateway-state-key'
 @description('Address that links in answers begin with, such as https://gateway.contoso.example/api.')
 param publicBaseUrl string = ''
 
+@description('Whether anybody may read the API page and the descriptions of the API, which hold neither settings nor data: docs, openapi.json, swagger.json.')
+@allowed(['off', 'on'])
+param apiDocs string = 'on'
+
 @description('Support mailboxes to read.')
 param mailboxes mailbox[] = []
 
@@ -314,6 +318,7 @@ module gateway 'modules/gateway.bicep' = {
       BOOKINGS_WRITES: bookingsWrites
       STATE_KEY_NAME: stateKeyName
       PUBLIC_BASE_URL: publicBaseUrl
+      API_DOCS: apiDocs
       MAILBOXES: empty(mailSettingsBlob) ? string(mailboxes) : 'blob:config/${mailSettingsBlob}'
       SINKS: empty(mailSettingsBlob) ? string(sinks) : 'blob:config/${mailSettingsBlob}'
       MAILBOX_POLL_SCHEDULE: mailboxPollSchedule

@@ -74,7 +74,7 @@ def _describe_description() -> Operation:
         "Get the description of the API",
         "Gets this text, with the address of this gateway.",
         thing({}, name="Description"),
-        failing=(400, 500),
+        failing=(400, 404, 500),
         also={304: "The text is the one whose ETag stands in If-None-Match."},
     )
     described["parameters"] = [

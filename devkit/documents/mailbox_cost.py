@@ -1,4 +1,4 @@
-"""What a mailbox costs a month, in docs/telemetry.md, and the benchmark's figures in bench/README.md."""
+"""What mailboxes, queues and probes cost a month, in docs/telemetry.md; the benchmark's figures in bench/README.md."""
 
 import json
 
@@ -16,6 +16,7 @@ def write(texts: Texts) -> None:
     texts.put_block("docs/telemetry.md", "cost of a mailbox", _describe_month())
     queues = json.loads(texts.read("host.json"))["extensions"]["queues"]
     texts.put_block("docs/telemetry.md", "cost of idle queues", _describe_idle_queue(queues["maxPollingInterval"]))
+    texts.put_block("docs/telemetry.md", "cost of a probe", _describe_probe())
     prices = [(one.what, f"{one.dollars:f}".rstrip("0"), f"<{one.source}>") for one in figures.PRICES]
     texts.put_block("docs/telemetry.md", "prices", make_table(("For", "US dollars", "Source"), prices))
 
@@ -60,3 +61,14 @@ def _describe_idle_queue(interval: str) -> list[str]:
         ("An idle queue whose function's instance lives for a month", "Requests", "US dollars"),
         [(f"is looked at every {seconds:g} s", f"{looks:,.0f}", f"{figures.QUEUES.of(looks):.2f}")],
     )
+
+
+def _describe_probe() -> list[str]:
+    rows = []
+    for seconds in figures.PROBE_SECONDS:
+        calls = figures.MONTH_SECONDS // seconds
+        month = figures.compute_monthly_cost(figures.PROBE, calls)
+        log, compute = f"{month.log_bytes / 1e6:,.0f} MB: {month.log:.2f}", f"{month.compute:.2f}"
+        rows.append((f"each {seconds} s", f"{calls:,}", log, compute, f"{month.total:.2f}"))
+    heads = ("A probe of `health`, US dollars a month", "Calls", "Log", "Compute", "Together")
+    return make_table(heads, rows)

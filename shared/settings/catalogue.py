@@ -139,6 +139,13 @@ SETTINGS = (
         "that the caller used.",
     ),
     Setting(
+        "API_DOCS",
+        Choice(tuple(Switch)),
+        Switch.ON,
+        "Whether anybody may read the API page and the descriptions of the API, which hold neither settings nor data: "
+        "`docs`, `openapi.json`, `swagger.json`.",
+    ),
+    Setting(
         "MAILBOXES",
         JsonText("list of mailboxes", is_list=True),
         "[]",

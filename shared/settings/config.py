@@ -90,10 +90,16 @@ class Settings:
     blobs: Mapping[str, BlobPlace]  # where the values of MAILBOXES and SINKS are, by setting, if in a blob
 
 
+def is_on(switch: str) -> bool:
+    """Return whether a switch of the catalogue is on; also while other settings are wrong, and off if it is itself."""
+    return _Reader(os.environ).text(switch) == Switch.ON
+
+
 type CheckSink = Callable[[SinkSettings], Iterable[tuple[str, str]]]
 
 _CONNECTION_FIELDS = tuple(field.name for field in CONNECTION_FIELDS)
 _NUMBERS = {each.name: each.kind for each in SETTINGS if isinstance(each.kind, WholeNumber)}
+_SWITCHES = ("API_DOCS",)  # those that are asked for by `is_on`
 _SCHEDULES = tuple(each.name for each in SETTINGS if isinstance(each.kind, Schedule))
 
 
@@ -201,6 +207,8 @@ def load_settings(
         schedules={name: reader.given(name) or None for name in _SCHEDULES},
         blobs=reader.places,
     )
+    for switch in _SWITCHES:
+        _read_choice(reader, switch, reader.text(switch), Switch)
     _check_together(reader, settings)
     if reader.faults:
         raise SettingsError(tuple(reader.faults))

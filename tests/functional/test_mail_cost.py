@@ -1,5 +1,7 @@
 """A mail and a poll of a quiet mailbox need no more requests than they did: those figures can only fall."""
 
+import json
+import logging
 import math
 from collections import Counter
 
@@ -9,6 +11,8 @@ from bench import cost_figures
 from bench.mail_cost import Plan, measure, print_table
 from bench.measured_app import Log, count_log
 from bench.storage_requests import name_request
+from tests.functional.conftest import Gateway
+from tests.house.source import ROOT
 
 PLAN = Plan(mails=50, polls=5, calls=2, latency=0.0)
 _POLLS_OF_MAILS = 2  # one reads them, one closes them; the recorded figures spread these over more mails
@@ -78,6 +82,17 @@ def test_the_log_is_counted_as_the_platform_forwards_it() -> None:
         "2026-11-30 10:00:00,004 INFO    [-] devkit.host.queues: no\nmore\n"
     )
     assert count_log(log) == Log(records=2, size=len("Executing 'Functions.a' (Id=1)") + len("polled") + len("more"))
+
+
+def test_a_probe_logs_nothing_and_asks_nobody(gateway: Gateway, caplog: pytest.LogCaptureFixture) -> None:
+    levels = json.loads((ROOT / "host.json").read_text())["logging"]["logLevel"]
+    caplog.set_level(logging.INFO)
+    caplog.clear()
+    for method in (gateway.http.get, gateway.http.head):
+        assert method(f"{gateway.base_url}/api/health", timeout=9).status_code == 200
+    forwarded = [one.getMessage() for one in caplog.records if one.name.startswith("gateway")]
+    assert (len(forwarded), levels["Function.health"]) == (cost_figures.PROBE.records, "Warning")
+    assert gateway.sim.exchanges.all() == []
 
 
 def test_a_month_is_computed_from_figures_and_prices() -> None:

@@ -185,7 +185,7 @@ def test_there_are_threads_for_everything_that_runs_at_the_same_time() -> None:
     assert threads_of_an_instance >= queues["batchSize"] + queues["newBatchThreshold"]
 
 
-def test_the_host_does_not_log_the_begin_and_end_of_functions_that_nobody_calls() -> None:
+def test_the_host_does_not_log_the_begin_and_end_of_functions_that_nobody_calls_or_a_probe() -> None:
     """The table of requests says the same. Poison messages are left out: they are rare, and a fault."""
     levels = json.loads((ROOT / "host.json").read_text())["logging"]["logLevel"]
     nobody_calls = {
@@ -196,8 +196,9 @@ def test_the_host_does_not_log_the_begin_and_end_of_functions_that_nobody_calls(
         and not str(binding.get_dict_repr().get("queueName")).endswith("-poison")
     }
     assert len(nobody_calls) >= 5
-    wanted = {f"Function.{name}": "Warning" for name in nobody_calls}
-    wanted |= {f"Function.{name}.User": "Information" for name in nobody_calls}
+    quiet = nobody_calls | {"health"}
+    wanted = {f"Function.{name}": "Warning" for name in quiet}
+    wanted |= {f"Function.{name}.User": "Information" for name in quiet}
     assert {name: level for name, level in levels.items() if name.startswith("Function.")} == wanted
     assert levels["Host.Results"] == "Information"
 

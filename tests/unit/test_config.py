@@ -99,6 +99,7 @@ def test_every_fault_is_reported_at_once() -> None:
         ("BOOKINGS_BUSINESSES", "*, desk@contoso.example"),
         ("BOOKINGS_BUSINESSES", "desk@contoso.example/../x"),
         ("BOOKINGS_WRITES", "yes"),
+        ("API_DOCS", "maybe"),
         ("STATE_KEY_NAME", "a b"),
         ("PUBLIC_BASE_URL", "http://gateway.example/api"),
         ("PUBLIC_BASE_URL", "https://gateway.example/api?code=1"),
