@@ -52,7 +52,7 @@ MAIL = Work(
     size=109,
 )
 POLL = Work(
-    {"table reads": 4, "table writes": 2, "blob leases": 2, "messages": 1},
+    {"table reads": 2, "table writes": 1, "messages": 1},
     records=1,
     size=91,
 )

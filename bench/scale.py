@@ -33,8 +33,9 @@ from inbound_mail.ledger.mail_store import MailStore
 from inbound_mail.messages import DeliveryQueue, PollQueue
 from inbound_mail.sinks import check_sink
 from shared.auth import Authenticator
-from shared.graph.mail import DeltaPage
+from shared.graph.mail import POLL, DeltaPage
 from shared.json_text import Json
+from shared.retry import RetryPolicy
 from shared.settings.config import load_settings
 from shared.storage.tables import Operation, Row
 
@@ -127,8 +128,10 @@ class _QuietGraph:
     def __init__(self, counts: Counter[str]) -> None:
         self._counts = counts
 
-    def read_delta(self, folder: str, link: str | None, page_size: int, *, with_bodies: bool) -> DeltaPage:
-        _ = folder, link, page_size, with_bodies
+    def read_delta(
+        self, folder: str, link: str | None, page_size: int, *, with_bodies: bool, retry: RetryPolicy = POLL
+    ) -> DeltaPage:
+        _ = folder, link, page_size, with_bodies, retry
         self._counts[_GRAPH] += 1
         return DeltaPage([], None, f"https://graph.microsoft.com/v1.0/link?$deltatoken={self._counts[_GRAPH]}")
 

@@ -95,7 +95,7 @@ class MailServices:
 
     def describe_mailboxes(self) -> list[Json]:
         """Describe the state of each mailbox, read side by side."""
-        return self.workers.map(mails.describe_mailbox, list(self.mailboxes.values()))
+        return mails.describe_mailboxes(list(self.mailboxes.values()), self.workers)
 
     def list_mails(self, mailbox: SupportMailbox, after: int, limit: int) -> tuple[list[Json], int]:
         """Return the mails that became complete after a number of the feed, and the number of the last of them."""

@@ -79,7 +79,7 @@ def list_steps(settings: Settings, services: Services) -> Iterator[Step]:
         yield Step(
             StepName.POLL,
             mailbox.name,
-            partial(_check_poll, mailbox.name, mailbox.ledger.state, mailbox.settings.alarm_minutes),
+            partial(_check_poll, mailbox.name, mailbox.read_state, mailbox.settings.alarm_minutes),
             "Check that the functions schedule_mailbox_polls and poll_mailbox run: docs/telemetry.md, A poll.",
             needs=(_SCHEDULE, (StepName.STORAGE, "tables")),
         )
@@ -299,7 +299,7 @@ def _check_schedule(text: str | None) -> str | Verdict:
 
 
 def _check_poll(name: str, read_state: Callable[[], Any], alarm_minutes: int) -> str | Verdict:
-    values = read_state().values
+    values = read_state()
     last: datetime | None = values.get("last_poll")
     if last is None:
         return Verdict(Status.WARN, "The mailbox was never polled yet.")

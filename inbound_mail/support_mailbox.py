@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from inbound_mail.ledger.ledger import Ledger
 from inbound_mail.ledger.mail_store import MailStore
+from inbound_mail.ledger.planned_polls import PlannedPoll
 from inbound_mail.ledger.references import mail_key
 from shared.graph.mail import GraphMail
 from shared.settings.mail_settings import Mailbox as MailboxSettings
+from shared.storage.tables import Entity
 
 
 @dataclass(frozen=True)
@@ -32,3 +34,11 @@ class SupportMailbox:
     def key(self, graph_id: str) -> str:
         """Return the key of a mail."""
         return mail_key(self.tenant_id, self.name, graph_id)
+
+    def read_state(self, planned: PlannedPoll | None = None) -> Entity:
+        """Return the columns of the mailbox's own row, with the last poll and the last success of any kind of poll.
+
+        Quick looks leave that row alone and are noted with the next poll: `planned`, if it was read already.
+        """
+        planned = planned or self.ledger.plan.find(self.name).planned
+        return self.ledger.state().after_look(planned.quiet_at)

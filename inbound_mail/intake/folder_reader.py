@@ -20,6 +20,7 @@ from inbound_mail.content.screening import screen_mail
 from inbound_mail.intake.message_reader import MessageReader
 from inbound_mail.intake.routing import Router
 from inbound_mail.ledger.mail_store import may_have_files
+from inbound_mail.ledger.planned_polls import QuietFolder
 from inbound_mail.ledger.records import NewMail, Phase
 from inbound_mail.ledger.references import digest
 from inbound_mail.support_mailbox import SupportMailbox
@@ -67,7 +68,10 @@ class PollCounts:
 class FolderReader:
     """Reads the folders of one mailbox, for the holder of its lease."""
 
-    def __init__(self, mailbox: SupportMailbox, workers: Workers) -> None:
+    def __init__(
+        self, mailbox: SupportMailbox, workers: Workers, first_pages: Mapping[str, DeltaPage] | None = None
+    ) -> None:
+        """`first_pages`: what was read just now, before the poll had the lease, by the links that it was read with."""
         self._mailbox = mailbox
         self._settings = mailbox.settings
         self._graph = mailbox.graph
@@ -76,31 +80,45 @@ class FolderReader:
         self._reader = MessageReader(mailbox)
         self._router = Router(mailbox)
         self._cursors: dict[str, Json] = {}  # as they were read or written last
+        self._newer_links: dict[str, str] = {}  # the sweep writes them
+        self._first_pages = dict(first_pages or {})
 
     @property
     def next_sweeps(self) -> list[datetime]:
         """When the next sweeps of the folders are due that were read."""
         return [one["swept_at"] + SWEEP_EVERY for one in self._cursors.values() if one.get("swept_at")]
 
+    @property
+    def quiet_folders(self) -> list[QuietFolder]:
+        """The folders as the next poll finds them; none if one of them can only be read in a whole poll."""
+        found = [
+            QuietFolder(folder, cursor["link"], cursor["query"], cursor["swept_at"])
+            for folder, cursor in self._cursors.items()
+            if cursor.get("query") in (_QUERY, _SLIM_QUERY) and _is_settled(cursor) and not _read_unread(cursor)
+        ]
+        return found if len(found) == len(set(self._settings.folders)) else []
+
     def read(self, folder: str, lease: Lease, counts: PollCounts) -> None:
         """Read one delta round to its end. Raises GatewayError; the pages read until then are stored."""
         cursor = self._cursor(folder)
         is_slim = cursor.get("query") == _SLIM_QUERY
         link = str(cursor.get("link") or "") if is_slim or cursor.get("query") == _QUERY else ""
-        page_size, restarts = self._page_size(is_slim=is_slim), 0
+        page_size, restarts = find_page_size(self._settings.page_size, is_slim=is_slim), 0
         unread = earlier = _read_unread(cursor)
         is_first = not _had_first_round(cursor)
         while True:
             lease.check()
             try:
-                page = self._graph.read_delta(folder, link or None, page_size, with_bodies=not is_slim)
+                page = self._first_pages.pop(link, None) or self._graph.read_delta(
+                    folder, link or None, page_size, with_bodies=not is_slim
+                )
             except Rejected as error:
                 if error.code != "CursorLost" or not link or restarts >= _MOST_RESTARTS:
                     raise
                 restarts += 1
                 log_event(Event.CURSOR_LOST, mailbox=self._settings.name, folder=folder)
                 counts.resyncs += 1
-                link, is_slim, page_size = "", False, self._page_size(is_slim=False)
+                link, is_slim, page_size = "", False, find_page_size(self._settings.page_size, is_slim=False)
                 continue
             except (OutcomeUnknown, AnswerTooLarge) as error:
                 if page_size > 1 and (not is_slim or isinstance(error, AnswerTooLarge)):
@@ -113,11 +131,11 @@ class FolderReader:
                     "%s: a mail of folder %s cannot be read with its page: %s; the folder is read without bodies",
                     self._settings.name, folder, error,
                 )  # fmt: skip
-                link, is_slim, page_size = "", True, self._page_size(is_slim=True)
+                link, is_slim, page_size = "", True, find_page_size(self._settings.page_size, is_slim=True)
                 continue
             counts.answered = True
             if not (page.items or page.next_link or unread) and _is_fresh(cursor, link, is_slim=is_slim):
-                self._cursors[folder] = {**cursor, "link": page.delta_link or link}  # the sweep writes it
+                self._newer_links[folder] = page.delta_link or link
                 return
             counts.seen += len(page.items) + len(unread)
             left = self._take_page(folder, page, earlier, counts, is_slim=is_slim, is_first=is_first)
@@ -141,9 +159,6 @@ class FolderReader:
             if not page.next_link:
                 return
 
-    def _page_size(self, *, is_slim: bool) -> int:
-        return max(_SLIM_PAGE, self._settings.page_size) if is_slim else self._settings.page_size
-
     def _is_stuck(self, folder: str, cursor: Json, error: GatewayError) -> bool:
         """Return whether a page of one mail is certain never to come. An outage looks the same in one or two polls."""
         if isinstance(error, AnswerTooLarge):
@@ -159,8 +174,9 @@ class FolderReader:
         now = datetime.now(UTC)
         kept = _pick(cursor, "link", "query", "later", "later_tries", "first_round_done", "stuck")
         swept_at = cursor.get("swept_at")
-        ahead = min(timedelta(minutes=self._settings.quiet_minutes), _MOST_AHEAD)
-        if swept_at is None or now - swept_at < SWEEP_EVERY - ahead:
+        if folder in self._newer_links:
+            kept["link"] = self._newer_links[folder]
+        if swept_at is None or not is_sweep_due(swept_at, self._settings.quiet_minutes, now):
             if swept_at is None:
                 self._put_cursor(folder, **kept, swept_at=now)
             return
@@ -285,6 +301,21 @@ class FolderReader:
         return self._workers.map(lambda graph_id: self._ledger.is_known(self._mailbox.key(graph_id)), graph_ids)
 
 
+def find_page_size(page_size: int, *, is_slim: bool) -> int:
+    """Return how many mails to ask for at once, of a mailbox with this setting."""
+    return max(_SLIM_PAGE, page_size) if is_slim else page_size
+
+
+def is_sweep_due(swept_at: datetime, quiet_minutes: int, now: datetime) -> bool:
+    """Return whether a folder is to be swept again: once an hour, or a little before, if the next poll comes late."""
+    return now - swept_at >= SWEEP_EVERY - min(timedelta(minutes=quiet_minutes), _MOST_AHEAD)
+
+
+def is_slim_query(query: str) -> bool | None:
+    """Return whether the links of a query show mails without bodies; None if it is another version's query."""
+    return {_QUERY: False, _SLIM_QUERY: True}.get(query)
+
+
 def report_quarantined(mailbox: str, key: str, sinks: Sequence[str], cause: str) -> None:
     """Log that a mail's deliveries went to quarantine."""
     for sink in sinks:
@@ -302,9 +333,13 @@ def _is_fresh(cursor: Json, link: str, *, is_slim: bool) -> bool:
     Graph forgets links that are not used, and says not after which time.
     """
     is_same = bool(link) and link == cursor.get("link") and cursor.get("query") == (_SLIM_QUERY if is_slim else _QUERY)
-    swept_at = cursor.get("swept_at")
-    is_young = swept_at is not None and datetime.now(UTC) - swept_at < SWEEP_EVERY
-    return is_same and is_young and "stuck" not in cursor and bool(cursor.get("first_round_done"))
+    return is_same and _is_settled(cursor) and datetime.now(UTC) - cursor["swept_at"] < SWEEP_EVERY
+
+
+def _is_settled(cursor: Json) -> bool:
+    """Return whether a folder was read to its end and swept, so that only its link is of interest."""
+    has_link = bool(cursor.get("link") and cursor.get("swept_at"))
+    return has_link and bool(cursor.get("first_round_done")) and "stuck" not in cursor
 
 
 def _read_unread(cursor: Json) -> dict[str, int]:

@@ -2,11 +2,12 @@
 
 A poll holds the mailbox's lease, so there is one at a time. Its steps are independent: if Graph fails in one, mails
 that are already stored are still delivered. The next poll finds in the ledger what this one has left undone. Each row
-is read once in a poll that finds nothing, and the mailbox's own is written once.
+is read once in a poll that finds nothing, and the mailbox's own is written once. After such a poll the next ones are
+quick looks (`quick_look`), until one sees a change, or the hourly sweep is due.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
@@ -15,13 +16,16 @@ from typing import Any
 from inbound_mail.intake.attachments import AttachmentFetcher
 from inbound_mail.intake.folder_reader import FolderReader, PollCounts
 from inbound_mail.intake.pace import describe_reading, find_phase, plan_next_poll
+from inbound_mail.intake.quick_look import QuickLook
 from inbound_mail.intake.write_back import MailCloser
 from inbound_mail.ledger.ledger import Ledger
 from inbound_mail.ledger.mailbox_state import MailboxState
+from inbound_mail.ledger.planned_polls import KnownPlan, QuietMailbox
 from inbound_mail.ledger.records import DeliveryRecord, DeliveryState, MailState, OpenMail, Phase
 from inbound_mail.messages import DeliveryQueue, DeliveryRequest
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import ConfigurationError, Conflict, GatewayError, Unavailable, place_of
+from shared.graph.mail import DeltaPage
 from shared.storage.blobs import Container, Lease
 from shared.storage.tables import Entity
 from shared.workers import Workers
@@ -62,6 +66,11 @@ class Poller:
 
         Raises Conflict if the lease is lost, and Unavailable if the gateway's own storage is.
         """
+        known = mailbox.ledger.plan.find(mailbox.name)
+        look = QuickLook(mailbox, known)
+        if not at_once and look.finds_nothing():
+            _log_poll(mailbox.name, PollCounts(), delivered=0, errors=0)
+            return Polled.DONE
         with self._leases.lease(f"leases/{mailbox.name}", LEASE_SECONDS) as lease:
             if lease is None:
                 return Polled.BUSY
@@ -73,13 +82,20 @@ class Poller:
                 if not at_once and paused_until > datetime.now(UTC):
                     self._enqueue_deliveries(mailbox, lease, mailbox.ledger.take_up())
                     return Polled.PAUSED
-                return self._poll(mailbox, lease, state)
+                return self._poll(mailbox, lease, state, known, look.pages)
 
-    def _poll(self, mailbox: SupportMailbox, lease: Lease, state: MailboxState) -> Polled:
+    def _poll(
+        self,
+        mailbox: SupportMailbox,
+        lease: Lease,
+        state: MailboxState,
+        plan: KnownPlan,
+        pages: Mapping[str, DeltaPage],
+    ) -> Polled:
         began, known = datetime.now(UTC), state.values
         counts = PollCounts()
         closed: dict[MailState, int] = {}
-        reader = FolderReader(mailbox, self._workers)
+        reader = FolderReader(mailbox, self._workers, pages)
         work = _OpenWork(mailbox.ledger, counts)
 
         def close_delivered() -> None:
@@ -112,11 +128,10 @@ class Poller:
         phase = find_phase(mailbox.name, len(mailbox.own_addresses))
         next_poll = plan_next_poll(began, values["active_at"], pause, reader.next_sweeps, phase=phase)
         reads = describe_reading(mailbox.settings)
-        mailbox.ledger.plan.put(mailbox.name, next_poll, is_quiet=is_quiet, reads=reads)
-        _log.info(
-            "polled %s: %d new, %d skipped, %d delivered, %d errors",
-            mailbox.name, counts.new, counts.skipped, closed.get(MailState.DELIVERED, 0), len(errors),
-        )  # fmt: skip
+        may_look = is_quiet and until is None and reader.quiet_folders
+        quiet = QuietMailbox(values["active_at"], reader.quiet_folders) if may_look else None
+        mailbox.ledger.plan.put(mailbox.name, next_poll, is_quiet=is_quiet, reads=reads, quiet=quiet, known=plan)
+        _log_poll(mailbox.name, counts, delivered=closed.get(MailState.DELIVERED, 0), errors=len(errors))
         for error in errors:
             _log.warning("poll of %s: %s", mailbox.name, error)
         return Polled.FAILED if errors else Polled.DONE
@@ -153,6 +168,13 @@ class _OpenWork:
             self._known = self._ledger.take_up()
             self.was_there = self.was_there or bool(self._known)
         return self._known
+
+
+def _log_poll(mailbox: str, counts: PollCounts, *, delivered: int, errors: int) -> None:
+    _log.info(
+        "polled %s: %d new, %d skipped, %d delivered, %d errors",
+        mailbox, counts.new, counts.skipped, delivered, errors,
+    )  # fmt: skip
 
 
 def _run_steps(name: str, steps: Sequence[PollStep]) -> list[GatewayError]:

@@ -1,8 +1,11 @@
 """The mailbox's own row of the ledger: last numbers of its feeds, counters, last success, last error."""
 
+from datetime import datetime
 from typing import Any
 
 from shared.storage.tables import Entity, Operation, Row
+
+_LOOKS = ("last_poll", "last_success")
 
 
 class MailboxState:
@@ -26,6 +29,12 @@ class MailboxState:
     def last_outcome(self) -> int:
         """The number of the last outcome."""
         return int(self.values.get("last_outcome", 0))
+
+    def after_look(self, looked_at: datetime) -> Entity:
+        """Return the columns as they are after a quick look at this time, which does not write them."""
+        values = self.values
+        later = {name: looked_at for name in _LOOKS if name in values and values[name] < looked_at}
+        return values | later
 
     def operation(self, **values: Any) -> Operation:
         """Return the operation that sets these values; it fails if the row has changed since it was read."""

@@ -16,6 +16,7 @@ from inbound_mail.content.rules import SET_ASIDE
 from inbound_mail.content.thanks import THANKS_ONLY
 from inbound_mail.delivery.circuit_breaker import CircuitBreaker
 from inbound_mail.ledger.ledger import Ledger
+from inbound_mail.ledger.planned_polls import PlannedPoll, PollPlan
 from inbound_mail.reports.mails import AUTOMATIC, LOOP
 from inbound_mail.sinks.protocol import Sink
 from inbound_mail.support_mailbox import SupportMailbox
@@ -139,8 +140,9 @@ class Watch:
         self._table.upsert(entity)
 
     def _find(self, now: datetime, expiring: Mapping[str, datetime | None]) -> Iterable[Alarm]:
+        planned = PollPlan(self._table).read() if self._mailboxes else {}
         for mailbox in self._mailboxes:
-            yield from self._find_silence(mailbox, now)
+            yield from self._find_silence(mailbox, planned.get(mailbox.name, PlannedPoll()), now)
             yield from self._find_quarantine(mailbox)
             yield from _find_set_aside(mailbox, now)
         for name, sink in self._sinks.items():
@@ -169,8 +171,8 @@ class Watch:
             else:
                 self._table.transact([Operation("delete", {"PartitionKey": _KNOWN_MAILBOXES, "RowKey": name})])
 
-    def _find_silence(self, mailbox: SupportMailbox, now: datetime) -> Iterable[Alarm]:
-        state = mailbox.ledger.state().values
+    def _find_silence(self, mailbox: SupportMailbox, planned: PlannedPoll, now: datetime) -> Iterable[Alarm]:
+        state = mailbox.read_state(planned)
         last = state.get("last_success") or self._watched_since(mailbox.name, now)
         if now - last > timedelta(minutes=mailbox.settings.alarm_minutes):
             details = {"lastSuccess": utc_text(last), "lastError": state.get("last_error")}

@@ -17,6 +17,7 @@ from inbound_mail.content.rules import SET_ASIDE
 from inbound_mail.content.screening import screen_mail
 from inbound_mail.content.thanks import THANKS_ONLY
 from inbound_mail.ledger.delivery_history import read_history
+from inbound_mail.ledger.planned_polls import PlannedPoll
 from inbound_mail.ledger.records import BY_HAND, DeliveryRecord, DeliveryState, MailRecord, MailState
 from inbound_mail.reports.mail_threads import find_thread
 from shared.errors import GatewayError, place_of
@@ -48,9 +49,20 @@ _COUNTERS = {
 }
 
 
-def describe_mailbox(mailbox: "SupportMailbox") -> Json:
-    """Return a mailbox with its state: last success, lag, backlog, counters, last error."""
-    state = mailbox.ledger.state().values
+def describe_mailboxes(mailboxes: Sequence["SupportMailbox"], workers: Workers) -> list[Json]:
+    """Describe the state of each mailbox, read side by side."""
+    if not mailboxes:
+        return []
+    planned = mailboxes[0].ledger.plan.read()
+    return workers.map(lambda one: describe_mailbox(one, planned.get(one.name, PlannedPoll())), mailboxes)
+
+
+def describe_mailbox(mailbox: "SupportMailbox", planned: PlannedPoll | None = None) -> Json:
+    """Return a mailbox with its state: last success, lag, backlog, counters, last error.
+
+    `planned`: its next poll, if those of all mailboxes were read already.
+    """
+    state = mailbox.read_state(planned)
     last = state.get("last_success")
     causes = Counter(delivery.cause for delivery in mailbox.ledger.quarantined())
     answer: Json = {

@@ -80,7 +80,9 @@ class GraphMail:
         if (left := (until - datetime.now(UTC)).total_seconds()) > 0:
             self._graph.begin_pause(self._address, left)
 
-    def read_delta(self, folder: str, link: str | None, page_size: int, *, with_bodies: bool = True) -> DeltaPage:
+    def read_delta(
+        self, folder: str, link: str | None, page_size: int, *, with_bodies: bool = True, retry: RetryPolicy = POLL
+    ) -> DeltaPage:
         """Read one page of a folder's changes: of a first round, or the one behind a stored link.
 
         `with_bodies` counts for a first round; a link remembers it. Rejected with code CursorLost when Graph has
@@ -90,9 +92,9 @@ class GraphMail:
         if link is None:
             path = f"{self._folder(folder)}/messages/delta"
             fields = _FIELDS if with_bodies else _SLIM_FIELDS
-            answer = self._graph.get(path, query={"$select": fields}, prefer=prefer, retry=POLL)
+            answer = self._graph.get(path, query={"$select": fields}, prefer=prefer, retry=retry)
         else:
-            answer = self._graph.get_link(link, of=self._root, prefer=prefer, retry=POLL)
+            answer = self._graph.get_link(link, of=self._root, prefer=prefer, retry=retry)
         items, next_link, delta_link = (
             answer.get("value"),
             answer.get("@odata.nextLink"),

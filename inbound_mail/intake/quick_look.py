@@ -1,0 +1,72 @@
+"""A quick look at a quiet mailbox: its folders' links are asked for changes, and nothing else is read or changed.
+
+All that it needs is in the row of the next poll, where the last poll has left it (`ledger/planned_polls.py`). It holds
+no lease: two at a time do no harm, and a link that is older than the folder's own shows more, never less. So if no
+link shows anything, nothing is new. Whatever else it meets is left to a whole poll, which gets the pages that were
+read: a change, an error, a lost link, a sweep that is due, a pause that Graph wants.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from inbound_mail.intake.folder_reader import SWEEP_EVERY, find_page_size, is_slim_query, is_sweep_due
+from inbound_mail.intake.pace import describe_reading, find_phase, plan_next_poll
+from inbound_mail.ledger.planned_polls import KnownPlan, QuietFolder
+from inbound_mail.support_mailbox import SupportMailbox
+from shared.errors import place_of
+from shared.retry import ONCE
+
+if TYPE_CHECKING:
+    from shared.graph.mail import DeltaPage
+
+_log = logging.getLogger("gateway.mail")
+
+
+class QuickLook:
+    """One look at a mailbox. `pages`: what Graph has answered, by link."""
+
+    def __init__(self, mailbox: SupportMailbox, known: KnownPlan) -> None:
+        self._mailbox = mailbox
+        self._settings = mailbox.settings
+        self._known = known
+        self._began = datetime.now(UTC)
+        self.pages: dict[str, DeltaPage] = {}
+
+    def finds_nothing(self) -> bool:
+        """Look, and plan the next poll; return False if a whole poll has to follow. Raises Unavailable."""
+        quiet = self._known.quiet
+        if quiet is None or not self._is_enough(quiet.folders) or not self._are_empty(quiet.folders):
+            return False
+        sweeps = [one.swept_at + SWEEP_EVERY for one in quiet.folders]
+        phase = find_phase(self._settings.name, len(self._mailbox.own_addresses))
+        next_poll = plan_next_poll(self._began, quiet.active_at, self._settings.quiet_minutes, sweeps, phase=phase)
+        if not self._mailbox.ledger.plan.put_quiet(self._settings.name, next_poll, self._known):
+            _log.info("%s: another worker has polled it, or opened work, meanwhile", self._settings.name)
+        return True
+
+    def _is_enough(self, folders: Sequence[QuietFolder]) -> bool:
+        """Return whether a look at the links is all that is due."""
+        minutes, settings = self._settings.quiet_minutes, self._settings
+        return (
+            self._known.planned.reads == describe_reading(settings)
+            and {one.folder for one in folders} == set(settings.folders)
+            and all(is_slim_query(one.query) is not None for one in folders)
+            and not any(is_sweep_due(one.swept_at, minutes, self._began) for one in folders)
+            and self._mailbox.graph.paused_until is None
+        )
+
+    def _are_empty(self, folders: Sequence[QuietFolder]) -> bool:
+        for one in folders:
+            is_slim = bool(is_slim_query(one.query))
+            size = find_page_size(self._settings.page_size, is_slim=is_slim)
+            try:
+                page = self._mailbox.graph.read_delta(one.folder, one.link, size, with_bodies=not is_slim, retry=ONCE)
+            except Exception as error:  # noqa: BLE001 - the whole poll meets it again, and records it
+                _log.info("%s: no quick look: %s", self._settings.name, place_of(error))
+                return False
+            self.pages[one.link] = page
+            if page.items or page.next_link:
+                return False
+        return self._mailbox.graph.paused_until is None
