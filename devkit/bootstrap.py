@@ -1,4 +1,4 @@
-"""Finds Python 3.13, makes `.venv`, installs the requirements, and goes on inside it.
+"""Finds Python 3.13 or 3.14, makes `.venv`, installs the requirements, and goes on inside it.
 
 Standard library only, and no syntax newer than Python 3.9: whatever Python a newcomer has must be able to start here.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,22 +15,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 REQUIREMENTS = "requirements-dev.txt"  # the deployed packages are in it, too
 # pip's words for: files whose hash the list has, and no code that would build a package
 ONLY_LOCKED = ("--require-hashes", "--only-binary", ":all:", "--requirement")
-WANTED = (3, 13)
+SUPPORTED = ("3.13", "3.14")  # the first is preferred; DEVKIT_PYTHON=3.14 asks for another
 
-_HOW_TO_GET_IT = """\
-Python 3.13 was not found. The gateway runs on 3.13 in Azure, and so does its tool kit. Get it with one of:
+HOW_TO_GET_IT = """\
+The gateway runs on Python 3.13 (or 3.14) in Azure, and so does its tool kit. Get it with one of:
   uv python install 3.13            https://docs.astral.sh/uv/
   pyenv install 3.13                https://github.com/pyenv/pyenv
   winget install Python.Python.3.13 (Windows)   brew install python@3.13 (macOS)
   apt install python3.13-venv       (Debian 14, Ubuntu 25.04 and later)
-or name it: PYTHON313=/path/to/python3.13 python3 -m devkit ...
+or name it: PYTHON313=/path/to/python3.13 python3 -m devkit ...  (PYTHON314 in the same way)
 """
 
 
@@ -41,9 +42,9 @@ def is_inside() -> bool:
 def run_inside(arguments: list[str]) -> int:
     """Make the environment if need be and run `python -m devkit` with these arguments inside it."""
     if not _is_complete():
-        python = find_python()
+        python = next((found for version in _choose_versions() if (found := find_python(version))), None)
         if python is None:
-            sys.stderr.write(_HOW_TO_GET_IT)
+            sys.stderr.write("Python " + " or ".join(_choose_versions()) + " was not found. " + HOW_TO_GET_IT)
             return 2
         if not _make_environment(python):
             return 2
@@ -54,41 +55,47 @@ def run_inside(arguments: list[str]) -> int:
     return subprocess.call(command, cwd=str(ROOT))
 
 
-def find_python() -> str | None:
-    """Return a command that runs Python 3.13, or None."""
-    return next((candidate for candidate in _candidates() if _is_wanted(candidate)), None)
+def find_python(version: str = SUPPORTED[0]) -> str | None:
+    """Return a command that runs this version of Python (`3.13`), or None."""
+    return next((candidate for candidate in _candidates(version) if _is_wanted(candidate, version)), None)
 
 
-def _candidates() -> Iterator[str]:
-    if "PYTHON313" in os.environ:
-        yield os.environ["PYTHON313"]
+def _choose_versions() -> Sequence[str]:
+    asked = os.environ.get("DEVKIT_PYTHON")
+    return [asked] if asked else SUPPORTED
+
+
+def _candidates(version: str) -> Iterator[str]:
+    named = "PYTHON" + version.replace(".", "")
+    if named in os.environ:
+        yield os.environ[named]
     yield sys.executable
-    yield "python3.13"
+    yield "python" + version
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    for found in sorted(pyenv.glob("versions/3.13*/bin/python"), reverse=True):
+    for found in sorted(pyenv.glob("versions/" + version + "*/bin/python"), reverse=True):
         yield str(found)
-    for asked in (["uv", "python", "find", "3.13"], ["py", "-3.13", "-c", "import sys; print(sys.executable)"]):
+    for asked in (["uv", "python", "find", version], ["py", "-" + version, "-c", "import sys; print(sys.executable)"]):
         if shutil.which(asked[0]):
             answer = subprocess.run(asked, capture_output=True, text=True, check=False)
             if answer.returncode == 0 and answer.stdout.strip():
                 yield answer.stdout.strip()
     for folder in ("/opt/homebrew/bin", "/usr/local/bin", "/usr/bin"):
-        yield folder + "/python3.13"
+        yield folder + "/python" + version
 
 
-def _is_wanted(candidate: str) -> bool:
-    asked = [candidate, "-c", "import sys; print(*sys.version_info[:2])"]
+def _is_wanted(candidate: str, version: str) -> bool:
+    asked = [candidate, "-c", "import sys; print(*sys.version_info[:2], sep='.')"]
     try:
         answer = subprocess.run(asked, capture_output=True, text=True, check=False)
     except OSError:
         return False
-    return answer.returncode == 0 and answer.stdout.split() == [str(part) for part in WANTED]
+    return answer.returncode == 0 and answer.stdout.strip() == version
 
 
 def _make_environment(python: str) -> bool:
     print("Making .venv with " + python + " and installing the requirements (once).", flush=True)
-    if not _inside_python().exists():
-        made = subprocess.call([python, "-m", "venv", str(VENV)])
+    if not _inside_python().exists() or _inside_version() not in _choose_versions():
+        made = subprocess.call([python, "-m", "venv", "--clear", str(VENV)])
         if made != 0:
             sys.stderr.write("Python could not make .venv. On Debian and Ubuntu install python3.13-venv.\n")
             return False
@@ -101,7 +108,16 @@ def _make_environment(python: str) -> bool:
 
 
 def _is_complete() -> bool:
-    return _stamp().exists() and _stamp().read_text(encoding="utf-8") == _wanted_stamp()
+    is_stamped = _stamp().exists() and _stamp().read_text(encoding="utf-8") == _wanted_stamp()
+    return is_stamped and _inside_version() in _choose_versions()
+
+
+def _inside_version() -> str:
+    """Return the Python of the environment as `3.13`, without starting it; empty if there is none."""
+    settings = VENV / "pyvenv.cfg"
+    text = settings.read_text(encoding="utf-8") if settings.exists() else ""
+    found = re.search(r"^version(?:_info)? = (\d+\.\d+)", text, flags=re.MULTILINE)
+    return found.group(1) if found else ""
 
 
 def _inside_python() -> Path:

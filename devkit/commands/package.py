@@ -1,76 +1,55 @@
-"""Write the zip that is deployed: an allow-list of files, byte for byte the same from the same sources.
+"""Write the zip that is deployed, byte for byte the same from the same sources: the app, its packages, byte code.
 
-Requirements are not inside; the platform installs requirements.txt when it takes the zip ("remote build").
+Nothing is installed when it is deployed ("no remote build"). With --sbom, a list of the packages in it (CycloneDX) is
+written beside it. azd runs this before each deployment, with its environment's PYTHON_VERSION and OPEN_TELEMETRY.
 """
 
 import argparse
+import os
 import sys
-import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from devkit.bootstrap import ROOT
+from devkit.bootstrap import ROOT, SUPPORTED
+from devkit.foreign import ForeignEnvironmentError
+from devkit.packaging.bill_of_materials import write_bill
+from devkit.packaging.building import build
+from devkit.packaging.wheels import PackagingError
 
 PASSES_ON = False
-FILES = (
-    "function_app.py",
-    "host.json",
-    "requirements.txt",
-    "power-automate/apiDefinition.swagger.json",
-    "viewer/index.html",
-    "viewer/initializer.js",
-    "viewer/openapi.json",
-    "viewer/swagger-ui-bundle.js",
-    "viewer/swagger-ui.css",
-    "viewer/swagger-ui.LICENSE.txt",
-    "viewer/swagger-ui.NOTICE.txt",
-    "viewer/swagger-ui-bundle.js.LICENSE.txt",
-)
-PACKAGES = ("blueprints", "bookings", "composition", "doctor", "inbound_mail", "shared")
-_SUFFIX = ".py"
-_MOMENT = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold; every file gets it
-_READABLE = 0o100644 << 16
-_UNIX = 3
+LISTS = {"off": ROOT / "requirements.txt", "on": ROOT / "requirements-telemetry.txt"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    python = os.environ.get("PYTHON_VERSION") or SUPPORTED[0]
+    telemetry = os.environ.get("OPEN_TELEMETRY") or "off"
     parser.add_argument("--output", type=Path, default=ROOT / "dist" / "app.zip", metavar="FILE.zip")
+    parser.add_argument("--python", choices=SUPPORTED, default=python, help="of the function app (PYTHON_VERSION)")
+    parser.add_argument("--open-telemetry", choices=LISTS, default=telemetry, help="packages for it (OPEN_TELEMETRY)")
+    parser.add_argument("--sbom", action="store_true", help="list the packages in FILE.cdx.json")
 
 
 def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
     """Write the zip and print its size; return 0 once it is complete."""
     target: Path = options.output
-    names = list_files()
+    if options.python not in SUPPORTED or options.open_telemetry not in LISTS:  # defaults are not checked by argparse
+        sys.stderr.write(f"PYTHON_VERSION is one of {', '.join(SUPPORTED)}, OPEN_TELEMETRY is on or off.\n")
+        return 2
+    packages = LISTS[options.open_telemetry]
     try:
-        write_package(target, names)
+        built = build(target, python=options.python, packages=packages)
+        print(
+            f"{target}: {built.files} files, {built.size / 1024 / 1024:.1f} MiB, Python {options.python}, "
+            f"sha256 {built.sha256}"
+        )
+        if options.sbom:
+            bill = target.with_suffix(".cdx.json")
+            print(f"{bill}: {write_bill(bill, packages, options.python)} packages")
     except OSError as error:
         sys.stderr.write(f"{target} cannot be written: {error.strerror}\n")
         return 1
-    print(f"{target}: {len(names)} files, {target.stat().st_size / 1024:.0f} KiB")
+    except (PackagingError, ForeignEnvironmentError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     return 0
-
-
-def list_files(root: Path = ROOT) -> list[str]:
-    """Name the files that are deployed, relative to the root and sorted."""
-    return sorted([*FILES, *_find_modules(root)])
-
-
-def write_package(target: Path, names: Sequence[str], root: Path = ROOT) -> None:
-    """Write these files as a zip; what stood there is replaced only by a whole one."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f"{target.name}.part")
-    with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name in names:
-            entry = zipfile.ZipInfo(name, _MOMENT)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.create_system = _UNIX  # the same on every machine
-            entry.external_attr = _READABLE
-            archive.writestr(entry, (root / name).read_bytes())
-    draft.replace(target)
-
-
-def _find_modules(root: Path) -> Iterator[str]:
-    for package in PACKAGES:
-        for path in (root / package).rglob(f"*{_SUFFIX}"):
-            yield path.relative_to(root).as_posix()

@@ -1,4 +1,4 @@
-"""Runs in an environment that holds the deployed requirements only: `python empty_start.py APP_FOLDER`.
+"""Runs on a Python without packages, but for those in the unpacked package: `python empty_start.py APP_FOLDER`.
 
 Loads the unpacked app with the local host, less its HTTP server (which is no requirement of the app), asks for its
 health as a probe would, and prints what it found as JSON.
@@ -8,6 +8,7 @@ import asyncio
 import importlib.metadata
 import json
 import os
+import re
 import sys
 from collections.abc import MutableMapping
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 
 from devkit.host.host import LocalHost
 from devkit.host.keys import Keys
+
+OURS = ("blueprints", "bookings", "inbound_mail", "shared", "azure_functions_runtime", "requests", "msal")
 
 
 async def ask(host: LocalHost, path: str) -> dict[str, Any]:
@@ -44,9 +47,18 @@ def main(app: Path) -> None:
         "ours": {
             name: str(module.__file__)
             for name, module in sys.modules.items()
-            if name.partition(".")[0] in ("blueprints", "bookings", "inbound_mail", "shared")
+            if name.partition(".")[0] in OURS and getattr(module, "__file__", None)
         },
-        "distributions": sorted(each.metadata["Name"].lower() for each in importlib.metadata.distributions()),
+        "cached": {
+            name: Path(module.__spec__.cached).is_file()
+            for name, module in sys.modules.items()
+            if name.partition(".")[0] in OURS and module.__spec__ and module.__spec__.cached
+        },
+        "distributions": {
+            re.sub(r"[-_.]+", "-", each.metadata["Name"]).lower(): each.version
+            for each in importlib.metadata.distributions()
+        },
+        "python": "{}.{}".format(*sys.version_info),
     }
     host.stop()
     print(json.dumps(found))  # noqa: T201 - read by the test

@@ -8,7 +8,6 @@ import gzip
 import json
 import re
 import ssl
-import subprocess
 import threading
 import uuid
 from collections.abc import Iterator
@@ -20,9 +19,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import trustme
 
-from tests.functional.deployed import SETTINGS, plain_environ, unpack
+from tests.functional.deployed import SETTINGS, build_or_skip, find_or_skip_python, run_alone, unpack
 from tests.house.source import ROOT
-from tests.house.tools import find_or_skip
 
 pytestmark = pytest.mark.slow(reason="starts whole processes")
 
@@ -112,11 +110,11 @@ def ingestion(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingestion]:
 @pytest.fixture(scope="module")
 def flow(tmp_path_factory: pytest.TempPathFactory, ingestion: Ingestion) -> str:
     """The id of a flow's call to an app that runs with OpenTelemetry, all of whose telemetry has come in."""
-    python = find_or_skip(ROOT / "requirements-telemetry.txt")
+    version = "3.13"
+    python = find_or_skip_python(version)
     folder = tmp_path_factory.mktemp("deployed")
-    script = unpack(folder, SCRIPT)
-    environ = plain_environ()
-    environ |= SETTINGS | QUIET | dict(line.split("=", 1) for line in bicep_settings())
+    script = unpack(folder, SCRIPT, build_or_skip(folder / "app.zip", version, "requirements-telemetry.txt"))
+    environ = SETTINGS | QUIET | dict(line.split("=", 1) for line in bicep_settings())
     environ |= {
         "APPLICATIONINSIGHTS_CONNECTION_STRING": f"InstrumentationKey={uuid.uuid4()};IngestionEndpoint={ingestion.url}/"
         f";LiveEndpoint={ingestion.url}/",
@@ -126,12 +124,8 @@ def flow(tmp_path_factory: pytest.TempPathFactory, ingestion: Ingestion) -> str:
         "REQUESTS_CA_BUNDLE": str(ingestion.ca_file),
     }
     made = str(uuid.uuid4())
-    done = subprocess.run(
-        [str(python), "-B", str(script), str(folder / "app"), made],
-        cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert json.loads(done.stdout.splitlines()[-1])["status"] == 400
+    said = run_alone(python, folder, [str(script), str(folder / "app"), made], environ)
+    assert json.loads(said.splitlines()[-1])["status"] == 400
     return made
 
 

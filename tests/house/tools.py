@@ -12,7 +12,7 @@ from devkit.foreign import ForeignEnvironmentError, find_python
 from devkit.npm_packages import NpmError, install_locked
 
 # pip's messages if there is no network; a version that does not exist is no reason to skip
-_OFFLINE = re.compile(r"after connection broken by|Failed to establish a new connection|pip was not done within")
+OFFLINE = re.compile(r"after connection broken by|Failed to establish a new connection|pip was not done within")
 _OFFLINE_NPM = re.compile(r"ENOTFOUND|ECONNREFUSED|EAI_AGAIN|ETIMEDOUT|did not install")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -31,7 +31,7 @@ def find_or_skip(packages: Path = TOOLS) -> Path:
     try:
         return find_python(packages)
     except ForeignEnvironmentError as error:
-        if _OFFLINE.search(str(error)):
+        if OFFLINE.search(str(error)):
             pytest.skip(f"offline: what {packages.name} names cannot be installed")
         raise
 

@@ -1,0 +1,34 @@
+"""Which files of the repository are deployed: an allow-list."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from devkit.bootstrap import ROOT
+
+FILES = (
+    "function_app.py",
+    "host.json",
+    "requirements.txt",
+    "power-automate/apiDefinition.swagger.json",
+    "viewer/index.html",
+    "viewer/initializer.js",
+    "viewer/openapi.json",
+    "viewer/swagger-ui-bundle.js",
+    "viewer/swagger-ui.css",
+    "viewer/swagger-ui.LICENSE.txt",
+    "viewer/swagger-ui.NOTICE.txt",
+    "viewer/swagger-ui-bundle.js.LICENSE.txt",
+)
+PACKAGES = ("blueprints", "bookings", "composition", "doctor", "inbound_mail", "shared")
+_SUFFIX = ".py"
+
+
+def list_files(root: Path = ROOT) -> list[str]:
+    """Name the files that are deployed, relative to the root and sorted."""
+    return sorted([*FILES, *_find_modules(root)])
+
+
+def _find_modules(root: Path) -> Iterator[str]:
+    for package in PACKAGES:
+        for path in (root / package).rglob(f"*{_SUFFIX}"):
+            yield path.relative_to(root).as_posix()
