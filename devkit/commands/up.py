@@ -36,6 +36,8 @@ _USUAL_PORT = 7071
 _PATIENT_TRIES = 10
 _READY_SECONDS = 180.0  # on a busy machine
 _DEVELOPMENT_STORAGE = "UseDevelopmentStorage=true"
+_BUNDLE_HOSTS = ("cdn.functions.azure.com", "functionscdn.azureedge.net")
+"""Whence Core Tools fetch the extension bundle of host.json, in newer and older versions; no part of the twin."""
 
 
 class UpError(Exception):
@@ -94,6 +96,9 @@ def _run(options: argparse.Namespace, stack: ExitStack, stop: threading.Event) -
     settings_file: Path | None = None
     if options.func:
         environ |= settings
+        if simulator:  # its proxy refuses every host that it does not play
+            direct = ",".join((environ["NO_PROXY"], *_BUNDLE_HOSTS))
+            environ |= {"NO_PROXY": direct, "no_proxy": direct}
     else:
         # in a file, not in variables, which would override it: the app restarts when the file changes
         settings_file = options.settings.resolve() if options.settings else _write_settings(settings)
@@ -111,12 +116,12 @@ def _run(options: argparse.Namespace, stack: ExitStack, stop: threading.Event) -
         environment=json.loads(simulator.get("environment", "{}")),
         settings_file=str(settings_file) if settings_file else None,
     )
-    _wait_until_ready(running.base_url, children, stop)
+    _wait_until_ready(running.base_url, children, stop, under_core_tools=options.func)
     if stop.is_set():
         return 0
     running.write()
     stack.callback(UP_FILE.unlink, missing_ok=True)
-    _describe(running, environ | settings, time.monotonic() - began)
+    _describe(running, environ | settings, time.monotonic() - began, asks_for_keys=not options.func)
     while not stop.wait(0.3):
         if ended := children.find_ended():
             raise UpError(f"{ended[0]} has ended by itself (exit code {ended[1]}); its last lines are above.")
@@ -190,22 +195,39 @@ def _app_command(port: int, settings_file: Path | None) -> list[str]:
     return [func, "start", "--port", str(port)]
 
 
-def _wait_until_ready(base_url: str, children: Children, stop: threading.Event) -> None:
+def _wait_until_ready(
+    base_url: str, children: Children, stop: threading.Event, *, under_core_tools: bool = False
+) -> None:
+    """Return when a route of the app answers: the host's own ping does so as well when it could not load the app."""
     deadline = time.monotonic() + _READY_SECONDS
+    host_answers = False
     with requests.Session() as session:
         session.trust_env = False  # loopback must not go through a proxy of the environment
         while not stop.is_set():
             try:
-                if session.get(f"{base_url}/admin/host/ping", timeout=2).ok:
-                    return
+                answer = session.get(f"{base_url}/api/health", timeout=10)
             except (requests.ConnectionError, requests.Timeout):
                 pass
+            else:
+                if "x-request-id" in answer.headers:
+                    return
+                host_answers = True
             if children.find_ended() or time.monotonic() > deadline:
-                raise UpError("The app did not start; its lines are above.")
+                raise UpError(_explain_silence(under_core_tools=under_core_tools and host_answers))
             stop.wait(0.1)
 
 
-def _describe(running: Running, environ: Mapping[str, str], seconds: float) -> None:
+def _explain_silence(*, under_core_tools: bool) -> str:
+    if not under_core_tools:
+        return "The app did not start; its lines are above."
+    return (
+        "The host of Core Tools runs, but no route of the app answers; its lines are above. If it found no extension "
+        f"bundle, it needs {_BUNDLE_HOSTS[0]} once: run `func start` in this folder while online and without `up`, "
+        "which keeps the bundle on this machine, then try again."
+    )
+
+
+def _describe(running: Running, environ: Mapping[str, str], seconds: float, *, asks_for_keys: bool) -> None:
     """Print what runs where, and one line to paste for each feature."""
     business = environ.get("BOOKINGS_BUSINESSES", "").partition(",")[0].strip()
     business = business if "@" in business else "desk@contoso.example"
@@ -219,6 +241,8 @@ def _describe(running: Running, environ: Mapping[str, str], seconds: float) -> N
     if running.control_url:
         print(f"  simulator  {running.control_url}  (GET it for a list of what it can do)")
     print(f"  details    {UP_FILE.relative_to(ROOT)}  (addresses and keys, for scripts and editors)\n")
+    if not asks_for_keys:
+        print("Core Tools ask for no key: every call below works without one too, and so does a wrong one.\n")
     print("Ask it something, in another terminal:\n")
     print(f"  curl {running.base_url}/api/health")
     for question in (
