@@ -150,9 +150,10 @@ def test_a_caller_writes_no_line_of_its_own(gateway: Gateway, log: pytest.LogCap
     for path, sign in itertools.product(paths, BREAKS):
         forged: dict[str, Any] = {f"{sign}{FORGED}": "x", "zone": sign}
         gateway.get(path, headers={"x-ms-client-request-id": f"x{FORGED}"}, **forged)
-        gateway.get(f"{path}/{quote(sign + FORGED)}", connection=f"{sign}{FORGED}")
+        if sign != "\0":  # the platform's host refuses it in a path
+            gateway.get(f"{path}/{quote(sign + FORGED)}", connection=f"{sign}{FORGED}")
     found = lines(log, "gateway.http")
-    assert len(found) == 2 * len(paths) * len(BREAKS)
+    assert len(found) == len(paths) * (2 * len(BREAKS) - 1)
     assert [one for one in found if not is_one_plain_line(one)] == []
 
 
