@@ -44,6 +44,7 @@ from shared.errors import (
 from shared.json_text import Json, write_json
 from shared.mail_address import is_mail_address
 from shared.settings.faults import SettingsError
+from shared.web_address import is_connector_gateway
 
 if TYPE_CHECKING:
     from composition.connection_services import ConnectionServices
@@ -62,10 +63,6 @@ _SHOWS_REASON = (Invalid, Conflict)  # what the caller can mend; other reasons s
 COMMON_PARAMETERS = ("connection", "code")
 # Parameters that say where to go on; they do not shape the answer, so a cursor is not bound to them.
 _PLACES = ("cursor", "since", "triggerState")
-# Hosts of the gateway in front of custom connectors; links that lead through it carry the connection's key.
-# Public cloud: "IP address configuration", Required endpoints for Power Automate. US government (GCC, GCC High, DoD):
-# "Power Automate US Government", required domains. China: redirect addresses of its connections (Azure/logicapps#897).
-_GATEWAY_HOSTS = (".azure-apihub.net", ".azure-apim.net", ".azure-apihub.us", ".azure-apihub.cn")
 
 # Looked up along the class tree, so that a new kind of error has a status from its first day.
 STATUS: Mapping[type[GatewayError], int] = {
@@ -239,9 +236,9 @@ class Request:
         Nothing rewrites such a link again: the connector has no policy for it.
         """
         _, _, below_api = urlsplit(self.http.url).path.partition("/api/")
-        prefix = urlsplit(self.http.headers.get("x-ms-apim-referrer-prefix") or "")
-        if prefix.scheme == "https" and (prefix.hostname or "").endswith(_GATEWAY_HOSTS) and not prefix.query:
-            return f"{prefix.geturl().rstrip('/')}/{below_api}"
+        prefix = self.http.headers.get("x-ms-apim-referrer-prefix") or ""
+        if is_connector_gateway(prefix):
+            return f"{prefix.rstrip('/')}/{below_api}"
         return f"{self.base_url}/{below_api}"
 
 

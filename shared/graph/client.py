@@ -169,7 +169,10 @@ class GraphClient:
 
         Raises Rejected otherwise: the token must not be sent to any other host.
         """
-        parts = urlsplit(link)
+        try:
+            parts = urlsplit(link)
+        except ValueError:  # such as an open bracket
+            parts = urlsplit("")
         own_host = parts.scheme == "https" and parts.netloc.lower() in (self._host, f"{self._host}:443")
         if not own_host or not parts.path.startswith("/v1.0/"):
             raise Rejected(

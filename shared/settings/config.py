@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit
 
 from shared.mail_address import is_mail_address
 from shared.settings.catalogue import CONNECTION_FIELDS, SETTINGS
@@ -29,6 +28,7 @@ from shared.settings.mail_settings import (
     read_storage,
 )
 from shared.settings.settings_blobs import BlobContents, BlobPlace, find_place, is_in_blob, read_value
+from shared.web_address import HTTPS_HOST, HTTPS_PATH
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.IGNORECASE)
@@ -324,18 +324,16 @@ def _read_vault_url(reader: _Reader) -> str | None:
     text = reader.text("KEY_VAULT_URL").rstrip("/")
     if not text:
         return None
-    parts = urlsplit(text)
-    known = [cloud.vault_suffix for cloud in CLOUDS.values()]
-    host = parts.hostname or ""
-    if parts.scheme != "https" or parts.path or not any(host.endswith(f".{suffix}") for suffix in known):
+    known = tuple(f".{cloud.vault_suffix}" for cloud in CLOUDS.values())
+    found = HTTPS_HOST.fullmatch(text)
+    if found is None or not found["host"].lower().endswith(known):
         reader.report("KEY_VAULT_URL", "Give the vault's address, such as https://my-vault.vault.azure.net.")
     return text
 
 
 def _read_public_url(reader: _Reader) -> str | None:
     text = reader.text("PUBLIC_BASE_URL").rstrip("/")
-    parts = urlsplit(text)
-    if text and (parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment):
+    if text and not HTTPS_PATH.fullmatch(text):
         reader.report("PUBLIC_BASE_URL", "Give an https address without query, such as https://gateway.example/api.")
     return text or None
 

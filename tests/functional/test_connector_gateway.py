@@ -112,6 +112,8 @@ def test_the_gateways_of_all_clouds_are_known(contoso: Gateway, host: str) -> No
         "https://x.azure-apihub.de/apim/x",
         "http://x.azure-apihub.cn/apim/x",
         "https://x.azure-apihub.us/apim/x?to=elsewhere",
+        "https://evil.example\\@a.azure-apihub.net/",
+        "https://[::1/",
     ],
 )
 def test_no_other_host_is_believed(contoso: Gateway, prefix: str) -> None:

@@ -7,6 +7,7 @@ from inbound_mail.sinks._options import Option, check_options, only_one, secret
 from inbound_mail.sinks.kind import Kind
 from shared.settings.catalogue import CUSTOM_FIELD, PLACEHOLDERS
 from shared.settings.mail_settings import SinkSettings
+from shared.web_address import HTTPS_HOST
 
 GUID = re.compile(r"\{?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?")
 _ADDRESS = re.compile(r"[^@\s\"]{1,64}@[A-Za-z0-9.-]{1,253}")
@@ -16,7 +17,7 @@ OPTIONS: Mapping[str, Option] = {
     "url": Option(
         "Address of the instance without a path, such as https://contoso.easyvista.com.",
         needed=True,
-        pattern=re.compile(r"https://[A-Za-z0-9.-]+(:\d{1,5})?/?"),
+        pattern=HTTPS_HOST,
         wrong="Give an https address without path, such as https://contoso.easyvista.com.",
     ),
     "account": Option(

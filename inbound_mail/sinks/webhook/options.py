@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from inbound_mail.sinks._options import Option, check_options, only_one, secret
 from inbound_mail.sinks.kind import Kind
 from shared.settings.mail_settings import SinkSettings
+from shared.web_address import HTTPS_ADDRESS
 
 _CREDENTIAL_IN_URL = re.compile(r"[?&](sig|code|token|key|secret)=", re.IGNORECASE)
 CONTENT_TYPES = {"generic": "application/cloudevents+json", "power-automate": "application/json"}
@@ -13,7 +14,7 @@ CONTENT_TYPES = {"generic": "application/cloudevents+json", "power-automate": "a
 OPTIONS: Mapping[str, Option] = {
     "url": Option(
         "Address of the receiver, https. Either this or `url_secret`.",
-        pattern=re.compile(r"https://[A-Za-z0-9.-]+(:\d{1,5})?(/[^\s#]*)?"),
+        pattern=HTTPS_ADDRESS,
         wrong="Give an https address without user, password or fragment.",
     ),
     "url_secret": secret("Key Vault name of the address, if the address itself is a credential (Logic Apps)."),

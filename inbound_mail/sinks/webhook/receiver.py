@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
 
 from standardwebhooks.webhooks import Webhook
 
@@ -29,6 +28,7 @@ from shared.key_vault import RememberedSecret
 from shared.redirects import is_redirect, redirect_refused
 from shared.retry import read_retry_after
 from shared.transport import Transport
+from shared.web_address import HTTPS_ADDRESS
 
 _KEY_PREFIX = "whsec_"
 _KEY_BYTES = range(24, 65)
@@ -170,12 +170,12 @@ class Receiver:
         if self._url_secret is None:
             return self._url or ""
         url = self._url_secret().strip()
-        parts = urlsplit(url)
-        if parts.scheme != "https" or not parts.hostname or parts.username or parts.fragment:
+        found = HTTPS_ADDRESS.fullmatch(url)
+        if found is None:
             raise ConfigurationError(
                 f"The secret {self._url_secret.name} is no address. Store one that begins with https."
             )
-        _no_secret_address.cover(parts.hostname)
+        _no_secret_address.cover(found["host"].lower())
         return url
 
 
