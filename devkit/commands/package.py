@@ -1,7 +1,7 @@
 """Write the zip that is deployed, byte for byte the same from the same sources: the app, its packages, byte code.
 
 Nothing is installed when it is deployed ("no remote build"). With --sbom, a list of the packages in it (CycloneDX) is
-written beside it. azd runs this before each deployment, with its environment's PYTHON_VERSION and OPEN_TELEMETRY.
+written beside it. azd runs this before each deployment, with its environment's GATEWAY_PYTHON and OPEN_TELEMETRY.
 """
 
 import argparse
@@ -22,10 +22,10 @@ LISTS = {"off": ROOT / "requirements.txt", "on": ROOT / "requirements-telemetry.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    python = os.environ.get("PYTHON_VERSION") or SUPPORTED[0]
+    python = os.environ.get("GATEWAY_PYTHON") or SUPPORTED[0]
     telemetry = os.environ.get("OPEN_TELEMETRY") or "off"
     parser.add_argument("--output", type=Path, default=ROOT / "dist" / "app.zip", metavar="FILE.zip")
-    parser.add_argument("--python", choices=SUPPORTED, default=python, help="of the function app (PYTHON_VERSION)")
+    parser.add_argument("--python", choices=SUPPORTED, default=python, help="of the function app (GATEWAY_PYTHON)")
     parser.add_argument("--open-telemetry", choices=LISTS, default=telemetry, help="packages for it (OPEN_TELEMETRY)")
     parser.add_argument("--sbom", action="store_true", help="list the packages in FILE.cdx.json")
 
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
     """Write the zip and print its size; return 0 once it is complete."""
     target: Path = options.output
     if options.python not in SUPPORTED or options.open_telemetry not in LISTS:  # defaults are not checked by argparse
-        sys.stderr.write(f"PYTHON_VERSION is one of {', '.join(SUPPORTED)}, OPEN_TELEMETRY is on or off.\n")
+        sys.stderr.write(f"GATEWAY_PYTHON is one of {', '.join(SUPPORTED)}, OPEN_TELEMETRY is on or off.\n")
         return 2
     packages = LISTS[options.open_telemetry]
     try:

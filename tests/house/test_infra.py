@@ -137,6 +137,8 @@ def test_every_output_is_documented() -> None:
 
 
 def test_the_versions_of_python_are_those_that_are_tested() -> None:
+    """The images of Python set PYTHON_VERSION to their own, such as 3.13.5, and azd would take it."""
+    assert variable("pythonVersion") == ("GATEWAY_PYTHON", "3.13")
     assert f"@allowed(['{parameters()['pythonVersion'].default}', '3.14'])" in MAIN
     assert parameters()["pythonVersion"].default == (ROOT / ".python-version").read_text().strip()
     assert "runtime: { name: 'python', version: pythonVersion }" in module("gateway")

@@ -88,7 +88,7 @@ def test_azd_deploys_the_packed_file_as_it_is(monkeypatch: pytest.MonkeyPatch) -
 
 
 def package_options(monkeypatch: pytest.MonkeyPatch, **environ: str) -> argparse.Namespace:
-    for name in ("PYTHON_VERSION", "OPEN_TELEMETRY"):
+    for name in ("GATEWAY_PYTHON", "OPEN_TELEMETRY"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
@@ -101,10 +101,10 @@ def test_the_package_is_for_the_function_app_that_azd_deploys(monkeypatch: pytes
     """The names of the environment are those of the Bicep parameters."""
     plain = package_options(monkeypatch)
     assert (plain.python, plain.open_telemetry) == (SUPPORTED[0], "off")
-    other = package_options(monkeypatch, PYTHON_VERSION="3.14", OPEN_TELEMETRY="on")
+    other = package_options(monkeypatch, GATEWAY_PYTHON="3.14", OPEN_TELEMETRY="on")
     assert (other.python, other.open_telemetry) == ("3.14", "on")
     parameters = (ROOT / "infra/main.parameters.json").read_text()
-    assert f'"${{PYTHON_VERSION={SUPPORTED[0]}}}"' in parameters
+    assert f'"${{GATEWAY_PYTHON={SUPPORTED[0]}}}"' in parameters
     assert '"${OPEN_TELEMETRY=off}"' in parameters
 
 
@@ -128,9 +128,9 @@ def test_the_job_that_may_deploy_runs_nothing_of_the_repository() -> None:
 def test_a_version_that_the_platform_does_not_have_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("PYTHON_VERSION", "3.11")
+    monkeypatch.setenv("GATEWAY_PYTHON", "3.11")
     assert main(["package"]) == 2
-    assert "PYTHON_VERSION is one of 3.13, 3.14" in capsys.readouterr().err
+    assert "GATEWAY_PYTHON is one of 3.13, 3.14" in capsys.readouterr().err
 
 
 def test_core_tools_pack_the_same_files(working_copy: Path) -> None:
