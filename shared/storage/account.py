@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
     from azure.storage.queue import QueueClient
 
-    from shared.storage.table_client import TableAccount, TableClient
+    from shared.storage.blob_client import SmallBlobs
+    from shared.storage.service import Account
+    from shared.storage.table_client import TableClient
 
 # A dead storage account must show within seconds; left alone, the blob library waits 15 s before its first repeat.
 _LIMITS: dict[str, Any] = {
@@ -38,7 +40,8 @@ BLOCK = 4 * 1024 * 1024
 _SUFFIX = "core.windows.net"
 _LOCAL_NAME = "usedevelopmentstorage=true"
 _LOCAL = (  # the well-known account of Microsoft's storage emulator
-    "AccountName=devstoreaccount1;TableEndpoint=http://127.0.0.1:10002/devstoreaccount1;AccountKey="
+    "AccountName=devstoreaccount1;BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1;"
+    "TableEndpoint=http://127.0.0.1:10002/devstoreaccount1;AccountKey="
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 )
 _DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
@@ -59,14 +62,15 @@ class Storage:
 
     def open_table(self, name: str) -> "TableClient":
         """Build a client for a table."""
-        from shared.storage.table_client import TableAccount, TableClient
+        from shared.storage.table_client import TableClient
 
-        if self._settings.connection_string:
-            with _string_errors():
-                account = _read_table_account(self._settings.connection_string)
-        else:
-            account = TableAccount(self._address("table"), credential=self._credential())
-        return TableClient(account, name, self._transport.get())
+        return TableClient(self.find_account("table"), name, self._transport.get())
+
+    def open_blobs(self, container: str) -> "SmallBlobs":
+        """Build a client for the small blobs of a container."""
+        from shared.storage.blob_client import SmallBlobs
+
+        return SmallBlobs(self.find_account("blob"), container, self._transport.get())
 
     def open_container(self, name: str) -> "ContainerClient":
         """Build a client for a container."""
@@ -89,6 +93,15 @@ class Storage:
             with _string_errors():
                 return QueueClient.from_connection_string(self._settings.connection_string, name, **self._options())
         return QueueClient(self._address("queue"), name, credential=self._credential(), **self._options())
+
+    def find_account(self, service: str) -> "Account":
+        """Return where a service is, "table" or "blob", and what opens it."""
+        from shared.storage.service import Account
+
+        if not self._settings.connection_string:
+            return Account(self._address(service), credential=self._credential())
+        with _string_errors():
+            return _read_account(self._settings.connection_string, service)
 
     def _address(self, service: str) -> str:
         address: str | None = getattr(self._settings, f"{service}_url")
@@ -119,24 +132,24 @@ class Lazy[T]:
             return self._built
 
 
-def _read_table_account(connection_string: str) -> "TableAccount":
-    """Return the table service that a connection string names. Raises ValueError as the storage libraries do."""
+def _read_account(connection_string: str, service: str) -> "Account":
+    """Return the service that a connection string names. Raises ValueError as the storage libraries do."""
     import base64
 
     from azure.core.utils import parse_connection_string
 
-    from shared.storage.table_client import SharedKey, TableAccount
+    from shared.storage.service import Account, SharedKey
 
     parts = parse_connection_string(_LOCAL if connection_string.lower() == _LOCAL_NAME else connection_string)
     name = parts.get("accountname", "")
-    url = parts.get("tableendpoint")
+    url = parts.get(f"{service}endpoint")
     if not url:
         suffix, protocol = parts.get("endpointsuffix", _SUFFIX), parts.get("defaultendpointsprotocol", "https")
-        url = f"{protocol}://{name}.table.{suffix}"
+        url = f"{protocol}://{name}.{service}.{suffix}"
     if "accountkey" in parts and name:
-        return TableAccount(url, key=SharedKey(name, base64.b64decode(parts["accountkey"], validate=True)))
-    if "sharedaccesssignature" in parts and ("tableendpoint" in parts or name):
-        return TableAccount(url, sas=parts["sharedaccesssignature"].removeprefix("?"))
+        return Account(url, key=SharedKey(name, base64.b64decode(parts["accountkey"], validate=True)))
+    if "sharedaccesssignature" in parts and (f"{service}endpoint" in parts or name):
+        return Account(url, sas=parts["sharedaccesssignature"].removeprefix("?"))
     raise ValueError("a connection string names an account, and a key or a signature")
 
 

@@ -7,13 +7,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import Conflict, Unavailable
-from shared.storage.account import Lazy, Storage, storage_errors
+from shared.storage.account import BLOCK, Lazy, Storage, storage_errors
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
+
+    from shared.storage.blob_client import Part
 
 
 @dataclass(frozen=True)
@@ -37,23 +40,41 @@ class Container:
 
     def __init__(self, storage: Storage, name: str) -> None:
         self._client = Lazy(lambda: storage.open_container(name))
+        self._small = Lazy(lambda: storage.open_blobs(name))
         self._name = name
 
     def put(self, name: str, data: bytes | Iterable[bytes], *, content_type: str = "application/octet-stream") -> None:
         """Write a blob, whole or not at all; what was there is replaced. An iterable is streamed in blocks of 4 MiB."""
+        from azure.core.exceptions import HttpResponseError
+
+        small, rest = (data, None) if isinstance(data, bytes) else _take_block(iter(data))
+        with storage_errors(self._name):
+            if rest is not None or len(small) > BLOCK:
+                self._put_blocks(name, data if rest is None else chain([small], rest), content_type)
+                return
+            for is_last in (False, True):
+                try:
+                    self._small.get().put(name, small, content_type)
+                except HttpResponseError as error:
+                    if is_last or error.status_code != HTTPStatus.NOT_FOUND:
+                        raise
+                    self.make()
+                else:
+                    return
+
+    def _put_blocks(self, name: str, data: bytes | Iterable[bytes], content_type: str) -> None:
         from azure.core.exceptions import ResourceNotFoundError
         from azure.storage.blob import ContentSettings
 
         settings = ContentSettings(content_type=content_type)
         blob = self._client.get().get_blob_client(name)
-        with storage_errors(self._name):
-            try:
-                blob.upload_blob(data, overwrite=True, content_settings=settings)
-            except ResourceNotFoundError:
-                if not isinstance(data, bytes):
-                    raise
-                self.make()
-                blob.upload_blob(data, overwrite=True, content_settings=settings)
+        try:
+            blob.upload_blob(data, overwrite=True, content_settings=settings)
+        except ResourceNotFoundError:
+            if not isinstance(data, bytes):
+                raise
+            self.make()
+            blob.upload_blob(data, overwrite=True, content_settings=settings)
 
     def get(self, name: str) -> bytes | None:
         """Return a blob's bytes, or None."""
@@ -72,22 +93,30 @@ class Container:
 
     def read(self, name: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes] | None:
         """Return a blob, or a part of it, in chunks of 4 MiB. None for a missing blob, no chunk past its end."""
-        from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+        from azure.core.exceptions import HttpResponseError
 
+        last = None if length is None else offset + length
         with storage_errors(self._name):
             try:
-                download = self._client.get().get_blob_client(name).download_blob(offset, length)
-            except ResourceNotFoundError:
-                return None
+                first = self._small.get().get(name, offset, _end(offset, last))
             except HttpResponseError as error:
+                if error.status_code == HTTPStatus.NOT_FOUND:
+                    return None
                 if error.status_code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                     raise
                 return iter(())  # an empty blob has no range at all
-        return self._chunks(download)
+        return self._chunks(name, first, offset, last)
 
-    def _chunks(self, download: Any) -> Iterator[bytes]:
-        with storage_errors(self._name):
-            yield from download.chunks()
+    def _chunks(self, name: str, part: "Part", offset: int, last: int | None) -> Iterator[bytes]:
+        """Yield the first part and those that follow it, all of one version."""
+        end = part.total if last is None else min(last, part.total)
+        while True:
+            yield part.data
+            offset += len(part.data)
+            if offset >= end:
+                return
+            with storage_errors(self._name):
+                part = self._small.get().get(name, offset, _end(offset, end), part.etag)
 
     def get_version(self, name: str, *, known: str | None = None, most: int) -> BlobVersion | Unchanged | None:
         """Return a blob of at most `most` bytes (4 MiB or less), or None; Unchanged if its ETag is `known`.
@@ -260,3 +289,17 @@ def _version(properties: Any, data: bytes = b"") -> BlobVersion:
 
 def _acquire(blob: "BlobClient", seconds: int) -> Any:
     return blob.acquire_lease(lease_duration=seconds)
+
+
+def _end(start: int, last: int | None) -> int:
+    return start + BLOCK if last is None else min(start + BLOCK, last)
+
+
+def _take_block(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes] | None]:
+    """Return the first bytes of a stream, and what follows; all of it, and None, if it is at most one block."""
+    block = bytearray()
+    for chunk in chunks:
+        block += chunk
+        if len(block) > BLOCK:
+            return bytes(block), chunks
+    return bytes(block), None

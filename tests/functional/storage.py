@@ -55,6 +55,7 @@ def storage_in_memory() -> Iterator[None]:
             patch.setattr(Container, method, _lead_to(containers, method))
         patch.setattr(Storage, "open_table", _refuse)
         patch.setattr(Storage, "open_container", _refuse)
+        patch.setattr(Storage, "open_blobs", _refuse)
         yield
 
 

@@ -26,7 +26,7 @@ from shared.settings.choices import IdentitySource
 from shared.settings.mail_settings import StorageSettings
 from shared.storage import table_client
 from shared.storage.account import Storage
-from shared.storage.table_client import TableAccount
+from shared.storage.service import Account
 from shared.storage.tables import Operation, Row, Table
 
 KEY = {"PartitionKey": "o'neil & söns %27 +=;", "RowKey": "a|b 'c' 100 %"}
@@ -120,7 +120,7 @@ def test_a_shared_access_signature_opens_tables(azurite: Azurite, name: str) -> 
 def test_connection_strings_are_read_as_by_microsofts_client(connection_string: str, url: str, name: str) -> None:
     theirs = TableClient.from_connection_string(connection_string, name)
     settings = StorageSettings(connection_string, None, None, None, None)
-    account = Storage(settings, Identity(IdentitySource.MANAGED)).open_table(name).account
+    account = Storage(settings, Identity(IdentitySource.MANAGED)).find_account("table")
     their_key: Any = theirs.credential
     assert account.url == url == theirs.url
     assert account.key is not None
@@ -298,7 +298,7 @@ class FakeTransport:
 
 def open_with_token(url: str) -> tuple[table_client.TableClient, FakeTransport]:
     transport = FakeTransport()
-    return table_client.TableClient(TableAccount(url, credential=FakeCredential()), "t", transport), transport
+    return table_client.TableClient(Account(url, credential=FakeCredential()), "t", transport), transport
 
 
 def test_a_token_of_the_tenant_that_the_service_names_is_used() -> None:

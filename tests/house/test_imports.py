@@ -59,12 +59,14 @@ def test_only_blueprints_import_azure_functions() -> None:
 
 HOMES = {
     ("azure.identity", "azure.keyvault", "msal"): {"shared.auth", "shared.key_vault"},
-    ("azure.core.pipeline",): {"shared.azure_transport", "shared.storage.table_client"},
+    ("azure.core.pipeline",): {"shared.azure_transport", "shared.storage.service"},
     ("azure.data",): set(),
     ("azure.storage",): {
         "shared.storage.account",
         "shared.storage.tables",
         "shared.storage.blobs",
+        "shared.storage.service",
+        "shared.storage.table_client",
         "shared.storage.queues",
     },
 }
