@@ -12,20 +12,19 @@ from shared import context
 bp = Blueprint()
 _log = logging.getLogger("gateway.changes")
 
-TICK_SECONDS = 240.0  # below functionTimeout; the next tick does the rest
 _AT_ONCE = 4
 
 
 @bp.timer_trigger(arg_name="timer", schedule="%CHANGES_SCHEDULE%", run_on_startup=False, use_monitor=True)
 def refresh_changes(timer: func.TimerRequest) -> None:
-    """Scan every business whose change feed was asked for within a month."""
+    """Scan every business whose change feed was asked for within a month; the next run does what this one leaves."""
     from bookings.changes.feed import tick_feeds
     from shared.workers import Workers
 
     used = services()
     _log.debug("scanning businesses, past due: %s", timer.past_due)
     feeds = {name: connection.changes for name, connection in used.connections.items()}
-    with context.call(str(uuid.uuid4()), seconds=TICK_SECONDS):
+    with context.call(str(uuid.uuid4()), seconds=context.RUN_SECONDS):
         tick_feeds(
             used.changes,
             feeds,

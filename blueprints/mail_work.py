@@ -1,6 +1,7 @@
 """Timers and queues of support mail: poll mailboxes, deliver mails, report poison messages, check alarms."""
 
 import logging
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import azure.functions as func
@@ -15,6 +16,7 @@ from inbound_mail.messages import (
     known_fields,
     name_poison_queue,
 )
+from shared import context
 from shared.errors import GatewayError
 
 if TYPE_CHECKING:
@@ -24,6 +26,9 @@ bp = Blueprint()
 _log = logging.getLogger("gateway.mail")
 
 _STORAGE = "AzureWebJobsStorage"
+# The host hides a message for so long when it takes it (QueueProcessor.cs of azure-sdk-for-net).
+_HIDDEN_BY_THE_HOST = timedelta(minutes=10)
+_TIME_OUT = 300.0  # functionTimeout
 
 
 @bp.timer_trigger(arg_name="timer", schedule="%MAILBOX_POLL_SCHEDULE%", run_on_startup=False, use_monitor=True)
@@ -36,10 +41,11 @@ def schedule_mailbox_polls(timer: func.TimerRequest) -> None:
     _log.debug("scheduling polls, past due: %s", timer.past_due)
     if not mail.is_in_force and mail.settings_state:
         _log.error("no mailbox is polled: %s", mail.settings_state.explain())
-    has_stood_in = _stand_in(mail)
-    mail.request_due_polls()
-    if has_stood_in:
-        mail.stand_in.note_what_is_left()
+    with context.within(context.RUN_SECONDS):
+        has_stood_in = _stand_in(mail)
+        mail.request_due_polls()
+        if has_stood_in:
+            mail.stand_in.note_what_is_left()
 
 
 def _stand_in(mail: "MailServices") -> bool:
@@ -58,7 +64,7 @@ def poll_mailbox(message: func.QueueMessage) -> None:
     """Poll the mailboxes that a poll request names."""
     from composition.mail_requests import poll_as_asked
 
-    poll_as_asked(PollRequest.from_json(message.get_body()))
+    poll_as_asked(PollRequest.from_json(message.get_body()), waited=_find_waited(message))
 
 
 @bp.queue_trigger(arg_name="message", queue_name=DELIVERY_QUEUE, connection=_STORAGE)
@@ -66,7 +72,7 @@ def deliver_mail(message: func.QueueMessage) -> None:
     """Make one attempt of the delivery that a delivery request names."""
     from composition.mail_requests import deliver_as_asked
 
-    deliver_as_asked(DeliveryRequest.from_json(message.get_body()))
+    deliver_as_asked(DeliveryRequest.from_json(message.get_body()), waited=_find_waited(message))
 
 
 @bp.queue_trigger(arg_name="message", queue_name=name_poison_queue(POLL_QUEUE), connection=_STORAGE)
@@ -89,4 +95,16 @@ def watch_mailboxes(timer: func.TimerRequest) -> None:
     expiring = {
         f"connection {source.connection.name}": source.credential_expires_on for source in used.authenticator.sources()
     }
-    used.mail.check_alarms(expiring)
+    with context.within(context.RUN_SECONDS):
+        used.mail.check_alarms(expiring)
+
+
+def _find_waited(message: func.QueueMessage) -> float:
+    """Return for how many seconds the host has had a message: a run waits while all threads are busy.
+
+    More than the platform's time limit cannot be: then the message was hidden for another time, or a clock is wrong.
+    """
+    if message.time_next_visible is None:
+        return 0.0
+    waited = (datetime.now(UTC) - message.time_next_visible + _HIDDEN_BY_THE_HOST).total_seconds()
+    return waited if 0.0 < waited < _TIME_OUT else 0.0

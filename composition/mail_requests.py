@@ -1,4 +1,8 @@
-"""Does what the messages of the two mail queues ask for, whoever has taken them: a queue trigger or the timer."""
+"""Does what the messages of the two mail queues ask for, whoever has taken them: a queue trigger or the timer.
+
+The time of a run counts from when its message was taken: while all threads of a worker are busy, the run waits, and for
+the platform it has begun. One that has waited for long is asked for again.
+"""
 
 import logging
 import time
@@ -15,16 +19,24 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("gateway.mail")
 
-POLL_SECONDS = 240.0  # less than functionTimeout; the next poll does what this one has left undone
+LONGEST_WAIT = 60.0
 _SHARED_SECONDS = 30.0  # after which no further poll of one request begins: with the last one, less than the time-out
 
 
-def poll_as_asked(request: PollRequest) -> None:
+def poll_as_asked(request: PollRequest, *, waited: float = 0.0) -> None:
     """Poll the mailbox that a poll request names, or several, one after the other.
 
     If one of several takes long, the others are asked for again; if one fails, the others are polled before the error
-    is raised.
+    is raised. `waited`: for how many seconds the run has waited for a thread.
     """
+    if waited > LONGEST_WAIT:
+        services().mail.polls.put(request)
+        return
+    with context.within(context.RUN_SECONDS - waited):  # the next poll does what this one leaves undone
+        _poll_all(request)
+
+
+def _poll_all(request: PollRequest) -> None:
     began = time.monotonic()
     failures: list[Exception] = []
     for number, name in enumerate(request.mailboxes):
@@ -46,15 +58,23 @@ def _poll(name: str, request: PollRequest) -> None:
     if mailbox is None:
         _log.warning("a poll request was dropped: the settings do not contain its mailbox")
         return
-    with context.call(request.correlation_id or str(uuid.uuid4()), seconds=POLL_SECONDS):
+    with context.call(request.correlation_id or str(uuid.uuid4()), seconds=context.remaining()):
         try:
             mail.poller.poll(mailbox, at_once=request.at_once)
         except (Conflict, Unavailable) as error:
             _log.warning("the poll of %s ended early, the next one continues: %s", mailbox.name, error)
 
 
-def deliver_as_asked(request: DeliveryRequest) -> None:
-    """Make one attempt of the delivery that a delivery request names."""
+def deliver_as_asked(request: DeliveryRequest, *, waited: float = 0.0) -> None:
+    """Make one attempt of the delivery that a delivery request names; `waited` as above."""
+    if waited > LONGEST_WAIT:
+        services().mail.deliveries.put(request)
+        return
+    with context.within(context.RUN_SECONDS - waited):
+        _deliver(request)
+
+
+def _deliver(request: DeliveryRequest) -> None:
     mail = _find_settings(request.mailbox, request.sink)
     mailbox = mail.mailboxes.get(request.mailbox)
     if mailbox is None:  # its mail waits in the ledger: a poll enqueues it again when the mailbox is back

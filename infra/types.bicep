@@ -265,7 +265,7 @@ type easyvistaSink = {
   @maxValue(150)
   attachment_mb: int?
 
-  @description('Seconds that one attempt may take.')
+  @description('Seconds that one attempt may take; a run of the function ends after 160.')
   @minValue(30)
   @maxValue(500)
   time_limit: int?

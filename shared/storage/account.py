@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from shared import context
 from shared.azure_transport import build_transport
 from shared.errors import ConfigurationError, GatewayError, Rejected, Unavailable
 from shared.key_vault import Identity
@@ -170,11 +171,14 @@ def storage_errors(what: str, *, quiet: bool = False) -> Iterator[None]:
     """Raise a GatewayError for errors of the storage libraries.
 
     ConfigurationError for refused access, Rejected for what the service will never take (status 400 or 413), and
-    Unavailable for all others. It is noted whether the account serves this process: statuses of 400 and more that speak
-    of the request, such as 404 and 412, are answers of an account that does.
+    Unavailable for all others, and without asking when the call is over. It is noted whether the account serves this
+    process: statuses of 400 and more that speak of the request, such as 404 and 412, are answers of an account that
+    does.
     """
     from azure.core.exceptions import AzureError
 
+    if not quiet and context.is_over():
+        raise Unavailable(f"The time of the call ended before {what} was asked. Try again later.", code="OutOfTime")
     try:
         yield
         note(Service.STORAGE)
