@@ -97,7 +97,12 @@ OPTIONS: Mapping[str, Option] = {
         usual=20,
         bounds=(1, 150),
     ),
-    "time_limit": Option("Seconds that one attempt may take; a run of the function ends after 160.", kind=int, usual=120, bounds=(30, 500)),
+    "time_limit": Option(
+        "Seconds that one attempt may take; a run of the function ends after 160.",
+        kind=int,
+        usual=120,
+        bounds=(30, 500),
+    ),
 }
 
 

@@ -16,7 +16,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from composition import standing_in
 from composition.mail import MailServices
 from composition.services import services
-from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE
+from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE, DeliveryRequest
 from inbound_mail.reports.stalled import QueueState
 from shared.errors import Unavailable
 from shared.storage.account import Storage
@@ -205,11 +205,10 @@ def test_a_message_that_fails_comes_back_and_keeps_no_other_one(app: MailApp) ->
         mail.stand_in.queues[DELIVERY_QUEUE].put({"mailbox": "support", "key": key, "sink": "flow"})  # type: ignore[attr-defined]
     app.storage.open_queue(DELIVERY_QUEUE).send_message("not Base64!")
 
-    def deliver(request: object) -> None:
-        key = str(getattr(request, "key"))  # noqa: B009 - for the type checker it is any object
-        if key == failing:
+    def deliver(request: DeliveryRequest) -> None:
+        if request.key == failing:
             raise Unavailable("The storage account did not serve it. Try again later.")
-        taken.append(key)
+        taken.append(request.key)
 
     assert mail.stand_in.run(lambda request: pytest.fail(str(request)), deliver)
     assert sorted(taken) == ["m2", "m3"]
