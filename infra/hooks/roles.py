@@ -87,7 +87,7 @@ def give_up() -> int:
 def _covers(assignment: dict[str, str], role: str, scope: str) -> bool:
     """Whether an assignment gives the role on the scope: there, or on what it is part of."""
     given = assignment["scope"].lower().rstrip("/")
-    return assignment["roleDefinitionName"] == role and f"{scope.lower()}/".startswith(f"{given}/")
+    return assignment.get("roleDefinitionName") == role and f"{scope.lower()}/".startswith(f"{given}/")
 
 
 def _read(name: str) -> list[str]:

@@ -144,6 +144,11 @@ def test_the_versions_of_python_are_those_that_are_tested() -> None:
     assert "runtime: { name: 'python', version: pythonVersion }" in module("gateway")
 
 
+def test_updates_roll_only_once_the_types_of_bicep_know_how() -> None:
+    """Types of Microsoft.Web 2025-03-01 lack it: the compiler warns, and what is written there is not checked."""
+    assert "siteUpdateStrategy" not in module("gateway")
+
+
 def test_the_platforms_welcome_page_is_off() -> None:
     assert "AzureWebJobsDisableHomepage: 'true'" in module("gateway")
 

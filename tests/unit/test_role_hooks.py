@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -85,8 +85,9 @@ def hook(monkeypatch: pytest.MonkeyPatch, programs: Programs) -> ModuleType:
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(module.time, "time", lambda: NOW)
-    monkeypatch.setattr(module.time, "sleep", programs.slept.append)
+    # its own clock: other threads of this process sleep with the genuine one
+    clock = SimpleNamespace(time=lambda: NOW, sleep=programs.slept.append, strptime=time.strptime)
+    monkeypatch.setattr(module, "time", clock)
     for name in ("ROLES_ASSIGNED", "ROLE_CHECK", "DEPLOYER_RIGHTS", "DEPLOYER_ROLE_ID", "DEPLOYER_ROLE_COMMANDS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ROLE_COMMANDS", json.dumps([command(role, STORAGE) for role in ROLES]))
