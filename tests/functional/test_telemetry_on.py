@@ -26,6 +26,7 @@ pytestmark = pytest.mark.slow(reason="starts whole processes")
 
 SCRIPT = Path(__file__).with_name("telemetry_start.py")
 IDENTITY, TOKEN = "1de00000-5555-4aaa-8bbb-000000000005", "a token for telemetry"
+SECRET = "the-secret-of-an-address"
 # what the exporter tells its makers about itself goes to addresses that are not ours
 QUIET = {
     f"APPLICATIONINSIGHTS_{what}": "true"
@@ -43,6 +44,7 @@ class Ingestion:
         self.envelopes: list[dict[str, Any]] = []
         self.authorizations: set[str | None] = set()
         self.identities: set[str] = set()
+        self.posts: list[str] = []
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         authority.issue_cert("127.0.0.1").configure_cert(context)
         self.servers = [self._serve(None), self._serve(context)]
@@ -63,8 +65,10 @@ class Ingestion:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 body = gzip.decompress(body) if self.headers.get("content-encoding") == "gzip" else body
-                taken = json.loads(body) if "track" in self.path else []
-                ours.authorizations.add(self.headers.get("authorization"))
+                taken = json.loads(body) if "/track" in self.path else []
+                ours.posts.append(self.path)
+                if "/track" in self.path:
+                    ours.authorizations.add(self.headers.get("authorization"))
                 ours.envelopes += taken
                 self._answer({"itemsReceived": len(taken), "itemsAccepted": len(taken), "errors": []})
 
@@ -124,7 +128,7 @@ def flow(tmp_path_factory: pytest.TempPathFactory, ingestion: Ingestion) -> str:
         "REQUESTS_CA_BUNDLE": str(ingestion.ca_file),
     }
     made = str(uuid.uuid4())
-    said = run_alone(python, folder, [str(script), str(folder / "app"), made], environ)
+    said = run_alone(python, folder, [str(script), str(folder / "app"), made, ingestion.url, SECRET], environ)
     assert json.loads(said.splitlines()[-1])["status"] == 400
     return made
 
@@ -141,11 +145,22 @@ def messages(ingestion: Ingestion, beginning: str) -> list[dict[str, Any]]:
     return [one for one in found if one["data"]["baseData"]["message"].startswith(beginning)]
 
 
+def test_no_address_that_is_called_is_sent(ingestion: Ingestion, flow: str) -> None:
+    """That of a webhook is its credential. The clients' instrumentations would send all of it, as dependencies."""
+    assert flow
+    called = [path for path in ingestion.posts if SECRET in path]
+    assert {path.split("/")[1].partition("?")[0] for path in called} == {"hooks", "search", "plain", SECRET}
+    assert ingestion.envelopes
+    assert SECRET not in json.dumps(ingestion.envelopes)
+    assert "RemoteDependencyData" not in {one["data"]["baseType"] for one in ingestion.envelopes}
+
+
 def test_it_is_the_deployments_switch_that_turns_it_on() -> None:
     assert bicep_settings() == {
         "AzureFunctionsJobHost__telemetryMode=OpenTelemetry",
         "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY=true",
         "PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME=gateway",
+        "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=azure_sdk,requests,urllib,urllib3",
     }
 
 
