@@ -5,6 +5,7 @@ of their module. A file may name a group that it shares with others. The groups 
 no long one is left alone at the end: a slow test takes the `seconds` of its mark, roughly, on an idle machine.
 """
 
+import gc
 import threading
 import time
 from collections import defaultdict
@@ -16,6 +17,17 @@ _SHARED = {"module", "class", "package"}
 _QUIET_SECONDS = 20.0
 _LONGEST_ID = 80
 _SLOW_SECONDS, _QUICK_SECONDS = 2.0, 0.04  # of most tests
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Keep the garbage collector from the modules and tests that are collected: nearly all of them stay to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)
