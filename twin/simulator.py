@@ -249,12 +249,15 @@ class Simulator:
     def _close_idle(self) -> int:
         idle = [
             protocol
-            for protocol in list(self._server_state.connections)
-            if isinstance(protocol, OpenProtocol) and protocol.is_idle and protocol.host != LOOPBACK
+            for protocol in self._list_connections()
+            if protocol.is_idle and protocol.host != LOOPBACK and not protocol.transport.is_closing()
         ]
         for protocol in idle:
             protocol.transport.close()
         return len(idle)
+
+    def _list_connections(self) -> list[OpenProtocol]:
+        return [each for each in self._server_state.connections if isinstance(each, OpenProtocol)]
 
     def _find_controls(self) -> Controls:
         if self._controls is None:
@@ -297,8 +300,8 @@ class Simulator:
     async def _end_connections(self, tunnels: Tunnels) -> None:
         for transport in list(tunnels.waiting):
             transport.abort()
-        for protocol in list(self._server_state.connections):
-            protocol.transport.abort()
+        for protocol in self._list_connections():
+            protocol.abort()
         tasks = [*tunnels.tasks, *self._server_state.tasks]
         for task in tasks:
             task.cancel()

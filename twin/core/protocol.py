@@ -40,11 +40,16 @@ def make_config(app: Any) -> Config:
 
 
 class OpenProtocol(H11Protocol):
-    """HTTP/1.1 whose scope carries the transport and the host name of the connection."""
+    """HTTP/1.1 whose scope carries the transport and the host name of the connection.
+
+    `below` is the connection that carries TLS, or None. Only it can always be aborted: asyncio's TLS transport does
+    nothing any more once it was closed twice.
+    """
 
     def __init__(self, config: Config, server_state: ServerState, host: str) -> None:
         super().__init__(config=config, server_state=server_state, app_state={}, _loop=asyncio.get_running_loop())
         self.host = host
+        self.below: asyncio.Transport | None = None
         self._early: list[bytes] = []
         self._socket: Any = None
         inner = self.app
@@ -60,6 +65,10 @@ class OpenProtocol(H11Protocol):
     def is_idle(self) -> bool:
         """Return whether no request is under way."""
         return self.cycle is None or self.cycle.response_complete
+
+    def abort(self) -> None:
+        """End the connection now."""
+        (self.below or self.transport).abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, and process the bytes that came before."""

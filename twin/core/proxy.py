@@ -119,6 +119,7 @@ class Tunnel(asyncio.Protocol):
     async def _upgrade(self, transport: asyncio.Transport, host: str) -> None:
         tunnels = self._tunnels
         protocol = OpenProtocol(tunnels.config, tunnels.server_state, host)
+        protocol.below = transport
         transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         try:
             secured = await asyncio.get_running_loop().start_tls(

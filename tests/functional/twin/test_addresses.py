@@ -1,3 +1,4 @@
+import gc
 import json
 import os
 import re
@@ -153,6 +154,27 @@ def test_idle_connections_can_be_closed_under_the_client(sim: Simulator) -> None
         assert session.get(DISCOVERY, timeout=10).ok
         assert sim.close_connections() >= 1
         assert session.get(DISCOVERY, timeout=10).ok
+
+
+@pytest.mark.parametrize("times", [0, 1, 2])
+def test_connections_end_with_the_twin_however_often_they_were_closed(
+    times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that stayed open would fail whichever test runs when Python finds it."""
+    found: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: found.append(unraisable.exc_value))
+    with requests.Session() as session:
+        with Simulator(World(tiny.seed)).running() as sim:
+            session.trust_env, session.proxies, session.verify = False, {"https": sim.proxy_url}, sim.ca_file
+            assert session.get(DISCOVERY, timeout=10).ok
+            closed = [sim.close_connections() for _ in range(times)]
+            assert closed == [1, 0][:times]
+            for protocol in sim._list_connections():  # as its own HTTP does when a client is gone
+                for _ in range(times):
+                    sim.run(protocol.transport.close)
+        del sim, protocol
+        gc.collect()
+    assert found == []
 
 
 def test_a_reset_forgets_faults_record_and_changes(sim: Simulator, graph: RawGraphClient) -> None:
