@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from datetime import datetime
+from pathlib import Path
 
 from devkit.bootstrap import ROOT
 from devkit.clock import pick_moment, read_moment, shift_environment
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace, more: Sequence[str]) -> int:
     for name, command in steps.items():
         print(f"== {name}", flush=True)
         began = time.monotonic()
-        with _compile_tests(environ) if name == "types" and not more else nullcontext():
+        with _compile_tests(environ) if name == "types" and not more and _are_tests_new(ROOT) else nullcontext():
             code = subprocess.call(command, cwd=ROOT, env=environ if name == "tests" else None)
         results[name] = (code, time.monotonic() - began)
     print("== result")
@@ -68,6 +69,18 @@ def _compile_tests(environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Import all tests on the processor that mypy leaves free: in a fresh clone each worker would compile them."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet"]
     return subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _are_tests_new(root: Path) -> bool:
+    """Say whether more than a tenth of the files of tests were never compiled by pytest, or changed since."""
+    files = list((root / "tests").rglob("test_*.py"))
+    return sum(map(_is_new, files)) > len(files) / 10
+
+
+def _is_new(file: Path) -> bool:
+    """Say whether a file of tests has no newer compiled file of pytest, which has a name of its own for them."""
+    compiled = (file.parent / "__pycache__").glob(f"{file.stem}.{sys.implementation.cache_tag}-pytest-*.pyc")
+    return not any(each.stat().st_mtime >= file.stat().st_mtime for each in compiled)
 
 
 def _read_day(text: str) -> datetime:

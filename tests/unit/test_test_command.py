@@ -1,9 +1,12 @@
 """The command that runs the tests: what it hands to pytest, and on which day."""
 
 import argparse
+import os
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 
@@ -86,9 +89,30 @@ def test_compiled_modules_are_kept_for_the_processes_that_tests_start(
     calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setattr(command, "_are_tests_new", lambda _: True)
     calls.run()
     assert "PYTHONDONTWRITEBYTECODE" not in (calls.environ["pytest"] or {"PYTHONDONTWRITEBYTECODE": ""})
     assert calls.beside == [["pytest", "--collect-only", "--quiet"]], "compiled once, while the types are checked"
+
+
+def test_tests_that_are_compiled_already_are_not_compiled_again(tmp_path: Path) -> None:
+    folder = tmp_path / "tests/unit"
+    (folder / "__pycache__").mkdir(parents=True)
+    for number in range(20):
+        (folder / f"test_{number}.py").touch()
+        assert command._are_tests_new(tmp_path)
+    for number in range(18):
+        (folder / f"__pycache__/test_{number}.{sys.implementation.cache_tag}-pytest-9.1.1.pyc").touch()
+    assert not command._are_tests_new(tmp_path)  # two are new: each worker compiles them in no time
+    for number in range(3):
+        os.utime(folder / f"__pycache__/test_{number}.{sys.implementation.cache_tag}-pytest-9.1.1.pyc", (0, 0))
+    assert command._are_tests_new(tmp_path)
+
+
+def test_nothing_is_compiled_beside_when_it_was_before(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "_are_tests_new", lambda _: False)
+    calls.run()
+    assert calls.beside == []
 
 
 def test_ci_takes_a_day_of_the_list_and_prints_first_how_to_repeat_it(
