@@ -43,7 +43,7 @@ def error_body(code: str, inner: object = None) -> bytes:
         (503, "serviceNotAvailable", Unavailable),
         (504, "UnknownError", TimedOut),
         (509, "", Unavailable),
-        (301, "", Rejected),
+        (301, "", ConfigurationError),
         (403, "ErrorNonExistentMailbox", NotFound),
         (500, "ErrorFolderNotFound", NotFound),
     ],

@@ -241,6 +241,7 @@ class MailScenario:
             for delivery in ledger.deliveries(mail.key):
                 if delivery.state is DeliveryState.CLAIMED:
                     ledger.delivery_rows.change(delivery, {"due": past})
+                    ledger.postpone(mail.key, delivery.sink, past)
 
 
 type OpenScenario = Callable[..., MailScenario]
