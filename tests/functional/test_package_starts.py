@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from devkit.bootstrap import SUPPORTED
+from devkit.foreign import LOCKED
 from devkit.locking import read_compiled
+from devkit.packaging.bill_of_materials import write_bill
 from devkit.packaging.building import SITE_PACKAGES
 from devkit.packaging.contents import list_files
 from tests.functional.deployed import SETTINGS, build_or_skip, find_or_skip_python, run_alone, unpack
 from tests.house.source import ROOT
+from tests.house.tools import find_or_skip
 from tests.house.triggers import builders
 
 UNCHECKED = (1).to_bytes(4, "little")  # PEP 552: by hash, not compared with the source
@@ -73,6 +77,23 @@ def test_the_same_sources_give_the_same_bytes(python: str, package: Path, tmp_pa
     again = build_or_skip(tmp_path / "deep/again.zip", python, root=tmp_path / "copy")
     assert again.read_bytes() == package.read_bytes()
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_the_bill_of_materials_names_every_package_with_its_licence(tmp_path: Path) -> None:
+    find_or_skip_python(SUPPORTED[0])
+    find_or_skip(LOCKED / "sbom.txt")
+    bill = tmp_path / "app.cdx.json"
+    wanted = {
+        name: pin.version
+        for name, pin in read_compiled(ROOT / "requirements.txt").items()
+        if pin.requirement.marker is None or pin.requirement.marker.evaluate()
+    }
+    assert write_bill(bill, ROOT / "requirements.txt", SUPPORTED[0]) == len(wanted)
+    found = json.loads(bill.read_text())
+    assert {canonicalize_name(each["name"]): each["version"] for each in found["components"]} == wanted
+    assert not [each["name"] for each in found["components"] if not each.get("licenses")]
+    assert found["metadata"]["component"]["name"] == "graph-gateway"
+    assert "timestamp" not in found["metadata"]
 
 
 def test_it_holds_sources_packages_and_byte_code_and_nothing_else(package: Path) -> None:
