@@ -66,7 +66,7 @@ param stateKeyName string = 'gateway-state-key'
 @description('Address that links in answers begin with, such as https://gateway.contoso.example/api.')
 param publicBaseUrl string = ''
 
-@description('Whether anybody may read the API page and the descriptions of the API, which hold neither settings nor data: docs, openapi.json, swagger.json.')
+@description('Whether anybody may read the API\'s page and descriptions: docs, openapi.json, swagger.json.')
 @allowed(['off', 'on'])
 param apiDocs string = 'on'
 

@@ -135,15 +135,13 @@ SETTINGS = (
         "PUBLIC_BASE_URL",
         Text("https address"),
         "",
-        "Address that links in answers begin with, such as https://gateway.contoso.example/api. Empty: the address "
-        "that the caller used.",
+        "Address that links in answers begin with, such as https://gateway.contoso.example/api. Empty: the caller's.",
     ),
     Setting(
         "API_DOCS",
         Choice(tuple(Switch)),
         Switch.ON,
-        "Whether anybody may read the API page and the descriptions of the API, which hold neither settings nor data: "
-        "`docs`, `openapi.json`, `swagger.json`.",
+        "Whether anybody may read the API's page and descriptions: `docs`, `openapi.json`, `swagger.json`.",
     ),
     Setting(
         "MAILBOXES",

@@ -6,6 +6,7 @@ from email.utils import format_datetime
 import pytest
 
 from shared.errors import (
+    ConfigurationError,
     Conflict,
     Forbidden,
     GatewayError,

@@ -1,8 +1,8 @@
 """Runs of functions end by themselves: their time counts from when the host took the message."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from azure.functions.queue import QueueMessage
@@ -77,7 +77,7 @@ def test_a_call_within_a_call_has_no_more_time_than_that_one() -> None:
 def test_behind_its_time_a_call_may_record_and_then_asks_storage_nothing_more(storage: Storage, name: str) -> None:
     """A storage account that answers slowly would else hold a run beyond the platform's time limit."""
     table, queue, blobs = Table(storage, name), Queue(storage, name), Container(storage, name)
-    asks: tuple[Callable[[], object], ...] = (
+    asks: tuple[Any, ...] = (
         lambda: table.upsert({"PartitionKey": "p", "RowKey": "r"}),
         lambda: table.get("p", "r"),
         lambda: queue.put({"a": 1}),
