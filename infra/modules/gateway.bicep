@@ -68,7 +68,8 @@ var telemetrySettings = {
   AzureFunctionsJobHost__telemetryMode: 'OpenTelemetry'
   PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
   PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME: 'gateway' // else the exporter's own lines are exported, for ever
-  OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,requests,urllib,urllib3' // they record whole addresses, secret ones too
+  // They record whole addresses, secret ones, too.
+  OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,requests,urllib,urllib3'
 }
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {

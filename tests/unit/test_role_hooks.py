@@ -4,6 +4,7 @@ import importlib.util
 import json
 import re
 import shlex
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,7 +25,7 @@ sys.stdout.write(answer["out"])
 sys.stderr.write(answer["error"])
 sys.exit(1 if answer["error"] else 0)
 """
-NOW = 1_800_000_000.0
+NOW = 1_700_000_000.0
 PRINCIPAL = "11111111-2222-3333-4444-555555555555"
 GROUP = "/subscriptions/s/resourceGroups/rg-gateway"
 STORAGE = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/stx"
@@ -190,3 +191,53 @@ def test_a_right_that_cannot_be_ended_is_reported(
 
 def test_another_word_is_refused(hook: ModuleType) -> None:
     assert (hook.main(["tidy"]), hook.main([])) == (2, 2)
+
+
+def run_as_azd(event: str, programs: Programs, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the command that azure.yaml has for an event, in its shell, with the outputs of a deployment."""
+    section = (ROOT / "azure.yaml").read_text().partition(f"\n  {event}:\n")[2]
+    run = re.search(r"^      run: (.+)$", section, flags=re.MULTILINE)
+    assert run
+    (programs.folder / "python3").unlink(missing_ok=True)
+    (programs.folder / "python3").symlink_to(sys.executable)
+    outputs = {
+        "PATH": str(programs.folder),
+        "ROLE_COMMANDS": json.dumps([command(role, STORAGE) for role in ROLES]),
+        "GATEWAY_IDENTITY_PRINCIPAL_ID": PRINCIPAL,
+        "KEY_VAULT_NAME": "kv-one",
+    }
+    line = ["/bin/sh", "-c", run[1]]
+    return subprocess.run(line, cwd=ROOT, env=outputs | environ, capture_output=True, text=True, check=False)
+
+
+def test_a_contributor_who_may_not_assign_roles_sees_the_commands_and_what_follows(programs: Programs) -> None:
+    """Provisioned, refused by the vault; refused before the deployment; then, with the roles, let through."""
+    given = {"ROLES_ASSIGNED": "false", "DEPLOYER_ROLE_COMMANDS": '["az role assignment create --role one"]'}
+    programs.answer(error="ERROR: (Forbidden) Caller is not authorized. Inner error: ForbiddenByRbac")
+    seen = run_as_azd("postprovision", programs, **given)
+    assert seen.returncode == 1
+    shown = [line for line in seen.stdout.splitlines() if line.startswith("az ")]
+    assert shown == [*(command(role, STORAGE) for role in ROLES), "az role assignment create --role one"]
+    assert "Assign yourself the role Key Vault Secrets Officer" in seen.stderr
+    assert [asked[:2] for asked in programs.asked] == [["keyvault", "secret"]]
+
+    programs.answer([])
+    seen = run_as_azd("predeploy", programs, **given)
+    assert seen.returncode == 1
+    assert [shlex.split(line) for line in seen.stdout.splitlines() if line.startswith("az ")] == [
+        shlex.split(command(role, STORAGE)) for role in ROLES
+    ]
+
+    programs.answer([assignment(role, GROUP, 0) for role in ROLES])  # in 2023
+    assert run_as_azd("predeploy", programs, **given).returncode == 0
+
+
+def test_after_the_first_deployment_the_key_is_stored_and_the_right_ends(programs: Programs) -> None:
+    programs.answer()
+    seen = run_as_azd("postprovision", programs, ROLES_ASSIGNED="true", DEPLOYER_ROLE_ID="/role/one")
+    assert (seen.returncode, seen.stderr) == (0, "")
+    assert [asked[:3] for asked in programs.asked] == [
+        ["keyvault", "secret", "show"],
+        ["role", "assignment", "delete"],
+        ["env", "set", "DEPLOYER_RIGHTS"],
+    ]
