@@ -34,6 +34,7 @@ from shared.errors import (
     NotFound,
     OutcomeUnknown,
     Refused,
+    StorageRefused,
     Throttled,
     TimedOut,
     TooLarge,
@@ -66,6 +67,7 @@ _PLACES = ("cursor", "since", "triggerState")
 
 # Looked up along the class tree, so that a new kind of error has a status from its first day.
 STATUS: Mapping[type[GatewayError], int] = {
+    StorageRefused: 503,
     ConfigurationError: 500,
     TooLarge: 413,
     LengthRequired: 411,
@@ -324,7 +326,7 @@ def problem(error: GatewayError, *, request_id: str) -> func.HttpResponse:
         body["target"] = error.target
     body |= error.members
     response = answer({"error": body | {"requestId": request_id}}, request_id=request_id, status=status_of(error))
-    if isinstance(error, Unavailable | InProgress):
+    if isinstance(error, Unavailable | InProgress | StorageRefused):
         wait = error.retry_after if error.retry_after is not None else _DEFAULT_WAIT
         response.headers["Retry-After"] = str(max(1, math.ceil(wait)))
     if isinstance(error, WrongMethod):

@@ -4,6 +4,7 @@ Retries, claims and HTTP answers follow from the class of an error, never from a
 
     GatewayError
      +- ConfigurationError    our settings or grants are wrong; nothing was tried
+     |   +- StorageRefused     the gateway's own storage refuses access; roles may be minutes old (`retry_after`)
      +- Refused               nothing was written, and asking again will not help
      |   +- Invalid           the caller's input is wrong (`target` names the field)
      |   |   +- TooLarge
@@ -81,6 +82,16 @@ class ConfigurationError(GatewayError):
     """A setting, secret or grant of the gateway is wrong; only an administrator can mend it."""
 
     code = "GatewayMisconfigured"
+
+
+class StorageRefused(ConfigurationError):
+    """The gateway's own storage account refuses access.
+
+    After a deployment this ends by itself: a role holds some minutes after it was assigned. So callers try again.
+    """
+
+    code = "StorageRefused"
+    retry_after: float = 60.0
 
 
 class Refused(GatewayError):

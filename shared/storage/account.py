@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared import context
 from shared.azure_transport import build_transport
-from shared.errors import ConfigurationError, GatewayError, Rejected, Unavailable
+from shared.errors import ConfigurationError, GatewayError, Rejected, StorageRefused, Unavailable
 from shared.key_vault import Identity
 from shared.readiness import Service, note
 from shared.redirects import is_redirect, redirect_refused
@@ -170,7 +170,7 @@ def _string_errors() -> Iterator[None]:
 def storage_errors(what: str, *, quiet: bool = False) -> Iterator[None]:
     """Raise a GatewayError for errors of the storage libraries.
 
-    ConfigurationError for refused access, Rejected for what the service will never take (status 400 or 413), and
+    StorageRefused for refused access, Rejected for what the service will never take (status 400 or 413), and
     Unavailable for all others, and without asking when the call is over. It is noted whether the account serves this
     process: statuses of 400 and more that speak of the request, such as 404 and 412, are answers of an account that
     does.
@@ -200,8 +200,9 @@ def _translate(error: "AzureError", what: str) -> GatewayError:
     detail = f"{type(error).__name__} status={status}"
     is_answer = isinstance(error, HttpResponseError)
     if isinstance(error, ClientAuthenticationError) or (is_answer and status in _DENIED):
-        return ConfigurationError(
-            f"The storage account refuses access to {what}. Check AzureWebJobsStorage and the identity's roles.",
+        return StorageRefused(
+            f"The storage account refuses access to {what}. Wait some minutes if its roles are new; else check "
+            "AzureWebJobsStorage and the identity's roles.",
             detail=detail,
         )
     if is_answer and status in _NEVER_TAKEN:
