@@ -142,6 +142,5 @@ def read_options(question: Json) -> tuple[list[str], bool]:
 
 def _option_text(chosen: Any, options: list[str]) -> str:
     text = str(chosen)
-    if text not in options and text.isdecimal() and int(text) < len(options):
-        return options[int(text)]
-    return text
+    by_position = {str(position): option for position, option in enumerate(options)}
+    return text if text in options else by_position.get(text, text)

@@ -7,7 +7,7 @@ missing, come from public reports). `error_description` is never passed on: it c
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -28,6 +28,7 @@ CREDENTIAL_HOLD = 60.0
 
 _NO_TENANT = 90002
 _WORD = re.compile(r"[a-z_]{1,40}")
+_NUMBER = re.compile(r"[1-9][0-9]{0,9}")
 
 
 @dataclass(frozen=True)
@@ -231,8 +232,8 @@ class Refusal:
 def read_refusal(answer: Mapping[str, Any]) -> Refusal:
     """Read msal's error answer: {"error", "error_codes"?, "correlation_id"?, "trace_id"?}."""
     error = _read_word(answer.get("error")) or "unknown"
-    codes: Sequence[Any] = answer.get("error_codes") or ()
-    numbers = tuple(int(code) for code in codes)
+    codes = answer.get("error_codes")
+    numbers = tuple(int(str(code)) for code in codes if _NUMBER.fullmatch(str(code))) if isinstance(codes, list) else ()
     known = next((_BY_NUMBER[number] for number in numbers if number in _BY_NUMBER), None) or _by_error(error)
     return Refusal(
         error=error,

@@ -1,6 +1,7 @@
 """Retry policies. There is no default: every call names its policy."""
 
 import logging
+import math
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ _log = logging.getLogger("gateway.retry")
 
 _FIRST_WAIT = 0.4
 _LONGEST_WAIT = 8.0
+_LONGEST_ASKED_FOR = 24 * 3600.0  # by another side: "inf" is a number, too
 _FIRST_WAIT_FOR_ROW = 0.01
 _LONGEST_WAIT_FOR_ROW = 0.5
 
@@ -107,14 +109,14 @@ def space_tries(most: int) -> Iterator[int]:
 
 
 def read_retry_after(text: str | None) -> float | None:
-    """Return the seconds a Retry-After header asks for: a number or an HTTP date."""
+    """Return the seconds a Retry-After header asks for, a day at most: a number or an HTTP date."""
     if not text:
         return None
     try:
-        return max(0.0, float(text))
+        seconds = float(text)
     except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None
+        try:
+            seconds = (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return None if math.isnan(seconds) else max(0.0, min(seconds, _LONGEST_ASKED_FOR))

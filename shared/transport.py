@@ -21,6 +21,7 @@ _CONNECT_SECONDS = 3.05
 _READ_SECONDS = 20.0
 _LARGEST_BODY = 64 * 1024 * 1024
 _CHUNK = 256 * 1024
+_MOST_DIGITS = 15  # of a length; Python reads no number of 5,000
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -56,7 +57,7 @@ class Streamed:
         """Return the whole body. Raises AnswerTooLarge, before reading it if the length is announced."""
         length = self.headers.get("Content-Length", "")
         too_large = AnswerTooLarge("The answer is larger than the gateway reads. Ask for less.")
-        if length.isdecimal() and int(length) > most_bytes:
+        if length.isdecimal() and (len(length) > _MOST_DIGITS or int(length) > most_bytes):
             raise too_large
         body = bytearray()
         for chunk in self.chunks():

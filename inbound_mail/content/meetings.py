@@ -8,13 +8,13 @@ text of an answer that says of itself that a program wrote it (Auto-Submitted; G
 person's, but for a line in quotation marks: that is how Google's calendar shows the author's note.
 """
 
-import html
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from inbound_mail.content.html import unescape
 from inbound_mail.content.models import InboundMail
 from inbound_mail.content.quoting import find_text_above_history
 from shared.json_text import Json
@@ -89,7 +89,7 @@ def has_words_of_a_person(mail: InboundMail) -> bool:
     body = mail.message.get("body") or {}
     text = str(body.get("content") or "")[:_MOST_TEXT].replace("\r\n", "\n")
     if str(body.get("contentType")).lower() == "html":
-        text = html.unescape(_TAG.sub("", _BREAK.sub("\n", text.replace("\n", " "))))
+        text = unescape(_TAG.sub("", _BREAK.sub("\n", text.replace("\n", " "))))
     own = find_text_above_history(_SIGNATURE.split(text, maxsplit=1)[0])
     is_generated = any(value.strip().lower().startswith("auto-") for value in mail.headers("Auto-Submitted"))
     if is_generated:

@@ -157,7 +157,7 @@ def _parse_duration(text: str) -> timedelta:
 
     try:
         duration = isodate.parse_duration(text)
-    except (isodate.ISO8601Error, TypeError):
+    except (ValueError, TypeError, OverflowError):
         duration = None
     if not isinstance(duration, timedelta):  # months and years have no length
         raise OutcomeUnknown(
