@@ -157,11 +157,7 @@ class QueueListener:
         size = self._trigger.settings.batch_size
         lease = round(self._trigger.lease.total_seconds())
         try:
-            batch = self._persist(
-                lambda: list(
-                    self._queue.receive_messages(messages_per_page=size, max_messages=size, visibility_timeout=lease)
-                )
-            )
+            batch = self._persist(lambda: self._receive_page(size, lease))
         except AzureError as error:
             if getattr(error, "error_code", None) not in _ABSENT and _find_status(error) < _SERVER_ERROR:
                 self._give_up(f"the queue {self._trigger.queue} cannot be read: {error}")
@@ -171,6 +167,11 @@ class QueueListener:
             self._running[future] = message
             future.add_done_callback(self._forget)
         return bool(batch)
+
+    def _receive_page(self, size: int, lease: int) -> list[QueueMessage]:
+        """Ask once, as the platform does; the library's own iterator asks until nothing comes any more."""
+        pages = self._queue.receive_messages(messages_per_page=size, visibility_timeout=lease).by_page()
+        return list(next(pages, ()))
 
     def _persist[Result](self, act: Callable[[], Result]) -> Result:
         """Call storage as patiently as the platform's client does."""

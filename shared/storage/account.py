@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from azure.storage.queue import QueueClient
 
     from shared.storage.blob_client import SmallBlobs
+    from shared.storage.queue_client import MessageWriter
     from shared.storage.service import Account
     from shared.storage.table_client import TableClient
 
@@ -42,6 +43,7 @@ _SUFFIX = "core.windows.net"
 _LOCAL_NAME = "usedevelopmentstorage=true"
 _LOCAL = (  # the well-known account of Microsoft's storage emulator
     "AccountName=devstoreaccount1;BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1;"
+    "QueueEndpoint=http://127.0.0.1:10001/devstoreaccount1;"
     "TableEndpoint=http://127.0.0.1:10002/devstoreaccount1;AccountKey="
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 )
@@ -73,6 +75,12 @@ class Storage:
 
         return SmallBlobs(self.find_account("blob"), container, self._transport.get())
 
+    def open_messages(self, queue: str) -> "MessageWriter":
+        """Build a client that puts messages into a queue."""
+        from shared.storage.queue_client import MessageWriter
+
+        return MessageWriter(self.find_account("queue"), queue, self._transport.get())
+
     def open_container(self, name: str) -> "ContainerClient":
         """Build a client for a container."""
         from azure.storage.blob import ContainerClient
@@ -96,7 +104,7 @@ class Storage:
         return QueueClient(self._address("queue"), name, credential=self._credential(), **self._options())
 
     def find_account(self, service: str) -> "Account":
-        """Return where a service is, "table" or "blob", and what opens it."""
+        """Return where a service is, "table", "blob" or "queue", and what opens it."""
         from shared.storage.service import Account
 
         if not self._settings.connection_string:

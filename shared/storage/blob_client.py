@@ -6,26 +6,12 @@ Source: learn.microsoft.com/rest/api/storageservices/put-blob and /get-blob
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from shared.storage.service import Account, Kind, Service, ServiceError
+from shared.storage.service import Account, Kind, Service, describe_headers, read_code
 
-_SIGNED = (  # in this order, an absent one as an empty line
-    "Content-Encoding",
-    "Content-Language",
-    "Content-Length",
-    "Content-MD5",
-    "Content-Type",
-    "Date",
-    "If-Modified-Since",
-    "If-Match",
-    "If-None-Match",
-    "If-Unmodified-Since",
-    "Range",
-)
 _TOTAL = re.compile(r"/(\d+)$")
 
 
@@ -62,15 +48,4 @@ class SmallBlobs:
         return f"{self._url}/{quote(name, safe='/~')}"
 
 
-def _describe(account: str, method: str, path: str, headers: Mapping[str, str]) -> str:
-    """Return what is signed of a request to blobs."""
-    own = sorted(name for name in headers if name.startswith("x-ms-"))
-    lines = [method, *(headers.get(name, "") for name in _SIGNED), *(f"{name}:{headers[name]}" for name in own)]
-    return "\n".join([*lines, f"/{account}{path}"])
-
-
-def _read_error(response: Any) -> ServiceError:
-    return ServiceError(response.status_code, str(response.headers.get("x-ms-error-code") or ""))
-
-
-_BLOBS = Kind("2021-12-02", _describe, _read_error)
+_BLOBS = Kind("2021-12-02", describe_headers, read_code)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 from shared.storage.account import Lazy, Storage, storage_errors
@@ -41,23 +42,24 @@ class Queue:
 
     def __init__(self, storage: Storage, name: str) -> None:
         self._client = Lazy(lambda: storage.open_queue(name))
+        self._writer = Lazy(lambda: storage.open_messages(name))
         self._name = name
 
     def put(self, message: Mapping[str, Any], *, delay: float = 0, ttl: float | None = None) -> None:
         """Add a message. It is visible after `delay` seconds (at most 7 days), and deleted after `ttl` or never."""
-        from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+        from azure.core.exceptions import HttpResponseError, ResourceExistsError
 
         text = base64.b64encode(json.dumps(message, separators=(",", ":")).encode()).decode()
-        client = self._client.get()
-        more: dict[str, Any] = {"visibility_timeout": int(delay)} if delay >= 1 else {}
-        more |= {"time_to_live": -1 if ttl is None else int(ttl)}
+        times = {"delay": int(delay), "ttl": -1 if ttl is None else int(ttl)}
         with storage_errors(self._name):
             try:
-                client.send_message(text, **more)
-            except ResourceNotFoundError:
+                self._writer.get().put(text, **times)
+            except HttpResponseError as error:
+                if error.status_code != HTTPStatus.NOT_FOUND:
+                    raise
                 with suppress(ResourceExistsError):
-                    client.create_queue()
-                client.send_message(text, **more)
+                    self._client.get().create_queue()
+                self._writer.get().put(text, **times)
 
     def count(self) -> int:
         """Return about how many messages wait; 0 where there is no queue."""
@@ -90,10 +92,8 @@ class Queue:
         client = self._client.get()
         with storage_errors(self._name):
             try:
-                some = client.receive_messages(
-                    max_messages=_TAKEN_AT_ONCE, messages_per_page=_TAKEN_AT_ONCE, visibility_timeout=int(hidden)
-                )
-                return [_read(one) for one in some]
+                some = client.receive_messages(messages_per_page=_TAKEN_AT_ONCE, visibility_timeout=int(hidden))
+                return [_read(one) for one in next(some.by_page(), ())]  # one request
             except ResourceNotFoundError:
                 return []
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from azure.core.exceptions import AzureError, HttpResponseError, ServiceResponseError
 from azure.core.pipeline import Pipeline, PipelineRequest, PipelineResponse
@@ -37,6 +37,19 @@ _MAY_PASS = _NOT_BEGUN | {
     HTTPStatus.BAD_GATEWAY,
     HTTPStatus.GATEWAY_TIMEOUT,
 }
+_SIGNED = (  # in this order, an absent one as an empty line
+    "Content-Encoding",
+    "Content-Language",
+    "Content-Length",
+    "Content-MD5",
+    "Content-Type",
+    "Date",
+    "If-Modified-Since",
+    "If-Match",
+    "If-None-Match",
+    "If-Unmodified-Since",
+    "Range",
+)
 _TENANT = re.compile(r"""authorization(?:_uri)?="?https://[^/\s"]+/([^/\s",]+)""")
 
 
@@ -79,8 +92,22 @@ class Kind:
 
     version: str
     describe: Callable[[str, str, str, Mapping[str, str]], str]
-    """Takes account, method, path and headers (names as in `Service.send`); returns the text to sign."""
+    """Takes account, method, address and headers (names as in `Service.send`); returns the text to sign."""
     read_error: Callable[[Any], ServiceError]
+
+
+def describe_headers(account: str, method: str, url: str, headers: Mapping[str, str]) -> str:
+    """Return what is signed of a request to blobs and queues: most headers, path and query."""
+    parts = urlsplit(url)
+    own = sorted(name for name in headers if name.startswith("x-ms-"))
+    lines = [method, *(headers.get(name, "") for name in _SIGNED), *(f"{name}:{headers[name]}" for name in own)]
+    query = (f"{name}:{value}" for name, value in sorted(parse_qsl(parts.query)))
+    return "\n".join([*lines, f"/{account}{parts.path}", *query])
+
+
+def read_code(response: Any) -> ServiceError:
+    """Return the error that blobs and queues name in a header."""
+    return ServiceError(response.status_code, str(response.headers.get("x-ms-error-code") or ""))
 
 
 class _TokenPolicy(BearerTokenCredentialPolicy[Any, Any]):
@@ -125,7 +152,7 @@ class Service:
         if body:
             whole["Content-Length"] = str(len(body))
         if account.key is not None:
-            text = self._kind.describe(account.key.account, method, urlsplit(url).path, whole)
+            text = self._kind.describe(account.key.account, method, url, whole)
             whole["Authorization"] = account.key.sign(text)
         if account.sas:
             url = f"{url}{'&' if '?' in url else '?'}{account.sas}"

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from azure.core.exceptions import ServiceResponseError
 
@@ -162,9 +162,9 @@ def _read_parts(body: bytes, expected: int) -> list[str]:
     return etags
 
 
-def _describe(account: str, method: str, path: str, headers: Mapping[str, str]) -> str:
+def _describe(account: str, method: str, url: str, headers: Mapping[str, str]) -> str:
     """Return what is signed of a request to tables."""
-    return f"{method}\n\n{headers.get('Content-Type', '')}\n{headers['x-ms-date']}\n/{account}{path}"
+    return f"{method}\n\n{headers.get('Content-Type', '')}\n{headers['x-ms-date']}\n/{account}{urlsplit(url).path}"
 
 
 _TABLES = Kind("2019-02-02", _describe, lambda response: _read_error(response.status_code, response.content))

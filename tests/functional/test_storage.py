@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.blob import BlobLeaseClient
 
 from devkit.azurite import Azurite
@@ -284,6 +285,36 @@ def test_messages_are_base64_json_as_the_platform_reads_them(storage: Storage, n
     assert queue.count() == 2
     seen = [json.loads(base64.b64decode(message.content)) for message in storage.open_queue(name).receive_messages()]
     assert seen == [{"mailbox": "support", "text": "é"}]
+
+
+def test_times_of_messages_are_those_of_the_service(storage: Storage, name: str) -> None:
+    queue = Queue(storage, name)
+    for ttl in (None, 90):
+        queue.put({}, ttl=ttl)
+    forever, soon = storage.open_queue(name).peek_messages(2)
+    assert forever.expires_on is not None
+    assert forever.expires_on.year == 9999
+    assert soon.expires_on is not None
+    assert soon.inserted_on is not None
+    assert (soon.expires_on - soon.inserted_on).total_seconds() == 90
+
+
+def test_messages_are_taken_with_one_request(storage: Storage, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = Queue(storage, name)
+    assert queue.take(30) == []
+    queue.put({"a": 1})
+    asked: list[str] = []
+    send = RequestsTransport.send
+
+    def note(self: Any, request: Any, **options: Any) -> Any:
+        asked.append(request.method)
+        return send(self, request, **options)
+
+    monkeypatch.setattr(RequestsTransport, "send", note)
+    [taken] = queue.take(30)
+    assert taken.body == b'{"a":1}'
+    assert asked == ["GET"]
+    assert queue.take(30) == []
 
 
 @pytest.mark.slow(reason="waits for refused connections", seconds=10)

@@ -67,6 +67,7 @@ HOMES = {
         "shared.storage.blobs",
         "shared.storage.service",
         "shared.storage.table_client",
+        "shared.storage.queue_client",
         "shared.storage.queues",
     },
 }

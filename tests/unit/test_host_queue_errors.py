@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -33,11 +35,16 @@ class FailingQueue:
     def get_queue_client(self, _name: str) -> "FailingQueue":
         return self
 
-    def receive_messages(self, **_: object) -> list[Any]:
-        self.receives += 1
-        self.act("receive")
-        message: Any = QueueMessage(content="b2s=", id="1", pop_receipt="2", dequeue_count=1)
-        return [message] if self.receives == 1 else []
+    def receive_messages(self, **_: object) -> SimpleNamespace:
+        return SimpleNamespace(by_page=self.receive_pages)
+
+    def receive_pages(self) -> Iterator[list[Any]]:
+        """Each page is a request; there is no end of them, because a poll is one request."""
+        while True:
+            self.receives += 1
+            self.act("receive")
+            message: Any = QueueMessage(content="b2s=", id="1", pop_receipt="2", dequeue_count=1)
+            yield [message] if self.receives == 1 else []
 
     def delete_message(self, _message: object) -> None:
         self.act("delete")
