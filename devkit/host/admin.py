@@ -5,7 +5,6 @@ https://learn.microsoft.com/azure/azure-functions/functions-manually-run-non-htt
 """
 
 import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from devkit.host.functions import HostFunction
 from devkit.host.web import Request, Response
 
-_FUNCTION_PATH = re.compile("/admin/functions/([^/]+)(/status)?")
+_FUNCTIONS = "/admin/functions"
 _OK, _ACCEPTED, _BAD_REQUEST, _UNAUTHORIZED, _NOT_FOUND = 200, 202, 400, 401, 404
 
 
@@ -21,7 +20,6 @@ _OK, _ACCEPTED, _BAD_REQUEST, _UNAUTHORIZED, _NOT_FOUND = 200, 202, 400, 401, 40
 class AdminApi:
     """Answers ping, the list of functions, and the request to run one now."""
 
-    host_id: str
     functions: Sequence[HostFunction]
     fire: Callable[[HostFunction, str], object]
     """Runs a function in the background with a text as input."""
@@ -33,25 +31,12 @@ class AdminApi:
             return Response(_OK if request.method in {"GET", "POST"} else _NOT_FOUND)
         if not authorized:
             return Response(_UNAUTHORIZED)
-        match = _FUNCTION_PATH.fullmatch(path)
-        if match is not None:
-            return self._answer_for_function(request, match[1], body, status=bool(match[2]))
-        if request.method == "GET" and path == "/admin/host/status":
-            errors = [f"{each.name}: {each.error}" for each in self.functions if each.error]
-            return _json({"id": self.host_id, "state": "Running", "errors": errors})
-        if request.method == "GET" and path == "/admin/functions":
+        if request.method == "GET" and path == _FUNCTIONS:
             return _json([self._describe(each, request) for each in self.functions])
+        name = path.removeprefix(f"{_FUNCTIONS}/")
+        if request.method == "POST" and name != path and "/" not in name:
+            return self._run(next((each for each in self.functions if each.name.lower() == name), None), body)
         return Response(_NOT_FOUND)
-
-    def _answer_for_function(self, request: Request, name: str, body: bytes, *, status: bool) -> Response:
-        function = next((each for each in self.functions if each.name.lower() == name), None)
-        if request.method == "POST" and not status:
-            return self._run(function, body)
-        if request.method != "GET" or function is None:
-            return Response(_NOT_FOUND)
-        if status:
-            return _json({"errors": [function.error]} if function.error else {})
-        return _json(self._describe(function, request))
 
     def _run(self, function: HostFunction | None, body: bytes) -> Response:
         try:

@@ -46,10 +46,10 @@ class Access:
     keys: Keys
     check: bool
 
-    def find_level(self, request: Request, function: str | None) -> Level:
+    def find_level(self, request: Request) -> Level:
         """Return what the request's key opens; the header wins over ``?code=`` even when it is wrong."""
         presented = request.headers.get(KEY_HEADER)
-        return self.keys.find_level(request.find_query("code") if presented is None else presented, function)
+        return self.keys.find_level(request.find_query("code") if presented is None else presented)
 
 
 class HttpApp:
@@ -106,7 +106,7 @@ class HttpApp:
             return await self._answer_function(request, receive) if admitted else Response(_TOO_MANY)
 
     async def _answer_admin(self, request: Request, receive: Receive) -> Response:
-        authorized = not self._access.check or self._access.find_level(request, None) >= Level.ADMIN
+        authorized = not self._access.check or self._access.find_level(request) >= Level.ADMIN
         body = await read_body(request, receive, self._settings.body_limit)
         return self._admin.answer(request, body, authorized=authorized)
 
@@ -116,7 +116,7 @@ class HttpApp:
             return Response(_OK, (), _WELCOME) if request.path == "/" else Response(_NOT_FOUND)
         route, params = found
         function = self._functions[route.function]
-        level = self._access.find_level(request, function.name)
+        level = self._access.find_level(request)
         if self._access.check and level < function.level:
             return Response(_UNAUTHORIZED, function=function.name)
         if function.disabled and level < Level.ADMIN:

@@ -65,7 +65,7 @@ class LocalHost:
             functions={each.name: each for each in self._functions},
             access=Access(keys, check_keys),
             invoker=self._invoker,
-            admin=AdminApi(settings.host_id, self._functions, self._fire),
+            admin=AdminApi(self._functions, self._fire),
         )
 
     @classmethod

@@ -10,7 +10,7 @@ import secrets
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, Self
@@ -31,13 +31,11 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, repr=False)
 class Keys:
-    """The keys of one app. The master key opens everything, a host key every function, a function key that one."""
+    """The keys of one app. The master key opens everything, a host key every function."""
 
     master: str
     host: Mapping[str, str]
     """Name to key; ``default`` is the one to hand out."""
-    functions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Function name to its own keys, name to key."""
 
     @classmethod
     def generate(cls) -> Self:
@@ -48,12 +46,12 @@ class Keys:
     def open(cls, path: Path) -> Self:
         """Read the key file, or create it (mode 0600) with random keys. Safe when two processes do it at once.
 
-        The file: ``{"master": "...", "host": {"default": "..."}, "functions": {"name": {"default": "..."}}}``.
+        The file: ``{"master": "...", "host": {"default": "..."}}``. Keys of single functions are unknown here.
         Raises KeysError for a file of another shape.
         """
         if not path.exists():
             keys = cls.generate()
-            _create_file(path, {"master": keys.master, "host": dict(keys.host), "functions": {}})
+            _create_file(path, {"master": keys.master, "host": dict(keys.host)})
         try:
             if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) != stat.S_IRUSR | stat.S_IWUSR:
                 path.chmod(0o600)
@@ -66,25 +64,19 @@ class Keys:
     def parse(cls, data: Any, *, source: str) -> Self:
         """Read the key file's JSON. Raises KeysError that names ``source`` and never a key."""
         match data:
-            case {"master": str(master), "host": dict(host), **rest} if master and host:
-                functions = rest.get("functions", {})
-                if isinstance(functions, dict) and all(
-                    isinstance(group, dict) and all(isinstance(key, str) and key for key in group.values())
-                    for group in (host, *functions.values())
-                ):
-                    return cls(master, host, functions)
-        raise KeysError(f'{source} is no key file: it needs "master", "host" and optionally "functions".')
+            case {"master": str(master), "host": dict(host), **rest} if master and host and not rest.get("functions"):
+                if all(isinstance(key, str) and key for key in host.values()):
+                    return cls(master, host)
+        raise KeysError(f'{source} is no key file: it needs "master" and "host", and no keys of single functions.')
 
-    def find_level(self, presented: str | None, function: str | None) -> Level:
-        """Return what ``presented`` opens for ``function``. Takes as long for a wrong key as for a right one."""
+    def find_level(self, presented: str | None) -> Level:
+        """Return what ``presented`` opens. Takes as long for a wrong key as for a right one."""
         if not presented:
             return Level.ANONYMOUS
-        name = (function or "").casefold()
-        own = [key for owner, group in self.functions.items() if owner.casefold() == name for key in group.values()]
-        opens = [_is_same(presented, key) for key in (*self.host.values(), *own)]
+        opens = [_is_same(presented, key) for key in self.host.values()]
         if _is_same(presented, self.master):
             return Level.ADMIN
-        return Level.FUNCTION if function is not None and any(opens) else Level.ANONYMOUS
+        return Level.FUNCTION if any(opens) else Level.ANONYMOUS
 
 
 def _is_same(left: str, right: str) -> bool:

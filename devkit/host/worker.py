@@ -42,6 +42,7 @@ _POOL: ContextVar[ThreadPoolExecutor | None] = ContextVar("functions_pool", defa
 native_invocation.get_threadpool_executor = _POOL.get  # the library's own pool is one for all apps of a process
 
 _TRIGGERS = frozenset({"httpTrigger", "timerTrigger", "queueTrigger"})
+_THREADS = "function-of-the-app"
 _TRACE_PARENT = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})")
 
 
@@ -107,7 +108,7 @@ class Worker:
     def __init__(self, functions: tuple[IndexedFunction, ...], traces: "_Traces") -> None:
         self.functions = functions
         self._traces = traces
-        self._pool = ThreadPoolExecutor(threadpool._get_max_workers(), "function")  # noqa: SLF001  reads the setting
+        self._pool = ThreadPoolExecutor(threadpool._get_max_workers(), _THREADS)  # noqa: SLF001  reads the setting
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="functions-worker", daemon=True)
         self._running: dict[str, str] = {}
@@ -253,9 +254,12 @@ def make_trace_parent(received: str) -> str:
 
 
 def current_invocation() -> str | None:
-    """Return the id of the invocation whose code is running in this thread or task."""
+    """Return the id of the invocation whose function is running in this thread.
+
+    A function's other threads belong to no invocation, with a copied context neither: the platform loses their lines.
+    """
     value = azure_functions_runtime.invocation_id_cv.get()
-    return None if value is None else str(value)
+    return str(value) if value is not None and threading.current_thread().name.startswith(_THREADS) else None
 
 
 def _index(script: Path, ids: list[str]) -> tuple[IndexedFunction, ...]:

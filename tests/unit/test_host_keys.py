@@ -10,30 +10,25 @@ import pytest
 from devkit.host.errors import KeysError
 from devkit.host.keys import Keys, Level
 
-KEYS = Keys("the-master", {"default": "the-host", "second": "another"}, {"poll": {"default": "polls-own"}})
+KEYS = Keys("the-master", {"default": "the-host", "second": "another"})
 
 
 @pytest.mark.parametrize(
-    ("presented", "function", "level"),
+    ("presented", "level"),
     [
-        ("the-master", "poll", Level.ADMIN),
-        ("the-master", None, Level.ADMIN),
-        ("the-host", "poll", Level.FUNCTION),
-        ("another", "other", Level.FUNCTION),
-        ("polls-own", "poll", Level.FUNCTION),
-        ("polls-own", "POLL", Level.FUNCTION),
-        ("polls-own", "other", Level.ANONYMOUS),
-        ("the-host", None, Level.ANONYMOUS),
-        ("THE-HOST", "poll", Level.ANONYMOUS),
-        ("wrong", "poll", Level.ANONYMOUS),
-        ("schlüssel", "poll", Level.ANONYMOUS),
-        ("\udcff", "poll", Level.ANONYMOUS),
-        ("", "poll", Level.ANONYMOUS),
-        (None, "poll", Level.ANONYMOUS),
+        ("the-master", Level.ADMIN),
+        ("the-host", Level.FUNCTION),
+        ("another", Level.FUNCTION),
+        ("THE-HOST", Level.ANONYMOUS),
+        ("wrong", Level.ANONYMOUS),
+        ("schlüssel", Level.ANONYMOUS),
+        ("\udcff", Level.ANONYMOUS),
+        ("", Level.ANONYMOUS),
+        (None, Level.ANONYMOUS),
     ],
 )
-def test_each_key_opens_what_it_should(presented: str | None, function: str | None, level: Level) -> None:
-    assert KEYS.find_level(presented, function) is level
+def test_each_key_opens_what_it_should(presented: str | None, level: Level) -> None:
+    assert KEYS.find_level(presented) is level
 
 
 def test_keys_do_not_show_in_their_representation() -> None:
@@ -69,14 +64,18 @@ def test_two_starters_end_up_with_the_same_keys(tmp_path: Path) -> None:
 
 def test_a_file_that_others_may_read_is_made_private(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
-    path.write_text(json.dumps({"master": "m", "host": {"default": "h"}, "functions": {"poll": {"default": "p"}}}))
+    path.write_text(json.dumps({"master": "m", "host": {"default": "h"}, "functions": {}}))
     path.chmod(0o644)
-    assert Keys.open(path).find_level("p", "poll") is Level.FUNCTION
+    assert Keys.open(path).find_level("h") is Level.FUNCTION
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[]", "{}", '{"master": "secret-master"}', '{"master": "secret-master", "host": {"default": 7}}']
+    "text",
+    [
+        *("{", "[]", "{}", '{"master": "secret-master"}', '{"master": "secret-master", "host": {"default": 7}}'),
+        '{"master": "secret-master", "host": {"default": "h"}, "functions": {"poll": {"default": "p"}}}',
+    ],
 )
 def test_a_file_of_another_shape_is_refused_without_showing_it(tmp_path: Path, text: str) -> None:
     path = tmp_path / "keys.json"

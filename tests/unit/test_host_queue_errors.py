@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from queue import SimpleQueue
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,7 @@ from azure.storage.queue import QueueMessage
 from devkit.host import queues
 from devkit.host.queues import QueueListener, QueueTrigger
 from devkit.host.settings import QueueSettings
-from devkit.host.worker import Call, IndexedFunction, Outcome
+from devkit.host.worker import IndexedFunction, Outcome
 from tests.unit.host_vectors import read_vectors
 
 ERRORS = {case[0]: case for case in read_vectors("queue")["errors"] if case[1][0] != "hang" and "short" not in case[0]}
@@ -65,22 +66,34 @@ def make_error(answer: list[Any]) -> AzureError:
     return error
 
 
+def make_listener(
+    queue: Any, *, ok: bool, tries: int, ended: threading.Event, wake: Callable[[str], None] = print
+) -> QueueListener:
+    function = IndexedFunction("read_letter", "1", ({"type": "queueTrigger", "name": "msg"},))
+    trigger = QueueTrigger(function, "letters", queue, QueueSettings(1, 0, tries, 0.0, 0.1, base64=True))
+    return QueueListener(trigger, lambda _: Outcome(ok=ok), end_host=lambda _: ended.set(), wake=wake)
+
+
+def test_a_message_moved_to_a_poison_queue_wakes_the_function_of_that_queue() -> None:
+    woken: SimpleQueue[str] = SimpleQueue()
+    listener = make_listener(
+        FailingQueue("nothing", AzureError("never raised")), ok=False, tries=1, ended=threading.Event(), wake=woken.put
+    )
+    listener.start()
+    try:
+        assert woken.get(timeout=20) == "letters"  # the stand-in has one name for both
+    finally:
+        listener.stop(time.monotonic() + 5)
+
+
 @pytest.mark.parametrize("name", ERRORS)
 def test_the_host_ends_where_the_queue_extension_lets_it_end(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     _, answer, _, _, unhandled, *_ = ERRORS[name]
     monkeypatch.setattr(queues, "_PATIENCE", 0.0)
     kind = name.partition("-")[0]
-    queue: Any = FailingQueue(kind, make_error(answer))
-    function = IndexedFunction("read_letter", "1", ({"type": "queueTrigger", "name": "msg"},))
-    settings = QueueSettings(1, 0, 1 if kind == "poison" else 5, 0.0, 0.1, base64=True)
+    queue = FailingQueue(kind, make_error(answer))
     ended = threading.Event()
-
-    def run(_call: Call) -> Outcome:
-        return Outcome(ok=kind == "delete")
-
-    listener = QueueListener(
-        QueueTrigger(function, "letters", queue, settings), run, end_host=lambda _: ended.set(), wake=lambda _: None
-    )
+    listener = make_listener(queue, ok=kind == "delete", tries=1 if kind == "poison" else 5, ended=ended)
     listener.start()
     try:
         if unhandled:

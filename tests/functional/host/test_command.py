@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow(reason="starts whole processes")
 
 ROOT = Path(__file__).parents[3]
 APP = """
-import logging, time
+import contextvars, logging, threading, time
 import azure.functions as func
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
@@ -33,6 +33,10 @@ def hello(req: func.HttpRequest) -> func.HttpResponse:
     logging.getLogger("shop").warning("a line of the app")
     logging.getLogger("azure.functions.shop").warning("a line on a system logger")
     logging.getLogger("azure.core.shop").info("a line of a library")
+    copied = contextvars.copy_context()
+    other = threading.Thread(target=copied.run, args=[logging.getLogger("shop").warning, "a line of another thread"])
+    other.start()
+    other.join()
     return func.HttpResponse("version 1")
 
 @app.route(methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
@@ -174,6 +178,7 @@ def test_log_lines_carry_the_invocation_and_system_loggers_are_silent(app: Path)
     assert f"Id={line[1]})" in host.text
     assert "a line on a system logger" not in host.text
     assert "a line of a library" in host.text
+    assert "a line of another thread" not in host.text
     assert "GET /api/hello -> hello 200" in host.text
     assert "someone" not in host.text
 

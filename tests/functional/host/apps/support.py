@@ -19,8 +19,8 @@ from devkit.host import Keys, LocalHost, RunningServer, serve_in_thread
 from devkit.host.queues import LEASE
 
 APPS = Path(__file__).parent
-MASTER, HOST_KEY, OWN_KEY = "the-master-key", "the-host-key", "the-own-key"
-KEYS = Keys(MASTER, {"default": HOST_KEY}, {"keyed": {"default": OWN_KEY}})
+MASTER, HOST_KEY = "the-master-key", "the-host-key"
+KEYS = Keys(MASTER, {"default": HOST_KEY})
 
 
 class Running:
