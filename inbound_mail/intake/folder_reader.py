@@ -19,6 +19,7 @@ from inbound_mail.content.models import InboundMail
 from inbound_mail.content.screening import screen_mail
 from inbound_mail.intake.message_reader import MessageReader
 from inbound_mail.intake.routing import Router
+from inbound_mail.ledger.known_mails import KnownMails
 from inbound_mail.ledger.mail_store import may_have_files
 from inbound_mail.ledger.planned_polls import QuietFolder
 from inbound_mail.ledger.records import NewMail, Phase
@@ -69,7 +70,11 @@ class FolderReader:
     """Reads the folders of one mailbox, for the holder of its lease."""
 
     def __init__(
-        self, mailbox: SupportMailbox, workers: Workers, first_pages: Mapping[str, DeltaPage] | None = None
+        self,
+        mailbox: SupportMailbox,
+        workers: Workers,
+        known: KnownMails,
+        first_pages: Mapping[str, DeltaPage] | None = None,
     ) -> None:
         """`first_pages`: what was read just now, before the poll had the lease, by the links that it was read with."""
         self._mailbox = mailbox
@@ -77,6 +82,7 @@ class FolderReader:
         self._graph = mailbox.graph
         self._ledger = mailbox.ledger
         self._workers = workers
+        self._known = known
         self._reader = MessageReader(mailbox)
         self._router = Router(mailbox)
         self._cursors: dict[str, Json] = {}  # as they were read or written last
@@ -182,11 +188,7 @@ class FolderReader:
             return
         for page in self._graph.list_recent(folder, now - SWEEP_BACK):
             lease.check()
-            missing = [
-                str(item["id"])
-                for item, known in zip(page, self._are_known([str(item["id"]) for item in page]), strict=True)
-                if not known
-            ]
+            missing = self._find_unknown([str(item["id"]) for item in page])
             counts.seen += len(missing)
             read = self._reader.read(missing, {}, {})
             found = self._take(folder, read.whole, counts, read.aside, is_first=not _had_first_round(cursor))
@@ -238,7 +240,7 @@ class FolderReader:
             if not is_slim or self._describe(folder, item, is_first=is_first).skipped
         }
         unclear = sorted((stubs | removed | shown.keys()) - whole.keys())
-        unknown = [one for one, known in zip(unclear, self._are_known(unclear), strict=True) if not known]
+        unknown = self._find_unknown(unclear)
         read = self._reader.read([one for one in unknown if one not in removed], unread, shown)
         counts.removed_unseen += len(removed.intersection(unknown)) + read.gone
         self._take(folder, [*whole.values(), *read.whole], counts, read.aside, is_first=is_first)
@@ -255,17 +257,21 @@ class FolderReader:
     ) -> int:
         """Store and enter the messages that the ledger does not know; return how many these were.
 
-        `aside`: messages without body that go to quarantine, and why.
+        `aside`: messages without body that go to quarantine, and why. Mails that bear no mark are taken for new ones,
+        unless it is certain that they are not: the ledger refuses those that it has.
         """
+        marked = [str(one["id"]) for one in messages if not is_first and (one.get("isRead") or one.get("categories"))]
+        certain = self._known.find_certain([self._mailbox.key(str(one["id"])) for one in messages])
+        old = certain | self._known.find([self._mailbox.key(graph_id) for graph_id in marked])
         found: list[tuple[Json, Cause | None]] = [*((message, None) for message in messages), *aside]
-        known = self._are_known([str(message["id"]) for message, _ in found])
-        found = [each for each, is_old in zip(found, known, strict=True) if not is_old]
+        found = [(message, why) for message, why in found if self._mailbox.key(str(message["id"])) not in old]
         whole = self._reader.add_meeting_fields([message for message, _ in found])
         mails = [self._describe(folder, message, is_first=is_first) for message in whole]
         fresh = self._router.route([replace(mail, cause=cause) for mail, (_, cause) in zip(mails, found, strict=True)])
         kept = [mail for mail in fresh if not mail.skipped]
         self._workers.map(lambda mail: self._mailbox.store.put_message(mail.key, mail.message), kept)
         added = self._ledger.add(fresh, self._settings.sinks)
+        self._known.note(mail.key for mail in fresh)
         for mail in added:
             if mail.cause and not mail.skipped and mail.phase is Phase.DELIVER:
                 report_quarantined(self._settings.name, mail.key, mail.sinks or self._settings.sinks, mail.cause[0])
@@ -297,8 +303,9 @@ class FolderReader:
             _log.error("%s: mail %s cannot be screened: %s", mailbox.name, key, place_of(error))
             return None
 
-    def _are_known(self, graph_ids: Sequence[str]) -> list[bool]:
-        return self._workers.map(lambda graph_id: self._ledger.is_known(self._mailbox.key(graph_id)), graph_ids)
+    def _find_unknown(self, graph_ids: Sequence[str]) -> list[str]:
+        known = self._known.find([self._mailbox.key(graph_id) for graph_id in graph_ids])
+        return [graph_id for graph_id in graph_ids if self._mailbox.key(graph_id) not in known]
 
 
 def find_page_size(page_size: int, *, is_slim: bool) -> int:

@@ -18,6 +18,7 @@ from inbound_mail.intake.folder_reader import FolderReader, PollCounts
 from inbound_mail.intake.pace import describe_reading, find_phase, plan_next_poll
 from inbound_mail.intake.quick_look import QuickLook
 from inbound_mail.intake.write_back import MailCloser
+from inbound_mail.ledger.known_mails import KnownMails
 from inbound_mail.ledger.ledger import Ledger
 from inbound_mail.ledger.mailbox_state import MailboxState
 from inbound_mail.ledger.planned_polls import KnownPlan, QuietMailbox
@@ -95,8 +96,9 @@ class Poller:
         began, known = datetime.now(UTC), state.values
         counts = PollCounts()
         closed: dict[MailState, int] = {}
-        reader = FolderReader(mailbox, self._workers, pages)
-        work = _OpenWork(mailbox.ledger, counts)
+        known_mails = KnownMails(mailbox.ledger, self._workers)
+        reader = FolderReader(mailbox, self._workers, known_mails, pages)
+        work = _OpenWork(mailbox.ledger, counts, known_mails)
 
         def close_delivered() -> None:
             closer = MailCloser(mailbox, last_poll_succeeded=not known.get("failures"))
@@ -156,8 +158,9 @@ class Poller:
 class _OpenWork:
     """The open work of a mailbox. Where there was none, it is not read again before the poll may have added some."""
 
-    def __init__(self, ledger: Ledger, counts: PollCounts) -> None:
+    def __init__(self, ledger: Ledger, counts: PollCounts, known_mails: KnownMails) -> None:
         self._ledger = ledger
+        self._known_mails = known_mails
         self._counts = counts
         self._known: list[OpenMail] | None = None
         self.was_there = False
@@ -166,6 +169,7 @@ class _OpenWork:
         """Return the mails on which work is open."""
         if self._known is None or self.was_there or self._counts.seen:
             self._known = self._ledger.take_up()
+            self._known_mails.note(mail.key for mail in self._known)
             self.was_there = self.was_there or bool(self._known)
         return self._known
 

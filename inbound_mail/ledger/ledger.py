@@ -67,9 +67,9 @@ class Ledger:
         return Brake(self._table, self.mailbox)
 
     def add(self, mails: Sequence[NewMail], sinks: Sequence[str]) -> list[NewMail]:
-        """Enter mails that `is_known` does not know; return them, copies of other mails marked as skipped.
+        """Enter mails; return those that the ledger did not have, copies of other mails marked as skipped.
 
-        Raises Conflict if another worker entered one of them meanwhile: then the lease is lost.
+        A known one costs reads. Raises Conflict if another worker enters one at this moment: then the lease is lost.
         """
         per_mail = 4 + 2 * max([len(sinks), *(len(mail.sinks or ()) for mail in mails)])
         size = max(1, (TRANSACTION_SIZE - 1) // per_mail)
@@ -80,10 +80,11 @@ class Ledger:
 
     def _add_some(self, mails: Sequence[NewMail], sinks: Sequence[str]) -> list[NewMail]:
         state = self.state()
-        try:  # known message ids are rare, so the first try does not read them: the transaction fails if one is known
+        try:  # known message ids and mails are rare: the first try reads none, and fails as a whole if one is known
             return self._enter(mails, sinks, state, reads_message_ids=False)
         except Conflict:
-            return self._enter(mails, sinks, state, reads_message_ids=True)
+            new = [mail for mail in mails if not self.is_known(mail.key)]
+            return self._enter(new, sinks, state, reads_message_ids=True) if new else []
 
     def _enter(
         self, mails: Sequence[NewMail], sinks: Sequence[str], state: MailboxState, *, reads_message_ids: bool
