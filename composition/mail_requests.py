@@ -10,7 +10,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from composition.services import services
-from inbound_mail.messages import DeliveryRequest, PollRequest, share_requests
+from inbound_mail.messages import DeliveryRequest, PollRequest, share_deliveries, share_requests
 from shared import context
 from shared.errors import Conflict, Unavailable
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("gateway.mail")
 
 LONGEST_WAIT = 60.0
-_SHARED_SECONDS = 30.0  # after which no further poll of one request begins: with the last one, less than the time-out
+# After these no further poll or delivery of one request begins: with the last one, less than the time-out.
+_SHARED_SECONDS = 30.0
 
 
 def poll_as_asked(request: PollRequest, *, waited: float = 0.0) -> None:
@@ -66,24 +67,44 @@ def _poll(name: str, request: PollRequest) -> None:
 
 
 def deliver_as_asked(request: DeliveryRequest, *, waited: float = 0.0) -> None:
-    """Make one attempt of the delivery that a delivery request names; `waited` as above."""
+    """Make one attempt of each delivery that a delivery request names, one after the other; `waited` as above.
+
+    If they take long, the rest is asked for again; if one fails, the others are attempted before the error is raised.
+    """
     if waited > LONGEST_WAIT:
         services().mail.deliveries.put(request)
         return
     with context.within(context.RUN_SECONDS - waited):
-        _deliver(request)
+        _deliver_all(request)
 
 
-def _deliver(request: DeliveryRequest) -> None:
-    mail = _find_settings(request.mailbox, request.sink)
-    mailbox = mail.mailboxes.get(request.mailbox)
+def _deliver_all(request: DeliveryRequest) -> None:
+    began = time.monotonic()
+    failures: list[Exception] = []
+    for number, one in enumerate(request.deliveries):
+        is_late = time.monotonic() - began > _SHARED_SECONDS
+        if number and (is_late or context.remaining() < context.RUN_SECONDS - LONGEST_WAIT):
+            for left in share_deliveries(request.mailbox, request.deliveries[number:]):
+                services().mail.deliveries.put(left)
+            break
+        try:
+            _deliver(request.mailbox, one.key, one.sink)
+        except Exception as error:  # noqa: BLE001 - raised below
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
+def _deliver(mailbox_name: str, key: str, sink: str) -> None:
+    mail = _find_settings(mailbox_name, sink)
+    mailbox = mail.mailboxes.get(mailbox_name)
     if mailbox is None:  # its mail waits in the ledger: a poll enqueues it again when the mailbox is back
         _log.warning("a delivery request was dropped: the settings do not contain its mailbox")
         return
-    if request.sink not in mail.sinks and mail.settings_state and mail.settings_state.trouble:
+    if sink not in mail.sinks and mail.settings_state and mail.settings_state.trouble:
         _log.warning("a delivery request was dropped: it is not known whether its sink was removed from the settings")
         return
-    mail.deliverer.deliver(mailbox, request.key, request.sink)
+    mail.deliverer.deliver(mailbox, key, sink)
 
 
 def _find_settings(mailbox: str, sink: str | None = None) -> "MailServices":

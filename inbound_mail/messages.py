@@ -5,10 +5,11 @@ poison queue, whose function reports it with the fields that `known_fields` can 
 """
 
 import json
+import math
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 POLL_QUEUE = "mailbox-polls"
 DELIVERY_QUEUE = "mail-deliveries"
@@ -16,6 +17,8 @@ DELIVERY_QUEUE = "mail-deliveries"
 POLL_REQUEST_SECONDS = 600.0
 # Polls of quiet mailboxes are short: so many share a request.
 MOST_IN_ONE_REQUEST = 20
+MOST_DELIVERIES = 10  # in one request
+_ENOUGH_REQUESTS = 16
 
 
 class MalformedMessageError(ValueError):
@@ -82,23 +85,59 @@ def share_requests(mailboxes: Sequence[str]) -> list[PollRequest]:
     return [PollRequest(first, others=tuple(others)) for first, *others in parts]
 
 
+class OneDelivery(NamedTuple):
+    """The key of a mail, and the sink to which it goes."""
+
+    key: str
+    sink: str
+
+
 @dataclass(frozen=True)
 class DeliveryRequest:
-    """Asks for one attempt to deliver a mail to a sink."""
+    """Asks for one attempt to deliver a mail to a sink, and of `others` of the mailbox after it.
+
+    A version that does not know `others` makes the first attempt and drops the rest, which a poll asks for again as
+    after a lost message.
+    """
 
     mailbox: str
     key: str
     sink: str
+    others: tuple[OneDelivery, ...] = ()
+
+    @property
+    def deliveries(self) -> tuple[OneDelivery, ...]:
+        """All deliveries to attempt."""
+        return (OneDelivery(self.key, self.sink), *self.others)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the message."""
-        return {"mailbox": self.mailbox, "key": self.key, "sink": self.sink}
+        """Return the message; `others` only if there are any."""
+        message: dict[str, Any] = {"mailbox": self.mailbox, "key": self.key, "sink": self.sink}
+        return message | ({"others": [one._asdict() for one in self.others]} if self.others else {})
 
     @classmethod
     def from_json(cls, body: bytes) -> Self:
         """Read a message. Raises MalformedMessageError."""
         fields = _read_object(body)
-        return cls(_text(fields, "mailbox"), _text(fields, "key"), _text(fields, "sink"))
+        others = fields.get("others", [])
+        if not isinstance(others, list) or not all(isinstance(one, dict) for one in others):
+            raise MalformedMessageError("The field 'others' of the queue message is not a list of objects.")
+        return cls(
+            _text(fields, "mailbox"),
+            _text(fields, "key"),
+            _text(fields, "sink"),
+            tuple(OneDelivery(_text(one, "key"), _text(one, "sink")) for one in others),
+        )
+
+
+def share_deliveries(mailbox: str, deliveries: Sequence[OneDelivery]) -> list[DeliveryRequest]:
+    """Return requests for these deliveries: one for each, and beyond sixteen several in each.
+
+    So there are as many as workers may be busy with, and one that dies holds up few mails.
+    """
+    size = min(MOST_DELIVERIES, math.ceil(len(deliveries) / _ENOUGH_REQUESTS)) or 1
+    parts = [deliveries[start : start + size] for start in range(0, len(deliveries), size)]
+    return [DeliveryRequest(mailbox, *first, tuple(others)) for first, *others in parts]
 
 
 class PollQueue:

@@ -23,7 +23,7 @@ from inbound_mail.ledger.ledger import Ledger
 from inbound_mail.ledger.mailbox_state import MailboxState
 from inbound_mail.ledger.planned_polls import KnownPlan, QuietMailbox
 from inbound_mail.ledger.records import DeliveryRecord, DeliveryState, MailState, OpenMail, Phase
-from inbound_mail.messages import DeliveryQueue, DeliveryRequest
+from inbound_mail.messages import DeliveryQueue, OneDelivery, share_deliveries
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import ConfigurationError, Conflict, GatewayError, Unavailable, place_of
 from shared.graph.mail import DeltaPage
@@ -147,8 +147,8 @@ class Poller:
                 sinks = [one.sink for one in mail.deliveries if _needs_message(one, mail.asked.get(one.sink), now)]
                 enqueued.append((mail, sinks))
         lease.check()
-        requests = [DeliveryRequest(mailbox.name, mail.key, sink) for mail, sinks in enqueued for sink in sinks]
-        self._workers.map(self._deliveries.put, requests)
+        deliveries = [OneDelivery(mail.key, sink) for mail, sinks in enqueued for sink in sinks]
+        self._workers.map(self._deliveries.put, share_deliveries(mailbox.name, deliveries))
         try:
             mailbox.ledger.note_enqueued(enqueued)
         except Conflict:

@@ -12,9 +12,11 @@ from inbound_mail.messages import (
     DeliveryQueue,
     DeliveryRequest,
     MalformedMessageError,
+    OneDelivery,
     PollQueue,
     PollRequest,
     known_fields,
+    share_deliveries,
 )
 
 
@@ -52,6 +54,10 @@ def test_the_queues_of_deployed_apps_keep_their_names() -> None:
         ),
         (PollRequest("support", others=("sales", "hr")), {"mailbox": "support", "others": ["sales", "hr"]}),
         (DeliveryRequest("support", "k", "tickets"), {"mailbox": "support", "key": "k", "sink": "tickets"}),
+        (
+            DeliveryRequest("support", "k", "tickets", (OneDelivery("l", "hook"),)),
+            {"mailbox": "support", "key": "k", "sink": "tickets", "others": [{"key": "l", "sink": "hook"}]},
+        ),
     ],
 )
 def test_a_message_has_the_form_that_deployed_apps_read(
@@ -80,6 +86,25 @@ def test_a_malformed_message_is_refused(malformed: bytes) -> None:
 def test_other_mailboxes_of_a_poll_request_are_a_list_of_names(others: object) -> None:
     with pytest.raises(MalformedMessageError, match="others"):
         PollRequest.from_json(body({"mailbox": "support", "others": others}))
+
+
+@pytest.mark.parametrize("others", ["k", 7, [7], ["k"], {"key": 1}, None, [{"key": "k"}], [{"key": 1, "sink": "s"}]])
+def test_other_deliveries_of_a_request_are_a_list_of_keys_and_sinks(others: object) -> None:
+    with pytest.raises(MalformedMessageError):
+        DeliveryRequest.from_json(body({"mailbox": "support", "key": "k", "sink": "tickets", "others": others}))
+
+
+@pytest.mark.parametrize(
+    ("number", "requests", "most"),
+    [(0, 0, 0), (1, 1, 1), (16, 16, 1), (17, 9, 2), (50, 13, 4), (160, 16, 10), (999, 100, 10)],
+)
+def test_deliveries_share_requests_only_if_there_are_many(number: int, requests: int, most: int) -> None:
+    deliveries = [OneDelivery(f"k{index}", "tickets") for index in range(number)]
+    shared = share_deliveries("support", deliveries)
+    assert len(shared) == requests
+    assert max((len(one.deliveries) for one in shared), default=0) == most
+    assert [one for request in shared for one in request.deliveries] == deliveries
+    assert {request.mailbox for request in shared} <= {"support"}
 
 
 @pytest.mark.parametrize("missing", ["mailbox", "key", "sink"])

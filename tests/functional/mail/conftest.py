@@ -51,14 +51,15 @@ _NO_LOOPS = {"tickets_per_hour": 1000, "comments_per_hour": 1000}
 
 
 class MemoryQueue:
-    """A queue in memory. Delays do not pass: a test reads the messages and takes them."""
+    """A queue in memory. Delays do not pass: a test reads the messages, one for each delivery, and takes them."""
 
     def __init__(self) -> None:
         self.messages: list[tuple[Mapping[str, Any], float]] = []
 
     def put(self, message: Mapping[str, Any], *, delay: float = 0, ttl: float | None = None) -> None:
         assert ttl is None
-        self.messages.append((dict(message), delay))
+        single = {name: value for name, value in message.items() if name != "others"}
+        self.messages += [(single | one, delay) for one in ({}, *message.get("others", ()))]
 
     def count(self) -> int:
         return len(self.messages)
