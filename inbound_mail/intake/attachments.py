@@ -264,7 +264,8 @@ class AttachmentFetcher:
         """Complete a mail whose attachments are stored; return an error that concerns the whole mailbox."""
         try:
             attachments = unpack_mail(self._store, mail.key, attachments, self._limit)
-            self._store.put_attachments(mail.key, attachments)
+            if attachments:  # a mail without a list has none
+                self._store.put_attachments(mail.key, attachments)
             files = "" if mail.cause else files_digest(attachments)
             is_new = self._finish(mail, mail.cause, files)
         except Conflict:  # the lease is lost

@@ -1,7 +1,7 @@
 """Stored mails: blobs of one container, written once and read by the sinks and the routes.
 
 {mailbox}/{key}/mail.json          Graph's JSON of the message
-{mailbox}/{key}/attachments.json   the list of attachments, and the blobs of their bytes
+{mailbox}/{key}/attachments.json   the list of attachments, and the blobs of their bytes; only if there are any
 {mailbox}/{key}/{number}           the bytes of an attachment
 {mailbox}/{key}/unpacked.json      the text of a signed mail, which takes the place of Graph's body
 """
@@ -37,7 +37,7 @@ class MailStore:
         self._put_json(f"{self._folder(key)}/mail.json", message)
 
     def put_attachments(self, key: str, attachments: Sequence[Attachment]) -> None:
-        """Store the list of attachments. With it the mail is complete."""
+        """Store the list of attachments."""
         self._put_json(f"{self._folder(key)}/attachments.json", [_describe(one) for one in attachments])
 
     def put_unpacked(self, key: str, body: Json) -> None:

@@ -14,6 +14,7 @@ from inbound_mail.intake import attachments
 from inbound_mail.intake.polling import Polled
 from inbound_mail.ledger.mail_store import MailStore
 from shared.errors import ConfigurationError, OutcomeUnknown, Rejected, Unavailable
+from shared.storage.blobs import Container
 from tests.field_mails import load_field_mail
 from tests.functional.mail.conftest import MailScenario, OpenScenario
 from twin import Answer
@@ -53,6 +54,27 @@ def asked(scenario: MailScenario, path: str) -> Counter[str]:
 def quarantine(scenario: MailScenario, mail: Any) -> list[tuple[str, str]]:
     deliveries = scenario.describe(mail.id)["deliveries"]
     return [(one["state"], one.get("cause", "")) for one in deliveries]
+
+
+@pytest.mark.usefixtures("rows_in_memory")
+def test_a_mail_of_text_and_html_without_files_is_one_blob(
+    scenario: MailScenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mail = scenario.receive(subject="Printer", text="Hello.", html="<p>Hello.</p>")
+    names: list[str] = []
+    put = Container.put
+
+    def note(self: Container, name: str, data: Any, **options: Any) -> None:
+        names.append(name)
+        put(self, name, data, **options)
+
+    monkeypatch.setattr(Container, "put", note)
+    scenario.run()
+    key = scenario.mailbox.key(mail.id)
+    assert asked(scenario, "/attachments").total() == 1, "it may have had some"
+    assert [name for name in names if key in name] == [f"{scenario.name}/{key}/mail.json"]
+    assert kept(scenario, mail) == ()
+    assert scenario.describe(mail.id)["state"] == "delivered"
 
 
 def test_files_are_kept_byte_for_byte_with_their_digest(scenario: MailScenario) -> None:
