@@ -40,13 +40,13 @@ class Work:
 
 MAIL = Work(
     {
-        "table reads": 7.46,
-        "table transactions": 2.36,
-        "table writes": 2.27,
-        "blob writes": 1.66,
+        "table reads": 3.58,
+        "table transactions": 2.41,
+        "table writes": 1.06,
+        "blob writes": 1.44,
         "blob reads": 1.42,
-        "messages": 1.01,
-        "blob leases": 0.03,
+        "messages": 0.11,
+        "blob leases": 0.04,
     },
     records=1.01,
     size=109,
