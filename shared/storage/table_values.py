@@ -17,6 +17,8 @@ from shared.json_text import write_json
 _TYPE = "@odata.type"
 _NOT_A_PROPERTY = "odata."
 _INT32, _INT64 = 31, 63  # bits without the sign
+# In a transaction a body is read line by line, and the storage emulator takes these two for the end of a line.
+_LINE_SEPARATORS = (("\u2028".encode(), b"\\u2028"), ("\u2029".encode(), b"\\u2029"))
 
 
 def write_entity(values: Mapping[str, Any]) -> bytes:
@@ -32,7 +34,10 @@ def write_entity(values: Mapping[str, Any]) -> bytes:
             body[name + _TYPE], body[name] = _write_typed(plain)
             if body[name + _TYPE] == "Edm.Int32":
                 del body[name + _TYPE]
-    return write_json(body)
+    text = write_json(body)
+    for separator, escape in _LINE_SEPARATORS:
+        text = text.replace(separator, escape)
+    return text
 
 
 def _write_typed(value: Any) -> tuple[str, Any]:

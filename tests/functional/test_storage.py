@@ -133,6 +133,14 @@ def test_one_entity_is_written_as_in_a_transaction_of_several(storage: Storage, 
 
 
 @pytest.mark.usefixtures("either_storage")
+@pytest.mark.parametrize("count", [1, 2])
+def test_separators_of_lines_are_kept_alone_and_in_a_transaction(storage: Storage, name: str, count: int) -> None:
+    table, text = Table(storage, name), "a\u2028b\u2029c\x85d\r\ne"
+    table.transact([Operation("create", entity(str(number), text=text)) for number in range(count)])
+    assert [row.values["text"] for row in table.query("p", start="", end="~")] == [text] * count
+
+
+@pytest.mark.usefixtures("either_storage")
 def test_a_merge_leaves_other_properties_alone(storage: Storage, name: str) -> None:
     table = Table(storage, name)
     table.create(entity("a", n=1, m=1, gone=None))
