@@ -246,6 +246,7 @@ def test_more_changes_than_a_transaction_of_the_service_takes_are_published_whol
     check(page, scenario, expected, position)
 
 
+@pytest.mark.slow(reason="dies at every step", seconds=5)
 def test_dying_while_a_feed_is_removed_leaves_nothing_in_the_end(gateway_process: Gateway) -> None:
     at = 0
     while True:
