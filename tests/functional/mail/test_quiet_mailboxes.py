@@ -105,6 +105,7 @@ def test_zero_keeps_a_mailbox_at_the_schedule(open_scenario: OpenScenario) -> No
         assert set(clockwork.pauses) == {1}
 
 
+@pytest.mark.slow(reason="runs the timer three hundred times", seconds=5)
 def test_the_hourly_sweep_is_not_late(open_scenario: OpenScenario) -> None:
     with open_clockwork(open_scenario, quiet_minutes=60, alarm_minutes=120) as clockwork:
         clockwork.run(300)
