@@ -45,7 +45,6 @@ from shared.errors import (
 from shared.json_text import Json, write_json
 from shared.mail_address import is_mail_address
 from shared.settings.faults import SettingsError
-from shared.web_address import is_connector_gateway
 
 if TYPE_CHECKING:
     from composition.connection_services import ConnectionServices
@@ -237,6 +236,8 @@ class Request:
 
         Nothing rewrites such a link again: the connector has no policy for it.
         """
+        from shared.web_address import is_connector_gateway
+
         _, _, below_api = urlsplit(self.http.url).path.partition("/api/")
         prefix = self.http.headers.get("x-ms-apim-referrer-prefix") or ""
         if is_connector_gateway(prefix):
