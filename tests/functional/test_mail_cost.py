@@ -20,7 +20,7 @@ _POLLS_OF_MAILS = 2  # one reads them, one closes them; the recorded figures spr
 # Of a whole poll that finds something: the timer's row, the plan, its own row twice, the folder, and the open work
 # after each step.
 _WHOLE_POLL = {"table reads": 8, "table writes": 2, "blob leases": 2, "messages": 1}
-_COLLISIONS = 1.02  # two deliveries that meet at one row read it once more
+_COLLISIONS = 1.1  # deliveries that meet at one row read it once more; on a busy machine they meet more often
 
 
 @pytest.mark.slow(reason="starts the app, the twin and the storage emulator as processes")
