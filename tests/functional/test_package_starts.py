@@ -23,7 +23,7 @@ from tests.house.triggers import builders
 
 UNCHECKED = (1).to_bytes(4, "little")  # PEP 552: by hash, not compared with the source
 SCRIPT = Path(__file__).with_name("empty_start.py")
-pytestmark = pytest.mark.slow(reason="builds the package and starts it", seconds=30)
+pytestmark = pytest.mark.slow(reason="builds the package and starts it", seconds=5)
 
 
 @pytest.fixture(scope="module", params=SUPPORTED)

@@ -28,8 +28,6 @@ resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
   properties: { enablePurgeProtection: false }
 }
 """
-# the inputs of the deployment choose among what CI has tested, and no more
-CHOSEN = {("CKV_GHA_7", "/.github/workflows/deploy.yml")}
 # only an error in checkov's log tells of a rule that cannot cope with a condition
 BROKEN = {"CKV_AZURE_70", "CKV_AZURE_189"}
 
@@ -98,6 +96,6 @@ def test_seeded_faults_are_found(reports: dict[str, Any]) -> None:
 @pytest.mark.slow(reason="installs a foreign tool")
 def test_the_workflows_pass(reports: dict[str, Any]) -> None:
     summary, results = reports["github_actions"]["summary"], reports["github_actions"]["results"]
-    assert {(each["check_id"], each["file_path"]) for each in results["failed_checks"]} == CHOSEN, results
+    assert {(each["check_id"], each["file_path"]) for each in results["failed_checks"]} == set(), results
     assert summary["parsing_errors"] == 0
     assert summary["passed"] > 0

@@ -111,8 +111,13 @@ def test_the_package_is_for_the_function_app_that_azd_deploys(monkeypatch: pytes
 def test_ci_tests_and_deploys_each_version_of_python_that_is_supported() -> None:
     versions = ", ".join(f'"{version}"' for version in SUPPORTED)
     assert f"python: [{versions}]" in (ROOT / ".github/workflows/ci.yml").read_text()
-    assert f"options: [{versions}]" in (ROOT / ".github/workflows/deploy.yml").read_text()
+    deploy = (ROOT / ".github/workflows/deploy.yml").read_text()
+    assert f"python-version: ${{{{ vars.GATEWAY_PYTHON || '{SUPPORTED[0]}' }}}}" in deploy
+    assert "GATEWAY_PYTHON: ${{ vars.GATEWAY_PYTHON }}" in deploy
     assert (ROOT / ".python-version").read_text().strip() == SUPPORTED[0]
+    allowed = ", ".join(f"'{version}'" for version in SUPPORTED)
+    bicep = f"@allowed([{allowed}])\nparam pythonVersion string = '{SUPPORTED[0]}'\n"
+    assert bicep in (ROOT / "infra/main.bicep").read_text()
 
 
 def test_the_job_that_may_deploy_runs_nothing_of_the_repository() -> None:
