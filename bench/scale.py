@@ -25,6 +25,7 @@ import azure.functions as func
 import time_machine
 
 from blueprints import mail_work
+from composition import mail_requests
 from composition.mail import MailServices, build_mail_services
 from devkit.memory_storage import MemoryContainer, MemoryLease, MemoryQueue, MemoryTable
 from inbound_mail.intake.polling import Poller
@@ -174,7 +175,10 @@ def measure(size: int) -> Hour:
     mail, queue = _open(size, counts)
     used = SimpleNamespace(mail=mail)
     table: Any = mail.table
-    with time_machine.travel(_START, tick=False) as clock, mock.patch.object(mail_work, "services", return_value=used):
+    with (
+        time_machine.travel(_START, tick=False) as clock,
+        mock.patch.object(mail_requests, "services", return_value=used),
+    ):
         for minute in range(_WARM_MINUTES + _MINUTES):
             if minute == _WARM_MINUTES:
                 counts.clear()

@@ -21,7 +21,7 @@ from inbound_mail.ledger.delivery_history import add_to_history
 from inbound_mail.ledger.ledger import Ledger
 from inbound_mail.ledger.records import SETTLED, DeliveryRecord, DeliveryState, MailFacts
 from inbound_mail.sinks.protocol import Receipt
-from shared.errors import Conflict, OutcomeUnknown
+from shared.errors import Conflict, OutcomeUnknown, Rejected
 from shared.retry import space_tries
 from shared.storage.tables import Entity
 
@@ -217,9 +217,18 @@ class Claim:
     ) -> None:
         """Write columns. `becomes`: what became of the mail, so that it has no place under the brake any more."""
         noted: Entity = {"progress": json.dumps(self._progress)} if self._noted else {}
+        try:
+            self._write(noted | values, cause, becomes)
+        except Rejected:
+            if not (noted and "state" in values):
+                raise
+            self._write(values, cause, becomes)  # the attempt ends, whatever the row is too small for
+        self._noted = {}
+
+    def _write(self, values: Entity, cause: str | None, becomes: Becomes | None) -> None:
         for _ in space_tries(_MOST_TRIES):
             count = self._end_place(becomes, is_rejected=cause is not None) if becomes is not None else None
-            columns = noted | values | ({PLACE: None} if count else {})
+            columns = values | ({PLACE: None} if count else {})
             try:
                 self._delivery = self._rows.change(self._delivery, columns, cause, count=count)
             except CountChanged:
@@ -229,7 +238,6 @@ class Claim:
                 raise Overtaken(
                     "Another worker has taken this delivery over. Leave it to that one.", detail=error.detail
                 ) from error
-            self._noted = {}
             return
         raise OutcomeUnknown(
             "Many mails of one correspondent are being counted. Try again later.", code="UpstreamError"

@@ -19,6 +19,7 @@ from shared.errors import (
     OutcomeUnknown,
     Refused,
     Rejected,
+    StorageRefused,
     Throttled,
     TimedOut,
     Unavailable,
@@ -278,7 +279,7 @@ class ToQueue(Harness):
             part if "Endpoint" not in part else part.split("=")[0] + "=http://127.0.0.1:9/devstoreaccount1"
             for part in self.good.split(";")
         )
-        return {"wrong key": (ConfigurationError, use(wrong_key)), "away": (Unavailable, use(closed))}
+        return {"wrong key": (StorageRefused, use(wrong_key)), "away": (Unavailable, use(closed))}
 
     def end_failures(self) -> None:
         self.connection = self.good

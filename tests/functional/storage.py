@@ -48,15 +48,18 @@ def storage_in_memory() -> Iterator[None]:
     """
     tables: defaultdict[str, MemoryTable] = defaultdict(MemoryTable)
     containers: defaultdict[str, MemoryContainer] = defaultdict(MemoryContainer)
+    leads: dict[tuple[type, str], Any] = {(Table, method): _lead_to(tables, method) for method in _TABLE_METHODS}
+    leads |= {(Container, method): _lead_to(containers, method) for method in _CONTAINER_METHODS}
     with pytest.MonkeyPatch.context() as patch:
-        for method in _TABLE_METHODS:
-            patch.setattr(Table, method, _lead_to(tables, method))
-        for method in _CONTAINER_METHODS:
-            patch.setattr(Container, method, _lead_to(containers, method))
+        for (kind, method), lead in leads.items():
+            patch.setattr(kind, method, lead)
         patch.setattr(Storage, "open_table", _refuse)
         patch.setattr(Storage, "open_container", _refuse)
         patch.setattr(Storage, "open_blobs", _refuse)
         yield
+        # What is undone later would put the memory in place of the emulator again, for all tests that follow.
+        changed = [method for (kind, method), lead in leads.items() if kind.__dict__[method] is not lead]
+        assert changed == [], "replaced within the memory's context, and not restored before its end"
 
 
 def _lead_to(kept: defaultdict[str, Any], method: str) -> Callable[..., Any]:

@@ -20,7 +20,7 @@ from azure.core.credentials import AccessToken, AzureNamedKeyCredential
 from azure.data.tables import AccountSasPermissions, ResourceTypes, TableClient, UpdateMode, generate_account_sas
 
 from devkit.azurite import Azurite
-from shared.errors import ConfigurationError, Conflict, GatewayError, Rejected, Unavailable
+from shared.errors import ConfigurationError, Conflict, GatewayError, Rejected, StorageRefused, Unavailable
 from shared.key_vault import Identity
 from shared.settings.choices import IdentitySource
 from shared.settings.mail_settings import StorageSettings
@@ -206,7 +206,7 @@ WRITES = ("create", "upsert", "upsert-merge", "replace", "merge", "delete")
         (413, "", Rejected),
         (400, "InvalidInput", Rejected),
         (302, "", ConfigurationError),
-        (403, "AuthorizationFailure", ConfigurationError),
+        (403, "AuthorizationFailure", StorageRefused),
         (404, "EntityNotFound", Conflict),
         (404, "ResourceNotFound", Conflict),
         (409, "EntityAlreadyExists", Conflict),

@@ -4,7 +4,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ from shared.errors import (
 from shared.transport import Transport
 
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+LAST = GOOD.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")  # the next request opens a connection
 
 
 @contextmanager
@@ -34,7 +35,10 @@ def server(*replies: bytes | None) -> Iterator[tuple[str, list[bytes]]]:
 
         def serve() -> None:
             for reply in replies:
-                connection, _ = listener.accept()
+                try:
+                    connection, _ = listener.accept()
+                except OSError:  # the test is over
+                    return
                 with connection:
                     seen.append(read_request(connection))
                     if reply is None:
@@ -48,6 +52,8 @@ def server(*replies: bytes | None) -> Iterator[tuple[str, list[bytes]]]:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}/", seen
         finally:
             done.set()
+            with suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
             thread.join()
 
 
@@ -177,7 +183,7 @@ def test_the_surroundings_of_a_host_are_looked_up_once(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(requests.Session, "merge_environment_settings", note)
     transport = Transport()
-    with server(GOOD, GOOD) as (url, _):
+    with server(LAST, LAST) as (url, _):
         transport.send("GET", url)
         transport.send("GET", f"{url}other")
     assert len(asked) == 1

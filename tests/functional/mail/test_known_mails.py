@@ -19,9 +19,9 @@ READ = {"write_back": {"read": True}}
 
 
 @pytest.fixture
-def count_reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], int]]:
+def count_reads() -> Iterator[Callable[[], int]]:
     """A function that says how many mails were looked up singly since it was called last."""
-    with storage_in_memory():
+    with storage_in_memory(), pytest.MonkeyPatch.context() as patch:
         looked_up: list[str] = []
         get = Table.get
 
@@ -34,7 +34,7 @@ def count_reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], int]]:
             looked_up.clear()
             return number
 
-        monkeypatch.setattr(Table, "get", note)
+        patch.setattr(Table, "get", note)
         yield take
 
 
