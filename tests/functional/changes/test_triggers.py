@@ -131,7 +131,7 @@ def test_a_state_that_cannot_be_used_goes_on_from_now(damage: str, page: Page) -
     state = state_of(one)
     match damage:
         case "garbled":
-            new = "ä" + state[4:]
+            new = "%C3%A4" + state[4:]
         case "cut":
             new = state[:-5]
         case "long":
