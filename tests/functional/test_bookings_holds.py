@@ -301,8 +301,9 @@ def test_six_customers_use_up_a_hold_of_six_seats(writer: Writer) -> None:
 # -- at the same time -------------------------------------------------------------------------------------------------
 
 
-def open_two_instances() -> list[Any]:
-    """Return what holds and writes, as two instances of the app have it."""
+def open_two_instances(writer: Writer) -> list[Any]:
+    """Return what holds and writes, as two instances of the app have it; Graph serves all calls of both at once."""
+    writer.gateway.sim.graph_limits.concurrency = None
     first = services.services()
     services.replace_services(None)
     second = services.services()
@@ -342,7 +343,7 @@ def book_at_nine(writes: Any, number: int, **changes: Any) -> Any:
 
 @pytest.mark.slow(reason="many workers at once")
 def test_of_twenty_workers_one_gets_the_last_place(writer: Writer) -> None:
-    instances = open_two_instances()
+    instances = open_two_instances(writer)
     outcomes = try_all([lambda number=number: hold_at_nine(instances[number % 2], number) for number in range(20)])
     assert outcomes["done"] == 1
     assert set(outcomes) <= {"done", "SlotHeld"}
@@ -350,9 +351,8 @@ def test_of_twenty_workers_one_gets_the_last_place(writer: Writer) -> None:
 
 
 @pytest.mark.slow(reason="many workers at once")
-@pytest.mark.usefixtures("writer")
-def test_twenty_workers_share_the_seats_of_a_group() -> None:
-    instances, group = open_two_instances(), {"service": tiny.GROUP, "staff": [], "seats": 2}
+def test_twenty_workers_share_the_seats_of_a_group(writer: Writer) -> None:
+    instances, group = open_two_instances(writer), {"service": tiny.GROUP, "staff": [], "seats": 2}
     works = [lambda number=number: hold_at_nine(instances[number % 2], number, **group) for number in range(20)]
     outcomes = try_all(works)
     assert outcomes["done"] == 3
@@ -363,7 +363,7 @@ def test_twenty_workers_share_the_seats_of_a_group() -> None:
 @pytest.mark.parametrize("service", [tiny.VISIT, tiny.GROUP])
 def test_holds_and_bookings_at_once_never_share_a_place(writer: Writer, service: str) -> None:
     """Also not when the booking was sent while the place was being held."""
-    instances = open_two_instances()
+    instances = open_two_instances(writer)
     seats, staff = (1, [tiny.ANNE]) if service == tiny.VISIT else (5, [tiny.BOB])
     for turn in range(3):
         start = TOMORROW + timedelta(hours=9)
@@ -386,7 +386,7 @@ def test_holds_and_bookings_at_once_never_share_a_place(writer: Writer, service:
 
 
 def test_two_bookings_of_one_new_group_make_one(writer: Writer) -> None:
-    instances = open_two_instances()
+    instances = open_two_instances(writer)
     works = [
         lambda number=number: book_at_nine(instances[number % 2], number, service=tiny.GROUP, staff=[])
         for number in range(4)
