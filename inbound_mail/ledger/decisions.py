@@ -180,14 +180,7 @@ class Decisions:
             done_before = ",".join(one.sink for one in others if one.state is DeliveryState.DELIVERED)
             open_work = entities.new_open_work(self._mailbox, key, message, Phase.DELIVER)
             opened = Operation("create", open_work | {"told": done_before} | asked)
-        moved = [
-            operation
-            for one in others
-            for operation in entities.move_delivery(
-                self._mailbox, one, rows.pending_row(key, one.sink), dict(one.values)
-            )
-        ]
-        return [opened, *moved]
+        return [opened, *entities.move_all(self._mailbox, others, rows.pending_row)]
 
     def _id(self, row_key: str) -> Entity:
         return entities.identity(self._mailbox, row_key)

@@ -38,9 +38,4 @@ def convert(mailbox: str, mail: OpenMail, deliveries: Sequence[DeliveryRecord]) 
     now = datetime.now(UTC)
     if any(one.state is DeliveryState.CLAIMED and one.due >= now for one in deliveries):
         return None
-    moved = [
-        operation
-        for one in deliveries
-        for operation in entities.move_delivery(mailbox, one, rows.pending_row(one.key, one.sink), dict(one.values))
-    ]
-    return [convert_open_work(mail.row, {}), *moved]
+    return [convert_open_work(mail.row, {}), *entities.move_all(mailbox, deliveries, rows.pending_row)]

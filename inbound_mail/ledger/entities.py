@@ -1,8 +1,9 @@
 """The entities behind the ledger's records: built for writing, and read back."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from inbound_mail.content.models import InboundMail
@@ -122,6 +123,14 @@ def move_delivery(mailbox: str, delivery: DeliveryRecord, row_key: str, values: 
         Operation("delete", identity(mailbox, delivery.row.row_key), delivery.row.etag),
         Operation("upsert", {**values, **identity(mailbox, row_key)}),
     ]
+
+
+def move_all(
+    mailbox: str, deliveries: Iterable[DeliveryRecord], name_row: Callable[[str, str], str]
+) -> list[Operation]:
+    """Return the operations that move deliveries as they are. `name_row` gives the new row key for (key, sink)."""
+    moves = (move_delivery(mailbox, one, name_row(one.key, one.sink), dict(one.values)) for one in deliveries)
+    return list(chain.from_iterable(moves))
 
 
 def make_deliverable(

@@ -262,9 +262,7 @@ class Ledger:
                     Operation("merge", self._id(rows.mail_row(mail.key)) | ended),
                     Operation("delete", self._id(rows.open_row(mail.key)), etag),
                 ]
-                for one in mail.deliveries:
-                    row_key = rows.delivery_row(one.key, one.sink)
-                    operations += entities.move_delivery(self.mailbox, one, row_key, dict(one.values))
+                operations += entities.move_all(self.mailbox, mail.deliveries, rows.delivery_row)
                 if state in (MailState.DELIVERED, MailState.QUARANTINED):
                     number += 1
                     outcome = {"key": mail.key, "state": state, "at": now, "sinks": ",".join(mail.newly_delivered)}
