@@ -11,14 +11,14 @@ from types import UnionType
 from devkit.documents.blocks import Texts, quote_bicep
 from inbound_mail.sinks import KINDS
 from inbound_mail.sinks._options import Option
-from shared.settings.catalogue import (
+from shared.settings.catalogue import SETTINGS
+from shared.settings.json_catalogue import (
     BRAKE_FIELDS,
     CONNECTION_FIELDS,
     MAILBOX_FIELDS,
     MOST_FOLDERS,
     REQUESTOR_FIELDS,
     RULE_FIELDS,
-    SETTINGS,
     WRITE_BACK_FIELDS,
     Field,
 )

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from types import UnionType
 
 from devkit.documents.blocks import Texts, make_table
-from shared.settings.catalogue import (
+from shared.settings.catalogue import SETTINGS
+from shared.settings.json_catalogue import (
     BRAKE_FIELDS,
     CONDITION_FIELDS,
     CONNECTION_FIELDS,
     MAILBOX_FIELDS,
     REQUESTOR_FIELDS,
     RULE_FIELDS,
-    SETTINGS,
     WRITE_BACK_FIELDS,
     Field,
 )

@@ -12,10 +12,11 @@ from enum import StrEnum
 from typing import Any
 
 from shared.mail_address import is_mail_address
-from shared.settings.catalogue import CONNECTION_FIELDS, SETTINGS
+from shared.settings.catalogue import SETTINGS
 from shared.settings.choices import Credential, IdentitySource, Switch
 from shared.settings.clouds import CLOUDS, Cloud
 from shared.settings.faults import Fault, SettingsError
+from shared.settings.json_catalogue import CONNECTION_FIELDS
 from shared.settings.json_fields import NamedTwiceError, parse_once_named
 from shared.settings.kinds import Schedule, WholeNumber
 from shared.settings.mail_settings import (

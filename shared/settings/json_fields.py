@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import UnionType
 from typing import Any
 
-from shared.settings.catalogue import Field
+from shared.settings.json_catalogue import Field
 
 type Report = Callable[[str, str], None]
 

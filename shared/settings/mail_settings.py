@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from shared.mail_address import is_mail_address
-from shared.settings.catalogue import BRAKE_FIELDS, MAILBOX_FIELDS, MOST_FOLDERS, WRITE_BACK_FIELDS
+from shared.settings.json_catalogue import BRAKE_FIELDS, MAILBOX_FIELDS, MOST_FOLDERS, WRITE_BACK_FIELDS
 from shared.settings.json_fields import Report, check_fields
 from shared.settings.requestor_policy import NO_POLICY, RequestorPolicy, read_requestor_policy
 

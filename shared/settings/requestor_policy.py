@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shared.settings.catalogue import REQUESTOR_FIELDS
+from shared.settings.json_catalogue import REQUESTOR_FIELDS
 from shared.settings.json_fields import Report, check_fields
 
 ANYBODY = "*"

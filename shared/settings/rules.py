@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.mail_address import is_mail_address
-from shared.settings.catalogue import CONDITION_FIELDS, CUSTOM_FIELD, PLACEHOLDERS, RULE_FIELDS
+from shared.settings.json_catalogue import CONDITION_FIELDS, CUSTOM_FIELD, PLACEHOLDERS, RULE_FIELDS
 from shared.settings.json_fields import Report, check_fields
 from shared.settings.requestor_policy import NAMED_POLICIES
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from inbound_mail.sinks._options import Option, check_options, only_one, secret
 from inbound_mail.sinks.kind import Kind
-from shared.settings.catalogue import CUSTOM_FIELD, PLACEHOLDERS
+from shared.settings.json_catalogue import CUSTOM_FIELD, PLACEHOLDERS
 from shared.settings.mail_settings import SinkSettings
 from shared.web_address import HTTPS_HOST
 
