@@ -19,7 +19,7 @@ FILES = (
     "viewer/swagger-ui.NOTICE.txt",
     "viewer/swagger-ui-bundle.js.LICENSE.txt",
 )
-PACKAGES = ("blueprints", "bookings", "composition", "doctor", "inbound_mail", "shared")
+PACKAGES = ("blueprints", "bookings", "composition", "doctor", "event_subscriptions", "inbound_mail", "shared")
 _SUFFIX = ".py"
 
 

@@ -4,7 +4,6 @@ The same mail gives the same bytes at each attempt, for receivers compare a repe
 change meanwhile, the ticket that the mail answers, is settled in the progress before the first attempt.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from inbound_mail.sinks._bounds import MOST_ADDRESSES, MOST_IDS, describe_report
 from inbound_mail.sinks._files import settle_files
 from inbound_mail.sinks._placeholders import describe_rule
 from inbound_mail.sinks.protocol import PreparedMail, Progress, refuse_automatic_mail
+from shared import cloud_events
 from shared.json_text import Json
 
 RECEIVED, REPLY = "mail.received.v1", "mail.reply.v1"
@@ -67,16 +67,14 @@ def settle_ticket(prepared: PreparedMail, progress: Progress) -> Settled:
 
 def make_event(prepared: PreparedMail, settled: Settled, data: Json) -> Json:
     """Return the event with this data. Its id is the mail's reference; (source, id) is the mail's name for ever."""
-    return {
-        "specversion": "1.0",
-        "id": prepared.reference,
-        "source": f"/gateway/{prepared.mail.mailbox}",
-        "type": _type_of(prepared, settled),
-        "time": prepared.mail.received.isoformat().replace("+00:00", "Z"),
-        "datacontenttype": "application/json",
-        **({"subject": settled.ticket} if settled.ticket else {}),
-        "data": data,
-    }
+    return cloud_events.make_event(
+        id=prepared.reference,
+        source=f"/gateway/{prepared.mail.mailbox}",
+        type=_type_of(prepared, settled),
+        time=prepared.mail.received,
+        subject=settled.ticket,
+        data=data,
+    )
 
 
 def _type_of(prepared: PreparedMail, settled: Settled) -> str:
@@ -184,8 +182,3 @@ def describe_attachment(choice: FileChoice) -> Json:
     described |= {"reason": choice.reason} if choice.reason else {}
     described |= {"link": choice.link} if choice.link else {}
     return described | ({"isDecoration": True} if choice.is_decoration else {})
-
-
-def write(event: Json) -> bytes:
-    """Return the event as it is sent."""
-    return json.dumps(event, separators=(",", ":")).encode()

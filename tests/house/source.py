@@ -10,7 +10,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 TREES = "syntax trees"
 """The group of the tests that read most modules: in one worker, so that each module is parsed once."""
-DEPLOYED = ("function_app", "blueprints", "composition", "doctor", "bookings", "inbound_mail", "shared")
+DEPLOYED = (
+    "function_app", "blueprints", "composition", "doctor", "bookings", "event_subscriptions", "inbound_mail", "shared",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,8 @@ def test_the_bootstrap_is_valid_for_python_3_9_and_imports_the_standard_library_
 
 
 @pytest.mark.parametrize(
-    "package", ["shared", "bookings", "inbound_mail", "composition", "doctor", "blueprints", "setup"]
+    "package",
+    ["shared", "bookings", "event_subscriptions", "inbound_mail", "composition", "doctor", "blueprints", "setup"],
 )
 def test_every_public_function_and_class_has_a_docstring(package: str) -> None:
     undocumented = []

@@ -16,11 +16,11 @@ from inbound_mail.sinks._envelope import (
     make_event,
     settle_event_files,
     settle_ticket,
-    write,
 )
 from inbound_mail.sinks._options import read_options
 from inbound_mail.sinks.protocol import Look, PreparedMail, Progress, Receipt, Tools, refuse_joining
 from inbound_mail.sinks.storage_queue.options import OPTIONS
+from shared.cloud_events import CONTENT_TYPE, write_event
 from shared.json_text import Json
 from shared.key_vault import RememberedSecret
 from shared.settings.mail_settings import SinkSettings
@@ -79,11 +79,11 @@ class StorageQueueSink:
     def _make_message(self, prepared: PreparedMail, settled: Settled, files: Sequence[FileChoice]) -> Json:
         described = [_describe(choice) for choice in files]
         event = make_event(prepared, settled, make_data(prepared, settled, described, with_html=self._with_html))
-        raw = write(event)
+        raw = write_event(event)
         if len(raw) <= _LARGEST_MESSAGE:
             return event
         name = f"{prepared.mail.mailbox}/{prepared.mail.key}/event-{self._name}.json"
-        self._blobs.put(name, raw, content_type="application/cloudevents+json")
+        self._blobs.put(name, raw, content_type=CONTENT_TYPE)
         claim = {"container": _CONTAINER, "blob": name, "size": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
         return event | {
             "data": {"mailbox": prepared.mail.mailbox, "mailboxAddress": prepared.mail.address, "event": claim}

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping
 
 from inbound_mail.sinks._options import Option, check_options, only_one, secret
 from inbound_mail.sinks.kind import Kind
+from shared.cloud_events import CONTENT_TYPE
 from shared.settings.mail_settings import SinkSettings
 from shared.web_address import HTTPS_ADDRESS
 
 _CREDENTIAL_IN_URL = re.compile(r"[?&](sig|code|token|key|secret)=", re.IGNORECASE)
-CONTENT_TYPES = {"generic": "application/cloudevents+json", "power-automate": "application/json"}
+CONTENT_TYPES = {"generic": CONTENT_TYPE, "power-automate": "application/json"}
 
 OPTIONS: Mapping[str, Option] = {
     "url": Option(

@@ -21,7 +21,6 @@ from inbound_mail.sinks._envelope import (
     make_event,
     settle_event_files,
     settle_ticket,
-    write,
 )
 from inbound_mail.sinks._files import digests_of, locate_attachment
 from inbound_mail.sinks._options import read_options
@@ -29,6 +28,7 @@ from inbound_mail.sinks.protocol import Look, PreparedMail, Progress, Receipt, T
 from inbound_mail.sinks.webhook.options import CONTENT_TYPES, OPTIONS
 from inbound_mail.sinks.webhook.receiver import Receiver
 from shared import context
+from shared.cloud_events import write_event
 from shared.json_text import Json
 from shared.key_vault import RememberedSecret
 from shared.settings.mail_settings import SinkSettings
@@ -88,7 +88,7 @@ class WebhookSink:
     def _write(self, prepared: PreparedMail, settled: Settled, files: Sequence[FileChoice]) -> bytes:
         attachments = list(self._describe_attachments(prepared, files))
         data = make_data(prepared, settled, attachments, with_html=self._options["body"] == "html")
-        return write(make_event(prepared, settled, data))
+        return write_event(make_event(prepared, settled, data))
 
     def _describe_attachments(self, prepared: PreparedMail, files: Sequence[FileChoice]) -> Iterator[Json]:
         """Yield every attachment. The address of one that a ticket does not need is given instead of its bytes."""

@@ -1,0 +1,1 @@
+"""The targets of event subscriptions: where event deliveries go."""
