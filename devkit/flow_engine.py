@@ -33,7 +33,7 @@ _TIMEOUT = 120.0
 
 
 class ProtocolError(AssertionError):
-    """An answer violates the protocol of polling triggers."""
+    """An answer violates the protocol of triggers."""
 
 
 @dataclass

@@ -479,9 +479,13 @@ def test_a_refusal_of_the_flows_trigger_is_logged_with_its_code(hooks: Hooks) ->
     with pytest.raises(Refused) as caught:
         hooks.deliver(options=FLOW)
     assert caught.value.detail == "HTTP 400 TriggerInputSchemaMismatch"
-    workflow.enabled = False
-    with pytest.raises(ConfigurationError):
+
+
+def test_a_flow_that_is_turned_off_refuses_every_event_and_not_this_one(hooks: Hooks) -> None:
+    hooks.sim.webhooks.workflows[service_desks.WORKFLOW].state = "Disabled"
+    with pytest.raises(ConfigurationError) as caught:
         hooks.deliver(options=FLOW)
+    assert (caught.value.code, caught.value.detail) == ("ReceiverClosed", "HTTP 400 WorkflowTriggerIsNotEnabled")
 
 
 def test_a_renewed_address_is_read_again(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -493,6 +497,18 @@ def test_a_renewed_address_is_read_again(hooks: Hooks, monkeypatch: pytest.Monke
     hooks.vault.secrets["flow"] = good
     sink.deliver(make_prepared_mail(), MemoryProgress())
     assert [one.status for one in hooks.sim.webhooks.deliveries] == [401, 202]
+
+
+def test_the_address_of_a_flow_that_was_deleted_is_read_again(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.key_vault._READ_AGAIN_SECONDS", -1)
+    old = hooks.sim.webhooks.add_workflow("0123", "s", state="Deleted")
+    sink = make_sink("webhook", {name: value for name, value in FLOW.items() if value}, hooks.vault)
+    good = service_desks.flow_url()
+    hooks.vault.secrets["flow"] = good.replace(service_desks.WORKFLOW, old.id).partition("sig=")[0] + "sig=s"
+    sink.probe()
+    hooks.vault.secrets["flow"] = good
+    sink.deliver(make_prepared_mail(), MemoryProgress())
+    assert [one.status for one in hooks.sim.webhooks.deliveries] == [400, 202]
 
 
 @pytest.mark.parametrize(

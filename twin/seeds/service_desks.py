@@ -11,7 +11,8 @@ from twin.easyvista.records import ActionType, Group
 from twin.easyvista.state import EasyVista
 from twin.seeds.credentials import make_secret
 from twin.vault.state import Vault
-from twin.webhook.apis import FLOW_HOST, HOOKS_HOST
+from twin.webhook.apis import HOOKS_HOST
+from twin.webhook.flow import FLOW_HOST
 from twin.webhook.signature import PREFIX
 from twin.webhook.state import Webhooks
 from twin.world import World

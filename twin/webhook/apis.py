@@ -4,11 +4,10 @@ from twin.core.api import Api
 from twin.core.routes import Miss, Routes
 from twin.core.wire import Call, Json, Refusal, Reply
 from twin.webhook.control import control
-from twin.webhook.flow import check_key, describe_outage
+from twin.webhook.flow import FLOW_HOST, check_key, describe_outage
 from twin.webhook.state import Webhooks
 
 HOOKS_HOST = "hooks.contoso.com"
-FLOW_HOST = "prod-00.westeurope.logic.azure.com"
 
 _anything = Routes[Webhooks]()
 _flows = Routes[Webhooks]()
@@ -27,10 +26,22 @@ def _receive(call: Call, miss: Miss, state: Webhooks) -> Reply:
 
 @_flows.post("/workflows/{workflow}/triggers/{trigger}/paths/invoke")
 def start_workflow(call: Call, state: Webhooks) -> Reply:
-    """Start a run of a workflow."""
+    """Start a run of a workflow that begins with a request."""
+    return _start(call, state, None)
+
+
+@_flows.post("/workflows/{workflow}/triggers/{trigger}/versions/{version}/run")
+def call_back(call: Call, state: Webhooks) -> Reply:
+    """Start a run of a workflow with an instant trigger."""
+    return _start(call, state, call["version"])
+
+
+def _start(call: Call, state: Webhooks, version: str | None) -> Reply:
     delivery = state.note(call)
     try:
-        workflow = check_key(call, state.workflows.get(call["workflow"]))
+        found = state.workflows.get(call["workflow"])
+        is_meant = found is not None and (found.version, found.trigger) == (version, call["trigger"])
+        workflow = check_key(call, found if is_meant else None)
         delivery.trigger_body, reply = workflow.run(call)
     except Refusal as refusal:
         delivery.status = refusal.render(call).status

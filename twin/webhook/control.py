@@ -8,7 +8,7 @@ from twin.webhook.state import ANYWHERE, Answer, Webhooks, describe
 
 control = Routes[Webhooks]("/webhook")
 
-_CHANGEABLE = ("schema", "response", "enabled", "too_slow")
+_CHANGEABLE = ("schema", "response", "state", "too_slow")
 
 
 @control.get("")
@@ -84,7 +84,7 @@ def check_signatures(call: Call, state: Webhooks) -> Reply:
 
 @control.patch("/workflows/{workflow}")
 def change_workflow(call: Call, state: Webhooks) -> Reply:
-    """Change a workflow: {"response": {"status": 200, "body": {...}}, "schema", "enabled", "too_slow"}."""
+    """Change a workflow: {"response": {"status": 200, "body": {...}}, "schema", "state", "too_slow"}."""
     workflow, wish = state.workflows[call["workflow"]], read_object(call)
     unknown = [name for name in wish if name not in _CHANGEABLE]
     if unknown:
@@ -111,6 +111,6 @@ def _describe_workflow(workflow: Workflow) -> Json:
         "runs": len(workflow.runs),
         "schema": workflow.schema,
         "response": workflow.response,
-        "enabled": workflow.enabled,
+        "state": workflow.state,
         "too_slow": workflow.too_slow,
     }

@@ -1,16 +1,22 @@
-"""The trigger "When an HTTP request is received" of a Logic Apps workflow or a Power Automate flow.
+"""What starts a Logic Apps workflow or a Power Automate flow over HTTP, behind an address with a key of its own.
 
-Its only credential is the `sig` in its address. Without a Response action it answers 202 before the run.
-Codes of errors are those of the Logic Apps service as users report them.
+Either the trigger "When an HTTP request is received", or the callback of a connector's instant trigger, whose address
+names a version of the workflow. Its only credential is the `sig` in its address. Without a Response action it answers
+202 before the run. Codes of errors are those of the Logic Apps service as users report them; 400 for a workflow that is
+turned off or deleted, with its state in the message, is what many of them quote. What the address of an earlier version
+answers is documented nowhere: here 404.
 """
 
 import base64
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from twin.core.wire import Call, Json, Refusal, Reply
 
+FLOW_HOST = "prod-00.westeurope.logic.azure.com"
+ENABLED = "Enabled"
 _OPTIONS = ("sp", "sv", "sig")
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "object": dict,
@@ -34,24 +40,36 @@ class Workflow:
 
     schema    JSON schema of the trigger, with schema validation on; None for none
     response  what its Response action answers: {"status", "headers"?, "body"?}; None if there is no such action
-    enabled   a workflow that was turned off refuses
+    state     any but Enabled refuses: Disabled (turned off), Suspended (by the platform or a policy), Deleted
     too_slow  its Response action comes too late: 504, although the run goes on
+    version   of the workflow, in the address of an instant trigger's callback; None for the trigger of HTTP requests
+    received  what the trigger of each run brought
     """
 
     id: str
     sig: str
     schema: Json | None = None
     response: Json | None = None
-    enabled: bool = True
+    state: str = ENABLED
     too_slow: bool = False
     trigger: str = "manual"
+    version: str | None = None
     runs: list[str] = field(default_factory=list)
+    received: list[Any] = field(default_factory=list)
+
+    @property
+    def callback(self) -> str:
+        """The address, with its key, of an instant trigger in this version of the workflow."""
+        path = f"triggers/{self.trigger}/versions/{self.version}"
+        query = {"api-version": "2016-06-01", "sp": f"/{path}/run,/{path}/read", "sv": "1.0", "sig": self.sig}
+        return f"https://{FLOW_HOST}/workflows/{self.id}/{path}/run?{urlencode(query)}"
 
     def run(self, call: Call) -> tuple[Any, Reply]:
         """Start a run: return what the workflow receives and what it answers. Refusal for a call that starts no run."""
-        if not self.enabled:
-            state = f"trigger '{self.trigger}' of workflow '{self.id}' is not enabled"
-            raise refuse(404, "WorkflowTriggerIsNotEnabled", f"Could not execute: {state}.")
+        if self.state != ENABLED:
+            which = f"workflow '{self.id}' trigger '{self.trigger}' with state '{self.state}'"
+            text = f"Could not execute {which}: trigger is not enabled."
+            raise refuse(400, "WorkflowTriggerIsNotEnabled", text)
         body = _read_body(call)
         flaw = find_flaw(body, self.schema or {})
         if flaw:
@@ -59,6 +77,7 @@ class Workflow:
             raise refuse(400, "TriggerInputSchemaMismatch", f"{what} Error details: '{flaw}'.")
         run_id = f"0858{uuid.uuid4().int:030}CU00"
         self.runs.append(run_id)
+        self.received.append(body)
         headers = {
             "x-ms-workflow-id": self.id,
             "x-ms-workflow-run-id": run_id,

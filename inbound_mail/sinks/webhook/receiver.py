@@ -55,13 +55,16 @@ _TIMED_OUT = StatusError(TimedOut, "The receiver did not answer in time. Try aga
 _FAILED = StatusError(
     OutcomeUnknown, "The receiver answered with an error of its own. Look into its own log for the reason."
 )
+_CLOSED = StatusError(
+    ConfigurationError,
+    "There is no receiver at this address, or it is turned off. Check the address.",
+    code="ReceiverClosed",
+)
+# What Logic Apps and Power Automate answer with 400 for a flow that is turned off, whatever the event is.
+_TURNED_OFF = "WorkflowTriggerIsNotEnabled"
 _BY_STATUS: Mapping[int, StatusError] = {
     HTTPStatus.UNAUTHORIZED: _NO_SIGN_IN,
-    HTTPStatus.NOT_FOUND: StatusError(
-        ConfigurationError,
-        "There is no receiver at this address, or it is turned off. Check the address.",
-        code="ReceiverClosed",
-    ),
+    HTTPStatus.NOT_FOUND: _CLOSED,
     HTTPStatus.GONE: StatusError(
         ConfigurationError,
         "The receiver accepts no more events (410). Check the address, or remove the sink.",
@@ -133,7 +136,8 @@ class Receiver:
         try:
             used = [(one, one()) for one in self.secrets]
             status, error, answer = self._exchange(event_id, body)
-            renewed = [one for one, value in used if status in _RELOAD_SECRETS and one.renew(value)]
+            may_help = status in _RELOAD_SECRETS or (error is not None and error.code == _CLOSED.code)
+            renewed = [one for one, value in used if may_help and one.renew(value)]
             if renewed:
                 status, error, answer = self._exchange(event_id, body)
         except GatewayError as failure:
@@ -198,10 +202,11 @@ def _read_error(status: int, headers: Mapping[str, str], body: bytes) -> Gateway
         return redirect_refused("The receiver", status)
     wait = read_retry_after(headers.get("Retry-After"))
     fallback = _FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _UNCLEAR
-    error = _BY_STATUS.get(status, fallback)
+    said = _describe(status, headers, body)
+    error = _CLOSED if _TURNED_OFF in said else _BY_STATUS.get(status, fallback)
     if issubclass(error.kind, OutcomeUnknown) and wait is not None:
         error = _LATER  # an event may always be sent again, and this error has a time to wait
-    more: dict[str, Any] = {"code": error.code, "detail": _describe(status, headers, body)}
+    more: dict[str, Any] = {"code": error.code, "detail": said}
     if issubclass(error.kind, Unavailable):
         more["retry_after"] = wait
     return error.kind(error.message, **more)

@@ -244,11 +244,28 @@ def test_a_wrong_key_an_unknown_workflow_and_a_missing_version_are_refused(sessi
     assert error_of(start(session, url.replace("api-version", "v"))) == (400, "MissingApiVersionParameter")
 
 
-def test_a_workflow_that_is_turned_off_starts_nothing(session: requests.Session, workflow: Workflow) -> None:
-    workflow.enabled = False
+@pytest.mark.parametrize("state", ["Disabled", "Suspended", "Deleted"])
+def test_a_workflow_that_is_turned_off_starts_nothing(
+    session: requests.Session, workflow: Workflow, state: str
+) -> None:
+    workflow.state = state
+    answer = start(session)
 
-    assert error_of(start(session)) == (404, "WorkflowTriggerIsNotEnabled")
+    assert error_of(answer) == (400, "WorkflowTriggerIsNotEnabled")
+    assert f"with state '{state}'" in answer.json()["error"]["message"]
     assert workflow.runs == []
+
+
+def test_the_callback_of_an_instant_trigger_has_the_address_of_one_version(
+    session: requests.Session, workflow: Workflow
+) -> None:
+    workflow.trigger, workflow.version = "When_an_appointment_is_created", "08585330776762131491"
+
+    assert start(session, workflow.callback).status_code == 202
+    earlier = workflow.callback.replace(f"/versions/{workflow.version}", "/versions/08585330776762131490")
+    assert error_of(start(session, earlier)) == (404, "WorkflowNotFound")
+    assert error_of(start(session, service_desks.flow_url())) == (404, "WorkflowNotFound")
+    assert len(workflow.received) == len(workflow.runs) == 1
 
 
 def test_a_response_that_comes_too_late_is_504_although_the_run_goes_on(
