@@ -11,6 +11,7 @@ from shared.auth import Authenticator
 from shared.cursors import Cursors
 from shared.graph.client import GraphClient
 from shared.graph.limits import CallLimits
+from shared.sealing import Sealing
 from shared.settings.config import Settings, load_settings
 from shared.settings.settings_blobs import BlobContents
 from shared.storage.account import Lazy, Storage
@@ -31,6 +32,7 @@ class Services:
     settings: Settings
     authenticator: Authenticator
     cursors: Cursors
+    sealing: Sealing
     workers: Workers
     connections: dict[str, ConnectionServices]
     graph_limits: CallLimits
@@ -85,6 +87,7 @@ def build_services(settings: Settings) -> Services:
         settings=settings,
         authenticator=authenticator,
         cursors=Cursors(authenticator.secret(settings.state_key_name)),
+        sealing=Sealing(authenticator.secret(settings.state_key_name)),
         workers=workers,
         connections={name: ConnectionServices(name, client, shared) for name, client in clients.items()},
         graph_limits=limits,

@@ -12,10 +12,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from shared.errors import ConfigurationError, Invalid
+from shared.errors import Invalid
+from shared.state_key import read_state_key
 
 _SIGNATURE_BYTES = 16
-_LEAST_KEY_BYTES = 32
 
 
 class Cursors:
@@ -49,12 +49,4 @@ class Cursors:
         return hmac.digest(self._key(), message, hashlib.sha256)[:_SIGNATURE_BYTES]
 
     def _key(self) -> bytes:
-        try:
-            key = base64.b64decode(self._read_key(), validate=True)
-        except (binascii.Error, ValueError):
-            key = b""
-        if len(key) < _LEAST_KEY_BYTES:
-            raise ConfigurationError(
-                "The state key in Key Vault is malformed. Store at least 32 random bytes in Base64."
-            )
-        return key
+        return read_state_key(self._read_key())

@@ -77,7 +77,7 @@ def flow(line: Line, **more: Any) -> InstantFlow:
     return InstantFlow(backend, CONNECTOR, "OnCreated", given, Places(), line, **more)  # type: ignore[arg-type]  # stands in for a session
 
 
-def test_it_subscribes_with_its_callback_and_ends_what_it_was_told() -> None:
+def test_it_subscribes_with_its_callback_and_ends_it_at_its_location() -> None:
     line = Line()
     one = flow(line)
     assert one.turn_on()

@@ -3,7 +3,6 @@
 import base64
 import binascii
 import json
-import logging
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ from shared.errors import (
 from shared.key_vault import RememberedSecret
 from shared.redirects import is_redirect, redirect_refused
 from shared.retry import read_retry_after
+from shared.secret_addresses import hide_host
 from shared.transport import Transport
 from shared.web_address import HTTPS_ADDRESS
 
@@ -80,28 +80,6 @@ _BY_STATUS: Mapping[int, StatusError] = {
     HTTPStatus.REQUEST_TIMEOUT: _TIMED_OUT,
     HTTPStatus.GATEWAY_TIMEOUT: _TIMED_OUT,
 }
-
-
-class _NoSecretAddress(logging.Filter):
-    """Suppresses the HTTP library's log lines about hosts with secret addresses: they show path and query."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.hosts: frozenset[str] = frozenset()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Return True if the record may be logged."""
-        text = record.getMessage()
-        return not any(host in text for host in self.hosts)
-
-    def cover(self, host: str) -> None:
-        """Suppress log lines about a host from now on."""
-        for name in ("urllib3.connectionpool", "urllib3.util.retry"):
-            logging.getLogger(name).addFilter(self)
-        self.hosts |= {host}
-
-
-_no_secret_address = _NoSecretAddress()
 
 
 class Receiver:
@@ -179,7 +157,7 @@ class Receiver:
             raise ConfigurationError(
                 f"The secret {self._url_secret.name} is no address. Store one that begins with https."
             )
-        _no_secret_address.cover(found["host"].lower())
+        hide_host(found["host"].lower())
         return url
 
 
