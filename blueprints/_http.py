@@ -184,15 +184,16 @@ class Request:
 
     def body(self, *allowed: str) -> Fields:
         """Return the fields of the JSON body."""
-        return read_body(self._read_raw_body(), allowed)
+        return read_body(self.raw_body, allowed)
 
     def optional_body(self, *allowed: str) -> Fields:
         """Return the fields of the JSON body; none if there is no body."""
-        raw = self._read_raw_body()
+        raw = self.raw_body
         return read_body(raw if raw.strip() else b"{}", allowed)
 
-    def _read_raw_body(self) -> bytes:
-        """Return the body as it came. Raises LengthRequired if it was lost on the way.
+    @property
+    def raw_body(self) -> bytes:
+        """The body as it came. Raises LengthRequired if it was lost on the way.
 
         The Functions host hands a body in chunks on as an empty one (azure-functions-python-worker#574), unless
         something before it has gathered the chunks.

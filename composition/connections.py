@@ -21,6 +21,7 @@ from shared.workers import Workers
 
 if TYPE_CHECKING:
     from composition.mail import MailServices
+    from composition.notifications import NotificationServices
     from shared.storage.idempotency import IdempotencyStore
     from shared.storage.tables import Table
 
@@ -38,6 +39,7 @@ class Services:
     graph_limits: CallLimits
     stores: SharedStores
     lazy_mail: "Lazy[MailServices]"
+    lazy_notifications: "Lazy[NotificationServices]"
     mail_source: MailSource | None  # None: no setting is in a blob
 
     @property
@@ -54,6 +56,11 @@ class Services:
     def mail(self) -> "MailServices":
         """The use cases of support mail, built when they are first needed: most calls need none of them."""
         return self.lazy_mail.get()
+
+    @property
+    def notifications(self) -> "NotificationServices":
+        """What receives Graph's change notifications."""
+        return self.lazy_notifications.get()
 
     @property
     def settings_state(self) -> SettingsState | None:
@@ -92,6 +99,7 @@ def build_services(settings: Settings) -> Services:
         connections={name: ConnectionServices(name, client, shared) for name, client in clients.items()},
         graph_limits=limits,
         stores=shared.stores,
+        lazy_notifications=Lazy(partial(_build_notifications, settings, authenticator)),
         lazy_mail=Lazy(mail_source.get if mail_source else partial(build_mail, settings)),
         mail_source=mail_source,
     )
@@ -103,6 +111,14 @@ def _build_mail_services(
     from composition.mail import build_mail_services
 
     return build_mail_services(settings, authenticator, clients)
+
+
+def _build_notifications(settings: Settings, authenticator: Authenticator) -> "NotificationServices":
+    from composition.notifications import NotificationServices
+    from graph_notifications.proofs import Proofs
+
+    key = authenticator.secret(settings.state_key_name)
+    return NotificationServices(settings, Proofs(key, key.renew))
 
 
 def _build_mail_source(settings: Settings, storage: Storage, build: "Callable[[Settings], MailServices]") -> MailSource:

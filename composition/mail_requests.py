@@ -7,9 +7,11 @@ the platform it has begun. One that has waited for long is asked for again.
 import logging
 import time
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from composition.services import services
+from inbound_mail.intake.polling import Polled
 from inbound_mail.messages import DeliveryRequest, PollRequest, share_deliveries, share_requests
 from shared import context
 from shared.errors import Conflict, Unavailable
@@ -22,6 +24,8 @@ _log = logging.getLogger("gateway.mail")
 LONGEST_WAIT = 60.0
 # After these no further poll or delivery of one request begins: with the last one, less than the time-out.
 _SHARED_SECONDS = 30.0
+_BUSY_SECONDS = 5.0  # while another worker polls, which may have read before the change that was announced
+_LONGEST_BUSY = timedelta(minutes=9)  # as long as a poll request lives; then the timer's polls have seen the change
 
 
 def poll_as_asked(request: PollRequest, *, waited: float = 0.0) -> None:
@@ -61,9 +65,13 @@ def _poll(name: str, request: PollRequest) -> None:
         return
     with context.call(request.correlation_id or str(uuid.uuid4()), seconds=context.remaining()):
         try:
-            mail.poller.poll(mailbox, at_once=request.at_once)
+            polled = mail.poller.poll(mailbox, at_once=request.at_once, announced_at=request.announced_at)
         except (Conflict, Unavailable) as error:
             _log.warning("the poll of %s ended early, the next one continues: %s", mailbox.name, error)
+            polled = Polled.BUSY
+        announced_at = request.announced_at
+        if polled is Polled.BUSY and announced_at and datetime.now(UTC) - announced_at < _LONGEST_BUSY:
+            mail.polls.put(PollRequest(name, announced_at=announced_at), delay=_BUSY_SECONDS)
 
 
 def deliver_as_asked(request: DeliveryRequest, *, waited: float = 0.0) -> None:

@@ -9,6 +9,7 @@ import math
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol, Self
 
 POLL_QUEUE = "mailbox-polls"
@@ -40,7 +41,8 @@ class PollRequest:
     """Asks for one poll of a mailbox, and of `others` after it.
 
     `at_once`: poll even if the mailbox pauses after a failure. `correlation_id`: the id of the request of the person
-    who asked; None for polls by the timer. A version that does not know `others` polls the first mailbox and drops the
+    who asked; None for polls by the timer. `announced_at`: until when Graph has announced changes that the poll must
+    see; None if it has not. A version that does not know `others` polls the first mailbox and drops the
     rest, which is still due at the next run of the timer.
     """
 
@@ -48,6 +50,7 @@ class PollRequest:
     at_once: bool = False
     correlation_id: str | None = None
     others: tuple[str, ...] = ()
+    announced_at: datetime | None = None
 
     @property
     def mailboxes(self) -> tuple[str, ...]:
@@ -60,6 +63,7 @@ class PollRequest:
         message |= {"atOnce": True} if self.at_once else {}
         message |= {"correlationId": self.correlation_id} if self.correlation_id else {}
         message |= {"others": list(self.others)} if self.others else {}
+        message |= {"announcedAt": self.announced_at.isoformat()} if self.announced_at else {}
         return message
 
     @classmethod
@@ -71,6 +75,7 @@ class PollRequest:
             bool(fields.get("atOnce")),
             _uuid_or_none(fields.get("correlationId")),
             _texts(fields, "others"),
+            _moment_or_none(fields.get("announcedAt")),
         )
 
 
@@ -146,9 +151,9 @@ class PollQueue:
     def __init__(self, queue: JsonQueue) -> None:
         self._queue = queue
 
-    def put(self, request: PollRequest) -> None:
-        """Ask for a poll."""
-        self._queue.put(request.to_json(), ttl=POLL_REQUEST_SECONDS)
+    def put(self, request: PollRequest, *, delay: float = 0) -> None:
+        """Ask for a poll, not before `delay` seconds from now."""
+        self._queue.put(request.to_json(), delay=delay, ttl=POLL_REQUEST_SECONDS)
 
     def count(self) -> int:
         """Return about how many requests wait."""
@@ -208,3 +213,11 @@ def _uuid_or_none(value: object) -> str | None:
         return str(uuid.UUID(str(value)))
     except ValueError:
         return None
+
+
+def _moment_or_none(value: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else None

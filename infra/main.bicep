@@ -66,6 +66,13 @@ param stateKeyName string = 'gateway-state-key'
 @description('Address that links in answers begin with, such as https://gateway.contoso.example/api.')
 param publicBaseUrl string = ''
 
+@description('Whether Microsoft Graph announces new mail, so that it is read within seconds.')
+@allowed(['off', 'on'])
+param graphNotifications string = 'off'
+
+@description('Public address to which Graph posts, such as https://gateway.contoso.com/api.')
+param graphNotificationsUrl string = ''
+
 @description('Whether anybody may read the API\'s page and descriptions: docs, openapi.json, swagger.json.')
 @allowed(['off', 'on'])
 param apiDocs string = 'on'
@@ -318,6 +325,8 @@ module gateway 'modules/gateway.bicep' = {
       BOOKINGS_WRITES: bookingsWrites
       STATE_KEY_NAME: stateKeyName
       PUBLIC_BASE_URL: publicBaseUrl
+      GRAPH_NOTIFICATIONS: graphNotifications
+      GRAPH_NOTIFICATIONS_URL: graphNotificationsUrl
       API_DOCS: apiDocs
       MAILBOXES: empty(mailSettingsBlob) ? string(mailboxes) : 'blob:config/${mailSettingsBlob}'
       SINKS: empty(mailSettingsBlob) ? string(sinks) : 'blob:config/${mailSettingsBlob}'

@@ -19,7 +19,16 @@ FILES = (
     "viewer/swagger-ui.NOTICE.txt",
     "viewer/swagger-ui-bundle.js.LICENSE.txt",
 )
-PACKAGES = ("blueprints", "bookings", "composition", "doctor", "event_subscriptions", "inbound_mail", "shared")
+PACKAGES = (
+    "blueprints",
+    "bookings",
+    "composition",
+    "doctor",
+    "event_subscriptions",
+    "graph_notifications",
+    "inbound_mail",
+    "shared",
+)
 _SUFFIX = ".py"
 
 

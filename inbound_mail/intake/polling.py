@@ -62,13 +62,18 @@ class Poller:
         self._deliveries = deliveries
         self._workers = workers
 
-    def poll(self, mailbox: SupportMailbox, *, at_once: bool = False) -> Polled:
+    def poll(self, mailbox: SupportMailbox, *, at_once: bool = False, announced_at: datetime | None = None) -> Polled:
         """Poll one mailbox, unless another worker polls it or it pauses after a failure (`at_once`: ignore the pause).
+
+        `announced_at`: until when Graph has announced changes; a poll that began later has seen them already.
 
         Raises Conflict if the lease is lost, and Unavailable if the gateway's own storage is.
         """
         known = mailbox.ledger.plan.find(mailbox.name)
-        look = QuickLook(mailbox, known)
+        if announced_at and known.has_looked_since(announced_at):
+            _log.info("%s: a later poll has seen what was announced", mailbox.name)
+            return Polled.DONE
+        look = QuickLook(mailbox, known, announced_at)
         if not at_once and look.finds_nothing():
             _log_poll(mailbox.name, PollCounts(), delivered=0, errors=0)
             return Polled.DONE
@@ -132,7 +137,9 @@ class Poller:
         reads = describe_reading(mailbox.settings)
         may_look = is_quiet and until is None and reader.quiet_folders
         quiet = QuietMailbox(values["active_at"], reader.quiet_folders) if may_look else None
-        mailbox.ledger.plan.put(mailbox.name, next_poll, is_quiet=is_quiet, reads=reads, quiet=quiet, known=plan)
+        mailbox.ledger.plan.put(
+            mailbox.name, next_poll, began=began, is_quiet=is_quiet, reads=reads, quiet=quiet, known=plan
+        )
         _log_poll(mailbox.name, counts, delivered=closed.get(MailState.DELIVERED, 0), errors=len(errors))
         for error in errors:
             _log.warning("poll of %s: %s", mailbox.name, error)

@@ -8,7 +8,7 @@ read: a change, an error, a lost link, a sweep that is due, a pause that Graph w
 
 import logging
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from inbound_mail.intake.folder_reader import SWEEP_EVERY, find_page_size, is_slim_query, is_sweep_due
@@ -24,13 +24,18 @@ if TYPE_CHECKING:
 _log = logging.getLogger("gateway.mail")
 
 
-class QuickLook:
-    """One look at a mailbox. `pages`: what Graph has answered, by link."""
+# When a look found nothing although a change was announced, the next run of the timer looks again.
+_LOOK_AGAIN_AFTER = timedelta(seconds=30)
 
-    def __init__(self, mailbox: SupportMailbox, known: KnownPlan) -> None:
+
+class QuickLook:
+    """One look at a mailbox. `pages`: what Graph has answered, by link. `announced_at`: if changes were announced."""
+
+    def __init__(self, mailbox: SupportMailbox, known: KnownPlan, announced_at: datetime | None = None) -> None:
         self._mailbox = mailbox
         self._settings = mailbox.settings
         self._known = known
+        self._announced_at = announced_at
         self._began = datetime.now(UTC)
         self.pages: dict[str, DeltaPage] = {}
 
@@ -42,7 +47,9 @@ class QuickLook:
         sweeps = [one.swept_at + SWEEP_EVERY for one in quiet.folders]
         phase = find_phase(self._settings.name, len(self._mailbox.own_addresses))
         next_poll = plan_next_poll(self._began, quiet.active_at, self._settings.quiet_minutes, sweeps, phase=phase)
-        if not self._mailbox.ledger.plan.put_quiet(self._settings.name, next_poll, self._known):
+        if self._announced_at is not None:
+            next_poll = min(next_poll, self._began + _LOOK_AGAIN_AFTER)
+        if not self._mailbox.ledger.plan.put_quiet(self._settings.name, next_poll, self._known, self._began):
             _log.info("%s: another worker has polled it, or opened work, meanwhile", self._settings.name)
         return True
 

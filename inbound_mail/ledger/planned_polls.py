@@ -1,6 +1,7 @@
 """When each mailbox is polled next: one row for each, in one partition, so that the timer reads all in one request.
 
     $polls|{mailbox}   next_poll, is_quiet, reads: written at the end of each poll
+                       looked_at: when the last poll of any kind began that ended well
                        quiet_...: what a poll knew at its end that found nothing (`QuietMailbox`); `quiet_at`: when
                        awake_until: written before somebody opens work outside of a poll, or asks for a poll
 
@@ -21,6 +22,8 @@ from shared.storage.tables import Entity, Operation, Row, Table
 PARTITION = "$polls"  # no mailbox can have this name
 # Longer than it takes until a poll notices that a queue message was lost, so that a process may die behind a decision.
 _AWAKE = timedelta(minutes=20)
+# Clocks of instances differ: a poll has seen what was announced if it began so much later.
+_CLOCKS = timedelta(seconds=2)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _MOST_CHARACTERS = 30_000  # a property holds 32,768
 
@@ -73,6 +76,11 @@ class KnownPlan:
         """What the timer knows of it."""
         return _read_planned(self._values)
 
+    def has_looked_since(self, announced_at: datetime) -> bool:
+        """Return whether a poll began after this moment, in which Graph has announced changes, and ended."""
+        looked_at: datetime = self._values.get("looked_at", _LONG_AGO)
+        return looked_at - announced_at > _CLOCKS
+
     @property
     def is_awake(self) -> bool:
         """Whether work may be opened at this moment that the poll does not see."""
@@ -114,17 +122,19 @@ class PollPlan:
         mailbox: str,
         next_poll: datetime,
         *,
+        began: datetime,
         is_quiet: bool,
         reads: str,
         quiet: QuietMailbox | None = None,
         known: KnownPlan | None = None,
     ) -> None:
-        """Plan the next poll of a mailbox.
+        """Plan the next poll of a mailbox, after one that began at `began`.
 
         `quiet`: what this one knows, if it found nothing and the next one may be a quick look. `known`: the row with
         which it began.
         """
-        values: Entity = {"next_poll": next_poll, "is_quiet": is_quiet, "reads": reads, "quiet_folders": ""}
+        values: Entity = {"next_poll": next_poll, "looked_at": began, "is_quiet": is_quiet, "reads": reads}
+        values["quiet_folders"] = ""
         folders = _write_folders(quiet.folders) if quiet else ""
         if quiet and known and not known.is_awake and len(folders) <= _MOST_CHARACTERS:
             values |= {"quiet_folders": folders, "quiet_active_at": quiet.active_at, "quiet_next_poll": next_poll}
@@ -132,9 +142,14 @@ class PollPlan:
                 values["quiet_awake_until"] = awake_until
         self._merge(mailbox, **values)
 
-    def put_quiet(self, mailbox: str, next_poll: datetime, known: KnownPlan) -> bool:
+    def put_quiet(self, mailbox: str, next_poll: datetime, known: KnownPlan, began: datetime) -> bool:
         """Plan the next poll after one that has looked at links only; False if the row has changed meanwhile."""
-        values = {"next_poll": next_poll, "quiet_next_poll": next_poll, "quiet_at": datetime.now(UTC)}
+        values = {
+            "next_poll": next_poll,
+            "quiet_next_poll": next_poll,
+            "quiet_at": datetime.now(UTC),
+            "looked_at": began,
+        }
         try:
             self._table.transact([Operation("merge", {**_identify(mailbox), **values}, known.etag)])
         except Conflict:

@@ -136,6 +136,19 @@ SETTINGS = (
         "Address that links in answers begin with, such as https://gateway.contoso.example/api. Empty: the caller's.",
     ),
     Setting(
+        "GRAPH_NOTIFICATIONS",
+        Choice(tuple(Switch)),
+        Switch.OFF,
+        "Whether Microsoft Graph announces new mail, so that it is read within seconds. It posts to an open route.",
+    ),
+    Setting(
+        "GRAPH_NOTIFICATIONS_URL",
+        Text("https address"),
+        "",
+        "Public address to which Graph posts, such as https://gateway.contoso.com/api. Empty: `PUBLIC_BASE_URL`, or "
+        "else the function app's own host name.",
+    ),
+    Setting(
         "API_DOCS",
         Choice(tuple(Switch)),
         Switch.ON,

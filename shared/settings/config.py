@@ -28,6 +28,7 @@ from shared.settings.mail_settings import (
     read_sinks,
     read_storage,
 )
+from shared.settings.notification_settings import NotificationSettings, read_notification_settings
 from shared.settings.settings_blobs import BlobContents, BlobPlace, find_place, is_in_blob, read_value
 from shared.web_address import HTTPS_HOST, HTTPS_PATH
 
@@ -83,6 +84,7 @@ class Settings:
     identity_client_id: str | None
     state_key_name: str
     public_base_url: str | None
+    notifications: NotificationSettings
     storage: StorageSettings
     mailboxes: Mapping[str, Mailbox]
     sinks: Mapping[str, SinkSettings]
@@ -100,7 +102,7 @@ type CheckSink = Callable[[SinkSettings], Iterable[tuple[str, str]]]
 
 _CONNECTION_FIELDS = tuple(field.name for field in CONNECTION_FIELDS)
 _NUMBERS = {each.name: each.kind for each in SETTINGS if isinstance(each.kind, WholeNumber)}
-_SWITCHES = ("API_DOCS",)  # those that are asked for by `is_on`
+_SWITCHES = ("API_DOCS", "GRAPH_NOTIFICATIONS")  # of the app as a whole
 _SCHEDULES = tuple(each.name for each in SETTINGS if isinstance(each.kind, Schedule))
 
 
@@ -204,6 +206,7 @@ def load_settings(
             "A Key Vault name has 1 to 127 letters, digits and dashes.",
         ),
         public_base_url=_read_public_url(reader),
+        notifications=read_notification_settings(reader.text, reader.report),
         numbers={name: _read_number(reader, name, bounds) for name, bounds in _NUMBERS.items()},
         schedules={name: reader.given(name) or None for name in _SCHEDULES},
         blobs=reader.places,

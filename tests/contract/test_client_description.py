@@ -30,7 +30,8 @@ def operations(document: dict[str, Any]) -> dict[str, tuple[str, str, dict[str, 
 
 
 OPERATIONS = operations(DOCUMENT)
-UNDESCRIBED = {"/docs", "/docs/{asset}", "/doctor", "/swagger.json"}  # for browsers, administrators, Power Platform
+# For browsers, administrators, Microsoft Graph, Power Platform.
+UNDESCRIBED = {"/docs", "/docs/{asset}", "/doctor", "/graph-notifications/{part}", "/swagger.json"}
 OF_THEIR_OWN = {("GetHealth", "503"), ("GetReadiness", "503")}  # these say what is wrong with the gateway
 
 

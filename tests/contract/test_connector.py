@@ -20,7 +20,9 @@ from tests.originals import CONTRACTS, find_contracts
 
 LINT = Path(__file__).with_name("vendored") / "connector_lint.py"
 # Routes for people, browsers and the platform, which flows do not use.
-NOT_FOR_FLOWS = {"health", "health/ready", "doctor", "openapi.json", "swagger.json", "docs", "docs/{asset}"}
+NOT_FOR_FLOWS = {"health", "health/ready", "doctor", "openapi.json", "swagger.json", "docs", "docs/{asset}"} | {
+    "graph-notifications/{part}"
+}
 OPERATIONS = load_definition().operations()
 
 

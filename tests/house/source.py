@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 TREES = "syntax trees"
 """The group of the tests that read most modules: in one worker, so that each module is parsed once."""
 DEPLOYED = (
-    "function_app", "blueprints", "composition", "doctor", "bookings", "event_subscriptions", "inbound_mail", "shared",
+    "function_app", "blueprints", "composition", "doctor", "bookings", "event_subscriptions", "graph_notifications",
+    "inbound_mail", "shared",
 )  # fmt: skip
 
 

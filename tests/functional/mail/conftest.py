@@ -255,12 +255,13 @@ def open_mail_scenario(
     rule_sinks: tuple[str, ...] = (),
     rules: tuple[Mapping[str, Any], ...] = (),
     has_second: bool = False,
+    settings: Mapping[str, str] | None = None,
     **mailbox: Any,
 ) -> MailScenario:
     """Open a scenario with sinks and mailbox settings of its own; `has_second`: with a second mailbox.
 
-    `rule_sinks`: further sinks, to which only rules and people send mails. The names of all sinks get an ending, in
-    rules as well.
+    `settings`: further settings. `rule_sinks`: further sinks, to which only rules and people send mails. The names of
+    all sinks get an ending, in rules as well.
     """
     suffix = uuid.uuid4().hex[:10]
     named = tuple(f"{sink}-{suffix}" for sink in (*sinks, *rule_sinks))
@@ -276,6 +277,7 @@ def open_mail_scenario(
         BOOKINGS_BUSINESSES=tiny.BUSINESS,
         MAILBOXES=json.dumps(given),
         SINKS=json.dumps(dict.fromkeys(named, EASYVISTA)),
+        **(settings or {}),
     )
     built = services.services()
     storage = Storage(built.settings.storage, built.authenticator.identity)

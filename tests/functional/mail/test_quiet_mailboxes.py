@@ -166,7 +166,7 @@ def test_a_poll_that_dies_before_its_rows_are_written_is_repeated_at_the_next_ru
         clockwork.run()
     if not is_quick:
         plan = clockwork.scenario.mailbox.ledger.plan
-        plan.put(clockwork.scenario.name, datetime.now(UTC), is_quiet=True, reads="")
+        plan.put(clockwork.scenario.name, datetime.now(UTC), began=datetime.now(UTC), is_quiet=True, reads="")
     kill_switch = KillSwitch(at=step)
     with kill_switch.watching([(Table, "transact")]), suppress(Killed):
         clockwork.run()
@@ -243,7 +243,8 @@ def test_the_timer_asks_for_due_mailboxes_only(open_scenario: OpenScenario, put:
     scenario = open_scenario(has_second=True)
     [other] = scenario.others
     plan, reads = scenario.mailbox.ledger.plan, describe_reading(scenario.mailbox.settings)
-    plan.put(scenario.name, datetime.now(UTC) + timedelta(minutes=4), is_quiet=True, reads=reads)
+    now = datetime.now(UTC)
+    plan.put(scenario.name, now + timedelta(minutes=4), began=now, is_quiet=True, reads=reads)
     scenario.gateway.host.fire("schedule_mailbox_polls").result(60)
     assert put == [{"mailbox": other.name}]
     plan.keep_awake(scenario.name)
