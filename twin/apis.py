@@ -13,7 +13,20 @@ from twin.entra.routes import API as ENTRA
 from twin.graph.api import API as GRAPH
 from twin.identity.routes import API as IDENTITY
 from twin.mail.api import API as MAIL
+from twin.subscriptions.api import API as SUBSCRIPTIONS
 from twin.vault.routes import API as VAULT
 from twin.webhook.apis import FLOWS, HOOKS
 
-APIS: tuple[Api[Any], ...] = (ENTRA, IDENTITY, VAULT, GRAPH, BOOKINGS, MAIL, DIRECTORY, EASYVISTA, HOOKS, FLOWS)
+APIS: tuple[Api[Any], ...] = (
+    ENTRA,
+    IDENTITY,
+    VAULT,
+    GRAPH,
+    BOOKINGS,
+    MAIL,
+    DIRECTORY,
+    SUBSCRIPTIONS,
+    EASYVISTA,
+    HOOKS,
+    FLOWS,
+)

@@ -29,6 +29,7 @@ from twin.entra.state import Entra
 from twin.graph.limits import GraphLimits
 from twin.identity.state import ENDPOINT_PATH, Identities
 from twin.mail.state import Mail
+from twin.subscriptions.state import Subscriptions
 from twin.vault.state import Vaults
 from twin.webhook.state import Webhooks
 from twin.world import World
@@ -150,6 +151,11 @@ class Simulator:
     def mail(self) -> Mail:
         """Mailboxes with all their data."""
         return self.world.state(Mail)
+
+    @property
+    def subscriptions(self) -> Subscriptions:
+        """Change notifications of Graph: subscriptions, deliveries, and what goes wrong on the way."""
+        return self.world.state(Subscriptions)
 
     @property
     def directory(self) -> Directory:
@@ -291,18 +297,19 @@ class Simulator:
             _ADDRESS,
             self._ports[1],
         )
+        background = [loop.create_task(self.server.work_in_background(api)) for api in self._apis if api.background]
         self._ready.set_result((proxy.sockets[0].getsockname()[1], loopback.sockets[0].getsockname()[1]))
         await stopping.wait()
         for server in (proxy, loopback):
             server.close()
-        await self._end_connections(tunnels)
+        await self._end_connections(tunnels, background)
 
-    async def _end_connections(self, tunnels: Tunnels) -> None:
+    async def _end_connections(self, tunnels: Tunnels, background: Sequence[asyncio.Task[None]]) -> None:
         for transport in list(tunnels.waiting):
             transport.abort()
         for protocol in self._list_connections():
             protocol.abort()
-        tasks = [*tunnels.tasks, *self._server_state.tasks]
+        tasks = [*background, *tunnels.tasks, *self._server_state.tasks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

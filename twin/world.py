@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from twin.core.bell import Bell
 from twin.core.clock import Clock
 
 if TYPE_CHECKING:
@@ -14,10 +15,15 @@ class World:
     `seed` fills an empty world; `reset` empties it and seeds it again. States are made on first use and found by
     their class: `world.state(Bookings)`. The twin reads them on its own thread while a test may change them, so
     states use single assignments and iterate over copies: a change is seen as a whole or not at all.
+
+    bell   rings when background work of the twin should look again: after a reset or a move of the clock, for example
+    sites  where on this machine the servers of public names are that the twin itself calls; a reset keeps it
     """
 
     def __init__(self, seed: "Callable[[World], None] | None" = None) -> None:
-        self.clock = Clock()
+        self.bell = Bell()
+        self.sites: dict[str, str] = {}
+        self.clock = Clock(self.bell.ring)
         self._seed = seed
         self._states: dict[Any, Any] = {}
         self.reset()
@@ -40,3 +46,4 @@ class World:
         self.clock.follow_machine()
         if self._seed is not None:
             self._seed(self)
+        self.bell.ring()

@@ -60,11 +60,17 @@ class Appointment:
 
 
 class AppointmentBook:
-    """Appointments by id, and by staff member."""
+    """Appointments by id, and by staff member. `announce` hears of changes: "created", "updated" or "deleted"."""
 
-    def __init__(self, clock: Clock, make_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        make_id: Callable[[], str],
+        announce: Callable[[str, Appointment], None],
+    ) -> None:
         self._clock = clock
         self._make_id = make_id
+        self._announce = announce
         self._items: dict[str, Appointment] = {}
         self._by_safe_id: dict[str, str] = {}
         self._by_staff: dict[str, dict[str, Appointment]] = {}
@@ -98,6 +104,7 @@ class AppointmentBook:
             full["customerNotes"] = full["customers"][0]["notes"]
         made = Appointment(appointment_id or self._make_id(), start, end, full)
         self._put(made)
+        self._announce("created", made)
         return made
 
     def take_over(self, appointments: Iterable[Appointment]) -> None:
@@ -131,12 +138,15 @@ class AppointmentBook:
         new = replace(old, id=new_id, start=start, end=end, values=values)
         self._take(old)
         self._put(new)
+        for change, one in (("deleted", old), ("created", new)) if new_id != old.id else (("updated", new),):
+            self._announce(change, one)
         return new
 
     def remove(self, appointment_id: str) -> Appointment:
         """Remove an appointment. KeyError when unknown."""
         old = self.get(appointment_id)
         self._take(old)
+        self._announce("deleted", old)
         return old
 
     def _put(self, one: Appointment) -> None:

@@ -6,11 +6,12 @@ because a test may need data that the rules forbid.
 
 import random
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from twin.bookings.book import AppointmentBook, Notice
+from twin.bookings.book import Appointment, AppointmentBook, Notice
 from twin.bookings.defaults import make_defaults
 from twin.bookings.schema import check
 from twin.bookings.times import Span, render_instant
@@ -124,7 +125,9 @@ class Business:
         self.staff = Shelf(world, "bookingStaffMember")
         self.customers = Shelf(world, "bookingCustomer")
         self.questions = Shelf(world, "bookingCustomQuestion")
-        self.appointments = AppointmentBook(world.clock, bookings.make_item_id)
+        self.appointments = AppointmentBook(
+            world.clock, bookings.make_item_id, lambda change, one: bookings.announce(self, change, one)
+        )
         self.time_off: dict[str, list[Span]] = {}
         self.personal_events: dict[str, list[Span]] = {}
         self.notices: list[Notice] = []
@@ -168,7 +171,10 @@ class Business:
 
 @dataclass
 class Bookings:
-    """All businesses of all tenants, the currencies and the switches."""
+    """All businesses of all tenants, the currencies and the switches.
+
+    `listeners` hear of every change of an appointment ("created", "updated", "deleted"), on the thread that makes it.
+    """
 
     world: "World"
     switches: Switches = field(default_factory=Switches)
@@ -184,6 +190,7 @@ class Bookings:
             "USD": "$",
         },
     )
+    listeners: list[Callable[[Business, str, Appointment], None]] = field(default_factory=list)
     _random: random.Random = field(default_factory=random.SystemRandom)
 
     def add_business(
@@ -213,6 +220,11 @@ class Bookings:
     def of_tenant(self, tenant_id: str) -> list[Business]:
         """Return the businesses of a tenant."""
         return [business for business in tuple(self.businesses.values()) if business.tenant_id == tenant_id]
+
+    def announce(self, business: Business, change: str, appointment: Appointment) -> None:
+        """Tell the listeners of a change."""
+        for listener in self.listeners:
+            listener(business, change, appointment)
 
     def make_item_id(self) -> str:
         """Make a new Exchange item id; a share of them contain "/" and "+"."""

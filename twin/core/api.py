@@ -1,6 +1,6 @@
 """What an API consists of. A new one is a folder with an object `API` of this class, and one line in `twin.apis`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,7 @@ class Api[S]:
     outage        the error body of the service for a status; used by faults without a body
     serves        whether a host under a wildcard exists
     secret_fields names of JSON and form fields that are not recorded, in addition to the usual ones
+    background    work that goes on while the twin runs, on its thread, and is cancelled at its end
     """
 
     name: str
@@ -64,6 +65,7 @@ class Api[S]:
     outage: Callable[[Call, int], Json] = _describe_outage
     serves: Callable[[str, S], bool] = _serve_all_hosts
     secret_fields: frozenset[str] = field(default_factory=frozenset)
+    background: "Callable[[World], Coroutine[Any, Any, None]] | None" = None
 
     def answers_for(self, host: str) -> bool:
         """Return whether the API has this host name, directly or by a wildcard."""

@@ -79,10 +79,22 @@ class Server:
         try:
             early = self.faults.strike(call, "before")
             reply = Reply(503) if early else self._respond(call, target)
+            if reply.later is not None:
+                reply = Reply(501, {"simulatorFailure": f"{call.method} {call.path} is not played inside a batch"})
             fault = early or self.faults.strike(call, "after")
             return _replace(Reply(503), fault, call, target.api) if fault else reply
         finally:
             call.finish()
+
+    async def work_in_background(self, api: Api[Any]) -> None:
+        """Do the background work of an API until it is cancelled; note it as a failure of the twin if it ends."""
+        if api.background is None:
+            return
+        try:
+            await api.background(self.world)
+        except Exception:
+            self.failures.append(traceback.format_exc())
+            logger.exception("the background work of %s failed", api.name)
 
     def _find(self, call: Call) -> "_Target":
         """Find the API and handler for a call; where no route matches, the first API of the host answers."""
@@ -106,7 +118,8 @@ class Server:
         refusal = self._guard(call, lambda: self._admit(call, target.api))
         if self.latency:
             await asyncio.sleep(self.latency)
-        reply = target.api.stamp(call, refusal or self._guard(call, lambda: self._handle(call, target)) or Reply(204))
+        reply = refusal or self._guard(call, lambda: self._handle(call, target)) or Reply(204)
+        reply = target.api.stamp(call, await self._complete(call, reply))
         late = self.faults.strike(call, "after")
         if late is not None and isinstance(late.action, Delay):
             await asyncio.sleep(late.action.seconds)
@@ -131,11 +144,25 @@ class Server:
             return work()
         except Refusal as refusal:
             return refusal.render(call)
-        except Exception:
-            # An error of a handler must not look like an error of the simulated service.
-            self.failures.append(traceback.format_exc())
-            logger.exception("the twin failed at %s %s", call.method, call.path)
-            return Reply(500, {"simulatorFailure": f"{call.method} {call.path}; see the twin's log"})
+        except Exception:  # noqa: BLE001 - whatever it is, it is noted
+            return self._note_failure(call)
+
+    async def _complete(self, call: Call, reply: Reply) -> Reply:
+        """Return the answer itself: of a handler that has to ask others first, when they have answered."""
+        if reply.later is None:
+            return reply
+        try:
+            return await reply.later()
+        except Refusal as refusal:
+            return refusal.render(call)
+        except Exception:  # noqa: BLE001 - whatever it is, it is noted
+            return self._note_failure(call)
+
+    def _note_failure(self, call: Call) -> Reply:
+        """Note the exception at hand: an error of a handler must not look like an error of the simulated service."""
+        self.failures.append(traceback.format_exc())
+        logger.error("the twin failed at %s %s\n%s", call.method, call.path, self.failures[-1])
+        return Reply(500, {"simulatorFailure": f"{call.method} {call.path}; see the twin's log"})
 
     async def _deliver(self, connection: "_Connection", opened: "_Open", reply: Reply, fault: Fault | None) -> None:
         """Send the answer, or act out the fault. The exchange is recorded first: who has the answer finds the record.

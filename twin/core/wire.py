@@ -3,7 +3,7 @@
 import base64
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -126,11 +126,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer. A dict or list is sent as JSON, text as text/html, bytes and streams as they are, None as no body."""
+    """An answer. A dict or list is sent as JSON, text as text/html, bytes and streams as they are, None as no body.
+
+    With `later`, the answer is what that returns: handlers do not wait, but a service may have to ask others first.
+    """
 
     status: int = 200
     body: Body = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    later: "Callable[[], Awaitable[Reply]] | None" = None
 
     def with_headers(self, **headers: str) -> "Reply":
         """Return the same answer with more headers; underscores in names become dashes; headers already set win."""

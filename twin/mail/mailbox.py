@@ -4,7 +4,7 @@ import base64
 import hashlib
 import random
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -83,8 +83,10 @@ class Mailbox:
         shared: bool,
         clock: Clock,
         switches: Switches,
+        announce: "Callable[[Mailbox, Event], None]",
     ) -> None:
         self.clock = clock
+        self._announce = announce
         self.switches = switches
         self.address = address
         self.tenant_id = tenant_id
@@ -218,6 +220,7 @@ class Mailbox:
         """Set extended properties. Deltas do not show them."""
         message.extended = {**message.extended, **properties}
         self._touch(message)
+        self._announce(self, self._make_event("changed", message, what=tuple(properties)))
 
     def move(self, message: Message, target: Folder, *, reason: str | None = None) -> None:
         """Move a message: a copy under a new mutable id, and the removal of the old one."""
@@ -264,8 +267,12 @@ class Mailbox:
         message.modified = self.clock.now()
 
     def _note(self, kind: EventKind, message: Message, *, what: tuple[str, ...] = (), reason: str = "") -> None:
-        now = self.clock.now()
-        message.home.log.append(Event(now, kind, message, message.mutable_id, what, reason))
+        event = self._make_event(kind, message, what=what, reason=reason)
+        message.home.log.append(event)
+        self._announce(self, event)
+
+    def _make_event(self, kind: EventKind, message: Message, *, what: tuple[str, ...], reason: str = "") -> Event:
+        return Event(self.clock.now(), kind, message, message.mutable_id, what, reason)
 
     def _find_conversation(self, draft: Draft) -> str:
         """Find the conversation of what the mail answers, or begin one. Each mailbox names conversations itself."""

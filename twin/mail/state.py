@@ -2,10 +2,11 @@
 
 import secrets
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from twin.mail.mailbox import Mailbox
+from twin.mail.mailbox import Event, Mailbox
 from twin.mail.switches import Switches
 
 if TYPE_CHECKING:
@@ -31,12 +32,13 @@ class Expiry:
 
 @dataclass
 class Mail:
-    """The state of the mail API."""
+    """The state of the mail API. `listeners` hear of every change of a message, on the thread that makes it."""
 
     world: "World"
     switches: Switches = field(default_factory=Switches)
     mailboxes: dict[tuple[str, str], Mailbox] = field(default_factory=dict)
     scopes: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    listeners: list[Callable[[Mailbox, Event], None]] = field(default_factory=list)
     _cursors: "OrderedDict[str, Cursor | Expiry]" = field(default_factory=OrderedDict)
 
     def add_mailbox(
@@ -51,9 +53,14 @@ class Mail:
             shared=shared,
             clock=self.world.clock,
             switches=self.switches,
+            announce=self._announce,
         )
         self.mailboxes[tenant_id, address.lower()] = made
         return made
+
+    def _announce(self, mailbox: Mailbox, event: Event) -> None:
+        for listener in self.listeners:
+            listener(mailbox, event)
 
     def remove_mailbox(self, address: str) -> None:
         """Remove a mailbox; its user stays. KeyError when unknown."""

@@ -1,0 +1,1 @@
+"""Change notifications of Graph: subscriptions, the handshake, deliveries with their retries, lifecycle events."""
