@@ -5,13 +5,14 @@ redirects that nobody follows, and reads the environment: a third of the computi
 the certificates of the environment are looked up once for each host.
 """
 
+import re
 import ssl
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 import requests.adapters
+import requests.structures
 import requests.utils
 import urllib3.exceptions
 
@@ -21,6 +22,11 @@ from shared.redirects import is_redirect, redirect_refused
 # each lease. A connection is made when a thread needs one, so a larger number costs nothing.
 _MOST_CONNECTIONS = 256
 _MOST_HOSTS = 32
+
+# What `requests` would send as it is written: no escapes to correct, no dot segments to resolve, no fragment.
+_PLAIN_URL = re.compile(
+    r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?/(?!.*/\.)(?:[A-Za-z0-9_.~!$&'()*+,;=:@/?-]|%(?:2[0-9A-CF]|3[A-F]|40|7C))*"
+)
 
 # Raised before a byte of the request has left. urllib3's ProxyError is no proof of that: it also stands for a line that
 # broke behind the proxy after the request was sent; nor are other TLS errors: a line cut mid-answer shows as one, too.
@@ -41,11 +47,9 @@ class DirectSession:
 
     def __init__(self, *, who: str | None = None) -> None:
         self._who = who
-        self._adapter = requests.adapters.HTTPAdapter(
-            pool_connections=_MOST_HOSTS, pool_maxsize=_MOST_CONNECTIONS, max_retries=0
-        )
-        self._headers = requests.utils.default_headers()
-        self._surroundings: dict[tuple[str, str], dict[str, Any]] = {}
+        self._adapter = _Adapter()
+        self._headers = dict(requests.utils.default_headers())
+        self._surroundings: dict[str, dict[str, Any]] = {}
 
     def request(
         self,
@@ -67,7 +71,10 @@ class DirectSession:
         """
         prepared = requests.PreparedRequest()
         prepared.method = method
-        prepared.prepare_url(url, params)
+        if params or not _PLAIN_URL.fullmatch(url):
+            prepared.prepare_url(url, params)
+        else:
+            prepared.url = url
         prepared.prepare_headers({**self._headers, **(headers or {})})
         prepared.prepare_body(data, files, json)
         response = self._adapter.send(prepared, stream=True, timeout=timeout, **self._find_surroundings(prepared))
@@ -85,13 +92,59 @@ class DirectSession:
     def _find_surroundings(self, prepared: requests.PreparedRequest) -> dict[str, Any]:
         """Return proxies, certificates and client certificate for the host, as the machine is set up."""
         url = prepared.url or ""
-        parts = urlsplit(url)
-        host = (parts.scheme, parts.netloc)
-        if host not in self._surroundings:
+        origin = _origin_of(url)
+        if origin not in self._surroundings:
             found: dict[str, Any] = {**requests.Session().merge_environment_settings(url, {}, None, None, None)}
             del found["stream"]
-            self._surroundings[host] = found
-        return self._surroundings[host]
+            self._surroundings[origin] = found
+        return self._surroundings[origin]
+
+
+class _Adapter(requests.adapters.HTTPAdapter):
+    """The adapter of `requests` that works out once for each origin what it would for each request.
+
+    `DirectSession` gives the same proxies and certificates for an origin each time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(pool_connections=_MOST_HOSTS, pool_maxsize=_MOST_CONNECTIONS, max_retries=0)
+        self._pools: dict[str, Any] = {}
+
+    def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
+        """Return the pool of the origin."""
+        origin = _origin_of(request.url)
+        pool = self._pools.get(origin)
+        if pool is None or pool.pool is None:  # closed, to make room for one of another origin
+            pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+            super().cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]
+            self._pools[origin] = pool
+        return pool
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Do nothing: the pool knows its certificates."""
+
+    def request_url(self, request: Any, proxies: Any) -> str:
+        """Return what stands in the first line of the request: a proxy of plain http is told the whole address."""
+        origin = _origin_of(request.url)
+        if self._pools[origin].proxy is not None and not origin.startswith("https:"):
+            return super().request_url(request, proxies)
+        path: str = request.url[len(origin) :]
+        return path.partition("#")[0]
+
+    def build_response(self, req: Any, resp: Any) -> requests.Response:
+        """Return the answer; cookies are not kept."""
+        response = requests.Response()
+        response.status_code, response.reason, response.raw = resp.status, resp.reason, resp
+        response.headers = requests.structures.CaseInsensitiveDict(resp.headers)
+        response.encoding = requests.utils.get_encoding_from_headers(response.headers)
+        response.url, response.request = req.url, req
+        return response
+
+
+def _origin_of(url: str) -> str:
+    """Return scheme and authority of an address that was prepared."""
+    end = url.find("/", len("https://"))
+    return url if end < 0 else url[:end]
 
 
 def is_unsent(error: BaseException) -> bool:

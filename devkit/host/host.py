@@ -8,12 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
-import requests
-import requests.adapters
-from azure.core.pipeline.transport import RequestsTransport
-from azure.storage.blob import BlobServiceClient
-from azure.storage.queue import QueueServiceClient
-
 from devkit.host import worker
 from devkit.host.admin import AdminApi
 from devkit.host.asgi import Access, HttpApp
@@ -21,15 +15,15 @@ from devkit.host.errors import FunctionError, HostError, SettingsError
 from devkit.host.functions import HostFunction, prepare_functions
 from devkit.host.invoker import Invoker
 from devkit.host.keys import Keys
-from devkit.host.queues import LEASE, STORAGE_OPTIONS, QueueListener, QueueTrigger
+from devkit.host.queues import LEASE, QueueListener, QueueTrigger
 from devkit.host.router import hidden_routes
 from devkit.host.settings import HostSettings
+from devkit.host.storage import Account, Queue
 from devkit.host.timers import TimerListener, TimerStore, TimerTrigger
 from devkit.host.worker import Call, Outcome, Worker
 
 _LOGGER = logging.getLogger("devkit.host")
 _STORAGE = "AzureWebJobsStorage"
-_CONNECTIONS = 64
 
 
 class LocalHost:
@@ -53,8 +47,7 @@ class LocalHost:
         self._queue_lease = queue_lease
         self._end = end
         self._functions = prepare_functions(loaded.functions, settings)
-        self._clients: dict[str, QueueServiceClient] = {}
-        self._blobs: BlobServiceClient | None = None
+        self._accounts: dict[str, Account] = {}
         self._store: TimerStore | None = None
         self._listeners: list[QueueListener | TimerListener] = []
         self._background = ThreadPoolExecutor(thread_name_prefix="fired")
@@ -155,10 +148,8 @@ class LocalHost:
         finished = not self._worker.is_busy
         self._background.shutdown(wait=finished, cancel_futures=True)
         self._worker.close()
-        for client in self._clients.values():
-            client.close()
-        if self._blobs is not None:
-            self._blobs.close()
+        for account in self._accounts.values():
+            account.close()
         return finished
 
     def _stop_listeners(self, deadline: float) -> None:
@@ -183,13 +174,15 @@ class LocalHost:
             connection = self._settings.environment.find_connection(_STORAGE)
         except FunctionError as error:
             raise SettingsError(f"{error} Every trigger but HTTP needs it.") from None
-        self._blobs = _connect(BlobServiceClient, connection)
-        self._store = TimerStore(self._blobs, self._settings.host_id)
+        self._store = TimerStore(self._find_account(connection), self._settings.host_id)
 
-    def _find_queues(self, connection: str) -> QueueServiceClient:
-        if connection not in self._clients:
-            self._clients[connection] = _connect(QueueServiceClient, connection)
-        return self._clients[connection]
+    def _find_account(self, connection: str) -> Account:
+        if connection not in self._accounts:
+            try:
+                self._accounts[connection] = Account.parse(connection)
+            except ValueError as error:
+                raise SettingsError(f"A storage connection string is malformed: {error}") from None
+        return self._accounts[connection]
 
     def _wake(self, queue: str) -> None:
         for listener in self._listeners:
@@ -200,8 +193,7 @@ class LocalHost:
         if function.queue is not None:
             trigger = QueueTrigger(
                 function.indexed,
-                function.queue.name,
-                self._find_queues(function.queue.connection),
+                Queue(self._find_account(function.queue.connection), function.queue.name),
                 self._settings.queues,
                 self._queue_lease,
             )
@@ -236,21 +228,3 @@ class LocalHost:
         value = worker.make_timer_value(status.to_json() if status else None, past_due=False)
         metadata = {"TimerTrigger": worker.make_text(datetime.now(UTC).isoformat())}
         return Call(function.indexed, value, metadata, reason=reason)
-
-
-def _connect[Client: (BlobServiceClient, QueueServiceClient)](kind: type[Client], connection: str) -> Client:
-    try:
-        return kind.from_connection_string(connection, transport=_open_transport(), **STORAGE_OPTIONS)
-    except ValueError as error:
-        raise SettingsError(f"A storage connection string is malformed: {error}") from None
-
-
-def _open_transport() -> RequestsTransport:
-    """Return a transport with connections enough for all threads, which looks for no proxy and no netrc file.
-
-    What `requests` reads of the environment for each call is a fifth of what a poll of a queue takes.
-    """
-    session = requests.Session()
-    session.trust_env = False
-    session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=_CONNECTIONS))
-    return RequestsTransport(session=session, session_owner=False)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 
@@ -26,8 +26,8 @@ class Invoker:
 
     def run(self, call: Call) -> Outcome:
         """Run a call to its end or to the time limit. Never raises: what goes wrong is in the Outcome."""
-        started = time.monotonic()
-        future = self._begin(call)
+        started = self._begin(call)
+        future = self.worker.submit(call)
         try:
             outcome: Outcome | None = future.result(self.time_limit)
         except FutureTimeoutError:
@@ -37,25 +37,25 @@ class Invoker:
         return self._finish(call, outcome, started)
 
     async def run_async(self, call: Call) -> Outcome:
-        """Do the same from an event loop, which stays free meanwhile."""
-        started = time.monotonic()
-        future = asyncio.wrap_future(self._begin(call))
-        done, _ = await asyncio.wait({future}, timeout=self.time_limit)
+        """Do the same in an event loop, which stays free meanwhile."""
+        started = self._begin(call)
+        task = asyncio.ensure_future(self.worker.invoke(call))
+        done, _ = await asyncio.wait({task}, timeout=self.time_limit)
         if not done:
             outcome = None
-        elif future.cancelled():
+        elif task.cancelled():
             outcome = STOPPED
         else:
-            outcome = future.result()
+            outcome = task.result()
         return self._finish(call, outcome, started)
 
-    def _begin(self, call: Call) -> Future[Outcome]:
+    def _begin(self, call: Call) -> float:
         name = call.function.name
         about = {FUNCTION: name}
         _LOGGER.info(
             "Executing 'Functions.%s' (Reason='%s', Id=%s)", name, call.reason, call.invocation_id, extra=about
         )
-        return self.worker.submit(call)
+        return time.monotonic()
 
     def _finish(self, call: Call, outcome: Outcome | None, started: float) -> Outcome:
         name = call.function.name

@@ -41,6 +41,7 @@ class InvocationFilter(logging.Filter):
     ) -> None:
         super().__init__()
         self._levels = levels
+        self._known: dict[str, int] = {}
         self._find_function = find_function
         self._system = system
 
@@ -60,9 +61,11 @@ class InvocationFilter(logging.Filter):
 
     def _find_level(self, category: str) -> int:
         """Return the level of the longest matching prefix; ``default`` matches everything."""
-        names = [name for name in self._levels if category == name or category.startswith(f"{name}.")]
-        chosen = self._levels.get(max(names, key=len) if names else "default", "information")
-        return _LEVELS.get(chosen, logging.INFO)
+        if category not in self._known:
+            names = [name for name in self._levels if category == name or category.startswith(f"{name}.")]
+            chosen = self._levels.get(max(names, key=len) if names else "default", "information")
+            self._known[category] = _LEVELS.get(chosen, logging.INFO)
+        return self._known[category]
 
 
 def configure_logging(log_filter: logging.Filter) -> None:

@@ -9,9 +9,8 @@ import binascii
 import json
 from typing import Any
 
-from azure.storage.queue import QueueMessage
-
 from devkit.host import worker
+from devkit.host.storage import Message
 
 _METADATA = ("QueueTrigger", "Id", "PopReceipt", "DequeueCount", "InsertionTime", "ExpirationTime", "NextVisibleTime")
 _SHADOWING = frozenset(name.lower() for name in _METADATA)
@@ -37,7 +36,7 @@ def decode_message(stored: str, *, base64_encoded: bool) -> str:
         raise UnreadableError("is not UTF-8") from None
 
 
-def make_metadata(message: QueueMessage, text: str) -> dict[str, Any]:
+def make_metadata(message: Message, text: str) -> dict[str, Any]:
     """Return the trigger metadata of a received message.
 
     On the platform the top-level properties of a JSON object become metadata too, and those of the same name take the
@@ -48,8 +47,8 @@ def make_metadata(message: QueueMessage, text: str) -> dict[str, Any]:
         raise UnreadableError(f"has the property '{found}', which would take the place of its own")
     metadata: dict[str, Any] = {
         "QueueTrigger": worker.make_text(text),
-        "Id": worker.make_text(str(message.id)),
-        "PopReceipt": worker.make_text(str(message.pop_receipt)),
+        "Id": worker.make_text(message.id),
+        "PopReceipt": worker.make_text(message.pop_receipt),
         "DequeueCount": worker.make_json(message.dequeue_count),
     }
     moments = (message.inserted_on, message.expires_on, message.next_visible_on)

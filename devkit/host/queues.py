@@ -13,14 +13,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
-
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.storage.queue import QueueClient, QueueMessage, QueueServiceClient
 
 from devkit.host import worker
 from devkit.host.messages import UndecodableError, UnreadableError, decode_message, make_metadata
 from devkit.host.settings import QueueSettings
+from devkit.host.storage import Message, Queue, StorageError
 from devkit.host.worker import Call, IndexedFunction, Outcome
 
 _LOGGER = logging.getLogger("devkit.host.queues")
@@ -34,18 +31,6 @@ _PATIENCE = 25.0
 """Seconds for which the platform's client tries again before it gives up."""
 _FIRST_DELAY = 0.1
 _JITTER = 0.2
-
-STORAGE_OPTIONS: dict[str, Any] = {
-    # Azurite refuses versions newer than itself; every service and emulator in use knows this one.
-    "api_version": "2025-05-05",
-    # The storage is on this machine or it is not there: one quick retry instead of the SDK's 15 seconds and more.
-    "retry_total": 1,
-    "initial_backoff": 0.2,
-    "increment_base": 0,
-    "random_jitter_range": 0,
-    "connection_timeout": 3,
-    "read_timeout": 30,
-}
 
 LEASE = timedelta(minutes=10)
 """How long a received message stays hidden; renewed at half time while its function runs."""
@@ -80,8 +65,7 @@ class QueueTrigger:
     """What a listener needs to know about its function."""
 
     function: IndexedFunction
-    queue: str
-    service: QueueServiceClient
+    queue: Queue
     settings: QueueSettings
     lease: timedelta = LEASE
 
@@ -103,20 +87,20 @@ class QueueListener:
         self._end_host = end_host
         self._wake_others = wake
         settings = trigger.settings
-        self._queue = trigger.service.get_queue_client(trigger.queue)
-        self._poison = _find_poison_queue(trigger.service, trigger.queue)
+        self._queue = trigger.queue
+        self._poison = _find_poison_queue(trigger.queue)
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._pool = ThreadPoolExecutor(
-            settings.batch_size + settings.new_batch_threshold, thread_name_prefix=f"queue-{trigger.queue}"
+            settings.batch_size + settings.new_batch_threshold, thread_name_prefix=f"queue-{self._queue.name}"
         )
-        self._running: dict[Future[None], QueueMessage] = {}
-        self._thread = threading.Thread(target=self._poll, name=f"poll-{trigger.queue}", daemon=True)
+        self._running: dict[Future[None], Message] = {}
+        self._thread = threading.Thread(target=self._poll, name=f"poll-{self._queue.name}", daemon=True)
 
     @property
     def queue_name(self) -> str:
         """The queue this listener polls."""
-        return self._trigger.queue
+        return self._queue.name
 
     def start(self) -> None:
         """Begin to poll. The queue need not exist: it is polled for until it does, and never created here."""
@@ -134,7 +118,7 @@ class QueueListener:
         running = dict(self._running)
         _, unfinished = wait(running, timeout=max(0.0, deadline - time.monotonic()))
         for future in unfinished:
-            _LOGGER.warning("%s: a message of %s is released unfinished.", self._name, self._trigger.queue)
+            _LOGGER.warning("%s: a message of %s is released unfinished.", self._name, self._queue.name)
             self._release(running[future], 0.0)
         self._pool.shutdown(wait=not unfinished, cancel_futures=True)
 
@@ -157,10 +141,10 @@ class QueueListener:
         size = self._trigger.settings.batch_size
         lease = round(self._trigger.lease.total_seconds())
         try:
-            batch = self._persist(lambda: self._receive_page(size, lease))
-        except AzureError as error:
-            if getattr(error, "error_code", None) not in _ABSENT and _find_status(error) < _SERVER_ERROR:
-                self._give_up(f"the queue {self._trigger.queue} cannot be read: {error}")
+            batch = self._persist(lambda: self._queue.receive(size, lease))
+        except StorageError as error:
+            if error.code not in _ABSENT and error.status < _SERVER_ERROR:
+                self._give_up(f"the queue {self._queue.name} cannot be read: {error}")
             return False
         for message in batch:
             future = self._pool.submit(self._process, message)
@@ -168,20 +152,14 @@ class QueueListener:
             future.add_done_callback(self._forget)
         return bool(batch)
 
-    def _receive_page(self, size: int, lease: int) -> list[QueueMessage]:
-        """Ask once, as the platform does; the library's own iterator asks until nothing comes any more."""
-        pages = self._queue.receive_messages(messages_per_page=size, visibility_timeout=lease).by_page()
-        return list(next(pages, ()))
-
     def _persist[Result](self, act: Callable[[], Result]) -> Result:
         """Call storage as patiently as the platform's client does."""
         until = time.monotonic() + _PATIENCE
         while True:
             try:
                 return act()
-            except AzureError as error:
-                status = _find_status(error)
-                may_pass = status == 0 or status in _PASSING or status >= _SERVER_ERROR
+            except StorageError as error:
+                may_pass = error.status == 0 or error.status in _PASSING or error.status >= _SERVER_ERROR
                 if not may_pass or time.monotonic() > until or self._stopping.wait(_FIRST_DELAY * 5):
                     raise
 
@@ -194,30 +172,30 @@ class QueueListener:
         self._running.pop(future, None)
         self._wake.set()
         if not future.cancelled() and (error := future.exception()) is not None:
-            self._give_up(f"a message of {self._trigger.queue} could not be settled: {error}")
+            self._give_up(f"a message of {self._queue.name} could not be settled: {error}")
 
     def _wait_for_space(self) -> None:
         while len(self._running) > self._trigger.settings.new_batch_threshold and not self._stopping.is_set():
             self._wake.wait()
             self._wake.clear()
 
-    def _process(self, message: QueueMessage) -> None:
+    def _process(self, message: Message) -> None:
         settings = self._trigger.settings
-        count = message.dequeue_count or 0
+        count = message.dequeue_count
         if count > settings.max_dequeue_count:
             self._poison_message(message, f"was received {count} times")
             return
         try:
-            text = decode_message(str(message.content), base64_encoded=settings.base64)
+            text = decode_message(message.content, base64_encoded=settings.base64)
             metadata = make_metadata(message, text)
         except UndecodableError as error:
             self._poison_message(message, f"{error} (check messageEncoding on both sides)")
             return
         except UnreadableError as error:
             outcome = Outcome(ok=False, error=str(error))
-            _LOGGER.warning("%s: a message of %s %s.", self._name, self._trigger.queue, error)
+            _LOGGER.warning("%s: a message of %s %s.", self._name, self._queue.name, error)
         else:
-            reason = f"New queue message detected on '{self._trigger.queue}'."
+            reason = f"New queue message detected on '{self._queue.name}'."
             call = Call(self._trigger.function, worker.make_text(text), metadata, reason=reason)
             with _LeaseKeeper(self._queue, message, self._trigger.lease, self._name):
                 outcome = self._run(call)
@@ -226,28 +204,28 @@ class QueueListener:
         if outcome.ok:
             self._delete(message)
         elif self._poison is None:
-            _LOGGER.warning("%s: a message of %s stays hidden until its lease ends.", self._name, self._trigger.queue)
+            _LOGGER.warning("%s: a message of %s stays hidden until its lease ends.", self._name, self._queue.name)
         elif count >= settings.max_dequeue_count:
             self._poison_message(message, f"failed {count} times")
         else:
             self._release(message, settings.retry_delay)
 
-    def _poison_message(self, message: QueueMessage, reason: str) -> None:
+    def _poison_message(self, message: Message, reason: str) -> None:
         if self._poison is None:
             return
-        _LOGGER.warning("%s: a message %s and moves to %s.", self._name, reason, self._poison.queue_name)
-        poison, content = self._poison, str(message.content)
-        self._persist(lambda: _send(poison, content))
-        self._wake_others(poison.queue_name)
+        _LOGGER.warning("%s: a message %s and moves to %s.", self._name, reason, self._poison.name)
+        poison, content = self._poison, message.content
+        self._persist(lambda: poison.put(content))
+        self._wake_others(poison.name)
         self._delete(message)
 
-    def _delete(self, message: QueueMessage) -> None:
+    def _delete(self, message: Message) -> None:
         with self._tolerate_loss():
-            self._persist(lambda: self._queue.delete_message(message))
+            self._persist(lambda: self._queue.delete(message))
 
-    def _release(self, message: QueueMessage, delay: float) -> None:
+    def _release(self, message: Message, delay: float) -> None:
         with self._tolerate_loss():
-            self._persist(lambda: self._queue.update_message(message, visibility_timeout=int(delay)))
+            self._persist(lambda: self._queue.hide(message, int(delay)))
         self._wake.set()
 
     @contextmanager
@@ -255,16 +233,16 @@ class QueueListener:
         """Settle nothing when the message or its queue is gone, or the message was received again by someone."""
         try:
             yield
-        except HttpResponseError as error:
-            if getattr(error, "error_code", None) not in _LOST:
+        except StorageError as error:
+            if error.code not in _LOST:
                 raise
-            _LOGGER.debug("%s: a message of %s is gone or someone else's.", self._name, self._trigger.queue)
+            _LOGGER.debug("%s: a message of %s is gone or someone else's.", self._name, self._queue.name)
 
 
 class _LeaseKeeper:
     """Renews a message's lease at half time for as long as the block runs."""
 
-    def __init__(self, queue: QueueClient, message: QueueMessage, lease: timedelta, name: str) -> None:
+    def __init__(self, queue: Queue, message: Message, lease: timedelta, name: str) -> None:
         self._queue, self._message, self._lease, self._name = queue, message, lease, name
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._renew, name=f"lease-{name}", daemon=True)
@@ -280,31 +258,14 @@ class _LeaseKeeper:
         seconds = self._lease.total_seconds()
         while not self._done.wait(seconds / 2):
             try:
-                renewed = self._queue.update_message(self._message, visibility_timeout=round(seconds))
-            except AzureError as error:
+                self._queue.hide(self._message, round(seconds))
+            except StorageError as error:
                 _LOGGER.warning("%s: the lease of a message could not be renewed: %s", self._name, error)
                 return
-            self._message.pop_receipt = renewed.pop_receipt
 
 
-def _find_status(error: AzureError) -> int:
-    """Return the status that storage answered, 0 where there was no answer."""
-    return getattr(error, "status_code", None) or 0
-
-
-def _find_poison_queue(service: QueueServiceClient, name: str) -> QueueClient | None:
+def _find_poison_queue(queue: Queue) -> Queue | None:
     """Return the poison queue, or None when the queue is one itself or the name would be too long."""
-    if name.endswith(_POISON) or len(name + _POISON) > _MAX_NAME:
+    if queue.name.endswith(_POISON) or len(queue.name + _POISON) > _MAX_NAME:
         return None
-    return service.get_queue_client(name + _POISON)
-
-
-def _send(queue: QueueClient, stored: str) -> None:
-    try:
-        queue.send_message(stored)
-    except ResourceNotFoundError:
-        try:
-            queue.create_queue()
-        except ResourceExistsError:
-            _LOGGER.debug("%s was created by someone else meanwhile.", queue.queue_name)
-        queue.send_message(stored)
+    return Queue(queue.account, queue.name + _POISON)

@@ -13,12 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
-from azure.core.exceptions import AzureError, ResourceNotFoundError
-from azure.storage.blob import BlobServiceClient
-
 from devkit.host import worker
 from devkit.host.errors import HostError
 from devkit.host.ncrontab import Schedule
+from devkit.host.storage import Account, Container, StorageError
 from devkit.host.worker import Call, IndexedFunction, Outcome
 
 _LOGGER = logging.getLogger("devkit.host.timers")
@@ -73,33 +71,26 @@ def review_status(stored: TimerStatus | None, schedule: Schedule, now: datetime)
 class TimerStore:
     """Timer statuses in blob storage, where the platform keeps them."""
 
-    def __init__(self, service: BlobServiceClient, host_id: str) -> None:
-        self._container = service.get_container_client(_CONTAINER)
+    def __init__(self, account: Account, host_id: str) -> None:
+        self._container = Container(account, _CONTAINER)
         self._host_id = host_id
 
     def read(self, function: str) -> TimerStatus | None:
         """Return the stored status, None when there is none. Raises HostError when storage does not answer."""
+        name = self._name(function)
         try:
-            text = self._container.download_blob(self._name(function), encoding="utf-8").readall()
-            return TimerStatus.parse(text)
-        except ResourceNotFoundError:
-            return None
+            text = self._container.read(name)
+            return None if text is None else TimerStatus.parse(text)
         except ValueError as error:
-            name = self._name(function)
             raise HostError(f"The local host cannot read the timer status {name} ({error}). Delete the blob.") from None
-        except AzureError as error:
+        except StorageError as error:
             raise HostError(f"Timers need the storage of AzureWebJobsStorage, which does not answer: {error}") from None
 
     def write(self, function: str, status: TimerStatus) -> None:
         """Store a status; a failure is logged, as on the platform, and the schedule goes on."""
-        data = json.dumps(status.to_json())
         try:
-            try:
-                self._container.upload_blob(self._name(function), data, overwrite=True)
-            except ResourceNotFoundError:
-                self._container.create_container()
-                self._container.upload_blob(self._name(function), data, overwrite=True)
-        except AzureError as error:
+            self._container.write(self._name(function), json.dumps(status.to_json()))
+        except StorageError as error:
             _LOGGER.error("%s: the timer status could not be stored: %s", function, error)  # noqa: TRY400  no traceback helps here
 
     def _name(self, function: str) -> str:

@@ -16,7 +16,7 @@ import secrets
 import sys
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -100,6 +100,7 @@ STOPPED = Outcome(ok=False, error="The host stopped.", stopped=True)
 class Worker:
     """The worker library with an event loop in a thread of its own, as the platform keeps it in a process of its own.
 
+    The loop serves HTTP as well (``devkit.host.server``): a request needs no other thread than the function's own.
     Loading imports the app's script afresh, but modules that it imports stay as Python has cached them; to see edits,
     use a new process. Several apps may be loaded at once in one process, for tests: calls and threads are kept apart,
     while the working directory, ``sys.path`` and the script's name in ``sys.modules`` are those of the last one loaded.
@@ -131,13 +132,33 @@ class Worker:
             traces.remove()
             raise
 
+    def begin[Result](self, work: Coroutine[Any, Any, Result]) -> Future[Result]:
+        """Start what the loop is to do, and return at once. Raises RuntimeError after ``close``."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
     def submit(self, call: Call) -> Future[Outcome]:
-        """Start a call and return at once. Everything that goes wrong in it, decoding included, is an Outcome."""
+        """Start a call from any thread and return at once."""
         if self._loop.is_closed():
             refused: Future[Outcome] = Future()
             refused.set_result(STOPPED)
             return refused
-        return asyncio.run_coroutine_threadsafe(self._invoke(call), self._loop)
+        return self.begin(self.invoke(call))
+
+    async def invoke(self, call: Call) -> Outcome:
+        """Run a call. Everything that goes wrong in it, decoding included, is an Outcome."""
+        self._running[call.invocation_id] = call.function.name
+        _POOL.set(self._pool)
+        try:
+            ok, value, _, error, traceback = await native_invocation.invocation_request_native(
+                call.invocation_id,
+                call.function.function_id,
+                [(call.function.trigger["name"], call.value)],
+                dict(call.metadata),
+                trace_parent=make_trace_parent(call.trace_parent),
+            )
+            return Outcome(ok, _read(value), error, traceback)
+        finally:
+            del self._running[call.invocation_id]
 
     def find_function_name(self, invocation_id: str | None) -> str | None:
         """Return the name of the function that a running invocation belongs to."""
@@ -161,21 +182,6 @@ class Worker:
         self._thread.join()
         self._loop.close()
         self._traces.remove()
-
-    async def _invoke(self, call: Call) -> Outcome:
-        self._running[call.invocation_id] = call.function.name
-        _POOL.set(self._pool)
-        try:
-            ok, value, _, error, traceback = await native_invocation.invocation_request_native(
-                call.invocation_id,
-                call.function.function_id,
-                [(call.function.trigger["name"], call.value)],
-                dict(call.metadata),
-                trace_parent=make_trace_parent(call.trace_parent),
-            )
-            return Outcome(ok, _read(value), error, traceback)
-        finally:
-            del self._running[call.invocation_id]
 
 
 def _start_telemetry() -> None:

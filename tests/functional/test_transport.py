@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import requests
 
-from shared import context, transport
+from shared import context, direct_session, transport
+from shared.direct_session import DirectSession
 from shared.errors import (
     AnswerTooLarge,
     ConfigurationError,
@@ -198,6 +199,36 @@ def test_a_netrc_file_does_not_replace_the_token(
     with server(GOOD) as (url, seen):
         send(url)
     assert b"Authorization: Bearer t\r\n" in seen[0]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "table(PartitionKey='a',RowKey='b%7Cc')?$filter=PartitionKey%20eq%20%27a%27&$top=1",
+        "users/a@b.com/messages/AAk%2B%3D%2F/$value",
+        "a/../b/./c?x=/..",
+        "a b?c=ü#fragment",
+        "%41%zz%e4?",
+        "?q={1}|2",
+        "",
+    ],
+)
+def test_addresses_are_sent_as_requests_sends_them(path: str) -> None:
+    with server(LAST, LAST, LAST) as (url, seen):
+        plain = requests.Session()
+        plain.trust_env = False
+        plain.get(url + path, timeout=10)
+        DirectSession().request("GET", url + path)
+        DirectSession().request("GET", url + path, params={})
+    expected, *found = (raw.split(b"\r\n")[0] for raw in seen)
+    assert found == [expected, expected]
+
+
+def test_a_connection_closed_in_favour_of_another_host_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(direct_session, "_MOST_HOSTS", 1)
+    session = DirectSession()
+    with server(GOOD, GOOD) as (one, _), server(GOOD) as (other, _):
+        assert [session.request("GET", url).content for url in (one, other, one)] == [b"ok"] * 3
 
 
 def test_without_time_left_nothing_is_begun() -> None:

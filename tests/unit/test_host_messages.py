@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 from azure.functions.queue import QueueMessageInConverter
-from azure.storage.queue import QueueMessage
 
 from devkit.host.messages import UndecodableError, UnreadableError, decode_message, make_metadata
+from devkit.host.storage import Message
 from devkit.host.worker import make_json, make_text
 from tests.unit.host_vectors import read_vectors
 
 SEEN = ("id", "pop_receipt", "dequeue_count", "insertion_time", "expiration_time", "time_next_visible")
-MESSAGE: Any = QueueMessage(
+MESSAGE = Message(
+    "hello",
     id="the-id",
     inserted_on=datetime(2026, 1, 1, tzinfo=UTC),
     expires_on=datetime(2026, 1, 8, 1, 2, 3, 456789, tzinfo=UTC),
