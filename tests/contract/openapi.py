@@ -28,7 +28,7 @@ _ERROR = 400
 
 @cache
 def load_contract(name: str) -> "Contract":
-    """Return the metadata of one part of Graph: "bookings" or "mail"."""
+    """Return the metadata of one part of Graph: "bookings", "mail" or "subscriptions"."""
     return Contract(read_slice(name))
 
 

@@ -10,7 +10,8 @@ microsoftgraph/microsoft-graph-devx-content (commit 6cbd6bb, 2026-08-07).
 A slice keeps names, types, enums, required members, query options and permissions: the keywords in KEPT. Descriptions,
 summaries, notes and links, which are Microsoft's prose, stay out. The examples are invented and are kept as they are.
 Each document becomes several files, so that a person can read and compare them. Where the originals are at hand, a test
-compares the slices with them.
+compares the slices with them. `graph_written` holds what has no original there: a person wrote it after the reference
+pages of subscription, changeNotification and changeNotificationCollection.
 """
 
 import json
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 GRAPH = Path(__file__).with_name("graph")
+WRITTEN = Path(__file__).with_name("graph_written")
 SOURCES = {"bookings": "graph-v1.0-bookings.json", "mail": "graph-v1.0-mail.json"}
 KEPT = frozenset({
     "get", "post", "put", "patch", "delete",
@@ -46,8 +48,9 @@ def slice_document(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_slice(name: str) -> dict[str, Any]:
-    """Return the slice of "bookings" or "mail" as one OpenAPI document."""
-    parts = {path.stem: json.loads(path.read_text("utf-8")) for path in GRAPH.glob(f"{name}-*.json")}
+    """Return the slice of "bookings", "mail" or "subscriptions" as one OpenAPI document."""
+    files = [path for folder in (GRAPH, WRITTEN) for path in folder.glob(f"{name}-*.json")]
+    parts = {path.stem: json.loads(path.read_text("utf-8")) for path in files}
     components = {
         "schemas": parts[f"{name}-schemas"],
         "examples": parts.get(f"{name}-examples", {}),
