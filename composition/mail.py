@@ -14,7 +14,7 @@ from inbound_mail.delivery.delivery import Deliverer
 from inbound_mail.delivery.redelivery import redeliver
 from inbound_mail.intake.pace import find_due_polls
 from inbound_mail.intake.polling import Poller
-from inbound_mail.ledger import ledger, mail_store
+from inbound_mail.ledger import ledger, mail_exports, mail_store
 from inbound_mail.ledger.planned_polls import PollPlan
 from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE, DeliveryQueue, PollQueue, name_poison_queue
 from inbound_mail.reports import mails, pickers, trigger_items
@@ -34,6 +34,7 @@ from shared.settings.config import Settings
 from shared.settings.mail_settings import Mailbox
 from shared.storage.account import Storage
 from shared.storage.blobs import Container
+from shared.storage.file_links import FileLinks
 from shared.storage.queues import Queue
 from shared.storage.tables import Table
 from shared.workers import Workers
@@ -60,6 +61,8 @@ class MailServices:
     workers: Workers
     poison: Mapping[str, VisibleQueue]  # by name
     stand_in: StandIn
+    exports: mail_exports.MailExports
+    file_links: FileLinks
     settings_state: SettingsState | None = None  # None: no setting is in a blob
 
     def knows(self, mailbox: str, sink: str | None = None) -> bool:
@@ -206,4 +209,6 @@ def build_mail_services(
         workers=workers,
         poison={name: Queue(storage, name) for name in map(name_poison_queue, (POLL_QUEUE, DELIVERY_QUEUE))},
         stand_in=StandIn(queues, QueueStates(table), watch),
+        exports=mail_exports.MailExports(Container(storage, mail_exports.CONTAINER)),
+        file_links=FileLinks(storage, are_allowed=settings.has_file_links),
     )

@@ -19,7 +19,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 _MANIFEST = Path(__file__).resolve().parent / "azurite_npm"
 _CACHE = _ROOT / ".devkit" / "azurite"
 _SERVICES = ("Blob", "Queue", "Table")
-_READY = re.compile(r"Azurite (\w+) service is successfully listening at (http://\S+)")
+_READY = re.compile(r"Azurite (\w+) service is successfully listening at (https?://\S+)")
 _START_SECONDS = 120.0  # a busy machine, too
 _STOP_SECONDS = 10.0
 _INSTALL_SECONDS = INSTALL_SECONDS
@@ -61,17 +61,24 @@ class Azurite:
 
 
 def start_azurite(
-    location: Path | None = None, cache: Path = _CACHE, *, on_line: Callable[[str], None] | None = None
+    location: Path | None = None,
+    cache: Path = _CACHE,
+    *,
+    on_line: Callable[[str], None] | None = None,
+    certificate: tuple[Path, Path] | None = None,
 ) -> Azurite:
     """Install Azurite if need be, start it and return once all three services listen.
 
     ``location`` keeps the data in a folder; None keeps it in memory. ``on_line`` gets each line of the access log, on
-    a thread of its own. Raises AzuriteError.
+    a thread of its own. With ``certificate``, files of a certificate and its key, it is reached over https, and takes
+    tokens of Entra ID without looking who signed them. Raises AzuriteError.
     """
     script = install_azurite(cache)
     command = [_find_node(), *(("--require", str(NODE_SCRIPT)) if SHIFT in os.environ else ())]
     command += [str(script), "--disableTelemetry", "--skipApiVersionCheck"]
     command += [] if on_line else ["--silent"]
+    if certificate:
+        command += ["--cert", str(certificate[0]), "--key", str(certificate[1]), "--oauth", "basic"]
     for service in _SERVICES:
         command += [f"--{service.lower()}Host", "127.0.0.1", f"--{service.lower()}Port", "0"]
     if location is None:
@@ -88,7 +95,8 @@ def start_azurite(
         process.kill()
         process.wait()
         raise
-    parts = {"DefaultEndpointsProtocol": "http", "AccountName": ACCOUNT, "AccountKey": ACCOUNT_KEY}
+    protocol = "https" if certificate else "http"
+    parts = {"DefaultEndpointsProtocol": protocol, "AccountName": ACCOUNT, "AccountKey": ACCOUNT_KEY}
     parts |= {f"{service}Endpoint": url for service, url in endpoints.items()}
     return Azurite("".join(f"{name}={value};" for name, value in parts.items()), endpoints, process)
 

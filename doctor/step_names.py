@@ -62,6 +62,11 @@ class StepName(StrEnum):
         "a row, a blob and a message are written, read and deleted",
         "the account does not answer, or a role is missing: the remedy names it",
     )
+    FILE_LINKS = (
+        "file-links",
+        "a blob is written, read by a link as large files leave, and deleted",
+        "the identity may sign no link, or the account does not take it; warns if nothing can sign one",
+    )
     BOOKINGS_LIST = (
         "bookings-list",
         "the businesses are listed",

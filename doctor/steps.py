@@ -17,7 +17,7 @@ from doctor.examination import Finding, Name, Status, Step, Verdict, report, run
 from doctor.graph_steps import list_graph_steps, make_refusal_step
 from doctor.settings_blobs import examine_blobs
 from doctor.step_names import OCCASIONAL, StepName, explain_role
-from doctor.storage_steps import list_storage_steps
+from doctor.storage_steps import list_storage_steps, make_links_step
 from inbound_mail.sinks import KINDS, check_sink
 from inbound_mail.sinks.protocol import Sink
 from shared.errors import ConfigurationError, Invalid
@@ -71,6 +71,7 @@ def list_steps(settings: Settings, services: Services) -> Iterator[Step]:
     yield from _token_steps(settings, services)
     needs = () if settings.storage.connection_string else (_identity(settings.storage.client_id),)
     yield from list_storage_steps(services, needs)
+    yield make_links_step(services, needs)
     yield from list_graph_steps(settings, services)
     yield from _sink_steps(services)
     for name, text in settings.schedules.items():

@@ -5,14 +5,16 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from composition.connections import Services
-from doctor.examination import Name, Step, Verdict
+from doctor.examination import Name, Status, Step, Verdict
 from doctor.step_names import StepName, explain_role
 from inbound_mail.ledger import ledger, mail_store
 from shared.errors import OutcomeUnknown
 from shared.storage.account import Storage
 from shared.storage.blobs import Container
+from shared.storage.file_links import FileLinks
 from shared.storage.queues import Queue
 from shared.storage.tables import Operation, Table
+from shared.transport import Transport
 
 # No mailbox can have this name, so the probe cannot collide with rows and blobs of a mailbox.
 _PROBE_OWNER = "$doctor"
@@ -42,6 +44,19 @@ def list_storage_steps(services: Services, needs: tuple[Name, ...]) -> Iterator[
         )
 
 
+def make_links_step(services: Services, needs: tuple[Name, ...]) -> Step:
+    """Return the step for links to large files."""
+    storage = Storage(services.settings.storage, services.authenticator.identity)
+    role = "Storage Blob Data Owner, or Storage Blob Delegator"
+    return Step(
+        StepName.FILE_LINKS,
+        "",
+        partial(_try_link, storage, FileLinks(storage, are_allowed=services.settings.has_file_links)),
+        f"Set FILE_LINKS to off, or {explain_role(role, 'the storage account')}",
+        (*needs, (StepName.STORAGE, "blobs")),
+    )
+
+
 def _try_tables(storage: Storage) -> str:
     table, key = Table(storage, ledger.TABLE), str(uuid.uuid4())
     name = {"PartitionKey": _PROBE_OWNER, "RowKey": key}
@@ -57,6 +72,27 @@ def _try_blobs(storage: Storage) -> str:
     found = container.get(name)
     container.delete(name)
     return _describe_result(seen=found == b"probe", what="blob")
+
+
+def _try_link(storage: Storage, links: FileLinks) -> str | Verdict:
+    if not links.are_allowed:
+        return "FILE_LINKS is off: large files leave in parts only."
+    if not links.are_possible():
+        return Verdict(
+            Status.WARN,
+            "AzureWebJobsStorage holds a signature, which can sign no link. Large files leave in parts only.",
+            "Let the app's identity open the account, or set FILE_LINKS to off",
+        )
+    container, name = Container(storage, mail_store.CONTAINER), f"{_PROBE_OWNER}/{uuid.uuid4()}"
+    container.put(name, b"probe")
+    try:
+        link = links.make(container.name, name, file_name="probe")
+        answer = Transport().send("GET", link.url)
+    finally:
+        container.delete(name)
+    if answer.body != b"probe":
+        return Verdict(Status.FAIL, f"The storage account answered {answer.status} to a link that it should take.")
+    return "A link to a blob was signed, and opened it."
 
 
 def _try_queues(storage: Storage) -> str:

@@ -77,6 +77,10 @@ param graphNotificationsUrl string = ''
 @allowed(['off', 'on'])
 param apiDocs string = 'on'
 
+@description('Whether large files leave by links to the storage account that last ten minutes. With `privateNetwork` it is always off.')
+@allowed(['off', 'on'])
+param fileLinks string = 'on'
+
 @description('Support mailboxes to read.')
 param mailboxes mailbox[] = []
 
@@ -239,7 +243,8 @@ module storage 'modules/storage.bicep' = {
     isPrivate: privateNetwork
     workspaceId: monitoring.outputs.workspaceId
     audit: storageAudit
-    containers: ['app-package', 'mails', 'changes', 'config']
+    containers: ['app-package', 'mails', 'exports', 'changes', 'config']
+    exportsContainer: 'exports'
     queues: [polls, '${polls}-poison', deliveries, '${deliveries}-poison']
     tables: ['mails', 'threads', 'changes', 'idempotency', 'holds']
   }
@@ -328,6 +333,7 @@ module gateway 'modules/gateway.bicep' = {
       GRAPH_NOTIFICATIONS: graphNotifications
       GRAPH_NOTIFICATIONS_URL: graphNotificationsUrl
       API_DOCS: apiDocs
+      FILE_LINKS: privateNetwork ? 'off' : fileLinks
       MAILBOXES: empty(mailSettingsBlob) ? string(mailboxes) : 'blob:config/${mailSettingsBlob}'
       SINKS: empty(mailSettingsBlob) ? string(sinks) : 'blob:config/${mailSettingsBlob}'
       MAILBOX_POLL_SCHEDULE: mailboxPollSchedule

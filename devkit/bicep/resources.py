@@ -72,6 +72,7 @@ RESOURCES: Mapping[str, Resource] = {
     "Microsoft.Storage/storageAccounts/blobServices/containers": Resource(
         "2025-06-01", f"{_STORAGE}:BlobContainer", {"properties.publicAccess": "None"}
     ),
+    "Microsoft.Storage/storageAccounts/managementPolicies": Resource("2025-06-01", f"{_STORAGE}:ManagementPolicy"),
     "Microsoft.Storage/storageAccounts/queueServices": Resource("2025-06-01", f"{_STORAGE}:QueueServiceProperties"),
     "Microsoft.Storage/storageAccounts/queueServices/queues": Resource("2025-06-01", f"{_STORAGE}:StorageQueue"),
     "Microsoft.Storage/storageAccounts/tableServices": Resource("2025-06-01", f"{_STORAGE}:TableServiceProperties"),

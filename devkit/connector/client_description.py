@@ -15,6 +15,7 @@ type Json = dict[str, Any]
 # An address that leads nowhere: each gateway has its own, which is filled in where the text is handed out.
 SERVER = "https://gateway.example.com/api"
 _JSON = "application/json"
+_LINK = "303"
 _KEPT = ("type", "format", "enum", "minimum", "maximum", "maxLength", "default", "required")
 # Formats that others do not know, as a pattern with an example.
 _PATTERNS: Mapping[str, Json] = {
@@ -163,7 +164,7 @@ def _convert_operation(operation: Json, schemas: _Schemas) -> Json:
             converted["requestBody"] = {"required": one["required"], "content": {_JSON: {"schema": schema}}}
     headers = _list_headers(operation)
     converted["responses"] = {
-        status: _convert_response(response, operation, headers, schemas)
+        status: _convert_response(status, response, operation, headers, schemas)
         for status, response in operation["responses"].items()
     }
     return converted
@@ -179,10 +180,12 @@ def _list_headers(operation: Json) -> Json:
     return headers
 
 
-def _convert_response(response: Json, operation: Json, headers: Json, schemas: _Schemas) -> Json:
+def _convert_response(status: str, response: Json, operation: Json, headers: Json, schemas: _Schemas) -> Json:
     if "$ref" in response:
         return {"$ref": response["$ref"].replace("#/responses/", "#/components/responses/")}
     converted: Json = {"description": response["description"], "headers": headers | response.get("headers", {})}
+    if status == _LINK:  # to a file, in place of it
+        return converted | {"headers": converted["headers"] | header("Location")}
     if "produces" in operation:  # a file, whole or in part
         content = {"schema": {"type": "string", "format": "binary"}}
         return converted | {"content": dict.fromkeys(operation["produces"], content)}

@@ -65,7 +65,7 @@ HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string"},
     },
     "Location": {
-        "description": "Where the next poll goes; it holds the state of the trigger.",
+        "description": "Where to go on: to the next poll of a trigger, whose state it holds, or to a file.",
         "schema": {"type": "string", "format": "uri"},
     },
 }

@@ -10,6 +10,10 @@ _MAILS = f"{_ONE}/mails"
 _MAIL = f"{_MAILS}/{{key}}"
 _BYTES: Shape = {"type": "string", "format": "binary"}
 _OCTETS = "application/octet-stream"  # certification knows no message/rfc822 (MimeTypeNotSupported)
+_OTHER_BYTES = {
+    206: "A part of the bytes, for the header Range.",
+    303: "The file is too large for an answer: the header Location is a link to it, which lasts ten minutes.",
+}
 _QUEUED = text("Status", "That it is queued.", choices=("queued",), name="Queued")
 _BY = text("Decided By", "Name of the person who decides, for the history of the mail.", visibility="advanced")
 _STATES = {
@@ -102,23 +106,46 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "get": describe(
             "GetMailAttachment",
             "Get an attachment of a support mail",
-            "Gets the bytes of an attachment, 32 MiB at most.",
+            "Gets the bytes of an attachment of 32 MiB at most; get a link to a larger one.",
             _BYTES,
             answer_text="The bytes of the attachment.",
-            also={206: "A part of the bytes, for the header Range."},
+            also=_OTHER_BYTES,
             parameters=shared("Mailbox", "MailKey", "AttachmentNumber"),
             produces=[_OCTETS],
+        )
+    },
+    f"{_MAIL}/attachments/{{number}}/link": {
+        "get": describe(
+            "GetMailAttachmentLink",
+            "Get a link to an attachment of a support mail",
+            "Gets a link to an attachment of any size. It lasts ten minutes and can be opened without a key.",
+            ref("FileLink"),
+            answer_text="The link.",
+            parameters=shared("Mailbox", "MailKey", "AttachmentNumber"),
+            visibility="advanced",
         )
     },
     f"{_MAIL}/eml": {
         "get": describe(
             "ExportMail",
             "Export a support mail as a file",
-            "Gets the mail as a file in MIME format, while it is in the mailbox.",
+            "Gets a mail of 32 MiB at most as a file in MIME format, while it is in the mailbox.",
             _BYTES,
             answer_text="The mail as a file.",
+            also=_OTHER_BYTES,
             parameters=shared("Mailbox", "MailKey"),
             produces=[_OCTETS],
+            visibility="advanced",
+        )
+    },
+    f"{_MAIL}/eml/link": {
+        "get": describe(
+            "ExportMailLink",
+            "Get a link to a support mail as a file",
+            "Gets a link to the mail as a file in MIME format. It lasts ten minutes and can be opened without a key.",
+            ref("FileLink"),
+            answer_text="The link.",
+            parameters=shared("Mailbox", "MailKey"),
             visibility="advanced",
         )
     },

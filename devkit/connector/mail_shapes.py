@@ -253,6 +253,14 @@ DEFINITIONS: dict[str, Shape] = {
         },
         in_view="number name safeName contentType size kind isInline omitted link",
     ),
+    "FileLink": thing(
+        {
+            "url": text("File Link", "Address of the file, for ten minutes. Whoever has it can read the file."),
+            "expiresDateTime": text("Link Ends", "When the link ends.", form="date-time"),
+            "name": text("File Name", "The name under which the file is saved."),
+            "size": whole("Size", "Its size in bytes."),
+        }
+    ),
     "MailEvent": thing({**EVENT, **MAIL, **CONTENT}),
     "MailFailure": thing(
         {

@@ -240,7 +240,9 @@ class Trials:
         )
         one = box | {"key": mail.answer["key"]}
         self._do("GetMailAttachment", one | {"number": _stored(mail.answer)[0]["number"]})
+        self._do("GetMailAttachmentLink", one | {"number": _stored(mail.answer)[0]["number"]})
         self._do("ExportMail", one)
+        self._do("ExportMailLink", one)
         stuck = next(each for each in mails if each["state"] == "quarantined")
         self._do("RedeliverMail", box | {"key": stuck["key"]}, body={"sink": stuck["deliveries"][0]["sink"]})
         aside = [each for each in mails if each["state"] == "quarantined"][-1]

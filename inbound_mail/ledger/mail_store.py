@@ -14,7 +14,8 @@ from dataclasses import asdict
 from typing import Any
 
 from inbound_mail.content.models import Attachment, AttachmentKind, InboundMail, Seal
-from inbound_mail.content.names import safe_media_type
+from inbound_mail.content.names import safe_media_type, safe_name
+from inbound_mail.ledger.mail_file import MailFile
 from shared.errors import AnswerTooLarge
 from shared.json_text import Json
 from shared.storage.blobs import Container
@@ -71,6 +72,12 @@ class MailStore:
         if chunks is None:
             raise LookupError(f"attachment {attachment.number} has no bytes")
         return chunks
+
+    def find_file(self, attachment: Attachment) -> MailFile | None:
+        """Return the file of an attachment; None for one that has no bytes."""
+        if attachment.blob is None:
+            return None
+        return MailFile(self._container, attachment.blob, attachment.size, safe_name(attachment))
 
     def _folder(self, key: str) -> str:
         return f"{self._mailbox}/{key}"

@@ -7,6 +7,9 @@ param tags texts
 param sku string
 param isPrivate bool
 param containers string[]
+
+@description('The container that is emptied of what is a day old.')
+param exportsContainer string
 param queues string[]
 param tables string[]
 param workspaceId string
@@ -52,6 +55,27 @@ resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@20
     properties: { publicAccess: 'None' }
   }
 ]
+
+// Whole mails as files, which large ones leave by: each is made anew when it is asked for again.
+resource removal 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06-01' = {
+  parent: storage
+  name: 'default'
+  properties: {
+    policy: {
+      rules: [
+        {
+          name: 'exports'
+          type: 'Lifecycle'
+          enabled: true
+          definition: {
+            filters: { blobTypes: ['blockBlob'], prefixMatch: ['${exportsContainer}/'] }
+            actions: { baseBlob: { delete: { daysAfterCreationGreaterThan: 1 } } }
+          }
+        }
+      ]
+    }
+  }
+}
 
 resource queueService 'Microsoft.Storage/storageAccounts/queueServices@2025-06-01' = {
   parent: storage

@@ -155,6 +155,14 @@ SETTINGS = (
         "Whether anybody may read the API's page and descriptions: `docs`, `openapi.json`, `swagger.json`.",
     ),
     Setting(
+        "FILE_LINKS",
+        Choice(tuple(Switch)),
+        Switch.ON,
+        "Whether large files leave by links to the storage account that last ten minutes. Callers must reach it.",
+        deployed_as="privateNetwork ? 'off' : fileLinks",
+        deployed_note="With `privateNetwork` it is always off.",
+    ),
+    Setting(
         "MAILBOXES",
         JsonText("list of mailboxes", is_list=True),
         "[]",

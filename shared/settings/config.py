@@ -85,6 +85,7 @@ class Settings:
     state_key_name: str
     public_base_url: str | None
     notifications: NotificationSettings
+    has_file_links: bool  # FILE_LINKS
     storage: StorageSettings
     mailboxes: Mapping[str, Mailbox]
     sinks: Mapping[str, SinkSettings]
@@ -207,6 +208,7 @@ def load_settings(
         ),
         public_base_url=_read_public_url(reader),
         notifications=read_notification_settings(reader.text, reader.report),
+        has_file_links=_read_choice(reader, "FILE_LINKS", reader.text("FILE_LINKS"), Switch) is Switch.ON,
         numbers={name: _read_number(reader, name, bounds) for name, bounds in _NUMBERS.items()},
         schedules={name: reader.given(name) or None for name in _SCHEDULES},
         blobs=reader.places,

@@ -20,7 +20,7 @@ from shared.settings.mail_settings import StorageSettings
 
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError
-    from azure.storage.blob import ContainerClient
+    from azure.storage.blob import BlobServiceClient, ContainerClient
     from azure.storage.queue import QueueClient
 
     from shared.storage.blob_client import SmallBlobs
@@ -93,6 +93,12 @@ class Storage:
             with _string_errors():
                 return ContainerClient.from_connection_string(string, name, **self._options(), **sizes)
         return ContainerClient(self._address("blob"), name, credential=self._credential(), **self._options(), **sizes)
+
+    def open_blob_service(self) -> "BlobServiceClient":
+        """Build a client for what concerns the blobs of the whole account. It is opened by the app's identity."""
+        from azure.storage.blob import BlobServiceClient
+
+        return BlobServiceClient(self._address("blob"), credential=self._credential(), **self._options())
 
     def open_queue(self, name: str) -> "QueueClient":
         """Build a client for a queue."""

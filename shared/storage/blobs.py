@@ -43,6 +43,11 @@ class Container:
         self._small = Lazy(lambda: storage.open_blobs(name))
         self._name = name
 
+    @property
+    def name(self) -> str:
+        """The container's name."""
+        return self._name
+
     def put(self, name: str, data: bytes | Iterable[bytes], *, content_type: str = "application/octet-stream") -> None:
         """Write a blob, whole or not at all; what was there is replaced. An iterable is streamed in blocks of 4 MiB."""
         from azure.core.exceptions import HttpResponseError

@@ -67,6 +67,7 @@ HOMES = {
         "shared.storage.account",
         "shared.storage.tables",
         "shared.storage.blobs",
+        "shared.storage.file_links",
         "shared.storage.service",
         "shared.storage.table_client",
         "shared.storage.queue_client",

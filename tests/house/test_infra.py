@@ -11,7 +11,7 @@ from bookings.changes import journal
 from bookings.holds import store
 from devkit.bicep.resources import COMPILER, ROLES
 from inbound_mail.delivery import threads
-from inbound_mail.ledger import ledger, mail_store
+from inbound_mail.ledger import ledger, mail_exports, mail_store
 from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE
 from inbound_mail.sinks import check_sink
 from shared.events import Event
@@ -76,8 +76,9 @@ def test_every_setting_is_deployed_as_a_parameter_or_a_fixed_value() -> None:
 
 
 def test_a_parameter_has_the_default_of_its_setting() -> None:
+    not_of_settings = {"mailSettingsBlob", "privateNetwork"}
     for setting in SETTINGS:
-        for name in set(re.findall(r"\w+", settings_block()[setting.name])) & set(parameters()) - {"mailSettingsBlob"}:
+        for name in set(re.findall(r"\w+", settings_block()[setting.name])) & set(parameters()) - not_of_settings:
             assert parameters()[name].default == (setting.default or ""), name
             given = variable(name)
             assert given is None or given[0] == setting.name
@@ -167,7 +168,10 @@ def test_queues_tables_and_containers_are_those_of_the_code() -> None:
     assert "queues: [polls, '${polls}-poison', deliveries, '${deliveries}-poison']" in MAIN
     tables = (ledger.TABLE, threads.TABLE, journal.TABLE, idempotency.TABLE, store.TABLE)
     assert "tables: [{}]".format(", ".join(f"'{table}'" for table in tables)) in MAIN
-    assert f"containers: ['app-package', '{mail_store.CONTAINER}', '{journal.CONTAINER}', 'config']" in MAIN
+    containers = ("app-package", mail_store.CONTAINER, mail_exports.CONTAINER, journal.CONTAINER, "config")
+    assert "containers: [{}]".format(", ".join(f"'{each}'" for each in containers)) in MAIN
+    assert f"exportsContainer: '{mail_exports.CONTAINER}'" in MAIN  # what is emptied by the rule
+    assert "delete: { daysAfterCreationGreaterThan: 1 }" in module("storage")
     for setting in ("MAILBOXES", "SINKS"):
         assert settings_block()[setting].endswith(": 'blob:config/${mailSettingsBlob}'")
 

@@ -15,8 +15,10 @@ from doctor import examine
 from doctor.step_names import OCCASIONAL, StepName
 from inbound_mail.sinks.easyvista.client import Client
 from shared import retry
+from shared.storage import file_links
 from shared.storage.account import Storage
 from shared.storage.blobs import Container
+from shared.storage.file_links import FileLinks
 from tests.functional.doctor.conftest import Installation
 from twin.bookings.permissions import READ, WRITE
 from twin.core.faults import Answer
@@ -262,7 +264,7 @@ def test_storage_that_refuses(installation: Installation, monkeypatch: pytest.Mo
         assert f"Storage {role}" in found
     assert "`azd env get-value ROLE_COMMANDS` has the command" in found
     polls = {("poll", mailbox["name"]) for mailbox in installation.mailboxes}
-    assert set(installation.find("skipped")) == polls | {("sink", "handover")}
+    assert set(installation.find("skipped")) == polls | {("sink", "handover"), ("file-links", "")}
 
 
 @pytest.mark.parametrize("schedule", ["* * * * *", "0 60 * * * *", "0 * * * * 7", "@daily", "every minute"])
@@ -383,3 +385,16 @@ def test_a_blob_that_does_not_exist_leaves_the_rest_to_be_examined(installation:
     assert set(found) == {("settings-blob", "nowhere-at-all/mailboxes.json"), ("settings-blob", "MAILBOXES")}
     assert "no mailbox is read" in found["settings-blob", "nowhere-at-all/mailboxes.json"]["message"]
     assert ("bookings-list", "default") in installation.find("ok")
+
+
+def test_links_that_are_not_given_or_not_taken(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = ("file-links", "")
+    installation.configure(FILE_LINKS="off")
+    assert installation.find("ok")[name]["message"].startswith("FILE_LINKS is off")
+    installation.configure()
+    monkeypatch.setattr(file_links, "LINK_LASTS", timedelta(minutes=-1))  # as if the account did not take it
+    assert "answered 403" in installation.find_only(name)
+    monkeypatch.setattr(FileLinks, "are_possible", lambda _: False)
+    warned = installation.find("warn")[name]
+    assert "in parts only" in warned["message"]
+    assert "FILE_LINKS" in warned["remedy"]

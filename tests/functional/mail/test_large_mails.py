@@ -65,7 +65,6 @@ def test_a_mail_that_is_too_large_is_passed_over_in_one_poll(open_scenario: Open
 
 
 @pytest.mark.usefixtures("small_answers")
-@pytest.mark.usefixtures("rows_in_memory")
 def test_the_whole_mail_is_where_the_message_says(scenario: MailScenario, caplog: pytest.LogCaptureFixture) -> None:
     large = scenario.receive(subject="Large", text=TOO_LARGE)
     scenario.run()

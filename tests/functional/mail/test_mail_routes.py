@@ -176,7 +176,7 @@ def test_a_mail_comes_as_mime_while_it_is_in_the_mailbox(scenario: MailScenario)
     path = f"mailboxes/{scenario.name}/mails/{listed['key']}/eml"
     answer = scenario.gateway.get(path)
     assert answer.headers["content-type"] == "application/octet-stream"
-    assert answer.headers["content-disposition"] == f'attachment; filename="{listed["key"]}.eml"'
+    assert answer.headers["content-disposition"] == f"attachment; filename*=UTF-8''{listed['key']}.eml"
     assert b"Subject: As MIME" in answer.content
     scenario.gateway.sim.run(lambda: scenario.twin_mailbox.delete(message, forever=True))
     error = read_error(scenario.gateway.get(path))
