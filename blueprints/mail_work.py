@@ -35,9 +35,11 @@ _TIME_OUT = 300.0  # functionTimeout
 def schedule_mailbox_polls(timer: func.TimerRequest) -> None:
     """Ask for polls of the mailboxes that are due: all but quiet ones, which are polled less often.
 
-    Where the triggers of the queues take no messages, do their work first.
+    Where the triggers of the queues take no messages, do their work first. In the end, look after the subscriptions
+    with which Graph announces new mail.
     """
-    mail = services().mail
+    used = services()
+    mail = used.mail
     _log.debug("scheduling polls, past due: %s", timer.past_due)
     if not mail.is_in_force and mail.settings_state:
         _log.error("no mailbox is polled: %s", mail.settings_state.explain())
@@ -46,6 +48,10 @@ def schedule_mailbox_polls(timer: func.TimerRequest) -> None:
         mail.request_due_polls()
         if has_stood_in:
             mail.stand_in.note_what_is_left()
+        try:
+            used.notifications.converge(mail)
+        except GatewayError as error:
+            _log.warning("the Graph subscriptions could not be looked after: %s", error)
 
 
 def _stand_in(mail: "MailServices") -> bool:

@@ -99,7 +99,7 @@ def build_services(settings: Settings) -> Services:
         connections={name: ConnectionServices(name, client, shared) for name, client in clients.items()},
         graph_limits=limits,
         stores=shared.stores,
-        lazy_notifications=Lazy(partial(_build_notifications, settings, authenticator)),
+        lazy_notifications=Lazy(partial(_build_notifications, settings, authenticator, clients, storage)),
         lazy_mail=Lazy(mail_source.get if mail_source else partial(build_mail, settings)),
         mail_source=mail_source,
     )
@@ -113,12 +113,22 @@ def _build_mail_services(
     return build_mail_services(settings, authenticator, clients)
 
 
-def _build_notifications(settings: Settings, authenticator: Authenticator) -> "NotificationServices":
+def _build_notifications(
+    settings: Settings, authenticator: Authenticator, clients: Mapping[str, GraphClient], storage: Storage
+) -> "NotificationServices":
     from composition.notifications import NotificationServices
+    from graph_notifications.converging import Converger
     from graph_notifications.proofs import Proofs
+    from graph_notifications.store import TABLE, SubscriptionStore
+    from shared.graph.subscriptions import GraphSubscriptions
+    from shared.storage.tables import Table
 
     key = authenticator.secret(settings.state_key_name)
-    return NotificationServices(settings, Proofs(key, key.renew))
+    proofs = Proofs(key, key.renew)
+    # Delegated permissions do not reach other mailboxes than the user's own.
+    able = {name: client for name, client in clients.items() if not settings.connections[name].is_delegated}
+    graphs = {name: GraphSubscriptions(client) for name, client in able.items()}
+    return NotificationServices(settings, proofs, Converger(SubscriptionStore(Table(storage, TABLE)), graphs, proofs))
 
 
 def _build_mail_source(settings: Settings, storage: Storage, build: "Callable[[Settings], MailServices]") -> MailSource:

@@ -2,16 +2,20 @@
 
 import logging
 import math
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from graph_notifications.converging import Converger, Wish, find_next_step
 from graph_notifications.proofs import Proofs
 from graph_notifications.receiving import Received, read_notifications
 from graph_notifications.resources import WatchedResource, by_id, list_mail_resources
+from graph_notifications.store import LONG_AGO
 from graph_notifications.wake_ups import WakeUps
 from inbound_mail.messages import PollRequest
+from shared import context
 from shared.errors import NotFound
 from shared.settings.config import Settings
 
@@ -23,13 +27,49 @@ _log = logging.getLogger("gateway.notifications")
 type FindMail = Callable[[], "MailServices"]
 
 
+_STEP_SECONDS = 40.0  # of a run of the timer, which has other work to do
+
+
+@dataclass
+class LastStep:
+    """What this process has compared last, and when something is due again; it only spares requests."""
+
+    wished: frozenset[str] | None = None
+    next_at: datetime = LONG_AGO
+
+    def is_current(self, wished: frozenset[str], now: datetime) -> bool:
+        """Return whether there is nothing to do: the same is wished, and nothing is due."""
+        return self.wished == wished and now < self.next_at
+
+
 @dataclass(frozen=True)
 class NotificationServices:
-    """What receives Graph's notifications."""
+    """What receives Graph's notifications, and keeps the subscriptions behind them."""
 
     settings: Settings
     proofs: Proofs
+    converger: Converger
     wake_ups: WakeUps = field(default_factory=WakeUps)
+    last_step: LastStep = field(default_factory=LastStep)
+
+    def converge(self, mail: "MailServices") -> None:
+        """Make, renew and remove Graph subscriptions as the settings wish, if something is due.
+
+        Where the settings of mailboxes are not known, nothing is done. Raises GatewayErrors.
+        """
+        if not mail.is_in_force:
+            return
+        wanted, now = self.settings.notifications, datetime.now(UTC)
+        wishes: Mapping[str, Wish] = {}
+        if wanted.is_on and wanted.base_url:
+            resources = list_mail_resources(one.settings for one in mail.mailboxes.values())
+            wishes = self.converger.make_wishes(resources, wanted.base_url)
+        wished = frozenset(one.url for one in wishes.values())
+        if self.last_step.is_current(wished, now):
+            return
+        with context.call(str(uuid.uuid4()), seconds=_STEP_SECONDS):
+            known = self.converger.converge(wishes, wanted.base_url)
+        self.last_step.wished, self.last_step.next_at = wished, find_next_step(known, now)
 
     def check_address(self, part: str) -> str:
         """Return the id of the resource that the last segment of an address is about. Raises NotFound."""

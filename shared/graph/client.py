@@ -87,6 +87,11 @@ class GraphClient:
         ask = partial(self._send, "PATCH", self._root + path, of=(path,), retry=retry, body=body)
         return call_with_retry(retry, lambda: read_json(ask()))
 
+    def delete(self, path: str, *, retry: RetryPolicy) -> None:
+        """Delete one resource. Raises GatewayErrors."""
+        ask = partial(self._send, "DELETE", self._root + path, of=(path,), retry=retry)
+        call_with_retry(retry, ask)
+
     def get_page(
         self,
         path: str,

@@ -9,7 +9,7 @@ REMEMBERING = {"BoundedSemaphore", "Semaphore", "TTLCache", "LRUCache", "lru_cac
 # Locks around an object that is built once, and what is remembered within one call.
 OTHERS = {"composition.connection_services", "shared.storage.account", "inbound_mail.content.html", "blueprints.slots"}
 # Found by hand: attributes and module variables that change.
-BY_HAND = {"inbound_mail.delivery.circuit_breaker", "composition.standing_in"}
+BY_HAND = {"inbound_mail.delivery.circuit_breaker", "composition.notifications", "composition.standing_in"}
 
 
 def remembering() -> set[str]:
