@@ -18,6 +18,7 @@ from devkit.host.logs import InvocationFilter, configure_logging
 from devkit.host.queues import LEASE
 from devkit.host.server import serve_in_thread
 from devkit.host.supervisor import EXIT_ENDED, Supervisor, watch_parent
+from devkit.terminal import escaped_output
 
 DEFAULT_PORT = 7071
 EXIT_FAILED = 1
@@ -34,10 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     3 when the platform's host or worker would have ended its process.
     """
     options = _parse(arguments)
+    with escaped_output():
+        return _run(options, sys.argv[1:] if arguments is None else arguments)
+
+
+def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     try:
         if options.no_reload:
             return _serve(options)
-        command = [sys.executable, "-m", "devkit.host", *(sys.argv[1:] if arguments is None else arguments)]
+        command = [sys.executable, "-m", "devkit.host", *arguments]
         settings = options.settings or options.app_dir / _SETTINGS
         return Supervisor(command, options.app_dir, settings, options.grace).run()
     except HostError as error:
