@@ -20,6 +20,7 @@ from devkit.connector.answers import load_definition
 from devkit.connector.client_answers import load_description
 from devkit.host import Keys, LocalHost, serve_in_thread
 from shared.settings.catalogue import SETTINGS
+from tests.functional.sign_in_at_hand import SignInAtHand
 from twin.core.record import Exchange
 from twin.seeds import sample, tiny
 from twin.simulator import Simulator
@@ -41,6 +42,7 @@ class Gateway:
         self.http = requests.Session()
         self.http.trust_env = False
         self.http.hooks["response"].append(hold_to_the_definition)
+        self.sign_in = SignInAtHand(sim)
         self.business = tiny.BUSINESS
 
     def begin(self, seed: Seed, **settings: str) -> None:
@@ -128,8 +130,10 @@ def gateway_process(azurite: Azurite) -> Iterator[Gateway]:
         keys = Keys.generate()
         host = LocalHost.load(ROOT, settings_file=None, environ=os.environ, keys=keys)
         server = serve_in_thread(host)
+        gateway = Gateway(sim, host, server.base_url, keys.host["default"])
         try:
-            yield Gateway(sim, host, server.base_url, keys.host["default"])
+            with gateway.sign_in.installed():
+                yield gateway
         finally:
             server.stop()
             host.stop()
@@ -151,6 +155,18 @@ def contoso(gateway_process: Gateway) -> Gateway:
     gateway_process.begin(sample.seed)
     gateway_process.business = "ithelpdesk@contoso.com"
     return gateway_process
+
+
+@pytest.fixture(autouse=True)
+def sign_in(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Have tokens and secrets at hand, except in tests that are marked `signs_in` and such as use no gateway."""
+    if "gateway_process" not in request.fixturenames or request.node.get_closest_marker("signs_in"):
+        yield
+        return
+    hand = request.getfixturevalue("gateway_process").sign_in
+    hand.is_on = True
+    yield
+    hand.is_on = False
 
 
 _minute: list[datetime] = []

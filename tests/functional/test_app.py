@@ -1,7 +1,11 @@
 """The app as the platform's worker sees it."""
 
+import pytest
+
 from tests.functional.conftest import Gateway
 from tests.house.triggers import builders
+
+pytestmark = pytest.mark.signs_in
 
 
 def test_every_function_is_indexed_and_none_is_at_fault(gateway_process: Gateway) -> None:

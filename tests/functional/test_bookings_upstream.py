@@ -14,7 +14,7 @@ from twin.bookings.permissions import APPOINTMENT, READ
 from twin.core.faults import Action, Answer, Cut, Delay, Drop, Garble, Hang
 from twin.seeds import sample, tiny
 
-pytestmark = pytest.mark.slow(reason="waits for services that hang")
+pytestmark = [pytest.mark.signs_in, pytest.mark.slow(reason="waits for services that hang")]
 
 PAGE = f"bookings/businesses/{tiny.BUSINESS}"
 

@@ -20,6 +20,8 @@ from shared.storage.tables import Table
 from shared.transport import Transport
 from tests.functional.conftest import Gateway
 
+pytestmark = pytest.mark.signs_in
+
 THREADS, ROUNDS = 16, 3
 
 

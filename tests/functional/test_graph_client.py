@@ -22,6 +22,8 @@ from tests.functional.conftest import Gateway
 from twin.core.faults import Answer, Drop
 from twin.seeds import tiny
 
+pytestmark = pytest.mark.signs_in
+
 ROOT = f"/solutions/bookingBusinesses/{tiny.BUSINESS}"
 
 

@@ -16,6 +16,8 @@ from tests.functional.conftest import Gateway
 from twin.core.faults import Answer, Hang
 from twin.seeds import sample, tiny
 
+pytestmark = pytest.mark.signs_in
+
 
 def test_health_is_open_to_all_and_asks_nobody(gateway: Gateway) -> None:
     answer = gateway.get("health", key="")

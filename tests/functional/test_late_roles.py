@@ -9,6 +9,8 @@ import pytest
 from tests.functional.conftest import Gateway, read_error
 from twin.seeds import tiny
 
+pytestmark = pytest.mark.signs_in
+
 SETTING = "AzureWebJobsStorage"
 PAGE = f"bookings/businesses/{tiny.BUSINESS}"
 MAIL = {

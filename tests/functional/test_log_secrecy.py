@@ -12,6 +12,8 @@ from twin.core.faults import Answer, Drop
 from twin.seeds import sample, tiny
 from twin.seeds.sample import Credential
 
+pytestmark = pytest.mark.signs_in
+
 __all__ = ["log"]
 
 CALLBACK = "https://prod-00.example.logic.azure.com/workflows/x/triggers/y?sig=very-secret-signature"

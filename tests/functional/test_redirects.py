@@ -26,6 +26,8 @@ from twin.core.faults import Answer
 from twin.seeds import sample, tiny
 from twin.seeds.sample import Credential
 
+pytestmark = pytest.mark.signs_in
+
 STOLEN = "/stolen"
 ELSEWHERE = f"https://hooks.contoso.com{STOLEN}"  # the twin answers for this host, so a visit would be seen
 STATUSES = (301, 302, 303, 307, 308)

@@ -25,7 +25,7 @@ from twin.seeds import sample
 from twin.seeds.booking_pages import SYDNEY
 from twin.seeds.businesses import seed_business
 
-pytestmark = pytest.mark.slow(reason="registers apps many times")
+pytestmark = [pytest.mark.signs_in, pytest.mark.slow(reason="registers apps many times")]
 
 SECRET = ("--credential", "secret")
 SECRET_NAME = "graph-client-secret"

@@ -1,7 +1,11 @@
 """Mailboxes: the commands for Exchange are printed, Entra ID grants nothing, and the proof opens the mailboxes."""
 
+import pytest
+
 from tests.functional.registration import RegisterRun
 from twin.seeds import mails
+
+pytestmark = pytest.mark.signs_in
 
 MAIL = ("--for", "read", "mail", "--mailbox", mails.SUPPORT, "--refused-mailbox", mails.SECOND)
 

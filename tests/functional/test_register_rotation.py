@@ -16,7 +16,7 @@ from tests.functional.registration import RegisterRun
 from twin.core.faults import Answer
 from twin.seeds import sample
 
-pytestmark = pytest.mark.slow(reason="rotates credentials under load")
+pytestmark = [pytest.mark.signs_in, pytest.mark.slow(reason="rotates credentials under load")]
 
 KINDS = {"secret": "desk-secret", "certificate": "desk-certificate", "password": "desk-user"}
 

@@ -24,6 +24,8 @@ from twin.core.faults import Answer, Delay, Drop, Garble
 from twin.seeds import sample, tiny
 from twin.seeds.sample import Credential
 
+pytestmark = pytest.mark.signs_in
+
 MODES: list[Credential] = ["federated", "certificate", "secret", "password"]
 SECRET = sample.CLIENT_SECRET_NAME
 

@@ -26,6 +26,8 @@ from tests.functional.conftest import Gateway
 from tests.house.source import ROOT
 from twin.core.faults import Answer
 
+pytestmark = pytest.mark.signs_in
+
 TELEMETRY = (ROOT / "docs/telemetry.md").read_text()
 
 

@@ -13,6 +13,8 @@ from devkit.running import NothingRunsError
 from tests.functional.doctor.conftest import Installation
 from twin.seeds import mails, sample, service_desks
 
+pytestmark = pytest.mark.signs_in
+
 
 def ask(installation: Installation, *more: str, key: str | None = None) -> int:
     master = installation.gateway.host.asgi._access.keys.master

@@ -30,7 +30,7 @@ from twin.seeds import mails, sample, service_desks
 from twin.seeds.booking_pages import LONDON
 from twin.seeds.credentials import make_secret
 
-pytestmark = pytest.mark.slow(reason="examines a whole installation many times")
+pytestmark = [pytest.mark.signs_in, pytest.mark.slow(reason="examines a whole installation many times")]
 
 NOBODY = "1de00000-0000-4000-8000-00000000dead"
 

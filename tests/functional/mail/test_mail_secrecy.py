@@ -4,6 +4,8 @@ import io
 import json
 import uuid
 
+import pytest
+
 from composition import services
 from shared.storage.account import Storage
 from tests.functional.conftest import Gateway
@@ -13,6 +15,8 @@ from twin import Answer, Drop
 from twin.mail.contents import File
 from twin.seeds import service_desks, tiny
 from twin.seeds.mails import SUPPORT
+
+pytestmark = pytest.mark.signs_in
 
 __all__ = ["log"]
 

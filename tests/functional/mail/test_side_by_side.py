@@ -21,6 +21,8 @@ from twin.mail.permissions import WRITE
 from twin.seeds import sample, tiny
 from twin.seeds.mails import SECOND, SUPPORT
 
+pytestmark = pytest.mark.signs_in
+
 PARTNER = "desk@fabrikam.com"
 
 
