@@ -7,12 +7,13 @@ A list is a file that `python3 -m devkit lock` compiled: no other files than tho
 
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import venv
 from pathlib import Path
+
+from filelock import FileLock
 
 from devkit.bootstrap import ONLY_LOCKED
 
@@ -32,16 +33,19 @@ class ForeignEnvironmentError(Exception):
 def find_python(packages: Path = MSGRAPH, *, home: Path = _HOME) -> Path:
     """Return the interpreter of an environment with the packages of a compiled list, which is made first if need be.
 
-    Two processes may do this at the same time: each builds its own, the first finished one is moved into place, the
-    other is deleted. Raises ForeignEnvironmentError when pip fails.
+    Two processes may do this at the same time: the second waits and finds the work done. Raises
+    ForeignEnvironmentError when pip fails.
     """
     target = home / _name_environment(packages)
-    if not target.exists():
-        home.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=home, prefix="making-", ignore_cleanup_errors=True) as draft:
-            made = Path(draft) / "environment"
-            _install(made, packages)
-            _move_into_place(made, target)
+    if target.exists():
+        return _interpreter(target)
+    home.mkdir(parents=True, exist_ok=True)
+    with FileLock(target.with_name(f"{target.name}.lock")):
+        if not target.exists():
+            with tempfile.TemporaryDirectory(dir=home, prefix="making-", ignore_cleanup_errors=True) as draft:
+                made = Path(draft) / "environment"
+                _install(made, packages)
+                made.rename(target)
     return _interpreter(target)
 
 
@@ -50,25 +54,16 @@ def _name_environment(packages: Path) -> str:
 
 
 def _install(folder: Path, packages: Path) -> None:
-    venv.create(folder, with_pip=True)
+    venv.create(folder)  # without a pip of its own, which takes longer to install than most lists
+    command = [sys.executable, "-m", "pip", "--python", str(_interpreter(folder)), "install", "--quiet"]
     # not compiled beforehand: of thousands of modules a few are used; not resolved again: the list is complete
-    command = [str(_interpreter(folder)), "-m", "pip", "install", "--quiet", "--no-compile", "--no-deps"]
-    command += ["--timeout", "60", "--retries", "5", *ONLY_LOCKED, str(packages)]
+    command += ["--no-compile", "--no-deps", "--timeout", "60", "--retries", "5", *ONLY_LOCKED, str(packages)]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=_INSTALL_SECONDS, env=OUTSIDE)
     except subprocess.CalledProcessError as error:
         raise ForeignEnvironmentError(f"pip could not install {packages.name}: {error.stderr[-1000:]}") from error
     except subprocess.TimeoutExpired as error:
         raise ForeignEnvironmentError(f"pip was not done within {_INSTALL_SECONDS} s") from error
-
-
-def _move_into_place(made: Path, target: Path) -> None:
-    try:
-        made.rename(target)
-    except OSError:
-        if not target.exists():
-            raise
-        shutil.rmtree(made, ignore_errors=True)
 
 
 def _interpreter(folder: Path) -> Path:

@@ -7,7 +7,14 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from devkit.bootstrap import ROOT
 from devkit.foreign import OUTSIDE
+
+TOOLS = {
+    "client": "node_modules/typescript/bin/tsc",
+    "spectral": "node_modules/@stoplight/spectral-cli/dist/index.js",
+}
+"""Programs that tests run: `devkit/{name}_npm` says which packages, and one of their files is the program."""
 
 INSTALL_SECONDS = 600  # npm alone tries a registry that it cannot reach without end
 
@@ -49,6 +56,11 @@ def install_locked(manifest: Path, cache: Path, *, proof: str, what: str, second
             raise NpmError(f"npm could not install {what}:\n{(done.stderr or done.stdout).strip()}")
         marker.write_text(wanted)
     return target
+
+
+def install_tool(name: str) -> Path:
+    """Install one of `TOOLS` unless it is there; return its program. Raises NpmError."""
+    return install_locked(ROOT / "devkit" / f"{name}_npm", ROOT / ".devkit" / name, proof=TOOLS[name], what=name)
 
 
 def find_program(name: str, what: str) -> str:

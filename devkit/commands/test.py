@@ -10,8 +10,8 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 
@@ -53,16 +53,28 @@ def run(options: argparse.Namespace, more: Sequence[str]) -> int:
         "tests": [*python, "pytest", *chosen, *(more or _SIDE_BY_SIDE)],
     }
     results = {}
-    for name, command in steps.items():
-        print(f"== {name}", flush=True)
-        began = time.monotonic()
-        with _compile_tests(environ) if name == "types" and not more and _are_tests_new(ROOT) else nullcontext():
-            code = subprocess.call(command, cwd=ROOT, env=environ if name == "tests" else None)
-        results[name] = (code, time.monotonic() - began)
+    with nullcontext() if more else _preparing(is_quick=options.quick):
+        for name, command in steps.items():
+            print(f"== {name}", flush=True)
+            began = time.monotonic()
+            with _compile_tests(environ) if name == "types" and not more and _are_tests_new(ROOT) else nullcontext():
+                code = subprocess.call(command, cwd=ROOT, env=environ if name == "tests" else None)
+            results[name] = (code, time.monotonic() - began)
     print("== result")
     for name, (code, seconds) in results.items():
         print(f"   {name:8} {'ok' if code == 0 else f'failed ({code})':12} {seconds:6.1f} s")
     return 0 if all(code == 0 for code, _ in results.values()) else 1
+
+
+@contextmanager
+def _preparing(*, is_quick: bool) -> Iterator[None]:
+    """Install meanwhile what tests need, if it is not there yet; do not wait for what nobody needs any more."""
+    command = [sys.executable, "-m", "devkit.preparing", *(["1"] if is_quick else [])]  # the storage emulator alone
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
 
 
 def _compile_tests(environ: Mapping[str, str]) -> subprocess.Popen[bytes]:

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from devkit.bicep.reading import TOOLS
-from devkit.bootstrap import ROOT
 from devkit.foreign import ForeignEnvironmentError, find_python
-from devkit.npm_packages import NpmError, install_locked
+from devkit.npm_packages import NpmError, install_tool
 
 # pip's messages if there is no network; a version that does not exist is no reason to skip
 OFFLINE = re.compile(r"after connection broken by|Failed to establish a new connection|pip was not done within")
@@ -36,10 +35,10 @@ def find_or_skip(packages: Path = TOOLS) -> Path:
         raise
 
 
-def install_npm_or_skip(name: str, proof: str) -> Path:
-    """Install the packages of `devkit/{name}_npm`, return the file `proof` of them; skip the test when offline."""
+def install_npm_or_skip(name: str) -> Path:
+    """Install a program from npm and return its file; skip the test when offline."""
     try:
-        return install_locked(ROOT / "devkit" / f"{name}_npm", ROOT / ".devkit" / name, proof=proof, what=name)
+        return install_tool(name)
     except NpmError as error:
         if _OFFLINE_NPM.search(str(error)):
             pytest.skip(f"offline: what devkit/{name}_npm names cannot be installed")

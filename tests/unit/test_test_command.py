@@ -4,9 +4,12 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -22,6 +25,7 @@ class Calls:
         self.arguments: list[str] = []
         self.codes: dict[str, int] = {}
         self.beside: list[Sequence[str]] = []
+        self.prepared: list[list[str]] = []
         monkeypatch.setattr(subprocess, "call", self._call)
         monkeypatch.setattr(subprocess, "Popen", self._start)
         monkeypatch.delenv("CI", raising=False)
@@ -35,10 +39,16 @@ class Calls:
             self.arguments = list(arguments[3:])
         return self.codes.get(tool, 0)
 
-    def _start(self, arguments: Sequence[str], *, env: Mapping[str, str], **_: object) -> nullcontext[None]:
-        assert "PYTHONDONTWRITEBYTECODE" not in env
-        self.beside.append(arguments[2:])
-        return nullcontext()
+    @contextmanager
+    def _start(self, arguments: Sequence[str], *, env: Mapping[str, str] | None = None, **_: object) -> Iterator[Any]:
+        if arguments[2] == "pytest":
+            assert env
+            assert "PYTHONDONTWRITEBYTECODE" not in env
+            self.beside.append(arguments[2:])
+            yield None
+            return
+        self.prepared.append(list(arguments[2:]))
+        yield SimpleNamespace(terminate=partial(self.prepared.append, ["ended"]))
 
     def run(self, *arguments: str) -> int:
         parser = argparse.ArgumentParser()
@@ -63,12 +73,18 @@ def test_everything_runs_side_by_side_on_the_real_day(calls: Calls, capsys: pyte
 def test_quick_leaves_the_slow_ones_out(calls: Calls) -> None:
     assert calls.run("--quick") == 0
     assert calls.arguments[:3] == ["-m", "not slow", "-n"]
+    assert calls.prepared == [["devkit.preparing", "1"], ["ended"]], "the storage emulator is what quick tests need"
+
+
+def test_what_slow_tests_need_is_installed_meanwhile_and_not_waited_for(calls: Calls) -> None:
+    calls.run()
+    assert calls.prepared == [["devkit.preparing"], ["ended"]]
 
 
 def test_more_arguments_go_to_pytest(calls: Calls) -> None:
     calls.run("tests/unit", "-x", "--quick")
     assert calls.arguments == ["-m", "not slow", "tests/unit", "-x"]
-    assert calls.beside == []
+    assert calls.beside == calls.prepared == []
 
 
 def test_a_failed_check_fails_all_and_stops_none(calls: Calls, capsys: pytest.CaptureFixture[str]) -> None:

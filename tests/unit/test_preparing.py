@@ -1,0 +1,48 @@
+"""What is installed beside the checks: everything that a test would install by itself."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from devkit import npm_packages, preparing
+from devkit.bootstrap import ROOT, SUPPORTED
+from devkit.foreign import LOCKED
+from devkit.npm_packages import NpmError
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What would have been installed, in this order."""
+    done: list[object] = []
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(preparing, "install_azurite", lambda: done.append("azurite"))
+    monkeypatch.setattr(preparing, "find_python", done.append)
+    monkeypatch.setattr(preparing, "install_tool", done.append)
+    monkeypatch.setattr(preparing, "download_wheels", lambda _, version: done.append(version))
+    return done
+
+
+def test_everything_is_installed_that_tests_need_and_the_emulator_first(installed: list[object]) -> None:
+    preparing.main([])
+    lists = {path for path in LOCKED.glob("*.txt") if path.name != "uv.txt"}
+    assert set(installed) == {"azurite", *lists, *npm_packages.TOOLS, *SUPPORTED}
+    assert installed[0] == "azurite"
+    folders = {path.name.removesuffix("_npm") for path in (ROOT / "devkit").glob("*_npm")}
+    assert folders == {"azurite", *npm_packages.TOOLS}
+
+
+def test_quick_tests_need_the_emulator_alone(installed: list[object]) -> None:
+    preparing.main(["1"])
+    assert installed == ["azurite"]
+
+
+def test_what_cannot_be_installed_is_left_to_the_test_that_needs_it(
+    installed: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> Path:
+        raise NpmError("npm is missing")
+
+    monkeypatch.setattr(preparing, "install_azurite", fail)
+    preparing.main([])
+    assert len(installed) == len(set(installed)) > len(SUPPORTED)
