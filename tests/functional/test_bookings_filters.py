@@ -10,6 +10,8 @@ from tests.functional.test_bookings_appointments import book
 from twin.core.faults import Answer
 from twin.seeds import sample, tiny
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 RANGE: dict[str, Any] = {"start": "2026-05-04", "end": "2026-05-05"}
 NOBODY = "00000000-1111-4000-8000-000000000000"

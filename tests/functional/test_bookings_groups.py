@@ -19,6 +19,8 @@ from twin.core.faults import Answer
 from twin.seeds import tiny
 from twin.seeds.booking_pages import week
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 CUSTOMER = "#microsoft.graph.bookingCustomerInformation"
 UNKNOWN = {"error": {"code": "UnknownError", "message": ""}}
 GUESTS = [{"name": f"Guest {number}", "emailAddress": f"guest{number}@example.com"} for number in range(6)]

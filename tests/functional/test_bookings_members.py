@@ -15,6 +15,8 @@ from tests.functional.kill_switch import Killed, KillSwitch
 from twin.core.faults import Answer
 from twin.seeds import tiny
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 WHOLE = CLEO | {"notes": "Rings twice", "answers": {"Asset tag?": "LT-0042", "Boden?": "Teppich"}}
 UNKNOWN = {"error": {"code": "UnknownError", "message": ""}}
 

@@ -11,6 +11,8 @@ from tests.functional.test_bookings_appointments import book
 from twin.seeds import sample, tiny
 from twin.seeds.booking_pages import week
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 GUESTS = [{"name": f"Guest {number}", "emailAddress": f"guest{number}@example.com"} for number in range(5)]
 
 

@@ -23,6 +23,8 @@ from devkit.flows.sources import FLOWS
 from tests.functional.conftest import Gateway
 from tests.functional.flow_scenarios import Scenarios
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 NAMES = sorted(path.stem for path in FLOWS.glob("*.json"))
 CONNECTOR = load_connectors()[GATEWAY]
 ODD = 'O\'Neil & <i>Söhne</i> "x" \\ {y} [z] %0A @{w} \U0001f600'

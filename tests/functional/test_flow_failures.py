@@ -12,6 +12,8 @@ from devkit.flows.sources import FLOWS
 from tests.functional.conftest import Gateway
 from tests.functional.flow_scenarios import Scenarios
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 README = "power-automate/flows/README.md"
 NOTE = "written by test_flow_failures.py --write-tables"
 NAMES = sorted(path.stem for path in FLOWS.glob("*.json"))

@@ -10,6 +10,8 @@ from devkit.flows.sources import FLOWS
 from tests.functional.conftest import Gateway
 from tests.functional.flow_scenarios import CSV, JSON, PNG, Scenarios
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 _FOREIGN_MARKUP = re.compile("(?:Sons|0042|Printer) <b>")  # what the scenarios let customers and senders write
 _ESCAPED_MARKUP = re.compile("(?:Sons|0042|Printer) &lt;b")
 NAMES = sorted(path.stem for path in FLOWS.glob("*.json"))

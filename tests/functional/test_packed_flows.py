@@ -17,6 +17,8 @@ from devkit.flows.sources import FLOWS, Flow
 from tests.functional.conftest import Gateway
 from tests.functional.flow_scenarios import Scenarios
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 NAMES = sorted(path.stem for path in FLOWS.glob("*.json"))
 
 

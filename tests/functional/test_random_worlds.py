@@ -25,6 +25,8 @@ from twin.seeds import tiny
 from twin.seeds.sample import TENANT_ID
 from twin.world import World as Simulated
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 WEEK = timedelta(days=7)
 CUSTOMER = "#microsoft.graph.bookingCustomerInformation"
 GUEST = {"name": "Robin Example", "emailAddress": "robin@example.com"}

@@ -14,6 +14,8 @@ from tests.functional.conftest import Gateway, ahead
 from tests.functional.flow_calls import FlowCaller, open_flow
 from twin.seeds import tiny
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 ZONE = "GMT Standard Time"
 TODAY = datetime.now(UTC).date()
 TOMORROW = TODAY + timedelta(days=1)

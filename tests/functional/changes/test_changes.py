@@ -13,6 +13,8 @@ from tests.functional.test_bookings_appointments import government
 from twin.core.faults import Answer
 from twin.seeds import tiny
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 TOMORROW = timedelta(days=1)
 
 

@@ -15,7 +15,10 @@ from devkit.flow_runs.world import SETTINGS, FlowWorld
 from tests.functional.conftest import Gateway
 from tests.functional.flow_scenarios import CUSTOMER, Scenarios
 
-pytestmark = pytest.mark.slow(reason="books appointments for each test, and runs the whole flow for each")
+pytestmark = [
+    pytest.mark.usefixtures("rows_in_memory"),
+    pytest.mark.slow(reason="books appointments for each test, and runs the whole flow for each"),
+]
 
 CHARGE = (SETTINGS["Recipients"],)
 BROKEN = (Kind.REFUSED, Kind.UNAVAILABLE, Kind.TIMED_OUT)

@@ -10,6 +10,8 @@ from tests.functional.flow_runs.support_flows import ADDRESS, BOTH_READINGS, REC
 from tests.functional.mail.conftest import MailScenario, OpenScenario
 from twin.mail.contents import File, Reference
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 CSV = "Name;Größe;€\r\nMüller;1,5;“ja”\r\n".encode("cp1252")
 JSON = b'{ "b": 1.0,\r\n  "a": [ ] }\r\n'
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\xff\x00"

@@ -11,7 +11,10 @@ from tests.functional.mail.conftest import MailScenario, OpenScenario
 from twin.mail.contents import File
 from twin.seeds.mails import SUPPORT
 
-pytestmark = pytest.mark.slow(reason="receives several mails for each test, and runs the whole flow for each")
+pytestmark = [
+    pytest.mark.usefixtures("rows_in_memory"),
+    pytest.mark.slow(reason="receives several mails for each test, and runs the whole flow for each"),
+]
 
 LEE, MEGAN, EVE = "lee.gu@contoso.com", "megan.bowen@contoso.com", "eve@fabrikam.example"
 FORM, ADELE = "forms@contoso.com", "adele.vance@contoso.com"

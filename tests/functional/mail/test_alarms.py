@@ -17,6 +17,8 @@ from shared.storage.queues import Queue
 from shared.storage.tables import Operation
 from tests.functional.mail.conftest import MailScenario
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 
 @pytest.fixture
 def watch(scenario: MailScenario, caplog: pytest.LogCaptureFixture) -> Watch:

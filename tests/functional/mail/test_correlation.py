@@ -15,6 +15,8 @@ from shared.errors import Rejected
 from shared.storage.queues import Queue
 from tests.functional.mail.conftest import MailScenario
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 
 @pytest.fixture
 def flow() -> str:

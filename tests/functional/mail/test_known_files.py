@@ -3,9 +3,13 @@
 import hashlib
 from typing import Any
 
+import pytest
+
 from inbound_mail.content.files import SeenFiles
 from tests.functional.mail.conftest import MailScenario
 from twin.mail.contents import File
+
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
 
 LOGO, LOG = b"logo", b"log"
 KIM, LEE = "kim@example.com", "lee@example.com"

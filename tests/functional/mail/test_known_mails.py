@@ -14,6 +14,8 @@ from shared.workers import Workers
 from tests.functional.mail.conftest import MailScenario, OpenScenario
 from tests.functional.storage import storage_in_memory
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 MAILS = 8
 READ = {"write_back": {"read": True}}
 

@@ -11,6 +11,8 @@ from tests.functional.conftest import read_error
 from tests.functional.mail.conftest import MailScenario, OpenScenario
 from twin.mail.contents import File, Reference
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 
 def ask(scenario: MailScenario, path: str = "", **query: Any) -> Any:
     answer = scenario.gateway.get(f"mailboxes/{scenario.name}{path}", **query)

@@ -25,6 +25,8 @@ from tests.functional.mail.conftest import MailScenario, OpenScenario
 from tests.functional.storage import storage_in_memory
 from twin import Answer
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 
 @dataclass
 class Clockwork:

@@ -10,6 +10,8 @@ from tests.functional.mail.conftest import MailScenario, OpenScenario
 from tests.originals import MAILS, find_mails
 from twin.mail.message import Message
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 UNPACKED = {"mime_emails/raw_email_with_nested_attachment.eml": ["truncated.png"]}  # from inside a signed mail
 AUTOMATIC = {
     "mime_emails/raw_email_with_mimepart_without_content_type.eml",

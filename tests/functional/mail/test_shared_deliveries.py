@@ -24,6 +24,8 @@ from tests.functional.kill_switch import Killed, KillSwitch
 from tests.functional.mail.conftest import MailScenario, OpenScenario, RecordingSink
 from tests.functional.storage import storage_in_memory
 
+pytestmark = pytest.mark.usefixtures("rows_in_memory")
+
 MAILS = 18  # two in each message
 
 
