@@ -13,8 +13,9 @@ from devkit.foreign import OUTSIDE
 TOOLS = {
     "client": "node_modules/typescript/bin/tsc",
     "spectral": "node_modules/@stoplight/spectral-cli/dist/index.js",
+    "verifier": "node_modules/standardwebhooks/package.json",
 }
-"""Programs that tests run: `devkit/{name}_npm` says which packages, and one of their files is the program."""
+"""What tests use: `devkit/{name}_npm` says which packages, and this is the file of theirs that is run or read."""
 
 INSTALL_SECONDS = 600  # npm alone tries a registry that it cannot reach without end
 
@@ -59,7 +60,7 @@ def install_locked(manifest: Path, cache: Path, *, proof: str, what: str, second
 
 
 def install_tool(name: str) -> Path:
-    """Install one of `TOOLS` unless it is there; return its program. Raises NpmError."""
+    """Install one of `TOOLS` unless it is there; return its file. Raises NpmError."""
     return install_locked(ROOT / "devkit" / f"{name}_npm", ROOT / ".devkit" / name, proof=TOOLS[name], what=name)
 
 

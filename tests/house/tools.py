@@ -36,7 +36,7 @@ def find_or_skip(packages: Path = TOOLS) -> Path:
 
 
 def install_npm_or_skip(name: str) -> Path:
-    """Install a program from npm and return its file; skip the test when offline."""
+    """Install packages from npm and return the file that the test needs; skip the test when offline."""
     try:
         return install_tool(name)
     except NpmError as error:
