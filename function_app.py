@@ -16,6 +16,8 @@ from blueprints import (
     operations,
     slot_holds,
     slots,
+    subscriptions,
+    subscriptions_work,
     triggers,
     wrong_path,
 )
@@ -37,6 +39,8 @@ for blueprint in (
     operations.bp,
     slot_holds.bp,
     slots.bp,
+    subscriptions.bp,
+    subscriptions_work.bp,
     triggers.bp,
     wrong_path.bp,
 ):

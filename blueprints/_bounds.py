@@ -15,6 +15,8 @@ class Bounds:
 
 APPOINTMENT_PAGE = Bounds(1, 500, default=100)
 APPOINTMENT_PAGE_WITH_DETAILS = Bounds(1, 100, default=50)  # a call to Graph for each appointment
+SUBSCRIPTION_PAGE = Bounds(1, 100, default=50)
+EVENT_DELIVERY_PAGE = Bounds(1, 100, default=50)
 MAIL_PAGE = Bounds(1, 100, default=50)
 HELD_MINUTES = Bounds(1, 30, default=5)
 HELD_SEATS = Bounds(1, 1000, default=1)

@@ -46,10 +46,12 @@ def run_idempotently(
     status: HTTPStatus = HTTPStatus.OK,
     same: "Sameness | None" = None,
     uses_run: bool = False,
+    scope: str | None = None,
 ) -> Content:
     """Do the work once for its Idempotency-Key; a header marks an answer that was given before.
 
-    `uses_run`: without a key, the run and the action of a flow are the key, where its engine names them.
+    `scope`: within which keys differ; None: the business in the path. `uses_run`: without a key, the run and the action
+    of a flow are the key, where its engine names them.
     """
     key = request.http.headers.get("Idempotency-Key")
     if key is not None and not re.fullmatch(_KEY, key):
@@ -61,7 +63,7 @@ def run_idempotently(
     payload = {"body": body.values, "id": request.query.text("id")}
     given = request.services.idempotency.run(
         work,
-        scope=f"{request.connection_name}|{request.business.lower()}",
+        scope=scope or f"{request.connection_name}|{request.business.lower()}",
         operation=operation,
         payload=payload,
         key=_run_key(request, payload) if key is None and uses_run else key,

@@ -17,8 +17,12 @@ _AT_ONCE = 4
 
 @bp.timer_trigger(arg_name="timer", schedule="%CHANGES_SCHEDULE%", run_on_startup=False, use_monitor=True)
 def refresh_changes(timer: func.TimerRequest) -> None:
-    """Scan every business whose change feed was asked for within a month; the next run does what this one leaves."""
+    """Scan every business whose change feed was asked for within a month; then look after event subscriptions.
+
+    The next run does what this one leaves.
+    """
     from bookings.changes.feed import tick_feeds
+    from composition.subscriptions import sweep_subscriptions
     from shared.workers import Workers
 
     used = services()
@@ -31,3 +35,4 @@ def refresh_changes(timer: func.TimerRequest) -> None:
             lambda connection, business: used.connections[connection].businesses.allows(business),
             Workers(_AT_ONCE),
         )
+        sweep_subscriptions(used)

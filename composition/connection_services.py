@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from bookings.reading.appointments import Appointments
     from bookings.reading.catalogue import Catalogue
     from bookings.writing.appointments import Writes
+    from event_subscriptions.store import SubscriptionStore
+    from event_subscriptions.waking import Waker
     from shared.storage.idempotency import IdempotencyStore
+    from shared.storage.queues import Queue
     from shared.storage.tables import Table
 
 
@@ -80,6 +83,29 @@ class SharedStores:
         from shared.storage.tables import Table
 
         return Table(self.storage, TABLE)
+
+    @_Once
+    def subscriptions(self) -> "SubscriptionStore":
+        """Return the event subscriptions."""
+        from event_subscriptions.store import TABLE, SubscriptionStore
+        from shared.storage.tables import Table
+
+        return SubscriptionStore(Table(self.storage, TABLE))
+
+    @_Once
+    def event_deliveries(self) -> "Queue":
+        """Return the queue of event deliveries."""
+        from event_subscriptions.messages import QUEUE
+        from shared.storage.queues import Queue
+
+        return Queue(self.storage, QUEUE)
+
+    @_Once
+    def subscription_waker(self) -> "Waker":
+        """Return what asks for event deliveries."""
+        from event_subscriptions.waking import Waker
+
+        return Waker(self.subscriptions, self.event_deliveries)
 
 
 @dataclass(frozen=True)
@@ -169,7 +195,14 @@ class ConnectionServices:
             timedelta(days=numbers["CHANGES_WINDOW_DAYS"]), timedelta(seconds=numbers["CHANGES_REFRESH_SECONDS"])
         )
         scanner = Scanner(self.graph, shared.workers, pace, self.appointments.find_details)
-        return ChangeFeed(self._name, scanner, stores.changes, Container(stores.storage, CONTAINER))
+        blobs = Container(stores.storage, CONTAINER)
+        return ChangeFeed(self._name, scanner, stores.changes, blobs, announce=self._wake_subscriptions)
+
+    def _wake_subscriptions(self, business: str) -> None:
+        """Ask for the event deliveries of a business whose change feed has grown."""
+        from composition.subscription_feeds import name_business_feed
+
+        self._shared.stores.subscription_waker.wake(self._name, name_business_feed(business))
 
     @_Once
     def describer(self) -> "Describer":

@@ -22,6 +22,7 @@ from shared.workers import Workers
 if TYPE_CHECKING:
     from composition.mail import MailServices
     from composition.notifications import NotificationServices
+    from event_subscriptions.targets.protocol import TargetKind
     from shared.storage.idempotency import IdempotencyStore
     from shared.storage.tables import Table
 
@@ -40,6 +41,7 @@ class Services:
     stores: SharedStores
     lazy_mail: "Lazy[MailServices]"
     lazy_notifications: "Lazy[NotificationServices]"
+    target_kinds: "Lazy[Mapping[str, TargetKind]]"
     mail_source: MailSource | None  # None: no setting is in a blob
 
     @property
@@ -101,8 +103,15 @@ def build_services(settings: Settings) -> Services:
         stores=shared.stores,
         lazy_notifications=Lazy(partial(_build_notifications, settings, authenticator, clients, storage)),
         lazy_mail=Lazy(mail_source.get if mail_source else partial(build_mail, settings)),
+        target_kinds=Lazy(partial(_build_target_kinds, settings, authenticator)),
         mail_source=mail_source,
     )
+
+
+def _build_target_kinds(settings: Settings, authenticator: Authenticator) -> "Mapping[str, TargetKind]":
+    from composition.subscriptions import build_target_kinds
+
+    return build_target_kinds(settings, authenticator.secret(settings.state_key_name))
 
 
 def _build_mail_services(

@@ -81,6 +81,12 @@ param apiDocs string = 'on'
 @allowed(['off', 'on'])
 param fileLinks string = 'on'
 
+@description('Hosts to which callers may let events be sent (subscriptions), such as hooks.contoso.com,*.contoso.net.')
+param eventTargetHosts string = ''
+
+@description('Those of the hosts whose names may lead to private addresses.')
+param eventTargetPrivateHosts string = ''
+
 @description('Support mailboxes to read.')
 param mailboxes mailbox[] = []
 
@@ -206,6 +212,7 @@ var names = {
 var tags = { 'azd-env-name': environmentName }
 var polls = 'mailbox-polls'
 var deliveries = 'mail-deliveries'
+var events = 'event-deliveries'
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: 'rg-${environmentName}'
@@ -245,8 +252,8 @@ module storage 'modules/storage.bicep' = {
     audit: storageAudit
     containers: ['app-package', 'mails', 'exports', 'changes', 'config']
     exportsContainer: 'exports'
-    queues: [polls, '${polls}-poison', deliveries, '${deliveries}-poison']
-    tables: ['mails', 'threads', 'changes', 'idempotency', 'holds']
+    queues: [polls, '${polls}-poison', deliveries, '${deliveries}-poison', events, '${events}-poison']
+    tables: ['mails', 'threads', 'changes', 'idempotency', 'holds', 'subscriptions']
   }
 }
 
@@ -334,6 +341,8 @@ module gateway 'modules/gateway.bicep' = {
       GRAPH_NOTIFICATIONS_URL: graphNotificationsUrl
       API_DOCS: apiDocs
       FILE_LINKS: privateNetwork ? 'off' : fileLinks
+      EVENT_TARGET_HOSTS: eventTargetHosts
+      EVENT_TARGET_PRIVATE_HOSTS: eventTargetPrivateHosts
       MAILBOXES: empty(mailSettingsBlob) ? string(mailboxes) : 'blob:config/${mailSettingsBlob}'
       SINKS: empty(mailSettingsBlob) ? string(sinks) : 'blob:config/${mailSettingsBlob}'
       MAILBOX_POLL_SCHEDULE: mailboxPollSchedule

@@ -7,7 +7,7 @@ the certificates of the environment are looked up once for each host.
 
 import re
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import requests
@@ -37,6 +37,8 @@ _NOTHING_SENT = (
 )
 _NO_TUNNEL = "Tunnel connection failed"  # http.client's words when the proxy refuses
 
+type MakeAdapter = Callable[[], requests.adapters.HTTPAdapter]
+
 
 class DirectSession:
     """Connections that all threads of a process may share. It keeps nothing else of one request for the next.
@@ -45,9 +47,9 @@ class DirectSession:
     answer for what they expect.
     """
 
-    def __init__(self, *, who: str | None = None) -> None:
+    def __init__(self, *, who: str | None = None, make_adapter: MakeAdapter | None = None) -> None:
         self._who = who
-        self._adapter = _Adapter()
+        self._adapter = make_adapter() if make_adapter else _Adapter()
         self._headers = dict(requests.utils.default_headers())
         self._surroundings: dict[str, dict[str, Any]] = {}
 

@@ -33,6 +33,8 @@ class Event(StrEnum):
     SWEEP_FOUND = "SweepFound"
     CHANGES_LOST = "ChangesLost"
     TRIGGER_RESET = "TriggerReset"
+    SUBSCRIPTION_PAUSED = "SubscriptionPaused"
+    SUBSCRIPTION_ENDED = "SubscriptionEnded"
 
 
 def log_event(event: Event, *, level: int = logging.WARNING, **fields: Any) -> None:

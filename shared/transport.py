@@ -85,9 +85,9 @@ class Transport:
     `read_seconds` is how long the other side may be silent. Redirects are not followed.
     """
 
-    def __init__(self, *, read_seconds: float = _READ_SECONDS) -> None:
+    def __init__(self, *, read_seconds: float = _READ_SECONDS, session: DirectSession | None = None) -> None:
         self._read_seconds = read_seconds
-        self._session = DirectSession()
+        self._session = session or DirectSession()
 
     def send(
         self,

@@ -21,6 +21,12 @@ HTTPS_ADDRESS = re.compile(rf"https://{_HOST}{_PORT}(?:[/?][^\s#\\\x00-\x1f\x7f]
 # "Power Automate US Government", required domains. China: redirect addresses of its connections (Azure/logicapps#897).
 _CONNECTOR_GATEWAYS = re.compile(r".+\.(?:azure-apihub\.(?:net|us|cn)|azure-apim\.net)", re.IGNORECASE)
 _LONGEST = 500
+_CREDENTIAL = re.compile(r"[?&](sig|code|token|key|secret)=", re.IGNORECASE)
+
+
+def holds_credential(address: str) -> bool:
+    """Return whether an address has a parameter that is a credential by its name."""
+    return _CREDENTIAL.search(address) is not None
 
 
 def is_connector_gateway(address: str) -> bool:

@@ -36,6 +36,8 @@ _MOST_FILTERED = 1_000
 _SNAPSHOTS_REMEMBERED = 8
 
 type Wanted = Callable[[Entry], bool]
+type ReadEntries = Callable[[int, int, int], list[Entry]]
+type Announce = Callable[[str], None]  # it gets the business whose feed has grown, and raises nothing
 
 
 class InvalidPositionError(Invalid):
@@ -77,9 +79,17 @@ class Page:
 
 
 class ChangeFeed:
-    """The change feeds of one connection."""
+    """The change feeds of one connection. `announce` is called when one has grown."""
 
-    def __init__(self, connection: str, scanner: Scanner, table: Table, blobs: Container) -> None:
+    def __init__(
+        self,
+        connection: str,
+        scanner: Scanner,
+        table: Table,
+        blobs: Container,
+        announce: Announce = lambda _: None,
+    ) -> None:
+        self._announce = announce
         self._connection = connection
         self._scanner = scanner
         self._table = table
@@ -131,10 +141,20 @@ class ChangeFeed:
         except (Unavailable, OutcomeUnknown) as caught:
             error, state = caught, journal.state()
         last = min(state.last, until.number) if until else state.last
-        page = self._read(journal, state, position, last=last, limit=limit, wanted=wanted)
+        page = read_page(journal.read, state, position, last=last, limit=limit, wanted=wanted)
         if error and not page.entries:
             raise error
         return page
+
+    def open_recorded(self, business: str) -> "RecordedChanges":
+        """Return what reads the changes that are recorded, and never scans."""
+        return RecordedChanges(self._journal(business))
+
+    def keep(self, business: str) -> datetime:
+        """Let the timer go on with the scans of a business, as if a caller had asked; return that moment."""
+        now = datetime.now(UTC)
+        self._journal(business).register_interest(now)
+        return now
 
     def snapshot(self, business: str) -> tuple[Snapshot, Position]:
         """Return the appointments of the last scan, and the position behind that scan's changes."""
@@ -165,29 +185,6 @@ class ChangeFeed:
 
     def _journal(self, business: str) -> Journal:
         return Journal(self._table, self._blobs, self._connection, business)
-
-    @staticmethod
-    def _read(journal: Journal, state: State, position: Position, *, last: int, limit: int, wanted: Wanted) -> Page:
-        known = state.first - 1 <= position.number <= state.last
-        if position.generation != state.generation or not known:
-            raise InvalidPositionError(
-                "This cursor is older than the changes that are kept. Begin again without it.",
-                code="CursorTooOld",
-                target="cursor",
-            )
-        found: list[Entry] = []
-        number = position.number
-        while len(found) < limit and number < last and number - position.number < _MOST_FILTERED:
-            entries = journal.read(number, last, limit)
-            if not entries:
-                break
-            for entry in entries:
-                if entry.kinds and wanted(entry):
-                    found.append(entry)
-                number = entry.number
-                if len(found) == limit:
-                    break
-        return Page(found, Position(state.generation, number), number < last)
 
     def _fresh(self, journal: Journal, *, with_far_scan: bool = False) -> State:
         """Return a fresh state: scan now, or wait for the scan that another caller has begun."""
@@ -227,8 +224,9 @@ class ChangeFeed:
 
     def _scan(self, journal: Journal, scan: Scan, *, with_far_scan: bool) -> State:
         """Run a claimed scan; if it fails, release the claim and pause the scans of this business for a while."""
+        last = scan.state.last
         try:
-            return self._scanner.run(journal, scan, with_far_scan=with_far_scan)
+            state = self._scanner.run(journal, scan, with_far_scan=with_far_scan)
         except Conflict:
             _log.info("another scan of %s has taken over", journal.partition)
             raise
@@ -240,10 +238,70 @@ class ChangeFeed:
             with suppress(GatewayError):
                 scan.give_up(paused_until=datetime.now(UTC) + timedelta(seconds=pause))
             raise
+        if state.last > last:
+            self._announce(journal.business)
+        return state
 
     def _lock(self, partition: str) -> threading.Lock:
         with self._locks_lock:
             return self._locks.setdefault(partition, threading.Lock())
+
+
+class RecordedChanges:
+    """The recorded changes of one business as they were at the first look, for many consumers: each is read once."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._lock = threading.Lock()
+        self._state: State | None = None
+        self._read: dict[tuple[int, int, int], list[Entry]] = {}
+
+    def tail(self) -> Position:
+        """Return the position behind the newest change."""
+        state = self._look()
+        return Position(state.generation, state.last)
+
+    def page(self, position: Position, limit: int, wanted: Wanted) -> Page:
+        """Return the wanted changes behind a position. Raises InvalidPositionError for one that is not kept."""
+        state = self._look()
+        return read_page(self._entries, state, position, last=state.last, limit=limit, wanted=wanted)
+
+    def _look(self) -> State:
+        with self._lock:
+            if self._state is None:
+                self._state = self._journal.state()
+            return self._state
+
+    def _entries(self, after: int, last: int, limit: int) -> list[Entry]:
+        key = (after, last, limit)
+        with self._lock:
+            if key not in self._read:
+                self._read[key] = self._journal.read(after, last, limit)
+            return self._read[key]
+
+
+def read_page(read: ReadEntries, state: State, position: Position, *, last: int, limit: int, wanted: Wanted) -> Page:
+    """Return the wanted changes behind a position. Raises InvalidPositionError for one that is not kept."""
+    known = state.first - 1 <= position.number <= state.last
+    if position.generation != state.generation or not known:
+        raise InvalidPositionError(
+            "This cursor is older than the changes that are kept. Begin again without it.",
+            code="CursorTooOld",
+            target="cursor",
+        )
+    found: list[Entry] = []
+    number = position.number
+    while len(found) < limit and number < last and number - position.number < _MOST_FILTERED:
+        entries = read(number, last, limit)
+        if not entries:
+            break
+        for entry in entries:
+            if entry.kinds and wanted(entry):
+                found.append(entry)
+            number = entry.number
+            if len(found) == limit:
+                break
+    return Page(found, Position(state.generation, number), number < last)
 
 
 def tick_feeds(table: Table, feeds: Mapping[str, ChangeFeed], allows: Callable[[str, str], bool], own: Workers) -> None:

@@ -1,13 +1,13 @@
 """What polling triggers answer about the appointments of a business, and the kinds of these triggers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bookings.changes.comparing import Kind
 from bookings.changes.describing import Describer
-from bookings.changes.feed import ChangeFeed, Page, Position
+from bookings.changes.feed import ChangeFeed, Page, Position, RecordedChanges
 from bookings.changes.journal import Entry
 from bookings.changes.upcoming import Horizon, Place, begin, find_due, place_of
 from shared.json_text import Json
@@ -57,6 +57,15 @@ class Found:
     has_more: bool
 
 
+@dataclass(frozen=True)
+class RecordedItems:
+    """Changes with their trigger items, where to go on from, and whether more are waiting."""
+
+    items: list[tuple[Entry, Json]]
+    position: Position
+    has_more: bool
+
+
 class AppointmentTriggers:
     """The polling triggers of the businesses of one connection.
 
@@ -81,6 +90,23 @@ class AppointmentTriggers:
             return self._find_due(wanted, Horizon.from_json(state), ahead, limit)
         self._want_details(kind, wanted)
         return self._find_changes(kind, wanted, Position.from_json(state), limit)
+
+    def read_recorded(
+        self, recorded: RecordedChanges, kinds: Collection[Kind], wanted: Subscription, position: Position, limit: int
+    ) -> RecordedItems:
+        """Return the items of the recorded changes of these kinds behind a position, without a scan."""
+
+        def is_wanted(entry: Entry) -> bool:
+            return not set(kinds).isdisjoint(entry.kinds) and wanted.covers(entry.record, entry.previous)
+
+        page = recorded.page(position, limit, is_wanted)
+        items = self._describe_changes(wanted, page.entries, page.position)
+        return RecordedItems(list(zip(page.entries, items, strict=True)), page.position, page.has_more)
+
+    def want_details(self, kinds: Collection[str], wanted: Subscription) -> None:
+        """Let scans keep what the items of these kinds need from now on, for a month."""
+        for kind in kinds:
+            self._want_details(kind, wanted)
 
     def _want_details(self, kind: str, wanted: Subscription) -> None:
         if wanted.wants_details or kind in _OF_PEOPLE:

@@ -20,6 +20,7 @@ from devkit.connector import (
     mail_shapes,
     slot_shapes,
     status_shapes,
+    subscription_operations,
     trigger_operations,
     write_operations,
 )
@@ -55,9 +56,10 @@ _PARTS = {
     "Support mail": mail_operations,
     "For designers": inner_operations,
 }
-_FOR_CLIENTS = {"The gateway": gateway_operations}
+_FOR_CLIENTS = {"Event subscriptions": subscription_operations, "The gateway": gateway_operations}
 _SHAPES = catalogue_shapes.DEFINITIONS | bookings_shapes.DEFINITIONS | mail_shapes.DEFINITIONS
 _SHAPES |= inner_operations.DEFINITIONS | slot_shapes.DEFINITIONS | status_shapes.DEFINITIONS
+_SHAPES |= subscription_operations.DEFINITIONS
 
 
 def build_definition() -> dict[str, Any]:

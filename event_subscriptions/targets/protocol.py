@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from event_subscriptions.subscription import Reason
 from shared.cloud_events import make_event, write_event
 from shared.json_text import Json
 
@@ -66,6 +67,14 @@ class SendOutcome:
     retry_after: float | None = None
 
 
+class NoTargetError(Exception):
+    """The target of a subscription cannot be used any more: the subscription is paused for this reason."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
 class Target(Protocol):
     """Sends events to the target of one subscription."""
 
@@ -77,7 +86,11 @@ class TargetKind(Protocol):
     """One kind of targets.
 
     `settings` is what the subscription's row keeps of the target: JSON, in which secrets are sealed.
+
+    `is_public`: callers may name such a target in `POST subscriptions`.
     """
+
+    is_public: bool
 
     def read(self, given: Json, subscription: str) -> Json:
         """Return the settings of what a caller sent in `target`, for the subscription with this id.
@@ -89,7 +102,13 @@ class TargetKind(Protocol):
         """Prove that the target wants events of this gateway (`origin`: its host). Raises Invalid or Unavailable."""
 
     def open(self, settings: Json, subscription: str) -> Target:
-        """Return the target of the subscription with this id. Opens no connection."""
+        """Return the target of the subscription with this id. Opens no connection. Raises NoTargetError."""
 
     def describe(self, settings: Json) -> Json:
         """Return what callers may see of the settings, without `kind`."""
+
+    def show_secret(self, settings: Json, subscription: str) -> str | None:
+        """Return the secret by which the target knows the gateway, for the answer that makes it; None without one."""
+
+    def rotate(self, settings: Json, subscription: str) -> Json:
+        """Return the settings with a new secret, beside which the old one holds for a day. Raises Invalid."""

@@ -24,6 +24,7 @@ var alarms = [
   { event: 'PoisonMessage', severity: 2, text: 'A queue message failed five times.' }
   { event: 'QueueStalled', severity: 2, text: 'A trigger takes no messages; the timer does its work.' }
   { event: 'PoisonLeft', severity: 2, text: 'Messages lie in a poison queue, and nobody takes them.' }
+  { event: 'SubscriptionPaused', severity: 2, text: 'Events of an event subscription are not sent any more.' }
 ]
 
 resource component 'Microsoft.Insights/components@2020-02-02' existing = {

@@ -163,6 +163,19 @@ SETTINGS = (
         deployed_note="With `privateNetwork` it is always off.",
     ),
     Setting(
+        "EVENT_TARGET_HOSTS",
+        Text("comma-separated host names"),
+        "",
+        "Hosts to which callers may let events be sent (`subscriptions`), such as `hooks.contoso.com,*.contoso.net`. "
+        "`*` allows every public host; empty allows none.",
+    ),
+    Setting(
+        "EVENT_TARGET_PRIVATE_HOSTS",
+        Text("comma-separated host names"),
+        "",
+        "Those of the hosts whose names may lead to private addresses. All others must be public.",
+    ),
+    Setting(
         "MAILBOXES",
         JsonText("list of mailboxes", is_list=True),
         "[]",

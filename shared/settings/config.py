@@ -30,6 +30,7 @@ from shared.settings.mail_settings import (
 )
 from shared.settings.notification_settings import NotificationSettings, read_notification_settings
 from shared.settings.settings_blobs import BlobContents, BlobPlace, find_place, is_in_blob, read_value
+from shared.settings.target_hosts import TargetHosts, read_target_hosts
 from shared.web_address import HTTPS_HOST, HTTPS_PATH
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -86,6 +87,7 @@ class Settings:
     public_base_url: str | None
     notifications: NotificationSettings
     has_file_links: bool  # FILE_LINKS
+    target_hosts: TargetHosts
     storage: StorageSettings
     mailboxes: Mapping[str, Mailbox]
     sinks: Mapping[str, SinkSettings]
@@ -209,6 +211,7 @@ def load_settings(
         public_base_url=_read_public_url(reader),
         notifications=read_notification_settings(reader.text, reader.report),
         has_file_links=_read_choice(reader, "FILE_LINKS", reader.text("FILE_LINKS"), Switch) is Switch.ON,
+        target_hosts=read_target_hosts(reader.text, reader.report),
         numbers={name: _read_number(reader, name, bounds) for name, bounds in _NUMBERS.items()},
         schedules={name: reader.given(name) or None for name in _SCHEDULES},
         blobs=reader.places,
@@ -372,6 +375,8 @@ def _check_together(reader: _Reader, settings: Settings) -> None:
         reader.report("AzureWebJobsStorage", "Needed: the state of mailboxes is kept in this storage account.")
     elif any(each.may_write for each in settings.connections.values()) and not has_storage:
         reader.report("AzureWebJobsStorage", "Needed: idempotency keys of writes are kept in this storage account.")
+    elif settings.target_hosts.allowed and not has_storage:
+        reader.report("AzureWebJobsStorage", "Needed: subscriptions are kept in this storage account.")
     _check_secrets_of_sinks(reader, settings)
     if settings.key_vault_url is None:
         reader.report("KEY_VAULT_URL", "Needed: it holds the state key, and every credential but a federated one.")

@@ -55,6 +55,8 @@ _SEVERAL = {
     "booking: len(plan.customers)",
     "changing: count",
     "_fields: longest.days",
+    "_subscription_fields: LONGEST_LIFE.days",
+    "subscription_feeds: KEPT.days",
 }
 
 

@@ -10,6 +10,8 @@ from blueprints import mail_work
 from bookings.changes import journal
 from bookings.holds import store
 from devkit.bicep.resources import COMPILER, ROLES
+from event_subscriptions import store as subscriptions
+from event_subscriptions.messages import QUEUE as EVENT_QUEUE
 from inbound_mail.delivery import threads
 from inbound_mail.ledger import ledger, mail_exports, mail_store
 from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE
@@ -164,9 +166,14 @@ def test_every_role_is_documented() -> None:
 
 
 def test_queues_tables_and_containers_are_those_of_the_code() -> None:
-    assert re.findall(r"^var (?:polls|deliveries) = '(.+)'$", MAIN, flags=re.MULTILINE) == [POLL_QUEUE, DELIVERY_QUEUE]
-    assert "queues: [polls, '${polls}-poison', deliveries, '${deliveries}-poison']" in MAIN
-    tables = (ledger.TABLE, threads.TABLE, journal.TABLE, idempotency.TABLE, store.TABLE)
+    assert re.findall(r"^var (?:polls|deliveries|events) = '(.+)'$", MAIN, flags=re.MULTILINE) == [
+        POLL_QUEUE,
+        DELIVERY_QUEUE,
+        EVENT_QUEUE,
+    ]
+    queues = [f"{name}, '${{{name}}}-poison'" for name in ("polls", "deliveries", "events")]
+    assert f"queues: [{', '.join(queues)}]" in MAIN
+    tables = (ledger.TABLE, threads.TABLE, journal.TABLE, idempotency.TABLE, store.TABLE, subscriptions.TABLE)
     assert "tables: [{}]".format(", ".join(f"'{table}'" for table in tables)) in MAIN
     containers = ("app-package", mail_store.CONTAINER, mail_exports.CONTAINER, journal.CONTAINER, "config")
     assert "containers: [{}]".format(", ".join(f"'{each}'" for each in containers)) in MAIN
@@ -181,7 +188,7 @@ def test_every_alarm_has_an_alert() -> None:
     assert alarms == [
         Event.MAILBOX_SILENT, Event.QUARANTINE_GREW, Event.LOOP_SUSPECTED, Event.SECRET_EXPIRES_SOON,
         Event.CIRCUIT_OPEN, Event.SETTINGS_REFUSED, Event.MAILBOX_REMOVED, Event.POISON_MESSAGE,
-        Event.QUEUE_STALLED, Event.POISON_LEFT,
+        Event.QUEUE_STALLED, Event.POISON_LEFT, Event.SUBSCRIPTION_PAUSED,
     ]  # fmt: skip
     heard = re.search(r'name == "(\w+)"', module("alerts"))
     assert heard

@@ -16,12 +16,23 @@ _flows = Routes[Webhooks]()
 def _receive(call: Call, miss: Miss, state: Webhooks) -> Reply:
     """Accept a delivery under any path."""
     _ = miss
+    if call.method == "OPTIONS":
+        return _agree(call, state)
     delivery = state.note(call)
     reply = state.find_answer(delivery)
     if delivery.verified is False and state.refuses_unsigned:
         reply = Reply(401, _describe_problem(401, "The signature does not fit"), _PROBLEM)
     delivery.status = reply.status
     return reply
+
+
+def _agree(call: Call, state: Webhooks) -> Reply:
+    """Answer the question whether events may be sent (abuse protection of CloudEvents)."""
+    origin = call.headers.get("webhook-request-origin", "")
+    state.asked.append((call.path, origin))
+    if not state.agrees:
+        return Reply(405)
+    return Reply(200, None, {"webhook-allowed-origin": origin, "webhook-allowed-rate": "*"})
 
 
 @_flows.post("/workflows/{workflow}/triggers/{trigger}/paths/invoke")

@@ -91,6 +91,10 @@ class Webhooks:
         self.secrets: tuple[str, ...] = ()
         self.refuses_unsigned = False
         self.workflows: dict[str, Workflow] = {}
+        self.agrees = True
+        """Whether the receiver agrees when it is asked by OPTIONS if events may be sent."""
+        self.asked: list[tuple[str, str]] = []
+        """Who asked: path and origin."""
         self._deliveries: list[Delivery] = []
         self._events: dict[str, int] = {}
         self._count = 0

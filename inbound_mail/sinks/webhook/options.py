@@ -7,9 +7,8 @@ from inbound_mail.sinks._options import Option, check_options, only_one, secret
 from inbound_mail.sinks.kind import Kind
 from shared.cloud_events import CONTENT_TYPE
 from shared.settings.mail_settings import SinkSettings
-from shared.web_address import HTTPS_ADDRESS
+from shared.web_address import HTTPS_ADDRESS, holds_credential
 
-_CREDENTIAL_IN_URL = re.compile(r"[?&](sig|code|token|key|secret)=", re.IGNORECASE)
 CONTENT_TYPES = {"generic": CONTENT_TYPE, "power-automate": "application/json"}
 
 OPTIONS: Mapping[str, Option] = {
@@ -48,7 +47,7 @@ def _check(settings: SinkSettings) -> Iterator[tuple[str, str]]:
     given = settings.options
     yield from check_options(OPTIONS, given)
     yield from only_one(given, "url", "url_secret")
-    if _CREDENTIAL_IN_URL.search(str(given.get("url") or "")):
+    if holds_credential(str(given.get("url") or "")):
         yield (
             "url",
             "This address contains a credential. Store it in Key Vault, and give the secret's name as url_secret.",

@@ -1,15 +1,11 @@
 """Sends signed events to the receiver of a webhook, and reads its answer. A secret address is in no log or error."""
 
-import base64
-import binascii
 import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
-
-from standardwebhooks.webhooks import Webhook
 
 from inbound_mail.sinks._statuses import StatusError
 from inbound_mail.sinks.protocol import UnclearRefusalError
@@ -29,9 +25,8 @@ from shared.retry import read_retry_after
 from shared.secret_addresses import hide_host
 from shared.transport import Transport
 from shared.web_address import HTTPS_ADDRESS
+from shared.webhook_signature import KEY_BYTES, KEY_PREFIX, read_key, sign
 
-_KEY_PREFIX = "whsec_"
-_KEY_BYTES = range(24, 65)
 _LARGEST_ANSWER = 1024 * 1024
 _SHOWN = re.compile(r"[^\w .:/#-]+")
 _RELOAD_SECRETS = frozenset({401, 403, 404, 410})  # a new version of the key or address may help
@@ -128,14 +123,9 @@ class Receiver:
         url, moment = self._read_url(), datetime.now(UTC)
         headers = {
             "Content-Type": self._content_type,
-            "webhook-id": event_id,
-            "webhook-timestamp": str(int(moment.timestamp())),
             "Idempotency-Key": f'"{event_id}"',
+            **sign(event_id, moment, body, [_read_key(key) for key in self._keys]),
         }
-        if self._keys:
-            text = body.decode()
-            signatures = [Webhook(_read_key(key)).sign(event_id, moment, text) for key in self._keys]
-            headers["webhook-signature"] = " ".join(signatures)
         with self._transport.open("POST", url, headers=headers, data=body) as answer:
             is_good = answer.status in range(HTTPStatus.OK, HTTPStatus.MULTIPLE_CHOICES)
             try:
@@ -162,15 +152,12 @@ class Receiver:
 
 
 def _read_key(secret: RememberedSecret) -> bytes:
-    """Return the bytes of a signing key. Raises ConfigurationError, because the library accepts almost any text."""
-    text = secret().strip()
-    try:
-        key = base64.b64decode(text.removeprefix(_KEY_PREFIX), validate=True)
-    except binascii.Error:
-        key = b""
-    if not text.startswith(_KEY_PREFIX) or len(key) not in _KEY_BYTES:
+    """Return the bytes of a signing key. Raises ConfigurationError."""
+    key = read_key(secret().strip())
+    if key is None:
         raise ConfigurationError(
-            f"The secret {secret.name} is no signing key. Store {_KEY_PREFIX} and 24 to 64 bytes in Base64."
+            f"The secret {secret.name} is no signing key. Store {KEY_PREFIX} and {KEY_BYTES[0]} to {KEY_BYTES[-1]} "
+            "bytes in Base64."
         )
     return key
 

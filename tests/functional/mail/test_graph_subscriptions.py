@@ -122,9 +122,7 @@ def test_each_folder_is_subscribed_once_and_then_nothing_is_asked(
     assert not subscribed.calls()
 
 
-def test_new_mail_is_announced_from_then_on(
-    subscribed: Subscribed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_new_mail_is_announced_from_then_on(subscribed: Subscribed, monkeypatch: pytest.MonkeyPatch) -> None:
     put: list[dict[str, Any]] = []
     monkeypatch.setattr(Queue, "put", lambda _self, message, **_more: put.append(dict(message)))
     subscribed.step()
