@@ -1,7 +1,9 @@
 """`python3 -m devkit bench [NAME ...]`: run the benchmarks and print their tables."""
 
+import argparse
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from bench import (
     first_answer,
@@ -28,14 +30,23 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
 }
 
 
-def main(names: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run the named benchmarks, or all."""
-    unknown = [name for name in names if name not in BENCHMARKS]
+    parser = argparse.ArgumentParser(prog="bench", description="Run the benchmarks and print their tables.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument(
+        "--against", type=Path, metavar="FOLDER", help="another checkout, which mail_cost measures first, in one table"
+    )
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.names if name not in BENCHMARKS]
     if unknown:
         sys.stderr.write(f"There is no benchmark {unknown[0]}. There are: {', '.join(BENCHMARKS)}\n")
         return 2
-    for name in names or BENCHMARKS:
-        BENCHMARKS[name]()
+    for name in options.names or BENCHMARKS:
+        if name == "mail_cost":
+            mail_cost.run(against=options.against)
+        else:
+            BENCHMARKS[name]()
     return 0
 
 

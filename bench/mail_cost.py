@@ -11,19 +11,21 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 import requests
 
 from bench.cost_figures import FIGURES
-from bench.harness import World, run_twin
+from bench.harness import ROOT, World, run_twin
 from bench.measured_app import ADDRESS, PAGE, Log, MeasuredApp, count_log, run_app
 from bench.storage_requests import StorageRequests
 from devkit.azurite import start_azurite
 from twin.seeds import sample
 
 _WARM_MAILS = 5
+_LONGEST_REASON = 600
 _TEXT = "The second screen stays dark since the update of this morning. What can I do about it?\r\n"
 _SECRET = secrets.token_urlsafe()  # only the twin's process knows the secrets of its seed
 _SIGN_IN = f"https://login.microsoftonline.com/{sample.TENANT_ID}/oauth2/v2.0/token"
@@ -32,12 +34,13 @@ _GRAPH = f"https://graph.microsoft.com/v1.0/solutions/bookingBusinesses/{PAGE}/s
 
 @dataclass(frozen=True)
 class Plan:
-    """How many mails, polls and calls, and how long Graph takes to answer."""
+    """How many mails, polls and calls, how long Graph takes to answer, and how long the app is watched at rest."""
 
     mails: int = 200
     polls: int = 20
     calls: int = 200
     latency: float = 0.03
+    rest: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -52,56 +55,95 @@ class Spent:
 
 @dataclass(frozen=True)
 class Measured:
-    """What the idle polls and the mails took; requests to Graph for the mails; seconds of a list beyond direct."""
+    """What the idle polls and the mails took; requests to Graph for the mails; seconds of a list beyond direct.
+
+    `rest`: seconds of CPU that the app takes in a second without any work, the local host's looks at its queues.
+    """
 
     idle: Spent
     mails: Spent
     graph: int
     beyond: float
+    rest: float
+
+    def list_values(self, plan: Plan) -> tuple[float, ...]:
+        """Return the values of `FIGURES`, in their order."""
+        idle, mails = self.idle, self.mails
+        return (
+            mails.storage.total() / plan.mails,
+            idle.storage.total() / plan.polls,
+            mails.log.size / plan.mails,
+            idle.log.size / plan.polls,
+            mails.cpu / plan.mails * 1e3,
+            idle.cpu / plan.polls * 1e3,
+            mails.wall / plan.mails * 200,
+            self.graph / plan.mails * 100,
+            self.beyond * 1e3,
+        )
 
 
-def run(plan: Plan | None = None) -> None:
-    """Measure and print."""
+def run(plan: Plan | None = None, *, against: Path | None = None) -> None:
+    """Measure and print; with `against`, another checkout first, in the same way and in the same table."""
     plan = plan or Plan()
-    print_table(plan, measure(plan))
+    before = measure_other(plan, against) if against else None
+    print_table(plan, measure(plan), before)
 
 
-def measure(plan: Plan) -> Measured:
-    """Run the app, the twin and the storage emulator, and measure."""
+def measure(plan: Plan, root: Path = ROOT) -> Measured:
+    """Run the app of a checkout, the twin and the storage emulator, and measure. RuntimeError if the app fails."""
     requested = StorageRequests()
     with (
         run_twin() as world,
         start_azurite(on_line=requested.note) as storage,
-        run_app(world, storage.connection_string) as app,
+        run_app(world, storage.connection_string, root) as app,
     ):
         idle, mails, graph = _measure_mailbox(plan, world, app, requested)
-        return Measured(idle, mails, graph, _measure_call(plan, world, app))
+        beyond = _measure_call(plan, world, app)
+        return Measured(idle, mails, graph, beyond, _measure_rest(plan, app))
 
 
-def print_table(plan: Plan, measured: Measured) -> None:
-    """Print each figure beside its goal, and what it is made of."""
-    idle, mails = measured.idle, measured.mails
-    values = (
-        mails.storage.total() / plan.mails,
-        idle.storage.total() / plan.polls,
-        mails.log.size / plan.mails,
-        idle.log.size / plan.polls,
-        mails.cpu / plan.mails * 1e3,
-        idle.cpu / plan.polls * 1e3,
-        mails.wall / plan.mails * 200,
-        measured.graph / plan.mails * 100,
-        measured.beyond * 1e3,
-    )
+def measure_other(plan: Plan, root: Path) -> Measured | None:
+    """Measure the app of another checkout; None, with a sentence, if this benchmark cannot."""
+    try:
+        return measure(plan, root.resolve())
+    except (RuntimeError, OSError, requests.RequestException) as error:
+        reason = " ".join(str(error).split())[-_LONGEST_REASON:]
+        print(f"The app in {root} cannot be measured by this checkout's benchmark: {type(error).__name__}: {reason}")
+        return None
+
+
+def print_table(plan: Plan, measured: Measured, before: Measured | None = None) -> None:
+    """Print each figure beside its goal, and beside that of another checkout; and what it is made of."""
     print(
         f"what a mail and a poll cost: {plan.mails} mails, {plan.polls} idle polls, Graph answering after "
         f"{plan.latency * 1e3:.0f} ms"
     )
-    for (name, figure), value in zip(FIGURES.items(), values, strict=True):
-        print(f"  {name:45} {figure.show(value):>10}   goal {figure.show(figure.goal)}")
-    for name, spent, number in (("mail", mails, plan.mails), ("idle poll", idle, plan.polls)):
-        kinds = ", ".join(f"{count / number:.2f} {kind}" for kind, count in spent.storage.most_common())
-        print(f"  storage per {name}: {kinds}; {spent.log.records / number:.2f} records of log")
+    earlier = before.list_values(plan) if before else (None,) * len(FIGURES)
+    for (name, figure), value, old in zip(FIGURES.items(), measured.list_values(plan), earlier, strict=True):
+        column = f"before {figure.show(old):>10}   now " if old is not None else ""
+        print(f"  {name:45} {column}{figure.show(value):>10}   goal {figure.show(figure.goal)}")
+    for title, one in (("before: ", before), ("", measured)):
+        if one is not None:
+            _print_parts(plan, one, title)
     print()
+
+
+def _print_parts(plan: Plan, measured: Measured, title: str) -> None:
+    for name, spent, number in (("mail", measured.mails, plan.mails), ("idle poll", measured.idle, plan.polls)):
+        kinds = ", ".join(f"{count / number:.2f} {kind}" for kind, count in spent.storage.most_common())
+        print(f"  {title}storage per {name}: {kinds}; {spent.log.records / number:.2f} records of log")
+    wall, cpu = measured.idle.wall / plan.polls, measured.idle.cpu / plan.polls
+    print(
+        f"  {title}CPU at rest: {measured.rest * 1e3:.1f} ms a second; without it an idle poll, which lasts "
+        f"{wall * 1e3:.0f} ms, takes {(cpu - wall * measured.rest) * 1e3:.1f} ms"
+    )
+
+
+def _measure_rest(plan: Plan, app: MeasuredApp) -> float:
+    """Return the seconds of CPU that the app takes in a second in which nothing is asked of it."""
+    cpu = app.read_cpu()
+    time.sleep(plan.rest)
+    return (app.read_cpu() - cpu) / plan.rest
 
 
 def _measure_mailbox(

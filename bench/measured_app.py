@@ -12,7 +12,7 @@ from pathlib import Path
 
 import requests
 
-from bench.harness import World
+from bench.harness import ROOT, World
 from devkit.rehearsals.app import App
 from twin.seeds import service_desks
 
@@ -40,6 +40,7 @@ _RECORD = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ [A-Z]+ +\[(?P<invocation>[^\]]*)
 _OF_A_FUNCTION = re.compile(r"Execut(ing|ed) 'Functions\.")
 _DELIVERED = re.compile(r"^.* delivered to hook", re.MULTILINE)
 _POLLED = re.compile(r"polled cost: (\d+) new, \d+ skipped, (\d+) delivered, (\d+) errors")
+_WRONG_SETTINGS = "The settings are wrong"
 _PAUSE = 0.05
 _LONGEST = 600.0
 
@@ -110,17 +111,19 @@ class MeasuredApp:
 
     def _wait_until(self, is_done: Callable[[str], bool]) -> None:
         latest = time.monotonic() + _LONGEST
-        while not is_done(self._app.read_log()):
+        while not is_done(log := self._app.read_log()):
+            if (wrong := log.find(_WRONG_SETTINGS)) >= 0:
+                raise RuntimeError(log[wrong:].strip())
             self._app.check(is_late=time.monotonic() > latest)
             time.sleep(_PAUSE)
 
 
 @contextmanager
-def run_app(world: World, storage_account: str) -> Iterator[MeasuredApp]:
-    """Run the app against the twin; its mailbox is empty."""
+def run_app(world: World, storage_account: str, root: Path = ROOT) -> Iterator[MeasuredApp]:
+    """Run the app of a checkout against the twin; its mailbox is empty."""
     world.add_mailbox(ADDRESS, [])
     settings = world.settings | _SETTINGS | {"AzureWebJobsStorage": storage_account}
     with tempfile.TemporaryDirectory() as scratch:
-        app = App(Path(scratch), world.environment | settings)
+        app = App(Path(scratch), world.environment | settings, root)
         with app.running():
             yield MeasuredApp(app, app.wait_until_it_listens())

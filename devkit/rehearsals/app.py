@@ -64,8 +64,14 @@ def open_world() -> Iterator[tuple[Path, str, Simulator]]:
 class App:
     """One app with its keys and its log; it is started again after each kill."""
 
-    def __init__(self, scratch: Path, environment: Mapping[str, str]) -> None:
-        """`environment`: the variables that lead it into the simulated cloud, and its settings."""
+    def __init__(self, scratch: Path, environment: Mapping[str, str], root: Path = ROOT) -> None:
+        """`environment`: the variables that lead it into the simulated cloud, and its settings; `root`: its checkout.
+
+        The local host is that of the checkout, too, with the packages of its own environment if it has one.
+        """
+        own_python = root / ".venv" / "bin" / "python"
+        self._root = root
+        self._python = sys.executable if root == ROOT or not own_python.exists() else str(own_python)
         self._log = scratch / "app.log"
         self._keys_file = scratch / "keys.json"
         self._environment = dict(os.environ) | dict(environment)
@@ -93,14 +99,14 @@ class App:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Run it while the block runs, or until it is killed."""
-        command = [sys.executable, "-m", "devkit.host", "--app-dir", str(ROOT), "--port", "0", "--under-supervisor"]
+        command = [self._python, "-m", "devkit.host", "--app-dir", str(self._root), "--port", "0", "--under-supervisor"]
         # The platform hides a message for ten minutes while it is processed; a rehearsal does not wait that long.
         command += ["--queue-lease", "20", "--keys-file", str(self._keys_file)]
         self._began_at = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as log:
             process = self._process = subprocess.Popen(
                 command,
-                cwd=ROOT,
+                cwd=self._root,
                 env=self._environment,
                 stdin=subprocess.PIPE,  # closes when this process dies: then the app ends, too
                 stdout=log,

@@ -3,19 +3,21 @@
 import json
 import logging
 import math
+import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from bench import cost_figures
-from bench.mail_cost import Plan, measure, print_table
+from bench.mail_cost import Plan, measure, measure_other, print_table
 from bench.measured_app import Log, count_log
 from bench.storage_requests import name_request
 from inbound_mail.messages import OneDelivery, share_deliveries
 from tests.functional.conftest import Gateway
 from tests.house.source import ROOT
 
-PLAN = Plan(mails=50, polls=5, calls=2, latency=0.0)
+PLAN = Plan(mails=50, polls=5, calls=2, latency=0.0, rest=0.1)
 _POLLS_OF_MAILS = 2  # one reads them, one closes them; the recorded figures spread these over more mails
 # Of a whole poll that finds something: the timer's row, the plan, its own row twice, the folder, and the open work
 # after each step.
@@ -26,9 +28,11 @@ _COLLISIONS = 1.1  # deliveries that meet at one row read it once more; on a bus
 @pytest.mark.slow(reason="starts the app, the twin and the storage emulator as processes")
 def test_a_mail_and_an_idle_poll_need_no_more_requests_than_is_written_down(capsys: pytest.CaptureFixture[str]) -> None:
     measured = measure(PLAN)
-    print_table(PLAN, measured)
+    print_table(PLAN, measured, before=measured)
     table = capsys.readouterr().out
-    assert [name for name in cost_figures.FIGURES if name not in table] == []
+    assert [name for name in cost_figures.FIGURES if f"  {name} " not in table] == []
+    assert re.search(r"bytes of log per mail +before +(\d+) +now +\1 +goal 600", table), table
+    assert re.search(r"  before: CPU at rest: .* ms\n", table), table
     idle, mails, graph = measured.idle, measured.mails, measured.graph
     poll, mail = cost_figures.POLL, cost_figures.MAIL
     assert idle.storage.total() > 0
@@ -45,6 +49,14 @@ def test_a_mail_and_an_idle_poll_need_no_more_requests_than_is_written_down(caps
     assert 0 < graph <= math.ceil(per_hundred * PLAN.mails / 100) + 1
     assert 0 < idle.log.size <= PLAN.polls * 150
     assert 0 < mails.log.size <= PLAN.mails * 600
+
+
+@pytest.mark.slow(reason="starts the app, the twin and the storage emulator as processes")
+def test_a_checkout_that_cannot_be_measured_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert measure_other(PLAN, tmp_path) is None
+    said = capsys.readouterr().out
+    assert said.startswith(f"The app in {tmp_path} cannot be measured by this checkout's benchmark: RuntimeError: ")
+    assert "No module named" in said
 
 
 def find_excess(counted: Counter[str], allowed: dict[str, float]) -> dict[str, tuple[int, float]]:
