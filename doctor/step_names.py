@@ -67,6 +67,11 @@ class StepName(StrEnum):
         "a blob is written, read by a link as large files leave, and deleted",
         "the identity may sign no link, or the account does not take it; warns if nothing can sign one",
     )
+    TELEMETRY = (
+        "telemetry",
+        "with Application Insights: one line is sent there, signed in as the platform does it",
+        "the identity may not write telemetry: no log, event or alert arrives",
+    )
     BOOKINGS_LIST = (
         "bookings-list",
         "the businesses are listed",

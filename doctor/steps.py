@@ -18,14 +18,16 @@ from doctor.graph_steps import list_graph_steps, make_refusal_step
 from doctor.settings_blobs import examine_blobs
 from doctor.step_names import OCCASIONAL, StepName, explain_role
 from doctor.storage_steps import list_storage_steps, make_links_step
+from doctor.telemetry_step import make_telemetry_step
 from inbound_mail.sinks import KINDS, check_sink
 from inbound_mail.sinks.protocol import Sink
 from shared.errors import ConfigurationError, Invalid
 from shared.key_vault import RememberedSecret, SecretMissingError
 from shared.settings.choices import Credential, IdentitySource
-from shared.settings.config import Connection, Settings, load_settings
+from shared.settings.config import Connection, Settings, find_telemetry, load_settings
 from shared.settings.faults import SettingsError
 from shared.settings.schedules import find_schedule_fault
+from shared.settings.telemetry_settings import TelemetrySettings
 from shared.transport import Transport
 from shared.wording import count_of
 
@@ -45,7 +47,7 @@ def examine_settings(
     settings, in_blobs = examine_blobs(settings, environ)
     read = Finding(StepName.SETTINGS, "", Status.OK, f"All settings are valid: {_count(settings)}.")
     services = build_services(settings)
-    steps = list(list_steps(settings, services))
+    steps = list(list_steps(settings, services, find_telemetry(environ)))
     if refused:
         steps.append(make_refusal_step(_find_connection(settings, connection), services, refused))
     return report([read, *in_blobs, *run_steps(steps)])
@@ -62,7 +64,7 @@ def _find_connection(settings: Settings, name: str | None) -> Connection:
     return found
 
 
-def list_steps(settings: Settings, services: Services) -> Iterator[Step]:
+def list_steps(settings: Settings, services: Services, telemetry: TelemetrySettings | None = None) -> Iterator[Step]:
     """Yield all steps except that of the settings. A step follows those that it needs."""
     yield from _identity_steps(settings, services)
     yield Step(StepName.CLOCK, "", partial(_check_clock, settings), "Set the machine's clock by a time server.")
@@ -72,6 +74,7 @@ def list_steps(settings: Settings, services: Services) -> Iterator[Step]:
     needs = () if settings.storage.connection_string else (_identity(settings.storage.client_id),)
     yield from list_storage_steps(services, needs)
     yield make_links_step(services, needs)
+    yield make_telemetry_step(telemetry, services)
     yield from list_graph_steps(settings, services)
     yield from _sink_steps(services)
     for name, text in settings.schedules.items():

@@ -31,6 +31,7 @@ from shared.settings.mail_settings import (
 from shared.settings.notification_settings import NotificationSettings, read_notification_settings
 from shared.settings.settings_blobs import BlobContents, BlobPlace, find_place, is_in_blob, read_value
 from shared.settings.target_hosts import TargetHosts, read_target_hosts
+from shared.settings.telemetry_settings import TelemetrySettings, read_telemetry_settings
 from shared.web_address import HTTPS_HOST, HTTPS_PATH
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -99,6 +100,11 @@ class Settings:
 def is_on(switch: str) -> bool:
     """Return whether a switch of the catalogue is on; also while other settings are wrong, and off if it is itself."""
     return _Reader(os.environ).text(switch) == Switch.ON
+
+
+def find_telemetry(environ: Mapping[str, str] | None = None) -> TelemetrySettings | None:
+    """Return where telemetry goes; None where no Application Insights is connected."""
+    return read_telemetry_settings(os.environ if environ is None else environ)
 
 
 type CheckSink = Callable[[SinkSettings], Iterable[tuple[str, str]]]
