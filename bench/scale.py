@@ -87,10 +87,8 @@ class _Table(MemoryTable):
         self.counts[self.part] += 1
         return super().get(partition, row)
 
-    def query(
-        self, partition: str, *, start: str, end: str, select: Sequence[str] | None = None, limit: int | None = None
-    ) -> Iterator[Row]:
-        found = list(super().query(partition, start=start, end=end, select=select, limit=limit))
+    def query(self, partition: str, **options: Any) -> Iterator[Row]:
+        found = list(super().query(partition, **options))
         self.counts[self.part] += max(1, math.ceil(len(found) / _ROWS_IN_A_REQUEST))
         return iter(found)
 

@@ -40,6 +40,7 @@ from shared.storage.tables import Table
 from shared.workers import Workers
 
 _STORAGE_WORKERS = 8
+_DELIVERIES_AT_ONCE = 12  # in one process: as many as the platform gives it messages at once (host.json)
 _MOST_SHOWN_FAULTS = 20
 
 
@@ -59,6 +60,7 @@ class MailServices:
     by_hand: HandDelivery
     watch: Watch
     workers: Workers
+    delivery_workers: Workers
     poison: Mapping[str, VisibleQueue]  # by name
     stand_in: StandIn
     exports: mail_exports.MailExports
@@ -207,6 +209,7 @@ def build_mail_services(
         by_hand=HandDelivery(sinks, deliveries),
         watch=watch,
         workers=workers,
+        delivery_workers=Workers(_DELIVERIES_AT_ONCE),
         poison={name: Queue(storage, name) for name in map(name_poison_queue, (POLL_QUEUE, DELIVERY_QUEUE))},
         stand_in=StandIn(queues, QueueStates(table), watch),
         exports=mail_exports.MailExports(Container(storage, mail_exports.CONTAINER)),

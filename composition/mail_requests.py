@@ -7,14 +7,16 @@ the platform it has begun. One that has waited for long is asked for again.
 import logging
 import time
 import uuid
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from composition.services import services
 from inbound_mail.intake.polling import Polled
-from inbound_mail.messages import DeliveryRequest, PollRequest, share_deliveries, share_requests
+from inbound_mail.ledger.read_ahead import NOTHING_READ, ReadAhead
+from inbound_mail.messages import DeliveryRequest, OneDelivery, PollRequest, share_deliveries, share_requests
 from shared import context
-from shared.errors import Conflict, Unavailable
+from shared.errors import Conflict, GatewayError, Unavailable, place_of
 
 if TYPE_CHECKING:
     from composition.mail import MailServices
@@ -31,30 +33,18 @@ _LONGEST_BUSY = timedelta(minutes=9)  # as long as a poll request lives; then th
 def poll_as_asked(request: PollRequest, *, waited: float = 0.0) -> None:
     """Poll the mailbox that a poll request names, or several, one after the other.
 
-    If one of several takes long, the others are asked for again; if one fails, the others are polled before the error
-    is raised. `waited`: for how many seconds the run has waited for a thread.
+    `waited`: for how many seconds the run has waited for a thread.
     """
     if waited > LONGEST_WAIT:
         services().mail.polls.put(request)
         return
+
+    def ask_again(names: Sequence[str]) -> None:
+        for one in share_requests(names):
+            services().mail.polls.put(one)
+
     with context.within(context.RUN_SECONDS - waited):  # the next poll does what this one leaves undone
-        _poll_all(request)
-
-
-def _poll_all(request: PollRequest) -> None:
-    began = time.monotonic()
-    failures: list[Exception] = []
-    for number, name in enumerate(request.mailboxes):
-        if number and time.monotonic() - began > _SHARED_SECONDS:
-            for left in share_requests(request.mailboxes[number:]):
-                services().mail.polls.put(left)
-            break
-        try:
-            _poll(name, request)
-        except Exception as error:  # noqa: BLE001 - raised below
-            failures.append(error)
-    if failures:
-        raise failures[0]
+        _do_each(request.mailboxes, lambda name: _poll(name, request), ask_again)
 
 
 def _poll(name: str, request: PollRequest) -> None:
@@ -75,44 +65,73 @@ def _poll(name: str, request: PollRequest) -> None:
 
 
 def deliver_as_asked(request: DeliveryRequest, *, waited: float = 0.0) -> None:
-    """Make one attempt of each delivery that a delivery request names, one after the other; `waited` as above.
-
-    If they take long, the rest is asked for again; if one fails, the others are attempted before the error is raised.
-    """
+    """Make one attempt of each delivery that a delivery request names, side by side; `waited` as above."""
+    mail = services().mail
     if waited > LONGEST_WAIT:
-        services().mail.deliveries.put(request)
+        mail.deliveries.put(request)
         return
+
+    def ask_again(deliveries: Sequence[OneDelivery]) -> None:
+        for one in share_deliveries(request.mailbox, deliveries):
+            services().mail.deliveries.put(one)
+
     with context.within(context.RUN_SECONDS - waited):
-        _deliver_all(request)
+        mailbox = mail.mailboxes.get(request.mailbox)
+        is_shared = len(request.deliveries) > 1
+        ahead = mailbox.ledger.read_ahead(request.deliveries) if mailbox and is_shared else NOTHING_READ
+        _do_each(
+            request.deliveries,
+            lambda one: _deliver(request.mailbox, one, ahead),
+            ask_again,
+            mail.delivery_workers.map if is_shared else None,
+        )
 
 
-def _deliver_all(request: DeliveryRequest) -> None:
-    began = time.monotonic()
-    failures: list[Exception] = []
-    for number, one in enumerate(request.deliveries):
-        is_late = time.monotonic() - began > _SHARED_SECONDS
-        if number and (is_late or context.remaining() < context.RUN_SECONDS - LONGEST_WAIT):
-            for left in share_deliveries(request.mailbox, request.deliveries[number:]):
-                services().mail.deliveries.put(left)
-            break
-        try:
-            _deliver(request.mailbox, one.key, one.sink)
-        except Exception as error:  # noqa: BLE001 - raised below
-            failures.append(error)
-    if failures:
-        raise failures[0]
-
-
-def _deliver(mailbox_name: str, key: str, sink: str) -> None:
-    mail = _find_settings(mailbox_name, sink)
+def _deliver(mailbox_name: str, delivery: OneDelivery, ahead: ReadAhead) -> None:
+    mail = _find_settings(mailbox_name, delivery.sink)
     mailbox = mail.mailboxes.get(mailbox_name)
     if mailbox is None:  # its mail waits in the ledger: a poll enqueues it again when the mailbox is back
         _log.warning("a delivery request was dropped: the settings do not contain its mailbox")
         return
-    if sink not in mail.sinks and mail.settings_state and mail.settings_state.trouble:
+    if delivery.sink not in mail.sinks and mail.settings_state and mail.settings_state.trouble:
         _log.warning("a delivery request was dropped: it is not known whether its sink was removed from the settings")
         return
-    mail.deliverer.deliver(mailbox, key, sink)
+    mail.deliverer.deliver(mailbox, delivery.key, delivery.sink, ahead)
+
+
+def _do_each[T](
+    items: Sequence[T],
+    do: Callable[[T], None],
+    ask_again: Callable[[Sequence[T]], None],
+    run: Callable[[Callable[[int], bool], Iterable[int]], Iterable[bool]] | None = None,
+) -> None:
+    """Do what one message asks for. `run` calls a function with each argument, None: one after the other.
+
+    What has not begun when others took long is asked for again. So is what fails, each by a message of its own, so
+    that the platform repeats nothing that is done; the failure of a single one is raised.
+    """
+    began = time.monotonic()
+    failed: list[T] = []
+
+    def attempt(number: int) -> bool:
+        is_late = time.monotonic() - began > _SHARED_SECONDS
+        if number and (is_late or context.remaining() < context.RUN_SECONDS - LONGEST_WAIT):
+            return False
+        try:
+            do(items[number])
+        except Exception as error:
+            if len(items) == 1:
+                raise
+            shown = error if isinstance(error, GatewayError) else place_of(error)
+            _log.error("a part of a request failed and is asked for again: %s", shown)
+            failed.append(items[number])
+        return True
+
+    numbers = range(len(items))
+    begun = list(run(attempt, numbers) if run else map(attempt, numbers))
+    left = [item for item, is_begun in zip(items, begun, strict=True) if not is_begun]
+    for part in (*([one] for one in failed), *([left] if left else [])):
+        ask_again(part)
 
 
 def _find_settings(mailbox: str, sink: str | None = None) -> "MailServices":

@@ -32,12 +32,20 @@ class MemoryTable:
         return None if found is None else _copy(found)
 
     def query(
-        self, partition: str, *, start: str, end: str, select: Sequence[str] | None = None, limit: int | None = None
+        self,
+        partition: str,
+        *,
+        start: str,
+        end: str,
+        select: Sequence[str] | None = None,
+        limit: int | None = None,
+        only: Sequence[str] = (),
     ) -> Iterator[Row]:
-        """Yield the entities of a partition whose row key lies in [start, end), in order."""
+        """Yield the entities of a partition whose row key lies in [start, end), in order; `only` these, if any."""
         with self._lock:
             rows = self._partitions[partition]
-            found = [rows[key] for key in sorted(key for key in rows if start <= key < end)[:limit]]
+            keys = sorted(key for key in rows if start <= key < end and (not only or key in only))
+            found = [rows[key] for key in keys[:limit]]
         for row in found:
             yield _copy(row, select)
 

@@ -35,6 +35,7 @@ from inbound_mail.delivery.same_mails import SameMails
 from inbound_mail.delivery.threads import KnownThreads
 from inbound_mail.ledger.brakes import Verdict
 from inbound_mail.ledger.claims import Claim, HeldBack, Overtaken, claim
+from inbound_mail.ledger.read_ahead import NOTHING_READ, ReadAhead
 from inbound_mail.ledger.records import MailFacts
 from inbound_mail.messages import DeliveryQueue, DeliveryRequest
 from inbound_mail.sinks.protocol import PreparedMail, Receipt, Sink, refuse_automatic_mail
@@ -103,15 +104,25 @@ class Deliverer:
         self._own_addresses = own_addresses
         self._shared_sinks = shared_sinks
 
-    def deliver(self, mailbox: SupportMailbox, key: str, sink_name: str) -> DeliveryOutcome:
-        """Make one attempt if the delivery is due. Raises Unavailable only when the gateway's own storage does."""
+    def deliver(
+        self, mailbox: SupportMailbox, key: str, sink_name: str, ahead: ReadAhead = NOTHING_READ
+    ) -> DeliveryOutcome:
+        """Make one attempt if the delivery is due. Raises Unavailable only when the gateway's own storage does.
+
+        `ahead`: what was read for it and others of the mailbox, which are delivered side by side.
+        """
+        with mailbox.ledger.delivery_rows.joined.taking_part():
+            return self._attempt(mailbox, key, sink_name, ahead)
+
+    def _attempt(self, mailbox: SupportMailbox, key: str, sink_name: str, ahead: ReadAhead) -> DeliveryOutcome:
         sink = self._sinks.get(sink_name)
         if sink is not None and self._circuit_breakers[sink_name].is_open(sink):
             return self._postpone(mailbox, key, sink_name, _wait_for_probe())
         brake = LoopBrake(mailbox, KnownThreads(self._threads, sink_name), self._own_addresses)
         seconds = (sink.time_limit if sink else 0) + _CLAIM_MARGIN
         try:
-            claimed = claim(mailbox.ledger, key, sink_name, seconds, brake.judge)
+            known = ahead.deliveries.get((key, sink_name))
+            claimed = claim(mailbox.ledger, key, sink_name, seconds, brake.judge, known=known)
         except HeldBack:
             return self._postpone(mailbox, key, sink_name, wait_for_places())
         if claimed is None:

@@ -12,6 +12,7 @@ nothing more. What the brake counts, and the list of quarantined deliveries, cha
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,6 +40,10 @@ class HeldBack(Conflict):
     """Another mail or worker must end first: this delivery must wait a little."""
 
     code = "HeldBack"
+
+
+class _Changed(Conflict):
+    """The delivery has changed since it was read."""
 
 
 type Judge = Callable[[DeliveryRecord], Judgement]
@@ -259,17 +264,36 @@ def _dump_notes(notes: Sequence[str]) -> str:
     return json.dumps(kept)
 
 
-def claim(ledger: Ledger, key: str, sink: str, seconds: float, judge: Judge | None = None) -> Claim | None:
+def claim(
+    ledger: Ledger,
+    key: str,
+    sink: str,
+    seconds: float,
+    judge: Judge | None = None,
+    *,
+    known: DeliveryRecord | None = None,
+) -> Claim | None:
     """Claim a delivery for some seconds. Return None if it is finished, not yet due, or claimed by another worker.
 
-    `judge` is asked about a delivery that has no place under the brake yet. Raises HeldBack if it must wait.
+    `judge` is asked about a delivery that has no place under the brake yet. `known`: its row beside open work, as it
+    was read a while ago; it is read again if it has changed. Raises HeldBack if it must wait.
     """
+    if known is not None and _is_free(known):
+        with suppress(_Changed):
+            return _claim(ledger, known, seconds, judge)
     try:
         delivery = ledger.delivery_rows.find_claimable(key, sink)
     except Conflict as error:
         raise HeldBack("A worker of an earlier version delivers this mail. Try again later.") from error
     if delivery is None or not _is_free(delivery):
         return None
+    with suppress(_Changed):
+        return _claim(ledger, delivery, seconds, judge)
+    return None
+
+
+def _claim(ledger: Ledger, delivery: DeliveryRecord, seconds: float, judge: Judge | None) -> Claim:
+    """Claim a delivery as it was read. Raises _Changed if it is not so any more."""
     now = datetime.now(UTC)
     values = delivery.values
     crashed = delivery.state is DeliveryState.CLAIMED
@@ -293,8 +317,8 @@ def claim(ledger: Ledger, key: str, sink: str, seconds: float, judge: Judge | No
             taken = ledger.delivery_rows.change(delivery, claimed | judgement.columns, count=judgement.count)
         except CountChanged:
             continue
-        except Conflict:
-            return None
+        except Conflict as conflict:
+            raise _Changed(conflict.message) from conflict
         return Claim(ledger, taken, judgement)
     raise HeldBack("Other mails of the correspondent are under way. Try again later.")
 

@@ -1,11 +1,12 @@
 """The rows of deliveries: those of mails on which work is open, and those of all other mails."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from inbound_mail.ledger import earlier_format, entities, rows
 from inbound_mail.ledger.brakes import Count, CountChanged
+from inbound_mail.ledger.joined_writes import JoinedWrites
 from inbound_mail.ledger.records import DeliveryRecord, DeliveryState, OpenMail
 from shared.errors import Conflict
 from shared.storage.tables import Entity, Operation, Row, Table
@@ -17,6 +18,7 @@ class DeliveryRows:
     def __init__(self, table: Table, mailbox: str) -> None:
         self._table = table
         self._mailbox = mailbox
+        self.joined = JoinedWrites(table)
 
     def find(self, key: str, sink: str) -> DeliveryRecord | None:
         """Return one delivery, or None.
@@ -29,6 +31,12 @@ class DeliveryRows:
             if row := self._table.get(self._mailbox, row_key):
                 return DeliveryRecord(key, sink, row)
         return None
+
+    def find_pending(self, deliveries: Iterable[tuple[str, str]]) -> dict[tuple[str, str], DeliveryRecord]:
+        """Return those of some deliveries (key, sink) whose mails have open work, ten in one request."""
+        rows_of = {rows.pending_row(key, sink): (key, sink) for key, sink in deliveries}
+        found = self._table.find(self._mailbox, list(rows_of))
+        return {rows_of[name]: DeliveryRecord(*rows_of[name], row) for name, row in found.items()}
 
     def list_of(self, key: str) -> list[DeliveryRecord]:
         """Return the deliveries of a mail, in the order of their sinks."""
@@ -85,7 +93,7 @@ class DeliveryRows:
         if cause is not None:
             operations.append(entities.list_quarantined(self._mailbox, delivery.key, delivery.sink, cause))
         try:
-            etags = self._table.transact([*operations, *([count.operation] if count else [])])
+            etags = self.joined.transact([*operations, *([count.operation] if count else [])])
         except Conflict as conflict:
             if conflict.target == str(len(operations)):
                 raise CountChanged(conflict.message) from conflict

@@ -7,16 +7,16 @@ closes mails; a delivery belongs to the worker that holds its claim.
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from inbound_mail.ledger import earlier_format, entities, rows
+from inbound_mail.ledger import copies, earlier_format, entities, rows
 from inbound_mail.ledger.brakes import Brake
 from inbound_mail.ledger.decisions import Decisions
 from inbound_mail.ledger.delivery_rows import DeliveryRows
 from inbound_mail.ledger.mailbox_state import MailboxState
 from inbound_mail.ledger.planned_polls import PollPlan
+from inbound_mail.ledger.read_ahead import ReadAhead
 from inbound_mail.ledger.records import (
     BY_HAND,
     DeliveryRecord,
@@ -32,7 +32,7 @@ from inbound_mail.ledger.records import (
     SkippedMail,
     read_facts,
 )
-from inbound_mail.ledger.references import content_digest, digest, message_id_of, reference_of
+from inbound_mail.ledger.references import digest
 from shared.errors import Conflict, NotFound
 from shared.storage.tables import TRANSACTION_SIZE, Entity, Operation, Row, Table
 
@@ -90,45 +90,11 @@ class Ledger:
         self, mails: Sequence[NewMail], sinks: Sequence[str], state: MailboxState, *, reads_message_ids: bool
     ) -> list[NewMail]:
         resolved = [
-            self._mark_copy(mail, mails[:number], reads_message_ids=reads_message_ids)
+            copies.mark_copy(self._table, self.mailbox, mail, mails[:number], reads=reads_message_ids)
             for number, mail in enumerate(mails)
         ]
         self._table.transact(self._entries(resolved, sinks, state, "upsert" if reads_message_ids else "create"))
         return [mail for mail, _, _ in resolved]
-
-    def _mark_copy(
-        self, mail: NewMail, before: Sequence[NewMail], *, reads_message_ids: bool
-    ) -> tuple[NewMail, str, Entity | None]:
-        """Return the mail (skipped if it is a copy), its reference, and its message-id row if it is the first with it.
-
-        `before`: the mails that the same transaction enters ahead of it.
-        """
-        message_id = message_id_of(mail.message)
-        graph_id = str(mail.message["id"])
-        if message_id is None or mail.skipped:
-            return mail, reference_of(self.mailbox, message_id or graph_id), None
-        name = rows.message_id_row(message_id)
-        content = content_digest(mail.message)
-        earlier = next((one for one in before if message_id_of(one.message) == message_id and not one.skipped), None)
-        known = self._table.get(self.mailbox, name) if earlier is None and reads_message_ids else None
-        if earlier is None and (known is None or self._is_gone(str(known.values["key"]))):
-            entity = {**self._id(name), "key": mail.key, "looks": content, "files": mail.phase is Phase.FETCH}
-            return mail, reference_of(self.mailbox, message_id), entity
-        first = content_digest(earlier.message) if earlier else str(known.values["looks"]) if known else ""
-        owner = earlier.key if earlier else str(known.values["key"]) if known else ""
-        if owner == mail.key:
-            return mail, reference_of(self.mailbox, message_id), None
-        has_files = earlier.phase is Phase.FETCH if earlier else known.values.get("files") if known else None
-        # Mails with files are compared when these are fetched: `complete`. Rows of earlier versions do not say it.
-        is_decided = has_files is None or not (has_files or mail.phase is Phase.FETCH)
-        if first == content and is_decided:
-            return replace(mail, skipped="copy", copy_of=owner), reference_of(self.mailbox, message_id), None
-        return mail, reference_of(self.mailbox, graph_id), None
-
-    def _is_gone(self, key: str) -> bool:
-        """Return whether a mail vanished before it was delivered; a copy that comes later then counts as the mail."""
-        mail = self.mail(key)
-        return mail is not None and mail.state is MailState.GONE
 
     def _entries(
         self,
@@ -330,6 +296,10 @@ class Ledger:
         operations = [Operation("merge", self._id(rows.open_row(key)) | values) for key, values in keys_and_values]
         for start in range(0, len(operations), TRANSACTION_SIZE):
             self._table.transact(operations[start : start + TRANSACTION_SIZE])
+
+    def read_ahead(self, deliveries: Sequence[tuple[str, str]]) -> ReadAhead:
+        """Read what the attempts of these deliveries (key, sink) need, in few requests."""
+        return ReadAhead(self.delivery_rows.find_pending(deliveries))
 
     def delivery(self, key: str, sink: str) -> DeliveryRecord | None:
         """Return one delivery."""

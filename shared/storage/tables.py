@@ -16,6 +16,7 @@ _OF_A_VERSION = (HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED)
 _EXISTS = "EntityAlreadyExists"  # other conflicts (409) are of the table
 _NO_TABLE = "TableNotFound"
 _MOST_IN_A_PAGE = 1000  # the service's own limit
+_MOST_KEYS = 10  # the service takes fifteen comparisons in one condition
 TRANSACTION_SIZE = 100  # the service's own limit
 
 type Entity = dict[str, Any]
@@ -59,13 +60,42 @@ class Table:
             found = self._client.get().get(partition, row)
         return None if found is None else Row(*found)
 
+    def find(self, partition: str, rows: Sequence[str]) -> dict[str, Row]:
+        """Return those entities that are there, by row key: ten in one request.
+
+        The service looks through all rows between the first and the last of the ten, so these should be neighbours.
+        """
+        found: dict[str, Row] = {}
+        ordered = sorted(set(rows))
+        for first in range(0, len(ordered), _MOST_KEYS):
+            keys = ordered[first : first + _MOST_KEYS]
+            if len(keys) == 1:
+                one = self.get(partition, keys[0])
+                found |= {keys[0]: one} if one else {}
+            else:
+                span = self.query(partition, start=keys[0], end=f"{keys[-1]} ", only=keys)
+                found |= {row.row_key: row for row in span}
+        return found
+
     def query(
-        self, partition: str, *, start: str, end: str, select: Sequence[str] | None = None, limit: int | None = None
+        self,
+        partition: str,
+        *,
+        start: str,
+        end: str,
+        select: Sequence[str] | None = None,
+        limit: int | None = None,
+        only: Sequence[str] = (),
     ) -> Iterator[Row]:
-        """Yield the entities of a partition whose row key lies in [start, end), in order."""
+        """Yield the entities of a partition whose row key lies in [start, end), in order.
+
+        `only`: these keys, at most ten.
+        """
         from azure.core.exceptions import AzureError
 
         condition = f"PartitionKey eq {_quote(partition)} and RowKey ge {_quote(start)} and RowKey lt {_quote(end)}"
+        if only:
+            condition += f" and ({' or '.join(f'RowKey eq {_quote(row)}' for row in only)})"
         page_size = min(limit or _MOST_IN_A_PAGE, _MOST_IN_A_PAGE)
         with storage_errors(self._name):
             try:

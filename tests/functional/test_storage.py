@@ -209,6 +209,20 @@ def test_rows_come_in_order_and_within_bounds(storage: Storage, name: str) -> No
 
 
 @pytest.mark.usefixtures("either_storage")
+def test_several_rows_are_found_by_their_keys(storage: Storage, name: str) -> None:
+    table = Table(storage, name)
+    assert table.find("p", ["a", "b"]) == {}
+    for number in range(30):
+        table.create(entity(f"it's|{number:02}", n=number))
+    wanted = [f"it's|{number:02}" for number in range(3, 40, 2)]
+    found = table.find("p", [*wanted, *wanted, "it's"])
+    assert {row: one.values["n"] for row, one in found.items()} == {f"it's|{n:02}": n for n in range(3, 30, 2)}
+    assert found == {row: table.get("p", row) for row in found}, "with the versions that guard changes"
+    assert table.find("p", []) == {}
+    assert list(table.find("p", ["it's|00"])) == ["it's|00"]
+
+
+@pytest.mark.usefixtures("either_storage")
 def test_keys_from_outside_do_not_reach_the_filter_unescaped(storage: Storage, name: str) -> None:
     table = Table(storage, name)
     table.create(entity("a"))

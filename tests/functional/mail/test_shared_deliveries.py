@@ -61,8 +61,8 @@ def many(open_scenario: OpenScenario, kept: KeptMessages, monkeypatch: pytest.Mo
         scenario.deliveries = DeliveryQueue(kept)
         deliver, deliverer = Deliverer.deliver, scenario.deliverer()
 
-        def deliver_here(_: Deliverer, mailbox: SupportMailbox, key: str, sink: str) -> DeliveryOutcome:
-            return deliver(deliverer, mailbox, key, sink)
+        def deliver_here(_: Deliverer, mailbox: SupportMailbox, *args: Any) -> DeliveryOutcome:
+            return deliver(deliverer, mailbox, *args)
 
         monkeypatch.setattr(Deliverer, "deliver", deliver_here)
         monkeypatch.setattr(Queue, "put", lambda _self, message, **_more: kept.put(message))
@@ -99,19 +99,22 @@ def test_one_that_fails_does_not_hold_up_the_others(
     many: MailScenario, kept: KeptMessages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [first, *rest] = kept.take()
-    deliver, failing = Deliverer.deliver, [first["key"]]
+    deliver, failing = Deliverer.deliver, [first["key"]] * 2
 
-    def fail_once(self: Deliverer, mailbox: SupportMailbox, key: str, sink: str) -> DeliveryOutcome:
+    def fail_twice(self: Deliverer, mailbox: SupportMailbox, key: str, *args: Any) -> DeliveryOutcome:
         if key in failing:
             failing.remove(key)
             raise Unavailable("Storage is away. Try again.")
-        return deliver(self, mailbox, key, sink)
+        return deliver(self, mailbox, key, *args)
 
-    monkeypatch.setattr(Deliverer, "deliver", fail_once)
-    with pytest.raises(Unavailable):
-        handle(first)
+    monkeypatch.setattr(Deliverer, "deliver", fail_twice)
+    handle(first)
     assert len(many.sink.received) == 1
-    for message in (first, *rest):  # the platform repeats the message
+    [alone] = kept.take()
+    assert (alone["key"], alone.get("others")) == (first["key"], None), "what is done is not asked for again"
+    with pytest.raises(Unavailable):  # the platform counts its tries
+        handle(alone)
+    for message in (alone, *rest):
         handle(message)
     check(many)
 
