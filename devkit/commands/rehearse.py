@@ -24,6 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of answers to lose (%(default)s)",
     )
     parser.add_argument("--seed", type=int, default=usual.seed, help="of the random choices (%(default)s)")
+    parser.add_argument(
+        "--push", action="store_true", help="Graph announces the mails; of that, 30 %% is dropped, doubled, reordered"
+    )
     parser.add_argument("--flows", action="store_true", help="rehearse flows instead of mails")
     parser.add_argument("--minutes", type=float, default=flows_usual.minutes, help="for flows: how long (%(default)s)")
     parser.add_argument("--kills", type=int, default=flows_usual.kills, help="for flows: how many (%(default)s)")
@@ -36,7 +39,13 @@ def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
         findings = flows.rehearse(flows.Plan(minutes=options.minutes, kills=options.kills, seed=options.seed))
     else:
         findings = mails.rehearse(
-            mails.Plan(mails=options.mails, per_second=options.per_second, share=options.share, seed=options.seed)
+            mails.Plan(
+                mails=options.mails,
+                per_second=options.per_second,
+                share=options.share,
+                seed=options.seed,
+                push=options.push,
+            )
         )
     print(findings.describe())
     return 0 if findings.is_good else 1

@@ -29,6 +29,7 @@ from devkit.running import UP_FILE, NothingRunsError, Running, find_running
 from inbound_mail.sinks import check_sink
 from shared.settings.config import load_settings
 from shared.settings.faults import SettingsError
+from twin.seeds import sample
 
 PASSES_ON = False
 _STATE = ROOT / ".devkit"
@@ -88,9 +89,11 @@ def _run(options: argparse.Namespace, stack: ExitStack, stop: threading.Event) -
         print("Starting the simulated Microsoft cloud ...", flush=True)
         simulator = _start_simulator(children, stop)
         environ |= json.loads(simulator["environment"])
-        settings = json.loads(simulator["settings"])
+        settings = json.loads(simulator["settings"]) | sample.push_settings()
     _check_settings(environ | settings)
     port = _find_port(options.port)
+    if simulator:
+        _publish(simulator["control_url"], port)
     keys = Keys.open(_STATE / "keys.json")
     print("Starting the app ...", flush=True)
     settings_file: Path | None = None
@@ -142,6 +145,14 @@ def _start_simulator(children: Children, stop: threading.Event) -> Mapping[str, 
         time.sleep(0.05)
     values: dict[str, str] = json.loads(port_file.read_text())
     return values
+
+
+def _publish(control_url: str, port: int) -> None:
+    """Let the simulated cloud reach the app under its public name: Graph posts its notifications there."""
+    with requests.Session() as session:
+        session.trust_env = False
+        site = f"{control_url}/subscriptions/sites/{sample.GATEWAY_HOST}"
+        session.put(site, json={"url": f"http://127.0.0.1:{port}"}, timeout=30).raise_for_status()
 
 
 def _read_settings_file(path: Path) -> dict[str, str]:
@@ -260,12 +271,15 @@ def _describe(running: Running, environ: Mapping[str, str], seconds: float, *, a
     print(f'  curl {header} "{running.base_url}/api/mailboxes"')
     print(f"  {running.base_url}/api/status?code={running.host_key}  (in a browser)")
     if running.control_url:
-        print("\nMails become tickets within half a minute. Send some more, and read the tickets:\n")
+        print(
+            "\nGraph announces mails, so each is a ticket within three seconds. Send some more, and read the tickets:\n"
+        )
         print("  python3 -m devkit send --demo")
         for name in _name_mailboxes(environ)[:1]:
             print(f'  curl {header} "{running.base_url}/api/mailboxes/{name}/mails"')
         print(f"  curl {running.control_url}/easyvista/tickets")
         print(f"  curl {running.control_url}/webhook/deliveries")
+        print(f"  curl {running.control_url}/subscriptions/deliveries")
     print("\nCtrl-C stops all. What happens shows here:\n", flush=True)
 
 

@@ -36,18 +36,26 @@ _LISTENS = re.compile(r"^Listening on (\S+)$", re.MULTILINE)
 _LAST_CHARACTERS = 3000
 
 
-def make_settings(sim: Simulator, storage: str) -> dict[str, str]:
-    """Return settings for the tiny world, with a mailbox whose mails become tickets within seconds."""
+def make_settings(sim: Simulator, storage: str, *, is_announced: bool = False) -> dict[str, str]:
+    """Return settings for the tiny world, with a mailbox whose mails become tickets within seconds.
+
+    With `is_announced`, Graph announces the mails.
+    """
     mailbox = {"name": MAILBOX, "address": mails.SUPPORT, "sinks": ["desk"], "write_back": {"read": True}}
     mailbox |= {"brakes": {"tickets_per_hour": 100_000, "comments_per_hour": 100_000}}  # a few authors write thousands
-    return sample.settings(sim) | {
-        "BOOKINGS_BUSINESSES": tiny.BUSINESS,
-        "MAILBOXES": json.dumps([mailbox]),
-        "SINKS": json.dumps({"desk": _SINK}),
-        "MAILBOX_POLL_SCHEDULE": "*/2 * * * * *",
-        "CHANGES_SCHEDULE": "15 */5 * * * *",
-        "AzureWebJobsStorage": storage,
-    }
+    push = sample.push_settings() if is_announced else {}
+    return (
+        sample.settings(sim)
+        | push
+        | {
+            "BOOKINGS_BUSINESSES": tiny.BUSINESS,
+            "MAILBOXES": json.dumps([mailbox]),
+            "SINKS": json.dumps({"desk": _SINK}),
+            "MAILBOX_POLL_SCHEDULE": "*/2 * * * * *",
+            "CHANGES_SCHEDULE": "15 */5 * * * *",
+            "AzureWebJobsStorage": storage,
+        }
+    )
 
 
 @contextmanager

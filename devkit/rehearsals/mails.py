@@ -22,7 +22,7 @@ from azure.data.tables import TableClient
 from devkit.rehearsals.app import MAILBOX, App, make_settings, open_world
 from devkit.rehearsals.odd_mails import KINDS, Expectation, Place, make_message_id
 from twin.mail.contents import File
-from twin.seeds import mails, service_desks
+from twin.seeds import mails, sample, service_desks
 from twin.simulator import Simulator
 
 _QUIET_SECONDS = 2.0
@@ -35,7 +35,9 @@ _AUTOMATIC = "AutomaticMail"
 class Plan:
     """How large a rehearsal is: `share` of writes whose answer is lost, `alive` seconds between start and kill.
 
-    After `kills` kills the app is left alone, so that it can finish. Every `odd_every`th mail is an odd one.
+    After `kills` kills the app is left alone, so that it can finish. Every `odd_every`th mail is an odd one. With
+    `push`, Graph announces mails; `astray` is the share of its notifications that is dropped, duplicated and reordered,
+    each.
     """
 
     mails: int = 2_000
@@ -46,6 +48,8 @@ class Plan:
     kills: int = 50
     limit: float = 3_600.0
     seed: int = 1
+    push: bool = False
+    astray: float = 0.3
 
 
 @dataclass
@@ -65,6 +69,7 @@ class Findings:
     quarantined: int = 0
     unread: int = 0
     lost_answers: int = 0
+    announced: Counter[str] = field(default_factory=Counter)
 
     @property
     def is_good(self) -> bool:
@@ -82,9 +87,15 @@ class Findings:
             f"  lost {len(self.lost)}, doubled {len(self.doubled)}, with wrong files {len(self.wrong_files)}, "
             f"wrong otherwise {len(self.wrong)}, quarantined {self.quarantined}, not marked as read {self.unread}\n"
             + "".join(f"    {example}\n" for example in examples)
+            + self._describe_push()
             + f"  {self.lost_answers} answers of the service desk were lost after writing\n"
             f"  {self.kills} kills; what they interrupted (several steps each):\n{steps or '    nothing'}"
         )
+
+    def _describe_push(self) -> str:
+        if not self.announced:
+            return ""
+        return f"  notifications: {', '.join(f'{count} {what}' for what, count in self.announced.items())}\n"
 
 
 def rehearse(plan: Plan) -> Findings:
@@ -98,7 +109,7 @@ class _Rehearsal:
         self._plan = plan
         self._storage = storage
         self._sim = sim
-        self._app = App(scratch, sim.environment() | make_settings(sim, storage))
+        self._app = App(scratch, sim.environment() | make_settings(sim, storage, is_announced=plan.push))
         self._random = random.Random(plan.seed)  # noqa: S311 - a rehearsed accident, not a secret
         self._expected: dict[str, Expectation] = {}
         self._findings = Findings(mails=plan.mails)
@@ -108,6 +119,8 @@ class _Rehearsal:
         began = time.monotonic()
         unreliable = partial(self._sim.easyvista.unreliable, share=self._plan.share)
         faults = [unreliable(how="commit-then-drop", seed=1), unreliable(how="commit-then-590", seed=2)]
+        shares = dict.fromkeys(("dropped", "duplicated", "reordered"), self._plan.astray)
+        self._sim.subscriptions.set_switches(shares | {"seed": self._plan.seed})
         sender = threading.Thread(target=self._send, daemon=True)
         sender.start()
         while time.monotonic() - began < self._plan.limit:
@@ -127,6 +140,7 @@ class _Rehearsal:
     def _wait(self, seconds: float, sender: threading.Thread) -> bool:
         """Let the app work for so long; return whether it has finished by then. It must not end by itself."""
         seen, latest = self._last_exchange(), time.monotonic() + _START_SECONDS
+        self._sim.subscriptions.sites[sample.GATEWAY_HOST] = self._app.wait_until_it_listens()
         while self._last_exchange() == seen:
             self._app.check(is_late=time.monotonic() > latest)
             time.sleep(0.05)
@@ -231,6 +245,18 @@ class _Rehearsal:
         if aside != (wanted := sum(expected.is_aside for expected in self._expected.values())):
             findings.wrong.append(f"{aside} mails were set aside as automatic, expected were {wanted}")
         findings.unread = abs(self._count_unread())
+        if self._plan.push:
+            self._judge_push()
+
+    def _judge_push(self) -> None:
+        findings, state = self._findings, self._sim.subscriptions
+        sent = [one for one in state.deliveries if any("changeType" in item for item in one.items)]
+        findings.announced["taken"] = sum(len(one.items) for one in sent if one.is_taken)
+        findings.announced["not answered in time"] = sum(len(one.items) for one in sent if not one.is_taken)
+        findings.announced["dropped or given up"] = state.lost
+        findings.announced["subscriptions at the end"] = len(state.all())
+        if not findings.announced["taken"]:
+            findings.wrong.append("no notification was taken")
 
     def _judge(self, subject: str, expected: Expectation, tickets: Mapping[str, list[Any]]) -> None:
         findings, made = self._findings, tickets.get(subject, [])

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,17 @@ def list_processes(folder: Path) -> list[str]:
     return [line for line in lines if str(folder) in line]
 
 
+def wait_for(found: dict[str, Any], path: str, name: str, fits: Callable[[Any], bool]) -> list[Any]:
+    """Wait until a list of the simulated world has something that fits; return all of that."""
+    deadline = time.monotonic() + 300
+    while True:
+        listed = ask(f"{found['control_url']}{path}").json()[name]
+        if fitting := [one for one in listed if fits(one)]:
+            return fitting
+        assert time.monotonic() < deadline, listed
+        time.sleep(0.1)
+
+
 def test_up_answers_every_question_it_prints(up: Up, checkout: Path) -> None:
     found = up.wait()
     printed = [line.strip() for line in up.log.read_text().splitlines() if line.strip().startswith("curl ")]
@@ -144,8 +155,12 @@ def test_up_answers_every_question_it_prints(up: Up, checkout: Path) -> None:
     fired = run(checkout, "fire", "health")
     assert (fired.returncode, "was started" in fired.stdout) == (0, True)
 
+    watching = wait_for(found, "/subscriptions", "subscriptions", lambda one: "support@" in one["resource"])
     sent = run(checkout, "send", "--demo")
     assert (sent.returncode, len(sent.stdout.splitlines())) == (0, 3), sent.stderr
+    (url,) = {one["notificationUrl"] for one in watching}
+    assert url.startswith("https://contoso-gateway.azurewebsites.net/api/graph-notifications/")
+    wait_for(found, "/subscriptions/deliveries", "deliveries", lambda one: (one["url"], one["status"]) == (url, 202))
 
     assert up.stop() == 0
     assert not (checkout / ".devkit/up.json").exists()

@@ -164,6 +164,11 @@ def mail_settings() -> dict[str, str]:
     }
 
 
+def push_settings() -> dict[str, str]:
+    """Return the app settings with which Graph announces mails; `World.sites` must say where GATEWAY_HOST is."""
+    return {"GRAPH_NOTIFICATIONS": "on", "GRAPH_NOTIFICATIONS_URL": f"{GATEWAY_URL}/api"}
+
+
 def write_settings() -> dict[str, str]:
     """Return the app setting that lets it write appointments and customers. That needs a storage account."""
     return {"BOOKINGS_WRITES": "on"}
