@@ -24,10 +24,9 @@ from inbound_mail.sinks.protocol import Sink
 from shared.errors import ConfigurationError, Invalid
 from shared.key_vault import RememberedSecret, SecretMissingError
 from shared.settings.choices import Credential, IdentitySource
-from shared.settings.config import Connection, Settings, find_telemetry, load_settings
+from shared.settings.config import Connection, Settings, load_settings
 from shared.settings.faults import SettingsError
 from shared.settings.schedules import find_schedule_fault
-from shared.settings.telemetry_settings import TelemetrySettings
 from shared.transport import Transport
 from shared.wording import count_of
 
@@ -47,7 +46,7 @@ def examine_settings(
     settings, in_blobs = examine_blobs(settings, environ)
     read = Finding(StepName.SETTINGS, "", Status.OK, f"All settings are valid: {_count(settings)}.")
     services = build_services(settings)
-    steps = list(list_steps(settings, services, find_telemetry(environ)))
+    steps = list(list_steps(settings, services))
     if refused:
         steps.append(make_refusal_step(_find_connection(settings, connection), services, refused))
     return report([read, *in_blobs, *run_steps(steps)])
@@ -64,7 +63,7 @@ def _find_connection(settings: Settings, name: str | None) -> Connection:
     return found
 
 
-def list_steps(settings: Settings, services: Services, telemetry: TelemetrySettings | None = None) -> Iterator[Step]:
+def list_steps(settings: Settings, services: Services) -> Iterator[Step]:
     """Yield all steps except that of the settings. A step follows those that it needs."""
     yield from _identity_steps(settings, services)
     yield Step(StepName.CLOCK, "", partial(_check_clock, settings), "Set the machine's clock by a time server.")
@@ -74,7 +73,7 @@ def list_steps(settings: Settings, services: Services, telemetry: TelemetrySetti
     needs = () if settings.storage.connection_string else (_identity(settings.storage.client_id),)
     yield from list_storage_steps(services, needs)
     yield make_links_step(services, needs)
-    yield make_telemetry_step(telemetry, services)
+    yield make_telemetry_step(settings.telemetry, services)
     yield from list_graph_steps(settings, services)
     yield from _sink_steps(services)
     for name, text in settings.schedules.items():

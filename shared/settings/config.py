@@ -88,6 +88,7 @@ class Settings:
     public_base_url: str | None
     notifications: NotificationSettings
     has_file_links: bool  # FILE_LINKS
+    telemetry: TelemetrySettings | None
     target_hosts: TargetHosts
     storage: StorageSettings
     mailboxes: Mapping[str, Mailbox]
@@ -100,11 +101,6 @@ class Settings:
 def is_on(switch: str) -> bool:
     """Return whether a switch of the catalogue is on; also while other settings are wrong, and off if it is itself."""
     return _Reader(os.environ).text(switch) == Switch.ON
-
-
-def find_telemetry(environ: Mapping[str, str] | None = None) -> TelemetrySettings | None:
-    """Return where telemetry goes; None where no Application Insights is connected."""
-    return read_telemetry_settings(os.environ if environ is None else environ)
 
 
 type CheckSink = Callable[[SinkSettings], Iterable[tuple[str, str]]]
@@ -218,6 +214,7 @@ def load_settings(
         notifications=read_notification_settings(reader.text, reader.report),
         has_file_links=_read_choice(reader, "FILE_LINKS", reader.text("FILE_LINKS"), Switch) is Switch.ON,
         target_hosts=read_target_hosts(reader.text, reader.report),
+        telemetry=read_telemetry_settings(reader.given),
         numbers={name: _read_number(reader, name, bounds) for name, bounds in _NUMBERS.items()},
         schedules={name: reader.given(name) or None for name in _SCHEDULES},
         blobs=reader.places,

@@ -3,7 +3,7 @@
 Source: learn.microsoft.com/azure/azure-monitor/app/connection-strings and /azure/azure-functions/functions-app-settings
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 _ENDPOINT = "https://dc.services.visualstudio.com"  # where a connection string names none
@@ -21,12 +21,12 @@ class TelemetrySettings:
     audience: str
 
 
-def read_telemetry_settings(given: Mapping[str, str]) -> TelemetrySettings | None:
-    """Return what the settings say; None where no Application Insights is connected."""
-    connection = _read_pairs(given.get("APPLICATIONINSIGHTS_CONNECTION_STRING", ""))
+def read_telemetry_settings(given: Callable[[str], str]) -> TelemetrySettings | None:
+    """Return what the settings say, whose values `given` returns; None where no Application Insights is connected."""
+    connection = _read_pairs(given("APPLICATIONINSIGHTS_CONNECTION_STRING"))
     if "instrumentationkey" not in connection:
         return None
-    sign_in = _read_pairs(given.get("APPLICATIONINSIGHTS_AUTHENTICATION_STRING", ""))
+    sign_in = _read_pairs(given("APPLICATIONINSIGHTS_AUTHENTICATION_STRING"))
     return TelemetrySettings(
         connection.get("ingestionendpoint", _ENDPOINT).rstrip("/"),
         connection["instrumentationkey"],

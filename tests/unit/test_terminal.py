@@ -26,9 +26,9 @@ def test_characters_that_are_not_shown_are_escaped_and_json_reads_as_before() ->
 def say_everywhere(*_: Any) -> int:
     print(FOREIGN)  # noqa: T201 - as the commands do
     sys.stdout.writelines([FOREIGN, "\n"])
-    print(FOREIGN, file=sys.stderr)  # noqa: T201
+    print(FOREIGN, file=sys.stderr)  # noqa: T201 - the same
     handler = logging.StreamHandler()
-    handler.emit(logging.makeLogRecord({"msg": FOREIGN}))
+    handler.emit(logging.makeLogRecord({"name": "another", "msg": FOREIGN}))
     return 0
 
 

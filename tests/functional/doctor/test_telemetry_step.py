@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from composition import services
+from composition.connections import build_services
 from doctor.examination import Status, Verdict
 from doctor.telemetry_step import make_telemetry_step
-from shared.settings.config import find_telemetry
+from inbound_mail.sinks import check_sink
+from shared.settings.config import load_settings
 from tests.functional.doctor.conftest import Installation
 
 NAME = ("telemetry", "")
@@ -61,7 +63,8 @@ def connected(installation: Installation, ingestion: Ingestion, monkeypatch: pyt
 
 
 def check() -> str | Verdict:
-    return make_telemetry_step(find_telemetry(), services.services()).check()
+    used = build_services(load_settings(check_sink=check_sink))
+    return make_telemetry_step(used.settings.telemetry, used).check()
 
 
 def test_an_identity_that_may_write_telemetry(connected: Ingestion) -> None:
