@@ -28,7 +28,7 @@ def say_everywhere(*_: Any) -> int:
     sys.stdout.writelines([FOREIGN, "\n"])
     print(FOREIGN, file=sys.stderr)  # noqa: T201 - the same
     handler = logging.StreamHandler()
-    handler.emit(logging.makeLogRecord({"name": "another", "msg": FOREIGN}))
+    handler.emit(logging.LogRecord("another", logging.INFO, "", 0, FOREIGN, (), None))
     return 0
 
 
