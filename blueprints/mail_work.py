@@ -45,11 +45,11 @@ def schedule_mailbox_polls(timer: func.TimerRequest) -> None:
         _log.error("no mailbox is polled: %s", mail.settings_state.explain())
     with context.within(context.RUN_SECONDS):
         has_stood_in = _stand_in(mail)
-        mail.request_due_polls()
+        planned = mail.request_due_polls()
         if has_stood_in:
             mail.stand_in.note_what_is_left()
         try:
-            used.notifications.converge(mail)
+            used.notifications.converge(mail, planned)
         except GatewayError as error:
             _log.warning("the Graph subscriptions could not be looked after: %s", error)
 

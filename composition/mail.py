@@ -15,7 +15,7 @@ from inbound_mail.delivery.redelivery import redeliver
 from inbound_mail.intake.pace import find_due_polls
 from inbound_mail.intake.polling import Poller
 from inbound_mail.ledger import ledger, mail_exports, mail_store
-from inbound_mail.ledger.planned_polls import PollPlan
+from inbound_mail.ledger.planned_polls import PlannedPoll, PollPlan
 from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE, DeliveryQueue, PollQueue, name_poison_queue
 from inbound_mail.reports import mails, pickers, trigger_items
 from inbound_mail.reports.alarms import Alarm, Watch
@@ -88,11 +88,15 @@ class MailServices:
         more = [*([refused] if refused else []), *queues]
         self.watch.check_alarms(expiring, more=more, may_clear=self.is_in_force)
 
-    def request_due_polls(self) -> None:
-        """Send poll requests for the mailboxes that are due: one row for each is read, a thousand at once."""
+    def request_due_polls(self) -> Mapping[str, PlannedPoll]:
+        """Send poll requests for the mailboxes that are due: one row for each is read, a thousand at once.
+
+        Returns these rows by mailbox.
+        """
         planned = PollPlan(self.table).read() if self.mailboxes else {}
         settings = (mailbox.settings for mailbox in self.mailboxes.values())
         self.workers.map(self.polls.put, find_due_polls(settings, planned, datetime.now(UTC)))
+        return planned
 
     def describe_mailbox(self, mailbox: SupportMailbox) -> Json:
         """Return a mailbox with its state."""

@@ -12,8 +12,10 @@ from graph_notifications.converging import Converger, Wish, find_next_step
 from graph_notifications.proofs import Proofs
 from graph_notifications.receiving import Received, read_notifications
 from graph_notifications.resources import WatchedResource, by_id, list_mail_resources
-from graph_notifications.store import LONG_AGO
+from graph_notifications.store import LONG_AGO, Known
 from graph_notifications.wake_ups import WakeUps
+from inbound_mail.intake.announcements import has_missed
+from inbound_mail.ledger.planned_polls import PlannedPoll, PollPlan
 from inbound_mail.messages import PollRequest
 from shared import context
 from shared.errors import NotFound
@@ -35,11 +37,12 @@ class LastStep:
     """What this process has compared last, and when something is due again; it only spares requests."""
 
     wished: frozenset[str] | None = None
+    silent: Mapping[str, datetime] = field(default_factory=dict)
     next_at: datetime = LONG_AGO
 
-    def is_current(self, wished: frozenset[str], now: datetime) -> bool:
-        """Return whether there is nothing to do: the same is wished, and nothing is due."""
-        return self.wished == wished and now < self.next_at
+    def is_current(self, wished: frozenset[str], silent: Mapping[str, datetime], now: datetime) -> bool:
+        """Return whether there is nothing to do: the same is wished, no other is silent, and nothing is due."""
+        return self.wished == wished and silent.items() <= self.silent.items() and now < self.next_at
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,10 @@ class NotificationServices:
     wake_ups: WakeUps = field(default_factory=WakeUps)
     last_step: LastStep = field(default_factory=LastStep)
 
-    def converge(self, mail: "MailServices") -> None:
+    def converge(self, mail: "MailServices", planned: Mapping[str, PlannedPoll]) -> None:
         """Make, renew and remove Graph subscriptions as the settings wish, if something is due.
+
+        `planned`: the planned polls by mailbox, which learn until when Graph is to announce new mail.
 
         Where the settings of mailboxes are not known, nothing is done. Raises GatewayErrors.
         """
@@ -65,11 +70,36 @@ class NotificationServices:
             resources = list_mail_resources(one.settings for one in mail.mailboxes.values())
             wishes = self.converger.make_wishes(resources, wanted.base_url)
         wished = frozenset(one.url for one in wishes.values())
-        if self.last_step.is_current(wished, now):
+        silent = {name: plan.unannounced_at for name, plan in planned.items() if has_missed(plan, now)}
+        if self.last_step.is_current(wished, silent, now):
             return
         with context.call(str(uuid.uuid4()), seconds=_STEP_SECONDS):
+            if silent:
+                self.converger.suspect(silent)
             known = self.converger.converge(wishes, wanted.base_url)
-        self.last_step.wished, self.last_step.next_at = wished, find_next_step(known, now)
+        self._plan_polls(mail, planned, wishes, known)
+        last = self.last_step
+        last.wished, last.silent, last.next_at = wished, silent, find_next_step(known, now)
+
+    def _plan_polls(
+        self,
+        mail: "MailServices",
+        planned: Mapping[str, PlannedPoll],
+        wishes: Mapping[str, Wish],
+        known: Known,
+    ) -> None:
+        """Keep with the planned polls since and until when all folders of a mailbox have their subscription."""
+        now = datetime.now(UTC)
+        for name in mail.mailboxes:
+            own = {key: wish for key, wish in wishes.items() if wish.resource.owner == name}
+            alive = [one for one in known.records if one.id in own and one.is_alive(own[one.id].url)]
+            plan = planned.get(name, PlannedPoll())
+            if own and len(alive) == len(own):
+                span = max(one.made_at for one in alive), min(one.ends_at for one in alive)
+                if span != (plan.subscribed_at, plan.subscribed_until):
+                    PollPlan(mail.table).put_subscription(name, *span)
+            elif now < plan.subscribed_until:
+                PollPlan(mail.table).put_subscription(name, now, now)
 
     def check_address(self, part: str) -> str:
         """Return the id of the resource that the last segment of an address is about. Raises NotFound."""

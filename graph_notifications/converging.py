@@ -23,6 +23,7 @@ _log = logging.getLogger("gateway.notifications")
 ROUTE = "graph-notifications"
 RENEW_EVERY = timedelta(days=2)
 LIST_EVERY = timedelta(hours=12)
+ANEW_EVERY = timedelta(hours=6)  # of a subscription that is silent
 _FIRST_RETRY, _LONGEST_RETRY = timedelta(minutes=1), timedelta(hours=1)
 _LEAST_SECONDS = 12.0  # that must be left of a run for one more call
 _AT_ONCE = 4
@@ -49,6 +50,19 @@ class Converger:
         """Return the wishes for these resources by id; those of connections that cannot subscribe are left out."""
         able = [one for one in resources if one.connection in self._graphs]
         return {one.id: Wish(one, f"{base_url}/{ROUTE}/{self._proofs.make_part(one.id)}") for one in able}
+
+    def suspect(self, silent: Mapping[str, datetime]) -> None:
+        """Have the subscriptions made anew with which something was not announced, by owner and moment.
+
+        Those that were made a short time ago are left: then a new one helps as little.
+        """
+        now = datetime.now(UTC)
+        for record in self._store.read().records:
+            moment = silent.get(record.owner, LONG_AGO)
+            is_old = record.made_at < moment and now - record.made_at >= ANEW_EVERY
+            if record.subscription and is_old and not record.is_suspect:
+                _log.warning("Graph has not announced new mail of %s, its subscription is made anew", record.owner)
+                self._store.put(replace(record, is_suspect=True))
 
     def converge(self, wishes: Mapping[str, Wish], base_url: str | None) -> Known:
         """Do what is due of each connection; return the rows as they are then.

@@ -47,6 +47,10 @@ class Record:
     error: str = ""
     message: str = ""
 
+    def is_alive(self, url: str) -> bool:
+        """Return whether there is a subscription that posts to this address."""
+        return bool(self.subscription) and self.url == url and not self.is_suspect
+
 
 @dataclass(frozen=True)
 class Known:

@@ -66,6 +66,11 @@ type mailbox = {
   @minValue(0)
   @maxValue(60)
   quiet_minutes: int?
+
+  @description('Minutes between two polls while Microsoft Graph announces new mail (`GRAPH_NOTIFICATIONS`), growing to four times as many after hours without mail. It does not count with `quiet_minutes` 0.')
+  @minValue(5)
+  @maxValue(30)
+  announced_minutes: int?
 }
 
 @sealed()

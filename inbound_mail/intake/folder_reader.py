@@ -35,6 +35,7 @@ from shared.workers import Workers
 _log = logging.getLogger("gateway.mail")
 
 SWEEP_EVERY = timedelta(hours=1)
+SWEEP_EVERY_IF_ANNOUNCED = timedelta(hours=2)  # each new mail, by Graph's notifications
 SWEEP_BACK = timedelta(hours=48)
 _MOST_AHEAD = timedelta(minutes=5)  # of a sweep that would else need a poll of its own in a quiet mailbox
 _SMALL_PAGE = 5
@@ -52,7 +53,8 @@ type Cause = tuple[str, str]
 class PollCounts:
     """What one poll has found, in numbers. `answered`: a folder could be read, so the mailbox exists.
 
-    `seen`: whatever Graph showed, known or not, and what has yet to be read again. 0: nothing has happened.
+    `seen`: whatever Graph showed, known or not, and what has yet to be read again. 0: nothing has happened. `latest`:
+    when the last of the mails was received that the ledger did not know.
     """
 
     new: int = 0
@@ -64,6 +66,7 @@ class PollCounts:
     swept: int = 0
     answered: bool = False
     seen: int = 0
+    latest: datetime | None = None
 
 
 class FolderReader:
@@ -75,8 +78,10 @@ class FolderReader:
         workers: Workers,
         known: KnownMails,
         first_pages: Mapping[str, DeltaPage] | None = None,
+        sweep_every: timedelta = SWEEP_EVERY,
     ) -> None:
         """`first_pages`: what was read just now, before the poll had the lease, by the links that it was read with."""
+        self._sweep_every = sweep_every
         self._mailbox = mailbox
         self._settings = mailbox.settings
         self._graph = mailbox.graph
@@ -92,7 +97,7 @@ class FolderReader:
     @property
     def next_sweeps(self) -> list[datetime]:
         """When the next sweeps of the folders are due that were read."""
-        return [one["swept_at"] + SWEEP_EVERY for one in self._cursors.values() if one.get("swept_at")]
+        return [one["swept_at"] + self._sweep_every for one in self._cursors.values() if one.get("swept_at")]
 
     @property
     def quiet_folders(self) -> list[QuietFolder]:
@@ -140,7 +145,8 @@ class FolderReader:
                 link, is_slim, page_size = "", True, find_page_size(self._settings.page_size, is_slim=True)
                 continue
             counts.answered = True
-            if not (page.items or page.next_link or unread) and _is_fresh(cursor, link, is_slim=is_slim):
+            is_empty = not (page.items or page.next_link or unread)
+            if is_empty and _is_fresh(cursor, link, self._sweep_every, is_slim=is_slim):
                 self._newer_links[folder] = page.delta_link or link
                 return
             counts.seen += len(page.items) + len(unread)
@@ -175,14 +181,14 @@ class FolderReader:
         return stuck >= _ENOUGH_POLLS
 
     def sweep(self, folder: str, lease: Lease, counts: PollCounts) -> None:
-        """Once an hour, enter the mails of the last 48 hours that the delta query did not show."""
+        """Once an hour, or in two, enter the mails of the last 48 hours that the delta query did not show."""
         cursor = self._cursor(folder)
         now = datetime.now(UTC)
         kept = _pick(cursor, "link", "query", "later", "later_tries", "first_round_done", "stuck")
         swept_at = cursor.get("swept_at")
         if folder in self._newer_links:
             kept["link"] = self._newer_links[folder]
-        if swept_at is None or not is_sweep_due(swept_at, self._settings.quiet_minutes, now):
+        if swept_at is None or not self._is_sweep_due(swept_at, now):
             if swept_at is None:
                 self._put_cursor(folder, **kept, swept_at=now)
             return
@@ -196,6 +202,9 @@ class FolderReader:
                 counts.swept += found
                 log_event(Event.SWEEP_FOUND, mailbox=self._settings.name, folder=folder, mails=found)
         self._put_cursor(folder, **kept, swept_at=now)
+
+    def _is_sweep_due(self, swept_at: datetime, now: datetime) -> bool:
+        return is_sweep_due(swept_at, self._settings.quiet_minutes, now, self._sweep_every)
 
     def _cursor(self, folder: str) -> Json:
         if folder not in self._cursors:
@@ -279,6 +288,9 @@ class FolderReader:
         counts.skipped += skipped
         counts.copies += sum(1 for mail in added if mail.skipped == "copy")
         counts.new += len(added) - skipped
+        counts.latest = max(
+            [*filter(None, [counts.latest]), *(_received(mail.message) for mail in added)], default=None
+        )
         return len(added)
 
     def _describe(self, folder: str, message: Json, *, is_first: bool) -> NewMail:
@@ -313,9 +325,9 @@ def find_page_size(page_size: int, *, is_slim: bool) -> int:
     return max(_SLIM_PAGE, page_size) if is_slim else page_size
 
 
-def is_sweep_due(swept_at: datetime, quiet_minutes: int, now: datetime) -> bool:
+def is_sweep_due(swept_at: datetime, quiet_minutes: int, now: datetime, every: timedelta) -> bool:
     """Return whether a folder is to be swept again: once an hour, or a little before, if the next poll comes late."""
-    return now - swept_at >= SWEEP_EVERY - min(timedelta(minutes=quiet_minutes), _MOST_AHEAD)
+    return now - swept_at >= every - min(timedelta(minutes=quiet_minutes), _MOST_AHEAD)
 
 
 def is_slim_query(query: str) -> bool | None:
@@ -334,13 +346,13 @@ def _had_first_round(cursor: Json) -> bool:
     return bool(cursor.get("first_round_done", "deltatoken" in str(cursor.get("link") or "").lower()))
 
 
-def _is_fresh(cursor: Json, link: str, *, is_slim: bool) -> bool:
-    """Return whether a link that showed nothing may stay as it is until the sweep writes a newer one, in an hour.
+def _is_fresh(cursor: Json, link: str, sweep_every: timedelta, *, is_slim: bool) -> bool:
+    """Return whether a link that showed nothing may stay as it is until the sweep writes a newer one.
 
     Graph forgets links that are not used, and says not after which time.
     """
     is_same = bool(link) and link == cursor.get("link") and cursor.get("query") == (_SLIM_QUERY if is_slim else _QUERY)
-    return is_same and _is_settled(cursor) and datetime.now(UTC) - cursor["swept_at"] < SWEEP_EVERY
+    return is_same and _is_settled(cursor) and datetime.now(UTC) - cursor["swept_at"] < sweep_every
 
 
 def _is_settled(cursor: Json) -> bool:

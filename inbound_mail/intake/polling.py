@@ -7,15 +7,16 @@ quick looks (`quick_look`), until one sees a change, or the hourly sweep is due.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from typing import Any
 
+from inbound_mail.intake.announcements import note_poll
 from inbound_mail.intake.attachments import AttachmentFetcher
 from inbound_mail.intake.folder_reader import FolderReader, PollCounts
-from inbound_mail.intake.pace import describe_reading, find_phase, plan_next_poll
+from inbound_mail.intake.pace import describe_reading
 from inbound_mail.intake.quick_look import QuickLook
 from inbound_mail.intake.write_back import MailCloser
 from inbound_mail.ledger.known_mails import KnownMails
@@ -26,7 +27,6 @@ from inbound_mail.ledger.records import DeliveryRecord, DeliveryState, MailState
 from inbound_mail.messages import DeliveryQueue, OneDelivery, share_deliveries
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import ConfigurationError, Conflict, GatewayError, Unavailable, place_of
-from shared.graph.mail import DeltaPage
 from shared.storage.blobs import Container, Lease
 from shared.storage.tables import Entity
 from shared.workers import Workers
@@ -88,7 +88,7 @@ class Poller:
                 if not at_once and paused_until > datetime.now(UTC):
                     self._enqueue_deliveries(mailbox, lease, mailbox.ledger.take_up())
                     return Polled.PAUSED
-                return self._poll(mailbox, lease, state, known, look.pages)
+                return self._poll(mailbox, lease, state, known, look)
 
     def _poll(
         self,
@@ -96,13 +96,13 @@ class Poller:
         lease: Lease,
         state: MailboxState,
         plan: KnownPlan,
-        pages: Mapping[str, DeltaPage],
+        look: QuickLook,
     ) -> Polled:
         began, known = datetime.now(UTC), state.values
         counts = PollCounts()
         closed: dict[MailState, int] = {}
         known_mails = KnownMails(mailbox.ledger, self._workers)
-        reader = FolderReader(mailbox, self._workers, known_mails, pages)
+        reader = FolderReader(mailbox, self._workers, known_mails, look.pages, look.sweep_every)
         work = _OpenWork(mailbox.ledger, counts, known_mails)
 
         def close_delivered() -> None:
@@ -131,14 +131,13 @@ class Poller:
         if (until := mailbox.graph.paused_until) is not None:  # the next poll may be another process's
             values["graph_paused_until"] = until
         mailbox.ledger.put_state(state if is_quiet else None, **values)
-        pause = mailbox.settings.quiet_minutes if is_quiet else 0
-        phase = find_phase(mailbox.name, len(mailbox.own_addresses))
-        next_poll = plan_next_poll(began, values["active_at"], pause, reader.next_sweeps, phase=phase)
+        proofs = note_poll(plan.planned, began, look.announced_at, counts.latest)
+        next_poll = look.plan_next(began, values["active_at"], reader.next_sweeps, is_quiet=is_quiet)
         reads = describe_reading(mailbox.settings)
         may_look = is_quiet and until is None and reader.quiet_folders
         quiet = QuietMailbox(values["active_at"], reader.quiet_folders) if may_look else None
         mailbox.ledger.plan.put(
-            mailbox.name, next_poll, began=began, is_quiet=is_quiet, reads=reads, quiet=quiet, known=plan
+            mailbox.name, next_poll, began=began, is_quiet=is_quiet, reads=reads, quiet=quiet, known=plan, proofs=proofs
         )
         _log_poll(mailbox.name, counts, delivered=closed.get(MailState.DELIVERED, 0), errors=len(errors))
         for error in errors:

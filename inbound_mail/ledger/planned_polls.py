@@ -3,6 +3,8 @@
     $polls|{mailbox}   next_poll, is_quiet, reads: written at the end of each poll
                        looked_at: when the last poll of any kind began that ended well
                        quiet_...: what a poll knew at its end that found nothing (`QuietMailbox`); `quiet_at`: when
+                       subscribed_at, subscribed_until: since and until when Graph is to announce new mail
+                       announced_at, unannounced_at: what polls prove of that (`intake/announcements.py`)
                        awake_until: written before somebody opens work outside of a poll, or asks for a poll
 
 The rows are hints and no record: what has no row is polled at once. Versions that know no such rows poll every mailbox
@@ -24,7 +26,7 @@ PARTITION = "$polls"  # no mailbox can have this name
 _AWAKE = timedelta(minutes=20)
 # Clocks of instances differ: a poll has seen what was announced if it began so much later.
 _CLOCKS = timedelta(seconds=2)
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _MOST_CHARACTERS = 30_000  # a property holds 32,768
 
 
@@ -32,14 +34,19 @@ _MOST_CHARACTERS = 30_000  # a property holds 32,768
 class PlannedPoll:
     """What is known of a mailbox's next poll. `reads` says from where the last one has read. `is_quiet`: in vain.
 
-    `quiet_at`: when the last poll ended that found nothing.
+    `quiet_at`: when the last poll ended that found nothing. `looked_at`: when the last poll began.
     """
 
-    next_poll: datetime = _LONG_AGO
+    next_poll: datetime = LONG_AGO
     is_quiet: bool = False
     reads: str = ""
-    awake_until: datetime = _LONG_AGO
-    quiet_at: datetime = _LONG_AGO
+    awake_until: datetime = LONG_AGO
+    quiet_at: datetime = LONG_AGO
+    looked_at: datetime = LONG_AGO
+    subscribed_at: datetime = LONG_AGO
+    subscribed_until: datetime = LONG_AGO
+    announced_at: datetime = LONG_AGO
+    unannounced_at: datetime = LONG_AGO
 
 
 _PLANNED = tuple(PlannedPoll.__dataclass_fields__)
@@ -78,7 +85,7 @@ class KnownPlan:
 
     def has_looked_since(self, announced_at: datetime) -> bool:
         """Return whether a poll began after this moment, in which Graph has announced changes, and ended."""
-        looked_at: datetime = self._values.get("looked_at", _LONG_AGO)
+        looked_at: datetime = self._values.get("looked_at", LONG_AGO)
         return looked_at - announced_at > _CLOCKS
 
     @property
@@ -95,7 +102,7 @@ class KnownPlan:
         """
         values, planned = self._values, self.planned
         same_poll = values.get("quiet_next_poll") == planned.next_poll
-        same_work = values.get("quiet_awake_until", _LONG_AGO) == planned.awake_until
+        same_work = values.get("quiet_awake_until", LONG_AGO) == planned.awake_until
         is_certain = planned.is_quiet and same_poll and same_work and not self.is_awake
         if not (is_certain and values.get("quiet_folders")):
             return None
@@ -127,24 +134,29 @@ class PollPlan:
         reads: str,
         quiet: QuietMailbox | None = None,
         known: KnownPlan | None = None,
+        proofs: Mapping[str, datetime] | None = None,
     ) -> None:
         """Plan the next poll of a mailbox, after one that began at `began`.
 
         `quiet`: what this one knows, if it found nothing and the next one may be a quick look. `known`: the row with
-        which it began.
+        which it began. `proofs`: what it proves of Graph's notifications.
         """
-        values: Entity = {"next_poll": next_poll, "looked_at": began, "is_quiet": is_quiet, "reads": reads}
+        values: Entity = dict(proofs or {})
+        values |= {"next_poll": next_poll, "looked_at": began, "is_quiet": is_quiet, "reads": reads}
         values["quiet_folders"] = ""
         folders = _write_folders(quiet.folders) if quiet else ""
         if quiet and known and not known.is_awake and len(folders) <= _MOST_CHARACTERS:
             values |= {"quiet_folders": folders, "quiet_active_at": quiet.active_at, "quiet_next_poll": next_poll}
-            if (awake_until := known.planned.awake_until) != _LONG_AGO:
+            if (awake_until := known.planned.awake_until) != LONG_AGO:
                 values["quiet_awake_until"] = awake_until
         self._merge(mailbox, **values)
 
-    def put_quiet(self, mailbox: str, next_poll: datetime, known: KnownPlan, began: datetime) -> bool:
+    def put_quiet(
+        self, mailbox: str, next_poll: datetime, known: KnownPlan, began: datetime, proofs: Mapping[str, datetime]
+    ) -> bool:
         """Plan the next poll after one that has looked at links only; False if the row has changed meanwhile."""
-        values = {
+        values: Entity = dict(proofs)
+        values |= {
             "next_poll": next_poll,
             "quiet_next_poll": next_poll,
             "quiet_at": datetime.now(UTC),
@@ -155,6 +167,10 @@ class PollPlan:
         except Conflict:
             return False
         return True
+
+    def put_subscription(self, mailbox: str, since: datetime, until: datetime) -> None:
+        """Keep since and until when Graph is to announce what is new in a mailbox."""
+        self._merge(mailbox, subscribed_at=since, subscribed_until=until)
 
     def keep_awake(self, mailbox: str) -> None:
         """Have a mailbox polled at every run of the timer for a while, whatever its polls plan meanwhile."""

@@ -15,6 +15,7 @@ from typing import Any
 from inbound_mail.content.rules import SET_ASIDE
 from inbound_mail.content.thanks import THANKS_ONLY
 from inbound_mail.delivery.circuit_breaker import CircuitBreaker
+from inbound_mail.intake.pace import find_announced_minutes
 from inbound_mail.ledger.ledger import Ledger
 from inbound_mail.ledger.planned_polls import PlannedPoll, PollPlan
 from inbound_mail.reports.mails import AUTOMATIC, LOOP
@@ -174,6 +175,8 @@ class Watch:
     def _find_silence(self, mailbox: SupportMailbox, planned: PlannedPoll, now: datetime) -> Iterable[Alarm]:
         state = mailbox.read_state(planned)
         last = state.get("last_success") or self._watched_since(mailbox.name, now)
+        if find_announced_minutes(mailbox.settings, planned, now) and planned.is_quiet:
+            last = max(last, min(planned.next_poll, now))  # it is late from then on
         if now - last > timedelta(minutes=mailbox.settings.alarm_minutes):
             details = {"lastSuccess": utc_text(last), "lastError": state.get("last_error")}
             yield Alarm(Event.MAILBOX_SILENT, mailbox.name, 1, details)

@@ -121,6 +121,14 @@ MAILBOX_FIELDS = (
         "default follows it.",
         bounds=WholeNumber(0, 60),
     ),
+    Field(
+        "announced_minutes",
+        int,
+        15,
+        "Minutes between two polls while Microsoft Graph announces new mail (`GRAPH_NOTIFICATIONS`), growing to four "
+        "times as many after hours without mail. It does not count with `quiet_minutes` 0.",
+        bounds=WholeNumber(5, 30),
+    ),
 )
 REQUESTOR_FIELDS = (
     Field(

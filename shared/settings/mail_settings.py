@@ -63,6 +63,7 @@ class Mailbox:
     page_size: int
     alarm_minutes: int
     quiet_minutes: int
+    announced_minutes: int = 15
     rules: tuple["Rule", ...] = ()
     requestor: RequestorPolicy = NO_POLICY
     brakes: Brakes = field(default_factory=Brakes)
@@ -199,6 +200,7 @@ def _read_mailbox(
         page_size=fields["page_size"],
         alarm_minutes=fields["alarm_minutes"],
         quiet_minutes=min(fields["quiet_minutes"], longest_pause),
+        announced_minutes=fields["announced_minutes"],
         requestor=read_requestor_policy(
             fields["requestor"], lambda field, message: report(f"requestor.{field}", message)
         ),

@@ -159,9 +159,9 @@ class MailScenario:
         """Receive a mail in the twin's mailbox; return the twin's message."""
         return self.gateway.sim.run(lambda: self.twin_mailbox.receive(**mail))
 
-    def poll(self, *, at_once: bool = True) -> Polled:
+    def poll(self, *, at_once: bool = True, announced_at: datetime | None = None) -> Polled:
         poller = Poller(self._blobs, self.deliveries, self.services.workers)
-        return poller.poll(self.mailbox, at_once=at_once)
+        return poller.poll(self.mailbox, at_once=at_once, announced_at=announced_at)
 
     def deliver(self) -> list[DeliveryOutcome]:
         """Handle every message in the queue, as if its delay had passed."""

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -29,6 +29,9 @@ from twin.seeds import sample
 from twin.seeds.mails import SECOND
 from twin.subscriptions.subscription import Subscription
 
+if TYPE_CHECKING:
+    from inbound_mail.ledger.planned_polls import PlannedPoll
+
 URL = ON["GRAPH_NOTIFICATIONS_URL"]
 HOST = str(urlsplit(URL).hostname)
 STEPS: tuple[tuple[type, str], ...] = (
@@ -44,6 +47,7 @@ class Subscribed:
         self.scenario = scenario
         self.gateway = scenario.gateway
         self.clock = clock
+        self.planned: dict[str, PlannedPoll] = {}
 
     def step(self) -> None:
         """Run the convergent step as a new process does."""
@@ -53,7 +57,7 @@ class Subscribed:
     def step_again(self) -> None:
         """Run it in the same process."""
         used = services()
-        used.notifications.converge(used.mail)
+        used.notifications.converge(used.mail, self.planned)
 
     def wait(self, **span: float) -> None:
         self.clock.shift(timedelta(**span))
