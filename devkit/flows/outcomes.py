@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from devkit.flows.groups import GroupStep, read_group
 from devkit.flows.sources import Flow, Json, find_branches
 
 SUCCEEDED, FAILED, TIMED_OUT, SKIPPED = "succeeded", "failed", "timedout", "skipped"
@@ -39,8 +40,8 @@ def find_outcomes(flow: Flow, failing: Mapping[str, str]) -> Iterator[Outcome]:
     """Yield the outcome of each way through a flow in which the given steps end so, if the run comes to them."""
     ways: list[tuple[str, int, int]] = []  # condition, which branch, how many branches
     for _ in range(_MOST_PATHS):
-        run = _Run(failing, {name: way for name, way, _ in ways})
-        yield run.go(flow.definition["actions"])
+        run = _Run(flow, failing, {name: way for name, way, _ in ways})
+        yield run.go()
         ways += run.found
         while ways and ways[-1][1] + 1 == ways[-1][2]:
             ways.pop()
@@ -52,7 +53,7 @@ def find_outcomes(flow: Flow, failing: Mapping[str, str]) -> Iterator[Outcome]:
 
 def find_outcome(flow: Flow, ways: Mapping[str, int]) -> Outcome:
     """Return the outcome without any failure, where conditions go as given; others take their first branch."""
-    return _Run({}, ways).go(flow.definition["actions"])
+    return _Run(flow, {}, ways).go()
 
 
 def find_certain(flow: Flow) -> dict[str, set[str]]:
@@ -72,41 +73,39 @@ class _EndedError(Exception):
 
 
 class _Run:
-    def __init__(self, failing: Mapping[str, str], ways: Mapping[str, int]) -> None:
+    def __init__(self, flow: Flow, failing: Mapping[str, str], ways: Mapping[str, int]) -> None:
+        self._flow = flow
         self._failing = failing
         self._outcome = Outcome(ways=dict(ways))
         self.found: list[tuple[str, int, int]] = []
 
-    def go(self, actions: Mapping[str, Json]) -> Outcome:
+    def go(self) -> Outcome:
         try:
-            self._outcome.status = self._run_group(actions)
+            self._outcome.status = self._run_group(self._flow.definition["actions"])
         except _EndedError as ended:
             self._outcome.status = str(ended)
         return self._outcome
 
     def _run_group(self, actions: Mapping[str, Json]) -> str:
+        group = self._flow.groups.get(id(actions)) or read_group(actions)
         done: dict[str, str] = {}
-        waiting = dict(actions)
-        while waiting:
-            ready = [name for name, action in waiting.items() if not set(action.get("runAfter", {})) & set(waiting)]
-            if not ready:
-                return FAILED  # they wait for one another, which another check says
-            for name in ready:
-                done[name] = self._run_step(name, waiting.pop(name), done)
-        followed = {name for action in actions.values() for name in action.get("runAfter", {})}
-        ends = [_judge(name, actions, done) for name in actions if name not in followed]
+        for step in group.steps:
+            done[step.name] = self._run_step(step, done)
+        if group.is_stuck:
+            return FAILED
+        ends = [_judge(name, actions, done) for name in group.ends]
         return FAILED if _BAD & set(ends) else SUCCEEDED
 
-    def _run_step(self, name: str, action: Json, done: Mapping[str, str]) -> str:
-        before = action.get("runAfter", {})
-        if not all(done.get(other, SKIPPED) in _lower(statuses) for other, statuses in before.items()):
+    def _run_step(self, step: GroupStep, done: Mapping[str, str]) -> str:
+        name = step.name
+        if not all(done.get(other, SKIPPED) in statuses for other, statuses in step.before):
             self._outcome.steps[name] = SKIPPED
             return SKIPPED
         self._outcome.steps[name] = SUCCEEDED
-        status = self._failing.get(name) or self._run_inside(name, action)
+        status = self._failing.get(name) or self._run_inside(name, step.action)
         self._outcome.steps[name] = status
-        if action["type"] == "Terminate" and status == SUCCEEDED:
-            raise _EndedError(str(action["inputs"]["runStatus"]).lower())
+        if step.action["type"] == "Terminate" and status == SUCCEEDED:
+            raise _EndedError(str(step.action["inputs"]["runStatus"]).lower())
         return status
 
     def _run_inside(self, name: str, action: Json) -> str:
@@ -127,7 +126,3 @@ def _judge(name: str, actions: Mapping[str, Any], done: Mapping[str, str]) -> st
         return done[name]
     before = [_judge(other, actions, done) for other in actions[name].get("runAfter", {}) if other in done]
     return FAILED if _BAD & set(before) else SUCCEEDED
-
-
-def _lower(statuses: list[str]) -> set[str]:
-    return {str(status).lower() for status in statuses}

@@ -60,6 +60,8 @@ class Shapes:
         self._flow = flow
         self._connectors = connectors
         self._steps = {step.name: step for step in flow.steps}
+        # by node and step, with both, which therefore stay what they are: a node is asked for below each one around it
+        self._known: dict[tuple[int, int, bool], tuple[Node, Step | None, Shape]] = {}
 
     def shape(self, node: Node, step: Step | None = None, *, whole: bool = False) -> Shape:
         """Return the shape of an expression's value in a step (None: in the trigger). Raises ReadingError.
@@ -68,9 +70,14 @@ class Shapes:
         """
         if isinstance(node, Literal):
             return Shape(_TEXT) if isinstance(node.value, str) else ANYTHING
-        if isinstance(node, Member):
-            return self._find_member(node, self.shape(node.owner, step, whole=whole))
-        return self._call(node, step, whole=whole)
+        key = (id(node), id(step), whole)
+        if key not in self._known:
+            if isinstance(node, Member):
+                found = self._find_member(node, self.shape(node.owner, step, whole=whole))
+            else:
+                found = self._call(node, step, whole=whole)
+            self._known[key] = (node, step, found)
+        return self._known[key][2]
 
     def find_connector(self, host: dict[str, Any]) -> Connector | None:
         """Return the connector of a step's host."""
