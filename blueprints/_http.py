@@ -233,17 +233,21 @@ class Request:
         return f"{parts.scheme}://{parts.netloc}{above}{api.rstrip('/')}"
 
     def _base(self) -> str:
-        """Return the address that links begin with: the connector's gateway if the call came through it, or our own.
+        """Return the address of this request, without its query."""
+        _, _, below_api = urlsplit(self.http.url).path.partition("/api/")
+        return self.address_of(below_api)
+
+    def address_of(self, route: str) -> str:
+        """Return the address of a route for whoever calls: on the connector's gateway if the call came through it.
 
         Nothing rewrites such a link again: the connector has no policy for it.
         """
         from shared.web_address import is_connector_gateway
 
-        _, _, below_api = urlsplit(self.http.url).path.partition("/api/")
         prefix = self.http.headers.get("x-ms-apim-referrer-prefix") or ""
         if is_connector_gateway(prefix):
-            return f"{prefix.rstrip('/')}/{below_api}"
-        return f"{self.base_url}/{below_api}"
+            return f"{prefix.rstrip('/')}/{route}"
+        return f"{self.base_url}/{route}"
 
 
 def answers(

@@ -11,7 +11,6 @@ from shared.auth import Authenticator
 from shared.cursors import Cursors
 from shared.graph.client import GraphClient
 from shared.graph.limits import CallLimits
-from shared.sealing import Sealing
 from shared.settings.config import Settings, load_settings
 from shared.settings.settings_blobs import BlobContents
 from shared.storage.account import Lazy, Storage
@@ -34,7 +33,6 @@ class Services:
     settings: Settings
     authenticator: Authenticator
     cursors: Cursors
-    sealing: Sealing
     workers: Workers
     connections: dict[str, ConnectionServices]
     graph_limits: CallLimits
@@ -96,22 +94,23 @@ def build_services(settings: Settings) -> Services:
         settings=settings,
         authenticator=authenticator,
         cursors=Cursors(authenticator.secret(settings.state_key_name)),
-        sealing=Sealing(authenticator.secret(settings.state_key_name)),
         workers=workers,
         connections={name: ConnectionServices(name, client, shared) for name, client in clients.items()},
         graph_limits=limits,
         stores=shared.stores,
         lazy_notifications=Lazy(partial(_build_notifications, settings, authenticator, clients, storage)),
         lazy_mail=Lazy(mail_source.get if mail_source else partial(build_mail, settings)),
-        target_kinds=Lazy(partial(_build_target_kinds, settings, authenticator)),
+        target_kinds=Lazy(partial(_build_target_kinds, settings, authenticator, storage)),
         mail_source=mail_source,
     )
 
 
-def _build_target_kinds(settings: Settings, authenticator: Authenticator) -> "Mapping[str, TargetKind]":
+def _build_target_kinds(
+    settings: Settings, authenticator: Authenticator, storage: Storage
+) -> "Mapping[str, TargetKind]":
     from composition.subscriptions import build_target_kinds
 
-    return build_target_kinds(settings, authenticator.secret(settings.state_key_name))
+    return build_target_kinds(settings, authenticator, storage)
 
 
 def _build_mail_services(

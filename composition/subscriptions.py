@@ -1,25 +1,52 @@
 """The use cases of event subscriptions, with the services of one call."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from composition.subscription_feeds import GatewayFeeds
 from event_subscriptions.delivering import EventDeliverer
 from event_subscriptions.managing import Subscriptions
+from event_subscriptions.targets.event_grid import EventGridKind
+from event_subscriptions.targets.flow import FlowKind
 from event_subscriptions.targets.https import HttpsKind
+from event_subscriptions.targets.service_bus import ServiceBusKind
+from event_subscriptions.targets.storage_queue import StorageQueueKind
 from event_subscriptions.waking import sweep
+from shared.sealing import Sealing
+from shared.settings.event_targets import AzureTarget
 from shared.state_key import derive_key, read_state_key
+from shared.storage.queues import Queue
+from shared.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from composition.connections import Services
     from event_subscriptions.targets.protocol import TargetKind
+    from shared.auth import Authenticator
     from shared.settings.config import Settings
+    from shared.storage.account import Storage
+
+_SECONDS = 10.0  # that a target may be silent
 
 
-def build_target_kinds(settings: "Settings", read_key: "Callable[[], str]") -> "Mapping[str, TargetKind]":
+FLOW = "flow"  # only instant triggers make subscriptions with this kind of target
+
+
+def build_target_kinds(
+    settings: "Settings", authenticator: "Authenticator", storage: "Storage"
+) -> "Mapping[str, TargetKind]":
     """Return the kinds of targets by the names that callers give."""
-    return {"https": HttpsKind(settings.target_hosts, read_key)}
+    read_key, allowed = authenticator.secret(settings.state_key_name), settings.event_targets
+    transport = Transport(read_seconds=_SECONDS)
+    read_token = partial(authenticator.identity.token, settings.identity_client_id)
+    return {
+        "https": HttpsKind(settings.target_hosts, read_key),
+        AzureTarget.SERVICE_BUS: ServiceBusKind(transport, read_token, allowed),
+        AzureTarget.EVENT_GRID: EventGridKind(transport, read_token, allowed),
+        AzureTarget.STORAGE_QUEUE: StorageQueueKind(partial(Queue, storage), allowed),
+        FLOW: FlowKind(transport, Sealing(read_key), allowed.flow_hosts),
+    }
 
 
 def open_subscriptions(services: "Services") -> Subscriptions:

@@ -87,6 +87,12 @@ param eventTargetHosts string = ''
 @description('Those of the hosts whose names may lead to private addresses.')
 param eventTargetPrivateHosts string = ''
 
+@description('Queues and topics to which callers may let events be sent: https://NAMESPACE.servicebus.windows.net/NAME, https://TOPIC.REGION.eventgrid.azure.net, and names of queues in the app\'s storage account, which begin with events-.')
+param eventTargets string = ''
+
+@description('Hosts below which flows may be called by instant triggers, beside those of Power Automate and Logic Apps: for Logic Apps of the standard plan, such as contoso-flows.azurewebsites.net.')
+param flowCallbackHosts string = ''
+
 @description('Support mailboxes to read.')
 param mailboxes mailbox[] = []
 
@@ -343,6 +349,8 @@ module gateway 'modules/gateway.bicep' = {
       FILE_LINKS: privateNetwork ? 'off' : fileLinks
       EVENT_TARGET_HOSTS: eventTargetHosts
       EVENT_TARGET_PRIVATE_HOSTS: eventTargetPrivateHosts
+      EVENT_TARGETS: eventTargets
+      FLOW_CALLBACK_HOSTS: flowCallbackHosts
       MAILBOXES: empty(mailSettingsBlob) ? string(mailboxes) : 'blob:config/${mailSettingsBlob}'
       SINKS: empty(mailSettingsBlob) ? string(sinks) : 'blob:config/${mailSettingsBlob}'
       MAILBOX_POLL_SCHEDULE: mailboxPollSchedule

@@ -10,8 +10,9 @@ from setup.tenant import Tenant
 from shared.auth import TokenSource
 from shared.errors import ConfigurationError
 from shared.key_vault import Identity, Secrets, VaultSecret
+from shared.settings.businesses import AllowList
 from shared.settings.choices import Credential, IdentitySource
-from shared.settings.config import AllowList, Connection
+from shared.settings.config import Connection
 
 # Password, account, multi-factor sign-in, Conditional Access: waiting helps none of them, and repeated wrong passwords
 # lock the account.

@@ -116,8 +116,12 @@ class Identity:
 
     def assertion(self, client_id: str | None, audience: str) -> str:
         """Return a JWT for the federated exchange. Raises ConfigurationError or Unavailable."""
+        return self.token(client_id, audience)
+
+    def token(self, client_id: str | None, resource: str) -> str:
+        """Return a token for a service of Azure. Raises ConfigurationError or Unavailable."""
         with _own_errors("The managed identity"):
-            return self.credential(client_id).get_token(f"{audience}/.default").token
+            return self.credential(client_id).get_token(f"{resource}/.default").token
 
     def _build(self, client_id: str | None) -> "TokenCredential":
         from azure.identity import AzureCliCredential, ManagedIdentityCredential

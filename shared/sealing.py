@@ -18,6 +18,10 @@ _NONCE_BYTES = 12
 _VERSION = b"\x01"
 
 
+class SealBrokenError(ConfigurationError):
+    """A text was sealed with another state key, or for another row."""
+
+
 class Sealing:
     """Seals and opens texts; `read_key` returns the state key (Base64)."""
 
@@ -33,7 +37,7 @@ class Sealing:
         return base64.urlsafe_b64encode(_VERSION + nonce + sealed).decode().rstrip("=")
 
     def open(self, sealed: str, *, binding: str) -> str:
-        """Return the text. Raises ConfigurationError (StateKeyReplaced) for what this key has not sealed for it."""
+        """Return the text. Raises SealBrokenError for what this key has not sealed for it."""
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -42,7 +46,7 @@ class Sealing:
             nonce, body = raw[1 : 1 + _NONCE_BYTES], raw[1 + _NONCE_BYTES :]
             text = AESGCM(self._key()).decrypt(nonce, body, raw[:1] + binding.encode())
         except (binascii.Error, ValueError, InvalidTag):
-            raise ConfigurationError(
+            raise SealBrokenError(
                 "A stored secret cannot be read, because the state key in Key Vault was replaced. Make it anew.",
                 code="StateKeyReplaced",
             ) from None

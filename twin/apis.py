@@ -13,6 +13,7 @@ from twin.entra.routes import API as ENTRA
 from twin.graph.api import API as GRAPH
 from twin.identity.routes import API as IDENTITY
 from twin.mail.api import API as MAIL
+from twin.messaging.apis import EVENT_GRID, SERVICE_BUS
 from twin.subscriptions.api import API as SUBSCRIPTIONS
 from twin.vault.routes import API as VAULT
 from twin.webhook.apis import FLOWS, HOOKS
@@ -29,4 +30,6 @@ APIS: tuple[Api[Any], ...] = (
     EASYVISTA,
     HOOKS,
     FLOWS,
+    SERVICE_BUS,
+    EVENT_GRID,
 )

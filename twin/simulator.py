@@ -29,6 +29,7 @@ from twin.entra.state import Entra
 from twin.graph.limits import GraphLimits
 from twin.identity.state import ENDPOINT_PATH, Identities
 from twin.mail.state import Mail
+from twin.messaging.state import Messaging
 from twin.subscriptions.state import Subscriptions
 from twin.vault.state import Vaults
 from twin.webhook.state import Webhooks
@@ -146,6 +147,11 @@ class Simulator:
     def webhooks(self) -> Webhooks:
         """What was delivered to receivers of webhooks and to workflows, and what they answer."""
         return self.world.state(Webhooks)
+
+    @property
+    def messaging(self) -> Messaging:
+        """Queues and topics of Service Bus and Event Grid, with what was sent to them."""
+        return self.world.state(Messaging)
 
     @property
     def mail(self) -> Mail:

@@ -25,11 +25,17 @@ _FIRED_BY: Mapping[str, frozenset[Kind]] = {
     "unregistered": frozenset({Kind.UNREGISTERED}),
     "any": frozenset(Kind),
 }
-TRIGGER_KINDS = (*_FIRED_BY, UPCOMING)
+INSTANT_KINDS = tuple(_FIRED_BY)  # that somebody starts soon is no change: no feed announces it
+TRIGGER_KINDS = (*INSTANT_KINDS, UPCOMING)
 EVENT_KINDS = (*(kind.value for kind in Kind), UPCOMING)
 
 _PREVIEW_PAST, _PREVIEW_FUTURE = timedelta(days=7), timedelta(days=60)
 _MOST_PREVIEW_READ = 100
+
+
+def list_kinds(trigger: str) -> tuple[Kind, ...]:
+    """Return the kinds of changes that fire one of INSTANT_KINDS."""
+    return tuple(kind for kind in Kind if kind in _FIRED_BY[trigger])
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from shared import context
 from shared.errors import Invalid, NotFound
 from shared.graph.bookings import CAP_OF_BUSINESSES, GraphBookings
 from shared.json_text import Json
-from shared.settings.config import AllowList
+from shared.settings.businesses import AllowList
 from shared.workers import Workers
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"

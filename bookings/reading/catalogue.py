@@ -7,7 +7,7 @@ from bookings.names import Names
 from bookings.reading.businesses import Businesses, list_businesses
 from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
-from shared.settings.config import AllowList
+from shared.settings.businesses import AllowList
 from shared.workers import Workers
 
 

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import jsonschema
 
 from devkit.connector.document import DEFINITION
+from devkit.connector.operations import list_operations
 
 type Json = dict[str, Any]
 
@@ -43,7 +44,7 @@ class Definition:
         return {
             operation["operationId"]: (method.upper(), path, operation)
             for path, item in self.document["paths"].items()
-            for method, operation in item.items()
+            for method, operation in list_operations(item).items()
         }
 
     def find(self, method: str, path: str) -> Json | None:
@@ -56,7 +57,7 @@ class Definition:
 
     def parameters(self, operation: Json) -> list[Json]:
         """Return the operation's parameters, references filled in."""
-        return [self._resolve(one) for one in operation.get("parameters", [])]
+        return [self.resolve(one) for one in operation.get("parameters", [])]
 
     def complaints(self, method: str, path: str, status: int, content_type: str, body: bytes) -> list[str]:
         """Return the differences between an answer and the definition; none for routes that are not described."""
@@ -66,7 +67,7 @@ class Definition:
         responses = operation["responses"]
         if str(status) not in responses:
             return [f"{operation['operationId']}: {status} is not listed"]
-        schema = self._resolve(responses[str(status)]).get("schema")
+        schema = self.resolve(responses[str(status)]).get("schema")
         name = f"{operation['operationId']} {status}"
         if schema is not None and schema.get("format") == "binary":
             kinds = operation["produces"]
@@ -91,7 +92,7 @@ class Definition:
 
     def strict(self, schema: Json) -> Json:
         """Return the schema as JSON Schema: references resolved, null allowed where marked, no other properties."""
-        schema = self._resolve(schema)
+        schema = self.resolve(schema)
         shown = {name: value for name, value in schema.items() if name in ("type", "enum", "required")}
         if "properties" in schema:
             shown["properties"] = {name: self.strict(inner) for name, inner in schema["properties"].items()}
@@ -103,7 +104,8 @@ class Definition:
             shown["items"] = self.strict(schema["items"])
         return {"anyOf": [shown, {"type": "null"}]} if schema.get("x-nullable") else shown
 
-    def _resolve(self, node: Json) -> Json:
+    def resolve(self, node: Json) -> Json:
+        """Return what a reference leads to."""
         while "$ref" in node:
             found: Any = self.document
             for part in node["$ref"].removeprefix("#/").split("/"):

@@ -16,6 +16,7 @@ from devkit.connector import (
     catalogue_shapes,
     gateway_operations,
     inner_operations,
+    instant_operations,
     mail_operations,
     mail_shapes,
     slot_shapes,
@@ -26,6 +27,7 @@ from devkit.connector import (
 )
 from devkit.connector.client_description import build_client_description
 from devkit.connector.failures import FAILURES
+from devkit.connector.operations import NOTIFICATION
 from devkit.connector.pages import update_readme, update_reference
 from devkit.connector.parameters import PARAMETERS
 from devkit.connector.shapes import NAME, ref, without_names
@@ -51,6 +53,7 @@ _REFERENCE = re.compile(r'"#/(parameters|definitions)/(\w+)"')
 
 _PARTS = {
     "Triggers": trigger_operations,
+    "Instant triggers": instant_operations,
     "Bookings": bookings_operations,
     "Changing bookings": write_operations,
     "Support mail": mail_operations,
@@ -64,7 +67,10 @@ _SHAPES |= subscription_operations.DEFINITIONS
 
 def build_definition() -> dict[str, Any]:
     """Return the definition (Swagger 2.0), its parts in the order that Microsoft's reviewers ask for."""
-    return dict(without_names(_share_answers(_collect(_PARTS))))
+    definition = _share_answers(_collect(_PARTS))
+    for path, content in instant_operations.NOTIFICATIONS.items():
+        definition["paths"][path] = {NOTIFICATION: content, **definition["paths"][path]}
+    return dict(without_names(definition))
 
 
 def build_description() -> dict[str, Any]:

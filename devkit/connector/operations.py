@@ -7,6 +7,7 @@ from devkit.connector.shapes import Shape, list_of, ref, text, thing
 
 type Operation = dict[str, Any]
 
+NOTIFICATION = "x-ms-notification-content"  # of a path, beside its operations: what the callback of a flow gets
 _READ = (400, 401, 403, 404, 429, 500, 502, 503, 504)
 _WRITE = (*_READ, 409, 411, 413)
 
@@ -57,3 +58,8 @@ def value_list(definition: str, title: str, description: str, *, list_name: str 
 
 NEXT_LINK = text("Next Link", "Where the next page is; absent on the last one.", visibility="advanced")
 PAGEABLE = {"nextLinkName": "nextLink"}
+
+
+def list_operations(item: Mapping[str, Any]) -> Mapping[str, Operation]:
+    """Return the operations of a path by their methods."""
+    return {method: operation for method, operation in item.items() if method != NOTIFICATION}

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from devkit.connector.operations import list_operations
+
 _TABLE = re.compile(
     r"(### (Triggers|Actions)\n\n\| Operation \| Summary \| What it does \|\n\|---\|---\|---\|\n)(?:\|.*\n)+"
 )
@@ -19,9 +21,16 @@ _ANSWERED = re.compile(r"^```json\n|^The file's bytes, as `|^Answers nothing\.$"
 def visible_operations(definition: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the operations that makers see, in the definition's order."""
     for item in definition["paths"].values():
-        for operation in item.values():
+        for operation in list_operations(item).values():
             if operation.get("x-ms-visibility") != "internal":
                 yield operation
+
+
+def recorded_operations(definition: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield those that have an example in the reference: an instant trigger brings what its polling one does."""
+    for operation in visible_operations(definition):
+        if operation.get("x-ms-trigger") != "single":
+            yield operation
 
 
 def update_readme(page: str, definition: Mapping[str, Any]) -> str:
@@ -44,7 +53,7 @@ def find_gaps(page: str, definition: Mapping[str, Any]) -> list[str]:
 
     An operation without a section or an answer, a section of no operation, a value of a field that no longer exists.
     """
-    operations = {each["operationId"]: each for each in visible_operations(definition)}
+    operations = {each["operationId"]: each for each in recorded_operations(definition)}
     headings = list(_HEADING.finditer(page))
     ends = [found.start() for found in headings[1:]] + [len(page)]
     sections = {found[1]: page[found.end() : end] for found, end in zip(headings, ends, strict=True)}

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from devkit.connector.document import REFERENCE, build_definition
-from devkit.connector.pages import heading, titles, visible_operations
+from devkit.connector.pages import heading, recorded_operations, titles
 from devkit.connector.trials import Trial, TrialError, Trials
 from devkit.fuzzing.world import running_world
 
@@ -19,7 +19,9 @@ _HEAD = """\
 # Every operation, with an example
 
 For makers of flows; [how to begin and what to know](flows.md) comes first. The examples were asked of the sample
-world. Long ids are cut short, lists show their first item, and what is empty is left out.
+world. Long ids are cut short, lists show their first item, and what is empty is left out. A trigger whose name ends in
+*(instant)* has no section of its own: it takes what the polling trigger of the same name takes, and a run gets one item
+of its list.
 """
 _LONG_ID = re.compile(r"[A-Za-z0-9+/=_-]{48,}")
 _LONGEST_TEXT = 300
@@ -30,7 +32,7 @@ def write_reference(trials: dict[str, Trial]) -> str:
     """Return the page. Raises KeyError for an operation without an example."""
     definition = build_definition()
     parts: dict[str, list[str]] = {}
-    for operation in visible_operations(definition):
+    for operation in recorded_operations(definition):
         section = _describe(operation, trials[operation["operationId"]], definition)
         parts.setdefault(operation["tags"][0], []).append(section)
     return _HEAD + "".join(f"\n## {tag}\n" + "".join(sections) for tag, sections in parts.items())

@@ -10,17 +10,19 @@ from devkit.connector.parameters import number, path, shared
 from devkit.connector.shapes import Shape, list_of, moment, ref, text, thing, whole
 from event_subscriptions.subscription import Reason, State
 from event_subscriptions.targets.protocol import Verdict
+from shared.settings.event_targets import AzureTarget
 
 _ONE = "/subscriptions/{subscription}"
 _ID = path("subscription", "Subscription", "The subscription, by its id.")
 _EVENTS = text("Event Type", "A type of events.", choices=list_appointment_events(), name="EventType")
 _WANTED_TARGET = thing(
     {
-        "kind": text("Target Kind", "What kind of target it is.", choices=("https",)),
-        "url": text("Target Address", "The https address that takes the events."),
+        "kind": text("Target Kind", "What kind of target it is.", choices=("https", *AzureTarget)),
+        "url": text("Target Address", "The https address that takes the events; of a queue or topic, its own."),
+        "queue": text("Target Queue", "The queue of the storage account, for the kind storage-queue."),
     },
     name="WantedTarget",
-    required=["kind", "url"],
+    required=["kind"],
 )
 _FILTERS = {
     "business": text("Page ID", "The booking page, by its mail address."),
@@ -50,6 +52,8 @@ _SUBSCRIPTION: dict[str, Shape] = {
         {
             "kind": text("Target Kind", "What kind of target it is."),
             "url": text("Target Address", "Its address, without a query."),
+            "queue": text("Target Queue", "The queue of the storage account."),
+            "host": text("Target Host", "The host of a flow's callback, whose address is a secret."),
         },
         name="Target",
     ),

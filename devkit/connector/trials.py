@@ -16,7 +16,8 @@ import requests
 
 from blueprints._bounds import MINUTES_AHEAD
 from devkit.connector.document import build_definition
-from devkit.connector.pages import visible_operations
+from devkit.connector.operations import list_operations
+from devkit.connector.pages import recorded_operations
 from devkit.fuzzing.world import Running
 from twin.seeds.mails import SUPPORT, make_demo
 
@@ -59,9 +60,9 @@ class Trials:
         self._operations = {
             operation["operationId"]: (method.upper(), path)
             for path, item in build_definition()["paths"].items()
-            for method, operation in item.items()
+            for method, operation in list_operations(item).items()
         }
-        self._visible = {each["operationId"] for each in visible_operations(build_definition())}
+        self._visible = {each["operationId"] for each in recorded_operations(build_definition())}
         self._appointment_triggers = [
             name for name, (_, path) in self._operations.items() if path.startswith("/triggers/appointments/")
         ]

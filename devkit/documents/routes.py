@@ -6,11 +6,12 @@ from typing import Any
 
 from devkit.connector import trigger_operations
 from devkit.connector.document import build_definition
+from devkit.connector.operations import list_operations
 from devkit.documents.blocks import Texts, make_table
 
 _PATH, _BLOCK = "docs/api.md", "other routes"
 _HEADING = re.compile(r"^### (.+)$", re.MULTILINE)
-_TRIGGER = re.compile(r"^triggers/(\w+)/[\w-]+$")
+_TRIGGER = re.compile(r"^((?:instant-)?triggers/\w+)/[\w-]+$")
 
 
 def write(texts: Texts) -> None:
@@ -38,8 +39,8 @@ def _make_triggers() -> list[str]:
 
 def _list_routes(definition: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for path, operations in definition["paths"].items():
-        route = _TRIGGER.sub(r"triggers/\1/{kind}", path.removeprefix("/"))
-        for method, operation in operations.items():
+        route = _TRIGGER.sub(r"\1/{kind}", path.removeprefix("/"))
+        for method, operation in list_operations(operations).items():
             yield f"{method.upper()} {route}", operation
 
 

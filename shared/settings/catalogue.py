@@ -176,6 +176,21 @@ SETTINGS = (
         "Those of the hosts whose names may lead to private addresses. All others must be public.",
     ),
     Setting(
+        "EVENT_TARGETS",
+        Text("comma-separated addresses and names"),
+        "",
+        "Queues and topics to which callers may let events be sent: `https://NAMESPACE.servicebus.windows.net/NAME`, "
+        "`https://TOPIC.REGION.eventgrid.azure.net`, and names of queues in the app's storage account, which begin "
+        "with `events-`. Empty allows none.",
+    ),
+    Setting(
+        "FLOW_CALLBACK_HOSTS",
+        Text("comma-separated host names"),
+        "",
+        "Hosts below which flows may be called by instant triggers, beside those of Power Automate and Logic Apps: for "
+        "Logic Apps of the standard plan, such as `contoso-flows.azurewebsites.net`.",
+    ),
+    Setting(
         "MAILBOXES",
         JsonText("list of mailboxes", is_list=True),
         "[]",

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from shared.mail_address import is_mail_address
+from shared.settings.businesses import AllowList, read_businesses
 from shared.settings.catalogue import SETTINGS
 from shared.settings.choices import Credential, IdentitySource, Switch
 from shared.settings.clouds import CLOUDS, Cloud
+from shared.settings.event_targets import AllowedTargets, read_event_targets
 from shared.settings.faults import Fault, SettingsError
 from shared.settings.json_catalogue import CONNECTION_FIELDS
 from shared.settings.json_fields import NamedTwiceError, parse_once_named
@@ -37,23 +38,6 @@ from shared.web_address import HTTPS_HOST, HTTPS_PATH
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.IGNORECASE)
 _VAULT_NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
-
-
-@dataclass(frozen=True)
-class AllowList:
-    """The businesses that callers may use. Empty allows none."""
-
-    ids: frozenset[str]
-    everything: bool = False
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether no business is allowed."""
-        return not self.everything and not self.ids
-
-    def allows(self, business: str) -> bool:
-        """Return whether this business id (an SMTP address, in any case) is allowed."""
-        return self.everything or business.lower() in self.ids
 
 
 @dataclass(frozen=True)
@@ -90,6 +74,7 @@ class Settings:
     has_file_links: bool  # FILE_LINKS
     telemetry: TelemetrySettings | None
     target_hosts: TargetHosts
+    event_targets: AllowedTargets
     storage: StorageSettings
     mailboxes: Mapping[str, Mailbox]
     sinks: Mapping[str, SinkSettings]
@@ -215,6 +200,7 @@ def load_settings(
         has_file_links=_read_choice(reader, "FILE_LINKS", reader.text("FILE_LINKS"), Switch) is Switch.ON,
         target_hosts=read_target_hosts(reader.text, reader.report),
         telemetry=read_telemetry_settings(reader.given),
+        event_targets=read_event_targets(reader.text, reader.report),
         numbers={name: _read_number(reader, name, bounds) for name, bounds in _NUMBERS.items()},
         schedules={name: reader.given(name) or None for name in _SCHEDULES},
         blobs=reader.places,
@@ -287,7 +273,7 @@ def _read_connection(
     )
     if credential:
         _check_credential_name(reader, setting_name("credential_name"), credential, text("credential_name"))
-    businesses = _read_businesses(reader, setting_name("bookings_businesses"), text("bookings_businesses"))
+    businesses = read_businesses(setting_name("bookings_businesses"), text("bookings_businesses"), reader.report)
     if cloud and not cloud.has_bookings and not businesses.is_empty:
         reader.report(setting_name("bookings_businesses"), f"The cloud {cloud.name} has no Bookings: leave it empty.")
     writes = _read_choice(reader, setting_name("bookings_writes"), text("bookings_writes") or Switch.OFF, Switch)
@@ -310,18 +296,6 @@ def _check_credential_name(reader: _Reader, setting: str, credential: Credential
             reader.report(setting, "A federated credential has no secret. Remove the name, or choose another one.")
     elif not _VAULT_NAME.fullmatch(name):
         reader.report(setting, f"The credential {credential} needs its Key Vault name: letters, digits and dashes.")
-
-
-def _read_businesses(reader: _Reader, setting: str, text: str) -> AllowList:
-    ids = [part.strip() for part in text.split(",") if part.strip()]
-    everything = "*" in ids
-    if everything and len(ids) > 1:
-        reader.report(setting, "Give either * or a list of ids, not both.")
-    for wrong in (part for part in ids if part != "*" and not is_mail_address(part)):
-        reader.report(
-            setting, f"{wrong!r} is not a business id. Use its mail address, such as ithelpdesk@contoso.example."
-        )
-    return AllowList(frozenset(part.lower() for part in ids if part != "*"), everything=everything)
 
 
 def _read_choice[E: StrEnum](reader: _Reader, setting: str, text: str, kind: type[E]) -> E | None:
@@ -378,7 +352,7 @@ def _check_together(reader: _Reader, settings: Settings) -> None:
         reader.report("AzureWebJobsStorage", "Needed: the state of mailboxes is kept in this storage account.")
     elif any(each.may_write for each in settings.connections.values()) and not has_storage:
         reader.report("AzureWebJobsStorage", "Needed: idempotency keys of writes are kept in this storage account.")
-    elif settings.target_hosts.allowed and not has_storage:
+    elif (settings.target_hosts.allowed or not settings.event_targets.is_empty) and not has_storage:
         reader.report("AzureWebJobsStorage", "Needed: subscriptions are kept in this storage account.")
     _check_secrets_of_sinks(reader, settings)
     if settings.key_vault_url is None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from blueprints._subscriptions import MAIL_KINDS, TICKET_KINDS
-from bookings.changes.trigger_items import EVENT_KINDS, TRIGGER_KINDS
+from bookings.changes.trigger_items import EVENT_KINDS, INSTANT_KINDS, TRIGGER_KINDS
 from devkit.bootstrap import ROOT
 from devkit.connector.answers import load_definition
 from devkit.connector.document import FOLDER, build_definition, build_files
@@ -19,7 +19,8 @@ from tests.house.triggers import functions
 from tests.originals import CONTRACTS, find_contracts
 
 LINT = Path(__file__).with_name("vendored") / "connector_lint.py"
-# Routes for people, browsers and the platform, which flows do not use.
+# Routes for people, browsers and the platform, which flows do not use; nor those of event subscriptions, to whose place
+# instant triggers come.
 NOT_FOR_FLOWS = {"health", "health/ready", "doctor", "openapi.json", "swagger.json", "docs", "docs/{asset}"} | {
     "graph-notifications/{part}"
 }
@@ -33,13 +34,13 @@ def test_the_files_are_what_the_descriptions_say() -> None:
 
 def route_of(path: str) -> str:
     """The app's route behind a path of the definition: triggers are one route for all kinds."""
-    return re.sub(r"^triggers/(\w+)/[\w-]+$", r"triggers/\1/{kind}", path.removeprefix("/"))
+    return re.sub(r"^((?:instant-)?triggers/\w+)/[\w-]+$", r"\1/{kind}", path.removeprefix("/"))
 
 
 def test_every_operation_has_its_route_and_every_route_its_operation() -> None:
     built = {
         f"{method} {each['route']}" for each in functions() for method in each["methods"]
-        if each["route"] not in NOT_FOR_FLOWS
+        if each["route"] not in NOT_FOR_FLOWS and not each["route"].startswith("subscriptions")
     }  # fmt: skip
     assert {f"{method} {route_of(path)}" for method, path, _ in OPERATIONS.values()} == built
 
@@ -49,6 +50,26 @@ def test_every_kind_of_trigger_is_an_operation() -> None:
     kinds = {"appointments": TRIGGER_KINDS, "mails": MAIL_KINDS, "tickets": TICKET_KINDS}
     expected = {f"/triggers/{feed}/{kind}" for feed, known in kinds.items() for kind in known}
     assert {path for path in paths if path.startswith("/triggers/")} == expected
+    instant = {"appointments": INSTANT_KINDS}
+    expected = {f"/instant-triggers/{feed}/{kind}" for feed, known in instant.items() for kind in known}
+    assert {path for path in paths if path.count("/") == 3 and path.startswith("/instant-triggers/")} == expected
+
+
+def test_an_instant_trigger_has_the_words_the_filters_and_the_items_of_the_polling_one() -> None:
+    definition = load_definition()
+    for path, item in definition.document["paths"].items():
+        if "x-ms-notification-content" not in item:
+            continue
+        instant, polling = item["post"], definition.document["paths"][path.replace("/instant-", "/")]["get"]
+        assert instant["summary"] == f"{polling['summary']} (instant)"
+        assert instant["description"].startswith(polling["description"])
+        own, others = (
+            {one["name"] for one in definition.parameters(each) if one["in"] == "query"} for each in (instant, polling)
+        )
+        assert others - own == {"triggerState"} | ({"expand"} if "details" in own else set())
+        items = definition.resolve(polling["responses"]["200"]["schema"])["properties"]["value"]["items"]
+        assert item["x-ms-notification-content"]["schema"] == items
+        assert instant["x-ms-trigger"] == "single"
 
 
 def test_the_kinds_of_events_are_one_list_in_code_connector_and_documents() -> None:
@@ -179,8 +200,8 @@ def test_parameters_that_take_several_values_are_lists() -> None:
 def test_every_trigger_can_be_tried_with_what_it_was_given() -> None:
     definition = load_definition()
     for name, (_, _, operation) in OPERATIONS.items():
-        if "x-ms-trigger" not in operation:
-            continue
+        if operation.get("x-ms-trigger") != "batch":
+            continue  # previews are lists, and an instant trigger brings one thing
         trial = operation["x-ms-operation-context"]["simulate"]
         preview = {one["name"]: one for one in definition.parameters(OPERATIONS[trial["operationId"]][2])}
         given = {one["name"] for one in definition.parameters(operation)} | set(trial["parameters"])

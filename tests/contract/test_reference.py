@@ -9,7 +9,7 @@ import pytest
 
 from devkit.connector.answers import load_definition
 from devkit.connector.document import REFERENCE
-from devkit.connector.pages import titles
+from devkit.connector.pages import recorded_operations, titles
 from devkit.connector.reference import shorten
 
 PAGE = REFERENCE.read_text()
@@ -17,11 +17,7 @@ SECTIONS = {
     re.search(r"^`(\w+)`\. ", text, flags=re.MULTILINE)[1]: text  # type: ignore[index]  # each has one
     for text in PAGE.split("\n### ")[1:]
 }
-VISIBLE = {
-    name: operation
-    for name, (_, _, operation) in load_definition().operations().items()
-    if operation.get("x-ms-visibility") != "internal"
-}
+VISIBLE = {each["operationId"]: each for each in recorded_operations(load_definition().document)}
 
 
 def test_every_operation_that_makers_see_has_its_example() -> None:

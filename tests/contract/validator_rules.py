@@ -47,7 +47,7 @@ RULES: dict[str, str] = {
     "OperationIdTooLong": "unknown: the limit is not published",
     "OperationMissingPathParameter": "U02",
     "OperationMissingRequiredProperty": "D01",
-    "OperationMustHaveNotificationContentExtension": "-x-ms-notification-url",
+    "OperationMustHaveNotificationContentExtension": "T02",
     "OperationMustHaveResponse": "O07",
     "OperationParameterNameIsAmbiguous": "D04",
     "OperationParameterNameNotFound": "lists to pick from",
@@ -78,7 +78,7 @@ RULES: dict[str, str] = {
     "StringBinaryNotSupportedForFormUrlEncoded": "-formData",
     "TotalOperationsCountExceedsMaxAllowed": "O13",
     "UnrecognizedTypeFormat": "A04",
-    "WebhookOperationsMissingNotificationUrlProperty": "-x-ms-notification-content",
+    "WebhookOperationsMissingNotificationUrlProperty": "T02",
     # arrays
     "ArrayHasNoItems": "empty objects",
     "RequiredPropertyArrayEmpty": "required members",
@@ -164,10 +164,10 @@ RULES: dict[str, str] = {
     "SecurityRequirementMustHaveEmptyValue": "S01",
     "SecurityRequirementMustHaveValue": "S01",
     # webhooks
-    "NotificationUrlNotAllowedInThisPosition": "-x-ms-notification-url",
-    "NotificationUrlNotInternal": "-x-ms-notification-url",
-    "NotificationUrlNotRequired": "-x-ms-notification-url",
-    "NotificationUrlNotString": "-x-ms-notification-url",
+    "NotificationUrlNotAllowedInThisPosition": "T02",
+    "NotificationUrlNotInternal": "T02",
+    "NotificationUrlNotRequired": "T02",
+    "NotificationUrlNotString": "T02",
     # metadata
     "AllowEmptyValueOnlyValidForQueryFormData": "encodings",
     "DiscriminatorMustBeARequiredStringProperty": "keywords",

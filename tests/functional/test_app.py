@@ -20,7 +20,8 @@ def test_no_route_hides_another(gateway_process: Gateway) -> None:
     assert gateway_process.host.find_hidden_routes() == []
 
 
-def test_every_route_needs_a_key_but_health_the_description_and_what_graph_posts_to(gateway_process: Gateway) -> None:
+def test_every_route_needs_a_key_but_a_few(gateway_process: Gateway) -> None:
+    """Health, the descriptions, where Graph posts to, and the end of an instant trigger, whose address is signed."""
     open_to_all = {function.name for function in gateway_process.host.functions if function.level.name == "ANONYMOUS"}
     described = {"get_openapi", "get_swagger", "show_docs", "show_docs_asset"}
-    assert open_to_all == {"health", "receive_graph_notifications"} | described
+    assert open_to_all == {"health", "receive_graph_notifications", "end_instant_trigger"} | described

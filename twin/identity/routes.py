@@ -13,7 +13,15 @@ routes = Routes[Identities]()
 
 _API_VERSION = "2019-08-01"
 _SELECTORS = ("client_id", "principal_id", "object_id", "mi_res_id")
-_OTHER_RESOURCES = frozenset({"https://management.azure.com", "https://monitor.azure.com", "https://storage.azure.com"})
+_OTHER_RESOURCES = frozenset(
+    {
+        "https://management.azure.com",
+        "https://monitor.azure.com",
+        "https://storage.azure.com",
+        "https://servicebus.azure.net",
+        "https://eventgrid.azure.net",
+    }
+)
 
 
 @routes.get(ENDPOINT_PATH)
