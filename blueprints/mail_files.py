@@ -22,8 +22,6 @@ bp = Blueprint()
 MOST_BYTES = 32 * 1024 * 1024
 # Exchange Online takes mails of 150 MB at most, attachments in Base64 included.
 MOST_BYTES_OF_A_MAIL = 200 * 1024 * 1024
-# A flow's synchronous call is cut at 100 to 120 seconds. Exchange must write the mail before it can be sent.
-_SECONDS = 90.0
 # Whatever a file is: engines of flows read text/* as text and application/json as an object, and write other bytes.
 _OCTETS = "application/octet-stream"
 _RANGE = r"bytes=(\d{1,12})-(\d{0,12})"
@@ -44,7 +42,7 @@ def get_attachment_link(request: Request) -> Json:
 
 
 @bp.route(route="mailboxes/{mailbox}/mails/{key}/eml", methods=["GET"])
-@answers(seconds=_SECONDS)
+@answers(seconds=90)  # a flow's call is cut at 100 to 120, and Exchange must write the mail first
 def get_mail_as_eml(request: Request) -> Content:
     """Get the mail as MIME. Exchange writes it, so the mail must still be in the mailbox; a large one is kept a day."""
     from inbound_mail.ledger.mail_exports import name_export
@@ -67,7 +65,7 @@ def get_mail_as_eml(request: Request) -> Content:
 
 
 @bp.route(route="mailboxes/{mailbox}/mails/{key}/eml/link", methods=["GET"])
-@answers(seconds=_SECONDS)
+@answers(seconds=90)
 def get_mail_link(request: Request) -> Json:
     """Get a link to the mail as MIME, however small: it lasts ten minutes and needs no key."""
     request.services.mail.file_links.require()

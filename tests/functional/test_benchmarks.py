@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from bench import first_answer, hostile_text, import_cost, large_attachment, mail_ingest, scale, slots
+from bench import first_answer, hostile_text, import_cost, large_attachment, mail_delay, mail_ingest, scale, slots
 from bench.__main__ import BENCHMARKS, main
 
 pytestmark = pytest.mark.slow(reason="starts whole processes")
@@ -61,6 +61,20 @@ def test_the_start_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
     reported = capsys.readouterr().out
     for case in ("bare app", "health", "proxied list"):
         assert re.search(rf"  {case} +CPU load +\d+ \+ answer +\d+ ms", reported), reported
+
+
+def test_the_delay_on_the_platform_is_computed(capsys: pytest.CaptureFixture[str]) -> None:
+    mail_delay.run([15.0])
+    own, default = re.findall(r"\) +(\d+\.\d) +(\d+\.\d)$", capsys.readouterr().out, flags=re.MULTILINE)
+    assert float(own[0]) < float(own[1]) <= 16.0 < float(default[1])
+
+
+def test_a_queue_is_looked_at_as_the_platform_does() -> None:
+    busy, idle = mail_delay.Listener(60.0), mail_delay.Listener(60.0)
+    assert idle.take(0.0) == 0.0
+    assert 600.0 <= idle.take(600.0) <= 660.0  # looked at once a minute by then
+    taken = [busy.take(float(put_at)) - put_at for put_at in range(100)]
+    assert max(taken) <= 1.3  # a message each second keeps the delays short
 
 
 def test_an_unknown_benchmark_is_reported() -> None:
