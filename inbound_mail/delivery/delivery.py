@@ -32,7 +32,7 @@ from inbound_mail.delivery.history import cut_history
 from inbound_mail.delivery.known_files import KnownFiles
 from inbound_mail.delivery.loops import LoopBrake, describe_loop, refuse_loop, wait_for_places
 from inbound_mail.delivery.same_mails import SameMails
-from inbound_mail.delivery.threads import KnownThreads
+from inbound_mail.delivery.threads import KnownConversations, KnownThreads
 from inbound_mail.ledger.brakes import Verdict
 from inbound_mail.ledger.claims import Claim, HeldBack, Overtaken, claim
 from inbound_mail.ledger.read_ahead import NOTHING_READ, ReadAhead
@@ -103,6 +103,7 @@ class Deliverer:
         self._queue = queue
         self._own_addresses = own_addresses
         self._shared_sinks = shared_sinks
+        self._conversations = {name: KnownConversations() for name in sinks}
 
     def deliver(
         self, mailbox: SupportMailbox, key: str, sink_name: str, ahead: ReadAhead = NOTHING_READ
@@ -118,7 +119,7 @@ class Deliverer:
         sink = self._sinks.get(sink_name)
         if sink is not None and self._circuit_breakers[sink_name].is_open(sink):
             return self._postpone(mailbox, key, sink_name, _wait_for_probe())
-        brake = LoopBrake(mailbox, KnownThreads(self._threads, sink_name), self._own_addresses)
+        brake = LoopBrake(mailbox, self._threads_of(sink_name), self._own_addresses)
         seconds = (sink.time_limit if sink else 0) + _CLAIM_MARGIN
         try:
             known = ahead.deliveries.get((key, sink_name))
@@ -145,7 +146,7 @@ class Deliverer:
 
     def _deliver(self, mailbox: SupportMailbox, claimed: Claim, sink: Sink | None) -> DeliveryOutcome:
         sink = _require_way(mailbox, claimed, sink)
-        threads, known_files = KnownThreads(self._threads, claimed.sink), KnownFiles(self._threads, claimed.sink)
+        threads, known_files = self._threads_of(claimed.sink), KnownFiles(self._threads, claimed.sink)
         prepared = self._prepare(mailbox, claimed, threads, known_files)
         breaker, same = self._circuit_breakers[claimed.sink], self._find_same(mailbox, claimed, prepared)
         try:
@@ -174,6 +175,9 @@ class Deliverer:
             )  # fmt: skip
         _log.info("%s: mail %s delivered to %s", mailbox.name, claimed.key, claimed.sink)
         return DeliveryOutcome.DELIVERED
+
+    def _threads_of(self, sink: str) -> KnownThreads:
+        return KnownThreads(self._threads, sink, self._conversations.get(sink))
 
     def _find_same(self, mailbox: SupportMailbox, claimed: Claim, prepared: PreparedMail) -> Receipt | None:
         """Return the receipt of the same mail in another mailbox of the sink, if there is one."""

@@ -12,7 +12,9 @@ a message count, too.
 """
 
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 
 from inbound_mail.content.belonging import MOST_ANSWERED, Thread, list_answered_ids
@@ -30,16 +32,36 @@ _LONGEST_ADDRESS = 254  # RFC 5321 allows no longer one
 _LONGEST_LIST = 30_000  # a property of the table holds 32,768 characters
 _LONGEST_TITLE = 300
 _TRIES = 8
+_TRUSTED_SECONDS = 5.0
 
 type ReadRow = Callable[[str], Row | None]
+
+
+@dataclass
+class KnownConversations:
+    """Whether any conversation of a sink is known. Many sinks never name a ticket, so that none ever is.
+
+    That there is none is believed for some seconds. It can only hide a sentence of a ticket that proves nothing.
+    """
+
+    are_known: bool = False
+    _none_until: float = 0.0
+
+    def may_be_known(self, table: Table, sink: str) -> bool:
+        """Return whether it is of use to look for a conversation."""
+        if not self.are_known and time.monotonic() >= self._none_until:
+            self.are_known = any(table.query(sink, start="c|", end="c}", select=["RowKey"], limit=1))
+            self._none_until = time.monotonic() + _TRUSTED_SECONDS
+        return self.are_known
 
 
 class KnownThreads:
     """The tickets of one sink."""
 
-    def __init__(self, table: Table, sink: str) -> None:
+    def __init__(self, table: Table, sink: str, conversations: KnownConversations | None = None) -> None:
         self._table = table
         self._sink = sink
+        self._conversations = conversations or KnownConversations()
 
     def find_all(self, message_ids: Iterable[str]) -> Iterator[Thread]:
         """Yield the tickets of these message ids, in their order, each ticket once."""
@@ -63,7 +85,8 @@ class KnownThreads:
 
     def find_conversation(self, conversation_id: str) -> Thread | None:
         """Return the ticket of the first mail of a Graph conversation."""
-        row = self._get(f"c|{digest(conversation_id)}") if conversation_id else None
+        is_needed = conversation_id and self._conversations.may_be_known(self._table, self._sink)
+        row = self._get(f"c|{digest(conversation_id)}") if is_needed else None
         return Thread(str(row.values["ticket"])) if row else None
 
     def find_ticket(self, ticket: str) -> Thread | None:
@@ -91,6 +114,7 @@ class KnownThreads:
                     self._table.transact(operations)
             except Conflict:
                 continue
+            self._conversations.are_known = True
             return
         raise Unavailable("Other mails of the same ticket are being recorded. Try again later.")
 

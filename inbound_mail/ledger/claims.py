@@ -56,7 +56,6 @@ class Claim:
         self._ledger = ledger
         self._rows = ledger.delivery_rows
         self._delivery = delivery
-        self._counted = judgement.count.row if judgement and judgement.count else None
         self.verdict = judgement.verdict if judgement else Verdict.GO
         self.key = delivery.key
         self.sink = delivery.sink
@@ -237,12 +236,13 @@ class Claim:
             try:
                 self._delivery = self._rows.change(self._delivery, columns, cause, count=count)
             except CountChanged:
-                self._counted = None
+                self._ledger.brake.read_again(count)
                 continue
             except Conflict as error:
                 raise Overtaken(
                     "Another worker has taken this delivery over. Leave it to that one.", detail=error.detail
                 ) from error
+            self._ledger.brake.note(count)
             return
         raise OutcomeUnknown(
             "Many mails of one correspondent are being counted. Try again later.", code="UpstreamError"
@@ -251,7 +251,7 @@ class Claim:
     def _end_place(self, becomes: Becomes, *, is_rejected: bool) -> Count | None:
         brake = self._ledger.brake
         is_unwritten = is_rejected and not (self.interrupted or self.has_unsaved_step or self.ticket)
-        return brake.settle(self._delivery, becomes, self._counted) or (
+        return brake.settle(self._delivery, becomes) or (
             brake.withdraw_notice(self._delivery) if is_unwritten else None
         )
 
@@ -316,9 +316,11 @@ def _claim(ledger: Ledger, delivery: DeliveryRecord, seconds: float, judge: Judg
         try:
             taken = ledger.delivery_rows.change(delivery, claimed | judgement.columns, count=judgement.count)
         except CountChanged:
+            ledger.brake.read_again(judgement.count)
             continue
         except Conflict as conflict:
             raise _Changed(conflict.message) from conflict
+        ledger.brake.note(judgement.count)
         return Claim(ledger, taken, judgement)
     raise HeldBack("Other mails of the correspondent are under way. Try again later.")
 

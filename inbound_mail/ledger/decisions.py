@@ -100,8 +100,8 @@ class Decisions:
         """
         PollPlan(self._table).keep_awake(self._mailbox)  # first: a process that dies in between has asked for the poll
         deliveries = [operation for change in changes for operation in self._write(key, change)]
-        brake = Brake(self._table, self._mailbox)
         for _ in space_tries(_MOST_TRIES):
+            brake = Brake(self._table, self._mailbox)  # it knows no row from a try before
             ended = [brake.settle(change.earlier, Becomes.NOTHING) for change in changes if change.earlier]
             counts = [one.operation for one in ended if one is not None]
             try:

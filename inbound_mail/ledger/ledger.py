@@ -46,6 +46,7 @@ class Ledger:
         self._table = table
         self.mailbox = mailbox
         self.delivery_rows = DeliveryRows(table, mailbox)
+        self._counts: dict[str, Row] = {}
 
     def of(self, mailbox: str) -> "Ledger":
         """Return the ledger of another mailbox."""
@@ -64,7 +65,7 @@ class Ledger:
     @property
     def brake(self) -> Brake:
         """What counts the mails of correspondents."""
-        return Brake(self._table, self.mailbox)
+        return Brake(self._table, self.mailbox, self._counts)
 
     def add(self, mails: Sequence[NewMail], sinks: Sequence[str]) -> list[NewMail]:
         """Enter mails; return those that the ledger did not have, copies of other mails marked as skipped.

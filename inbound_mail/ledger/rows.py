@@ -11,7 +11,8 @@
     q|{key}|{sink}   a delivery in quarantine
     x|{reason}|{key} a mail that was skipped: "copy" or "before-cutover"
     x|by-hand|{key}|{sink}  a delivery that a person set aside
-    b|{digest}       one correspondent at one sink: how many tickets and comments in which hour
+    b|{digest}|{hour}  one correspondent at one sink: how many tickets and comments in this hour
+                     (versions before 2026-12 have one row for all hours, b|{digest}, and count their own mails there)
     s|state          the mailbox: last success, last error, counters; written under the poll's lease only
                      (when it is polled next is in a partition of its own: `planned_polls`)
     c|{digest}       where the reading of a folder stands
@@ -89,9 +90,9 @@ def set_aside_row(key: str, sink: str) -> str:
     return f"{skipped_row(BY_HAND, key)}|{sink}"
 
 
-def brake_row(correspondent: str) -> str:
-    """Return the row key of a digest of a sink and a correspondent."""
-    return f"b|{correspondent[:40]}"
+def brake_row(correspondent: str, hour: str) -> str:
+    """Return the row key of a digest of a sink and a correspondent, and of an hour."""
+    return f"b|{correspondent[:40]}|{hour}"
 
 
 def cursor_row(folder: str) -> str:
