@@ -27,6 +27,7 @@ LONGEST_WAIT = 60.0
 # After these no further poll or delivery of one request begins: with the last one, less than the time-out.
 _SHARED_SECONDS = 30.0
 _BUSY_SECONDS = 5.0  # while another worker polls, which may have read before the change that was announced
+_TEND_AGAIN_SECONDS = 60.0
 _LONGEST_BUSY = timedelta(minutes=9)  # as long as a poll request lives; then the timer's polls have seen the change
 
 
@@ -54,14 +55,26 @@ def _poll(name: str, request: PollRequest) -> None:
         _log.warning("a poll request was dropped: the settings do not contain its mailbox")
         return
     with context.call(request.correlation_id or str(uuid.uuid4()), seconds=context.remaining()):
+        lifecycle = () if _tend(mail, request) else request.lifecycle
         try:
             polled = mail.poller.poll(mailbox, at_once=request.at_once, announced_at=request.announced_at)
         except (Conflict, Unavailable) as error:
             _log.warning("the poll of %s ended early, the next one continues: %s", mailbox.name, error)
             polled = Polled.BUSY
         announced_at = request.announced_at
-        if polled is Polled.BUSY and announced_at and datetime.now(UTC) - announced_at < _LONGEST_BUSY:
-            mail.polls.put(PollRequest(name, announced_at=announced_at), delay=_BUSY_SECONDS)
+        is_undone = polled is Polled.BUSY or lifecycle
+        if is_undone and announced_at and datetime.now(UTC) - announced_at < _LONGEST_BUSY:
+            again = PollRequest(name, announced_at=announced_at, lifecycle=lifecycle)
+            mail.polls.put(again, delay=_TEND_AGAIN_SECONDS if lifecycle else _BUSY_SECONDS)
+
+
+def _tend(mail: "MailServices", request: PollRequest) -> bool:
+    """Do what Graph wants with the subscriptions of a mailbox before it is polled; return whether it is done."""
+    try:
+        return not request.lifecycle or services().notifications.tend(mail, request.mailbox, request.lifecycle)
+    except GatewayError as error:
+        _log.warning("the Graph subscriptions of %s could not be looked after: %s", request.mailbox, error)
+        return False
 
 
 def deliver_as_asked(request: DeliveryRequest, *, waited: float = 0.0) -> None:

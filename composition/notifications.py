@@ -3,14 +3,14 @@
 import logging
 import math
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from graph_notifications.converging import Converger, Wish, find_next_step
 from graph_notifications.proofs import Proofs
-from graph_notifications.receiving import Received, read_notifications
+from graph_notifications.receiving import Lifecycle, Received, read_notifications
 from graph_notifications.resources import WatchedResource, by_id, list_mail_resources
 from graph_notifications.store import LONG_AGO, Known
 from graph_notifications.wake_ups import WakeUps
@@ -79,7 +79,17 @@ class NotificationServices:
             known = self.converger.converge(wishes, wanted.base_url)
         self._plan_polls(mail, planned, wishes, known)
         last = self.last_step
-        last.wished, last.silent, last.next_at = wished, silent, find_next_step(known, now)
+        last.wished, last.silent, last.next_at = wished, silent, find_next_step(wishes, known, now)
+
+    def tend(self, mail: "MailServices", mailbox: str, events: Collection[str]) -> bool:
+        """Do what Graph's lifecycle events want with a mailbox's subscriptions; return whether all of it is done.
+
+        Raises GatewayErrors.
+        """
+        self.converger.note_lifecycle(mailbox, [Lifecycle(one) for one in events if one in set(Lifecycle)])
+        self.last_step.next_at = LONG_AGO
+        self.converge(mail, PollPlan(mail.table).read())
+        return datetime.now(UTC) < self.last_step.next_at
 
     def _plan_polls(
         self,
@@ -132,17 +142,18 @@ class NotificationServices:
         if received.refused:
             _log.warning("%d notifications were not proven to be Microsoft Graph's", received.refused)
         if received.is_wake_up:
-            self._wake_poll(find_mail(), watched[0].owner)
+            self._wake_poll(find_mail(), watched[0].owner, tuple(sorted(received.lifecycle)))
         return received
 
-    def _wake_poll(self, mail: "MailServices", mailbox: str) -> None:
-        delay = self.wake_ups.plan(mailbox)
+    def _wake_poll(self, mail: "MailServices", mailbox: str, lifecycle: tuple[str, ...]) -> None:
+        woken = "|".join([mailbox, *lifecycle])
+        delay = self.wake_ups.plan(woken)
         if delay is None:
             return
         seconds = math.ceil(delay)
         announced_at = datetime.now(UTC) + timedelta(seconds=seconds)
         try:
-            mail.polls.put(PollRequest(mailbox, announced_at=announced_at), delay=seconds)
+            mail.polls.put(PollRequest(mailbox, announced_at=announced_at, lifecycle=lifecycle), delay=seconds)
         except BaseException:
-            self.wake_ups.forget(mailbox)
+            self.wake_ups.forget(woken)
             raise

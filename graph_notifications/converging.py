@@ -6,11 +6,12 @@ made. What is neither under the gateway's own address nor in its rows belongs to
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from graph_notifications.proofs import Proofs
+from graph_notifications.receiving import Lifecycle
 from graph_notifications.resources import WatchedResource
 from graph_notifications.store import LONG_AGO, Known, Record, SubscriptionStore, begin_record
 from shared import context
@@ -23,6 +24,7 @@ _log = logging.getLogger("gateway.notifications")
 ROUTE = "graph-notifications"
 RENEW_EVERY = timedelta(days=2)
 LIST_EVERY = timedelta(hours=12)
+_REPEATED_AFTER = timedelta(minutes=1)
 ANEW_EVERY = timedelta(hours=6)  # of a subscription that is silent
 _FIRST_RETRY, _LONGEST_RETRY = timedelta(minutes=1), timedelta(hours=1)
 _LEAST_SECONDS = 12.0  # that must be left of a run for one more call
@@ -63,6 +65,22 @@ class Converger:
             if record.subscription and is_old and not record.is_suspect:
                 _log.warning("Graph has not announced new mail of %s, its subscription is made anew", record.owner)
                 self._store.put(replace(record, is_suspect=True))
+
+    def note_lifecycle(self, owner: str, events: Collection[Lifecycle]) -> None:
+        """Have that done with an owner's subscriptions which Graph wants: renew them, or make them anew.
+
+        What was done a moment ago is not done again: Graph repeats itself, and others may repeat what it has said.
+        """
+        known, now = self._store.read(), datetime.now(UTC)
+        for record in known.records:
+            changed = record
+            if Lifecycle.REAUTHORIZE in events and now - record.renewed_at >= _REPEATED_AFTER:
+                changed = replace(changed, renewed_at=LONG_AGO)
+            listed_at = known.listed_at.get(record.connection, LONG_AGO)
+            if Lifecycle.REMOVED in events and now - listed_at >= _REPEATED_AFTER:
+                changed = replace(changed, subscription="")
+            if record.owner == owner and changed != record:
+                self._store.put(changed)
 
     def converge(self, wishes: Mapping[str, Wish], base_url: str | None) -> Known:
         """Do what is due of each connection; return the rows as they are then.
@@ -228,8 +246,11 @@ def find_renewal(record: Record) -> datetime:
     return record.renewed_at + min(RENEW_EVERY, (record.ends_at - record.renewed_at) / 2)
 
 
-def find_next_step(known: Known, now: datetime) -> datetime:
-    """Return when something is due again, an hour from now at the latest: of what is known."""
+def find_next_step(wishes: Mapping[str, Wish], known: Known, now: datetime) -> datetime:
+    """Return when something is due again, an hour from now at the latest: at once if something was not done."""
+    records = {one.id: one for one in known.records}
+    if any(_is_due(wishes.get(key), records.get(key), now) for key in wishes.keys() | records.keys()):
+        return now
     moments = [one.retry_at if one.failures else find_renewal(one) for one in known.records]
     moments += [listed_at + LIST_EVERY for listed_at in known.listed_at.values()]
     return max(now, min([now + _LONGEST_RETRY, *moments]))

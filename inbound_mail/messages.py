@@ -42,8 +42,8 @@ class PollRequest:
 
     `at_once`: poll even if the mailbox pauses after a failure. `correlation_id`: the id of the request of the person
     who asked; None for polls by the timer. `announced_at`: until when Graph has announced changes that the poll must
-    see; None if it has not. A version that does not know `others` polls the first mailbox and drops the
-    rest, which is still due at the next run of the timer.
+    see; None if it has not. `lifecycle`: what Graph says of the mailbox's subscriptions themselves. A version that does
+    not know `others` polls the first mailbox and drops the rest, which is still due at the next run of the timer.
     """
 
     mailbox: str
@@ -51,6 +51,7 @@ class PollRequest:
     correlation_id: str | None = None
     others: tuple[str, ...] = ()
     announced_at: datetime | None = None
+    lifecycle: tuple[str, ...] = ()
 
     @property
     def mailboxes(self) -> tuple[str, ...]:
@@ -64,6 +65,7 @@ class PollRequest:
         message |= {"correlationId": self.correlation_id} if self.correlation_id else {}
         message |= {"others": list(self.others)} if self.others else {}
         message |= {"announcedAt": self.announced_at.isoformat()} if self.announced_at else {}
+        message |= {"lifecycle": list(self.lifecycle)} if self.lifecycle else {}
         return message
 
     @classmethod
@@ -76,6 +78,7 @@ class PollRequest:
             _uuid_or_none(fields.get("correlationId")),
             _texts(fields, "others"),
             _moment_or_none(fields.get("announcedAt")),
+            _texts(fields, "lifecycle"),
         )
 
 

@@ -107,6 +107,14 @@ def test_a_notification_wakes_the_poll_which_finds_the_mail(announced: Announced
     assert announced.scenario.mailbox.ledger.state().values["new"] == 1
 
 
+@pytest.mark.parametrize("event", ["missed", "subscriptionRemoved", "reauthorizationRequired"])
+def test_what_graph_says_of_a_subscription_goes_with_the_wake_up(announced: Announced, event: str) -> None:
+    announced.announce()
+    announced.announce(announced.make_item(lifecycleEvent=event, changeType=None, resource=None, resourceData=None))
+    announced.announce(announced.make_item(lifecycleEvent="unheardOf"))
+    assert [message.get("lifecycle") for message, _ in announced.messages] == [None, [event]]
+
+
 def test_a_burst_wakes_twice_and_the_second_time_behind_all_of_it(announced: Announced) -> None:
     began = datetime.now(UTC)
     for _ in range(20):

@@ -10,11 +10,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import azure.functions as func
 import pytest
 import time_machine
 
+from blueprints import mail_work
 from composition.services import replace_services, services
 from graph_notifications.store import TABLE, Record, SubscriptionStore
+from inbound_mail.messages import PollRequest
 from shared.graph.subscriptions import LIFETIME, GraphSubscriptions
 from shared.storage.account import Storage
 from shared.storage.queues import Queue
@@ -319,3 +322,65 @@ def test_the_process_may_die_at_every_step(open_scenario: OpenScenario, begin: C
             subscribed.step()
             assert (not subscribed.there and not subscribed.records) if is_off else subscribed.is_settled(), at
     raise AssertionError("it never ended")
+
+
+def be_notified(subscribed: Subscribed, *events: str) -> None:
+    """Do what a message about lifecycle events asks for, in the process of the queue's function."""
+    replace_services(None)
+    name = subscribed.scenario.name
+    request = PollRequest(name, announced_at=datetime.now(UTC), lifecycle=events)
+    mail_work.poll_mailbox(func.QueueMessage(body=json.dumps(request.to_json()).encode()))
+
+
+def test_what_graph_wants_reauthorized_is_renewed_once(subscribed: Subscribed) -> None:
+    subscribed.step()
+    subscribed.wait(hours=3)
+    state = subscribed.gateway.sim.subscriptions
+    [own] = [one for one in subscribed.there if SECOND not in one.resource]
+    state.challenge(own.id)
+    subscribed.calls()
+    for _ in range(3):
+        be_notified(subscribed, "reauthorizationRequired")
+    assert subscribed.calls() == [f"PATCH /v1.0/subscriptions/{own.id}"]
+    assert own.challenged is None
+
+
+def test_what_graph_has_removed_is_made_anew_and_the_mailbox_is_polled(subscribed: Subscribed) -> None:
+    subscribed.step()
+    [own] = [one for one in subscribed.there if SECOND not in one.resource]
+    subscribed.wait(minutes=5)
+    subscribed.gateway.sim.subscriptions.remove(own.id)
+    subscribed.scenario.receive(subject="Came meanwhile")
+    be_notified(subscribed, "subscriptionRemoved")
+    assert subscribed.is_settled()
+    assert subscribed.scenario.mailbox.ledger.state().values["new"] == 1
+
+
+def test_a_removal_that_somebody_repeats_changes_nothing(subscribed: Subscribed) -> None:
+    subscribed.step()
+    before = [one.id for one in subscribed.there]
+    subscribed.wait(minutes=5)
+    subscribed.calls()
+    for _ in range(5):
+        be_notified(subscribed, "subscriptionRemoved", "missed", "unheardOf")
+    assert [one.id for one in subscribed.there] == before
+    assert subscribed.calls() == ["GET /v1.0/subscriptions"], "and it is asked for once"
+    assert subscribed.is_settled()
+
+
+def test_while_another_process_looks_after_them_what_graph_wants_waits(
+    subscribed: Subscribed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscribed.step()
+    subscribed.wait(hours=3)
+    put: list[dict[str, Any]] = []
+    monkeypatch.setattr(Queue, "put", lambda _self, message, **_more: put.append(dict(message)))
+    used = services()
+    store = SubscriptionStore(Table(Storage(used.settings.storage, used.authenticator.identity), TABLE))
+    assert store.claim("default")
+    assert not store.claim("default")
+    be_notified(subscribed, "reauthorizationRequired")
+    assert [message["lifecycle"] for message in put] == [["reauthorizationRequired"]]
+    subscribed.wait(minutes=4)
+    be_notified(subscribed, "reauthorizationRequired")
+    assert len(put) == 1
