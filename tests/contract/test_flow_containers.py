@@ -3,42 +3,26 @@
 import copy
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from devkit.flows.build import Sources, WishError, build_all, load_sources
-from devkit.flows.check import check_flows, load_format
+from devkit.flows.check import check_flows
 from devkit.flows.check_failures import load_branch
-from devkit.flows.check_packages import check_built, check_names, check_package, check_solution
+from devkit.flows.check_packages import check_built, check_names
 from devkit.flows.check_reads import check_reads
 from devkit.flows.complaints import Complaint
 from devkit.flows.connectors import GATEWAY
 from devkit.flows.legacy import KEY_PLACEHOLDER, SETTINGS_STEP
 from devkit.flows.logic_apps import TEMPLATE
 from devkit.flows.names import encode_name, make_file_name, make_identity
-from devkit.flows.packing import Files, pack, unpack
+from devkit.flows.packing import Files, unpack
 from devkit.flows.sources import Flow, find_texts
 
 # The branch for failures is compared with its source word for word; containers write settings in other words, and
 # where the values of settings are listed stands in other files of a solution.
 OF_SOURCES = {"failure", "picked"}
-
-
-@pytest.fixture(scope="module")
-def sources() -> Sources:
-    return load_sources()
-
-
-@pytest.fixture(scope="module")
-def built(sources: Sources) -> dict[str, bytes]:
-    return dict(build_all(sources))
-
-
-@pytest.fixture(scope="module")
-def contract() -> dict[str, Any]:
-    return load_format()
 
 
 def workflows_of(built: Files) -> dict[str, Any]:
@@ -61,9 +45,9 @@ def logic_app_of(built: Files, name: str) -> Any:
 # -- the format ------------------------------------------------------------------------------------------------------
 
 
-def test_the_sample_flows_are_without_complaint(sources: Sources, contract: dict[str, Any]) -> None:
+def test_the_sample_flows_are_without_complaint(sources: Sources, flow_format: dict[str, Any]) -> None:
     assert len(sources.flows) >= 12
-    assert check_flows(sources.flows, sources.connectors, contract) == []
+    assert check_flows(sources.flows, sources.connectors, flow_format) == []
 
 
 _READ_NAME = re.compile(r"\?\['([\w/]+)'\]")
@@ -100,19 +84,21 @@ def test_a_misspelt_name_anywhere_in_a_sample_flow_is_seen(sources: Sources, pat
     assert set(unseen) <= {"body/responder", "error", "code", "message", "requestId"}
 
 
-def test_flows_in_the_solution_are_without_complaint(sources: Sources, built: Files, contract: dict[str, Any]) -> None:
+def test_flows_in_the_solution_are_without_complaint(
+    sources: Sources, built: Files, flow_format: dict[str, Any]
+) -> None:
     identity = make_identity("Graph Gateway")
     connectors = sources.connectors | {identity.api_name: sources.connectors[GATEWAY]}
     flows = []
     for name, document in workflows_of(built).items():
         document["properties"] |= {"displayName": name.partition("-")[0].rpartition("/")[2], "topic": "forms"}
         flows.append(Flow(name, document))
-    found = check_flows(flows, connectors, contract)
+    found = check_flows(flows, connectors, flow_format)
     assert [str(one) for one in found if one.rule not in OF_SOURCES] == []
 
 
 def test_flows_in_legacy_packages_are_without_complaint(
-    sources: Sources, built: Files, contract: dict[str, Any]
+    sources: Sources, built: Files, flow_format: dict[str, Any]
 ) -> None:
     identity = make_identity("Graph Gateway")
     connectors = sources.connectors | {identity.api_name: sources.connectors[GATEWAY]}
@@ -122,17 +108,17 @@ def test_flows_in_legacy_packages_are_without_complaint(
             # what a package says of a connection by other names
             more = {"api": {"name": reference["id"].rpartition("/")[2]}, "runtimeSource": "embedded"}
             reference.update(more | {"connection": {"connectionReferenceLogicalName": f"ggw_{key}"}})
-        found = check_flows([Flow(flow.name, {"properties": properties})], connectors, contract)
+        found = check_flows([Flow(flow.name, {"properties": properties})], connectors, flow_format)
         found = [one for one in found if one.rule not in OF_SOURCES]
         # what is chosen in the trigger itself is empty until then
         empty = [one for one in found if one.place == flow.trigger[0] and re.search("needs “\\w+”", one.message)]
         assert [str(one) for one in found if one not in empty] == []
 
 
-def test_workflows_fit_the_format_of_logic_apps(sources: Sources, built: Files, contract: dict[str, Any]) -> None:
+def test_workflows_fit_the_format_of_logic_apps(sources: Sources, built: Files, flow_format: dict[str, Any]) -> None:
     import jsonschema  # noqa: PLC0415 - beside its only use
 
-    validator = jsonschema.Draft7Validator({**contract, "anyOf": [{"$ref": "#/definitions/logicAppFile"}]})
+    validator = jsonschema.Draft7Validator({**flow_format, "anyOf": [{"$ref": "#/definitions/logicAppFile"}]})
     for flow in sources.flows:
         assert not [error.message for error in validator.iter_errors(logic_app_of(built, flow.name))]
 
@@ -317,177 +303,3 @@ def test_names_are_encoded_as_the_platform_does() -> None:
     identity = make_identity("Graph Gateway")
     assert identity.logical_name == "ggw_graph-20gateway"
     assert re.fullmatch(r"shared_ggw-5fgraph-20gateway-5f[0-9a-f]{16}", identity.api_name)
-
-
-# -- seeded faults ---------------------------------------------------------------------------------------------------
-
-type Spoil = Callable[[dict[str, bytes]], object]
-
-
-def swap(name: str, old: str, new: str) -> Spoil:
-    """A fault: other words in every file whose name holds this."""
-
-    def spoil(files: dict[str, bytes]) -> None:
-        touched = [each for each in files if name in each and old.encode() in files[each]]
-        assert touched, f"no {name} holds {old}"
-        for each in touched:
-            files[each] = files[each].replace(old.encode(), new.encode(), 1)
-
-    return spoil
-
-
-def drop(name: str) -> Spoil:
-    def spoil(files: dict[str, bytes]) -> None:
-        del files[next(each for each in files if name in each)]
-
-    return spoil
-
-
-def add(name: str, data: bytes) -> Spoil:
-    return lambda files: files.update({name: data})
-
-
-SOLUTION_FAULTS: list[tuple[str, str, Spoil, str]] = [
-    ("appointments.zip", "form", swap("customizations.xml", "</Workflows>", "</Workflow>"), "cannot be read"),
-    ("appointments.zip", "form", swap("Workflows/DailyAgenda", "{", "{{"), "cannot be read"),
-    ("appointments.zip", "zip", drop("solution.xml"), "is missing"),
-    (
-        "appointments.zip",
-        "zip",
-        swap("[Content_Types].xml", 'Extension="json"', 'Extension="jsn"'),
-        "says nothing of “json”",
-    ),
-    ("appointments.zip", "zip", add("Workflows\\Extra.json", b"{}"), "backslashes"),
-    ("appointments.zip", "guid", drop("Workflows/DailyAgenda"), "holds other files"),
-    (
-        "appointments.zip",
-        "guid",
-        swap("solution.xml", '<RootComponent type="29" id="{3', '<RootComponent type="29" id="{4'),
-        "lists other flows",
-    ),
-    (
-        "appointments.zip",
-        "guid",
-        swap("customizations.xml", 'WorkflowId="{3', 'WorkflowId="{4'),
-        "does not carry the id",
-    ),
-    ("appointments.zip", "form", swap("customizations.xml", "<Category>5<", "<Category>0<"), "category 5"),
-    (
-        "appointments.zip",
-        "reference",
-        swap("customizations.xml", 'logicalname="ggw_Teams"', 'logicalname="ggw_Team"'),
-        "no connection reference ggw_Teams",
-    ),
-    ("appointments.zip", "reference", swap("customizations.xml", "shared_teams", "shared_team"), "another connector"),
-    (
-        "appointments.zip",
-        "reference",
-        swap("customizations.xml", "customconnectorid>", "customconnector>"),
-        "cannot be read|calls the connector ours",
-    ),
-    (
-        "appointments.zip",
-        "setting",
-        add(
-            "environmentvariabledefinitions/ggw_Spare/environmentvariabledefinition.xml",
-            b'<environmentvariabledefinition schemaname="ggw_Spare" />',
-        ),
-        "nothing uses this variable",
-    ),
-    ("plain-http.zip", "setting", drop("ggw_GatewayKey/"), "no variable ggw_GatewayKey"),
-    ("appointments.zip", "setting", drop("ggw_ChannelLink/"), "no variable ggw_ChannelLink"),
-    (
-        "appointments.zip",
-        "guid",
-        swap("ggw_ChannelLink/", 'schemaname="ggw_ChannelLink"', 'schemaname="ggw_Channel"'),
-        "folder names",
-    ),
-    (
-        "appointments.zip",
-        "form",
-        swap(
-            "ggw_ChannelLink/",
-            "<environmentvariabledefinition ",
-            '<?xml version="1.0"?><environmentvariabledefinition ',
-        ),
-        "more than its root",
-    ),
-    ("connector.zip", "guid", swap("solution.xml", 'type="372" id="{e', 'type="372" id="{f'), "lists other connectors"),
-    (
-        "connector.zip",
-        "guid",
-        swap("solution.xml", 'schemaName="ggw_', 'schemaName="gw_'),
-        "does not list the connector",
-    ),
-    ("connector.zip", "guid", drop("_iconblob.Png"), "holds other files"),
-    (
-        "connector.zip",
-        "form",
-        swap("_connectionparameters.json", '{\n  "host"', '{"properties": {},\n  "host"'),
-        "bare object",
-    ),
-]
-
-
-@pytest.mark.parametrize(("zip_name", "rule", "spoil", "words"), SOLUTION_FAULTS)
-def test_a_fault_in_a_solution_is_seen(built: Files, zip_name: str, rule: str, spoil: Spoil, words: str) -> None:
-    files = unpack(built[f"solutions/{zip_name}"])
-    spoil(files)
-    found = check_solution(zip_name, pack(files))
-    assert any(one.rule in (rule, "form") and re.search(words, one.message) for one in found), found
-
-
-def test_what_is_no_zip_is_no_solution() -> None:
-    assert [one.message for one in check_solution("appointments.zip", b"PK")] == ["is no zip"]
-
-
-PACKAGE_FAULTS: list[tuple[str, Spoil, str]] = [
-    ("manifest", swap("manifest.json", '"resources": {', '"resource": {'), "names no flow"),
-    ("manifest", swap("flows/manifest.json", '"assetPaths": [', '"assets": ['), "names no flow"),
-    ("manifest", swap("apisMap.json", '"shared_teams": "', '"shared_teams": "0'), "leads to no resource"),
-    ("manifest", swap("connectionsMap.json", '"shared_teams": "', '"shared_teams": "0'), "leads to no resource"),
-    ("manifest", swap("apisMap.json", '"shared_teams"', '"shared_team"'), "does not name the connections"),
-    (
-        "reference",
-        swap("definition.json", '"connectionReferences": {', '"connectionReferences": {"spare": {},'),
-        "do not name the same",
-    ),
-    ("form", swap("definition.json", "{", "{{"), "cannot be read"),
-]
-
-
-@pytest.mark.parametrize(("rule", "spoil", "words"), PACKAGE_FAULTS)
-def test_a_fault_in_a_package_is_seen(built: Files, rule: str, spoil: Spoil, words: str) -> None:
-    name = "packages/new-appointment-ticket.zip"
-    files = unpack(built[name])
-    spoil(files)
-    found = check_package(name, pack(files))
-    assert any(one.rule == rule and words in one.message for one in found), found
-
-
-def test_a_dependency_on_nothing_is_seen(built: Files) -> None:
-    files = unpack(built["packages/daily-agenda.zip"])
-    manifest = json.loads(files["manifest.json"])
-    next(iter(manifest["resources"].values()))["dependsOn"].append("nowhere")
-    files["manifest.json"] = json.dumps(manifest).encode()
-    assert [one.rule for one in check_package("daily-agenda.zip", pack(files))] == ["manifest"]
-
-
-def test_faults_in_a_workflow_are_seen(built: Files) -> None:
-    name = "logic-apps/appointment-cancelled.json"
-    for old, new, rule in (
-        ("triggerOutputs()?['body']?['eventId']", "triggerOutputs()?['body/eventId']", "path"),
-        ('"ApiConnection"', '"OpenApiConnection"', "operation"),
-        ("['shared_teams']", "['teams']", "reference"),
-        ('"ChannelLink": {\n      "value"', '"Channel": {\n      "value"', "setting"),
-    ):
-        text = built[name].decode()
-        assert old in text
-        spoilt = text.replace(old, new, 1).encode()
-        assert rule in {one.rule for one in check_built({name: spoilt})}
-
-
-def test_a_real_name_is_seen_anywhere(built: Files) -> None:
-    name = "solutions/forms.zip"
-    files = {name: pack(unpack(built[name]) | {"Workflows/x.json": b'{"to": "alex@fabrikam.com"}'})}
-    assert "alex@fabrikam.com" in "".join(one.message for one in check_names(files))

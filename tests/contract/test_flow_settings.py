@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from devkit.flow_runs.values import Scope, evaluate
-from devkit.flows.build import build_all, load_sources
+from devkit.flows.build import load_sources
 from devkit.flows.check_packages import check_solution
 from devkit.flows.check_settings import check_settings
 from devkit.flows.contents import list_contents
@@ -21,11 +21,6 @@ from devkit.flows.sources import Flow, Setting, load_flows
 
 SITE, LIST = "ggw_SharePointSite", "ggw_TicketList"
 SHAREPOINT = "shared_sharepointonline"
-
-
-@pytest.fixture(scope="module")
-def built() -> Files:
-    return build_all(load_sources())
 
 
 def solutions(built: Files) -> Iterator[tuple[str, Files]]:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from devkit.flows.build import Sources, build_all, load_sources
+from devkit.flows.build import Sources, build_all
 from devkit.flows.check_packages import check_solution
 from devkit.flows.contents import list_contents
 from devkit.flows.names import make_identity
@@ -50,16 +50,6 @@ CONNECTOR = [
 ]  # fmt: skip
 OF_A_DATA_SOURCE = ("apiid", "parameterkey", "parentdefinitionid")  # see test_flow_settings.py
 VARIABLE = ["description", "displayname", "introducedversion", "iscustomizable", "isrequired", "secretstore", "type"]
-
-
-@pytest.fixture(scope="module")
-def sources() -> Sources:
-    return load_sources()
-
-
-@pytest.fixture(scope="module")
-def built(sources: Sources) -> dict[str, bytes]:
-    return dict(build_all(sources))
 
 
 def read(built: dict[str, bytes], name: str) -> tuple[dict[str, bytes], ET.Element, ET.Element]:
