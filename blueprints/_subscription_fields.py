@@ -1,19 +1,21 @@
 """The fields of event subscriptions, checked: what callers want to be told of, and where."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from blueprints._fields import Fields
 from blueprints._http import Request
-from shared.errors import Invalid
+from shared.errors import Invalid, NotFound
 from shared.json_text import Json
 
 if TYPE_CHECKING:
     from event_subscriptions.managing import Subscriptions, WantedSubscription
     from shared.time_zones.zones import Zone
 
-NAMES = ("events", "business", "service", "staff", "timeZone", "expand", "target", "expires", "since")
+OF_APPOINTMENTS, OF_MAILS = ("business", "service", "staff", "timeZone", "expand"), ("mailbox", "folder", "sink")
+NAMES = ("events", *OF_APPOINTMENTS, *OF_MAILS, "target", "expires", "since")
 DETAILS = "details"
 LONGEST_LIFE = timedelta(days=366)
 
@@ -40,22 +42,27 @@ def read_moment(body: Fields, name: str) -> datetime:
 
 
 def read_wanted(request: Request, body: Fields, use: "Subscriptions") -> "WantedSubscription":
-    """Return what a caller wants. Raises Invalid, and Forbidden for a business that is not allowed."""
-    from composition.subscription_feeds import list_appointment_events, name_business_feed
+    """Return what a caller wants. Raises Invalid, Forbidden for a business and NotFound for a mailbox."""
+    from composition.appointment_events import list_appointment_events
     from event_subscriptions.managing import WantedSubscription
+    from inbound_mail.reports.mail_events import MAIL_EVENTS
 
-    events = body.words("events", *list_appointment_events())
+    events = body.words("events", *list_appointment_events(), *MAIL_EVENTS)
     if not events:
         raise Invalid("events is missing. Send the types of events that are wanted.", target="events")
-    business = request.allowed_business(body.needed_text("business"))
-    filters = {"business": business, "service": body.identifier("service"), "staff": body.identifier("staff")}
-    zone = body.zone()
-    filters |= {"timeZone": zone.iana if zone else None, "expand": body.choice("expand", DETAILS)}
-    request.connection.names.check_filters(business, service=filters["service"], staff=filters["staff"])
+    are_of_mail = {event in MAIL_EVENTS for event in events}
+    if len(are_of_mail) > 1:
+        raise Invalid(
+            "events holds types of appointments and of mails. Make a subscription for each.",
+            code="Contradiction",
+            target="events",
+        )
+    read = _read_mails if True in are_of_mail else _read_appointments
+    feed, filters = read(request, body)
     kind, target = _read_target(body, use)
     return WantedSubscription(
         connection=request.connection_name,
-        feed=name_business_feed(business),
+        feed=feed,
         events=events,
         filters={name: value for name, value in filters.items() if value},
         target_kind=kind,
@@ -63,6 +70,48 @@ def read_wanted(request: Request, body: Fields, use: "Subscriptions") -> "Wanted
         expires=_read_expiry(body),
         since=read_moment(body, "since") if body.text("since") else None,
     )
+
+
+def _read_appointments(request: Request, body: Fields) -> "tuple[str, dict[str, str | None]]":
+    """Return the feed of a business, and which appointments are wanted."""
+    from composition.subscription_feeds import name_business_feed
+
+    _refuse_others(body, OF_MAILS)
+    business = request.allowed_business(body.needed_text("business"))
+    service, staff, zone = body.identifier("service"), body.identifier("staff"), body.zone()
+    request.connection.names.check_filters(business, service=service, staff=staff)
+    filters = {"business": business, "service": service, "staff": staff}
+    filters |= {"timeZone": zone.iana if zone else None, "expand": body.choice("expand", DETAILS)}
+    return name_business_feed(business), filters
+
+
+def _read_mails(request: Request, body: Fields) -> "tuple[str, dict[str, str | None]]":
+    """Return the feed of a mailbox, and which mails are wanted."""
+    from composition.subscription_feeds import name_mailbox_feed
+
+    _refuse_others(body, OF_APPOINTMENTS)
+    mailbox, sink = request.named_mailbox(body.needed_text("mailbox")), body.text("sink")
+    if mailbox.settings.connection != request.connection_name:
+        raise NotFound(
+            "The mailbox belongs to another connection of the settings. Name that connection in the query.",
+            code="UnknownMailbox",
+            target="mailbox",
+        )
+    if sink is not None and sink not in request.services.mail.sinks:
+        raise Invalid("The settings name no such sink. Use a name that GET status lists.", code="UnknownSink",
+                      target="sink")  # fmt: skip
+    return name_mailbox_feed(mailbox.name), {"mailbox": mailbox.name, "folder": body.text("folder"), "sink": sink}
+
+
+def _refuse_others(body: Fields, names: Sequence[str]) -> None:
+    """Refuse filters of the other kind of events: they would be of no effect."""
+    for name in names:
+        if body.values.get(name) is not None:
+            raise Invalid(
+                f"{name} is no filter of these events. Leave it out, or send other types of events.",
+                code="Contradiction",
+                target=name,
+            )
 
 
 def _read_target(body: Fields, use: "Subscriptions") -> tuple[str, Json]:

@@ -35,7 +35,8 @@ _SERIAL_BYTES = 8
 def call_on_appointment(request: Request) -> Content:
     """Call a flow for events of appointments: one of the kinds of changes, updated or any."""
     from bookings.changes.trigger_items import INSTANT_KINDS, list_kinds
-    from composition.subscription_feeds import APPOINTMENT, name_business_feed
+    from composition.appointment_events import APPOINTMENT
+    from composition.subscription_feeds import name_business_feed
 
     kind = _subscriptions.read_kind(request.http.route_params.get("kind"), INSTANT_KINDS)
     callback = request.body("callbackUrl").needed_text("callbackUrl")

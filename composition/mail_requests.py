@@ -66,6 +66,16 @@ def _poll(name: str, request: PollRequest) -> None:
         if is_undone and announced_at and datetime.now(UTC) - announced_at < _LONGEST_BUSY:
             again = PollRequest(name, announced_at=announced_at, lifecycle=lifecycle)
             mail.polls.put(again, delay=_TEND_AGAIN_SECONDS if lifecycle else _BUSY_SECONDS)
+        if mailbox.ledger.has_grown:
+            mailbox.ledger.has_grown = False
+            _wake_subscriptions(mailbox.settings.connection, name)
+
+
+def _wake_subscriptions(connection: str, mailbox: str) -> None:
+    """Ask for the event deliveries of a mailbox whose feeds have grown."""
+    from composition.subscription_feeds import name_mailbox_feed
+
+    services().stores.subscription_waker.wake(connection, name_mailbox_feed(mailbox))
 
 
 def _tend(mail: "MailServices", request: PollRequest) -> bool:

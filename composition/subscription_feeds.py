@@ -1,40 +1,32 @@
-"""The feeds that event subscriptions follow: those of Bookings, per business.
+"""The feeds that event subscriptions follow: those of Bookings, per business, and of support mailboxes.
 
-The name of a feed is its kind and what it is of: `bookings|desk@contoso.com`.
+The name of a feed is its kind and what it is of: `bookings|desk@contoso.com`, `mail|support`.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from event_subscriptions.feeds import NotAllowedError, Page, Place, PlaceLostError
+from event_subscriptions.feeds import Page, Place, Reader
 from event_subscriptions.subscription import EventSubscription
-from event_subscriptions.targets.protocol import OutgoingEvent
 from shared.errors import Invalid
 
 if TYPE_CHECKING:
-    from bookings.changes.comparing import Kind
-    from bookings.changes.feed import Position, RecordedChanges
-    from bookings.changes.trigger_items import Subscription
-    from composition.connection_services import ConnectionServices
     from composition.connections import Services
 
-BOOKINGS = "bookings"
-APPOINTMENT = "appointment."
-_RENEWED_AFTER = timedelta(days=1)
+_BOOKINGS, _MAIL = "bookings", "mail"
+_KEPT_DAYS = 30  # changes are; mails are kept, and follow the same rule
 
 
 def name_business_feed(business: str) -> str:
     """Return the name of the feed of a business."""
-    return f"{BOOKINGS}|{business.lower()}"
+    return f"{_BOOKINGS}|{business.lower()}"
 
 
-def list_appointment_events() -> tuple[str, ...]:
-    """Return the types of the events of the change feeds."""
-    from bookings.changes.comparing import Kind
-
-    return tuple(f"{APPOINTMENT}{kind.value}" for kind in Kind)
+def name_mailbox_feed(mailbox: str) -> str:
+    """Return the name of the feed of a support mailbox."""
+    return f"{_MAIL}|{mailbox}"
 
 
 class GatewayFeeds:
@@ -49,37 +41,23 @@ class GatewayFeeds:
 
     def begin(self, subscription: EventSubscription, since: datetime | None) -> Place:
         """Return where a subscription begins; see the protocol."""
-        from bookings.changes.feed import KEPT
-
-        connection, wanted = find_connection(self._services, subscription), read_wanted(subscription)
-        connection.triggers.want_details(_names(subscription), wanted)
-        if since is None:
-            return connection.changes.tail(wanted.business).to_json()
-        if since < datetime.now(UTC) - KEPT:
+        if since is not None and since < datetime.now(UTC) - timedelta(days=_KEPT_DAYS):
             raise Invalid(
-                f"Events are kept for {KEPT.days} days. Send a later time.", code="TooLongAgo", target="since"
+                f"Events are kept for {_KEPT_DAYS} days. Send a later time.", code="TooLongAgo", target="since"
             )
-        return connection.changes.start(wanted.business, since).to_json()
+        if _is_of_mail(subscription):
+            from composition.mail_events import begin_mails
+
+            return begin_mails(self._services, subscription, since)
+        from composition.appointment_events import begin_appointments
+
+        return begin_appointments(self._services, subscription, since)
 
     def keep(self, subscriptions: Sequence[EventSubscription]) -> None:
-        """Let the timer scan the businesses of these subscriptions, and keep what their events need."""
-        if not subscriptions:
-            return
-        from bookings.changes.journal import list_feeds
+        """Let the feeds of these subscriptions be kept, also while nobody else asks for them."""
+        from composition.appointment_events import keep_businesses
 
-        now, asked = datetime.now(UTC), dict[tuple[str, str], datetime]()
-        for connection, business, moment in list_feeds(self._services.changes):
-            asked[connection, business.lower()] = moment
-        for subscription in subscriptions:
-            name = (subscription.connection, subscription.feed.partition("|")[2])
-            if name in asked and now - asked[name] < _RENEWED_AFTER:
-                continue
-            try:
-                found, wanted = find_connection(self._services, subscription), read_wanted(subscription)
-            except NotAllowedError:
-                continue
-            found.triggers.want_details(_names(subscription), wanted)
-            asked[name] = found.changes.keep(wanted.business)
+        keep_businesses(self._services, [each for each in subscriptions if not _is_of_mail(each)])
 
 
 class FeedReader:
@@ -88,87 +66,32 @@ class FeedReader:
     def __init__(self, services: "Services") -> None:
         self._services = services
         self._lock = threading.Lock()
-        self._recorded: dict[tuple[str, str], RecordedChanges] = {}
+        self._readers: dict[bool, Reader] = {}
 
     def read(self, subscription: EventSubscription, limit: int) -> Page:
         """Return the events behind the subscription's place; see the protocol."""
-        from bookings.changes.feed import InvalidPositionError, Position
-
-        connection, wanted = find_connection(self._services, subscription), read_wanted(subscription)
-        try:
-            found = connection.triggers.read_recorded(
-                self._open(connection, subscription, wanted.business),
-                _kinds(subscription),
-                wanted,
-                Position.from_json(list(subscription.place)),
-                limit,
-            )
-        except InvalidPositionError as error:
-            raise PlaceLostError from error
-        events = [
-            (_make_event(item, entry.at, wanted.business), [found.position.generation, entry.number])
-            for entry, item in found.items
-        ]
-        return Page(events, found.position.to_json(), found.has_more)
+        return self._find(subscription).read(subscription, limit)
 
     def is_behind(self, subscription: EventSubscription) -> bool:
         """Return whether its feed has grown behind its place, or began anew."""
-        connection, wanted = find_connection(self._services, subscription), read_wanted(subscription)
-        tail: Position = self._open(connection, subscription, wanted.business).tail()
-        return tail.to_json() != list(subscription.place)
+        return self._find(subscription).is_behind(subscription)
 
-    def _open(
-        self, connection: "ConnectionServices", subscription: EventSubscription, business: str
-    ) -> "RecordedChanges":
-        name = (subscription.connection, subscription.feed)
+    def _find(self, subscription: EventSubscription) -> Reader:
+        is_of_mail = _is_of_mail(subscription)
         with self._lock:
-            if name not in self._recorded:
-                self._recorded[name] = connection.changes.open_recorded(business)
-            return self._recorded[name]
+            if is_of_mail not in self._readers:
+                self._readers[is_of_mail] = self._make(is_of_mail=is_of_mail)
+            return self._readers[is_of_mail]
+
+    def _make(self, *, is_of_mail: bool) -> Reader:
+        if is_of_mail:
+            from composition.mail_events import MailReader
+
+            return MailReader(self._services)
+        from composition.appointment_events import AppointmentReader
+
+        return AppointmentReader(self._services)
 
 
-def find_connection(services: "Services", subscription: EventSubscription) -> "ConnectionServices":
-    """Return the connection of a subscription. Raises NotAllowedError unless the settings allow its business."""
-    connection = services.connections.get(subscription.connection)
-    if connection is None or not connection.businesses.allows(subscription.filters["business"]):
-        raise NotAllowedError
-    return connection
-
-
-def read_wanted(subscription: EventSubscription) -> "Subscription":
-    """Return which appointments a subscription is about."""
-    from bookings.changes.trigger_items import Subscription
-    from shared.time_zones.zones import find_zone
-
-    filters: Mapping[str, str] = subscription.filters
-    zone = filters.get("timeZone")
-    return Subscription(
-        business=filters["business"],
-        service=filters.get("service"),
-        staff=filters.get("staff"),
-        zone=find_zone(zone) if zone else None,
-        wants_details=filters.get("expand") == "details",
-    )
-
-
-def _names(subscription: EventSubscription) -> list[str]:
-    return [event.removeprefix(APPOINTMENT) for event in subscription.events]
-
-
-def _kinds(subscription: EventSubscription) -> "list[Kind]":
-    from bookings.changes.comparing import Kind
-
-    known = set(Kind)
-    return [Kind(name) for name in _names(subscription) if name in known]
-
-
-def _make_event(item: dict[str, Any], at: datetime, business: str) -> OutgoingEvent:
-    return OutgoingEvent(
-        id=item["eventId"],
-        type=f"{APPOINTMENT}{item['eventKind']}",
-        source=f"/gateway/bookings/{business}",
-        subject=item["appointmentId"],
-        time=at,
-        order=business.lower(),
-        data=item,
-    )
+def _is_of_mail(subscription: EventSubscription) -> bool:
+    return subscription.feed.startswith(f"{_MAIL}|")

@@ -4,17 +4,18 @@ from typing import Any
 
 from blueprints._bounds import EVENT_DELIVERY_PAGE, SUBSCRIPTION_PAGE, Bounds
 from blueprints._subscription_fields import DETAILS
-from composition.subscription_feeds import list_appointment_events
+from composition.appointment_events import list_appointment_events
 from devkit.connector.operations import NEXT_LINK, Operation, body, describe
 from devkit.connector.parameters import number, path, shared
 from devkit.connector.shapes import Shape, list_of, moment, ref, text, thing, whole
 from event_subscriptions.subscription import Reason, State
 from event_subscriptions.targets.protocol import Verdict
+from inbound_mail.reports.mail_events import MAIL_EVENTS
 from shared.settings.event_targets import AzureTarget
 
 _ONE = "/subscriptions/{subscription}"
 _ID = path("subscription", "Subscription", "The subscription, by its id.")
-_EVENTS = text("Event Type", "A type of events.", choices=list_appointment_events(), name="EventType")
+_EVENTS = text("Event Type", "A type of events.", choices=(*list_appointment_events(), *MAIL_EVENTS), name="EventType")
 _WANTED_TARGET = thing(
     {
         "kind": text("Target Kind", "What kind of target it is.", choices=("https", *AzureTarget)),
@@ -30,6 +31,9 @@ _FILTERS = {
     "staff": text("Staff ID", "Only appointments of this staff member, now or before."),
     "timeZone": text("Time Zone", "Time zone of wall times in the events; left out, the booking page's own."),
     "expand": text("Expand", "Whether customers with their answers and notes come along.", choices=(DETAILS,)),
+    "mailbox": text("Mailbox", "The support mailbox, by its name in the gateway's settings."),
+    "folder": text("Folder", "Only mails of this folder."),
+    "sink": text("Sink", "Only mails that go to this sink."),
 }
 _WANTED = thing(
     {
@@ -40,7 +44,7 @@ _WANTED = thing(
         "since": text("Since", "Begin with the events since then; left out, with the next one."),
     },
     name="WantedSubscription",
-    required=["events", "business", "target"],
+    required=["events", "target"],
 )
 _SUBSCRIPTION: dict[str, Shape] = {
     "id": text("Subscription ID", "Id of the subscription."),

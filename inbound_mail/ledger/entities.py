@@ -12,6 +12,7 @@ from inbound_mail.ledger.records import (
     FACTS,
     DeliveryRecord,
     DeliveryState,
+    FeedEntry,
     MailOutcome,
     MailRecord,
     MailState,
@@ -207,6 +208,28 @@ def read_open_work(row: Row, deliveries: Sequence[DeliveryRecord]) -> OpenMail:
         asked=rows.read_asked(values),
         row=row,
     )
+
+
+def new_outcome(mailbox: str, outcome: MailOutcome) -> Operation:
+    """Return the operation that records how the work on a mail ended."""
+    values = {"key": outcome.key, "state": outcome.state, "at": outcome.at, "sinks": ",".join(sorted(outcome.sinks))}
+    return Operation("create", identity(mailbox, rows.outcome_row(outcome.number)) | values)
+
+
+def skip_copy(mailbox: str, key: str, owner: str, number: int, now: datetime) -> list[Operation]:
+    """Return the operations that end the work on a mail as a copy of another one."""
+    skipped = {"state": MailState.SKIPPED, "reason": "copy", "copy_of": owner, "closed_at": now}
+    return [
+        Operation("merge", identity(mailbox, rows.mail_row(key)) | skipped),
+        Operation("create", identity(mailbox, rows.skipped_row("copy", key)) | {"since": now}),
+        Operation("delete", identity(mailbox, rows.open_row(key))),
+        new_outcome(mailbox, MailOutcome(number, key, MailState.SKIPPED, now)),
+    ]
+
+
+def read_feed_entry(row: Row) -> FeedEntry:
+    """Return an entry of the feed of mails that became complete."""
+    return FeedEntry(int(rows.parts_of(row.row_key)[0]), str(row.values["key"]), row.values["stored_at"])
 
 
 def read_outcome(row: Row) -> MailOutcome:

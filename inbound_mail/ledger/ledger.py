@@ -45,6 +45,7 @@ class Ledger:
     def __init__(self, table: Table, mailbox: str) -> None:
         self._table = table
         self.mailbox = mailbox
+        self.has_grown = False  # its feeds; whoever tells others about it takes it back
         self.delivery_rows = DeliveryRows(table, mailbox)
         self._counts: dict[str, Row] = {}
 
@@ -105,7 +106,7 @@ class Ledger:
         message_id_operation: str,
     ) -> list[Operation]:
         operations: list[Operation] = []
-        number = state.last_number
+        number, outcome = state.last_number, state.last_outcome
         now = datetime.now(UTC)
         for mail, reference, identity in resolved:
             summary, message = entities.new_mail(self.mailbox, mail, reference, now), mail.message
@@ -115,6 +116,10 @@ class Ledger:
                 entity = summary | {"state": MailState.SKIPPED, "reason": mail.skipped}
                 listed = self._id(rows.skipped_row(mail.skipped, mail.key)) | {"since": now}
                 operations += [Operation("create", entity), Operation("create", listed)]
+                outcome += 1
+                operations.append(
+                    entities.new_outcome(self.mailbox, MailOutcome(outcome, mail.key, MailState.SKIPPED, now))
+                )
             elif mail.phase is Phase.FETCH:
                 operations.append(Operation("create", summary | {"state": MailState.SEEN}))
                 cause = {"cause": mail.cause[0], "message": mail.cause[1]} if mail.cause else {}
@@ -127,8 +132,9 @@ class Ledger:
                 open_work = entities.new_open_work(self.mailbox, mail.key, message, Phase.DELIVER)
                 open_work |= entities.name_facts(summary)
                 operations += entities.make_deliverable(open_work, number, mail.sinks or sinks, now, mail.cause)
-        if number != state.last_number:
-            operations.append(state.operation(last_number=number))
+        if (number, outcome) != (state.last_number, state.last_outcome):
+            operations.append(state.operation(last_number=number, last_outcome=outcome))
+            self.has_grown = True
         return operations
 
     def mail(self, key: str) -> MailRecord | None:
@@ -180,15 +186,11 @@ class Ledger:
             known = self._table.get(self.mailbox, exact) if exact else None
             if known is None or known.values["key"] == mail.key:
                 raise
-            now, owner = datetime.now(UTC), str(known.values["key"])
-            skipped = {"state": MailState.SKIPPED, "reason": "copy", "copy_of": owner, "closed_at": now}
-            self._table.transact(
-                [
-                    Operation("merge", self._id(rows.mail_row(mail.key)) | skipped),
-                    Operation("create", self._id(rows.skipped_row("copy", mail.key)) | {"since": now}),
-                    Operation("delete", self._id(rows.open_row(mail.key))),
-                ]
-            )
+            now, owner, own = datetime.now(UTC), str(known.values["key"]), self.state()
+            outcome = own.last_outcome + 1
+            copy = entities.skip_copy(self.mailbox, mail.key, owner, outcome, now)
+            self._table.transact([*copy, own.operation(last_outcome=outcome)])
+            self.has_grown = True
             return False
         return True
 
@@ -208,6 +210,7 @@ class Ledger:
                 state.operation(last_number=number),
             ]
         )
+        self.has_grown = True
 
     def close(self, mails: Sequence[tuple[OpenMail, MailState]], *, guarded: bool = True) -> int:
         """End the work on mails; return how many were closed. If guarded, mails that changed meanwhile stay open.
@@ -230,12 +233,13 @@ class Ledger:
                     Operation("delete", self._id(rows.open_row(mail.key)), etag),
                 ]
                 operations += entities.move_all(self.mailbox, mail.deliveries, rows.delivery_row)
-                if state in (MailState.DELIVERED, MailState.QUARANTINED):
+                if state in (MailState.DELIVERED, MailState.QUARANTINED, MailState.SKIPPED):
                     number += 1
-                    outcome = {"key": mail.key, "state": state, "at": now, "sinks": ",".join(mail.newly_delivered)}
-                    operations.append(Operation("create", self._id(rows.outcome_row(number)) | outcome))
+                    outcome = MailOutcome(number, mail.key, state, now, frozenset(mail.newly_delivered))
+                    operations.append(entities.new_outcome(self.mailbox, outcome))
             if number != own.last_outcome:
                 operations.append(own.operation(last_outcome=number))
+                self.has_grown = True
             try:
                 self._table.transact(operations)
                 closed += len(some)
@@ -329,7 +333,7 @@ class Ledger:
     def feed(self, after: int, limit: int) -> list[FeedEntry]:
         """Return the mails that became complete after a number of the feed."""
         found = self._query(rows.range_from(rows.feed_row(after + 1)), limit=limit)
-        return [FeedEntry(int(rows.parts_of(row.row_key)[0]), str(row.values["key"])) for row in found]
+        return [entities.read_feed_entry(row) for row in found]
 
     def outcomes(self, after: int, last: int, limit: int) -> list[MailOutcome]:
         """Return the outcomes with the numbers after `after` up to `last`, the first `limit` of them."""

@@ -295,17 +295,21 @@ class FeedEntry(NamedTuple):
 
     number: int
     key: str
+    at: datetime
 
 
 @dataclass(frozen=True)
 class MailOutcome:
-    """How the work on a mail ended. `sinks`: those that took it since the work began, or began again."""
+    """How the work on a mail ended. `sinks`: those that took it since the work began, or began again.
+
+    Skipped mails have none that an earlier version wrote.
+    """
 
     number: int
     key: str
     state: MailState
     at: datetime
-    sinks: frozenset[str]
+    sinks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ _log = logging.getLogger("gateway.mail")
 AUTOMATIC = "AutomaticMail"
 LOOP = "LoopSuspected"
 _SET_ASIDE = {"automatic": AUTOMATIC, "rule": SET_ASIDE, "loop": LOOP, "thanks": THANKS_ONLY}
+SET_ASIDE_CAUSES = frozenset(_SET_ASIDE.values())
 # Of each mail in an answer with many; one mail's answer has the whole.
 _LONGEST_CONTENT = 100_000
 # Counters of the mailbox's own row, and their names in answers.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from inbound_mail.ledger.records import DeliveryRecord, DeliveryState, MailOutcome, MailState
@@ -36,10 +37,8 @@ def find_arrived(
     if after is None:
         return TriggerItems([], last, last)
     entries = [entry for entry in mailbox.ledger.feed(after, limit) if entry.number <= last]
-    mails = workers.map(lambda entry: describe_mail(mailbox, entry.key) | read_content(mailbox, entry.key), entries)
-    items = [
-        {"eventId": mail["key"], "mailbox": mailbox.name, **mail} for mail in mails if folder in (None, mail["folder"])
-    ]
+    described = workers.map(lambda entry: describe_arrived(mailbox, entry.key), entries)
+    items = [item for item in described if folder in (None, item["folder"])]
     return TriggerItems(items, entries[-1].number if entries else after, last)
 
 
@@ -49,21 +48,7 @@ def find_failed(
     """Return mails with a delivery that went to quarantine, with the cause as it is now."""
 
     def describe(outcome: MailOutcome) -> list[Json]:
-        if outcome.state is not MailState.QUARANTINED:
-            return []
-        mail = describe_mail(mailbox, outcome.key)
-        failed = [one for one in mail["deliveries"] if one["state"] == DeliveryState.QUARANTINED]
-        return [
-            {
-                "eventId": f"{outcome.key}-{outcome.number}",
-                "mailbox": mailbox.name,
-                "occurredUtc": utc_text(outcome.at),
-                "cause": failed[0]["cause"] if failed else None,
-                "message": failed[0]["message"] if failed else None,
-                **mail,
-                **read_content(mailbox, outcome.key),
-            }
-        ]
+        return [describe_failed(mailbox, outcome)] if outcome.state is MailState.QUARANTINED else []
 
     return _find(mailbox, after, describe, limit=limit, folder=folder, workers=workers)
 
@@ -72,30 +57,52 @@ def find_tickets(
     mailbox: "SupportMailbox", after: int | None, limit: int, folder: str | None, workers: Workers
 ) -> TriggerItems:
     """Return the tickets that were created from mails; a mail that was added to an existing ticket gives no item."""
+    return _find(mailbox, after, partial(describe_tickets, mailbox), limit=limit, folder=folder, workers=workers)
 
-    def describe(outcome: MailOutcome) -> list[Json]:
-        created = {
-            delivery.sink: delivery
-            for delivery in mailbox.ledger.deliveries(outcome.key)
-            if delivery.sink in outcome.sinks and _created_ticket(delivery)
+
+def describe_arrived(mailbox: "SupportMailbox", key: str) -> Json:
+    """Return the item of a mail that became complete."""
+    mail = describe_mail(mailbox, key) | read_content(mailbox, key)
+    return {"eventId": key, "mailbox": mailbox.name, **mail}
+
+
+def describe_failed(mailbox: "SupportMailbox", outcome: MailOutcome) -> Json:
+    """Return the item of a mail with a delivery in quarantine."""
+    mail = describe_mail(mailbox, outcome.key)
+    failed = [one for one in mail["deliveries"] if one["state"] == DeliveryState.QUARANTINED]
+    return {
+        "eventId": f"{outcome.key}-{outcome.number}",
+        "mailbox": mailbox.name,
+        "occurredUtc": utc_text(outcome.at),
+        "cause": failed[0]["cause"] if failed else None,
+        "message": failed[0]["message"] if failed else None,
+        **mail,
+        **read_content(mailbox, outcome.key),
+    }
+
+
+def describe_tickets(mailbox: "SupportMailbox", outcome: MailOutcome) -> list[Json]:
+    """Return an item for each ticket that was created from a mail."""
+    created = {
+        delivery.sink: delivery
+        for delivery in mailbox.ledger.deliveries(outcome.key)
+        if delivery.sink in outcome.sinks and _created_ticket(delivery)
+    }
+    if not created:
+        return []
+    mail = describe_mail(mailbox, outcome.key)
+    return [
+        {
+            "eventId": f"{outcome.key}-{one['sink']}-{one['ticket']}",
+            "mailbox": mailbox.name,
+            "occurredUtc": utc_text(created[one["sink"]].finished_at),
+            "ticket": one["ticket"],
+            "sink": one["sink"],
+            **{name: value for name, value in mail.items() if name != "deliveries"},
         }
-        if not created:
-            return []
-        mail = describe_mail(mailbox, outcome.key)
-        return [
-            {
-                "eventId": f"{outcome.key}-{one['sink']}-{one['ticket']}",
-                "mailbox": mailbox.name,
-                "occurredUtc": utc_text(created[one["sink"]].finished_at),
-                "ticket": one["ticket"],
-                "sink": one["sink"],
-                **{name: value for name, value in mail.items() if name != "deliveries"},
-            }
-            for one in mail["deliveries"]
-            if one["sink"] in created
-        ]
-
-    return _find(mailbox, after, describe, limit=limit, folder=folder, workers=workers)
+        for one in mail["deliveries"]
+        if one["sink"] in created
+    ]
 
 
 def find_latest(find: Find, mailbox: "SupportMailbox", limit: int, folder: str | None, workers: Workers) -> list[Json]:

@@ -56,7 +56,6 @@ _SEVERAL = {
     "changing: count",
     "_fields: longest.days",
     "_subscription_fields: LONGEST_LIFE.days",
-    "subscription_feeds: KEPT.days",
 }
 
 

@@ -9,7 +9,10 @@ REMEMBERING = {"BoundedSemaphore", "Semaphore", "TTLCache", "LRUCache", "lru_cac
 # Locks around an object that is built once, and what is remembered within one call.
 OTHERS = {
     "composition.connection_services",
+    "composition.appointment_events",
+    "composition.mail_events",
     "composition.subscription_feeds",
+    "inbound_mail.reports.mail_events",
     "shared.storage.account",
     "inbound_mail.content.html",
     "blueprints.slots",

@@ -112,8 +112,8 @@ def begin_with_three(open_scenario: OpenScenario) -> MailScenario:
 def check_three(scenario: MailScenario) -> None:
     ledger = scenario.mailbox.ledger
     feed = ledger.feed(0, 100)
-    assert [number for number, _ in feed] == [1, 2]
-    assert len({key for _, key in feed}) == 2
+    assert [entry.number for entry in feed] == [1, 2]
+    assert len({entry.key for entry in feed}) == 2
     assert sorted(scenario.sink.tickets.values()) == ["T-1", "T-2"]
     assert list(ledger.open_mails()) == []
     assert ledger.count_quarantined() == 0
@@ -183,7 +183,7 @@ def check_copies(scenario: MailScenario) -> None:
     delivered = {mail.attachments[0].content.whole() for mail, one in mails if one["state"] == "delivered"}
     assert delivered == {b"1", b"2", b"3"}
     assert sorted(scenario.sink.tickets.values()) == ["T-1", "T-2", "T-3"]
-    assert [number for number, _ in scenario.mailbox.ledger.feed(0, 100)] == [1, 2, 3]
+    assert [entry.number for entry in scenario.mailbox.ledger.feed(0, 100)] == [1, 2, 3]
     assert list(scenario.mailbox.ledger.open_mails()) == []
     assert scenario.mailbox.ledger.count_quarantined() == 0
 

@@ -53,11 +53,10 @@ class Clock:
         self.ahead += timedelta(**span)
 
 
-class Hub:
-    """The page, its subscriptions, and their receiver."""
+class Engine:
+    """Subscriptions of a running app, and their receiver."""
 
-    def __init__(self, gateway: Gateway, moved: Clock, **settings: str) -> None:
-        self.page = Page(gateway, tiny.seed, **({"EVENT_TARGET_HOSTS": HOST} | settings))
+    def __init__(self, gateway: Gateway, moved: Clock) -> None:
         self.gateway = gateway
         self.clock = moved
         self.queue = MemoryQueue()
@@ -67,25 +66,9 @@ class Hub:
         """Let the services of this process use the queue in memory."""
         services.services().stores.built["event_deliveries"] = self.queue
 
-    def settings(self, **changed: str) -> dict[str, str]:
-        """The settings of the app."""
-        own = {"BOOKINGS_BUSINESSES": self.page.name, "EVENT_TARGET_HOSTS": HOST}
-        return sample.settings(self.gateway.sim) | own | changed
-
     @property
     def store(self) -> SubscriptionStore:
         return services.services().stores.subscriptions
-
-    def wish(self, *events: str, **more: Any) -> dict[str, Any]:
-        """What a caller sends."""
-        target = {"kind": "https", "url": URL}
-        return {"events": list(events) or ["appointment.created"], "business": self.page.name, "target": target} | more
-
-    def subscribe(self, *events: str, **more: Any) -> dict[str, Any]:
-        answer = self.gateway.post("subscriptions", self.wish(*events, **more))
-        assert answer.status_code == 201, answer.text
-        made: dict[str, Any] = answer.json()
-        return made
 
     def show(self, subscription: Mapping[str, Any]) -> dict[str, Any]:
         answer = self.gateway.get(f"subscriptions/{subscription['id']}")
@@ -105,11 +88,6 @@ class Hub:
         found: list[dict[str, Any]] = answer.json()["value"]
         return found
 
-    def scan(self) -> None:
-        """Let the feed look at the page, whose changes become events."""
-        self.page.age()
-        self.page.feed.tail(self.page.name)
-
     def pump(self) -> None:
         """Do what the queue's function does with the messages that are visible, until there are none."""
         while taken := self.queue.take():
@@ -123,6 +101,40 @@ class Hub:
     def sent(self) -> list[Delivery]:
         """What came to the receiver, refused deliveries too."""
         return self.gateway.sim.webhooks.deliveries
+
+    def clear(self) -> None:
+        """Leave nothing in the table that all tests share."""
+        for one in list(self.store.list_from("default", "")):
+            self.store.delete("default", one.subscription.id)
+
+
+class Hub(Engine):
+    """A booking page, its subscriptions, and their receiver."""
+
+    def __init__(self, gateway: Gateway, moved: Clock, **settings: str) -> None:
+        self.page = Page(gateway, tiny.seed, **({"EVENT_TARGET_HOSTS": HOST} | settings))
+        super().__init__(gateway, moved)
+
+    def settings(self, **changed: str) -> dict[str, str]:
+        """The settings of the app."""
+        own = {"BOOKINGS_BUSINESSES": self.page.name, "EVENT_TARGET_HOSTS": HOST}
+        return sample.settings(self.gateway.sim) | own | changed
+
+    def wish(self, *events: str, **more: Any) -> dict[str, Any]:
+        """What a caller sends."""
+        target = {"kind": "https", "url": URL}
+        return {"events": list(events) or ["appointment.created"], "business": self.page.name, "target": target} | more
+
+    def subscribe(self, *events: str, **more: Any) -> dict[str, Any]:
+        answer = self.gateway.post("subscriptions", self.wish(*events, **more))
+        assert answer.status_code == 201, answer.text
+        made: dict[str, Any] = answer.json()
+        return made
+
+    def scan(self) -> None:
+        """Let the feed look at the page, whose changes become events."""
+        self.page.age()
+        self.page.feed.tail(self.page.name)
 
     @property
     def taken(self) -> list[str]:
@@ -141,5 +153,4 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def hub(gateway_process: Gateway, moved: Clock) -> Iterator[Hub]:
     made = Hub(gateway_process, moved)
     yield made
-    for one in list(made.store.list_from("default", "")):  # one store for all tests
-        made.store.delete("default", one.subscription.id)
+    made.clear()
