@@ -72,6 +72,11 @@ class StepName(StrEnum):
         "with Application Insights: one line is sent there, signed in as the platform does it",
         "the identity may not write telemetry: no log, event or alert arrives",
     )
+    EVENT_TARGET = (
+        "event-target",
+        "with `EVENT_TARGETS`: each queue and topic gets a request that can be no event, or its messages are counted",
+        "there is no such queue or topic, or the role is missing",
+    )
     BOOKINGS_LIST = (
         "bookings-list",
         "the businesses are listed",
@@ -134,7 +139,7 @@ class StepName(StrEnum):
     )
 
 
-OCCASIONAL = frozenset({StepName.REFUSED_MAILBOX, StepName.SETTINGS_BLOB})
+OCCASIONAL = frozenset({StepName.REFUSED_MAILBOX, StepName.SETTINGS_BLOB, StepName.EVENT_TARGET})
 """Steps that a report has only when the caller asks for them, or when there is something to examine."""
 
 

@@ -18,6 +18,7 @@ from doctor.graph_steps import list_graph_steps, make_refusal_step
 from doctor.settings_blobs import examine_blobs
 from doctor.step_names import OCCASIONAL, StepName, explain_role
 from doctor.storage_steps import list_storage_steps, make_links_step
+from doctor.target_steps import list_target_steps
 from doctor.telemetry_step import make_telemetry_step
 from inbound_mail.sinks import KINDS, check_sink
 from inbound_mail.sinks.protocol import Sink
@@ -74,6 +75,7 @@ def list_steps(settings: Settings, services: Services) -> Iterator[Step]:
     yield from list_storage_steps(services, needs)
     yield make_links_step(services, needs)
     yield make_telemetry_step(settings.telemetry, services)
+    yield from list_target_steps(services, _identity(settings.identity_client_id), ((StepName.STORAGE, "queues"),))
     yield from list_graph_steps(settings, services)
     yield from _sink_steps(services)
     for name, text in settings.schedules.items():

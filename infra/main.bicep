@@ -135,6 +135,12 @@ param signInTenantId string = ''
 @description('Application ids of the callers. Empty: the app registration itself.')
 param signInCallers string[] = []
 
+@description('Names of Service Bus namespaces in the same resource group to which the gateway may send events (EVENT_TARGETS names their queues and topics).')
+param serviceBusNamespaces string[] = []
+
+@description('Names of Event Grid topics in the same resource group to which the gateway may send events.')
+param eventGridTopics string[] = []
+
 // --- size ------------------------------------------------------------------------------------------------------------
 
 @description('Version of Python.')
@@ -301,6 +307,8 @@ module roles 'modules/roles.bicep' = {
     gatewayPrincipalId: identity.outputs.principalId
     deployerId: deployerRights == 'none' ? '' : deployerId
     deployerType: deployerType
+    serviceBusNamespaces: serviceBusNamespaces
+    eventGridTopics: eventGridTopics
     isAssigned: assignRoles
   }
   dependsOn: [storage, vault, monitoring]

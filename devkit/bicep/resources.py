@@ -27,6 +27,7 @@ RESOURCES: Mapping[str, Resource] = {
     "Microsoft.Authorization/roleAssignments": Resource(
         "2022-04-01", "azure.mgmt.authorization.v2022_04_01.models:RoleAssignmentCreateParameters"
     ),
+    "Microsoft.EventGrid/topics": Resource("2025-02-15"),  # named only
     "Microsoft.Insights/actionGroups": Resource("2023-01-01", f"{_MONITOR}:ActionGroupResource"),
     "Microsoft.Insights/components": Resource(
         "2020-02-02",
@@ -57,6 +58,7 @@ RESOURCES: Mapping[str, Resource] = {
     "Microsoft.Network/virtualNetworks": Resource("2025-05-01", f"{_NETWORK}:VirtualNetwork"),
     "Microsoft.OperationalInsights/workspaces": Resource("2025-07-01", "azure.mgmt.loganalytics.models:Workspace"),
     "Microsoft.Resources/resourceGroups": Resource("2025-04-01"),
+    "Microsoft.ServiceBus/namespaces": Resource("2024-01-01"),  # named only
     "Microsoft.Storage/storageAccounts": Resource(
         "2025-06-01",
         f"{_STORAGE}:StorageAccountCreateParameters",
@@ -106,6 +108,8 @@ ROLES: Mapping[str, str] = {
     "Key Vault Secrets User": "4633458b-17de-408a-b874-0445c86b69e6",
     "Key Vault Secrets Officer": "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",
     "Monitoring Metrics Publisher": "3913510d-42f4-4e42-8a64-420c390055eb",
+    "Azure Service Bus Data Sender": "69a216fc-b8fb-44d8-bc22-1f3c2cd27a39",
+    "EventGrid Data Sender": "d5a91429-5739-47e2-a06b-3470a27159e7",
 }
 
 # https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan ("deprecated properties and settings")

@@ -16,6 +16,7 @@ from shared.settings.event_targets import AllowedTargets, AzureTarget
 from shared.transport import Transport
 
 RESOURCE = "https://eventgrid.azure.net"
+CONTENT_TYPE = "application/cloudevents-batch+json; charset=utf-8"
 _PATH = "/api/events?api-version=2018-01-01"
 
 
@@ -37,15 +38,20 @@ class _Topic:
     def __init__(self, transport: Transport, read_token: Callable[[str], str], url: str) -> None:
         self._transport = transport
         self._read_token = read_token
-        self._url = f"{url}{_PATH}"
+        self._url = make_url(url)
 
     def send(self, event: OutgoingEvent) -> SendOutcome:
         """Publish one event."""
         return post(
             self._transport,
             self._url,
-            headers={"Content-Type": "application/cloudevents-batch+json; charset=utf-8"},
+            headers={"Content-Type": CONTENT_TYPE},
             body=b"[" + event.body + b"]",
             is_gone=never_gone,
             authorization=f"Bearer {self._read_token(RESOURCE)}",
         )
+
+
+def make_url(address: str) -> str:
+    """Return where events are published."""
+    return f"{address}{_PATH}"

@@ -20,6 +20,7 @@ from shared.settings.event_targets import AllowedTargets, AzureTarget
 from shared.transport import Transport
 
 RESOURCE = "https://servicebus.azure.net"
+CONTENT_TYPE = "application/cloudevents+json"
 _LONGEST_ID = 128
 
 
@@ -41,13 +42,13 @@ class _Entity:
     def __init__(self, transport: Transport, read_token: Callable[[str], str], url: str) -> None:
         self._transport = transport
         self._read_token = read_token
-        self._url = f"{url}/messages"
+        self._url = make_url(url)
 
     def send(self, event: OutgoingEvent) -> SendOutcome:
         """Send one message."""
         order = _shorten(event.order)
         properties = {"MessageId": _shorten(event.id), "SessionId": order, "PartitionKey": order, "Label": event.type}
-        headers = {"Content-Type": "application/cloudevents+json", "BrokerProperties": json.dumps(properties)}
+        headers = {"Content-Type": CONTENT_TYPE, "BrokerProperties": json.dumps(properties)}
         return post(
             self._transport,
             self._url,
@@ -56,6 +57,11 @@ class _Entity:
             is_gone=never_gone,
             authorization=f"Bearer {self._read_token(RESOURCE)}",
         )
+
+
+def make_url(address: str) -> str:
+    """Return where messages are sent to."""
+    return f"{address}/messages"
 
 
 def _shorten(text: str) -> str:

@@ -7,6 +7,12 @@ param gatewayPrincipalId string
 param deployerId string
 param deployerType string
 
+@description('Names of the Service Bus namespaces to which events may be sent; in this resource group.')
+param serviceBusNamespaces string[]
+
+@description('Names of the Event Grid topics to which events may be sent; in this resource group.')
+param eventGridTopics string[]
+
 @description('false: the commands only.')
 param isAssigned bool
 
@@ -18,12 +24,16 @@ var roleIds = {
   'Key Vault Secrets User': '4633458b-17de-408a-b874-0445c86b69e6'
   'Key Vault Secrets Officer': 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7'
   'Monitoring Metrics Publisher': '3913510d-42f4-4e42-8a64-420c390055eb'
+  'Azure Service Bus Data Sender': '69a216fc-b8fb-44d8-bc22-1f3c2cd27a39'
+  'EventGrid Data Sender': 'd5a91429-5739-47e2-a06b-3470a27159e7'
 }
 
 // The platform's leases, keys and timers need Owner on blobs; queues and tables the gateway's triggers and ledger.
 var onStorage = ['Storage Blob Data Owner', 'Storage Queue Data Contributor', 'Storage Table Data Contributor']
 var onComponent = ['Monitoring Metrics Publisher']
 var onVault = ['Key Vault Secrets User']
+var onNamespace = 'Azure Service Bus Data Sender'
+var onTopic = 'EventGrid Data Sender'
 var byDeployer = 'Key Vault Secrets Officer'
 var create = 'az role assignment create --assignee-principal-type'
 var gatewayWith = '${create} ServicePrincipal --assignee-object-id ${gatewayPrincipalId} --role'
@@ -40,6 +50,18 @@ resource vault 'Microsoft.KeyVault/vaults@2025-05-01' existing = {
 resource component 'Microsoft.Insights/components@2020-02-02' existing = {
   name: componentName
 }
+
+resource namespaces 'Microsoft.ServiceBus/namespaces@2024-01-01' existing = [
+  for name in serviceBusNamespaces: {
+    name: name
+  }
+]
+
+resource topics 'Microsoft.EventGrid/topics@2025-02-15' existing = [
+  for name in eventGridTopics: {
+    name: name
+  }
+]
 
 resource storageRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for role in onStorage: if (isAssigned) {
@@ -77,6 +99,30 @@ resource vaultRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   }
 ]
 
+resource namespaceRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for (name, index) in serviceBusNamespaces: if (isAssigned) {
+    name: guid(namespaces[index].id, gatewayPrincipalId, roleIds[onNamespace])
+    scope: namespaces[index]
+    properties: {
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds[onNamespace])
+      principalId: gatewayPrincipalId
+      principalType: 'ServicePrincipal'
+    }
+  }
+]
+
+resource topicRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for (name, index) in eventGridTopics: if (isAssigned) {
+    name: guid(topics[index].id, gatewayPrincipalId, roleIds[onTopic])
+    scope: topics[index]
+    properties: {
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds[onTopic])
+      principalId: gatewayPrincipalId
+      principalType: 'ServicePrincipal'
+    }
+  }
+]
+
 resource deployerRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (isAssigned && !empty(deployerId)) {
   name: guid(vault.id, deployerId, roleIds[byDeployer])
   scope: vault
@@ -90,8 +136,14 @@ resource deployerRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if 
 var storageCommands = [for role in onStorage: '${gatewayWith} "${role}" --scope ${storage.id}']
 var componentCommands = [for role in onComponent: '${gatewayWith} "${role}" --scope ${component.id}']
 var vaultCommands = [for role in onVault: '${gatewayWith} "${role}" --scope ${vault.id}']
+var namespaceCommands = [
+  for (name, index) in serviceBusNamespaces: '${gatewayWith} "${onNamespace}" --scope ${namespaces[index].id}'
+]
+var topicCommands = [
+  for (name, index) in eventGridTopics: '${gatewayWith} "${onTopic}" --scope ${topics[index].id}'
+]
 var deployerCommands = empty(deployerId) ? [] : ['${deployerWith} "${byDeployer}" --scope ${vault.id}']
 
-output commands string[] = concat(storageCommands, componentCommands, vaultCommands)
+output commands string[] = concat(storageCommands, componentCommands, vaultCommands, namespaceCommands, topicCommands)
 output deployerCommands string[] = deployerCommands
 output deployerRoleId string = isAssigned && !empty(deployerId) ? deployerRole.id : ''

@@ -283,7 +283,10 @@ def test_roles_can_be_left_out_and_each_has_its_command() -> None:
     made = re.findall(r"for role in (\w+): if \(isAssigned\) \{", roles)
     commands = re.findall(r"^var \w+Commands = \[for role in (\w+): ", roles, flags=re.MULTILINE)
     assert made == commands == ["onStorage", "onComponent", "onVault"]
-    assert len(re.findall(r"roleAssignments@", roles)) == len(re.findall(r"if \(isAssigned", roles)) == 4
+    made = re.findall(r"for \(name, index\) in (\w+): if \(isAssigned\) \{", roles)
+    commands = re.findall(r"for \(name, index\) in (\w+): '\$\{gatewayWith\}", roles)
+    assert made == commands == ["serviceBusNamespaces", "eventGridTopics"]
+    assert len(re.findall(r"roleAssignments@", roles)) == len(re.findall(r"if \(isAssigned", roles)) == 6
     for name in ("ROLES_ASSIGNED", "ROLE_COMMANDS", "DEPLOYER_ROLE_COMMANDS", "DEPLOYER_ROLE_ID"):
         assert f"output {name} " in MAIN
         assert name in "".join((ROOT / f"infra/hooks/{each}.py").read_text() for each in ("roles", "state_key"))
