@@ -9,9 +9,11 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from typing import Any
 
 from shared.errors import Conflict, Rejected
+from shared.storage.blobs import BlobVersion
 from shared.storage.tables import TRANSACTION_SIZE, Entity, Operation, Row
 
 _NEVER_IN_A_KEY = set("/\\#?")
@@ -110,6 +112,7 @@ class MemoryContainer:
 
     def __init__(self) -> None:
         self._blobs: dict[str, bytes] = {}
+        self._modified: dict[str, datetime] = {}
         self._leased: set[str] = set()
         self._lock = threading.Lock()
 
@@ -120,6 +123,7 @@ class MemoryContainer:
         """Keep a blob."""
         _ = content_type
         self._blobs[name] = data if isinstance(data, bytes) else b"".join(data)
+        self._modified[name] = datetime.now(UTC)
 
     def get(self, name: str) -> bytes | None:
         """Return a blob."""
@@ -133,6 +137,11 @@ class MemoryContainer:
         """Return a blob, or a part of it, in one chunk; None for a missing blob."""
         found = self._blobs.get(name)
         return None if found is None else iter([found[offset : None if length is None else offset + length]])
+
+    def list_versions(self, prefix: str) -> list[BlobVersion]:
+        """Return the blobs whose names begin with `prefix`, without their data and without ETags."""
+        names = sorted(name for name in self._blobs if name.startswith(prefix))
+        return [BlobVersion(name, "", self._modified[name], len(self._blobs[name]), {}) for name in names]
 
     @contextmanager
     def lease(self, name: str, seconds: int) -> Iterator["MemoryLease | None"]:

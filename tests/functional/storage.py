@@ -18,7 +18,7 @@ from shared.storage.blobs import Container
 from shared.storage.tables import Table
 
 _TABLE_METHODS = ("get", "query", "transact")  # its other methods call these
-_CONTAINER_METHODS = ("make", "put", "get", "delete", "read", "lease")
+_CONTAINER_METHODS = ("make", "put", "get", "delete", "read", "lease", "list_versions")
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -416,3 +416,16 @@ def test_a_version_replaces_only_the_one_that_it_was_made_from(storage: Storage,
     [listed] = container.list_versions("a/")
     assert (listed.name, listed.size, dict(listed.metadata)) == ("a/x", 3, {"person": "lee"})
     assert Container(storage, f"{name}x").list_versions("") == []
+
+
+@pytest.mark.usefixtures("either_storage")
+def test_the_blobs_of_a_folder_are_listed(storage: Storage, name: str) -> None:
+    container = Container(storage, name)
+    container.make()
+    assert container.list_versions("a/") == []
+    for blob, data in (("a/2", b"22"), ("a/1", b""), ("b/1", b"1")):
+        container.put(blob, data)
+    container.delete("b/1")
+    listed = container.list_versions("a/")
+    assert [(one.name, one.size, one.data) for one in listed] == [("a/1", 0, b""), ("a/2", 2, b"")]
+    assert all(abs(datetime.now(UTC) - one.modified) < timedelta(hours=1) for one in listed)
