@@ -19,10 +19,7 @@ from shared.storage.tables import Table
 from tests.functional.mail.conftest import MailScenario, OpenScenario, RecordingSink
 from tests.functional.mail.deliveries import ask_again, causes, change, deliver, failing, probe_now, taken_in
 
-pytestmark = [
-    pytest.mark.usefixtures("rows_in_memory"),
-    pytest.mark.slow(reason="many polls until mails are set aside"),
-]
+pytestmark = pytest.mark.slow(reason="many polls until mails are set aside")
 
 WRONG = ConfigurationError("The desk refuses the token.", code="SinkDenied")
 

@@ -25,8 +25,6 @@ from tests.functional.conftest import Gateway
 from twin.seeds import tiny
 from twin.seeds.mails import SUPPORT
 
-pytestmark = pytest.mark.usefixtures("rows_in_memory")
-
 MINUTE = timedelta(minutes=1)
 BEGIN = datetime(2026, 11, 30, 8, tzinfo=UTC)
 TRIGGERS = {POLL_QUEUE: "poll_mailbox", DELIVERY_QUEUE: "deliver_mail"}
