@@ -114,6 +114,7 @@ class Hub(Engine):
     def __init__(self, gateway: Gateway, moved: Clock, **settings: str) -> None:
         self.page = Page(gateway, tiny.seed, **({"EVENT_TARGET_HOSTS": HOST} | settings))
         super().__init__(gateway, moved)
+        self.booked: list[str] = []
 
     def settings(self, **changed: str) -> dict[str, str]:
         """The settings of the app."""
