@@ -96,13 +96,15 @@ def report_poison_delivery(message: func.QueueMessage) -> None:
 @bp.timer_trigger(arg_name="timer", schedule="30 */5 * * * *", run_on_startup=False, use_monitor=True)
 def watch_mailboxes(timer: func.TimerRequest) -> None:
     """Raise, repeat and clear alarms."""
+    from composition.subscriptions import find_paused
+
     used = services()
     _log.debug("checking alarms, past due: %s", timer.past_due)
     expiring = {
         f"connection {source.connection.name}": source.credential_expires_on for source in used.authenticator.sources()
     }
     with context.within(context.RUN_SECONDS):
-        used.mail.check_alarms(expiring)
+        used.mail.check_alarms(expiring, find_paused(used))
 
 
 def _find_waited(message: func.QueueMessage) -> float:

@@ -81,11 +81,14 @@ class MailServices:
         if self.settings_state is not None:
             self.settings_state.check_in_force()
 
-    def check_alarms(self, expiring: Mapping[str, datetime | None]) -> None:
-        """Raise, repeat and clear alarms. `expiring`: expiry time by owner, for example "connection default"."""
+    def check_alarms(self, expiring: Mapping[str, datetime | None], others: Iterable[Alarm] = ()) -> None:
+        """Raise, repeat and clear alarms. `expiring`: expiry time by owner, for example "connection default".
+
+        `others`: alarms of other parts of the gateway.
+        """
         refused = _find_refused_settings(self.settings_state)
         queues = [*self.stand_in.states.find_stalled(self.stand_in.queues), *find_left_poison(self.poison)]
-        more = [*([refused] if refused else []), *queues]
+        more = [*([refused] if refused else []), *queues, *others]
         self.watch.check_alarms(expiring, more=more, may_clear=self.is_in_force)
 
     def request_due_polls(self) -> Mapping[str, PlannedPoll]:

@@ -12,6 +12,7 @@ from event_subscriptions.targets.https import HttpsKind
 from event_subscriptions.targets.service_bus import ServiceBusKind
 from event_subscriptions.targets.storage_queue import StorageQueueKind
 from event_subscriptions.waking import sweep
+from shared.events import Event
 from shared.sealing import Sealing
 from shared.settings.event_targets import AzureTarget
 from shared.state_key import derive_key, read_state_key
@@ -23,11 +24,14 @@ if TYPE_CHECKING:
 
     from composition.connections import Services
     from event_subscriptions.targets.protocol import TargetKind
+    from inbound_mail.reports.alarms import Alarm
     from shared.auth import Authenticator
     from shared.settings.config import Settings
     from shared.storage.account import Storage
 
 _SECONDS = 10.0  # that a target may be silent
+
+_MOST_SHOWN = 20
 
 
 FLOW = "flow"  # only instant triggers make subscriptions with this kind of target
@@ -69,6 +73,18 @@ def derive_id(services: "Services", text: str) -> str:
     """Return an id that follows from a text, and that nobody without the state key can guess."""
     read_key = services.authenticator.secret(services.settings.state_key_name)
     return derive_key(read_state_key(read_key()), f"gateway event subscription id {text}").hex()[:32]
+
+
+def find_paused(services: "Services") -> "list[Alarm]":
+    """Return an alarm for each connection with subscriptions that are paused, unless a caller paused them."""
+    from inbound_mail.reports.alarms import Alarm
+
+    paused = {name: services.stores.subscriptions.list_paused(name) for name in services.connections}
+    return [
+        Alarm(Event.SUBSCRIPTION_PAUSED, name, len(found), {"number": len(found), "subscriptions": found[:_MOST_SHOWN]})
+        for name, found in paused.items()
+        if found
+    ]
 
 
 def sweep_subscriptions(services: "Services") -> None:

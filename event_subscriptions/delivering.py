@@ -125,7 +125,7 @@ class EventDeliverer:
         self._ask_again(subscription.connection, subscription.id, seconds)
 
     def _pause(self, stored: Stored, reason: Reason) -> None:
-        """Pause a subscription, with an event for operators."""
+        """Pause a subscription."""
         stopped = stop(stored.subscription, State.PAUSED, reason)
         if self.store.save(replace(stored, subscription=stopped, holder=None, held_until=None)) is not None:
             report_stop(stopped)
@@ -275,11 +275,13 @@ def stop(subscription: EventSubscription, state: State, reason: Reason) -> Event
 
 
 def report_stop(subscription: EventSubscription) -> None:
-    """Write the event for operators."""
-    event = Event.SUBSCRIPTION_PAUSED if subscription.state is State.PAUSED else Event.SUBSCRIPTION_ENDED
+    """Log a pause, of which an alarm follows; write the event of an end."""
+    if subscription.state is State.PAUSED:
+        _log.warning("subscription %s is paused: %s", subscription.id, subscription.reason)
+        return
     log_event(
-        event,
-        level=logging.WARNING if event is Event.SUBSCRIPTION_PAUSED else logging.INFO,
+        Event.SUBSCRIPTION_ENDED,
+        level=logging.INFO,
         about=subscription.feed,
         connection=subscription.connection,
         subscription=subscription.id,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from composition import services
-from composition.subscriptions import open_deliverer, sweep_subscriptions
+from composition.subscriptions import find_paused, open_deliverer, sweep_subscriptions
 from event_subscriptions import clock
 from event_subscriptions.messages import EventRequest
 from event_subscriptions.store import SubscriptionStore
@@ -101,6 +101,13 @@ class Engine:
     def sent(self) -> list[Delivery]:
         """What came to the receiver, refused deliveries too."""
         return self.gateway.sim.webhooks.deliveries
+
+    def raise_alarms(self) -> list[tuple[str, str]]:
+        """Check the alarms as the timer does; return those of subscriptions."""
+        used = services.services()
+        used.mail.check_alarms({}, find_paused(used))
+        alarms = ((one["event"], one["about"]) for one in used.mail.watch.active())
+        return [one for one in alarms if one[0].startswith("Subscription")]
 
     def clear(self) -> None:
         """Leave nothing in the table that all tests share."""

@@ -1,11 +1,14 @@
 """Event subscriptions: made, sent, tried again, paused, replayed, ended."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from standardwebhooks.webhooks import Webhook
 
 from event_subscriptions import delivering
+from event_subscriptions.targets import https
+from event_subscriptions.targets.protocol import OutgoingEvent, SendOutcome
 from shared.time_zones.zones import utc_text
 from tests.functional.conftest import ahead, read_error
 from tests.functional.subscriptions.conftest import URL, Hub
@@ -96,7 +99,7 @@ def test_a_receiver_that_is_down_for_a_day_misses_nothing(hub: Hub) -> None:
     assert hub.gateway.sim.webhooks.duplicates() == {}
 
 
-def test_after_three_days_it_pauses_and_goes_on_when_it_is_resumed(hub: Hub, caplog: pytest.LogCaptureFixture) -> None:
+def test_after_three_days_it_pauses_and_goes_on_when_it_is_resumed(hub: Hub) -> None:
     made = hub.subscribe()
     hub.gateway.sim.webhooks.answer(500)
     booked = [hub.page.book(ahead(days=2)), hub.page.book(ahead(days=3))]
@@ -106,7 +109,7 @@ def test_after_three_days_it_pauses_and_goes_on_when_it_is_resumed(hub: Hub, cap
         hub.clock.pass_by(hours=1)
     shown = hub.show(made)
     assert (shown["state"], shown["reason"]) == ("paused", "targetUnavailable")
-    assert "SubscriptionPaused" in caplog.text
+    assert hub.raise_alarms() == [("SubscriptionPaused", "default")]
     assert hub.queue.messages == []
     hub.gateway.sim.webhooks.forget_answers()
     hub.sweep()
@@ -115,6 +118,7 @@ def test_after_three_days_it_pauses_and_goes_on_when_it_is_resumed(hub: Hub, cap
     assert hub.act(made, "resume")["state"] == "active"
     hub.pump()
     assert hub.taken == booked
+    assert hub.raise_alarms() == []
 
 
 def test_gone_ends_it_and_nothing_is_left_after_a_week(hub: Hub) -> None:
@@ -179,7 +183,7 @@ def test_replay_sends_again_with_the_same_ids(hub: Hub) -> None:
     assert (refused["code"], refused["target"]) == ("TooLongAgo", "since")
 
 
-def test_events_that_are_not_kept_any_more_are_reported(hub: Hub, caplog: pytest.LogCaptureFixture) -> None:
+def test_events_that_are_not_kept_any_more_are_reported(hub: Hub) -> None:
     made = hub.subscribe()
     hub.page.book(ahead(days=2))
     hub.scan()
@@ -188,7 +192,7 @@ def test_events_that_are_not_kept_any_more_are_reported(hub: Hub, caplog: pytest
     hub.pump()
     shown = hub.show(made)
     assert (shown["state"], shown["reason"]) == ("paused", "eventsLost")
-    assert "SubscriptionPaused" in caplog.text
+    assert hub.raise_alarms() == [("SubscriptionPaused", "default")]
     refused = read_error(hub.gateway.post(f"subscriptions/{made['id']}/resume"))
     assert (refused["status"], refused["code"]) == (409, "EventsLost")
     hub.act(made, "replay", since=utc_text(datetime.now(UTC) - timedelta(seconds=1)))
@@ -315,3 +319,52 @@ def test_waits_are_random_and_grow() -> None:
         assert most / 2 < max(waits) <= most
         assert min(waits) < most / 3
     assert delivering.find_wait(1, 500.0) == 500.0
+
+
+def test_a_slow_receiver_holds_up_no_other_subscription(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are in one message; the quick one has its event while the slow one is still waited for."""
+    slow, quick = f"{URL}/slow", f"{URL}/quick"
+    ids = [hub.subscribe(target={"kind": "https", "url": url})["id"] for url in (slow, quick)]
+    has_quick, order = threading.Event(), list[str]()
+    send = https._HttpsTarget.send
+
+    def watch(target: https._HttpsTarget, event: OutgoingEvent) -> SendOutcome:
+        if target._url == slow:
+            assert has_quick.wait(20), "the quick one waits for the slow one"
+        outcome = send(target, event)
+        order.append(target._url)
+        has_quick.set()
+        return outcome
+
+    monkeypatch.setattr(https._HttpsTarget, "send", watch)
+    hub.page.book(ahead(days=2))
+    hub.scan()
+    hub.queue.messages.clear()
+    hub.queue.put({"connection": "default", "subscriptions": ids})
+    hub.pump()
+    assert order == [quick, slow]
+
+
+def test_one_that_is_asked_for_twice_at_once_sends_once_and_looks_again(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second run finds the claim and leaves a mark, and the first one sends what has come meanwhile."""
+    hub.subscribe()
+    booked = [hub.page.book(ahead(days=2))]
+    hub.scan()
+    [message] = hub.queue.take()
+    send = https._HttpsTarget.send
+
+    def watch(target: https._HttpsTarget, event: OutgoingEvent) -> SendOutcome:
+        if len(booked) == 1:
+            booked.append(hub.page.book(ahead(days=3)))
+            hub.scan()
+            hub.pump()  # the second run, while the first one is sending
+            assert hub.sent == []
+        return send(target, event)
+
+    monkeypatch.setattr(https._HttpsTarget, "send", watch)
+    hub.queue.put(message)
+    hub.pump()
+    assert hub.taken == booked
+    assert hub.queue.messages == []
