@@ -9,7 +9,8 @@ connectors.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,22 @@ def call_on_appointment(request: Request) -> Content:
         "expand": "details" if wanted.wants_details else None,
     }
     events = tuple(f"{APPOINTMENT}{each.value}" for each in list_kinds(kind))
-    return _subscribe(request, callback, name_business_feed(wanted.business), events, filters)
+    feed = name_business_feed(wanted.business)
+    return _subscribe(request, callback, _Question(request.connection_name, feed, events, filters))
+
+
+@bp.route(route=f"{_ROUTE}/mails/{{kind}}", methods=["POST"])
+@answers("mailbox", "folder")
+def call_on_mail(request: Request) -> Content:
+    """Call a flow for events of mails: a mail arrived and was read whole, or a delivery of it failed (quarantine)."""
+    return _subscribe_to_mailbox(request, "mail", _subscriptions.MAIL_KINDS)
+
+
+@bp.route(route=f"{_ROUTE}/tickets/{{kind}}", methods=["POST"])
+@answers("mailbox", "folder")
+def call_on_ticket(request: Request) -> Content:
+    """Call a flow for events of tickets: a ticket was created from a mail."""
+    return _subscribe_to_mailbox(request, "ticket", _subscriptions.TICKET_KINDS)
 
 
 @bp.route(route=f"{_ROUTE}/{{subscription}}", methods=["DELETE"], auth_level=func.AuthLevel.ANONYMOUS)
@@ -73,9 +89,28 @@ def end_instant_trigger(request: Request) -> Content:
     return Content(b"", status=HTTPStatus.NO_CONTENT)
 
 
-def _subscribe(
-    request: Request, callback: str, feed: str, events: tuple[str, ...], filters: Mapping[str, str | None]
-) -> Content:
+@dataclass(frozen=True)
+class _Question:
+    """What a flow wants to be called for."""
+
+    connection: str
+    feed: str
+    events: tuple[str, ...]
+    filters: Mapping[str, str | None]
+
+
+def _subscribe_to_mailbox(request: Request, what: str, kinds: Collection[str]) -> Content:
+    from composition.subscription_feeds import name_mailbox_feed
+
+    kind = _subscriptions.read_kind(request.http.route_params.get("kind"), kinds)
+    callback = request.body("callbackUrl").needed_text("callbackUrl")
+    mailbox = request.named_mailbox(request.query.needed_text("mailbox"))
+    filters = {"mailbox": mailbox.name, "folder": request.query.text("folder")}
+    feed, connection = name_mailbox_feed(mailbox.name), mailbox.settings.connection
+    return _subscribe(request, callback, _Question(connection, feed, (f"{what}.{kind}",), filters))
+
+
+def _subscribe(request: Request, callback: str, asked: _Question) -> Content:
     """Make the subscription.
 
     The engine repeats a call whose answer was lost, and after a change it may end the old subscription when it has made
@@ -86,13 +121,13 @@ def _subscribe(
     from event_subscriptions.managing import WantedSubscription
     from event_subscriptions.subscription import State
 
-    kept = {name: value for name, value in filters.items() if value}
-    question = repr((request.connection_name, feed, events, sorted(kept.items()), callback))
+    kept = {name: value for name, value in asked.filters.items() if value}
+    question = repr((asked.connection, asked.feed, asked.events, sorted(kept.items()), callback))
     use, serial = _open(request), secrets.token_hex(_SERIAL_BYTES)
     wanted = WantedSubscription(
-        connection=request.connection_name,
-        feed=feed,
-        events=events,
+        connection=asked.connection,
+        feed=asked.feed,
+        events=asked.events,
         filters=kept,
         target_kind=FLOW,
         target={"url": callback, "serial": serial},

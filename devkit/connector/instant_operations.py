@@ -7,7 +7,7 @@ trigger by the marked property of the body, and take what a run gets from `x-ms-
 from collections.abc import Mapping
 from typing import Any
 
-from bookings.changes.trigger_items import INSTANT_KINDS
+from bookings.changes.trigger_items import UPCOMING
 from devkit.connector import trigger_operations
 from devkit.connector.operations import Operation, body, describe
 from devkit.connector.parameters import path
@@ -35,10 +35,9 @@ _ANSWER = thing(
 
 
 def _list_polling() -> dict[str, Operation]:
-    """Return the polling triggers that have an instant one, by path: those of the events that feeds record."""
+    """Return the polling triggers that have an instant one, by path: that somebody starts soon is no event."""
     found = trigger_operations.OPERATIONS.items()
-    kinds = {f"{_POLLING}appointments/{kind}" for kind in INSTANT_KINDS}
-    return {path: item["get"] for path, item in found if path in kinds}
+    return {path: item["get"] for path, item in found if not path.endswith(f"/{UPCOMING}")}
 
 
 def _subscribe(polling: Operation) -> Operation:

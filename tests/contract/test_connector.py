@@ -50,7 +50,7 @@ def test_every_kind_of_trigger_is_an_operation() -> None:
     kinds = {"appointments": TRIGGER_KINDS, "mails": MAIL_KINDS, "tickets": TICKET_KINDS}
     expected = {f"/triggers/{feed}/{kind}" for feed, known in kinds.items() for kind in known}
     assert {path for path in paths if path.startswith("/triggers/")} == expected
-    instant = {"appointments": INSTANT_KINDS}
+    instant = kinds | {"appointments": INSTANT_KINDS}
     expected = {f"/instant-triggers/{feed}/{kind}" for feed, known in instant.items() for kind in known}
     assert {path for path in paths if path.count("/") == 3 and path.startswith("/instant-triggers/")} == expected
 

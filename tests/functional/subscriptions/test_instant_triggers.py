@@ -6,50 +6,21 @@ from typing import Any
 import pytest
 
 from composition import services
-from devkit.connector.document import build_definition
 from devkit.flow_engine import PREFIX, Backend
 from devkit.flow_engine import Flow as PollingFlow
-from devkit.flows.connectors import GATEWAY, Connector
 from devkit.instant_flows import DISABLED, InstantFlow
 from event_subscriptions.subscription import EventSubscription, State
 from tests.functional.conftest import ahead
 from tests.functional.subscriptions.conftest import Hub
+from tests.functional.subscriptions.instant import open_flow
 from twin.seeds import tiny
-from twin.simulator import Simulator
 
 pytestmark = pytest.mark.usefixtures("rows_in_memory")
-
-CONNECTOR = Connector(GATEWAY, build_definition())
-
-
-class TwinCallbacks:
-    """The callbacks of flows in the twin."""
-
-    def __init__(self, sim: Simulator) -> None:
-        self._sim = sim
-
-    def open(self, workflow: str, trigger: str, version: str) -> str:
-        def add() -> str:
-            known = self._sim.webhooks.workflows.get(workflow)
-            made = self._sim.webhooks.add_workflow(workflow, f"key-{version}", trigger=trigger, version=version)
-            if known is not None:
-                made.received, made.runs = known.received, known.runs
-            return made.callback
-
-        return self._sim.run(add)
-
-    def set_state(self, workflow: str, state: str) -> None:
-        self._sim.webhooks.workflows[workflow].state = state
-
-    def runs(self, workflow: str) -> list[Any]:
-        return list(self._sim.webhooks.workflows[workflow].received)
 
 
 def make_flow(hub: Hub, name: str = "OnAppointmentCreatedInstantly", **given: Any) -> InstantFlow:
     """A flow that is off."""
-    backend = Backend(hub.gateway.base_url, hub.gateway.key)
-    callbacks = TwinCallbacks(hub.gateway.sim)
-    return InstantFlow(backend, CONNECTOR, name, {"business": hub.page.name} | given, callbacks, hub.gateway.http)
+    return open_flow(hub.gateway, name, **{"business": hub.page.name} | given)
 
 
 def turn_on(hub: Hub, name: str = "OnAppointmentCreatedInstantly", **given: Any) -> InstantFlow:
