@@ -30,6 +30,11 @@ def render_status(status: Mapping[str, Any]) -> str:
         *([_table("Settings in blobs", [_leave_out(settings, "faults")], empty="")] if settings else []),
         *([_table("Faults of the settings", faults, empty="", bad=True)] if faults else []),
         _table("Mailboxes", mailboxes, empty="The settings name no mailbox."),
+        *(
+            [_table("Graph subscriptions", status["graphSubscriptions"], empty="None is wished yet.")]
+            if "graphSubscriptions" in status
+            else []
+        ),
         _table("Last errors of mailboxes", errors, empty="No mailbox has had an error."),
         _table("Sinks", status["sinks"], empty="The settings name no sink."),
         _table("Credentials", status["credentials"], empty="No expiry date is known."),

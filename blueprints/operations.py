@@ -74,6 +74,8 @@ def status(request: Request) -> Json | Content:
         "waitingMessages": {"polls": mail.polls.count(), "deliveries": mail.deliveries.count()},
         "poisonMessages": mail.watch.count_poison(),
     }
+    if mail.settings.notifications.is_on:
+        body["graphSubscriptions"] = used.notifications.describe()
     if mail.settings_state:
         body["mailSettings"] = mail.settings_state.describe()
     if "text/html" not in (request.http.headers.get("Accept") or ""):

@@ -195,7 +195,9 @@ def build_mail_services(
         )
         for name, mailbox in settings.mailboxes.items()
     }
-    watch = Watch(table, mailboxes.values(), sinks, circuit_breakers)
+    is_announced = settings.notifications.is_on
+    able = [name for name, one in settings.mailboxes.items() if not settings.connections[one.connection].is_delegated]
+    watch = Watch(table, mailboxes.values(), sinks, circuit_breakers, able if is_announced else ())
     return MailServices(
         settings=settings,
         mailboxes=mailboxes,

@@ -12,14 +12,16 @@ from graph_notifications.converging import Converger, Wish, find_next_step
 from graph_notifications.proofs import Proofs
 from graph_notifications.receiving import Lifecycle, Received, read_notifications
 from graph_notifications.resources import WatchedResource, by_id, list_mail_resources
-from graph_notifications.store import LONG_AGO, Known
+from graph_notifications.store import LONG_AGO, Known, Record
 from graph_notifications.wake_ups import WakeUps
 from inbound_mail.intake.announcements import has_missed
 from inbound_mail.ledger.planned_polls import PlannedPoll, PollPlan
 from inbound_mail.messages import PollRequest
 from shared import context
 from shared.errors import NotFound
+from shared.json_text import Json
 from shared.settings.config import Settings
+from shared.time_zones.zones import utc_text
 
 if TYPE_CHECKING:
     from composition.mail import MailServices
@@ -108,8 +110,12 @@ class NotificationServices:
                 span = max(one.made_at for one in alive), min(one.ends_at for one in alive)
                 if span != (plan.subscribed_at, plan.subscribed_until):
                     PollPlan(mail.table).put_subscription(name, *span)
-            elif now < plan.subscribed_until:
-                PollPlan(mail.table).put_subscription(name, now, now)
+            elif now < plan.subscribed_until or (own and plan.subscribed_until == LONG_AGO):
+                PollPlan(mail.table).put_subscription(name, now, now)  # from now on it should have one, or has none
+
+    def describe(self) -> list[Json]:
+        """Return the Graph subscriptions with their ends, one for each folder that is or was watched."""
+        return [_describe(one) for one in self.converger.read().records] if self.settings.notifications.is_on else []
 
     def check_address(self, part: str) -> str:
         """Return the id of the resource that the last segment of an address is about. Raises NotFound."""
@@ -157,3 +163,17 @@ class NotificationServices:
         except BaseException:
             self.wake_ups.forget(woken)
             raise
+
+
+def _describe(record: Record) -> Json:
+    answer: Json = {
+        "mailbox": record.owner,
+        "folder": record.folder,
+        "isThere": bool(record.subscription),
+        "endDateTime": utc_text(record.ends_at) if record.subscription else None,
+        "renewedDateTime": utc_text(record.renewed_at) if record.subscription else None,
+    }
+    if record.error:
+        error = {"code": record.error, "message": record.message, "nextTryDateTime": utc_text(record.retry_at)}
+        answer["lastError"] = error
+    return answer

@@ -112,6 +112,16 @@ class StepName(StrEnum):
         "each folder that is read, and `move_to`, is opened",
         "there is no such folder",
     )
+    NOTIFICATION_ADDRESS = (
+        "notification-address",
+        "with `GRAPH_NOTIFICATIONS`: the public address is asked as Graph asks it",
+        "the Internet does not reach the gateway there, or something else answers",
+    )
+    GRAPH_SUBSCRIPTIONS = (
+        "graph-subscriptions",
+        "with `GRAPH_NOTIFICATIONS`: the subscription of each folder is looked for in Graph's list",
+        f"one is missing: Graph refuses (*{MAIL_READ.name}* is missing), or reaches no address; warns for users",
+    )
     IMMUTABLE_IDS = (
         "immutable-ids",
         "one message is read under its usual id and its immutable one",
@@ -139,7 +149,15 @@ class StepName(StrEnum):
     )
 
 
-OCCASIONAL = frozenset({StepName.REFUSED_MAILBOX, StepName.SETTINGS_BLOB, StepName.EVENT_TARGET})
+OCCASIONAL = frozenset(
+    {
+        StepName.REFUSED_MAILBOX,
+        StepName.SETTINGS_BLOB,
+        StepName.NOTIFICATION_ADDRESS,
+        StepName.GRAPH_SUBSCRIPTIONS,
+        StepName.EVENT_TARGET,
+    }
+)
 """Steps that a report has only when the caller asks for them, or when there is something to examine."""
 
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from composition.connections import Services, build_services
 from doctor.examination import Finding, Name, Status, Step, Verdict, report, run_steps
 from doctor.graph_steps import list_graph_steps, make_refusal_step
+from doctor.notification_steps import list_notification_steps
 from doctor.settings_blobs import examine_blobs
 from doctor.step_names import OCCASIONAL, StepName, explain_role
 from doctor.storage_steps import list_storage_steps, make_links_step
@@ -77,6 +78,7 @@ def list_steps(settings: Settings, services: Services) -> Iterator[Step]:
     yield make_telemetry_step(settings.telemetry, services)
     yield from list_target_steps(services, _identity(settings.identity_client_id), ((StepName.STORAGE, "queues"),))
     yield from list_graph_steps(settings, services)
+    yield from list_notification_steps(settings, services, (_vault(settings),))
     yield from _sink_steps(services)
     for name, text in settings.schedules.items():
         yield Step(StepName.SCHEDULE, name, partial(_check_schedule, text), _describe_change(name))

@@ -53,6 +53,14 @@ class Converger:
         able = [one for one in resources if one.connection in self._graphs]
         return {one.id: Wish(one, f"{base_url}/{ROUTE}/{self._proofs.make_part(one.id)}") for one in able}
 
+    def read(self) -> Known:
+        """Return all rows."""
+        return self._store.read()
+
+    def list_at_graph(self, connection: str) -> list[GraphSubscription]:
+        """Return the subscriptions of a connection's app as Graph lists them. Raises GatewayErrors."""
+        return self._graphs[connection].list()
+
     def suspect(self, silent: Mapping[str, datetime]) -> None:
         """Have the subscriptions made anew with which something was not announced, by owner and moment.
 

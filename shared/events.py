@@ -21,6 +21,7 @@ class Event(StrEnum):
     SECRET_EXPIRES_SOON = "SecretExpiresSoon"  # noqa: S105 - the name of an event
     CIRCUIT_OPEN = "CircuitOpen"
     SETTINGS_REFUSED = "SettingsRefused"
+    NOTIFICATIONS_SILENT = "NotificationsSilent"
     MAILBOX_REMOVED = "MailboxRemoved"
     ALARM_CLEARED = "AlarmCleared"
     MAIL_QUARANTINED = "MailQuarantined"

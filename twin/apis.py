@@ -10,6 +10,7 @@ from twin.core.api import Api
 from twin.directory.api import API as DIRECTORY
 from twin.easyvista.api import API as EASYVISTA
 from twin.entra.routes import API as ENTRA
+from twin.front.api import API as FRONT
 from twin.graph.api import API as GRAPH
 from twin.identity.routes import API as IDENTITY
 from twin.mail.api import API as MAIL
@@ -32,4 +33,5 @@ APIS: tuple[Api[Any], ...] = (
     FLOWS,
     SERVICE_BUS,
     EVENT_GRID,
+    FRONT,
 )

@@ -29,6 +29,19 @@ DEFINITIONS: dict[str, Shape] = {
             "gone": whole("Gone", "How many mails vanished before they were read whole."),
             "resyncs": whole("Resyncs", "How often the folder had to be read from its beginning."),
             "foundBySweep": whole("Found by Sweep", "How many mails only the hourly sweep found."),
+            "announcements": thing(
+                {
+                    "isProven": flag("Announced", "Whether Microsoft Graph is proven to announce new mail."),
+                    "subscribedUntilDateTime": moment("Subscribed Until", "Until when it is to announce new mail."),
+                    "lastAnnouncedDateTime": moment(
+                        "Last Announced", "When it has last announced what a poll found.", null=True
+                    ),
+                    "lagSeconds": whole("Announcement Lag", "How many seconds after the mail that was.", null=True),
+                },
+                description="How Microsoft Graph announces new mail, with GRAPH_NOTIFICATIONS.",
+                name="Announcements",
+                visibility="advanced",
+            ),
             "lastError": thing(
                 {
                     "code": text("Error Code", "What went wrong last, as a code."),
@@ -50,7 +63,9 @@ DEFINITIONS: dict[str, Shape] = {
                         "about": text("Alarm Subject", "Which mailbox, sink or connection it is about."),
                         "sinceDateTime": moment("Alarm Since", "Since when it is raised, in UTC."),
                         "since": text("Open Since", "Since when a sink's circuit is open, or a queue stalled."),
-                        "cause": text("Alarm Cause", "Why a sink's circuit is open, as a stable code."),
+                        "cause": text("Alarm Cause", "Why a circuit is open, or nothing is announced: a stable code."),
+                        "subscribedUntil": moment("Subscription Ended", "Until when new mail was to be announced."),
+                        "lastAnnounced": moment("Announced Before", "When new mail was last announced."),
                         "message": text("Alarm Message", "Why a sink's circuit is open, as a sentence."),
                         "lastSuccess": moment("Last Success Before", "When a silent mailbox was last read."),
                         "lastError": text("Last Mailbox Error", "What a silent mailbox failed with.", null=True),
@@ -118,6 +133,29 @@ DEFINITIONS: dict[str, Shape] = {
                 visibility="advanced",
             ),
             "poisonMessages": whole("Poison Messages", "How many messages the platform gave up."),
+            "graphSubscriptions": list_of(
+                thing(
+                    {
+                        "mailbox": text("Watched Mailbox", "Name of the mailbox."),
+                        "folder": text("Watched Folder", "The folder whose new mail is announced."),
+                        "isThere": flag("Subscribed", "Whether Microsoft Graph has confirmed it."),
+                        "endDateTime": moment("Subscription End", "When it ends unless it is renewed.", null=True),
+                        "renewedDateTime": moment("Subscription Renewed", "When it was renewed last.", null=True),
+                        "lastError": thing(
+                            {
+                                "code": text("Subscription Error", "Why it could not be made or renewed, as a code."),
+                                "message": text("Subscription Message", "Why not, as a sentence."),
+                                "nextTryDateTime": moment("Next Try", "When it is tried again."),
+                            },
+                            name="SubscriptionError",
+                            visibility="advanced",
+                        ),
+                    },
+                    name="GraphSubscription",
+                ),
+                "Graph Subscriptions",
+                "With which Microsoft Graph announces new mail, where GRAPH_NOTIFICATIONS is on.",
+            ),
             "mailSettings": thing(
                 {
                     "inForce": text(

@@ -4,7 +4,7 @@
                        looked_at: when the last poll of any kind began that ended well
                        quiet_...: what a poll knew at its end that found nothing (`QuietMailbox`); `quiet_at`: when
                        subscribed_at, subscribed_until: since and until when Graph is to announce new mail
-                       announced_at, unannounced_at: what polls prove of that (`intake/announcements.py`)
+                       announced_at, announced_lag, unannounced_at: what polls prove of that (`intake/announcements.py`)
                        awake_until: written before somebody opens work outside of a poll, or asks for a poll
 
 The rows are hints and no record: what has no row is polled at once. Versions that know no such rows poll every mailbox
@@ -46,6 +46,7 @@ class PlannedPoll:
     subscribed_at: datetime = LONG_AGO
     subscribed_until: datetime = LONG_AGO
     announced_at: datetime = LONG_AGO
+    announced_lag: int = -1
     unannounced_at: datetime = LONG_AGO
 
 
@@ -134,7 +135,7 @@ class PollPlan:
         reads: str,
         quiet: QuietMailbox | None = None,
         known: KnownPlan | None = None,
-        proofs: Mapping[str, datetime] | None = None,
+        proofs: Mapping[str, datetime | int] | None = None,
     ) -> None:
         """Plan the next poll of a mailbox, after one that began at `began`.
 
@@ -152,7 +153,7 @@ class PollPlan:
         self._merge(mailbox, **values)
 
     def put_quiet(
-        self, mailbox: str, next_poll: datetime, known: KnownPlan, began: datetime, proofs: Mapping[str, datetime]
+        self, mailbox: str, next_poll: datetime, known: KnownPlan, began: datetime, proofs: Mapping[str, datetime | int]
     ) -> bool:
         """Plan the next poll after one that has looked at links only; False if the row has changed meanwhile."""
         values: Entity = dict(proofs)

@@ -7,7 +7,7 @@ operators get few lines, and each of them matters.
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,9 +15,10 @@ from typing import Any
 from inbound_mail.content.rules import SET_ASIDE
 from inbound_mail.content.thanks import THANKS_ONLY
 from inbound_mail.delivery.circuit_breaker import CircuitBreaker
+from inbound_mail.intake.announcements import explain_silence
 from inbound_mail.intake.pace import find_announced_minutes
 from inbound_mail.ledger.ledger import Ledger
-from inbound_mail.ledger.planned_polls import PlannedPoll, PollPlan
+from inbound_mail.ledger.planned_polls import LONG_AGO, PlannedPoll, PollPlan
 from inbound_mail.reports.mails import AUTOMATIC, LOOP
 from inbound_mail.sinks.protocol import Sink
 from inbound_mail.support_mailbox import SupportMailbox
@@ -67,8 +68,11 @@ class Watch:
         mailboxes: Iterable[SupportMailbox],
         sinks: Mapping[str, Sink],
         circuit_breakers: Mapping[str, CircuitBreaker],
+        announced: Collection[str] = (),
     ) -> None:
+        """`announced`: the mailboxes whose new mail Graph is to announce, by name."""
         self._table = table
+        self._announced = frozenset(announced)
         self._mailboxes = tuple(mailboxes)
         self._sinks = sinks
         self._circuit_breakers = circuit_breakers
@@ -143,7 +147,10 @@ class Watch:
     def _find(self, now: datetime, expiring: Mapping[str, datetime | None]) -> Iterable[Alarm]:
         planned = PollPlan(self._table).read() if self._mailboxes else {}
         for mailbox in self._mailboxes:
-            yield from self._find_silence(mailbox, planned.get(mailbox.name, PlannedPoll()), now)
+            plan = planned.get(mailbox.name, PlannedPoll())
+            yield from self._find_silence(mailbox, plan, now)
+            if mailbox.name in self._announced:
+                yield from _find_silent_notifications(mailbox.name, plan, now)
             yield from self._find_quarantine(mailbox)
             yield from _find_set_aside(mailbox, now)
         for name, sink in self._sinks.items():
@@ -197,6 +204,13 @@ class Watch:
             yield Alarm(Event.QUARANTINE_GREW, mailbox.name, level, {"mails": level, "causes": dict(counts)})
         if beyond := counts[LOOP]:
             yield Alarm(Event.LOOP_SUSPECTED, mailbox.name, beyond.bit_length(), {"mails": beyond})
+
+
+def _find_silent_notifications(mailbox: str, plan: PlannedPoll, now: datetime) -> Iterable[Alarm]:
+    if cause := explain_silence(plan, now):
+        known = {"subscribedUntil": plan.subscribed_until, "lastAnnounced": plan.announced_at}
+        details = {name: utc_text(moment) for name, moment in known.items() if moment != LONG_AGO}
+        yield Alarm(Event.NOTIFICATIONS_SILENT, mailbox, 1, {"cause": cause} | details)
 
 
 def _find_set_aside(mailbox: SupportMailbox, now: datetime) -> Iterable[Alarm]:

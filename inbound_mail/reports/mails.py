@@ -16,8 +16,9 @@ from inbound_mail.content.requestor import find_requestor
 from inbound_mail.content.rules import SET_ASIDE
 from inbound_mail.content.screening import screen_mail
 from inbound_mail.content.thanks import THANKS_ONLY
+from inbound_mail.intake.announcements import is_announced
 from inbound_mail.ledger.delivery_history import read_history
-from inbound_mail.ledger.planned_polls import PlannedPoll
+from inbound_mail.ledger.planned_polls import LONG_AGO, PlannedPoll
 from inbound_mail.ledger.records import BY_HAND, DeliveryRecord, DeliveryState, MailRecord, MailState
 from inbound_mail.reports.mail_threads import find_thread
 from shared.errors import GatewayError, place_of
@@ -63,6 +64,7 @@ def describe_mailbox(mailbox: "SupportMailbox", planned: PlannedPoll | None = No
 
     `planned`: its next poll, if those of all mailboxes were read already.
     """
+    planned = planned or mailbox.ledger.plan.find(mailbox.name).planned
     state = mailbox.read_state(planned)
     last = state.get("last_success")
     causes = Counter(delivery.cause for delivery in mailbox.ledger.quarantined())
@@ -82,6 +84,8 @@ def describe_mailbox(mailbox: "SupportMailbox", planned: PlannedPoll | None = No
         "isPaused": state.get("paused_until", datetime.min.replace(tzinfo=UTC)) > datetime.now(UTC),
     }
     answer |= {shown: int(state.get(name, 0)) for name, shown in _COUNTERS.items()}
+    if planned.subscribed_until != LONG_AGO:
+        answer["announcements"] = _describe_announcements(planned)
     if "last_error" in state:
         answer["lastError"] = {
             "code": state["last_error"],
@@ -89,6 +93,16 @@ def describe_mailbox(mailbox: "SupportMailbox", planned: PlannedPoll | None = No
             "dateTime": _text(state["last_error_at"]),
         }
     return answer
+
+
+def _describe_announcements(planned: PlannedPoll) -> Json:
+    """Describe whether Graph announces new mail."""
+    return {
+        "isProven": is_announced(planned, datetime.now(UTC)),
+        "subscribedUntilDateTime": _text(planned.subscribed_until),
+        "lastAnnouncedDateTime": _text(planned.announced_at) if planned.announced_at != LONG_AGO else None,
+        "lagSeconds": planned.announced_lag if planned.announced_lag >= 0 else None,
+    }
 
 
 def list_mails(mailbox: "SupportMailbox", after: int, limit: int, workers: Workers) -> tuple[list[Json], int]:

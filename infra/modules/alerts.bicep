@@ -20,6 +20,7 @@ var alarms = [
   { event: 'SecretExpiresSoon', severity: 2, text: 'A secret or certificate ends soon, or has ended.' }
   { event: 'CircuitOpen', severity: 1, text: 'A sink refuses the gateway; its mails wait.' }
   { event: 'SettingsRefused', severity: 1, text: 'Mailboxes and sinks in a blob are wrong, or it cannot be read.' }
+  { event: 'NotificationsSilent', severity: 2, text: 'Microsoft Graph does not announce new mail as it should.' }
   { event: 'MailboxRemoved', severity: 2, text: 'Mails wait in a mailbox that the settings no longer have.' }
   { event: 'PoisonMessage', severity: 2, text: 'A queue message failed five times.' }
   { event: 'QueueStalled', severity: 2, text: 'A trigger takes no messages; the timer does its work.' }

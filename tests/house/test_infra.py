@@ -12,6 +12,7 @@ from bookings.holds import store
 from devkit.bicep.resources import COMPILER, ROLES
 from event_subscriptions import store as subscriptions
 from event_subscriptions.messages import QUEUE as EVENT_QUEUE
+from graph_notifications import store as graph_subscriptions
 from inbound_mail.delivery import threads
 from inbound_mail.ledger import ledger, mail_exports, mail_store
 from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE
@@ -173,8 +174,8 @@ def test_queues_tables_and_containers_are_those_of_the_code() -> None:
     ]
     queues = [f"{name}, '${{{name}}}-poison'" for name in ("polls", "deliveries", "events")]
     assert f"queues: [{', '.join(queues)}]" in MAIN
-    tables = (ledger.TABLE, threads.TABLE, journal.TABLE, idempotency.TABLE, store.TABLE, subscriptions.TABLE)
-    assert "tables: [{}]".format(", ".join(f"'{table}'" for table in tables)) in MAIN
+    tables = (ledger, threads, journal, idempotency, store, subscriptions, graph_subscriptions)
+    assert "tables: [{}]".format(", ".join(f"'{each.TABLE}'" for each in tables)) in MAIN
     containers = ("app-package", mail_store.CONTAINER, mail_exports.CONTAINER, journal.CONTAINER, "config")
     assert "containers: [{}]".format(", ".join(f"'{each}'" for each in containers)) in MAIN
     assert f"exportsContainer: '{mail_exports.CONTAINER}'" in MAIN  # what is emptied by the rule

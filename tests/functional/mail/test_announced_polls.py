@@ -18,6 +18,7 @@ from tests.functional.mail.test_change_notifications import ON
 from tests.functional.mail.test_graph_subscriptions import HOST
 from tests.functional.mail.test_quiet_mailboxes import Clockwork
 from tests.functional.storage import storage_in_memory
+from twin import Answer
 
 
 class Watched(Clockwork):
@@ -183,3 +184,49 @@ def test_quiet_minutes_zero_keeps_a_mailbox_at_the_schedule(open_scenario: OpenS
     with open_watched(open_scenario, quiet_minutes=0) as watched:
         watched.run(40)
         assert set(watched.pauses) == {1}
+
+
+def test_routes_say_how_new_mail_is_announced(watched: Watched) -> None:
+    gateway, name = watched.scenario.gateway, watched.scenario.name
+    shown = gateway.get(f"mailboxes/{name}").json()["announcements"]
+    assert (shown["isProven"], shown["lastAnnouncedDateTime"], shown["lagSeconds"]) == (True, None, None)
+    watched.now.shift(7)
+    watched.scenario.receive(subject="Printer")
+    watched.now.shift(4)
+    watched.announce()
+    shown = gateway.get(f"mailboxes/{name}").json()["announcements"]
+    assert 3 <= shown["lagSeconds"] <= 6
+    assert shown["lastAnnouncedDateTime"]
+    [subscription] = gateway.sim.subscriptions.all()
+    [listed] = gateway.get("status").json()["graphSubscriptions"]
+    assert (listed["mailbox"], listed["folder"], listed["isThere"]) == (name, "inbox", True)
+    assert listed["endDateTime"][:16] == subscription.expires.isoformat()[:16]
+    assert "Graph subscriptions" in gateway.get("status", headers={"Accept": "text/html"}).text
+
+
+def test_an_alarm_says_when_graph_announces_nothing_for_long(open_scenario: OpenScenario) -> None:
+    with open_watched(open_scenario) as watched:
+        watched.scenario.gateway.sim.faults.add(Answer(403), method="POST", path="subscriptions$", times=None)
+        watch = watched.scenario.services.watch
+        watched.run(25)
+        assert watch.active() == []
+        watched.run(10)
+        assert [(one["event"], one["cause"]) for one in watch.active()] == [("NotificationsSilent", "noSubscription")]
+        [listed] = watched.scenario.gateway.get("status").json()["graphSubscriptions"]
+        assert (listed["isThere"], listed["lastError"]["code"]) == (False, "ConsentMissing")
+        watched.scenario.gateway.sim.faults.clear()
+        watched.run(70)
+        assert watch.active() == []
+
+
+def test_an_alarm_says_when_graph_has_missed_a_mail(watched: Watched) -> None:
+    watched.run(20)
+    watched.scenario.receive(subject="Printer")
+    watched.run(20)
+    watched.finish()
+    watched.run(20)
+    [alarm] = watched.scenario.services.watch.active()
+    assert (alarm["event"], alarm["cause"]) == ("NotificationsSilent", "missed")
+    watched.receive_announced()
+    watched.finish()
+    assert watched.scenario.services.watch.active() == []
