@@ -188,7 +188,8 @@ def test_every_alarm_has_an_alert() -> None:
     alarms = re.findall(r"event: '(\w+)'", module("alerts"))
     assert alarms == [
         Event.MAILBOX_SILENT, Event.QUARANTINE_GREW, Event.LOOP_SUSPECTED, Event.SECRET_EXPIRES_SOON,
-        Event.CIRCUIT_OPEN, Event.SETTINGS_REFUSED, Event.MAILBOX_REMOVED, Event.POISON_MESSAGE,
+        Event.CIRCUIT_OPEN, Event.SETTINGS_REFUSED, Event.NOTIFICATIONS_SILENT, Event.MAILBOX_REMOVED,
+            Event.POISON_MESSAGE,
         Event.QUEUE_STALLED, Event.POISON_LEFT, Event.SUBSCRIPTION_PAUSED,
     ]  # fmt: skip
     heard = re.search(r'name == "(\w+)"', module("alerts"))
