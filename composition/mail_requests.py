@@ -101,7 +101,7 @@ def deliver_as_asked(request: DeliveryRequest, *, waited: float = 0.0) -> None:
     with context.within(context.RUN_SECONDS - waited):
         mailbox = mail.mailboxes.get(request.mailbox)
         is_shared = len(request.deliveries) > 1
-        ahead = mailbox.ledger.read_ahead(request.deliveries) if mailbox and is_shared else NOTHING_READ
+        ahead = mailbox.ledger.read_ahead(request.deliveries) if mailbox else NOTHING_READ
         _do_each(
             request.deliveries,
             lambda one: _deliver(request.mailbox, one, ahead),

@@ -35,6 +35,7 @@ from inbound_mail.delivery.same_mails import SameMails
 from inbound_mail.delivery.threads import KnownConversations, KnownThreads
 from inbound_mail.ledger.brakes import Verdict
 from inbound_mail.ledger.claims import Claim, HeldBack, Overtaken, claim
+from inbound_mail.ledger.open_texts import OpenText
 from inbound_mail.ledger.read_ahead import NOTHING_READ, ReadAhead
 from inbound_mail.ledger.records import MailFacts
 from inbound_mail.messages import DeliveryQueue, DeliveryRequest
@@ -132,7 +133,7 @@ class Deliverer:
             claimed.correlation_id or str(uuid.uuid4()), seconds=sink.time_limit if sink else _CLAIM_MARGIN
         ):
             try:
-                return self._deliver(mailbox, claimed, sink)
+                return self._deliver(mailbox, claimed, sink, ahead.texts.get(key))
             except Overtaken:
                 _log.warning("%s: mail %s was taken over by another worker", mailbox.name, key)
                 return DeliveryOutcome.NOTHING_TO_DO
@@ -144,10 +145,12 @@ class Deliverer:
         mailbox.ledger.postpone(key, sink, datetime.now(UTC) + timedelta(seconds=wait))
         return DeliveryOutcome.WAITING
 
-    def _deliver(self, mailbox: SupportMailbox, claimed: Claim, sink: Sink | None) -> DeliveryOutcome:
+    def _deliver(
+        self, mailbox: SupportMailbox, claimed: Claim, sink: Sink | None, text: OpenText | None
+    ) -> DeliveryOutcome:
         sink = _require_way(mailbox, claimed, sink)
         threads, known_files = self._threads_of(claimed.sink), KnownFiles(self._threads, claimed.sink)
-        prepared = self._prepare(mailbox, claimed, threads, known_files)
+        prepared = self._prepare(mailbox, claimed, text, threads, known_files)
         breaker, same = self._circuit_breakers[claimed.sink], self._find_same(mailbox, claimed, prepared)
         try:
             receipt = same or sink.deliver(prepared, claimed)
@@ -188,9 +191,14 @@ class Deliverer:
         return SameMails(self._threads, claimed.sink).find_delivered(prepared.mail, claimed, mailbox.ledger)
 
     def _prepare(
-        self, mailbox: SupportMailbox, claimed: Claim, threads: KnownThreads, known_files: KnownFiles
+        self,
+        mailbox: SupportMailbox,
+        claimed: Claim,
+        text: OpenText | None,
+        threads: KnownThreads,
+        known_files: KnownFiles,
     ) -> PreparedMail:
-        facts, mail = claimed.read_facts(), mailbox.store.load(claimed.key)
+        facts, mail = claimed.read_facts(), mailbox.store.load(claimed.key, text)
         if facts is None or mail is None:
             raise Rejected("The mail is no longer in the gateway's storage. Handle it in the mailbox.", code="MailLost")
         screening, rendering = self._read(mail, mailbox)

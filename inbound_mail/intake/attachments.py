@@ -21,6 +21,8 @@ from inbound_mail.content.models import Attachment, AttachmentKind, clean_messag
 from inbound_mail.content.pictures import is_tracking_pixel
 from inbound_mail.intake.folder_reader import PollCounts, report_quarantined
 from inbound_mail.intake.unpack import unpack_mail
+from inbound_mail.ledger.completion import StoredMail
+from inbound_mail.ledger.mail_store import describe_files
 from inbound_mail.ledger.records import MailState, OpenMail
 from inbound_mail.ledger.references import files_digest
 from inbound_mail.support_mailbox import SupportMailbox
@@ -80,6 +82,7 @@ class AttachmentFetcher:
         self._ledger = mailbox.ledger
         self._store = mailbox.store
         self._limit = mailbox.settings.attachment_mb * _MIB
+        self._stored: list[StoredMail] = []
         self._unclear: list[_Unclear] = []
         self._group = 0
         self._last_good_group = 0
@@ -127,12 +130,14 @@ class AttachmentFetcher:
             if mail not in too_large and not self._is_lost():
                 lease.check()
                 stopped = self._take_answer(mail, answers.pop(mail.graph_id), lease, counts) or stopped
+        stopped = self._complete_stored(lease, counts) or stopped
         half = len(too_large) // 2
         if half:
             self._fetch_group(too_large[:half], lease, counts)
             self._fetch_group(too_large[half:], lease, counts)
         elif too_large:
             stopped = self._fetch_singly(too_large[0], lease, counts) or stopped
+            stopped = self._complete_stored(lease, counts) or stopped
         if stopped:
             raise stopped
 
@@ -200,7 +205,8 @@ class AttachmentFetcher:
 
     def _put_into_quarantine(self, mail: OpenMail, cause: Rejected) -> None:
         self._store.put_attachments(mail.key, [_UNREADABLE])
-        self._finish(mail, mail.cause or (cause.code, cause.message))
+        stored = StoredMail(mail, cause=mail.cause or (cause.code, cause.message), listed=describe_files([_UNREADABLE]))
+        self._finish([stored])
 
     def _fetch_one(self, mail: OpenMail, number: int, item: Json) -> Attachment:
         described = _describe(number, item)
@@ -261,29 +267,48 @@ class AttachmentFetcher:
     def _complete(
         self, mail: OpenMail, attachments: Sequence[Attachment], lease: Lease, counts: PollCounts
     ) -> GatewayError | None:
-        """Complete a mail whose attachments are stored; return an error that concerns the whole mailbox."""
+        """Note a mail whose attachments are stored; return an error that concerns the whole mailbox."""
         try:
             attachments = unpack_mail(self._store, mail.key, attachments, self._limit)
             if attachments:  # a mail without a list has none
                 self._store.put_attachments(mail.key, attachments)
             files = "" if mail.cause else files_digest(attachments)
-            is_new = self._finish(mail, mail.cause, files)
         except Conflict:  # the lease is lost
             raise
         except GatewayError as error:
             return self._fail(mail, error, lease, counts, is_last_way=True)
         except Exception as error:  # noqa: BLE001 - as above
             return self._fail(mail, _unexpected(error), lease, counts, is_last_way=True)
-        counts.skipped += not is_new
-        self._last_good_group, self._lost_since = self._group, None
+        self._stored.append(StoredMail(mail, files, mail.cause, describe_files(attachments)))
         return None
 
-    def _finish(self, mail: OpenMail, cause: tuple[str, str] | None, files: str = "") -> bool:
-        """Complete the mail in the ledger; return False if it is a copy of another one."""
-        is_new = self._ledger.complete(mail, self._settings.sinks, files=files, cause=cause)
-        if cause is not None:
-            report_quarantined(self._settings.name, mail.key, mail.sinks or self._settings.sinks, cause[0])
-        return is_new
+    def _complete_stored(self, lease: Lease, counts: PollCounts) -> GatewayError | None:
+        """Complete the noted mails in the ledger; return an error that concerns the whole mailbox."""
+        waiting, self._stored = [self._stored] if self._stored else [], []
+        stopped: GatewayError | None = None
+        while waiting:
+            stored = waiting.pop()
+            try:
+                counts.skipped += self._finish(stored)
+                self._last_good_group, self._lost_since = self._group, None
+            except Conflict:  # the lease is lost
+                raise
+            except GatewayError as error:
+                if isinstance(error, Refused) and len(stored) > 1:  # one of them is
+                    waiting += [[one] for one in stored]
+                    continue
+                for one in stored:
+                    stopped = self._fail(one.mail, error, lease, counts, is_last_way=True) or stopped
+        return stopped
+
+    def _finish(self, stored: Sequence[StoredMail]) -> int:
+        """Complete mails in the ledger; return how many are copies of others."""
+        are_new = self._ledger.completion.complete_all(stored, self._settings.sinks)
+        for one in stored:
+            if one.cause is not None:
+                sinks = one.mail.sinks or self._settings.sinks
+                report_quarantined(self._settings.name, one.mail.key, sinks, one.cause[0])
+        return are_new.count(False)
 
 
 def _numbered(answer: Json) -> Iterator[tuple[int, Json]]:

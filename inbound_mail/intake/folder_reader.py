@@ -90,6 +90,7 @@ class FolderReader:
         self._known = known
         self._reader = MessageReader(mailbox)
         self._router = Router(mailbox)
+        self.has_swept = False
         self._cursors: dict[str, Json] = {}  # as they were read or written last
         self._newer_links: dict[str, str] = {}  # the sweep writes them
         self._first_pages = dict(first_pages or {})
@@ -202,6 +203,7 @@ class FolderReader:
                 counts.swept += found
                 log_event(Event.SWEEP_FOUND, mailbox=self._settings.name, folder=folder, mails=found)
         self._put_cursor(folder, **kept, swept_at=now)
+        self.has_swept = True
 
     def _is_sweep_due(self, swept_at: datetime, now: datetime) -> bool:
         return is_sweep_due(swept_at, self._settings.quiet_minutes, now, self._sweep_every)

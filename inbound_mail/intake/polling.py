@@ -124,6 +124,8 @@ class Poller:
             ],
         )
         self._enqueue_deliveries(mailbox, lease, work.read())
+        if reader.has_swept:
+            mailbox.ledger.remove_texts({mail.key for mail in work.read()})
         lease.check()
         is_quiet = not (errors or counts.seen or work.was_there)
         values = state_after_poll(known, counts, closed, errors)

@@ -5,13 +5,14 @@ closes mails; a delivery belongs to the worker that holds its claim.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from inbound_mail.ledger import copies, earlier_format, entities, rows
+from inbound_mail.ledger import copies, earlier_format, entities, open_texts, rows
 from inbound_mail.ledger.brakes import Brake
+from inbound_mail.ledger.completion import Completion
 from inbound_mail.ledger.decisions import Decisions
 from inbound_mail.ledger.delivery_rows import DeliveryRows
 from inbound_mail.ledger.mailbox_state import MailboxState
@@ -32,7 +33,6 @@ from inbound_mail.ledger.records import (
     SkippedMail,
     read_facts,
 )
-from inbound_mail.ledger.references import digest
 from shared.errors import Conflict, NotFound
 from shared.storage.tables import TRANSACTION_SIZE, Entity, Operation, Row, Table
 
@@ -64,6 +64,14 @@ class Ledger:
         return PollPlan(self._table)
 
     @property
+    def completion(self) -> Completion:
+        """What completes mails whose attachments are stored."""
+        return Completion(self._table, self.mailbox, self.state, self._note_growth)
+
+    def _note_growth(self) -> None:
+        self.has_grown = True
+
+    @property
     def brake(self) -> Brake:
         """What counts the mails of correspondents."""
         return Brake(self._table, self.mailbox, self._counts)
@@ -73,7 +81,7 @@ class Ledger:
 
         A known one costs reads. Raises Conflict if another worker enters one at this moment: then the lease is lost.
         """
-        per_mail = 4 + 2 * max([len(sinks), *(len(mail.sinks or ()) for mail in mails)])
+        per_mail = 5 + 2 * max([len(sinks), *(len(mail.sinks or ()) for mail in mails)])
         size = max(1, (TRANSACTION_SIZE - 1) // per_mail)
         added: list[NewMail] = []
         for start in range(0, len(mails), size):
@@ -112,6 +120,8 @@ class Ledger:
             summary, message = entities.new_mail(self.mailbox, mail, reference, now), mail.message
             if identity:
                 operations.append(Operation(message_id_operation, identity))
+            if not mail.skipped and (text := open_texts.make_text(self.mailbox, mail.key, message)):
+                operations.append(Operation("upsert", text))
             if mail.skipped:
                 entity = summary | {"state": MailState.SKIPPED, "reason": mail.skipped}
                 listed = self._id(rows.skipped_row(mail.skipped, mail.key)) | {"since": now}
@@ -168,49 +178,6 @@ class Ledger:
     def is_known(self, key: str) -> bool:
         """Return whether this mail was ever entered."""
         return self._table.get(self.mailbox, rows.mail_row(key)) is not None
-
-    def complete(
-        self, mail: OpenMail, sinks: Sequence[str], *, files: str = "", cause: tuple[str, str] | None = None
-    ) -> bool:
-        """Record that a mail is completely stored: it joins the feed and becomes deliverable.
-
-        It goes to `sinks` unless `NewMail.sinks` or a person (`OpenMail.wanted`) named others. With a `cause` (code and
-        message) its deliveries go to quarantine at once. `files` is the digest of its files: if a mail with the same
-        message id, content and files is known, this one is a copy, which is skipped. Returns whether the mail is none.
-        """
-        exact = rows.exact_row(digest(mail.identity, files)) if mail.identity and files else None
-        first = [Operation("create", self._id(exact) | {"key": mail.key})] if exact else []
-        try:
-            self._complete(mail, sinks, cause, first)
-        except Conflict:
-            known = self._table.get(self.mailbox, exact) if exact else None
-            if known is None or known.values["key"] == mail.key:
-                raise
-            now, owner, own = datetime.now(UTC), str(known.values["key"]), self.state()
-            outcome = own.last_outcome + 1
-            copy = entities.skip_copy(self.mailbox, mail.key, owner, outcome, now)
-            self._table.transact([*copy, own.operation(last_outcome=outcome)])
-            self.has_grown = True
-            return False
-        return True
-
-    def _complete(
-        self, mail: OpenMail, sinks: Sequence[str], cause: tuple[str, str] | None, first: Sequence[Operation]
-    ) -> None:
-        state = self.state()
-        number = state.last_number + 1
-        now = datetime.now(UTC)
-        wanted = mail.wanted or {"sinks": mail.sinks or sinks}
-        sinks = wanted["sinks"]
-        self._table.transact(
-            [
-                Operation("merge", self._id(rows.mail_row(mail.key)) | {"state": MailState.STORED, "number": number}),
-                *first,
-                *entities.make_deliverable(mail.row.values, number, sinks, now, cause, begun=wanted.get("begun")),
-                state.operation(last_number=number),
-            ]
-        )
-        self.has_grown = True
 
     def close(self, mails: Sequence[tuple[OpenMail, MailState]], *, guarded: bool = True) -> int:
         """End the work on mails; return how many were closed. If guarded, mails that changed meanwhile stay open.
@@ -304,7 +271,18 @@ class Ledger:
 
     def read_ahead(self, deliveries: Sequence[tuple[str, str]]) -> ReadAhead:
         """Read what the attempts of these deliveries (key, sink) need, in few requests."""
-        return ReadAhead(self.delivery_rows.find_pending(deliveries))
+        found = self._table.find(self.mailbox, [rows.text_row(key) for key, _ in deliveries])
+        texts = {rows.parts_of(name)[0]: text for name, row in found.items() if (text := open_texts.read_text(row))}
+        return ReadAhead(self.delivery_rows.find_pending(deliveries), texts)
+
+    def remove_texts(self, open_keys: Collection[str]) -> None:
+        """Remove the messages of mails on which no work is open, all but these."""
+        found = (row.row_key for row in self._query(rows.ALL_TEXTS, select=["RowKey"]))
+        gone = [name for name in found if rows.parts_of(name)[0] not in open_keys]
+        for start in range(0, len(gone), TRANSACTION_SIZE):
+            some = gone[start : start + TRANSACTION_SIZE]
+            with suppress(Conflict):  # another worker has removed one: the next sweep finds the others
+                self._table.transact([Operation("delete", self._id(name)) for name in some])
 
     def delivery(self, key: str, sink: str) -> DeliveryRecord | None:
         """Return one delivery."""

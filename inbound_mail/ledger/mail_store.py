@@ -16,6 +16,7 @@ from typing import Any
 from inbound_mail.content.models import Attachment, AttachmentKind, InboundMail, Seal
 from inbound_mail.content.names import safe_media_type, safe_name
 from inbound_mail.ledger.mail_file import MailFile
+from inbound_mail.ledger.open_texts import OpenText
 from shared.errors import AnswerTooLarge
 from shared.json_text import Json
 from shared.storage.blobs import Container
@@ -39,7 +40,7 @@ class MailStore:
 
     def put_attachments(self, key: str, attachments: Sequence[Attachment]) -> None:
         """Store the list of attachments."""
-        self._put_json(f"{self._folder(key)}/attachments.json", [_describe(one) for one in attachments])
+        self._put_json(f"{self._folder(key)}/attachments.json", describe_files(attachments))
 
     def put_unpacked(self, key: str, body: Json) -> None:
         """Store the text of a signed mail, as a body in Graph's form."""
@@ -54,12 +55,15 @@ class MailStore:
         self._container.put(name, counted, content_type=safe_media_type(content_type))
         return name, counted.sha256.hexdigest(), counted.size
 
-    def load(self, key: str) -> InboundMail | None:
-        """Return a mail as it was read, or None if it is not stored."""
-        message = self._get_json(f"{self._folder(key)}/mail.json")
+    def load(self, key: str, text: OpenText | None = None) -> InboundMail | None:
+        """Return a mail as it was read, or None if it is not stored. `text`: what is known of it already."""
+        message = text.message if text else self._get_json(f"{self._folder(key)}/mail.json")
         if message is None:
             return None
-        stored = self._get_json(f"{self._folder(key)}/attachments.json") or [] if may_have_files(message) else []
+        stored: Sequence[Json] = ()
+        if may_have_files(message):
+            known = text.files if text else None
+            stored = known if known is not None else self._get_json(f"{self._folder(key)}/attachments.json") or ()
         attachments = tuple(_read_attachment(one) for one in stored)
         if any(one.seal is Seal.SIGNED for one in attachments):
             body = self._get_json(f"{self._folder(key)}/unpacked.json")
@@ -89,6 +93,11 @@ class MailStore:
     def _get_json(self, name: str) -> Any:
         data = self._container.get(name)
         return None if data is None else json.loads(data)
+
+
+def describe_files(attachments: Iterable[Attachment]) -> list[Json]:
+    """Return the list of attachments as it is stored."""
+    return [_describe(one) for one in attachments]
 
 
 def may_have_files(message: Json) -> bool:

@@ -5,6 +5,7 @@
     e|{digest}       message id, content and files of a mail with files -> the first such mail
     o|{key}          open work on the mail; deleted when nothing is left to do
     p|{key}|{sink}   one delivery of a mail on which work is open: claims, attempts, result
+    t|{key}          the message of a mail on which work is open, if it is small: `open_texts`
     d|{key}|{sink}   one delivery of any other mail: the same row, moved when the work ended
     f|{number}       the feed: mails in the order in which they became complete
     r|{number}       outcomes: mails in the order in which the work on them ended; after a redelivery again
@@ -53,6 +54,11 @@ def exact_row(content: str) -> str:
 def open_row(key: str) -> str:
     """Return the row key of the open work on a mail."""
     return f"o|{key}"
+
+
+def text_row(key: str) -> str:
+    """Return the row key of the message of a mail on which work is open."""
+    return f"t|{key}"
 
 
 def delivery_row(key: str, sink: str) -> str:
@@ -114,6 +120,7 @@ def range_from(row_key: str) -> RowRange:
 
 ALL_MAILS = range_from("m|")
 ALL_OPEN = RowRange("o|", "p}")  # the open work, and behind it its deliveries
+ALL_TEXTS = range_from("t|")
 ALL_QUARANTINED = range_from("q|")
 
 
