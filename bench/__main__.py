@@ -14,6 +14,7 @@ from bench import (
     mail_delay,
     mail_ingest,
     proxied_call,
+    push,
     scale,
     slots,
 )
@@ -25,6 +26,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "mail_cost": mail_cost.run,
     "mail_delay": mail_delay.run,
     "mail_ingest": mail_ingest.run,
+    "push": push.run,
     "large_attachment": large_attachment.run,
     "scale": scale.run,
     "slots": slots.run,

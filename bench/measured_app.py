@@ -67,6 +67,12 @@ def count_log(text: str) -> Log:
     return Log(records, size)
 
 
+def read_cpu(pid: int) -> float:
+    """Return the seconds of CPU that a process has used (Linux: /proc)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class MeasuredApp:
     """A running app."""
 
@@ -106,8 +112,7 @@ class MeasuredApp:
 
     def read_cpu(self) -> float:
         """Return the seconds of CPU that the process has used, host and worker together (Linux: /proc)."""
-        fields = Path(f"/proc/{self._app.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return read_cpu(self._app.pid)
 
     def _wait_until(self, is_done: Callable[[str], bool]) -> None:
         latest = time.monotonic() + _LONGEST

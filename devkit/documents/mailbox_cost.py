@@ -1,18 +1,20 @@
-"""What mailboxes, queues and probes cost a month, in docs/telemetry.md; the benchmark's figures in bench/README.md."""
+"""What mailboxes, queues and probes cost a month, in docs/telemetry.md; figures of benchmarks in bench/README.md."""
 
 import json
 
 from bench import cost_figures as figures
+from bench import push_figures
 from devkit.documents.blocks import Texts, make_table
 from devkit.host.settings import parse_time_span
 
 
 def write(texts: Texts) -> None:
     """Write the tables."""
-    rows = [(name, one.show(one.measured), one.show(one.goal)) for name, one in figures.FIGURES.items()]
-    texts.put_block(
-        "bench/README.md", "figures of mail_cost", make_table(("Figure", "Measured", "Goal: at most"), rows)
-    )
+    for name, lines in (("mail_cost", figures.FIGURES), ("push", push_figures.FIGURES)):
+        rows = [(what, one.show(one.measured), one.show(one.goal)) for what, one in lines.items()]
+        texts.put_block(
+            "bench/README.md", f"figures of {name}", make_table(("Figure", "Measured", "Goal: at most"), rows)
+        )
     texts.put_block("docs/telemetry.md", "cost of a mailbox", _describe_month())
     queues = json.loads(texts.read("host.json"))["extensions"]["queues"]
     texts.put_block("docs/telemetry.md", "cost of idle queues", _describe_idle_queue(queues["maxPollingInterval"]))

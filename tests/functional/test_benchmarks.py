@@ -5,7 +5,18 @@ from collections import Counter
 
 import pytest
 
-from bench import first_answer, hostile_text, import_cost, large_attachment, mail_delay, mail_ingest, scale, slots
+from bench import (
+    first_answer,
+    hostile_text,
+    import_cost,
+    large_attachment,
+    mail_delay,
+    mail_ingest,
+    push,
+    push_figures,
+    scale,
+    slots,
+)
 from bench.__main__ import BENCHMARKS, main
 
 pytestmark = pytest.mark.slow(reason="starts whole processes")
@@ -33,6 +44,18 @@ def test_what_many_quiet_mailboxes_cost_is_counted_and_does_not_grow(capsys: pyt
     few, many = re.findall(r"^ +(10|45) +(\d+\.\d) +(\d+\.\d+)", reported, re.MULTILINE)
     assert few[1] == many[1] == "12.0", "polls each hour"
     assert float(many[2]) < float(few[2]) < 102, "requests"
+    announced = re.search(r"while Graph announces mail: \d\.\d+ polls, (\d\.\d+) requests to Graph", reported)
+    assert announced is not None
+    assert float(announced[1]) <= 2
+
+
+def test_announced_mails_are_measured_and_forgeries_have_no_effect(capsys: pytest.CaptureFixture[str]) -> None:
+    push.run(push.Plan(mails=2, pauses=(0.1, 0.2), forgeries=28, rate=20, seconds=1.0))
+    reported = capsys.readouterr().out
+    for name in push_figures.FIGURES:
+        assert re.search(rf"{name} +\d", reported), reported
+    assert re.search(r"effects of 1,000 forgeries and replays +0 ", reported), reported
+    assert re.search(r"20 answers at that rate: median \d+\.\d ms", reported), reported
 
 
 def test_what_grows_with_the_number_of_mailboxes_is_named() -> None:

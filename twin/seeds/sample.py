@@ -165,8 +165,16 @@ def mail_settings() -> dict[str, str]:
 
 
 def push_settings() -> dict[str, str]:
-    """Return the app settings with which Graph announces mails; `World.sites` must say where GATEWAY_HOST is."""
-    return {"GRAPH_NOTIFICATIONS": "on", "GRAPH_NOTIFICATIONS_URL": f"{GATEWAY_URL}/api"}
+    """Return the app settings with which Graph announces mails; `World.sites` must say where GATEWAY_HOST is.
+
+    Without `quiet_minutes` of their own, mailboxes are polled seldom, as they are where Graph announces mails.
+    """
+    mailboxes = [{key: value for key, value in one.items() if key != "quiet_minutes"} for one in _MAILBOXES]
+    return {
+        "GRAPH_NOTIFICATIONS": "on",
+        "GRAPH_NOTIFICATIONS_URL": f"{GATEWAY_URL}/api",
+        "MAILBOXES": json.dumps(mailboxes),
+    }
 
 
 def write_settings() -> dict[str, str]:
