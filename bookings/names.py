@@ -6,6 +6,7 @@ answers 404 or 500.
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import cachetools
@@ -15,6 +16,7 @@ from shared.errors import Invalid
 from shared.graph.bookings import GraphBookings
 from shared.json_text import Json
 from shared.time_zones.zones import Zone
+from shared.workers import Workers
 
 REMEMBERED_SECONDS = 300
 _MOST_BUSINESSES = 256
@@ -33,6 +35,12 @@ class Names:
     def staff(self, business: str) -> Table:
         """Return the staff members by id; at most five minutes old."""
         return self._staff.table(business)
+
+    def begin_staff(self, business: str, workers: Workers) -> Callable[[], Table]:
+        """Begin to read the staff members, unless they are known; return what waits for them, as `staff` does."""
+        if self._staff.has(business):
+            return partial(self.staff, business)
+        return workers.start(partial(self.staff, business)).result
 
     def services(self, business: str) -> Table:
         """Return the services by id; at most five minutes old."""
@@ -87,9 +95,12 @@ class _Remembered:
     def table(self, business: str) -> Table:
         return self._read(business)
 
-    def knows(self, business: str, name: str) -> bool:
+    def has(self, business: str) -> bool:
         with self._condition:
-            is_kept = business.lower() in self._cache
+            return business.lower() in self._cache
+
+    def knows(self, business: str, name: str) -> bool:
+        is_kept = self.has(business)
         if name in self.table(business):
             return True
         return is_kept and name in self.learn(business, self._read_list(business))

@@ -9,7 +9,7 @@ from doctor.examination import Finding, Status, Step, Verdict, run_steps
 from doctor.step_names import StepName, explain_role
 from inbound_mail.sinks import check_sink
 from shared.errors import GatewayError
-from shared.key_vault import Identity
+from shared.identity import Identity
 from shared.settings.config import Settings, load_settings
 from shared.settings.faults import Fault, SettingsError
 from shared.settings.settings_blobs import BlobContents

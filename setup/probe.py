@@ -9,7 +9,8 @@ from setup.errors import Stopped
 from setup.tenant import Tenant
 from shared.auth import TokenSource
 from shared.errors import ConfigurationError
-from shared.key_vault import Identity, Secrets, VaultSecret
+from shared.identity import Identity
+from shared.key_vault import Secrets, VaultSecret
 from shared.settings.businesses import AllowList
 from shared.settings.choices import Credential, IdentitySource
 from shared.settings.config import Connection

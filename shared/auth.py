@@ -5,7 +5,6 @@ msal lets each thread request one. The last token is used until it expires, also
 5xx. After a refusal Key Vault is read once, because the stored secret may have been replaced.
 """
 
-import functools
 import logging
 import re
 import threading
@@ -13,26 +12,25 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import requests
-import requests.adapters
-import urllib3
-
 from shared import context
 from shared.entra_errors import Cure, Refusal, read_refusal, read_unknown_tenant
 from shared.errors import ConfigurationError, GatewayError, Unavailable
-from shared.key_vault import Identity, KeyVault, RememberedSecret, Secrets, VaultSecret
+from shared.identity import Identity
+from shared.key_vault import KeyVault, RememberedSecret, Secrets, VaultSecret
 from shared.readiness import Service, note
-from shared.redirects import refuse_redirects
 from shared.settings.choices import Credential
 from shared.settings.config import Connection, Settings
 from shared.stored_credentials import read_certificate, read_user
+from shared.token_session import TokenSession
 
 if TYPE_CHECKING:
     import msal
+    import requests
 
 _log = logging.getLogger("gateway.auth")
 
@@ -206,16 +204,19 @@ class TokenSource:
 
     def _application(self) -> "msal.ConfidentialClientApplication":
         if self._app is None:
-            import msal
+            authority = f"https://{self.connection.cloud.login}/{self.connection.tenant_id}"
+            session = TokenSession("Entra ID", _MSAL_TIMEOUT, _refuse_unreadable)
+            with session.asking_ahead(f"{authority}/v2.0/.well-known/openid-configuration"):  # what msal asks for first
+                import msal
 
-            cloud = self.connection.cloud
+                credential = self._client_credential()
             self._app = msal.ConfidentialClientApplication(
                 self.connection.client_id,
-                client_credential=self._client_credential(),
-                authority=f"https://{cloud.login}/{self.connection.tenant_id}",
+                client_credential=credential,
+                authority=authority,
                 client_capabilities=["CP1"],
                 azure_region=False,  # silences a warning wherever the platform sets REGION_NAME
-                http_client=_open_session(),
+                http_client=session,
             )
         return self._app
 
@@ -225,7 +226,9 @@ class TokenSource:
         match connection.credential:
             case Credential.FEDERATED:
                 audience = connection.cloud.federated_audience
-                return {"client_assertion": lambda: self._identity.assertion(connection.identity_client_id, audience)}
+                assert_identity = partial(self._identity.assertion, connection.identity_client_id, audience)
+                ready = [assert_identity()]
+                return {"client_assertion": lambda: ready.pop() if ready else assert_identity()}
             case Credential.CERTIFICATE:
                 return read_certificate(self._credential_secret())
             case Credential.SECRET:
@@ -290,22 +293,7 @@ def _find_unknown_tenant(error: BaseException | None) -> str | None:
     return None
 
 
-def _open_session() -> requests.Session:
-    """Return a session for msal.
-
-    msal's own would wait for the whole Retry-After of a throttled discovery while callers wait for the lock, and follow
-    a redirect with the credential in the body.
-    """
-    session = requests.Session()
-    refuse_redirects(session, "Entra ID")
-    session.hooks["response"].append(_refuse_unreadable)
-    once_more = urllib3.Retry(total=1, status=0, allowed_methods=None, respect_retry_after_header=False)
-    session.mount("https://", requests.adapters.HTTPAdapter(max_retries=once_more))
-    session.request = functools.partial(session.request, timeout=_MSAL_TIMEOUT)  # type: ignore[method-assign]
-    return session
-
-
-def _refuse_unreadable(answer: requests.Response, *_: object, **__: object) -> None:
+def _refuse_unreadable(answer: "requests.Response") -> None:
     """Raise ValueError for a token answer that is not JSON: msal would log its text, which may hold half a token."""
     if urlsplit(answer.url).path.endswith("/token") and answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
         try:

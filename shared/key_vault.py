@@ -1,40 +1,33 @@
-"""The app's own identity, and the vault that it opens. Only this module and shared.auth use Azure's identity library.
+"""The vault that the app's own identity opens: its secrets, each one request.
 
-Imports are lazy because azure-identity and the vault client cost more start-up time than everything else together.
+Microsoft's client asks first without a token, to learn for whom one is needed, and takes more computing time to import
+than the rest of a first answer. Here the token is asked for at once. The settings take the address of a vault of
+Microsoft's alone, and the token is good for the vaults of that cloud alone: for this the client checks the challenge.
+
+Source: learn.microsoft.com/rest/api/keyvault/secrets/get-secret/get-secret
 """
 
-import re
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
+from urllib.parse import urlsplit
 
-from shared.azure_transport import build_transport
+import requests
+
+from shared.challenges import read_challenge, read_tenant
+from shared.direct_session import DirectSession
 from shared.errors import ConfigurationError, GatewayError, Unavailable
+from shared.identity import TIMEOUT, Identity
 from shared.readiness import Service, note
 from shared.redirects import is_redirect, redirect_refused
-from shared.settings.choices import IdentitySource
+from shared.settings.clouds import CLOUDS
 
-if TYPE_CHECKING:
-    from azure.core.credentials import TokenCredential
-    from azure.keyvault.secrets import SecretClient
-
-# azure-identity and the vault client wait 300 s by default and sit out any Retry-After; a caller of ours has 30 s. No
-# status is retried inside them: the caller retries, because it knows how much time is left.
-_LIMITS: dict[str, Any] = {
-    "retry_total": 1,
-    "retry_status": 0,
-    "retry_backoff_factor": 0.2,
-    "permit_redirects": False,
-}
-_TIMEOUTS: dict[str, Any] = {"connection_timeout": 3, "read_timeout": 5}
-
+_VERSION = "7.5"
 _READ_AGAIN_SECONDS = 60.0
-_IDENTITY_STATUS = re.compile(r"Token request error: \(\w*\) (\d{3})\b")
 
 
 @dataclass(frozen=True, repr=False)
@@ -99,99 +92,89 @@ class RememberedSecret:
         return self._known
 
 
-class Identity:
-    """The identity of the running app: opens Key Vault and signs the federated assertion."""
-
-    def __init__(self, source: IdentitySource) -> None:
-        self._source = source
-        self._lock = threading.Lock()
-        self._credentials: dict[str | None, TokenCredential] = {}
-
-    def credential(self, client_id: str | None) -> "TokenCredential":
-        """Return the one credential object of this identity: its endpoint limits rates, its tokens are cached."""
-        with self._lock:
-            if client_id not in self._credentials:
-                self._credentials[client_id] = self._build(client_id)
-            return self._credentials[client_id]
-
-    def assertion(self, client_id: str | None, audience: str) -> str:
-        """Return a JWT for the federated exchange. Raises ConfigurationError or Unavailable."""
-        return self.token(client_id, audience)
-
-    def token(self, client_id: str | None, resource: str) -> str:
-        """Return a token for a service of Azure. Raises ConfigurationError or Unavailable."""
-        with _own_errors("The managed identity"):
-            return self.credential(client_id).get_token(f"{resource}/.default").token
-
-    def _build(self, client_id: str | None) -> "TokenCredential":
-        from azure.identity import AzureCliCredential, ManagedIdentityCredential
-
-        if self._source is IdentitySource.AZURE_CLI:
-            return AzureCliCredential()
-        transport = build_transport(**_TIMEOUTS, who="The managed identity's endpoint")
-        return ManagedIdentityCredential(client_id=client_id, **_LIMITS, transport=transport)
-
-
 class KeyVault:
     """Reads the secrets of one vault."""
 
     def __init__(self, url: str, identity: Identity, identity_client_id: str | None) -> None:
-        self._url = url
+        self._url = url.rstrip("/")
+        self._scope = _find_scope(url)
         self._identity = identity
         self._identity_client_id = identity_client_id
         self._lock = threading.Lock()
-        self._client: SecretClient | None = None
+        self._session: DirectSession | None = None
 
     def get(self, name: str) -> VaultSecret:
         """Return the current version of a secret. Raises ConfigurationError or Unavailable."""
         try:
-            with _own_errors(f"The Key Vault secret {name}"):
-                secret = self._open().get_secret(name)
+            secret = self._read(name)
         except GatewayError as error:
             note(Service.VAULT, error=None if isinstance(error, SecretMissingError) else error)
             raise
         note(Service.VAULT)
-        properties = secret.properties
         if not secret.value:
             raise ConfigurationError(f"The Key Vault secret {name} is empty. Store a value.")
-        return VaultSecret(secret.value, properties.version or "", properties.expires_on, properties.content_type)
+        return secret
 
-    def _open(self) -> "SecretClient":
+    def _read(self, name: str) -> VaultSecret:
+        what = f"The Key Vault secret {name}"
+        answer, token = self._ask(name, what, {})
+        if answer.status_code == HTTPStatus.UNAUTHORIZED:
+            answer = self._answer_challenge(name, what, answer, token)
+        if answer.status_code != HTTPStatus.OK:
+            raise _read_error(answer, what)
+        try:
+            found: dict[str, Any] = answer.json()
+            attributes = found.get("attributes") or {}
+            expires = datetime.fromtimestamp(attributes["exp"], UTC) if attributes.get("exp") else None
+            version = str(found["id"]).rsplit("/", 1)[-1]
+            return VaultSecret(str(found["value"] or ""), version, expires, found.get("contentType"))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise Unavailable(f"{what} did not answer. Try again later.", detail="no secret in the answer") from None
+
+    def _ask(self, name: str, what: str, challenge: Mapping[str, str | None]) -> tuple[requests.Response, str]:
+        """Ask once, and once more if no answer came; return the answer and the token that it is an answer to."""
+        token = self._identity.find_token(self._identity_client_id, self._scope, what, **challenge)
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        url = f"{self._url}/secrets/{name}?api-version={_VERSION}"
+        session = self._open()
+        try:
+            return session.request("GET", url, headers=headers, timeout=TIMEOUT), token
+        except requests.exceptions.RequestException:
+            pass
+        try:
+            return session.request("GET", url, headers=headers, timeout=TIMEOUT), token
+        except requests.exceptions.RequestException as error:
+            raise Unavailable(f"{what} did not answer. Try again later.", detail=type(error).__name__) from error
+
+    def _answer_challenge(self, name: str, what: str, refused: requests.Response, token: str) -> requests.Response:
+        """Ask with the token that a 401 wants, of another tenant or with claims, if it is another one than before."""
+        challenge = {"tenant_id": read_tenant(refused.headers), "claims": read_challenge(refused.headers)}
+        if self._identity.find_token(self._identity_client_id, self._scope, what, **challenge) == token:
+            return refused
+        return self._ask(name, what, challenge)[0]
+
+    def _open(self) -> DirectSession:
         with self._lock:
-            if self._client is None:
-                from azure.keyvault.secrets import SecretClient
-
-                credential = self._identity.credential(self._identity_client_id)
-                self._client = SecretClient(self._url, credential, **_LIMITS, transport=build_transport(**_TIMEOUTS))
-            return self._client
+            self._session = self._session or DirectSession()
+            return self._session
 
 
-@contextmanager
-def _own_errors(what: str) -> Iterator[None]:
-    """Raise GatewayErrors in place of the Azure libraries' errors. A ValueError means an answer that is not JSON."""
-    from azure.core.exceptions import AzureError
-
-    try:
-        yield
-    except (AzureError, ValueError) as error:
-        raise _translate(error, what) from error
+def _find_scope(url: str) -> str:
+    """Return the scope of a vault's own cloud. Raises ConfigurationError for what is no vault of Microsoft's."""
+    host = (urlsplit(url).hostname or "").lower()
+    for cloud in CLOUDS.values():
+        if host.endswith(f".{cloud.vault_suffix}"):
+            return f"https://{cloud.vault_suffix}/.default"
+    raise ConfigurationError("KEY_VAULT_URL leads to no vault of Microsoft's. Correct it.")
 
 
-def _translate(error: Exception, what: str) -> GatewayError:
-    from azure.core.exceptions import ClientAuthenticationError, ResourceNotFoundError
-    from azure.identity import CredentialUnavailableError
-
-    status, inner = _status(error), _inner_code(error)
+def _read_error(answer: requests.Response, what: str) -> GatewayError:
+    status = answer.status_code
     if is_redirect(status):
         return redirect_refused(what, status)
-    detail = f"{type(error).__name__} status={status} {inner}".strip()
-    if isinstance(error, CredentialUnavailableError) and not _may_pass(status):
-        return ConfigurationError(
-            f"{what} could not be used, because the app has no such identity. Check IDENTITY_CLIENT_ID and which "
-            "identities are assigned to the app; on a developer's machine, IDENTITY_SOURCE and az login.",
-            detail=detail,
-        )
-    if isinstance(error, ResourceNotFoundError):
+    inner = _find_inner_code(answer)
+    detail = f"status={status} {inner}".strip()
+    if status == HTTPStatus.NOT_FOUND:
         return SecretMissingError(
             f"{what} does not exist. Store it, or correct its name in the settings.", detail=detail
         )
@@ -205,26 +188,16 @@ def _translate(error: Exception, what: str) -> GatewayError:
             "role Key Vault Secrets User.",
             detail=detail,
         )
-    if isinstance(error, ClientAuthenticationError) and status is not None and not _may_pass(status):
+    if status == HTTPStatus.UNAUTHORIZED:
         return ConfigurationError(
             f"{what} could not be used: the app's own identity was refused. Check IDENTITY_CLIENT_ID.", detail=detail
         )
     return Unavailable(f"{what} did not answer. Try again later.", detail=detail)
 
 
-def _may_pass(status: int | None) -> bool:
-    """Return whether waiting may help: the server failed, or there were too many requests."""
-    return status is not None and (status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS)
-
-
-def _status(error: Exception) -> int | None:
-    """Return the HTTP status behind an error; the identity library has its own in the text only."""
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    if status is None and (found := _IDENTITY_STATUS.search(str(error))):
-        status = int(found[1])
-    return status
-
-
-def _inner_code(error: Exception) -> str:
-    inner = getattr(getattr(error, "error", None), "innererror", None)
-    return str(inner.get("code", "")) if isinstance(inner, dict) else ""
+def _find_inner_code(answer: requests.Response) -> str:
+    """Return the vault's own word for the reason, "" if there is none."""
+    try:
+        return str(answer.json()["error"]["innererror"]["code"])
+    except (ValueError, KeyError, TypeError):
+        return ""

@@ -5,12 +5,8 @@ the settings, or from somebody between: it is refused with an error of its own.
 """
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 from shared.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    import requests
 
 _REDIRECTS = frozenset(range(HTTPStatus.MULTIPLE_CHOICES, HTTPStatus.BAD_REQUEST)) - {HTTPStatus.NOT_MODIFIED}
 
@@ -28,14 +24,3 @@ def redirect_refused(who: str, status: int | None = None) -> ConfigurationError:
         code="RedirectRefused",
         detail=f"HTTP {status}" if status is not None else None,
     )
-
-
-def refuse_redirects(session: "requests.Session", who: str) -> None:
-    """Let a session raise that error where it would follow a redirect."""
-
-    def check(answer: "requests.Response", *_: object, **__: object) -> None:
-        if is_redirect(answer.status_code):
-            answer.close()
-            raise redirect_refused(who, answer.status_code)
-
-    session.hooks["response"].append(check)

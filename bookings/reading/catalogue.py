@@ -41,9 +41,10 @@ class Catalogue:
 
     def services(self, business: str) -> list[Json]:
         """Return the services by name, each with the names of its staff beside their ids."""
+        find_staff = self._names.begin_staff(business, self._workers)
         items = self._graph.list_services(business)
         self._names.learn_services(business, items)
-        staff = self._names.staff(business)
+        staff = find_staff()
         return _by_name(
             [plain(item) | {"staffMembers": describe_staff(item.get("staffMemberIds") or [], staff)} for item in items]
         )

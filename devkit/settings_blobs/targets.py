@@ -16,7 +16,7 @@ from pathlib import Path
 from devkit.running import find_running
 from devkit.settings_blobs.errors import SettingsBlobError
 from inbound_mail.sinks import check_sink
-from shared.key_vault import Identity
+from shared.identity import Identity
 from shared.settings.choices import IdentitySource
 from shared.settings.config import Settings, load_settings
 from shared.settings.faults import Fault, SettingsError

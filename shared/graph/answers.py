@@ -1,7 +1,5 @@
 """Reads Graph's answers: JSON, errors, and continuous-access challenges."""
 
-import base64
-import binascii
 import json
 import re
 from collections.abc import Mapping
@@ -116,7 +114,6 @@ _PAUSING = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, _BANDW
 _LIMIT_OF_APP = re.compile(r"\bMailboxConcurrency\b")
 _FRONT_IS_BUSY = "TooManyRequests"  # the code of Graph's own front, which knows no mailboxes
 _FORBIDDING = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-_CLAIMS = re.compile(r'claims="([^"]+)"')
 _LONGEST_REASON = 300
 _FIRST_OK, _FIRST_REDIRECT = 200, 300
 
@@ -195,21 +192,6 @@ def read_pause(status: int, headers: Mapping[str, str], body: bytes) -> Pause | 
         or _LIMIT_OF_APP.search(_read_reason(body) or "") is not None
     )
     return Pause(seconds, is_of_app)
-
-
-def read_challenge(headers: Mapping[str, str]) -> str | None:
-    """Return the claims (JSON text) of a continuous-access challenge, or None.
-
-    Several challenges may come joined in one header; both Base64 alphabets occur, padding may be missing.
-    """
-    text = _header(headers, "WWW-Authenticate") or ""
-    if "insufficient_claims" not in text or not (found := _CLAIMS.search(text)):
-        return None
-    plain = found[1].replace("-", "+").replace("_", "/").rstrip("=")
-    try:
-        return base64.b64decode(plain + "=" * (-len(plain) % 4)).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return None
 
 
 def _read_error_body(body: bytes) -> tuple[str, list[str], str | None]:

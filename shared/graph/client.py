@@ -15,8 +15,9 @@ from urllib.parse import quote, urlsplit
 
 from shared import context
 from shared.auth import TokenSource
+from shared.challenges import read_challenge
 from shared.errors import GatewayError, OutcomeUnknown, Rejected, ServerFailed, Throttled, Unavailable
-from shared.graph.answers import Expected, is_success, read_challenge, read_error, read_json, read_pause
+from shared.graph.answers import Expected, is_success, read_error, read_json, read_pause
 from shared.graph.limits import CallLimits, mailbox_of
 from shared.json_text import Json
 from shared.readiness import Service, note

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from shared import context
 from shared.azure_transport import build_transport
 from shared.errors import ConfigurationError, GatewayError, Rejected, StorageRefused, Unavailable
-from shared.key_vault import Identity
+from shared.identity import Identity
 from shared.readiness import Service, note
 from shared.redirects import is_redirect, redirect_refused
 from shared.settings.mail_settings import StorageSettings

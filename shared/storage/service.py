@@ -11,7 +11,6 @@ Source: learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key
 import base64
 import hashlib
 import hmac
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from azure.core.pipeline import Pipeline, PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import BearerTokenCredentialPolicy
 from azure.core.rest import HttpRequest
 
+from shared.challenges import read_tenant
 from shared.direct_session import is_unsent
 
 _SCOPE = "https://storage.azure.com/.default"
@@ -50,7 +50,6 @@ _SIGNED = (  # in this order, an absent one as an empty line
     "If-Unmodified-Since",
     "Range",
 )
-_TENANT = re.compile(r"""authorization(?:_uri)?="?https://[^/\s"]+/([^/\s",]+)""")
 
 
 class ServiceError(HttpResponseError):
@@ -116,10 +115,10 @@ class _TokenPolicy(BearerTokenCredentialPolicy[Any, Any]):
     def on_challenge(self, request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> bool:
         if super().on_challenge(request, response):
             return True
-        found = _TENANT.search(response.http_response.headers.get("WWW-Authenticate", ""))
-        if found is None:
+        tenant = read_tenant(response.http_response.headers)
+        if tenant is None:
             return False
-        self.authorize_request(request, _SCOPE, tenant_id=found[1])
+        self.authorize_request(request, _SCOPE, tenant_id=tenant)
         return True
 
 

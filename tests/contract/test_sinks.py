@@ -24,7 +24,7 @@ from shared.errors import (
     TimedOut,
     Unavailable,
 )
-from shared.key_vault import Identity
+from shared.identity import Identity
 from shared.settings.choices import IdentitySource
 from shared.settings.mail_settings import StorageSettings
 from shared.storage.account import Storage

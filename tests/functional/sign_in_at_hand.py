@@ -9,13 +9,12 @@ there is any fault, with any other credential than a secret, and in tests that a
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from shared.auth import TokenSource
-from shared.key_vault import KeyVault
+from shared.key_vault import KeyVault, VaultSecret
 from shared.settings.choices import Credential
 from twin.entra.credentials import authenticate_client
 from twin.entra.errors import EntraRefusal
@@ -36,15 +35,20 @@ class SignInAtHand:
     @contextmanager
     def installed(self) -> Iterator[None]:
         """Let the app's token sources and vaults ask here first."""
-        acquire, open_client = TokenSource._acquire, KeyVault._open
+        acquire, read = TokenSource._acquire, KeyVault._read
 
         def acquire_at_hand(source: TokenSource, claims: str | None, *, force: bool) -> Mapping[str, Any]:
             is_first = claims is None and not force and source._hold is None
             return (self._find_token(source) if is_first else None) or acquire(source, claims, force=force)
 
+        def read_at_hand(vault: KeyVault, name: str) -> VaultSecret:
+            if (found := self.find_secret(vault, name)) is None:
+                return read(vault, name)
+            return VaultSecret(found.value, found.version, found.expires, found.content_type)
+
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(TokenSource, "_acquire", acquire_at_hand)
-            patch.setattr(KeyVault, "_open", lambda vault: _Client(self, vault, open_client))
+            patch.setattr(KeyVault, "_read", read_at_hand)
             yield
 
     def find_secret(self, vault: KeyVault, name: str) -> SecretVersion | None:
@@ -82,19 +86,3 @@ class SignInAtHand:
             return grant_app_token(entra, Applicant(tenant, app, principal), form)
         except EntraRefusal:
             return None
-
-
-@dataclass
-class _Client:
-    """Stands in for Microsoft's client of a vault."""
-
-    hand: SignInAtHand
-    vault: KeyVault
-    open_client: Any
-
-    def get_secret(self, name: str) -> Any:
-        found = self.hand.find_secret(self.vault, name)
-        if found is None:
-            return self.open_client(self.vault).get_secret(name)
-        properties = SimpleNamespace(version=found.version, expires_on=found.expires, content_type=found.content_type)
-        return SimpleNamespace(value=found.value, properties=properties)

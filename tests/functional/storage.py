@@ -10,7 +10,7 @@ import pytest
 
 from devkit.azurite import Azurite, start_azurite
 from devkit.memory_storage import MemoryContainer, MemoryTable
-from shared.key_vault import Identity
+from shared.identity import Identity
 from shared.settings.choices import IdentitySource
 from shared.settings.mail_settings import StorageSettings
 from shared.storage.account import Storage

@@ -17,7 +17,7 @@ from event_subscriptions.targets.service_bus import ServiceBusKind
 from event_subscriptions.targets.storage_queue import StorageQueueKind
 from shared import context
 from shared.errors import Forbidden, Invalid, StorageRefused, Unavailable
-from shared.key_vault import Identity
+from shared.identity import Identity
 from shared.sealing import Sealing
 from shared.settings.choices import IdentitySource
 from shared.settings.event_targets import AllowedTargets, AzureTarget, find_kind

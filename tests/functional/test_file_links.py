@@ -16,7 +16,7 @@ from azure.core.credentials import AccessToken
 
 from devkit.azurite import Azurite, start_azurite
 from shared.errors import Forbidden, StorageRefused
-from shared.key_vault import Identity
+from shared.identity import Identity
 from shared.settings.choices import IdentitySource
 from shared.settings.mail_settings import StorageSettings
 from shared.storage import file_links

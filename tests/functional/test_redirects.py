@@ -12,7 +12,7 @@ from shared import retry
 from shared.errors import ConfigurationError, GatewayError
 from shared.graph.client import GraphClient, SubRequest
 from shared.graph.limits import CallLimits
-from shared.key_vault import Identity
+from shared.identity import Identity
 from shared.retry import ONCE
 from shared.settings.choices import IdentitySource
 from shared.settings.mail_settings import StorageSettings

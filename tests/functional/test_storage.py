@@ -12,7 +12,7 @@ from azure.storage.blob import BlobLeaseClient
 
 from devkit.azurite import Azurite
 from shared.errors import ConfigurationError, Conflict, Rejected, Unavailable
-from shared.key_vault import Identity
+from shared.identity import Identity
 from shared.settings.choices import IdentitySource
 from shared.settings.mail_settings import StorageSettings
 from shared.storage.account import Storage

@@ -21,7 +21,7 @@ from azure.data.tables import AccountSasPermissions, ResourceTypes, TableClient,
 
 from devkit.azurite import Azurite
 from shared.errors import ConfigurationError, Conflict, GatewayError, Rejected, StorageRefused, Unavailable
-from shared.key_vault import Identity
+from shared.identity import Identity
 from shared.settings.choices import IdentitySource
 from shared.settings.mail_settings import StorageSettings
 from shared.storage import table_client

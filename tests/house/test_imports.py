@@ -60,7 +60,8 @@ def test_only_blueprints_import_azure_functions() -> None:
 
 
 HOMES = {
-    ("azure.identity", "azure.keyvault", "msal"): {"shared.auth", "shared.key_vault"},
+    ("azure.identity", "msal"): {"shared.auth", "shared.identity"},
+    ("azure.keyvault",): set(),
     ("azure.core.pipeline",): {"shared.azure_transport", "shared.storage.service"},
     ("azure.data",): set(),
     ("azure.storage",): {

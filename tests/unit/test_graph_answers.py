@@ -5,6 +5,7 @@ from email.utils import format_datetime
 
 import pytest
 
+from shared.challenges import read_challenge
 from shared.errors import (
     ConfigurationError,
     Conflict,
@@ -18,7 +19,7 @@ from shared.errors import (
     TimedOut,
     Unavailable,
 )
-from shared.graph.answers import read_challenge, read_error, read_json
+from shared.graph.answers import read_error, read_json
 from shared.retry import read_retry_after
 from shared.transport import Answer
 
