@@ -20,13 +20,14 @@ from xml.sax.saxutils import escape
 
 import urllib3
 
-from devkit.azurite import ACCOUNT, ACCOUNT_KEY
-
 _VERSION = "2025-05-05"  # Azurite refuses versions newer than itself; every service and emulator in use knows this one
 _TIMEOUT = urllib3.Timeout(connect=3, read=30)
 _CONNECTIONS = 64  # more than threads that call
-_EMULATOR = f"AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};" + ";".join(
-    f"{service}Endpoint=http://127.0.0.1:{port}/{ACCOUNT}" for service, port in (("Blob", 10000), ("Queue", 10001))
+# The emulator's published account: learn.microsoft.com/azure/storage/common/storage-use-azurite
+_EMULATOR = (
+    "AccountName=devstoreaccount1;AccountKey="
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;"
+    "BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1;QueueEndpoint=http://127.0.0.1:10001/devstoreaccount1"
 )
 _SIGNED_EMPTY = "\n" * 6  # of the headers that are signed, those between type and Range, which are never sent
 
