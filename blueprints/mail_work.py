@@ -52,6 +52,7 @@ def schedule_mailbox_polls(timer: func.TimerRequest) -> None:
             used.notifications.converge(mail, planned)
         except GatewayError as error:
             _log.warning("the Graph subscriptions could not be looked after: %s", error)
+        _poll_what_is_unanswered(mail)
 
 
 def _stand_in(mail: "MailServices") -> bool:
@@ -63,6 +64,18 @@ def _stand_in(mail: "MailServices") -> bool:
     except GatewayError as error:
         _log.warning("the queues could not be looked at: %s", error)
         return False
+
+
+def _poll_what_is_unanswered(mail: "MailServices") -> None:
+    """Poll mailboxes for which the trigger takes the messages, and runs nothing: some of them in each run."""
+    from composition.mail_requests import poll_as_asked
+
+    try:
+        for request in mail.find_unanswered_polls()[:1]:
+            _log.warning("messages are taken and nothing runs: the timer polls %s", ", ".join(request.mailboxes))
+            poll_as_asked(request)
+    except GatewayError as error:
+        _log.warning("a poll of the timer failed: %s", error)
 
 
 @bp.queue_trigger(arg_name="message", queue_name=POLL_QUEUE, connection=_STORAGE)

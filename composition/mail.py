@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from composition import standing_in
 from composition.settings_source import InForce, SettingsState
 from composition.standing_in import StandIn
+from composition.unanswered_polls import UnansweredPolls
 from inbound_mail.delivery import threads
 from inbound_mail.delivery.by_hand import HandDelivery
 from inbound_mail.delivery.circuit_breaker import CircuitBreaker
@@ -16,7 +18,15 @@ from inbound_mail.intake.pace import find_due_polls
 from inbound_mail.intake.polling import Poller
 from inbound_mail.ledger import ledger, mail_exports, mail_store
 from inbound_mail.ledger.planned_polls import PlannedPoll, PollPlan
-from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE, DeliveryQueue, PollQueue, name_poison_queue
+from inbound_mail.messages import (
+    DELIVERY_QUEUE,
+    POLL_QUEUE,
+    DeliveryQueue,
+    PollQueue,
+    PollRequest,
+    name_poison_queue,
+    share_requests,
+)
 from inbound_mail.reports import mails, pickers, trigger_items
 from inbound_mail.reports.alarms import Alarm, Watch
 from inbound_mail.reports.poison import VisibleQueue, find_left_poison
@@ -63,6 +73,7 @@ class MailServices:
     delivery_workers: Workers
     poison: Mapping[str, VisibleQueue]  # by name
     stand_in: StandIn
+    unanswered: UnansweredPolls
     exports: mail_exports.MailExports
     file_links: FileLinks
     settings_state: SettingsState | None = None  # None: no setting is in a blob
@@ -98,8 +109,17 @@ class MailServices:
         """
         planned = PollPlan(self.table).read() if self.mailboxes else {}
         settings = (mailbox.settings for mailbox in self.mailboxes.values())
-        self.workers.map(self.polls.put, find_due_polls(settings, planned, datetime.now(UTC)))
+        due = find_due_polls(settings, planned, datetime.now(UTC))
+        self.workers.map(self.polls.put, due)
+        self.unanswered.note((name for request in due for name in request.mailboxes), planned, standing_in.read_clock())
         return planned
+
+    def find_unanswered_polls(self) -> list[PollRequest]:
+        """Return requests for the mailboxes for which the timer asks in vain; usually there are none."""
+        if POLL_QUEUE not in self.stand_in.at_rest:  # the messages lie there, or are handled: not taken in vain
+            return []
+        names = self.unanswered.find(standing_in.read_clock(), lambda name: self.mailboxes[name].ledger.state().values)
+        return share_requests(names)
 
     def describe_mailbox(self, mailbox: SupportMailbox) -> Json:
         """Return a mailbox with its state."""
@@ -221,6 +241,7 @@ def build_mail_services(
         delivery_workers=Workers(_DELIVERIES_AT_ONCE),
         poison={name: Queue(storage, name) for name in map(name_poison_queue, (POLL_QUEUE, DELIVERY_QUEUE))},
         stand_in=StandIn(queues, QueueStates(table), watch),
+        unanswered=UnansweredPolls(),
         exports=mail_exports.MailExports(Container(storage, mail_exports.CONTAINER)),
         file_links=FileLinks(storage, are_allowed=settings.has_file_links),
     )

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
@@ -16,6 +17,8 @@ from azure.core.exceptions import ResourceNotFoundError
 from composition import standing_in
 from composition.mail import MailServices
 from composition.services import services
+from composition.unanswered_polls import UnansweredPolls
+from inbound_mail.ledger.planned_polls import PlannedPoll
 from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE, DeliveryRequest
 from inbound_mail.reports.stalled import QueueState
 from shared.errors import Unavailable
@@ -76,6 +79,10 @@ class MailApp:
                 client.delete_message(message)
                 number += 1
         return number
+
+    def swallow(self, queue: str) -> None:
+        """Take all that is there for ten minutes, as a host does that hands nothing over."""
+        list(self.storage.open_queue(queue).receive_messages(messages_per_page=8, visibility_timeout=600))
 
     def count_messages(self) -> int:
         return self.mail.polls.count() + self.mail.deliveries.count()
@@ -161,6 +168,57 @@ def test_triggers_that_wake_while_the_timer_does_their_work_repeat_nothing(app: 
     app.wake()
     assert set(app.count_tickets().values()) == {1}
     assert len(app.made) == 20
+
+
+def test_messages_that_are_taken_and_reach_no_function_do_not_stop_the_mail(
+    app: MailApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, logger="gateway")
+    app.receive(2)
+    for _ in range(7):
+        app.tick()
+        app.swallow(POLL_QUEUE)
+    app.wake(DELIVERY_QUEUE)
+    assert list(app.count_tickets().values()) == [1, 1]
+    assert caplog.text.count("messages are taken and nothing runs") == 1
+    assert app.mail.watch.active() == []
+
+
+def test_a_poll_that_is_answered_or_fails_is_not_done_by_the_timer(
+    app: MailApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(8):
+        app.tick()
+        app.wake()
+    app.gateway.sim.mail.remove_mailbox(SUPPORT)
+    for _ in range(8):
+        app.tick()
+        app.wake()
+    assert "nothing runs" not in caplog.text
+
+
+def test_only_a_mailbox_that_is_asked_for_again_and_again_is_unanswered() -> None:
+    asked, plan = UnansweredPolls(), PlannedPoll(looked_at=BEGIN)
+    read: list[str] = []
+
+    def find(minute: int, last_poll: datetime | None = BEGIN) -> list[str]:
+        def read_state(name: str) -> dict[str, Any]:
+            read.append(name)
+            return {"last_poll": last_poll} if last_poll else {}
+
+        return asked.find(BEGIN + minute * MINUTE, read_state)
+
+    for minute in range(6):
+        asked.note(["a", "b"], {"a": plan, "b": plan}, BEGIN + minute * MINUTE)
+        assert find(minute) == ([] if minute < 5 else ["a", "b"])
+    assert read == ["a", "b"]  # nobody's row is read before
+    assert find(6, None) == ["a", "b"]
+    assert find(6, BEGIN + 5 * MINUTE) == []  # a poll ran, and failed
+    assert asked.find(BEGIN + 6 * MINUTE, lambda _: {"paused_until": BEGIN + 7 * MINUTE}) == []
+    asked.note(["a", "b"], {"a": PlannedPoll(looked_at=BEGIN + MINUTE), "b": plan}, BEGIN + 7 * MINUTE)
+    assert find(7) == ["b"]
+    asked.note(["a"], {}, BEGIN + 8 * MINUTE)
+    assert find(12) == []
 
 
 def test_a_sleeping_delivery_trigger_alone_is_noticed(app: MailApp, caplog: pytest.LogCaptureFixture) -> None:
