@@ -12,7 +12,7 @@ nothing more. What the brake counts, and the list of quarantined deliveries, cha
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -230,6 +230,11 @@ class Claim:
         self._noted = {}
 
     def _write(self, values: Entity, cause: str | None, becomes: Becomes | None) -> None:
+        is_counted = becomes is not None and any(self._delivery.values.get(name) for name in (PLACE, NOTICE))
+        with self._ledger.turns.take(_name_turn(self._delivery) if is_counted else None):
+            self._write_counted(values, cause, becomes)
+
+    def _write_counted(self, values: Entity, cause: str | None, becomes: Becomes | None) -> None:
         for _ in space_tries(_MOST_TRIES):
             count = self._end_place(becomes, is_rejected=cause is not None) if becomes is not None else None
             columns = values | ({PLACE: None} if count else {})
@@ -309,20 +314,31 @@ def _claim(ledger: Ledger, delivery: DeliveryRecord, seconds: float, judge: Judg
     # What an attempt may have written goes on, whatever was counted; it is not so with a mail that was to be set aside.
     may_be_written = claimed["interrupted"] and not values.get(BEYOND)
     is_counted = may_be_written or any(values.get(name) for name in ("forced", PLACE, NOTICE))
-    for _ in space_tries(_MOST_TRIES):
-        judgement = Judgement(Verdict.GO, {}) if judge is None or is_counted else judge(delivery)
-        if judgement.verdict is Verdict.WAIT:
-            break
-        try:
-            taken = ledger.delivery_rows.change(delivery, claimed | judgement.columns, count=judgement.count)
-        except CountChanged:
-            ledger.brake.read_again(judgement.count)
-            continue
-        except Conflict as conflict:
-            raise _Changed(conflict.message) from conflict
-        ledger.brake.note(judgement.count)
-        return Claim(ledger, taken, judgement)
+    with ExitStack() as turn:
+        if judge and not is_counted:
+            turn.enter_context(ledger.turns.take(_name_turn(delivery)))
+        for _ in space_tries(_MOST_TRIES):
+            judgement = Judgement(Verdict.GO, {}) if judge is None or is_counted else judge(delivery)
+            if judgement.verdict is Verdict.WAIT:
+                break
+            if judgement.count is None:  # nothing is counted
+                turn.close()
+            try:
+                taken = ledger.delivery_rows.change(delivery, claimed | judgement.columns, count=judgement.count)
+            except CountChanged:
+                ledger.brake.read_again(judgement.count)
+                continue
+            except Conflict as conflict:
+                raise _Changed(conflict.message) from conflict
+            ledger.brake.note(judgement.count)
+            return Claim(ledger, taken, judgement)
     raise HeldBack("Other mails of the correspondent are under way. Try again later.")
+
+
+def _name_turn(delivery: DeliveryRecord) -> tuple[str, str] | None:
+    """Return the name of the turn of all mails that the brake counts in the same row."""
+    facts = delivery.facts
+    return (delivery.sink, facts.sender) if facts else None
 
 
 def _is_free(delivery: DeliveryRecord) -> bool:

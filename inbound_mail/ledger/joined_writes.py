@@ -66,6 +66,18 @@ class JoinedWrites:
                 self._deliveries -= 1
                 self._changed.notify_all()
 
+    @contextmanager
+    def standing_aside(self) -> Iterator[None]:
+        """Run the block as a delivery that writes nothing meanwhile, so that nobody waits for it."""
+        with self._changed:
+            self._deliveries -= 1
+            self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._deliveries += 1
+
     def transact(self, operations: Sequence[Operation]) -> list[str]:
         """Write; return the new versions. Raises as `Table.transact` does, `target` counting these operations."""
         own = _Waiting(operations)

@@ -33,6 +33,7 @@ from inbound_mail.ledger.records import (
     SkippedMail,
     read_facts,
 )
+from inbound_mail.ledger.turns import Turns
 from shared.errors import Conflict, NotFound
 from shared.storage.tables import TRANSACTION_SIZE, Entity, Operation, Row, Table
 
@@ -48,6 +49,7 @@ class Ledger:
         self.has_grown = False  # its feeds; whoever tells others about it takes it back
         self.delivery_rows = DeliveryRows(table, mailbox)
         self._counts: dict[str, Row] = {}
+        self.turns = Turns(self.delivery_rows.joined.standing_aside)
 
     def of(self, mailbox: str) -> "Ledger":
         """Return the ledger of another mailbox."""

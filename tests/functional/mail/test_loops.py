@@ -11,6 +11,7 @@ import pytest
 
 from inbound_mail.delivery.by_hand import Wish
 from inbound_mail.delivery.delivery import DeliveryOutcome
+from inbound_mail.ledger.brakes import Brake
 from inbound_mail.ledger.claims import claim
 from inbound_mail.reports.mails import list_set_aside
 from inbound_mail.sinks.protocol import Receipt
@@ -145,6 +146,20 @@ def test_counting_a_mail_costs_no_read_unless_another_process_has_counted_its_au
     [row] = {row for row in read if row.startswith("b|")}
     [[_, tickets, *_]] = json.loads(braked.services.table.get(braked.name, row).values["hours"]).values()  # type: ignore[union-attr]  # it was just read
     assert tickets == 3
+
+
+@pytest.mark.usefixtures("rows_in_memory")
+def test_mails_of_one_author_that_go_side_by_side_take_turns(
+    open_scenario: OpenScenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenario = open_scenario()
+    refused: list[Any] = []
+    monkeypatch.setattr(Brake, "read_again", lambda _, count: refused.append(count))
+    for number in range(30):
+        receive(scenario, number)
+    scenario.poll()
+    assert scenario.deliver() == [DeliveryOutcome.DELIVERED] * 30
+    assert refused == []
 
 
 @pytest.mark.usefixtures("rows_in_memory")
