@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench import (
+    event_deliveries,
     first_answer,
     hostile_text,
     import_cost,
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "push": push.run,
     "large_attachment": large_attachment.run,
     "scale": scale.run,
+    "event_deliveries": event_deliveries.run,
     "slots": slots.run,
     "hostile_text": hostile_text.run,
 }

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from bench import (
+    event_deliveries,
     first_answer,
     hostile_text,
     import_cost,
@@ -62,6 +63,17 @@ def test_what_grows_with_the_number_of_mailboxes_is_named() -> None:
     few = scale.Hour(10, Counter({"table reads": 100, "messages": 100}), 10, 1.0)
     many = scale.Hour(100, Counter({"table reads": 1200, "messages": 1000}), 100, 10.0)
     assert scale.explain([few, many]).endswith("what grows: table reads")
+
+
+def test_the_deliveries_of_an_event_are_counted_and_do_not_cost_more_for_each(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    event_deliveries.run((20, 350))
+    reported = capsys.readouterr().out
+    assert "no part grows by more than 5%" in reported
+    [many] = re.findall(r"^ +350 +(\d+\.\d+) .* idle +(\d+) in all", reported, re.MULTILINE)
+    assert float(many[0]) < 3.3, "requests for each delivery"
+    assert int(many[1]) <= 2, "requests of the timer's look"
 
 
 def test_a_question_for_free_slots_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
