@@ -8,19 +8,17 @@ from functools import partial
 from typing import Any
 
 from devkit.flow_engine import Backend
-from devkit.flow_engine import Flow as Poller
 from devkit.flow_runs.connections import App
 from devkit.flow_runs.doubles.sharepoint import Item
 from devkit.flow_runs.failure_table import Case, Trial
 from devkit.flow_runs.records import Record
 from devkit.flow_runs.triggers import begin_runs
 from devkit.flow_runs.world import FlowWorld, Thing
-from devkit.flows.calls import build_request
-from devkit.flows.connectors import GATEWAY, load_connectors
 from devkit.flows.sources import FLOWS, Flow, load_flow
 from shared.errors import Rejected
 from tests.functional.changes.conftest import Page
 from tests.functional.conftest import Gateway, ahead
+from tests.functional.flow_trigger import FlowTrigger
 from tests.functional.mail.conftest import open_mail_scenario
 from twin.bookings.book import Appointment
 from twin.mail.contents import File, Reference
@@ -75,10 +73,10 @@ class Scenarios:
         page, settings = self._open_page()
         booked = page.book(ahead(hours=30), customers=[CUSTOMER])
         page.ask()  # the first look only says where to go on
-        poller = self._switch_on(flow, settings)
+        turned_on = self._switch_on(flow, settings)
         appointment = happen(page, booked)
         page.ask()
-        [trigger] = self._begin(flow, poller.recur(), settings)
+        [trigger] = turned_on.begin()
         yield self._make(flow, "an event", trigger, settings)
         if has_tickets:
             yield self._make(flow, "a ticket is there", trigger, settings, lambda: _open_tickets(appointment))
@@ -150,7 +148,7 @@ class Scenarios:
     def _mails(self, flow: Flow) -> Iterator[Case]:
         scenario = open_mail_scenario(self.gateway, attachment_mb=1)
         settings = {"SupportMailbox": scenario.name}
-        poller = self._switch_on(flow, settings)
+        turned_on = self._switch_on(flow, settings)
         scenario.receive(
             subject="Printer <b> o'clock",
             html="<p>On <b>fire</b></p><img src='cid:shot'>",
@@ -162,20 +160,20 @@ class Scenarios:
             ],
         )
         scenario.run()
-        [trigger] = self._begin(flow, poller.recur(), settings)
+        [trigger] = turned_on.begin()
         yield self._make(flow, "a mail with files", trigger, settings)
         first = scenario.receive(subject="Scanner", message_id="scanner@x")
         headers = {"In-Reply-To": "<scanner@x>"}
         scenario.receive(subject="RE: Scanner", headers=headers, attachments=[File("a.json", "application/json", JSON)])
         scenario.run()
         begun = scenario.describe(first.id)
-        [_, trigger] = self._begin(flow, poller.recur(), settings)
+        [_, trigger] = turned_on.begin()
         yield self._make(flow, "a reply with a file", trigger, settings, lambda: _open_thread(begun))
 
     def _failed_mail(self, flow: Flow) -> Iterator[Case]:
         scenario = open_mail_scenario(self.gateway)
         settings = {"SupportMailbox": scenario.name}
-        poller = self._switch_on(flow, settings)
+        turned_on = self._switch_on(flow, settings)
 
         def refuse() -> None:
             raise Rejected("The desk knows no such category.", code="TicketRefused")
@@ -183,7 +181,7 @@ class Scenarios:
         scenario.sink.before = refuse
         scenario.receive(subject="Printer <b>")
         scenario.run()
-        [trigger] = self._begin(flow, poller.recur(), settings)
+        [trigger] = turned_on.begin()
         yield self._make(flow, "a mail in quarantine", trigger, settings)
 
     # -- triggers ---------------------------------------------------------------------------------------------------
@@ -192,21 +190,9 @@ class Scenarios:
     def _backend(self) -> Backend:
         return Backend(self.gateway.base_url, self.gateway.key)
 
-    def _switch_on(self, flow: Flow, settings: Mapping[str, Any]) -> Poller:
-        """Return the flow's trigger, which has asked once."""
-        connector = load_connectors()[GATEWAY]
-        inputs = flow.trigger[1]["inputs"]
-        case = self._make(flow, "", {}, settings)
-        given = {name: _choose(value, case.parameters) for name, value in inputs["parameters"].items()}
-        operation = connector.operations[inputs["host"]["operationId"]]
-        request = build_request(connector, operation, given, lambda value, _: str(value))
-        query = {name: value for name, value in request.queries.items() if value is not None}
-        poller = Poller(self._backend, request.path.strip("/"), query, http=self.gateway.http)
-        assert poller.recur() == []
-        return poller
-
-    def _begin(self, flow: Flow, items: list[dict[str, Any]], settings: Mapping[str, Any]) -> list[Record]:
-        return begin_runs(flow, {"value": items}, datetime.now(UTC), self._make(flow, "", {}, settings).parameters)
+    def _switch_on(self, flow: Flow, settings: Mapping[str, Any]) -> FlowTrigger:
+        """Return the flow's trigger, turned on."""
+        return FlowTrigger(self.gateway, flow, self._make(flow, "", {}, settings).parameters)
 
     def _make(
         self, flow: Flow, name: str, trigger: Record, settings: Mapping[str, Any],
@@ -214,14 +200,6 @@ class Scenarios:
     ) -> Case:  # fmt: skip
         app = App(self._backend, self.gateway.http, remembers=True)
         return Case(flow, name, trigger, app, now or datetime.now(UTC), settings, open_world, **more)
-
-
-def _choose(value: Any, parameters: Mapping[str, Any]) -> Any:
-    """Return a trigger's input: a setting, or a text."""
-    if isinstance(value, str) and value.startswith("@parameters('"):
-        return parameters[value.removeprefix("@parameters('").removesuffix("')")]
-    assert not str(value).startswith("@"), value
-    return value
 
 
 def _book(page: Page, _: str) -> str:

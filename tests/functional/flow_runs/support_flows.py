@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from devkit.flow_engine import Backend
-from devkit.flow_engine import Flow as PollingFlow
 from devkit.flow_runs.connections import App, Connections
 from devkit.flow_runs.doubles.outlook import Outlook
 from devkit.flow_runs.doubles.sharepoint import Item, SharePoint, SharePointList
@@ -16,8 +15,8 @@ from devkit.flow_runs.engine import Beginning, Run, run_flow
 from devkit.flow_runs.faults import FaultyHost
 from devkit.flow_runs.host import Answer, Call
 from devkit.flow_runs.records import Record
-from devkit.flow_runs.triggers import begin_runs
 from devkit.flows.sources import FLOWS, load_flow
+from tests.functional.flow_trigger import FlowTrigger
 from tests.functional.mail.conftest import MailScenario
 
 SITE = "https://example.com/sites/helpdesk"
@@ -27,7 +26,6 @@ BOTH_READINGS = [
     pytest.param(True, id="eager-if"),
     pytest.param(False, id="lazy-if", marks=pytest.mark.slow(reason="what fails lazily fails eagerly, too")),
 ]
-_KINDS = {"support-mail-ticket": "arrived", "support-mail-failed": "failed"}
 
 
 class SupportConnections(Connections):
@@ -44,7 +42,7 @@ class SupportConnections(Connections):
 
 
 class SupportFlow:
-    """One flow with its polling trigger and the connections that it was given."""
+    """One flow with its trigger and the connections that it was given."""
 
     def __init__(self, scenario: MailScenario, name: str, *, reads_both_branches: bool = False) -> None:
         self.scenario = scenario
@@ -60,9 +58,6 @@ class SupportFlow:
         lists = {"Tickets": self._list, "Ticket comments": self._comments}
         doubles = [SharePoint(SITE, lists), self.outlook, self.teams]
         self.connections = SupportConnections(App(app, scenario.gateway.http), doubles)
-        self._trigger = PollingFlow(
-            app, f"triggers/mails/{_KINDS[name]}", {"mailbox": scenario.name}, http=scenario.gateway.http
-        )
         self.host = FaultyHost(self.connections)
         chosen = {"SharePointSite": SITE, "TicketList": "Tickets", "CommentList": "Ticket comments",
                   "SupportMailbox": scenario.name, "ChannelLink": CHANNEL, "SupportAddress": ADDRESS,
@@ -71,7 +66,7 @@ class SupportFlow:
             name: chosen[setting.short_name] for name, setting in self._flow.settings.items()
         } | {"$authentication": {}}
         self._triggers: dict[int, Record] = {}
-        assert self._trigger.recur() == []
+        self._trigger = FlowTrigger(scenario.gateway, self._flow, self._parameters)
 
     @property
     def tickets(self) -> list[Item]:
@@ -88,7 +83,7 @@ class SupportFlow:
         self.scenario.receive(**mail)
         self.scenario.run()
         now = datetime.now(UTC)
-        begun = begin_runs(self._flow, {"value": self._trigger.recur()}, now, self._parameters)
+        begun = self._trigger.begin()
         runs = [self._run(trigger, now) for trigger in begun]
         self._triggers |= {id(run): trigger for run, trigger in zip(runs, begun, strict=True)}
         return runs
