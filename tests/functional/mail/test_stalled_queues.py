@@ -181,6 +181,9 @@ def test_messages_that_are_taken_and_reach_no_function_do_not_stop_the_mail(
     app.wake(DELIVERY_QUEUE)
     assert list(app.count_tickets().values()) == [1, 1]
     assert caplog.text.count("messages are taken and nothing runs") == 1
+    app.tick()
+    app.wake()  # the trigger is back, and closes the mails
+    app.mail.check_alarms({})
     assert app.mail.watch.active() == []
 
 
