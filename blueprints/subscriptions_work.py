@@ -18,11 +18,15 @@ _STORAGE = "AzureWebJobsStorage"
 
 @bp.queue_trigger(arg_name="message", queue_name=QUEUE, connection=_STORAGE)
 def deliver_events(message: func.QueueMessage) -> None:
-    """Send the events that wait for the subscriptions of a request."""
+    """Send the events that wait for subscriptions, after a scan of the business of which Graph announces changes."""
+    from composition.notifications import scan_as_asked
     from composition.subscriptions import open_deliverer
 
+    request, used = EventRequest.from_json(message.get_body()), services()
     with context.call(str(uuid.uuid4()), seconds=context.RUN_SECONDS):
-        open_deliverer(services()).deliver_all(EventRequest.from_json(message.get_body()))
+        if request.business:
+            scan_as_asked(used, request)
+        open_deliverer(used).deliver_all(request)
 
 
 @bp.queue_trigger(arg_name="message", queue_name=name_poison_queue(QUEUE), connection=_STORAGE)

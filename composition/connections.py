@@ -125,10 +125,12 @@ def _build_notifications(
     settings: Settings, authenticator: Authenticator, clients: Mapping[str, GraphClient], storage: Storage
 ) -> "NotificationServices":
     from composition.notifications import NotificationServices
+    from event_subscriptions.messages import QUEUE
     from graph_notifications.converging import Converger
     from graph_notifications.proofs import Proofs
     from graph_notifications.store import TABLE, SubscriptionStore
     from shared.graph.subscriptions import GraphSubscriptions
+    from shared.storage.queues import Queue
     from shared.storage.tables import Table
 
     key = authenticator.secret(settings.state_key_name)
@@ -136,7 +138,8 @@ def _build_notifications(
     # Delegated permissions do not reach other mailboxes than the user's own.
     able = {name: client for name, client in clients.items() if not settings.connections[name].is_delegated}
     graphs = {name: GraphSubscriptions(client) for name, client in able.items()}
-    return NotificationServices(settings, proofs, Converger(SubscriptionStore(Table(storage, TABLE)), graphs, proofs))
+    converger = Converger(SubscriptionStore(Table(storage, TABLE)), graphs, proofs)
+    return NotificationServices(settings, proofs, converger, Queue(storage, QUEUE))
 
 
 def _build_mail_source(settings: Settings, storage: Storage, build: "Callable[[Settings], MailServices]") -> MailSource:

@@ -6,31 +6,43 @@ import uuid
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
+from event_subscriptions.messages import EventRequest, JsonQueue
 from graph_notifications.converging import Converger, Wish, find_next_step
 from graph_notifications.proofs import Proofs
 from graph_notifications.receiving import Lifecycle, Received, read_notifications
-from graph_notifications.resources import WatchedResource, by_id, list_mail_resources
+from graph_notifications.resources import (
+    ResourceKind,
+    WatchedResource,
+    by_id,
+    list_calendar_resources,
+    list_mail_resources,
+)
 from graph_notifications.store import LONG_AGO, Known, Record
 from graph_notifications.wake_ups import WakeUps
 from inbound_mail.intake.announcements import has_missed
 from inbound_mail.ledger.planned_polls import PlannedPoll, PollPlan
 from inbound_mail.messages import PollRequest
 from shared import context
-from shared.errors import NotFound
+from shared.errors import GatewayError, NotFound
 from shared.json_text import Json
 from shared.settings.config import Settings
 from shared.time_zones.zones import utc_text
 
 if TYPE_CHECKING:
+    from composition.connections import Services
     from composition.mail import MailServices
 
 _log = logging.getLogger("gateway.notifications")
 
 type FindMail = Callable[[], "MailServices"]
+type FindResources = Callable[[], list[WatchedResource]]
 
 
+_SCAN_SPACING_SECONDS = 10.0  # one booking changes its page's calendar several times
+_SCAN_LIVES_SECONDS = 600.0  # then the timer has scanned
 _STEP_SECONDS = 40.0  # of a run of the timer, which has other work to do
 
 
@@ -54,6 +66,7 @@ class NotificationServices:
     settings: Settings
     proofs: Proofs
     converger: Converger
+    scans: JsonQueue
     wake_ups: WakeUps = field(default_factory=WakeUps)
     last_step: LastStep = field(default_factory=LastStep)
 
@@ -69,8 +82,7 @@ class NotificationServices:
         wanted, now = self.settings.notifications, datetime.now(UTC)
         wishes: Mapping[str, Wish] = {}
         if wanted.is_on and wanted.base_url:
-            resources = list_mail_resources(one.settings for one in mail.mailboxes.values())
-            wishes = self.converger.make_wishes(resources, wanted.base_url)
+            wishes = self.converger.make_wishes(self.list_resources(mail), wanted.base_url)
         wished = frozenset(one.url for one in wishes.values())
         silent = {name: plan.unannounced_at for name, plan in planned.items() if has_missed(plan, now)}
         if self.last_step.is_current(wished, silent, now):
@@ -82,6 +94,14 @@ class NotificationServices:
         self._plan_polls(mail, planned, wishes, known)
         last = self.last_step
         last.wished, last.silent, last.next_at = wished, silent, find_next_step(wishes, known, now)
+
+    def list_resources(self, mail: "MailServices") -> list[WatchedResource]:
+        """Return what is to be watched: the folders of all mailboxes, and calendars of booking pages if wanted."""
+        return [*list_mail_resources(one.settings for one in mail.mailboxes.values()), *self._list_calendars()]
+
+    def _list_calendars(self) -> list[WatchedResource]:
+        connections = self.settings.connections.values() if self.settings.notifications.has_bookings else ()
+        return [found for one in connections for found in list_calendar_resources(one.name, one.businesses.ids)]
 
     def tend(self, mail: "MailServices", mailbox: str, events: Collection[str]) -> bool:
         """Do what Graph's lifecycle events want with a mailbox's subscriptions; return whether all of it is done.
@@ -137,9 +157,10 @@ class NotificationServices:
         watched: list[WatchedResource] = []
 
         def find_tenant() -> str | None:
-            for find in (find_mail, read_mail_again):
-                resources = by_id(list_mail_resources(one.settings for one in find().mailboxes.values()))
-                if (found := resources.get(resource_id)) is not None:
+            finders: list[FindResources] = [self._list_calendars]
+            finders += [partial(_list_folders, find) for find in (find_mail, read_mail_again)]
+            for find in finders:
+                if (found := by_id(find()).get(resource_id)) is not None:
                     watched.append(found)
                     return self.settings.connections[found.connection].tenant_id
             return None
@@ -148,8 +169,25 @@ class NotificationServices:
         if received.refused:
             _log.warning("%d notifications were not proven to be Microsoft Graph's", received.refused)
         if received.is_wake_up:
-            self._wake_poll(find_mail(), watched[0].owner, tuple(sorted(received.lifecycle)))
+            if watched[0].kind is ResourceKind.CALENDAR:
+                self._wake_scan(watched[0])
+            else:
+                self._wake_poll(find_mail(), watched[0].owner, tuple(sorted(received.lifecycle)))
         return received
+
+    def _wake_scan(self, watched: WatchedResource) -> None:
+        woken = f"{watched.connection}|{watched.owner}"
+        delay = self.wake_ups.plan(woken, _SCAN_SPACING_SECONDS)
+        if delay is None:
+            return
+        seconds = math.ceil(delay)
+        announced_at = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+        request = EventRequest(watched.connection, (), watched.owner, announced_at)
+        try:
+            self.scans.put(request.to_json(), delay=seconds, ttl=_SCAN_LIVES_SECONDS)
+        except BaseException:
+            self.wake_ups.forget(woken)
+            raise
 
     def _wake_poll(self, mail: "MailServices", mailbox: str, lifecycle: tuple[str, ...]) -> None:
         woken = "|".join([mailbox, *lifecycle])
@@ -163,6 +201,20 @@ class NotificationServices:
         except BaseException:
             self.wake_ups.forget(woken)
             raise
+
+
+def scan_as_asked(services: "Services", request: EventRequest) -> None:
+    """Scan the business of which Graph has announced changes; if that fails, the timer scans it later."""
+    connection, business = services.connections.get(request.connection), request.business
+    try:
+        if business and connection and connection.businesses.allows(business):
+            connection.changes.look(business, datetime.fromisoformat(request.announced_at))
+    except (GatewayError, ValueError) as error:
+        _log.warning("a business of which changes were announced was not scanned: %s", error)
+
+
+def _list_folders(find_mail: FindMail) -> list[WatchedResource]:
+    return list_mail_resources(one.settings for one in find_mail().mailboxes.values())
 
 
 def _describe(record: Record) -> Json:

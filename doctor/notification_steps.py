@@ -9,7 +9,7 @@ from http import HTTPStatus
 from composition.connections import Services
 from doctor.examination import Name, Status, Step, Verdict
 from doctor.step_names import StepName
-from graph_notifications.resources import WatchedResource, list_mail_resources
+from graph_notifications.resources import WatchedResource
 from shared.graph.permissions import MAIL_READ
 from shared.settings.config import Settings
 from shared.time_zones.zones import utc_text
@@ -42,9 +42,9 @@ def list_notification_steps(settings: Settings, services: Services, needs: tuple
         _ADDRESS_REMEDY,
         needs=needs,
     )
-    mailboxes = [one.settings for one in services.mail.mailboxes.values()]
-    for name in dict.fromkeys(one.connection for one in mailboxes):
-        resources = list_mail_resources(one for one in mailboxes if one.connection == name)
+    watched = services.notifications.list_resources(services.mail)
+    for name in dict.fromkeys(one.connection for one in watched):
+        resources = [one for one in watched if one.connection == name]
         yield Step(
             StepName.GRAPH_SUBSCRIPTIONS,
             name,

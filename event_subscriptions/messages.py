@@ -33,14 +33,21 @@ class JsonQueue(Protocol):
 
 @dataclass(frozen=True)
 class EventRequest:
-    """Asks for a run of each of these subscriptions of one connection."""
+    """Asks for a run of each of these subscriptions of one connection.
+
+    `business`: before that, scan this booking page, of which changes were announced until `announced_at` (ISO 8601). A
+    version that does not know it does not.
+    """
 
     connection: str
     subscriptions: tuple[str, ...]
+    business: str | None = None
+    announced_at: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the message."""
-        return {"connection": self.connection, "subscriptions": list(self.subscriptions)}
+        message = {"connection": self.connection, "subscriptions": list(self.subscriptions)}
+        return message | ({"business": self.business, "announcedAt": self.announced_at} if self.business else {})
 
     @classmethod
     def from_json(cls, body: bytes) -> Self:
@@ -53,7 +60,9 @@ class EventRequest:
             case {"connection": str() as connection, "subscriptions": list() as names} if all(
                 isinstance(name, str) for name in names
             ):
-                return cls(connection, tuple(names))
+                business, announced_at = found.get("business"), found.get("announcedAt")
+                is_scan = isinstance(business, str) and isinstance(announced_at, str)
+                return cls(connection, tuple(names), *((business, announced_at) if is_scan else ()))
             case _:
                 raise MalformedRequestError("The queue message names no subscriptions.")
 

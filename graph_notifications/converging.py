@@ -190,7 +190,7 @@ class _Step:
         """Have the one subscription of a resource, and none of its former ones."""
         if not record.subscription:
             state = self._proofs.make_client_state(record.id)
-            made = self._graph.create(wish.resource.path, record.url, state)
+            made = self._graph.create(wish.resource.path, wish.resource.change_types, record.url, state)
             record = self._put(_note_made(record, made))
         elif is_renewal_due(record, datetime.now(UTC)):
             try:

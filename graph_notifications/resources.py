@@ -16,11 +16,15 @@ class ResourceKind(StrEnum):
     """The kinds of watched resources."""
 
     MAIL = "mail"
+    CALENDAR = "calendar"
 
 
 @dataclass(frozen=True)
 class WatchedResource:
-    """One watched resource. `owner`: the mailbox's name. `folder`: a folder's id or well-known name."""
+    """One watched resource. `owner`: the mailbox's name, or the id of the business.
+
+    `folder`: a folder's id or well-known name; "calendar" for that of a booking page.
+    """
 
     kind: ResourceKind
     connection: str
@@ -37,7 +41,14 @@ class WatchedResource:
     @property
     def path(self) -> str:
         """The resource as Graph's subscriptions name it."""
+        if self.kind is ResourceKind.CALENDAR:
+            return f"users/{self.address}/events"
         return f"users/{self.address}/mailFolders('{self.folder}')/messages"
+
+    @property
+    def change_types(self) -> str:
+        """What Graph is to announce."""
+        return "created,updated,deleted" if self.kind is ResourceKind.CALENDAR else "created"
 
 
 def list_mail_resources(mailboxes: Iterable["Mailbox"]) -> list[WatchedResource]:
@@ -47,6 +58,12 @@ def list_mail_resources(mailboxes: Iterable["Mailbox"]) -> list[WatchedResource]
         for mailbox in mailboxes
         for folder in mailbox.folders
     ]
+
+
+def list_calendar_resources(connection: str, businesses: Iterable[str]) -> list[WatchedResource]:
+    """Return what is watched of these booking pages: the calendar of each page's own mailbox."""
+    kind = ResourceKind.CALENDAR
+    return [WatchedResource(kind, connection, each, each, kind.value) for each in sorted(businesses)]
 
 
 def by_id(resources: Iterable[WatchedResource]) -> Mapping[str, WatchedResource]:

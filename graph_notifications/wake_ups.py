@@ -18,14 +18,17 @@ class WakeUps:
         self._lock = threading.Lock()
         self._seen_at: dict[str, float] = {}  # when the last one is seen: what is announced until then is served by it
 
-    def plan(self, name: str) -> float | None:
-        """Return after how many seconds a wake-up is to be seen; None if one is on its way that is seen later."""
+    def plan(self, name: str, spacing: float = SPACING_SECONDS) -> float | None:
+        """Return after how many seconds a wake-up is to be seen; None if one is on its way that is seen later.
+
+        `spacing`: the least seconds between two of them.
+        """
         with self._lock:
             now = self._read_clock()
             last = self._seen_at.get(name)
             if last is not None and last > now:
                 return None
-            seen_at = now if last is None else max(now, last + SPACING_SECONDS)
+            seen_at = now if last is None else max(now, last + spacing)
             self._seen_at[name] = seen_at
             return seen_at - now
 

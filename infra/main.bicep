@@ -70,6 +70,10 @@ param publicBaseUrl string = ''
 @allowed(['off', 'on'])
 param graphNotifications string = 'off'
 
+@description('With GRAPH_NOTIFICATIONS: whether changes in the calendars of the businesses of BOOKINGS_BUSINESSES have these scanned at once.')
+@allowed(['off', 'on'])
+param graphNotificationsBookings string = 'off'
+
 @description('Public address to which Graph posts, such as https://gateway.contoso.com/api.')
 param graphNotificationsUrl string = ''
 
@@ -352,6 +356,7 @@ module gateway 'modules/gateway.bicep' = {
       STATE_KEY_NAME: stateKeyName
       PUBLIC_BASE_URL: publicBaseUrl
       GRAPH_NOTIFICATIONS: graphNotifications
+      GRAPH_NOTIFICATIONS_BOOKINGS: graphNotificationsBookings
       GRAPH_NOTIFICATIONS_URL: graphNotificationsUrl
       API_DOCS: apiDocs
       FILE_LINKS: privateNetwork ? 'off' : fileLinks

@@ -179,6 +179,15 @@ class ChangeFeed:
         state = self._fresh(journal, with_far_scan=state.is_seeded and far_scan_is_due)
         journal.forget(state, datetime.now(UTC) - KEPT)
 
+    def look(self, business: str, announced_at: datetime) -> None:
+        """Scan a business, of which changes were announced until a moment, unless a later scan has seen them.
+
+        What nobody asks for is not scanned, and its scans are not prolonged by that.
+        """
+        journal = self._journal(business)
+        if journal.state().is_seeded:
+            self._fresh(journal, not_before=announced_at)
+
     def drop(self, business: str) -> None:
         """Remove a feed that nobody has asked for within a month."""
         self._journal(business).drop()
@@ -186,9 +195,12 @@ class ChangeFeed:
     def _journal(self, business: str) -> Journal:
         return Journal(self._table, self._blobs, self._connection, business)
 
-    def _fresh(self, journal: Journal, *, with_far_scan: bool = False) -> State:
-        """Return a fresh state: scan now, or wait for the scan that another caller has begun."""
-        if not with_far_scan and journal.partition not in self._registered:
+    def _fresh(self, journal: Journal, *, with_far_scan: bool = False, not_before: datetime | None = None) -> State:
+        """Return a fresh state: scan now, or wait for the scan that another caller has begun.
+
+        `not_before`: a scan since then is fresh; without it, one within the interval.
+        """
+        if not (with_far_scan or not_before) and journal.partition not in self._registered:
             journal.register_interest(datetime.now(UTC))
             self._registered[journal.partition] = True
         until = time.monotonic() + min(_PATIENCE, context.remaining() / 2)
@@ -198,7 +210,8 @@ class ChangeFeed:
             while True:
                 state, now = journal.state(), datetime.now(UTC)
                 is_read = self._is_read(journal, state)
-                if not with_far_scan and is_read and now - state.moment("scanned_at") <= self._scanner.pace.refresh:
+                is_fresh = state.moment("scanned_at") >= (not_before or now - self._scanner.pace.refresh)
+                if not with_far_scan and is_read and is_fresh:
                     return state
                 if (pause := (state.moment("paused_until") - now).total_seconds()) > 0:
                     raise Unavailable("Microsoft Graph failed a moment ago. Try again soon.", retry_after=pause)

@@ -12,14 +12,17 @@ type"; "Receive change notifications through webhooks".
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from shared.errors import NotFound, OutcomeUnknown, Unavailable
+from shared.errors import Forbidden, NotFound, OutcomeUnknown, Unavailable
 from shared.graph.client import GraphClient, segment
 from shared.json_text import Json
 from shared.retry import ONCE, RetryPolicy
 from shared.time_zones.zones import utc_text
 
+_MAY_NOT = (
+    "Microsoft Graph announces nothing of this mailbox: the app may not read it. Grant Mail.Read, or Calendars.Read "
+    "for a booking page; Exchange may need an hour until a new right holds."
+)
 LIFETIME = timedelta(minutes=10_000)
-_CREATED = "created"
 # What may be done twice is tried again at once; a create whose answer is lost is looked for first.
 _AGAIN = RetryPolicy(attempts=2, within=20, on=(Unavailable, OutcomeUnknown), attempts_unknown=2)
 
@@ -46,10 +49,10 @@ class GraphSubscriptions:
         pages = self._graph.pages("/subscriptions", retry=_AGAIN)
         return [_read(one) for page in pages for one in page if one.get("id")]
 
-    def create(self, resource: str, url: str, client_state: str) -> GraphSubscription:
-        """Subscribe to what is created in a resource, with lifecycle events to the same address. Sent once."""
+    def create(self, resource: str, change_types: str, url: str, client_state: str) -> GraphSubscription:
+        """Subscribe to changes of a resource, with lifecycle events to the same address. Sent once."""
         body = {
-            "changeType": _CREATED,
+            "changeType": change_types,
             "notificationUrl": url,
             "lifecycleNotificationUrl": url,
             "resource": resource,
@@ -57,7 +60,11 @@ class GraphSubscriptions:
             "clientState": client_state,
             "latestSupportedTlsVersion": "v1_2",
         }
-        made = self._graph.post("/subscriptions", body=body, retry=ONCE)
+        try:
+            made = self._graph.post("/subscriptions", body=body, retry=ONCE)
+        except Forbidden as error:
+            error.restate(_MAY_NOT)
+            raise
         if not made.get("id"):
             raise OutcomeUnknown("Microsoft Graph did not name the subscription. Try again.", code="UpstreamBadAnswer")
         return _read(made)

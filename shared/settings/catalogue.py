@@ -142,6 +142,13 @@ SETTINGS = (
         "Whether Microsoft Graph announces new mail, so that it is read within seconds. It posts to an open route.",
     ),
     Setting(
+        "GRAPH_NOTIFICATIONS_BOOKINGS",
+        Choice(tuple(Switch)),
+        Switch.OFF,
+        "With `GRAPH_NOTIFICATIONS`: whether changes in the calendars of the businesses of `BOOKINGS_BUSINESSES` have "
+        "these scanned at once. Unproven with Graph; needs *Calendars.Read*, and ids instead of `*`.",
+    ),
+    Setting(
         "GRAPH_NOTIFICATIONS_URL",
         Text("https address"),
         "",

@@ -12,7 +12,7 @@ from shared.settings.choices import Switch
 from shared.settings.json_fields import Report
 from shared.web_address import HTTPS_PATH
 
-_SWITCH, _URL = "GRAPH_NOTIFICATIONS", "GRAPH_NOTIFICATIONS_URL"
+_SWITCH, _BOOKINGS, _URL = "GRAPH_NOTIFICATIONS", "GRAPH_NOTIFICATIONS_BOOKINGS", "GRAPH_NOTIFICATIONS_URL"
 _HOST_NAME = "WEBSITE_HOSTNAME"
 _PREFIX = "/api"  # routePrefix of host.json
 _NOT_PUBLIC = re.compile(r"(?:^|\.)(?:localhost|local|internal|lan|home)$|^[^.]*$|^[0-9.]+$")
@@ -20,10 +20,14 @@ _NOT_PUBLIC = re.compile(r"(?:^|\.)(?:localhost|local|internal|lan|home)$|^[^.]*
 
 @dataclass(frozen=True)
 class NotificationSettings:
-    """`base_url`: the address below which Graph reaches the routes; None if there is none."""
+    """`base_url`: the address below which Graph reaches the routes; None if there is none.
+
+    `has_bookings`: whether calendars of booking pages are watched, too.
+    """
 
     is_on: bool
     base_url: str | None
+    has_bookings: bool = False
 
 
 def read_notification_settings(text: Callable[[str], str], report: Report) -> NotificationSettings:
@@ -37,7 +41,7 @@ def read_notification_settings(text: Callable[[str], str], report: Report) -> No
         report(_URL, f"Needed with {_SWITCH}: the public address to which Graph posts.")
     elif is_on and not is_public(base_url):
         report(_URL, f"Graph cannot reach {base_url}. Give an https address with a host name of the Internet.")
-    return NotificationSettings(is_on, base_url or None)
+    return NotificationSettings(is_on, base_url or None, has_bookings=is_on and text(_BOOKINGS) == Switch.ON)
 
 
 def is_public(address: str) -> bool:
