@@ -29,6 +29,7 @@ _QUIET_SECONDS = 2.0
 _START_SECONDS = 180.0  # on a busy machine
 _SUBJECT = re.compile(r"Rehearsal \d{5}")
 _AUTOMATIC = "AutomaticMail"
+_ASTRAY = ("dropped", "duplicated", "reordered")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Plan:
 
     After `kills` kills the app is left alone, so that it can finish. Every `odd_every`th mail is an odd one. With
     `push`, Graph announces mails; `astray` is the share of its notifications that is dropped, duplicated and reordered,
-    each.
+    each. The last mail is announced in any case: else a quarter of an hour might pass until the app looks by itself.
     """
 
     mails: int = 2_000
@@ -119,12 +120,13 @@ class _Rehearsal:
         began = time.monotonic()
         unreliable = partial(self._sim.easyvista.unreliable, share=self._plan.share)
         faults = [unreliable(how="commit-then-drop", seed=1), unreliable(how="commit-then-590", seed=2)]
-        shares = dict.fromkeys(("dropped", "duplicated", "reordered"), self._plan.astray)
-        self._sim.subscriptions.set_switches(shares | {"seed": self._plan.seed})
+        self._sim.subscriptions.set_switches(dict.fromkeys(_ASTRAY, self._plan.astray) | {"seed": self._plan.seed})
         sender = threading.Thread(target=self._send, daemon=True)
-        sender.start()
         while time.monotonic() - began < self._plan.limit:
             with self._app.running():
+                if sender.ident is None:
+                    self._wait_for_subscription()
+                    sender.start()
                 is_last = self._app.kills == self._plan.kills
                 if self._wait(self._plan.limit if is_last else self._random.uniform(*self._plan.alive), sender):
                     break
@@ -136,6 +138,14 @@ class _Rehearsal:
         self._findings.lost_answers = sum(fault.struck for fault in faults)
         self._compare()
         return self._findings
+
+    def _wait_for_subscription(self) -> None:
+        """If Graph is to announce the mails, wait until the app has subscribed: the first ones count."""
+        self._sim.subscriptions.sites[sample.GATEWAY_HOST] = self._app.wait_until_it_listens()
+        latest = time.monotonic() + _START_SECONDS
+        while self._plan.push and not self._sim.subscriptions.all():
+            self._app.check(is_late=time.monotonic() > latest)
+            time.sleep(0.05)
 
     def _wait(self, seconds: float, sender: threading.Thread) -> bool:
         """Let the app work for so long; return whether it has finished by then. It must not end by itself."""
@@ -159,8 +169,12 @@ class _Rehearsal:
         return seen[-1].seq if seen else 0
 
     def _is_pending(self) -> bool:
-        """Whether the app still has work: a mail that is not marked as read although it should be, or an open row."""
-        return self._count_unread() > 0 or bool(self._rows("o|", "p"))
+        """Whether the app still has work: a mail that is not marked as read although it should be, or an open row.
+
+        A notification that is tried again is work, too, as long as none was taken.
+        """
+        is_unheard = self._plan.push and not self._list_announced(is_taken=True)
+        return is_unheard or self._count_unread() > 0 or bool(self._rows("o|", "p"))
 
     def _count_unread(self) -> int:
         messages = self._sim.mail.mailbox(mails.SUPPORT).messages("inbox")
@@ -176,6 +190,8 @@ class _Rehearsal:
     def _send(self) -> None:
         kinds, every = list(KINDS), self._plan.odd_every
         for number in range(self._plan.mails):
+            if number == self._plan.mails - 1:
+                self._sim.subscriptions.set_switches(dict.fromkeys(_ASTRAY, 0.0))
             subject = f"Rehearsal {number:05}"
             if number and number % every == 0:
                 kind = kinds[(number // every - 1) % len(kinds)]
@@ -250,13 +266,17 @@ class _Rehearsal:
 
     def _judge_push(self) -> None:
         findings, state = self._findings, self._sim.subscriptions
-        sent = [one for one in state.deliveries if any("changeType" in item for item in one.items)]
-        findings.announced["taken"] = sum(len(one.items) for one in sent if one.is_taken)
-        findings.announced["not answered in time"] = sum(len(one.items) for one in sent if not one.is_taken)
+        findings.announced["taken"] = len(self._list_announced(is_taken=True))
+        findings.announced["not answered in time"] = len(self._list_announced(is_taken=False))
         findings.announced["dropped or given up"] = state.lost
         findings.announced["subscriptions at the end"] = len(state.all())
         if not findings.announced["taken"]:
             findings.wrong.append("no notification was taken")
+
+    def _list_announced(self, *, is_taken: bool) -> list[Any]:
+        """Return the notifications of changes that were sent, and that the app has taken or has not."""
+        sent = [one for one in tuple(self._sim.subscriptions.deliveries) if one.is_taken is is_taken]
+        return [item for one in sent for item in one.items if "changeType" in item]
 
     def _judge(self, subject: str, expected: Expectation, tickets: Mapping[str, list[Any]]) -> None:
         findings, made = self._findings, tickets.get(subject, [])
