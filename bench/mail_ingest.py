@@ -22,7 +22,8 @@ from statistics import median
 from typing import Any
 
 from bench.harness import ROOT, Driver, World, run_driver, run_gateway, run_storage, run_twin
-from devkit.foreign import O365, ForeignEnvironmentError, find_python
+from devkit.foreign import O365, find_python
+from devkit.installing import InstallError
 from twin.seeds import sample
 
 PAGE, BATCH = 50, 20
@@ -156,7 +157,7 @@ def _measure_foreign(figures: Figures, world: World, python: Path, address: str)
 def _find_foreign() -> Path | None:
     try:
         return find_python(O365)
-    except ForeignEnvironmentError as error:
+    except InstallError as error:
         sys.stderr.write(f"without python-o365: {error}\n")
         return None
 

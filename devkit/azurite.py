@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import IO, Self
 
 from devkit.clock import NODE_SCRIPT, SHIFT
-from devkit.npm_packages import INSTALL_SECONDS, NpmError, find_program, install_locked
+from devkit.installing import InstallError
+from devkit.npm_packages import INSTALL_SECONDS, find_program, install_locked
 
 _ROOT = Path(__file__).resolve().parent.parent
 _MANIFEST = Path(__file__).resolve().parent / "azurite_npm"
@@ -106,14 +107,14 @@ def install_azurite(cache: Path = _CACHE) -> Path:
     script = "node_modules/azurite/dist/src/azurite.js"
     try:
         return install_locked(_MANIFEST, cache, proof=script, what=_NAME, seconds=_INSTALL_SECONDS)
-    except NpmError as error:
+    except InstallError as error:
         raise AzuriteError(str(error)) from error
 
 
 def _find_node() -> str:
     try:
         return find_program("node", _NAME)
-    except NpmError as error:
+    except InstallError as error:
         raise AzuriteError(str(error)) from error
 
 

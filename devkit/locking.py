@@ -15,7 +15,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from devkit.bootstrap import ROOT
-from devkit.foreign import LOCKED, OUTSIDE, find_python
+from devkit.foreign import LOCKED, find_python
+from devkit.installing import OUTSIDE
 
 DEPLOYED, TOOL_KIT, TELEMETRY = ("requirements.in", "requirements-dev.in", "requirements-telemetry.in")
 _OLDEST = "3.13"
@@ -55,7 +56,7 @@ def find_inputs(root: Path = ROOT) -> list[Path]:
 def compile_list(written: Path, *, upgrade: bool, environ: Mapping[str, str] = OUTSIDE) -> None:
     """Compile one list. Versions stay as they are unless a person's line forbids them, or with ``upgrade``.
 
-    The package index is the one that pip uses where PIP_INDEX_URL names it. Raises LockError, ForeignEnvironmentError.
+    The package index is the one that pip uses where PIP_INDEX_URL names it. Raises LockError, InstallError.
     """
     uv = find_python(LOCKED / "uv.txt").with_name("uv.exe" if os.name == "nt" else "uv")
     index = {"UV_DEFAULT_INDEX": environ["PIP_INDEX_URL"]} if environ.get("PIP_INDEX_URL") else {}

@@ -2,13 +2,12 @@
 
 import hashlib
 import shutil
-import subprocess
 from pathlib import Path
 
 from filelock import FileLock
 
 from devkit.bootstrap import ROOT
-from devkit.foreign import OUTSIDE
+from devkit.installing import InstallError, run_installer
 
 TOOLS = {
     "client": "node_modules/typescript/bin/tsc",
@@ -20,15 +19,11 @@ TOOLS = {
 INSTALL_SECONDS = 600  # npm alone tries a registry that it cannot reach without end
 
 
-class NpmError(RuntimeError):
-    """Packages cannot be installed; the message says what to do."""
-
-
 def install_locked(manifest: Path, cache: Path, *, proof: str, what: str, seconds: float = INSTALL_SECONDS) -> Path:
     """Install the locked versions into ``cache`` unless they are there; return the file ``proof`` in it.
 
     Two processes may do this at once: the second waits and finds the work done. ``what`` names it in messages. Raises
-    NpmError.
+    InstallError.
     """
     target = cache / proof
     marker = cache / "installed"
@@ -41,32 +36,22 @@ def install_locked(manifest: Path, cache: Path, *, proof: str, what: str, second
         cache.mkdir(parents=True, exist_ok=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copyfile(manifest / name, cache / name)
-        try:
-            done = subprocess.run(
-                [find_program("npm", what), "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-                cwd=cache,
-                env=OUTSIDE,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=seconds,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise NpmError(f"npm did not install {what} within {seconds} s.") from error
-        if done.returncode != 0:
-            raise NpmError(f"npm could not install {what}:\n{(done.stderr or done.stdout).strip()}")
+        command = [find_program("npm", what), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        run_installer(command, f"install {what}", seconds=seconds, folder=cache)
         marker.write_text(wanted)
     return target
 
 
 def install_tool(name: str) -> Path:
-    """Install one of `TOOLS` unless it is there; return its file. Raises NpmError."""
+    """Install one of `TOOLS` unless it is there; return its file. Raises InstallError."""
     return install_locked(ROOT / "devkit" / f"{name}_npm", ROOT / ".devkit" / name, proof=TOOLS[name], what=name)
 
 
 def find_program(name: str, what: str) -> str:
-    """Return the path of npm or node. Raises NpmError."""
+    """Return the path of npm or node. Raises InstallError."""
     found = shutil.which(name)
     if found is None:
-        raise NpmError(f"{name} is missing. Install Node.js 20 or later with npm (https://nodejs.org) to run {what}.")
+        raise InstallError(
+            f"{name} is missing. Install Node.js 20 or later with npm (https://nodejs.org) to run {what}."
+        )
     return found

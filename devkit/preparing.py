@@ -13,11 +13,12 @@ from itertools import islice
 
 from devkit.azurite import AzuriteError, install_azurite
 from devkit.bootstrap import ROOT, SUPPORTED
-from devkit.foreign import LOCKED, ForeignEnvironmentError, find_python
-from devkit.npm_packages import TOOLS, NpmError, install_tool
+from devkit.foreign import LOCKED, find_python
+from devkit.installing import InstallError
+from devkit.npm_packages import TOOLS, install_tool
 from devkit.packaging.wheels import PackagingError, download_wheels
 
-_FAILURES = (ForeignEnvironmentError, AzuriteError, NpmError, PackagingError, OSError)
+_FAILURES = (InstallError, AzuriteError, PackagingError, OSError)
 
 
 def list_installations() -> Iterator[Callable[[], object]]:

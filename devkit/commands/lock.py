@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from devkit.bootstrap import ROOT
-from devkit.foreign import ForeignEnvironmentError
+from devkit.installing import InstallError
 from devkit.locking import LockError, compile_list, find_inputs
 
 PASSES_ON = False
@@ -26,7 +26,7 @@ def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
         before = compiled.read_bytes() if compiled.exists() else b""
         try:
             compile_list(written, upgrade=options.upgrade)
-        except (LockError, ForeignEnvironmentError) as error:
+        except (LockError, InstallError) as error:
             sys.stderr.write(f"{error}\n")
             return 1
         if compiled.read_bytes() != before:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from devkit.bootstrap import ROOT, SUPPORTED
-from devkit.foreign import ForeignEnvironmentError
+from devkit.installing import InstallError
 from devkit.packaging.bill_of_materials import write_bill
 from devkit.packaging.building import build
 from devkit.packaging.wheels import PackagingError
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
     except OSError as error:
         sys.stderr.write(f"{target} cannot be written: {error.strerror}\n")
         return 1
-    except (PackagingError, ForeignEnvironmentError) as error:
+    except (PackagingError, InstallError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

@@ -34,7 +34,7 @@ class Plan:
 def fuzz(plan: Plan, progress: Callable[[str], None] = lambda _text: None) -> Findings:
     """Run it: 10,000 requests take a quarter of an hour. Everything listens on loopback.
 
-    ForeignEnvironmentError when schemathesis cannot be installed, RuntimeError when the app does not start.
+    InstallError when schemathesis cannot be installed, RuntimeError when the app does not start.
     """
     python = find_python(SCHEMATHESIS)
     with running_world() as app:

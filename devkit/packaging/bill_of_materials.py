@@ -11,7 +11,8 @@ import venv
 from pathlib import Path
 
 from devkit.bootstrap import ROOT
-from devkit.foreign import LOCKED, OUTSIDE, find_python
+from devkit.foreign import LOCKED, find_python
+from devkit.installing import OUTSIDE
 from devkit.packaging.wheels import PackagingError, download_wheels, unpack_wheels
 
 _SECONDS = 120
@@ -20,7 +21,7 @@ _SECONDS = 120
 def write_bill(target: Path, packages: Path, python: str) -> int:
     """Write the file for the packages of a compiled list; return how many they are.
 
-    Raises PackagingError, and ForeignEnvironmentError when the tool cannot be installed.
+    Raises PackagingError, and InstallError when the tool cannot be installed.
     """
     tool = find_python(LOCKED / "sbom.txt")
     with tempfile.TemporaryDirectory() as scratch:

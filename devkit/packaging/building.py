@@ -39,7 +39,8 @@ class Built:
 def build(target: Path, *, python: str, packages: Path, root: Path = ROOT) -> Built:
     """Write the package for one version of Python (`3.13`) with the packages of a compiled list.
 
-    Raises PackagingError when a wheel or the Python that compiles is not to be had, OSError when it cannot be written.
+    Raises InstallError when a wheel is not to be had, PackagingError when the Python that compiles is not, OSError when
+    it cannot be written.
     """
     interpreter = bootstrap.find_python(python)
     if interpreter is None:

@@ -6,17 +6,16 @@ Source: https://packaging.python.org/specifications/binary-distribution-format/
 
 import hashlib
 import shutil
-import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from packaging.utils import parse_wheel_filename
 
 from devkit.bootstrap import ONLY_LOCKED, ROOT
-from devkit.foreign import OUTSIDE
+from devkit.installing import make_once, run_installer
 from devkit.locking import Pin, read_compiled
 
 _HOME = ROOT / ".devkit" / "wheels"
@@ -35,7 +34,7 @@ class PackagingError(RuntimeError):
 def download_wheels(packages: Path, python: str, *, home: Path = _HOME) -> list[Path]:
     """Return the wheels of a compiled list for one version of Python (`3.13`) on the platform, sorted by name.
 
-    Raises PackagingError when pip cannot bring one, or when a file is not the one that was locked.
+    Raises InstallError when pip cannot bring one, PackagingError when a file is not the one that was locked.
     """
     pins = _find_pins(packages, python)
     lines = [
@@ -43,12 +42,7 @@ def download_wheels(packages: Path, python: str, *, home: Path = _HOME) -> list[
     ]
     wanted = "\n".join(lines)
     target = home / hashlib.sha256(f"{python}\n{wanted}".encode()).hexdigest()[:16]
-    if not target.exists():
-        home.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=home, prefix="making-", ignore_cleanup_errors=True) as draft:
-            (Path(draft) / "wanted.txt").write_text(wanted, encoding="utf-8")
-            _download(Path(draft) / "wanted.txt", Path(draft) / "wheels", python)
-            _move_into_place(Path(draft) / "wheels", target)
+    make_once(target, partial(_download, wanted=wanted, python=python))
     found = sorted(target.glob("*.whl"))
     _check(found, pins)
     return found
@@ -74,31 +68,13 @@ def _find_pins(packages: Path, python: str) -> list[Pin]:
     return [pin for pin in pins if pin.requirement.marker is None or pin.requirement.marker.evaluate(platform)]
 
 
-def _download(wanted: Path, target: Path, python: str) -> None:
+def _download(target: Path, wanted: str, python: str) -> None:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--dest", str(target), "--implementation", "cp", "--python-version", python]
     command += [word for platform in _PLATFORMS for word in ("--platform", platform)]
-    try:
-        done = subprocess.run(
-            [*command, *ONLY_LOCKED, str(wanted)],
-            env=OUTSIDE,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_SECONDS,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise PackagingError(f"pip was not done within {_SECONDS} s") from error
-    if done.returncode != 0:
-        raise PackagingError(f"pip could not download the packages for Python {python}:\n{done.stderr[-2000:]}")
-
-
-def _move_into_place(made: Path, target: Path) -> None:
-    try:
-        made.rename(target)
-    except OSError:  # another process was faster
-        if not target.exists():
-            raise
+    packages = target.with_name("wanted.txt")
+    packages.write_text(wanted, encoding="utf-8")
+    run_installer([*command, *ONLY_LOCKED, str(packages)], f"download packages for Python {python}", seconds=_SECONDS)
 
 
 def _check(wheels: Iterable[Path], pins: Iterable[Pin]) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from devkit.foreign import ForeignEnvironmentError, find_python
+from devkit.foreign import find_python
+from devkit.installing import InstallError
 from tests.contract.openapi import load_contract
 from twin import Simulator
 from twin.seeds import sample
@@ -32,7 +33,7 @@ def test_microsofts_own_sdk_feels_at_home() -> None:
     contract = load_contract("bookings")
     try:
         python = find_python()
-    except ForeignEnvironmentError as error:
+    except InstallError as error:
         pytest.skip(str(error))
     with Simulator(sample.build()).running() as sim:
         printed = run_script(python, sim)

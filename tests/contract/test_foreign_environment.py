@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from devkit import foreign
-from devkit.foreign import ForeignEnvironmentError, find_python
+from devkit.foreign import find_python
+from devkit.installing import InstallError
 
 
 @pytest.fixture
@@ -55,13 +56,13 @@ def test_two_that_make_it_at_once_share_one(tmp_path: Path, made: list[Path]) ->
 
 
 def test_what_pip_says_is_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise subprocess.CalledProcessError(1, "pip", stderr="no matching distribution")
+    def fail(*_: object, **__: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess([], 1, "", "no matching distribution")
 
     monkeypatch.setattr("venv.create", lambda *_, **__: None)
     monkeypatch.setattr("subprocess.run", fail)
 
-    with pytest.raises(ForeignEnvironmentError, match="no matching distribution"):
+    with pytest.raises(InstallError, match="no matching distribution"):
         find_python(write(tmp_path, "nothing==0"), home=tmp_path / "home")
     assert list_folders(tmp_path / "home") == []
 
@@ -72,5 +73,5 @@ def test_a_package_whose_hash_is_not_in_the_list_is_not_installed(tmp_path: Path
     wheel = tmp_path / "a-1-py3-none-any.whl"
     wheel.write_bytes(b"another file than the one that was locked")
     listed = f"--no-index\n--find-links {tmp_path}\na==1 --hash=sha256:{'0' * 64}\n"
-    with pytest.raises(ForeignEnvironmentError, match="THESE PACKAGES DO NOT MATCH THE HASHES"):
+    with pytest.raises(InstallError, match="THESE PACKAGES DO NOT MATCH THE HASHES"):
         find_python(write(tmp_path, listed), home=tmp_path / "home")

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from devkit.foreign import O365, ForeignEnvironmentError, find_python
+from devkit.foreign import O365, find_python
+from devkit.installing import InstallError
 from tests.contract.openapi import load_contract
 from twin import Simulator, World
 from twin.mail.state import Mail
@@ -38,7 +39,7 @@ def test_python_o365_reads_a_mailbox(tmp_path: Path) -> None:
     contract = load_contract("mail")
     try:
         python = find_python(O365)
-    except ForeignEnvironmentError as error:
+    except InstallError as error:
         pytest.skip(str(error))
     with Simulator(World(seed)).running() as sim:
         box = sim.mail.mailbox(mails.SUPPORT)

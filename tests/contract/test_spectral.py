@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from devkit.connector.document import CLIENT_DESCRIPTION, DEFINITION, build_definition
-from devkit.foreign import OUTSIDE
+from devkit.installing import OUTSIDE
 from tests.house.tools import install_npm_or_skip
 
 pytestmark = pytest.mark.slow(reason="installs a foreign tool", seconds=7)

@@ -12,8 +12,8 @@ import pytest
 
 from devkit.bootstrap import find_python
 from devkit.clock import VARIABLES
+from devkit.installing import InstallError
 from devkit.packaging.building import SITE_PACKAGES, build
-from devkit.packaging.wheels import PackagingError
 from tests.house.source import ROOT
 from tests.house.tools import OFFLINE
 
@@ -34,7 +34,7 @@ def build_or_skip(target: Path, python: str, packages: str = "requirements.txt",
     """Write the package; skip the test offline."""
     try:
         build(target, python=python, packages=ROOT / packages, root=root)
-    except PackagingError as error:
+    except InstallError as error:
         if OFFLINE.search(str(error)):
             pytest.skip("offline: the packages cannot be downloaded")
         raise

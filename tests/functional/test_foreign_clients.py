@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from devkit.foreign import LOCKED, OUTSIDE
+from devkit.foreign import LOCKED
+from devkit.installing import OUTSIDE
 from tests.functional.conftest import Gateway
 from tests.house.tools import find_or_skip, install_npm_or_skip
 from twin.seeds import sample

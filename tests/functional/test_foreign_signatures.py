@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from devkit.foreign import OUTSIDE
+from devkit.installing import OUTSIDE
 from devkit.npm_packages import find_program
 from tests.functional.prepared_mails import MemoryProgress, Vault, make_prepared_mail, make_sink
 from tests.house.source import ROOT

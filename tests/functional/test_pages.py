@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from devkit.connector.answers import load_definition
-from devkit.foreign import LOCKED, OUTSIDE
+from devkit.foreign import LOCKED
+from devkit.installing import OUTSIDE
 from tests.functional.conftest import Gateway
 from tests.house.tools import find_browser_or_skip, find_or_skip
 from twin.seeds import sample

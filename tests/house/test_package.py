@@ -190,7 +190,7 @@ def test_two_wheels_may_share_a_file_only_if_it_is_the_same(tmp_path: Path) -> N
 def test_a_kept_wheel_is_compared_with_its_hash_at_each_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    def download(_wanted: Path, target: Path, _python: str) -> None:
+    def download(target: Path, **_: str) -> None:
         target.mkdir()
         write_wheel(target, "a", {"a.py": "1"})
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from devkit.foreign import ForeignEnvironmentError
+from devkit.installing import InstallError
 from tests.house import tools
 from tests.house.source import ROOT
 
@@ -15,7 +15,7 @@ def output(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     lines: list[str] = []
 
     def fail(_packages: Path) -> None:
-        raise ForeignEnvironmentError(lines[0])
+        raise InstallError(lines[0])
 
     monkeypatch.setattr(tools, "find_python", fail)
     return lines
@@ -29,7 +29,7 @@ def test_offline_skips(output: list[str]) -> None:
 
 def test_a_version_that_does_not_exist_fails(output: list[str]) -> None:
     output.append("ERROR: No matching distribution found for checkov==0.0.0")
-    with pytest.raises(ForeignEnvironmentError):
+    with pytest.raises(InstallError):
         tools.find_or_skip()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from devkit.foreign import OUTSIDE
+from devkit.installing import OUTSIDE
 from tests.house.source import ROOT
 
 VIEWER = ROOT / "viewer"

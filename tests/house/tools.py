@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 from devkit.bicep.reading import TOOLS
-from devkit.foreign import ForeignEnvironmentError, find_python
-from devkit.npm_packages import NpmError, install_tool
+from devkit.foreign import find_python
+from devkit.installing import InstallError
+from devkit.npm_packages import install_tool
 
-# pip's messages if there is no network; a version that does not exist is no reason to skip
-OFFLINE = re.compile(r"after connection broken by|Failed to establish a new connection|pip was not done within")
-_OFFLINE_NPM = re.compile(r"ENOTFOUND|ECONNREFUSED|EAI_AGAIN|ETIMEDOUT|did not install")
+# what pip, npm and we say if there is no network; a version that does not exist is no reason to skip
+OFFLINE = re.compile(
+    r"after connection broken by|Failed to establish a new connection|ENOTFOUND|ECONNREFUSED|EAI_AGAIN|ETIMEDOUT"
+    r"|(?:pip|npm) did not .+ within"
+)
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -29,7 +32,7 @@ def find_or_skip(packages: Path = TOOLS) -> Path:
     """Return the interpreter of an environment with these packages; skip the test when offline."""
     try:
         return find_python(packages)
-    except ForeignEnvironmentError as error:
+    except InstallError as error:
         if OFFLINE.search(str(error)):
             pytest.skip(f"offline: what {packages.name} names cannot be installed")
         raise
@@ -39,7 +42,7 @@ def install_npm_or_skip(name: str) -> Path:
     """Install packages from npm and return the file that the test needs; skip the test when offline."""
     try:
         return install_tool(name)
-    except NpmError as error:
-        if _OFFLINE_NPM.search(str(error)):
+    except InstallError as error:
+        if OFFLINE.search(str(error)):
             pytest.skip(f"offline: what devkit/{name}_npm names cannot be installed")
         raise

@@ -8,7 +8,7 @@ import pytest
 from devkit import npm_packages, preparing
 from devkit.bootstrap import ROOT, SUPPORTED
 from devkit.foreign import LOCKED
-from devkit.npm_packages import NpmError
+from devkit.installing import InstallError
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_what_cannot_be_installed_is_left_to_the_test_that_needs_it(
     installed: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail() -> Path:
-        raise NpmError("npm is missing")
+        raise InstallError("npm is missing")
 
     monkeypatch.setattr(preparing, "install_azurite", fail)
     preparing.main([])
