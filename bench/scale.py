@@ -40,6 +40,7 @@ from shared.graph.mail import POLL, DeltaPage
 from shared.json_text import Json
 from shared.retry import RetryPolicy
 from shared.settings.config import load_settings
+from shared.storage.account import Storage
 from shared.storage.tables import Operation, Row
 
 _SIZES = (10, 100, 1_000)
@@ -219,7 +220,8 @@ def _open(size: int, counts: Counter[str]) -> tuple[MailServices, _Queue]:
     given = [{"name": f"m{number}", "address": f"m{number}@contoso.com", "sinks": ["flow"]} for number in range(size)]
     settings = load_settings(_SETTINGS | {"MAILBOXES": json.dumps(given)}, check_sink=check_sink)
     clients: Any = dict.fromkeys(settings.connections)
-    built = build_mail_services(settings, Authenticator(settings), clients)
+    authenticator = Authenticator(settings)
+    built = build_mail_services(settings, authenticator, clients, Storage(settings.storage, authenticator.identity))
     table: Any = _Table(counts)
     container: Any = _Container(counts)
     graph: Any = _QuietGraph(counts)

@@ -88,7 +88,7 @@ def build_services(settings: Settings) -> Services:
     storage = Storage(settings.storage, authenticator.identity)
     shared = Shared(settings, workers, SharedStores(storage))
 
-    build_mail = partial(_build_mail_services, authenticator=authenticator, clients=clients)
+    build_mail = partial(_build_mail_services, authenticator=authenticator, clients=clients, storage=storage)
     mail_source = _build_mail_source(settings, storage, build_mail) if settings.blobs else None
     return Services(
         settings=settings,
@@ -114,11 +114,11 @@ def _build_target_kinds(
 
 
 def _build_mail_services(
-    settings: Settings, authenticator: Authenticator, clients: Mapping[str, GraphClient]
+    settings: Settings, authenticator: Authenticator, clients: Mapping[str, GraphClient], storage: Storage
 ) -> "MailServices":
     from composition.mail import build_mail_services
 
-    return build_mail_services(settings, authenticator, clients)
+    return build_mail_services(settings, authenticator, clients, storage)
 
 
 def _build_notifications(

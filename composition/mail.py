@@ -192,10 +192,9 @@ def find_shared_sinks(mailboxes: Iterable[Mailbox]) -> frozenset[str]:
 
 
 def build_mail_services(
-    settings: Settings, authenticator: Authenticator, clients: Mapping[str, GraphClient]
+    settings: Settings, authenticator: Authenticator, clients: Mapping[str, GraphClient], storage: Storage
 ) -> MailServices:
     """Build the use cases from checked settings. Opens no connection."""
-    storage = Storage(settings.storage, authenticator.identity)
     table, blobs = Table(storage, ledger.TABLE), Container(storage, mail_store.CONTAINER)
     queues = {name: Queue(storage, name) for name in (POLL_QUEUE, DELIVERY_QUEUE)}
     polls, deliveries = PollQueue(queues[POLL_QUEUE]), DeliveryQueue(queues[DELIVERY_QUEUE])

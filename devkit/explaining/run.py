@@ -34,6 +34,7 @@ from shared.settings.config import Settings, load_settings
 from shared.settings.faults import SettingsError
 from shared.settings.mail_settings import Brakes
 from shared.settings.settings_blobs import is_in_blob
+from shared.storage.account import Storage
 from shared.transport import Transport
 from twin.client import redirected_to
 from twin.mail.control import read_keywords
@@ -207,7 +208,7 @@ def _build(settings: Settings) -> MailServices:
     authenticator = Authenticator(settings)
     limits, transport = CallLimits(2), Transport()
     clients = {name: GraphClient(authenticator.tokens(name), transport, limits) for name in settings.connections}
-    return build_mail_services(settings, authenticator, clients)
+    return build_mail_services(settings, authenticator, clients, Storage(settings.storage, authenticator.identity))
 
 
 @contextmanager

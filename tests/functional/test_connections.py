@@ -19,6 +19,7 @@ from shared.storage.queues import Queue
 from shared.storage.tables import Table
 from shared.transport import Transport
 from tests.functional.conftest import Gateway
+from twin.seeds import sample
 
 pytestmark = pytest.mark.signs_in
 
@@ -85,6 +86,15 @@ def test_storage_vault_and_graph_have_a_connection_for_each_thread(
     assert {name: count for name, count in opened.items() if count > THREADS} == {}
     assert opened["table"] >= THREADS - 1, "they did call at once"
     assert "Connection pool is full" not in caplog.text
+
+
+def test_mail_shares_the_connections_to_storage_with_all_else(gateway: Gateway, connections: Connections) -> None:
+    gateway.configure(**sample.settings(gateway.sim))
+    used = services.services()
+    connections.call(lambda: used.changes.get("p", "a"))
+    connections.opened.clear()
+    used.mail.table.get("p", "a")
+    assert connections.opened == Counter()
 
 
 def test_clients_of_one_account_share_their_connections(storage: Storage, name: str, connections: Connections) -> None:
