@@ -170,7 +170,8 @@ def measure(size: int) -> Deliveries:
     for _ in range(size):
         store.create(_make_subscription(place))
     kinds: Any = {"stub": target}
-    deliverer, waker = EventDeliverer(store, feeds, kinds, queue), Waker(store, queue)
+    waker = Waker(store, queue)
+    deliverer = EventDeliverer(store, feeds, kinds, queue, waker)
     _record(journal, [Change((Kind.CREATED,), {"id": "appointment"}, {})])
     counts.clear()
     began = time.process_time()

@@ -35,6 +35,11 @@ def render_status(status: Mapping[str, Any]) -> str:
             if "graphSubscriptions" in status
             else []
         ),
+        *(
+            [_table("Event subscriptions", status["eventSubscriptions"], empty="")]
+            if "eventSubscriptions" in status
+            else []
+        ),
         _table("Last errors of mailboxes", errors, empty="No mailbox has had an error."),
         _table("Sinks", status["sinks"], empty="The settings name no sink."),
         _table("Credentials", status["credentials"], empty="No expiry date is known."),

@@ -56,6 +56,8 @@ def readiness(request: Request) -> Content:
 @answers()
 def status(request: Request) -> Json | Content:
     """Return the state of mailboxes, sinks, credentials, queues and alarms: JSON, or a page for a browser."""
+    from composition.subscriptions import count_subscriptions
+
     used = request.services
     mail = used.mail
     body: Json = {
@@ -74,6 +76,8 @@ def status(request: Request) -> Json | Content:
         "waitingMessages": {"polls": mail.polls.count(), "deliveries": mail.deliveries.count()},
         "poisonMessages": mail.watch.count_poison(),
     }
+    if subscribed := count_subscriptions(used):
+        body["eventSubscriptions"] = subscribed
     if mail.settings.notifications.is_on:
         body["graphSubscriptions"] = used.notifications.describe()
     if mail.settings_state:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from event_subscriptions.targets.protocol import TargetKind
     from inbound_mail.reports.alarms import Alarm
     from shared.auth import Authenticator
+    from shared.json_text import Json
     from shared.settings.config import Settings
     from shared.storage.account import Storage
 
@@ -65,7 +66,11 @@ def open_deliverer(services: "Services") -> EventDeliverer:
     """Return what sends the events of subscriptions."""
     stores = services.stores
     return EventDeliverer(
-        stores.subscriptions, GatewayFeeds(services), services.target_kinds.get(), stores.event_deliveries
+        stores.subscriptions,
+        GatewayFeeds(services),
+        services.target_kinds.get(),
+        stores.event_deliveries,
+        stores.subscription_waker,
     )
 
 
@@ -75,13 +80,23 @@ def derive_id(services: "Services", text: str) -> str:
     return derive_key(read_state_key(read_key()), f"gateway event subscription id {text}").hex()[:32]
 
 
+def count_subscriptions(services: "Services") -> "list[Json]":
+    """Return how many subscriptions each connection has that has some, and how many are paused, not by a caller."""
+    store = services.stores.subscriptions
+    counted = {name: number for name in services.connections if (number := store.count(name))}
+    return [
+        {"connection": name, "subscriptions": number, "paused": len(store.list_paused(name))}
+        for name, number in counted.items()
+    ]
+
+
 def find_paused(services: "Services") -> "list[Alarm]":
     """Return an alarm for each connection with subscriptions that are paused, unless a caller paused them."""
     from inbound_mail.reports.alarms import Alarm
 
     paused = {name: services.stores.subscriptions.list_paused(name) for name in services.connections}
     return [
-        Alarm(Event.SUBSCRIPTION_PAUSED, name, len(found), {"number": len(found), "subscriptions": found[:_MOST_SHOWN]})
+        Alarm(Event.SUBSCRIPTION_PAUSED, name, len(found), {"paused": len(found), "subscriptions": found[:_MOST_SHOWN]})
         for name, found in paused.items()
         if found
     ]

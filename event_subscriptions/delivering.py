@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from event_subscriptions import clock
 from event_subscriptions.feeds import Feeds, NotAllowedError, Page, Place, PlaceLostError, Reader
@@ -48,6 +49,13 @@ _AT_ONCE = 20
 _TRIES = 6
 
 
+class WakesEach(Protocol):
+    """What asks for the runs of a feed's subscriptions (`waking.Waker`)."""
+
+    def wake_each(self, connection: str, feed: str) -> None:
+        """Ask for a run of each active subscription of a feed."""
+
+
 @dataclass(frozen=True)
 class EventDeliverer:
     """Sends the events of subscriptions."""
@@ -56,9 +64,13 @@ class EventDeliverer:
     feeds: Feeds
     kinds: Mapping[str, TargetKind]
     queue: JsonQueue
+    waker: WakesEach
 
     def deliver_all(self, request: EventRequest) -> None:
         """Make a run of each subscription side by side, so that a slow target holds up only its own."""
+        if request.feed is not None:
+            self.waker.wake_each(request.connection, request.feed)
+            return
         reader = self.feeds.open()
         names = list(dict.fromkeys(request.subscriptions))
         Workers(min(_AT_ONCE, len(names)) or 1).map(
@@ -158,8 +170,8 @@ class _Run:
             raise
 
     def _send_to(self, target: Target, page: Page) -> bool:
-        for event, place in page.events:
-            if time.monotonic() >= self._ends:
+        for number, (event, place) in enumerate(page.events):
+            if number and time.monotonic() >= self._ends:
                 return self._release(is_done=False)
             with context.within(_SEND_SECONDS):
                 outcome = target.send(event)

@@ -33,7 +33,7 @@ class JsonQueue(Protocol):
 
 @dataclass(frozen=True)
 class EventRequest:
-    """Asks for a run of each of these subscriptions of one connection.
+    """Asks for a run of each of these subscriptions of one connection, or of all active ones of a `feed`.
 
     `business`: before that, scan this booking page, of which changes were announced until `announced_at` (ISO 8601). A
     version that does not know it does not.
@@ -43,11 +43,13 @@ class EventRequest:
     subscriptions: tuple[str, ...]
     business: str | None = None
     announced_at: str = ""
+    feed: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the message."""
-        message = {"connection": self.connection, "subscriptions": list(self.subscriptions)}
-        return message | ({"business": self.business, "announcedAt": self.announced_at} if self.business else {})
+        message: dict[str, Any] = {"connection": self.connection, "subscriptions": list(self.subscriptions)}
+        message |= {"business": self.business, "announcedAt": self.announced_at} if self.business else {}
+        return message | ({"feed": self.feed} if self.feed else {})
 
     @classmethod
     def from_json(cls, body: bytes) -> Self:
@@ -62,7 +64,8 @@ class EventRequest:
             ):
                 business, announced_at = found.get("business"), found.get("announcedAt")
                 is_scan = isinstance(business, str) and isinstance(announced_at, str)
-                return cls(connection, tuple(names), *((business, announced_at) if is_scan else ()))
+                feed = found.get("feed") if isinstance(found.get("feed"), str) else None
+                return cls(connection, tuple(names), *((business, announced_at) if is_scan else ()), feed=feed)
             case _:
                 raise MalformedRequestError("The queue message names no subscriptions.")
 

@@ -25,6 +25,8 @@ MOST_SUBSCRIPTIONS = 10_000  # of one connection
 MOST_ENTRIES = 500
 _COUNT = "n|count"
 _TRIES = 8
+_KNOWN_STATES = {state.value: state for state in State}
+_KNOWN_REASONS: dict[str | None, Reason] = {reason.value: reason for reason in Reason}
 _JSON = ("events", "filters", "target", "place")
 
 
@@ -120,6 +122,11 @@ class SubscriptionStore:
         rows = self._table.query(connection, start=start, end=f"f|{feed}}}", select=["RowKey"])
         return [row.row_key.removeprefix(start) for row in rows]
 
+    def count(self, connection: str) -> int:
+        """Return how many subscriptions a connection has."""
+        row = self._table.get(connection, _COUNT)
+        return int(row.values["subscriptions"]) if row else 0
+
     def list_paused(self, connection: str) -> list[str]:
         """Return the ids of the subscriptions that are paused, unless a caller paused them."""
         rows = self._table.query(connection, start="p|", end="p}", select=["RowKey"])
@@ -208,7 +215,7 @@ def _pack(subscription: EventSubscription) -> Entity:
     values: Entity = {field.name: getattr(subscription, field.name) for field in fields(subscription)}
     values |= {name: json.dumps(values[name], separators=(",", ":")) for name in _JSON}
     names = {"PartitionKey": values.pop("connection"), "RowKey": f"s|{values.pop('id')}"}
-    return names | values
+    return names | values | {"index": _index_of(subscription) or ""}
 
 
 def _unpack(row: Row) -> Stored:
@@ -216,14 +223,15 @@ def _unpack(row: Row) -> Stored:
     values |= {name: json.loads(values[name]) for name in _JSON}
     known = {field.name: values[field.name] for field in fields(EventSubscription) if field.name in values}
     known |= {"id": row.row_key.removeprefix("s|"), "connection": str(values["PartitionKey"])}
-    known |= {"events": tuple(values["events"]), "state": State(values["state"])}
-    known |= {"reason": Reason(values["reason"]) if values.get("reason") else None}
+    # A newer version may have written others; what this one does not know sends nothing.
+    known |= {"events": tuple(values["events"]), "state": _KNOWN_STATES.get(values["state"], State.PAUSED)}
+    known |= {"reason": _KNOWN_REASONS.get(values.get("reason"))}
     known.setdefault("expires", None)
     subscription = EventSubscription(**known)
     return Stored(
         subscription,
         row.etag,
-        index=_index_of(subscription),
+        index=values.get("index", _index_of(subscription)) or None,
         holder=values.get("holder"),
         held_until=values.get("held_until"),
         is_asked=bool(values.get("is_asked")),

@@ -6,12 +6,15 @@ from collections.abc import Iterable
 from event_subscriptions import clock
 from event_subscriptions.delivering import may_run
 from event_subscriptions.feeds import Feeds, NotAllowedError
-from event_subscriptions.messages import JsonQueue, share_requests
+from event_subscriptions.messages import EventRequest, JsonQueue, share_requests
 from event_subscriptions.store import Stored, SubscriptionStore
 from event_subscriptions.subscription import EventSubscription, State
 from shared.errors import GatewayError, place_of
 
 _log = logging.getLogger("gateway.subscriptions")
+
+
+_MOST_AT_ONCE = 20
 
 
 class Waker:
@@ -22,11 +25,22 @@ class Waker:
         self._queue = queue
 
     def wake(self, connection: str, feed: str) -> None:
-        """Ask for a run of each active subscription of a feed. A failure is logged: the timer asks later."""
+        """Ask for a run of each active subscription of a feed. A failure is logged: the timer asks later.
+
+        If there are many, one message asks for all, so that whoever has noticed the change need not wait.
+        """
         try:
-            self.ask_for(connection, self._store.list_active(connection, feed))
+            found = self._store.list_active(connection, feed)
+            if len(found) > _MOST_AT_ONCE:
+                self._queue.put(EventRequest(connection, (), feed=feed).to_json())
+            else:
+                self.ask_for(connection, found)
         except GatewayError as error:
             _log.warning("the subscriptions of %s, %s could not be woken: %s", connection, feed, error)
+
+    def wake_each(self, connection: str, feed: str) -> None:
+        """Ask for a run of each active subscription of a feed, however many there are."""
+        self.ask_for(connection, self._store.list_active(connection, feed))
 
     def ask_for(self, connection: str, names: list[str]) -> None:
         """Ask for a run of each of these subscriptions."""
@@ -72,6 +86,9 @@ def _find_behind(feeds: Feeds, subscriptions: Iterable[EventSubscription]) -> li
             is_behind = reader.is_behind(subscription)
         except NotAllowedError:
             is_behind = True
+        except GatewayError as error:
+            _log.warning("the feed of subscription %s could not be looked at: %s", subscription.id, error)
+            continue
         if is_behind:
             behind.append(subscription.id)
     return behind

@@ -77,6 +77,10 @@ DEFINITIONS: dict[str, Shape] = {
                         "unreadable": list_of(
                             text("Unreadable Message", "Id, time and reason."), "Unreadable Messages", "The first 20."
                         ),
+                        "paused": whole("Paused Event Subscriptions", "How many event subscriptions are paused."),
+                        "subscriptions": list_of(
+                            text("Paused Event Subscription", "Its id."), "Paused Subscriptions", "The first 20."
+                        ),
                         "keys": list_of(text("Waiting Mail", "Key of a mail."), "Waiting Mails", "The first 20."),
                         "inForce": text(
                             "Settings in Force", "Which settings are in force.", choices=_IN_FORCE, name=_FORCE_NAME
@@ -133,6 +137,19 @@ DEFINITIONS: dict[str, Shape] = {
                 visibility="advanced",
             ),
             "poisonMessages": whole("Poison Messages", "How many messages the platform gave up."),
+            "eventSubscriptions": list_of(
+                thing(
+                    {
+                        "connection": text("Subscribed Connection", "Name of the connection."),
+                        "subscriptions": whole("Event Subscriptions", "How many event subscriptions it has."),
+                        "paused": whole("Subscriptions in Pause", "How many of them are paused, and not by hand."),
+                    },
+                    name="EventSubscriptionCount",
+                ),
+                "Event Subscriptions by Connection",
+                "The event subscriptions of each connection that has some.",
+                visibility="advanced",
+            ),
             "graphSubscriptions": list_of(
                 thing(
                     {

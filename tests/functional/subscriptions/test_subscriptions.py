@@ -1,5 +1,6 @@
 """Event subscriptions: made, sent, tried again, paused, replayed, ended."""
 
+import json
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -9,10 +10,11 @@ from standardwebhooks.webhooks import Webhook
 from event_subscriptions import delivering
 from event_subscriptions.targets import https
 from event_subscriptions.targets.protocol import OutgoingEvent, SendOutcome
+from shared.storage.tables import Operation
 from shared.time_zones.zones import utc_text
 from tests.functional.conftest import ahead, read_error
 from tests.functional.subscriptions.conftest import URL, Hub
-from twin.seeds import tiny
+from twin.seeds import sample, tiny
 
 
 def test_an_appointment_becomes_a_signed_event(hub: Hub) -> None:
@@ -368,3 +370,50 @@ def test_one_that_is_asked_for_twice_at_once_sends_once_and_looks_again(
     hub.pump()
     assert hub.taken == booked
     assert hub.queue.messages == []
+
+
+def test_many_subscriptions_are_woken_by_one_message(hub: Hub) -> None:
+    for _ in range(25):
+        hub.subscribe()
+    hub.page.book(ahead(days=2))
+    hub.scan()
+    [message] = hub.queue.take()
+    assert message == {"connection": "default", "subscriptions": [], "feed": f"bookings|{hub.page.name}"}
+    hub.queue.put(message)
+    hub.pump()
+    assert len(hub.sent) == 25
+    assert len({one.id for one in hub.sent}) == 1
+
+
+def test_a_subscription_belongs_to_its_connection(hub: Hub) -> None:
+    made = hub.subscribe()
+    other = {"tenant_id": sample.TENANT_ID, "client_id": sample.CLIENT_ID, "credential": "secret"}
+    other |= {"credential_name": "graph-secret", "bookings_businesses": "*"}
+    hub.gateway.configure(**hub.settings(GRAPH_CONNECTIONS=json.dumps({"other": other})))
+    hub.begin_process()
+    one = f"subscriptions/{made['id']}"
+    assert read_error(hub.gateway.get(one, connection="other"))["code"] == "SubscriptionNotFound"
+    assert read_error(hub.gateway.post(f"{one}/pause", connection="other"))["code"] == "SubscriptionNotFound"
+    assert hub.gateway.get("subscriptions", connection="other").json() == {"value": []}
+    hub.gateway.http.delete(
+        f"{hub.gateway.base_url}/api/{one}",
+        params={"connection": "other"},
+        headers={"x-functions-key": hub.gateway.key},
+        timeout=60,
+    )
+    assert hub.show(made)["state"] == "active"
+    [counted] = hub.gateway.get("status").json()["eventSubscriptions"]
+    assert counted == {"connection": "default", "subscriptions": 1, "paused": 0}
+
+
+def test_what_a_newer_version_wrote_sends_nothing_and_hides_nothing(hub: Hub) -> None:
+    made, other = hub.subscribe(), hub.subscribe()
+    row = {"PartitionKey": "default", "RowKey": f"s|{made['id']}", "state": "resting", "reason": "tired", "more": 1}
+    hub.store._table.transact([Operation("merge", row)])
+    assert {one["state"] for one in hub.gateway.get("subscriptions").json()["value"]} == {"active", "paused"}
+    hub.page.book(ahead(days=2))
+    hub.scan()
+    hub.sweep()
+    hub.pump()
+    assert len(hub.sent) == 1
+    assert hub.show(other)["deliveredDateTime"] is not None
