@@ -63,9 +63,10 @@ class EventRequest:
                 isinstance(name, str) for name in names
             ):
                 business, announced_at = found.get("business"), found.get("announcedAt")
-                is_scan = isinstance(business, str) and isinstance(announced_at, str)
                 feed = found.get("feed") if isinstance(found.get("feed"), str) else None
-                return cls(connection, tuple(names), *((business, announced_at) if is_scan else ()), feed=feed)
+                if not (isinstance(business, str) and isinstance(announced_at, str)):
+                    business, announced_at = None, ""
+                return cls(connection, tuple(names), business, announced_at, feed)
             case _:
                 raise MalformedRequestError("The queue message names no subscriptions.")
 
