@@ -61,7 +61,7 @@ def test_addresses_in_any_form_are_no_names(host: str, expected: bool) -> None:
     assert is_ip_address(host) is expected
 
 
-class Net:
+class Network:
     """What names lead to, and what was connected to."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,10 +85,10 @@ class Net:
 
 
 @pytest.fixture
-def net(monkeypatch: pytest.MonkeyPatch) -> Net:
+def network(monkeypatch: pytest.MonkeyPatch) -> Network:
     for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
-    return Net(monkeypatch)
+    return Network(monkeypatch)
 
 
 EVENT = OutgoingEvent("e-1", "appointment.created", "/gateway", "a-1", datetime(2026, 5, 5, tzinfo=UTC), "o", {})
@@ -99,16 +99,16 @@ def kind(**hosts: frozenset[str]) -> HttpsKind:
 
 
 @pytest.mark.parametrize("answer", [["10.0.0.5"], ["93.184.215.14", "127.0.0.1"], ["168.63.129.16"]])
-def test_a_name_that_leads_to_a_private_address_is_not_connected_to(net: Net, answer: list[str]) -> None:
+def test_a_name_that_leads_to_a_private_address_is_not_connected_to(network: Network, answer: list[str]) -> None:
     made = kind()
     settings = made.read({"url": f"https://{HOST}/hook"}, "s")
-    net.answers = [answer, answer]
+    network.answers = [answer, answer]
     outcome = made.open(settings, "s").send(EVENT)
     assert outcome.verdict is Verdict.UNAVAILABLE
     assert "private address" in outcome.answer
     with pytest.raises(Unavailable, match="private address"):
         made.verify(settings, "gateway.example.com")
-    assert net.connected == []
+    assert network.connected == []
 
 
 @pytest.fixture
@@ -135,14 +135,14 @@ def receiver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[http.s
 
 
 def test_a_private_host_is_reached_where_the_settings_allow_it_and_its_name_is_looked_up_once(
-    net: Net, receiver: http.server.HTTPServer
+    network: Network, receiver: http.server.HTTPServer
 ) -> None:
     made = kind(private=frozenset({"*.example.com"}))
     settings = made.read({"url": f"https://{HOST}:{receiver.server_port}/hook"}, "s")
-    net.answers = [["127.0.0.1"]]  # a second question would fail
+    network.answers = [["127.0.0.1"]]  # a second question would fail
     outcome = made.open(settings, "s").send(EVENT)
     assert (outcome.verdict, outcome.answer) == (Verdict.ACCEPTED, "HTTP 204")
-    assert net.connected == ["127.0.0.1"]
+    assert network.connected == ["127.0.0.1"]
 
 
 def test_hosts_of_the_settings() -> None:
