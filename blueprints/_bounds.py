@@ -27,6 +27,9 @@ LONGEST_RANGE = timedelta(days=366)
 LONGEST_FREE_TIME = timedelta(days=62)
 LONGEST_EXPLAINED = timedelta(days=7)
 
+# An answer takes two to three times its size in the worker, and seven to eight times in the platform's host.
+MOST_ANSWER_BYTES = 32 * 1024 * 1024
+
 # What lists for designers hold at most.
 MOST_APPOINTMENTS_LISTED = 100
 MOST_CUSTOMERS_LISTED = 500

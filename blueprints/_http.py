@@ -20,10 +20,12 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import azure.functions as func
 
+from blueprints._bounds import MOST_ANSWER_BYTES
 from blueprints._fields import Fields, ReadZone, read_body
 from composition.services import services
 from shared import context
 from shared.errors import (
+    AnswerTooLarge,
     ConfigurationError,
     Conflict,
     Forbidden,
@@ -302,9 +304,15 @@ def not_allowed() -> Forbidden:
 
 
 def answer(body: Json, *, request_id: str, status: int = 200) -> func.HttpResponse:
-    """Return JSON."""
+    """Return JSON. Raises AnswerTooLarge for what the host had better not carry."""
+    text = write_json(body)
+    if len(text) > MOST_ANSWER_BYTES:
+        raise AnswerTooLarge(
+            f"This answer has more than {MOST_ANSWER_BYTES // 1024 // 1024} MiB. Ask for less. `eml` behind the path "
+            "of a mail gets it as a file."
+        )
     headers = {"x-request-id": request_id, "Cache-Control": "no-store"}
-    return func.HttpResponse(write_json(body), status_code=status, headers=headers, mimetype="application/json")
+    return func.HttpResponse(text, status_code=status, headers=headers, mimetype="application/json")
 
 
 def _render(result: Json | Content, request_id: str) -> func.HttpResponse:

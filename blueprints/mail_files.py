@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from blueprints._bounds import MOST_ANSWER_BYTES
 from blueprints._http import Content, Request, answers
 from blueprints._routes import Blueprint
 from shared.errors import Invalid, NotFound
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
 
 bp = Blueprint()
 
-# An answer takes two to three times its size in the worker and seven to eight times in the host, and an instance of
-# 512 MB has 200 MB left for both.
-MOST_BYTES = 32 * 1024 * 1024
+MOST_BYTES = MOST_ANSWER_BYTES
 # Exchange Online takes mails of 150 MB at most, attachments in Base64 included.
 MOST_BYTES_OF_A_MAIL = 200 * 1024 * 1024
 # Whatever a file is: engines of flows read text/* as text and application/json as an object, and write other bytes.

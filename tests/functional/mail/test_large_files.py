@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import requests
 
-from blueprints import mail_files
+from blueprints import _http, mail_files
 from inbound_mail.ledger import mail_exports
 from shared.graph.mail import GraphMail
 from shared.storage.blobs import Container
@@ -199,3 +199,17 @@ def test_one_copy_serves_for_half_a_day(open_scenario: OpenScenario, monkeypatch
     monkeypatch.setattr(mail_exports, "_SERVES_FOR", timedelta(0))
     scenario.gateway.get(f"{mail}/eml/link")
     assert len(copies(scenario)) == 2
+
+
+def test_an_answer_in_json_is_bounded_too_and_the_mail_is_got_as_a_file(
+    scenario: MailScenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mail = scenario.receive(subject="Long", text="x" * 50_000)
+    scenario.run()
+    path = f"mailboxes/{scenario.name}/mails/{scenario.mailbox.key(mail.id)}"
+    assert scenario.gateway.get(path).status_code == 200
+    monkeypatch.setattr(_http, "MOST_ANSWER_BYTES", 50_000)
+    error = read_error(scenario.gateway.get(path))
+    assert (error["status"], error["code"]) == (502, "AnswerTooLarge")
+    assert "`eml`" in error["message"]
+    assert len(ask(scenario, f"{path}/eml").content) > 50_000
