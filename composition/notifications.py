@@ -4,6 +4,7 @@ import logging
 import math
 import uuid
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -82,6 +83,9 @@ class NotificationServices:
         wanted, now = self.settings.notifications, datetime.now(UTC)
         wishes: Mapping[str, Wish] = {}
         if wanted.is_on and wanted.base_url:
+            if now >= self.last_step.next_at:
+                with suppress(GatewayError):  # what is known of the key is good until then
+                    self.proofs.refresh()
             wishes = self.converger.make_wishes(self.list_resources(mail), wanted.base_url)
         wished = frozenset(one.url for one in wishes.values())
         silent = {name: plan.unannounced_at for name, plan in planned.items() if has_missed(plan, now)}

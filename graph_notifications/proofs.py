@@ -45,6 +45,10 @@ class Proofs:
         own = self.make_client_state(resource_id).encode()
         return lambda given: hmac.compare_digest(str(given).encode(errors="replace"), own)
 
+    def refresh(self) -> None:
+        """Learn whether the state key was replaced. Raises ConfigurationError and Unavailable."""
+        self._renew(self._read_key())
+
     def _is_sealed(self, part: str, resource_id: str) -> bool:
         if hmac.compare_digest(part, self.make_part(resource_id)):
             return True

@@ -13,6 +13,7 @@ from composition.services import replace_services, services
 from shared.storage.queues import Queue
 from tests.functional.changes.conftest import Page
 from tests.functional.conftest import Gateway, ahead
+from tests.functional.mail.test_graph_subscriptions import PATIENT
 from tests.functional.twin.endpoint import until
 from twin.seeds import sample, tiny
 
@@ -33,7 +34,7 @@ class AnnouncedPage(Page):
         self.messages = messages
         tenant = gateway.sim.entra.tenants[sample.TENANT_ID]
         tenant.principals[sample.CLIENT_ID].roles |= {"Calendars.Read"}
-        gateway.sim.subscriptions.switches.set({"latency_seconds": 0})
+        gateway.sim.subscriptions.switches.set(PATIENT)
 
     def converge(self) -> None:
         replace_services(None)

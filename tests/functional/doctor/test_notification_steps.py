@@ -19,6 +19,7 @@ def announced(installation: Installation) -> Iterator[Installation]:
     """The installation with a public address, and with a subscription for each folder."""
     sites = installation.gateway.sim.world.sites
     sites[GATEWAY_HOST] = installation.gateway.base_url
+    installation.gateway.sim.subscriptions.switches.set({"handshake_seconds": 60})
     installation.configure(**ON)
     used = services()
     used.notifications.converge(used.mail, {})

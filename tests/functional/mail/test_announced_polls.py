@@ -15,7 +15,7 @@ from inbound_mail.intake.polling import Polled
 from inbound_mail.ledger.planned_polls import PlannedPoll, PollPlan
 from tests.functional.mail.conftest import OpenScenario
 from tests.functional.mail.test_change_notifications import ON
-from tests.functional.mail.test_graph_subscriptions import HOST
+from tests.functional.mail.test_graph_subscriptions import HOST, PATIENT
 from tests.functional.mail.test_quiet_mailboxes import Clockwork
 from tests.functional.storage import storage_in_memory
 from twin import Answer
@@ -63,11 +63,11 @@ class Watched(Clockwork):
 
 @contextmanager
 def open_watched(open_scenario: OpenScenario, **mailbox: Any) -> Iterator[Watched]:
-    with storage_in_memory(), time_machine.travel(datetime.now(UTC), tick=True) as now:
+    with storage_in_memory(), time_machine.travel(datetime.now(UTC), tick=False) as now:
         scenario = open_scenario(settings=ON, **mailbox)
         subscriptions = scenario.gateway.sim.subscriptions
         subscriptions.sites[HOST] = scenario.gateway.base_url
-        subscriptions.switches.set({"silent": True, "reminder_minutes": 0})
+        subscriptions.switches.set(PATIENT | {"silent": True, "reminder_minutes": 0})
         yield Watched(scenario, now)
         subscriptions.sites.pop(HOST, None)
 

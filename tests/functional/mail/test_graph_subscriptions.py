@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 URL = ON["GRAPH_NOTIFICATIONS_URL"]
 HOST = str(urlsplit(URL).hostname)
+# However slow this machine is.
+PATIENT = {"latency_seconds": 0, "handshake_seconds": 60, "answer_seconds": 60, "slow_seconds": 60}
 STEPS: tuple[tuple[type, str], ...] = (
     (Table, "transact"),
     *((GraphSubscriptions, name) for name in ("list", "create", "renew", "delete")),
@@ -104,6 +106,7 @@ def subscribed(open_scenario: OpenScenario) -> Iterator[Subscribed]:
         scenario = open_scenario(settings=ON, has_second=True)
         sites = scenario.gateway.sim.subscriptions.sites
         sites[HOST] = scenario.gateway.base_url
+        scenario.gateway.sim.subscriptions.switches.set(PATIENT)
         scenario.gateway.forget()
         yield Subscribed(scenario, clock)
         sites.pop(HOST, None)
@@ -133,7 +136,6 @@ def test_new_mail_is_announced_from_then_on(subscribed: Subscribed, monkeypatch:
     put: list[dict[str, Any]] = []
     monkeypatch.setattr(Queue, "put", lambda _self, message, **_more: put.append(dict(message)))
     subscribed.step()
-    subscribed.gateway.sim.subscriptions.switches.set({"latency_seconds": 0})
     subscribed.scenario.receive(subject="Printer")
     deliveries = subscribed.gateway.sim.subscriptions.deliveries
     until(lambda: deliveries)
@@ -208,12 +210,22 @@ def test_another_address_replaces_them(subscribed: Subscribed) -> None:
     assert not {one.id for one in before} & {one.id for one in subscribed.there}
 
 
-def test_another_state_key_replaces_them(subscribed: Subscribed) -> None:
+@pytest.mark.parametrize("is_new_process", [True, False])
+def test_another_state_key_replaces_them(
+    subscribed: Subscribed, monkeypatch: pytest.MonkeyPatch, is_new_process: bool
+) -> None:
+    monkeypatch.setattr("shared.key_vault._READ_AGAIN_SECONDS", -1)
     subscribed.step()
     before = {one.client_state for one in subscribed.there}
     key = base64.b64encode(b"another key of thirty-two bytes!").decode()
     subscribed.gateway.sim.vaults.vault(sample.VAULT).set_secret(services().settings.state_key_name, key)
-    subscribed.step()
+    if is_new_process:
+        subscribed.step()
+    else:
+        subscribed.step_again()
+        assert before == {one.client_state for one in subscribed.there}, "it is asked for once an hour"
+        subscribed.wait(hours=1, minutes=1)
+        subscribed.step_again()
     assert subscribed.is_settled()
     assert not before & {one.client_state for one in subscribed.there}
 
@@ -307,6 +319,7 @@ def test_the_process_may_die_at_every_step(open_scenario: OpenScenario, begin: C
         with storage_in_memory(), time_machine.travel(datetime.now(UTC), tick=True) as clock:
             scenario = open_scenario(settings=ON, has_second=True)
             scenario.gateway.sim.subscriptions.sites[HOST] = scenario.gateway.base_url
+            scenario.gateway.sim.subscriptions.switches.set(PATIENT)
             subscribed = Subscribed(scenario, clock)
             begin(subscribed)
             kill_switch = KillSwitch(at=at)
