@@ -9,7 +9,7 @@ connectors.
 """
 
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -59,14 +59,22 @@ def call_on_appointment(request: Request) -> Content:
 @answers("mailbox", "folder")
 def call_on_mail(request: Request) -> Content:
     """Call a flow for events of mails: a mail arrived and was read whole, or a delivery of it failed (quarantine)."""
-    return _subscribe_to_mailbox(request, "mail", _subscriptions.MAIL_KINDS)
+    from composition.mail_events import QUARANTINED
+    from inbound_mail.reports.mail_events import ARRIVED, FAILED, SET_ASIDE
+
+    if _subscriptions.read_kind(request.http.route_params.get("kind"), _subscriptions.MAIL_KINDS) == "arrived":
+        return _subscribe_to_mailbox(request, (ARRIVED,))
+    return _subscribe_to_mailbox(request, (FAILED, SET_ASIDE), **{QUARANTINED: "true"})
 
 
 @bp.route(route=f"{_ROUTE}/tickets/{{kind}}", methods=["POST"])
 @answers("mailbox", "folder")
 def call_on_ticket(request: Request) -> Content:
     """Call a flow for events of tickets: a ticket was created from a mail."""
-    return _subscribe_to_mailbox(request, "ticket", _subscriptions.TICKET_KINDS)
+    from inbound_mail.reports.mail_events import TICKET
+
+    _subscriptions.read_kind(request.http.route_params.get("kind"), _subscriptions.TICKET_KINDS)
+    return _subscribe_to_mailbox(request, (TICKET,))
 
 
 @bp.route(route=f"{_ROUTE}/{{subscription}}", methods=["DELETE"], auth_level=func.AuthLevel.ANONYMOUS)
@@ -99,15 +107,14 @@ class _Question:
     filters: Mapping[str, str | None]
 
 
-def _subscribe_to_mailbox(request: Request, what: str, kinds: Collection[str]) -> Content:
+def _subscribe_to_mailbox(request: Request, events: tuple[str, ...], **more: str) -> Content:
     from composition.subscription_feeds import name_mailbox_feed
 
-    kind = _subscriptions.read_kind(request.http.route_params.get("kind"), kinds)
     callback = request.body("callbackUrl").needed_text("callbackUrl")
     mailbox = request.named_mailbox(request.query.needed_text("mailbox"))
-    filters = {"mailbox": mailbox.name, "folder": request.query.text("folder")}
+    filters = {"mailbox": mailbox.name, "folder": request.query.text("folder"), **more}
     feed, connection = name_mailbox_feed(mailbox.name), mailbox.settings.connection
-    return _subscribe(request, callback, _Question(connection, feed, (f"{what}.{kind}",), filters))
+    return _subscribe(request, callback, _Question(connection, feed, events, filters))
 
 
 def _subscribe(request: Request, callback: str, asked: _Question) -> Content:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from composition.connections import Services
 
 
+QUARANTINED = "quarantined"  # the filter for all mails in quarantine, those set aside included
+
+
 def begin_mails(services: "Services", subscription: EventSubscription, since: datetime | None) -> Place:
     """Return where a subscription begins."""
     recorded = _open(services, subscription)
@@ -30,7 +33,9 @@ class MailReader:
     def read(self, subscription: EventSubscription, limit: int) -> Page:
         """Return the events behind the subscription's place; see the protocol."""
         filters = subscription.filters
-        wanted = WantedMails(frozenset(subscription.events), filters.get("folder"), filters.get("sink"))
+        wanted = WantedMails(
+            frozenset(subscription.events), filters.get("folder"), filters.get("sink"), QUARANTINED in filters
+        )
         try:
             found = self._get(subscription).read(subscription.place, wanted, limit)
         except StalePlaceError as error:

@@ -52,6 +52,7 @@ _SUBSCRIPTION: dict[str, Shape] = {
     "reason": text("Reason", "Why the subscription is paused or has ended.", choices=tuple(Reason)),
     "events": list_of(_EVENTS, "Event Types", "The types of events that are wanted."),
     **_FILTERS,
+    "quarantined": text("In Quarantine", "true: only mails in quarantine, as an instant trigger wants them."),
     "target": thing(
         {
             "kind": text("Target Kind", "What kind of target it is."),

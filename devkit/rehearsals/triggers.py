@@ -37,18 +37,23 @@ def list_own() -> Iterator[Trigger]:
     yield Trigger("mail arrived", "triggers/mails/arrived", box)
     yield Trigger("mail failed", "triggers/mails/failed", box)
     yield Trigger("ticket", "triggers/tickets/created", box)
+    for kind in ("created", SEES_ALL):
+        yield Trigger(f"{kind}, instant", f"instant-triggers/appointments/{kind}", page)
+    yield Trigger("registered of Bob, instant", "instant-triggers/appointments/registered", of_bob)
+    yield Trigger("mail arrived, instant", "instant-triggers/mails/arrived", box)
+    yield Trigger("ticket, instant", "instant-triggers/tickets/created", box)
     yield Trigger("ticket, no gateway", "triggers/tickets/created", box | {"folder": "inbox"}, through_gateway=False)
 
 
 def list_samples() -> Iterator[Trigger]:
-    """Yield the triggers of the sample flows that poll the gateway, set up as after an import."""
+    """Yield the triggers of the sample flows that poll the gateway or are called by it, set up as after an import."""
     connector = load_connectors()[GATEWAY]
     for flow in load_flows():
         _, trigger = flow.trigger
         host = trigger.get("inputs", {}).get("host", {})
         if not str(host.get("apiId", "")).endswith(f"/{GATEWAY}"):
             continue
-        every = trigger["recurrence"]
+        every = trigger.get("recurrence", {"frequency": "Minute", "interval": 1})  # none if it is called back
         yield Trigger(
             f"sample: {flow.name}",
             connector.operations[host["operationId"]].path.strip("/"),

@@ -34,22 +34,24 @@ class StalePlaceError(Exception):
 
 @dataclass(frozen=True)
 class MailEvent:
-    """One event; `data` is what polling triggers answer for it."""
+    """One event; `data` is what polling triggers answer for it. `is_quarantined`: a delivery waits for a person."""
 
     id: str
     type: str
     key: str
     at: datetime
     data: Json
+    is_quarantined: bool = False
 
 
 @dataclass(frozen=True)
 class WantedMails:
-    """Which events are wanted: types, and only mails of a folder, or on their way to a sink."""
+    """Which events are wanted: types, and only mails of a folder, or on their way to a sink, or in quarantine."""
 
     types: Collection[str]
     folder: str | None = None
     sink: str | None = None
+    only_quarantined: bool = False
 
     def covers(self, event: MailEvent) -> bool:
         """Return whether an event is wanted."""
@@ -59,6 +61,7 @@ class WantedMails:
             event.type in self.types
             and self.folder in (None, data["folder"])
             and (self.sink is None or self.sink in sinks)
+            and (event.is_quarantined or not self.only_quarantined)
         )
 
 
@@ -170,7 +173,7 @@ def _describe_ended(mailbox: "SupportMailbox", outcome: MailOutcome) -> Iterator
     if outcome.state is MailState.QUARANTINED:
         item = describe_failed(mailbox, outcome)
         kind = SET_ASIDE if item["cause"] in SET_ASIDE_CAUSES else FAILED
-        yield MailEvent(item["eventId"], kind, outcome.key, outcome.at, item)
+        yield MailEvent(item["eventId"], kind, outcome.key, outcome.at, item, is_quarantined=True)
         return
     mail = describe_mail(mailbox, outcome.key)
     item = {"eventId": name, "mailbox": mailbox.name, "occurredUtc": utc_text(outcome.at), **mail}

@@ -59,11 +59,13 @@ def test_each_brings_the_items_of_its_polling_trigger(engine: Engine, scenario: 
     scenario.sink.before = refuse
     scenario.receive(subject="Refused")
     scenario.run()
+    scenario.receive(subject="Away", headers={"Auto-Submitted": "auto-replied"})  # quarantined, too: set aside
+    scenario.run()
     happen(engine)
     found = {name: each.runs for name, each in instant.items()}
     assert found == {name: each.recur() for name, each in polling.items()}
     assert [[run["subject"] for run in runs] for runs in found.values()] == [
-        ["Printer on fire", "Refused"], ["Refused"], ["Printer on fire"],
+        ["Printer on fire", "Refused", "Away"], ["Refused", "Away"], ["Printer on fire"],
     ]  # fmt: skip
     for one in instant.values():
         one.turn_off()
