@@ -26,7 +26,7 @@ def forge(state: Subscriptions, kind: str, subscription: Subscription) -> Json:
     if kind not in FORGERIES:
         raise ValueError(f"unknown: {kind}; there are {', '.join(FORGERIES)}")
     if kind == "replay":
-        for delivery in reversed(state.deliveries):
+        for delivery in reversed(tuple(state.deliveries)):
             if delivery.url == subscription.notification_url:
                 return {"value": json.loads(json.dumps(delivery.items))}
         raise ValueError("nothing was sent to this subscription yet")

@@ -78,6 +78,7 @@ def serving() -> Iterator[Endpoint]:
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = False  # so that closing waits for them
     server.handle_error = lambda *_: None  # type: ignore[method-assign]  # the twin hangs up on purpose
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()

