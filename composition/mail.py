@@ -1,5 +1,7 @@
 """Builds the use cases of support mail. Imported when they are first needed: most calls need none of them."""
 
+import logging
+import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,9 +19,10 @@ from inbound_mail.delivery.redelivery import redeliver
 from inbound_mail.intake.pace import find_due_polls
 from inbound_mail.intake.polling import Poller
 from inbound_mail.ledger import ledger, mail_exports, mail_store
-from inbound_mail.ledger.planned_polls import PlannedPoll, PollPlan
+from inbound_mail.ledger.planned_polls import KnownPlan, PlannedPoll, PollPlan
 from inbound_mail.messages import (
     DELIVERY_QUEUE,
+    MOST_IN_ONE_REQUEST,
     POLL_QUEUE,
     DeliveryQueue,
     PollQueue,
@@ -35,7 +38,9 @@ from inbound_mail.reports.trigger_items import TriggerItems
 from inbound_mail.sinks import build_sink
 from inbound_mail.sinks.protocol import Sink, Tools
 from inbound_mail.support_mailbox import SupportMailbox
+from shared import context
 from shared.auth import Authenticator
+from shared.errors import GatewayError
 from shared.events import Event
 from shared.graph.client import GraphClient
 from shared.graph.mail import GraphMail
@@ -52,6 +57,10 @@ from shared.workers import Workers
 _STORAGE_WORKERS = 8
 _DELIVERIES_AT_ONCE = 12  # in one process: as many as the platform gives it messages at once (host.json)
 _MOST_SHOWN_FAULTS = 20
+_MOST_LOOKS = 3  # of one run of the timer, one after the other
+_LOOK_SECONDS = 15.0  # with so much for each, the next run of the timer is not late
+
+_log = logging.getLogger("gateway.mail")
 
 
 @dataclass(frozen=True)
@@ -105,14 +114,34 @@ class MailServices:
     def request_due_polls(self) -> Mapping[str, PlannedPoll]:
         """Send poll requests for the mailboxes that are due: one row for each is read, a thousand at once.
 
-        Returns these rows by mailbox.
+        If there are few mailboxes, and few quiet ones are due, these are looked at here and now; a request follows
+        where that is not enough. Returns the rows by mailbox.
         """
-        planned = PollPlan(self.table).read() if self.mailboxes else {}
+        plan, are_few = PollPlan(self.table), 0 < len(self.mailboxes) <= MOST_IN_ONE_REQUEST
+        known = plan.read_known() if are_few else {}
+        planned = plan.read() if self.mailboxes and not are_few else {name: one.planned for name, one in known.items()}
         settings = (mailbox.settings for mailbox in self.mailboxes.values())
         due = find_due_polls(settings, planned, datetime.now(UTC))
-        self.workers.map(self.polls.put, due)
-        self.unanswered.note((name for request in due for name in request.mailboxes), planned, standing_in.read_clock())
+        quiet = {name for one in due for name in one.mailboxes if name in known and known[name].quiet}
+        may_look = 0 < len(quiet) <= _MOST_LOOKS
+        asked = [one for one in due if not may_look or quiet.isdisjoint(one.mailboxes)]
+        self.workers.map(self.polls.put, asked)
+        if may_look:
+            names = [name for one in due if one not in asked for name in one.mailboxes]
+            left = share_requests([name for name in names if not (name in quiet and self._look(name, known[name]))])
+            self.workers.map(self.polls.put, left)
+            asked += left
+        self.unanswered.note((name for one in asked for name in one.mailboxes), planned, standing_in.read_clock())
         return planned
+
+    def _look(self, name: str, known: KnownPlan) -> bool:
+        """Look at a quiet mailbox; return whether that was all that is due."""
+        with context.call(str(uuid.uuid4()), seconds=_LOOK_SECONDS):
+            try:
+                return self.poller.look(self.mailboxes[name], known)
+            except GatewayError as error:
+                _log.warning("%s: no quick look: %s", name, error)
+                return False
 
     def find_unanswered_polls(self) -> list[PollRequest]:
         """Return requests for the mailboxes for which the timer asks in vain; usually there are none."""

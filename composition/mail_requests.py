@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from composition.services import services
 from inbound_mail.intake.polling import Polled
+from inbound_mail.ledger.planned_polls import KnownPlan, PollPlan
 from inbound_mail.ledger.read_ahead import NOTHING_READ, ReadAhead
 from inbound_mail.messages import DeliveryRequest, OneDelivery, PollRequest, share_deliveries, share_requests
 from shared import context
@@ -45,10 +46,12 @@ def poll_as_asked(request: PollRequest, *, waited: float = 0.0) -> None:
             services().mail.polls.put(one)
 
     with context.within(context.RUN_SECONDS - waited):  # the next poll does what this one leaves undone
-        _do_each(request.mailboxes, lambda name: _poll(name, request), ask_again)
+        is_shared = len(request.mailboxes) > 1
+        plans = PollPlan(services().mail.table).find_all(request.mailboxes) if is_shared else {}
+        _do_each(request.mailboxes, lambda name: _poll(name, request, plans.get(name)), ask_again)
 
 
-def _poll(name: str, request: PollRequest) -> None:
+def _poll(name: str, request: PollRequest, known: KnownPlan | None) -> None:
     mail = _find_settings(name)
     mailbox = mail.mailboxes.get(name)
     if mailbox is None:
@@ -57,7 +60,7 @@ def _poll(name: str, request: PollRequest) -> None:
     with context.call(request.correlation_id or str(uuid.uuid4()), seconds=context.remaining()):
         lifecycle = () if _tend(mail, request) else request.lifecycle
         try:
-            polled = mail.poller.poll(mailbox, at_once=request.at_once, announced_at=request.announced_at)
+            polled = mail.poller.poll(mailbox, at_once=request.at_once, announced_at=request.announced_at, known=known)
         except (Conflict, Unavailable) as error:
             _log.warning("the poll of %s ended early, the next one continues: %s", mailbox.name, error)
             polled = Polled.BUSY

@@ -62,20 +62,34 @@ class Poller:
         self._deliveries = deliveries
         self._workers = workers
 
-    def poll(self, mailbox: SupportMailbox, *, at_once: bool = False, announced_at: datetime | None = None) -> Polled:
+    def look(self, mailbox: SupportMailbox, known: KnownPlan) -> bool:
+        """Look quickly at a quiet mailbox; return False if a whole poll has to follow. Raises Unavailable.
+
+        `known`: its row of the plan, as it was read just now.
+        """
+        return _has_found_nothing(mailbox, QuickLook(mailbox, known))
+
+    def poll(
+        self,
+        mailbox: SupportMailbox,
+        *,
+        at_once: bool = False,
+        announced_at: datetime | None = None,
+        known: KnownPlan | None = None,
+    ) -> Polled:
         """Poll one mailbox, unless another worker polls it or it pauses after a failure (`at_once`: ignore the pause).
 
-        `announced_at`: until when Graph has announced changes; a poll that began later has seen them already.
+        `announced_at`: until when Graph has announced changes; a poll that began later has seen them already. `known`:
+        the mailbox's row of the plan, if it was read a moment ago.
 
         Raises Conflict if the lease is lost, and Unavailable if the gateway's own storage is.
         """
-        known = mailbox.ledger.plan.find(mailbox.name)
+        known = known or mailbox.ledger.plan.find(mailbox.name)
         if announced_at and known.has_looked_since(announced_at):
             _log.info("%s: a later poll has seen what was announced", mailbox.name)
             return Polled.DONE
         look = QuickLook(mailbox, known, announced_at)
-        if not at_once and look.finds_nothing():
-            _log_poll(mailbox.name, PollCounts(), delivered=0, errors=0)
+        if not at_once and _has_found_nothing(mailbox, look):
             return Polled.DONE
         with self._leases.lease(f"leases/{mailbox.name}", LEASE_SECONDS) as lease:
             if lease is None:
@@ -161,6 +175,13 @@ class Poller:
             mailbox.ledger.note_enqueued(enqueued)
         except Conflict:
             _log.info("%s: a mail was closed while its deliveries were enqueued", mailbox.name)
+
+
+def _has_found_nothing(mailbox: SupportMailbox, look: QuickLook) -> bool:
+    if not look.finds_nothing():
+        return False
+    _log_poll(mailbox.name, PollCounts(), delivered=0, errors=0)
+    return True
 
 
 class _OpenWork:

@@ -121,6 +121,15 @@ class PollPlan:
         rows = self._table.query(PARTITION, start="", end="~", select=["RowKey", *_PLANNED])
         return {row.row_key: _read_planned(row.values) for row in rows}
 
+    def read_known(self) -> dict[str, KnownPlan]:
+        """Return what is known of each mailbox that has a row. Whole rows are large: it is for few mailboxes."""
+        return {row.row_key: KnownPlan(row) for row in self._table.query(PARTITION, start="", end="~")}
+
+    def find_all(self, mailboxes: Sequence[str]) -> dict[str, KnownPlan]:
+        """Return what is known of these mailboxes, for their polls: ten in one request."""
+        found = self._table.find(PARTITION, mailboxes)
+        return {name: KnownPlan(found.get(name)) for name in mailboxes}
+
     def find(self, mailbox: str) -> KnownPlan:
         """Return what is known of one mailbox, for its poll."""
         return KnownPlan(self._table.get(PARTITION, mailbox))

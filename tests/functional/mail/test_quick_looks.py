@@ -1,20 +1,23 @@
 """Polls of a quiet mailbox look at the folders' links only; nothing is lost by that, whatever happens meanwhile."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import time_machine
 
+from composition import mail
 from inbound_mail.delivery.redelivery import redeliver
 from inbound_mail.intake.polling import Polled, Poller
 from inbound_mail.ledger import planned_polls
 from inbound_mail.ledger.decisions import Decision
 from inbound_mail.ledger.mail_store import CONTAINER
 from inbound_mail.ledger.planned_polls import QuietMailbox
+from inbound_mail.messages import PollQueue
 from inbound_mail.reports.mails import describe_mailboxes
-from shared.errors import InProgress, Rejected
+from shared.errors import InProgress, Rejected, Unavailable
 from shared.graph.mail import DeltaPage, GraphMail
 from shared.storage.blobs import Container
 from shared.storage.tables import Operation, Table
@@ -92,6 +95,57 @@ def test_a_quick_look_is_two_storage_requests_and_one_to_graph(
     [now] = describe_mailboxes([scenario.mailbox], scenario.services.workers)
     assert now["lastSuccessDateTime"] >= described[0]["lastSuccessDateTime"]
     assert now == scenario.gateway.get(f"mailboxes/{scenario.name}").json() | {"lagSeconds": now["lagSeconds"]}
+
+
+class AskedPolls:
+    """The queue of poll requests: the names of mailboxes for which polls were asked."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def put(self, message: Mapping[str, Any], *, delay: float = 0, ttl: float | None = None) -> None:
+        _ = delay, ttl
+        self.names += [message["mailbox"], *message.get("others", ())]
+
+    def count(self) -> int:
+        return len(self.names)
+
+
+def run_timer(scenario: MailScenario, *, minutes: float = 10) -> list[str]:
+    """Run the timer some minutes later; return for which mailboxes it asks."""
+    queue = AskedPolls()
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=minutes), tick=True):
+        replace(scenario.services, polls=PollQueue(queue)).request_due_polls()
+    return queue.names
+
+
+def test_the_timer_itself_looks_at_few_quiet_mailboxes(quiet: MailScenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = quiet.mailbox.ledger.plan.find(quiet.name).planned
+    assert run_timer(quiet) == []
+    assert len(quiet.calls()) == 1
+    after = quiet.mailbox.ledger.plan.find(quiet.name).planned
+    assert after.looked_at > before.looked_at
+    assert after.next_poll > before.next_poll
+    monkeypatch.setattr(mail, "_MOST_LOOKS", 0)
+    assert run_timer(quiet, minutes=30) == [quiet.name], "of many, each is looked at by the function of the queue"
+    assert len(quiet.calls()) == 1
+
+
+def test_what_the_timer_sees_is_left_to_a_poll(quiet: MailScenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet.receive(subject="Printer")
+    assert run_timer(quiet) == [quiet.name]
+    assert quiet.mails() == []
+
+    def fail(*_: Any, **__: Any) -> bool:
+        raise Unavailable("Storage is away. Try again.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Poller, "look", fail)
+        assert run_timer(quiet) == [quiet.name]
+    look(quiet)
+    quiet.deliver()
+    look(quiet)
+    assert [one["state"] for one in quiet.mails()] == ["delivered"]
 
 
 def test_what_a_quick_look_sees_is_read_once(quiet: MailScenario) -> None:

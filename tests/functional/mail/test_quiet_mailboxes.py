@@ -50,13 +50,19 @@ class Clockwork:
         for _ in range(minutes):
             self.now.shift(60)
             self.minute += 1
+            before = self._looked_at()
             replace(self.scenario.services, polls=PollQueue(self)).request_due_polls()
+            if self._looked_at() != before:  # the timer itself has looked
+                self.polled.append(self.minute)
             for message in self.messages:
                 assert self.scenario.poll(at_once=False) in (Polled.DONE, Polled.FAILED, Polled.PAUSED), message
                 self.polled.append(self.minute)
             self.messages.clear()
             self.scenario.services.check_alarms({})
         return self.polled[-1:] == [self.minute]
+
+    def _looked_at(self) -> datetime:
+        return self.scenario.mailbox.ledger.plan.find(self.scenario.name).planned.looked_at
 
     @property
     def pauses(self) -> list[int]:
@@ -118,7 +124,9 @@ def test_the_hourly_sweep_is_not_late(open_scenario: OpenScenario) -> None:
 
 def test_a_failure_is_tried_again_as_soon_as_before(clockwork: Clockwork) -> None:
     clockwork.run(60)
-    clockwork.scenario.gateway.sim.faults.add(Answer(400), api="mail", path="/delta", times=2)  # look and poll
+    clockwork.scenario.gateway.sim.faults.add(
+        Answer(400), api="mail", path="/delta", times=3
+    )  # the timer, the look, the poll
     while not state(clockwork).get("failures"):
         clockwork.run()
     assert clockwork.run()
