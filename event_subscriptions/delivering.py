@@ -160,12 +160,10 @@ class _Run:
     def send(self, page: Page) -> bool:
         """Send the events of a page; return whether the run ends with that: nothing is left, or it has to wait."""
         try:
-            target = self._deliverer.open_target(self._subscription)
+            return self._send_to(self._deliverer.open_target(self._subscription), page)
         except NoTargetError as error:
             return self._finish(stop(self._subscription, State.PAUSED, error.reason))
-        try:
-            return self._send_to(target, page)
-        except GatewayError:
+        except Exception:  # the next run need not wait for the end of the claim
             self._release(is_done=True)
             raise
 

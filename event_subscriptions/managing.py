@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from event_subscriptions.feeds import Feeds
+from event_subscriptions.feeds import Feeds, NotAllowedError
 from event_subscriptions.store import Entry, SubscriptionStore
 from event_subscriptions.subscription import EventSubscription, Reason, State, new_id
 from event_subscriptions.targets.protocol import TargetKind
 from event_subscriptions.waking import Waker
-from shared.errors import Conflict, GatewayError, Invalid, NotFound
+from shared.errors import Conflict, Forbidden, GatewayError, Invalid, NotFound
 from shared.json_text import Json
 from shared.time_zones.zones import utc_text
 
@@ -118,7 +118,14 @@ class Subscriptions:
     def replay(self, connection: str, name: str, since: datetime) -> EventSubscription:
         """Send all events since a moment again, at once, and go on from there."""
         subscription = self._get_unended(connection, name)
-        return self._activate(connection, name, place=self.feeds.begin(subscription, since))
+        try:
+            place = self.feeds.begin(subscription, since)
+        except NotAllowedError as error:
+            raise Forbidden(
+                "The settings have the business or mailbox of this subscription no more. Let an administrator add it.",
+                code="SubscriptionNotAllowed",
+            ) from error
+        return self._activate(connection, name, place=place)
 
     def rotate(self, connection: str, name: str) -> EventSubscription:
         """Give the target a new secret, beside which the old one holds for a day. Raises Invalid if it has none."""

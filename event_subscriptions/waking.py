@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 
 from event_subscriptions import clock
 from event_subscriptions.delivering import may_run
@@ -9,7 +10,7 @@ from event_subscriptions.feeds import Feeds, NotAllowedError
 from event_subscriptions.messages import EventRequest, JsonQueue, share_requests
 from event_subscriptions.store import Stored, SubscriptionStore
 from event_subscriptions.subscription import EventSubscription, State
-from shared.errors import GatewayError, place_of
+from shared.errors import Conflict, GatewayError, place_of
 
 _log = logging.getLogger("gateway.subscriptions")
 
@@ -65,13 +66,16 @@ def sweep(store: SubscriptionStore, feeds: Feeds, waker: Waker, connections: Ite
 def _sweep_connection(store: SubscriptionStore, feeds: Feeds, waker: Waker, connection: str) -> None:
     now = clock.now()
     active: list[Stored] = []
+    kept: list[EventSubscription] = []
     for stored in store.list_from(connection, ""):
         subscription = stored.subscription
         if subscription.expires is not None and subscription.expires <= now:
-            store.delete(connection, subscription.id)
-        elif subscription.state is State.ACTIVE:
-            active.append(stored)
-    feeds.keep([stored.subscription for stored in active])
+            with suppress(Conflict):  # the next look deletes it
+                store.delete(connection, subscription.id)
+            continue
+        kept += [subscription] if subscription.state is not State.ENDED else []
+        active += [stored] if subscription.state is State.ACTIVE else []
+    feeds.keep(kept)
     waiting = [
         stored.subscription for stored in active if may_run(stored.subscription, now) and not stored.is_held(now)
     ]

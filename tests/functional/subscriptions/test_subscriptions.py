@@ -1,5 +1,6 @@
 """Event subscriptions: made, sent, tried again, paused, replayed, ended."""
 
+import base64
 import json
 import threading
 from datetime import UTC, datetime, timedelta
@@ -7,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from composition import services
 from event_subscriptions import delivering
 from event_subscriptions.targets import https
 from event_subscriptions.targets.protocol import OutgoingEvent, SendOutcome
+from shared.errors import Unavailable
 from shared.storage.tables import Operation
 from shared.time_zones.zones import utc_text
 from tests.functional.conftest import ahead, read_error
@@ -417,3 +420,57 @@ def test_what_a_newer_version_wrote_sends_nothing_and_hides_nothing(hub: Hub) ->
     hub.pump()
     assert len(hub.sent) == 1
     assert hub.show(other)["deliveredDateTime"] is not None
+
+
+def test_a_business_that_is_allowed_no_more_is_paused_and_cannot_be_replayed(hub: Hub) -> None:
+    made = hub.subscribe()
+    hub.page.book(ahead(days=2))
+    hub.scan()
+    hub.gateway.configure(**hub.settings(BOOKINGS_BUSINESSES="other@contoso.com"))
+    hub.begin_process()
+    hub.pump()
+    assert hub.sent == []
+    assert hub.show(made)["reason"] == "notAllowed"
+    since = utc_text(datetime.now(UTC) - timedelta(minutes=1))
+    refused = read_error(hub.gateway.post(f"subscriptions/{made['id']}/replay", {"since": since}))
+    assert (refused["status"], refused["code"]) == (403, "SubscriptionNotAllowed")
+
+
+def test_trouble_of_the_gateway_s_own_counts_as_no_failure_of_the_target(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = hub.subscribe()
+    booked = hub.page.book(ahead(days=2))
+    hub.scan()
+
+    def refuse(*_: object) -> None:
+        raise Unavailable("The vault is away. Try again later.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(https.HttpsKind, "open", refuse)
+        hub.pump()
+    shown = hub.show(made)
+    assert (shown["state"], shown["failures"], hub.sent) == ("active", 0, [])
+    hub.clock.pass_by(minutes=1, seconds=1)  # less than a claim lasts
+    hub.pump()
+    assert hub.taken == [booked]
+
+
+def test_a_state_key_that_was_replaced_pauses_until_there_is_a_new_secret(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = hub.subscribe()
+    booked = hub.page.book(ahead(days=2))
+    hub.scan()
+    other = base64.b64encode(bytes(range(32))).decode()
+    monkeypatch.setattr(services.services().target_kinds.get()["https"], "_read_key", lambda: other)
+    hub.pump()
+    assert hub.sent == []
+    assert hub.show(made)["reason"] == "signingKeyChanged"
+    changed = hub.act(made, "secret")
+    assert changed["state"] == "active"
+    hub.pump()
+    [sent] = hub.sent
+    Webhook(changed["secret"]).verify(sent.body, sent.headers)
+    assert len(sent.headers["webhook-signature"].split()) == 1
+    assert hub.taken == [booked]
