@@ -78,6 +78,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             answer_text="The flow is not called any more.",
             visibility="internal",
             failing=(400, 404, 429, 500, 503),
+            tags=["For designers"],
         )
     }
 }
