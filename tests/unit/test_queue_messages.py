@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -53,6 +54,10 @@ def test_the_queues_of_deployed_apps_keep_their_names() -> None:
             {"mailbox": "support", "atOnce": True, "correlationId": CORRELATION_ID},
         ),
         (PollRequest("support", others=("sales", "hr")), {"mailbox": "support", "others": ["sales", "hr"]}),
+        (
+            PollRequest("support", announced_at=datetime(2026, 12, 1, 8, tzinfo=UTC), lifecycle=("missed",)),
+            {"mailbox": "support", "announcedAt": "2026-12-01T08:00:00+00:00", "lifecycle": ["missed"]},
+        ),
         (DeliveryRequest("support", "k", "tickets"), {"mailbox": "support", "key": "k", "sink": "tickets"}),
         (
             DeliveryRequest("support", "k", "tickets", (OneDelivery("l", "hook"),)),
@@ -71,6 +76,11 @@ def test_a_message_has_the_form_that_deployed_apps_read(
 def test_a_correlation_id_that_is_no_uuid_is_ignored(correlation_id: object) -> None:
     message = {"mailbox": "support", "correlationId": correlation_id}
     assert PollRequest.from_json(body(message)) == PollRequest("support")
+
+
+@pytest.mark.parametrize("announced_at", [None, "soon", 7, "2026-12-01T08:00:00"])
+def test_a_moment_of_no_form_is_ignored(announced_at: object) -> None:
+    assert PollRequest.from_json(body({"mailbox": "support", "announcedAt": announced_at})) == PollRequest("support")
 
 
 @pytest.mark.parametrize("malformed", [b"", b"no JSON", b"\xff", b"[]", b"7", b"{}", b'{"mailbox": 7}', b"[" * 30_000])

@@ -1,6 +1,7 @@
 """What Graph posts wakes the poll; what is not proven to be Graph's changes nothing."""
 
 import json
+import logging
 import os
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -241,3 +242,14 @@ def test_while_another_worker_polls_the_wake_up_waits(announced: Announced, monk
     announced.messages[:] = [(old.to_json(), 0)]
     announced.work()
     assert not announced.messages, "it does not wait for ever"
+
+
+def test_the_log_has_neither_address_nor_client_state(announced: Announced, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    item = announced.make_item()
+    announced.announce(item, announced.make_item(tenantId=None), announced.make_item(clientState="guessed"))
+    announced.send("0" * 64, validationToken="x")
+    announced.work()
+    said = "".join(record.getMessage() for record in caplog.records if record.name.startswith("gateway"))
+    assert "receive_graph_notifications" in said
+    assert not [secret for secret in (announced.part, item["clientState"], "guessed") if secret in said]
