@@ -214,6 +214,7 @@ def test_a_kept_wheel_is_compared_with_its_hash_at_each_use(
         download_wheels(listed, "3.13", home=tmp_path / "home")
 
 
+@pytest.mark.slow(reason="builds the package")
 def test_the_command_says_what_it_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

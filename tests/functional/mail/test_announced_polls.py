@@ -119,6 +119,7 @@ def test_a_mail_that_nobody_announced_brings_the_schedule_back(watched: Watched)
     assert is_announced(watched.plan, datetime.now(UTC)), "Graph announces again"
 
 
+@pytest.mark.slow(reason="runs the timer a hundred times and more")
 def test_a_silent_subscription_is_made_anew_once_it_is_old_enough(watched: Watched) -> None:
     [before] = watched.scenario.gateway.sim.subscriptions.all()
     watched.run(60)
@@ -156,6 +157,7 @@ def test_what_was_there_before_is_no_mail_that_was_missed(open_scenario: OpenSce
         assert is_announced(watched.plan, datetime.now(UTC))
 
 
+@pytest.mark.slow(reason="runs the timer a hundred times and more")
 def test_without_a_subscription_the_schedule_is_back_at_once(watched: Watched) -> None:
     watched.run(5 * 60)
     while watched.plan.next_poll - datetime.now(UTC) < timedelta(minutes=20):
@@ -168,6 +170,7 @@ def test_without_a_subscription_the_schedule_is_back_at_once(watched: Watched) -
     assert not watched.scenario.gateway.sim.subscriptions.all()
 
 
+@pytest.mark.slow(reason="runs the timer a hundred times and more")
 def test_a_mailbox_is_silent_when_its_seldom_poll_is_late(watched: Watched) -> None:
     watched.run(5 * 60)
     watch = watched.scenario.services.watch

@@ -85,6 +85,7 @@ def test_what_is_refused_is_tried_again_with_the_same_id_and_nothing_passes_it(h
     assert [entry["attempts"] for entry in hub.list_deliveries(made)] == [1, 1, 2]
 
 
+@pytest.mark.slow(reason="tries again for a day")
 def test_a_receiver_that_is_down_for_a_day_misses_nothing(hub: Hub) -> None:
     made = hub.subscribe()
     hub.gateway.sim.webhooks.answer(500)
