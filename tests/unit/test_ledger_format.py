@@ -1,6 +1,8 @@
 """The ledger's rows as deployed apps have stored them: keys and columns never change."""
 
 import hashlib
+import json
+import zlib
 from typing import Any
 
 import pytest
@@ -48,7 +50,7 @@ def test_a_new_mail_has_these_rows(table: MemoryTable, ledger: Ledger) -> None:
     found = rows(table)
     message_id_row = f"i|{digest('one@example.com')}"
     assert list(found) == [
-        "f|000000000001", message_id_row, "m|key", "o|key", "p|key|hook", "p|key|service-desk", "s|state",
+        "f|000000000001", message_id_row, "m|key", "o|key", "p|key|hook", "p|key|service-desk", "s|state", "t|key",
     ]  # fmt: skip
     mail = found["m|key"]
     assert {name: mail[name] for name in ("state", "number", "graph_id", "sender", "folder", "message_id")} == {
@@ -66,6 +68,8 @@ def test_a_new_mail_has_these_rows(table: MemoryTable, ledger: Ledger) -> None:
     assert delivery.facts == read_facts(mail)
     assert found[message_id_row]["key"] == "key"
     assert found["s|state"]["last_number"] == 1
+    assert set(found["t|key"]) == {"PartitionKey", "RowKey", "text"}
+    assert json.loads(zlib.decompress(found["t|key"]["text"])) == MESSAGE
     ledger.put_cursor("inbox", link="l")
     assert f"c|{digest('inbox')[:32]}" in rows(table)
 
