@@ -1,6 +1,7 @@
 """What is installed beside the checks: everything that a test would install by itself."""
 
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from devkit import npm_packages, preparing
 from devkit.bootstrap import ROOT, SUPPORTED
 from devkit.foreign import LOCKED
-from devkit.installing import InstallError
+from devkit.installing import InstallError, make_once
 
 
 @pytest.fixture
@@ -46,3 +47,19 @@ def test_what_cannot_be_installed_is_left_to_the_test_that_needs_it(
     monkeypatch.setattr(preparing, "install_azurite", fail)
     preparing.main([])
     assert len(installed) == len(set(installed)) > len(SUPPORTED)
+
+
+def test_what_is_ended_leaves_nothing_half_made(
+    installed: list[object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    handlers: dict[int, Callable[..., object]] = {}
+    monkeypatch.setattr(signal, "signal", handlers.__setitem__)
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        handlers[signal.SIGTERM](signal.SIGTERM, None)
+
+    monkeypatch.setattr(preparing, "install_azurite", lambda: make_once(tmp_path / "home/emulator", make))
+    with pytest.raises(SystemExit):
+        preparing.main([])
+    assert installed == [path for path in (tmp_path / "home").iterdir() if path.is_dir()] == []
