@@ -1,8 +1,8 @@
 """What is installed beside the checks: everything that a test would install by itself."""
 
 import signal
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,7 +52,7 @@ def test_what_cannot_be_installed_is_left_to_the_test_that_needs_it(
 def test_what_is_ended_leaves_nothing_half_made(
     installed: list[object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    handlers: dict[int, Callable[..., object]] = {}
+    handlers: dict[int, Any] = {}
     monkeypatch.setattr(signal, "signal", handlers.__setitem__)
 
     def make(folder: Path) -> None:
