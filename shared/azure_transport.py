@@ -11,14 +11,17 @@ if TYPE_CHECKING:
     from azure.core.pipeline.transport import RequestsTransport
 
 
-def build_transport(*, connection_timeout: float, read_timeout: float) -> "RequestsTransport":
-    """Build a transport that many clients and threads may share. Repetitions are the clients' own."""
+def build_transport(*, connection_timeout: float, read_timeout: float, who: str | None = None) -> "RequestsTransport":
+    """Build a transport that many clients and threads may share. Repetitions are the clients' own.
+
+    With `who`, an answer that redirects is an error at once (`DirectSession`).
+    """
     from azure.core.pipeline.transport import RequestsTransport
 
     from shared.direct_session import DirectSession
 
     return RequestsTransport(
-        session=DirectSession(),
+        session=DirectSession(who=who),
         session_owner=False,
         connection_timeout=connection_timeout,
         read_timeout=read_timeout,

@@ -1,32 +1,21 @@
-"""The vault that the app's own identity opens: its secrets, each one request.
-
-Microsoft's client asks first without a token, to learn for whom one is needed, and takes more computing time to import
-than the rest of a first answer. Here the token is asked for at once. The settings take the address of a vault of
-Microsoft's alone, and the token is good for the vaults of that cloud alone: for this the client checks the challenge.
-
-Source: learn.microsoft.com/rest/api/keyvault/secrets/get-secret/get-secret
-"""
+"""The vault that the app's own identity opens: its secrets."""
 
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Protocol
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Protocol
 
-import requests
-
-from shared.challenges import read_challenge, read_tenant
-from shared.direct_session import DirectSession
-from shared.errors import ConfigurationError, GatewayError, Unavailable
-from shared.identity import TIMEOUT, Identity
+from shared.azure_transport import build_transport
+from shared.errors import ConfigurationError, GatewayError
+from shared.identity import LIMITS, TIMEOUTS, Identity, own_errors
 from shared.readiness import Service, note
-from shared.redirects import is_redirect, redirect_refused
-from shared.settings.clouds import CLOUDS
 
-_VERSION = "7.5"
+if TYPE_CHECKING:
+    from azure.core.exceptions import HttpResponseError
+    from azure.keyvault.secrets import SecretClient
+
 _READ_AGAIN_SECONDS = 60.0
 
 
@@ -96,12 +85,11 @@ class KeyVault:
     """Reads the secrets of one vault."""
 
     def __init__(self, url: str, identity: Identity, identity_client_id: str | None) -> None:
-        self._url = url.rstrip("/")
-        self._scope = _find_scope(url)
+        self._url = url
         self._identity = identity
         self._identity_client_id = identity_client_id
         self._lock = threading.Lock()
-        self._session: DirectSession | None = None
+        self._client: SecretClient | None = None
 
     def get(self, name: str) -> VaultSecret:
         """Return the current version of a secret. Raises ConfigurationError or Unavailable."""
@@ -116,69 +104,40 @@ class KeyVault:
         return secret
 
     def _read(self, name: str) -> VaultSecret:
+        from azure.core.exceptions import HttpResponseError
+
         what = f"The Key Vault secret {name}"
-        answer, token = self._ask(name, what, {})
-        if answer.status_code == HTTPStatus.UNAUTHORIZED:
-            answer = self._answer_challenge(name, what, answer, token)
-        if answer.status_code != HTTPStatus.OK:
-            raise _read_error(answer, what)
-        try:
-            found: dict[str, Any] = answer.json()
-            attributes = found.get("attributes") or {}
-            expires = datetime.fromtimestamp(attributes["exp"], UTC) if attributes.get("exp") else None
-            version = str(found["id"]).rsplit("/", 1)[-1]
-            return VaultSecret(str(found["value"] or ""), version, expires, found.get("contentType"))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise Unavailable(f"{what} did not answer. Try again later.", detail="no secret in the answer") from None
+        with own_errors(what):
+            try:
+                found = self._open().get_secret(name)
+            except HttpResponseError as error:
+                if refusal := _explain_refusal(error, what):
+                    raise refusal from error
+                raise
+        known = found.properties
+        return VaultSecret(found.value or "", known.version or "", known.expires_on, known.content_type)
 
-    def _ask(self, name: str, what: str, challenge: Mapping[str, str | None]) -> tuple[requests.Response, str]:
-        """Ask once, and once more if no answer came; return the answer and the token that it is an answer to."""
-        token = self._identity.find_token(self._identity_client_id, self._scope, what, **challenge)
-        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-        url = f"{self._url}/secrets/{name}?api-version={_VERSION}"
-        session = self._open()
-        try:
-            return session.request("GET", url, headers=headers, timeout=TIMEOUT), token
-        except requests.exceptions.RequestException:
-            pass
-        try:
-            return session.request("GET", url, headers=headers, timeout=TIMEOUT), token
-        except requests.exceptions.RequestException as error:
-            raise Unavailable(f"{what} did not answer. Try again later.", detail=type(error).__name__) from error
-
-    def _answer_challenge(self, name: str, what: str, refused: requests.Response, token: str) -> requests.Response:
-        """Ask with the token that a 401 wants, of another tenant or with claims, if it is another one than before."""
-        challenge = {"tenant_id": read_tenant(refused.headers), "claims": read_challenge(refused.headers)}
-        if self._identity.find_token(self._identity_client_id, self._scope, what, **challenge) == token:
-            return refused
-        return self._ask(name, what, challenge)[0]
-
-    def _open(self) -> DirectSession:
+    def _open(self) -> "SecretClient":
         with self._lock:
-            self._session = self._session or DirectSession()
-            return self._session
+            if self._client is None:
+                from azure.keyvault.secrets import SecretClient
+
+                credential = self._identity.credential(self._identity_client_id)
+                self._client = SecretClient(self._url, credential, **LIMITS, transport=build_transport(**TIMEOUTS))
+            return self._client
 
 
-def _find_scope(url: str) -> str:
-    """Return the scope of a vault's own cloud. Raises ConfigurationError for what is no vault of Microsoft's."""
-    host = (urlsplit(url).hostname or "").lower()
-    for cloud in CLOUDS.values():
-        if host.endswith(f".{cloud.vault_suffix}"):
-            return f"https://{cloud.vault_suffix}/.default"
-    raise ConfigurationError("KEY_VAULT_URL leads to no vault of Microsoft's. Correct it.")
+def _explain_refusal(error: "HttpResponseError", what: str) -> GatewayError | None:
+    """Return what a refusal of the vault itself means; None for all other answers."""
+    from azure.core.exceptions import ResourceNotFoundError
 
-
-def _read_error(answer: requests.Response, what: str) -> GatewayError:
-    status = answer.status_code
-    if is_redirect(status):
-        return redirect_refused(what, status)
-    inner = _find_inner_code(answer)
-    detail = f"status={status} {inner}".strip()
-    if status == HTTPStatus.NOT_FOUND:
+    inner = _find_inner_code(error)
+    detail = f"{type(error).__name__} status={error.status_code} {inner}".strip()
+    if isinstance(error, ResourceNotFoundError):
         return SecretMissingError(
             f"{what} does not exist. Store it, or correct its name in the settings.", detail=detail
         )
-    if status == HTTPStatus.FORBIDDEN:
+    if error.status_code == HTTPStatus.FORBIDDEN:
         causes = {
             "ForbiddenByFirewall": "is closed to this network: the vault's firewall refused the call",
             "ForbiddenByRbac": "is closed to the app's identity: it lacks a role",
@@ -188,16 +147,9 @@ def _read_error(answer: requests.Response, what: str) -> GatewayError:
             "role Key Vault Secrets User.",
             detail=detail,
         )
-    if status == HTTPStatus.UNAUTHORIZED:
-        return ConfigurationError(
-            f"{what} could not be used: the app's own identity was refused. Check IDENTITY_CLIENT_ID.", detail=detail
-        )
-    return Unavailable(f"{what} did not answer. Try again later.", detail=detail)
+    return None
 
 
-def _find_inner_code(answer: requests.Response) -> str:
-    """Return the vault's own word for the reason, "" if there is none."""
-    try:
-        return str(answer.json()["error"]["innererror"]["code"])
-    except (ValueError, KeyError, TypeError):
-        return ""
+def _find_inner_code(error: "HttpResponseError") -> str:
+    inner = getattr(error.error, "innererror", None)
+    return str(inner.get("code", "")) if isinstance(inner, dict) else ""

@@ -1,4 +1,4 @@
-"""HTTP in the form in which msal asks for tokens: Entra ID's, and those of the managed identity.
+"""HTTP in the form in which msal asks Entra ID for tokens.
 
 msal's own sessions would follow a redirect with the credential in the body, and sit out the Retry-After of a throttled
 discovery while callers wait for the lock. Here each request has a time limit, is sent once more if no answer came, and

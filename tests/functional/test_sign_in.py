@@ -1,4 +1,4 @@
-"""Signing in: real msal and our own reading of the vault against the simulated Entra, in every mode."""
+"""Signing in: real msal, azure-identity and Key Vault clients against the simulated Entra, in every mode."""
 
 import base64
 import json
@@ -92,10 +92,11 @@ def test_federated_mode_reads_no_secret_at_all(gateway: Gateway) -> None:
 
 @pytest.mark.parametrize(("mode", "vault"), [("secret", 1), ("federated", 0)])
 def test_a_first_token_takes_one_request_for_each_thing(gateway: Gateway, mode: Credential, vault: int) -> None:
+    """Only the vault may be asked twice, once for each process: its first answer says for whom a token is needed."""
     begin(gateway, mode).token()
     seen = [(each.api, each.method, each.status) for each in gateway.sim.exchanges.all()]
     expected = [("entra", "GET", 200), ("entra", "POST", 200), ("identity", "GET", 200)]
-    assert sorted(seen) == expected + [("vault", "GET", 200)] * vault
+    assert sorted(one for one in seen if one != ("vault", "GET", 401)) == expected + [("vault", "GET", 200)] * vault
 
 
 def test_no_connection_reads_the_certificates_of_the_machine_again(
@@ -112,38 +113,14 @@ def test_no_connection_reads_the_certificates_of_the_machine_again(
     assert gateway.ask("/staff")["value"]
 
 
-class OfAnotherTenant(Identity):
-    """Signs in to a tenant of its own, unless it is given one: as the Azure CLI does."""
-
-    def __init__(self) -> None:
-        super().__init__(IdentitySource.MANAGED)
-        self.tenants: list[str | None] = []
-
-    def find_token(self, client_id: str | None, scope: str, what: str, **more: str | None) -> str:
-        self.tenants.append(more.get("tenant_id"))
-        return super().find_token(client_id, scope, what) if more.get("tenant_id") else "of another tenant"
-
-
-def test_the_vault_says_of_which_tenant_the_token_must_be(gateway: Gateway) -> None:
-    begin(gateway)
-    identity = OfAnotherTenant()
-    vault = KeyVault(f"https://{sample.VAULT}.vault.azure.net", identity, sample.IDENTITY_CLIENT_ID)
-    assert vault.get(SECRET).value == gateway.sim.vaults.vault(sample.VAULT).find_secret(SECRET).value
-    assert (identity.tenants[0], set(identity.tenants[1:])) == (None, {sample.TENANT_ID})
-
-
 def test_a_vault_of_another_tenant_takes_no_token_of_the_identity(gateway: Gateway) -> None:
     begin(gateway)
     other = gateway.sim.vaults.add("elsewhere", sample.PARTNER_TENANT_ID)
     with pytest.raises(ConfigurationError, match="identity was refused"):
         KeyVault(other.url, Identity(IdentitySource.MANAGED), sample.IDENTITY_CLIENT_ID).get(SECRET)
-    assert len([seen for seen in gateway.sim.exchanges.all(api="vault") if seen.status == 401]) == 1
-
-
-@pytest.mark.parametrize("url", ["https://vault.azure.net", "https://a.vault.azure.net.example.com", "https://a.b.c"])
-def test_no_token_is_asked_for_what_is_no_vault_of_microsofts(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="KEY_VAULT_URL"):
-        KeyVault(url, Identity(IdentitySource.MANAGED), None)
+    answers = [seen.status for seen in gateway.sim.exchanges.all(api="vault")]
+    assert answers
+    assert set(answers) == {401}
 
 
 def test_two_tenants_are_asked_side_by_side(contoso: Gateway) -> None:

@@ -60,8 +60,7 @@ def test_only_blueprints_import_azure_functions() -> None:
 
 
 HOMES = {
-    ("azure.identity", "msal"): {"shared.auth", "shared.identity"},
-    ("azure.keyvault",): set(),
+    ("azure.identity", "azure.keyvault", "msal"): {"shared.auth", "shared.identity", "shared.key_vault"},
     ("azure.core.pipeline",): {"shared.azure_transport", "shared.storage.service"},
     ("azure.data",): set(),
     ("azure.storage",): {
