@@ -166,11 +166,11 @@ def run(sizes: Sequence[int] = _SIZES) -> None:
 def explain(hours: Sequence[Hour]) -> str:
     """Say whether a larger number of mailboxes costs more for each, and which part of it."""
     least, most = hours[0], hours[-1]
-    growth = [part for part in _PARTS if most.share(part) > least.share(part) * (1 + _MAY_GROW)]
+    growth = [part for part in _PARTS if most.share(part) - least.share(part) > least.requests * _MAY_GROW]
     change = f"{most.requests / least.requests - 1:+.1%} from {least.mailboxes:,} to {most.mailboxes:,} mailboxes"
     if growth:
         return f"requests: {change}; what grows: {', '.join(growth)}"
-    return f"requests: {change}; no part grows by more than {_MAY_GROW:.0%}"
+    return f"requests: {change}; no part grows by more than {_MAY_GROW:.0%} of all"
 
 
 def measure_announced(size: int) -> tuple[float, float]:

@@ -33,6 +33,12 @@ class MemoryTable:
             found = self._partitions[partition].get(row)
         return None if found is None else _copy(found)
 
+    def find(self, partition: str, rows: Sequence[str]) -> dict[str, Row]:
+        """Return those entities that are there, by row key."""
+        ordered = sorted(set(rows))
+        tens = (ordered[first : first + 10] for first in range(0, len(ordered), 10))
+        return {row.row_key: row for ten in tens for row in self.query(partition, start="", end="~", only=ten)}
+
     def query(
         self,
         partition: str,
