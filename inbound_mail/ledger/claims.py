@@ -27,6 +27,7 @@ from shared.retry import space_tries
 from shared.storage.tables import Entity
 
 _LONGEST_MESSAGE = 1000
+_LATE = timedelta(seconds=5)
 _MOST_TRIES = 20  # of a transaction whose count another mail of the correspondent changes
 
 
@@ -302,10 +303,8 @@ def _claim(ledger: Ledger, delivery: DeliveryRecord, seconds: float, judge: Judg
     now = datetime.now(UTC)
     values = delivery.values
     crashed = delivery.state is DeliveryState.CLAIMED
-    expires_at = now + timedelta(seconds=seconds)
     claimed: Entity = {
         "state": DeliveryState.CLAIMED,
-        "due": expires_at,
         "attempts": delivery.attempts + 1,
         "crashes": int(values["crashes"]) + crashed,
         "interrupted": bool(values["interrupted"]) or crashed,
@@ -323,8 +322,12 @@ def _claim(ledger: Ledger, delivery: DeliveryRecord, seconds: float, judge: Judg
                 break
             if judgement.count is None:  # nothing is counted
                 turn.close()
+            began = datetime.now(UTC)
+            claimed["due"] = began + timedelta(seconds=seconds)
             try:
                 taken = ledger.delivery_rows.change(delivery, claimed | judgement.columns, count=judgement.count)
+                if (late := datetime.now(UTC)) - began > _LATE:  # the write has waited: the attempt has its whole time
+                    taken = ledger.delivery_rows.change(taken, {"due": late + timedelta(seconds=seconds)})
             except CountChanged:
                 ledger.brake.read_again(judgement.count)
                 continue

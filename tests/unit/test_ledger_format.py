@@ -3,18 +3,22 @@
 import hashlib
 import json
 import zlib
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 
 from devkit.memory_storage import MemoryTable
 from inbound_mail.ledger.claims import claim
 from inbound_mail.ledger.decisions import Decision
+from inbound_mail.ledger.delivery_rows import DeliveryRows
 from inbound_mail.ledger.ledger import Ledger
 from inbound_mail.ledger.mail_store import may_have_files
 from inbound_mail.ledger.records import MailState, NewMail, Phase, read_facts
 from inbound_mail.ledger.references import digest
 from inbound_mail.sinks.protocol import Receipt
+from shared.storage.tables import Operation
 
 SINKS = ("service-desk", "hook")
 MESSAGE: dict[str, Any] = {
@@ -158,3 +162,22 @@ def test_a_picture_is_found_at_any_place_of_a_long_body(place: int) -> None:
     message = {"internetMessageHeaders": [{"name": "Content-Type", "value": "text/html"}]}
     assert may_have_files(message | {"body": {"contentType": "html", "content": body}})
     assert not may_have_files(message | {"body": {"contentType": "html", "content": body.replace("CiD:", "ci-d")}})
+
+
+def test_a_claim_whose_write_has_waited_lasts_its_whole_time(
+    table: MemoryTable, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = DeliveryRows.change
+    with time_machine.travel(datetime(2026, 3, 1, tzinfo=UTC), tick=False) as clock:
+        began = datetime.now(UTC)
+        waits = [20]
+
+        def wait(self: DeliveryRows, *args: Any, **options: Any) -> Any:
+            if waits:
+                clock.shift(waits.pop())
+            return change(self, *args, **options)
+
+        monkeypatch.setattr(DeliveryRows, "change", wait)
+        table.transact([Operation("merge", {"PartitionKey": "support", "RowKey": "p|key|hook", "due": began})])
+        assert claim(ledger, "key", "hook", 60) is not None
+        assert rows(table)["p|key|hook"]["due"] == began + timedelta(seconds=20 + 60)
