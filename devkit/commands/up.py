@@ -29,7 +29,7 @@ from devkit.running import UP_FILE, NothingRunsError, Running, find_running
 from inbound_mail.sinks import check_sink
 from shared.settings.config import load_settings
 from shared.settings.faults import SettingsError
-from twin.seeds import sample
+from twin.seeds import sample, service_desks
 
 PASSES_ON = False
 _STATE = ROOT / ".devkit"
@@ -271,16 +271,26 @@ def _describe(running: Running, environ: Mapping[str, str], seconds: float, *, a
     print(f'  curl {header} "{running.base_url}/api/mailboxes"')
     print(f"  {running.base_url}/api/status?code={running.host_key}  (in a browser)")
     if running.control_url:
-        print(
-            "\nGraph announces mails, so each is a ticket within three seconds. Send some more, and read the tickets:\n"
-        )
-        print("  python3 -m devkit send --demo")
-        for name in _name_mailboxes(environ)[:1]:
-            print(f'  curl {header} "{running.base_url}/api/mailboxes/{name}/mails"')
-        print(f"  curl {running.control_url}/easyvista/tickets")
-        print(f"  curl {running.control_url}/webhook/deliveries")
-        print(f"  curl {running.control_url}/subscriptions/deliveries")
+        _describe_push(running, environ, header)
     print("\nCtrl-C stops all. What happens shows here:\n", flush=True)
+
+
+def _describe_push(running: Running, environ: Mapping[str, str], header: str) -> None:
+    """Print how mails come in and events go out without polls."""
+    names = _name_mailboxes(environ)[:1]
+    print("\nGraph announces mails, so each is a ticket within three seconds. Let a receiver be told of each ticket,")
+    print("send some more mails, and read the tickets and what the receiver got:\n")
+    target = {"kind": "https", "url": service_desks.EVENTS_URL}
+    for name in names:
+        body = json.dumps({"events": ["ticket.created"], "mailbox": name, "target": target})
+        print(f"  curl {header} -d '{body}' {running.base_url}/api/subscriptions")
+    print("  python3 -m devkit send --demo")
+    for name in names:
+        print(f'  curl {header} "{running.base_url}/api/mailboxes/{name}/mails"')
+    print(f"  curl {running.control_url}/easyvista/tickets")
+    print(f"  curl {running.control_url}/webhook/deliveries")
+    print(f"  curl {header} {running.base_url}/api/subscriptions")
+    print(f"  curl {running.control_url}/subscriptions/deliveries")
 
 
 def _name_mailboxes(environ: Mapping[str, str]) -> list[str]:

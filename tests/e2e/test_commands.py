@@ -161,6 +161,8 @@ def test_up_answers_every_question_it_prints(up: Up, checkout: Path) -> None:
     (url,) = {one["notificationUrl"] for one in watching}
     assert url.startswith("https://contoso-gateway.azurewebsites.net/api/graph-notifications/")
     wait_for(found, "/subscriptions/deliveries", "deliveries", lambda one: (one["url"], one["status"]) == (url, 202))
+    events = wait_for(found, "/webhook/deliveries?path=/events", "deliveries", lambda one: one["status"] == 204)
+    assert "ticket.created" in json.dumps(events[0]["json"])
 
     assert up.stop() == 0
     assert not (checkout / ".devkit/up.json").exists()

@@ -20,6 +20,7 @@ from twin.seeds.businesses import seed_business
 from twin.seeds.credentials import make_certificate, make_password_secret, make_secret, make_state_key
 from twin.simulator import Simulator
 from twin.vault.state import SECRETS_OFFICER, Vaults
+from twin.webhook.apis import HOOKS_HOST
 from twin.world import World
 
 type Credential = Literal["federated", "certificate", "secret", "password"]
@@ -165,8 +166,9 @@ def mail_settings() -> dict[str, str]:
 
 
 def push_settings() -> dict[str, str]:
-    """Return the app settings with which Graph announces mails; `World.sites` must say where GATEWAY_HOST is.
+    """Return the app settings with which Graph announces mails, and events may be sent to the receiver of webhooks.
 
+    `World.sites` must say where GATEWAY_HOST is.
     Without `quiet_minutes` of their own, mailboxes are polled seldom, as they are where Graph announces mails.
     """
     mailboxes = [{key: value for key, value in one.items() if key != "quiet_minutes"} for one in _MAILBOXES]
@@ -174,6 +176,7 @@ def push_settings() -> dict[str, str]:
         "GRAPH_NOTIFICATIONS": "on",
         "GRAPH_NOTIFICATIONS_URL": f"{GATEWAY_URL}/api",
         "MAILBOXES": json.dumps(mailboxes),
+        "EVENT_TARGET_HOSTS": HOOKS_HOST,
     }
 
 

@@ -38,6 +38,7 @@ OPEN_TICKET_TITLE = "Notebook does not charge"
 OPEN_TICKET_REQUESTOR = "alex.wilber@contoso.com"
 
 HOOK_URL = f"https://{HOOKS_HOST}/mail"
+EVENTS_URL = f"https://{HOOKS_HOST}/events"
 WORKFLOW = "c0ffee00f1004aaa8bbb000000000001"
 FLOW_PATH = f"/workflows/{WORKFLOW}/triggers/manual/paths/invoke"
 
