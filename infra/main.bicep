@@ -165,6 +165,11 @@ param maximumInstanceCount int = 40
 @maxValue(20)
 param alwaysReadyInstances int = 0
 
+@description('The same for each of the two functions that read and deliver mail, such as mail that Graph announces.')
+@minValue(0)
+@maxValue(20)
+param alwaysReadyMailInstances int = 0
+
 @description('HTTP calls that one instance answers at the same time; the platform\'s own choice for Python is one.')
 @minValue(1)
 @maxValue(100)
@@ -335,6 +340,7 @@ module gateway 'modules/gateway.bicep' = {
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
     alwaysReadyInstances: alwaysReadyInstances
+    alwaysReadyMailInstances: alwaysReadyMailInstances
     httpConcurrency: httpConcurrency
     openTelemetry: openTelemetry
     signInClientId: signInClientId

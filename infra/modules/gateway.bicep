@@ -16,6 +16,7 @@ param pythonVersion string
 param instanceMemoryMB int
 param maximumInstanceCount int
 param alwaysReadyInstances int
+param alwaysReadyMailInstances int
 param httpConcurrency int
 
 @description('on: OpenTelemetry, by the worker and by the platform.')
@@ -72,6 +73,14 @@ var telemetrySettings = {
   OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,requests,urllib,urllib3'
 }
 
+// Queue and timer functions have instances of their own each: those for HTTP do not help them.
+var mailFunctions = [
+  { name: 'function:poll_mailbox', instanceCount: alwaysReadyMailInstances }
+  { name: 'function:deliver_mail', instanceCount: alwaysReadyMailInstances }
+]
+var httpAlwaysReady = alwaysReadyInstances == 0 ? [] : [{ name: 'http', instanceCount: alwaysReadyInstances }]
+var mailAlwaysReady = alwaysReadyMailInstances == 0 ? [] : mailFunctions
+
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: planName
   location: location
@@ -115,7 +124,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       scaleAndConcurrency: {
         instanceMemoryMB: instanceMemoryMB
         maximumInstanceCount: maximumInstanceCount
-        alwaysReady: alwaysReadyInstances == 0 ? [] : [{ name: 'http', instanceCount: alwaysReadyInstances }]
+        alwaysReady: concat(httpAlwaysReady, mailAlwaysReady)
         triggers: { http: { perInstanceConcurrency: httpConcurrency } }
       }
     }

@@ -223,6 +223,25 @@ def test_the_host_does_not_log_the_begin_and_end_of_functions_that_nobody_calls_
     assert levels["Host.Results"] == "Information"
 
 
+def test_functions_that_are_kept_ready_are_functions_of_the_app_with_a_queue() -> None:
+    """The platform takes any name, and keeps an instance that nothing uses."""
+    queues = {
+        function.get_function_name(): str(binding.get_dict_repr().get("queueName"))
+        for function in builders()
+        for binding in function.get_bindings()
+        if binding.type == "queueTrigger"
+    }
+    text = module("gateway")
+    kept = re.findall(r"\{ name: 'function:(\w+)', instanceCount: alwaysReadyMailInstances \}", text)
+    assert [queues[name] for name in kept] == [POLL_QUEUE, DELIVERY_QUEUE]
+    assert "{ name: 'http', instanceCount: alwaysReadyInstances }" in text
+    assert "alwaysReady: concat(httpAlwaysReady, mailAlwaysReady)" in text
+    for name in ("alwaysReadyInstances", "alwaysReadyMailInstances"):
+        assert f"    {name}: {name}\n" in MAIN
+        assert f"= {name} == 0" in text
+        assert parameters()[name].default == "0"
+
+
 def test_azd_finds_the_app_and_the_hook() -> None:
     text = (ROOT / "azure.yaml").read_text()
     service = re.search(r"^services:\n  (\w+):", text, flags=re.MULTILINE)
