@@ -25,7 +25,6 @@ _MAILBOX = {
     "address": ADDRESS,
     "sinks": ["hook"],
     "write_back": {"read": True},
-    "page_size": 50,
     "quiet_minutes": 0,  # each run of the timer asks for a poll, however long a busy machine takes
     "brakes": {"tickets_per_hour": 100_000, "comments_per_hour": 100_000},
 }

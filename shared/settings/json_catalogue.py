@@ -101,7 +101,7 @@ MAILBOX_FIELDS = (
     Field(
         "page_size",
         int,
-        50,
+        100,
         "Mails in one call to Graph. The gateway halves it when Graph times out.",
         bounds=WholeNumber(5, 200),
     ),

@@ -22,6 +22,7 @@ _POLLS_OF_MAILS = 2  # one reads them, one closes them; the recorded figures spr
 # Of a whole poll that finds something: the timer's row, the plan, its own row twice, the folder, and the open work
 # after each step.
 _WHOLE_POLL = {"table reads": 8, "table writes": 2, "blob leases": 2, "messages": 1}
+_NOT_FULL = 2  # pages and batches more than the recorded figure has: 50 mails do not fill them
 _JOINED_LESS = 2  # of fewer mails fewer writes are due at the same moment, and on a busy machine
 _COLLISIONS = 1.1  # deliveries that meet at one row read it once more; on a busy machine they meet more often
 
@@ -50,7 +51,7 @@ def test_a_mail_and_an_idle_poll_need_no_more_requests_than_is_written_down(caps
     assert mails.storage.total() > PLAN.mails
     assert find_excess(mails.storage, allowed) == {}
     per_hundred = cost_figures.FIGURES["requests to Graph per 100 mails"].measured
-    assert 0 < graph <= math.ceil(per_hundred * PLAN.mails / 100) + 1
+    assert 0 < graph <= math.ceil(per_hundred * PLAN.mails / 100) + _NOT_FULL
     assert 0 < idle.log.size <= PLAN.polls * 150
     assert 0 < mails.log.size <= PLAN.mails * 600
 
