@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Self
 
-from shared.graph.permissions import APPOINTMENTS_WRITE, MAIL_READ, MAIL_WRITE
+from shared.graph.permissions import APPOINTMENTS_WRITE, CALENDARS_READ, MAIL_READ, MAIL_WRITE
 
 
 class StepName(StrEnum):
@@ -120,7 +120,10 @@ class StepName(StrEnum):
     GRAPH_SUBSCRIPTIONS = (
         "graph-subscriptions",
         "with `GRAPH_NOTIFICATIONS`: the subscription of each folder is looked for in Graph's list",
-        f"one is missing: Graph refuses (*{MAIL_READ.name}* is missing), or reaches no address; warns for users",
+        (
+            f"one is missing: Graph refuses (*{MAIL_READ.name}*, for booking pages *{CALENDARS_READ.name}*, is missing), "
+            "or reaches no address; warns for users"
+        ),
     )
     IMMUTABLE_IDS = (
         "immutable-ids",

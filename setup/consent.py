@@ -7,7 +7,7 @@ from typing import Any
 
 from setup.directory import quote
 from setup.errors import APP_ROLE, CONSENT_ROLE, SCOPE_CONSENT_ROLE, Stopped
-from setup.permissions import OfferedPermission, find_mail_roles
+from setup.permissions import OfferedPermission, find_mailbox_roles
 from setup.plan import Plan
 from setup.tenant import Tenant
 from setup.waiting import retry_until_success
@@ -37,14 +37,14 @@ def plan_consent(tenant: Tenant, plan: Plan, permissions: list[OfferedPermission
 
 
 def _plan_closing(tenant: Tenant, plan: Plan, given: list[Any]) -> None:
-    mail = find_mail_roles(tenant.graph)
-    found = [one for one in given if one["appRoleId"] in mail]
+    opening = find_mailbox_roles(tenant.graph)
+    found = [one for one in given if one["appRoleId"] in opening]
     if found and not tenant.options.close_mail:
-        plan.note(_OPEN_MAIL.format(names=" and ".join(sorted(mail[one["appRoleId"]] for one in found))))
+        plan.note(_OPEN_MAIL.format(names=" and ".join(sorted(opening[one["appRoleId"]] for one in found))))
         return
     for one in found:
         plan.add(
-            f"Withdraw the application permission {mail[one['appRoleId']]}",
+            f"Withdraw the application permission {opening[one['appRoleId']]}",
             "it opens every mailbox of the tenant; Exchange's own role opens only the right ones",
             lambda one=one: withdraw(tenant, one),  # type: ignore[misc]
         )

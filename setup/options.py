@@ -13,7 +13,7 @@ from pathlib import Path
 from setup.errors import Stopped
 from shared.graph.permissions import Feature
 from shared.mail_address import is_mail_address
-from shared.settings.choices import Credential
+from shared.settings.choices import Credential, Switch
 from shared.settings.clouds import CLOUDS, Cloud
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -65,6 +65,7 @@ class Options:
     service_user: str | None
     new_password: bool
     mailboxes: tuple[str, ...]
+    pages: tuple[str, ...]
     refused_mailbox: str | None
     close_mail: bool
     mail_read_only: bool
@@ -126,8 +127,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--service-user", metavar="ADDRESS", help="password: the user that the app acts for")
     add("--new-password", action="store_true", help="password: ask for the user's password again, and store it")
     add("--mailbox", dest="mailboxes", action="append", default=[], metavar="ADDRESS", help="mail: a mailbox to read")
+    add("--page", dest="pages", action="append", default=[], metavar="ADDRESS", help="calendars: a booking page")
     add("--refused-mailbox", metavar="ADDRESS", help="mail: a mailbox that the app must not be able to read")
-    add("--close-mail", action="store_true", help="withdraw Mail permissions in Entra ID, which open every mailbox")
+    add("--close-mail", action="store_true", help="withdraw permissions in Entra ID that open every mailbox")
     add(
         "--mail-read-only", action="store_true", help="mail: no right to change mails, for mailboxes without write_back"
     )
@@ -144,6 +146,10 @@ def read_options(arguments: argparse.Namespace, environ: Mapping[str, str] | Non
         azd = _read_azd()
         known |= azd or {}
     cloud = CLOUDS[arguments.cloud]
+    asked = list(arguments.features)
+    is_deployed = known.get("GRAPH_NOTIFICATIONS_BOOKINGS") == Switch.ON
+    if arguments.pages or (is_deployed and arguments.credential is not Credential.PASSWORD):
+        asked.append(Feature.CALENDARS.value)
     is_named = arguments.credential is not Credential.FEDERATED
     options = Options(
         part=arguments.part,
@@ -158,7 +164,7 @@ def read_options(arguments: argparse.Namespace, environ: Mapping[str, str] | Non
         app=arguments.app,
         multi_tenant=arguments.multi_tenant,
         native_redirect=arguments.native_redirect,
-        features=tuple(dict.fromkeys(arguments.features)),
+        features=tuple(dict.fromkeys(asked)),
         credential=arguments.credential,
         credential_name=arguments.credential_name or _NAMES[arguments.credential] if is_named else "",
         days=arguments.days,
@@ -169,6 +175,7 @@ def read_options(arguments: argparse.Namespace, environ: Mapping[str, str] | Non
         service_user=arguments.service_user,
         new_password=arguments.new_password,
         mailboxes=tuple(arguments.mailboxes),
+        pages=tuple(arguments.pages or _read_pages(known)) if Feature.CALENDARS in asked else (),
         refused_mailbox=arguments.refused_mailbox,
         close_mail=arguments.close_mail,
         mail_read_only=arguments.mail_read_only,
@@ -183,14 +190,14 @@ def read_options(arguments: argparse.Namespace, environ: Mapping[str, str] | Non
 def _find_fault(options: Options) -> str | None:
     is_federated = options.credential is Credential.FEDERATED
     makes = options.part in (Part.ALL, Part.PREPARE, Part.ROTATE) and not options.remove
-    people = [*options.mailboxes, *filter(None, (options.refused_mailbox, options.service_user))]
+    people = [*options.mailboxes, *options.pages, *filter(None, (options.refused_mailbox, options.service_user))]
     ids = [*filter(None, (options.identity, options.identity_client_id, options.adopt, options.app))]
     faults = (
         (
             not _SLUG.fullmatch(options.unique_name),
             "--unique-name must be 3 to 119 letters, digits and dashes, and begin with a letter or digit.",
         ),
-        (not all(map(is_mail_address, people)), "Give mailboxes and users as mail addresses."),
+        (not all(map(is_mail_address, people)), "Give mailboxes, pages and users as mail addresses."),
         (
             not all(map(_GUID.fullmatch, ids)),
             "--identity, --identity-client-id, --adopt and --app must be GUIDs; --identity is an object id.",
@@ -217,9 +224,18 @@ def _find_fault(options: Options) -> str | None:
         ),
         (options.new_password and not options.is_delegated, "--new-password needs --credential password."),
         (options.is_delegated and not options.service_user, "--credential password needs --service-user."),
-        (options.is_delegated and "mail" in options.features, "--for mail does not work with --credential password."),
+        (
+            options.is_delegated and bool({Feature.MAIL, Feature.CALENDARS} & set(options.features)),
+            "--for mail and --for calendars do not work with --credential password.",
+        ),
     )
     return next((message for is_wrong, message in faults if is_wrong), None)
+
+
+def _read_pages(known: Mapping[str, str]) -> list[str]:
+    """Return the booking pages of the deployment's settings, whose ids are their addresses."""
+    named = (each.strip() for each in known.get("BOOKINGS_BUSINESSES", "").split(","))
+    return [each for each in named if is_mail_address(each)]
 
 
 def _read_vault(name: str | None, cloud: Cloud) -> str | None:

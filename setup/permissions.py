@@ -1,7 +1,7 @@
 """The permissions that features need, with the ids that a tenant's Microsoft Graph offers them under.
 
-What each permission is for, and its published id, is said in `shared.graph.permissions`. `mail` needs none here on
-purpose, because a Mail permission in Entra ID opens every mailbox.
+What each permission is for, and its published id, is said in `shared.graph.permissions`. `mail` and `calendars` need
+none here on purpose, because such a permission in Entra ID opens every mailbox.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from shared.graph.permissions import (
     Feature,
     Permission,
     list_permissions,
+    opens_mailboxes,
 )
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
@@ -60,6 +61,6 @@ def resolve(graph: dict[str, Any], needed: Sequence[Permission], *, delegated: b
     return found
 
 
-def find_mail_roles(graph: dict[str, Any]) -> dict[str, str]:
+def find_mailbox_roles(graph: dict[str, Any]) -> dict[str, str]:
     """Return the application permissions that open mailboxes, as id -> name."""
-    return {str(one["id"]): str(one["value"]) for one in graph["appRoles"] if str(one["value"]).startswith("Mail.")}
+    return {str(one["id"]): str(one["value"]) for one in graph["appRoles"] if opens_mailboxes(str(one["value"]))}

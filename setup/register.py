@@ -22,6 +22,7 @@ from setup.tenant import Tenant, read_tenant
 from setup.vault import Vault
 from setup.verify import verify
 from shared.errors import GatewayError
+from shared.graph.permissions import Feature
 from shared.settings.choices import Credential
 from shared.transport import Transport
 
@@ -135,5 +136,5 @@ def _show_what_follows(tenant: Tenant) -> None:
         show_settings(tenant)
     if options.multi_tenant:
         show_other_tenants(tenant)
-    if "mail" in options.features:
+    if {Feature.MAIL, Feature.CALENDARS} & set(options.features):
         show_commands(tenant)

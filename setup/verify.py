@@ -46,6 +46,8 @@ def verify(tenant: Tenant) -> bool:
     say("  ok the app signs in with its credential, and Bookings answers")
     options = tenant.options
     results = [_check_open(tenant, transport, token, mailbox) for mailbox in options.mailboxes]
+    for page in options.pages:
+        say(f"  -  {page}: the gateway's doctor (graph-subscriptions) shows whether Graph announces its changes")
     if options.refused_mailbox:
         results.append(_check_closed(tenant, transport, token, options.refused_mailbox))
     return all(results)

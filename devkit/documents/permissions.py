@@ -1,11 +1,12 @@
 """The permissions of Microsoft Graph and how Exchange grants them, in docs/security.md and docs/register.md."""
 
 from devkit.documents.blocks import Texts, make_table
-from setup.exchange import list_grants, make_test
-from shared.graph.permissions import PERMISSIONS, Feature, list_permissions
+from setup.exchange import Scope, list_grants, make_test
+from shared.graph.permissions import MAIL_WRITE, PERMISSIONS, Feature, list_permissions
 
 _ENTRA, _EXCHANGE = "Entra ID, with admin consent", "Exchange Online, for these mailboxes only"
-_NOTES = {Feature.READ: " (default)", Feature.MAIL: ": the commands for Exchange are printed, see below"}
+_PRINTED = ": the commands for Exchange are printed, see below"
+_NOTES = {Feature.READ: " (default)", Feature.MAIL: _PRINTED, Feature.CALENDARS: _PRINTED}
 
 
 def write(texts: Texts) -> None:
@@ -43,5 +44,6 @@ def _make_features() -> list[str]:
 def _make_commands() -> list[str]:
     app, mailbox = "<client id>", "support@contoso.com"
     principal = "<object id of the enterprise application>"
-    grants = list_grants(app, principal, "Graph gateway", "graph-gateway", [mailbox], is_read_only=False)
+    scope = Scope("Graph gateway mailboxes", "graph-gateway", MAIL_WRITE, [mailbox])
+    grants = list_grants(app, principal, "Graph gateway", [scope])
     return ["```powershell", *grants, make_test(app, mailbox), "```"]

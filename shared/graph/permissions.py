@@ -16,6 +16,7 @@ class Feature(StrEnum):
     WRITES = "writes"
     CANCEL = "cancel"
     MAIL = "mail"
+    CALENDARS = "calendars"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Permission:
     @property
     def is_granted_in_exchange(self) -> bool:
         """Whether Exchange grants it for some mailboxes; in Entra ID it would open every mailbox of the tenant."""
-        return self.name.startswith("Mail.")
+        return opens_mailboxes(self.name)
 
     @property
     def exchange_role(self) -> str:
@@ -72,11 +73,22 @@ MAIL_READ = Permission("Mail.Read", "to read support mailboxes", Feature.MAIL, w
 MAIL_WRITE = Permission(
     "Mail.ReadWrite", "to read and mark mails in support mailboxes", Feature.MAIL, when="a mailbox has `write_back`"
 )
+CALENDARS_READ = Permission(
+    "Calendars.Read",
+    "to be told by Graph of changes in the calendars of booking pages",
+    Feature.CALENDARS,
+    when="`GRAPH_NOTIFICATIONS_BOOKINGS` is on",
+)
 USER_READ = Permission("User.Read", "to sign the service user in", delegated_id="e1fe6dd8-ba31-4d61-89e7-88639da4683d")
 
-PERMISSIONS = (BOOKINGS_READ, APPOINTMENTS_WRITE, BOOKINGS_WRITE, MAIL_READ, MAIL_WRITE, USER_READ)
+PERMISSIONS = (BOOKINGS_READ, APPOINTMENTS_WRITE, BOOKINGS_WRITE, MAIL_READ, MAIL_WRITE, CALENDARS_READ, USER_READ)
 
 
 def list_permissions(feature: Feature) -> tuple[Permission, ...]:
-    """Return what a feature needs in Entra ID. Mail needs nothing there."""
+    """Return what a feature needs in Entra ID. Mail and calendars need nothing there."""
     return tuple(each for each in PERMISSIONS if each.feature is feature and not each.is_granted_in_exchange)
+
+
+def opens_mailboxes(name: str) -> bool:
+    """Return whether a permission of this name opens every mailbox of the tenant when Entra ID grants it."""
+    return name.startswith(("Mail.", "Calendars."))

@@ -14,13 +14,14 @@ from datetime import UTC, datetime, timedelta
 
 from shared.errors import Forbidden, NotFound, OutcomeUnknown, Unavailable
 from shared.graph.client import GraphClient, segment
+from shared.graph.permissions import CALENDARS_READ, MAIL_READ
 from shared.json_text import Json
 from shared.retry import ONCE, RetryPolicy
 from shared.time_zones.zones import utc_text
 
 _MAY_NOT = (
-    "Microsoft Graph announces nothing of this mailbox: the app may not read it. Grant Mail.Read, or Calendars.Read "
-    "for a booking page; Exchange may need an hour until a new right holds."
+    "Microsoft Graph announces nothing of this mailbox: the app may not read it. Grant "
+    f"{MAIL_READ.name}, or {CALENDARS_READ.name} for a booking page; Exchange may need an hour until a new right holds."
 )
 LIFETIME = timedelta(minutes=10_000)
 # What may be done twice is tried again at once; a create whose answer is lost is looked for first.

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.functional.registration import RegisterRun
-from twin.seeds import mails
+from twin.seeds import mails, tiny
 
 pytestmark = pytest.mark.signs_in
 
@@ -63,3 +63,44 @@ def test_without_write_back_the_narrower_role_is_enough(registration: RegisterRu
     text = registration.do(*MAIL, "--mail-read-only")
     assert "-Role 'Application Mail.Read' " in text
     assert "Mail.ReadWrite" not in text
+
+
+def test_the_calendars_of_booking_pages_have_a_scope_of_their_own(registration: RegisterRun) -> None:
+    text = registration.do(*MAIL, "--page", tiny.BUSINESS)
+    app_id, object_id = registration.app.app_id, registration.principal.object_id
+    scope, role = "'Desk gateway booking pages'", "'Application Calendars.Read'"
+    commands = [line[2:] for line in text.splitlines() if line.startswith(("  Set-", "  New-", "  Test-"))]
+    assert [line for line in commands if "page" in line or tiny.BUSINESS in line] == [
+        f"Set-Mailbox -Identity '{tiny.BUSINESS}' -CustomAttribute1 'desk-gateway-pages'",
+        f"New-ManagementScope -Name {scope} -RecipientRestrictionFilter \"CustomAttribute1 -eq 'desk-gateway-pages'\"",
+        f"New-ManagementRoleAssignment -App {object_id} -Role {role} -CustomResourceScope {scope}",
+        f"Test-ServicePrincipalAuthorization -Identity {app_id} -Resource '{tiny.BUSINESS}' | Format-Table",
+    ]
+    assert len([line for line in commands if line.startswith("New-ServicePrincipal")]) == 1
+    assert "-Role 'Application Mail.ReadWrite' -CustomResourceScope 'Desk gateway mailboxes'" in text
+    assert registration.principal.roles == {"Bookings.Read.All"}
+
+    text = registration.do("--for", "calendars", "--page", tiny.BUSINESS)
+    assert "'Application Calendars.Read'" in text
+    assert "Application Mail." not in text
+
+
+def test_the_proof_says_who_sees_whether_calendars_are_announced(registration: RegisterRun) -> None:
+    page = ("--for", "read", "calendars", "--page", tiny.BUSINESS)
+    registration.do(*page)
+    code, text = registration.run("verify", *page)
+    assert code == 0
+    assert (
+        f"{tiny.BUSINESS}: the gateway's doctor (graph-subscriptions) shows whether Graph announces its changes" in text
+    )
+
+
+def test_a_calendar_permission_in_entra_is_reported_and_withdrawn_on_request(registration: RegisterRun) -> None:
+    page = ("--for", "read", "calendars", "--page", tiny.BUSINESS)
+    registration.do(*page)
+    registration.principal.grant_roles("Calendars.Read")
+    _, text = registration.run(*page)
+    assert "Calendars.Read is granted in Entra ID: the app can read EVERY mailbox" in text
+    assert registration.plan("consent", *page, "--close-mail") == ["Withdraw the application permission Calendars.Read"]
+    registration.do(*page, "--close-mail")
+    assert registration.principal.roles == {"Bookings.Read.All"}

@@ -8,7 +8,7 @@ import pytest
 from setup.application import NATIVE, TAG, find_changes
 from setup.errors import Stopped
 from setup.options import Options, Part, add_arguments, read_options
-from setup.permissions import GRAPH_APP_ID, OfferedPermission, find_mail_roles, find_needed, resolve
+from setup.permissions import GRAPH_APP_ID, OfferedPermission, find_mailbox_roles, find_needed, resolve
 from shared.graph.permissions import BOOKINGS_READ
 
 IDENTITY = "1de00000-6666-4aaa-8bbb-000000000006"
@@ -62,9 +62,32 @@ def test_a_permission_with_another_id_than_the_published_one_is_refused() -> Non
     assert find_needed(("mail",), delegated=False) == []
     user = [each.name for each in find_needed(("writes", "cancel"), delegated=True)]
     assert user == ["BookingsAppointment.ReadWrite.All", "User.Read"]
-    assert find_mail_roles(
+    assert find_mailbox_roles(
         {"appRoles": [{"value": "Mail.Send", "id": "1"}, {"value": "User.Read.All", "id": "2"}]}
     ) == {"1": "Mail.Send"}
+
+
+def test_calendars_are_asked_for_by_a_page_or_by_the_setting_of_the_deployment() -> None:
+    pages = {"BOOKINGS_BUSINESSES": "desk@contoso.com, repairs@contoso.com"}
+    announced = pages | {"GRAPH_NOTIFICATIONS_BOOKINGS": "on"}
+    cases: list[tuple[tuple[str, ...], dict[str, str], tuple[str, ...], tuple[str, ...]]] = [
+        ((), pages, ("read",), ()),
+        ((), announced, ("read", "calendars"), ("desk@contoso.com", "repairs@contoso.com")),
+        ((), announced | {"BOOKINGS_BUSINESSES": "*"}, ("read", "calendars"), ()),
+        (("--for", "calendars"), pages, ("calendars",), ("desk@contoso.com", "repairs@contoso.com")),
+        (("--page", "one@contoso.com"), announced, ("read", "calendars"), ("one@contoso.com",)),
+        (("--credential", "password", "--service-user", "desk@contoso.com"), announced, ("read",), ()),
+    ]
+    for words, environ, features, named in cases:
+        options = read("verify", *words, **environ)
+        assert (options.features, options.pages) == (features, named)
+    assert find_needed(("calendars",), delegated=False) == []
+    user = ("--credential", "password", "--service-user", "desk@contoso.com")
+    for refused in (("--page", "one@contoso.com"), ("--for", "calendars")):
+        with pytest.raises(Stopped, match="--for calendars do not work"):
+            read("verify", *user, *refused)
+    with pytest.raises(Stopped, match="mail addresses"):
+        read("verify", "--page", "desk")
 
 
 def test_only_properties_that_differ_are_changed() -> None:

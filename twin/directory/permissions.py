@@ -17,6 +17,7 @@ Mail.ReadBasic.All                 693c5e45-0940-467d-9b8a-1022fb9d42ef  -
 Mail.Read                          810c84a8-4a9e-49e6-bf7d-12d183f40d01  570282fd-fa5c-430d-a7fd-fc8dc98a9dca
 Mail.ReadWrite                     e2a3a72e-5f79-4c64-b1b1-878b674786c9  024d486e-b451-40bb-833d-3e66d98c5c73
 Mail.Send                          b633e1c5-b582-4048-a93e-9f11b44c7e96  e383f46e-2787-4529-855e-0e479a3ffac0
+Calendars.Read                     798ee544-9d2d-430c-a058-570e29e34338  465a38f9-76ea-45b9-9f34-9e8b0d4b0b42
 User.Read                          -                                     e1fe6dd8-ba31-4d61-89e7-88639da4683d
 User.Read.All                      df021288-bdef-4463-88db-98f22de89214  -
 offline_access                     -                                     7427e0e9-2fba-42fe-b0c0-848c9e6a8182

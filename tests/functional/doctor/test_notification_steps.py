@@ -52,6 +52,16 @@ def test_a_subscription_that_is_not_there_is_named_with_its_mailbox(announced: I
     assert "Mail.Read" in said
 
 
+def test_a_page_whose_calendar_may_not_be_read_is_named_with_the_right_for_it(announced: Installation) -> None:
+    announced.configure(**ON, GRAPH_NOTIFICATIONS_BOOKINGS="on")
+    used = services()
+    used.notifications.converge(used.mail, {})
+    said = announced.find_only(SUBSCRIPTIONS, ("graph-subscriptions", "partner"))
+    assert "(calendar)" in said
+    assert "Grant Application Calendars.Read" in said
+    assert "register --for calendars" in said
+
+
 def test_a_list_that_graph_refuses_is_said(announced: Installation) -> None:
     announced.gateway.sim.faults.add(Answer(403), path="v1.0/subscriptions$", method="GET", times=None)
     assert announced.find_only(SUBSCRIPTIONS)
