@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from bookings.changes.comparing import Change, Kind
+from bookings.changes.comparing import Change
 from bookings.changes.feed import Position, RecordedChanges
 from bookings.changes.journal import Entry, Journal
+from bookings.changes.kinds import Kind
 from bookings.changes.snapshots import Snapshot
 from devkit.memory_storage import MemoryContainer, MemoryTable
 from event_subscriptions.delivering import EventDeliverer

@@ -122,7 +122,7 @@ def get_questions_schema(request: Request) -> Json:
 @answers("kind", "business", "service", "staff", "timeZone", "details", "expand")
 def preview_appointments(request: Request) -> Json:
     """Get some items that a trigger of appointments would answer: recent changes, or upcoming appointments."""
-    from bookings.changes.trigger_items import TRIGGER_KINDS
+    from bookings.changes.kinds import TRIGGER_KINDS
 
     kind = _subscriptions.read_kind(request.query.needed_text("kind"), TRIGGER_KINDS)
     wanted = _subscriptions.read_subscription(request)

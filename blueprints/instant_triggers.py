@@ -35,7 +35,7 @@ _SERIAL_BYTES = 8
 @answers("business", "service", "staff", "timeZone", "details")
 def call_on_appointment(request: Request) -> Content:
     """Call a flow for events of appointments: one of the kinds of changes, updated or any."""
-    from bookings.changes.trigger_items import INSTANT_KINDS, list_kinds
+    from bookings.changes.kinds import INSTANT_KINDS, list_kinds
     from composition.appointment_events import APPOINTMENT
     from composition.subscription_feeds import name_business_feed
 

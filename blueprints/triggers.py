@@ -19,7 +19,7 @@ _MAIL_SECONDS = 60  # mailboxes are polled once a minute
 def on_appointment(request: Request) -> Content:
     """Trigger of appointment events: one of the kinds of changes, updated, any, or upcoming."""
     from bookings.changes.feed import InvalidPositionError
-    from bookings.changes.trigger_items import TRIGGER_KINDS, UPCOMING
+    from bookings.changes.kinds import TRIGGER_KINDS, UPCOMING
 
     kind = _subscriptions.read_kind(request.http.route_params.get("kind"), TRIGGER_KINDS)
     triggers, wanted = request.connection.triggers, _subscriptions.read_subscription(request)

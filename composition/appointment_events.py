@@ -10,8 +10,8 @@ from event_subscriptions.subscription import EventSubscription
 from event_subscriptions.targets.protocol import OutgoingEvent
 
 if TYPE_CHECKING:
-    from bookings.changes.comparing import Kind
     from bookings.changes.feed import Position, RecordedChanges
+    from bookings.changes.kinds import Kind
     from bookings.changes.trigger_items import Subscription
     from composition.connection_services import ConnectionServices
     from composition.connections import Services
@@ -22,7 +22,7 @@ _RENEWED_AFTER = timedelta(days=1)
 
 def list_appointment_events() -> tuple[str, ...]:
     """Return the types of the events of the change feeds."""
-    from bookings.changes.comparing import Kind
+    from bookings.changes.kinds import Kind
 
     return tuple(f"{APPOINTMENT}{kind.value}" for kind in Kind)
 
@@ -131,7 +131,7 @@ def _names(subscription: EventSubscription) -> list[str]:
 
 
 def _kinds(subscription: EventSubscription) -> "list[Kind]":
-    from bookings.changes.comparing import Kind
+    from bookings.changes.kinds import Kind
 
     known = set(Kind)
     return [Kind(name) for name in _names(subscription) if name in known]

@@ -9,8 +9,8 @@ moment of creation are equal. Groups often name no address, so the customer's na
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
+from bookings.changes.kinds import Kind
 from bookings.changes.snapshots import Records, Snapshot, View, start_of
 from shared.json_text import Json
 from shared.time_zones.zones import read_graph_moment
@@ -19,22 +19,6 @@ _NO_SELF_SERVICE = "00000000-0000-0000-0000-000000000000"
 _TIMES = ("startDateTime", "endDateTime")
 _STAFF = "staffMemberIds"
 _DERIVED = ("lastUpdatedDateTime", "duration")  # they change along with other properties
-
-
-class Kind(StrEnum):
-    """What happened to an appointment. Where several kinds apply, the first in this order names the change.
-
-    `cancelled` means cancelled or deleted: Graph does not tell which. `edited` means that anything but times and staff
-    was changed. `registered` and `unregistered` are about one person of a group appointment, whom the record names.
-    """
-
-    CREATED = "created"
-    CANCELLED = "cancelled"
-    RESCHEDULED = "rescheduled"
-    REASSIGNED = "reassigned"
-    EDITED = "edited"
-    REGISTERED = "registered"
-    UNREGISTERED = "unregistered"
 
 
 @dataclass(frozen=True)

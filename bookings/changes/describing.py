@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bookings.changes.comparing import Kind
 from bookings.changes.feed import Position
 from bookings.changes.journal import Entry
+from bookings.changes.kinds import Kind
 from bookings.changes.whole_records import ONLY_WHOLE
 from bookings.describe import (
     appointment_times,

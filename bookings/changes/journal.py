@@ -22,7 +22,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bookings.changes.comparing import Change, Kind
+from bookings.changes.comparing import Change
+from bookings.changes.kinds import Kind
 from bookings.changes.snapshots import Snapshot
 from shared.errors import Conflict, Unavailable
 from shared.json_text import Json

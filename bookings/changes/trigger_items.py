@@ -5,37 +5,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bookings.changes.comparing import Kind
 from bookings.changes.describing import Describer
 from bookings.changes.feed import ChangeFeed, Page, Position, RecordedChanges
 from bookings.changes.journal import Entry
+from bookings.changes.kinds import UPCOMING, Kind, list_kinds
 from bookings.changes.upcoming import Horizon, Place, begin, find_due, place_of
 from shared.json_text import Json
 from shared.time_zones.zones import Zone
 
-UPCOMING = "upcoming"
 _OF_PEOPLE = ("registered", "unregistered")
-_FIRED_BY: Mapping[str, frozenset[Kind]] = {
-    "created": frozenset({Kind.CREATED}),
-    "updated": frozenset({Kind.RESCHEDULED, Kind.REASSIGNED, Kind.EDITED}),
-    "rescheduled": frozenset({Kind.RESCHEDULED}),
-    "reassigned": frozenset({Kind.REASSIGNED}),
-    "cancelled": frozenset({Kind.CANCELLED}),
-    "registered": frozenset({Kind.REGISTERED}),
-    "unregistered": frozenset({Kind.UNREGISTERED}),
-    "any": frozenset(Kind),
-}
-INSTANT_KINDS = tuple(_FIRED_BY)  # that somebody starts soon is no change: no feed announces it
-TRIGGER_KINDS = (*INSTANT_KINDS, UPCOMING)
-EVENT_KINDS = (*(kind.value for kind in Kind), UPCOMING)
-
 _PREVIEW_PAST, _PREVIEW_FUTURE = timedelta(days=7), timedelta(days=60)
 _MOST_PREVIEW_READ = 100
-
-
-def list_kinds(trigger: str) -> tuple[Kind, ...]:
-    """Return the kinds of changes that fire one of INSTANT_KINDS."""
-    return tuple(kind for kind in Kind if kind in _FIRED_BY[trigger])
 
 
 @dataclass(frozen=True)
@@ -135,10 +115,10 @@ class AppointmentTriggers:
         )
 
     def _read_page(self, kind: str, wanted: Subscription, position: Position, limit: int) -> Page:
-        kinds = _FIRED_BY[kind]
+        kinds = set(list_kinds(kind))
 
         def is_wanted(entry: Entry) -> bool:
-            return bool(kinds & set(entry.kinds)) and wanted.covers(entry.record, entry.previous)
+            return not kinds.isdisjoint(entry.kinds) and wanted.covers(entry.record, entry.previous)
 
         return self._feed.page(wanted.business, position, limit, is_wanted)
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bookings.changes.comparing import Kind
 from bookings.changes.feed import ChangeFeed, InvalidPositionError, Position
 from bookings.changes.journal import Entry
+from bookings.changes.kinds import Kind
 from bookings.changes.snapshots import Records, start_of
 from shared.json_text import Json
 

@@ -7,7 +7,8 @@ joined or left a group shows only by comparing its customers. Each is read when 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bookings.changes.comparing import Change, Kind
+from bookings.changes.comparing import Change
+from bookings.changes.kinds import Kind
 from bookings.changes.snapshots import Records, Snapshot, digest, start_of
 from bookings.describe import plain
 from shared.json_text import Json

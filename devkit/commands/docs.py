@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 
 from devkit.bootstrap import ROOT
-from devkit.connector.document import REFERENCE, build_definition
+from devkit.connector.document import build_definition
+from devkit.connector.files import REFERENCE
 from devkit.connector.pages import find_gaps
 from devkit.documents import find_outdated
 from devkit.documents.blocks import MissingBlockError

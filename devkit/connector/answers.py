@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import jsonschema
 
-from devkit.connector.document import DEFINITION
+from devkit.connector.files import DEFINITION
 from devkit.connector.operations import list_operations
 
 type Json = dict[str, Any]

@@ -15,7 +15,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from devkit.connector.answers import Definition, shape_of
-from devkit.connector.document import CLIENT_DESCRIPTION
+from devkit.connector.files import CLIENT_DESCRIPTION
 
 type Json = dict[str, Any]
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from devkit.bootstrap import ROOT
 from devkit.connector import (
     bookings_operations,
     bookings_shapes,
@@ -27,6 +26,7 @@ from devkit.connector import (
 )
 from devkit.connector.client_description import build_client_description
 from devkit.connector.failures import FAILURES
+from devkit.connector.files import CLIENT_DESCRIPTION, DEFINITION, PROPERTIES, README, REFERENCE
 from devkit.connector.operations import NOTIFICATION
 from devkit.connector.pages import update_readme, update_reference
 from devkit.connector.parameters import PARAMETERS
@@ -35,12 +35,6 @@ from devkit.connector.shapes import NAME, ref, without_names
 if TYPE_CHECKING:
     from devkit.connector.operations import Operation
 
-FOLDER = ROOT / "power-automate"
-DEFINITION = FOLDER / "apiDefinition.swagger.json"
-CLIENT_DESCRIPTION = ROOT / "viewer" / "openapi.json"
-PROPERTIES = FOLDER / "apiProperties.json"
-README = FOLDER / "readme.md"
-REFERENCE = ROOT / "docs" / "flows-reference.md"
 # The format wants a host, and no request goes there: the policy puts the connection's in its place. The domain of all
 # function apps is Microsoft's own, so that no stranger gets a key if the policy is lost.
 HOST = "azurewebsites.net"

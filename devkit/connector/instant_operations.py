@@ -7,7 +7,7 @@ trigger by the marked property of the body, and take what a run gets from `x-ms-
 from collections.abc import Mapping
 from typing import Any
 
-from bookings.changes.trigger_items import UPCOMING
+from bookings.changes.kinds import UPCOMING
 from devkit.connector import trigger_operations
 from devkit.connector.operations import Operation, body, describe
 from devkit.connector.parameters import path

@@ -10,7 +10,8 @@ import time
 from http import HTTPStatus
 from typing import Any
 
-from devkit.connector.document import REFERENCE, build_definition
+from devkit.connector.document import build_definition
+from devkit.connector.files import REFERENCE
 from devkit.connector.pages import heading, recorded_operations, titles
 from devkit.connector.trials import Trial, TrialError, Trials
 from devkit.fuzzing.world import running_world

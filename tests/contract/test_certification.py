@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from devkit.connector.document import README
+from devkit.connector.files import README
 from devkit.connector.pages import visible_operations
 from devkit.flows.build import WishError, build_all, build_submission, load_sources
 from devkit.flows.check_certification import check_certification

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from blueprints._subscriptions import MAIL_KINDS, TICKET_KINDS
-from bookings.changes.trigger_items import EVENT_KINDS, INSTANT_KINDS, TRIGGER_KINDS
+from bookings.changes.kinds import EVENT_KINDS, INSTANT_KINDS, TRIGGER_KINDS
 from devkit.bootstrap import ROOT
 from devkit.connector.answers import load_definition
-from devkit.connector.document import FOLDER, build_definition, build_files
+from devkit.connector.document import build_definition, build_files
+from devkit.connector.files import FOLDER
 from tests.house.triggers import functions
 from tests.originals import CONTRACTS, find_contracts
 

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from devkit.connector.answers import load_definition
-from devkit.connector.document import REFERENCE
+from devkit.connector.files import REFERENCE
 from devkit.connector.pages import recorded_operations, titles
 from devkit.connector.reference import shorten
 

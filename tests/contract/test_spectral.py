@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from devkit.connector.document import CLIENT_DESCRIPTION, DEFINITION, build_definition
+from devkit.connector.document import build_definition
+from devkit.connector.files import CLIENT_DESCRIPTION, DEFINITION
 from devkit.installing import OUTSIDE
 from tests.house.tools import install_npm_or_skip
 

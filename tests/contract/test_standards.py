@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from devkit.connector.document import DEFINITION, build_definition, build_properties
+from devkit.connector.document import build_definition, build_properties
+from devkit.connector.files import DEFINITION
 from devkit.connector.standards import PROPERTIES_RULES, RULES, check_standards
 
 type Spoil = Callable[[Any, Any], object]

@@ -107,8 +107,7 @@ def try_changes(case: Case, change: Change) -> Iterator[Tried]:
     yield genuine
     trigger = case.flow.trigger[1].get("inputs", {}).get("host", {}).get("operationId")
     if trigger in CONNECTOR.operations:
-        schema = _answer_of(CONNECTOR.operations[trigger])["properties"]["value"]["items"]
-        for place, body in change(case.trigger["outputs"]["body"], schema):
+        for place, body in change(case.trigger["outputs"]["body"], _item_of(CONNECTOR.operations[trigger])):
             yield _run(_begin_with(case, body), f"trigger {place}")
     for step, (operation, body) in genuine.answers.answers.items():
         for place, changed in change(body, _answer_of(operation)):
@@ -142,6 +141,13 @@ def _begin_with(case: Case, body: Any) -> Case:
 def _answer_of(operation: Operation) -> Schema:
     assert operation.response is not None
     return CONNECTOR.resolve(operation.response)
+
+
+def _item_of(trigger: Operation) -> Schema:
+    """Return what one run of a flow gets: an instant trigger brings it alone."""
+    answer = _answer_of(trigger)
+    item: Schema = answer["properties"]["value"]["items"] if trigger.trigger == "batch" else answer
+    return item
 
 
 def _is_template(record: Record) -> bool:

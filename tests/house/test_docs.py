@@ -20,7 +20,8 @@ from blueprints._bounds import (
     Bounds,
 )
 from blueprints._http import STATUS
-from devkit.connector.document import REFERENCE, build_definition
+from devkit.connector.document import build_definition
+from devkit.connector.files import REFERENCE
 from devkit.connector.pages import find_gaps
 from devkit.documents import find_outdated
 from shared import errors

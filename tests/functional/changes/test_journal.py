@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from blueprints.changes_work import refresh_changes
-from bookings.changes import comparing
+from bookings.changes.comparing import Change
 from bookings.changes.feed import ChangeFeed, Position
 from bookings.changes.journal import REGISTRY, list_feeds
+from bookings.changes.kinds import Kind
 from bookings.changes.scanning import Pace, Scanner
 from composition import services
 from shared.errors import Conflict
@@ -98,11 +99,11 @@ def test_who_was_overtaken_writes_nothing(page: Page) -> None:
     page.age()
     consumer = page.feed.page(page.name, Position(page.state().generation, 0), 10)
     before = page.state()
-    change = comparing.Change((comparing.Kind.CANCELLED,), consumer.entries[0].record, {})
+    change = Change((Kind.CANCELLED,), consumer.entries[0].record, {})
     with pytest.raises(Conflict):
         slow.publish([change] * 150, page.journal.snapshot(before) or pytest.fail("no snapshot"))
     assert page.state().row == before.row
-    assert [entry.kinds for entry in page.journal.read(0, 10, 10)] == [(comparing.Kind.CREATED,)]
+    assert [entry.kinds for entry in page.journal.read(0, 10, 10)] == [(Kind.CREATED,)]
 
 
 def test_a_feed_that_is_being_scanned_serves_what_it_has_after_a_while(
