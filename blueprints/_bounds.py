@@ -1,11 +1,10 @@
 """Bounds of parameters, said once: routes check them, and the connector's description of a route names them."""
 
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Bounds:
+class Bounds(NamedTuple):
     """A whole number's bounds, both included, and the number that is taken if a call gives none."""
 
     least: int

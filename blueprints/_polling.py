@@ -10,8 +10,7 @@ Sources: Azure Logic Apps, "Create custom APIs ... polling triggers" and "Trigge
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from blueprints._http import Content, Request
 from shared.errors import Invalid
@@ -23,8 +22,7 @@ STATE = "triggerState"
 _RETRY_AT_ONCE = 1
 
 
-@dataclass(frozen=True)
-class News:
+class News(NamedTuple):
     """Trigger items, the state to go on from, and whether more are waiting."""
 
     items: list[Json]

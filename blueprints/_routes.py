@@ -4,16 +4,14 @@ The platform tells a function nothing about the others, so each blueprint notes 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import azure.functions as func
 
 _LEAST_LIKENESS = 0.75
 
 
-@dataclass(frozen=True)
-class KnownRoute:
+class KnownRoute(NamedTuple):
     """One function's route: its path below /api, such as `mailboxes/{mailbox}/mails`, and its methods."""
 
     path: str

@@ -10,9 +10,8 @@ connectors.
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import azure.functions as func
 
@@ -97,8 +96,7 @@ def end_instant_trigger(request: Request) -> Content:
     return Content(b"", status=HTTPStatus.NO_CONTENT)
 
 
-@dataclass(frozen=True)
-class _Question:
+class _Question(NamedTuple):
     """What a flow wants to be called for."""
 
     connection: str

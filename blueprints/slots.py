@@ -2,10 +2,9 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from blueprints._bounds import (
     LONGEST_EXPLAINED,
@@ -33,8 +32,7 @@ _PARAMETERS = ("service", "start", "end", "staff", "timeZone", "explain", "hold"
 _ANY, _ALL = "any", "all"
 
 
-@dataclass(frozen=True)
-class _Query:
+class _Query(NamedTuple):
     """The parameters of a question for slots, but for its range, which may need the zone of a page."""
 
     services: tuple[str, ...]

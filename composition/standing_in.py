@@ -8,7 +8,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Protocol
@@ -130,7 +130,7 @@ def _poll_once(poll: Callable[[PollRequest], None], polled: set[str], request: P
     polled.update(left)
     if left:
         first, *others = left
-        poll(replace(request, mailbox=first, others=tuple(others)))
+        poll(request._replace(mailbox=first, others=tuple(others)))
 
 
 def read_clock() -> datetime:

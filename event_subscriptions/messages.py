@@ -7,8 +7,7 @@ by the timer (`waking`), and one that comes twice finds nothing to do.
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 QUEUE = "event-deliveries"
 _MOST_IN_ONE = 20
@@ -31,8 +30,7 @@ class JsonQueue(Protocol):
         """Add a message that becomes visible after `delay` seconds and expires after `ttl` seconds, or never."""
 
 
-@dataclass(frozen=True)
-class EventRequest:
+class EventRequest(NamedTuple):
     """Asks for a run of each of these subscriptions of one connection, or of all active ones of a `feed`.
 
     `business`: before that, scan this booking page, of which changes were announced until `announced_at` (ISO 8601). A

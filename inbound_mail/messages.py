@@ -8,7 +8,6 @@ import json
 import math
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -36,8 +35,7 @@ class JsonQueue(Protocol):
         """Return about how many messages wait."""
 
 
-@dataclass(frozen=True)
-class PollRequest:
+class PollRequest(NamedTuple):
     """Asks for one poll of a mailbox, and of `others` after it.
 
     `at_once`: poll even if the mailbox pauses after a failure. `correlation_id`: the id of the request of the person
@@ -100,8 +98,7 @@ class OneDelivery(NamedTuple):
     sink: str
 
 
-@dataclass(frozen=True)
-class DeliveryRequest:
+class DeliveryRequest(NamedTuple):
     """Asks for one attempt to deliver a mail to a sink, and of `others` of the mailbox after it.
 
     A version that does not know `others` makes the first attempt and drops the rest, which a poll asks for again as
