@@ -121,7 +121,7 @@ class StepName(StrEnum):
         "graph-subscriptions",
         "with `GRAPH_NOTIFICATIONS`: the subscription of each folder is looked for in Graph's list",
         (
-            f"one is missing: Graph refuses (*{MAIL_READ.name}*, for booking pages *{CALENDARS_READ.name}*, is missing), "
+            f"one is missing: Graph refuses (*{MAIL_READ.name}*, for booking pages *{CALENDARS_READ.name}*) "
             "or reaches no address; warns for users"
         ),
     )
