@@ -17,7 +17,8 @@ _SLOTS = 20
 _MAILS = 12
 _KEYS = 400
 _HOURS = (0, 9, 14, 23)
-_TRIGGERS = "/triggers/appointments/"
+_TRIGGERS, _INSTANT = "/triggers/appointments/", "/instant-triggers/"
+_CALLBACK = "https://prod-00.westeurope.logic.azure.com/workflows/fuzz/triggers/manual/paths/invoke?sig=fuzz"
 
 # Which words a parameter gets, and how often: never always, so that wrong ones come, too. `[*]` is a list's every item.
 BINDINGS: Mapping[str, tuple[str, float]] = {
@@ -49,6 +50,7 @@ BINDINGS: Mapping[str, tuple[str, float]] = {
     "body.customer.emailAddress": ("addresses", 0.6),
     "body.customers[*].emailAddress": ("addresses", 0.6),
     "body.sink": ("sinks", 0.7),
+    "body.callbackUrl": ("callbacks", 0.8),
 }
 
 # Texts that have broken programs: no schema forbids them, and few generators think of them.
@@ -108,6 +110,7 @@ def read_values(ask: Ask, paths: Mapping[str, str], day: date) -> Values:
         "addresses": ["robin@example.com", "alex.wilber@contoso.com", "nobody+here@example.org"],
         "keys": [f"fuzz-{number}" for number in range(_KEYS)],
         "numbers": ["1", "2"],
+        "callbacks": [_CALLBACK],
         "odd": list(_ODD),
     }
     whole: dict[str, list[Whole]] = {}
@@ -121,6 +124,7 @@ def read_values(ask: Ask, paths: Mapping[str, str], day: date) -> Values:
             words |= of_page
     words["pages"] = [*pages[:1] * 6, *pages]
     words |= _look_at_mails(count, whole)
+    _add_instant_triggers(paths, pages, words["mailboxes"], whole)
     return Values({name: values for name, values in words.items() if values}, whole, reads)
 
 
@@ -195,6 +199,16 @@ def _bookings(service: str, free: list[dict[str, Any]]) -> Iterator[dict[str, An
             yield asked | {"customer": customer}
 
 
+def _add_instant_triggers(
+    paths: Mapping[str, str], pages: list[str], mailboxes: list[str], whole: dict[str, list[Whole]]
+) -> None:
+    for name, path in paths.items():
+        if path.startswith(_INSTANT) and "{" not in path:
+            asked, found = ("business", pages) if "/appointments/" in path else ("mailbox", mailboxes)
+            body = {"callbackUrl": _CALLBACK}
+            _add(whole, name, [Whole({}, {asked: one}, body, alone=True) for one in found])
+
+
 def _look_at_mails(ask: Ask, whole: dict[str, list[Whole]]) -> dict[str, list[str]]:
     mailboxes = ask("mailboxes")["value"]
     keys: list[str] = []
@@ -205,12 +219,15 @@ def _look_at_mails(ask: Ask, whole: dict[str, list[Whole]]) -> dict[str, list[st
             keys.append(place["key"])
             _add(whole, "GetMail", [Whole(place)])
             _add(whole, "ExportMail", [Whole(place)])
+            _add(whole, "ExportMailLink", [Whole(place)])
             if one["state"] == "quarantined":
                 _add(whole, "RedeliverMail", [Whole(place, {}, {})])
         for one in mails[:_MAILS]:
             place = {"mailbox": mailbox, "key": str(one["key"])}
             for file in ask(f"mailboxes/{mailbox}/mails/{one['key']}")["attachments"]:
-                _add(whole, "GetMailAttachment", [Whole(place | {"number": str(file["number"])})])
+                numbered = [Whole(place | {"number": str(file["number"])})]
+                _add(whole, "GetMailAttachment", numbered)
+                _add(whole, "GetMailAttachmentLink", numbered)
     return {
         "mailboxes": [str(one["name"]) for one in mailboxes],
         "mails": keys,

@@ -8,12 +8,12 @@ from devkit.fuzzing.fuzz import SCHEMATHESIS, Plan, fuzz
 from tests.house.tools import find_or_skip
 
 OPERATIONS = load_definition().operations()
-pytestmark = pytest.mark.slow(reason="sends hundreds of requests to a whole process", seconds=25)
+pytestmark = pytest.mark.slow(reason="sends hundreds of requests to a whole process", seconds=35)
 
 
 def test_requests_made_from_the_definition_are_answered_as_it_says() -> None:
     find_or_skip(SCHEMATHESIS)
-    wanted = 3 * len(OPERATIONS) + 3
+    wanted = 5 * len(OPERATIONS) + 3
     findings = fuzz(Plan(requests=wanted, seed=5))
 
     assert findings.is_good, findings.describe()
