@@ -19,16 +19,17 @@ _AT_ONCE = 4
 def refresh_changes(timer: func.TimerRequest) -> None:
     """Scan every business whose change feed was asked for within a month; then look after event subscriptions.
 
-    The next run does what this one leaves.
+    Before that, deliver events if the trigger of their queue takes no messages. The next run does what this one leaves.
     """
     from bookings.changes.feed import tick_feeds
-    from composition.subscriptions import sweep_subscriptions
+    from composition.subscriptions import prove_deliveries, stand_in_for_deliveries, sweep_subscriptions
     from shared.workers import Workers
 
     used = services()
     _log.debug("scanning businesses, past due: %s", timer.past_due)
     feeds = {name: connection.changes for name, connection in used.connections.items()}
     with context.call(str(uuid.uuid4()), seconds=context.RUN_SECONDS):
+        has_stood_in = stand_in_for_deliveries(used)
         tick_feeds(
             used.changes,
             feeds,
@@ -36,3 +37,5 @@ def refresh_changes(timer: func.TimerRequest) -> None:
             Workers(_AT_ONCE),
         )
         sweep_subscriptions(used)
+        if has_stood_in:
+            prove_deliveries(used)

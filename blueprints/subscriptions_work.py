@@ -7,7 +7,7 @@ import azure.functions as func
 
 from blueprints._routes import Blueprint
 from composition.services import services
-from event_subscriptions.messages import QUEUE, EventRequest, name_poison_queue
+from event_subscriptions.messages import QUEUE, name_poison_queue
 from shared import context
 from shared.events import Event, log_event
 
@@ -19,14 +19,10 @@ _STORAGE = "AzureWebJobsStorage"
 @bp.queue_trigger(arg_name="message", queue_name=QUEUE, connection=_STORAGE)
 def deliver_events(message: func.QueueMessage) -> None:
     """Send the events that wait for subscriptions, after a scan of the business of which Graph announces changes."""
-    from composition.notifications import scan_as_asked
-    from composition.subscriptions import open_deliverer
+    from composition.subscriptions import deliver_as_asked
 
-    request, used = EventRequest.from_json(message.get_body()), services()
     with context.call(str(uuid.uuid4()), seconds=context.RUN_SECONDS):
-        if request.business:
-            scan_as_asked(used, request)
-        open_deliverer(used).deliver_all(request)
+        deliver_as_asked(services(), message.get_body())
 
 
 @bp.queue_trigger(arg_name="message", queue_name=name_poison_queue(QUEUE), connection=_STORAGE)

@@ -11,6 +11,7 @@ from composition import standing_in
 from composition.settings_source import InForce, SettingsState
 from composition.standing_in import StandIn
 from composition.unanswered_polls import UnansweredPolls
+from event_subscriptions.messages import QUEUE as EVENT_QUEUE
 from inbound_mail.delivery import threads
 from inbound_mail.delivery.by_hand import HandDelivery
 from inbound_mail.delivery.circuit_breaker import CircuitBreaker
@@ -82,6 +83,7 @@ class MailServices:
     delivery_workers: Workers
     poison: Mapping[str, VisibleQueue]  # by name
     stand_in: StandIn
+    event_stand_in: StandIn  # for the queue of event deliveries
     unanswered: UnansweredPolls
     exports: mail_exports.MailExports
     file_links: FileLinks
@@ -107,7 +109,8 @@ class MailServices:
         `others`: alarms of other parts of the gateway.
         """
         refused = _find_refused_settings(self.settings_state)
-        queues = [*self.stand_in.states.find_stalled(self.stand_in.queues), *find_left_poison(self.poison)]
+        watched = [*self.stand_in.queues, *self.event_stand_in.queues]
+        queues = [*self.stand_in.states.find_stalled(watched), *find_left_poison(self.poison)]
         more = [*([refused] if refused else []), *queues, *others]
         self.watch.check_alarms(expiring, more=more, may_clear=self.is_in_force)
 
@@ -269,6 +272,7 @@ def build_mail_services(
         delivery_workers=Workers(_DELIVERIES_AT_ONCE),
         poison={name: Queue(storage, name) for name in map(name_poison_queue, (POLL_QUEUE, DELIVERY_QUEUE))},
         stand_in=StandIn(queues, QueueStates(table), watch),
+        event_stand_in=StandIn({EVENT_QUEUE: Queue(storage, EVENT_QUEUE)}, QueueStates(table), watch),
         unanswered=UnansweredPolls(),
         exports=mail_exports.MailExports(Container(storage, mail_exports.CONTAINER)),
         file_links=FileLinks(storage, are_allowed=settings.has_file_links),

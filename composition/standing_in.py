@@ -46,7 +46,7 @@ class TakenQueue(Protocol):
 
 @dataclass
 class StandIn:
-    """Looks at the two queues and does what their triggers leave undone.
+    """Looks at queues and does what their triggers leave undone.
 
     `last_look` and `at_rest` are of this process: they only spare requests. What all must know is in the table.
     """
@@ -58,9 +58,20 @@ class StandIn:
     at_rest: set[str] = field(default_factory=set)
 
     def run(self, poll: Callable[[PollRequest], None], deliver: Callable[[DeliveryRequest], None]) -> bool:
+        """Look at the two mail queues as `run_each` does. `poll` and `deliver` do what the triggers' functions do."""
+        poll_once = partial(_poll_once, poll, set())
+        return self.run_each(
+            {
+                POLL_QUEUE: lambda body: poll_once(PollRequest.from_json(body)),
+                DELIVERY_QUEUE: lambda body: deliver(DeliveryRequest.from_json(body)),
+            }
+        )
+
+    def run_each(self, handlers: Mapping[str, Callable[[bytes], None]]) -> bool:
         """Look at the queues; stand in where one is stalled, and return whether that was so.
 
-        Looks once a minute, however often it is called. `poll` and `deliver` do what the triggers' functions do.
+        Looks once a minute, however often it is called. `handlers`: what handles a message of each queue; one may put
+        messages into the queues after its own.
         """
         now = read_clock()
         if self.last_look is not None and timedelta() <= now - self.last_look < _LOOK_EVERY:
@@ -69,7 +80,7 @@ class StandIn:
         stalled = [name for name, queue in self.queues.items() if self._is_stalled(name, queue.peek(), now)]
         if stalled:
             with context.call(str(uuid.uuid4()), seconds=SECONDS):
-                self._do_the_work(stalled, partial(_poll_once, poll, set()), deliver)
+                self._do_the_work(stalled, handlers)
         return bool(stalled)
 
     def note_what_is_left(self) -> None:
@@ -90,14 +101,11 @@ class StandIn:
             self.watch.raise_now(describe_stalled(name, state.stalled_since))
         return state.stalled_since is not None
 
-    def _do_the_work(
-        self, stalled: list[str], poll: Callable[[PollRequest], None], deliver: Callable[[DeliveryRequest], None]
-    ) -> None:
-        ends, done = time.monotonic() + _BEGIN_NOTHING_AFTER, 0
-        if POLL_QUEUE in stalled:
-            done += self._empty(POLL_QUEUE, lambda body: poll(PollRequest.from_json(body)), ends)
-        # Also if only polls were stalled: the mails that were just read would wait five minutes for the next proof.
-        done += self._empty(DELIVERY_QUEUE, lambda body: deliver(DeliveryRequest.from_json(body)), ends)
+    def _do_the_work(self, stalled: list[str], handlers: Mapping[str, Callable[[bytes], None]]) -> None:
+        ends, done, names = time.monotonic() + _BEGIN_NOTHING_AFTER, 0, list(handlers)
+        # Also the queues behind a stalled one: mails that were just read would wait five minutes for the next proof.
+        for name in names[min(map(names.index, stalled)) :]:
+            done += self._empty(name, handlers[name], ends)
         _log.warning("the triggers of %s take no messages: the timer did the work of %d", " and ".join(stalled), done)
 
     def _empty(self, name: str, handle: Callable[[bytes], None], ends: float) -> int:

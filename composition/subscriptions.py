@@ -1,17 +1,20 @@
 """The use cases of event subscriptions, with the services of one call."""
 
+import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
 from composition.subscription_feeds import GatewayFeeds
 from event_subscriptions.delivering import EventDeliverer
 from event_subscriptions.managing import Subscriptions
+from event_subscriptions.messages import QUEUE, EventRequest
 from event_subscriptions.targets.event_grid import EventGridKind
 from event_subscriptions.targets.flow import FlowKind
 from event_subscriptions.targets.https import HttpsKind
 from event_subscriptions.targets.service_bus import ServiceBusKind
 from event_subscriptions.targets.storage_queue import StorageQueueKind
 from event_subscriptions.waking import sweep
+from shared.errors import GatewayError
 from shared.events import Event
 from shared.sealing import Sealing
 from shared.settings.event_targets import AzureTarget
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from shared.json_text import Json
     from shared.settings.config import Settings
     from shared.storage.account import Storage
+
+_log = logging.getLogger("gateway.subscriptions")
 
 _SECONDS = 10.0  # that a target may be silent
 
@@ -100,6 +105,31 @@ def find_paused(services: "Services") -> "list[Alarm]":
         for name, found in paused.items()
         if found
     ]
+
+
+def deliver_as_asked(services: "Services", body: bytes) -> None:
+    """Do what a message of the queue asks for: scan the business of which Graph announces changes, send events."""
+    from composition.notifications import scan_as_asked
+
+    request = EventRequest.from_json(body)
+    if request.business:
+        scan_as_asked(services, request)
+    open_deliverer(services).deliver_all(request)
+
+
+def stand_in_for_deliveries(services: "Services") -> bool:
+    """Deliver events where the trigger of the queue takes no messages; return whether that is so."""
+    try:
+        return services.mail.event_stand_in.run_each({QUEUE: partial(deliver_as_asked, services)})
+    except GatewayError as error:
+        _log.warning("the queue of event deliveries could not be looked at: %s", error)
+        return False
+
+
+def prove_deliveries(services: "Services") -> None:
+    """Put a message that asks for nothing, after standing in: if it goes, the trigger takes messages again."""
+    services.stores.event_deliveries.put(EventRequest("", ()).to_json())
+    services.mail.event_stand_in.note_what_is_left()
 
 
 def sweep_subscriptions(services: "Services") -> None:
