@@ -27,7 +27,7 @@ def faults(mailboxes: Any, sinks: Any = None, **more: str) -> list[str]:
 def test_a_mailbox_needs_little_and_has_sensible_defaults() -> None:
     mailbox = load([SUPPORT]).mailboxes["support"]
     assert (mailbox.folders, mailbox.connection, mailbox.sinks) == (("inbox",), "default", ("desk",))
-    assert (mailbox.attachment_mb, mailbox.page_size, mailbox.alarm_minutes) == (25, 50, 30)
+    assert (mailbox.attachment_mb, mailbox.page_size, mailbox.alarm_minutes) == (25, 100, 30)
     assert mailbox.quiet_minutes == 5
     assert not mailbox.write_back.is_wanted
     assert mailbox.since is None
