@@ -19,6 +19,8 @@ from devkit.bootstrap import ROOT
 from devkit.clock import pick_moment, read_moment, shift_environment
 
 PASSES_ON = True
+QUICK = "not slow"
+"""What pytest chooses with --quick; tests that have tokens at hand then ask for it by this name."""
 # one more than there are processors, as many tests wait; tests/scheduling.py makes the groups
 _SIDE_BY_SIDE = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "loadgroup", "--no-loadscope-reorder")
 
@@ -44,7 +46,7 @@ def run(options: argparse.Namespace, more: Sequence[str]) -> int:
     # each worker, and each process that a test starts, would compile the whole repository
     environ.pop("PYTHONDONTWRITEBYTECODE", None)
     python = [sys.executable, "-m"]
-    chosen = ["-m", "not slow"] if options.quick else []
+    chosen = ["-m", QUICK] if options.quick else []
     steps = {
         "lint": [*python, "ruff", "check", "."],
         "format": [*python, "ruff", "format", "--check", "."],

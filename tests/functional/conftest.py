@@ -16,6 +16,7 @@ import requests
 
 from composition import services
 from devkit.azurite import Azurite
+from devkit.commands.test import QUICK
 from devkit.connector.answers import load_definition
 from devkit.connector.client_answers import load_description
 from devkit.host import Keys, LocalHost, serve_in_thread
@@ -159,8 +160,12 @@ def contoso(gateway_process: Gateway) -> Gateway:
 
 @pytest.fixture(autouse=True)
 def sign_in(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Have tokens and secrets at hand, except in tests that are marked `signs_in` and such as use no gateway."""
-    if "gateway_process" not in request.fixturenames or request.node.get_closest_marker("signs_in"):
+    """Have tokens and secrets at hand with --quick, except in tests that are marked `signs_in`.
+
+    The whole suite signs in by requests, as the deployed app does.
+    """
+    is_quick = request.config.option.markexpr == QUICK
+    if not is_quick or "gateway_process" not in request.fixturenames or request.node.get_closest_marker("signs_in"):
         yield
         return
     hand = request.getfixturevalue("gateway_process").sign_in

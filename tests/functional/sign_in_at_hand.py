@@ -1,9 +1,9 @@
 """Tokens and secrets without the requests that bring them, for tests whose subject these are not.
 
 Each test begins with new services, which sign in at their first call: seven requests to the identity, the vault and
-Entra ID take most of the time of a small test. So the app gets both from the twin's state, by the twin's own rules, as
-long as nothing is wrong there. Whatever the twin would refuse is asked for by requests, and so is everything while
-there is any fault, with any other credential than a secret, and in tests that are marked `signs_in`.
+Entra ID take most of the time of a small test. So with --quick the app gets both from the twin's state, by the twin's
+own rules, as long as nothing is wrong there. Whatever the twin would refuse is asked for by requests, and so is
+everything while there is any fault, with any other credential than a secret, and in tests that are marked `signs_in`.
 """
 
 from collections.abc import Iterator, Mapping
