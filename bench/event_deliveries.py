@@ -8,21 +8,21 @@ without HTTP. Then nothing happens, and the timer's look is measured: what idle 
 
 import argparse
 import json
-import math
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from bench.counting import MESSAGES, READS, WRITES, CountingQueue, CountingTable
 from bookings.changes.comparing import Change
 from bookings.changes.feed import Position, RecordedChanges
 from bookings.changes.journal import Entry, Journal
 from bookings.changes.kinds import Kind
 from bookings.changes.snapshots import Snapshot
-from devkit.memory_storage import MemoryContainer, MemoryTable
+from devkit.memory_storage import MemoryContainer
 from event_subscriptions.delivering import EventDeliverer
 from event_subscriptions.feeds import Page
 from event_subscriptions.messages import EventRequest
@@ -30,15 +30,12 @@ from event_subscriptions.store import SubscriptionStore
 from event_subscriptions.subscription import EventSubscription, new_id
 from event_subscriptions.targets.protocol import OutgoingEvent, SendOutcome, Verdict
 from event_subscriptions.waking import Waker, sweep
-from shared.storage.tables import Operation, Row
 
 _SIZES = (10, 100, 1_000, 10_000)
 _MAY_GROW = 0.05
-_ROWS_IN_A_REQUEST = 1_000
 _CONNECTION, _BUSINESS = "default", "desk@contoso.com"
 _FEED = f"bookings|{_BUSINESS}"
-_READS, _WRITES, _MESSAGES = "table reads", "table writes", "messages"
-_PARTS = (_READS, _WRITES, _MESSAGES)
+_PARTS = (READS, WRITES, MESSAGES)
 
 
 @dataclass(frozen=True)
@@ -58,36 +55,6 @@ class Deliveries:
     def requests(self) -> float:
         """All requests for each delivery."""
         return sum(map(self.share, _PARTS))
-
-
-class _Table(MemoryTable):
-    def __init__(self, counts: Counter[str]) -> None:
-        super().__init__()
-        self._counts = counts
-
-    def get(self, partition: str, row: str) -> Row | None:
-        self._counts[_READS] += 1
-        return super().get(partition, row)
-
-    def query(self, partition: str, **options: Any) -> Iterator[Row]:
-        found = list(super().query(partition, **options))
-        self._counts[_READS] += max(1, math.ceil(len(found) / _ROWS_IN_A_REQUEST))
-        return iter(found)
-
-    def transact(self, operations: Sequence[Operation]) -> list[str]:
-        self._counts[_WRITES] += 1
-        return super().transact(operations)
-
-
-class _Queue:
-    def __init__(self, counts: Counter[str]) -> None:
-        self._counts = counts
-        self.messages: list[bytes] = []
-
-    def put(self, message: Mapping[str, Any], *, delay: float = 0, ttl: float | None = None) -> None:
-        _ = delay, ttl
-        self._counts[_MESSAGES] += 1
-        self.messages.append(json.dumps(message).encode())
 
 
 class _Target:
@@ -163,10 +130,10 @@ def explain(found: Sequence[Deliveries]) -> str:
 def measure(size: int) -> Deliveries:
     """Let so many subscriptions follow a feed in which one change is recorded."""
     counts: Counter[str] = Counter()
-    journal = Journal(_as_table(_Table(counts)), _as_table(MemoryContainer()), _CONNECTION, _BUSINESS)
+    journal = Journal(_as_table(CountingTable(counts)), _as_table(MemoryContainer()), _CONNECTION, _BUSINESS)
     _record(journal, [])
-    feeds, target, queue = _Feeds(journal), _Target(), _Queue(counts)
-    store = SubscriptionStore(_as_table(_Table(counts)))
+    feeds, target, queue = _Feeds(journal), _Target(), CountingQueue(counts)
+    store = SubscriptionStore(_as_table(CountingTable(counts)))
     place = RecordedChanges(journal).tail().to_json()
     for _ in range(size):
         store.create(_make_subscription(place))
@@ -177,8 +144,9 @@ def measure(size: int) -> Deliveries:
     counts.clear()
     began = time.process_time()
     waker.wake(_CONNECTION, _FEED)
-    while queue.messages:
-        deliverer.deliver_all(EventRequest.from_json(queue.messages.pop(0)))
+    while taken := queue.take():
+        for message in taken:
+            deliverer.deliver_all(EventRequest.from_json(json.dumps(message).encode()))
     cpu, spent = time.process_time() - began, Counter(counts)
     if target.accepted != size:
         raise RuntimeError(f"{target.accepted} of {size} events were sent")

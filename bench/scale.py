@@ -10,11 +10,10 @@ whose mails Graph announces, after five hours of quiet.
 
 import argparse
 import json
-import math
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -25,10 +24,11 @@ from unittest import mock
 import azure.functions as func
 import time_machine
 
+from bench.counting import MESSAGES, READS, WRITES, CountingQueue, CountingTable
 from blueprints import mail_work
 from composition import mail_requests
 from composition.mail import MailServices, build_mail_services
-from devkit.memory_storage import MemoryContainer, MemoryLease, MemoryQueue, MemoryTable
+from devkit.memory_storage import MemoryContainer, MemoryLease
 from inbound_mail.intake.polling import Poller
 from inbound_mail.ledger.ledger import Ledger
 from inbound_mail.ledger.mail_store import MailStore
@@ -41,18 +41,15 @@ from shared.json_text import Json
 from shared.retry import RetryPolicy
 from shared.settings.config import load_settings
 from shared.storage.account import Storage
-from shared.storage.tables import Operation, Row
 
 _SIZES = (10, 100, 1_000)
 _MAY_GROW = 0.05
-_ROWS_IN_A_REQUEST = 1_000
 _START = datetime(2026, 11, 30, 9, tzinfo=UTC)
 _WARM_MINUTES, _MINUTES = 120, 60
 _ANNOUNCED_WARM_MINUTES, _ANNOUNCED_MINUTES = 5 * 60, 8 * 60
 _ANNOUNCED_FOR = timedelta(days=6)
-_GRAPH, _READS, _WRITES, _LEASES = "Graph", "table reads", "table writes", "blob leases"
-_MESSAGES, _TIMER = "messages", "of the timer"
-_PARTS = (_GRAPH, _READS, _WRITES, _LEASES, _MESSAGES)
+_GRAPH, _LEASES, _TIMER = "Graph", "blob leases", "of the timer"
+_PARTS = (_GRAPH, READS, WRITES, _LEASES, MESSAGES)
 _SETTINGS = {
     "KEY_VAULT_URL": "https://contoso-vault.vault.azure.net/",
     "GRAPH_TENANT_ID": "11111111-1111-1111-1111-111111111111",
@@ -83,25 +80,6 @@ class Hour:
         return sum(map(self.share, _PARTS))
 
 
-class _Table(MemoryTable):
-    def __init__(self, counts: Counter[str]) -> None:
-        super().__init__()
-        self.counts, self.part = counts, _READS
-
-    def get(self, partition: str, row: str) -> Row | None:
-        self.counts[self.part] += 1
-        return super().get(partition, row)
-
-    def query(self, partition: str, **options: Any) -> Iterator[Row]:
-        found = list(super().query(partition, **options))
-        self.counts[self.part] += max(1, math.ceil(len(found) / _ROWS_IN_A_REQUEST))
-        return iter(found)
-
-    def transact(self, operations: Sequence[Operation]) -> list[str]:
-        self.counts[_WRITES] += 1
-        return super().transact(operations)
-
-
 class _Container(MemoryContainer):
     def __init__(self, counts: Counter[str]) -> None:
         super().__init__()
@@ -112,16 +90,6 @@ class _Container(MemoryContainer):
         self._counts[_LEASES] += 2  # it is taken and given back
         with super().lease(name, seconds) as held:
             yield held
-
-
-class _Queue(MemoryQueue):
-    def __init__(self, counts: Counter[str]) -> None:
-        super().__init__()
-        self._counts = counts
-
-    def put(self, message: Mapping[str, Any], *, delay: float = 0, ttl: float | None = None) -> None:
-        self._counts[_MESSAGES] += 1
-        super().put(message, delay=delay, ttl=ttl)
 
 
 class _QuietGraph:
@@ -208,29 +176,29 @@ def measure(
             clock.shift(60)
             table.part = _TIMER
             mail.request_due_polls()
-            table.part = _READS
+            table.part = READS
             for message in queue.take():
                 polls += 1 + len(message.get("others", ()))
                 mail_work.poll_mailbox(func.QueueMessage(body=json.dumps(message).encode()))
         return Hour(size, counts, polls, time.process_time() - began)
 
 
-def _open(size: int, counts: Counter[str]) -> tuple[MailServices, _Queue]:
+def _open(size: int, counts: Counter[str]) -> tuple[MailServices, CountingQueue]:
     """Return the app's use cases for so many mailboxes, and its queue of poll requests."""
     given = [{"name": f"m{number}", "address": f"m{number}@contoso.com", "sinks": ["flow"]} for number in range(size)]
     settings = load_settings(_SETTINGS | {"MAILBOXES": json.dumps(given)}, check_sink=check_sink)
     clients: Any = dict.fromkeys(settings.connections)
     authenticator = Authenticator(settings)
     built = build_mail_services(settings, authenticator, clients, Storage(settings.storage, authenticator.identity))
-    table: Any = _Table(counts)
+    table: Any = CountingTable(counts)
     container: Any = _Container(counts)
     graph: Any = _QuietGraph(counts)
-    queue = _Queue(counts)
+    queue = CountingQueue(counts)
     mailboxes = {
         name: replace(mailbox, graph=graph, ledger=Ledger(table, name), store=MailStore(container, name, name))
         for name, mailbox in built.mailboxes.items()
     }
-    poller = Poller(container, DeliveryQueue(_Queue(counts)), built.workers)
+    poller = Poller(container, DeliveryQueue(CountingQueue(counts)), built.workers)
     return replace(built, mailboxes=mailboxes, table=table, polls=PollQueue(queue), poller=poller), queue
 
 

@@ -128,7 +128,7 @@ def _build_notifications(
     from event_subscriptions.messages import QUEUE
     from graph_notifications.converging import Converger
     from graph_notifications.proofs import Proofs
-    from graph_notifications.store import TABLE, SubscriptionStore
+    from graph_notifications.store import TABLE, GraphSubscriptionStore
     from shared.graph.subscriptions import GraphSubscriptions
     from shared.storage.queues import Queue
     from shared.storage.tables import Table
@@ -138,7 +138,7 @@ def _build_notifications(
     # Delegated permissions do not reach other mailboxes than the user's own.
     able = {name: client for name, client in clients.items() if not settings.connections[name].is_delegated}
     graphs = {name: GraphSubscriptions(client) for name, client in able.items()}
-    converger = Converger(SubscriptionStore(Table(storage, TABLE)), graphs, proofs)
+    converger = Converger(GraphSubscriptionStore(Table(storage, TABLE)), graphs, proofs)
     return NotificationServices(settings, proofs, converger, Queue(storage, QUEUE))
 
 

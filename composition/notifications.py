@@ -21,7 +21,7 @@ from graph_notifications.resources import (
     list_calendar_resources,
     list_mail_resources,
 )
-from graph_notifications.store import LONG_AGO, Known, Record
+from graph_notifications.store import Known, Record
 from graph_notifications.wake_ups import WakeUps
 from inbound_mail.intake.announcements import has_missed
 from inbound_mail.ledger.planned_polls import PlannedPoll, PollPlan
@@ -30,7 +30,7 @@ from shared import context
 from shared.errors import GatewayError, NotFound
 from shared.json_text import Json
 from shared.settings.config import Settings
-from shared.time_zones.zones import utc_text
+from shared.time_zones.zones import LONG_AGO, utc_text
 
 if TYPE_CHECKING:
     from composition.connections import Services

@@ -5,7 +5,7 @@ The name of a feed is its kind and what it is of: `bookings|desk@contoso.com`, `
 
 import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from event_subscriptions.feeds import Page, Place, Reader
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from composition.connections import Services
 
 _BOOKINGS, _MAIL = "bookings", "mail"
-_KEPT_DAYS = 30  # changes are; mails are kept, and follow the same rule
 
 
 def name_business_feed(business: str) -> str:
@@ -41,10 +40,8 @@ class GatewayFeeds:
 
     def begin(self, subscription: EventSubscription, since: datetime | None) -> Place:
         """Return where a subscription begins; see the protocol."""
-        if since is not None and since < datetime.now(UTC) - timedelta(days=_KEPT_DAYS):
-            raise Invalid(
-                f"Events are kept for {_KEPT_DAYS} days. Send a later time.", code="TooLongAgo", target="since"
-            )
+        if since is not None:
+            _check_is_kept(since)
         if _is_of_mail(subscription):
             from composition.mail_events import begin_mails
 
@@ -91,6 +88,14 @@ class FeedReader:
         from composition.appointment_events import AppointmentReader
 
         return AppointmentReader(self._services)
+
+
+def _check_is_kept(since: datetime) -> None:
+    """Raise Invalid for a moment before the changes that are kept; mails are kept longer, and follow the same rule."""
+    from bookings.changes.feed import KEPT
+
+    if since < datetime.now(UTC) - KEPT:
+        raise Invalid(f"Events are kept for {KEPT.days} days. Send a later time.", code="TooLongAgo", target="since")
 
 
 def _is_of_mail(subscription: EventSubscription) -> bool:

@@ -13,10 +13,11 @@ from datetime import UTC, datetime, timedelta
 from graph_notifications.proofs import Proofs
 from graph_notifications.receiving import Lifecycle
 from graph_notifications.resources import WatchedResource
-from graph_notifications.store import LONG_AGO, Known, Record, SubscriptionStore, begin_record
+from graph_notifications.store import GraphSubscriptionStore, Known, Record, begin_record
 from shared import context
 from shared.errors import GatewayError, NotFound, Unavailable
 from shared.graph.subscriptions import GraphSubscription, GraphSubscriptions
+from shared.time_zones.zones import LONG_AGO
 from shared.workers import Workers
 
 _log = logging.getLogger("gateway.notifications")
@@ -42,7 +43,7 @@ class Wish:
 class Converger:
     """Works on the subscriptions of all connections. `graphs`: those that can subscribe, by name."""
 
-    def __init__(self, store: SubscriptionStore, graphs: Mapping[str, GraphSubscriptions], proofs: Proofs) -> None:
+    def __init__(self, store: GraphSubscriptionStore, graphs: Mapping[str, GraphSubscriptions], proofs: Proofs) -> None:
         self._store = store
         self._graphs = graphs
         self._proofs = proofs
@@ -130,7 +131,7 @@ class _Step:
 
     def __init__(
         self,
-        store: SubscriptionStore,
+        store: GraphSubscriptionStore,
         graph: GraphSubscriptions,
         proofs: Proofs,
         wishes: Mapping[str, Wish],

@@ -14,12 +14,12 @@ from typing import Any
 from graph_notifications.resources import WatchedResource
 from shared.errors import Conflict
 from shared.storage.tables import Entity, Operation, Table
+from shared.time_zones.zones import LONG_AGO
 
 TABLE = "graphsubscriptions"
 _PARTITION = "graph"
 _STEP = "step|"
 _CLAIM = timedelta(minutes=3)
-LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Known:
         return {one.id: one for one in self.records if one.connection == connection}
 
 
-class SubscriptionStore:
+class GraphSubscriptionStore:
     """The rows. Methods raise Unavailable when the storage account does not answer."""
 
     def __init__(self, table: Table) -> None:

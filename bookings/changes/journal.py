@@ -29,6 +29,7 @@ from shared.errors import Conflict, Unavailable
 from shared.json_text import Json
 from shared.storage.blobs import Container
 from shared.storage.tables import TRANSACTION_SIZE, Entity, Operation, Row, Table
+from shared.time_zones.zones import LONG_AGO
 
 TABLE, CONTAINER = "changes", "changes"
 REGISTRY = "feeds"
@@ -38,7 +39,6 @@ _LONGEST_BODY = 60_000  # a property holds 64 KiB
 _MOST_BYTES = 2_000_000  # a transaction holds 4 MiB, in Base64 and with its frame
 _SHORTENED = 1_000
 _KNOWN_KINDS = frozenset(Kind)  # while a deployment runs, or after a roll-back, newer versions may have written others
-_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class State:
 
     def moment(self, name: str) -> datetime:
         """Return a moment of the state; the earliest possible one if it is not set."""
-        found: datetime = self[name] or _NEVER
+        found: datetime = self[name] or LONG_AGO
         return found
 
 

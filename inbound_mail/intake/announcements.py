@@ -11,7 +11,8 @@ the subscription has been made anew.
 
 from datetime import datetime, timedelta
 
-from inbound_mail.ledger.planned_polls import LONG_AGO, PlannedPoll
+from inbound_mail.ledger.planned_polls import PlannedPoll
+from shared.time_zones.zones import LONG_AGO
 
 # "Latency" of Microsoft Graph's page about change notifications: messages, three minutes at most.
 NOTICE_TIME = timedelta(minutes=3)

@@ -13,9 +13,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from inbound_mail.intake.announcements import is_announced
-from inbound_mail.ledger.planned_polls import LONG_AGO, PlannedPoll
+from inbound_mail.ledger.planned_polls import PlannedPoll
 from inbound_mail.ledger.references import digest
 from inbound_mail.messages import MOST_IN_ONE_REQUEST, PollRequest, share_requests
+from shared.time_zones.zones import LONG_AGO
 
 if TYPE_CHECKING:
     from shared.settings.mail_settings import Mailbox

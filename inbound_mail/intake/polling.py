@@ -29,6 +29,7 @@ from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import ConfigurationError, Conflict, GatewayError, Unavailable, place_of
 from shared.storage.blobs import Container, Lease
 from shared.storage.tables import Entity
+from shared.time_zones.zones import LONG_AGO
 from shared.workers import Workers
 
 _log = logging.getLogger("gateway.mail")
@@ -98,7 +99,7 @@ class Poller:
                 state = mailbox.ledger.state()
                 if (until := state.values.get("graph_paused_until")) is not None:
                     mailbox.graph.keep_pause(until)
-                paused_until = state.values.get("paused_until", datetime.min.replace(tzinfo=UTC))
+                paused_until = state.values.get("paused_until", LONG_AGO)
                 if not at_once and paused_until > datetime.now(UTC):
                     self._enqueue_deliveries(mailbox, lease, mailbox.ledger.take_up())
                     return Polled.PAUSED

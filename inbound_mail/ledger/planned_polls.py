@@ -20,13 +20,13 @@ from typing import Any
 
 from shared.errors import Conflict
 from shared.storage.tables import Entity, Operation, Row, Table
+from shared.time_zones.zones import LONG_AGO
 
 PARTITION = "$polls"  # no mailbox can have this name
 # Longer than it takes until a poll notices that a queue message was lost, so that a process may die behind a decision.
 _AWAKE = timedelta(minutes=20)
 # Clocks of instances differ: a poll has seen what was announced if it began so much later.
 _CLOCKS = timedelta(seconds=2)
-LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _MOST_CHARACTERS = 30_000  # a property holds 32,768
 
 

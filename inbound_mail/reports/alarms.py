@@ -18,7 +18,7 @@ from inbound_mail.delivery.circuit_breaker import CircuitBreaker
 from inbound_mail.intake.announcements import explain_silence
 from inbound_mail.intake.pace import find_announced_minutes
 from inbound_mail.ledger.ledger import Ledger
-from inbound_mail.ledger.planned_polls import LONG_AGO, PlannedPoll, PollPlan
+from inbound_mail.ledger.planned_polls import PlannedPoll, PollPlan
 from inbound_mail.reports.mails import AUTOMATIC, LOOP
 from inbound_mail.sinks.protocol import Sink
 from inbound_mail.support_mailbox import SupportMailbox
@@ -26,7 +26,7 @@ from shared.errors import GatewayError
 from shared.events import Event, log_event
 from shared.json_text import Json
 from shared.storage.tables import Operation, Row, Table
-from shared.time_zones.zones import utc_text
+from shared.time_zones.zones import LONG_AGO, utc_text
 
 _log = logging.getLogger("gateway.events")
 

@@ -113,18 +113,16 @@ class RecordedMails:
             arrived = last
         for entry in self._list_arrivals(arrived, last, limit):
             found = _without_done([one for one in self._describe_arrival(entry) if wanted.covers(one)], done)
-            events += [(one, [arrived, outcome, one.id]) for one in found]
+            events += _give_places(found, (arrived, outcome), (entry.number, outcome))
             arrived, done = entry.number, ""
-            events[-1:] = [(events[-1][0], [arrived, outcome, ""])] if found else events[-1:]
         if arrived < last:
             return EventPage(events, [arrived, outcome, done], has_more=True)
         if set(wanted.types).isdisjoint(_OF_OUTCOMES):
             outcome = last_outcome
         for ended in self._list_outcomes(outcome, last_outcome, limit):
             found = _without_done([one for one in self._describe_outcome(ended) if wanted.covers(one)], done)
-            events += [(one, [arrived, outcome, one.id]) for one in found]
+            events += _give_places(found, (arrived, outcome), (arrived, ended.number))
             outcome, done = ended.number, ""
-            events[-1:] = [(events[-1][0], [arrived, outcome, ""])] if found else events[-1:]
         return EventPage(events, [arrived, outcome, done], has_more=outcome < last_outcome)
 
     def _look(self) -> tuple[int, int]:
@@ -189,6 +187,12 @@ def _without_done(events: list[MailEvent], done: str) -> list[MailEvent]:
     """Return the events behind the one that was sent already."""
     names = [event.id for event in events]
     return events[names.index(done) + 1 :] if done in names else events
+
+
+def _give_places(events: Sequence[MailEvent], before: tuple[int, int], after: tuple[int, int]) -> list[Placed]:
+    """Return the events of one number with their places: behind the last of them that number is done."""
+    places: list[list[Any]] = [[*before, event.id] for event in events[:-1]]
+    return list(zip(events, [*places, [*after, ""]], strict=False))
 
 
 def _check(place: Sequence[Any]) -> tuple[int, int, str]:

@@ -18,13 +18,13 @@ from inbound_mail.content.screening import screen_mail
 from inbound_mail.content.thanks import THANKS_ONLY
 from inbound_mail.intake.announcements import is_announced
 from inbound_mail.ledger.delivery_history import read_history
-from inbound_mail.ledger.planned_polls import LONG_AGO, PlannedPoll
+from inbound_mail.ledger.planned_polls import PlannedPoll
 from inbound_mail.ledger.records import BY_HAND, DeliveryRecord, DeliveryState, MailRecord, MailState
 from inbound_mail.reports.mail_threads import find_thread
 from shared.errors import GatewayError, place_of
 from shared.json_text import Json
 from shared.settings.requestor_policy import NAMED_POLICIES
-from shared.time_zones.zones import utc_text
+from shared.time_zones.zones import LONG_AGO, utc_text
 from shared.workers import Workers
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def describe_mailbox(mailbox: "SupportMailbox", planned: PlannedPoll | None = No
         "setAsideByRule": causes[SET_ASIDE],
         "onlyThanks": causes[THANKS_ONLY],
         "loopSuspected": causes[LOOP],
-        "isPaused": state.get("paused_until", datetime.min.replace(tzinfo=UTC)) > datetime.now(UTC),
+        "isPaused": state.get("paused_until", LONG_AGO) > datetime.now(UTC),
     }
     answer |= {shown: int(state.get(name, 0)) for name, shown in _COUNTERS.items()}
     if planned.subscribed_until != LONG_AGO:

@@ -17,6 +17,9 @@ from shared.time_zones.names import DISPLAY_NAMES
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+"""Before every other moment: for what has never happened."""
+
 # Compiled, and kept by `re`, when they are used first: every start of the app imports this module.
 _DISPLAY = r"\(UTC(?:[+-]\d{2}:\d{2})?\)\s*(.+)"
 _DATE = r"\d{4}-\d{2}-\d{2}"

@@ -16,7 +16,7 @@ import time_machine
 
 from blueprints import mail_work
 from composition.services import replace_services, services
-from graph_notifications.store import TABLE, Record, SubscriptionStore
+from graph_notifications.store import TABLE, GraphSubscriptionStore, Record
 from inbound_mail.messages import PollRequest
 from shared.graph.subscriptions import LIFETIME, GraphSubscriptions
 from shared.storage.account import Storage
@@ -83,7 +83,9 @@ class Subscribed:
 
     @property
     def records(self) -> list[Record]:
-        store = SubscriptionStore(Table(Storage(services().settings.storage, services().authenticator.identity), TABLE))
+        store = GraphSubscriptionStore(
+            Table(Storage(services().settings.storage, services().authenticator.identity), TABLE)
+        )
         return sorted(store.read().records, key=lambda one: one.owner)
 
     def calls(self) -> list[str]:
@@ -389,7 +391,7 @@ def test_while_another_process_looks_after_them_what_graph_wants_waits(
     put: list[dict[str, Any]] = []
     monkeypatch.setattr(Queue, "put", lambda _self, message, **_more: put.append(dict(message)))
     used = services()
-    store = SubscriptionStore(Table(Storage(used.settings.storage, used.authenticator.identity), TABLE))
+    store = GraphSubscriptionStore(Table(Storage(used.settings.storage, used.authenticator.identity), TABLE))
     assert store.claim("default")
     assert not store.claim("default")
     be_notified(subscribed, "reauthorizationRequired")
