@@ -92,10 +92,10 @@ class FeedReader:
 
 def _check_is_kept(since: datetime) -> None:
     """Raise Invalid for a moment before the changes that are kept; mails are kept longer, and follow the same rule."""
-    from bookings.changes.feed import KEPT
+    from bookings.changes.feed import KEPT, KEPT_DAYS
 
     if since < datetime.now(UTC) - KEPT:
-        raise Invalid(f"Events are kept for {KEPT.days} days. Send a later time.", code="TooLongAgo", target="since")
+        raise Invalid(f"Events are kept for {KEPT_DAYS} days. Send a later time.", code="TooLongAgo", target="since")
 
 
 def _is_of_mail(subscription: EventSubscription) -> bool:

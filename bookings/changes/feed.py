@@ -26,7 +26,8 @@ from shared.workers import Workers
 
 _log = logging.getLogger("gateway.changes")
 
-KEPT = timedelta(days=30)
+KEPT_DAYS = 30
+KEPT = timedelta(days=KEPT_DAYS)
 _UNWANTED_AFTER = timedelta(days=31)
 _PATIENCE = 8.0  # seconds to wait for the scan of another caller
 _CHECK_EVERY = 0.15
