@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NAMES = (
     "up", "test", "fire", "send", "explain", "package", "connector", "bench", "rehearse", "fuzz", "register", "doctor",
-    "docs", "settings", "twin", "slots", "lock",
+    "docs", "settings", "rules", "twin", "slots", "lock",
 )  # fmt: skip
 _DOCUMENTATION = "The commands of `python3 -m devkit`."
 
