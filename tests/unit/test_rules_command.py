@@ -17,7 +17,7 @@ Drucker;lee.gu@contoso.com;;;PRINTER_VIP;;;;;
 
 ;;X-Severity;critical|high;;;;operations;yes;
 """
-RULES = [
+RULES: list[dict[str, object]] = [
     {
         "name": "vpn-remote-access",
         "all": [{"subject": ["VPN", "remote access"]}],
