@@ -8,8 +8,9 @@ import pytest
 from twin.bookings.hours import is_service_open, is_staff_working
 from twin.bookings.state import Bookings, Business
 from twin.bookings.times import Span, parse_duration
+from twin.bookings.zones import find_zone
 from twin.seeds import bulk, businesses, sample
-from twin.seeds.booking_pages import CONTOSO_PAGES, GHOST_STAFF_ID
+from twin.seeds.booking_pages import CONTOSO_PAGES, GHOST_STAFF_ID, SYDNEY
 from twin.world import World
 
 DAY = date(2026, 5, 5)
@@ -73,6 +74,21 @@ def test_it_is_as_big_as_promised(pages: list[Business]) -> None:
     assert (count("services"), count("staff"), count("appointments")) == (12, 20, 400)
     assert count("customers") >= 60
     assert {page.zone_name for page in pages} == {"GMT Standard Time", "Pacific Standard Time", "Asia/Kolkata"}
+
+
+@pytest.mark.parametrize("day", [date(2026, 5, 2) + timedelta(days=number) for number in range(7)])
+def test_no_page_is_empty_today_and_tomorrow_whatever_the_weekday(day: date) -> None:
+    world = sample.build(day)
+    now, bookings = world.clock.now(), world.state(Bookings)
+    for page in (*CONTOSO_PAGES, SYDNEY):
+        business, zone = bookings.business(page.id), find_zone(page.zone)
+        today = now.astimezone(zone).date()
+        found = Counter(one.start.astimezone(zone).date() for one in business.appointments.all())
+        assert [found[today + timedelta(days=ahead)] > 0 for ahead in (0, 1)] == [True, True], page.id
+        assert found.total() == page.appointments
+        for staff in business.staff.all():
+            blocked = [one.blocked for one in business.appointments.of_staff(staff["id"])]
+            assert not [pair for pair in combinations(blocked, 2) if pair[0].overlaps(pair[1])]
 
 
 def test_appointments_keep_to_hours_and_to_their_service(pages: list[Business]) -> None:

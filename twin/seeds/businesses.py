@@ -11,11 +11,15 @@ from twin.bookings.hours import is_service_open, open_spans
 from twin.bookings.rules import RuleBrokenError, choose_staff
 from twin.bookings.state import Bookings, Business, make_item_id
 from twin.bookings.times import Span, parse_duration, render_zoned
+from twin.bookings.zones import find_zone
 from twin.core.wire import Json
 from twin.seeds.booking_pages import GHOST_STAFF_ID, BookingPage
 from twin.seeds.people import make_people
 
 DAYS_BACK, DAYS_AHEAD = 30, 60
+_NEXT_DAYS = 2  # today and tomorrow are never empty, whatever day of the week they are
+_TRIES = 40
+_BY_HAND_AT = time(10)
 _TYPE = "#microsoft.graph."
 _SELF_SERVICE_SHARE, _SLASH_SHARE, _ANSWER_SHARE = 0.7, 0.25, 0.8
 _WORDS = (
@@ -40,6 +44,8 @@ class _Seeder:
         self.day = day
         self.source = Random(f"{page.id} {day}")  # noqa: S311 - a sample, not a secret
         self.created = datetime.combine(day - timedelta(days=200), time(9), UTC)
+        self._zone = find_zone(page.zone)
+        self._today = self._local_day(bookings.world.clock.now())
         self._newest = min(datetime.combine(day, time(0), UTC) - timedelta(hours=1), bookings.world.clock.now())
         self.business = bookings.add_business(page.id, tenant_id, self._describe_business(), created=self.created)
         self.staff_ids = [self._add_staff(values) for values in page.staff]
@@ -67,7 +73,7 @@ class _Seeder:
         They follow from page and day alone. Making them takes most of the time of a new world, which a test run makes
         hundreds of times: what was made once is copied.
         """
-        key = json.dumps([asdict(self.page), self.day, self._newest], default=str)
+        key = json.dumps([asdict(self.page), self.day, self._newest, self._today], default=str)
         if key not in _MADE:
             made = self._make_appointments()
             _MADE[key] = [(one.id, one.start, one.end, json.dumps(one.values)) for one in made]
@@ -76,15 +82,42 @@ class _Seeder:
         self.business.appointments.take_over(copies)
 
     def _make_appointments(self) -> list[Appointment]:
-        """Make appointments, in this order; one that a rule forbids is tried at another time."""
+        """Make appointments, in this order; one that a rule forbids is tried at another time.
+
+        The last two are made for the present day of the page and the next one, if these have none yet.
+        """
         made: list[Appointment] = []
-        while len(made) < self.page.appointments:
-            place = len(made) % len(self.service_ids)
-            service = self.business.services.get(self.service_ids[place])
-            span = self._pick_span(service)
-            if span is not None and is_service_open(self.business, service, span):
-                made += self._try_booking(place, service, span)
+        while len(made) < self.page.appointments - _NEXT_DAYS:
+            made += self._make_one(len(made))
+        for ahead in range(_NEXT_DAYS):
+            day, count = self._today + timedelta(days=ahead), len(made)
+            if all(self._local_day(one.start) != day for one in made):
+                made.append(self._make_on(day, count))
+            while len(made) == count:
+                made += self._make_one(count)
         return made
+
+    def _make_one(self, number: int, day: date | None = None) -> list[Appointment]:
+        """Try to make an appointment, on any day or on this one."""
+        place = number % len(self.service_ids)
+        service = self.business.services.get(self.service_ids[place])
+        span = self._pick_span(service, day)
+        if span is None or not is_service_open(self.business, service, span):
+            return []
+        return self._try_booking(place, service, span) if day in (None, self._local_day(span.start)) else []
+
+    def _make_on(self, day: date, number: int) -> Appointment:
+        """Make an appointment on a local day: at a time that can be booked; if it has none, as staff enter one."""
+        for attempt in range(_TRIES):
+            if made := self._make_one(number + attempt, day):
+                return made[0]
+        service = self.business.services.get(self.service_ids[0])
+        start = datetime.combine(day, _BY_HAND_AT, self._zone).astimezone(UTC)
+        span = Span(start, start + parse_duration(service["defaultDuration"]))
+        return self._book(0, service, span, self.staff_ids[:1])
+
+    def _local_day(self, moment: datetime) -> date:
+        return moment.astimezone(self._zone).date()
 
     def _try_booking(self, place: int, service: Json, span: Span) -> list[Appointment]:
         """Return the appointment, or none."""
@@ -92,16 +125,18 @@ class _Seeder:
             staff_ids = choose_staff(self.business, service, span, [])
         except RuleBrokenError:
             return []
-        booked = self.business.appointments.add(
+        return [self._book(place, service, span, staff_ids)]
+
+    def _book(self, place: int, service: Json, span: Span, staff_ids: list[str]) -> Appointment:
+        return self.business.appointments.add(
             self._describe_appointment(place, service, span, staff_ids),
             appointment_id=make_item_id(self.source, slashes=self.source.random() < _SLASH_SHARE),
             self_service_id=self._make_self_service_id(service),
             created=self._pick_creation(span),
         )
-        return [booked]
 
-    def _pick_span(self, service: Json) -> Span | None:
-        day = self.day + timedelta(days=self.source.randint(-DAYS_BACK, DAYS_AHEAD))
+    def _pick_span(self, service: Json, day: date | None) -> Span | None:
+        day = day or self.day + timedelta(days=self.source.randint(-DAYS_BACK, DAYS_AHEAD))
         hours = self.page.hours
         doors = open_spans(hours, self.page.zone, Span(_at(day), _at(day + timedelta(days=1))))
         if not doors:
