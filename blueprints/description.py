@@ -1,18 +1,16 @@
 """HTTP: the API described in OpenAPI 3.1, the connector's definition for Power Platform, and a page to try the API.
 
 They need no key: they are public files of the repository and hold neither settings nor data; a setting turns them off.
-The page is Swagger UI, served from here, so that the browser calls no other host. Each answer is made once and kept, as
-it is and packed, and a caller who has it gets 304: anybody may ask, so asking must cost little.
+The page is Swagger UI, served from here, so that the browser calls no other host. Each answer is made once and kept.
 """
 
-import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cache, cached_property, lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from urllib.parse import urlsplit
 
 import azure.functions as func
 
+from blueprints._assets import FILE_SECONDS, Kept, answer_kept, read_file
 from blueprints._http import Content, Request, answers
 from blueprints._routes import Blueprint
 from shared.errors import NotFound
@@ -29,35 +27,11 @@ _ASSETS = {
     "swagger-ui.css": "text/css",
     "initializer.js": "text/javascript",
 }
-# How long a cache may answer without asking: a deployment shows after that time. The page loads its files by name.
-_TEXT_SECONDS, _ASSET_SECONDS = 300, 24 * 3600
 # Swagger UI draws its icons from data: URLs.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """One answer, as it is kept for the life of the process."""
-
-    body: bytes
-    content_type: str = "application/json"
-    seconds: int = _TEXT_SECONDS
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    @cached_property
-    def packed(self) -> bytes:
-        """The body for who can unpack it."""
-        import gzip
-
-        return gzip.compress(self.body)
-
-    @cached_property
-    def etag(self) -> str:
-        """What names this version."""
-        return f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'
 
 
 @bp.route(route="openapi.json", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
@@ -88,8 +62,8 @@ def show_docs_asset(request: Request) -> Content:
     return _answer(request, lambda: _asset(str(request.http.route_params.get("asset", ""))))
 
 
-def _answer(request: Request, find: Callable[[], _Kept]) -> Content:
-    """Answer what is kept, packed if the caller takes it, or 304 if the caller has it. Raises NotFound."""
+def _answer(request: Request, find: Callable[[], Kept]) -> Content:
+    """Answer what is found, unless the setting forbids it. Raises NotFound."""
     from shared.settings.config import is_on
 
     if not is_on("API_DOCS"):
@@ -97,52 +71,33 @@ def _answer(request: Request, find: Callable[[], _Kept]) -> Content:
             "This gateway does not describe its API. An administrator can switch that on with API_DOCS.",
             code="ApiDocsOff",
         )
-    kept = find()
-    headers = {
-        "ETag": kept.etag,
-        "Cache-Control": f"public, max-age={kept.seconds}",
-        "Vary": "Accept-Encoding",
-        **kept.headers,
-    }
-    given = request.http.headers
-    known = {each.strip().removeprefix("W/") for each in (given.get("If-None-Match") or "").split(",")}
-    if known & {kept.etag, "*"}:
-        return Content(b"", status=304, content_type=kept.content_type, headers=headers)
-    if "gzip" in (given.get("Accept-Encoding") or ""):
-        return Content(kept.packed, content_type=kept.content_type, headers=headers | {"Content-Encoding": "gzip"})
-    return Content(kept.body, content_type=kept.content_type, headers=headers)
+    return answer_kept(request, find())
 
 
 @lru_cache(maxsize=_ADDRESSES)
-def _describe(base_url: str) -> _Kept:
-    return _Kept(write_json(_load(_DESCRIPTION) | {"servers": [{"url": base_url}]}))
+def _describe(base_url: str) -> Kept:
+    return Kept(write_json(_load(_DESCRIPTION) | {"servers": [{"url": base_url}]}))
 
 
 @lru_cache(maxsize=_ADDRESSES)
-def _define(base_url: str) -> _Kept:
+def _define(base_url: str) -> Kept:
     parts = urlsplit(base_url)
     address = {"host": parts.netloc, "basePath": parts.path, "schemes": [parts.scheme]}
-    return _Kept(write_json(_load(_DEFINITION) | address))
+    return Kept(write_json(_load(_DEFINITION) | address))
 
 
 @cache
-def _page() -> _Kept:
-    return _Kept(_read_file("viewer/index.html"), "text/html", headers={"Content-Security-Policy": _POLICY})
+def _page() -> Kept:
+    return Kept(read_file("viewer/index.html"), "text/html", headers={"Content-Security-Policy": _POLICY})
 
 
 @lru_cache(maxsize=len(_ASSETS))
-def _asset(name: str) -> _Kept:
+def _asset(name: str) -> Kept:
     if name not in _ASSETS:
         raise NotFound("The API page has no such file. Open GET docs.", code="AssetNotFound", target="asset")
-    return _Kept(_read_file(f"viewer/{name}"), _ASSETS[name], _ASSET_SECONDS)
+    return Kept(read_file(f"viewer/{name}"), _ASSETS[name], FILE_SECONDS)
 
 
 @cache
 def _load(place: str) -> Json:
-    return dict(parse_json(_read_file(place)))
-
-
-def _read_file(place: str) -> bytes:
-    from pathlib import Path
-
-    return (Path(__file__).resolve().parent.parent / place).read_bytes()
+    return dict(parse_json(read_file(place)))

@@ -31,7 +31,11 @@ def operations(document: dict[str, Any]) -> dict[str, tuple[str, str, dict[str, 
 
 OPERATIONS = operations(DOCUMENT)
 # For browsers, administrators, Microsoft Graph, Power Platform.
-UNDESCRIBED = {"/docs", "/docs/{asset}", "/doctor", "/graph-notifications/{part}", "/swagger.json"}
+UNDESCRIBED = {"/docs", "/docs/{asset}", "/doctor", "/graph-notifications/{part}", "/swagger.json"} | {
+    "/console",
+    "/console/{asset}",
+    "/console/{folder}/{asset}",
+}
 OF_THEIR_OWN = {("GetHealth", "503"), ("GetReadiness", "503")}  # these say what is wrong with the gateway
 
 

@@ -23,7 +23,10 @@ LINT = Path(__file__).with_name("vendored") / "connector_lint.py"
 # Routes for people, browsers and the platform, which flows do not use; nor those of event subscriptions, to whose place
 # instant triggers come.
 NOT_FOR_FLOWS = {"health", "health/ready", "doctor", "openapi.json", "swagger.json", "docs", "docs/{asset}"} | {
-    "graph-notifications/{part}"
+    "graph-notifications/{part}",
+    "console",
+    "console/{asset}",
+    "console/{folder}/{asset}",
 }
 OPERATIONS = load_definition().operations()
 

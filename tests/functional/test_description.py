@@ -66,7 +66,7 @@ def test_what_anybody_may_ask_for_is_made_once_and_sends_nothing(
 ) -> None:
     for name in OPEN:
         gateway.get(name, key="")
-    monkeypatch.setattr(description, "_read_file", pytest.fail)
+    monkeypatch.setattr(description, "read_file", pytest.fail)
     monkeypatch.setattr(gzip, "compress", pytest.fail)
     for name in (*OPEN, "health"):
         for _ in range(3):

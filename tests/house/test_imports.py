@@ -190,7 +190,7 @@ def test_importing_the_app_makes_few_data_classes() -> None:
     assert set(done.stdout.split()) == {
         "blueprints._http.Content",
         "blueprints._http.Request",
-        "blueprints.description._Kept",
+        "blueprints._assets.Kept",
         "shared.settings.faults.Fault",
         "shared.time_zones.zones.Zone",
     }

@@ -67,9 +67,9 @@ def pack_by_core_tools_rule(folder: Path) -> list[str]:
 
 def test_the_package_holds_the_deployed_sources_and_nothing_else(working_copy: Path) -> None:
     tracked = {path.relative_to(ROOT).as_posix() for path in tracked_files()}
-    wanted = {
-        name for name in tracked if name in contents.FILES or name.startswith(tuple(f"{p}/" for p in contents.PACKAGES))
-    }
+    folders = tuple(f"{folder}/" for folder in (*contents.PACKAGES, *contents.PAGES))
+    wanted = {name for name in tracked if name in contents.FILES or name.startswith(folders)}
+    wanted = {name for name in wanted if not name.endswith(f"/{contents.SOURCES}")}
     assert set(contents.list_files(working_copy)) == wanted
 
 

@@ -1,0 +1,12 @@
+// Every view: its path behind `#/`, and its module. Those with `:name` parts are reached from others, not from the menu.
+//
+// A view is a module that exports { name, title, View }: name, a short word that tests and styles know it by; title, what
+// the menu and the heading say; View({ api, params, asOf }), a component. `asOf(time)` shows as of when its data is;
+// useAnswer does that by itself if it is given `asOf`.
+import * as doctor from "./doctor.js";
+import * as overview from "./overview.js";
+
+export const ROUTES = [
+  { path: "", view: overview },
+  { path: "doctor", view: doctor },
+];
