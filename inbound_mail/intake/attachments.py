@@ -188,7 +188,6 @@ class AttachmentFetcher:
             return None
         if isinstance(error, NotFound):
             self._ledger.close([(mail, MailState.GONE)], guarded=False)
-            counts.gone += 1
             return None
         if is_last_way or mail.fetch_tries + 1 < _TRIES:
             self._count_failure(mail, error)

@@ -59,11 +59,8 @@ class PollCounts:
 
     new: int = 0
     skipped: int = 0
-    copies: int = 0
-    gone: int = 0
     removed_unseen: int = 0
     resyncs: int = 0
-    swept: int = 0
     answered: bool = False
     seen: int = 0
     latest: datetime | None = None
@@ -198,9 +195,10 @@ class FolderReader:
             missing = self._find_unknown([str(item["id"]) for item in page])
             counts.seen += len(missing)
             read = self._reader.read(missing, {}, {})
-            found = self._take(folder, read.whole, counts, read.aside, is_first=not _had_first_round(cursor))
+            found = self._take(
+                folder, read.whole, counts, read.aside, is_first=not _had_first_round(cursor), by_sweep=True
+            )
             if found:
-                counts.swept += found
                 log_event(Event.SWEEP_FOUND, mailbox=self._settings.name, folder=folder, mails=found)
         self._put_cursor(folder, **kept, swept_at=now)
         self.has_swept = True
@@ -265,6 +263,7 @@ class FolderReader:
         aside: Sequence[tuple[Json, Cause]],
         *,
         is_first: bool,
+        by_sweep: bool = False,
     ) -> int:
         """Store and enter the messages that the ledger does not know; return how many these were.
 
@@ -281,14 +280,13 @@ class FolderReader:
         fresh = self._router.route([replace(mail, cause=cause) for mail, (_, cause) in zip(mails, found, strict=True)])
         kept = [mail for mail in fresh if not mail.skipped]
         self._workers.map(lambda mail: self._mailbox.store.put_message(mail.key, mail.message), kept)
-        added = self._ledger.add(fresh, self._settings.sinks)
+        added = self._ledger.add(fresh, self._settings.sinks, by_sweep=by_sweep)
         self._known.note(mail.key for mail in fresh)
         for mail in added:
             if mail.cause and not mail.skipped and mail.phase is Phase.DELIVER:
                 report_quarantined(self._settings.name, mail.key, mail.sinks or self._settings.sinks, mail.cause[0])
         skipped = sum(1 for mail in added if mail.skipped)
         counts.skipped += skipped
-        counts.copies += sum(1 for mail in added if mail.skipped == "copy")
         counts.new += len(added) - skipped
         counts.latest = max(
             [*filter(None, [counts.latest]), *(_received(mail.message) for mail in added)], default=None

@@ -143,7 +143,7 @@ class Poller:
             mailbox.ledger.remove_texts({mail.key for mail in work.read()})
         lease.check()
         is_quiet = not (errors or counts.seen or work.was_there)
-        values = state_after_poll(known, counts, closed, errors)
+        values = state_after_poll(known, counts, errors)
         values["active_at"] = known.get("active_at", began) if is_quiet else began
         if (until := mailbox.graph.paused_until) is not None:  # the next poll may be another process's
             values["graph_paused_until"] = until
@@ -237,21 +237,13 @@ def _needs_message(delivery: DeliveryRecord, asked: datetime | None, now: dateti
     return delivery.state is DeliveryState.CLAIMED and late > _AFTER_EXPIRED_CLAIM
 
 
-def state_after_poll(
-    state: Entity, counts: PollCounts, closed: dict[MailState, int], errors: list[GatewayError]
-) -> dict[str, Any]:
-    """Return the values of the mailbox's own row after a poll: counters, last success, last error and pause."""
+def state_after_poll(state: Entity, counts: PollCounts, errors: list[GatewayError]) -> dict[str, Any]:
+    """Return the values of the mailbox's own row after a poll: last success, last error, pause, and what it has met.
+
+    What is counted of mails is written with the mails.
+    """
     now = datetime.now(UTC)
-    counted = {
-        "delivered": closed.get(MailState.DELIVERED, 0),
-        "new": counts.new,
-        "skipped": counts.skipped,
-        "copies": counts.copies,
-        "gone": counts.gone,
-        "removed_unseen": counts.removed_unseen,
-        "resyncs": counts.resyncs,
-        "swept": counts.swept,
-    }
+    counted = {"removed_unseen": counts.removed_unseen, "resyncs": counts.resyncs}
     values: dict[str, Any] = {name: int(state.get(name, 0)) + number for name, number in counted.items()}
     values |= {"last_poll": now}
     if not errors:

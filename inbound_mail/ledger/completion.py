@@ -77,8 +77,9 @@ class Completion:
                 raise
             now, owner, own = datetime.now(UTC), str(known.values["key"]), self._read_state()
             outcome = own.last_outcome + 1
-            copy = entities.skip_copy(self._mailbox, mail.key, owner, outcome, now)
-            self._table.transact([*copy, own.operation(last_outcome=outcome)])
+            copy = entities.skip_copy(self._mailbox, mail, owner, outcome, now)
+            counted = own.counted(skipped=1, copies=1)
+            self._table.transact([*copy, own.operation(last_outcome=outcome, **counted)])
             self._note_growth()
             return False
         return True

@@ -12,10 +12,12 @@ from inbound_mail.ledger.records import (
     FACTS,
     DeliveryRecord,
     DeliveryState,
+    EndedDelivery,
     FeedEntry,
     MailOutcome,
     MailRecord,
     MailState,
+    MailSummary,
     NewMail,
     OpenMail,
     Phase,
@@ -28,6 +30,7 @@ from shared.storage.tables import Entity, Operation, Row
 
 _SUMMARY_LENGTH = 500
 _MOST_REPLY_TO = 10
+_FACTS = ("reference", "sender", "received", "rule", "sinks", "subject")
 _LONGEST_FACTS = 30_000  # a property holds 32,768 characters
 
 
@@ -87,8 +90,8 @@ def new_open_work(mailbox: str, key: str, message: Json, phase: Phase) -> Entity
 
 def name_facts(mail: Mapping[str, Any]) -> Entity:
     """Return the column that holds what deliveries must know of a mail. `mail`: its row."""
-    facts = {name: mail[name] for name in ("reference", "sender", "received", "rule", "sinks") if mail.get(name)}
-    text = json.dumps({"sender": "", "received": ""} | facts)
+    facts = {name: mail[name] for name in _FACTS if mail.get(name)}
+    text = json.dumps({"sender": "", "received": "", "subject": ""} | facts)
     return {FACTS: text} if len(text) <= _LONGEST_FACTS else {}  # without the column, the mail's row is read
 
 
@@ -213,18 +216,51 @@ def read_open_work(row: Row, deliveries: Sequence[DeliveryRecord]) -> OpenMail:
 def new_outcome(mailbox: str, outcome: MailOutcome) -> Operation:
     """Return the operation that records how the work on a mail ended."""
     values = {"key": outcome.key, "state": outcome.state, "at": outcome.at, "sinks": ",".join(sorted(outcome.sinks))}
+    values |= {"summary": json.dumps(outcome.summary)} if outcome.summary else {}
+    values |= {"again": True} if outcome.is_again else {}
+    if outcome.deliveries is not None:
+        values["ended"] = json.dumps([_write_ended(one) for one in outcome.deliveries])
     return Operation("create", identity(mailbox, rows.outcome_row(outcome.number)) | values)
 
 
-def skip_copy(mailbox: str, key: str, owner: str, number: int, now: datetime) -> list[Operation]:
+def _write_ended(delivery: EndedDelivery) -> list[str | None]:
+    return [*delivery[:-1], delivery.at.isoformat() if delivery.at else None]
+
+
+def end_delivery(delivery: DeliveryRecord) -> EndedDelivery:
+    """Return how a delivery stands, for the outcome of its mail."""
+    at = delivery.values.get("finished_at")
+    return EndedDelivery(delivery.sink, delivery.state, delivery.ticket, delivery.cause, at)
+
+
+def skip_copy(mailbox: str, mail: OpenMail, owner: str, number: int, now: datetime) -> list[Operation]:
     """Return the operations that end the work on a mail as a copy of another one."""
+    key = mail.key
     skipped = {"state": MailState.SKIPPED, "reason": "copy", "copy_of": owner, "closed_at": now}
     return [
         Operation("merge", identity(mailbox, rows.mail_row(key)) | skipped),
         Operation("create", identity(mailbox, rows.skipped_row("copy", key)) | {"since": now}),
         Operation("delete", identity(mailbox, rows.open_row(key))),
-        new_outcome(mailbox, MailOutcome(number, key, MailState.SKIPPED, now)),
+        new_outcome(
+            mailbox,
+            MailOutcome(
+                number,
+                key,
+                MailState.SKIPPED,
+                now,
+                summary=mail.summary,
+                deliveries=(),
+                is_again=mail.was_closed,
+            ),
+        ),
     ]
+
+
+def skip_new(mailbox: str, mail: Entity, number: int, now: datetime) -> Operation:
+    """Return the operation that records that a mail was skipped when it was entered. `mail`: its row."""
+    summary = MailSummary(mail["sender"], mail["subject"], mail["received"])
+    key = rows.parts_of(str(mail["RowKey"]))[0]
+    return new_outcome(mailbox, MailOutcome(number, key, MailState.SKIPPED, now, summary=summary, deliveries=()))
 
 
 def read_feed_entry(row: Row) -> FeedEntry:
@@ -240,6 +276,16 @@ def read_outcome(row: Row) -> MailOutcome:
         MailState(row.values["state"]),
         row.values["at"],
         frozenset(str(row.values["sinks"]).split(",")),
+        MailSummary(*json.loads(row.values["summary"])) if row.values.get("summary") else None,
+        _read_ended(row.values["ended"]) if row.values.get("ended") else None,
+        is_again=bool(row.values.get("again")),
+    )
+
+
+def _read_ended(text: str) -> tuple[EndedDelivery, ...]:
+    return tuple(
+        EndedDelivery(sink, DeliveryState(state), ticket, cause, datetime.fromisoformat(at) if at else None)
+        for sink, state, ticket, cause, at in json.loads(text)
     )
 
 

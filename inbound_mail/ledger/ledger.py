@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from inbound_mail.ledger import copies, earlier_format, entities, open_texts, rows
+from inbound_mail.ledger import closing, copies, earlier_format, entities, open_texts, rows
 from inbound_mail.ledger.brakes import Brake
 from inbound_mail.ledger.completion import Completion
 from inbound_mail.ledger.decisions import Decisions
@@ -19,7 +19,6 @@ from inbound_mail.ledger.mailbox_state import MailboxState
 from inbound_mail.ledger.planned_polls import PollPlan
 from inbound_mail.ledger.read_ahead import ReadAhead
 from inbound_mail.ledger.records import (
-    BY_HAND,
     DeliveryRecord,
     FeedEntry,
     MailFacts,
@@ -78,35 +77,45 @@ class Ledger:
         """What counts the mails of correspondents."""
         return Brake(self._table, self.mailbox, self._counts)
 
-    def add(self, mails: Sequence[NewMail], sinks: Sequence[str]) -> list[NewMail]:
+    def add(self, mails: Sequence[NewMail], sinks: Sequence[str], *, by_sweep: bool = False) -> list[NewMail]:
         """Enter mails; return those that the ledger did not have, copies of other mails marked as skipped.
 
-        A known one costs reads. Raises Conflict if another worker enters one at this moment: then the lease is lost.
+        `by_sweep`: only the sweep has found them. A known one costs reads. Raises Conflict if another worker enters one
+        at this moment: then the lease is lost.
         """
         per_mail = 5 + 2 * max([len(sinks), *(len(mail.sinks or ()) for mail in mails)])
         size = max(1, (TRANSACTION_SIZE - 1) // per_mail)
         added: list[NewMail] = []
         for start in range(0, len(mails), size):
-            added += self._add_some(mails[start : start + size], sinks)
+            added += self._add_some(mails[start : start + size], sinks, by_sweep=by_sweep)
         return added
 
-    def _add_some(self, mails: Sequence[NewMail], sinks: Sequence[str]) -> list[NewMail]:
+    def _add_some(self, mails: Sequence[NewMail], sinks: Sequence[str], *, by_sweep: bool) -> list[NewMail]:
         state = self.state()
         try:  # known message ids and mails are rare: the first try reads none, and fails as a whole if one is known
-            return self._enter(mails, sinks, state, reads_message_ids=False)
+            return self._enter(mails, sinks, state, reads_message_ids=False, by_sweep=by_sweep)
         except Conflict:
             new = [mail for mail in mails if not self.is_known(mail.key)]
-            return self._enter(new, sinks, state, reads_message_ids=True) if new else []
+            return self._enter(new, sinks, state, reads_message_ids=True, by_sweep=by_sweep) if new else []
 
     def _enter(
-        self, mails: Sequence[NewMail], sinks: Sequence[str], state: MailboxState, *, reads_message_ids: bool
+        self,
+        mails: Sequence[NewMail],
+        sinks: Sequence[str],
+        state: MailboxState,
+        *,
+        reads_message_ids: bool,
+        by_sweep: bool,
     ) -> list[NewMail]:
         resolved = [
             copies.mark_copy(self._table, self.mailbox, mail, mails[:number], reads=reads_message_ids)
             for number, mail in enumerate(mails)
         ]
-        self._table.transact(self._entries(resolved, sinks, state, "upsert" if reads_message_ids else "create"))
-        return [mail for mail, _, _ in resolved]
+        entered = [mail for mail, _, _ in resolved]
+        counted = _count(state, entered, by_sweep=by_sweep)
+        operation = "upsert" if reads_message_ids else "create"
+        self._table.transact(self._entries(resolved, sinks, state, operation, counted))
+        return entered
 
     def _entries(
         self,
@@ -114,6 +123,7 @@ class Ledger:
         sinks: Sequence[str],
         state: MailboxState,
         message_id_operation: str,
+        counted: Entity,
     ) -> list[Operation]:
         operations: list[Operation] = []
         number, outcome = state.last_number, state.last_outcome
@@ -129,9 +139,7 @@ class Ledger:
                 listed = self._id(rows.skipped_row(mail.skipped, mail.key)) | {"since": now}
                 operations += [Operation("create", entity), Operation("create", listed)]
                 outcome += 1
-                operations.append(
-                    entities.new_outcome(self.mailbox, MailOutcome(outcome, mail.key, MailState.SKIPPED, now))
-                )
+                operations.append(entities.skip_new(self.mailbox, summary, outcome, now))
             elif mail.phase is Phase.FETCH:
                 operations.append(Operation("create", summary | {"state": MailState.SEEN}))
                 cause = {"cause": mail.cause[0], "message": mail.cause[1]} if mail.cause else {}
@@ -144,10 +152,8 @@ class Ledger:
                 open_work = entities.new_open_work(self.mailbox, mail.key, message, Phase.DELIVER)
                 open_work |= entities.name_facts(summary)
                 operations += entities.make_deliverable(open_work, number, mail.sinks or sinks, now, mail.cause)
-        if (number, outcome) != (state.last_number, state.last_outcome):
-            operations.append(state.operation(last_number=number, last_outcome=outcome))
-            self.has_grown = True
-        return operations
+        self.has_grown = self.has_grown or (number, outcome) != (state.last_number, state.last_outcome)
+        return [*operations, state.operation(last_number=number, last_outcome=outcome, **counted)]
 
     def mail(self, key: str) -> MailRecord | None:
         """Return what is known about a mail, or None."""
@@ -186,34 +192,14 @@ class Ledger:
 
         Skipped are those whose deliveries were all set aside by hand.
         """
-        now = datetime.now(UTC)
         closed = 0
-        size = (TRANSACTION_SIZE - 1) // (3 + 2 * max([0, *(len(mail.deliveries) for mail, _ in mails)]))
-        for start in range(0, len(mails), size):
-            some = mails[start : start + size]
-            operations: list[Operation] = []
-            number = (own := self.state()).last_outcome
-            for mail, state in some:
-                etag = mail.row.etag if guarded else None
-                ended = {"state": state, "closed_at": now}
-                ended |= {"reason": BY_HAND} if state is MailState.SKIPPED else {}
-                operations += [
-                    Operation("merge", self._id(rows.mail_row(mail.key)) | ended),
-                    Operation("delete", self._id(rows.open_row(mail.key)), etag),
-                ]
-                operations += entities.move_all(self.mailbox, mail.deliveries, rows.delivery_row)
-                if state in (MailState.DELIVERED, MailState.QUARANTINED, MailState.SKIPPED):
-                    number += 1
-                    outcome = MailOutcome(number, mail.key, state, now, frozenset(mail.newly_delivered))
-                    operations.append(entities.new_outcome(self.mailbox, outcome))
-            if number != own.last_outcome:
-                operations.append(own.operation(last_outcome=number))
-                self.has_grown = True
-            try:
+        for some in closing.share(mails):
+            own = self.state()
+            operations, number = closing.close(self.mailbox, some, own, guarded=guarded)
+            self.has_grown = self.has_grown or number != own.last_outcome
+            with suppress(Conflict):
                 self._table.transact(operations)
                 closed += len(some)
-            except Conflict:
-                continue
         return closed
 
     def open_mails(self) -> Iterator[OpenMail]:
@@ -349,3 +335,11 @@ class Ledger:
         self, span: rows.RowRange, *, select: Sequence[str] | None = None, limit: int | None = None
     ) -> Iterator[Row]:
         return self._table.query(self.mailbox, start=span.start, end=span.end, select=select, limit=limit)
+
+
+def _count(state: MailboxState, mails: Sequence[NewMail], *, by_sweep: bool) -> Entity:
+    """Return the counters of the mailbox's own row as these mails change them."""
+    skipped = sum(1 for mail in mails if mail.skipped)
+    copied = sum(1 for mail in mails if mail.skipped == "copy")
+    found = len(mails) if by_sweep else 0
+    return state.counted(new=len(mails) - skipped, skipped=skipped, copies=copied, swept=found)

@@ -1,4 +1,8 @@
-"""The mailbox's own row of the ledger: last numbers of its feeds, counters, last success, last error."""
+"""The mailbox's own row of the ledger: last numbers of its feeds, counters, last success, last error.
+
+The counters `new`, `delivered`, `skipped`, `copies`, `gone` and `swept` change in the transactions that change what
+they count, so that they are right wherever a process dies.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -35,6 +39,10 @@ class MailboxState:
         values = self.values
         later = {name: looked_at for name in _LOOKS if name in values and values[name] < looked_at}
         return values | later
+
+    def counted(self, **more: int) -> Entity:
+        """Return those counters that change by these additions, as they are then."""
+        return {name: int(self.values.get(name, 0)) + number for name, number in more.items() if number}
 
     def operation(self, **values: Any) -> Operation:
         """Return the operation that sets these values; it fails if the row has changed since it was read."""

@@ -1,7 +1,7 @@
 """What the ledger takes and returns: the states of mails and deliveries, and one frozen record for each kind of row."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from shared.json_text import Json
 from shared.storage.tables import Row
 
 SETTLED = "settled"  # the member of a delivery's progress that is not the sink's
-FACTS = "mail"  # a column of open work and of deliveries: `MailFacts` as JSON
+FACTS = "mail"  # a column of open work and of deliveries: `MailFacts` and the subject as JSON
 
 
 class MailState(StrEnum):
@@ -109,6 +109,14 @@ class MailFacts:
     sinks: tuple[str, ...] | None = None
 
 
+class MailSummary(NamedTuple):
+    """What lists show of a mail."""
+
+    sender: str
+    subject: str
+    received: str
+
+
 @dataclass(frozen=True)
 class OpenMail:
     """A mail on which work is open. `newly_delivered`: sinks that took it since the work began, or began again.
@@ -129,6 +137,16 @@ class OpenMail:
     def tickets(self) -> list[str]:
         """The tickets that this mail became or was added to."""
         return [one.ticket for one in self.deliveries if one.ticket]
+
+    @property
+    def summary(self) -> MailSummary | None:
+        """What lists show of it; None where an earlier version entered it."""
+        return read_summary([self.row.values, *(one.values for one in self.deliveries)])
+
+    @property
+    def was_closed(self) -> bool:
+        """Whether the work on it had ended before, and was begun again."""
+        return "told" in self.row.values or bool(self.row.values.get("wanted"))
 
     @property
     def cause(self) -> tuple[str, str] | None:
@@ -285,6 +303,15 @@ def read_facts(values: Mapping[str, Any]) -> MailFacts:
     )
 
 
+def read_summary(rows_with_facts: Iterable[Mapping[str, Any]]) -> MailSummary | None:
+    """Return the summary in the first column of facts that has one: earlier versions kept no subject there."""
+    for values in rows_with_facts:
+        facts: Json = json.loads(values.get(FACTS) or "{}")
+        if "subject" in facts:
+            return MailSummary(str(facts["sender"]), str(facts["subject"]), str(facts["received"]))
+    return None
+
+
 def read_sinks(values: Mapping[str, Any]) -> tuple[str, ...] | None:
     """Return the sinks in a row of a mail or of its open work, None if it names none."""
     return tuple(str(values["sinks"]).split(",")) if values.get("sinks") else None
@@ -298,11 +325,22 @@ class FeedEntry(NamedTuple):
     at: datetime
 
 
+class EndedDelivery(NamedTuple):
+    """How one delivery of a mail stood when the work on the mail ended. `at`: when it was done, if that is known."""
+
+    sink: str
+    state: DeliveryState
+    ticket: str | None = None
+    cause: str | None = None
+    at: datetime | None = None
+
+
 @dataclass(frozen=True)
 class MailOutcome:
     """How the work on a mail ended. `sinks`: those that took it since the work began, or began again.
 
-    Skipped mails have none that an earlier version wrote.
+    Skipped mails have none that an earlier version wrote, and neither summary nor deliveries has any outcome of one.
+    `is_again`: there may be an earlier outcome of the mail.
     """
 
     number: int
@@ -310,6 +348,9 @@ class MailOutcome:
     state: MailState
     at: datetime
     sinks: frozenset[str] = frozenset()
+    summary: MailSummary | None = None
+    deliveries: tuple[EndedDelivery, ...] | None = None
+    is_again: bool = False
 
 
 @dataclass(frozen=True)

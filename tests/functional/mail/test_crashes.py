@@ -1,4 +1,4 @@
-"""The process dies at every single step of small cases, and nothing is lost or doubled.
+"""The process dies at every single step of small cases, and nothing is lost or doubled, nor counted wrongly.
 
 A step is an operation that leaves a trace in storage, at Graph or in the sink. A process that dies between two steps
 has done the first and not the second, so dying before each step covers all ways to die. Afterwards its claims and
@@ -22,6 +22,7 @@ from inbound_mail.delivery.by_hand import Wish
 from inbound_mail.delivery.redelivery import redeliver
 from inbound_mail.intake.polling import Polled
 from inbound_mail.ledger.decisions import Decision
+from inbound_mail.reports.mails import describe_mailbox
 from shared.errors import Conflict, Rejected, Unavailable
 from shared.graph.mail import GraphMail
 from shared.storage.blobs import Container
@@ -83,6 +84,13 @@ def _work_once(scenario: MailScenario) -> bool:
         scenario.queue.messages += messages
         raise
     return bool(messages)
+
+
+def count(scenario: MailScenario) -> list[dict[str, int]]:
+    """Return the counters of the mailboxes, as the routes answer them."""
+    names = ("received", "delivered", "skipped", "copies", "gone", "foundBySweep")
+    described = (describe_mailbox(one.mailbox) for one in (scenario, *scenario.others))
+    return [{name: one[name] for name in names} for one in described]
 
 
 def order_by_subject(scenario: MailScenario, messages: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -440,6 +448,8 @@ def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, open_sce
     with whole.watching(STEPS):
         case.work(scenario)
     case.check(scenario)
+    counted = count(scenario)
+    assert counted[0]["received"] + counted[0]["skipped"] > 0
     assert ("GraphMail.read_messages" in whole.steps) is (name == "mails that the sweep finds")
     deaths: list[str] = []
     in_memory = range(1, len(whole.steps) + 1)
@@ -457,6 +467,7 @@ def test_dying_at_any_step_loses_nothing_and_doubles_nothing(name: str, open_sce
             deaths.append(str(death.value))
             try:
                 case.check(scenario)
+                assert count(scenario) == counted
             except AssertionError as error:
                 error.add_note(f"after death at step {at} of {len(whole.steps)}, before {death.value}")
                 raise
