@@ -7,6 +7,7 @@ the certificates of the environment are looked up once for each host.
 
 import functools
 import re
+import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -39,6 +40,12 @@ _NOTHING_SENT = (
     ssl.SSLCertVerificationError,
 )
 _NO_TUNNEL = "Tunnel connection failed"  # http.client's words when the proxy refuses
+# 403 and 407: its rules do not let this client through to this host. Others may pass, or stand for a host that is away.
+_FORBIDDEN_TUNNEL = re.compile(rf"{_NO_TUNNEL}: 40[37]\b")
+# The resolver knows that there is no such name; EAI_AGAIN says that it could not be asked.
+_NO_NAME = frozenset(
+    number for name in ("EAI_NONAME", "EAI_NODATA") if (number := getattr(socket, name, None)) is not None
+)
 
 type MakeAdapter = Callable[[], requests.adapters.HTTPAdapter]
 
@@ -174,9 +181,21 @@ def is_unsent(error: BaseException) -> bool:
     return any(isinstance(layer, _NOTHING_SENT) or str(layer).startswith(_NO_TUNNEL) for layer in find_layers(error))
 
 
+def leads_nowhere(error: BaseException) -> bool:
+    """Say whether a request failed because no such host exists, or the proxy forbids it: waiting does not help."""
+    for layer in find_layers(error):
+        cause = layer.__cause__ if isinstance(layer, urllib3.exceptions.NameResolutionError) else layer
+        if isinstance(cause, socket.gaierror) and cause.errno in _NO_NAME:
+            return True
+        if _FORBIDDEN_TUNNEL.match(str(layer)):
+            return True
+    return False
+
+
 def find_layers(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and all causes that requests and urllib3 wrapped into it."""
+    """Yield an error and all causes that requests, urllib3 and Azure's libraries wrapped into it."""
     yield error
-    for inner in (getattr(error, "reason", None), getattr(error, "original_error", None), *error.args):
+    wrapped = (getattr(error, name, None) for name in ("reason", "original_error", "inner_exception"))
+    for inner in (*wrapped, *error.args):
         if isinstance(inner, BaseException):
             yield from find_layers(inner)

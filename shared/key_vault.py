@@ -1,13 +1,18 @@
 """The vault that the app's own identity opens: its secrets."""
 
+import re
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum, auto
 from http import HTTPStatus
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Protocol
 
 from shared.azure_transport import build_transport
+from shared.direct_session import leads_nowhere
 from shared.errors import ConfigurationError, GatewayError
 from shared.identity import LIMITS, TIMEOUTS, Identity, own_errors
 from shared.readiness import Service, note
@@ -17,6 +22,12 @@ if TYPE_CHECKING:
     from azure.keyvault.secrets import SecretClient
 
 _READ_AGAIN_SECONDS = 60.0
+READER_ROLE = "Key Vault Secrets User"
+_CLIENT_ADDRESS = re.compile(r"Client address: ([0-9A-Fa-f.:]+)")
+_NOWHERE = (
+    "There is no Key Vault at the address in KEY_VAULT_URL, or this network lets nobody there. Correct the address, or "
+    "let an administrator open the network."
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -27,6 +38,30 @@ class VaultSecret:
     version: str
     expires_on: datetime | None
     content_type: str | None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+class VaultClosure(Enum):
+    """Why a vault does not let the gateway in. Each is mended by a person, in another place."""
+
+    UNKNOWN = auto()  # there is no vault at this address
+    FIREWALL = auto()
+    ROLE = auto()
+    OTHER = auto()
+
+
+class VaultClosedError(ConfigurationError):
+    """The vault does not let the gateway in; `closure` says why.
+
+    `address` is where the call came from, as the firewall saw it.
+    """
+
+    def __init__(
+        self, message: str, closure: VaultClosure, *, detail: str | None = None, address: str | None = None
+    ) -> None:
+        super().__init__(message, detail=detail)
+        self.closure = closure
+        self.address = address
 
 
 class SecretMissingError(ConfigurationError):
@@ -61,6 +96,11 @@ class RememberedSecret:
         known = self._known
         return known.expires_on if known else None
 
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The tags of the version in use; empty if it was not read yet."""
+        return self._known.tags if self._known else {}
+
     def renew(self, refused: str) -> bool:
         """Read it again after its value was refused. Return whether there is another value now.
 
@@ -79,6 +119,16 @@ class RememberedSecret:
         self._read_at = time.monotonic()
         self._known = self._secrets.get(self.name)
         return self._known
+
+
+_CLOSURES = {
+    "ForbiddenByFirewall": (VaultClosure.FIREWALL, "is closed to this network by the vault's firewall"),
+    "ForbiddenByRbac": (
+        VaultClosure.ROLE,
+        f"is closed to the gateway's identity, which lacks the role {READER_ROLE} on the vault",
+    ),
+}
+_ASK = "An administrator finds the command that opens it with `python3 -m devkit doctor`."
 
 
 class KeyVault:
@@ -104,7 +154,7 @@ class KeyVault:
         return secret
 
     def _read(self, name: str) -> VaultSecret:
-        from azure.core.exceptions import HttpResponseError
+        from azure.core.exceptions import HttpResponseError, ServiceRequestError
 
         what = f"The Key Vault secret {name}"
         with own_errors(what):
@@ -114,8 +164,14 @@ class KeyVault:
                 if refusal := _explain_refusal(error, what):
                     raise refusal from error
                 raise
+            except ServiceRequestError as error:
+                if leads_nowhere(error):
+                    raise VaultClosedError(_NOWHERE, VaultClosure.UNKNOWN, detail=type(error).__name__) from error
+                raise
         known = found.properties
-        return VaultSecret(found.value or "", known.version or "", known.expires_on, known.content_type)
+        return VaultSecret(
+            found.value or "", known.version or "", known.expires_on, known.content_type, known.tags or {}
+        )
 
     def _open(self) -> "SecretClient":
         with self._lock:
@@ -138,16 +194,19 @@ def _explain_refusal(error: "HttpResponseError", what: str) -> GatewayError | No
             f"{what} does not exist. Store it, or correct its name in the settings.", detail=detail
         )
     if error.status_code == HTTPStatus.FORBIDDEN:
-        causes = {
-            "ForbiddenByFirewall": "is closed to this network: the vault's firewall refused the call",
-            "ForbiddenByRbac": "is closed to the app's identity: it lacks a role",
-        }
-        return ConfigurationError(
-            f"{what} {causes.get(inner, 'refused access')}. Check the vault's network, and that the identity has the "
-            "role Key Vault Secrets User.",
-            detail=detail,
-        )
+        closure, why = _CLOSURES.get(inner, (VaultClosure.OTHER, "refused access"))
+        address = _find_address(error) if closure is VaultClosure.FIREWALL else None
+        return VaultClosedError(f"{what} {why}. {_ASK}", closure, detail=detail, address=address)
     return None
+
+
+def _find_address(error: "HttpResponseError") -> str | None:
+    """Return the address of the caller that the firewall names in its text; None for anything but an address."""
+    found = _CLIENT_ADDRESS.search(str(error.message))
+    try:
+        return str(ip_address(found[1])) if found else None
+    except ValueError:
+        return None
 
 
 def _find_inner_code(error: "HttpResponseError") -> str:

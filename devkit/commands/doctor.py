@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import requests
 
 from devkit.running import NothingRunsError, find_running
+from devkit.settings_file import SettingsFileError, read_settings_file
 from doctor import examine
 from shared.errors import Invalid
 
@@ -56,7 +57,7 @@ def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
     query = {name: value for name, value in given.items() if value}
     try:
         found = _examine_file(options.settings, query) if options.settings else _ask(options.url, options.key, query)
-    except (DoctorError, NothingRunsError) as error:
+    except (DoctorError, NothingRunsError, SettingsFileError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     if options.json:
@@ -67,11 +68,7 @@ def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
 
 
 def _examine_file(path: Path, query: Mapping[str, str]) -> dict[str, Any]:
-    try:
-        values = {str(name): str(value) for name, value in json.loads(path.read_text())["Values"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DoctorError(f"{path} is not a settings file like local.settings.sample.json: {error}") from None
-    environ = dict(os.environ) | values
+    environ = dict(os.environ) | read_settings_file(path)
     try:
         return examine(environ, refused=query.get("refusedMailbox"), connection=query.get("connection"))
     except Invalid as error:
@@ -82,6 +79,8 @@ def _ask(url: str | None, key: str | None, query: Mapping[str, str]) -> dict[str
     if url is None:
         running = find_running()
         url, key = running.base_url, running.master_key
+        if running.settings_file:
+            read_settings_file(Path(running.settings_file))  # the app starts anew when it changes; wrong, it does not
     key = key or os.environ.get(_KEY_VARIABLE)
     if not key:
         raise DoctorError(

@@ -26,6 +26,7 @@ from devkit.bootstrap import ROOT
 from devkit.commands.children import Children
 from devkit.host.keys import Keys
 from devkit.running import UP_FILE, NothingRunsError, Running, find_running
+from devkit.settings_file import SettingsFileError, read_settings_file
 from inbound_mail.sinks import check_sink
 from shared.settings.config import load_settings
 from shared.settings.faults import SettingsError
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
         _refuse_a_second()
         with ExitStack() as stack:
             return _run(options, stack, stop)
-    except (UpError, AzuriteError) as error:
+    except (UpError, AzuriteError, SettingsFileError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
 
@@ -76,7 +77,7 @@ def _refuse_a_second() -> None:
 
 def _run(options: argparse.Namespace, stack: ExitStack, stop: threading.Event) -> int:
     began = time.monotonic()
-    settings = _read_settings_file(options.settings) if options.settings else {}
+    settings = read_settings_file(options.settings) if options.settings else {}
     environ = dict(os.environ)
     storage = settings.pop("AzureWebJobsStorage", "") or environ.get("AzureWebJobsStorage") or _DEVELOPMENT_STORAGE
     if storage == _DEVELOPMENT_STORAGE:
@@ -153,14 +154,6 @@ def _publish(control_url: str, port: int) -> None:
         session.trust_env = False
         site = f"{control_url}/subscriptions/sites/{sample.GATEWAY_HOST}"
         session.put(site, json={"url": f"http://127.0.0.1:{port}"}, timeout=30).raise_for_status()
-
-
-def _read_settings_file(path: Path) -> dict[str, str]:
-    try:
-        values = json.loads(path.read_text())["Values"]
-        return {str(name): str(value) for name, value in values.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UpError(f"{path} is no settings file like local.settings.sample.json: {error}") from None
 
 
 def _write_settings(settings: Mapping[str, str]) -> Path:
@@ -313,4 +306,5 @@ def _find_service(running: Running, page: str) -> str | None:
                 return str(services[0]["id"]) if services else None
             time.sleep(1)
     print(f"  (No line about slots: the services could not be read: {answer.status_code} {answer.text})")
+    print("  To find out what is wrong, and what mends it, run: python3 -m devkit doctor")
     return None

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from devkit.running import find_running
 from devkit.settings_blobs.errors import SettingsBlobError
+from devkit.settings_file import SettingsFileError, read_settings_file
 from inbound_mail.sinks import check_sink
 from shared.identity import Identity
 from shared.settings.choices import IdentitySource
@@ -118,9 +119,9 @@ def _run_az(*words: str) -> str:
 
 def _read_file(path: Path) -> dict[str, str]:
     try:
-        return {str(name): str(value) for name, value in json.loads(path.read_text())["Values"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SettingsBlobError(f"{path} is no settings file like local.settings.sample.json: {error}") from None
+        return read_settings_file(path)
+    except SettingsFileError as error:
+        raise SettingsBlobError(str(error)) from None
 
 
 def _name_user() -> str:

@@ -5,6 +5,7 @@
 from it.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from shared.settings.choices import Credential, IdentitySource, Switch
@@ -13,7 +14,7 @@ from shared.settings.kinds import Choice, JsonText, Schedule, Text, ValueKind, W
 
 _VAULT_NAME = Text("Key Vault name: letters, digits and dashes")
 _GUID = Text("GUID")
-_SAMPLE_GUID = "00000000-0000-0000-0000-000000000000"
+SAMPLE_GUID = "00000000-0000-0000-0000-000000000000"
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Setting:
     Each setting is a parameter of the infrastructure, described there by the first sentence of `text` and
     `deployed_note`, unless `fixed` gives the Bicep expression of its value. `deployed_as` is the Bicep expression of a
     parameter that is not passed on as it is.
+
+    `fill_in` says what to write in place of `sample`, which then is a placeholder and refused as a value.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Setting:
     fixed: str | None = None
     deployed_as: str | None = None
     deployed_note: str = ""
+    fill_in: str = ""
 
 
 SETTINGS = (
@@ -47,6 +51,7 @@ SETTINGS = (
         None,
         "The vault that holds the credentials and the key that signs paging cursors.",
         sample="https://my-vault.vault.azure.net",
+        fill_in="Give your vault's address; `az keyvault list --query [].properties.vaultUri -o tsv` lists them.",
         is_essential=True,
         fixed="vault.outputs.uri",
     ),
@@ -56,7 +61,8 @@ SETTINGS = (
         Text("GUID or domain"),
         None,
         "Tenant (directory) id of the app registration, or a verified domain.",
-        sample=_SAMPLE_GUID,
+        sample=SAMPLE_GUID,
+        fill_in="Give your tenant's id; `az account show --query tenantId -o tsv` prints it.",
         is_essential=True,
         deployed_as="empty(graphTenantId) ? subscription().tenantId : graphTenantId",
         deployed_note="Empty: that of the subscription.",
@@ -66,7 +72,8 @@ SETTINGS = (
         _GUID,
         None,
         "Application (client) id of the app registration.",
-        sample=_SAMPLE_GUID,
+        sample=SAMPLE_GUID,
+        fill_in="Give the client id that `python3 -m devkit register` prints.",
         is_essential=True,
         deployed_note="Empty until the app is registered.",
     ),
@@ -115,6 +122,7 @@ SETTINGS = (
         "Booking businesses that callers may use, each by its id (the mail address of the booking page). `*` allows "
         "all, empty allows none.",
         sample="ithelpdesk@contoso.example",
+        fill_in="Give the ids (mail addresses) of your booking pages, separated by commas, or nothing.",
         is_essential=True,
     ),
     Setting(
@@ -234,3 +242,10 @@ SETTINGS = (
         "How many calls to Graph each instance of the app makes at the same time. Outlook allows an app 4.",
     ),
 )
+
+
+def list_unfilled(given: Callable[[str], str]) -> Iterator[tuple[str, str]]:
+    """Yield each setting that still holds the placeholder of the sample file, with a sentence on what to give."""
+    for setting in SETTINGS:
+        if setting.fill_in and given(setting.name) == setting.sample:
+            yield setting.name, f"This is the placeholder of the sample file. {setting.fill_in}"

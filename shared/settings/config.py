@@ -4,6 +4,7 @@ The only module that reads the environment. No setting of ours begins with AZURE
 meanings of its own.
 """
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -12,13 +13,13 @@ from enum import StrEnum
 from typing import Any
 
 from shared.settings.businesses import AllowList, read_businesses
-from shared.settings.catalogue import SETTINGS
+from shared.settings.catalogue import SAMPLE_GUID, SETTINGS, list_unfilled
 from shared.settings.choices import Credential, IdentitySource, Switch
 from shared.settings.clouds import CLOUDS, Cloud
 from shared.settings.event_targets import AllowedTargets, read_event_targets
 from shared.settings.faults import Fault, SettingsError
 from shared.settings.json_catalogue import CONNECTION_FIELDS
-from shared.settings.json_fields import NamedTwiceError, parse_once_named
+from shared.settings.json_fields import NamedTwiceError, explain_json_fault, parse_once_named
 from shared.settings.kinds import Schedule, WholeNumber
 from shared.settings.mail_settings import (
     NAME,
@@ -122,7 +123,10 @@ class _Reader:
         except NamedTwiceError as error:
             self.report(name, str(error))
             return None
-        except (ValueError, RecursionError):  # RecursionError: thousands of brackets, one in the other
+        except json.JSONDecodeError as error:
+            self.report(name, f"This is not valid JSON, {explain_json_fault(error)}. docs/settings.md has an example.")
+            return None
+        except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets in each other
             self.report(name, "This is not valid JSON. Correct it; docs/settings.md has an example.")
             return None
 
@@ -168,9 +172,12 @@ def load_settings(
     without them, a setting that names one is empty, and nothing that depends on it is checked.
     """
     reader = _Reader(os.environ if environ is None else environ, blobs)
+    for name, sentence in list_unfilled(reader.given):
+        reader.report(name, sentence)
     reader.find_places("MAILBOXES", "SINKS")
     connections = {"default": _read_connection(reader, "default", _plain_fields(reader), _plain_name)}
-    connections |= _read_further_connections(reader)
+    further = reader.json("GRAPH_CONNECTIONS")
+    connections |= _read_further_connections(reader, further)
     given = reader.json_or_blob("SINKS")
     sinks = read_sinks(given, reader.report) if given is not None else {}
     for sink in sinks.values():
@@ -181,7 +188,12 @@ def load_settings(
     settings = Settings(
         storage=read_storage(reader.text),
         sinks=sinks,
-        mailboxes=read_mailboxes(mailboxes, list(connections), list(sinks), reader.report)
+        mailboxes=read_mailboxes(
+            mailboxes,
+            ["default", *further] if isinstance(further, dict) else None,
+            list(given) if isinstance(given, dict) else None,
+            reader.report,
+        )
         if mailboxes is not None
         else {},
         connections=connections,
@@ -222,9 +234,8 @@ def _plain_fields(reader: _Reader) -> dict[str, str]:
     return {field: reader.text(_plain_name(field)) for field in _CONNECTION_FIELDS}
 
 
-def _read_further_connections(reader: _Reader) -> dict[str, Connection]:
+def _read_further_connections(reader: _Reader, given: Any) -> dict[str, Connection]:
     name = "GRAPH_CONNECTIONS"
-    given = reader.json(name)
     if not isinstance(given, dict):
         if given is not None:
             reader.report(name, "Write a JSON object that gives each connection's fields by its name.")
@@ -246,6 +257,10 @@ def _read_connection(
     reader: _Reader, name: str, fields: Mapping[str, str], setting_name: Callable[[str], str]
 ) -> Connection:
     """Read one connection. `setting_name` returns the name under which a fault of a field is reported."""
+    is_plain = name == "default"  # whose placeholders are reported already, with what to fill in
+
+    def is_filled(value: str) -> bool:
+        return is_plain or value != SAMPLE_GUID
 
     def text(field: str) -> str:
         return (fields.get(field) or "").strip()
@@ -259,11 +274,14 @@ def _read_connection(
     reader.checked(
         setting_name("tenant_id"),
         text("tenant_id"),
-        lambda value: _GUID.fullmatch(value) or _DOMAIN.fullmatch(value),
+        lambda value: is_filled(value) and (_GUID.fullmatch(value) or _DOMAIN.fullmatch(value)),
         "Give the tenant's id (a GUID) or one of its verified domains.",
     )
     reader.checked(
-        setting_name("client_id"), text("client_id"), _GUID.fullmatch, "Give the application (client) id, a GUID."
+        setting_name("client_id"),
+        text("client_id"),
+        lambda value: is_filled(value) and _GUID.fullmatch(value),
+        "Give the application (client) id, a GUID.",
     )
     reader.checked(
         setting_name("identity_client_id"),

@@ -28,6 +28,11 @@ def parse_once_named(text: str) -> Any:
     return json.loads(text, object_pairs_hook=_refuse_twice)
 
 
+def explain_json_fault(error: json.JSONDecodeError) -> str:
+    """Return what stands in the way of reading a JSON text, and where; nothing of the text itself."""
+    return f"line {error.lineno}, column {error.colno}: {error.msg[:1].lower()}{error.msg[1:]}"
+
+
 def _refuse_twice(members: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(members)
     if len(found) < len(members):

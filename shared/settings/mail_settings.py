@@ -95,8 +95,14 @@ class StorageSettings:
     client_id: str | None
 
 
-def read_mailboxes(given: Any, connections: Sequence[str], sinks: Sequence[str], report: Report) -> dict[str, Mailbox]:
-    """Read the JSON list MAILBOXES. Reports every fault and returns the mailboxes without one, by name."""
+def read_mailboxes(
+    given: Any, connections: Sequence[str] | None, sinks: Sequence[str] | None, report: Report
+) -> dict[str, Mailbox]:
+    """Read the JSON list MAILBOXES. Reports every fault and returns the mailboxes without one, by name.
+
+    `connections` or `sinks` None: their setting cannot be read, which is a fault of its own, so the names are not
+    checked.
+    """
     if not isinstance(given, list):
         report("MAILBOXES", "Write a JSON list of mailboxes.")
         return {}
@@ -161,7 +167,7 @@ def read_storage(text: Callable[[str], str]) -> StorageSettings:
 
 
 def _read_mailbox(
-    given: Mapping[str, Any], connections: Sequence[str], sinks: Sequence[str], report: Report
+    given: Mapping[str, Any], connections: Sequence[str] | None, sinks: Sequence[str] | None, report: Report
 ) -> Mailbox:
     fields = {field.name: field.default for field in MAILBOX_FIELDS} | dict(given)
     name, address = fields["name"] or "", fields["address"] or ""
@@ -173,10 +179,10 @@ def _read_mailbox(
     if not 1 <= len(folders) <= MOST_FOLDERS or not all(_is_folder(one) for one in folders):
         report("folders", f"Give 1 to {MOST_FOLDERS} folder ids or well-known names such as inbox, not display names.")
     connection = fields["connection"]
-    if connection not in connections:
+    if connections is not None and connection not in connections:
         report("connection", "There is no such connection. Use default or a name in GRAPH_CONNECTIONS.")
     wanted = tuple(fields["sinks"] or ())
-    if not wanted or not all(isinstance(one, str) and one in sinks for one in wanted):
+    if not wanted or not all(isinstance(one, str) and (sinks is None or one in sinks) for one in wanted):
         report("sinks", "Needed: at least one name of a sink in SINKS, and no other names.")
     if not all(isinstance(one, str) and is_mail_address(one) for one in fields["own_senders"]):
         report("own_senders", "Give mail addresses, such as servicedesk@contoso.example.")
@@ -230,7 +236,7 @@ def _read_brakes(given: Mapping[str, Any], report: Report) -> Brakes:
 
 
 def _read_rules(
-    given: Mapping[str, Any], where: str, sinks: Sequence[str], report: Report
+    given: Mapping[str, Any], where: str, sinks: Sequence[str] | None, report: Report
 ) -> "tuple[Rule, ...] | None":
     """Read the rules of a mailbox, whose faults are reported by its name; None if there are any."""
     from shared.settings.rules import read_rules

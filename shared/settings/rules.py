@@ -75,10 +75,13 @@ class Rule(RuleOutcome):
     groups: tuple[Group, ...]
 
 
-def read_rules(given: Sequence[Any], folders: Sequence[str], sinks: Sequence[str], report: Report) -> tuple[Rule, ...]:
+def read_rules(
+    given: Sequence[Any], folders: Sequence[str], sinks: Sequence[str] | None, report: Report
+) -> tuple[Rule, ...]:
     """Read the rules of a mailbox, and report every fault with its path, such as `rules[2].any[0].header`.
 
-    `folders` are those that the mailbox reads, `sinks` the names in SINKS. Rules with a fault are left out.
+    `folders` are those that the mailbox reads, `sinks` the names in SINKS, None if these cannot be read. Rules with a
+    fault are left out.
     """
     if len(given) > MOST_RULES:
         report("rules", f"A mailbox has at most {MOST_RULES} rules.")
@@ -103,7 +106,7 @@ def _names_authors(group: Group) -> bool:
 class _Reader:
     """Reads one rule."""
 
-    def __init__(self, where: str, folders: Sequence[str], sinks: Sequence[str], report: Report) -> None:
+    def __init__(self, where: str, folders: Sequence[str], sinks: Sequence[str] | None, report: Report) -> None:
         self._where = where
         self._folders = folders
         self._sinks = sinks
@@ -141,7 +144,7 @@ class _Reader:
         known = [one.name for one in RULE_FIELDS if one.name not in ("name", *_GROUPS)]
         if not actions:
             self._fault("", f"Give what follows: one of {', '.join(known)}.")
-        if isinstance(given.get("sink"), str) and given["sink"] not in self._sinks:
+        if self._sinks is not None and isinstance(given.get("sink"), str) and given["sink"] not in self._sinks:
             self._fault("sink", "There is no such sink in SINKS.")
         if "set_aside" in given and len(actions) > 1:
             others = ", ".join(one for one in actions if one != "set_aside")

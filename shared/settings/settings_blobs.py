@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shared.settings.json_fields import NamedTwiceError, parse_once_named
+from shared.settings.json_fields import NamedTwiceError, explain_json_fault, parse_once_named
 
 MOST_BYTES = 1024 * 1024
 MEMBERS = {"MAILBOXES": "mailboxes", "SINKS": "sinks"}
@@ -91,7 +91,6 @@ def _parse(place: BlobPlace, data: bytes | None) -> Any:
     except NamedTwiceError as error:
         raise ValueError(f"The blob {place} is ambiguous. {error}") from None
     except json.JSONDecodeError as error:
-        at = f"line {error.lineno}, column {error.colno}"
-        raise ValueError(f"The blob {place} is no valid JSON ({error.msg}, {at}).") from None
+        raise ValueError(f"The blob {place} is not valid JSON, {explain_json_fault(error)}.") from None
     except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets in each other
-        raise ValueError(f"The blob {place} is no valid JSON.") from None
+        raise ValueError(f"The blob {place} is not valid JSON.") from None

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from tests.functional.conftest import Gateway
 from twin.core.faults import Answer, Delay, Drop, Garble
 from twin.seeds import sample, tiny
 from twin.seeds.sample import Credential
+from twin.vault.state import Vaults
 
 pytestmark = pytest.mark.signs_in
 
@@ -426,6 +428,7 @@ def test_threads_that_see_the_same_token_rejected_fetch_one_new_one(gateway: Gat
         (lambda vault: vault.secrets.clear(), ConfigurationError, "does not exist"),
         (lambda vault: vault.roles.clear(), ConfigurationError, "Key Vault Secrets User"),
         (lambda vault: setattr(vault, "network_open", False), ConfigurationError, "firewall"),
+        (lambda vault: vault.world.state(Vaults).by_host.clear(), ConfigurationError, "There is no Key Vault at"),
     ],
 )
 def test_a_closed_vault_says_what_is_wrong_with_it(
@@ -435,6 +438,34 @@ def test_a_closed_vault_says_what_is_wrong_with_it(
     break_it(gateway.sim.vaults.vault(sample.VAULT))
     with pytest.raises(kind) as raised:
         source.token()
+    assert words in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "words"),
+    [
+        (socket.EAI_NONAME, ConfigurationError, "There is no Key Vault at"),
+        (socket.EAI_AGAIN, Unavailable, "did not answer"),
+    ],
+)
+def test_a_name_that_no_server_knows_is_no_vault_and_servers_that_are_away_say_nothing(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[GatewayError], words: str
+) -> None:
+    """The simulated cloud is behind a proxy, which resolves names: here the machine's own resolver answers."""
+    begin(gateway)
+    find = socket.getaddrinfo
+
+    def answer(host: Any, *given: Any, **more: Any) -> Any:
+        if host == "nowhere.vault.azure.net":
+            raise socket.gaierror(number, "made up")
+        return find(host, *given, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    monkeypatch.setenv("NO_PROXY", "nowhere.vault.azure.net,127.0.0.1")
+    monkeypatch.setenv("no_proxy", "nowhere.vault.azure.net,127.0.0.1")
+    vault = KeyVault("https://nowhere.vault.azure.net", Identity(IdentitySource.MANAGED), sample.IDENTITY_CLIENT_ID)
+    with pytest.raises(kind) as raised:
+        vault.get(SECRET)
     assert words in raised.value.message
 
 

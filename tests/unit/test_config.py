@@ -1,11 +1,14 @@
 import json
+from pathlib import Path
 
 import pytest
 
+from shared.settings.catalogue import SAMPLE_GUID
 from shared.settings.choices import Credential, IdentitySource
 from shared.settings.config import Settings, load_settings
 from shared.settings.faults import SettingsError
 
+ROOT = Path(__file__).parents[2]
 TENANT = "11111111-1111-1111-1111-111111111111"
 CLIENT = "22222222-2222-2222-2222-222222222222"
 IDENTITY = "33333333-3333-3333-3333-333333333333"
@@ -178,3 +181,50 @@ def test_writes_are_off_until_they_are_asked_for_by_connection() -> None:
         "other": False,
     }
     assert list(faults(BOOKINGS_WRITES="on")) == ["AzureWebJobsStorage"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"desk": {"kind": "webhook" "url": "x"}}', "line 1, column 29: expecting ',' delimiter"),
+        ("{\n  desk: {}}", "line 2, column 3: expecting property name enclosed in double quotes"),
+        ("{", "line 1, column 2"),
+    ],
+)
+def test_what_is_not_json_is_reported_with_its_place_and_without_faults_that_follow_from_it(
+    text: str, words: str
+) -> None:
+    mailboxes = [
+        {"name": "a", "address": "a@contoso.example", "sinks": ["desk"], "rules": [{"name": "r", "sink": "desk"}]},
+        {"name": "b", "address": "b@contoso.example", "sinks": ["desk"], "connection": "partner", "adress": "x"},
+    ]
+    given = {"MAILBOXES": json.dumps(mailboxes), "AzureWebJobsStorage": "UseDevelopmentStorage=true"}
+    found = faults(**given, SINKS=text)
+    assert {"SINKS", "MAILBOXES[1].adress"} <= set(found) <= {"SINKS", "MAILBOXES[1].adress", "MAILBOXES.a.rules[0]"}
+    assert words in found["SINKS"]
+    both = faults(**given, SINKS=text, GRAPH_CONNECTIONS=text)
+    assert words in both["GRAPH_CONNECTIONS"]
+    assert "MAILBOXES[1].connection" not in both
+
+
+def test_a_sink_with_a_fault_is_not_missing_as_well() -> None:
+    mailbox = {"name": "a", "address": "a@contoso.example", "sinks": ["desk"]}
+    given = {"MAILBOXES": json.dumps([mailbox]), "AzureWebJobsStorage": "UseDevelopmentStorage=true"}
+    assert set(faults(**given, SINKS='{"desk": {}}')) == {"SINKS.desk"}
+
+
+def test_every_placeholder_of_the_sample_file_is_refused_with_what_to_fill_in() -> None:
+    sample = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
+    found = faults(**sample)
+    assert set(found) == {"KEY_VAULT_URL", "GRAPH_TENANT_ID", "GRAPH_CLIENT_ID", "BOOKINGS_BUSINESSES"}
+    for setting, command in (
+        ("KEY_VAULT_URL", "`az keyvault list "),
+        ("GRAPH_TENANT_ID", "`az account show "),
+        ("GRAPH_CLIENT_ID", "`python3 -m devkit register`"),
+        ("BOOKINGS_BUSINESSES", "booking pages"),
+    ):
+        assert "placeholder of the sample file" in found[setting]
+        assert command in found[setting]
+    further = {"partner": {"tenant_id": SAMPLE_GUID, "client_id": SAMPLE_GUID, "credential": "federated"}}
+    found = faults(GRAPH_CONNECTIONS=json.dumps(further), IDENTITY_CLIENT_ID=IDENTITY)
+    assert set(found) == {"GRAPH_CONNECTIONS.partner.tenant_id", "GRAPH_CONNECTIONS.partner.client_id"}

@@ -114,11 +114,11 @@ def test_a_mailbox_whose_sink_the_other_blob_does_not_have_is_refused() -> None:
         (b"[\n  {'name': 1}]", "line 2, column 4"),
         (b"\x89PNG\r\n\x1a\n\x00\x00\xff\xfe", "UTF-8"),
         (bytes(range(256)), "UTF-8"),
-        (b"[" * 100_000, "no valid JSON"),
+        (b"[" * 100_000, "not valid JSON"),
         (b"null", "null"),
         (b'[{"name": "a", "name": "b"}]', "'name' twice"),
         ('[{"name": "B\u00fcro"}]'.encode("latin-1"), "UTF-8"),
-        (b"1" * 5000, "no valid JSON"),
+        (b"1" * 5000, "not valid JSON"),
         (b" " * (MOST_BYTES + 1), "1024 KiB"),
     ],
 )
