@@ -1,5 +1,7 @@
 """HTTP: reading Microsoft Bookings. Every route checks the allow-list of businesses."""
 
+from datetime import UTC, datetime
+
 from blueprints._bounds import APPOINTMENT_PAGE, APPOINTMENT_PAGE_WITH_DETAILS, LONGEST_FREE_TIME, LONGEST_RANGE
 from blueprints._http import Request, answers, not_allowed
 from blueprints._idempotent_writes import read_hold
@@ -113,6 +115,16 @@ def get_agenda(request: Request) -> Json:
     business, day, read_zone = request.business, request.query.day("date"), request.zone_of(request.query)
     details = request.query.wants_details()
     return request.connection.appointments.read_agenda(business=business, day=day, zone=read_zone(), details=details)
+
+
+@bp.route(route="bookings/businesses/{business}/overview", methods=["GET"])
+@answers()
+def get_overview(request: Request) -> Json:
+    """Get what goes on at a business: today's appointments, how the week is used, free slots, the feed's age."""
+    business, connection = request.business, request.connection
+    feed = connection.changes.read_age(business)
+    overview = connection.overviews.read(business)
+    return overview | {"feed": feed.describe(datetime.now(UTC))}
 
 
 def _page(request: Request, items: list[Json], resume: object) -> Json:

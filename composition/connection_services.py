@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bookings.names import Names
     from bookings.reading.appointments import Appointments
     from bookings.reading.catalogue import Catalogue
+    from bookings.reading.overview import Overviews
     from bookings.writing.appointments import Writes
     from event_subscriptions.store import SubscriptionStore
     from event_subscriptions.waking import Waker
@@ -162,6 +163,13 @@ class ConnectionServices:
         from bookings.free_time.slots import SlotFinder
 
         return SlotFinder(self.graph, self.names, self._shared.workers, self._group_limit, self._read_holds)
+
+    @_Once
+    def overviews(self) -> "Overviews":
+        """Return the overviews of the booking pages."""
+        from bookings.reading.overview import Overviews
+
+        return Overviews(self.slots)
 
     @_Once
     def writes(self) -> "Writes | None":

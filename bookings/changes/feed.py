@@ -20,8 +20,10 @@ from bookings.changes.scanning import FAR_SCAN_EVERY, Scanner
 from bookings.changes.snapshots import Snapshot
 from shared import context
 from shared.errors import Conflict, GatewayError, Invalid, OutcomeUnknown, Unavailable, place_of
+from shared.json_text import Json
 from shared.storage.blobs import Container
 from shared.storage.tables import Table
+from shared.time_zones.zones import LONG_AGO, utc_text
 from shared.workers import Workers
 
 _log = logging.getLogger("gateway.changes")
@@ -77,6 +79,23 @@ class Page:
     entries: list[Entry]
     position: Position
     has_more: bool
+
+
+@dataclass(frozen=True)
+class FeedAge:
+    """When a business was last scanned, None: never; and whether the timer scans it, because somebody asks for it."""
+
+    scanned_at: datetime | None
+    is_followed: bool
+
+    def describe(self, now: datetime) -> Json:
+        """Return it for an answer."""
+        age = round((now - self.scanned_at).total_seconds()) if self.scanned_at else None
+        return {
+            "lastScanDateTime": utc_text(self.scanned_at) if self.scanned_at else None,
+            "ageSeconds": None if age is None else max(0, age),
+            "isFollowed": self.is_followed,
+        }
 
 
 class ChangeFeed:
@@ -156,6 +175,12 @@ class ChangeFeed:
         now = datetime.now(UTC)
         self._journal(business).register_interest(now)
         return now
+
+    def read_age(self, business: str) -> FeedAge:
+        """Return how old the feed is. It scans nothing, and is no question that prolongs the scans."""
+        journal, now = self._journal(business), datetime.now(UTC)
+        scanned_at = journal.state().moment("scanned_at")
+        return FeedAge(scanned_at if scanned_at > LONG_AGO else None, now - journal.read_interest() <= _UNWANTED_AFTER)
 
     def snapshot(self, business: str) -> tuple[Snapshot, Position]:
         """Return the appointments of the last scan, and the position behind that scan's changes."""

@@ -145,6 +145,12 @@ class Journal:
             }
         )
 
+    def read_interest(self) -> datetime:
+        """Return when a caller's interest was last stored; the earliest possible moment if it never was."""
+        row = self._table.get(REGISTRY, self.partition)
+        asked_at: datetime = row.values["asked_at"] if row else LONG_AGO
+        return asked_at
+
     def register_details(self, moment: datetime, *, only_people: bool = False) -> None:
         """Store that a caller asked for details, or for the people of groups, so that scans keep whole records."""
         row = {"PartitionKey": self.partition, "RowKey": _PEOPLE if only_people else _DETAILS}

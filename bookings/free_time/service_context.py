@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bookings.free_time.hours import WeeklyHours
 from bookings.free_time.policy import Policy, read_policy
 from bookings.free_time.staff_time import find_team
 from bookings.names import Names, Table
@@ -27,11 +28,15 @@ class ServiceContext:
 
 @dataclass(frozen=True)
 class PageContext:
-    """A business and several of its services, in the order in which they were asked for; `missing` it does not have."""
+    """A business and several of its services, in the order in which they were asked for; `missing` it does not have.
+
+    `hours` are the opening hours of the business.
+    """
 
     business: str
     name: str | None
     staff: Table
+    hours: WeeklyHours
     zone: Zone
     services: tuple[ServiceContext, ...]
     missing: tuple[str, ...]
@@ -58,15 +63,22 @@ def read_page_context(
 
 
 def start_page_context(
-    graph: GraphBookings, names: Names, workers: Workers, business: str, services: Sequence[str], *, is_listed: bool
+    graph: GraphBookings,
+    names: Names,
+    workers: Workers,
+    business: str,
+    services: Sequence[str] | None,
+    *,
+    is_listed: bool = True,
 ) -> Callable[[], PageContext]:
-    """Begin to read a business with services; what is returned waits for the end.
+    """Begin to read a business with services, None: all that it has; what is returned waits for the end.
 
     `is_listed`: the services are looked up in the list, one call for all of them; or else the only one is read.
     """
     waiting_business = workers.start(lambda: graph.get_business(business))
+    one = services[0] if services and not is_listed else None
     waiting_services = workers.start(
-        lambda: graph.list_services(business) if is_listed else [graph.get_service(business, services[0])]
+        lambda: [graph.get_service(business, one)] if one is not None else graph.list_services(business)
     )
     waiting_staff = workers.start(lambda: graph.list_staff(business))
 
@@ -81,11 +93,12 @@ def start_page_context(
             policy, team = read_policy(whole, service), find_team(service, staff)
             return ServiceContext(business, service, staff=staff, team=team, policy=policy, zone=zone)
 
-        wanted = list(known) if not is_listed else list(dict.fromkeys(services))
+        wanted = list(known) if services is None or not is_listed else list(dict.fromkeys(services))
         return PageContext(
             business=business,
             name=whole.get("displayName"),
             staff=staff,
+            hours=whole.get("businessHours") or (),
             zone=zone,
             services=tuple(describe(known[each]) for each in wanted if each in known),
             missing=tuple(each for each in wanted if each not in known),

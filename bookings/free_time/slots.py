@@ -36,6 +36,7 @@ from shared.time_zones.zones import Zone, utc_text
 from shared.workers import Workers
 
 _INSTANT = timedelta(microseconds=1)
+_NEAR = timedelta(days=3)
 
 
 @dataclass(frozen=True)
@@ -149,9 +150,9 @@ class SlotFinder:
         """Read the business, these services and the staff: three calls to Graph. Raises NotFound, Invalid."""
         return read_page_context(self._graph, self._names, self._workers, business, services)
 
-    def start_page(self, business: str, services: Sequence[str]) -> Callable[[], PageContext]:
-        """Begin to read a page with those of the services that it has; what is returned waits for the end."""
-        return start_page_context(self._graph, self._names, self._workers, business, services, is_listed=True)
+    def start_page(self, business: str, services: Sequence[str] | None) -> Callable[[], PageContext]:
+        """Begin to read a page with those of these services that it has, or with all; the result waits for the end."""
+        return start_page_context(self._graph, self._names, self._workers, business, services)
 
     def find_on(self, page: PageContext, request: SlotRequest) -> PageSlots:
         """Return the free slots of all services of a page that was read. Raises Invalid for wrong staff."""
@@ -180,19 +181,42 @@ class SlotFinder:
 
         return finish
 
+    def find_first(
+        self, context: ServiceContext, page_time: PageTime, start: datetime, end: datetime
+    ) -> datetime | None:
+        """Return when the first free slot of a service in [start, end) begins; None if there is none.
+
+        `page_time` must reach beyond both by the margin of the service. What is near is looked at first.
+        """
+        now = datetime.fromtimestamp(time.time(), UTC)
+        near = min(end, start + _NEAR)
+        for first, last in ((start, near), (near, end)):
+            question = _make_question(context, SlotRequest(first, last), now)
+            if _is_open(question):
+                offers = find_offers(context, question, page_time, self._limit)
+                if places := [place for place, staff in offers.items() if staff]:
+                    return datetime.fromtimestamp(min(places)[0], UTC)
+        return None
+
     def _start_reading(
         self, page: PageContext, questions: Sequence[SlotQuestion], hold: str | None
     ) -> Callable[[], PageTime]:
         """Begin to read the time of everybody whom one of these questions is about, as far as one of them reaches."""
         if not questions:
             return lambda: PageTime({}, (), (), ())
-        business = page.business
         reaches = [question.reach for question in questions]
         first, last = min(reach[0] for reach in reaches), max(reach[1] for reach in reaches)
         people: Table = {}
         for question in questions:
             people |= question.staff
-        asked = SpanQuestion(business, people, questions[0].policy.business_hours, page.zone, first, last)
+        return self.start_time(page, people, (first, last), hold)
+
+    def start_time(
+        self, page: PageContext, people: Table, span: tuple[datetime, datetime], hold: str | None = None
+    ) -> Callable[[], PageTime]:
+        """Begin to read what these staff members do, and all appointments of the page, within a span."""
+        business, first, last = page.business, *span
+        asked = SpanQuestion(business, people, page.hours, page.zone, first, last)
         holds = self._read_holds(business, hold)  # first: a hold that ends meanwhile is in the calendar
         calendar = self._workers.start(lambda: read_calendar(self._graph, business, first, last))
         # started behind the calendar, so that a thread which waits for it never keeps it from a thread

@@ -78,7 +78,8 @@ class _Schemas:
     def convert(self, shape: Shape, place: str) -> Json:
         """Convert a schema; `place` names an object that has no name of its own."""
         if "$ref" in shape:
-            return self.refer(shape["$ref"].rpartition("/")[2])
+            referred = self.refer(shape["$ref"].rpartition("/")[2])
+            return {"oneOf": [referred, {"type": "null"}]} if shape.get("x-nullable") else referred
         if shape["type"] != "object" and NAME not in shape:
             return self._convert_leaf(shape, place)
         converted = self._refer_to_named(shape, shape.get(NAME, place))

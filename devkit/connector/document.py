@@ -18,6 +18,7 @@ from devkit.connector import (
     instant_operations,
     mail_operations,
     mail_shapes,
+    overview_operations,
     slot_shapes,
     status_shapes,
     subscription_operations,
@@ -53,7 +54,11 @@ _PARTS = {
     "Support mail": mail_operations,
     "For designers": inner_operations,
 }
-_FOR_CLIENTS = {"Event subscriptions": subscription_operations, "The gateway": gateway_operations}
+_FOR_CLIENTS = {
+    "Event subscriptions": subscription_operations,
+    "Overviews": overview_operations,
+    "The gateway": gateway_operations,
+}
 _SHAPES = catalogue_shapes.DEFINITIONS | bookings_shapes.DEFINITIONS | mail_shapes.DEFINITIONS
 _SHAPES |= inner_operations.DEFINITIONS | slot_shapes.DEFINITIONS | status_shapes.DEFINITIONS
 _SHAPES |= subscription_operations.DEFINITIONS

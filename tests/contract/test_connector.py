@@ -27,6 +27,7 @@ NOT_FOR_FLOWS = {"health", "health/ready", "doctor", "openapi.json", "swagger.js
     "console",
     "console/{asset}",
     "console/{folder}/{asset}",
+    "bookings/businesses/{business}/overview",
 }
 OPERATIONS = load_definition().operations()
 

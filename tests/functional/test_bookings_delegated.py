@@ -82,7 +82,7 @@ def walk(writer: Writer) -> Iterator[tuple[str, str, Any]]:
     in_the_days = f"start={clock(0)}&end={clock(48)}"
     yield "GET", "bookings/businesses", None
     yield "GET", page, None
-    for part in ("services", "staff", "questions", "customers", "changes"):
+    for part in ("services", "staff", "questions", "customers", "changes", "overview"):
         yield "GET", f"{page}/{part}", None
     yield "GET", f"{page}/slots?{service}&{in_the_days}", None
     yield "GET", f"bookings/slots?business={tiny.BUSINESS}&{service}&{in_the_days}&staff=all&explain=true", None

@@ -28,6 +28,7 @@ def test_businesses_outside_the_allow_list_are_neither_listed_nor_answered(conto
         "/appointment",
         "/slots",
         "/agenda",
+        "/overview",
     ):
         refused = contoso.refused(f"bookings/businesses/ithelpdesk@contoso.com{route}")
         assert (refused["status"], refused["code"], refused["target"]) == (403, "BusinessNotAllowed", "business")

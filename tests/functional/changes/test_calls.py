@@ -75,6 +75,7 @@ def test_questions_cost_as_many_calls_as_the_documents_say(page: Page) -> None:
     counted.ask("slots of a service, a month at most", "/slots", service=tiny.VISIT, **span)
     both = f"{tiny.VISIT},{tiny.GROUP}"
     counted.ask("slots of several services, a month at most", "/slots", service=both, **span)
+    counted.ask("the overview of a page, with slots of all its services", "/overview")
     counted.ask("the agenda of a day", "/agenda", date=ahead(days=3).date().isoformat())
     counted.ask("the appointments of a month at most", "/appointments", **span)
     counted.ask("the same with details, for five of them", "/appointments", details="true", **span)
