@@ -71,6 +71,9 @@ class RawGraphClient:
         tenant = sim.entra.tenants[tenant_id]
         self.cloud = tenant.cloud
         principal = tenant.principals[app_id]
+        if user is None:  # what Exchange grants would add to every token: here the token alone shall count
+            principal.grant_roles(*principal.exchange_roles)
+            principal.exchange_roles = frozenset()
         before = principal.roles
         if user is None:
             principal.roles = frozenset(permissions)

@@ -96,11 +96,17 @@ def _admit_local_names(call: Call, state: Any) -> Reply | None:
     return None if name in _LOOPBACK_NAMES else Reply(403, {"error": "loopback names only"})
 
 
-def read_object(call: Call) -> Json:
-    """Read the JSON object in a control request; an empty body counts as {}. ValueError for anything else."""
+def read_object(call: Call, *known: str) -> Json:
+    """Read the JSON object in a control request; an empty body counts as {}. ValueError for anything else.
+
+    With `known`, other members are a ValueError, too: what is not understood must not look as if it was done.
+    """
     body = call.json() if call.body else {}
     if not isinstance(body, dict):
         raise ValueError("the body must be a JSON object")  # noqa: TRY004 - the caller maps ValueError to 400
+    unknown = [name for name in body if known and name not in known]
+    if unknown:
+        raise ValueError(f"unknown: {', '.join(unknown)}; known here: {', '.join(known)}")
     return body
 
 
@@ -174,7 +180,7 @@ def _show_clock(call: Call, controls: Controls) -> Reply:
 
 def _move_clock(call: Call, controls: Controls) -> Reply:
     """Set the world's time: {"advanceSeconds": 3600}, {"now": "2026-05-05T09:00:00Z"} or {"follow": true}."""
-    wish = read_object(call)
+    wish = read_object(call, "advanceSeconds", "now", "follow")
     clock = controls.server.world.clock
     if wish.get("follow"):
         clock.follow_machine()

@@ -60,7 +60,7 @@ class Server:
         api = target.api
         if api.name == UNRECORDED:
             reply = self._respond(call, target)
-            await _send_reply(send, reply, *reply.encode())
+            await _send_reply(send, reply, *reply.encode(), date=self._date())
             return
         exchange = self.record.open(call, api.secret_fields)
         try:
@@ -178,17 +178,21 @@ class Server:
                 opened.exchange.outcome = "hung"
             case Cut(share):
                 self._settle(opened, "cut", reply, len(body))
-                await _send_reply(connection.send, reply, body, content_type, share=share)
+                await _send_reply(connection.send, reply, body, content_type, date=self._date(), share=share)
                 connection.transport.close()
             case _:
 
                 def settle() -> None:
                     self._settle(opened, "answered", reply, len(body))
 
-                await _send_reply(connection.send, reply, body, content_type, before_end=settle)
+                await _send_reply(connection.send, reply, body, content_type, date=self._date(), before_end=settle)
                 return
         await _await_disconnect(connection.receive)
         self._settle(opened, opened.exchange.outcome)
+
+    def _date(self) -> str:
+        """Return the header Date: the services' clocks agree, and show the world's time."""
+        return formatdate(self.world.clock.now().timestamp(), usegmt=True)
 
     def _settle(self, opened: "_Open", outcome: str, reply: Reply | None = None, size: int = 0) -> None:
         """End an exchange once: release what it holds and record the outcome."""
@@ -266,10 +270,11 @@ async def _send_reply(
     body: bytes | Stream,
     content_type: str | None,
     *,
+    date: str,
     share: float = 1.0,
     before_end: Callable[[], None] = lambda: None,
 ) -> None:
-    headers = {"date": formatdate(usegmt=True)}
+    headers = {"date": date}
     if reply.status != HTTPStatus.NO_CONTENT:
         headers["content-length"] = str(len(body))
     if content_type is not None:

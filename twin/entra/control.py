@@ -22,7 +22,7 @@ def list_apps(call: Call, entra: Entra) -> Reply:
 @control.post("/apps/{appId}/secrets")
 def add_secret(call: Call, entra: Entra) -> Reply:
     """Add a client secret: {"value"?, "expires"?: ISO instant, "name"?}; the value is shown once, here."""
-    wish = read_object(call)
+    wish = read_object(call, "value", "expires", "name")
     expires = datetime.fromisoformat(wish["expires"]) if wish.get("expires") else None
     if expires is not None and expires.tzinfo is None:
         raise ValueError("expires needs an offset or Z")
@@ -40,7 +40,7 @@ def remove_secret(call: Call, entra: Entra) -> Reply:
 @control.patch("/apps/{appId}")
 def change_app(call: Call, entra: Entra) -> Reply:
     """Change token life or kind: {"expiresIn"?: seconds, "refreshIn"?: seconds or null, "isPublicClient"?}."""
-    wish, app = read_object(call), entra.app(call["appId"])
+    wish, app = read_object(call, "expiresIn", "refreshIn", "isPublicClient"), entra.app(call["appId"])
     app.expires_in = int(wish.get("expiresIn", app.expires_in))
     app.refresh_in = wish.get("refreshIn", app.refresh_in)
     app.is_public_client = bool(wish.get("isPublicClient", app.is_public_client))
@@ -50,7 +50,7 @@ def change_app(call: Call, entra: Entra) -> Reply:
 @control.post("/force")
 def force(call: Call, entra: Entra) -> Reply:
     """Fail token requests: {"code": 53003, "app" | "tenant" | "user": name, "times"?: n, "retryAfter"?: seconds}."""
-    wish = read_object(call)
+    wish = read_object(call, "code", "app", "tenant", "user", "times", "retryAfter")
     code = int(wish["code"])
     if code not in KINDS:
         raise ValueError(f"AADSTS{code} is not among {sorted(KINDS)}")
@@ -72,7 +72,7 @@ def relent(call: Call, entra: Entra) -> Reply:
 @control.post("/revoke")
 def revoke(call: Call, entra: Entra) -> Reply:
     """Revoke tokens: {"tenant", "app" | "user"} for all issued so far, or {"token": uti} for one."""
-    wish = read_object(call)
+    wish = read_object(call, "tenant", "app", "user", "token")
     if "token" in wish:
         entra.revoke_token(str(wish["token"]))
         return Reply(204)
@@ -84,13 +84,15 @@ def revoke(call: Call, entra: Entra) -> Reply:
 
 @control.patch("/tenants/{tenant}/principals/{appId}")
 def change_principal(call: Call, entra: Entra) -> Reply:
-    """Change an app in a tenant: {"grant"?: [roles], "withdraw"?: [roles], "enabled"?}."""
-    wish = read_object(call)
+    """Change an app: {"grant"?: [roles], "withdraw"?: [roles], "exchangeRoles"?: [of mailboxes], "enabled"?}."""
+    wish = read_object(call, "grant", "withdraw", "exchangeRoles", "enabled")
     principal = entra.tenant(call["tenant"]).principals[call["appId"]]
     principal.grant_roles(*wish.get("grant", []))
     principal.revoke_roles(*wish.get("withdraw", []))
+    principal.exchange_roles = frozenset(wish.get("exchangeRoles", principal.exchange_roles))
     principal.enabled = bool(wish.get("enabled", principal.enabled))
-    return Reply(200, {"roles": sorted(principal.roles), "enabled": principal.enabled})
+    shown = {"roles": sorted(principal.roles), "exchangeRoles": sorted(principal.exchange_roles)}
+    return Reply(200, shown | {"enabled": principal.enabled})
 
 
 def _find_owner(entra: Entra, wish: dict[str, Any]) -> App | Tenant | User:

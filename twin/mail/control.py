@@ -62,7 +62,7 @@ def expire_cursors(call: Call, mail: Mail) -> Reply:
 @control.put("/scopes/{appId}")
 def restrict(call: Call, mail: Mail) -> Reply:
     """Restrict an app to some mailboxes: {"tenant": name or id, "mailboxes": [address] or null for all}."""
-    wish = read_object(call)
+    wish = read_object(call, "tenant", "mailboxes")
     tenant = mail.world.state(Entra).tenant(str(wish["tenant"]))
     mail.restrict(call["appId"], tenant.id, wish["mailboxes"])
     return Reply(204)

@@ -37,7 +37,7 @@ def list_vaults(call: Call, vaults: Vaults) -> Reply:
 @control.put("/{vault}/secrets/{name}")
 def set_secret(call: Call, vaults: Vaults) -> Reply:
     """Store a new version: {"value", "contentType"?, "tags"?, "expires"?: ISO instant, "enabled"?}."""
-    wish = read_object(call)
+    wish = read_object(call, "value", "contentType", "tags", "expires", "enabled")
     expires = datetime.fromisoformat(wish["expires"]) if wish.get("expires") else None
     made = vaults.vault(call["vault"]).set_secret(
         call["name"],
@@ -53,7 +53,7 @@ def set_secret(call: Call, vaults: Vaults) -> Reply:
 @control.patch("/{vault}/secrets/{name}")
 def change_secret(call: Call, vaults: Vaults) -> Reply:
     """Enable or disable the latest version: {"enabled": false}."""
-    enabled = bool(read_object(call)["enabled"])
+    enabled = bool(read_object(call, "enabled")["enabled"])
     made = vaults.vault(call["vault"]).change_secret(call["name"], enabled=enabled)
     return Reply(200, {"name": made.name, "version": made.version, "enabled": made.enabled})
 
@@ -61,7 +61,7 @@ def change_secret(call: Call, vaults: Vaults) -> Reply:
 @control.patch("/{vault}")
 def change_vault(call: Call, vaults: Vaults) -> Reply:
     """Change access: {"networkOpen"?, "assign"?: {principalId: role}, "remove"?: [principalId]}."""
-    wish, vault = read_object(call), vaults.vault(call["vault"])
+    wish, vault = read_object(call, "networkOpen", "assign", "remove"), vaults.vault(call["vault"])
     vault.network_open = bool(wish.get("networkOpen", vault.network_open))
     for principal, role in wish.get("assign", {}).items():
         vault.assign_role(principal, role or SECRETS_USER)

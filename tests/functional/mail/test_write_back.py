@@ -16,7 +16,7 @@ from tests.functional.mail.conftest import MailScenario, OpenScenario, Recording
 from twin import Answer
 from twin.core.faults import Drop
 from twin.entra.state import Entra
-from twin.mail.permissions import READ, WRITE
+from twin.mail.permissions import READ
 from twin.seeds.sample import CLIENT_ID
 
 pytestmark = [
@@ -208,8 +208,7 @@ def test_an_app_that_may_only_read_goes_on_without_writing_and_says_so(
 ) -> None:
     scenario = open_scenario(write_back=ALL)
     principal = scenario.gateway.sim.world.state(Entra).tenant("contoso.com").principals[CLIENT_ID]
-    scenario.gateway.sim.run(lambda: principal.revoke_roles(WRITE))
-    scenario.gateway.sim.run(lambda: principal.grant_roles(READ))
+    principal.exchange_roles = frozenset({READ})
     [mail] = delivered(scenario)
     assert scenario.poll() is Polled.DONE
     assert not is_open(scenario)

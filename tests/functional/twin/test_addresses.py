@@ -243,6 +243,9 @@ def test_the_control_path_explains_itself(sim: Simulator) -> None:
         ("POST", "/faults", ["not an object"], 400),
         ("DELETE", "/faults/77", None, 404),
         ("POST", "/clock", {"now": "2026-05-05T09:00:00"}, 400),
+        ("POST", "/clock", {"advance": 3}, 400),
+        ("PATCH", f"/entra/tenants/{TENANT_ID}/principals/{CLIENT_ID}", {"exchangeRole": ["Mail.Read"]}, 400),
+        ("PATCH", f"/vault/{VAULT}", {"open": False}, 400),
         ("POST", "/entra/force", {"code": 12345, "app": CLIENT_ID}, 400),
         ("POST", "/entra/force", {"code": 50126, "user": "nobody@contoso.com"}, 404),
         ("POST", "/entra/apps/unknown/secrets", {}, 404),
@@ -266,6 +269,10 @@ def test_the_clock_can_be_moved(sim: Simulator) -> None:
     clock = f"{sim.control_url}/clock"
     moved = requests.post(clock, json={"now": "2030-01-01T00:00:00Z", "advanceSeconds": 3600}, timeout=10).json()
     assert moved["now"].startswith("2030-01-01T01:00:0")
+    with requests.Session() as session:
+        session.proxies, session.verify = {"https": sim.proxy_url}, sim.ca_file
+        date = session.get("https://graph.microsoft.com/v1.0/", timeout=10).headers["date"]
+    assert " Jan 2030 01:00:" in date  # the services' own clocks
 
     requests.post(clock, json={"follow": True}, timeout=10)
 

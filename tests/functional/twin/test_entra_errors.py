@@ -25,6 +25,7 @@ from tests.functional.twin.sign_in import (
 )
 from twin import Answer, Simulator
 from twin.entra.errors import KINDS
+from twin.seeds.mails import SUPPORT
 from twin.seeds.sample import (
     CLIENT_ID,
     SERVICE_USER,
@@ -246,6 +247,19 @@ def test_roles_reach_new_tokens_only(sim: Simulator) -> None:
     after = ask_for_app(make_client(read_secret(sim)))
 
     assert (list_businesses(before).status_code, list_businesses(after).status_code) == (200, 403)
+
+
+def test_roles_in_exchange_open_mailboxes_at_once_and_show_in_no_token(sim: Simulator) -> None:
+    token = ask_for_app(make_client(read_secret(sim)))
+    url = f"{sim.control_url}/entra/tenants/{TENANT_ID}/principals/{CLIENT_ID}"
+    seen = []
+    for roles in ([], ["Mail.Read"]):
+        shown = requests.patch(url, json={"exchangeRoles": roles}, timeout=10).json()
+        assert (shown["exchangeRoles"], "Mail.Read" in shown["roles"]) == (roles, False)
+        url_of_inbox = f"https://graph.microsoft.com/v1.0/users/{SUPPORT}/mailFolders/inbox"
+        headers = {"Authorization": f"Bearer {token['access_token']}"}
+        seen.append(requests.get(url_of_inbox, headers=headers, timeout=10).status_code)
+    assert seen == [403, 200]
 
 
 def test_apps_are_listed_without_their_secrets(sim: Simulator) -> None:
