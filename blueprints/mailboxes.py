@@ -74,9 +74,9 @@ def get_mail(request: Request) -> Json:
 @bp.route(route="mailboxes/{mailbox}/mails/{key}/redeliver", methods=["POST"])
 @answers()
 def redeliver_mail(request: Request) -> Json:
-    """Let the quarantined deliveries of a mail begin again; the body may name one sink: {"sink"}."""
-    mailbox, sink = request.mailbox, request.optional_body("sink").text("sink")
-    sinks = request.services.mail.redeliver(mailbox, request.mail_key, sink)
+    """Let the quarantined deliveries of a mail begin again, all or those to one sink: {"sink", "by", "reason"}."""
+    mailbox, body = request.mailbox, request.optional_body("sink", "by", "reason")
+    sinks = request.services.mail.redeliver(mailbox, request.mail_key, body.text("sink"), _read_decision(body))
     return {"key": request.mail_key, "sinks": sinks, "status": "queued"}
 
 

@@ -20,6 +20,7 @@ from inbound_mail.delivery.redelivery import redeliver
 from inbound_mail.intake.pace import find_due_polls
 from inbound_mail.intake.polling import Poller
 from inbound_mail.ledger import ledger, mail_exports, mail_store
+from inbound_mail.ledger.decisions import Decision
 from inbound_mail.ledger.planned_polls import KnownPlan, PlannedPoll, PollPlan
 from inbound_mail.messages import (
     DELIVERY_QUEUE,
@@ -36,7 +37,7 @@ from inbound_mail.reports.alarms import Alarm, Watch
 from inbound_mail.reports.poison import VisibleQueue, find_left_poison
 from inbound_mail.reports.stalled import QueueStates
 from inbound_mail.reports.trigger_items import TriggerItems
-from inbound_mail.sinks import build_sink
+from inbound_mail.sinks import build_sink, read_ticket_links
 from inbound_mail.sinks.protocol import Sink, Tools
 from inbound_mail.support_mailbox import SupportMailbox
 from shared import context
@@ -185,9 +186,9 @@ class MailServices:
         """Return the files of a mail, for a designer's list. Raises NotFound."""
         return pickers.list_stored_files(mailbox, key, limit)
 
-    def redeliver(self, mailbox: SupportMailbox, key: str, sink: str | None) -> list[str]:
+    def redeliver(self, mailbox: SupportMailbox, key: str, sink: str | None, decision: Decision) -> list[str]:
         """Let quarantined deliveries of a mail begin again; return their sinks. Raises NotFound and Conflict."""
-        return redeliver(mailbox, self.deliveries, key, sink)
+        return redeliver(mailbox, self.deliveries, key, sink, decision)
 
     def find_items(
         self, kind: str, mailbox: SupportMailbox, after: int | None, limit: int, folder: str | None
@@ -234,6 +235,7 @@ def build_mail_services(
     sinks = {name: build_sink(sink, tools) for name, sink in settings.sinks.items()}
     circuit_breakers = {name: CircuitBreaker(table, name) for name in sinks}
     workers = Workers(_STORAGE_WORKERS)
+    ticket_links = read_ticket_links(settings.sinks)
     own_addresses = tuple(mailbox.address for mailbox in settings.mailboxes.values())
     mailboxes = {
         name: SupportMailbox(
@@ -243,6 +245,7 @@ def build_mail_services(
             ledger.Ledger(table, name),
             mail_store.MailStore(blobs, name, mailbox.address),
             own_addresses,
+            ticket_links,
         )
         for name, mailbox in settings.mailboxes.items()
     }

@@ -1,7 +1,8 @@
 """A support mailbox: what belongs to it at Graph, in storage and in the settings."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from inbound_mail.ledger.ledger import Ledger
 from inbound_mail.ledger.mail_store import MailStore
@@ -16,7 +17,8 @@ from shared.storage.tables import Entity
 class SupportMailbox:
     """One support mailbox: its settings, its Graph client, its ledger and its stored mails.
 
-    `own_addresses` are the addresses of all support mailboxes.
+    `own_addresses` are the addresses of all support mailboxes. `ticket_links`: by sink, the template of the address of
+    a ticket, for the sinks that have one.
     """
 
     settings: MailboxSettings
@@ -25,6 +27,7 @@ class SupportMailbox:
     ledger: Ledger
     store: MailStore
     own_addresses: Collection[str] = ()
+    ticket_links: Mapping[str, str] = MappingProxyType({})
 
     @property
     def name(self) -> str:

@@ -262,6 +262,9 @@ type easyvistaSink = {
   @description('Mail domains whose authors may comment on every ticket. Authors can be forged, so leave this empty unless the mail system verifies them.')
   trusted_domains: string[]?
 
+  @description('Address of a ticket for people, https, with `{ticket}` in the place of its number: answers and the console link to it.')
+  ticket_url: string?
+
   @description('How files are sent: as `json`, or in a field of a `form`.')
   document_form: ('json' | 'form')?
 
@@ -303,6 +306,12 @@ type webhookSink = {
 
   @description('JSON pointer to the ticket\'s number in the answer, such as `/ticket`.')
   ticket_pointer: string?
+
+  @description('Address of a ticket for people, https, with `{ticket}` in the place of its number: answers and the console link to it.')
+  ticket_url: string?
+
+  @description('JSON pointer to the ticket\'s https address in the answer, such as `/url`. It comes before `ticket_url`.')
+  ticket_url_pointer: string?
 
   @description('Seconds to wait for the answer.')
   @minValue(5)

@@ -159,7 +159,14 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             parameters=[
                 *shared("Mailbox", "MailKey"),
                 body(
-                    thing({"sink": text("Sink", "Name of one sink; leave empty for all.", **SINKS)}, name="Redelivery"),
+                    thing(
+                        {
+                            "sink": text("Sink", "Name of one sink; leave empty for all.", **SINKS),
+                            "by": _BY,
+                            "reason": text("Reason", "Why, for the history of the mail.", visibility="advanced"),
+                        },
+                        name="Redelivery",
+                    ),
                     required=False,
                 ),
             ],

@@ -14,6 +14,7 @@ from devkit.connector.shapes import (
 )
 from inbound_mail.content.belonging import Proof
 from inbound_mail.content.files import Omission
+from inbound_mail.reports.mail_story import EVENTS
 
 
 def _person(title: str, whose: str, *, is_in_view: bool = False) -> Shape:
@@ -111,6 +112,7 @@ DEFINITIONS: dict[str, Shape] = {
             "state": text("Delivery State", "How far it is: waiting, claimed, delivered, quarantined or set-aside."),
             "attempts": whole("Attempts", "How often it was tried."),
             "ticket": text("Ticket", "Number of the ticket that the mail became or was added to.", null=True),
+            "ticketUrl": text("Ticket Link", "Https address of the ticket, empty if the sink has none.", null=True),
             "isReply": flag("Reply", "Whether the mail was added to a ticket instead of making one."),
             "notes": list_of({"type": "string"}, "Notes", "What an operator should know about the delivery."),
             "finishedDateTime": moment("Finished Time", "When it was delivered, in UTC."),
@@ -143,6 +145,18 @@ DEFINITIONS: dict[str, Shape] = {
             "number": whole("Omitted Entries", "How many entries of a long history are gone."),
         },
         in_view="dateTime what outcome cause message by reason",
+    ),
+    "MailStoryEvent": thing(
+        {
+            "dateTime": moment(
+                "Event Time", "When it happened, in UTC; empty for what lasts or was not noted.", null=True
+            ),
+            "event": text("Event", f"What happened: {', '.join(EVENTS)}."),
+            "sink": text("Event Sink", "The sink that it concerns.", null=True),
+            "by": text("Event By", "Who decided, as the caller said.", null=True),
+            "text": text("Event Text", "What happened, as one sentence."),
+        },
+        in_view="dateTime event text",
     ),
     "Mail": thing(MAIL),
     "WholeMail": thing(
@@ -195,6 +209,9 @@ DEFINITIONS: dict[str, Shape] = {
                 visibility="advanced",
             ),
             "attachments": list_of(ref("Attachment"), "Attachments", "Files, attached mails and links of the mail."),
+            "story": list_of(
+                ref("MailStoryEvent"), "Story", "What happened to the mail, one sentence each, the oldest first."
+            ),
             "thread": thing(
                 {
                     "reference": text(

@@ -176,7 +176,8 @@ class Deliverer:
                 mailbox=mailbox.name, key=claimed.key, sink=claimed.sink,
                 ticket=receipt.ticket or claimed.values.get("answers"),
             )  # fmt: skip
-        _log.info("%s: mail %s delivered to %s", mailbox.name, claimed.key, claimed.sink)
+        ticket = receipt.ticket or "without a number"
+        _log.info("%s: mail %s delivered to %s, ticket %s", mailbox.name, claimed.key, claimed.sink, ticket)
         return DeliveryOutcome.DELIVERED
 
     def _threads_of(self, sink: str) -> KnownThreads:

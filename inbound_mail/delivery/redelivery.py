@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from inbound_mail.support_mailbox import SupportMailbox
 
 
-def redeliver(mailbox: "SupportMailbox", queue: DeliveryQueue, key: str, sink: str | None) -> list[str]:
+def redeliver(
+    mailbox: "SupportMailbox", queue: DeliveryQueue, key: str, sink: str | None, decision: Decision | None = None
+) -> list[str]:
     """Let the quarantined deliveries of a mail begin again, to one sink or to all of them; return the sinks.
 
     The next attempt first searches for an existing ticket, and screening does not reject the mail again. Raises
@@ -35,7 +37,7 @@ def redeliver(mailbox: "SupportMailbox", queue: DeliveryQueue, key: str, sink: s
             "The mail is no longer in the gateway's storage. Handle it in the mailbox.", code="MailLost", target="key"
         )
     decisions = mailbox.ledger.decisions
-    decisions.record(key, mail.message, [decisions.begin(delivery, Decision()) for delivery in chosen])
+    decisions.record(key, mail.message, [decisions.begin(delivery, decision or Decision()) for delivery in chosen])
     for delivery in chosen:
         queue.put(DeliveryRequest(mailbox.name, key, delivery.sink))
     return [delivery.sink for delivery in chosen]

@@ -7,6 +7,7 @@ app has no right to write to the mailbox, mails are closed without them.
 import logging
 from collections.abc import Collection, Mapping, Sequence
 
+from inbound_mail.ledger.closing import WrittenBack
 from inbound_mail.ledger.records import DeliveryState, MailState, OpenMail, Phase
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import Forbidden, GatewayError, NotFound
@@ -33,6 +34,7 @@ class MailCloser:
         self._ledger = mailbox.ledger
         self._wanted = mailbox.settings.write_back
         self._last_poll_succeeded = last_poll_succeeded
+        self._ended: dict[str, WrittenBack] = {}  # by key
 
     def close_finished(self, mails: Sequence[OpenMail], lease: Lease) -> dict[MailState, int]:
         """Write back and close the mails whose deliveries have all ended; return how many were closed in which state.
@@ -60,7 +62,7 @@ class MailCloser:
             for guarded in (False, True):
                 ended = [mail for mail in done if _has(mail, DeliveryState.SET_ASIDE) is guarded]
                 closed[MailState.DELIVERED] += self._ledger.close(
-                    [(mail, MailState.DELIVERED) for mail in ended], guarded=guarded
+                    [(mail, MailState.DELIVERED) for mail in ended], guarded=guarded, written_back=self._ended
                 )
             if fatal:
                 raise fatal
@@ -82,12 +84,16 @@ class MailCloser:
         done, fatal = [], None
         for mail in mails:
             error = errors.get(mail.graph_id)
+            ended = None
             if error is None or isinstance(error, Forbidden):
-                done.append(mail)
+                ended = WrittenBack.DENIED if error else WrittenBack.DONE
             elif not is_of_one_mail(error):
                 fatal = error
             elif isinstance(error, NotFound) or self._gives_up(mail, error):
+                ended = WrittenBack.MISSING if isinstance(error, NotFound) else WrittenBack.FAILED
+            if ended:
                 done.append(mail)
+                self._ended[mail.key] = ended
         return done, fatal
 
     def _gives_up(self, mail: OpenMail, error: GatewayError) -> bool:

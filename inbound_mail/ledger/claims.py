@@ -162,6 +162,7 @@ class Claim:
             "ticket": receipt.ticket or "",
             "is_reply": receipt.is_reply,
             "notes": _dump_notes(receipt.notes),
+            **({"ticket_url": receipt.url} if receipt.url else {}),
         } | self._note_attempt(DeliveryState.DELIVERED)
         became = Becomes.COMMENT if receipt.is_reply else Becomes.TICKET
         self._change(done, becomes=became if counts else Becomes.NOTHING)

@@ -90,7 +90,7 @@ class Completion:
         for number, one in enumerate(stored, state.last_number + 1):
             mail, exact = one.mail, one.exact_row
             begun = mail.wanted.get("begun") if mail.wanted else None
-            known = {"state": MailState.STORED, "number": number}
+            known = {"state": MailState.STORED, "number": number, "stored_at": now}
             operations.append(Operation("merge", self._id(rows.mail_row(mail.key)) | known))
             operations += [Operation("create", self._id(exact) | {"key": mail.key})] if exact else []
             chosen = _find_sinks(one, sinks)

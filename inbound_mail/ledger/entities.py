@@ -14,6 +14,7 @@ from inbound_mail.ledger.records import (
     DeliveryState,
     EndedDelivery,
     FeedEntry,
+    MailDates,
     MailOutcome,
     MailRecord,
     MailState,
@@ -186,6 +187,8 @@ def read_mail(row: Row) -> MailRecord:
         copy_of=values.get("copy_of"),
         rule=json.loads(values["rule"]) if "rule" in values else None,
         sinks=read_sinks(values),
+        dates=MailDates(*(values.get(name) for name in MailDates._fields)),
+        written_back=values.get("written_back"),
     )
 
 

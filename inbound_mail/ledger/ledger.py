@@ -5,9 +5,10 @@ closes mails; a delivery belongs to the worker that holds its claim.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from inbound_mail.ledger import closing, copies, earlier_format, entities, open_texts, rows
@@ -148,7 +149,8 @@ class Ledger:
                 operations.append(Operation("create", open_work | more))
             else:
                 number += 1
-                operations.append(Operation("create", summary | {"state": MailState.STORED, "number": number}))
+                stored = {"state": MailState.STORED, "number": number, "stored_at": now}
+                operations.append(Operation("create", summary | stored))
                 open_work = entities.new_open_work(self.mailbox, mail.key, message, Phase.DELIVER)
                 open_work |= entities.name_facts(summary)
                 operations += entities.make_deliverable(open_work, number, mail.sinks or sinks, now, mail.cause)
@@ -187,15 +189,21 @@ class Ledger:
         """Return whether this mail was ever entered."""
         return self._table.get(self.mailbox, rows.mail_row(key)) is not None
 
-    def close(self, mails: Sequence[tuple[OpenMail, MailState]], *, guarded: bool = True) -> int:
+    def close(
+        self,
+        mails: Sequence[tuple[OpenMail, MailState]],
+        *,
+        guarded: bool = True,
+        written_back: Mapping[str, closing.WrittenBack] = MappingProxyType({}),
+    ) -> int:
         """End the work on mails; return how many were closed. If guarded, mails that changed meanwhile stay open.
 
-        Skipped are those whose deliveries were all set aside by hand.
+        Skipped are those whose deliveries were all set aside by hand. `written_back`: how the write-back ended, by key.
         """
         closed = 0
         for some in closing.share(mails):
             own = self.state()
-            operations, number = closing.close(self.mailbox, some, own, guarded=guarded)
+            operations, number = closing.close(self.mailbox, some, own, guarded=guarded, written_back=written_back)
             self.has_grown = self.has_grown or number != own.last_outcome
             with suppress(Conflict):
                 self._table.transact(operations)

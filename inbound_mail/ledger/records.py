@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -71,11 +71,20 @@ class NewMail:
     sinks: tuple[str, ...] | None = None
 
 
+class MailDates(NamedTuple):
+    """When a mail was entered, when it was complete, and when the work on it ended last; older versions noted less."""
+
+    seen_at: datetime | None = None
+    stored_at: datetime | None = None
+    closed_at: datetime | None = None
+
+
 @dataclass(frozen=True)
 class MailRecord:
     """What the ledger knows about a mail itself. `number` is its place in the feed, None before it is complete.
 
-    `screening`, `rule` and `sinks` are as in `NewMail`; mails that an older version entered have none.
+    `screening`, `rule` and `sinks` are as in `NewMail`; mails that an older version entered have none. `written_back`:
+    a `WrittenBack`, None if nothing was to be changed in the mailbox.
     """
 
     key: str
@@ -96,6 +105,8 @@ class MailRecord:
     reply_to: tuple[str, ...] = ()
     rule: Json | None = None
     sinks: tuple[str, ...] | None = None
+    dates: MailDates = field(default_factory=MailDates)
+    written_back: str | None = None
 
 
 @dataclass(frozen=True)
@@ -247,6 +258,16 @@ class DeliveryRecord:
     def ticket(self) -> str | None:
         """The ticket, or None."""
         return self.values.get("ticket") or None
+
+    @property
+    def ticket_url(self) -> str | None:
+        """The address of the ticket as the sink's target gave it, or None."""
+        return self.values.get("ticket_url") or None
+
+    @property
+    def quarantined_at(self) -> datetime | None:
+        """When it went to quarantine, or was created there."""
+        return self.values.get("finished_at") or self.values.get("created_at")
 
     @property
     def is_reply(self) -> bool:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,9 @@ from inbound_mail.intake.announcements import is_announced
 from inbound_mail.ledger.delivery_history import read_history
 from inbound_mail.ledger.planned_polls import PlannedPoll
 from inbound_mail.ledger.records import BY_HAND, DeliveryRecord, DeliveryState, MailRecord, MailState
+from inbound_mail.reports.mail_story import make_mail_story
 from inbound_mail.reports.mail_threads import find_thread
+from inbound_mail.sinks import link_ticket
 from shared.errors import GatewayError, place_of
 from shared.json_text import Json
 from shared.settings.requestor_policy import NAMED_POLICIES
@@ -134,11 +136,11 @@ def list_set_aside(mailbox: "SupportMailbox", reason: str, limit: int, workers: 
 def describe_mail(mailbox: "SupportMailbox", key: str) -> Json:
     """Return what the ledger knows about a mail and its deliveries. Raises NotFound."""
     mail = mailbox.ledger.find_mail(key)
-    return _describe(mail, mailbox.ledger.deliveries(key))
+    return _describe(mailbox, mail, mailbox.ledger.deliveries(key))
 
 
-def _describe(mail: MailRecord, records: Sequence[DeliveryRecord]) -> Json:
-    deliveries = [_describe_delivery(delivery) for delivery in records]
+def _describe(mailbox: "SupportMailbox", mail: MailRecord, records: Sequence[DeliveryRecord]) -> Json:
+    deliveries = [_describe_delivery(delivery, mailbox.ticket_links) for delivery in records]
     state = _current_state(mail, deliveries)
     reason = BY_HAND if deliveries and state == MailState.SKIPPED else mail.reason
     return {
@@ -165,11 +167,14 @@ def _describe(mail: MailRecord, records: Sequence[DeliveryRecord]) -> Json:
 def read_mail(mailbox: "SupportMailbox", key: str) -> Json:
     """Return a mail with its deliveries and their history, Graph's message and the attachments. Raises NotFound."""
     record, deliveries = mailbox.ledger.find_mail(key), mailbox.ledger.deliveries(key)
-    described = _describe(record, deliveries)
+    described = _describe(mailbox, record, deliveries)
     for shown, delivery in zip(described["deliveries"], deliveries, strict=True):
         shown["history"] = [_describe_entry(entry) for entry in read_history(delivery.values)]
     mail = mailbox.store.load(key)
     described["thread"] = find_thread(mailbox, record, mail).describe()
+    described["story"] = make_mail_story(
+        record, deliveries, mail.attachments if mail else (), described["thread"], set_aside=SET_ASIDE_CAUSES
+    )
     if mail is None:
         nothing = {"text": None, "html": None, "message": None, "requestor": None, "confirmation": None}
         return described | nothing | {"attachments": []}
@@ -256,19 +261,21 @@ def _current_state(mail: MailRecord, deliveries: list[Json]) -> str:
     return DeliveryState.DELIVERED if is_done else DeliveryState.WAITING
 
 
-def _describe_delivery(delivery: DeliveryRecord) -> Json:
+def _describe_delivery(delivery: DeliveryRecord, links: Mapping[str, str]) -> Json:
     state = delivery.state
+    url = delivery.ticket_url or link_ticket(links.get(delivery.sink), delivery.ticket)
     answer: dict[str, Any] = {"sink": delivery.sink, "state": state.value, "attempts": delivery.attempts}
     answer |= {"correlationId": delivery.correlation_id} if delivery.correlation_id else {}
     if state is DeliveryState.DELIVERED:
         answer |= {
             "ticket": delivery.ticket,
+            "ticketUrl": url,
             "isReply": delivery.is_reply,
             "notes": delivery.notes,
             "finishedDateTime": _text(delivery.finished_at),
         }
     elif state is DeliveryState.QUARANTINED:
-        answer |= {"cause": delivery.cause, "message": delivery.message, "ticket": delivery.ticket}
+        answer |= {"cause": delivery.cause, "message": delivery.message, "ticket": delivery.ticket, "ticketUrl": url}
     elif state is DeliveryState.SET_ASIDE:
         answer |= {
             "cause": delivery.cause,

@@ -186,13 +186,14 @@ class Receipt:
     """The result of a delivery. `ticket` is None if the sink's target accepted the mail without naming a ticket.
 
     `is_reply` is true if the mail was added to an existing ticket. `notes` are sentences for the operator. `files` are
-    the SHA-256 (hex) of the files that the ticket got.
+    the SHA-256 (hex) of the files that the ticket got. `url` is the https address of the ticket, if the target said it.
     """
 
     ticket: str | None = None
     is_reply: bool = False
     notes: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    url: str | None = None
 
 
 @dataclass(frozen=True)

@@ -378,6 +378,27 @@ def test_an_answer_without_a_ticket_number_is_accepted(hooks: Hooks, body: Any) 
     assert hooks.deliver(options={"ticket_pointer": "/ticket"}) == Receipt(None)
 
 
+@pytest.mark.parametrize(
+    ("said", "link"),
+    [
+        ("https://desk.example.com/t/1", "https://desk.example.com/t/1"),
+        ("http://desk.example.com/t/1", None),
+        ("javascript:alert(1)", None),
+        ("https://u:p@desk.example.com/", None),
+        ("https://desk.example.com/?sig=abc", None),
+        ("https://desk.example.com/" + "x" * 500, None),
+        (17, None),
+        (None, None),
+    ],
+)
+def test_the_address_of_a_ticket_in_the_answer_is_read_if_it_is_a_plain_link(
+    hooks: Hooks, said: Any, link: str | None
+) -> None:
+    hooks.sim.webhooks.answer(200, {"ticket": "T-1", "url": said})
+    options = {"ticket_pointer": "/ticket", "ticket_url_pointer": "/url"}
+    assert hooks.deliver(options=options) == Receipt("T-1", url=link)
+
+
 def test_an_answer_about_the_known_ticket_is_a_reply(hooks: Hooks) -> None:
     hooks.sim.webhooks.answer(200, {"ticket": "T-17"})
     receipt = hooks.deliver(
@@ -549,6 +570,7 @@ def test_no_error_shows_a_secret_address(hooks: Hooks) -> None:
         ({"preset": "teams"}, ["preset"]),
         ({"inline_kib": 5000}, ["inline_kib"]),
         ({"ticket_pointer": "ticket"}, ["ticket_pointer"]),
+        ({"ticket_url_pointer": "url"}, ["ticket_url_pointer"]),
         ({"timeout": 1}, ["timeout"]),
         ({"body": "rtf"}, ["body"]),
         ({"headers": {}}, ["headers"]),

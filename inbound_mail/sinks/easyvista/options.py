@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from inbound_mail.sinks._options import Option, check_options, only_one, secret
+from inbound_mail.sinks._ticket_links import TICKET_URL, check_link
 from inbound_mail.sinks.kind import Kind
 from shared.settings.json_catalogue import CUSTOM_FIELD, PLACEHOLDERS
 from shared.settings.mail_settings import SinkSettings
@@ -88,6 +89,7 @@ OPTIONS: Mapping[str, Option] = {
         pattern=re.compile(r"[A-Za-z0-9.-]{3,253}"),
         wrong="Give domains such as contoso.com.",
     ),
+    "ticket_url": TICKET_URL,
     "document_form": Option(
         "How files are sent: as `json`, or in a field of a `form`.", usual="json", choices=("json", "form")
     ),
@@ -109,6 +111,7 @@ OPTIONS: Mapping[str, Option] = {
 def _check(settings: SinkSettings) -> Iterator[tuple[str, str]]:
     given = settings.options
     yield from check_options(OPTIONS, given)
+    yield from check_link(given)
     yield from only_one(given, "token", "login")
     yield from only_one(given, "catalog_code", "catalog_guid")
     for one, other in (("department_id", "department_code"), ("location_id", "location_code")):

@@ -4,12 +4,15 @@ import re
 from collections.abc import Iterator, Mapping
 
 from inbound_mail.sinks._options import Option, check_options, only_one, secret
+from inbound_mail.sinks._ticket_links import TICKET_URL, check_link
 from inbound_mail.sinks.kind import Kind
 from shared.cloud_events import CONTENT_TYPE
 from shared.settings.mail_settings import SinkSettings
 from shared.web_address import HTTPS_ADDRESS, holds_credential
 
 CONTENT_TYPES = {"generic": CONTENT_TYPE, "power-automate": "application/json"}
+
+_POINTER = re.compile(r"(/[^/\s]*)+")
 
 OPTIONS: Mapping[str, Option] = {
     "url": Option(
@@ -36,8 +39,14 @@ OPTIONS: Mapping[str, Option] = {
     ),
     "ticket_pointer": Option(
         "JSON pointer to the ticket's number in the answer, such as `/ticket`.",
-        pattern=re.compile(r"(/[^/\s]*)+"),
+        pattern=_POINTER,
         wrong="Give a JSON pointer such as /ticket.",
+    ),
+    "ticket_url": TICKET_URL,
+    "ticket_url_pointer": Option(
+        "JSON pointer to the ticket's https address in the answer, such as `/url`. It comes before `ticket_url`.",
+        pattern=_POINTER,
+        wrong="Give a JSON pointer such as /url.",
     ),
     "timeout": Option("Seconds to wait for the answer.", kind=int, usual=30, bounds=(5, 120)),
 }
@@ -46,6 +55,7 @@ OPTIONS: Mapping[str, Option] = {
 def _check(settings: SinkSettings) -> Iterator[tuple[str, str]]:
     given = settings.options
     yield from check_options(OPTIONS, given)
+    yield from check_link(given)
     yield from only_one(given, "url", "url_secret")
     if holds_credential(str(given.get("url") or "")):
         yield (

@@ -24,6 +24,7 @@ from inbound_mail.sinks._envelope import (
 )
 from inbound_mail.sinks._files import digests_of, locate_attachment
 from inbound_mail.sinks._options import read_options
+from inbound_mail.sinks._ticket_links import is_link
 from inbound_mail.sinks.protocol import Look, PreparedMail, Progress, Receipt, Tools, refuse_joining
 from inbound_mail.sinks.webhook.options import CONTENT_TYPES, OPTIONS
 from inbound_mail.sinks.webhook.receiver import Receiver
@@ -60,10 +61,15 @@ class WebhookSink:
                 body = self._write(prepared, settled, files)
                 progress.save()
                 answer = self._receiver.send(prepared.reference, body)
-                progress.note(sent=True, ticket=self._read_ticket(answer))
+                progress.note(sent=True, ticket=self._read_ticket(answer), ticket_url=self._read_url(answer))
         ticket: str | None = progress.values.get("ticket")
         is_reply = settled.ticket is not None and ticket in (None, settled.ticket)
-        return Receipt(ticket or settled.ticket, is_reply=is_reply, files=digests_of(files))
+        return Receipt(
+            ticket or settled.ticket,
+            is_reply=is_reply,
+            files=digests_of(files),
+            url=progress.values.get("ticket_url"),
+        )
 
     def find_mail(self, reference: str, begun: Mapping[str, Any], *, interrupted: bool) -> Look:
         """Say whether the receiver has taken the event. It cannot be asked, so after a lost answer nobody knows."""
@@ -105,20 +111,29 @@ class WebhookSink:
                 yield described | locate_attachment(prepared.mail, attachment, self._base_url)
 
     def _read_ticket(self, answer: bytes) -> str | None:
-        pointer = self._options["ticket_pointer"]
-        try:
-            found = json.loads(answer) if pointer and answer else None
-        except ValueError:
-            return None
-        for part in (pointer or "").split("/")[1:]:
-            name = part.replace("~1", "/").replace("~0", "~")
-            if isinstance(found, list) and name.isdecimal() and int(name) < len(found):
-                found = found[int(name)]
-            else:
-                found = found.get(name) if isinstance(found, dict) else None
+        found = _find_value(answer, self._options["ticket_pointer"])
         is_text = isinstance(found, str | int) and not isinstance(found, bool)
         text = " ".join(str(found).split()) if is_text else ""
         return text if text.isprintable() and 0 < len(text) <= _LONGEST_TICKET else None
+
+    def _read_url(self, answer: bytes) -> str | None:
+        found = _find_value(answer, self._options["ticket_url_pointer"])
+        return found if isinstance(found, str) and is_link(found) else None
+
+
+def _find_value(answer: bytes, pointer: str | None) -> Any:
+    """Return what a JSON pointer names in an answer, None if there is nothing."""
+    try:
+        found = json.loads(answer) if pointer and answer else None
+    except ValueError:
+        return None
+    for part in (pointer or "").split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(found, list) and name.isdecimal() and int(name) < len(found):
+            found = found[int(name)]
+        else:
+            found = found.get(name) if isinstance(found, dict) else None
+    return found
 
 
 def build(settings: SinkSettings, tools: Tools) -> WebhookSink:
@@ -130,6 +145,6 @@ def build(settings: SinkSettings, tools: Tools) -> WebhookSink:
         keys=[tools.secret(name) for name in options["signing_keys"] or ()],
         content_type=CONTENT_TYPES[options["preset"]],
         timeout=options["timeout"],
-        wants_answer=bool(options["ticket_pointer"]),
+        wants_answer=bool(options["ticket_pointer"] or options["ticket_url_pointer"]),
     )
     return WebhookSink(receiver, options, tools.base_url)
