@@ -12,10 +12,11 @@ _LEAST_LIKENESS = 0.75
 
 
 class KnownRoute(NamedTuple):
-    """One function's route: its path below /api, such as `mailboxes/{mailbox}/mails`, and its methods."""
+    """One function's route: its path below /api, such as `mailboxes/{mailbox}/mails`, its methods, the function."""
 
     path: str
     methods: tuple[str, ...]
+    function: Callable[[func.HttpRequest], func.HttpResponse]
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -29,6 +30,11 @@ class KnownRoute(NamedTuple):
             for own, given in zip(self.segments, segments, strict=True)
         )
 
+    def read_parameters(self, segments: Sequence[str]) -> dict[str, str]:
+        """Return what a path that the route takes has in the places of its parameters."""
+        pairs = zip(self.segments, segments, strict=True)
+        return {own.strip("{}"): given for own, given in pairs if _is_parameter(own)}
+
 
 _routes: list[KnownRoute] = []
 
@@ -41,15 +47,25 @@ class Blueprint(func.Blueprint):
 
     def route(self, route: str | None = None, *args: Any, **more: Any) -> Callable[..., Any]:
         """Give a function a route, as the library's own decorator does."""
-        if route and more.get("methods"):
-            _routes.append(KnownRoute(route, tuple(more["methods"])))
-        return super().route(route, *args, **more)
+        decorate = super().route(route, *args, **more)
+
+        def note(function: Any) -> Any:
+            if route and more.get("methods"):
+                _routes.append(KnownRoute(route, tuple(more["methods"]), function))
+            return decorate(function)
+
+        return note
 
 
 def find_methods(path: str) -> tuple[str, ...]:
     """Return the methods of all routes that a path leads to; none for an unknown path."""
     segments = path.strip("/").split("/")
     return tuple(sorted({method for route in _routes if route.takes(segments) for method in route.methods}))
+
+
+def find_route(path: str, method: str) -> KnownRoute | None:
+    """Return the route of a function by its path as it is written in the code, such as `mailboxes/{mailbox}`."""
+    return next((route for route in _routes if route.path == path and method in route.methods), None)
 
 
 def find_nearest(path: str) -> str | None:

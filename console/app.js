@@ -1,5 +1,7 @@
 // The console: asks for the key, leads to the views, and shows as of when their data is.
-import { api, forgetKey, hasKey, keyRefusal, setKey, watchKey } from "./lib/api.js";
+import {
+  api, findPerson, forgetKey, hasKey, keyRefusal, setKey, signedInPerson, signInAddress, watchKey,
+} from "./lib/api.js";
 import { Failure } from "./lib/elements.js";
 import { formatClock } from "./lib/format.js";
 import { html, render, useCallback, useEffect, useErrorBoundary, useRef, useState } from "./lib/html.js";
@@ -43,7 +45,7 @@ function Shell({ name, title, route, params, isOpen }) {
       <p class="product">${PRODUCT}</p>
       ${isOpen && html`<${Menu} current=${route} />`}
       ${isOpen && html`<p class="as-of">${time ? html`As of <time datetime=${time}>${formatClock(time, { seconds: true })}</time> <span class="zone">${ZONE}</span>` : ""}</p>
-        <button type="button" class="quiet" onClick=${forgetKey}>Forget the key</button>`}
+        <${Leave} />`}
     </header>
     <main id="main" ref=${main} tabindex="-1">
       <h1>${title}</h1>
@@ -72,6 +74,21 @@ function Menu({ current }) {
   </ul></nav>`;
 }
 
+function Leave() {
+  const person = signedInPerson();
+  if (!person?.roles.length) return html`<button type="button" class="quiet" onClick=${forgetKey}>Forget the key</button>`;
+  return html`<p class="person">${person.name} <a href="/.auth/logout">Sign out</a></p>`;
+}
+
+function SignIn() {
+  const person = signedInPerson();
+  if (person) {
+    return html`<p class="note">You have signed in as ${person.name}, but have no role in this gateway. An administrator can
+      assign one; a key works meanwhile.</p>`;
+  }
+  return signInAddress() && html`<p><a class="main" href=${signInAddress()}>Sign in with Entra ID</a> or use a key:</p>`;
+}
+
 function KeyForm() {
   const field = useRef();
   const [isEmpty, setIsEmpty] = useState(false);
@@ -84,6 +101,7 @@ function KeyForm() {
   };
   const problem = isEmpty ? "Enter a key first." : keyRefusal();
   return html`<form class="key" onSubmit=${submit} autocomplete="off">
+    <${SignIn} />
     <p>The gateway shows nothing without a function key. Use one of the whole app (a <em>host key</em>): in Azure, the function
       app under <em>Functions, App keys</em>; with <code>python3 -m devkit up</code>, the key that it prints.</p>
     <p class="failure" role="alert" hidden=${!problem}>${problem}</p>
@@ -98,5 +116,6 @@ function KeyForm() {
 }
 
 const root = document.getElementById("app");
+await findPerson();
 root.replaceChildren();
 render(html`<${App} />`, root);

@@ -81,6 +81,10 @@ param graphNotificationsUrl string = ''
 @allowed(['off', 'on'])
 param apiDocs string = 'on'
 
+@description('Whether people who have signed in with Entra ID in front of the app may use the console without a key, by the app roles *Gateway.Read* and *Gateway.Operate*.')
+@allowed(['off', 'on'])
+param consoleSignIn string = 'off'
+
 @description('Whether large files leave by links to the storage account that last ten minutes. With `privateNetwork` it is always off.')
 @allowed(['off', 'on'])
 param fileLinks string = 'on'
@@ -138,6 +142,9 @@ param signInTenantId string = ''
 
 @description('Application ids of the callers. Empty: the app registration itself.')
 param signInCallers string[] = []
+
+@description('Whether every call needs such a token. With false, sign-in is for people who use the console.')
+param signInRequired bool = true
 
 @description('Names of Service Bus namespaces in the same resource group to which the gateway may send events (EVENT_TARGETS names their queues and topics).')
 param serviceBusNamespaces string[] = []
@@ -346,6 +353,8 @@ module gateway 'modules/gateway.bicep' = {
     signInClientId: signInClientId
     signInTenantId: empty(signInTenantId) ? subscription().tenantId : signInTenantId
     signInCallers: signInCallers
+    signInRequired: signInRequired
+    consoleSignIn: consoleSignIn
     settings: {
       // begin settings: written by `python3 -m devkit docs`
       KEY_VAULT_URL: vault.outputs.uri
@@ -365,6 +374,7 @@ module gateway 'modules/gateway.bicep' = {
       GRAPH_NOTIFICATIONS_BOOKINGS: graphNotificationsBookings
       GRAPH_NOTIFICATIONS_URL: graphNotificationsUrl
       API_DOCS: apiDocs
+      CONSOLE_SIGN_IN: consoleSignIn
       FILE_LINKS: privateNetwork ? 'off' : fileLinks
       EVENT_TARGET_HOSTS: eventTargetHosts
       EVENT_TARGET_PRIVATE_HOSTS: eventTargetPrivateHosts

@@ -6,12 +6,16 @@
 //   throws ApiError { status, code, message, requestId }          status 0: there was no answer
 //   serverNow()                                                   the gateway's clock, in milliseconds
 //
-// The key is in this module's memory; with "keep for this tab" also in sessionStorage, which ends with the tab.
+// The key is in this module's memory; with "keep for this tab" also in sessionStorage, which ends with the tab. Who has
+// signed in with Entra ID in front of the gateway needs no key: then the same questions go through `signed-in/`.
 const BASE = new URL("../../", import.meta.url);
+const SIGNED_IN = "signed-in/";
+const SIGN_IN_MS = 10_000;
 const KEPT_AS = "graph-gateway-key";
 const LONGEST_MS = 100_000;
 
 let key = readKept();
+let signIn = { signIn: "off", person: null };
 let wasAccepted = false;
 let refusal = "";
 let skew = 0;
@@ -38,7 +42,25 @@ export function pathOf(...parts) {
 
 export const serverNow = () => Date.now() + skew;
 
-export const hasKey = () => key !== "";
+/** Asks once, before the page is shown, whether a person has signed in. */
+export async function findPerson() {
+  try {
+    const answer = await fetch(new URL("signed-in", BASE), { cache: "no-store", signal: AbortSignal.timeout(SIGN_IN_MS) });
+    if (answer.ok) signIn = await answer.json();
+  } catch {
+    // Without an answer the page asks for a key.
+  }
+}
+
+/** { name, roles } of who has signed in, or null. */
+export const signedInPerson = () => signIn.person;
+/** Where a person signs in, or null if this gateway takes keys only. */
+export const signInAddress = () =>
+  signIn.signIn === "on" ? `/.auth/login/aad?post_login_redirect_uri=${encodeURIComponent(location.pathname)}` : null;
+const isSignedIn = () => Boolean(signIn.person?.roles.length);
+
+/** Whether questions can be asked: with a key, or because somebody has signed in. */
+export const hasKey = () => key !== "" || isSignedIn();
 /** Why the last key was not accepted, or "". */
 export const keyRefusal = () => refusal;
 
@@ -61,7 +83,12 @@ export function watchKey(watcher) {
 async function ask(method, path, query, body, options) {
   const sentKey = options.key ?? key;
   const address = addressOf(path, query);
-  const headers = { "x-functions-key": sentKey, Accept: "application/json" };
+  const headers = { Accept: "application/json" };
+  if (sentKey) headers["x-functions-key"] = sentKey;
+  else {
+    headers["x-gateway-console"] = "1";
+    address.pathname = address.pathname.replace(BASE.pathname, BASE.pathname + SIGNED_IN);
+  }
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let answer;
   let text;

@@ -31,6 +31,12 @@ param signInTenantId string
 @description('Application ids of the callers; empty: the app registration itself.')
 param signInCallers string[]
 
+@description('Whether every call needs a token.')
+param signInRequired bool
+
+@description('CONSOLE_SIGN_IN: people sign in to the app registration itself.')
+param consoleSignIn string
+
 @description('The settings of shared/settings/catalogue.py.')
 param settings texts
 
@@ -138,16 +144,20 @@ resource appSettings 'Microsoft.Web/sites/config@2025-03-01' = {
   properties: union(settings, platformSettings, openTelemetry == 'on' ? telemetrySettings : {})
 }
 
-// Sign-in in front of the app: a call without a token of the tenant is answered 401 before any code of ours runs.
-// Health is left out, because probes have none.
+// People who sign in to use the console come as the app registration itself.
+var comesItself = empty(signInCallers) || consoleSignIn == 'on'
+var allowedCallers = comesItself ? union([signInClientId], signInCallers) : signInCallers
+
+// Sign-in in front of the app. If it is required, a call without a token of the tenant is answered 401 before any code
+// of ours runs; health is left out, because probes have none. If not, it only says who has signed in, for the console.
 resource signIn 'Microsoft.Web/sites/config@2025-03-01' = if (!empty(signInClientId)) {
   parent: app
   name: 'authsettingsV2'
   properties: {
     platform: { enabled: true }
     globalValidation: {
-      requireAuthentication: true
-      unauthenticatedClientAction: 'Return401'
+      requireAuthentication: signInRequired
+      unauthenticatedClientAction: signInRequired ? 'Return401' : 'AllowAnonymous'
       excludedPaths: ['/api/health']
     }
     httpSettings: { requireHttps: true }
@@ -160,7 +170,7 @@ resource signIn 'Microsoft.Web/sites/config@2025-03-01' = if (!empty(signInClien
         }
         validation: {
           allowedAudiences: [signInClientId, 'api://${signInClientId}']
-          defaultAuthorizationPolicy: { allowedApplications: empty(signInCallers) ? [signInClientId] : signInCallers }
+          defaultAuthorizationPolicy: { allowedApplications: allowedCallers }
         }
       }
     }

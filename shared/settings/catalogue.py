@@ -170,6 +170,13 @@ SETTINGS = (
         "Whether anybody may read the API's page and descriptions: `docs`, `openapi.json`, `swagger.json`.",
     ),
     Setting(
+        "CONSOLE_SIGN_IN",
+        Choice(tuple(Switch)),
+        Switch.OFF,
+        "Whether people who have signed in with Entra ID in front of the app may use the console without a key, by the "
+        "app roles *Gateway.Read* and *Gateway.Operate*.",
+    ),
+    Setting(
         "FILE_LINKS",
         Choice(tuple(Switch)),
         Switch.ON,

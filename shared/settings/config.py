@@ -89,11 +89,21 @@ def is_on(switch: str) -> bool:
     return _Reader(os.environ).text(switch) == Switch.ON
 
 
+def has_sign_in_in_front() -> bool:
+    """Return whether the platform says that its own sign-in is in front of the app."""
+    return os.environ.get("WEBSITE_AUTH_ENABLED", "").casefold() == "true"
+
+
 type CheckSink = Callable[[SinkSettings], Iterable[tuple[str, str]]]
 
 _CONNECTION_FIELDS = tuple(field.name for field in CONNECTION_FIELDS)
 _NUMBERS = {each.name: each.kind for each in SETTINGS if isinstance(each.kind, WholeNumber)}
-_SWITCHES = ("API_DOCS", "GRAPH_NOTIFICATIONS", "GRAPH_NOTIFICATIONS_BOOKINGS")  # of the app as a whole
+_SWITCHES = (
+    "API_DOCS",
+    "CONSOLE_SIGN_IN",
+    "GRAPH_NOTIFICATIONS",
+    "GRAPH_NOTIFICATIONS_BOOKINGS",
+)  # of the app as a whole
 _SCHEDULES = tuple(each.name for each in SETTINGS if isinstance(each.kind, Schedule))
 
 

@@ -35,6 +35,8 @@ UNDESCRIBED = {"/docs", "/docs/{asset}", "/doctor", "/graph-notifications/{part}
     "/console",
     "/console/{asset}",
     "/console/{folder}/{asset}",
+    "/signed-in",
+    "/signed-in/{*path}",
 }
 OF_THEIR_OWN = {("GetHealth", "503"), ("GetReadiness", "503")}  # these say what is wrong with the gateway
 

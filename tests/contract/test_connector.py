@@ -28,6 +28,8 @@ NOT_FOR_FLOWS = {"health", "health/ready", "doctor", "openapi.json", "swagger.js
     "console/{asset}",
     "console/{folder}/{asset}",
     "bookings/businesses/{business}/overview",
+    "signed-in",
+    "signed-in/{*path}",
 }
 OPERATIONS = load_definition().operations()
 

@@ -268,12 +268,14 @@ def test_sign_in_in_front_refuses_who_brings_no_token_and_lets_probes_through() 
     text = module("gateway").partition("resource signIn ")[2].partition("\nresource ")[0]
     for part in (
         "if (!empty(signInClientId))",
-        "requireAuthentication: true",
-        "unauthenticatedClientAction: 'Return401'",
+        "requireAuthentication: signInRequired",
+        "unauthenticatedClientAction: signInRequired ? 'Return401' : 'AllowAnonymous'",
         "excludedPaths: ['/api/health']",
-        "allowedApplications: empty(signInCallers) ? [signInClientId] : signInCallers",
+        "allowedApplications: allowedCallers",
     ):
         assert part in text
+    assert "param signInRequired bool = true" in (ROOT / "infra/main.bicep").read_text()
+    assert "comesItself ? union([signInClientId], signInCallers) : signInCallers" in module("gateway")
     security = (ROOT / "docs/security.md").read_text()
     assert "SIGN_IN_CLIENT_ID" in security
     assert "`/api/health`" in security
