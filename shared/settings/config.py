@@ -98,12 +98,8 @@ type CheckSink = Callable[[SinkSettings], Iterable[tuple[str, str]]]
 
 _CONNECTION_FIELDS = tuple(field.name for field in CONNECTION_FIELDS)
 _NUMBERS = {each.name: each.kind for each in SETTINGS if isinstance(each.kind, WholeNumber)}
-_SWITCHES = (
-    "API_DOCS",
-    "CONSOLE_SIGN_IN",
-    "GRAPH_NOTIFICATIONS",
-    "GRAPH_NOTIFICATIONS_BOOKINGS",
-)  # of the app as a whole
+# Those of the app as a whole.
+_SWITCHES = ("API_DOCS", "CONSOLE_SIGN_IN", "GRAPH_NOTIFICATIONS", "GRAPH_NOTIFICATIONS_BOOKINGS")
 _SCHEDULES = tuple(each.name for each in SETTINGS if isinstance(each.kind, Schedule))
 
 
