@@ -17,6 +17,7 @@ APPOINTMENT_PAGE_WITH_DETAILS = Bounds(1, 100, default=50)  # a call to Graph fo
 SUBSCRIPTION_PAGE = Bounds(1, 100, default=50)
 EVENT_DELIVERY_PAGE = Bounds(1, 100, default=50)
 MAIL_PAGE = Bounds(1, 100, default=50)
+LONGEST_SEARCHED = 200  # characters
 HELD_MINUTES = Bounds(1, 30, default=5)
 HELD_SEATS = Bounds(1, 1000, default=1)
 SLOT_PAGE = Bounds(1, 5000, default=5000)

@@ -108,7 +108,7 @@ def report_poison_delivery(message: func.QueueMessage) -> None:
 
 @bp.timer_trigger(arg_name="timer", schedule="30 */5 * * * *", run_on_startup=False, use_monitor=True)
 def watch_mailboxes(timer: func.TimerRequest) -> None:
-    """Raise, repeat and clear alarms."""
+    """Raise, repeat and clear alarms; then take what is new in the mailboxes into the history."""
     from composition.subscriptions import find_paused
 
     used = services()
@@ -118,6 +118,14 @@ def watch_mailboxes(timer: func.TimerRequest) -> None:
     }
     with context.within(context.RUN_SECONDS):
         used.mail.check_alarms(expiring, find_paused(used))
+        _roll_up_history(used.mail)
+
+
+def _roll_up_history(mail: "MailServices") -> None:
+    try:
+        mail.roll_up_history()
+    except GatewayError as error:
+        _log.warning("the history could not be written: %s", error)
 
 
 def _find_waited(message: func.QueueMessage) -> float:

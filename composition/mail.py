@@ -3,9 +3,10 @@
 import logging
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from composition import standing_in
 from composition.settings_source import InForce, SettingsState
@@ -56,10 +57,14 @@ from shared.storage.queues import Queue
 from shared.storage.tables import Table
 from shared.workers import Workers
 
+if TYPE_CHECKING:
+    from inbound_mail.history.searching import FoundMails, Search
+
 _STORAGE_WORKERS = 8
 _DELIVERIES_AT_ONCE = 12  # in one process: as many as the platform gives it messages at once (host.json)
 _MOST_SHOWN_FAULTS = 20
 _MOST_LOOKS = 3  # of one run of the timer, one after the other
+_ROLL_UP_SECONDS = 90.0
 _LOOK_SECONDS = 15.0  # with so much for each, the next run of the timer is not late
 
 _log = logging.getLogger("gateway.mail")
@@ -161,6 +166,29 @@ class MailServices:
     def describe_mailboxes(self) -> list[Json]:
         """Describe the state of each mailbox, read side by side."""
         return mails.describe_mailboxes(list(self.mailboxes.values()), self.workers)
+
+    def describe_history(self, period: str, now: datetime, names: Sequence[str] | None = None) -> Json:
+        """Return the history of these mailboxes, or of all, as points. `period`: day or month."""
+        from inbound_mail.history.series import HistoryReader, Period
+
+        history = HistoryReader(self.table, self._find_ledgers(names), self.workers)
+        return history.read(Period(period), PollPlan(self.table).read(), now).describe()
+
+    def search_mails(self, search: "Search", limit: int, names: Sequence[str] | None = None) -> "FoundMails":
+        """Return the newest mails that fit, of these mailboxes or of all."""
+        from inbound_mail.history.searching import MailSearch
+
+        return MailSearch(self.table, self._find_ledgers(names), self.workers).find(search, limit)
+
+    def roll_up_history(self) -> None:
+        """Take what is new in the ledgers into the history, for a limited time."""
+        from inbound_mail.history.roll_up import RollUp
+
+        planned = PollPlan(self.table).read()
+        RollUp(self.table, self.workers).run(self._find_ledgers(None), planned, seconds=_ROLL_UP_SECONDS)
+
+    def _find_ledgers(self, names: Sequence[str] | None) -> list[ledger.Ledger]:
+        return [one.ledger for name, one in self.mailboxes.items() if names is None or name in names]
 
     def list_mails(self, mailbox: SupportMailbox, after: int, limit: int) -> tuple[list[Json], int]:
         """Return the mails that became complete after a number of the feed, and the number of the last of them."""

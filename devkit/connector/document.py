@@ -14,6 +14,7 @@ from devkit.connector import (
     bookings_shapes,
     catalogue_shapes,
     gateway_operations,
+    history_operations,
     inner_operations,
     instant_operations,
     mail_operations,
@@ -57,6 +58,7 @@ _PARTS = {
 _FOR_CLIENTS = {
     "Event subscriptions": subscription_operations,
     "Overviews": overview_operations,
+    "History of mails": history_operations,
     "The gateway": gateway_operations,
 }
 _SHAPES = catalogue_shapes.DEFINITIONS | bookings_shapes.DEFINITIONS | mail_shapes.DEFINITIONS

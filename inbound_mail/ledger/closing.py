@@ -62,7 +62,7 @@ def close(
     states = [state for _, state in mails]
     counted = own.counted(delivered=states.count(MailState.DELIVERED), gone=states.count(MailState.GONE))
     if number != own.last_outcome or counted:
-        operations.append(own.operation(last_outcome=number, **counted))
+        operations.append(own.grow(last_outcome=number, **counted))
     return operations, number
 
 

@@ -79,7 +79,7 @@ class Completion:
             outcome = own.last_outcome + 1
             copy = entities.skip_copy(self._mailbox, mail, owner, outcome, now)
             counted = own.counted(skipped=1, copies=1)
-            self._table.transact([*copy, own.operation(last_outcome=outcome, **counted)])
+            self._table.transact([*copy, own.grow(last_outcome=outcome, **counted)])
             self._note_growth()
             return False
         return True
@@ -97,7 +97,7 @@ class Completion:
             operations += entities.make_deliverable(mail.row.values, number, chosen, now, one.cause, begun=begun)
             files = open_texts.make_files(self._mailbox, mail.key, one.listed) if one.listed is not None else None
             operations += [Operation("upsert-merge", files)] if files else []
-        self._table.transact([*operations, state.operation(last_number=state.last_number + len(stored))])
+        self._table.transact([*operations, state.grow(last_number=state.last_number + len(stored))])
         self._note_growth()
 
     def _id(self, row_key: str) -> Entity:

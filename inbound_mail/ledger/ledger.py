@@ -155,7 +155,7 @@ class Ledger:
                 open_work |= entities.name_facts(summary)
                 operations += entities.make_deliverable(open_work, number, mail.sinks or sinks, now, mail.cause)
         self.has_grown = self.has_grown or (number, outcome) != (state.last_number, state.last_outcome)
-        return [*operations, state.operation(last_number=number, last_outcome=outcome, **counted)]
+        return [*operations, state.grow(last_number=number, last_outcome=outcome, **counted)]
 
     def mail(self, key: str) -> MailRecord | None:
         """Return what is known about a mail, or None."""
@@ -313,6 +313,11 @@ class Ledger:
         """Return the outcomes with the numbers after `after` up to `last`, the first `limit` of them."""
         span = rows.RowRange(rows.outcome_row(after + 1), rows.outcome_row(last + 1))
         return [entities.read_outcome(row) for row in self._query(span, limit=limit)]
+
+    def outcomes_after(self, after: int, limit: int) -> list[MailOutcome]:
+        """Return the outcomes after a number, the first `limit` of them."""
+        found = self._query(rows.range_from(rows.outcome_row(after + 1)), limit=limit)
+        return [entities.read_outcome(row) for row in found]
 
     def state(self) -> MailboxState:
         """Return the mailbox's own row."""

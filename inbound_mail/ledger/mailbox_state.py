@@ -4,7 +4,7 @@ The counters `new`, `delivered`, `skipped`, `copies`, `gone` and `swept` change 
 they count, so that they are right wherever a process dies.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from shared.storage.tables import Entity, Operation, Row
@@ -43,6 +43,10 @@ class MailboxState:
     def counted(self, **more: int) -> Entity:
         """Return those counters that change by these additions, as they are then."""
         return {name: int(self.values.get(name, 0)) + number for name, number in more.items() if number}
+
+    def grow(self, **values: Any) -> Operation:
+        """Return the operation that sets these values and that the mailbox has changed just now; see `operation`."""
+        return self.operation(active_at=datetime.now(UTC), **values)
 
     def operation(self, **values: Any) -> Operation:
         """Return the operation that sets these values; it fails if the row has changed since it was read."""

@@ -42,12 +42,20 @@ class PlannedPoll:
     reads: str = ""
     awake_until: datetime = LONG_AGO
     quiet_at: datetime = LONG_AGO
+    quiet_active_at: datetime = LONG_AGO
+    quiet_next_poll: datetime = LONG_AGO
     looked_at: datetime = LONG_AGO
     subscribed_at: datetime = LONG_AGO
     subscribed_until: datetime = LONG_AGO
     announced_at: datetime = LONG_AGO
     announced_lag: int = -1
     unannounced_at: datetime = LONG_AGO
+
+    @property
+    def quiet_since(self) -> datetime | None:
+        """When the last poll began that found something, None if that is uncertain: the next one finds out."""
+        is_certain = self.is_quiet and self.quiet_next_poll == self.next_poll
+        return self.quiet_active_at if is_certain else None
 
 
 _PLANNED = tuple(PlannedPoll.__dataclass_fields__)

@@ -250,9 +250,14 @@ def _describe_content(rendering: Rendering | None) -> Json:
 
 def _current_state(mail: MailRecord, deliveries: list[Json]) -> str:
     """Return the state of a mail as its deliveries show it: the mail's own state is updated by the next poll."""
-    states = {delivery["state"] for delivery in deliveries}
+    return find_state([DeliveryState(delivery["state"]) for delivery in deliveries], mail.state)
+
+
+def find_state(deliveries: Sequence[DeliveryState], without: str) -> str:
+    """Return the state of a mail as the states of its deliveries show it. `without`: its state without any."""
+    states = set(deliveries)
     if not states:
-        return mail.state
+        return without
     if DeliveryState.QUARANTINED in states:
         return DeliveryState.QUARANTINED
     if states == {DeliveryState.SET_ASIDE}:

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from devkit.connector import failures, gateway_operations, overview_operations, subscription_operations
+from devkit.connector import (
+    failures,
+    gateway_operations,
+    history_operations,
+    overview_operations,
+    subscription_operations,
+)
 from devkit.connector.answers import load_definition
 from devkit.connector.client_answers import Description, load_description
 from devkit.connector.client_description import DescriptionError, build_client_description
@@ -59,7 +65,7 @@ def without_texts(node: Any) -> Any:
 
 def test_it_describes_the_connector_s_operations_and_those_about_the_gateway() -> None:
     known = {name: (method.lower(), path) for name, (method, path, _) in load_definition().operations().items()}
-    for part in (gateway_operations, overview_operations, subscription_operations):
+    for part in (gateway_operations, history_operations, overview_operations, subscription_operations):
         for path, item in part.OPERATIONS.items():
             known |= {operation["operationId"]: (method, path) for method, operation in item.items()}
     assert {name: (method, path) for name, (method, path, _) in OPERATIONS.items()} == known

@@ -30,6 +30,8 @@ NOT_FOR_FLOWS = {"health", "health/ready", "doctor", "openapi.json", "swagger.js
     "bookings/businesses/{business}/overview",
     "signed-in",
     "signed-in/{*path}",
+    "mail-history",
+    "mails",
 }
 OPERATIONS = load_definition().operations()
 
