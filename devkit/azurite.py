@@ -14,11 +14,14 @@ from typing import IO, Self
 
 from devkit.clock import NODE_SCRIPT, SHIFT
 from devkit.installing import InstallError
-from devkit.npm_packages import INSTALL_SECONDS, find_program, install_locked
+from devkit.npm_packages import INSTALL_SECONDS, count_packages, find_program, install_locked, is_installed
+from devkit.processes import end_process, start_process
+from devkit.progress import Done
 
 _ROOT = Path(__file__).resolve().parent.parent
 _MANIFEST = Path(__file__).resolve().parent / "azurite_npm"
 _CACHE = _ROOT / ".devkit" / "azurite"
+_SCRIPT = "node_modules/azurite/dist/src/azurite.js"
 _SERVICES = ("Blob", "Queue", "Table")
 _READY = re.compile(r"Azurite (\w+) service is successfully listening at (https?://\S+)")
 _START_SECONDS = 120.0  # a busy machine, too
@@ -47,12 +50,7 @@ class Azurite:
 
     def stop(self) -> None:
         """End the emulator and wait for it. With in-memory persistence its data is gone."""
-        self.process.terminate()
-        try:
-            self.process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end_process(self.process, _STOP_SECONDS)
 
     def __enter__(self) -> Self:
         return self
@@ -87,14 +85,11 @@ def start_azurite(
     else:
         location.mkdir(parents=True, exist_ok=True)
         command += ["--location", str(location)]
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    process = start_process(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
         endpoints = {service: f"{url}/{ACCOUNT}" for service, url in _wait_for_services(process, on_line).items()}
     except BaseException:
-        process.kill()
-        process.wait()
+        end_process(process, 2.0)
         raise
     protocol = "https" if certificate else "http"
     parts = {"DefaultEndpointsProtocol": protocol, "AccountName": ACCOUNT, "AccountKey": ACCOUNT_KEY}
@@ -104,11 +99,20 @@ def start_azurite(
 
 def install_azurite(cache: Path = _CACHE) -> Path:
     """Install the locked version into ``cache`` unless it is there; return its script for node. Raises AzuriteError."""
-    script = "node_modules/azurite/dist/src/azurite.js"
     try:
-        return install_locked(_MANIFEST, cache, proof=script, what=_NAME, seconds=_INSTALL_SECONDS)
+        return install_locked(_MANIFEST, cache, proof=_SCRIPT, what=_NAME, seconds=_INSTALL_SECONDS)
     except InstallError as error:
         raise AzuriteError(str(error)) from error
+
+
+def is_azurite_installed(cache: Path = _CACHE) -> bool:
+    """Say whether the locked version is in ``cache``."""
+    return is_installed(_MANIFEST, cache, proof=_SCRIPT)
+
+
+def count_installed() -> Done:
+    """Say how many of its packages are unpacked."""
+    return count_packages(_MANIFEST, _CACHE)
 
 
 def _find_node() -> str:

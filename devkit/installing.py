@@ -8,8 +8,12 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from devkit.bootstrap import UNREACHABLE, explain_failure
+from devkit.processes import end_process, start_process
+
 # the variables at the start: later ones may lead into a simulator, which refuses the package index
 OUTSIDE = dict(os.environ)
+_PATIENT_SECONDS = 3.0
 
 
 class InstallError(RuntimeError):
@@ -36,11 +40,19 @@ def make_once(target: Path, make: Callable[[Path], None]) -> Path:
 def run_installer(command: Sequence[str], what: str, *, seconds: float, folder: Path | None = None) -> None:
     """Run pip or npm in a folder; `what` it is to do is in the messages. Raises InstallError."""
     tool = "npm" if Path(command[0]).stem == "npm" else "pip"
-    try:
-        done = subprocess.run(
-            command, cwd=folder, env=OUTSIDE, capture_output=True, text=True, check=False, timeout=seconds
+    with tempfile.TemporaryFile() as words:
+        process = start_process(
+            command, cwd=folder, env=OUTSIDE, stdin=subprocess.DEVNULL, stdout=words, stderr=subprocess.STDOUT
         )
-    except subprocess.TimeoutExpired as error:
-        raise InstallError(f"{tool} did not {what} within {seconds:g} s.") from error
-    if done.returncode != 0:
-        raise InstallError(f"{tool} could not {what}:\n{(done.stderr or done.stdout).strip()[-2000:]}")
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired as error:
+            raise InstallError(f"{tool} did not {what} within {seconds:g} s.") from error
+        finally:
+            end_process(process, _PATIENT_SECONDS)
+        words.seek(0)
+        said = words.read().decode(errors="replace")
+    if process.returncode != 0:
+        if UNREACHABLE.search(said):
+            raise InstallError(explain_failure(tool, said))
+        raise InstallError(f"{tool} could not {what}:\n{said.strip()[-2000:]}")

@@ -19,7 +19,8 @@ class Running:
     """The addresses of one running `up`. The simulator's are None when the app runs against a real tenant.
 
     `environment` are the variables that lead client libraries into the simulated cloud. `settings_file` is where the
-    app reads its settings, and starts anew when they change; None where Core Tools run it.
+    app reads its settings, and starts anew when they change; None where Core Tools run it. The rest is what the lines
+    to paste are made of: a booking page with one of its services, names of mailboxes, where events may go.
     """
 
     pid: int
@@ -32,6 +33,11 @@ class Running:
     ca_file: str | None = None
     environment: dict[str, str] = field(default_factory=dict)
     settings_file: str | None = None
+    business: str = ""
+    service: str | None = None
+    mailboxes: list[str] = field(default_factory=list)
+    events_url: str | None = None
+    asks_for_keys: bool = True
 
     def write(self) -> None:
         """Write the file, readable by its owner only: it holds the keys of the local host."""

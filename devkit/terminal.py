@@ -27,6 +27,11 @@ class _Escaping:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
+    @property
+    def unescaped(self) -> TextIO:
+        """The stream behind it, for what is no text of others: a line that moves (`devkit/progress.py`)."""
+        return self._stream
+
     def write(self, text: str) -> int:
         self._stream.write(escape(text))
         return len(text)

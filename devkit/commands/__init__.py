@@ -42,13 +42,13 @@ def main(arguments: Sequence[str]) -> int:
     known, more = parser.parse_known_args(list(arguments))
     if more and not known.passes_on:
         parser.error("unknown arguments: " + " ".join(more))
-    from devkit.terminal import escaped_output  # noqa: PLC0415 - not for usage, which an older Python prints
+    from devkit.terminal import escaped_output
 
     try:
         with escaped_output():
             return int(known.run(known, more))
     except KeyboardInterrupt:
-        sys.stderr.write("\n")
+        sys.stderr.write("\nStopped.\n")
         return 130
 
 

@@ -43,6 +43,6 @@ def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
 def _enter(options: argparse.Namespace) -> AbstractContextManager[Console]:
     if not options.simulated:
         return nullcontext(Console())
-    from devkit.commands.simulated import simulated  # noqa: PLC0415 - the whole simulator, for this way only
+    from devkit.commands.simulated import simulated
 
     return simulated(options)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -47,9 +48,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 class Up:
     """A running `up`."""
 
-    def __init__(self, folder: Path, *options: str, **environ: str) -> None:
+    def __init__(self, folder: Path, *options: str, name: str = "output.txt", **environ: str) -> None:
         self.folder = folder
-        self.log = folder / ".devkit/output.txt"
+        self.log = folder / ".devkit" / name
         self._file = self.log.open("w")
         self.process = subprocess.Popen(
             # a port of its own: other tests start apps at the usual one at the same time
@@ -147,8 +148,17 @@ def test_up_answers_every_question_it_prints(up: Up, checkout: Path) -> None:
     assert len(list_processes(checkout)) >= 2
     assert (checkout / ".devkit/up.json").stat().st_mode & 0o077 == 0
 
+    shown = up.log.read_text()
+    order = [shown.index(part) for part in ("/api/console", "/api/docs", "key  ", "send --demo", "curl ", "up --lines")]
+    assert order == sorted(order)
+    assert shown.index("Starting the app ...") < order[0]
+    assert "poll_mailbox: queueTrigger" not in shown, "no list of functions"
+    again = run(checkout, "up", "--lines")
+    assert again.returncode == 0
+    assert [line.strip() for line in again.stdout.splitlines() if line.strip().startswith("curl ")] == printed
+
     second = run(checkout, "up")
-    assert second.returncode == 1
+    assert (second.returncode, second.stderr.count("\n")) == (1, 1)
     assert "runs already" in second.stderr
 
     assert run(checkout, "fire", "no_such_function").returncode == 1
@@ -165,9 +175,11 @@ def test_up_answers_every_question_it_prints(up: Up, checkout: Path) -> None:
     assert "ticket.created" in json.dumps(events[0]["json"])
 
     assert up.stop() == 0
+    assert "Everything has ended." in up.log.read_text()
     assert not (checkout / ".devkit/up.json").exists()
     assert list_processes(checkout) == []
     assert run(checkout, "fire", "health").returncode == 1
+    assert run(checkout, "up", "--lines").returncode == 1
 
 
 def wait_for_restarts(up: Up, number: int) -> None:
@@ -180,7 +192,7 @@ def wait_for_restarts(up: Up, number: int) -> None:
     ):
         assert time.monotonic() < deadline, reported
         time.sleep(0.1)
-        reported = up.log.read_text()
+        reported = (up.folder / ".devkit/logs/app.log").read_text()
 
 
 def test_a_registration_is_rehearsed_and_the_running_app_answers_with_it(up: Up, checkout: Path) -> None:
@@ -252,8 +264,72 @@ def test_a_blob_of_mailboxes_is_put_and_taken_over_by_the_running_app(up: Up, ch
     (checkout / "mail.json").write_text(json.dumps(mail))
     assert run(checkout, "settings", "put", "mail.json").returncode == 0
     wait_for_mailboxes(found, ["support", "facilities"])
-    assert up.log.read_text().count("Changed: local.settings.json") == 1, "it took the change over without a restart"
+    log = (checkout / ".devkit/logs/app.log").read_text()
+    assert log.count("Changed: local.settings.json") == 1, "it took the change over without a restart"
     assert len(run(checkout, "settings", "history").stdout.splitlines()) == 2
+
+
+PHASES = {"Starting the storage emulator": 130, "Starting the simulated": 130, "Starting the app": 130}
+
+
+def wait_for_words(up: Up, words: str) -> None:
+    deadline = time.monotonic() + 300
+    while words not in up.log.read_text():
+        assert up.process.poll() is None, up.log.read_text()
+        assert time.monotonic() < deadline, up.log.read_text()
+        time.sleep(0.01)
+
+
+def wait_until_nothing_is_left(checkout: Path) -> None:
+    deadline = time.monotonic() + 60
+    while left := list_processes(checkout):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
+
+
+def test_ctrl_c_ends_everything_in_each_phase_and_so_do_a_lost_terminal_and_a_kill(checkout: Path) -> None:
+    for phase, code in PHASES.items():
+        up = Up(checkout)
+        wait_for_words(up, phase)
+        assert up.stop() == code, phase
+        shown = up.log.read_text()
+        assert shown.endswith("Stopped while it was starting; everything has ended.\n"), shown
+        assert "Traceback" not in shown
+        assert list_processes(checkout) == []
+    for number, code in ((signal.SIGHUP, 0), (signal.SIGKILL, -signal.SIGKILL)):
+        up = Up(checkout)
+        found = up.wait()
+        assert up.stop(number) == code
+        wait_until_nothing_is_left(checkout)
+        with socket.create_server(("127.0.0.1", int(found["base_url"].rpartition(":")[2]))):
+            """Nobody has the port any more."""
+
+
+def test_of_two_that_begin_at_once_one_runs_and_the_other_says_so(checkout: Path) -> None:
+    both = [Up(checkout, name="one.txt"), Up(checkout, name="two.txt")]
+    deadline = time.monotonic() + 300
+    while all(up.process.poll() is None for up in both):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    ended, runs = sorted(both, key=lambda up: up.process.poll() is None)
+    assert ended.process.returncode == 1
+    assert re.fullmatch(r"(Another|An) `up` .*in this checkout.*\n", ended.log.read_text()), ended.log.read_text()
+    assert ask(f"{runs.wait()['base_url']}/api/health").ok
+    assert runs.stop() == 0
+    ended.stop()
+
+
+@pytest.mark.parametrize("port", ["abc", "-1", "99999", "0"])
+def test_a_wrong_port_is_one_sentence_before_anything_starts(checkout: Path, port: str) -> None:
+    tried = run(checkout, "up", f"--port={port}")
+    assert (tried.returncode, tried.stdout) == (2, "")
+    assert tried.stderr.endswith(f"argument --port: '{port}' is no port: a number from 1 to 65535\n")
+
+
+def test_without_node_nothing_starts(checkout: Path, tmp_path: Path) -> None:
+    tried = run(checkout, "up", PATH=str(tmp_path))
+    assert (tried.returncode, tried.stdout, tried.stderr.count("\n")) == (1, "", 1)
+    assert tried.stderr.startswith("node is missing. Install Node.js 20 or later")
 
 
 def test_nothing_is_rehearsed_where_nothing_runs(checkout: Path) -> None:
@@ -280,11 +356,10 @@ def test_wrong_settings_are_all_reported_before_anything_starts(checkout: Path) 
         "GRAPH_CLOUD": "moon",
         "GRAPH_CONCURRENCY": "0",
         "KEY_VAULT_URL": "",
-        "AzureWebJobsStorage": "x=y",
     }
     (checkout / "wrong.json").write_text(json.dumps(sample))
     tried = run(checkout, "up", "--settings", "wrong.json")
-    assert tried.returncode == 1
+    assert (tried.returncode, tried.stdout) == (1, ""), "nothing was started"
     for name in ("GRAPH_CLOUD", "GRAPH_CONCURRENCY", "KEY_VAULT_URL"):
         assert name in tried.stderr
     assert run(checkout, "up", "--settings", "none.json").returncode == 1
@@ -297,7 +372,8 @@ def test_core_tools_run_the_app_where_they_are_installed(checkout: Path, tmp_pat
         "--func",
         PATH=os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if not (Path(p) / "func").exists()),
     )
-    assert (absent.returncode, "azure-functions-core-tools" in absent.stderr) == (1, True)
+    assert (absent.returncode, absent.stdout) == (1, ""), "nothing was started"
+    assert absent.stderr.startswith("Azure Functions Core Tools are not installed: npm install -g azure-functions-core")
     stand_in = tmp_path / "func"
     stand_in.write_text(f"""#!/bin/sh
 echo "asked: $@"
@@ -312,7 +388,7 @@ exec {sys.executable} -m devkit.host --no-auth --no-reload --port "$3"
     try:
         found = running.wait()
         assert ask(f"{found['base_url']}/api/health").ok
-        assert "asked: start --port" in running.log.read_text()
+        assert "asked: start --port" in (checkout / ".devkit/logs/app.log").read_text()
         assert "Core Tools ask for no key" in running.log.read_text()
     finally:
         running.stop()
@@ -327,7 +403,8 @@ def test_an_app_that_cannot_start_ends_up_with_its_reason(checkout: Path) -> Non
     finally:
         app.write_text(good)
     assert tried.returncode == 1
-    assert "broken on purpose" in tried.stdout
+    assert "broken on purpose" in tried.stderr
+    assert "The app did not start. Its last lines are above; all of them are in .devkit/logs/app.log." in tried.stderr
     assert not (checkout / ".devkit/up.json").exists()
 
 

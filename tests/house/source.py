@@ -15,6 +15,11 @@ DEPLOYED = (
     "inbound_mail", "shared",
 )  # fmt: skip
 
+BEFORE_THE_ENVIRONMENT = tuple(
+    f"devkit/{name}.py" for name in ("__init__", "__main__", "bootstrap", "processes", "guard", "progress")
+)
+"""What any Python from 3.9 on can start, with the standard library alone."""
+
 
 @dataclass(frozen=True)
 class Module:

@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from tests.house.source import ROOT, TREES, modules, tracked_files
+from tests.house.source import BEFORE_THE_ENVIRONMENT, ROOT, TREES, modules, tracked_files
 
 pytestmark = pytest.mark.xdist_group(TREES)
 
@@ -51,7 +51,7 @@ def test_lock_files_contain_no_address_of_a_registry() -> None:
 def test_the_bootstrap_is_valid_for_python_3_9_and_imports_the_standard_library_only() -> None:
     import sys  # noqa: PLC0415 - beside its only use
 
-    for name in ("devkit/__init__.py", "devkit/__main__.py", "devkit/bootstrap.py"):
+    for name in BEFORE_THE_ENVIRONMENT:
         tree = ast.parse((ROOT / name).read_text(), feature_version=(3, 9))
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):

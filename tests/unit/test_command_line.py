@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from devkit.commands import NAMES, main
-from tests.house.source import ROOT
-
-BEFORE_THE_ENVIRONMENT = ("devkit/__init__.py", "devkit/__main__.py", "devkit/bootstrap.py")
+from tests.house.source import BEFORE_THE_ENVIRONMENT, ROOT
 
 
 @pytest.fixture
