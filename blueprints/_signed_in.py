@@ -37,6 +37,7 @@ READS = (
     "mailboxes/{mailbox}/mails",
     "mailboxes/{mailbox}/mails/{key}",
     "bookings/businesses",
+    "bookings/businesses/{business}/overview",
     "subscriptions",
 )
 """What the role Gateway.Read may ask, as the routes are written in the code."""
