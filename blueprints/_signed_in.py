@@ -32,6 +32,8 @@ _LONGEST_NAME = 100
 READS = (
     "status",
     "health/ready",
+    "mail-history",
+    "mails",
     "mailboxes",
     "mailboxes/{mailbox}",
     "mailboxes/{mailbox}/mails",
