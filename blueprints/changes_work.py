@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from datetime import UTC, datetime
 
 import azure.functions as func
 
@@ -29,6 +30,7 @@ def refresh_changes(timer: func.TimerRequest) -> None:
     _log.debug("scanning businesses, past due: %s", timer.past_due)
     feeds = {name: connection.changes for name, connection in used.connections.items()}
     with context.call(str(uuid.uuid4()), seconds=context.RUN_SECONDS):
+        used.mail.timer_runs.note("refresh_changes", datetime.now(UTC))
         has_stood_in = stand_in_for_deliveries(used)
         tick_feeds(
             used.changes,

@@ -18,6 +18,7 @@ from inbound_mail.messages import (
 )
 from shared import context
 from shared.errors import GatewayError
+from shared.settings.timers import WATCH_SCHEDULE
 
 if TYPE_CHECKING:
     from composition.mail import MailServices
@@ -44,6 +45,7 @@ def schedule_mailbox_polls(timer: func.TimerRequest) -> None:
     if not mail.is_in_force and mail.settings_state:
         _log.error("no mailbox is polled: %s", mail.settings_state.explain())
     with context.within(context.RUN_SECONDS):
+        mail.timer_runs.note("schedule_mailbox_polls", datetime.now(UTC))
         has_stood_in = _stand_in(mail)
         planned = mail.request_due_polls()
         if has_stood_in:
@@ -106,18 +108,16 @@ def report_poison_delivery(message: func.QueueMessage) -> None:
     services().mail.watch.report_poison(DELIVERY_QUEUE, known_fields(message.get_body()))
 
 
-@bp.timer_trigger(arg_name="timer", schedule="30 */5 * * * *", run_on_startup=False, use_monitor=True)
+@bp.timer_trigger(arg_name="timer", schedule=WATCH_SCHEDULE, run_on_startup=False, use_monitor=True)
 def watch_mailboxes(timer: func.TimerRequest) -> None:
     """Raise, repeat and clear alarms; then take what is new in the mailboxes into the history."""
     from composition.subscriptions import find_paused
 
     used = services()
     _log.debug("checking alarms, past due: %s", timer.past_due)
-    expiring = {
-        f"connection {source.connection.name}": source.credential_expires_on for source in used.authenticator.sources()
-    }
     with context.within(context.RUN_SECONDS):
-        used.mail.check_alarms(expiring, find_paused(used))
+        used.mail.timer_runs.note("watch_mailboxes", datetime.now(UTC))
+        used.mail.check_alarms(used.expiring, find_paused(used))
         _roll_up_history(used.mail)
 
 

@@ -17,6 +17,7 @@ from shared.json_text import Json
 from shared.mail_address import is_mail_address
 from shared.settings.faults import SettingsError
 from shared.time_zones.zones import utc_text
+from shared.version import VERSION
 
 bp = Blueprint()
 _log = logging.getLogger("gateway.health")
@@ -55,18 +56,21 @@ def readiness(request: Request) -> Content:
 @bp.route(route="status", methods=["GET"])
 @answers()
 def status(request: Request) -> Json | Content:
-    """Return the state of mailboxes, sinks, credentials, queues and alarms: JSON, or a page for a browser."""
-    from composition.subscriptions import count_subscriptions
+    """Return the verdict, and the state of mailboxes, sinks, credentials, queues and alarms."""
+    from doctor.overall import examine_state
 
-    used = request.services
-    mail = used.mail
+    used, now = request.services, datetime.now(UTC)
+    mail, overall = used.mail, examine_state(used, now)
     body: Json = {
-        "alarms": mail.watch.active(),
-        "mailboxes": mail.describe_mailboxes(),
+        "asOfDateTime": utc_text(now),
+        "version": VERSION,
+        "verdict": overall.verdict,
+        "alarms": overall.describe_alarms(),
+        "mailboxes": overall.describe_mailboxes(),
         "sinks": [
             {"name": name, "kind": mail.settings.sinks[name].kind, "circuit": "open" if why else "closed"}
             | ({"why": why} if why else {})
-            for name, why in mail.describe_circuits().items()
+            for name, why in overall.survey.circuits.items()
         ],
         "credentials": [
             {"connection": source.connection.name, "expiresOn": utc_text(source.credential_expires_on)}
@@ -74,10 +78,10 @@ def status(request: Request) -> Json | Content:
             if source.credential_expires_on
         ],
         "waitingMessages": {"polls": mail.polls.count(), "deliveries": mail.deliveries.count()},
-        "poisonMessages": mail.watch.count_poison(),
+        "poisonMessages": overall.raised.poison,
     }
-    if subscribed := count_subscriptions(used):
-        body["eventSubscriptions"] = subscribed
+    if overall.subscriptions:
+        body["eventSubscriptions"] = list(overall.subscriptions)
     if mail.settings.notifications.is_on:
         body["graphSubscriptions"] = used.notifications.describe()
     if mail.settings_state:

@@ -19,6 +19,8 @@ from shared.transport import Transport
 from shared.workers import Workers
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from composition.mail import MailServices
     from composition.notifications import NotificationServices
     from event_subscriptions.targets.protocol import TargetKind
@@ -61,6 +63,12 @@ class Services:
     def notifications(self) -> "NotificationServices":
         """What receives Graph's change notifications."""
         return self.lazy_notifications.get()
+
+    @property
+    def expiring(self) -> "dict[str, datetime | None]":
+        """When stored credentials expire, as this process has read them, by owner, such as "connection default"."""
+        sources = self.authenticator.sources()
+        return {f"connection {source.connection.name}": source.credential_expires_on for source in sources}
 
     @property
     def settings_state(self) -> SettingsState | None:

@@ -3,7 +3,7 @@
 import logging
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -34,10 +34,12 @@ from inbound_mail.messages import (
     share_requests,
 )
 from inbound_mail.reports import mails, pickers, trigger_items
-from inbound_mail.reports.alarms import Alarm, Watch
+from inbound_mail.reports.alarm import Alarm
+from inbound_mail.reports.alarms import Watch
 from inbound_mail.reports.poison import VisibleQueue, find_left_poison
 from inbound_mail.reports.stalled import QueueStates
 from inbound_mail.reports.trigger_items import TriggerItems
+from inbound_mail.reports.watched import TimerRuns
 from inbound_mail.sinks import build_sink, read_ticket_links
 from inbound_mail.sinks.protocol import Sink, Tools
 from inbound_mail.support_mailbox import SupportMailbox
@@ -91,6 +93,7 @@ class MailServices:
     stand_in: StandIn
     event_stand_in: StandIn  # for the queue of event deliveries
     unanswered: UnansweredPolls
+    timer_runs: TimerRuns
     exports: mail_exports.MailExports
     file_links: FileLinks
     settings_state: SettingsState | None = None  # None: no setting is in a blob
@@ -114,10 +117,7 @@ class MailServices:
 
         `others`: alarms of other parts of the gateway.
         """
-        refused = _find_refused_settings(self.settings_state)
-        watched = [*self.stand_in.queues, *self.event_stand_in.queues]
-        queues = [*self.stand_in.states.find_stalled(watched), *find_left_poison(self.poison)]
-        more = [*([refused] if refused else []), *queues, *others]
+        more = [*find_refused_settings(self.settings_state), *find_left_poison(self.poison), *others]
         self.watch.check_alarms(expiring, more=more, may_clear=self.is_in_force)
 
     def request_due_polls(self) -> Mapping[str, PlannedPoll]:
@@ -161,11 +161,11 @@ class MailServices:
 
     def describe_mailbox(self, mailbox: SupportMailbox) -> Json:
         """Return a mailbox with its state."""
-        return mails.describe_mailbox(mailbox)
+        return self.watch.describe_mailboxes([mailbox], datetime.now(UTC))[0]
 
     def describe_mailboxes(self) -> list[Json]:
         """Describe the state of each mailbox, read side by side."""
-        return mails.describe_mailboxes(list(self.mailboxes.values()), self.workers)
+        return self.watch.describe_mailboxes(list(self.mailboxes.values()), datetime.now(UTC))
 
     def describe_history(self, period: str, now: datetime, names: Sequence[str] | None = None) -> Json:
         """Return the history of these mailboxes, or of all, as points. `period`: day or month."""
@@ -228,14 +228,11 @@ class MailServices:
         """Return the most recent trigger items of a kind, the oldest first."""
         return trigger_items.find_latest(trigger_items.FINDERS[kind], mailbox, limit, folder, self.workers)
 
-    def describe_circuits(self) -> dict[str, dict[str, str] | None]:
-        """Return, by sink, since when and why its circuit breaker is open; None if it is closed."""
-        return {name: breaker.describe() for name, breaker in self.circuit_breakers.items()}
 
-
-def _find_refused_settings(state: SettingsState | None) -> Alarm | None:
+def find_refused_settings(state: SettingsState | None) -> Iterator[Alarm]:
+    """Yield an alarm if settings that are in a blob are refused or cannot be read."""
     if state is None or not state.is_wrong:
-        return None
+        return
     shown = [f"{fault.setting}: {fault.message}" for fault in state.faults[:_MOST_SHOWN_FAULTS]]
     details = {
         "inForce": state.in_force.value,
@@ -243,7 +240,7 @@ def _find_refused_settings(state: SettingsState | None) -> Alarm | None:
         "faults": shown,
         "blobs": [str(place) for place in dict.fromkeys(state.blobs.values())],
     }
-    return Alarm(Event.SETTINGS_REFUSED, state.setting, 1, details)
+    yield Alarm(Event.SETTINGS_REFUSED, state.setting, 1, details, state.wrong_since)
 
 
 def find_shared_sinks(mailboxes: Iterable[Mailbox]) -> frozenset[str]:
@@ -279,7 +276,14 @@ def build_mail_services(
     }
     is_announced = settings.notifications.is_on
     able = [name for name, one in settings.mailboxes.items() if not settings.connections[one.connection].is_delegated]
-    watch = Watch(table, mailboxes.values(), sinks, circuit_breakers, able if is_announced else ())
+    watch = Watch(
+        table,
+        mailboxes.values(),
+        sinks,
+        able if is_announced else (),
+        queues=(POLL_QUEUE, DELIVERY_QUEUE, EVENT_QUEUE),
+        schedules=settings.schedules,
+    )
     return MailServices(
         settings=settings,
         mailboxes=mailboxes,
@@ -305,6 +309,7 @@ def build_mail_services(
         stand_in=StandIn(queues, QueueStates(table), watch),
         event_stand_in=StandIn({EVENT_QUEUE: Queue(storage, EVENT_QUEUE)}, QueueStates(table), watch),
         unanswered=UnansweredPolls(),
+        timer_runs=TimerRuns(table),
         exports=mail_exports.MailExports(Container(storage, mail_exports.CONTAINER)),
         file_links=FileLinks(storage, are_allowed=settings.has_file_links),
     )

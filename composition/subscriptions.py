@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from composition.connections import Services
     from event_subscriptions.targets.protocol import TargetKind
-    from inbound_mail.reports.alarms import Alarm
+    from inbound_mail.reports.alarm import Alarm
     from shared.auth import Authenticator
     from shared.json_text import Json
     from shared.settings.config import Settings
@@ -85,21 +85,25 @@ def derive_id(services: "Services", text: str) -> str:
     return derive_key(read_state_key(read_key()), f"gateway event subscription id {text}").hex()[:32]
 
 
-def count_subscriptions(services: "Services") -> "list[Json]":
-    """Return how many subscriptions each connection has that has some, and how many are paused, not by a caller."""
+def survey_subscriptions(services: "Services") -> "tuple[list[Json], list[Alarm]]":
+    """Return how many subscriptions each connection has that has some, and what `find_paused` yields."""
     store = services.stores.subscriptions
     counted = {name: number for name in services.connections if (number := store.count(name))}
-    return [
-        {"connection": name, "subscriptions": number, "paused": len(store.list_paused(name))}
-        for name, number in counted.items()
+    paused = {name: store.list_paused(name) for name in counted}
+    described: list[Json] = [
+        {"connection": name, "subscriptions": number, "paused": len(paused[name])} for name, number in counted.items()
     ]
+    return described, _list_alarms(paused)
 
 
 def find_paused(services: "Services") -> "list[Alarm]":
     """Return an alarm for each connection with subscriptions that are paused, unless a caller paused them."""
-    from inbound_mail.reports.alarms import Alarm
+    return _list_alarms({name: services.stores.subscriptions.list_paused(name) for name in services.connections})
 
-    paused = {name: services.stores.subscriptions.list_paused(name) for name in services.connections}
+
+def _list_alarms(paused: "Mapping[str, list[str]]") -> "list[Alarm]":
+    from inbound_mail.reports.alarm import Alarm
+
     return [
         Alarm(Event.SUBSCRIPTION_PAUSED, name, len(found), {"paused": len(found), "subscriptions": found[:_MOST_SHOWN]})
         for name, found in paused.items()

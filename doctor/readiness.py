@@ -18,6 +18,7 @@ from shared.auth import TokenSource
 from shared.errors import GatewayError, Refused, TimedOut
 from shared.graph.client import GraphClient
 from shared.graph.limits import CallLimits
+from shared.issues import LASTING, Issue, Trouble
 from shared.json_text import Json
 from shared.readiness import Failure, Known, Service, as_failure, claim_check, note, recall
 from shared.retry import ONCE
@@ -29,6 +30,12 @@ CHECK_SECONDS, ALL_SECONDS = 5.0, 8.0
 CHECK_AGAIN_AFTER = 30.0  # seconds
 _KNOWN_FOR = timedelta(minutes=15)
 _NO_ROW = ("readiness", "probe")
+_TROUBLES = {
+    Service.SIGN_IN: Trouble.SIGN_IN_FAILS,
+    Service.GRAPH: Trouble.GRAPH_FAILS,
+    Service.VAULT: Trouble.VAULT_FAILS,
+    Service.STORAGE: Trouble.STORAGE_FAILS,
+}
 
 
 class State(StrEnum):
@@ -61,6 +68,15 @@ def describe_readiness(services: Services, *, check: bool) -> tuple[Json, bool]:
     if State.FAILED in states:
         return {"status": "notReady", "checks": shown}, False
     return {"status": "unknown" if State.UNKNOWN in states else "ready", "checks": shown}, True
+
+
+def find_troubles(services: Services, now: datetime) -> Iterator[Issue]:
+    """Yield an issue for each service that fails this process, as its calls have shown; sends no request."""
+    for check in _list_checks(services):
+        known = recall(check.service, check.about)
+        if _judge(check, known) is State.FAILED and known is not None and known.failure is not None:
+            details = {"message": known.failure.message, "lasts": now - known.since >= LASTING}
+            yield Issue(_TROUBLES[check.service], check.about, known.since, details)
 
 
 def describe_wrong_settings(error: SettingsError) -> Json:
@@ -106,11 +122,18 @@ def _call_all(checks: Sequence[_Check]) -> None:
 
 def _describe(check: _Check) -> Json:
     known = recall(check.service, check.about)
+    state = _judge(check, known)
+    if known is None or state is State.UNKNOWN or (state is State.OK and known.failure is not None):
+        return _show(check.service, check.about, state)
+    return _show(check.service, check.about, state, known.failure, known)
+
+
+def _judge(check: _Check, known: Known | None) -> State:
     if check.tokens is not None and check.tokens.has_token:
-        return _show(check.service, check.about, State.OK, known=known if known and known.failure is None else None)
+        return State.OK
     if known is None or datetime.now(UTC) - known.seen > _KNOWN_FOR:
-        return _show(check.service, check.about, State.UNKNOWN)
-    return _show(check.service, check.about, State.FAILED if known.failure else State.OK, known.failure, known)
+        return State.UNKNOWN
+    return State.FAILED if known.failure else State.OK
 
 
 def _describe_settings(state: SettingsState) -> Json:

@@ -29,6 +29,8 @@ class Event(StrEnum):
     POISON_MESSAGE = "PoisonMessage"
     POISON_LEFT = "PoisonLeft"
     QUEUE_STALLED = "QueueStalled"
+    SCHEDULE_REFUSED = "ScheduleRefused"
+    TIMER_SILENT = "TimerSilent"
     CURSOR_LOST = "CursorLost"
     WRITE_BACK_DENIED = "WriteBackDenied"
     SWEEP_FOUND = "SweepFound"

@@ -33,6 +33,7 @@ from devkit.connector.operations import NOTIFICATION
 from devkit.connector.pages import update_readme, update_reference
 from devkit.connector.parameters import PARAMETERS
 from devkit.connector.shapes import NAME, ref, without_names
+from shared.version import VERSION
 
 if TYPE_CHECKING:
     from devkit.connector.operations import Operation
@@ -93,7 +94,7 @@ def _collect(parts: Mapping[str, ModuleType]) -> dict[str, Any]:
             "description": "Read, book, move and cancel the appointments of your booking pages, start flows when "
             "something happens to them, and follow support mails until they are tickets. A gateway of your own holds "
             "the permissions, so makers of flows need none.",
-            "version": "1.0.0",
+            "version": VERSION,
             "contact": {
                 "name": f"{_OWNER} maintainers",
                 "url": "https://gateway.example.com/support",

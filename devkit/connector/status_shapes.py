@@ -6,6 +6,20 @@ from devkit.connector.shapes import Shape, counts_by_name, flag, list_of, moment
 _FORCE_NAME = "VersionInForce"
 _IN_FORCE = ("current", "lastGood", "nothing")
 
+LEVEL = text("Level", "How bad it is.", choices=("ok", "warning", "critical"), name="IssueLevel")
+
+ISSUE = thing(
+    {
+        "code": text("Issue", "What is wrong, as a stable code; of an alarm its name."),
+        "level": text("Issue Level", "How bad it is.", choices=("warning", "critical"), name="LevelOfIssue"),
+        "about": text("Issue Subject", "Which mailbox, sink, connection, setting, timer or queue it is about."),
+        "message": text("Issue Message", "What is wrong, as a sentence."),
+        "remedy": text("Remedy", "What mends it."),
+        "sinceDateTime": moment("Issue Since", "Since when, in UTC, if that is known.", null=True),
+    },
+    name="Issue",
+)
+
 DEFINITIONS: dict[str, Shape] = {
     "SupportMailbox": thing(
         {
@@ -13,9 +27,13 @@ DEFINITIONS: dict[str, Shape] = {
             "address": text("Address", "Mail address of the mailbox."),
             "folders": list_of({"type": "string"}, "Folders", "The folders that are read."),
             "sinks": list_of({"type": "string"}, "Sinks", "Names of the sinks that its mails go to."),
+            "level": LEVEL,
             "lastSuccessDateTime": moment("Last Success", "When it was last read without an error.", null=True),
             "lagSeconds": whole("Lag in Seconds", "The time since then.", null=True),
+            "alarmMinutes": whole("Alarm Minutes", "After how many minutes without a success an alarm is raised."),
+            "nextPollDateTime": moment("Next Poll", "When the timer polls it next, about.", null=True),
             "backlog": whole("Backlog", "How many mails are not closed yet."),
+            "oldestWaitingSeconds": whole("Oldest Waiting", "For how long the oldest mail waits.", null=True),
             "quarantined": whole("Quarantined", "How many deliveries wait for a person."),
             "automatic": whole("Automatic", "How many of them are automatic mails, for which nothing need be done."),
             "setAsideByRule": whole("Set Aside by Rules", "How many of them a rule has set aside."),
@@ -56,6 +74,19 @@ DEFINITIONS: dict[str, Shape] = {
     ),
     "GatewayStatus": thing(
         {
+            "asOfDateTime": moment("As Of", "When this was read, in UTC."),
+            "version": text("Version", "The version of the gateway."),
+            "verdict": thing(
+                {
+                    "level": LEVEL,
+                    "sentence": text("Verdict", "One sentence about the gateway as a whole."),
+                    "issues": list_of(ISSUE, "Issues", "What is wrong, the worst first."),
+                },
+                name="Verdict",
+                description="Whether it is well.",
+                in_view="level sentence",
+                visibility="advanced",
+            ),
             "alarms": list_of(
                 thing(
                     {
@@ -67,6 +98,11 @@ DEFINITIONS: dict[str, Shape] = {
                         "subscribedUntil": moment("Subscription Ended", "Until when new mail was to be announced."),
                         "lastAnnounced": moment("Announced Before", "When new mail was last announced."),
                         "message": text("Alarm Message", "Why a sink's circuit is open, as a sentence."),
+                        "waiting": whole("Mails Waiting", "How many mails wait for a sink whose circuit is open."),
+                        "fault": text("Schedule Fault", "What is wrong with a timer's schedule."),
+                        "isRefused": flag("Refused", "Whether the platform does not start the timer."),
+                        "lastRun": moment("Last Run", "When a timer has run last.", null=True),
+                        "isExpired": flag("Expired", "Whether a secret has expired."),
                         "lastSuccess": moment("Last Success Before", "When a silent mailbox was last read."),
                         "lastError": text("Last Mailbox Error", "What a silent mailbox failed with.", null=True),
                         "mails": whole("Mails in Quarantine", "How many deliveries wait for a person."),

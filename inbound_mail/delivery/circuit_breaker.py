@@ -151,10 +151,7 @@ class CircuitBreaker:
     def describe(self) -> dict[str, str] | None:
         """Return {"since", "cause", "message"} if it is open, else None."""
         row = self._row()
-        if row is None or not row.values["open"]:
-            return None
-        values = row.values
-        return {"since": values["since"].isoformat(), "cause": values["cause"], "message": values["message"]}
+        return _describe(row) if row else None
 
     def _change_suspects(self, change: Callable[[_Suspect], _Suspect]) -> None:
         for _ in space_tries(_MOST_CHANGES):
@@ -174,6 +171,18 @@ class CircuitBreaker:
 
     def _entity(self, **values: object) -> Entity:
         return {"PartitionKey": _PARTITION, "RowKey": self._sink, **values}
+
+
+def describe_circuits(table: Table) -> dict[str, dict[str, str] | None]:
+    """Return what `CircuitBreaker.describe` does, by sink, for all sinks with a row: in one request."""
+    return {row.row_key: _describe(row) for row in table.query(_PARTITION, start="", end="~")}
+
+
+def _describe(row: Row) -> dict[str, str] | None:
+    values = row.values
+    if not values["open"]:
+        return None
+    return {"since": values["since"].isoformat(), "cause": values["cause"], "message": values["message"]}
 
 
 def _is_well(sink: Sink) -> bool | None:

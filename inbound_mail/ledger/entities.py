@@ -84,6 +84,7 @@ def new_open_work(mailbox: str, key: str, message: Json, phase: Phase) -> Entity
         "phase": phase,
         "graph_id": str(message["id"]),
         "folder_id": str(message.get("parentFolderId") or ""),
+        "since": datetime.now(UTC),
         "enqueued": phase is Phase.DELIVER,  # earlier versions would else note that they enqueued what they cannot see
         **({"identity": identity_digest(message) or ""} if phase is Phase.FETCH else {}),
     }

@@ -4,12 +4,32 @@ The counters `new`, `delivered`, `skipped`, `copies`, `gone` and `swept` change 
 they count, so that they are right wherever a process dies.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from shared.storage.tables import Entity, Operation, Row
 
 _LOOKS = ("last_poll", "last_success")
+
+
+@dataclass(frozen=True)
+class PollError:
+    """With what the last poll failed, and how many polls have failed one after the other."""
+
+    code: str
+    message: str
+    at: datetime
+    failures: int
+
+
+def read_poll_error(values: Mapping[str, Any]) -> PollError | None:
+    """Return the error of the last poll from the columns of the row; None if that poll succeeded."""
+    failures = int(values.get("failures") or 0)
+    if not failures or "last_error" not in values:
+        return None
+    return PollError(str(values["last_error"]), str(values["last_error_message"]), values["last_error_at"], failures)
 
 
 class MailboxState:

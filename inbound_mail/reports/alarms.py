@@ -1,62 +1,69 @@
 """Alarms: states that an operator must know of. One row for each alarm that is raised.
 
 An event is logged when an alarm is raised, when it gets worse, once a day while it lasts, and when it is cleared. So
-operators get few lines, and each of them matters.
+operators get few lines, and each of them matters. What the rows of mailboxes, sinks and timers show is an alarm at
+once for whoever asks for the status (`Survey`): the rows say since when, and hold what only the timer looks for.
 """
 
 import json
 import logging
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from inbound_mail.content.rules import SET_ASIDE
-from inbound_mail.content.thanks import THANKS_ONLY
-from inbound_mail.delivery.circuit_breaker import CircuitBreaker
-from inbound_mail.intake.announcements import explain_silence
-from inbound_mail.intake.pace import find_announced_minutes
+from inbound_mail.delivery.circuit_breaker import describe_circuits
 from inbound_mail.ledger.ledger import Ledger
-from inbound_mail.ledger.planned_polls import PlannedPoll, PollPlan
-from inbound_mail.reports.mails import AUTOMATIC, LOOP
+from inbound_mail.reports.alarm import Alarm
+from inbound_mail.reports.mailbox_rules import (
+    find_mailbox_alarms,
+    find_mailbox_issues,
+    find_open_circuits,
+    find_set_aside,
+)
+from inbound_mail.reports.mailboxes import describe_mailbox
+from inbound_mail.reports.overview import MailboxOverview, read_overviews
+from inbound_mail.reports.stalled import find_stalled
+from inbound_mail.reports.watched import Watched, find_refused_schedules
 from inbound_mail.sinks.protocol import Sink
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import GatewayError
 from shared.events import Event, log_event
+from shared.issues import EXPIRES_SOON, Issue, Level, worst_of
 from shared.json_text import Json
 from shared.storage.tables import Operation, Row, Table
-from shared.time_zones.zones import LONG_AGO, utc_text
+from shared.time_zones.zones import utc_text
+from shared.workers import Workers
 
 _log = logging.getLogger("gateway.events")
 
 _PARTITION = "alarms"
 _POISON = "poison"
-WATCH = "watch"
 _KNOWN_MAILBOXES = "$mailboxes"  # no mailbox can have this name
 _MOST_SHOWN_KEYS = 20
 _REPEAT_AFTER = timedelta(days=1)
-_SOON = timedelta(days=14)
-# Quarantined deliveries with these causes raise no alarm.
-_EXPECTED_CAUSES = frozenset({AUTOMATIC, SET_ASIDE, THANKS_ONLY})
-# More mails set aside within a day than this many, and than this many times the average day of the week before.
-_MOST_SET_ASIDE, _BEYOND_USUAL = 20, 3
-_DAY, _USUAL_DAYS = timedelta(days=1), 7
+_AT_ONCE = 8
+# Alarms that need requests of their own: only the timer looks for them, and everybody else reads what it has raised.
+_FOUND_BY_THE_TIMER = frozenset({Event.SET_ASIDE_GREW, Event.MAILBOX_REMOVED, Event.POISON_LEFT})
 
 
 @dataclass(frozen=True)
-class Alarm:
-    """One alarm. `about`: a mailbox, a sink or a secret. An event is logged again when `level` grows."""
+class Survey:
+    """Mailboxes and sinks at one moment, and what they show. `circuits`: by sink, None if it is closed."""
 
-    event: Event
-    about: str
-    level: int
-    details: Mapping[str, Any]
+    overviews: Sequence[MailboxOverview]
+    circuits: Mapping[str, Mapping[str, str] | None]
+    alarms: Sequence[Alarm]
+    troubles: Sequence[Issue]  # what is wrong with mailboxes beside the alarms
+    levels: Mapping[str, Level]  # by mailbox
+    known_secrets: frozenset[str]  # whose they are, where this process knows how long they last
 
-    @property
-    def row_key(self) -> str:
-        """The row key of the alarm."""
-        return f"{self.event.value}|{self.about}"
+
+@dataclass(frozen=True)
+class Raised:
+    """What the rows say: the raised alarms by row key, `since` when they were raised; poison messages so far."""
+
+    alarms: Mapping[str, Alarm]
+    poison: int
 
 
 class Watch:
@@ -67,15 +74,65 @@ class Watch:
         table: Table,
         mailboxes: Iterable[SupportMailbox],
         sinks: Mapping[str, Sink],
-        circuit_breakers: Mapping[str, CircuitBreaker],
         announced: Collection[str] = (),
+        *,
+        queues: Collection[str] = (),
+        schedules: Mapping[str, str | None] | None = None,
     ) -> None:
-        """`announced`: the mailboxes whose new mail Graph is to announce, by name."""
+        """`announced`: the mailboxes whose new mail Graph is to announce, by name.
+
+        `queues`: those that may be stalled. `schedules`: those of timers, by setting, as they are set.
+        """
         self._table = table
+        self._queues, self._schedules = queues, schedules or {}
         self._announced = frozenset(announced)
         self._mailboxes = tuple(mailboxes)
         self._sinks = sinks
-        self._circuit_breakers = circuit_breakers
+        self._workers = Workers(_AT_ONCE)
+
+    def survey(
+        self,
+        expiring: Mapping[str, datetime | None],
+        now: datetime,
+        mailboxes: Sequence[SupportMailbox] | None = None,
+    ) -> Survey:
+        """Read what the verdict needs: two requests for each mailbox, and three more.
+
+        `expiring`: expiry time by owner, for example "connection default". Of sinks' secrets, those count that this
+        process has read. `mailboxes`: those that matter, if not all.
+        """
+        overviews = read_overviews(self._mailboxes if mailboxes is None else mailboxes, self._workers)
+        watched, found = Watched(self._table), describe_circuits(self._table)
+        circuits = {sink: found.get(sink) for sink in self._sinks}
+        are_open = {alarm.about: alarm for alarm in find_open_circuits(circuits, overviews)}
+        alarms, troubles, levels = list(are_open.values()), list[Issue](), dict[str, Level]()
+        for one in overviews:
+            since = one.last_success or watched.since(one.name, now)
+            own = list(find_mailbox_alarms(one, since, now, is_announced=one.name in self._announced))
+            others = list(find_mailbox_issues(one, own, are_open, now))
+            refusing = [alarm for sink, alarm in are_open.items() if one.workload.waiting_for(sink)]
+            levels[one.name] = worst_of([*(alarm.as_issue() for alarm in (*own, *refusing)), *others])
+            alarms += own
+            troubles += others
+        alarms += find_stalled(watched.rows, self._queues)
+        alarms += find_refused_schedules(self._schedules)
+        if self._schedules:
+            alarms += watched.find_silent_timers(self._schedules, now)
+        known = [(name, moment) for name, moment in expiring.items() if moment is not None]
+        known += [
+            (f"sink {name}", secret.expires_on)
+            for name, sink in self._sinks.items()
+            for secret in sink.secrets()
+            if secret.expires_on is not None
+        ]
+        for name, moment in known:
+            alarms += _find_expiry(name, moment, now)
+        return Survey(overviews, circuits, alarms, troubles, levels, frozenset(name for name, _ in known))
+
+    def describe_mailboxes(self, mailboxes: Sequence[SupportMailbox], now: datetime) -> list[Json]:
+        """Describe the state of these mailboxes."""
+        survey = self.survey({}, now, mailboxes)
+        return [describe_mailbox(one, survey.levels[one.name], now) for one in survey.overviews]
 
     def check_alarms(
         self, expiring: Mapping[str, datetime | None], *, more: Iterable[Alarm] = (), may_clear: bool = True
@@ -87,9 +144,13 @@ class Watch:
         """
         now = datetime.now(UTC)
         known = {row.row_key: row for row in self._table.query(_PARTITION, start="", end="~") if "|" in row.row_key}
-        active = {alarm.row_key: alarm for alarm in self._find(now, expiring)}
-        active |= {alarm.row_key: alarm for alarm in self._find_removed()} if may_clear else {}
-        active |= {alarm.row_key: alarm for alarm in more}
+        self._read_secrets()
+        survey = self.survey(expiring, now)
+        found = [*survey.alarms, *more]
+        for one in survey.overviews:
+            found += find_set_aside(one, one.mailbox.ledger.skipped("copy"), now)
+        found += self._find_removed() if may_clear else ()
+        active = {alarm.row_key: alarm for alarm in found}
         for name, alarm in active.items():
             self._raise(alarm, known.get(name), now)
         for name in known.keys() - active.keys() if may_clear else ():
@@ -121,17 +182,15 @@ class Watch:
         )
 
     def active(self) -> list[Json]:
-        """Return the alarms that are raised: {"event", "about", "since", ...details}."""
-        return [
-            {
-                "event": row.row_key.partition("|")[0],
-                "about": row.row_key.partition("|")[2],
-                "sinceDateTime": utc_text(row.values["since"]),
-                **json.loads(row.values["details"]),
-            }
-            for row in self._table.query(_PARTITION, start="", end="~")
-            if "|" in row.row_key
-        ]
+        """Return the alarms that are raised, as answers show them."""
+        return [alarm.describe(alarm.since) for alarm in self.read_raised().alarms.values()]
+
+    def read_raised(self) -> Raised:
+        """Return what is raised. Alarms that only another version knows are left out."""
+        rows = {row.row_key: row for row in self._table.query(_PARTITION, start="", end="~")}
+        poison = rows.pop(_POISON, None)
+        alarms = {name: alarm for name, row in rows.items() if (alarm := _read_alarm(row)) is not None}
+        return Raised(alarms, int(poison.values["count"]) if poison else 0)
 
     def count_poison(self) -> int:
         """Return how many poison messages were reported so far."""
@@ -144,27 +203,14 @@ class Watch:
         entity = {"PartitionKey": _PARTITION, "RowKey": _POISON, "count": self.count_poison() + 1}
         self._table.upsert(entity)
 
-    def _find(self, now: datetime, expiring: Mapping[str, datetime | None]) -> Iterable[Alarm]:
-        planned = PollPlan(self._table).read() if self._mailboxes else {}
-        for mailbox in self._mailboxes:
-            plan = planned.get(mailbox.name, PlannedPoll())
-            yield from self._find_silence(mailbox, plan, now)
-            if mailbox.name in self._announced:
-                yield from _find_silent_notifications(mailbox.name, plan, now)
-            yield from self._find_quarantine(mailbox)
-            yield from _find_set_aside(mailbox, now)
+    def _read_secrets(self) -> None:
+        """Read the secrets of sinks, so that it is known how long they last."""
         for name, sink in self._sinks.items():
-            cause = self._circuit_breakers[name].describe()
-            if cause:
-                yield Alarm(Event.CIRCUIT_OPEN, name, 1, cause)
             for secret in sink.secrets():
                 try:
                     secret()
                 except GatewayError as error:
                     _log.info("the secret of sink %s cannot be read: %s", name, error)
-                yield from _find_expiry(f"sink {name}", secret.expires_on, now)
-        for name, expires_on in expiring.items():
-            yield from _find_expiry(name, expires_on, now)
 
     def _find_removed(self) -> Iterable[Alarm]:
         """Remember the mailboxes, and find those that the settings had before and whose mails still wait."""
@@ -179,52 +225,31 @@ class Watch:
             else:
                 self._table.transact([Operation("delete", {"PartitionKey": _KNOWN_MAILBOXES, "RowKey": name})])
 
-    def _find_silence(self, mailbox: SupportMailbox, planned: PlannedPoll, now: datetime) -> Iterable[Alarm]:
-        state = mailbox.read_state(planned)
-        last = state.get("last_success") or self._watched_since(mailbox.name, now)
-        if find_announced_minutes(mailbox.settings, planned, now) and planned.is_quiet:
-            last = max(last, min(planned.next_poll, now))  # it is late from then on
-        if now - last > timedelta(minutes=mailbox.settings.alarm_minutes):
-            details = {"lastSuccess": utc_text(last), "lastError": state.get("last_error")}
-            yield Alarm(Event.MAILBOX_SILENT, mailbox.name, 1, details)
 
-    def _watched_since(self, mailbox: str, now: datetime) -> datetime:
-        """Return when the checks of a mailbox began that never had a successful poll."""
-        row = self._table.get(WATCH, mailbox)
-        if row is None:
-            self._table.create({"PartitionKey": WATCH, "RowKey": mailbox, "since": now})
-            return now
-        since: datetime = row.values["since"]
-        return since
+def find_active(survey: Survey, others: Iterable[Alarm], raised: Raised, *, are_all_known: bool = True) -> list[Alarm]:
+    """Return the alarms that hold now: what the survey and others show, and of the raised ones what they cannot show.
 
-    def _find_quarantine(self, mailbox: SupportMailbox) -> Iterable[Alarm]:
-        counts = Counter(delivery.cause for delivery in mailbox.ledger.quarantined())
-        level = sum(number for cause, number in counts.items() if cause not in {*_EXPECTED_CAUSES, LOOP})
-        if level:
-            yield Alarm(Event.QUARANTINE_GREW, mailbox.name, level, {"mails": level, "causes": dict(counts)})
-        if beyond := counts[LOOP]:
-            yield Alarm(Event.LOOP_SUSPECTED, mailbox.name, beyond.bit_length(), {"mails": beyond})
+    `are_all_known` False: there are no settings at all, so that only the raised ones say anything of mailboxes.
+    """
+    active = {alarm.row_key: alarm for alarm in (*survey.alarms, *others)}
+    for name, alarm in raised.alarms.items():
+        is_unread = alarm.event is Event.SECRET_EXPIRES_SOON and alarm.about not in survey.known_secrets
+        if not are_all_known or is_unread or alarm.event in _FOUND_BY_THE_TIMER:
+            active.setdefault(name, alarm)
+    return list(active.values())
 
 
-def _find_silent_notifications(mailbox: str, plan: PlannedPoll, now: datetime) -> Iterable[Alarm]:
-    if cause := explain_silence(plan, now):
-        known = {"subscribedUntil": plan.subscribed_until, "lastAnnounced": plan.announced_at}
-        details = {name: utc_text(moment) for name, moment in known.items() if moment != LONG_AGO}
-        yield Alarm(Event.NOTIFICATIONS_SILENT, mailbox, 1, {"cause": cause} | details)
+def _read_alarm(row: Row) -> Alarm | None:
+    """Return a raised alarm; None if only another version knows it."""
+    name, _, about = row.row_key.partition("|")
+    if name not in set(Event):
+        return None
+    details = json.loads(row.values["details"])
+    return Alarm(Event(name), about, int(row.values["level"]), details, row.values["since"])
 
 
-def _find_set_aside(mailbox: SupportMailbox, now: datetime) -> Iterable[Alarm]:
-    """Compare what was set aside within the last day, copies too, with the average day of the week before."""
-    found = [(one.cause, one.since) for one in mailbox.ledger.quarantined() if one.cause in _EXPECTED_CAUSES]
-    found += [("copy", one.since) for one in mailbox.ledger.skipped("copy")]
-    reasons = Counter(reason for reason, since in found if now - since < _DAY)
-    before = sum(1 for _, since in found if _DAY <= now - since < _DAY * (1 + _USUAL_DAYS))
-    number, usual = reasons.total(), before / _USUAL_DAYS
-    if number > max(_MOST_SET_ASIDE, _BEYOND_USUAL * usual):
-        details = {"mails": number, "usual": round(usual), "causes": dict(reasons)}
-        yield Alarm(Event.SET_ASIDE_GREW, mailbox.name, number.bit_length(), details)
-
-
-def _find_expiry(of: str, expires_on: datetime | None, now: datetime) -> Iterable[Alarm]:
-    if expires_on is not None and expires_on - now < _SOON:
-        yield Alarm(Event.SECRET_EXPIRES_SOON, of, 1 + (expires_on < now), {"expiresOn": utc_text(expires_on)})
+def _find_expiry(of: str, expires_on: datetime, now: datetime) -> Iterable[Alarm]:
+    if expires_on - now < EXPIRES_SOON:
+        is_expired = expires_on < now
+        details = {"expiresOn": utc_text(expires_on)} | ({"isExpired": True} if is_expired else {})
+        yield Alarm(Event.SECRET_EXPIRES_SOON, of, 1 + is_expired, details)

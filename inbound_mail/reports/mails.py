@@ -1,9 +1,8 @@
-"""Mails and mailboxes as the routes and the status page show them."""
+"""Mails as the routes show them."""
 
 import logging
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +15,7 @@ from inbound_mail.content.requestor import find_requestor
 from inbound_mail.content.rules import SET_ASIDE
 from inbound_mail.content.screening import screen_mail
 from inbound_mail.content.thanks import THANKS_ONLY
-from inbound_mail.intake.announcements import is_announced
 from inbound_mail.ledger.delivery_history import read_history
-from inbound_mail.ledger.planned_polls import PlannedPoll
 from inbound_mail.ledger.records import BY_HAND, DeliveryRecord, DeliveryState, MailRecord, MailState
 from inbound_mail.reports.mail_story import make_mail_story
 from inbound_mail.reports.mail_threads import find_thread
@@ -26,7 +23,7 @@ from inbound_mail.sinks import link_ticket
 from shared.errors import GatewayError, place_of
 from shared.json_text import Json
 from shared.settings.requestor_policy import NAMED_POLICIES
-from shared.time_zones.zones import LONG_AGO, utc_text
+from shared.time_zones.zones import utc_text
 from shared.workers import Workers
 
 if TYPE_CHECKING:
@@ -41,70 +38,6 @@ _SET_ASIDE = {"automatic": AUTOMATIC, "rule": SET_ASIDE, "loop": LOOP, "thanks":
 SET_ASIDE_CAUSES = frozenset(_SET_ASIDE.values())
 # Of each mail in an answer with many; one mail's answer has the whole.
 _LONGEST_CONTENT = 100_000
-# Counters of the mailbox's own row, and their names in answers.
-_COUNTERS = {
-    "delivered": "delivered",
-    "new": "received",
-    "skipped": "skipped",
-    "copies": "copies",
-    "gone": "gone",
-    "resyncs": "resyncs",
-    "swept": "foundBySweep",
-}
-
-
-def describe_mailboxes(mailboxes: Sequence["SupportMailbox"], workers: Workers) -> list[Json]:
-    """Describe the state of each mailbox, read side by side."""
-    if not mailboxes:
-        return []
-    planned = mailboxes[0].ledger.plan.read()
-    return workers.map(lambda one: describe_mailbox(one, planned.get(one.name, PlannedPoll())), mailboxes)
-
-
-def describe_mailbox(mailbox: "SupportMailbox", planned: PlannedPoll | None = None) -> Json:
-    """Return a mailbox with its state: last success, lag, backlog, counters, last error.
-
-    `planned`: its next poll, if those of all mailboxes were read already.
-    """
-    planned = planned or mailbox.ledger.plan.find(mailbox.name).planned
-    state = mailbox.read_state(planned)
-    last = state.get("last_success")
-    causes = Counter(delivery.cause for delivery in mailbox.ledger.quarantined())
-    answer: Json = {
-        "name": mailbox.name,
-        "address": mailbox.settings.address,
-        "folders": list(mailbox.settings.folders),
-        "sinks": list(mailbox.settings.sinks),
-        "lastSuccessDateTime": _text(last),
-        "lagSeconds": round((datetime.now(UTC) - last).total_seconds()) if last else None,
-        "backlog": sum(1 for _ in mailbox.ledger.open_mails()),
-        "quarantined": causes.total(),
-        "automatic": causes[AUTOMATIC],
-        "setAsideByRule": causes[SET_ASIDE],
-        "onlyThanks": causes[THANKS_ONLY],
-        "loopSuspected": causes[LOOP],
-        "isPaused": state.get("paused_until", LONG_AGO) > datetime.now(UTC),
-    }
-    answer |= {shown: int(state.get(name, 0)) for name, shown in _COUNTERS.items()}
-    if planned.subscribed_until != LONG_AGO:
-        answer["announcements"] = _describe_announcements(planned)
-    if "last_error" in state:
-        answer["lastError"] = {
-            "code": state["last_error"],
-            "message": state["last_error_message"],
-            "dateTime": _text(state["last_error_at"]),
-        }
-    return answer
-
-
-def _describe_announcements(planned: PlannedPoll) -> Json:
-    """Describe whether Graph announces new mail."""
-    return {
-        "isProven": is_announced(planned, datetime.now(UTC)),
-        "subscribedUntilDateTime": _text(planned.subscribed_until),
-        "lastAnnouncedDateTime": _text(planned.announced_at) if planned.announced_at != LONG_AGO else None,
-        "lagSeconds": planned.announced_lag if planned.announced_lag >= 0 else None,
-    }
 
 
 def list_mails(mailbox: "SupportMailbox", after: int, limit: int, workers: Workers) -> tuple[list[Json], int]:

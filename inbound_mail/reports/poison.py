@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from inbound_mail.reports.alarms import Alarm
+from inbound_mail.reports.alarm import Alarm
 from shared.errors import GatewayError
 from shared.events import Event
 from shared.storage.queues import QueuedMessage

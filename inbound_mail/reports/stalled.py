@@ -15,10 +15,11 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from inbound_mail.reports.alarms import WATCH, Alarm
+from inbound_mail.reports.alarm import Alarm
+from inbound_mail.reports.watched import WATCH
 from shared.events import Event
 from shared.storage.queues import QueuedMessage
-from shared.storage.tables import Table
+from shared.storage.tables import Entity, Table
 from shared.time_zones.zones import utc_text
 
 STALLED_AFTER = timedelta(minutes=5)
@@ -65,16 +66,17 @@ class QueueStates:
         entity = {"PartitionKey": WATCH, "RowKey": _row_key(queue), "seen": seen}
         self._table.upsert(entity | ({"stalled_since": state.stalled_since} if state.stalled_since else {}))
 
-    def find_stalled(self, queues: Collection[str]) -> Iterator[Alarm]:
-        """Yield an alarm for each queue that is stalled."""
-        for queue in queues:
-            if (since := self.get(queue).stalled_since) is not None:
-                yield describe_stalled(queue, since)
+
+def find_stalled(rows: Mapping[str, Entity], queues: Collection[str]) -> Iterator[Alarm]:
+    """Yield an alarm for each queue that is stalled. `rows`: those of the partition `watch`, by row key."""
+    for queue in queues:
+        if (since := rows.get(_row_key(queue), {}).get("stalled_since")) is not None:
+            yield describe_stalled(queue, since)
 
 
 def describe_stalled(queue: str, since: datetime) -> Alarm:
     """Return the alarm for a stalled queue."""
-    return Alarm(Event.QUEUE_STALLED, queue, 1, {"since": utc_text(since)})
+    return Alarm(Event.QUEUE_STALLED, queue, 1, {"since": utc_text(since)}, since)
 
 
 def _identify(message: QueuedMessage) -> str:

@@ -19,6 +19,8 @@ var alarms = [
   { event: 'LoopSuspected', severity: 2, text: 'Mails of one correspondent are beyond the limits of an hour.' }
   { event: 'SecretExpiresSoon', severity: 2, text: 'A secret or certificate ends soon, or has ended.' }
   { event: 'CircuitOpen', severity: 1, text: 'A sink refuses the gateway; its mails wait.' }
+  { event: 'ScheduleRefused', severity: 1, text: 'A schedule is wrong or not set, so its timer does not run.' }
+  { event: 'TimerSilent', severity: 1, text: 'A timer has missed its runs: nothing is polled, scanned or watched.' }
   { event: 'SettingsRefused', severity: 1, text: 'Mailboxes and sinks in a blob are wrong, or it cannot be read.' }
   { event: 'NotificationsSilent', severity: 2, text: 'Microsoft Graph does not announce new mail as it should.' }
   { event: 'MailboxRemoved', severity: 2, text: 'Mails wait in a mailbox that the settings no longer have.' }

@@ -1,4 +1,4 @@
-"""Checks timer schedules (NCRONTAB) by the platform's rules.
+"""Checks timer schedules (NCRONTAB) by the platform's rules, and finds runs that are missing.
 
 Rules: https://github.com/atifaziz/NCrontab. Names may be any prefix of the English ones, Sunday is 0 only, and
 `? L W # @daily` are not supported. If the platform refuses a schedule, the function does not start.
@@ -6,7 +6,10 @@ Rules: https://github.com/atifaziz/NCrontab. Names may be any prefix of the Engl
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
+_LONGEST_SEARCH = timedelta(days=8)
+_MINUTE = timedelta(minutes=1)
 _NUMBER = re.compile(r"[0-9]{1,4}")
 
 
@@ -27,6 +30,26 @@ class _Field:
                 if not self._is_value(end):
                     return f"{end!r} is not a valid {self.name}"
         return None
+
+    def list_values(self, text: str) -> frozenset[int]:
+        """Return the numbers that a text without fault allows. The ends of a range may be in any order."""
+        found: set[int] = set()
+        for item in text.split(","):
+            body, slash, step = item.partition("/")
+            if body == "*":
+                low, high = self.first, self.last
+            elif "-" in body[1:]:
+                low, high = sorted(map(self._read_value, body.split("-", 1)))
+            else:
+                low = self._read_value(body)
+                high = self.last if slash else low
+            found.update(range(low, high + 1, max(1, int(step)) if slash else 1))
+        return frozenset(found)
+
+    def _read_value(self, text: str) -> int:
+        if _NUMBER.fullmatch(text):
+            return int(text)
+        return self.first + next(number for number, word in enumerate(self.words) if word.startswith(text.lower()))
 
     def _is_value(self, text: str) -> bool:
         if _NUMBER.fullmatch(text):
@@ -56,3 +79,22 @@ def find_schedule_fault(text: str) -> str | None:
         return f"it has {len(parts)} fields and needs six: second, minute, hour, day, month, day of the week"
     faults = (field.find_fault(part) for field, part in zip(_FIELDS, parts, strict=True))
     return next((fault for fault in faults if fault), None)
+
+
+def find_missed_run(text: str, after: datetime, before: datetime) -> datetime | None:
+    """Return the first minute behind `after`, and before `before`, in which a schedule has a run; None without one.
+
+    Of a longer time than eight days only these are searched.
+    """
+    seconds, minutes, hours, days, months, weekdays = (
+        field.list_values(part) for field, part in zip(_FIELDS, text.split(), strict=True)
+    )
+    minute = after.astimezone(UTC).replace(second=min(seconds), microsecond=0)
+    minute = minute if minute > after else minute + _MINUTE
+    ends = min(before, after + _LONGEST_SEARCH)
+    while minute < ends:
+        is_day = minute.day in days and minute.month in months and minute.isoweekday() % 7 in weekdays
+        if is_day and minute.hour in hours and minute.minute in minutes:
+            return minute
+        minute += _MINUTE
+    return None

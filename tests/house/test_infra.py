@@ -18,6 +18,7 @@ from inbound_mail.ledger import ledger, mail_exports, mail_store
 from inbound_mail.messages import DELIVERY_QUEUE, POLL_QUEUE
 from inbound_mail.sinks import check_sink
 from shared.events import Event
+from shared.issues import KINDS
 from shared.settings.catalogue import SETTINGS
 from shared.settings.config import load_settings
 from shared.storage import idempotency
@@ -186,12 +187,10 @@ def test_queues_tables_and_containers_are_those_of_the_code() -> None:
 
 def test_every_alarm_has_an_alert() -> None:
     alarms = re.findall(r"event: '(\w+)'", module("alerts"))
-    assert alarms == [
-        Event.MAILBOX_SILENT, Event.QUARANTINE_GREW, Event.LOOP_SUSPECTED, Event.SECRET_EXPIRES_SOON,
-        Event.CIRCUIT_OPEN, Event.SETTINGS_REFUSED, Event.NOTIFICATIONS_SILENT, Event.MAILBOX_REMOVED,
-            Event.POISON_MESSAGE,
-        Event.QUEUE_STALLED, Event.POISON_LEFT, Event.SUBSCRIPTION_PAUSED,
-    ]  # fmt: skip
+    # what is set aside in unusual numbers is looked at in working hours, and wakes nobody
+    raised = {code for code in KINDS if code in set(Event)} - {Event.SET_ASIDE_GREW}
+    assert len(alarms) == len(set(alarms))
+    assert set(alarms) == {*raised, Event.POISON_MESSAGE}
     heard = re.search(r'name == "(\w+)"', module("alerts"))
     assert heard
     assert hasattr(mail_work, heard[1])

@@ -61,7 +61,16 @@ def test_a_new_mail_has_these_rows(table: MemoryTable, ledger: Ledger) -> None:
         "state": "stored", "number": 1, "graph_id": "graph-id", "sender": "kim@example.com", "folder": "inbox",
         "message_id": "one@example.com",
     }  # fmt: skip
-    assert set(found["o|key"]) == {"PartitionKey", "RowKey", "phase", "graph_id", "folder_id", "enqueued", "mail"}
+    assert set(found["o|key"]) == {
+        "PartitionKey",
+        "RowKey",
+        "phase",
+        "graph_id",
+        "folder_id",
+        "since",
+        "enqueued",
+        "mail",
+    }
     assert found["o|key"]["enqueued"] is True
     assert set(found["p|key|hook"]) == {
         "PartitionKey", "RowKey", "state", "attempts", "crashes", "interrupted", "created_at", "due", "progress",

@@ -31,7 +31,7 @@ from shared.key_vault import RememberedSecret
 from shared.storage.account import Storage
 from shared.storage.blobs import Container
 from shared.storage.tables import Table
-from tests.functional.conftest import Gateway
+from tests.functional.conftest import Gateway, note_timers
 from twin.core.record import Exchange
 from twin.mail.mailbox import Mailbox
 from twin.seeds import tiny
@@ -280,6 +280,7 @@ def open_mail_scenario(
         **(settings or {}),
     )
     built = services.services()
+    note_timers(built)
     storage = Storage(built.settings.storage, built.authenticator.identity)
     scenario = MailScenario(gateway, built.mail, storage, name, named)
     if has_second:

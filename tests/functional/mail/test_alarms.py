@@ -28,7 +28,7 @@ def watch(scenario: MailScenario, caplog: pytest.LogCaptureFixture) -> Watch:
         for row in list(table.query(partition, start="", end="~")):
             table.transact([Operation("delete", {"PartitionKey": partition, "RowKey": row.row_key})])
     caplog.set_level(logging.INFO, logger="gateway.events")
-    return Watch(table, [scenario.mailbox], scenario.sinks, scenario.circuit_breakers)
+    return Watch(table, [scenario.mailbox], scenario.sinks)
 
 
 def events(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:

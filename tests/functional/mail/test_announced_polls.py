@@ -13,6 +13,7 @@ from composition.services import replace_services, services
 from inbound_mail.intake.announcements import has_missed, is_announced
 from inbound_mail.intake.polling import Polled
 from inbound_mail.ledger.planned_polls import PlannedPoll, PollPlan
+from tests.functional.conftest import note_timers
 from tests.functional.mail.conftest import OpenScenario
 from tests.functional.mail.test_change_notifications import ON
 from tests.functional.mail.test_graph_subscriptions import HOST, PATIENT
@@ -176,6 +177,7 @@ def test_a_mailbox_is_silent_when_its_seldom_poll_is_late(watched: Watched) -> N
     watch = watched.scenario.services.watch
     assert max(watched.pauses) > 30
     watched.now.move_to(watched.plan.next_poll + timedelta(minutes=29))
+    note_timers(services())
     watch.check_alarms({})
     assert watch.active() == []
     watched.now.move_to(watched.plan.next_poll + timedelta(minutes=31))

@@ -256,7 +256,7 @@ def test_a_mail_of_an_older_version_has_no_verdict(scenario: MailScenario) -> No
 def test_an_alarm_is_raised_when_more_is_set_aside_than_usual(
     scenario: MailScenario, caplog: pytest.LogCaptureFixture
 ) -> None:
-    watch = Watch(scenario.services.table, [scenario.mailbox], scenario.sinks, scenario.circuit_breakers)
+    watch = Watch(scenario.services.table, [scenario.mailbox], scenario.sinks)
     caplog.set_level(logging.INFO, logger="gateway.events")
     ledger, now = scenario.mailbox.ledger, datetime.now(UTC)
 

@@ -22,9 +22,11 @@ from inbound_mail.delivery.by_hand import Wish
 from inbound_mail.delivery.redelivery import redeliver
 from inbound_mail.intake.polling import Polled
 from inbound_mail.ledger.decisions import Decision
-from inbound_mail.reports.mails import describe_mailbox
+from inbound_mail.reports.mailboxes import describe_mailbox
+from inbound_mail.reports.overview import read_overview
 from shared.errors import Conflict, Rejected, Unavailable
 from shared.graph.mail import GraphMail
+from shared.issues import Level
 from shared.storage.blobs import Container
 from shared.storage.tables import Table
 from shared.workers import Workers
@@ -89,7 +91,8 @@ def _work_once(scenario: MailScenario) -> bool:
 def count(scenario: MailScenario) -> list[dict[str, int]]:
     """Return the counters of the mailboxes, as the routes answer them."""
     names = ("received", "delivered", "skipped", "copies", "gone", "foundBySweep")
-    described = (describe_mailbox(one.mailbox) for one in (scenario, *scenario.others))
+    opened, now = (scenario, *scenario.others), datetime.now(UTC)
+    described = (describe_mailbox(read_overview(one.mailbox), Level.OK, now) for one in opened)
     return [{name: one[name] for name in names} for one in described]
 
 

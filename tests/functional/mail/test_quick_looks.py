@@ -16,7 +16,6 @@ from inbound_mail.ledger.decisions import Decision
 from inbound_mail.ledger.mail_store import CONTAINER
 from inbound_mail.ledger.planned_polls import QuietMailbox
 from inbound_mail.messages import PollQueue
-from inbound_mail.reports.mails import describe_mailboxes
 from shared.errors import InProgress, Rejected, Unavailable
 from shared.graph.mail import DeltaPage, GraphMail
 from shared.storage.blobs import Container
@@ -86,13 +85,13 @@ def test_a_quick_look_is_two_storage_requests_and_one_to_graph(
     with recorded_requests(monkeypatch) as asked:
         scenario.poll()  # a whole one
     assert len(asked) == 8, asked
-    state, described = scenario.mailbox.read_state(), describe_mailboxes([scenario.mailbox], scenario.services.workers)
+    state, described = scenario.mailbox.read_state(), scenario.services.describe_mailboxes()
     assert state["last_poll"] == scenario.mailbox.ledger.state().values["last_poll"]
     look(scenario)
     later = scenario.mailbox.read_state()
     assert later["last_poll"] > state["last_poll"]
     assert later["last_success"] > state["last_success"]
-    [now] = describe_mailboxes([scenario.mailbox], scenario.services.workers)
+    [now] = scenario.services.describe_mailboxes()
     assert now["lastSuccessDateTime"] >= described[0]["lastSuccessDateTime"]
     assert now == scenario.gateway.get(f"mailboxes/{scenario.name}").json() | {"lagSeconds": now["lagSeconds"]}
 

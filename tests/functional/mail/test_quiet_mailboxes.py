@@ -12,7 +12,7 @@ import pytest
 import time_machine
 
 from blueprints import mail_work
-from composition import mail_requests
+from composition import mail_requests, services
 from inbound_mail.delivery.redelivery import redeliver
 from inbound_mail.intake.pace import describe_reading
 from inbound_mail.intake.polling import Polled, Poller
@@ -20,6 +20,7 @@ from inbound_mail.messages import PollQueue, PollRequest
 from shared.errors import Rejected, Unavailable
 from shared.storage.queues import Queue
 from shared.storage.tables import Table
+from tests.functional.conftest import note_timers
 from tests.functional.kill_switch import Killed, KillSwitch
 from tests.functional.mail.conftest import MailScenario, OpenScenario
 from tests.functional.storage import storage_in_memory
@@ -58,6 +59,7 @@ class Clockwork:
                 assert self.scenario.poll(at_once=False) in (Polled.DONE, Polled.FAILED, Polled.PAUSED), message
                 self.polled.append(self.minute)
             self.messages.clear()
+            note_timers(services.services())
             self.scenario.services.check_alarms({})
         return self.polled[-1:] == [self.minute]
 
