@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import azure.functions as func
 
+ROOT = "{nothing:maxlength(0)?}"
+"""The route of the function at the root: an empty route would be the function's name."""
 _LEAST_LIKENESS = 0.75
 
 
@@ -21,7 +23,7 @@ class KnownRoute(NamedTuple):
     @property
     def segments(self) -> tuple[str, ...]:
         """What stands between the slashes."""
-        return tuple(self.path.split("/"))
+        return tuple(self.path.split("/")) if self.path != ROOT else ("",)
 
     def takes(self, segments: Sequence[str]) -> bool:
         """Return whether the platform would lead a path here; letters of either case are the same to it."""

@@ -1,10 +1,10 @@
-"""HTTP: the console, a page for people who watch the gateway, and the files that it is made of.
+"""HTTP: the console, a page for people who watch the gateway, the files that it is made of, and the page at the root.
 
 Page and files need no key: they are public files of the repository. What the console shows it asks of the routes that
 have it, with the key that a person gives it.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -12,13 +12,15 @@ import azure.functions as func
 
 from blueprints._assets import FILE_SECONDS, Kept, answer_kept, read_file
 from blueprints._http import Content, Request, answers
-from blueprints._routes import Blueprint
+from blueprints._routes import ROOT, Blueprint
 from shared.errors import NotFound
 
 bp = Blueprint()
 
 _FOLDER = "console"
-_PAGE = "index.html"
+_PAGE, _FRONT = "index.html", "front.html"
+# An app has one address as a rule, two behind a front door.
+_ADDRESSES = 4
 _TYPES = {".js": "text/javascript", ".css": "text/css"}
 # No markup from texts: the page inserts texts only, and the browser refuses what would do otherwise.
 _POLICY = (
@@ -26,6 +28,13 @@ _POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
     "trusted-types 'none'"
 )
+
+
+@bp.route(route=ROOT, methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@answers()
+def show_front(request: Request) -> Content:
+    """Get a page that leads to the others."""
+    return answer_kept(request, _front(urlsplit(request.base_url).path))
 
 
 @bp.route(route="console", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
@@ -55,6 +64,14 @@ def show_console_part(request: Request) -> Content:
 @cache
 def _page() -> Kept:
     return Kept(read_file(f"{_FOLDER}/{_PAGE}"), "text/html", 0, {"Content-Security-Policy": _POLICY})
+
+
+@lru_cache(maxsize=_ADDRESSES)
+def _front(path: str) -> Kept:
+    from html import escape
+
+    page = read_file(f"{_FOLDER}/{_FRONT}").replace(b"{api}", escape(path).encode())
+    return Kept(page, "text/html", 0, {"Content-Security-Policy": _POLICY})
 
 
 def _file(name: str) -> Kept:

@@ -5,10 +5,13 @@
 //   shapes: "bars" (filled), "hatched" (bars with stripes), "line" (round points), "dashed" (dashed line, square points)
 //   null: there is no value; ticks: the place of a point and what stands under it; most: the top of an empty axis
 import { formatNumber } from "./format.js";
-import { html, useState } from "./html.js";
+import { html, useEffect, useState } from "./html.js";
 
 const WIDTH = 400;
 const HEIGHT = 140;
+// On a wall two rows of plots are to be seen without scrolling.
+const WALL_HEIGHT = 86;
+const WALL = window.matchMedia("(min-width: 100rem)");
 const LEFT = 50;
 const RIGHT = 6;
 const TOP = 8;
@@ -18,20 +21,21 @@ let plots = 0;
 
 export function Plot({ title, labels, ticks = {}, series, format = formatNumber, most = 1, nice = niceTop }) {
   const [id] = useState(() => `plot-${(plots += 1)}`);
+  const height = useHeight();
   const top = nice(Math.max(most, ...series.flatMap((each) => each.values.filter((value) => value !== null))));
   const step = (WIDTH - LEFT - RIGHT) / Math.max(1, labels.length);
   const x = (place) => LEFT + step * (place + 0.5);
-  const y = (value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top);
+  const y = (value) => TOP + (height - TOP - BOTTOM) * (1 - value / top);
   return html`<figure class="plot">
     <figcaption>${title} <${Legend} series=${series} id=${id} /></figcaption>
-    <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label=${summarise(title, labels, series, format)}>
+    <svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label=${summarise(title, labels, series, format)}>
       <${Stripes} id=${id} />
       ${[0, top / 2, top].map((value) => html`<g key=${value}>
         <line class="grid" x1=${LEFT} x2=${WIDTH - RIGHT} y1=${y(value)} y2=${y(value)} />
         <text class="axis" x=${LEFT - 5} y=${y(value) + 4} text-anchor="end">${format(value)}</text>
       </g>`)}
       ${Object.entries(ticks).map(([place, text]) => html`<text
-        key=${place} class="axis" x=${x(Number(place))} y=${HEIGHT - 5} text-anchor=${anchorOf(Number(place), labels)}>${text}</text>`)}
+        key=${place} class="axis" x=${x(Number(place))} y=${height - 5} text-anchor=${anchorOf(Number(place), labels)}>${text}</text>`)}
       ${series.map((each, place) => html`<${Drawn} key=${each.name} series=${each} place=${place} id=${id} x=${x} y=${y} step=${step} />`)}
     </svg>
     <details>
@@ -46,6 +50,16 @@ export function Plot({ title, labels, ticks = {}, series, format = formatNumber,
       </table>
     </details>
   </figure>`;
+}
+
+function useHeight() {
+  const [isWall, setIsWall] = useState(WALL.matches);
+  useEffect(() => {
+    const note = () => setIsWall(WALL.matches);
+    WALL.addEventListener("change", note);
+    return () => WALL.removeEventListener("change", note);
+  }, []);
+  return isWall ? WALL_HEIGHT : HEIGHT;
 }
 
 function Drawn({ series, place, id, x, y, step }) {

@@ -1,9 +1,11 @@
 """Route templates of literal segments and whole parameters, ``mailboxes/{name}/mails``, and of a rest: ``{*path}``.
 
 ASP.NET Core, which routes for the platform, knows more: constraints, defaults, optional parameters, and several parts
-in one segment (https://learn.microsoft.com/aspnet/core/fundamentals/routing#route-templates). The app uses none of
-them, and this host refuses to start an app that does. It refuses as well what ASP.NET Core cannot read, such as
-``/items``: on the platform one such template makes every route answer 503.
+in one segment (https://learn.microsoft.com/aspnet/core/fundamentals/routing#route-templates). Of these the app uses one
+form, ``{name:maxlength(0)?}`` at the end, which stands for nothing. So a function is at the root: an empty route would
+be the function's name (https://github.com/Azure/Azure-Functions/issues/2473). This host refuses to start an app that
+uses others, and what ASP.NET Core cannot read, such as ``/items``: on the platform one such template makes every route
+answer 503.
 """
 
 import re
@@ -14,6 +16,7 @@ from typing import Self
 from devkit.host.errors import UnsupportedError
 
 _SEGMENT = re.compile(r"(?P<literal>[\w.~-]+)|\{(?P<parameter>\w+)\}|\{\*(?P<rest>\w+)\}", re.ASCII)
+_NOTHING = re.compile(r"(.*)/\{\w+:maxlength\(0\)\?\}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -44,14 +47,15 @@ class Template:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a template. Raises UnsupportedError for what this host does not know."""
-        found = [_SEGMENT.fullmatch(part) for part in text.split("/")]
+        root = _NOTHING.fullmatch(text)
+        found = [_SEGMENT.fullmatch(part) for part in (root[1] if root else text).split("/")]
         rest = found[-1]["rest"] if found[-1] else None
         segments = found[:-1] if rest else found
         names = [name.lower() for each in found if each and (name := each["parameter"] or each["rest"])]
         if not all(each and not each["rest"] for each in segments) or len(set(names)) != len(names):
             raise UnsupportedError(
                 f"The route '{text}' is none that the local host knows: literals of letters, digits and . _ ~ -, "
-                "{name}, and {*name} at the end, between single slashes, no name twice."
+                "{name}, and {*name} or {name:maxlength(0)?} at the end, between single slashes, no name twice."
             )
         pairs = [(each["literal"], each["parameter"]) for each in segments if each]
         return cls(text, tuple(Segment(literal and literal.lower(), name) for literal, name in pairs), rest)

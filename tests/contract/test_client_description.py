@@ -38,6 +38,7 @@ def operations(document: dict[str, Any]) -> dict[str, tuple[str, str, dict[str, 
 OPERATIONS = operations(DOCUMENT)
 # For browsers, administrators, Microsoft Graph, Power Platform.
 UNDESCRIBED = {"/docs", "/docs/{asset}", "/doctor", "/graph-notifications/{part}", "/swagger.json"} | {
+    "/{nothing:maxlength(0)?}",
     "/console",
     "/console/{asset}",
     "/console/{folder}/{asset}",

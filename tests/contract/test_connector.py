@@ -24,6 +24,7 @@ LINT = Path(__file__).with_name("vendored") / "connector_lint.py"
 # instant triggers come.
 NOT_FOR_FLOWS = {"health", "health/ready", "doctor", "openapi.json", "swagger.json", "docs", "docs/{asset}"} | {
     "graph-notifications/{part}",
+    "{nothing:maxlength(0)?}",
     "console",
     "console/{asset}",
     "console/{folder}/{asset}",

@@ -24,5 +24,6 @@ def test_every_route_needs_a_key_but_a_few(gateway_process: Gateway) -> None:
     """Health, the descriptions, where Graph posts to, and the end of an instant trigger, whose address is signed."""
     open_to_all = {function.name for function in gateway_process.host.functions if function.level.name == "ANONYMOUS"}
     described = {"get_openapi", "get_swagger", "show_docs", "show_docs_asset"}
-    described |= {"show_console", "show_console_file", "show_console_part"}
-    assert open_to_all == {"health", "receive_graph_notifications", "end_instant_trigger"} | described
+    described |= {"show_front", "show_console", "show_console_file", "show_console_part"}
+    signed_in = {"get_signed_in", "relay_signed_in"}  # who signed in is what these look at
+    assert open_to_all == {"health", "receive_graph_notifications", "end_instant_trigger"} | described | signed_in

@@ -1,0 +1,320 @@
+"""Runs in the foreign environment: uses the console in a browser as a person does, prints what was seen as JSON.
+
+Standard input has what to do: `program`, `base_url`, `scenario`, `views` (hash by name) and, as the scenario needs
+them, `axe` (a file), `pictures` (a folder), `master_key`. The key comes in the variable GATEWAY_KEY. What is right is
+the test's to say.
+"""
+# mypy: ignore-errors
+# ruff: noqa: T201, ANN001, ANN003 - a script that prints its result
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+FLAGS = (
+    "--no-sandbox",
+    "--no-proxy-server",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+WALL, WORK, PHONE = (1920, 1080), (1440, 900), (390, 844)
+OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+SETTLED = "() => document.querySelector('main h1') && !document.querySelector('.loading')"
+KEPT = "() => [{...localStorage}, {...sessionStorage}, document.cookie, location.href, document.title]"
+WATCH_POLICY = """
+window.violations = [];
+document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.blockedURI));
+"""
+HIDE = """
+window.isHidden = false;
+Object.defineProperty(document, "hidden", { get: () => window.isHidden });
+window.setHidden = (hidden) => {
+  window.isHidden = hidden;
+  document.dispatchEvent(new Event("visibilitychange"));
+};
+"""
+AXE = """async () => {
+  const found = await axe.run(document, { resultTypes: ["violations"] });
+  return found.violations.map(({ id, impact, nodes }) => ({ id, impact, nodes: nodes.map((node) => node.html) }));
+}"""
+FOCUSED = """() => {
+  const found = document.activeElement;
+  if (!found || found === document.body) return null;
+  const style = getComputedStyle(found);
+  const name = found.textContent.trim() || found.labels?.[0]?.textContent.trim() || found.id;
+  return { name, tag: found.localName, isMarked: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0 };
+}"""
+CAN_BE_USED = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary")]
+  .filter((each) => each.checkVisibility() && !each.disabled).length"""
+
+
+class Tab:
+    """A page of the console, and what it did: requests, complaints, what broke its policy."""
+
+    def __init__(self, browser: Browser, given: dict, size: tuple = WORK, scheme: str = "light", **options) -> None:
+        context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, timezone_id="UTC", **options
+        )
+        self.page: Page = context.new_page()
+        self.given = given
+        self.urls, self.complaints, self.posted = [], [], []
+        self.page.add_init_script(WATCH_POLICY)
+        self.page.on("request", self.note)
+        self.page.on("console", lambda message: self.complain(message.type, message.text, message.location))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def note(self, request) -> None:
+        self.urls.append(request.url)
+        if request.method == "POST":
+            self.posted.append(request.url)
+
+    def complain(self, kind: str, text: str, location: dict) -> None:
+        if kind in {"error", "warning"}:
+            self.complaints.append(f"{kind} at {location.get('url')}: {text}")
+
+    def open(self, path: str = "/api/console") -> "Tab":
+        self.page.goto(self.given["base_url"] + path)
+        self.page.wait_for_selector("main h1")
+        return self
+
+    def enter(self, key: str, *, keep: bool = False) -> "Tab":
+        self.page.wait_for_selector("form.key #key")
+        self.page.fill("#key", key)
+        if keep:
+            self.page.check("[name=keep]")
+        self.page.click("form.key button[type=submit]")
+        self.page.wait_for_selector("#key", state="detached")
+        return self.settle()
+
+    def show(self, address: str) -> "Tab":
+        before = self.page.evaluate("location.hash")
+        self.page.evaluate("address => { location.hash = address; }", address)
+        if before != address:
+            self.page.wait_for_function("address => location.hash === address", arg=address)
+        self.page.wait_for_timeout(100)
+        return self.settle()
+
+    def settle(self) -> "Tab":
+        self.page.wait_for_function(SETTLED, timeout=60_000)
+        return self
+
+    def count(self, path: str) -> int:
+        return sum(1 for url in self.urls if url.split("?")[0].endswith(path))
+
+    def look(self) -> dict:
+        return {
+            "text": self.page.inner_text("body"),
+            "heading": self.page.text_content("main h1"),
+            "overflow": self.page.evaluate(OVERFLOW),
+            "isFailed": self.page.locator(".failure:visible").count() > 0,
+        }
+
+    def find_barriers(self) -> list:
+        if not self.page.evaluate("() => Boolean(window.axe)"):
+            self.page.evaluate(Path(self.given["axe"]).read_text(encoding="utf-8"))
+        return [each for each in self.page.evaluate(AXE) if each["impact"] in ("serious", "critical")]
+
+    def summarise(self) -> dict:
+        violations = self.page.evaluate("window.violations")
+        return {"urls": self.urls, "complaints": self.complaints, "violations": violations}
+
+
+def use_key(browser: Browser, given: dict, key: str) -> dict:
+    """Give no key, a wrong one and the right one; reload; give it to keep, reload and forget it."""
+    tab = Tab(browser, given).open()
+    page = tab.page
+    seen = {"asked": tab.look(), "before": list(tab.urls)}
+    page.click("form.key button[type=submit]")
+    seen["empty"] = page.inner_text("form.key [role=alert]")
+    page.fill("#key", "not-the-key")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelector('form.key [role=alert]')?.textContent.includes('not accept')")
+    seen["wrong"] = tab.look() | {"kept": page.evaluate(KEPT)}
+    tab.enter(key)
+    seen["right"] = tab.look() | {"kept": page.evaluate(KEPT)}
+    page.reload()
+    page.wait_for_selector("form.key #key")
+    seen["reloaded"] = tab.look()
+    tab.enter(key, keep=True)
+    page.reload()
+    tab.settle()
+    seen["kept"] = tab.look() | {"kept": page.evaluate(KEPT)}
+    page.click("text=Forget the key")
+    page.wait_for_selector("form.key #key")
+    seen["forgotten"] = tab.look() | {"kept": page.evaluate(KEPT)}
+    return seen | tab.summarise()
+
+
+def use_keyboard(browser: Browser, given: dict, key: str) -> dict:
+    """Open the console, walk through the overview and go to another view without a mouse."""
+    tab = Tab(browser, given).open()
+    page = tab.page
+    tab.page.focus("#key")
+    page.keyboard.type(key)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#key", state="detached")
+    tab.settle()
+    page.evaluate("() => document.activeElement.blur()")
+    # the walk is as long as the page has things to use, and a few more, which shows that it ends
+    usable = page.evaluate(CAN_BE_USED)
+    walked = []
+    for _ in range(usable + 3):
+        page.keyboard.press("Tab")
+        walked.append(page.evaluate(FOCUSED))
+    page.evaluate("() => document.activeElement.blur()")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    skipped = page.evaluate("() => document.activeElement.id")
+    page.focus("nav a[href='#/doctor']")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#master-key")
+    after = page.evaluate("() => document.activeElement.id")
+    return {"usable": usable, "walked": walked, "skipped": skipped, "afterLink": after}
+
+
+def watch_refresh(browser: Browser, given: dict, key: str) -> dict:
+    """Let time pass while the tab is seen, hidden, and seen again, and count the questions."""
+    tab = Tab(browser, given)
+    page = tab.page
+    page.clock.install()
+    page.add_init_script(HIDE)
+    tab.open().enter(key)
+    counts = [tab.count("/status")]
+    for is_hidden, passed in ((False, 31_000), (True, 300_000), (False, 1000)):
+        page.evaluate("hidden => window.setHidden(hidden)", is_hidden)
+        page.clock.run_for(passed)
+        page.wait_for_load_state("networkidle")
+        counts.append(tab.count("/status"))
+    return {"counts": counts}
+
+
+def see_states(browser: Browser, given: dict, key: str) -> dict:
+    """See the overview while its answer is on its way, without a network, and with one again."""
+    tab = Tab(browser, given)
+    page = tab.page
+    page.clock.install()
+    tab.open()
+    held = []
+    page.route("**/api/status", held.append)
+    page.fill("#key", key)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("main .loading")
+    seen = {"loading": page.inner_text("main")}
+    page.unroute("**/api/status")
+    held[0].continue_()
+    tab.settle()
+    seen["well"] = tab.look()
+    page.route("**/api/status", lambda route: route.abort())
+    page.clock.run_for(31_000)
+    page.wait_for_selector(".failure")
+    seen["broken"] = tab.look()
+    page.unroute("**/api/status")
+    page.click("text=Try again")
+    page.wait_for_selector(".failure", state="detached")
+    seen["again"] = tab.look()
+    return seen
+
+
+def see_stop(browser: Browser, given: dict, key: str) -> dict:
+    """See the overview, wait until the app was stopped, and see it again."""
+    tab = Tab(browser, given)
+    tab.page.clock.install()
+    tab.open().enter(key)
+    seen = {"before": tab.look() | {"title": tab.page.title()}}
+    print("ready", flush=True)
+    sys.stdin.readline()
+    tab.page.clock.run_for(31_000)
+    tab.page.wait_for_selector(".failure")
+    seen["after"] = tab.look() | {"title": tab.page.title()}
+    return seen
+
+
+def walk(browser: Browser, given: dict, key: str) -> dict:
+    """Open every view on a wall, a desk and a phone, light and dark; look for barriers in both schemes."""
+    seen = {"looks": [], "barriers": [], "complaints": [], "violations": [], "heights": {}}
+    for name, size, scheme in (
+        ("wall", WALL, "light"), ("desk", WORK, "light"), ("phone", PHONE, "light"), ("desk", WORK, "dark"),
+        ("phone", PHONE, "dark"),
+    ):  # fmt: skip
+        has_axe = name == ("desk" if scheme == "light" else "phone")
+        # what looks for barriers is no part of the page, so the page's policy does not hold for it
+        tab = Tab(browser, given, size, scheme, bypass_csp=has_axe).open()
+        places = [("key", None), *given["views"].items()]
+        for view, address in places:
+            if view != "key":
+                tab.show(address)
+            at = {"view": view, "size": name, "scheme": scheme}
+            seen["looks"].append(at | tab.look())
+            if has_axe:
+                seen["barriers"].append(at | {"found": tab.find_barriers()})
+            if view == "key":
+                tab.enter(key)
+        tab.show("#/")
+        seen["heights"][name] = tab.page.evaluate("[document.documentElement.scrollHeight, innerHeight]")
+        summary = tab.summarise()
+        seen["complaints"] += summary["complaints"]
+        seen["violations"] += summary["violations"]
+        tab.page.context.close()
+    return seen
+
+
+def look_once(browser: Browser, given: dict, key: str) -> dict:
+    """Open every view once, with its barriers."""
+    tab = Tab(browser, given, bypass_csp=True).open().enter(key)
+    seen = {
+        view: tab.show(address).look() | {"barriers": tab.find_barriers()} for view, address in given["views"].items()
+    }
+    return {"views": seen} | tab.summarise()
+
+
+def use_doctor(browser: Browser, given: dict, key: str) -> dict:
+    """Give the doctor the function key, then the master key."""
+    tab = Tab(browser, given, bypass_csp=True).open().enter(key).show("#/doctor")
+    page = tab.page
+    page.fill("#master-key", key)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".failure")
+    seen = {"refused": tab.look()}
+    page.fill("#master-key", given["master_key"])
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".report", timeout=95_000)
+    seen["report"] = tab.look() | {"barriers": tab.find_barriers(), "kept": page.evaluate(KEPT)}
+    seen["field"] = page.input_value("#master-key")
+    return seen | tab.summarise()
+
+
+def poll_now(browser: Browser, given: dict, key: str) -> dict:
+    """Press the first button that polls a mailbox."""
+    tab = Tab(browser, given).open().enter(key)
+    tab.page.click("text=Poll now >> nth=0")
+    tab.page.wait_for_selector(".said:has-text('Asked for')")
+    return {"posted": tab.posted} | tab.summarise()
+
+
+SCENARIOS = {
+    "doctor": use_doctor, "key": use_key, "keyboard": use_keyboard, "once": look_once, "poll": poll_now,
+    "refresh": watch_refresh, "states": see_states, "stop": see_stop, "walk": walk,
+}  # fmt: skip
+
+
+def main() -> None:
+    given = json.loads(sys.stdin.readline())
+    key = os.environ["GATEWAY_KEY"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=given["program"], args=list(FLAGS), headless=True)
+        try:
+            reported = {name: SCENARIOS[name](browser, given, key) for name in given["scenarios"]}
+        finally:
+            browser.close()
+    print(json.dumps(reported))
+
+
+if __name__ == "__main__":
+    main()
