@@ -243,7 +243,12 @@ def test_a_mailbox_in_which_nothing_happens_is_looked_at_no_more(
     scenario.poll()
     looks: list[str] = []
     feed = Ledger.feed
-    monkeypatch.setattr(Ledger, "feed", lambda self, *args: looks.append(self.mailbox) or feed(self, *args))
+
+    def look(self: Ledger, after: int, limit: int) -> Any:
+        looks.append(self.mailbox)
+        return feed(self, after, limit)
+
+    monkeypatch.setattr(Ledger, "feed", look)
     for _ in range(2):
         scenario.services.roll_up_history()
     assert looks == [scenario.name] * 2, "a poll that has begun may still find something"
@@ -288,6 +293,6 @@ def test_days_beyond_the_longest_plot_are_removed(busy: MailScenario) -> None:
         ("mails", {"q": "x"}, "UnknownParameter"),
     ],
 )
-def test_wrong_parameters_are_refused(path: str, query: dict[str, str], code: str, scenario: MailScenario) -> None:
+def test_wrong_parameters_are_refused(path: str, query: dict[str, Any], code: str, scenario: MailScenario) -> None:
     answer = scenario.gateway.get(path, **query)
     assert (answer.status_code, read_error(answer)["code"]) in ((400, code), (404, code))
