@@ -208,7 +208,7 @@ def remove(scenario: MailScenario, row_key: str) -> None:
 
 
 def test_of_two_that_roll_up_at_the_same_time_one_stops(busy: MailScenario, monkeypatch: pytest.MonkeyPatch) -> None:
-    read_news = roll_up.read_news
+    read_news = news.read_news
 
     def read_while_another_one_works(*args: Any, **options: Any) -> Any:
         found = read_news(*args, **options)
