@@ -96,12 +96,12 @@ class Watch:
         now: datetime,
         mailboxes: Sequence[SupportMailbox] | None = None,
     ) -> Survey:
-        """Read what the verdict needs: two requests for each mailbox, and three more.
+        """Read what the verdict needs: two requests for each mailbox, and four more.
 
         `expiring`: expiry time by owner, for example "connection default". Of sinks' secrets, those count that this
         process has read. `mailboxes`: those that matter, if not all.
         """
-        overviews = read_overviews(self._mailboxes if mailboxes is None else mailboxes, self._workers)
+        overviews = read_overviews(self._table, self._mailboxes if mailboxes is None else mailboxes, self._workers)
         watched, found = Watched(self._table), describe_circuits(self._table)
         circuits = {sink: found.get(sink) for sink in self._sinks}
         are_open = {alarm.about: alarm for alarm in find_open_circuits(circuits, overviews)}

@@ -1,14 +1,15 @@
 """What is known of each mailbox at one moment: its own row, its next poll, what is open. Two requests for each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from inbound_mail.history.rows import HistoryRows, Place
 from inbound_mail.ledger.mailbox_state import PollError, read_poll_error
-from inbound_mail.ledger.planned_polls import PlannedPoll
+from inbound_mail.ledger.planned_polls import PlannedPoll, PollPlan
 from inbound_mail.ledger.workload import Workload
 from inbound_mail.support_mailbox import SupportMailbox
-from shared.storage.tables import Entity
+from shared.storage.tables import Entity, Table
 from shared.workers import Workers
 
 
@@ -38,12 +39,19 @@ class MailboxOverview:
         return read_poll_error(self.state)
 
 
-def read_overviews(mailboxes: Sequence[SupportMailbox], workers: Workers) -> list[MailboxOverview]:
-    """Read all mailboxes side by side; their next polls in one request."""
+def read_overviews(table: Table, mailboxes: Sequence[SupportMailbox], workers: Workers) -> list[MailboxOverview]:
+    """Read all mailboxes side by side; their next polls in one request, and how far their history is in another."""
     if not mailboxes:
         return []
-    planned = mailboxes[0].ledger.plan.read()
-    return workers.map(lambda one: read_overview(one, planned.get(one.name, PlannedPoll())), mailboxes)
+    planned, places = PollPlan(table).read(), HistoryRows(table).read_places()
+    found = workers.map(lambda one: read_overview(one, planned.get(one.name, PlannedPoll())), mailboxes)
+    return [replace(one, state=one.state | correct_counters(one.state, places.of(one.name))) for one in found]
+
+
+def correct_counters(state: Entity, place: Place) -> Entity:
+    """Return counters as they must be at least. Polls of earlier versions that died have left mails uncounted."""
+    known = {"new": int(state.get("last_number", 0)), "delivered": place.delivered}
+    return {name: least for name, least in known.items() if least > int(state.get(name, 0))}
 
 
 def read_overview(mailbox: SupportMailbox, planned: PlannedPoll | None = None) -> MailboxOverview:

@@ -234,6 +234,21 @@ def test_what_an_older_version_has_written_is_taken_in(busy: MailScenario, monke
     check_answers(busy)
 
 
+def test_counters_that_polls_of_an_older_version_lost_are_found_again(busy: MailScenario) -> None:
+    table = Table(busy.storage, "mails")
+    lost = {"PartitionKey": busy.name, "RowKey": "s|state", "new": 0, "delivered": 0}
+    table.transact([Operation("merge", lost)])
+    busy.services.roll_up_history()
+    [shown] = ask(busy, "mailboxes")["value"]
+    assert (shown["received"], shown["delivered"]) == (5, 1)
+    busy.run()
+    [shown] = ask(busy, "mailboxes")["value"]
+    assert (shown["received"], shown["delivered"]) == (5, 1)
+    busy.services.roll_up_history()
+    [shown] = ask(busy, "mailboxes")["value"]
+    assert (shown["received"], shown["delivered"]) == (5, 2)
+
+
 def test_a_mailbox_in_which_nothing_happens_is_looked_at_no_more(
     open_scenario: OpenScenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:

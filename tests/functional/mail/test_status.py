@@ -159,6 +159,6 @@ def test_a_refresh_costs_two_requests_for_each_mailbox(
             assert len(ask(opened)["mailboxes"]) == 1 + has_second
         asked.append(len(requests))
     assert asked[1] - asked[0] == 2, asked
-    assert asked[0] <= 2 + 8, (
-        "all that is asked for once: plan, watched things, circuits, alarms, queues, subscriptions"
+    assert asked[0] <= 2 + 9, (
+        "all that is asked for once: plan, history, watched things, circuits, alarms, queues, subscriptions"
     )
