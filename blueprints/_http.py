@@ -88,12 +88,13 @@ STATUS: Mapping[type[GatewayError], int] = {
 
 @dataclass(frozen=True)
 class Content:
-    """An answer other than JSON with status 200."""
+    """An answer other than JSON with status 200. `said` is what the log line says of it besides."""
 
     body: bytes | Json
     status: int = 200
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -253,11 +254,14 @@ class Request:
 
 
 def answers(
-    *parameters: str, seconds: float | None = None, any_parameter: bool = False
+    *parameters: str,
+    seconds: float | None = None,
+    any_parameter: bool = False,
+    about: Callable[[func.HttpRequest], str] | None = None,
 ) -> Callable[[Handler], Callable[[func.HttpRequest], func.HttpResponse]]:
     """Make a handler the function of a route with these query parameters; it may take `seconds` (usually 30).
 
-    `any_parameter`: others are not refused.
+    `any_parameter`: others are not refused. `about` names in the log what a call is about; it raises nothing.
     """
     allowed = (*parameters, *COMMON_PARAMETERS)
 
@@ -265,18 +269,24 @@ def answers(
         def function(req: func.HttpRequest) -> func.HttpResponse:
             request_id = _correlation_id(req)
             began = time.monotonic()
+            subject = about(req) if about else ""
             with context.call(request_id, seconds=seconds or TIME_BUDGET):
                 try:
                     known = (*allowed, *req.params) if any_parameter else allowed
                     query = Fields(dict(req.params), known, kind="parameter")
                     request = Request(req, query, _binding(handler.__name__, req))
-                    response = _render(handler(request), request_id)
+                    result = handler(request)
+                    response = _render(result, request_id)
+                    said = result.said if isinstance(result, Content) else ""
                     taken = time.monotonic() - began
-                    _log.info("%s answered %d after %.2f s", handler.__name__, response.status_code, taken)
+                    _log.info(
+                        "%s answered %d after %.2f s%s%s",
+                        handler.__name__, response.status_code, taken, subject, said,
+                    )  # fmt: skip
                 except GatewayError as error:
                     level = logging.WARNING if status_of(error) >= STATUS[GatewayError] else logging.INFO
                     taken = time.monotonic() - began
-                    _log.log(level, "%s failed after %.2f s: %s", handler.__name__, taken, error)
+                    _log.log(level, "%s failed after %.2f s: %s%s", handler.__name__, taken, error, subject)
                     return problem(error, request_id=request_id)
                 except Exception as error:  # noqa: BLE001 - the outermost frame: every failure gets the error shape
                     _log.error("%s broke: %s", handler.__name__, place_of(error))

@@ -10,6 +10,7 @@ Sources: Azure Logic Apps, "Create custom APIs ... polling triggers" and "Trigge
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from blueprints._http import Content, Request
@@ -44,7 +45,7 @@ def poll(request: Request, *, seconds: int, begin: Callable[[], Any], go_on: Cal
     except StaleState:
         log_event(Event.TRIGGER_RESET, level=logging.INFO, trigger=request.http.route_params.get("kind"))
         fresh = _answer(request, News([], begin(), has_more=False), seconds)
-        return Content(fresh.body, fresh.status, headers={**fresh.headers, "x-state-reset": "true"})
+        return replace(fresh, headers={**fresh.headers, "x-state-reset": "true"})
     return _answer(request, news, seconds)
 
 
@@ -61,6 +62,7 @@ def _answer(request: Request, news: News, seconds: int) -> Content:
         "Location": request.link(**{STATE: state}),
         "Retry-After": str(_RETRY_AT_ONCE if news.has_more else seconds),
     }
+    said = f" | items={len(news.items)}"
     if news.items:
-        return Content({"value": news.items}, status=200, headers=headers)
-    return Content(b"", status=202, headers=headers)
+        return Content({"value": news.items}, status=200, headers=headers, said=said)
+    return Content(b"", status=202, headers=headers, said=said)

@@ -20,6 +20,8 @@ _AT_ONCE = 4
 def refresh_changes(timer: func.TimerRequest) -> None:
     """Scan every business whose change feed was asked for within a month; then look after event subscriptions.
 
+    Who has not polled a trigger for a month is forgotten.
+
     Before that, deliver events if the trigger of their queue takes no messages. The next run does what this one leaves.
     """
     from bookings.changes.feed import tick_feeds
@@ -39,5 +41,6 @@ def refresh_changes(timer: func.TimerRequest) -> None:
             Workers(_AT_ONCE),
         )
         sweep_subscriptions(used)
+        used.stores.trigger_polls.forget_old(used.connections, datetime.now(UTC))
         if has_stood_in:
             prove_deliveries(used)

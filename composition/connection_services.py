@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from shared.storage.idempotency import IdempotencyStore
     from shared.storage.queues import Queue
     from shared.storage.tables import Table
+    from trigger_polls.noting import PollNotes
 
 
 class _Once[T]:
@@ -92,6 +93,15 @@ class SharedStores:
         from shared.storage.tables import Table
 
         return SubscriptionStore(Table(self.storage, TABLE))
+
+    @_Once
+    def trigger_polls(self) -> "PollNotes":
+        """Return what notes who polls triggers."""
+        from shared.storage.tables import Table
+        from trigger_polls.noting import PollNotes
+        from trigger_polls.store import TABLE, TriggerPollStore
+
+        return PollNotes(TriggerPollStore(Table(self.storage, TABLE)))
 
     @_Once
     def event_deliveries(self) -> "Queue":

@@ -71,7 +71,8 @@ class Flow:
     """One flow: the address that it polls, its runs, its history.
 
     `lose`: whether the next answer gets lost on its way; `forget`: whether the engine loses the next Location after it
-    ran what came. `wait` passes so many seconds; usually waits are noted in `waits` and not waited.
+    ran what came. `wait` passes so many seconds; usually waits are noted in `waits` and not waited. `headers` say which
+    flow it is.
     """
 
     backend: Backend
@@ -85,6 +86,7 @@ class Flow:
     lose: Callable[[], bool] = lambda: False
     forget: Callable[[], bool] = lambda: False
     wait: Callable[[float], object] = lambda _: None
+    headers: Mapping[str, str] = field(default_factory=dict)
     http: requests.Session = field(default_factory=_session)
     recurrence: float = RECURRENCE
     next_check: float = 0.0
@@ -150,6 +152,7 @@ class Flow:
         headers = {"x-functions-key": self.backend.key, "User-Agent": "azure-logic-apps/1.0 microsoft-flow/1.0"}
         if self.prefix:
             headers |= {"X-MS-APIM-Referrer-Prefix": self.prefix, "X-MS-APIM-Referrer": address}
+        headers |= self.headers
         below = address.removeprefix(self.home)
         self.is_asking = True
         try:

@@ -157,6 +157,7 @@ class Subscriptions:
             "createdDateTime": utc_text(subscription.created),
             "expiresDateTime": _text(subscription.expires),
             "stateSinceDateTime": _text(subscription.state_since or subscription.created),
+            "deliveries": subscription.deliveries,
             "deliveredDateTime": _text(subscription.delivered_at),
             "lastAnswer": subscription.last_answer,
             "failures": subscription.failures,

@@ -281,7 +281,7 @@ module storage 'modules/storage.bicep' = {
     containers: ['app-package', 'mails', 'exports', 'changes', 'config']
     exportsContainer: 'exports'
     queues: [polls, '${polls}-poison', deliveries, '${deliveries}-poison', events, '${events}-poison']
-    tables: ['mails', 'threads', 'changes', 'idempotency', 'holds', 'subscriptions', 'graphsubscriptions']
+    tables: ['mails', 'threads', 'changes', 'idempotency', 'holds', 'subscriptions', 'graphsubscriptions', 'triggers']
   }
 }
 

@@ -3,7 +3,7 @@
 from devkit.connector.bookings_shapes import TIMES
 from devkit.connector.operations import Operation, describe
 from devkit.connector.parameters import shared
-from devkit.connector.shapes import Shape, decimal, flag, list_of, moment, ref, text, thing, whole
+from devkit.connector.shapes import Shape, decimal, flag, list_of, moment, ref, text, texts_by_name, thing, whole
 
 _USE: dict[str, Shape] = {
     "bookedMinutes": whole("Booked Minutes", "How many of the offered minutes are booked."),
@@ -55,6 +55,38 @@ _OVERVIEW: dict[str, Shape] = {
     "services": list_of(_SERVICE, "Services", "The services by name, each with its next free slot."),
     "searchedUntilDateTime": moment("Searched Until", "Until when appointments and slots were looked for, in UTC."),
 }
+_NOTHING_IF_NOT_SENT = "null if it does not say so."
+_WHO = thing(
+    {
+        "workflowName": text("Flow Name", f"The flow by its name, {_NOTHING_IF_NOT_SENT}", null=True),
+        "workflowId": text("Engine's Flow ID", f"The flow as the engine knows it, {_NOTHING_IF_NOT_SENT}", null=True),
+        "environment": text("Environment", "The environment of Power Automate that it polls from.", null=True),
+        "program": text("Program", "What sends the requests.", null=True),
+    },
+    name="TriggerAsker",
+    required=["workflowName", "workflowId", "environment", "program"],
+)
+_LAST_ANSWER = thing(
+    {
+        "dateTime": moment("Answered", "When it was answered, in UTC."),
+        "status": whole("Status", "The HTTP status: 200 with items, 202 without, anything else is an error."),
+        "items": whole("Items", "How many items it got."),
+        "code": text("Error Code", "The code of the error.", null=True),
+        "runId": text("Run ID", "The engine's id of that poll.", null=True),
+    },
+    name="TriggerAnswer",
+    required=["dateTime", "status", "items", "code", "runId"],
+)
+_POLLED: dict[str, Shape] = {
+    "kind": text("Trigger", "The trigger by its route, such as appointments/created."),
+    "about": text("Page or Mailbox", "The booking page, by its mail address, or the mailbox, by its name."),
+    "filters": texts_by_name("Filters", "What else the trigger asks for, by the name of the parameter."),
+    "who": _WHO,
+    "firstAskedDateTime": moment("First Asked", "When it was polled first, in UTC."),
+    "lastAskedDateTime": moment("Last Asked", "When it was polled last, up to 15 minutes before now, in UTC."),
+    "lastAnswer": _LAST_ANSWER,
+    "lastItemsDateTime": moment("Last Items", "When an answer had items last, in UTC.", null=True),
+}
 
 OPERATIONS: dict[str, dict[str, Operation]] = {
     "/bookings/businesses/{business}/overview": {
@@ -65,6 +97,25 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "booked, the next free slot of each service, and the age of its change feed.",
             thing(_OVERVIEW, name="Overview", required=list(_OVERVIEW)),
             parameters=shared("Business"),
+        )
+    },
+    "/triggers": {
+        "get": describe(
+            "ListPolledTriggers",
+            "List polled triggers",
+            "Lists who polls triggers of the connection, since when, and what they were answered last.",
+            thing(
+                {
+                    "asOfDateTime": moment("As Of", "When this was so, in UTC."),
+                    "value": list_of(
+                        thing(_POLLED, name="PolledTrigger", required=list(_POLLED)),
+                        "Polled Triggers",
+                        "The triggers that were polled within 30 days, the latest first; 1,000 at most.",
+                    ),
+                },
+                name="PolledTriggerList",
+                required=["asOfDateTime", "value"],
+            ),
         )
     },
 }

@@ -65,6 +65,7 @@ _SUBSCRIPTION: dict[str, Shape] = {
     "createdDateTime": moment("Created", "When it was made, in UTC."),
     "expiresDateTime": moment("Expires", "When it ends by itself, in UTC.", null=True),
     "stateSinceDateTime": moment("State Since", "Since when it is in this state, in UTC."),
+    "deliveries": whole("Events Sent", "How many events were sent to it since it was made, accepted or not."),
     "deliveredDateTime": moment("Delivered", "When the target last accepted an event, in UTC.", null=True),
     "lastAnswer": text("Last Answer", "What the target answered last.", null=True),
     "failures": whole("Failures", "How often the event that waits was tried."),

@@ -28,6 +28,7 @@ PACKAGES = (
     "graph_notifications",
     "inbound_mail",
     "shared",
+    "trigger_polls",
 )
 PAGES = ("console",)
 """Folders that a page is made of: all their files but those that say where foreign ones come from."""

@@ -33,6 +33,7 @@ NOT_FOR_FLOWS = {"health", "health/ready", "doctor", "openapi.json", "swagger.js
     "signed-in/{*path}",
     "mail-history",
     "mails",
+    "triggers",
 }
 OPERATIONS = load_definition().operations()
 

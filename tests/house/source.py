@@ -12,7 +12,7 @@ TREES = "syntax trees"
 """The group of the tests that read most modules: in one worker, so that each module is parsed once."""
 DEPLOYED = (
     "function_app", "blueprints", "composition", "doctor", "bookings", "event_subscriptions", "graph_notifications",
-    "inbound_mail", "shared",
+    "inbound_mail", "shared", "trigger_polls",
 )  # fmt: skip
 
 BEFORE_THE_ENVIRONMENT = tuple(

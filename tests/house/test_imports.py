@@ -18,7 +18,7 @@ LAYERS = (
     ("blueprints",),
     ("doctor",),
     ("composition",),
-    ("bookings", "inbound_mail", "event_subscriptions", "graph_notifications"),
+    ("bookings", "inbound_mail", "event_subscriptions", "graph_notifications", "trigger_polls"),
     ("shared.graph",),
     ("shared",),
 )

@@ -24,6 +24,7 @@ from shared.settings.config import load_settings
 from shared.storage import idempotency
 from tests.house.source import ROOT
 from tests.house.triggers import builders
+from trigger_polls import store as trigger_polls
 
 MAIN = (ROOT / "infra/main.bicep").read_text()
 DEPLOY = (ROOT / "docs/deploy.md").read_text()
@@ -175,7 +176,7 @@ def test_queues_tables_and_containers_are_those_of_the_code() -> None:
     ]
     queues = [f"{name}, '${{{name}}}-poison'" for name in ("polls", "deliveries", "events")]
     assert f"queues: [{', '.join(queues)}]" in MAIN
-    tables = (ledger, threads, journal, idempotency, store, subscriptions, graph_subscriptions)
+    tables = (ledger, threads, journal, idempotency, store, subscriptions, graph_subscriptions, trigger_polls)
     assert "tables: [{}]".format(", ".join(f"'{each.TABLE}'" for each in tables)) in MAIN
     containers = ("app-package", mail_store.CONTAINER, mail_exports.CONTAINER, journal.CONTAINER, "config")
     assert "containers: [{}]".format(", ".join(f"'{each}'" for each in containers)) in MAIN

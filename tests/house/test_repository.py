@@ -63,7 +63,17 @@ def test_the_bootstrap_is_valid_for_python_3_9_and_imports_the_standard_library_
 
 @pytest.mark.parametrize(
     "package",
-    ["shared", "bookings", "event_subscriptions", "inbound_mail", "composition", "doctor", "blueprints", "setup"],
+    [
+        "shared",
+        "bookings",
+        "event_subscriptions",
+        "inbound_mail",
+        "composition",
+        "doctor",
+        "blueprints",
+        "setup",
+        "trigger_polls",
+    ],
 )
 def test_every_public_function_and_class_has_a_docstring(package: str) -> None:
     undocumented = []
