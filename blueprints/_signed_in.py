@@ -40,6 +40,7 @@ READS = (
     "mailboxes/{mailbox}/mails/{key}",
     "bookings/businesses",
     "bookings/businesses/{business}/overview",
+    "triggers",
     "subscriptions",
 )
 """What the role Gateway.Read may ask, as the routes are written in the code."""
