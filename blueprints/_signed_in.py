@@ -53,7 +53,7 @@ ACTIONS = (
     "subscriptions/{subscription}/resume",
 )
 """What the role Gateway.Operate may do as well."""
-NAMES_A_PERSON = frozenset(ACTIONS[2:4])
+NAMES_A_PERSON = frozenset(ACTIONS[1:4])
 """Actions whose body says who decided: it is the person who has signed in, whatever the body says."""
 
 

@@ -4,9 +4,13 @@
 // the menu and the heading say; View({ api, params, asOf }), a component. `asOf(time)` shows as of when its data is;
 // useAnswer does that by itself if it is given `asOf`.
 import * as doctor from "./doctor.js";
+import * as mail from "./mail.js";
+import * as mails from "./mails.js";
 import * as overview from "./overview.js";
 
 export const ROUTES = [
   { path: "", view: overview },
+  { path: "mails", view: mails },
+  { path: "mails/:mailbox/:key", view: mail },
   { path: "doctor", view: doctor },
 ];

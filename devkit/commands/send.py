@@ -42,7 +42,8 @@ def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
 
 
 def _send(options: argparse.Namespace) -> None:
-    control_url = find_running().control_url
+    running = find_running()
+    control_url = running.control_url
     if control_url is None:
         raise NotSentError("The app runs against a real tenant: send it a real mail.")
     if not options.files and not options.demo:
@@ -52,6 +53,7 @@ def _send(options: argparse.Namespace) -> None:
         session.trust_env = False
         for sending in _read_mails(options.files, demo=options.demo):
             _describe(_drop(session, url, sending), options.to)
+    print(f"What becomes of it: {running.base_url}/api/console#/mails")
 
 
 def _read_mails(files: Sequence[Path], *, demo: bool) -> Iterator[Mapping[str, Any]]:

@@ -10,6 +10,7 @@ from devkit.documents import (
     appointment_fields,
     bicep_types,
     connector_files,
+    console_keys,
     doctor_table,
     error_tables,
     flow_settings,
@@ -24,6 +25,7 @@ from devkit.documents.blocks import Texts
 
 _WRITERS: tuple[Callable[[Texts], None], ...] = (
     connector_files.write,
+    console_keys.write,
     settings_tables.write,
     bicep_types.write,
     infrastructure.write,

@@ -8,7 +8,8 @@ import pytest
 import requests
 
 from blueprints._routes import find_route
-from blueprints._signed_in import ACTIONS, HEADER, OPERATE, READ, READS, read_person
+from blueprints._signed_in import ACTIONS, HEADER, NAMES_A_PERSON, OPERATE, READ, READS, read_person
+from devkit.connector.answers import load_definition
 from tests.functional.conftest import Gateway, read_error
 from tests.functional.mail.conftest import MailScenario
 from twin.seeds import sample
@@ -162,6 +163,17 @@ def test_nothing_that_came_with_the_sign_in_is_in_the_log(front: Gateway, caplog
 def test_every_question_and_action_is_a_route_of_the_app() -> None:
     assert [path for path in READS if find_route(path, "GET") is None] == []
     assert [path for path in ACTIONS if find_route(path, "POST") is None] == []
+
+
+def test_every_action_whose_body_names_a_person_bears_the_name_of_who_signed_in() -> None:
+    definition = load_definition()
+    naming = {
+        path.removeprefix("/")
+        for method, path, operation in definition.operations().values()
+        for body in definition.parameters(operation)
+        if method == "POST" and "by" in definition.resolve(body.get("schema", {})).get("properties", {})
+    }
+    assert naming & set(ACTIONS) == set(NAMES_A_PERSON)
 
 
 def test_roles_are_those_of_the_claims_that_entra_id_writes() -> None:

@@ -31,6 +31,7 @@ def test_files_are_dropped_as_they_are(found: Simulator, tmp_path: Path, capsys:
     assert capsys.readouterr().out.splitlines() == [
         f"{SUPPORT}/inbox: 'One' from robin@example.com",
         f"{SUPPORT}/inbox: '(no subject)' from nobody",
+        "What becomes of it: http://127.0.0.1:1/api/console#/mails",
     ]
 
 
