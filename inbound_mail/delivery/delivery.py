@@ -176,7 +176,7 @@ class Deliverer:
                 mailbox=mailbox.name, key=claimed.key, sink=claimed.sink,
                 ticket=receipt.ticket or claimed.values.get("answers"),
             )  # fmt: skip
-        ticket = receipt.ticket or "without a number"
+        ticket = receipt.ticket or "none"
         _log.info("%s: mail %s delivered to %s, ticket %s", mailbox.name, claimed.key, claimed.sink, ticket)
         return DeliveryOutcome.DELIVERED
 

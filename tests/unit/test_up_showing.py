@@ -29,9 +29,9 @@ HOST = [
     "Changed: local.settings.json. Restarting.",
 ]
 MAILS = [
-    "2026-11-30 08:35:40,318 INFO    [a] gateway.mail: support: mail 12ab delivered to desk as I1 [533b]",
-    "2026-11-30 08:35:40,318 INFO    [a] gateway.mail: support: mail 13ab delivered to desk [533b]",
-    "2026-11-30 08:35:40,318 INFO    [a] gateway.mail: facilities: mail 14ab delivered to hook [533b]",
+    "2026-11-30 08:35:40,318 INFO    [a] gateway.mail: support: mail 12ab delivered to desk, ticket I1 [533b]",
+    "2026-11-30 08:35:40,318 INFO    [a] gateway.mail: support: mail 13ab delivered to desk, ticket none [533b]",
+    "2026-11-30 08:35:40,318 INFO    [a] gateway.mail: facilities: mail 14ab delivered to hook, ticket none [533b]",
     "2026-11-30 08:35:40,318 WARNING [a] gateway.mail: support: mail 15ab to desk, attempt 1: AutomaticMail | Auto-S",
     "2026-11-30 08:35:40,318 WARNING [a] gateway.events: MailQuarantined "  # noqa: ISC004 - one line of the log
     '{"cause": "AutomaticMail", "event": "MailQuarantined", "mailbox": "support", "sink": "desk"}',
