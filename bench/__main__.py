@@ -2,58 +2,50 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
-from bench import (
-    event_deliveries,
-    first_answer,
-    hostile_text,
-    import_cost,
-    large_attachment,
-    mail_cost,
-    mail_delay,
-    mail_ingest,
-    proxied_call,
-    push,
-    scale,
-    slots,
-)
-
-BENCHMARKS: dict[str, Callable[[], None]] = {
-    "import_cost": import_cost.run,
-    "first_answer": first_answer.run,
-    "proxied_call": proxied_call.run,
-    "mail_cost": mail_cost.run,
-    "mail_delay": mail_delay.run,
-    "mail_ingest": mail_ingest.run,
-    "push": push.run,
-    "large_attachment": large_attachment.run,
-    "scale": scale.run,
-    "event_deliveries": event_deliveries.run,
-    "slots": slots.run,
-    "hostile_text": hostile_text.run,
-}
+from bench import NAMES
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the named benchmarks, or all."""
     parser = argparse.ArgumentParser(prog="bench", description="Run the benchmarks and print their tables.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    add_arguments(parser)
+    return run_chosen(parser.parse_args(arguments))
+
+
+def run_chosen(options: argparse.Namespace) -> int:
+    """Run the benchmarks that the options name, or all; return 2 for a name that is none."""
+    unknown = [name for name in options.names if name not in NAMES]
+    if unknown:
+        sys.stderr.write(f"There is no benchmark {unknown[0]}. There are: {', '.join(NAMES)}\n")
+        return 2
+    for name in options.names or NAMES:
+        benchmark = import_module(f"bench.{name}")
+        if name == "mail_cost":
+            benchmark.run(against=options.against)
+        else:
+            benchmark.run()
+    return 0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options, and describe each benchmark by the first line of its module."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    width = max(map(len, NAMES))
+    lines = "\n".join(f"  {name:{width}}  {_read_first_line(name)}" for name in NAMES)
+    parser.epilog = f"benchmarks (bench/README.md has their results):\n{lines}"
+    parser.add_argument("names", nargs="*", metavar="NAME", help="those to run; none: all of them")
     parser.add_argument(
         "--against", type=Path, metavar="FOLDER", help="another checkout, which mail_cost measures first, in one table"
     )
-    options = parser.parse_args(arguments)
-    unknown = [name for name in options.names if name not in BENCHMARKS]
-    if unknown:
-        sys.stderr.write(f"There is no benchmark {unknown[0]}. There are: {', '.join(BENCHMARKS)}\n")
-        return 2
-    for name in options.names or BENCHMARKS:
-        if name == "mail_cost":
-            mail_cost.run(against=options.against)
-        else:
-            BENCHMARKS[name]()
-    return 0
+
+
+def _read_first_line(name: str) -> str:
+    text = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+    return text.split('"""')[1].partition("\n")[0]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""`python3 -m setup register ...`: creates the project's virtual environment if needed, then runs in it."""
+"""`python3 -m setup register …`: the command `register` of the tool kit, and nothing else of it.
+
+Makes the project's virtual environment if needed, then runs in it. Without anything it prints how it is used.
+"""
 
 import sys
 
@@ -6,6 +9,8 @@ from devkit import bootstrap
 from devkit.commands import main, needs_environment
 
 if __name__ == "__main__":
-    if bootstrap.is_inside() or not needs_environment(sys.argv[1:]):
-        sys.exit(main(sys.argv[1:]))
-    sys.exit(bootstrap.run_inside(sys.argv[1:]))
+    given = sys.argv[1:]
+    arguments = given if given[:1] == ["register"] else ["register", *(given or ["--help"])]
+    if bootstrap.is_inside() or not needs_environment(arguments):
+        sys.exit(main(arguments, prog="python3 -m setup"))
+    sys.exit(bootstrap.run_inside(arguments, "setup"))

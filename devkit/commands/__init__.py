@@ -27,18 +27,9 @@ def needs_environment(arguments: Sequence[str]) -> bool:
     return _find_command(arguments) is not None
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str], prog: str = "python3 -m devkit") -> int:
     """Run one command; return its exit code. Arguments that a command does not know go to the tool it calls."""
-    wanted = _find_command(arguments)
-    parser = argparse.ArgumentParser(prog="python3 -m devkit", description=_DOCUMENTATION)
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for name in NAMES:
-        text = _read_docstring(name)
-        command = commands.add_parser(name, help=text.partition("\n")[0], description=text)
-        if name == wanted:
-            module = import_module("devkit.commands." + name)
-            module.add_arguments(command)
-            command.set_defaults(run=module.run, passes_on=module.PASSES_ON)
+    parser = build_parser(_find_command(arguments), prog)
     known, more = parser.parse_known_args(list(arguments))
     if more and not known.passes_on:
         parser.error("unknown arguments: " + " ".join(more))
@@ -50,6 +41,20 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped.\n")
         return 130
+
+
+def build_parser(wanted: str | None, prog: str = "python3 -m devkit") -> argparse.ArgumentParser:
+    """Return the parser of all commands, with the options of the one that is wanted: no other is imported."""
+    parser = argparse.ArgumentParser(prog=prog, description=_DOCUMENTATION)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name in NAMES:
+        text = _read_docstring(name)
+        command = commands.add_parser(name, help=text.partition("\n")[0], description=text)
+        if name == wanted:
+            module = import_module("devkit.commands." + name)
+            module.add_arguments(command)
+            command.set_defaults(run=module.run, passes_on=module.PASSES_ON)
+    return parser
 
 
 def _find_command(arguments: Sequence[str]) -> str | None:

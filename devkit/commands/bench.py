@@ -1,19 +1,18 @@
-"""Measure what the gateway costs: start-up, and one proxied call against the same call made directly."""
+"""Measure what the gateway costs: counts and ratios within one run on one machine."""
 
 import argparse
-import subprocess
-import sys
 from collections.abc import Sequence
 
-from devkit.bootstrap import ROOT
+from bench import __main__ as benchmarks
 
-PASSES_ON = True
-
-
-def add_arguments(_parser: argparse.ArgumentParser) -> None:
-    """Declare no options: names of benchmarks are passed on."""
+PASSES_ON = False
 
 
-def run(_options: argparse.Namespace, more: Sequence[str]) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    benchmarks.add_arguments(parser)
+
+
+def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
     """Run the benchmarks of bench/, or those that are named."""
-    return subprocess.call([sys.executable, "-m", "bench", *more], cwd=ROOT)
+    return benchmarks.run_chosen(options)

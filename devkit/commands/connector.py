@@ -10,25 +10,20 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from devkit.bootstrap import ROOT
-from devkit.connector.document import HOST
-from devkit.connector.standards import Verdict, check_standards
-from devkit.flows.build import WishError, build_all, build_submission, load_sources
-from devkit.flows.check import check_flows, load_format, recognise_gateway
-from devkit.flows.check_certification import check_certification
-from devkit.flows.check_packages import check_built
-from devkit.flows.connectors import load_connectors
-from devkit.flows.contents import list_contents
-from devkit.flows.names import make_identity
-from devkit.flows.packing import Files
-from devkit.flows.publisher import Publisher
-from devkit.flows.sources import FlowFileError, load_flow, load_flows
+from devkit.flows.errors import FlowFileError, WishError
+
+if TYPE_CHECKING:
+    from devkit.connector.standards import Verdict
+    from devkit.flows.packing import Files
+    from devkit.flows.publisher import Publisher
 
 PASSES_ON = False
-_NEXT = f"""\
+_NEXT = """\
 Each connection asks for the gateway's host and a key. Data policies can block custom connectors by host pattern: if
-yours do, let an administrator allow https://{HOST} (the definition's host) and https://YOUR-GATEWAY before the
+yours do, let an administrator allow https://{host} (the definition's host) and https://YOUR-GATEWAY before the
 import, or flows are turned off after it.
 """
 _TURNED_OFF = """\
@@ -87,6 +82,10 @@ def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
 
 
 def _check(paths: Sequence[Path]) -> int:
+    from devkit.flows.check import check_flows, load_format, recognise_gateway
+    from devkit.flows.connectors import load_connectors
+    from devkit.flows.sources import load_flow, load_flows
+
     flows = [load_flow(path) for path in paths] if paths else load_flows()
     connectors = recognise_gateway(flows, load_connectors())
     complaints = check_flows(flows, connectors, load_format(), are_shipped=not paths)
@@ -96,7 +95,7 @@ def _check(paths: Sequence[Path]) -> int:
     return 1 if complaints else 0
 
 
-def _read_publisher(options: argparse.Namespace) -> Publisher | None:
+def _read_publisher(options: argparse.Namespace) -> "Publisher | None":
     """Return who submits, or None without --certification. Raises WishError if an option lacks or is needless."""
     given = {option: getattr(options, option.replace("-", "_")) for option in _PUBLISHER}
     if not options.certification:
@@ -105,19 +104,31 @@ def _read_publisher(options: argparse.Namespace) -> Publisher | None:
         return None
     if missing := [f"--{option}" for option, value in given.items() if not value]:
         raise WishError(f"Microsoft publishes who submits the connector: give {', '.join(missing)}, too.")
+    from devkit.flows.publisher import Publisher
+
     return Publisher(*given.values())
 
 
-def _check_standards(files: Files, folder: str) -> Verdict | None:
+def _check_standards(files: "Files", folder: str) -> "Verdict | None":
     """Hold the connector in a folder of the build against the coding standards; None if it was not built."""
     described = files.get(f"{folder}/apiDefinition.swagger.json")
     if described is None:
         return None
+    from devkit.connector.standards import check_standards
+
     properties = json.loads(files[f"{folder}/apiProperties.json"])
     return check_standards(json.loads(described), properties, described.decode())
 
 
 def _build(options: argparse.Namespace) -> int:
+    from devkit.connector.document import HOST
+    from devkit.flows.build import build_all, build_submission, load_sources
+    from devkit.flows.check import check_flows, load_format
+    from devkit.flows.check_certification import check_certification
+    from devkit.flows.check_packages import check_built
+    from devkit.flows.contents import list_contents
+    from devkit.flows.names import make_identity
+
     publisher = _read_publisher(options)
     sources = load_sources()
     submission = build_submission(sources, publisher) if publisher else {}
@@ -148,6 +159,6 @@ def _build(options: argparse.Namespace) -> int:
     for folder, verdict in verdicts.items():
         if verdict is not None:
             print(f"{folder}: Microsoft's coding standards: {verdict}.")
-    sys.stderr.write(_NEXT)
+    sys.stderr.write(_NEXT.format(host=HOST))
     sys.stderr.write(_TURNED_ON if options.flows_on else _TURNED_OFF)
     return 0

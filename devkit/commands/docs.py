@@ -9,11 +9,6 @@ import sys
 from collections.abc import Sequence
 
 from devkit.bootstrap import ROOT
-from devkit.connector.document import build_definition
-from devkit.connector.files import REFERENCE
-from devkit.connector.pages import find_gaps
-from devkit.documents import find_outdated
-from devkit.documents.blocks import MissingBlockError
 
 PASSES_ON = False
 
@@ -25,6 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
     """Write or check; 1 for files that are out of date with --check, 2 for a file without the marks of its block."""
+    from devkit.connector.document import build_definition
+    from devkit.connector.files import REFERENCE
+    from devkit.connector.pages import find_gaps
+    from devkit.documents import find_outdated
+    from devkit.documents.blocks import MissingBlockError
+
     try:
         outdated = find_outdated(ROOT)
     except MissingBlockError as error:

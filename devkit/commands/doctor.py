@@ -11,15 +11,14 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-
-import requests
 
 from devkit.running import NothingRunsError, find_running
 from devkit.settings_file import SettingsFileError, read_settings_file
-from doctor import examine
-from shared.errors import Invalid
+
+if TYPE_CHECKING:
+    import requests
 
 PASSES_ON = False
 _SECONDS = 120
@@ -68,6 +67,9 @@ def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
 
 
 def _examine_file(path: Path, query: Mapping[str, str]) -> dict[str, Any]:
+    from doctor import examine
+    from shared.errors import Invalid
+
     environ = dict(os.environ) | read_settings_file(path)
     try:
         return examine(environ, refused=query.get("refusedMailbox"), connection=query.get("connection"))
@@ -93,6 +95,8 @@ def _ask(url: str | None, key: str | None, query: Mapping[str, str]) -> dict[str
         raise DoctorError("--url must be an https address, because the master key gives full access to the app.")
     base = url.rstrip("/")
     address = f"{base}/doctor" if parts.path.rstrip("/").endswith("/api") else f"{base}/api/doctor"
+    import requests
+
     with requests.Session() as session:
         session.trust_env = not is_local
         try:
@@ -111,7 +115,9 @@ def _ask(url: str | None, key: str | None, query: Mapping[str, str]) -> dict[str
     return _read(answer, parts.hostname)
 
 
-def _read(answer: requests.Response, host: str) -> dict[str, Any]:
+def _read(answer: "requests.Response", host: str) -> dict[str, Any]:
+    import requests
+
     if answer.status_code == requests.codes.unauthorized:
         raise DoctorError("The key is not the master key. The doctor does not accept a function key.")
     try:

@@ -10,12 +10,13 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from devkit.bootstrap import ROOT
-from devkit.explaining.report import describe, render
-from devkit.explaining.run import BadFileError, CannotExplainError, open_gateway
-from shared.json_text import Json
-from twin.seeds import sample
+from devkit.explaining.errors import BadFileError, CannotExplainError
+
+if TYPE_CHECKING:
+    from shared.json_text import Json
 
 PASSES_ON = False
 
@@ -45,13 +46,18 @@ def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
     if options.json:
         print(json.dumps(found, indent=2))
     elif found:
+        from devkit.explaining.report import render
+
         print("\n\n".join("\n".join(map(_printable, render(one))) for one in found))
     for sentence in bad:
         sys.stderr.write(f"{sentence}\n")
     return 1 if bad else 0
 
 
-def _explain(options: argparse.Namespace, bad: list[str]) -> Iterator[Json]:
+def _explain(options: argparse.Namespace, bad: list[str]) -> "Iterator[Json]":
+    from devkit.explaining.report import describe
+    from devkit.explaining.run import open_gateway
+
     tickets: dict[str, str] = {}
     with open_gateway(_read_settings(options.settings), options.mailbox, options.folder) as gateway:
         for path in options.files:
@@ -65,6 +71,8 @@ def _read_settings(path: Path | None) -> Mapping[str, str]:
     """Return the settings of the file, or of `up`. Raises CannotExplainError."""
     usual = ROOT / "local.settings.json"
     if path is None and not usual.exists():
+        from twin.seeds import sample
+
         return sample.mail_settings()
     chosen = path or usual
     try:

@@ -8,8 +8,6 @@ import sys
 from collections.abc import Sequence
 
 from devkit.bootstrap import ROOT
-from devkit.installing import InstallError
-from devkit.locking import LockError, compile_list, find_inputs
 
 PASSES_ON = False
 
@@ -21,6 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
     """Compile all lists, and name those that changed; 1 when uv cannot."""
+    from devkit.installing import InstallError
+    from devkit.locking import LockError, compile_list, find_inputs
+
     for written in find_inputs():
         compiled = written.with_suffix(".txt")
         before = compiled.read_bytes() if compiled.exists() else b""

@@ -11,10 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from devkit.bootstrap import ROOT, SUPPORTED
-from devkit.installing import InstallError
-from devkit.packaging.bill_of_materials import write_bill
-from devkit.packaging.building import build
-from devkit.packaging.wheels import PackagingError
 
 PASSES_ON = False
 LISTS = {"off": ROOT / "requirements.txt", "on": ROOT / "requirements-telemetry.txt"}
@@ -32,6 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
     """Write the zip and print its size; return 0 once it is complete."""
+    from devkit.installing import InstallError
+    from devkit.packaging.bill_of_materials import write_bill
+    from devkit.packaging.building import build
+    from devkit.packaging.wheels import PackagingError
+
     target: Path = options.output
     if options.python not in SUPPORTED or options.open_telemetry not in LISTS:  # defaults are not checked by argparse
         sys.stderr.write(f"GATEWAY_PYTHON is one of {', '.join(SUPPORTED)}, OPEN_TELEMETRY is on or off.\n")

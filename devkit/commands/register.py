@@ -14,7 +14,6 @@ from setup.console import Console
 from setup.errors import Stopped
 from setup.options import add_arguments as add_options
 from setup.options import read_options
-from setup.register import register
 
 PASSES_ON = False
 ADMIN_USER = "admin@contoso.com"
@@ -30,6 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
     """Plan, and carry out the plan with --apply; return 0 on success, 1 if it stopped, 2 for wrong options."""
+    from setup.register import register
+
     try:
         with _enter(options) as console:
             return register(read_options(options), console)

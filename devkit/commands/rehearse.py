@@ -7,14 +7,15 @@ simulated people book, move and cancel appointments and write mails. The result 
 import argparse
 from collections.abc import Sequence
 
-from devkit.rehearsals import flows, mails
+from devkit.progress import Progress
+from devkit.rehearsals.plans import FlowsPlan, MailsPlan
 
 PASSES_ON = False
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    usual, flows_usual = mails.Plan(), flows.Plan()
+    usual, flows_usual = MailsPlan(), FlowsPlan()
     parser.add_argument("--mails", type=int, default=usual.mails, help="how many (%(default)s)")
     parser.add_argument("--per-second", type=float, default=usual.per_second, help="how fast they come (%(default)s)")
     parser.add_argument(
@@ -34,18 +35,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
     """Run a rehearsal and print its result; return 0 if everything was done exactly once."""
+    from devkit.rehearsals import flows, mails
+
+    progress = Progress()
     findings: flows.Findings | mails.Findings
     if options.flows:
-        findings = flows.rehearse(flows.Plan(minutes=options.minutes, kills=options.kills, seed=options.seed))
+        findings = flows.rehearse(FlowsPlan(minutes=options.minutes, kills=options.kills, seed=options.seed), progress)
     else:
         findings = mails.rehearse(
-            mails.Plan(
+            MailsPlan(
                 mails=options.mails,
                 per_second=options.per_second,
                 share=options.share,
                 seed=options.seed,
                 push=options.push,
-            )
+            ),
+            progress,
         )
     print(findings.describe())
     return 0 if findings.is_good else 1

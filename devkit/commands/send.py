@@ -8,13 +8,13 @@ import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import requests
-
 from devkit.running import NothingRunsError, find_running
-from twin.seeds.mails import SUPPORT, make_demo
+
+if TYPE_CHECKING:
+    import requests
 
 PASSES_ON = False
 _SECONDS = 60
@@ -27,7 +27,9 @@ class NotSentError(Exception):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE.eml", help="mails as MIME")
-    parser.add_argument("--to", default=SUPPORT, metavar="ADDRESS", help=f"the mailbox; default: {SUPPORT}")
+    parser.add_argument(
+        "--to", metavar="ADDRESS", help="the mailbox; default: the first of the sample world, support@contoso.com"
+    )
     parser.add_argument("--demo", action="store_true", help="send three sample mails")
 
 
@@ -42,17 +44,22 @@ def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
 
 
 def _send(options: argparse.Namespace) -> None:
+    import requests
+
+    from twin.seeds.mails import SUPPORT
+
     running = find_running()
     control_url = running.control_url
     if control_url is None:
         raise NotSentError("The app runs against a real tenant: send it a real mail.")
     if not options.files and not options.demo:
         raise NotSentError("Nothing to send: name a file, or use --demo.")
-    url = f"{control_url}/mail/mailboxes/{quote(options.to, safe='@')}/messages"
+    address = options.to or SUPPORT
+    url = f"{control_url}/mail/mailboxes/{quote(address, safe='@')}/messages"
     with requests.Session() as session:
         session.trust_env = False
         for sending in _read_mails(options.files, demo=options.demo):
-            _describe(_drop(session, url, sending), options.to)
+            _describe(_drop(session, url, sending), address)
     print(f"What becomes of it: {running.base_url}/api/console#/mails")
 
 
@@ -64,11 +71,17 @@ def _read_mails(files: Sequence[Path], *, demo: bool) -> Iterator[Mapping[str, A
         raise NotSentError(f"{error.filename}: {error.strerror}") from error
     for content in contents:
         yield {"data": content, "headers": {"Content-Type": "message/rfc822"}}
-    for wish in make_demo() if demo else ():
+    if not demo:
+        return
+    from twin.seeds.mails import make_demo
+
+    for wish in make_demo():
         yield {"json": wish}
 
 
-def _drop(session: requests.Session, url: str, sending: Mapping[str, Any]) -> dict[str, Any]:
+def _drop(session: "requests.Session", url: str, sending: Mapping[str, Any]) -> dict[str, Any]:
+    import requests
+
     try:
         answer = session.post(url, timeout=_SECONDS, **sending)
     except requests.RequestException as error:

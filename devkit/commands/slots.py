@@ -7,7 +7,7 @@ printed; of worlds about which product and oracle disagree the first ones are ma
 import argparse
 from collections.abc import Sequence
 
-from devkit.random_worlds.comparing import Plan, compare
+from devkit.random_worlds.plan import Plan
 
 PASSES_ON = False
 
@@ -21,6 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
     """Compare and print the result; return 0 if product and oracle agree."""
+    from devkit.random_worlds.comparing import compare
+
     found = compare(Plan(worlds=options.worlds, first=options.first), lambda text: print(text, flush=True))
     print(found.describe())
     return 0 if found.is_good else 1

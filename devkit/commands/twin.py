@@ -3,16 +3,18 @@
 import argparse
 from collections.abc import Sequence
 
-from twin import __main__ as twin_process
+from twin.options import add_arguments as add_options
 
 PASSES_ON = False
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    twin_process.add_arguments(parser)
+    add_options(parser)
 
 
 def run(options: argparse.Namespace, _more: Sequence[str]) -> int:
     """Serve until SIGTERM or Ctrl-C; return 1 if a handler of the twin failed with an error of its own."""
-    return twin_process.run(options)
+    from twin.process import run_process
+
+    return run_process(options)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from composition.mail import MailServices, build_mail_services, find_shared_sinks
+from devkit.explaining.errors import BadFileError, CannotExplainError
 from devkit.explaining.sinks import Sent, ShowingSink, make_sink
 from devkit.memory_storage import MemoryContainer, MemoryQueue, MemoryTable
 from inbound_mail.delivery.circuit_breaker import CircuitBreaker
@@ -45,14 +46,6 @@ from twin.world import World
 _NO_LIMIT = 1_000_000  # each mail is explained by itself, not as one of many
 # Settings of mail that are taken over; everything else is the twin's.
 _TAKEN_OVER = ("MAILBOXES", "SINKS", "PUBLIC_BASE_URL")
-
-
-class CannotExplainError(Exception):
-    """Nothing can be explained; the message says why."""
-
-
-class BadFileError(Exception):
-    """One file cannot be explained; the message says why."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from devkit.bootstrap import ROOT
 from devkit.flows.certification import build_certification
 from devkit.flows.connectors import Connector, load_connectors
 from devkit.flows.contents import list_contents, write_contents
+from devkit.flows.errors import WishError
 from devkit.flows.legacy import build_legacy_package
 from devkit.flows.logic_apps import build_workflows
 from devkit.flows.names import Identity, make_identity
@@ -28,10 +29,6 @@ from devkit.flows.topics import TOPICS
 
 _INDENT = 4  # as the connectors' coding standards want it
 _API_NAME = re.compile(r"shared_[a-z0-9-]+")
-
-
-class WishError(ValueError):
-    """The options do not allow a build; the message says why."""
 
 
 @dataclass(frozen=True)

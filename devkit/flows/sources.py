@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from devkit.bootstrap import ROOT
+from devkit.flows.errors import FlowFileError
 from devkit.flows.groups import Group, read_group
 
 FLOWS = ROOT / "power-automate" / "flows"
@@ -18,10 +19,6 @@ _EXAMPLE = "example.com"
 DATA_SOURCE = "dataSource"  # in a parameter's metadata: ours, and in no container
 
 type Json = dict[str, Any]
-
-
-class FlowFileError(ValueError):
-    """A file is not a flow; the message names the file and what is missing."""
 
 
 @dataclass(frozen=True)

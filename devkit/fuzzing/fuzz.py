@@ -7,7 +7,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,20 +14,13 @@ from typing import Any
 from devkit.bootstrap import ROOT
 from devkit.foreign import LOCKED, find_python
 from devkit.fuzzing.findings import Findings
+from devkit.fuzzing.plan import Plan
 from devkit.fuzzing.world import Running, running_world
 
 SCHEMATHESIS = LOCKED / "schemathesis.txt"
 _BROKEN = re.compile(r"^\S+ \S+ (?:ERROR|CRITICAL) .*$", flags=re.MULTILINE)
 _LOG_LINES = 3
 _STIR, _PROGRESS = 250, 1_000
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How much is asked; the seed makes the same requests again, as far as the world is the same again."""
-
-    requests: int = 10_000
-    seed: int = 1
 
 
 def fuzz(plan: Plan, progress: Callable[[str], None] = lambda _text: None) -> Findings:

@@ -14,20 +14,38 @@ sentence.
     host.stop()
 """
 
-from devkit.host.errors import (
-    FunctionError,
-    HostError,
-    IndexingError,
-    KeysError,
-    SettingsError,
-    UnsupportedError,
-)
-from devkit.host.functions import HostFunction
-from devkit.host.host import LocalHost
-from devkit.host.keys import Keys, Level
-from devkit.host.router import Route, hidden_routes
-from devkit.host.server import RunningServer, serve_in_thread
-from devkit.host.worker import Outcome
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from devkit.host.errors import (
+        FunctionError,
+        HostError,
+        IndexingError,
+        KeysError,
+        SettingsError,
+        UnsupportedError,
+    )
+    from devkit.host.functions import HostFunction
+    from devkit.host.host import LocalHost
+    from devkit.host.keys import Keys, Level
+    from devkit.host.router import Route, hidden_routes
+    from devkit.host.server import RunningServer, serve_in_thread
+    from devkit.host.worker import Outcome
+
+_PLACES = {
+    "HostFunction": "functions",
+    "Keys": "keys",
+    "Level": "keys",
+    "LocalHost": "host",
+    "Outcome": "worker",
+    "Route": "router",
+    "RunningServer": "server",
+    "hidden_routes": "router",
+    "serve_in_thread": "server",
+}
 
 __all__ = [
     "FunctionError",
@@ -46,3 +64,10 @@ __all__ = [
     "hidden_routes",
     "serve_in_thread",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is first used: a command that needs a key does not load the worker."""
+    if name not in __all__:
+        raise AttributeError(name)
+    return getattr(import_module("devkit.host." + _PLACES.get(name, "errors")), name)

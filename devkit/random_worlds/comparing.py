@@ -7,6 +7,7 @@ from devkit.random_worlds.describing import describe_offer, describe_world
 from devkit.random_worlds.graph_answers import report_staff
 from devkit.random_worlds.making import make_world
 from devkit.random_worlds.oracle import Offer, expect_slots
+from devkit.random_worlds.plan import Plan
 from devkit.random_worlds.product import find_slots
 from devkit.random_worlds.shrinking import shrink
 from devkit.random_worlds.world import World
@@ -14,14 +15,6 @@ from devkit.random_worlds.world import World
 _SHOWN = 3
 """How many differences are made small and shown."""
 _STEP = 1_000
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Which worlds: so many, beginning with this number."""
-
-    worlds: int = 10_000
-    first: int = 1
 
 
 @dataclass

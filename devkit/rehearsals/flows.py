@@ -6,10 +6,12 @@ the same id): what happened is known from the people, what fired from the engine
 ask for, but its clock runs faster.
 """
 
+import io
 import random
 import threading
 import time
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,11 +22,13 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableClient
 
 from devkit.flow_engine import PREFIX, Backend, CursorFlow, Flow
+from devkit.progress import Done, Progress
 from devkit.rehearsals.app import App, make_settings, open_world
 from devkit.rehearsals.called_flows import CalledFlow, make_flow
 from devkit.rehearsals.calls import Calls
 from devkit.rehearsals.events import Event, Signature, Trigger, Verdict
 from devkit.rehearsals.people import People
+from devkit.rehearsals.plans import FlowsPlan as Plan
 from devkit.rehearsals.triggers import SEES_ALL, list_own, list_samples
 from devkit.rehearsals.troubles import Troubles
 from twin.seeds import tiny
@@ -38,27 +42,6 @@ _LONGEST_WAIT = 20.0
 _LOSE_ANSWERS = ("any, answers get lost", "registered, answers get lost")
 _LOSE_LOCATIONS = ("any, Locations get lost", "registered, Locations get lost")
 _RAW = "created, without a connector"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How large a rehearsal is.
-
-    `scale`: how much faster the engine's clock runs; `share`: the share of answers and of Locations that some of the
-    flows lose; `troubles_per_minute`: how often the simulated Graph has one. A kill waits until a flow polls; with
-    `waits_for_scans` every second one waits until the app scans the business.
-    """
-
-    minutes: float = 5.0
-    kills: int = 4
-    per_second: float = 1.5
-    stock: int = 120
-    scale: float = 15.0
-    share: float = 0.1
-    troubles_per_minute: float = 10.0
-    waits_for_scans: bool = True
-    limit: float = 420.0
-    seed: int = 1
 
 
 @dataclass
@@ -121,10 +104,16 @@ class Findings:
         return f"    {self.polls[name]:5} polls {self.runs[name]:5} of {verdict.expected:5} runs  {name}{again}{wrong}"
 
 
-def rehearse(plan: Plan) -> Findings:
-    """Run it; this takes the plan's minutes and one or two more. Everything listens on loopback."""
-    with open_world() as (scratch, storage, sim):
-        return _Rehearsal(plan, scratch, storage, sim).run()
+def rehearse(plan: Plan, progress: Progress | None = None) -> Findings:
+    """Run it and show how far it is; this takes the plan's minutes and one or two more. All listens on loopback."""
+    shown = progress or Progress(io.StringIO())
+    with ExitStack() as stack:
+        with shown.phase("Starting storage and the simulated cloud"):
+            scratch, storage, sim = stack.enter_context(open_world())
+        rehearsal = _Rehearsal(plan, scratch, storage, sim)
+        title = f"Flows run for {plan.minutes:g} minutes while the app is killed, {plan.kills} times"
+        with shown.phase(title, rehearsal.measure):
+            return rehearsal.run()
 
 
 class _Rehearsal:
@@ -144,6 +133,13 @@ class _Rehearsal:
         notices = sorted({each.minutes for each in self._triggers if each.kind.endswith("/upcoming")})
         self._people = People(sim, notices, self._random, datetime.now(UTC))
         self._troubles = Troubles(sim, random.Random(plan.seed))  # noqa: S311 - as above
+
+    def measure(self) -> Done:
+        """Say how many seconds of the plan have passed since the flows began."""
+        total = round(self._plan.minutes * 60)
+        until: datetime | None = vars(self._people).get("until")
+        left = total if until is None else (until - datetime.now(UTC)).total_seconds()
+        return Done(total - round(max(0.0, min(left, total))), total, f"{self._app.kills} kills")
 
     def run(self) -> Findings:
         began = time.monotonic()

@@ -4,6 +4,7 @@ Afterwards every mail must be exactly one ticket, with each of its files once; o
 expectation (`odd_mails`). The app works against the simulator and real Azurite, and is killed at random moments.
 """
 
+import io
 import json
 import random
 import re
@@ -11,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,8 +21,10 @@ from typing import Any
 from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableClient
 
+from devkit.progress import Done, Progress
 from devkit.rehearsals.app import MAILBOX, App, make_settings, open_world
 from devkit.rehearsals.odd_mails import KINDS, Expectation, Place, make_message_id
+from devkit.rehearsals.plans import MailsPlan as Plan
 from twin.mail.contents import File
 from twin.seeds import mails, sample, service_desks
 from twin.simulator import Simulator
@@ -30,27 +34,6 @@ _START_SECONDS = 180.0  # on a busy machine
 _SUBJECT = re.compile(r"Rehearsal \d{5}")
 _AUTOMATIC = "AutomaticMail"
 _ASTRAY = ("dropped", "duplicated", "reordered")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How large a rehearsal is: `share` of writes whose answer is lost, `alive` seconds between start and kill.
-
-    After `kills` kills the app is left alone, so that it can finish. Every `odd_every`th mail is an odd one. With
-    `push`, Graph announces mails; `astray` is the share of its notifications that is dropped, duplicated and reordered,
-    each. The last mail is announced in any case: else a quarter of an hour might pass until the app looks by itself.
-    """
-
-    mails: int = 2_000
-    odd_every: int = 10
-    per_second: float = 10.0
-    share: float = 0.05
-    alive: tuple[float, float] = (1.0, 25.0)
-    kills: int = 50
-    limit: float = 3_600.0
-    seed: int = 1
-    push: bool = False
-    astray: float = 0.3
 
 
 @dataclass
@@ -99,10 +82,16 @@ class Findings:
         return f"  notifications: {', '.join(f'{count} {what}' for what, count in self.announced.items())}\n"
 
 
-def rehearse(plan: Plan) -> Findings:
-    """Run it; this takes minutes. Everything listens on loopback."""
-    with open_world() as (scratch, storage, sim):
-        return _Rehearsal(plan, scratch, storage, sim).run()
+def rehearse(plan: Plan, progress: Progress | None = None) -> Findings:
+    """Run it and show how far it is; this takes minutes. Everything listens on loopback."""
+    shown = progress or Progress(io.StringIO())
+    with ExitStack() as stack:
+        with shown.phase("Starting storage and the simulated cloud"):
+            scratch, storage, sim = stack.enter_context(open_world())
+        rehearsal = _Rehearsal(plan, scratch, storage, sim)
+        title = f"{plan.mails} mails become tickets while the app is killed, at most {plan.kills} times"
+        with shown.phase(title, rehearsal.measure):
+            return rehearsal.run()
 
 
 class _Rehearsal:
@@ -114,7 +103,12 @@ class _Rehearsal:
         self._random = random.Random(plan.seed)  # noqa: S311 - a rehearsed accident, not a secret
         self._expected: dict[str, Expectation] = {}
         self._findings = Findings(mails=plan.mails)
+        self._over = threading.Event()
         self._table = TableClient.from_connection_string(storage, "mails")
+
+    def measure(self) -> Done:
+        """Say how many tickets there are."""
+        return Done(len(self._sim.easyvista.tickets), self._plan.mails, f"{self._app.kills} kills")
 
     def run(self) -> Findings:
         began = time.monotonic()
@@ -122,6 +116,21 @@ class _Rehearsal:
         faults = [unreliable(how="commit-then-drop", seed=1), unreliable(how="commit-then-590", seed=2)]
         self._sim.subscriptions.set_switches(dict.fromkeys(_ASTRAY, self._plan.astray) | {"seed": self._plan.seed})
         sender = threading.Thread(target=self._send, daemon=True)
+        try:
+            self._work(sender, began)
+            sender.join()
+        finally:  # Ctrl-C, too: nobody sends to a mailbox that is gone
+            self._over.set()
+            if sender.ident is not None:
+                sender.join()
+        self._findings.kills = self._app.kills
+        self._findings.seconds = time.monotonic() - began
+        self._findings.lost_answers = sum(fault.struck for fault in faults)
+        self._compare()
+        return self._findings
+
+    def _work(self, sender: threading.Thread, began: float) -> None:
+        """Start the app and kill it, until all is done."""
         while time.monotonic() - began < self._plan.limit:
             with self._app.running():
                 if sender.ident is None:
@@ -132,12 +141,6 @@ class _Rehearsal:
                     break
                 self._app.kill()
                 self._findings.steps.update(self._count_steps())
-        sender.join()
-        self._findings.kills = self._app.kills
-        self._findings.seconds = time.monotonic() - began
-        self._findings.lost_answers = sum(fault.struck for fault in faults)
-        self._compare()
-        return self._findings
 
     def _wait_for_subscription(self) -> None:
         """If Graph is to announce the mails, wait until the app has subscribed: the first ones count."""
@@ -190,6 +193,8 @@ class _Rehearsal:
     def _send(self) -> None:
         kinds, every = list(KINDS), self._plan.odd_every
         for number in range(self._plan.mails):
+            if self._over.is_set():
+                return
             if number == self._plan.mails - 1:
                 self._sim.subscriptions.set_switches(dict.fromkeys(_ASTRAY, 0.0))
             subject = f"Rehearsal {number:05}"

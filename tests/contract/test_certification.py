@@ -13,8 +13,9 @@ import pytest
 
 from devkit.connector.files import README
 from devkit.connector.pages import visible_operations
-from devkit.flows.build import WishError, build_all, build_submission, load_sources
+from devkit.flows.build import build_all, build_submission, load_sources
 from devkit.flows.check_certification import check_certification
+from devkit.flows.errors import WishError
 from devkit.flows.introduction import write_introduction
 from devkit.flows.packing import Files, pack, unpack
 from devkit.flows.publisher import Publisher

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from devkit.flows.build import Sources, WishError, build_all, load_sources
+from devkit.flows.build import Sources, build_all, load_sources
 from devkit.flows.check import check_flows
 from devkit.flows.check_failures import load_branch
 from devkit.flows.check_packages import check_built, check_names
 from devkit.flows.check_reads import check_reads
 from devkit.flows.complaints import Complaint
 from devkit.flows.connectors import GATEWAY
+from devkit.flows.errors import WishError
 from devkit.flows.legacy import KEY_PLACEHOLDER, SETTINGS_STEP
 from devkit.flows.logic_apps import TEMPLATE
 from devkit.flows.names import encode_name, make_file_name, make_identity

@@ -4,7 +4,8 @@ import pytest
 
 from devkit.commands import main
 from devkit.connector.answers import load_definition
-from devkit.fuzzing.fuzz import SCHEMATHESIS, Plan, fuzz
+from devkit.fuzzing.fuzz import SCHEMATHESIS, fuzz
+from devkit.fuzzing.plan import Plan
 from tests.house.tools import find_or_skip
 
 OPERATIONS = load_definition().operations()

@@ -4,12 +4,13 @@ import pytest
 
 from devkit.rehearsals import flows, mails
 from devkit.rehearsals.odd_mails import KINDS
+from devkit.rehearsals.plans import FlowsPlan, MailsPlan
 
 pytestmark = pytest.mark.slow(reason="kills whole processes", seconds=50)
 
 
 def test_kills_and_lost_answers_neither_lose_nor_double_a_mail() -> None:
-    findings = mails.rehearse(mails.Plan(mails=42, odd_every=4, per_second=20, alive=(0.5, 3.0), kills=3, limit=240.0))
+    findings = mails.rehearse(MailsPlan(mails=42, odd_every=4, per_second=20, alive=(0.5, 3.0), kills=3, limit=240.0))
     assert findings.kills >= 2, findings.describe()
     assert findings.is_good, findings.describe()
     assert set(findings.odd) == set(KINDS)
@@ -17,14 +18,14 @@ def test_kills_and_lost_answers_neither_lose_nor_double_a_mail() -> None:
 
 
 def test_kills_and_notifications_astray_neither_lose_nor_double_a_mail() -> None:
-    plan = mails.Plan(mails=24, odd_every=6, per_second=8, alive=(1.0, 3.0), kills=2, limit=240.0, push=True)
+    plan = MailsPlan(mails=24, odd_every=6, per_second=8, alive=(1.0, 3.0), kills=2, limit=240.0, push=True)
     findings = mails.rehearse(plan)
     assert findings.kills >= 1, findings.describe()
     assert findings.is_good, findings.describe()
 
 
 def test_each_event_fires_its_flows_exactly_once_though_the_app_is_killed_twice() -> None:
-    plan = flows.Plan(minutes=0.25, kills=2, per_second=4, stock=60, scale=60, waits_for_scans=False, limit=300.0)
+    plan = FlowsPlan(minutes=0.25, kills=2, per_second=4, stock=60, scale=60, waits_for_scans=False, limit=300.0)
     findings = flows.rehearse(plan)
     assert findings.is_good, findings.describe()
     assert findings.kills >= 1, findings.describe()

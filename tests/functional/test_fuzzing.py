@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from devkit.fuzzing.findings import Findings
-from devkit.fuzzing.fuzz import SCHEMATHESIS, Plan, run_driver
+from devkit.fuzzing.fuzz import SCHEMATHESIS, run_driver
+from devkit.fuzzing.plan import Plan
 from devkit.fuzzing.world import Running
 from tests.house.tools import find_or_skip
 

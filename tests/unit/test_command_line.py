@@ -1,5 +1,6 @@
 """`python3 -m devkit` itself: what it prints, what it imports, and that asking how it is used makes nothing."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -39,15 +40,44 @@ def test_every_command_is_listed_with_the_first_line_of_its_text(capsys: pytest.
     assert "Run one function of the running app now" in shown
 
 
-def test_a_command_is_started_without_importing_the_others() -> None:
+LOOK = """
+import contextlib, io, json, sys
+from devkit.commands import NAMES, main
+first, found = set(sys.modules), {}
+for name in NAMES:
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
+        main([name, "--help"])
+    loaded = sorted(set(sys.modules) - first)
+    found[name] = {each: getattr(sys.modules[each], "__file__", None) or "" for each in loaded}
+    for each in loaded:
+        if each.partition(".")[0] not in sys.stdlib_module_names:
+            del sys.modules[each]
+print(json.dumps(found))
+"""
+MOST_MODULES = 80
+
+
+def test_help_loads_no_package_and_little_of_our_own() -> None:
+    done = subprocess.run([sys.executable, "-c", LOOK], cwd=ROOT, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert set(found) == set(NAMES)
+    for name, modules in found.items():
+        assert f"devkit.commands.{name}" in modules
+        assert not [each for each in modules if each.startswith("devkit.commands.") and not each.endswith(f".{name}")]
+        assert not [each for each, file in modules.items() if "site-packages" in file], name
+        own = [each for each in modules if each.partition(".")[0] not in sys.stdlib_module_names]
+        assert len(own) <= MOST_MODULES, name
+        heavy = {"twin.simulator", "function_app", "devkit.host.host", "doctor.examination"}
+        assert not heavy & set(own), name
+
+
+def test_the_lines_of_a_running_world_are_printed_without_any_package() -> None:
     code = (
-        "import sys; from devkit.commands import main\n"
-        "try: main(['fire', '--help'])\n"
-        "finally: print(*sorted(name for name in sys.modules if name.startswith(('devkit.', 'twin', 'setup'))))"
+        "import sys; from devkit.commands import main; main(['up', '--lines'])\n"
+        "print(*[each for each in sys.modules.values() if 'site-packages' in (getattr(each, '__file__', '') or '')])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    loaded = done.stdout.splitlines()[-1].split()
-    assert loaded == ["devkit.bootstrap", "devkit.commands", "devkit.commands.fire", "devkit.running"]
+    assert done.stdout.splitlines()[-1:] == [""]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -56,3 +86,33 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
         main([name, "--help"])
     assert ended.value.code == 0
     assert f"usage: python3 -m devkit {name}" in capsys.readouterr().out
+
+
+OTHERS = {
+    "twin": "usage: python -m twin",
+    "devkit.host": "usage: python -m devkit.host",
+    "setup": "usage: python3 -m setup register",
+    "bench": "hostile_text",
+}
+
+
+@pytest.mark.parametrize("module", OTHERS)
+def test_modules_that_are_documented_explain_themselves(module: str) -> None:
+    command = [sys.executable, "-m", module, "--help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert OTHERS[module] in done.stdout
+
+
+@pytest.mark.parametrize(("module", "options"), [("twin", ["--state-dir", "."]), ("devkit.host", [])])
+def test_modules_that_need_packages_enter_the_environment_first(module: str, options: list[str]) -> None:
+    """As with a Python that has no packages: the same module is started again inside of it, with the same options."""
+    code = (
+        "import importlib.util, runpy, sys\n"
+        "from devkit import bootstrap\n"
+        "importlib.util.find_spec = lambda name: None\n"
+        "bootstrap.run_inside = lambda arguments, module: print(module, *arguments) or 5\n"
+        f"sys.argv[1:] = {options!r}\n"
+        f"runpy.run_path({module.replace('.', '/') + '/__main__.py'!r}, run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.split()) == (5, [module, *options]), done.stderr

@@ -8,8 +8,9 @@ from devkit.flows.check import check_flows
 from devkit.flows.check_failures import WORK
 from devkit.flows.check_form import check_form
 from devkit.flows.connectors import GATEWAY
+from devkit.flows.errors import FlowFileError
 from devkit.flows.logic_apps import build_workflow
-from devkit.flows.sources import Flow, FlowFileError, find_texts, load_flow
+from devkit.flows.sources import Flow, find_texts, load_flow
 from tests.unit.flow_bench import CONNECTORS, DOCUMENT, KEY, PAGE, Spoil, complaints_about, make_flow
 
 type Place = dict[str, Any]

@@ -77,7 +77,7 @@ def test_many_reasons_are_read_and_two_versions_are_none(tmp_path: Path) -> None
 def test_the_command_names_what_changed_and_passes_on_what_uv_says(
     written: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(lock, "find_inputs", lambda: [written])
+    monkeypatch.setattr(locking, "find_inputs", lambda: [written])
     monkeypatch.setattr(lock, "ROOT", written.parent)
     assert main(["lock"]) == 0
     assert capsys.readouterr().out == "some.txt is written\n"

@@ -4,9 +4,10 @@ import pytest
 
 from devkit.commands import main
 from devkit.random_worlds import comparing
-from devkit.random_worlds.comparing import Plan, compare
+from devkit.random_worlds.comparing import compare
 from devkit.random_worlds.making import make_world
 from devkit.random_worlds.oracle import Offer
+from devkit.random_worlds.plan import Plan
 from devkit.random_worlds.product import find_slots
 from devkit.random_worlds.world import World
 

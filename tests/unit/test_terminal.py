@@ -10,7 +10,7 @@ import pytest
 
 from devkit import commands
 from devkit.commands import NAMES, main
-from devkit.host import __main__ as host_command
+from devkit.host import command as host_command
 from devkit.terminal import escape, escaped_output
 
 FOREIGN = "Printer\x1b]52;c;cm0gLXJm\x07\x1b[2J\x9b1A\rok \u202etxt.exe \u2028 ö 🖨"

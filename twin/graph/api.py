@@ -60,8 +60,9 @@ def change_limits(call: Call, limits: GraphLimits) -> Reply:
 def throttle(call: Call, limits: GraphLimits) -> Reply:
     """Throttle everything: {"seconds": 10, "retryAfter"?: seconds or null}; 0 seconds ends it."""
     wish = read_object(call)
-    limits.throttle_for(float(wish["seconds"]), retry_after=wish.get("retryAfter", 1))
-    return Reply(204)
+    seconds, retry_after = float(wish["seconds"]), wish.get("retryAfter", 1)
+    limits.throttle_for(seconds, retry_after=retry_after)
+    return Reply(200, {"seconds": seconds, "retryAfter": retry_after})
 
 
 def miss(call: Call, found: Miss, limits: GraphLimits) -> Reply:
