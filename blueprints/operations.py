@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http import HTTPStatus
 
 import azure.functions as func
@@ -22,8 +22,6 @@ from shared.version import VERSION
 bp = Blueprint()
 _log = logging.getLogger("gateway.health")
 
-_SOON = timedelta(days=14)
-
 
 @bp.route(route="health", methods=["GET", "HEAD"], auth_level=func.AuthLevel.ANONYMOUS)
 def health(req: func.HttpRequest) -> func.HttpResponse:
@@ -38,17 +36,23 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @bp.route(route="health/ready", methods=["GET", "HEAD"])
-@answers("check")
+@answers("check", "scope")
 def readiness(request: Request) -> Content:
-    """Return whether the gateway is able to answer: 200, or 503 with what fails, since when, and what to do."""
-    from doctor.readiness import CHECK_AGAIN_AFTER, describe_readiness, describe_wrong_settings
+    """Return whether the gateway is able to do its work: 200, or 503 with what fails, since when, and what to do.
+
+    With `scope=instance` it says so of this instance alone, for who replaces instances.
+    """
+    from doctor.monitoring import describe_health, describe_wrong
+    from doctor.readiness import CHECK_AGAIN_AFTER
 
     check = request.query.choice("check", "now") == "now"
+    is_whole = request.query.choice("scope", "all", "instance") != "instance"
+    now = datetime.now(UTC)
     try:
-        body, is_ready = describe_readiness(request.services, check=check)
+        body, is_well = describe_health(request.services, now, check=check, is_whole=is_whole)
     except SettingsError as error:
-        body, is_ready = describe_wrong_settings(error), False
-    if is_ready:
+        body, is_well = describe_wrong(error, now), False
+    if is_well:
         return Content(body)
     return Content(body, status=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": f"{CHECK_AGAIN_AFTER:.0f}"})
 
@@ -64,7 +68,7 @@ def status(request: Request) -> Json | Content:
     body: Json = {
         "asOfDateTime": utc_text(now),
         "version": VERSION,
-        "verdict": overall.verdict,
+        "verdict": overall.judge(),
         "alarms": overall.describe_alarms(),
         "mailboxes": overall.describe_mailboxes(),
         "sinks": [
@@ -107,15 +111,22 @@ def doctor(request: Request) -> Json:
 
 
 def _health() -> tuple[Json, int]:
+    from shared.issues import EXPIRES_SOON
+    from shared.settings.schedules import is_refused
+
     try:
         used = services()
         sources = used.authenticator.sources()
     except SettingsError as error:
         return {"status": "misconfigured", "settings": sorted({fault.app_setting for fault in error.faults})}, 503
     now = datetime.now(UTC)
-    is_expiring = any(source.credential_expires_on and source.credential_expires_on - now < _SOON for source in sources)
+    is_expiring = any(
+        source.credential_expires_on and source.credential_expires_on - now < EXPIRES_SOON for source in sources
+    )
     state = used.settings_state
     refused = sorted(state.blobs) if state and state.is_wrong else []
+    schedules = sorted(name for name, text in used.settings.schedules.items() if is_refused(text))
     body: Json = {"credentialsExpireSoon": True} if is_expiring else {}
     body |= {"settingsRefused": refused} if refused else {}
+    body |= {"schedulesRefused": schedules} if schedules else {}
     return {"status": "degraded" if body else "ok"} | body, 200

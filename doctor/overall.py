@@ -33,10 +33,14 @@ class Overall:
     subscriptions: Sequence[Json]
 
     @property
-    def verdict(self) -> Json:
-        """The level, one sentence, and the issues."""
-        issues = [*(alarm.as_issue(self._raised_at(alarm)) for alarm in self.alarms), *self.troubles]
-        return judge(issues, self.now, if_well=_describe_good_state(self.survey.overviews))
+    def issues(self) -> list[Issue]:
+        """What is wrong."""
+        return [*(alarm.as_issue(self._raised_at(alarm)) for alarm in self.alarms), *self.troubles]
+
+    def judge(self, issues: Sequence[Issue] | None = None) -> Json:
+        """Return the verdict: the level, one sentence, and the issues. `issues`: if they are not those of `issues`."""
+        found = self.issues if issues is None else issues
+        return judge(found, self.now, if_well=_describe_good_state(self.survey.overviews))
 
     def describe_alarms(self) -> list[Json]:
         """Return the alarms as answers show them."""

@@ -70,12 +70,15 @@ def describe_readiness(services: Services, *, check: bool) -> tuple[Json, bool]:
     return {"status": "unknown" if State.UNKNOWN in states else "ready", "checks": shown}, True
 
 
-def find_troubles(services: Services, now: datetime) -> Iterator[Issue]:
-    """Yield an issue for each service that fails this process, as its calls have shown; sends no request."""
+def find_troubles(services: Services, now: datetime, *, is_urgent: bool = False) -> Iterator[Issue]:
+    """Yield an issue for each service that fails this process, as its calls have shown; sends no request.
+
+    `is_urgent`: who asks needs an answer now, so that what began a moment ago counts like what lasts.
+    """
     for check in _list_checks(services):
         known = recall(check.service, check.about)
         if _judge(check, known) is State.FAILED and known is not None and known.failure is not None:
-            details = {"message": known.failure.message, "lasts": now - known.since >= LASTING}
+            details = {"message": known.failure.message, "lasts": is_urgent or now - known.since >= LASTING}
             yield Issue(_TROUBLES[check.service], check.about, known.since, details)
 
 

@@ -16,6 +16,7 @@ from referencing.jsonschema import DRAFT202012
 
 from devkit.connector.answers import Definition, shape_of
 from devkit.connector.files import CLIENT_DESCRIPTION
+from shared.issues import KINDS
 
 type Json = dict[str, Any]
 
@@ -43,7 +44,8 @@ class Description:
         self._good: set[tuple[str, Any]] = set()
         components = document["components"]
         self._headers = {name.lower(): each for name, each in components["headers"].items()}
-        self._codes = frozenset(components["schemas"]["FailureDetails"]["properties"]["code"]["examples"])
+        codes = components["schemas"]["FailureDetails"]["properties"]["code"]["examples"]
+        self._codes = frozenset((*codes, *KINDS))  # of errors, and of issues
 
     def complaints(self, method: str, path: str, status: int, headers: Mapping[str, str], body: bytes) -> list[str]:
         """Return the differences between an answer and the text; none for routes that are not described."""

@@ -4,6 +4,7 @@ from devkit.connector.failures import SHAPES, header
 from devkit.connector.operations import Operation, describe
 from devkit.connector.parameters import query
 from devkit.connector.shapes import Shape, flag, list_of, moment, text, thing
+from devkit.connector.status_shapes import ISSUE, LEVEL
 
 _KEYLESS: Operation = {"security": []}
 _NAME = {"type": "string"}
@@ -14,6 +15,7 @@ _HEALTH = thing(
         "status": text("Status", "Whether settings are right.", choices=("ok", "degraded", "misconfigured")),
         "credentialsExpireSoon": flag("Expiring", "Whether a stored credential expires within 14 days."),
         "settingsRefused": list_of(_NAME, "Refused", "Settings whose blob is refused."),
+        "schedulesRefused": list_of(_NAME, "Wrong Schedules", "Schedules that are wrong or not set, by setting."),
         "settings": list_of(_NAME, "Wrong Settings", "App settings that are wrong, by name only."),
     },
     name="Health",
@@ -21,8 +23,8 @@ _HEALTH = thing(
 )
 _CHECK = thing(
     {
-        "name": text("Name", "What is checked: sign-in, graph, vault, storage, settings or mail-settings."),
-        "about": text("About", "The connection, if each has a check of its own; else empty."),
+        "name": text("Name", "sign-in, graph, vault, storage, settings, mail-settings, schedule, timer or mailbox."),
+        "about": text("About", "Which connection, setting, function or mailbox it is; empty if there is one only."),
         "state": text("State", "Whether it serves, as far as it is known.", choices=("ok", "failed", "unknown")),
         "sinceDateTime": moment("Since", "Since when it is so, in UTC."),
         "seenDateTime": moment("Seen", "When it was seen last, in UTC."),
@@ -34,10 +36,14 @@ _CHECK = thing(
 _READINESS = thing(
     {
         "status": text("Status", "Whether it is able to answer.", choices=("ready", "unknown", "notReady")),
+        "healthy": flag("Healthy", "Whether nothing critical is known."),
+        "level": LEVEL,
+        "message": text("Message", "One sentence about the gateway as a whole."),
+        "issues": list_of(ISSUE, "Issues", "What is wrong, the worst first."),
         "checks": list_of(_CHECK, "Checks", "What it depends on."),
     },
     name="Readiness",
-    required=["status", "checks"],
+    required=["status", "healthy", "level", "message", "issues", "checks"],
 )
 
 
@@ -58,9 +64,12 @@ def _describe_readiness() -> Operation:
     described = describe(
         "GetReadiness",
         "Get whether the gateway is able to answer",
-        "Gets what is known of the services that the gateway depends on.",
+        "Gets whether mailboxes, timers and the services that the gateway depends on are well.",
         _READINESS,
-        parameters=[query("check", "Check", "Calls each of them first, within 8 seconds.", enum=["now"])],
+        parameters=[
+            query("check", "Check", "Calls each of them first, within 8 seconds.", enum=["now"]),
+            query("scope", "Scope", "Whether the whole is asked for, or this instance.", enum=["all", "instance"]),
+        ],
         failing=(400, 401, 500, 503),
     )
     _also_when_away(described, _READINESS, "Something is known to fail.")

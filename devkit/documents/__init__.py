@@ -15,6 +15,7 @@ from devkit.documents import (
     error_tables,
     flow_settings,
     infrastructure,
+    issues_table,
     mailbox_cost,
     permissions,
     routes,
@@ -35,6 +36,7 @@ _WRITERS: tuple[Callable[[Texts], None], ...] = (
     appointment_fields.write,
     sinks.write,
     doctor_table.write,
+    issues_table.write,
     flow_settings.write,
     mailbox_cost.write,
 )

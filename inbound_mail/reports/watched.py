@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from inbound_mail.reports.alarm import Alarm
 from shared.errors import GatewayError
 from shared.events import Event
-from shared.settings.schedules import find_missed_run, find_schedule_fault
+from shared.settings.schedules import find_missed_run, find_schedule_fault, is_refused
 from shared.settings.timers import TIMERS, WATCH_SCHEDULE
 from shared.storage.tables import Entity, Table
 from shared.time_zones.zones import utc_text
@@ -89,4 +89,4 @@ def find_refused_schedules(schedules: Mapping[str, str | None]) -> Iterator[Alar
     for setting, text in schedules.items():
         fault = "it is not set" if text is None else find_schedule_fault(text)
         if fault is not None:
-            yield Alarm(Event.SCHEDULE_REFUSED, setting, 1, {"fault": fault, "isRefused": True})
+            yield Alarm(Event.SCHEDULE_REFUSED, setting, 1, {"fault": fault, "isRefused": is_refused(text)})

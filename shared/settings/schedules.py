@@ -81,6 +81,14 @@ def find_schedule_fault(text: str) -> str | None:
     return next((fault for fault in faults if fault), None)
 
 
+def is_refused(text: str | None) -> bool:
+    """Return whether the platform starts no timer with this schedule. Five fields it takes, with the second 0."""
+    if text is None:
+        return True
+    is_short = len(text.split()) == len(_FIELDS) - 1
+    return find_schedule_fault(f"0 {text}" if is_short else text) is not None
+
+
 def find_missed_run(text: str, after: datetime, before: datetime) -> datetime | None:
     """Return the first minute behind `after`, and before `before`, in which a schedule has a run; None without one.
 

@@ -112,25 +112,25 @@ def failed(answer: requests.Response) -> dict[str, Any]:
 
 
 def test_readiness_is_what_calls_have_shown_and_asks_nobody(alone: Gateway) -> None:
-    fresh = alone.get("health/ready")
+    fresh = alone.get("health/ready", scope="instance")
     assert (fresh.status_code, fresh.json()["status"]) == (200, "unknown")
     assert states(fresh) == dict.fromkeys(("sign-in", "graph", "vault", "storage"), "unknown")
     alone.ask("/staff")
     seen = len(alone.sim.exchanges.all())
-    known = alone.get("health/ready")
+    known = alone.get("health/ready", scope="instance")
     assert (known.json()["status"], states(known)["sign-in"], states(known)["graph"]) == ("unknown", "ok", "ok")
     assert len(alone.sim.exchanges.all()) == seen
     assert alone.get("health/ready", key="").status_code == 401
 
 
 def test_a_check_calls_every_service_once_and_not_again_for_a_while(alone: Gateway) -> None:
-    ready = alone.get("health/ready", check="now")
+    ready = alone.get("health/ready", scope="instance", check="now")
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
     assert set(states(ready).values()) == {"ok"}
     assert {"sinceDateTime", "seenDateTime"} <= set(ready.json()["checks"][1])
     asked = Counter(seen.api for seen in alone.sim.exchanges.all())
     assert (asked["graph"] + asked["bookings"], asked["vault"]) == (1, 1 + 1), "the credential, and the state key"
-    again = alone.get("health/ready", check="now")
+    again = alone.get("health/ready", scope="instance", check="now")
     assert (again.json(), Counter(seen.api for seen in alone.sim.exchanges.all())) == (ready.json(), asked)
 
 
@@ -146,21 +146,21 @@ def test_a_service_that_is_away_is_named_with_what_to_do(
     alone: Gateway, api: str, status: int, name: str, code: str
 ) -> None:
     fault = alone.sim.faults.add(Answer(status), api=api, times=None)
-    answer = alone.get("health/ready", check="now")
+    answer = alone.get("health/ready", scope="instance", check="now")
     assert (failed(answer)["name"], failed(answer)["code"]) == (name, code)
     others = {"sign-in": "ok", "graph": "unknown" if name == "sign-in" else "ok", "vault": "ok", "storage": "ok"}
     assert states(answer) == others | {name: "failed"}
     assert alone.get("health", key="").json() == {"status": "ok"}, "it is alive all the same"
     alone.sim.faults.remove(fault.id)
     alone.ask("/staff")
-    back = alone.get("health/ready")
+    back = alone.get("health/ready", scope="instance")
     assert (back.status_code, states(back)[name]) == (200, "ok"), "the next good call ends it"
 
 
 def test_a_wrong_secret_is_named_as_entra_names_it(alone: Gateway) -> None:
     alone.sim.vaults.vault(sample.VAULT).set_secret(sample.CLIENT_SECRET_NAME, "wrong-secret-value")
     assert alone.refused("bookings/businesses")["code"] == "SignInFailed"
-    answer = alone.get("health/ready")
+    answer = alone.get("health/ready", scope="instance")
     found = failed(answer)
     assert (found["name"], found["about"], found["code"]) == ("sign-in", "default", "SignInFailed")
     assert found["entraError"] == "AADSTS7000215"
@@ -170,7 +170,7 @@ def test_a_wrong_secret_is_named_as_entra_names_it(alone: Gateway) -> None:
 def test_a_vault_that_refuses_is_named(alone: Gateway) -> None:
     alone.ask("/staff")
     alone.sim.faults.add(Answer(403), api="vault")
-    found = failed(alone.get("health/ready", check="now"))
+    found = failed(alone.get("health/ready", scope="instance", check="now"))
     assert (found["name"], found["code"]) == ("vault", "GatewayMisconfigured")
 
 
@@ -178,7 +178,7 @@ def test_storage_that_is_away_is_named(alone: Gateway, monkeypatch: pytest.Monke
     parts = "".join(f"{kind}Endpoint=http://127.0.0.1:1/a;" for kind in ("Blob", "Queue", "Table"))
     monkeypatch.setenv("AzureWebJobsStorage", f"DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;{parts}")
     alone.ask("/staff")
-    found = failed(alone.get("health/ready", check="now"))
+    found = failed(alone.get("health/ready", scope="instance", check="now"))
     assert (found["name"], found["code"]) == ("storage", "UpstreamUnavailable")
 
 
@@ -187,7 +187,7 @@ def test_a_service_that_hangs_has_failed_after_seconds(alone: Gateway, monkeypat
     alone.ask("/staff")
     alone.sim.faults.add(Hang(), api="graph")
     began = time.monotonic()
-    found = failed(alone.get("health/ready", check="now"))
+    found = failed(alone.get("health/ready", scope="instance", check="now"))
     assert (found["name"], found["code"]) == ("graph", "UpstreamTimeout")
     assert time.monotonic() - began < 4
 
@@ -195,11 +195,11 @@ def test_a_service_that_hangs_has_failed_after_seconds(alone: Gateway, monkeypat
 def test_old_knowledge_is_none(alone: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     alone.ask("/staff")
     monkeypatch.setattr(readiness, "_KNOWN_FOR", timedelta(0))
-    answer = alone.get("health/ready")
+    answer = alone.get("health/ready", scope="instance")
     assert (states(answer)["graph"], states(answer)["sign-in"]) == ("unknown", "ok"), "a token lasts longer"
 
 
 def test_wrong_settings_are_not_ready_and_parameters_are_checked(alone: Gateway) -> None:
     assert alone.refused("health/ready", check="often")["code"] == "InvalidChoice"
     alone.configure()
-    assert failed(alone.get("health/ready"))["code"] == "GatewayMisconfigured"
+    assert failed(alone.get("health/ready", scope="instance"))["code"] == "GatewayMisconfigured"

@@ -23,6 +23,7 @@ BY_HAND = {
     "composition.standing_in",
     "composition.unanswered_polls",
     "inbound_mail.delivery.circuit_breaker",
+    "inbound_mail.reports.watched",
 }
 
 
