@@ -25,7 +25,9 @@ _ADDRESSES = 4
 _ASSETS = {
     "swagger-ui-bundle.js": "text/javascript",
     "swagger-ui.css": "text/css",
-    "initializer.js": "text/javascript",
+    "page.css": "text/css",
+    "page.json": "application/json",
+    **dict.fromkeys(("initializer.js", "examples.js", "key.js", "lists.js", "plugin.js"), "text/javascript"),
 }
 # Swagger UI draws its icons from data: URLs.
 _POLICY = (

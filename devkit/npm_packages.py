@@ -12,6 +12,7 @@ from devkit.installing import InstallError, run_installer
 from devkit.progress import Done
 
 TOOLS = {
+    "axe": "node_modules/axe-core/axe.min.js",
     "client": "node_modules/typescript/bin/tsc",
     "spectral": "node_modules/@stoplight/spectral-cli/dist/index.js",
     "verifier": "node_modules/standardwebhooks/package.json",

@@ -1,35 +1,56 @@
-// The key stays in the page's memory: persistAuthorization would leave it in the browser's storage.
-"use strict";
+// The API page: Swagger UI with the gateway's own text, a form for the key, and lists to pick values from.
+import { askForKey } from "./key.js";
+import { fillIn } from "./examples.js";
+import { makeLists } from "./lists.js";
+import { mend, plugin } from "./plugin.js";
 
-const KEY_HEADER = "x-functions-key";
+const ROOT = new URL(".", document.baseURI); // where the gateway's routes begin, whatever stands in front of them
 
-const manners = (system) => ({
-  wrapComponents: {
-    // The addresses of the description's author lead nowhere; each gateway has people of its own.
-    Contact: () => () => null,
-    // What is pasted into a chat or shown on a screen holds no key.
-    curl: (Curl) => (given) => {
-      const request = given.request.hasIn(["headers", KEY_HEADER])
-        ? given.request.setIn(["headers", KEY_HEADER], "YOUR-KEY")
-        : given.request;
-      return system.React.createElement(Curl, { ...given, request });
-    },
-  },
-});
+const scheme = window.matchMedia("(prefers-color-scheme: dark)");
+const paint = () => document.documentElement.classList.toggle("dark-mode", scheme.matches);
+scheme.addEventListener("change", paint);
+paint();
 
-window.viewer = SwaggerUIBundle({
-  // Not openapi.json: Swagger UI reads OpenAPI 3.1 anew for each operation that is opened, which takes seconds.
-  url: "swagger.json",
+// Not openapi.json: Swagger UI reads OpenAPI 3.1 anew for each operation that is opened, which takes seconds.
+const answer = await fetch(new URL("docs/page.json", ROOT));
+const text = {
+  ...(await answer.json()),
+  host: ROOT.host,
+  basePath: ROOT.pathname.replace(/\/$/, ""),
+  schemes: [ROOT.protocol.replace(":", "")],
+};
+const lists = makeLists(ROOT, text);
+
+const viewer = SwaggerUIBundle({
+  spec: fillIn(text, new Date()),
   dom_id: "#viewer",
   deepLinking: true,
   docExpansion: "list",
   defaultModelsExpandDepth: 0,
   displayRequestDuration: true,
   filter: true,
-  persistAuthorization: false,
-  plugins: [manners],
+  persistAuthorization: false, // key.js keeps the key, if it is asked to, and for the tab only
+  plugins: [plugin(lists)],
   showExtensions: false,
+  syntaxHighlight: { theme: "tomorrow-night" }, // the one whose colours can all be read
   tryItOutEnabled: true,
   validatorUrl: null,
-  onComplete: () => window.viewer.layoutActions.show(["operations-tag", "For designers"], false),
+  onComplete: () => {
+    viewer.layoutActions.show(["operations-tag", "For designers"], false);
+    askForKey(ROOT, useKey);
+  },
 });
+
+const place = document.getElementById("viewer");
+new MutationObserver(() => mend(place)).observe(place, { childList: true, subtree: true });
+
+// The key is for the calls; what it opens fills the examples: pages, services, people, mailboxes and mails.
+async function useKey(key) {
+  lists.use(key);
+  if (!key) {
+    viewer.authActions.logout(["api_key"]);
+    return;
+  }
+  viewer.preauthorizeApiKey("api_key", key);
+  viewer.specActions.updateJsonSpec(fillIn(text, new Date(), await lists.readFirst()));
+}

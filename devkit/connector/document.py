@@ -27,9 +27,18 @@ from devkit.connector import (
     write_operations,
 )
 from devkit.connector.client_description import build_client_description
+from devkit.connector.examples import add_to_description
 from devkit.connector.failures import FAILURES
-from devkit.connector.files import CLIENT_DESCRIPTION, DEFINITION, PROPERTIES, README, REFERENCE
+from devkit.connector.files import (
+    CLIENT_DESCRIPTION,
+    DEFINITION,
+    PAGE_DESCRIPTION,
+    PROPERTIES,
+    README,
+    REFERENCE,
+)
 from devkit.connector.operations import NOTIFICATION
+from devkit.connector.page_description import build_page_description
 from devkit.connector.pages import update_readme, update_reference
 from devkit.connector.parameters import PARAMETERS
 from devkit.connector.shapes import NAME, ref, without_names
@@ -77,7 +86,9 @@ def build_definition() -> dict[str, Any]:
 
 def build_description() -> dict[str, Any]:
     """Return the OpenAPI 3.1 text. DescriptionError if two things have one name."""
-    return build_client_description(_collect(_PARTS | _FOR_CLIENTS), _SHAPES)
+    description = build_client_description(_collect(_PARTS | _FOR_CLIENTS), _SHAPES)
+    add_to_description(description)
+    return description
 
 
 def _collect(parts: Mapping[str, ModuleType]) -> dict[str, Any]:
@@ -222,6 +233,7 @@ def build_files() -> dict[Path, str]:
     return {
         DEFINITION: json.dumps(definition, indent=4) + "\n",
         CLIENT_DESCRIPTION: json.dumps(build_description(), indent=1) + "\n",
+        PAGE_DESCRIPTION: json.dumps(build_page_description(_collect(_PARTS | _FOR_CLIENTS)), indent=1) + "\n",
         PROPERTIES: json.dumps(build_properties(), indent=4) + "\n",
         README: update_readme(README.read_text(encoding="utf-8"), definition),
         REFERENCE: update_reference(REFERENCE.read_text(encoding="utf-8"), definition),

@@ -47,6 +47,27 @@ _READINESS = thing(
 )
 
 
+_STEP = thing(
+    {
+        "step": text("Step", "What was tried."),
+        "about": text("About", "The connection, mailbox, sink or setting that it concerns; else empty."),
+        "status": text("Step Status", "What came of it.", choices=("ok", "warn", "fail", "skipped")),
+        "message": text("Message", "What was found."),
+        "remedy": text("Remedy", "What mends it, if something is wrong.", null=True),
+    },
+    name="DoctorStep",
+    required=["step", "about", "status", "message"],
+)
+_EXAMINATION = thing(
+    {
+        "status": text("Status", "The worst result of a step.", choices=("ok", "warn", "fail")),
+        "steps": list_of(_STEP, "Steps", "What was tried, each after the steps that it needs."),
+    },
+    name="Examination",
+    required=["status", "steps"],
+)
+
+
 def _also_when_away(operation: Operation, shape: Shape, description: str) -> Operation:
     """Let an operation answer 503 with the same shape as 200, instead of a failure."""
     operation["responses"]["503"] = {"description": description, "schema": shape}
@@ -77,6 +98,21 @@ def _describe_readiness() -> Operation:
     return described
 
 
+def _describe_doctor() -> Operation:
+    return describe(
+        "ExamineGateway",
+        "Examine everything that the gateway depends on",
+        "Tries sign-in, vault, Graph, mailboxes, sinks, storage and timers, within 90 seconds, and says what mends "
+        "what fails. It needs the master key of the function app.",
+        _EXAMINATION,
+        parameters=[
+            query("refusedMailbox", "Refused Mailbox", "A mailbox that the app must not be able to open, by its "
+                  "address.")
+        ],
+        failing=(400, 401, 500, 503, 504),
+    )  # fmt: skip
+
+
 def _describe_description() -> Operation:
     described = describe(
         "GetDescription",
@@ -98,5 +134,6 @@ def _describe_description() -> Operation:
 OPERATIONS: dict[str, dict[str, Operation]] = {
     "/health": {"get": _describe_health()},
     "/health/ready": {"get": _describe_readiness()},
+    "/doctor": {"get": _describe_doctor()},
     "/openapi.json": {"get": _describe_description()},
 }

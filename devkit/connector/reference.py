@@ -1,6 +1,7 @@
 """`.venv/bin/python -m devkit.connector.reference`: write the reference of operations, with recorded examples.
 
-It starts a sample world of its own, which needs no `up`, and removes it afterwards: less than a minute.
+The same examples go into examples.json, for the descriptions of the API. It starts a sample world of its own, which
+needs no `up`, and removes it afterwards: less than a minute.
 """
 
 import json
@@ -10,8 +11,9 @@ import time
 from http import HTTPStatus
 from typing import Any
 
+from devkit.connector.client_description import SERVER
 from devkit.connector.document import build_definition
-from devkit.connector.files import REFERENCE
+from devkit.connector.files import EXAMPLES, REFERENCE
 from devkit.connector.pages import heading, recorded_operations, titles
 from devkit.connector.trials import Trial, TrialError, Trials
 from devkit.fuzzing.world import running_world
@@ -25,6 +27,7 @@ world. Long ids are cut short, lists show their first item, and what is empty is
 of its list.
 """
 _LONG_ID = re.compile(r"[A-Za-z0-9+/=_-]{48,}")
+_FILE_LINK = re.compile(r'"http://[^"/]+/devstoreaccount1(/[^"?]+)\?[^"]*"')
 _LONGEST_TEXT = 300
 _KEPT = 24
 
@@ -70,6 +73,21 @@ def shorten(value: Any) -> Any:
     return value
 
 
+def write_examples(trials: dict[str, Trial], base_url: str) -> str:
+    """Return the calls and answers as JSON, by operation; of a file only its content type is kept."""
+    kept = {name: {"given": cut(trial.given), "answer": cut(trial.answer)} for name, trial in trials.items()}
+    written = json.dumps(kept, indent=1, ensure_ascii=False) + "\n"
+    written = _FILE_LINK.sub(r'"https://YOURSTORAGE.blob.core.windows.net\1?sv=…"', written)
+    return written.replace(base_url, SERVER.removesuffix("/api"))
+
+
+def cut(value: Any) -> Any:
+    """Shorten ids and texts, and keep one item of each list; what is empty stays."""
+    if isinstance(value, dict):
+        return {name: cut(inner) for name, inner in value.items()}
+    return [cut(each) for each in value[:1]] if isinstance(value, list) else shorten(value)
+
+
 def main() -> int:
     """Run the trials and write the page."""
     began = time.monotonic()
@@ -82,6 +100,7 @@ def main() -> int:
         with running_world() as world:
             trials = Trials(world, say).run()
         REFERENCE.write_text(write_reference(trials), encoding="utf-8")
+        EXAMPLES.write_text(write_examples(trials, world.base_url), encoding="utf-8")
     except (RuntimeError, TrialError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -10,14 +10,6 @@ FILES = (
     "host.json",
     "requirements.txt",
     "power-automate/apiDefinition.swagger.json",
-    "viewer/index.html",
-    "viewer/initializer.js",
-    "viewer/openapi.json",
-    "viewer/swagger-ui-bundle.js",
-    "viewer/swagger-ui.css",
-    "viewer/swagger-ui.LICENSE.txt",
-    "viewer/swagger-ui.NOTICE.txt",
-    "viewer/swagger-ui-bundle.js.LICENSE.txt",
 )
 PACKAGES = (
     "blueprints",
@@ -30,7 +22,7 @@ PACKAGES = (
     "shared",
     "trigger_polls",
 )
-PAGES = ("console",)
+PAGES = ("console", "viewer")
 """Folders that a page is made of: all their files but those that say where foreign ones come from."""
 SOURCES = "sources.json"
 _SUFFIX = ".py"

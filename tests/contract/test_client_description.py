@@ -36,8 +36,8 @@ def operations(document: dict[str, Any]) -> dict[str, tuple[str, str, dict[str, 
 
 
 OPERATIONS = operations(DOCUMENT)
-# For browsers, administrators, Microsoft Graph, Power Platform.
-UNDESCRIBED = {"/docs", "/docs/{asset}", "/doctor", "/graph-notifications/{part}", "/swagger.json"} | {
+# For browsers, Microsoft Graph, Power Platform.
+UNDESCRIBED = {"/docs", "/docs/{asset}", "/graph-notifications/{part}", "/swagger.json"} | {
     "/{nothing:maxlength(0)?}",
     "/console",
     "/console/{asset}",

@@ -36,7 +36,7 @@ def test_behind_a_front_door_the_set_address_is_used(gateway: Gateway) -> None:
     assert gateway.get("openapi.json", key="").json()["servers"] == [{"url": "https://desk.example.com/gateway/api"}]
 
 
-ASSETS = ("swagger-ui-bundle.js", "swagger-ui.css", "initializer.js")
+ASSETS = ("swagger-ui-bundle.js", "swagger-ui.css", "initializer.js", "key.js", "page.css", "page.json")
 OPEN = ("openapi.json", "swagger.json", "docs", *(f"docs/{name}" for name in ASSETS))
 
 

@@ -35,7 +35,7 @@ def test_a_version_that_does_not_exist_fails(output: list[str]) -> None:
 
 def test_lock_files_name_no_registry_and_pin_what_is_wanted() -> None:
     folders = sorted(ROOT.glob("devkit/*_npm"))
-    assert len(folders) == 4
+    assert len(folders) == 5
     for folder in folders:
         packages = json.loads((folder / "package-lock.json").read_text())["packages"]
         wanted = json.loads((folder / "package.json").read_text())["dependencies"]
