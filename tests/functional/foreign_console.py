@@ -298,8 +298,22 @@ def poll_now(browser: Browser, given: dict, key: str) -> dict:
     return {"posted": tab.posted} | tab.summarise()
 
 
+def pause_and_resume(browser: Browser, given: dict, key: str) -> dict:
+    """Pause the only subscription, and resume it."""
+    tab = Tab(browser, given).open().enter(key).show("#/callers")
+    page = tab.page
+    page.click("text=Pause")
+    page.click("text=Yes: Pause")
+    page.wait_for_selector("button:has-text('Resume')")
+    seen = {"paused": page.inner_text("main")}
+    page.click("text=Resume")
+    page.wait_for_selector("button:has-text('Pause')")
+    return seen | {"resumed": page.inner_text("main"), "posted": tab.posted} | tab.summarise()
+
+
 SCENARIOS = {
-    "doctor": use_doctor, "key": use_key, "keyboard": use_keyboard, "once": look_once, "poll": poll_now,
+    "doctor": use_doctor, "key": use_key, "keyboard": use_keyboard, "once": look_once,
+    "pause": pause_and_resume, "poll": poll_now,
     "refresh": watch_refresh, "states": see_states, "stop": see_stop, "walk": walk,
 }  # fmt: skip
 
