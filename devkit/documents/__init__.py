@@ -14,6 +14,7 @@ from devkit.documents import (
     doctor_table,
     error_tables,
     flow_settings,
+    http_file,
     infrastructure,
     issues_table,
     mailbox_cost,
@@ -26,6 +27,7 @@ from devkit.documents.blocks import Texts
 
 _WRITERS: tuple[Callable[[Texts], None], ...] = (
     connector_files.write,
+    http_file.write,
     console_keys.write,
     settings_tables.write,
     bicep_types.write,

@@ -18,6 +18,7 @@ _CORE_TOOLS = re.compile(r"^\[(?P<time>[^]]+)\] (?P<level>)(?P<text>.*)$")
 _DELIVERED = re.compile(r"^[\w.]+: (?P<mailbox>[^:]+): mail \w+ delivered to (?P<sink>[^\s,]+)")
 _SET_ASIDE = re.compile(r"^gateway\.events: MailQuarantined (?P<event>\{.*\"cause\": \"AutomaticMail\".*\})$")
 _SAME_SET_ASIDE = re.compile(r"^gateway\.mail: .* attempt \d+: AutomaticMail \|")
+_MENDS_ITSELF = re.compile(r"^gateway\.retry: attempt \d+ failed, next in ")
 _BAD = {"ERROR", "CRITICAL"}
 _SHOWN = {"WARNING", *_BAD}
 _LIST_BEGINS, _LIST_ENDS = "Functions:", "Listening on "
@@ -57,7 +58,10 @@ class Shower:
 
     def _is_shown(self, name: str, found: re.Match[str]) -> bool:
         self._follows[name] = found["level"] in _SHOWN
-        return not self._is_about_a_mail(found["text"]) and found["level"] in _SHOWN
+        if self._is_about_a_mail(found["text"]) or _MENDS_ITSELF.match(found["text"]):
+            self._follows[name] = False
+            return False
+        return found["level"] in _SHOWN
 
     def _is_about_a_mail(self, text: str) -> bool:
         """Note what became of a mail; say whether that is all that the line is about."""

@@ -19,6 +19,7 @@ import requests
 
 from devkit.azurite import install_azurite
 from tests.house.source import ROOT, tracked_files
+from tests.http_file import send_all
 from twin.seeds import sample
 
 pytestmark = pytest.mark.slow(reason="starts whole processes", seconds=15)
@@ -104,6 +105,12 @@ def ask(url: str, key: str | None = None) -> requests.Response:
         return session.get(url, headers={"x-functions-key": key} if key else {}, timeout=60)
 
 
+def ask_for(url: str, key: str) -> Any:
+    answer = ask(url, key)
+    assert answer.status_code in {200, 202}, f"{url}: {answer.status_code} {answer.text}"
+    return answer.json() if "json" in answer.headers.get("Content-Type", "") else None
+
+
 def steer(found: dict[str, Any], method: str, path: str, **body: Any) -> None:
     """Change the simulated world through its control path."""
     with requests.Session() as session:
@@ -167,12 +174,18 @@ def test_up_answers_every_question_it_prints(up: Up, checkout: Path) -> None:
 
     watching = wait_for(found, "/subscriptions", "subscriptions", lambda one: "support@" in one["resource"])
     sent = run(checkout, "send", "--demo")
-    assert (sent.returncode, len(sent.stdout.splitlines())) == (0, 3), sent.stderr
+    assert (sent.returncode, len(sent.stdout.splitlines())) == (0, 4), sent.stderr
     (url,) = {one["notificationUrl"] for one in watching}
     assert url.startswith("https://contoso-gateway.azurewebsites.net/api/graph-notifications/")
     wait_for(found, "/subscriptions/deliveries", "deliveries", lambda one: (one["url"], one["status"]) == (url, 202))
     events = wait_for(found, "/webhook/deliveries?path=/events", "deliveries", lambda one: one["status"] == 204)
     assert "ticket.created" in json.dumps(events[0]["json"])
+
+    requests_file = (checkout / "test.http").read_text()
+    given = {"api": f"{found['base_url']}/api", "key": found["host_key"]}
+    answered = send_all(requests_file, given, lambda one: ask_for(one.url, one.headers["x-functions-key"]))
+    assert len(answered) > 30
+    assert answered["FindFreeSlots"]["value"]
 
     assert up.stop() == 0
     assert "Everything has ended." in up.log.read_text()

@@ -1,28 +1,13 @@
 """Every command that a document shows is understood as it is written."""
 
-import importlib.util
-import re
-import shlex
-from collections.abc import Iterator
-from itertools import takewhile
-
 import pytest
 
-from devkit.commands import NAMES, build_parser
+from tests.house.command_lines import find_fault, list_commands
 from tests.house.source import ROOT, TREES, tracked_files
 
 pytestmark = pytest.mark.xdist_group(TREES)
 
-_COMMAND = re.compile(r"(?:\$ )?(?:\w+=\S+ )*(?:python3?|\.venv/bin/python) -m ([\w.]+)(.*)")
 _FOREIGN = {"pytest", "http.server", "pip", "venv"}
-
-
-def list_commands(text: str) -> Iterator[tuple[str, str]]:
-    """Yield module and arguments of each command in a console block."""
-    for block in re.findall(r"```(?:console|shell|sh|bash)\n(.*?)```", text, flags=re.DOTALL):
-        for line in block.replace("\\\n", " ").splitlines():
-            if found := _COMMAND.match(line.strip()):
-                yield found[1], found[2]
 
 
 def documented() -> list[tuple[str, str, str]]:
@@ -34,22 +19,6 @@ def documented() -> list[tuple[str, str, str]]:
             for module, arguments in list_commands(path.read_text())
         }
     )
-
-
-def find_fault(module: str, arguments: str) -> str | None:
-    """Return what is wrong with a command, or None; placeholders such as `<tenant id>` stand for one word."""
-    reader = shlex.shlex(re.sub(r"<[^>]*>", "X", arguments), posix=True, punctuation_chars="|&;<>")
-    reader.whitespace_split = True
-    words = list(takewhile(lambda word: not set(word) <= set("|&;<>"), reader))
-    if module not in {"devkit", "setup"}:
-        return None if importlib.util.find_spec(module) else f"there is no module {module}"
-    if not words or words[0] not in NAMES:
-        return f"there is no command {words[:1]}"
-    try:
-        known, more = build_parser(words[0]).parse_known_args(words)
-    except SystemExit:
-        return "its options are not understood"
-    return None if known.passes_on or not more else f"unknown arguments {more}"
 
 
 def test_every_documented_command_is_understood() -> None:
