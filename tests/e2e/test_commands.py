@@ -108,7 +108,7 @@ def ask(url: str, key: str | None = None) -> requests.Response:
 def ask_for(url: str, key: str) -> Any:
     answer = ask(url, key)
     assert answer.status_code in {200, 202}, f"{url}: {answer.status_code} {answer.text}"
-    return answer.json() if "json" in answer.headers.get("Content-Type", "") else None
+    return answer.json() if answer.content and "json" in answer.headers["Content-Type"] else None
 
 
 def steer(found: dict[str, Any], method: str, path: str, **body: Any) -> None:
