@@ -10,6 +10,7 @@ right is the test's to say.
 import json
 import os
 import sys
+from pathlib import Path
 
 from playwright.sync_api import Page, Route, sync_playwright
 
@@ -19,6 +20,11 @@ WATCH_POLICY = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.blockedURI));
 """
+ASKED = "yes => document.activeElement.innerText === yes"
+BARRIERS = """async () => {
+    const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+    return violations.map(({ id, impact, nodes }) => `${impact} ${id} ${nodes.map((node) => node.html).join(" ")}`);
+}"""
 FOCUS = """() => {
     const found = document.activeElement;
     const label = found.labels?.[0]?.innerText ?? found.getAttribute("aria-label") ?? "";
@@ -31,7 +37,7 @@ class Person:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.urls, self.complaints = [], []
+        self.urls, self.complaints, self.barriers, self.looks = [], [], [], 0
         page.add_init_script(WATCH_POLICY)
         page.on("request", lambda request: self.urls.append(request.url))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -58,6 +64,16 @@ class Person:
         self.page.evaluate("address => { window.location.hash = address; }", address)
         self.page.wait_for_selector("ol.story li, table.cards, p.empty")
 
+    def note_barriers(self, where: str) -> None:
+        """Note what axe finds on the page as it is now, in light and in dark."""
+        for scheme in ("dark", "light"):
+            self.page.emulate_media(color_scheme=scheme)
+            if not self.page.evaluate("() => Boolean(window.axe)"):
+                self.page.evaluate(Path(os.environ["AXE"]).read_text(encoding="utf-8"))
+            found = self.page.evaluate(BARRIERS)
+            self.barriers += [f"{where}, {scheme}: {each}" for each in found]
+        self.looks += 1
+
     def read_events(self) -> list[str]:
         return self.page.locator("ol.story li").evaluate_all("found => found.map(each => each.className)")
 
@@ -79,6 +95,7 @@ def find_ticket(person: Person, ticket: str) -> dict:
     page.wait_for_selector("table.cards tbody tr:only-child")
     reported = {"row": page.inner_text("table.cards tbody tr"), "hash": page.evaluate("location.hash")}
     reported["counts"] = page.inner_text(".counts")
+    person.note_barriers("list")
     person.press("Printer")
     page.wait_for_selector("ol.story li.delivered")
     reported["said"] = page.inner_text("ol.story")
@@ -100,7 +117,7 @@ def decide(person: Person, key: str, action: str, yes: str, reason: str) -> None
     person.press(action)
     person.write("Reason", reason)
     person.page.keyboard.press("Enter")
-    person.page.wait_for_function("yes => document.activeElement.innerText === yes", arg=yes)
+    person.page.wait_for_function(ASKED, arg=yes)
 
 
 def deliver_again(person: Person, key: str) -> dict:
@@ -118,10 +135,12 @@ def deliver_again(person: Person, key: str) -> dict:
     decide(person, key, "Deliver again", "Yes, deliver it again", "the customer is known")
     page.keyboard.press("Enter")
     page.wait_for_selector(".act .failure")
+    person.note_barriers("refused")
     refused = page.inner_text(".act .failure")
     person.write("A key that may", os.environ["GATEWAY_KEY"])
     page.keyboard.press("Enter")
     person.press("Deliver again …")
+    page.wait_for_function(ASKED, arg="Yes, deliver it again")
     page.keyboard.press("Enter")
     page.wait_for_selector(".actions > .said:has-text('Done')")
     said, focused = page.inner_text(".actions > .said"), page.evaluate(FOCUS)
@@ -136,13 +155,14 @@ def deliver_again(person: Person, key: str) -> dict:
 def set_aside(person: Person, key: str) -> dict:
     page = person.page
     decide(person, key, "Set aside", "Yes, set it aside", "the robot is known")
+    person.note_barriers("asked")
     by = page.input_value("#by")
     person.press("No")
     page.wait_for_selector(".ask", state="detached")
     kept = person.read_events()
     page.wait_for_function("document.activeElement.innerText.startsWith('Set aside')")
     page.keyboard.press("Enter")
-    page.wait_for_selector(".ask")
+    page.wait_for_function(ASKED, arg="Yes, set it aside")
     page.keyboard.press("Enter")
     page.wait_for_selector("ol.story li.setAside")
     return {"by": by, "kept": kept, "events": person.read_events(), "story": page.inner_text("ol.story")}
@@ -160,6 +180,7 @@ def lose_the_answer(person: Person, key: str) -> dict:
     decide(person, key, "Deliver again", "Yes, deliver it again", "once only")
     page.keyboard.press("Enter")
     page.wait_for_selector(".act .failure")
+    person.note_barriers("unknown")
     failure, buttons = page.inner_text(".act .failure"), page.locator("#act-again button").all_inner_texts()
     person.press("Read the mail anew")
     page.wait_for_selector("ol.story li.redelivered")
@@ -173,6 +194,7 @@ def look_on_a_phone(person: Person) -> dict:
     wide = {}
     for address in ("#/mails", page.evaluate("location.hash")):
         person.follow(address)
+        person.note_barriers(f"phone {len(wide)}")
         wide[address] = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     return wide
 
@@ -190,6 +212,7 @@ def main(program: str, base_url: str) -> None:
             reported["unknown"] = lose_the_answer(person, trials["unknown"])
             reported["wide"] = look_on_a_phone(person)
             reported |= {"urls": person.urls, "complaints": person.complaints}
+            reported |= {"barriers": person.barriers, "looks": person.looks}
             reported["violations"] = person.page.evaluate("window.violations")
             reported["kept"] = person.page.evaluate("[{...localStorage}, {...sessionStorage}, document.cookie]")
         finally:

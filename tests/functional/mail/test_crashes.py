@@ -23,6 +23,7 @@ from inbound_mail.delivery.redelivery import redeliver
 from inbound_mail.intake.polling import Polled
 from inbound_mail.ledger.decisions import Decision
 from inbound_mail.reports.mailboxes import describe_mailbox
+from inbound_mail.reports.mails import read_mail
 from inbound_mail.reports.overview import read_overview
 from shared.errors import Conflict, Rejected, Unavailable
 from shared.graph.mail import GraphMail
@@ -172,10 +173,20 @@ def ask_again(scenario: MailScenario) -> None:
 def check_refused(scenario: MailScenario) -> None:
     [mail] = scenario.mails()
     assert mail["state"] == "delivered"
+    assert read_events(scenario) == ["quarantined", "redelivered", "delivered", "writtenBack"]
     assert list(scenario.sink.tickets.values()) == ["T-1"]
     assert scenario.mailbox.ledger.count_quarantined() == 0
     assert list(scenario.mailbox.ledger.open_mails()) == []
     assert [one.is_read for one in scenario.twin_mailbox.messages()] == [True]
+
+
+def read_events(scenario: MailScenario) -> list[str]:
+    """Return what happened to the mail since it was stored, without attempts that came to nothing."""
+    [mail] = scenario.mails()
+    shown = read_mail(scenario.mailbox, mail["key"])["story"]
+    events = [one["event"] for one in shown if one["event"] != "attempted"]
+    assert set(events[:3]) == {"received", "stored", "screened"}
+    return events[3:]
 
 
 def begin_with_copies(open_scenario: OpenScenario) -> MailScenario:
@@ -305,6 +316,9 @@ def check_joined(scenario: MailScenario) -> None:
 def check_second(scenario: MailScenario) -> None:
     [mail] = scenario.mails()
     assert [one["state"] for one in mail["deliveries"]] == ["set-aside", "delivered"]
+    # who does not know whether it was done asks again
+    events = [event for event in read_events(scenario) if event != "redelivered"]
+    assert events == ["quarantined", "setAside", "deliveredByHand", "delivered", "writtenBack"]
     assert mail["state"] == "delivered"
     assert scenario.mailbox.ledger.count_quarantined() == 0
     assert list(scenario.mailbox.ledger.open_mails()) == []
