@@ -140,10 +140,15 @@ class StepName(StrEnum):
         "each `…_SCHEDULE` is checked by the platform's rules, six fields",
         "the platform would refuse it, or it is not set",
     )
+    TIMER = (
+        "timer",
+        "the time when each timer has run last is compared with its schedule",
+        "it has missed a run: the platform does not start the function",
+    )
     POLL = (
         "poll",
-        "the time when each mailbox was last polled is read",
-        "it is longer ago than the mailbox's `alarm_minutes`; warns if that poll failed or there was none",
+        "the times when each mailbox was last polled, and polled well, are read",
+        "one is longer ago than the mailbox's `alarm_minutes`; warns if the last poll failed or there was none",
     )
     REFUSED_MAILBOX = (
         "refused-mailbox",

@@ -5,7 +5,7 @@ a probe in each kind of storage, and deletes it. Its report contains names, addr
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -21,6 +21,7 @@ from doctor.step_names import OCCASIONAL, StepName, explain_role
 from doctor.storage_steps import list_storage_steps, make_links_step
 from doctor.target_steps import list_target_steps
 from doctor.telemetry_step import make_telemetry_step
+from doctor.timer_steps import list_timer_steps
 from inbound_mail.sinks import KINDS, check_sink
 from inbound_mail.sinks.protocol import Sink
 from shared.errors import ConfigurationError, Invalid
@@ -34,7 +35,6 @@ from shared.wording import count_of
 
 _WARN_BEFORE = timedelta(days=30)
 _WARN_SECONDS, _FAIL_SECONDS = 60.0, 300.0  # Entra ID refuses assertions that are off by more than five minutes
-_SCHEDULE: Name = (StepName.SCHEDULE, "MAILBOX_POLL_SCHEDULE")
 
 
 def examine_settings(
@@ -82,14 +82,7 @@ def list_steps(settings: Settings, services: Services) -> Iterator[Step]:
     yield from _sink_steps(services)
     for name, text in settings.schedules.items():
         yield Step(StepName.SCHEDULE, name, partial(_check_schedule, text), _describe_change(name))
-    for mailbox in services.mail.mailboxes.values():
-        yield Step(
-            StepName.POLL,
-            mailbox.name,
-            partial(_check_poll, mailbox.name, mailbox.read_state, mailbox.settings.alarm_minutes),
-            "Check that the functions schedule_mailbox_polls and poll_mailbox run: docs/telemetry.md, A poll.",
-            needs=(_SCHEDULE, (StepName.STORAGE, "tables")),
-        )
+    yield from list_timer_steps(services)
 
 
 def _list_faults(error: SettingsError) -> Iterator[Finding]:
@@ -303,22 +296,3 @@ def _check_schedule(text: str | None) -> str | Verdict:
         return Verdict(Status.FAIL, "It is not set, so the platform does not start the timer.")
     fault = find_schedule_fault(text)
     return Verdict(Status.FAIL, f"The platform refuses {text!r}: {fault}.") if fault else f"{text!r} is valid."
-
-
-def _check_poll(name: str, read_state: Callable[[], Any], alarm_minutes: int) -> str | Verdict:
-    values = read_state()
-    last: datetime | None = values.get("last_poll")
-    if last is None:
-        return Verdict(Status.WARN, "The mailbox was never polled yet.")
-    minutes = (datetime.now(UTC) - last).total_seconds() / 60
-    ago = f"{count_of(round(minutes), 'minute')} ago"
-    if minutes > alarm_minutes:
-        return Verdict(Status.FAIL, f"The last poll was {ago}, longer than its alarm_minutes.")
-    if values.get("failures"):
-        again = values.get("paused_until", last)
-        return Verdict(
-            Status.WARN,
-            f"The last poll was {ago} and failed: {values['last_error']}. The next one is due at {again:%H:%M} UTC.",
-            f"Repair the cause (docs/errors.md); then POST mailboxes/{name}/poll polls at once",
-        )
-    return f"The last poll was {ago}."

@@ -35,10 +35,23 @@ def find_mailbox_alarms(
     `watched_since`: since when one is watched that never had a successful poll. `is_announced`: whether Graph is to
     announce its new mail.
     """
-    yield from _find_silence(overview, watched_since, now)
+    yield from find_silence(overview, watched_since, now)
     if is_announced:
         yield from _find_silent_notifications(overview.name, overview.planned, now)
     yield from _find_quarantine(overview)
+
+
+def find_silence(overview: MailboxOverview, watched_since: datetime, now: datetime) -> Iterator[Alarm]:
+    """Yield an alarm for a mailbox whose last successful poll is longer ago than its alarm time."""
+    planned, settings = overview.planned, overview.mailbox.settings
+    last = overview.last_success or watched_since
+    due = last
+    if find_announced_minutes(settings, planned, now) and planned.is_quiet:
+        due = max(last, min(planned.next_poll, now))  # it is late from then on
+    if now - due > timedelta(minutes=settings.alarm_minutes):
+        error = overview.error
+        details = {"lastSuccess": utc_text(last), "lastError": error.code if error else None}
+        yield Alarm(Event.MAILBOX_SILENT, overview.name, 1, details, last)
 
 
 def find_mailbox_issues(
@@ -80,18 +93,6 @@ def find_open_circuits(
             waiting = sum(one.workload.waiting_for(sink) for one in overviews)
             since = datetime.fromisoformat(why["since"])
             yield Alarm(Event.CIRCUIT_OPEN, sink, 1, {**why, "waiting": waiting}, since)
-
-
-def _find_silence(overview: MailboxOverview, watched_since: datetime, now: datetime) -> Iterator[Alarm]:
-    planned, settings = overview.planned, overview.mailbox.settings
-    last = overview.last_success or watched_since
-    due = last
-    if find_announced_minutes(settings, planned, now) and planned.is_quiet:
-        due = max(last, min(planned.next_poll, now))  # it is late from then on
-    if now - due > timedelta(minutes=settings.alarm_minutes):
-        error = overview.error
-        details = {"lastSuccess": utc_text(last), "lastError": error.code if error else None}
-        yield Alarm(Event.MAILBOX_SILENT, overview.name, 1, details, last)
 
 
 def _find_quarantine(overview: MailboxOverview) -> Iterator[Alarm]:

@@ -49,10 +49,10 @@ class TimerRuns:
 
 
 class Watched:
-    """The rows, as they were read."""
+    """The rows, as they were read. `may_write` False: what is not watched yet counts from now, and is not kept."""
 
-    def __init__(self, table: Table) -> None:
-        self._table = table
+    def __init__(self, table: Table, *, may_write: bool = True) -> None:
+        self._table, self._may_write = table, may_write
         self.rows: dict[str, Entity] = {row.row_key: row.values for row in table.query(WATCH, start="", end="~")}
 
     def since(self, mailbox: str, now: datetime) -> datetime:
@@ -79,7 +79,8 @@ class Watched:
     def _keep(self, row_key: str, now: datetime) -> Entity:
         if row_key not in self.rows:
             entity = {"PartitionKey": WATCH, "RowKey": row_key, "since": now}
-            self._table.create(entity)  # or somebody else did, a moment ago
+            if self._may_write:
+                self._table.create(entity)  # or somebody else did, a moment ago
             self.rows[row_key] = entity
         return self.rows[row_key]
 

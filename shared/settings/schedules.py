@@ -90,19 +90,17 @@ def is_refused(text: str | None) -> bool:
 
 
 def find_missed_run(text: str, after: datetime, before: datetime) -> datetime | None:
-    """Return the first minute behind `after`, and before `before`, in which a schedule has a run; None without one.
-
-    Of a longer time than eight days only these are searched.
-    """
+    """Return the first run of a schedule between two moments, None without one. Searches eight days at most."""
     seconds, minutes, hours, days, months, weekdays = (
         field.list_values(part) for field, part in zip(_FIELDS, text.split(), strict=True)
     )
-    minute = after.astimezone(UTC).replace(second=min(seconds), microsecond=0)
-    minute = minute if minute > after else minute + _MINUTE
+    minute = after.astimezone(UTC).replace(second=0, microsecond=0)
     ends = min(before, after + _LONGEST_SEARCH)
     while minute < ends:
         is_day = minute.day in days and minute.month in months and minute.isoweekday() % 7 in weekdays
         if is_day and minute.hour in hours and minute.minute in minutes:
-            return minute
+            runs = (minute + timedelta(seconds=second) for second in sorted(seconds))
+            if (found := next((run for run in runs if after < run < ends), None)) is not None:
+                return found
         minute += _MINUTE
     return None

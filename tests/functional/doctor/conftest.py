@@ -9,7 +9,7 @@ import pytest
 
 from composition import services
 from doctor import examine
-from tests.functional.conftest import Gateway
+from tests.functional.conftest import Gateway, note_timers
 from tests.functional.secrecy import secrets_of
 from twin.seeds import sample
 from twin.vault.state import Vault
@@ -31,6 +31,7 @@ class Installation:
         now = datetime.now(UTC)
         for mailbox in services.services().mail.mailboxes.values():
             mailbox.ledger.put_state(last_poll=now, last_success=now, failures=0)
+        note_timers(services.services())
 
     def configure(self, **settings: str) -> None:
         """Start the app with the sample's settings, changed as given; "" removes one."""

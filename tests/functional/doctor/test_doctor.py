@@ -13,8 +13,10 @@ import pytest
 from composition import services
 from doctor import examine
 from doctor.step_names import OCCASIONAL, StepName
+from inbound_mail.reports.watched import TimerRuns
 from inbound_mail.sinks.easyvista.client import Client
 from shared import retry
+from shared.settings.timers import TIMERS
 from shared.storage import file_links
 from shared.storage.account import Storage
 from shared.storage.blobs import Container
@@ -264,7 +266,8 @@ def test_storage_that_refuses(installation: Installation, monkeypatch: pytest.Mo
         assert f"Storage {role}" in found
     assert "`azd env get-value ROLE_COMMANDS` has the command" in found
     polls = {("poll", mailbox["name"]) for mailbox in installation.mailboxes}
-    assert set(installation.find("skipped")) == polls | {("sink", "handover"), ("file-links", "")}
+    timers = {("timer", timer) for timer in TIMERS}
+    assert set(installation.find("skipped")) == polls | timers | {("sink", "handover"), ("file-links", "")}
 
 
 @pytest.mark.parametrize("schedule", ["* * * * *", "0 60 * * * *", "0 * * * * 7", "@daily", "every minute"])
@@ -284,8 +287,25 @@ def test_a_timer_that_does_not_fire(installation: Installation) -> None:
     assert "45 minutes ago" in installation.find_only(("poll", installation.support))
 
 
+def test_a_mailbox_without_success_and_a_timer_that_does_not_run(installation: Installation) -> None:
+    ledger = services.services().mail.mailboxes[installation.support].ledger
+    late = datetime.now(UTC) - timedelta(minutes=45, seconds=1)
+    ledger.put_state(last_success=late)
+    ledger.plan.put(installation.support, late, began=late, is_quiet=False, reads="")
+    TimerRuns(services.services().mail.table).note("watch_mailboxes", late)
+    found = installation.find_only(("poll", installation.support), ("timer", "watch_mailboxes"))
+    assert f"The mailbox {installation.support} has had no successful poll for 45 minutes." in found
+    assert "The timer watch_mailboxes has not run for 45 minutes." in found
+    assert "AzureWebJobs.watch_mailboxes.Disabled" in found
+
+
 def test_a_mailbox_never_polled_and_one_that_fails_are_warnings(installation: Installation) -> None:
-    services.services().mail.mailboxes[installation.support].ledger.put_state(failures=2, last_error="Throttled")
+    error: dict[str, Any] = {
+        "last_error": "Throttled",
+        "last_error_message": "Too many calls.",
+        "last_error_at": datetime.now(UTC),
+    }
+    services.services().mail.mailboxes[installation.support].ledger.put_state(failures=2, **error)
     installation.mailboxes[1]["name"] += "x"
     installation.configure()
     warned = installation.find("warn")
