@@ -1,15 +1,14 @@
 """Steps that examine Microsoft Graph: permissions and mailboxes, each by a call that changes nothing."""
 
-import base64
-import binascii
-import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from composition.connection_services import ConnectionServices
 from composition.connections import Services
+from doctor.claims import read_permissions
 from doctor.examination import Name, Status, Step, Verdict
+from doctor.remedies import Place, close_mail, consent, list_missing, open_mailbox, set_setting, withdraw_mail
 from doctor.step_names import StepName
 from inbound_mail.support_mailbox import SupportMailbox
 from shared.errors import Forbidden, NotFound, Rejected
@@ -22,30 +21,19 @@ from shared.transport import Transport
 from shared.wording import count_of
 
 _MOST_BUSINESSES = 20
-_BOOKINGS_READ, _MAIL_READ, _MAIL_WRITE = BOOKINGS_READ.name, MAIL_READ.name, MAIL_WRITE.name
+_IDS = "<ids of booking pages, separated by commas>"
+_MAIL_READ, _MAIL_WRITE = MAIL_READ.name, MAIL_WRITE.name
+_LISTING = {BOOKINGS_READ.name, BOOKINGS_WRITE.name}
 _BOOKINGS_WRITE, _BOOKINGS_CANCEL = APPOINTMENTS_WRITE.name, BOOKINGS_WRITE.name
-_GRANT = (
-    "Grant the permission: python3 -m devkit register, or Entra ID, App registrations, {client}, API permissions, add "
-    "the {kind} permission {role}, then Grant admin consent. The app's current token lacks it for up to an hour"
-)
-_GRANT_MAIL = (
-    "Assign the role Application {role} for these mailboxes in Exchange Online PowerShell, as docs/security.md says"
-)
-_SCOPE = (
-    "Run in Exchange Online PowerShell: Test-ServicePrincipalAuthorization -Identity {client} -Resource {address}. If "
-    "the mailbox is not in scope, assign the role as docs/security.md describes. A change takes up to two hours"
-)
-_CLOSE = (
-    "If Entra ID grants a Mail permission, which opens every mailbox, withdraw it: python3 -m devkit register "
-    "--close-mail. If it grants none, narrow the scope in Exchange as docs/security.md describes"
-)
 
 
-def list_graph_steps(settings: Settings, services: Services) -> Iterator[Step]:
+def list_graph_steps(settings: Settings, services: Services, place: Place) -> Iterator[Step]:
     """Yield the steps of all connections and mailboxes."""
     for connection in settings.connections.values():
         if not connection.businesses.is_empty:
-            yield from _bookings_steps(connection, services)
+            yield from _bookings_steps(connection, services, place)
+        elif connection.name == "default":
+            yield Step(StepName.BOOKINGS_LIST, connection.name, partial(_warn_of_empty_list, place), "")
         mailboxes = [
             mailbox for mailbox in services.mail.mailboxes.values() if mailbox.settings.connection == connection.name
         ]
@@ -54,7 +42,7 @@ def list_graph_steps(settings: Settings, services: Services) -> Iterator[Step]:
                 StepName.MAIL_PERMISSION,
                 connection.name,
                 partial(_check_mail_roles, services, connection, mailboxes),
-                _GRANT_MAIL.format(role=_MAIL_WRITE),
+                _close_mail(connection, mailboxes),
                 needs=(_token(connection),),
             )
         for mailbox in mailboxes:
@@ -65,7 +53,11 @@ def make_refusal_step(connection: Connection, services: Services, address: str) 
     """Return the step that proves the scope: the app of this connection must not be able to read this mailbox."""
     client = GraphClient(services.authenticator.tokens(connection.name), Transport(), CallLimits(1))
     check = partial(_check_refused, GraphMail(client, address), address)
-    return Step(StepName.REFUSED_MAILBOX, address, check, _CLOSE, needs=(_token(connection),))
+    remedy = (
+        f"If Entra ID grants a Mail permission, which opens every mailbox, withdraw it: {withdraw_mail(connection)}. "
+        "If it grants none, narrow the scope in Exchange as docs/security.md describes"
+    )
+    return Step(StepName.REFUSED_MAILBOX, address, check, remedy, needs=(_token(connection),))
 
 
 def _token(connection: Connection) -> Name:
@@ -73,54 +65,55 @@ def _token(connection: Connection) -> Name:
 
 
 def _read_roles(services: Services, connection: Connection) -> frozenset[str] | None:
-    """Return the permissions in the token, or None if the token cannot be read: Graph does not document its form."""
-    try:
-        part = services.authenticator.tokens(connection.name).token().split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-        found = [*claims.get("roles", ()), *str(claims.get("scp") or "").split()]
-    except (IndexError, ValueError, binascii.Error, AttributeError, TypeError):
-        return None
-    return frozenset(str(one).removesuffix(".Shared") for one in found)
+    """Return the permissions in the token, or None if the token cannot be read."""
+    return read_permissions(services.authenticator.tokens(connection.name).token())
 
 
 # -- Bookings ----------------------------------------------------------------------------------------------------------
 
 
-def _bookings_steps(connection: Connection, services: Services) -> Iterator[Step]:
+def _warn_of_empty_list(place: Place) -> Verdict:
+    return Verdict(
+        Status.WARN,
+        "BOOKINGS_BUSINESSES is empty, so callers may ask about no booking page.",
+        f"{set_setting(place, 'BOOKINGS_BUSINESSES', _IDS)}. Where the gateway only reads mail, leave it empty",
+    )
+
+
+def _bookings_steps(connection: Connection, services: Services, place: Place) -> Iterator[Step]:
+    """Yield the steps of Bookings. Who may not list businesses is refused all the rest: that is said once."""
     used = services.connections[connection.name]
-    remedy = _explain_grant(connection, _BOOKINGS_READ)
     allowed = sorted(connection.businesses.ids)[:_MOST_BUSINESSES]
+    name, token, listed = connection.name, _token(connection), (StepName.BOOKINGS_LIST, connection.name)
 
     def step(name: str, about: str, check: Callable[[], str | Verdict], *needs: Name) -> Step:
-        return Step(name, about, partial(_check_permission, services, connection, check), remedy, needs)
+        guarded = partial(_check_permission, services, connection, place, check)
+        return Step(name, about, guarded, "Look into docs/errors.md for the error", needs)
 
-    name, token = connection.name, _token(connection)
     yield step(StepName.BOOKINGS_LIST, name, partial(_list_businesses, used), token)
     for business in allowed:
-        check = partial(_get_business, used, business, connection)
-        yield step(StepName.BOOKINGS_BUSINESS, f"{name}/{business}", check, token)
+        check = partial(_get_business, used, business, connection, place)
+        yield step(StepName.BOOKINGS_BUSINESS, f"{name}/{business}", check, listed)
     if allowed:
         read = partial(_read_calendar, used, allowed[0])
         yield step(StepName.BOOKINGS_CALENDAR, name, read, (StepName.BOOKINGS_BUSINESS, f"{name}/{allowed[0]}"))
     else:
-        yield step(StepName.BOOKINGS_CALENDAR, name, partial(_read_any, used), (StepName.BOOKINGS_LIST, name))
+        yield step(StepName.BOOKINGS_CALENDAR, name, partial(_read_any, used), listed)
     if connection.may_write:
-        remedy = _explain_grant(connection, _BOOKINGS_WRITE)
-        yield Step(StepName.BOOKINGS_WRITES, name, partial(_check_write_roles, services, connection), remedy, (token,))
+        check = partial(_check_write_roles, services, connection, place)
+        yield step(StepName.BOOKINGS_WRITES, name, check, listed)
 
 
-def _explain_grant(connection: Connection, role: str) -> str:
-    kind = "delegated" if connection.is_delegated else "application"
-    return _GRANT.format(client=connection.client_id, role=role, kind=kind)
-
-
-def _check_write_roles(services: Services, connection: Connection) -> str | Verdict:
+def _check_write_roles(services: Services, connection: Connection, place: Place) -> str | Verdict:
     """Check the permission to write appointments by the token alone, because a trial would write one."""
     roles = _read_roles(services, connection)
     if roles is None:
         return Verdict(Status.SKIPPED, "Skipped because the token does not show its permissions.")
     if _BOOKINGS_WRITE not in roles:
-        return Verdict(Status.FAIL, f"BOOKINGS_WRITES is on, but {_BOOKINGS_WRITE} is missing.")
+        remedy = consent(place, connection, list_missing(connection, roles))
+        kind = "delegated" if connection.is_delegated else "application"
+        message = f"BOOKINGS_WRITES is on, but the {kind} permission {_BOOKINGS_WRITE} is missing."
+        return Verdict(Status.FAIL, message, remedy)
     if connection.is_delegated:
         return f"{_BOOKINGS_WRITE} is granted; the user also needs a role on the staff of each page that may write."
     if _BOOKINGS_CANCEL not in roles:
@@ -128,20 +121,22 @@ def _check_write_roles(services: Services, connection: Connection) -> str | Verd
     return f"{_BOOKINGS_WRITE} and {_BOOKINGS_CANCEL} are granted."
 
 
-def _check_permission(services: Services, connection: Connection, check: Callable[[], str | Verdict]) -> str | Verdict:
+def _check_permission(
+    services: Services, connection: Connection, place: Place, check: Callable[[], str | Verdict]
+) -> str | Verdict:
     """Run a check; if Graph refuses it, say whether the permission is missing or something else is wrong."""
     try:
         return check()
     except Forbidden as error:
         roles = _read_roles(services, connection)
-        if roles is not None and _BOOKINGS_READ in roles:
+        if roles is not None and roles & _LISTING:
             return Verdict(
                 Status.FAIL,
-                f"Microsoft Graph refuses the call, although {_BOOKINGS_READ} is granted.",
+                f"Microsoft Graph refuses the call, although {' and '.join(sorted(roles & _LISTING))} is granted.",
                 "Check in the Microsoft 365 admin center, Settings, Org settings, Bookings, that Bookings is on, and "
                 "that the tenant has a licence for it",
             )
-        return Verdict(Status.FAIL, error.message)
+        return Verdict(Status.FAIL, error.message, consent(place, connection, list_missing(connection, roles or ())))
 
 
 def _list_businesses(used: ConnectionServices) -> str:
@@ -149,17 +144,20 @@ def _list_businesses(used: ConnectionServices) -> str:
     return f"{count_of(len(found), 'booking business', 'booking businesses')} can be listed."
 
 
-def _get_business(used: ConnectionServices, business: str, connection: Connection) -> str | Verdict:
+def _get_business(used: ConnectionServices, business: str, connection: Connection, place: Place) -> str | Verdict:
     try:
         used.graph.get_business(business)
     except NotFound:
-        setting = "BOOKINGS_BUSINESSES" if connection.name == "default" else f"GRAPH_CONNECTIONS.{connection.name}"
+        setting, change = f"GRAPH_CONNECTIONS.{connection.name}", ""
+        if connection.name == "default":
+            setting = "BOOKINGS_BUSINESSES"
+            change = f": {set_setting(place, setting, _IDS)}"
         return Verdict(
             Status.FAIL,
             "There is no booking business with this id, or the user as whom the gateway signs in is not on its staff."
             if connection.is_delegated
             else "There is no booking business with this id.",
-            f"Correct the id in {setting}, or remove it. The id is the mail address of the booking page",
+            f"Correct the id in {setting}, or remove it. The id is the mail address of the booking page{change}",
         )
     return "The business can be read."
 
@@ -192,23 +190,34 @@ def _check_mail_roles(services: Services, connection: Connection, mailboxes: lis
     mail = {role for role in roles if role.startswith("Mail.")}
     if not mail:
         return "Entra ID grants no Mail permission; the steps for each mailbox show what Exchange allows."
-    if _MAIL_WRITE not in mail and any(mailbox.settings.write_back.is_wanted for mailbox in mailboxes):
+    if connection.is_delegated:
+        return f"{', '.join(sorted(mail))} granted to the user as whom the gateway signs in."
+    granted = f"{', '.join(sorted(mail))} is granted in Entra ID, which opens every mailbox of the tenant"
+    if _MAIL_WRITE not in mail and _writes_back(mailboxes):
         return Verdict(
-            Status.FAIL, f"write_back is set, but {_MAIL_WRITE} is missing: mails are delivered, but not changed."
+            Status.FAIL,
+            f"write_back is set, but {_MAIL_WRITE} is missing: mails are delivered, but not changed. {granted}.",
         )
     if not mail & {_MAIL_READ, _MAIL_WRITE}:
         return Verdict(
-            Status.FAIL,
-            f"{_MAIL_READ} is missing: without it Graph returns mails without their text.",
-            _GRANT_MAIL.format(role=_MAIL_READ),
+            Status.FAIL, f"{_MAIL_READ} is missing: without it Graph returns mails without their text. {granted}."
         )
-    return f"{', '.join(sorted(mail))} granted in Entra ID, for every mailbox unless Exchange restricts it."
+    return Verdict(Status.WARN, f"{granted}, also those outside Exchange's scope.")
+
+
+def _writes_back(mailboxes: list[SupportMailbox]) -> bool:
+    return any(mailbox.settings.write_back.is_wanted for mailbox in mailboxes)
+
+
+def _close_mail(connection: Connection, mailboxes: list[SupportMailbox]) -> str:
+    addresses = [mailbox.settings.address for mailbox in mailboxes]
+    return close_mail(connection, addresses, reads_only=not _writes_back(mailboxes))
 
 
 def _mailbox_steps(connection: Connection, mailbox: SupportMailbox) -> Iterator[Step]:
     step_name: Name = (StepName.MAILBOX, mailbox.name)
     first = mailbox.settings.folders[0]
-    remedy = _SCOPE.format(client=connection.client_id, address=mailbox.settings.address)
+    remedy = open_mailbox(connection, mailbox.settings.address, reads_only=not mailbox.settings.write_back.is_wanted)
     yield Step(*step_name, partial(_check_mailbox, mailbox), remedy, needs=(_token(connection),))
     wanted = dict.fromkeys(mailbox.settings.folders, "is read")
     if mailbox.settings.write_back.move_to:

@@ -37,6 +37,11 @@ class StepName(StrEnum):
         "a token of each identity in use, for Key Vault",
         "the identity is not assigned to the app; on a laptop, `az login` is missing",
     )
+    NETWORK = (
+        "network",
+        "Graph is asked something that needs no sign-in",
+        "this machine cannot reach it",
+    )
     CLOCK = (
         "clock",
         "this machine's time is compared with the `Date` that Graph sends",

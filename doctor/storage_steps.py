@@ -1,14 +1,19 @@
 """Steps that examine the storage account: each writes, reads and deletes a probe."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
 
 from composition.connections import Services
+from doctor import remedies
+from doctor.claims import read_principal
 from doctor.examination import Name, Status, Step, Verdict
+from doctor.remedies import Place
 from doctor.step_names import StepName, explain_role
 from inbound_mail.ledger import ledger, mail_store
-from shared.errors import OutcomeUnknown
+from shared.errors import ConfigurationError, GatewayError, OutcomeUnknown
 from shared.storage.account import Storage
 from shared.storage.blobs import Container
 from shared.storage.file_links import FileLinks
@@ -16,6 +21,10 @@ from shared.storage.queues import Queue
 from shared.storage.tables import Operation, Table
 from shared.transport import Transport
 
+_RESOURCE = "https://storage.azure.com"
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_EMULATOR = "UseDevelopmentStorage=true"
+_PORTS = {"blob": 10000, "queue": 10001, "table": 10002}
 # No mailbox can have this name, so the probe cannot collide with rows and blobs of a mailbox.
 _PROBE_OWNER = "$doctor"
 _QUEUE = "doctor-probe"  # its own queue: in the real queues a function would take the probe for work
@@ -26,7 +35,7 @@ _ROLES = {
 }
 
 
-def list_storage_steps(services: Services, needs: tuple[Name, ...]) -> Iterator[Step]:
+def list_storage_steps(services: Services, needs: tuple[Name, ...], place: Place) -> Iterator[Step]:
     """Yield a step for each kind of storage."""
     storage = Storage(services.settings.storage, services.authenticator.identity)
     checks: dict[str, Callable[[Storage], str | Verdict]] = {
@@ -38,10 +47,58 @@ def list_storage_steps(services: Services, needs: tuple[Name, ...]) -> Iterator[
         yield Step(
             StepName.STORAGE,
             kind,
-            partial(check, storage),
-            f"Check AzureWebJobsStorage and the account's network; {explain_role(_ROLES[kind], 'the storage account')}",
+            partial(_check, check, storage, partial(_mend, services, place, _ROLES[kind])),
+            "Run the doctor again",
             needs,
         )
+
+
+def _check(check: Callable[[Storage], str | Verdict], storage: Storage, mend: Callable[[GatewayError], str]) -> Any:
+    try:
+        return check(storage)
+    except GatewayError as error:
+        return Verdict(Status.FAIL, error.message, mend(error))
+
+
+def _mend(services: Services, place: Place, role: str, error: GatewayError) -> str:
+    """Return what mends the storage: the emulator, the key or the role that opens it, or its address and network."""
+    known = services.settings.storage
+    parts = dict(part.split("=", 1) for part in (known.connection_string or "").split(";") if "=" in part)
+    if _is_emulator(parts):
+        is_refused = isinstance(error, ConfigurationError)
+        return remedies.set_setting(place, "AzureWebJobsStorage", _EMULATOR) if is_refused else _start_emulator(parts)
+    account = parts.get("AccountName") or remedies.name_account(known)
+    if not isinstance(error, ConfigurationError):
+        return (
+            f"Check that the storage account {account}, which AzureWebJobsStorage names, exists and lets the gateway's "
+            f"network in: az storage account show --name {account} --query networkRuleSet"
+        )
+    if known.connection_string:
+        read = f"az storage account show-connection-string --name {account} --query connectionString -o tsv"
+        return remedies.set_setting(place, "AzureWebJobsStorage", f"<what `{read}` prints>")
+    identity = services.authenticator.identity
+    return remedies.assign_role(
+        role,
+        scope=f'"$(az storage account show --name {account} --query id -o tsv)"',
+        principal=read_principal(identity.token(known.client_id, _RESOURCE)),
+        source=services.settings.identity_source,
+    )
+
+
+def _is_emulator(parts: Mapping[str, str]) -> bool:
+    """Return whether a connection string names the storage emulator of this machine."""
+    hosts = {urlsplit(value).hostname for name, value in parts.items() if name.endswith("Endpoint")}
+    return parts.get("UseDevelopmentStorage", "").lower() == "true" or bool(hosts & _LOOPBACK)
+
+
+def _start_emulator(parts: Mapping[str, str]) -> str:
+    """Return what starts the emulator where the connection string looks for it."""
+    found = {kind: urlsplit(parts.get(f"{kind.title()}Endpoint", "")).port or usual for kind, usual in _PORTS.items()}
+    ports = " ".join(f"--{kind}Port {port}" for kind, port in found.items())
+    return (
+        "Start Azurite, the storage emulator that AzureWebJobsStorage names, in another terminal: npx azurite --silent "
+        f"--location .devkit/azurite {ports}. The command `up` starts one of its own"
+    )
 
 
 def make_links_step(services: Services, needs: tuple[Name, ...]) -> Step:

@@ -100,7 +100,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--name", default="Graph gateway", help="display name (%(default)s)")
     add("--unique-name", metavar="NAME", help="unique name by which later runs find the app; default: from --name")
     add("--adopt", metavar="APPID", help="take over an app that was made by hand")
-    add("--app", metavar="APPID", help="consent: client id of an app that is registered in another tenant")
+    add("--app", metavar="APPID", help="consent, rotate, verify: client id of the app")
     add("--multi-tenant", action="store_true", help="other tenants may add the app")
     add("--native-redirect", action="store_true", help="add the redirect URI of native clients (delegated sign-in)")
     add(
@@ -206,7 +206,10 @@ def _find_fault(options: Options) -> str | None:
         (not 1 <= options.days <= _LONGEST_DAYS, f"--days must be from 1 to {_LONGEST_DAYS}."),
         (not options.cloud.has_bookings, f"Microsoft Graph offers no Bookings in the cloud {options.cloud.name}."),
         (options.delete and not options.remove, "--delete needs --remove."),
-        (bool(options.app) and options.part is not Part.CONSENT, "--app is for the part consent, in the other tenant."),
+        (
+            bool(options.app) and options.part not in (Part.CONSENT, Part.ROTATE, Part.VERIFY),
+            "--app is for the parts consent, rotate and verify. To take an app over, name it with --adopt.",
+        ),
         (
             makes
             and options.credential is Credential.FEDERATED

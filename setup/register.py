@@ -130,9 +130,9 @@ def _show_what_follows(tenant: Tenant) -> None:
     options = tenant.options
     if tenant.app is None or not (options.app or options.part in (Part.ALL, Part.PREPARE)):
         return
-    if options.app:
+    if tenant.is_foreign:
         show_connection(tenant)
-    else:
+    elif not options.app:
         show_settings(tenant)
     if options.multi_tenant:
         show_other_tenants(tenant)

@@ -1,12 +1,12 @@
 """The tenant as it is: its name, the person, the app and its service principal. Read before anything is planned."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from setup.console import Console
 from setup.directory import Directory, quote
 from setup.errors import Stopped
-from setup.options import Options
+from setup.options import Options, Part
 from setup.permissions import GRAPH_APP_ID
 from setup.vault import Vault
 from shared.errors import GatewayError
@@ -46,6 +46,11 @@ class Tenant:
         return str(self.app["appId"])
 
     @property
+    def is_foreign(self) -> bool:
+        """Whether the app is registered in another tenant, and only added to this one."""
+        return self.app is not None and not self.app["id"]
+
+    @property
     def app_path(self) -> str:
         """The path of the application object."""
         return f"/applications/{(self.app or {})['id']}"
@@ -54,7 +59,14 @@ class Tenant:
         """Read the app by its unique name, and its service principal; without an app, others of its name."""
         options = self.options
         if options.app:
-            self.app = {"appId": options.app, "id": "", "displayName": options.name, "passwordCredentials": []}
+            self.app = self.directory.find(f"/applications(appId='{quote(options.app)}')", select=_APP_FIELDS)
+            if self.app is None and options.part is not Part.CONSENT:
+                raise Stopped(f"There is no app {options.app} in this tenant. Check the client id and --tenant.")
+            if self.app is None:
+                self.app = {"appId": options.app, "id": "", "displayName": options.name, "passwordCredentials": []}
+            else:  # what is printed for Exchange names its scope and mark by the app
+                names = {"name": self.app["displayName"], "unique_name": self.app.get("uniqueName")}
+                self.options = replace(options, **{key: name for key, name in names.items() if name})
         else:
             self.app = self.directory.find(
                 f"/applications(uniqueName='{quote(options.unique_name)}')", select=_APP_FIELDS

@@ -9,6 +9,7 @@ from pathlib import Path
 from devkit.documents import (
     appointment_fields,
     bicep_types,
+    broken_set_ups,
     connector_files,
     console_keys,
     doctor_table,
@@ -39,6 +40,7 @@ _WRITERS: tuple[Callable[[Texts], None], ...] = (
     sinks.write,
     doctor_table.write,
     issues_table.write,
+    broken_set_ups.write,
     flow_settings.write,
     mailbox_cost.write,
 )

@@ -94,6 +94,12 @@ def has_sign_in_in_front() -> bool:
     return os.environ.get("WEBSITE_AUTH_ENABLED", "").casefold() == "true"
 
 
+def find_app(environ: Mapping[str, str] | None = None) -> tuple[str | None, str | None]:
+    """Return resource group and name of the function app, as the platform sets them; None on a developer's machine."""
+    given = os.environ if environ is None else environ
+    return given.get("WEBSITE_RESOURCE_GROUP") or None, given.get("WEBSITE_SITE_NAME") or None
+
+
 type CheckSink = Callable[[SinkSettings], Iterable[tuple[str, str]]]
 
 _CONNECTION_FIELDS = tuple(field.name for field in CONNECTION_FIELDS)
@@ -263,10 +269,7 @@ def _read_connection(
     reader: _Reader, name: str, fields: Mapping[str, str], setting_name: Callable[[str], str]
 ) -> Connection:
     """Read one connection. `setting_name` returns the name under which a fault of a field is reported."""
-    is_plain = name == "default"  # whose placeholders are reported already, with what to fill in
-
-    def is_filled(value: str) -> bool:
-        return is_plain or value != SAMPLE_GUID
+    unfilled = "" if name == "default" else SAMPLE_GUID  # placeholders of the former are reported already
 
     def text(field: str) -> str:
         return (fields.get(field) or "").strip()
@@ -280,13 +283,13 @@ def _read_connection(
     reader.checked(
         setting_name("tenant_id"),
         text("tenant_id"),
-        lambda value: is_filled(value) and (_GUID.fullmatch(value) or _DOMAIN.fullmatch(value)),
+        lambda value: value != unfilled and (_GUID.fullmatch(value) or _DOMAIN.fullmatch(value)),
         "Give the tenant's id (a GUID) or one of its verified domains.",
     )
     reader.checked(
         setting_name("client_id"),
         text("client_id"),
-        lambda value: is_filled(value) and _GUID.fullmatch(value),
+        lambda value: value != unfilled and _GUID.fullmatch(value),
         "Give the application (client) id, a GUID.",
     )
     reader.checked(

@@ -610,3 +610,17 @@ def test_no_secret_is_logged(registration: RegisterRun, caplog: pytest.LogCaptur
     shown = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
     assert not [value for value in registration.secrets() if value in shown]
     assert "eyJ" not in shown
+
+
+def test_any_app_of_the_tenant_is_found_by_its_client_id_but_not_taken_over_by_it(registration: RegisterRun) -> None:
+    given = ("--app", sample.CLIENT_ID, "--for", "read", "mail", "--mailbox", "support@contoso.com")
+    assert registration.plan("consent", *given) == []
+    text = registration.do("consent", *given)
+    assert "-Name 'Sample gateway mailboxes'" in text  # which was made by hand, under a name of its own
+    assert "GRAPH_CONNECTIONS" not in text  # that is for apps of other tenants
+    unknown = ("--app", "a9900000-0000-4aaa-8bbb-00000000dead", "--credential", "secret")
+    assert "There is no app a9900000-0000-4aaa-8bbb-00000000dead in this tenant" in registration.stop(
+        "rotate", *unknown
+    )
+    code, text = registration.run("--app", sample.CLIENT_ID)
+    assert (code, "name it with --adopt" in text) == (2, True)
