@@ -12,6 +12,7 @@ NAMES = (
     "scale",
     "event_deliveries",
     "slots",
+    "console",
     "hostile_text",
 )
 """Each is a module here with a function `run`, in the order in which all are run."""

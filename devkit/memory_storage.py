@@ -6,6 +6,7 @@ a time holds a lease. The tests of `shared.storage` hold them to it.
 
 import itertools
 import threading
+from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -24,6 +25,7 @@ class MemoryTable:
 
     def __init__(self) -> None:
         self._partitions: defaultdict[str, dict[str, Row]] = defaultdict(dict)
+        self._keys: defaultdict[str, list[str]] = defaultdict(list)  # in order
         self._versions = map(str, itertools.count(1))
         self._lock = threading.Lock()
 
@@ -51,9 +53,11 @@ class MemoryTable:
     ) -> Iterator[Row]:
         """Yield the entities of a partition whose row key lies in [start, end), in order; `only` these, if any."""
         with self._lock:
-            rows = self._partitions[partition]
-            keys = sorted(key for key in rows if start <= key < end and (not only or key in only))
-            found = [rows[key] for key in keys[:limit]]
+            rows, keys = self._partitions[partition], self._keys[partition]
+            if only:
+                keys = sorted(key for key in set(only) if key in rows)
+            span = keys[bisect_left(keys, start) : bisect_left(keys, end)]
+            found = [rows[key] for key in span[:limit]]
         for row in found:
             yield _copy(row, select)
 
@@ -104,9 +108,12 @@ class MemoryTable:
 
     def _write(self, operation: Operation) -> str:
         rows, key = self._partitions[operation.entity["PartitionKey"]], operation.entity["RowKey"]
+        keys = self._keys[operation.entity["PartitionKey"]]
         if operation.kind == "delete":
-            del rows[key]
+            del rows[key], keys[bisect_left(keys, key)]
             return ""
+        if key not in rows:
+            insort(keys, key)
         before = rows[key].values if key in rows and operation.kind in ("merge", "upsert-merge") else {}
         values = {name: value for name, value in operation.entity.items() if value is not None}  # None is not sent
         rows[key] = Row(before | values, next(self._versions))

@@ -60,6 +60,8 @@ def safe_name(attachment: Attachment) -> str:
 
 def safe_line(text: str) -> str:
     """Return a text as one line: a blank for each line end, control character, half a character and direction sign."""
+    if text.isprintable():  # nearly all are, and a search shows many
+        return text
     return "".join(" " if _breaks_a_line(one) else one for one in text)
 
 

@@ -18,7 +18,7 @@ from inbound_mail.ledger.records import DeliveryState
 from shared.storage.tables import Table
 from shared.workers import Workers
 
-_BATCHES = (2, 8)  # segments that are read at once; then all that are left
+_BATCHES = (2, 8, 30, 90)  # segments that are read at once; then all that are left
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import pytest
 
 from bench import (
     NAMES,
+    console,
     event_deliveries,
     first_answer,
     hostile_text,
@@ -82,6 +83,17 @@ def test_a_question_for_free_slots_is_measured(capsys: pytest.CaptureFixture[str
     reported = capsys.readouterr().out
     assert re.search(r"free slots of 2 days, 20 staff, \d+ appointments", reported), reported
     assert re.search(r"gateway, function +CPU median +\d+\.\d ms", reported), reported
+
+
+def test_the_answers_of_the_console_are_measured_and_take_few_requests(capsys: pytest.CaptureFixture[str]) -> None:
+    console.run(console.Plan(mailboxes=20, mails=70, rounds=1))
+    reported = capsys.readouterr().out
+    assert "20 mailboxes, 1,400 mails" in reported
+    found = re.findall(r"^  (\S.*?) +CPU median +\d+\.\d ms +(\d+) requests", reported, re.MULTILINE)
+    requests = {name: int(number) for name, number in found}
+    assert len(requests) == 9
+    assert max(requests.values()) <= 20 * 2 + 12
+    assert requests["history, 24 hours"] <= 20, "quiet mailboxes are not asked"
 
 
 def test_the_cost_of_hostile_text_is_measured(capsys: pytest.CaptureFixture[str]) -> None:

@@ -106,6 +106,11 @@ def test_a_delivery_ends_in_these_columns(table: MemoryTable, ledger: Ledger) ->
     assert found["d|key|hook"] == refused_row | {"RowKey": "d|key|hook"}
     assert [one.state.value for one in ledger.deliveries("key")] == ["quarantined", "delivered"]
     outcome = found["r|000000000001"]
+    assert json.loads(outcome["summary"]) == ["kim@example.com", "Printer", "2026-03-01T10:00:00Z"]
+    done = [(sink, state, ticket, cause) for sink, state, ticket, cause, _ in json.loads(outcome["ended"])]
+    assert done == [("hook", "quarantined", None, "TicketRefused"), ("service-desk", "delivered", "T-1", None)]
+    assert "again" not in outcome
+    assert (found["s|state"]["new"], "delivered" in found["s|state"]) == (1, False)
     assert (outcome["key"], outcome["state"], outcome["sinks"]) == ("key", "quarantined", "service-desk")
 
 
