@@ -9,7 +9,6 @@ import azure.functions as func
 
 from blueprints._http import Content, Request, answer, answers
 from blueprints._routes import Blueprint
-from blueprints._status_page import POLICY, render_status
 from composition.services import services
 from doctor import examine
 from shared.errors import Invalid
@@ -90,10 +89,7 @@ def status(request: Request) -> Json | Content:
         body["graphSubscriptions"] = used.notifications.describe()
     if mail.settings_state:
         body["mailSettings"] = mail.settings_state.describe()
-    if "text/html" not in (request.http.headers.get("Accept") or ""):
-        return body
-    page = render_status(body).encode()
-    return Content(page, content_type="text/html", headers={"Content-Security-Policy": POLICY})
+    return body
 
 
 @bp.route(route="doctor", methods=["GET"], auth_level=func.AuthLevel.ADMIN)

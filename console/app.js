@@ -19,7 +19,7 @@ function App() {
   const isOpen = hasKey();
   const title = isOpen ? (route?.view.title ?? "No such view") : "Function key";
   useEffect(() => {
-    document.title = `${title} – ${PRODUCT}`;
+    document.title = `${title} | ${PRODUCT}`;
   }, [title]);
   // A view is made anew for another path, not for another filter.
   const place = hash.split("?")[0];

@@ -1,9 +1,11 @@
 """The console in a browser: which views there are, and runs of `foreign_console.py`."""
 
 import json
+import os
 import re
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,56 @@ from tests.house.source import ROOT
 from tests.house.tools import find_browser_or_skip, find_or_skip, install_npm_or_skip
 
 CONSOLE = ROOT / "console"
+PICTURES = ROOT / "docs/pictures"
+# With this variable, tests write the pictures of docs/pictures anew.
+TAKE_PICTURES = "TAKE_PICTURES"
 _SCRIPT = Path(__file__).with_name("foreign_console.py")
 # What stands for the named parts of a path in a walk through all views.
 _NAMES = re.compile(r":(\w+)")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of the documents, how it is taken, and what must be seen on its page."""
+
+    name: str
+    shows: tuple[str, ...]
+    view: str = "overview"
+    size: str = "desk"
+    scheme: str = "light"
+    is_broken: bool = False
+
+
+# Of the running sample world.
+OF_THE_SAMPLE = (
+    Picture(
+        "console-wall", ("Well", "support", "facilities", "security", "Last 24 hours", "Last 30 days"), size="wall"
+    ),
+    Picture("console-desk", ("Well", "support", "Oldest waits", "Poll now", "Mails and tickets")),
+    Picture("console-phone", ("Well", "support", "Oldest waits"), size="phone"),
+    Picture("console-dark", ("Well", "support", "Mails and tickets"), scheme="dark"),
+    Picture("console-broken", ("NoAnswer", "Try again", "What follows was last known"), is_broken=True),
+)
+# Of an app whose settings name no mailbox.
+OF_AN_EMPTY_APP = (Picture("console-empty", ("Nothing is wrong", "name no support mailbox")),)
+
+
+def take_pictures(base_url: str, key: str, pictures: Sequence[Picture], views: Mapping[str, str]) -> None:
+    """Open what pictures show, hold it to that, and write the pictures anew if that is wished."""
+    asked = [
+        {
+            "name": one.name,
+            "address": views[one.view],
+            "size": one.size,
+            "scheme": one.scheme,
+            "isBroken": one.is_broken,
+        }
+        for one in pictures
+    ]
+    folder = str(PICTURES) if os.environ.get(TAKE_PICTURES) else None
+    seen = use_console(base_url, key, "pictures", pictures=asked, folder=folder)["pictures"]
+    for one in pictures:
+        assert not [text for text in one.shows if text not in seen[one.name]["text"]], one.name
 
 
 def find_views(**examples: str) -> dict[str, str]:
@@ -31,7 +80,7 @@ def name_views() -> list[str]:
 
 
 def use_console(
-    base_url: str, key: str, *scenarios: str, wait: Callable[[], None] | None = None, **more: Any
+    base_url: str, key: str, *scenarios: str, wait: Callable[[], object] | None = None, **more: Any
 ) -> Mapping[str, Any]:
     """Run scenarios of the script; `wait` is called when it says that it is ready, and it goes on after that."""
     program, python = find_browser_or_skip(), find_or_skip(LOCKED / "playwright.txt")

@@ -1,8 +1,8 @@
 """Runs in the foreign environment: uses the console in a browser as a person does, prints what was seen as JSON.
 
-Standard input has what to do: `program`, `base_url`, `scenario`, `views` (hash by name) and, as the scenario needs
-them, `axe` (a file), `pictures` (a folder), `master_key`. The key comes in the variable GATEWAY_KEY. What is right is
-the test's to say.
+Standard input has what to do: `program`, `base_url`, `scenarios`, `views` (hash by name) and, as the scenarios need
+them, `axe` (a file), `pictures` with a `folder` for them, `master_key`. The key comes in the variable GATEWAY_KEY. What
+is right is the test's to say.
 """
 # mypy: ignore-errors
 # ruff: noqa: T201, ANN001, ANN003 - a script that prints its result
@@ -40,6 +40,8 @@ window.setHidden = (hidden) => {
   document.dispatchEvent(new Event("visibilitychange"));
 };
 """
+# Small files: half of the pixels show the layout of the whole window.
+SCALE = 0.6
 AXE = """async () => {
   const found = await axe.run(document, { resultTypes: ["violations"] });
   return found.violations.map(({ id, impact, nodes }) => ({ id, impact, nodes: nodes.map((node) => node.html) }));
@@ -168,8 +170,7 @@ def use_keyboard(browser: Browser, given: dict, key: str) -> dict:
     for _ in range(usable + 3):
         page.keyboard.press("Tab")
         walked.append(page.evaluate(FOCUSED))
-    page.evaluate("() => document.activeElement.blur()")
-    page.keyboard.press("Tab")
+    page.focus(".skip")
     page.keyboard.press("Enter")
     skipped = page.evaluate("() => document.activeElement.id")
     page.focus("nav a[href='#/doctor']")
@@ -202,13 +203,13 @@ def see_states(browser: Browser, given: dict, key: str) -> dict:
     page.clock.install()
     tab.open()
     held = []
-    page.route("**/api/status", held.append)
+    page.route("**/api/status", lambda route: held.append(route))  # noqa: PLW0108 - it needs a Python function
     page.fill("#key", key)
     page.keyboard.press("Enter")
     page.wait_for_selector("main .loading")
     seen = {"loading": page.inner_text("main")}
-    page.unroute("**/api/status")
     held[0].continue_()
+    page.unroute("**/api/status")
     tab.settle()
     seen["well"] = tab.look()
     page.route("**/api/status", lambda route: route.abort())
@@ -265,6 +266,26 @@ def walk(browser: Browser, given: dict, key: str) -> dict:
     return seen
 
 
+def take_pictures(browser: Browser, given: dict, key: str) -> dict:
+    """Take the pictures that are asked for: name, address, size, scheme and what breaks."""
+    texts = {}
+    for each in given["pictures"]:
+        size = {"wall": WALL, "desk": WORK, "phone": PHONE}[each["size"]]
+        tab = Tab(browser, given, size, each["scheme"], device_scale_factor=SCALE)
+        tab.page.clock.install()
+        tab.open().enter(key).show(each["address"])
+        if each["isBroken"]:
+            tab.page.route("**/api/**", lambda route: route.abort())
+            tab.page.clock.run_for(31_000)
+            tab.page.wait_for_selector(".failure")
+        tab.page.wait_for_load_state("networkidle")
+        texts[each["name"]] = tab.look()
+        if given.get("folder"):
+            tab.page.screenshot(path=f"{given['folder']}/{each['name']}.png")
+        tab.page.context.close()
+    return texts
+
+
 def look_once(browser: Browser, given: dict, key: str) -> dict:
     """Open every view once, with its barriers."""
     tab = Tab(browser, given, bypass_csp=True).open().enter(key)
@@ -313,8 +334,8 @@ def pause_and_resume(browser: Browser, given: dict, key: str) -> dict:
 
 SCENARIOS = {
     "doctor": use_doctor, "key": use_key, "keyboard": use_keyboard, "once": look_once,
-    "pause": pause_and_resume, "poll": poll_now,
-    "refresh": watch_refresh, "states": see_states, "stop": see_stop, "walk": walk,
+    "pause": pause_and_resume, "pictures": take_pictures, "poll": poll_now, "refresh": watch_refresh,
+    "states": see_states, "stop": see_stop, "walk": walk,
 }  # fmt: skip
 
 

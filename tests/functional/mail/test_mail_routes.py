@@ -226,10 +226,8 @@ def test_status_shows_all_at_a_glance(scenario: MailScenario) -> None:
     shown = scenario.gateway.get("status").json()
     assert [mailbox["name"] for mailbox in shown["mailboxes"]] == [scenario.name]
     assert [sink["circuit"] for sink in shown["sinks"]] == ["closed"]
-    page = scenario.gateway.get("status", headers={"Accept": "text/html"})
-    assert page.headers["content-type"].startswith("text/html")
-    assert "default-src 'none'" in page.headers["content-security-policy"]
-    assert scenario.name in page.text
+    asked_by_browser = scenario.gateway.get("status", headers={"Accept": "text/html"})
+    assert asked_by_browser.headers["content-type"] == "application/json", "the console is the page"
 
 
 def test_status_shows_an_open_circuit(scenario: MailScenario) -> None:
@@ -238,4 +236,3 @@ def test_status_shows_an_open_circuit(scenario: MailScenario) -> None:
     [sink] = scenario.gateway.get("status").json()["sinks"]
     assert sink["circuit"] == "open"
     assert sink["why"]["message"] == "The desk refuses the token."
-    assert "The desk refuses the token." in scenario.gateway.get("status", headers={"Accept": "text/html"}).text

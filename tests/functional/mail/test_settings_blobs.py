@@ -187,8 +187,6 @@ def test_what_is_wrong_is_refused_with_every_fault_and_the_last_good_one_stays(
         "status": "degraded",
         "settingsRefused": ["MAILBOXES", "SINKS"],
     }
-    page = blobs.gateway.get("status", headers={"Accept": "text/html"}).text
-    assert "MAILBOXES[0].address" in page
     logged = [record.getMessage() for record in caplog.records if record.levelno == logging.CRITICAL]
     assert len(logged) == 1, "each wrong version is logged once"
     for fault in state["faults"]:
