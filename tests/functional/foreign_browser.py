@@ -1,16 +1,7 @@
-"""Runs in the foreign environment: opens the app's pages in a browser as a person does, prints what was seen as JSON.
-
-Arguments: the browser's program and the app's base URL; the key comes in the variable GATEWAY_KEY. What is right is
-the test's to say.
-"""
+"""For scripts in the foreign environment: a browser, and a page that notes what it does."""
 # mypy: ignore-errors
-# ruff: noqa: T201 - a script that prints its result
 
-import json
-import os
-import sys
-
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 FLAGS = (
     "--no-sandbox",
@@ -55,26 +46,3 @@ class Seen:
 def open_page(browser: Browser, **options: object) -> Seen:
     size = {"viewport": {"width": 1280, "height": 1000}}
     return Seen(browser.new_context(**size | options).new_page())
-
-
-def use_status(browser: Browser, base_url: str, key: str) -> dict:
-    seen = open_page(browser, extra_http_headers={"x-functions-key": key})
-    answer = seen.page.goto(f"{base_url}/api/status")
-    reported = {"status": answer.status, "text": seen.page.inner_text("body")}
-    reported["overflow"] = seen.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    return reported | seen.summarise()
-
-
-def main(program: str, base_url: str) -> None:
-    key = os.environ["GATEWAY_KEY"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS), headless=True)
-        try:
-            reported = {"status": use_status(browser, base_url, key)}
-        finally:
-            browser.close()
-    print(json.dumps(reported))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])

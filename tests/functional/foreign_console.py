@@ -5,33 +5,20 @@ them, `axe` (a file), `pictures` with a `folder` for them, `master_key`. The key
 is right is the test's to say.
 """
 # mypy: ignore-errors
-# ruff: noqa: T201, ANN001, ANN003 - a script that prints its result
+# ruff: noqa: T201, ANN003 - a script that prints its result
 
 import json
 import os
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from foreign_browser import FLAGS, Seen
+from playwright.sync_api import Browser, sync_playwright
 
-FLAGS = (
-    "--no-sandbox",
-    "--no-proxy-server",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 WALL, WORK, PHONE = (1920, 1080), (1440, 900), (390, 844)
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 SETTLED = "() => document.querySelector('main h1') && !document.querySelector('.loading')"
 KEPT = "() => [{...localStorage}, {...sessionStorage}, document.cookie, location.href, document.title]"
-WATCH_POLICY = """
-window.violations = [];
-document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.blockedURI));
-"""
 HIDE = """
 window.isHidden = false;
 Object.defineProperty(document, "hidden", { get: () => window.isHidden });
@@ -57,29 +44,17 @@ CAN_BE_USED = """() => [...document.querySelectorAll("a[href], button, input, se
   .filter((each) => each.checkVisibility() && !each.disabled).length"""
 
 
-class Tab:
-    """A page of the console, and what it did: requests, complaints, what broke its policy."""
+class Tab(Seen):
+    """A page of the console, and what it did."""
 
     def __init__(self, browser: Browser, given: dict, size: tuple = WORK, scheme: str = "light", **options) -> None:
         context = browser.new_context(
             viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, timezone_id="UTC", **options
         )
-        self.page: Page = context.new_page()
+        super().__init__(context.new_page())
         self.given = given
-        self.urls, self.complaints, self.posted = [], [], []
-        self.page.add_init_script(WATCH_POLICY)
-        self.page.on("request", self.note)
-        self.page.on("console", lambda message: self.complain(message.type, message.text, message.location))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-
-    def note(self, request) -> None:
-        self.urls.append(request.url)
-        if request.method == "POST":
-            self.posted.append(request.url)
-
-    def complain(self, kind: str, text: str, location: dict) -> None:
-        if kind in {"error", "warning"}:
-            self.complaints.append(f"{kind} at {location.get('url')}: {text}")
+        self.posted = []
+        self.page.on("request", lambda request: self.posted.append(request.url) if request.method == "POST" else None)
 
     def open(self, path: str = "/api/console") -> "Tab":
         self.page.goto(self.given["base_url"] + path)
@@ -122,10 +97,6 @@ class Tab:
         if not self.page.evaluate("() => Boolean(window.axe)"):
             self.page.evaluate(Path(self.given["axe"]).read_text(encoding="utf-8"))
         return [each for each in self.page.evaluate(AXE) if each["impact"] in ("serious", "critical")]
-
-    def summarise(self) -> dict:
-        violations = self.page.evaluate("window.violations")
-        return {"urls": self.urls, "complaints": self.complaints, "violations": violations}
 
 
 def use_key(browser: Browser, given: dict, key: str) -> dict:
