@@ -19,18 +19,17 @@ BUSINESS = "ithelpdesk@contoso.com"
 def seen(checkout: Path) -> Iterator[Mapping[str, Any]]:
     """What the browser saw: every view, the doctor, a poll, and the app stopped while the console was open."""
     running = Up(checkout)
-    found = running.wait()
-    base_url, key = found["base_url"], found["host_key"]
-    examples = {"mailbox": "support", "key": find_delivered(base_url, key), "business": BUSINESS}
-    views = find_views(**examples)
-    take_pictures(base_url, key, OF_THE_SAMPLE, views)
     try:
+        found = running.wait()
+        base_url, key = found["base_url"], found["host_key"]
+        views = find_views(mailbox="support", key=find_delivered(base_url, key), business=BUSINESS)
+        take_pictures(base_url, key, OF_THE_SAMPLE, views)
         yield use_console(
             base_url, key, "walk", "doctor", "poll", "stop",
             views=views, master_key=found["master_key"], wait=running.stop,
         )  # fmt: skip
     finally:
-        if running.process.poll() is None:
+        if running.process.returncode is None:
             running.stop()
 
 

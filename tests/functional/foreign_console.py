@@ -316,7 +316,11 @@ def main() -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=given["program"], args=list(FLAGS), headless=True)
         try:
-            reported = {name: SCENARIOS[name](browser, given, key) for name in given["scenarios"]}
+            reported = {}
+            for name in given["scenarios"]:
+                reported[name] = SCENARIOS[name](browser, given, key)
+                for context in browser.contexts:
+                    context.close()
         finally:
             browser.close()
     print(json.dumps(reported))
