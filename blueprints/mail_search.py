@@ -45,7 +45,7 @@ def search_mails(request: Request) -> Json:
     page: Json = {
         "asOfDateTime": utc_text(now),
         "isComplete": found.is_complete,
-        "value": [one.describe() for one in found.mails],
+        "value": [one.describe(mail.link_ticket) for one in found.mails],
     }
     return page | ({"nextLink": request.next_link(list(found.mails[-1].place))} if found.has_more else {})
 

@@ -40,7 +40,7 @@ from inbound_mail.reports.poison import VisibleQueue, find_left_poison
 from inbound_mail.reports.stalled import QueueStates
 from inbound_mail.reports.trigger_items import TriggerItems
 from inbound_mail.reports.watched import TimerRuns
-from inbound_mail.sinks import build_sink, read_ticket_links
+from inbound_mail.sinks import build_sink, link_ticket, read_ticket_links
 from inbound_mail.sinks.protocol import Sink, Tools
 from inbound_mail.support_mailbox import SupportMailbox
 from shared import context
@@ -179,6 +179,10 @@ class MailServices:
         from inbound_mail.history.searching import MailSearch
 
         return MailSearch(self.table, self._find_ledgers(names), self.workers).find(search, limit)
+
+    def link_ticket(self, sink: str, ticket: str) -> str | None:
+        """Return the address of a ticket as the sink's settings give it, None if they do not."""
+        return link_ticket(read_ticket_links(self.settings.sinks).get(sink), ticket)
 
     def roll_up_history(self) -> None:
         """Take what is new in the ledgers into the history, for a limited time."""

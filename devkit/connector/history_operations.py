@@ -46,6 +46,7 @@ _HISTORY: dict[str, Shape] = {
 _TICKET: dict[str, Shape] = {
     "sink": text("Sink", "Name of the sink."),
     "ticket": text("Ticket", "Number of the ticket there."),
+    "ticketUrl": text("Ticket Link", "Https address of the ticket, empty if the sink's settings have none.", null=True),
 }
 _MAIL: dict[str, Shape] = {
     "mailbox": _MAILBOX,

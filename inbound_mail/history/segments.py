@@ -8,7 +8,7 @@ which holds; the keys of such lines are listed beside them.
 import json
 import unicodedata
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from shared.json_text import Json, parse_json
@@ -37,8 +37,8 @@ class ListedMail(NamedTuple):
         """Its place in the order of all mails."""
         return (self.received, self.key)
 
-    def describe(self) -> Json:
-        """Return it as an answer shows it."""
+    def describe(self, link: Callable[[str, str], str | None]) -> Json:
+        """Return it as an answer shows it. `link` returns the address of a sink's ticket, or None."""
         return {
             "mailbox": self.mailbox,
             "key": self.key,
@@ -46,7 +46,9 @@ class ListedMail(NamedTuple):
             "from": self.sender,
             "subject": self.subject,
             "state": self.state,
-            "tickets": [{"sink": sink, "ticket": ticket} for sink, ticket in self.tickets],
+            "tickets": [
+                {"sink": sink, "ticket": ticket, "ticketUrl": link(sink, ticket)} for sink, ticket in self.tickets
+            ],
         }
 
 

@@ -1,8 +1,8 @@
 """Runs in the foreign environment: uses the console's mails by keyboard alone, and prints what was seen as JSON.
 
 Arguments: the browser's program and the app's base URL; the key comes in the variable GATEWAY_KEY, and in TRIALS what
-to look for: {"ticket", "again", "aside", "unknown"}, a ticket's number and keys of three mails in quarantine. What is
-right is the test's to say.
+to look for: {"ticket", "again", "join", "aside", "unknown"}, a ticket's number and keys of four mails in
+quarantine. What is right is the test's to say.
 """
 # mypy: ignore-errors
 # ruff: noqa: T201 - a script that prints its result
@@ -95,6 +95,7 @@ def find_ticket(person: Person, ticket: str) -> dict:
     page.wait_for_selector("table.cards tbody tr:only-child")
     reported = {"row": page.inner_text("table.cards tbody tr"), "hash": page.evaluate("location.hash")}
     reported["counts"] = page.inner_text(".counts")
+    reported["link"] = page.get_attribute("table.cards tbody td a", "href")
     person.note_barriers("list")
     person.press("Printer")
     page.wait_for_selector("ol.story li.delivered")
@@ -105,7 +106,7 @@ def find_ticket(person: Person, ticket: str) -> dict:
 
 def list_quarantine(person: Person) -> list[str]:
     person.follow("#/mails?state=quarantined")
-    person.page.wait_for_function("document.querySelectorAll('table.cards tbody tr').length === 3")
+    person.page.wait_for_function("document.querySelectorAll('table.cards tbody tr').length === 4")
     return person.page.locator("table.cards tbody th").evaluate_all("found => found.map(each => each.innerText)")
 
 
@@ -150,6 +151,24 @@ def deliver_again(person: Person, key: str) -> dict:
         "refused": refused, "sent": len(sent), "said": said, "focused": focused, "events": person.read_events(),
         "story": page.inner_text("ol.story"), "rest": page.inner_text(".actions"),
     }  # fmt: skip
+
+
+def join(person: Person, key: str, ticket: str) -> dict:
+    """Add a mail to a ticket: to one that does not exist, and then to one that does."""
+    page = person.page
+    person.follow(f"#/mails/rehearsal/{key}")
+    page.wait_for_selector("ol.story li.quarantined")
+    person.press("Add to a ticket")
+    seen = []
+    for number, waited in (("I000101_00001", ".act .failure"), (ticket, ".actions > .said:has-text('Done')")):
+        person.write("Number of the ticket", number)
+        page.keyboard.press("Enter")
+        page.wait_for_function(ASKED, arg="Yes, add it")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(waited)
+        seen.append(page.inner_text(waited))
+    page.wait_for_selector("ol.story li.delivered", timeout=60_000)
+    return {"seen": seen, "story": page.inner_text("ol.story")}
 
 
 def set_aside(person: Person, key: str) -> dict:
@@ -208,6 +227,7 @@ def main(program: str, base_url: str) -> None:
             sign_in(person, base_url, key)
             reported = {"found": find_ticket(person, trials["ticket"]), "listed": list_quarantine(person)}
             reported["again"] = deliver_again(person, trials["again"])
+            reported["join"] = join(person, trials["join"], trials["ticket"])
             reported["aside"] = set_aside(person, trials["aside"])
             reported["unknown"] = lose_the_answer(person, trials["unknown"])
             reported["wide"] = look_on_a_phone(person)

@@ -21,7 +21,13 @@ from twin.simulator import Simulator
 pytestmark = pytest.mark.slow(reason="starts an app and a browser", seconds=45)
 
 SCRIPT = Path(__file__).with_name("foreign_console.py")
-STRANGERS = {"again": "lee@fabrikam.com", "aside": "robot@fabrikam.com", "unknown": "mia@fabrikam.com"}
+STRANGERS = {
+    "again": "lee@fabrikam.com",
+    "join": "kim@fabrikam.com",
+    "aside": "robot@fabrikam.com",
+    "unknown": "mia@fabrikam.com",
+}
+LINK = "https://desk.example.com/?ticket={ticket}"
 LONGEST = 300.0  # on a busy machine
 
 
@@ -59,7 +65,9 @@ def seen() -> Iterator[dict[str, Any]]:
     browser, python = find_browser_or_skip(), find_or_skip(LOCKED / "playwright.txt")
     axe = install_npm_or_skip("axe")
     with open_world() as (scratch, storage, sim):
-        app = App(scratch, sim.environment() | make_settings(sim, storage))
+        settings = make_settings(sim, storage)
+        sinks = {name: sink | {"ticket_url": LINK} for name, sink in json.loads(settings["SINKS"]).items()}
+        app = App(scratch, sim.environment() | settings | {"SINKS": json.dumps(sinks)})
         with app.running():
             base_url = app.wait_until_it_listens()
             sim.run(lambda: receive(sim))
@@ -84,6 +92,7 @@ def test_a_ticket_leads_to_its_mail(seen: dict[str, Any]) -> None:
     assert "Printer 1 is on fire" in found["row"]
     assert found["hash"] == f"#/mails?search={ticket.lower()}", "a view can be linked"
     assert found["counts"].startswith("1 mail")
+    assert found["link"] == LINK.replace("{ticket}", ticket)
     assert f"The mail became ticket {ticket} of desk." in found["said"]
 
 
@@ -109,6 +118,16 @@ def test_a_key_that_may_not_says_which_may_and_another_one_delivers_the_mail(see
     assert "Reason: the customer is known." in again["story"]
     assert "Nothing is left to do here." in again["rest"]
     assert seen["titles"].count("To be tried: again") == 1
+
+
+def test_a_mail_is_added_to_a_ticket_that_exists(seen: dict[str, Any]) -> None:
+    refused, done = seen["join"]["seen"]
+    assert "TicketNotFound" in refused
+    assert "Nothing was done" in refused
+    assert done.startswith("● Done:")
+    assert f"Anna asked to deliver the mail to ticket {seen['ticket']} of desk." in seen["join"]["story"]
+    assert f"The mail was added to ticket {seen['ticket']} of desk." in seen["join"]["story"]
+    assert "To be tried: join" not in seen["titles"]
 
 
 def test_a_mail_is_set_aside_only_after_a_yes(seen: dict[str, Any]) -> None:

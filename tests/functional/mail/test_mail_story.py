@@ -203,6 +203,8 @@ def test_a_ticket_has_a_link_by_the_sinks_template(
     scenario.run()
     [delivery] = read(scenario, mail)["deliveries"]
     assert delivery["ticketUrl"] == "https://desk.example.com/?ticket=T-1"
+    [listed] = scenario.gateway.get("mails", mailbox=scenario.name).json()["value"]
+    assert [one["ticketUrl"] for one in listed["tickets"]] == [delivery["ticketUrl"]]
     change_url = {"ticket_url": "https://desk.example.com/t/1"}
     change(scenario, mail, **change_url)
     assert read(scenario, mail)["deliveries"][0]["ticketUrl"] == "https://desk.example.com/t/1", "the target's own"
