@@ -125,6 +125,7 @@ def _subscribe(request: Request, callback: str, asked: _Question) -> Content:
     from composition.subscriptions import FLOW, derive_id
     from event_subscriptions.managing import WantedSubscription
     from event_subscriptions.subscription import State
+    from trigger_polls.poll import shorten
 
     kept = {name: value for name, value in asked.filters.items() if value}
     question = repr((asked.connection, asked.feed, asked.events, sorted(kept.items()), callback))
@@ -135,7 +136,7 @@ def _subscribe(request: Request, callback: str, asked: _Question) -> Content:
         events=asked.events,
         filters=kept,
         target_kind=FLOW,
-        target={"url": callback, "serial": serial},
+        target={"url": callback, "serial": serial, "workflow": shorten(request.http.headers.get("x-ms-workflow-name"))},
         id=derive_id(request.services, question),
     )
     made = use.create(wanted, "")

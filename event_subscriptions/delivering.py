@@ -189,6 +189,7 @@ class _Run:
         after = replace(
             before,
             deliveries=number,
+            last_event=event.type,
             last_answer=outcome.answer,
             place=place if is_accepted else before.place,
             failures=0 if is_accepted else before.failures + 1,

@@ -159,6 +159,7 @@ class Subscriptions:
             "stateSinceDateTime": _text(subscription.state_since or subscription.created),
             "deliveries": subscription.deliveries,
             "deliveredDateTime": _text(subscription.delivered_at),
+            "lastEvent": subscription.last_event,
             "lastAnswer": subscription.last_answer,
             "failures": subscription.failures,
             "failingSinceDateTime": _text(subscription.failing_since),

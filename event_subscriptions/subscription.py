@@ -40,7 +40,8 @@ class EventSubscription:
 
     `events`: types such as `appointment.created`. `filters`: texts by name, such as `service`. `place` is where the
     next event is looked for: JSON that its feed understands. `failing_since` and `failures`: of the event that waits.
-    `due`: not tried before. `deliveries`: how many entries its list of deliveries ever had.
+    `due`: not tried before. `deliveries`: how many entries its list of deliveries ever had. `last_event`: the type of
+    the event that was tried last.
     """
 
     id: str
@@ -61,6 +62,7 @@ class EventSubscription:
     failures: int = 0
     deliveries: int = 0
     delivered_at: datetime | None = None
+    last_event: str | None = None
     last_answer: str | None = None
 
 

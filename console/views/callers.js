@@ -96,9 +96,9 @@ const subscriptionColumns = (api, refresh) => [
   { title: "State", value: (each) => html`<${Level} ...${stateOfSubscription(each)} />${describeWaiting(each)}` },
   { title: "Events", isHeading: true, value: ({ events }) => events.join(", ") },
   { title: "Of", value: ({ business, mailbox }) => business ?? mailbox ?? "–" },
-  { title: "Target", value: ({ target }) => `${target.kind === "flow" ? "a flow" : target.kind} ${target.url ?? target.queue ?? target.host ?? ""}` },
+  { title: "Target", value: describeTarget },
   { title: "Since", value: ({ createdDateTime }) => html`<${Moment} time=${createdDateTime} />` },
-  { title: "Sent", isNumber: true, value: ({ deliveries }) => deliveries },
+  { title: "Sent", value: ({ deliveries, lastEvent }) => html`${deliveries}${lastEvent && html`<span class="aside">last ${lastEvent}</span>`}` },
   { title: "Accepted last", value: ({ deliveredDateTime }) => html`<${Moment} time=${deliveredDateTime} />` },
   { title: "Answered last", value: ({ lastAnswer }) => lastAnswer || "–" },
   { title: "Do", value: (each) => html`<${Act} api=${api} subscription=${each} refresh=${refresh} />` },
@@ -109,6 +109,12 @@ function stateOfSubscription({ state, reason, failures }) {
   if (state === "paused") return { level: "critical", text: "Paused" };
   if (state === "ended") return { level: "skipped", text: "Ended" };
   return failures ? { level: "critical", text: "Fails" } : { level: "ok", text: "Active" };
+}
+
+function describeTarget({ target }) {
+  const place = target.url ?? target.queue ?? target.host;
+  if (target.kind !== "flow") return html`${place ?? "–"}<span class="aside">${target.kind}</span>`;
+  return html`${target.workflow ?? "a flow"}<span class="aside">flow at ${place}</span>`;
 }
 
 function describeWaiting({ state, reason, failures, failingSinceDateTime, nextAttemptDateTime }) {

@@ -54,7 +54,7 @@ class FlowKind:
         self._hosts = (*FLOW_HOSTS, *further_hosts)
 
     def read(self, given: Json, subscription: str) -> Json:
-        """Return the settings of {"url", "serial"?}: the address sealed, and which call made it.
+        """Return the settings of {"url", "serial"?, "workflow"?}: the address sealed, which call made it, and its flow.
 
         Raises Invalid or Forbidden.
         """
@@ -75,7 +75,8 @@ class FlowKind:
                 target="callbackUrl",
             )
         sealed = self._sealing.seal(url, binding=subscription)
-        return {"url": sealed, "host": host, "serial": str(given.get("serial") or "")}
+        named = {"workflow": str(given["workflow"])} if given.get("workflow") else {}
+        return {"url": sealed, "host": host, "serial": str(given.get("serial") or ""), **named}
 
     def verify(self, settings: Json, origin: str) -> None:
         """Send nothing: every call of a callback starts a run."""
@@ -91,8 +92,8 @@ class FlowKind:
         return _Flow(self._transport, url)
 
     def describe(self, settings: Json) -> Json:
-        """Return the host alone."""
-        return {"host": settings["host"]}
+        """Return the host, and what the flow is called if its engine said so."""
+        return {name: settings[name] for name in ("host", "workflow") if name in settings}
 
     def show_secret(self, settings: Json, subscription: str) -> str | None:
         """Return None: a flow knows the gateway by the address that it gave."""

@@ -289,6 +289,17 @@ def test_the_callback_is_in_no_answer_no_row_and_no_log(hub: Hub, caplog: pytest
     }
 
 
+def test_a_subscription_names_its_flow_as_the_engine_did(hub: Hub) -> None:
+    """The name is no part of the callback, which stays a secret."""
+    address = f"{hub.gateway.base_url}/api/instant-triggers/appointments/created?business={hub.page.name}"
+    headers = {"x-functions-key": hub.gateway.key, "x-ms-workflow-name": "new-bookings " + "x" * 500}
+    callback = {"callbackUrl": "https://prod-00.westeurope.logic.azure.com/workflows/1/triggers/manual/run?sig=x"}
+    assert hub.gateway.http.post(address, json=callback, headers=headers, timeout=60).status_code == 201
+    target = hub.gateway.get("subscriptions").json()["value"][0]["target"]
+    assert target["workflow"].startswith("new-bookings xxx")
+    assert len(target["workflow"]) == 120
+
+
 def test_callers_cannot_name_a_flow_as_a_target_of_their_own(hub: Hub) -> None:
     target = {"kind": "flow", "url": "https://prod-00.westeurope.logic.azure.com/workflows/1?sig=x"}
     answer = hub.gateway.post("subscriptions", hub.wish(target=target))

@@ -41,6 +41,7 @@ def test_an_appointment_becomes_a_signed_event(hub: Hub) -> None:
     shown = hub.show(made)
     assert "secret" not in shown
     assert shown["lastAnswer"] == "HTTP 204"
+    assert (shown["deliveries"], shown["lastEvent"]) == (1, "appointment.created")
     hub.sweep()
     hub.pump()
     assert len(hub.sent) == 1
