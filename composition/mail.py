@@ -172,7 +172,8 @@ class MailServices:
         from inbound_mail.history.series import HistoryReader, Period
 
         history = HistoryReader(self.table, self._find_ledgers(names), self.workers)
-        return history.read(Period(period), PollPlan(self.table).read(), now).describe()
+        planned = PollPlan(self.table).read() if self.mailboxes else {}
+        return history.read(Period(period), planned, now).describe()
 
     def search_mails(self, search: "Search", limit: int, names: Sequence[str] | None = None) -> "FoundMails":
         """Return the newest mails that fit, of these mailboxes or of all."""
@@ -188,6 +189,8 @@ class MailServices:
         """Take what is new in the ledgers into the history, for a limited time."""
         from inbound_mail.history.roll_up import RollUp
 
+        if not self.mailboxes:
+            return
         planned = PollPlan(self.table).read()
         RollUp(self.table, self.workers).run(self._find_ledgers(None), planned, seconds=_ROLL_UP_SECONDS)
 

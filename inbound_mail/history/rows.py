@@ -8,7 +8,7 @@
 All of it follows from the feeds of the mailboxes' ledgers, and can be made from them again.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
@@ -112,14 +112,14 @@ class HistoryRows:
         """Return all segments without their lines, the first first: a thousand in a request."""
         return [_read_segment(row) for row in self._query(_LINES, _LINES[:-1] + _BEHIND, INDEX)]
 
-    def read_segments(self, numbers: Sequence[int]) -> list[Segment]:
-        """Return segments with their lines: a few in one request, others with those between them."""
+    def read_segments(self, numbers: Sequence[int]) -> Iterator[Segment]:
+        """Yield segments with their lines: a few in one request, others with those between them, page by page."""
         if len(numbers) <= _FEW:
             found: Iterable[Row] = self._table.find(PARTITION, [_name_segment(one) for one in numbers]).values()
         else:
             found = self._query(_name_segment(min(numbers)), _name_segment(max(numbers) + 1))
         wanted = set(numbers)
-        return [one for one in map(_read_segment, found) if one.number in wanted]
+        yield from (one for one in map(_read_segment, found) if one.number in wanted)
 
     def _read_days(self, start: date, end: date, column: str) -> Iterable[tuple[datetime, str, Row]]:
         for row in self._query(f"{_DAY}{start}", f"{_DAY}{end}{_BEHIND}", ["RowKey", column]):

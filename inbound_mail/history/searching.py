@@ -79,6 +79,8 @@ class MailSearch:
 
     def find(self, search: Search, limit: int) -> FoundMails:
         """Return the newest mails that fit."""
+        if not self._ledgers:
+            return FoundMails([], has_more=False, is_complete=True)
         places = self._rows.read_places()
         news = self._workers.map(lambda one: _read_newer(one, places.of(one.mailbox)), self._ledgers)
         newer: dict[str, ListedMail] = {}

@@ -97,6 +97,8 @@ class HistoryReader:
 
     def read(self, period: Period, planned: Mapping[str, PlannedPoll], now: datetime) -> History:
         """Return the figures of each mailbox. `planned`: their next polls."""
+        if not self._ledgers:
+            return History(period, [], is_complete=True)
         last = period.begin_step(now)
         starts = [last - period.step * back for back in reversed(range(period.points))]
         places, known, fits = self._read_figures(period, starts[0].date(), last.date())
