@@ -1,6 +1,7 @@
 """Benchmarks: they print counts and ratios within one run. No test depends on their times."""
 
 NAMES = (
+    "first_ticket",
     "import_cost",
     "first_answer",
     "proxied_call",

@@ -10,6 +10,7 @@ from bench import (
     console,
     event_deliveries,
     first_answer,
+    first_ticket,
     hostile_text,
     import_cost,
     large_attachment,
@@ -21,6 +22,9 @@ from bench import (
     slots,
 )
 from bench.__main__ import main
+from devkit.foreign import LOCKED
+from tests.house.source import ROOT
+from tests.house.tools import find_browser_or_skip, find_or_skip
 
 pytestmark = pytest.mark.slow(reason="starts whole processes")
 
@@ -128,3 +132,11 @@ def test_a_queue_is_looked_at_as_the_platform_does() -> None:
 def test_an_unknown_benchmark_is_reported() -> None:
     assert main(["nothing"]) == 2
     assert set(NAMES) >= {"mail_ingest", "large_attachment", "slots"}
+
+
+def test_the_way_of_a_new_user_to_the_first_ticket_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    find_browser_or_skip()
+    find_or_skip(LOCKED / "playwright.txt")
+    assert first_ticket.read_commands((ROOT / "README.md").read_text())[0] == "python3 -m devkit up"
+    first_ticket.run(first_ticket.Plan(is_fresh=False))
+    assert re.search(r"mails sent, ticket seen +\d+\.\d s\n +in all +\d+\.\d s", capsys.readouterr().out)

@@ -13,7 +13,8 @@ from devkit.npm_packages import install_tool
 
 # what pip, npm and we say if there is no network; a version that does not exist is no reason to skip
 OFFLINE = re.compile(
-    r"after connection broken by|Failed to establish a new connection|ENOTFOUND|ECONNREFUSED|EAI_AGAIN|ETIMEDOUT"
+    r"cannot reach its registry|after connection broken by"
+    r"|Failed to establish a new connection|ENOTFOUND|ECONNREFUSED|EAI_AGAIN|ETIMEDOUT"
     r"|(?:pip|npm) did not .+ within"
 )
 
