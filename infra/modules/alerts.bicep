@@ -92,7 +92,7 @@ resource silence 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = if (hasMa
   kind: 'LogAlert'
   properties: {
     displayName: 'Gateway: silence'
-    description: 'The timer that watches mailboxes has not run well for an hour. Ask /api/health.'
+    description: 'The timer that watches mailboxes has not run well for an hour. Ask /api/health/ready.'
     severity: 1
     enabled: true
     scopes: [component.id]
