@@ -16,6 +16,16 @@ from shared.errors import NotFound
 
 TAG = "graph-gateway"
 NATIVE = "https://login.microsoftonline.com/common/oauth2/nativeclient"
+_NAMES = {
+    "displayName": "its name",
+    "signInAudience": "Supported account types",
+    "isFallbackPublicClient": "Allow public client flows",
+    "tags": f"the tag {TAG}",
+    "publicClient": "Redirect URIs",
+    "requiredResourceAccess": "API permissions",
+}
+"""Properties of an app under the names that the portal shows."""
+_AUDIENCES = {"AzureADMyOrg": "this organisation only", "AzureADMultipleOrgs": "any organisation"}
 _SLOW = "The change has not reached every server of the directory yet."
 
 
@@ -24,7 +34,8 @@ def plan_application(tenant: Tenant, plan: Plan, permissions: list[OfferedPermis
     options = tenant.options
     if tenant.app is None and options.adopt:
         _plan_adoption(tenant, plan)
-        return False
+        _plan_changes(tenant, plan, permissions)
+        return True
     if tenant.app is not None:
         if options.adopt and options.adopt != tenant.app["appId"]:
             raise Stopped(
@@ -81,15 +92,17 @@ def _plan_adoption(tenant: Tenant, plan: Plan) -> None:
         f"Take over the app {options.adopt} ({found['displayName']}) under the unique name {options.unique_name}",
         "--adopt names it; later runs find it by this unique name, which cannot be changed afterwards",
         lambda: _adopt(tenant, found),
-        replan=True,
     )
+    tenant.app = found  # what follows is planned for it, too
+    tenant.read_principal()
 
 
 def _plan_changes(tenant: Tenant, plan: Plan, permissions: list[OfferedPermission]) -> None:
     app = tenant.app or {}
     changes, reasons = find_changes(app, tenant.options, permissions)
     if changes:
-        plan.add(f"Change the app: {', '.join(sorted(changes))}", "; ".join(reasons), lambda: _change(tenant, changes))
+        what = ", ".join(_NAMES[name] for name in changes)
+        plan.add(f"Change the app: {what}", "; ".join(reasons), lambda: _change(tenant, changes))
     for secret in app["passwordCredentials"]:
         if not str(secret.get("displayName") or "").startswith(TAG):
             plan.note(
@@ -106,11 +119,11 @@ def find_changes(
     reasons = []
     if app["displayName"] != options.name:
         changes["displayName"] = options.name
-        reasons.append(f"it is named {app['displayName']}")
+        reasons.append(f'it is named "{app["displayName"]}", and becomes "{options.name}": --name says so')
     audience = _audience(options)
     if app["signInAudience"] != audience:
         changes["signInAudience"] = audience
-        reasons.append(f"it is open to {app['signInAudience']}")
+        reasons.append(f"it is open to {_AUDIENCES.get(app['signInAudience'], app['signInAudience'])}")
     if app["isFallbackPublicClient"]:
         changes["isFallbackPublicClient"] = False
         reasons.append("it is marked as a public client, so Entra ID would refuse its credential")
@@ -121,10 +134,12 @@ def find_changes(
     if options.native_redirect and NATIVE not in redirects:
         changes["publicClient"] = {"redirectUris": [*redirects, NATIVE]}
         reasons.append("--native-redirect asks for it")
-    access = _merge_access(app.get("requiredResourceAccess") or [], permissions)
+    listed = app.get("requiredResourceAccess") or []
+    access = _merge_access(listed, permissions)
     if access is not None:
         changes["requiredResourceAccess"] = access
-        reasons.append("permissions are missing in its list")
+        missing = [one.name for one in permissions if (one.id, one.kind) not in _list_access(listed)]
+        reasons.append(f"its list of permissions lacks {', '.join(missing)}")
     return changes, reasons
 
 
@@ -137,14 +152,18 @@ def _merge_access(listed: list[dict[str, Any]], permissions: list[OfferedPermiss
     graph = next((one for one in listed if one["resourceAppId"] == GRAPH_APP_ID), None)
     known = (graph or {}).get("resourceAccess") or []
     missing = [
-        {"id": one.id, "type": one.kind}
-        for one in permissions
-        if (one.id, one.kind) not in {(entry["id"], entry["type"]) for entry in known}
+        {"id": one.id, "type": one.kind} for one in permissions if (one.id, one.kind) not in _list_access(listed)
     ]
     if not missing:
         return None
     others = [one for one in listed if one is not graph]
     return [*others, {"resourceAppId": GRAPH_APP_ID, "resourceAccess": [*known, *missing]}]
+
+
+def _list_access(listed: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    """Return id and kind of each permission of Microsoft Graph in the list."""
+    graph = next((one for one in listed if one["resourceAppId"] == GRAPH_APP_ID), {})
+    return {(entry["id"], entry["type"]) for entry in graph.get("resourceAccess") or []}
 
 
 def _create(tenant: Tenant, permissions: list[OfferedPermission]) -> None:

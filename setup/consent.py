@@ -6,7 +6,8 @@ Source: learn.microsoft.com/graph/permissions-grant-via-msgraph. A grant takes e
 from typing import Any
 
 from setup.directory import quote
-from setup.errors import APP_ROLE, CONSENT_ROLE, SCOPE_CONSENT_ROLE, Stopped
+from setup.errors import APP_ROLE, CONSENT_ROLE, SCOPE_CONSENT_ROLE, Role, Stopped
+from setup.options import Part
 from setup.permissions import OfferedPermission, find_mailbox_roles
 from setup.plan import Plan
 from setup.tenant import Tenant
@@ -21,10 +22,37 @@ _OPEN_MAIL = (
 
 
 def plan_consent(tenant: Tenant, plan: Plan, permissions: list[OfferedPermission]) -> None:
-    """Plan the grants that are missing."""
+    """Plan the grants that are missing, and point out if the person's roles do not include the right to give them."""
+    before = len(plan.steps)
     if tenant.options.is_delegated:
         _plan_scopes(tenant, plan, permissions)
+        _point_out_missing_role(tenant, plan, SCOPE_CONSENT_ROLE, before)
         return
+    _plan_roles(tenant, plan, permissions)
+    _point_out_missing_role(tenant, plan, CONSENT_ROLE, before)
+
+
+def find_missing(tenant: Tenant, permissions: list[OfferedPermission]) -> list[str]:
+    """Return the permissions that the app has not been granted, by name. Raises Stopped for an unknown user."""
+    if tenant.options.is_delegated:
+        _, given = _read_scopes(tenant)
+        return [one.name for one in permissions if one.name not in given]
+    assigned = {one["appRoleId"] for one in _list_assignments(tenant)}
+    return [one.name for one in permissions if one.id not in assigned]
+
+
+def _point_out_missing_role(tenant: Tenant, plan: Plan, role: Role, before: int) -> None:
+    first, last = before + 1, len(plan.steps)
+    if last < first or tenant.role_names is None or tenant.role_names & role.held_by:
+        return
+    steps = f"step {first}" if first == last else f"steps {first} to {last}"
+    plan.note(
+        f"Your active roles do not include {role.name}. So Entra ID will refuse {steps}, and this run ends there. "
+        f"{role.remedy}\n     {tenant.options.command(Part.CONSENT)}"
+    )
+
+
+def _plan_roles(tenant: Tenant, plan: Plan, permissions: list[OfferedPermission]) -> None:
     given = _list_assignments(tenant)
     for permission in permissions:
         if permission.id not in {one["appRoleId"] for one in given}:
@@ -93,11 +121,8 @@ def _assign(tenant: Tenant, permission: OfferedPermission) -> None:
 
 def _plan_scopes(tenant: Tenant, plan: Plan, permissions: list[OfferedPermission]) -> None:
     address = tenant.options.service_user or ""
-    user = tenant.directory.find(f"/users/{quote(address)}", select="id,userPrincipalName")
-    if user is None:
-        raise Stopped(f"There is no user {address} in this tenant. Check --service-user.")
+    user, given = _read_scopes(tenant)
     grants = [one for one in list_grants(tenant) if one["principalId"] == user["id"]]
-    given = set(str(grants[0]["scope"]).split()) if grants else set()
     wanted = {one.name for one in permissions}
     if wanted <= given:
         return
@@ -106,6 +131,16 @@ def _plan_scopes(tenant: Tenant, plan: Plan, permissions: list[OfferedPermission
         "the app acts for that user",
         lambda: _grant(tenant, str(user["id"]), grants[0] if grants else None, wanted | given),
     )
+
+
+def _read_scopes(tenant: Tenant) -> tuple[Any, set[str]]:
+    """Return the service user, and what is consented to for that user. Raises Stopped."""
+    address = tenant.options.service_user or ""
+    user = tenant.directory.find(f"/users/{quote(address)}", select="id,userPrincipalName")
+    if user is None:
+        raise Stopped(f"There is no user {address} in this tenant. Check --service-user.")
+    mine = [one for one in list_grants(tenant) if one["principalId"] == user["id"]]
+    return user, set(str(mine[0]["scope"]).split()) if mine else set()
 
 
 def _grant(tenant: Tenant, user_id: str, grant: Any, scopes: set[str]) -> None:

@@ -4,6 +4,11 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from setup.plan import Plan
+    from setup.tenant import Tenant
 
 
 class Console:
@@ -13,6 +18,13 @@ class Console:
         """Write a line."""
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
+
+    def hand_over(self, text: str) -> None:
+        """Write the heading of lines that somebody runs later, elsewhere."""
+        self.say(text)
+
+    def plan_exchange(self, tenant: "Tenant", plan: "Plan") -> None:
+        """Plan what an Exchange administrator does: here nothing, because only the commands can be printed."""
 
     def ask_hidden(self, question: str) -> str:
         """Ask for a password without showing it."""

@@ -62,6 +62,26 @@ def plan_stored(tenant: Tenant, plan: Plan, *, rotate: bool = False) -> None:
     _plan_new(tenant, plan, key, current, rotate=rotate and not replaced)
 
 
+def describe_stored(tenant: Tenant) -> list[str]:
+    """Say until when the credential in the vault is valid, and until when the one that it replaced."""
+    vault, options = _vault_of(tenant), tenant.options
+    versions = [version for version in vault.versions(options.credential_name) if version.enabled]
+    keys = {key.id: key for key in list_keys(tenant) if key.is_ours}
+    current = versions[-1] if versions else None
+    if current is None or current.key_id not in keys:
+        return ["The vault's value belongs to no credential of this app."]
+    ends = current.created + timedelta(hours=options.grace_hours)
+    replaced = [keys[one.key_id] for one in versions[:-1] if one.key_id in keys and one.key_id != current.key_id]
+    return [
+        f"The {keys[current.key_id].describe()} is in the vault; Entra ID accepted it before it was stored.",
+        *(
+            f"The {old.describe()} still works; the next run after {ends:%Y-%m-%d %H:%M} UTC removes it. The gateway "
+            "changes over by itself."
+            for old in replaced
+        ),
+    ]
+
+
 def _check_owner(tenant: Tenant, current: Version | None) -> None:
     """Raise Stopped if the vault's secret belongs to another app or was not stored by this command."""
     options = tenant.options
@@ -112,7 +132,8 @@ def _read_versions(tenant: Tenant, vault: Vault, plan: Plan) -> list[Version]:
 
     if tenant.options.apply:
         sentence = (
-            f"The vault refuses you. You need {VAULT_ROLE.name}; a role assigned just now takes some minutes to work."
+            f"The vault refuses you. You need {VAULT_ROLE.name}. If you were given it just now, it takes some minutes "
+            "to work; if not, end this with Ctrl-C, and let somebody who may assign roles give it to you."
         )
         versions = retry_until_success(
             read, on=(MissingRole,), console=tenant.console, sentence=sentence, tries=5 * TRIES

@@ -20,11 +20,15 @@ class MissingRole(Forbidden):
 
 
 class Role:
-    """A role under the name that the portal shows; `remedy` says how to get it, or how to go on without it."""
+    """A role under the name that the portal shows; `remedy` says how to get it, or how to go on without it.
 
-    def __init__(self, name: str, remedy: str) -> None:
+    `held_by` are the directory roles that include it, if all of them are known.
+    """
+
+    def __init__(self, name: str, remedy: str, *, held_by: frozenset[str] = frozenset()) -> None:
         self.name = name
         self.remedy = remedy
+        self.held_by = held_by
 
 
 _PIM = "If you are only eligible for the role, activate it and run `az login` again. "
@@ -38,10 +42,12 @@ CONSENT_ROLE = Role(
     "the directory role Privileged Role Administrator (Application Administrators cannot consent to application "
     "permissions of Microsoft Graph)",
     f"{_PIM}Or ask somebody who has the role to run the part `consent`:",
+    held_by=frozenset({"Privileged Role Administrator", "Global Administrator"}),
 )
 SCOPE_CONSENT_ROLE = Role(
     "the directory role Cloud Application Administrator",
     f"{_PIM}Or ask somebody who has the role to run the part `consent`:",
+    held_by=CONSENT_ROLE.held_by | {"Cloud Application Administrator", "Application Administrator"},
 )
 VAULT_ROLE = Role(
     "the Azure role Key Vault Secrets Officer on the vault",

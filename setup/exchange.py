@@ -34,7 +34,9 @@ def show_commands(tenant: Tenant) -> None:
     named = [mailbox for scope in scopes for mailbox in scope.mailboxes]
     refused = [options.refused_mailbox] if options.refused_mailbox else []
     say()
-    say("Mailboxes: an Exchange administrator runs in PowerShell (module ExchangeOnlineManagement)")
+    tenant.console.hand_over(
+        "Mailboxes: an Exchange administrator runs in PowerShell (module ExchangeOnlineManagement)"
+    )
     for command in (
         *list_grants(app_id, object_id, options.name, scopes),
         *(make_test(app_id, mailbox) for mailbox in (*named, *refused)),

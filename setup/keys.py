@@ -54,7 +54,12 @@ def list_keys(tenant: Tenant) -> list[Key]:
 
 def add_secret(tenant: Tenant) -> Made:
     """Add a client secret."""
-    body = {"passwordCredential": {"displayName": _make_name(), "endDateTime": f"{_end_of(tenant):%Y-%m-%dT%H:%M:%SZ}"}}
+    body = {
+        "passwordCredential": {
+            "displayName": _make_name(tenant),
+            "endDateTime": f"{_end_of(tenant):%Y-%m-%dT%H:%M:%SZ}",
+        }
+    }
     path = f"{tenant.app_path}/addPassword"
     added = tenant.directory.write_once("POST", path, body, doing="Adding a client secret", role=APP_ROLE)
     return Made(_read_secret(added), str(added["secretText"]))
@@ -62,7 +67,7 @@ def add_secret(tenant: Tenant) -> Made:
 
 def add_certificate(tenant: Tenant) -> Made:
     """Make a certificate in memory, and add its public part to the app."""
-    name, expires = _make_name(), _end_of(tenant)
+    name, expires = _make_name(tenant), _end_of(tenant)
     der, bundle = _make_certificate(name, expires)
     entry = {
         "type": "AsymmetricX509Cert",
@@ -107,8 +112,10 @@ def _read_certificate(entry: Any) -> Key:
     return Key(hashlib.sha256(der).hexdigest(), name, ends, is_certificate=True)
 
 
-def _make_name() -> str:
-    return f"{TAG} {datetime.now(UTC):%Y-%m-%d}"
+def _make_name(tenant: Tenant) -> str:
+    """Return the description: it begins with our tag, by which later runs know what they made."""
+    own = tenant.options.secret_description
+    return f"{TAG} {datetime.now(UTC):%Y-%m-%d}" + (f" {own}" if own else "")
 
 
 def _end_of(tenant: Tenant) -> datetime:

@@ -18,6 +18,11 @@ from shared.settings.clouds import CLOUDS, Cloud
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{2,118}", re.IGNORECASE)
+_WHY_SHORT = (
+    "The longer a credential lives, the longer a copy of it opens the tenant. A plain run replaces what ends within 30 "
+    "days, so a short life costs nothing; with --credential federated there is nothing that ends."
+)
+_DESCRIPTION = re.compile(r"[\w][\w .()-]{0,59}")
 _NAMES = {
     Credential.FEDERATED: "",
     Credential.CERTIFICATE: "graph-certificate",
@@ -57,6 +62,7 @@ class Options:
     features: tuple[str, ...]
     credential: Credential
     credential_name: str
+    secret_description: str | None
     days: int
     grace_hours: float
     identity: str | None
@@ -108,17 +114,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="features",
         nargs="+",
         choices=[feature.value for feature in Feature],
-        default=["read"],
-        help="what the gateway may do",
+        default=None,
+        help="what the gateway may do (read)",
     )
     add(
         "--credential",
         type=Credential,
         choices=list(Credential),
         default=Credential.FEDERATED,
-        help="what the gateway signs in with (%(default)s)",
+        help="what the gateway signs in with (%(default)s); password: as a user, by ROPC",
     )
     add("--credential-name", metavar="NAME", help="name of the credential's secret in the vault")
+    add("--secret-description", metavar="TEXT", help="what the portal shows beside a new secret or certificate")
     add("--days", type=int, default=_LONGEST_DAYS, help="lifetime of a secret or certificate (%(default)s)")
     add("--grace-hours", type=float, default=24.0, help="how long a replaced credential stays (%(default)s)")
     add("--identity", metavar="ID", help="federated: object id of the gateway's identity")
@@ -146,7 +153,7 @@ def read_options(arguments: argparse.Namespace, environ: Mapping[str, str] | Non
         azd = _read_azd()
         known |= azd or {}
     cloud = CLOUDS[arguments.cloud]
-    asked = list(arguments.features)
+    asked = list(arguments.features or [Feature.READ.value])
     is_deployed = known.get("GRAPH_NOTIFICATIONS_BOOKINGS") == Switch.ON
     if arguments.pages or (is_deployed and arguments.credential is not Credential.PASSWORD):
         asked.append(Feature.CALENDARS.value)
@@ -167,6 +174,7 @@ def read_options(arguments: argparse.Namespace, environ: Mapping[str, str] | Non
         features=tuple(dict.fromkeys(asked)),
         credential=arguments.credential,
         credential_name=arguments.credential_name or _NAMES[arguments.credential] if is_named else "",
+        secret_description=arguments.secret_description,
         days=arguments.days,
         grace_hours=arguments.grace_hours,
         identity=arguments.identity or known.get("GATEWAY_IDENTITY_PRINCIPAL_ID"),
@@ -203,7 +211,18 @@ def _find_fault(options: Options) -> str | None:
             "--identity, --identity-client-id, --adopt and --app must be GUIDs; --identity is an object id.",
         ),
         (options.apply and not options.tenant, "--apply needs --tenant with the tenant's id or a domain."),
-        (not 1 <= options.days <= _LONGEST_DAYS, f"--days must be from 1 to {_LONGEST_DAYS}."),
+        (
+            not 1 <= options.days <= _LONGEST_DAYS,
+            f"--days must be from 1 to {_LONGEST_DAYS}. {_WHY_SHORT}",
+        ),
+        (
+            options.secret_description is not None and not _DESCRIPTION.fullmatch(options.secret_description),
+            "--secret-description must be 1 to 60 letters, digits, blanks and ._()-.",
+        ),
+        (
+            options.secret_description is not None and is_federated,
+            "--secret-description is for a secret or certificate; a federated credential has none.",
+        ),
         (not options.cloud.has_bookings, f"Microsoft Graph offers no Bookings in the cloud {options.cloud.name}."),
         (options.delete and not options.remove, "--delete needs --remove."),
         (

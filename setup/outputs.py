@@ -58,9 +58,11 @@ def show_settings(tenant: Tenant) -> None:
     options, say, settings = tenant.options, tenant.console.say, _make_azd_settings(tenant)
     say()
     if options.azd is not None and options.apply:
-        say("Settings: they are in azd's environment. To bring them to the app, run: azd provision")
+        tenant.console.hand_over(
+            "Settings: they are in azd's environment. To bring them to the app, run: azd provision"
+        )
         return
-    say("Settings: for the next `azd up`")
+    tenant.console.hand_over("Settings: for the next `azd up`")
     for name, value in settings.items():
         say(f'  azd env set {name} "{value}"')
     say("or, without azd, for an app that is already deployed")
@@ -73,7 +75,7 @@ def show_other_tenants(tenant: Tenant) -> None:
     """Print the command by which another tenant adds the app."""
     say = tenant.console.say
     say()
-    say("Other tenants: an administrator there runs")
+    tenant.console.hand_over("Other tenants: an administrator there runs")
     say(f"  {tenant.options.command(Part.CONSENT, tenant='<their tenant id>', app=tenant.app_id)}")
 
 
@@ -84,7 +86,9 @@ def show_connection(tenant: Tenant) -> None:
     entry |= {"credential_name": options.credential_name} if options.credential_name else {}
     entry |= {"cloud": options.cloud.name} if options.cloud.name != "global" else {}
     say()
-    say("Settings: add this to GRAPH_CONNECTIONS under a name of your choice; bookings_businesses lists booking pages")
+    tenant.console.hand_over(
+        "Settings: add this to GRAPH_CONNECTIONS under a name of your choice; bookings_businesses lists booking pages"
+    )
     say(f'  "<name>": {json.dumps(entry | {"bookings_businesses": ""})}')
 
 

@@ -20,11 +20,20 @@ class Step:
 
 
 @dataclass
+class Progress:
+    """What was carried out so far, by this plan and those before it, and the step that has begun and not ended."""
+
+    done: list[str] = field(default_factory=list)
+    begun: str | None = None
+
+
+@dataclass
 class Plan:
     """Steps in their order, and notes: findings that the person should know and that this command does not change."""
 
     steps: list[Step] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    progress: Progress = field(default_factory=Progress)
 
     def add(self, what: str, why: str, act: Callable[[], None], *, replan: bool = False) -> None:
         """Add a step."""
@@ -49,7 +58,10 @@ class Plan:
         """Carry out the steps; return True when all are done, False when the rest has to be planned again."""
         for number, step in enumerate(self.steps, 1):
             console.say(f"{number:3}. {step.what} ...")
+            self.progress.begun = step.what
             step.act()
+            self.progress.begun = None
+            self.progress.done.append(step.what)
             if step.replan and number < len(self.steps):
                 return False
         return True

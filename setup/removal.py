@@ -17,10 +17,19 @@ def plan_removal(tenant: Tenant, plan: Plan) -> None:
     why = "--remove asks for it"
     if tenant.principal is not None and tenant.principal["accountEnabled"]:
         plan.add("Disable the app in the tenant", why, lambda: disable(tenant))
+    names = {str(role["id"]): str(role["value"]) for role in tenant.graph["appRoles"]}
     for one in list_assignments(tenant):
-        plan.add("Withdraw an application permission", why, lambda one=one: withdraw(tenant, one))  # type: ignore[misc]
+        plan.add(
+            f"Withdraw the application permission {names.get(one['appRoleId'], one['appRoleId'])}",
+            why,
+            lambda one=one: withdraw(tenant, one),  # type: ignore[misc]
+        )
     for grant in list_grants(tenant):
-        plan.add("Withdraw a consent", why, lambda grant=grant: _withdraw_grant(tenant, grant))  # type: ignore[misc]
+        plan.add(
+            f"Withdraw the consent to {', '.join(sorted(str(grant['scope']).split()))}",
+            why,
+            lambda grant=grant: _withdraw_grant(tenant, grant),  # type: ignore[misc]
+        )
     for trust in list_federated(tenant):
         plan.add(
             f"Remove the federated credential for the identity {trust['subject']}",

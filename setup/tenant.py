@@ -21,7 +21,8 @@ _APP_FIELDS = (
 class Tenant:
     """The tenant's current state. `app` and `principal` (service principal) are None until they exist.
 
-    `handmade` are other apps of the same display name, `deleted` are apps in the recycle bin with the unique name.
+    `role_names` are the person's active directory roles, None if they are not known. `handmade` are other apps of the
+    same display name, `deleted` are apps in the recycle bin with the unique name.
     """
 
     options: Options
@@ -32,6 +33,7 @@ class Tenant:
     title: str
     person: str
     roles: str
+    role_names: frozenset[str] | None
     graph: dict[str, Any]
     app: dict[str, Any] | None = None
     principal: dict[str, Any] | None = None
@@ -104,6 +106,8 @@ class Tenant:
         """Print the tenant, the person and the app."""
         app = self.app
         there = "does not exist yet" if app is None else f"exists, client id {app['appId']}"
+        if app is None and self.options.adopt:
+            there = f"is to be the app {self.options.adopt}, which was made by hand"
         self.console.say(f"Tenant   {self.title}")
         name = self.options.name if app is None else str(app["displayName"])
         self.console.say(f"You      {self.person}; {self.roles}")
@@ -120,7 +124,7 @@ def read_tenant(options: Options, directory: Directory, vault: Vault | None, con
             f"`az login --tenant {options.tenant} --allow-no-subscriptions`."
         )
     graph = directory.get(f"/servicePrincipals(appId='{GRAPH_APP_ID}')", select="id,appRoles,oauth2PermissionScopes")
-    person, roles = _read_person(directory)
+    person, roles, names = _read_person(directory)
     tenant = Tenant(
         options=options,
         directory=directory,
@@ -130,21 +134,25 @@ def read_tenant(options: Options, directory: Directory, vault: Vault | None, con
         title=f"{own['displayName']}, {domains[0]}, {own['id']}",
         person=person,
         roles=roles,
+        role_names=names,
         graph=graph,
     )
     tenant.read_app()
     return tenant
 
 
-def _read_person(directory: Directory) -> tuple[str, str]:
-    """Return the person's name and a phrase on their roles. An app, as in a pipeline, has no /me."""
+def _read_person(directory: Directory) -> tuple[str, str, frozenset[str] | None]:
+    """Return the person's name, a phrase on their roles, and the roles if they are known.
+
+    An app, as in a pipeline, has no /me.
+    """
     try:
         person = str(directory.get("/me", select="id,userPrincipalName")["userPrincipalName"])
     except GatewayError:
-        return "an application", "its permissions decide what it may do"
+        return "an application", "its permissions decide what it may do", None
     try:
         listed = directory.list("/me/transitiveMemberOf/microsoft.graph.directoryRole", select="id,displayName")
         names = [str(role["displayName"]) for role in listed]
     except GatewayError:
-        return person, "directory roles could not be read"
-    return person, f"active directory roles: {', '.join(names) or 'none'}"
+        return person, "directory roles could not be read", None
+    return person, f"active directory roles: {', '.join(names) or 'none'}", frozenset(names)

@@ -6,7 +6,10 @@ The token's contents are not read: tokens for Graph are opaque, and Exchange's g
 import os
 from http import HTTPStatus
 
+from setup.consent import find_missing
 from setup.errors import Stopped
+from setup.options import Part
+from setup.permissions import OfferedPermission
 from setup.probe import probe
 from setup.tenant import Tenant
 from setup.waiting import retry_until_success
@@ -18,11 +21,16 @@ _TRIES = 60  # five minutes: see waiting.PAUSE
 _SLOW = "Some servers of Entra ID do not accept the new credential or grant yet."
 
 
-def verify(tenant: Tenant) -> bool:
+def verify(tenant: Tenant, permissions: list[OfferedPermission]) -> bool:
     """Try the registration as the gateway will use it; return True if every check succeeded."""
     say = tenant.console.say
     say()
     say("Proof")
+    if missing := find_missing(tenant, permissions):
+        say(f"  NO consent to {' and '.join(missing)} was never given, so Bookings refuses the app.")
+        say("     Somebody who may give it runs")
+        say(f"     {tenant.options.command(Part.CONSENT)}")
+        return False
     try:
         value = _find_value(tenant)
     except Stopped as stopped:
@@ -50,6 +58,8 @@ def verify(tenant: Tenant) -> bool:
         say(f"  -  {page}: the gateway's doctor (graph-subscriptions) shows whether Graph announces its changes")
     if options.refused_mailbox:
         results.append(_check_closed(tenant, transport, token, options.refused_mailbox))
+    if all(results):
+        say("  The registration works.")
     return all(results)
 
 

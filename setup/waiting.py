@@ -1,13 +1,14 @@
-"""Repeats an action until a change has reached every server: for a limited time, and with a line that says so."""
+"""Repeats an action until a change has reached every server: for a limited time, and with lines that say so."""
 
-import time
 from collections.abc import Callable
+from time import sleep
 
 from setup.console import Console
 from shared.errors import GatewayError
 
 PAUSE = 5.0  # seconds between two tries
 TRIES = 24
+_TRIES_PER_LINE = 6
 
 
 def retry_until_success[T](
@@ -20,7 +21,8 @@ def retry_until_success[T](
 ) -> T:
     """Call `action` until it does not raise an error of `on`. Before the first repetition, print `sentence`.
 
-    After `tries` tries the last error is raised unchanged.
+    While it waits it says twice a minute for how long it will at most. After `tries` tries the last error is raised
+    unchanged.
     """
     most = tries or TRIES
     for tried in range(1, most + 1):
@@ -30,6 +32,14 @@ def retry_until_success[T](
             if tried == most:
                 raise
             if tried == 1:
-                console.say(f"    {sentence} Waiting, up to {most * PAUSE / 60:.0f} minutes.")
-            time.sleep(PAUSE)
+                console.say(f"    {sentence}")
+                console.say(f"    Waiting, for {_describe(most - tried)} at most. Ctrl-C ends it; what is done stays.")
+            elif tried % _TRIES_PER_LINE == 0:
+                console.say(f"    Still waiting, for {_describe(most - tried)} at most.")
+            sleep(PAUSE)
     raise AssertionError("the last try raises")
+
+
+def _describe(tries: int) -> str:
+    seconds = tries * PAUSE
+    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"  # noqa: PLR2004 - two minutes

@@ -140,7 +140,7 @@ def test_changes_made_by_hand_are_corrected_and_additions_stay(registration: Reg
     registration.app.is_public_client, registration.app.multi_tenant = True, True
     registration.principal.enabled, registration.principal.roles = False, frozenset({"User.Read.All"})
     plan = registration.plan()
-    assert plan[0] == "Change the app: isFallbackPublicClient, requiredResourceAccess, signInAudience"
+    assert plan[0] == "Change the app: Supported account types, Allow public client flows, API permissions"
     assert plan[1:] == [
         "Enable the app in the tenant",
         "Grant the application permission Bookings.Read.All (admin consent)",
@@ -250,7 +250,7 @@ def test_the_next_run_completes_a_run_that_died_after_any_change(
 def test_after_a_lost_answer_a_new_secret_is_not_requested_again_but_removed(registration: RegisterRun) -> None:
     options = begin_anew(registration, "secret")
     registration.sim.faults.add(Drop(), api="directory", path="addPassword", when="after")
-    assert "Run the same command again to continue" in registration.stop(*options)
+    assert "Begun, and perhaps done: Make a client secret for 180 days" in registration.stop(*options)
     assert len(registration.app.secrets) == 1
     registration.do(*options)
     assert len(registration.app.secrets) == 1
@@ -304,8 +304,8 @@ def test_slow_propagation_is_waited_for_and_announced(registration: RegisterRun)
     switches = {"unseen_requests": 2, "secret_requests": 3, "federated_requests": 3}
     registration.sim.directory.switches.set(switches)
     text = registration.do()
-    assert "The change has not reached every server of the directory yet. Waiting" in text
-    assert "Some servers of Entra ID do not accept the new credential or grant yet. Waiting" in text
+    assert "The change has not reached every server of the directory yet.\n    Waiting, for" in text
+    assert "Some servers of Entra ID do not accept the new credential or grant yet.\n    Waiting, for" in text
     assert registration.plan() == []
 
 

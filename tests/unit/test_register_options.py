@@ -109,3 +109,28 @@ def test_only_properties_that_differ_are_changed() -> None:
     assert sorted(changes) == ["requiredResourceAccess", "tags"]
     assert [entry["type"] for entry in changes["requiredResourceAccess"][0]["resourceAccess"]] == ["Scope", "Role"]
     assert len(reasons) == 2
+
+
+SECRET = ("--credential", "secret", "--vault", "kv-1")
+
+
+def test_a_longer_life_is_refused_with_the_reason_and_the_way_without_one() -> None:
+    with pytest.raises(Stopped, match="--days must be from 1 to 180") as refused:
+        read(*SECRET, "--days", "400")
+    assert "replaces what ends within 30 days" in refused.value.message
+    assert "--credential federated" in refused.value.message
+
+
+def test_a_description_is_for_what_has_one() -> None:
+    assert read(*SECRET, "--secret-description", "for the desk (2)").secret_description == "for the desk (2)"
+    for words in ((*SECRET, "--secret-description", '"; drop'), (*SECRET, "--secret-description", "")):
+        with pytest.raises(Stopped, match="--secret-description must be"):
+            read(*words)
+    with pytest.raises(Stopped, match="a federated credential has none"):
+        read("--identity", IDENTITY, "--vault", "kv-1", "--secret-description", "mine")
+
+
+def test_help_names_ropc() -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    assert "ROPC" in parser.format_help()

@@ -18,7 +18,7 @@ _CLI_APP_ID = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 
 @control.get("")
 def show(call: Call, directory: Directory) -> Reply:
-    """Show switches, the recycle bin, and who has which directory role."""
+    """Show switches, the recycle bin, who is there, and who has which directory role."""
     _ = call
     people = [user for tenant in directory.entra.tenants.values() for user in tenant.users.values()]
     return Reply(
@@ -26,6 +26,7 @@ def show(call: Call, directory: Directory) -> Reply:
         {
             "switches": asdict(directory.switches),
             "deleted": {one.object_id: one.app.name for one in directory.deleted.values()},
+            "people": sorted(user.name.lower() for user in people),
             "roles": {user.name: sorted(user.directory_roles) for user in people if user.directory_roles},
         },
     )
