@@ -41,7 +41,8 @@ function Verdict({ verdict, isStale }) {
     </div>
     ${issues.length > 0 && html`<ul class="issues" aria-label="Issues">
       ${issues.map((issue) => html`<li key=${`${issue.code} ${issue.about}`} class="issue ${issue.level}"><${Issue} issue=${issue} /></li>`)}
-    </ul>`}
+    </ul>
+    <p class="note"><a href=${link("doctor")}>The doctor</a> tries everything that the gateway depends on.</p>`}
   </section>`;
 }
 
