@@ -14,7 +14,7 @@ from shared.settings.mail_settings import SinkSettings
 from shared.web_address import HTTPS_ADDRESS, HTTPS_PATH, is_connector_gateway
 from tests.functional.prepared_mails import Vault
 
-ID = "00000000-0000-0000-0000-000000000000"
+ID = "11111111-1111-1111-1111-111111111111"
 SETTINGS = {
     "KEY_VAULT_URL": "https://contoso.vault.azure.net",
     "GRAPH_TENANT_ID": ID,
