@@ -246,7 +246,7 @@ def _name_files(files: Sequence[Attachment]) -> str:
 
 
 def _describe_screening(screening: Mapping[str, Any]) -> str:
-    evidence = "; ".join(screening.get("evidence") or ()).rstrip(".")
+    evidence = "; ".join(one.rstrip(".") for one in screening.get("evidence") or ())
     evidence = f" {evidence}." if evidence else ""
     if screening.get("makesTicket"):
         return f"Screening: the mail is worth a ticket.{evidence}"

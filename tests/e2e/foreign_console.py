@@ -21,6 +21,10 @@ window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.blockedURI));
 """
 ASKED = "yes => document.activeElement.innerText === yes"
+CHANGED = """before => {
+    const first = document.querySelector("table.cards tbody th a")?.href;
+    return first && first !== before[0];
+}"""
 BARRIERS = """async () => {
     const { violations } = await axe.run(document, { resultTypes: ["violations"] });
     return violations.map(({ id, impact, nodes }) => `${impact} ${id} ${nodes.map((node) => node.html).join(" ")}`);
@@ -108,6 +112,23 @@ def list_quarantine(person: Person) -> list[str]:
     person.follow("#/mails?state=quarantined")
     person.page.wait_for_function("document.querySelectorAll('table.cards tbody tr').length === 4")
     return person.page.locator("table.cards tbody th").evaluate_all("found => found.map(each => each.innerText)")
+
+
+def turn_pages(person: Person) -> dict:
+    """Go to older mails and back to the newest, where a page has two."""
+    page = person.page
+    page.route("**/api/mails?*", lambda route: route.continue_(url=route.request.url.replace("limit=50", "limit=2")))
+    seen = []
+    for press in (None, "Older", "Newest"):
+        if press:
+            person.press(press)
+            page.wait_for_function(CHANGED, arg=seen[-1])
+        else:
+            person.follow("#/mails")
+            page.wait_for_function("document.querySelectorAll('table.cards tbody tr').length === 2")
+        seen.append(page.locator("table.cards tbody th a").evaluate_all("found => found.map(each => each.href)"))
+    page.unroute("**/api/mails?*")
+    return {"pages": seen, "counts": page.inner_text(".counts")}
 
 
 def decide(person: Person, key: str, action: str, yes: str, reason: str) -> None:
@@ -226,6 +247,7 @@ def main(program: str, base_url: str) -> None:
             person = Person(browser.new_context(viewport={"width": 1280, "height": 1000}).new_page())
             sign_in(person, base_url, key)
             reported = {"found": find_ticket(person, trials["ticket"]), "listed": list_quarantine(person)}
+            reported["turned"] = turn_pages(person)
             reported["again"] = deliver_again(person, trials["again"])
             reported["join"] = join(person, trials["join"], trials["ticket"])
             reported["aside"] = set_aside(person, trials["aside"])

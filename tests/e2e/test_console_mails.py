@@ -105,6 +105,13 @@ def test_what_is_in_quarantine_is_a_filter(seen: dict[str, Any]) -> None:
     assert sorted(seen["listed"]) == sorted(f"To be tried: {name}" for name in STRANGERS)
 
 
+def test_older_mails_are_on_pages_of_their_own(seen: dict[str, Any]) -> None:
+    newest, older, again = seen["turned"]["pages"]
+    assert (len(newest), len(older), set(newest) & set(older)) == (2, 2, set())
+    assert again == newest
+    assert seen["turned"]["counts"].endswith("; there are older ones.")
+
+
 def test_a_key_that_may_not_says_which_may_and_another_one_delivers_the_mail(seen: dict[str, Any]) -> None:
     again = seen["again"]
     assert "deliver_mail_by_hand" in again["refused"]

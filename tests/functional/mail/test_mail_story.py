@@ -12,6 +12,7 @@ from inbound_mail.delivery.by_hand import Wish
 from inbound_mail.ledger.claims import claim
 from inbound_mail.ledger.decisions import Decision
 from inbound_mail.ledger.delivery_history import COLUMN, add_to_history
+from inbound_mail.ledger.records import MailRecord, MailState
 from inbound_mail.reports.mail_story import EVENTS, make_mail_story
 from inbound_mail.sinks import check_sink, link_ticket
 from shared.errors import Rejected, Unavailable
@@ -187,6 +188,35 @@ def test_a_long_history_says_how_much_is_gone_and_earlier_versions_are_read_too(
     assert texts(ended, "delivered") == ["The mail became ticket T-1 of tickets."]
     assert ended["story"][-1]["dateTime"] == ended["deliveries"][0]["finishedDateTime"]
     assert "history" not in record(scenario, mail)
+
+
+@pytest.mark.parametrize(
+    ("known", "event", "sentence"),
+    [
+        ({"state": MailState.GONE}, "gone", "The mail was removed from the mailbox before it could be stored."),
+        ({"state": MailState.SEEN}, "stored", "The gateway read it in inbox; its files are still being fetched."),
+        ({"written_back": "denied"}, "writtenBack", "The app has no right to change the mailbox, so the mail was left"),
+        ({"written_back": "missing"}, "writtenBack", "The mail was no longer in the mailbox, so nothing was changed"),
+        ({"written_back": "failed"}, "writtenBack", "Changing the mail in the mailbox failed again and again, so it"),
+        ({"state": MailState.SKIPPED, "reason": "later-reason"}, "setAside", "The mail is set aside (later-reason)."),
+        ({"screening": {"makesTicket": False, "evidence": ["A header.", "Another"]}}, "screened",
+         "Screening: an automatic mail, which makes no ticket of its own. A header; Another."),
+        ({"rule": {"name": "vpn"}}, "rule", "The rule vpn matched."),
+    ],
+)  # fmt: skip
+def test_each_way_of_a_mail_has_its_sentence(known: dict[str, Any], event: str, sentence: str) -> None:
+    texts_of = ("graph_id", "reference", "message_id", "conversation_id", "subject", "sender")
+    record = MailRecord(
+        **{"key": "k", "state": MailState.STORED, "received": "", "folder": "inbox", **dict.fromkeys(texts_of, "")}
+        | known
+    )
+    found = make_mail_story(record, (), (), {}, set_aside=())
+    assert found[0] == {
+        "dateTime": None, "event": "received", "sink": None, "by": None, "text": "Exchange received the mail.",
+    }  # fmt: skip
+    [said] = found[1:]
+    assert (said["event"], said["text"][: len(sentence)]) == (event, sentence)
+    assert {one["dateTime"] for one in found} == {None}, "older versions noted no times"
 
 
 def test_events_need_no_row_that_the_answer_did_not_need() -> None:
