@@ -17,7 +17,7 @@ from devkit.packaging.building import SITE_PACKAGES, build
 from tests.house.source import ROOT
 from tests.house.tools import OFFLINE
 
-ID = "00000000-0000-0000-0000-000000000000"
+ID = "11111111-1111-1111-1111-111111111111"
 SETTINGS = {
     "KEY_VAULT_URL": "https://kv.vault.azure.net/",
     "GRAPH_TENANT_ID": ID,
