@@ -107,6 +107,7 @@ def use_lists(page: Page) -> dict:
         f"{APPOINTMENTS} [data-param-name=service] datalist option[value='{first}']", state="detached"
     )
     found["picked"] = read_fields(page, APPOINTMENTS)
+    found["today"] = page.evaluate("new Date().toISOString().slice(0, 10)")
     return {"fields": found, "body": json.loads(page.input_value(f"{BOOK} textarea"))}
 
 
