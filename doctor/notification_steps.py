@@ -8,9 +8,10 @@ from http import HTTPStatus
 
 from composition.connections import Services
 from doctor.examination import Name, Status, Step, Verdict
+from doctor.remedies import open_pages
 from doctor.step_names import StepName
 from graph_notifications.resources import ResourceKind, WatchedResource
-from shared.graph.permissions import CALENDARS_READ, MAIL_READ, Feature
+from shared.graph.permissions import MAIL_READ
 from shared.settings.config import Settings
 from shared.time_zones.zones import utc_text
 from shared.transport import Transport
@@ -26,10 +27,6 @@ _ADDRESS_REMEDY = (
 _SUBSCRIPTION_REMEDY = (
     "Wait for the next runs of schedule_mailbox_polls; GET status shows why one could not be made. If Graph refuses, "
     f"grant {MAIL_READ.exchange_role} beside the right to write: docs/security.md, Least permissions"
-)
-_CALENDAR_REMEDY = (
-    f"Grant {CALENDARS_READ.exchange_role} for the mailboxes of booking pages: `register --for {Feature.CALENDARS}` "
-    "prints the commands for Exchange. Then wait for the next runs of schedule_mailbox_polls"
 )
 _USERS_REMEDY = "Use a credential of the app (GRAPH_CREDENTIAL) for this connection, or switch GRAPH_NOTIFICATIONS off"
 
@@ -86,7 +83,9 @@ def _check_subscriptions(
     if missing:
         named = ", ".join(f"{one.owner} ({one.folder})" for one in missing[:_MOST_NAMED])
         message = f"Graph announces nothing of {count_of(len(missing), 'folder')}: {named}."
-        is_of_page = all(one.kind is ResourceKind.CALENDAR for one in missing)
-        return Verdict(Status.FAIL, message, _CALENDAR_REMEDY if is_of_page else _SUBSCRIPTION_REMEDY)
+        if any(one.kind is not ResourceKind.CALENDAR for one in missing):
+            return Verdict(Status.FAIL, message, _SUBSCRIPTION_REMEDY)
+        found = services.settings.connections[connection]
+        return Verdict(Status.FAIL, message, open_pages(found, sorted(found.businesses.ids)))
     first = min(ends[wish.url] for wish in wishes.values())
     return f"Graph announces new mail of {count_of(len(wishes), 'folder')}, until {utc_text(first)} at least."

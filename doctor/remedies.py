@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from shared.graph.permissions import Feature, list_permissions
+from shared.graph.permissions import CALENDARS_READ, Feature, list_permissions
 from shared.key_vault import READER_ROLE
 from shared.settings.catalogue import SETTINGS
 from shared.settings.choices import Credential, IdentitySource
@@ -173,6 +173,17 @@ def open_mailbox(connection: Connection, address: str, *, reads_only: bool) -> s
     return (
         f"An Exchange administrator runs, in Exchange Online PowerShell, the commands that this prints: "
         f"python3 -m devkit register {words}{only}. They take half an hour to two hours to work"
+    )
+
+
+def open_pages(connection: Connection, pages: Iterable[str]) -> str:
+    """Return what prints the commands by which Graph may announce changes in the calendars of booking pages."""
+    named = "".join(f" --page {each}" for each in pages)
+    words = f"consent --app {connection.client_id} {_describe_tenant(connection)} --for {Feature.CALENDARS}{named}"
+    return (
+        f"Grant {CALENDARS_READ.exchange_role} for the mailboxes of booking pages: an Exchange administrator runs, in "
+        f"Exchange Online PowerShell, the commands that this prints: python3 -m devkit register {words}. They take half "
+        "an hour to two hours to work; then wait for the next runs of schedule_mailbox_polls"
     )
 
 

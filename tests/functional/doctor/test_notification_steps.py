@@ -7,7 +7,7 @@ import pytest
 from composition.services import services
 from tests.functional.doctor.conftest import Installation
 from twin import Answer
-from twin.seeds.sample import GATEWAY_HOST, GATEWAY_URL
+from twin.seeds.sample import CLIENT_ID, GATEWAY_HOST, GATEWAY_URL, TENANT_ID
 
 ON = {"GRAPH_NOTIFICATIONS": "on", "GRAPH_NOTIFICATIONS_URL": f"{GATEWAY_URL}/api"}
 ADDRESS = ("notification-address", f"{GATEWAY_URL}/api")
@@ -59,7 +59,7 @@ def test_a_page_whose_calendar_may_not_be_read_is_named_with_the_right_for_it(an
     said = announced.find_only(SUBSCRIPTIONS, ("graph-subscriptions", "partner"))
     assert "(calendar)" in said
     assert "Grant Application Calendars.Read" in said
-    assert "register --for calendars" in said
+    assert f"register consent --app {CLIENT_ID} --tenant {TENANT_ID} --for calendars --page " in said
 
 
 def test_a_list_that_graph_refuses_is_said(announced: Installation) -> None:
