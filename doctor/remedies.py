@@ -182,8 +182,8 @@ def open_pages(connection: Connection, pages: Iterable[str]) -> str:
     words = f"consent --app {connection.client_id} {_describe_tenant(connection)} --for {Feature.CALENDARS}{named}"
     return (
         f"Grant {CALENDARS_READ.exchange_role} for the mailboxes of booking pages: an Exchange administrator runs, in "
-        f"Exchange Online PowerShell, the commands that this prints: python3 -m devkit register {words}. They take half "
-        "an hour to two hours to work; then wait for the next runs of schedule_mailbox_polls"
+        f"Exchange Online PowerShell, the commands that this prints: python3 -m devkit register {words}. They take "
+        "half an hour to two hours to work; then wait for the next runs of schedule_mailbox_polls"
     )
 
 
