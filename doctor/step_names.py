@@ -143,7 +143,7 @@ class StepName(StrEnum):
     SCHEDULE = (
         "schedule",
         "each `…_SCHEDULE` is checked by the platform's rules, six fields",
-        "the platform would refuse it, or it is not set",
+        "the platform would refuse it, or it is not set; warns for five fields",
     )
     TIMER = (
         "timer",

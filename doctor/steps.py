@@ -42,7 +42,7 @@ from inbound_mail.sinks.protocol import Sink
 from shared.errors import ConfigurationError, Invalid
 from shared.settings.config import Connection, Settings, load_settings
 from shared.settings.faults import SettingsError
-from shared.settings.schedules import find_schedule_fault
+from shared.settings.schedules import find_schedule_fault, is_refused
 from shared.transport import Transport
 from shared.wording import count_of
 
@@ -95,7 +95,7 @@ def list_steps(settings: Settings, services: Services, place: Place) -> Iterator
     yield from list_notification_steps(settings, services, (name_vault_step(settings),))
     yield from _sink_steps(settings, services)
     for name, text in settings.schedules.items():
-        yield Step(StepName.SCHEDULE, name, partial(_check_schedule, text), set_setting(place, name))
+        yield Step(StepName.SCHEDULE, name, partial(_check_schedule, name, text, place), set_setting(place, name))
     yield from list_timer_steps(services)
 
 
@@ -186,8 +186,13 @@ def _check_sink(sink: Sink, check_sentence: str, vault: str) -> str | Verdict:
     return check_sentence
 
 
-def _check_schedule(text: str | None) -> str | Verdict:
+def _check_schedule(name: str, text: str | None, place: Place) -> str | Verdict:
     if text is None:
         return Verdict(Status.FAIL, "It is not set, so the platform does not start the timer.")
     fault = find_schedule_fault(text)
-    return Verdict(Status.FAIL, f"The platform refuses {text!r}: {fault}.") if fault else f"{text!r} is valid."
+    if fault is None:
+        return f"{text!r} is valid."
+    if is_refused(text):
+        return Verdict(Status.FAIL, f"The platform refuses {text!r}: {fault}.")
+    message = f"The platform reads {text!r} with the second 0, and other readers do not: {fault}."
+    return Verdict(Status.WARN, message, set_setting(place, name, f"0 {text}"))

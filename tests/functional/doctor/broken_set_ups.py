@@ -236,7 +236,14 @@ CASES = {
         "a schedule has five fields",
         lambda world: world.configure(MAILBOX_POLL_SCHEDULE="* * * * *"),
         "schedule MAILBOX_POLL_SCHEDULE",
-        ("The platform refuses '* * * * *'", "'MAILBOX_POLL_SCHEDULE=0 * * * * *'"),
+        ("The platform reads '* * * * *' with the second 0", "'MAILBOX_POLL_SCHEDULE=0 * * * * *'"),
+        status="warn",
+    ),
+    "9, refused": Case(
+        "a schedule is no schedule",
+        lambda world: world.configure(MAILBOX_POLL_SCHEDULE="every minute"),
+        "schedule MAILBOX_POLL_SCHEDULE",
+        ("The platform refuses 'every minute'", "'MAILBOX_POLL_SCHEDULE=0 * * * * *'"),
     ),
     "9, unset": Case(
         "a schedule is not set",
