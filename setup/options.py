@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -29,6 +30,7 @@ _NAMES = {
     Credential.SECRET: "graph-client-secret",
     Credential.PASSWORD: "graph-service-user",
 }
+_NAME = "Graph gateway"
 _LONGEST_DAYS = 180
 _AZD_SECONDS = 60
 
@@ -89,6 +91,8 @@ class Options:
         tenant, app = tenant or self.tenant or "<tenant id>", app or self.app
         words = ["python3 -m setup register", part.value, f"--tenant {tenant}"]
         words += [f"--app {app}"] if app else [f"--unique-name {self.unique_name}"]
+        # The administrators there shall see the app under the same name.
+        words += [f"--name {shlex.quote(self.name)}"] if app and self.name != _NAME else []
         words += [f"--for {' '.join(self.features)}"]
         words += [f"--cloud {self.cloud.name}"] if self.cloud.name != "global" else []
         if self.is_delegated:
@@ -103,7 +107,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--apply", action="store_true", help="carry out the plan; without it the plan is only printed")
     add("--tenant", metavar="ID", help="directory id or domain; needed with --apply")
     add("--cloud", choices=list(CLOUDS), default="global", help="the tenant's Microsoft cloud (%(default)s)")
-    add("--name", default="Graph gateway", help="display name (%(default)s)")
+    add("--name", default=_NAME, help="display name (%(default)s)")
     add("--unique-name", metavar="NAME", help="unique name by which later runs find the app; default: from --name")
     add("--adopt", metavar="APPID", help="take over an app that was made by hand")
     add("--app", metavar="APPID", help="consent, rotate, verify: client id of the app")

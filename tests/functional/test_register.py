@@ -468,7 +468,8 @@ def test_consent_in_another_tenant_needs_the_app_id_only(registration: RegisterR
 def test_for_a_multi_tenant_app_the_command_for_other_tenants_is_printed(registration: RegisterRun) -> None:
     assert "Other tenants" not in registration.do()
     text = registration.do("--multi-tenant", "--for", "read", "writes")
-    line = f"register consent --tenant <their tenant id> --app {registration.app.app_id} --for read writes --apply"
+    line = f"register consent --tenant <their tenant id> --app {registration.app.app_id} "
+    line += "--name 'Desk gateway' --for read writes --apply"
     assert f"python3 -m setup {line}\n" in text
 
 
