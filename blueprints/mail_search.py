@@ -14,7 +14,7 @@ from shared.time_zones.zones import Zone, find_zone, utc_text
 bp = Blueprint()
 
 _PERIODS = ("day", "month")
-_STATES = ("delivered", "waiting", "quarantined", "skipped")
+_STATES = ("delivered", "waiting", "quarantined", "skipped", "setAside")
 _TEXTS = ("search", "from", "subject", "ticket")
 
 

@@ -55,6 +55,9 @@ _MAIL: dict[str, Shape] = {
     "from": text("From", "Mail address of the author."),
     "subject": text("Subject", "Subject of the mail."),
     "state": text("State", "How far it is.", choices=("delivered", "waiting", "quarantined", "skipped")),
+    "isSetAside": flag(
+        "Set Aside", "Whether it needs nobody: it was skipped, or is in quarantine as an automatic mail or by a rule."
+    ),
     "tickets": list_of(
         thing(_TICKET, name="MailTicket", required=list(_TICKET)), "Tickets", "The tickets that it became."
     ),
@@ -95,8 +98,9 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             parameters=[
                 _text("search", "Search", "author, subject or ticket"),
                 _ONE_MAILBOX,
-                query("state", "State", "Only mails in this state.",
-                      enum=["delivered", "waiting", "quarantined", "skipped"]),
+                query("state", "State", "Only mails in this state; quarantined are those that wait for a person, "
+                      "setAside all that need nobody.",
+                      enum=["delivered", "waiting", "quarantined", "skipped", "setAside"]),
                 _text("from", "From", "the author's address"),
                 _text("subject", "Subject", "the subject"),
                 _text("ticket", "Ticket", "the number of a ticket"),

@@ -66,7 +66,7 @@ class News:
             if outcome.state is MailState.DELIVERED:
                 received = _read_moment(outcome.summary.received) if outcome.summary else None
                 of(at).note_ticket((at - received).total_seconds() if received else None)
-            elif outcome.state is MailState.QUARANTINED and not _is_set_aside(outcome):
+            elif outcome.state is MailState.QUARANTINED and not _is_set_aside(outcome.deliveries or ()):
                 of(at).failures += 1
             else:
                 of(at).set_aside += 1
@@ -148,6 +148,7 @@ def _list(mailbox: str, key: str, summary: MailSummary, state: str, deliveries: 
         safe_line(summary.subject),
         str(state),
         tuple((one.sink, safe_line(one.ticket)) for one in deliveries if one.ticket),
+        is_set_aside=state == MailState.SKIPPED or (state == MailState.QUARANTINED and _is_set_aside(deliveries)),
     )
 
 
@@ -158,8 +159,9 @@ def _find_end(outcome: MailOutcome) -> datetime:
     return max((one.at for one in new or ended if one.at is not None), default=outcome.at)
 
 
-def _is_set_aside(outcome: MailOutcome) -> bool:
-    causes = [one.cause for one in outcome.deliveries or () if one.state is DeliveryState.QUARANTINED]
+def _is_set_aside(deliveries: Sequence[EndedDelivery]) -> bool:
+    """Return whether all deliveries in quarantine are there for a reason that needs no person."""
+    causes = [one.cause for one in deliveries if one.state is DeliveryState.QUARANTINED]
     return bool(causes) and SET_ASIDE_CAUSES.issuperset(cause or "" for cause in causes)
 
 

@@ -44,7 +44,7 @@ class Search:
     def covers(self, mail: ListedMail) -> bool:
         """Return whether state, time and place of a mail fit."""
         return (
-            self.state in (None, mail.state)
+            self.state in (None, *mail.found_by)
             and mail.received >= self.start
             and (not self.end or mail.received < self.end)
             and (self.behind is None or mail.place < self.behind)

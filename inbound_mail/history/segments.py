@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from inbound_mail.ledger.records import MailState
 from shared.json_text import Json, parse_json
 from shared.storage.tables import Entity
 
@@ -19,10 +20,14 @@ MOST_BYTES = 60_000  # a property holds 65,536
 INDEX = ("RowKey", "count", "oldest", "newest", "again", "mailboxes", "states")
 _BETWEEN = "\x1f"  # no subject, address or ticket holds it: they are single lines
 _LEVEL = 6
+SET_ASIDE = "setAside"
 
 
 class ListedMail(NamedTuple):
-    """What lists show of a mail. `received`: as text of one form, so that texts are in the order of times."""
+    """What lists show of a mail. `received`: as text of one form, so that texts are in the order of times.
+
+    `is_set_aside`: it needs no person: it was skipped, or is in quarantine for such a reason only.
+    """
 
     mailbox: str
     key: str
@@ -31,11 +36,19 @@ class ListedMail(NamedTuple):
     subject: str
     state: str
     tickets: tuple[tuple[str, str], ...] = ()  # sink and ticket
+    is_set_aside: bool = False
 
     @property
     def place(self) -> tuple[str, str]:
         """Its place in the order of all mails."""
         return (self.received, self.key)
+
+    @property
+    def found_by(self) -> tuple[str, ...]:
+        """The states by which a search finds it: in quarantine is what needs a person."""
+        if not self.is_set_aside:
+            return (self.state,)
+        return (SET_ASIDE,) if self.state == MailState.QUARANTINED else (self.state, SET_ASIDE)
 
     def describe(self, link: Callable[[str, str], str | None]) -> Json:
         """Return it as an answer shows it. `link` returns the address of a sink's ticket, or None."""
@@ -46,6 +59,7 @@ class ListedMail(NamedTuple):
             "from": self.sender,
             "subject": self.subject,
             "state": self.state,
+            "isSetAside": self.is_set_aside,
             "tickets": [
                 {"sink": sink, "ticket": ticket, "ticketUrl": link(sink, ticket)} for sink, ticket in self.tickets
             ],
@@ -82,7 +96,7 @@ def pack(lines: Sequence[Line]) -> Entity | None:
         "newest": max(mail.received for mail in mails),
         "again": ",".join(line.mail.key for line in lines if line.is_again),
         "mailboxes": ",".join(sorted({mail.mailbox for mail in mails})),
-        "states": ",".join(sorted({mail.state for mail in mails})),
+        "states": ",".join(sorted({state for mail in mails for state in mail.found_by})),
         "found": found,
         "shown": shown,
     }
@@ -130,12 +144,7 @@ class Segment:
 
     def read_mails(self) -> list[ListedMail]:
         """Return what its lines show, the earliest first."""
-        return [
-            ListedMail(mailbox, key, received, sender, subject, state, tuple((sink, one) for sink, one in tickets))
-            for mailbox, key, received, sender, subject, state, tickets in parse_json(
-                zlib.decompress(self._values["shown"])
-            )
-        ]
+        return list(map(_read_mail, parse_json(zlib.decompress(self._values["shown"]))))
 
     def read_lines(self) -> list[Line]:
         """Return its lines, to add others to them."""
@@ -145,6 +154,12 @@ class Segment:
     def _split(self, name: str) -> list[str]:
         text = str(self._values[name])
         return text.split(",") if text else []
+
+
+def _read_mail(fields: Sequence[Any]) -> ListedMail:
+    mailbox, key, received, sender, subject, state, tickets, *aside = fields
+    shown = tuple((sink, ticket) for sink, ticket in tickets)
+    return ListedMail(mailbox, key, received, sender, subject, state, shown, is_set_aside=any(aside))
 
 
 def _deflate(text: str) -> bytes:

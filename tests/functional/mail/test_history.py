@@ -80,6 +80,8 @@ def check_answers(scenario: MailScenario) -> None:
     found = ask(scenario, "mails")
     shown = [(one["subject"], one["state"]) for one in found["value"]]
     assert (shown[:4], sorted(shown), found["isComplete"]) == (EVERYTHING[:4], sorted(EVERYTHING), True)
+    aside = {one["subject"] for one in found["value"] if one["isSetAside"]}
+    assert aside == {"Set aside", "Away", "Printer ÄÖ"}
     assert "nextLink" not in found
     history = ask(scenario, "mail-history", period="day")
     assert (history["period"], history["stepSeconds"], history["isComplete"]) == ("day", 3600, True)
@@ -130,6 +132,8 @@ def test_parameters_narrow_a_search_down(busy: MailScenario) -> None:
         ({"subject": "after", "state": "delivered"}, ["After the roll-up"]),
         ({"state": "waiting"}, []),
         ({"state": "skipped"}, ["Set aside", "Printer ÄÖ"]),
+        ({"state": "quarantined"}, ["Nobody knows me"]),
+        ({"state": "setAside"}, ["Set aside", "Away", "Printer ÄÖ"]),
         ({"start": ago[1]}, ["After the roll-up"]),
         ({"end": ago[0]}, []),
         ({"start": ago[0], "end": ago[1], "subject": "aside", "mailbox": busy.name}, ["Set aside"]),
