@@ -1,6 +1,8 @@
 """What `up` looks at before anything starts, and what it does last."""
 
 import errno
+import os
+import signal
 import socket
 import sys
 import webbrowser
@@ -14,6 +16,7 @@ from devkit import installing
 from devkit.installing import InstallError, run_installer
 from devkit.local_run import checks, start
 from devkit.local_run.checks import UpError, check_folder, check_programs, find_port, hold_alone
+from devkit.processes import Interrupted, find_start, signals_raise
 from devkit.progress import Progress
 from devkit.running import Running
 
@@ -81,6 +84,20 @@ def test_a_registry_that_cannot_be_reached_is_one_sentence(tmp_path: Path, monke
     npm.write_text(f"#!{sys.executable}\nprint('npm error code EINTEGRITY')\nraise SystemExit(1)\n")
     with pytest.raises(InstallError, match="npm could not install it:\nnpm error code EINTEGRITY"):
         run_installer([str(npm), "ci"], "install it", seconds=60)
+
+
+def test_an_interrupted_installation_ends_its_process(tmp_path: Path) -> None:
+    npm, note = tmp_path / "npm", tmp_path / "pid"
+    npm.write_text(
+        f"#!{sys.executable}\nimport os, pathlib, signal, time\n"
+        f"pathlib.Path({str(note)!r}).write_text(str(os.getpid()))\n"
+        f"os.kill({os.getpid()}, signal.SIGINT)\ntime.sleep(600)\n"
+    )
+    npm.chmod(0o755)
+    with pytest.raises(Interrupted) as interrupted, signals_raise():
+        run_installer([str(npm), "ci"], "install it", seconds=600)
+    assert interrupted.value.number == signal.SIGINT
+    assert not find_start(int(note.read_text()))
 
 
 @pytest.mark.parametrize("is_wanted", [True, False])
