@@ -8,6 +8,7 @@ than Python 3.9.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 _STOP_SECONDS = 10.0
+_WAIT = 'read -r _ && exec "$@" < /dev/null'
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
@@ -91,13 +93,38 @@ def guarded(record: Path | None = None) -> Iterator[None]:
 
 
 def start_process(command: Sequence[str], **options: Any) -> subprocess.Popen[str]:
-    """Start a process in a session of its own: Ctrl-C reaches only this one, which then ends it in order."""
+    """Start a process in a session of its own: Ctrl-C reaches only this one, which then ends it in order.
+
+    With a guard it begins only when the guard knows it, and has nothing to read.
+    """
     with _signals_held():
+        if _guards and os.name == "posix":
+            return _start_known(command, options)
         process: subprocess.Popen[str] = subprocess.Popen(
             command, text=True, errors="replace", start_new_session=True, **options
         )
         for guard in _guards:
             guard.add(process.pid)
+    return process
+
+
+def _start_known(command: Sequence[str], options: dict[str, Any]) -> subprocess.Popen[str]:
+    """Start a shell that waits for a line before it becomes the command; if this process dies first, it ends."""
+    reading, writing = os.pipe()
+    try:
+        process: subprocess.Popen[str] = subprocess.Popen(
+            ["/bin/sh", "-c", _WAIT, "sh", *command],
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            **{**options, "stdin": reading},
+        )
+        for guard in _guards:
+            guard.add(process.pid)
+        os.write(writing, b"\n")
+    finally:
+        os.close(reading)
+        os.close(writing)
     return process
 
 
