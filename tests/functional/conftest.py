@@ -24,6 +24,7 @@ from devkit.host import Keys, LocalHost, serve_in_thread
 from inbound_mail.reports.watched import TimerRuns
 from shared.settings.catalogue import SETTINGS
 from shared.settings.timers import TIMERS
+from shared.storage.tables import Table
 from tests.functional.sign_in_at_hand import SignInAtHand
 from twin.core.record import Exchange
 from twin.seeds import sample, tiny
@@ -39,8 +40,13 @@ SCHEDULES = {"MAILBOX_POLL_SCHEDULE": "0 * * * * *", "CHANGES_SCHEDULE": "15 */5
 
 def note_timers(used: Services) -> None:
     """Note that all timers have run just now, as they do where an app runs by itself."""
+    note_timers_in(used.mail.table)
+
+
+def note_timers_in(table: Table) -> None:
+    """Note it in a ledger's table."""
     for timer in TIMERS:
-        TimerRuns(used.mail.table).note(timer, datetime.now(UTC))
+        TimerRuns(table).note(timer, datetime.now(UTC))
 
 
 class Gateway:

@@ -28,7 +28,7 @@ ALWAYS = {
         ("console/app.js", 200, False, {}),
         ("console/lib/api.js", 304, False, {"If-None-Match": "*"}),
         ("console/no-such-file", 404, False, {}),
-        ("health/ready", 200, True, {}),
+        ("health/ready?scope=instance", 200, True, {}),
         ("bookings/businesses", 200, True, {}),
         ("bookings/businesses", 401, False, {}),
         ("bookings/businesses/elsewhere@contoso.com", 403, True, {}),

@@ -10,6 +10,7 @@ import pytest
 
 from composition import services, settings_source
 from composition.settings_source import InForce, SettingsSource
+from inbound_mail.ledger.ledger import TABLE
 from inbound_mail.sinks import check_sink
 from shared.errors import Unavailable
 from shared.settings import config
@@ -19,7 +20,7 @@ from shared.storage.account import Storage
 from shared.storage.blobs import Container
 from shared.storage.tables import Operation, Table
 from tests.functional.blob_settings import HOOK, BlobSettings, recorded_requests
-from tests.functional.conftest import Gateway
+from tests.functional.conftest import Gateway, note_timers_in
 from tests.functional.kill_switch import Killed, KillSwitch
 from twin.seeds import tiny
 from twin.seeds.mails import SUPPORT
@@ -31,6 +32,7 @@ WRONG = [{"name": "Support!", "address": "nobody", "sinks": ["unknown"]}]
 
 @pytest.fixture
 def blobs(gateway_process: Gateway, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> BlobSettings:
+    note_timers_in(Table(storage, TABLE))
     return BlobSettings(gateway_process, storage, monkeypatch)
 
 

@@ -24,7 +24,7 @@ from inbound_mail.reports.stalled import QueueState
 from shared.errors import Unavailable
 from shared.storage.account import Storage
 from shared.storage.queues import Queue, QueuedMessage
-from tests.functional.conftest import Gateway
+from tests.functional.conftest import Gateway, note_timers_in
 from twin.seeds import tiny
 from twin.seeds.mails import SUPPORT
 
@@ -97,6 +97,7 @@ def empty(app: MailApp) -> None:
         with suppress(ResourceNotFoundError):
             app.storage.open_queue(queue).clear_messages()
         app.mail.stand_in.states.put(queue, QueueState())
+    note_timers_in(app.mail.table)
     app.mail.check_alarms({})  # clears what another test has raised
 
 

@@ -8,7 +8,6 @@ import pytest
 from inbound_mail.delivery.circuit_breaker import CircuitBreaker
 from inbound_mail.ledger import rows
 from shared.errors import ConfigurationError, Rejected, Unavailable
-from shared.storage.tables import Operation
 from shared.version import VERSION
 from tests.functional.blob_settings import recorded_requests
 from tests.functional.mail.conftest import MailScenario, OpenScenario
@@ -29,14 +28,11 @@ def find_issues(status: dict[str, Any], *codes: str) -> list[dict[str, Any]]:
     return issues
 
 
-@pytest.fixture(autouse=True)
-def no_alarms(scenario: MailScenario) -> None:
-    """Nothing is raised that another test has left in the table."""
-    table = scenario.services.table
-    for row in list(table.query("alarms", start="", end="~")):
-        table.transact([Operation("delete", {"PartitionKey": "alarms", "RowKey": row.row_key})])
+IN_MEMORY = pytest.mark.usefixtures("rows_in_memory")
+"""Nothing is raised, and no queue stalled, that another test has left."""
 
 
+@IN_MEMORY
 def test_a_gateway_with_which_all_is_well_says_so(scenario: MailScenario) -> None:
     fresh = ask(scenario)
     assert fresh["verdict"]["sentence"] == "Nothing is wrong. The mailbox waits for its first poll."
@@ -54,6 +50,7 @@ def test_a_gateway_with_which_all_is_well_says_so(scenario: MailScenario) -> Non
     assert ask(scenario)["mailboxes"][0]["oldestWaitingSeconds"] >= 0
 
 
+@IN_MEMORY
 def test_an_error_is_shown_while_it_lasts(scenario: MailScenario) -> None:
     scenario.poll()
     fault = scenario.gateway.sim.faults.add(Answer(403), api="mail", times=None)
@@ -73,6 +70,7 @@ def test_an_error_is_shown_while_it_lasts(scenario: MailScenario) -> None:
     assert find_issues(healed) == []
 
 
+@IN_MEMORY
 def test_a_dead_mailbox_is_an_alarm_at_once_without_any_timer(scenario: MailScenario) -> None:
     scenario.poll()
     last = datetime.now(UTC) - timedelta(minutes=40, seconds=1)
@@ -91,6 +89,7 @@ def test_a_dead_mailbox_is_an_alarm_at_once_without_any_timer(scenario: MailScen
     assert find_issues(ask(scenario)) == [], "it is over at once, too"
 
 
+@IN_MEMORY
 def test_a_mailbox_that_never_had_a_success_is_dead_after_its_alarm_time(scenario: MailScenario) -> None:
     assert find_issues(ask(scenario)) == []
     row = {"PartitionKey": "watch", "RowKey": scenario.name, "since": datetime.now(UTC) - timedelta(minutes=31)}
@@ -100,6 +99,7 @@ def test_a_mailbox_that_never_had_a_success_is_dead_after_its_alarm_time(scenari
     assert issue["message"].endswith("for 31 minutes.")
 
 
+@IN_MEMORY
 def test_an_open_circuit_is_critical_while_mails_wait_for_it(scenario: MailScenario) -> None:
     scenario.poll()
     sink = next(iter(scenario.sinks))
@@ -119,6 +119,7 @@ def test_an_open_circuit_is_critical_while_mails_wait_for_it(scenario: MailScena
     assert (alarm["event"], alarm["waiting"]) == ("CircuitOpen", 3)
 
 
+@IN_MEMORY
 def test_mails_that_wait_for_long_and_mails_for_a_person_are_warnings(scenario: MailScenario) -> None:
     def refuse() -> None:
         raise Rejected("No.", code="TicketRefused")
