@@ -145,6 +145,7 @@ def test_it_shows_that_it_loads_that_it_broke_and_what_was_known(seen: Mapping[s
     assert not states["again"]["isFailed"]
 
 
+@pytest.mark.usefixtures("rows_in_memory")  # no alarm that another test has left
 def test_an_app_without_mailboxes_shows_empty_views_without_barriers(gateway_process: Gateway) -> None:
     gateway_process.begin(tiny.seed, BOOKINGS_BUSINESSES="")
     examples = {"mailbox": "support", "key": "0" * 40, "business": tiny.BUSINESS}
