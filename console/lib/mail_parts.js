@@ -1,6 +1,7 @@
 // What the list of mails and the view of one mail share.
 //
 //   <${State} state="quarantined" />        a shape and a word, readable without colour
+//   stateOf(mail)                           its state for people: what is in quarantine and needs nobody is set aside
 //   <${TicketLink} ticket="I1" url=${…} />  the number, as a link where the gateway knows the ticket's address
 //   linkMail(mailbox, key)                  the address of a mail's view inside the page
 import { Level } from "./elements.js";
@@ -13,12 +14,15 @@ const STATES = {
   waiting: ["skipped", "Waiting"],
   claimed: ["skipped", "Being delivered"],
   skipped: ["skipped", "Set aside"],
+  setAside: ["skipped", "Set aside"],
   "set-aside": ["skipped", "Set aside"],
   gone: ["skipped", "Gone"],
 };
 
 /** The states by which mails are searched. */
-export const SEARCHED = ["delivered", "waiting", "quarantined", "skipped"];
+export const SEARCHED = ["delivered", "waiting", "quarantined", "setAside"];
+
+export const stateOf = (mail) => (mail.isSetAside ? "setAside" : mail.state);
 
 export const wordOfState = (state) => STATES[state]?.[1] ?? state;
 

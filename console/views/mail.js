@@ -4,7 +4,7 @@ import { Answer, Facts, Moment, Section, Table } from "../lib/elements.js";
 import { formatMoment, formatNumber } from "../lib/format.js";
 import { html } from "../lib/html.js";
 import { MailActions } from "../lib/mail_actions.js";
-import { State, TicketLink } from "../lib/mail_parts.js";
+import { State, stateOf, TicketLink } from "../lib/mail_parts.js";
 import { useAnswer } from "../lib/refresh.js";
 
 export const name = "mail";
@@ -39,7 +39,7 @@ export function View({ api, params, asOf }) {
 
 function listFacts(mail, mailbox) {
   return [
-    ["State", html`<${State} state=${mail.state} />`],
+    ["State", html`<${State} state=${stateOf(mail)} />`],
     ["From", mail.from || "–"],
     ["Received", html`<${Moment} time=${mail.receivedDateTime} />`],
     ["Mailbox", mailbox],

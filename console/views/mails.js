@@ -2,7 +2,7 @@
 import { Answer, Level, Moment, Table } from "../lib/elements.js";
 import { countOf, formatMoment } from "../lib/format.js";
 import { html, useEffect, useState } from "../lib/html.js";
-import { linkMail, SEARCHED, State, TicketLink, wordOfState } from "../lib/mail_parts.js";
+import { linkMail, SEARCHED, State, stateOf, TicketLink, wordOfState } from "../lib/mail_parts.js";
 import { useAnswer } from "../lib/refresh.js";
 import { go, link } from "../lib/router.js";
 
@@ -11,12 +11,14 @@ export const title = "Mails";
 
 const FILTERS = ["search", "mailbox", "state", "from", "subject", "ticket", "start", "end"];
 const PAGE = 50;
+// Somebody who has just written a mail watches for its ticket here.
+const SECONDS = 10;
 
 export function View({ api, params, asOf }) {
   const { cursor } = params;
   const filters = Object.fromEntries(FILTERS.filter((each) => params[each]).map((each) => [each, params[each]]));
   const asked = { ...filters, start: beginOf(filters.start), end: beginOf(filters.end, 1), limit: PAGE, cursor };
-  const answer = useAnswer(() => api.get("mails", asked), { key: JSON.stringify(asked), asOf });
+  const answer = useAnswer(() => api.get("mails", asked), { seconds: SECONDS, key: JSON.stringify(asked), asOf });
   const isFiltered = Object.keys(filters).length > 0;
   const empty = isFiltered ? "No mail fits. Search for fewer words, or remove a filter." : "No mail has been read yet.";
   return html`<${Filters} api=${api} filters=${filters} isFiltered=${isFiltered} />
@@ -31,7 +33,7 @@ const COLUMNS = [
   { title: "Received", value: (mail) => html`<${Moment} time=${mail.receivedDateTime} />` },
   { title: "Subject", isHeading: true, value: (mail) => html`<a href=${linkMail(mail.mailbox, mail.key)}>${mail.subject || "(no subject)"}</a>` },
   { title: "From", value: (mail) => mail.from || "–" },
-  { title: "State", value: (mail) => html`<${State} state=${mail.state} />` },
+  { title: "State", value: (mail) => html`<${State} state=${stateOf(mail)} />` },
   { title: "Ticket", value: (mail) => html`<${Tickets} tickets=${mail.tickets} />` },
   { title: "Mailbox", value: (mail) => mail.mailbox },
 ];
@@ -45,8 +47,8 @@ function Tickets({ tickets }) {
 
 function Counts({ page, isOlder }) {
   const { value } = page;
-  const states = [...new Set(value.map(({ state }) => state))];
-  const parts = states.map((state) => `${value.filter((mail) => mail.state === state).length} ${wordOfState(state).toLowerCase()}`);
+  const states = [...new Set(value.map(stateOf))];
+  const parts = states.map((state) => `${value.filter((mail) => stateOf(mail) === state).length} ${wordOfState(state).toLowerCase()}`);
   const since = value.length > 0 && `, back to ${formatMoment(value.at(-1).receivedDateTime)}`;
   return html`${countOf(value.length, "mail")}${isOlder ? " of this page" : ""}${parts.length > 1 ? `: ${parts.join(", ")}` : ""}${since}${
     page.nextLink ? "; there are older ones." : "."

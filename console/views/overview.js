@@ -78,8 +78,8 @@ function Mailbox({ mailbox, api, refresh }) {
       ["Oldest waits", mailbox.oldestWaitingSeconds === null ? "none" : formatSpan(mailbox.oldestWaitingSeconds)],
       ["Lag", formatSpan(mailbox.lagSeconds)],
       ["Backlog", formatNumber(mailbox.backlog)],
-      ["In quarantine", html`<${Quarantine} mailbox=${mailbox} />`],
-      ["Set aside", formatNumber(setAside(mailbox))],
+      ["In quarantine", quarantine(mailbox)],
+      ["Set aside", aside(mailbox)],
       ["New mail", announced(mailbox)],
       ["Next poll", nextPoll(mailbox)],
     ]} />
@@ -95,8 +95,8 @@ function columnsOf(api, refresh) {
     { title: "Last success", value: (each) => html`<${Moment} time=${each.lastSuccessDateTime} />` },
     { title: "Oldest waits", value: (each) => formatSpan(each.oldestWaitingSeconds) },
     { title: "Backlog", isNumber: true, value: (each) => formatNumber(each.backlog) },
-    { title: "In quarantine", isNumber: true, value: (each) => html`<${Quarantine} mailbox=${each} />` },
-    { title: "Set aside", isNumber: true, value: (each) => formatNumber(setAside(each)) },
+    { title: "In quarantine", isNumber: true, value: quarantine },
+    { title: "Set aside", isNumber: true, value: aside },
     { title: "New mail", value: announced },
     { title: "Next poll", value: nextPoll },
     { title: "Last error", value: (each) => each.lastError?.message ?? "–" },
@@ -104,16 +104,20 @@ function columnsOf(api, refresh) {
   ];
 }
 
-const setAside = (mailbox) => mailbox.automatic + mailbox.setAsideByRule + mailbox.onlyThanks;
+const setAside = (mailbox) => mailbox.automatic + mailbox.setAsideByRule + mailbox.onlyThanks + mailbox.loopSuspected;
 const announced = (mailbox) => (mailbox.announcements?.isProven ? "announced" : "polled");
 const nextPoll = (mailbox) =>
   html`${mailbox.isPaused && "paused, "}<${Moment} time=${mailbox.nextPollDateTime} />`;
 
-function Quarantine({ mailbox }) {
-  const count = mailbox.quarantined - setAside(mailbox);
-  if (!count) return "0";
-  return html`<a href=${link("mails", { mailbox: mailbox.name, state: "quarantined" })}>${formatNumber(count)}<span class="hidden"> in quarantine of ${mailbox.name}</span></a>`;
+/** How many mails of a mailbox are in a state, as a link to them. */
+function Count({ mailbox, state, of, text }) {
+  if (!of) return "0";
+  return html`<a href=${link("mails", { mailbox: mailbox.name, state })}>${formatNumber(of)}<span class="hidden"> ${text} of ${mailbox.name}</span></a>`;
 }
+
+const quarantine = (mailbox) =>
+  html`<${Count} mailbox=${mailbox} state="quarantined" of=${mailbox.quarantined - setAside(mailbox)} text="in quarantine" />`;
+const aside = (mailbox) => html`<${Count} mailbox=${mailbox} state="setAside" of=${setAside(mailbox)} text="set aside" />`;
 
 function PollNow({ mailbox, api, refresh }) {
   const run = async () => {

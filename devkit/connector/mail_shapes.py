@@ -209,6 +209,9 @@ DEFINITIONS: dict[str, Shape] = {
                 visibility="advanced",
             ),
             "attachments": list_of(ref("Attachment"), "Attachments", "Files, attached mails and links of the mail."),
+            "isSetAside": flag(
+                "Set Aside", "Whether it needs nobody: it was skipped, or is in quarantine as automatic or by a rule."
+            ),
             "story": list_of(
                 ref("MailStoryEvent"), "Story", "What happened to the mail, one sentence each, the oldest first."
             ),

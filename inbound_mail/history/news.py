@@ -25,7 +25,7 @@ from inbound_mail.ledger.records import (
     OpenMail,
     Phase,
 )
-from inbound_mail.reports.mails import SET_ASIDE_CAUSES, find_state
+from inbound_mail.reports.mails import find_state, is_set_aside
 from shared.time_zones.zones import utc_text
 from shared.workers import Workers
 
@@ -66,7 +66,7 @@ class News:
             if outcome.state is MailState.DELIVERED:
                 received = _read_moment(outcome.summary.received) if outcome.summary else None
                 of(at).note_ticket((at - received).total_seconds() if received else None)
-            elif outcome.state is MailState.QUARANTINED and not _is_set_aside(outcome.deliveries or ()):
+            elif outcome.state is MailState.QUARANTINED and not is_set_aside(outcome.state, outcome.deliveries or ()):
                 of(at).failures += 1
             else:
                 of(at).set_aside += 1
@@ -148,7 +148,7 @@ def _list(mailbox: str, key: str, summary: MailSummary, state: str, deliveries: 
         safe_line(summary.subject),
         str(state),
         tuple((one.sink, safe_line(one.ticket)) for one in deliveries if one.ticket),
-        is_set_aside=state == MailState.SKIPPED or (state == MailState.QUARANTINED and _is_set_aside(deliveries)),
+        is_set_aside=is_set_aside(state, deliveries),
     )
 
 
@@ -157,12 +157,6 @@ def _find_end(outcome: MailOutcome) -> datetime:
     ended = [one for one in outcome.deliveries or () if one.at is not None]
     new = [one for one in ended if one.sink in outcome.sinks] if outcome.state is MailState.DELIVERED else ended
     return max((one.at for one in new or ended if one.at is not None), default=outcome.at)
-
-
-def _is_set_aside(deliveries: Sequence[EndedDelivery]) -> bool:
-    """Return whether all deliveries in quarantine are there for a reason that needs no person."""
-    causes = [one.cause for one in deliveries if one.state is DeliveryState.QUARANTINED]
-    return bool(causes) and SET_ASIDE_CAUSES.issuperset(cause or "" for cause in causes)
 
 
 def _read_moment(text: str) -> datetime | None:

@@ -1,7 +1,7 @@
 """Mails as the routes show them."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from inbound_mail.content.rules import SET_ASIDE
 from inbound_mail.content.screening import screen_mail
 from inbound_mail.content.thanks import THANKS_ONLY
 from inbound_mail.ledger.delivery_history import read_history
-from inbound_mail.ledger.records import BY_HAND, DeliveryRecord, DeliveryState, MailRecord, MailState
+from inbound_mail.ledger.records import BY_HAND, DeliveryRecord, DeliveryState, EndedDelivery, MailRecord, MailState
 from inbound_mail.reports.mail_story import make_mail_story
 from inbound_mail.reports.mail_threads import find_thread
 from inbound_mail.sinks import link_ticket
@@ -105,6 +105,7 @@ def read_mail(mailbox: "SupportMailbox", key: str) -> Json:
         shown["history"] = [_describe_entry(entry) for entry in read_history(delivery.values)]
     mail = mailbox.store.load(key)
     described["thread"] = find_thread(mailbox, record, mail).describe()
+    described["isSetAside"] = is_set_aside(described["state"], deliveries)
     described["story"] = make_mail_story(
         record, deliveries, mail.attachments if mail else (), described["thread"], set_aside=SET_ASIDE_CAUSES
     )
@@ -197,6 +198,14 @@ def find_state(deliveries: Sequence[DeliveryState], without: str) -> str:
         return MailState.SKIPPED
     is_done = states <= {DeliveryState.DELIVERED, DeliveryState.SET_ASIDE}
     return DeliveryState.DELIVERED if is_done else DeliveryState.WAITING
+
+
+def is_set_aside(state: str, deliveries: Iterable[DeliveryRecord | EndedDelivery]) -> bool:
+    """Return whether a mail needs nobody: it was skipped, or is in quarantine for reasons that need no person."""
+    if state != DeliveryState.QUARANTINED:
+        return state == MailState.SKIPPED
+    causes = [one.cause for one in deliveries if one.state is DeliveryState.QUARANTINED]
+    return bool(causes) and SET_ASIDE_CAUSES.issuperset(cause or "" for cause in causes)
 
 
 def _describe_delivery(delivery: DeliveryRecord, links: Mapping[str, str]) -> Json:
