@@ -42,7 +42,7 @@ def relay_signed_in(request: Request) -> Content:
     address = urlsplit(request.http.url)
     above, _, path = address.path.partition(f"/{_PREFIX}/")
     route, segments = _find(path, method)
-    body = request.http.get_body()
+    body = request.raw_body
     given = {name: value for name, value in request.http.headers.items() if name.lower() not in _NOT_PASSED}
     response = route.function(
         func.HttpRequest(

@@ -1,4 +1,3 @@
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -56,11 +55,13 @@ def test_two_that_make_it_at_once_share_one(tmp_path: Path, made: list[Path]) ->
 
 
 def test_what_pip_says_is_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object, **__: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.CompletedProcess([], 1, "", "no matching distribution")
+    def make(folder: Path, *_: object, **__: object) -> None:
+        python = Path(folder) / "bin/python"
+        python.parent.mkdir(parents=True)
+        python.write_text("#!/bin/sh\necho no matching distribution >&2\nexit 1\n")
+        python.chmod(0o755)
 
-    monkeypatch.setattr("venv.create", lambda *_, **__: None)
-    monkeypatch.setattr("subprocess.run", fail)
+    monkeypatch.setattr("venv.create", make)
 
     with pytest.raises(InstallError, match="no matching distribution"):
         find_python(write(tmp_path, "nothing==0"), home=tmp_path / "home")

@@ -110,7 +110,7 @@ def find_ticket(person: Person, ticket: str) -> dict:
 
 def list_quarantine(person: Person) -> list[str]:
     person.follow("#/mails?state=quarantined")
-    person.page.wait_for_function("document.querySelectorAll('table.cards tbody tr').length === 4")
+    person.page.wait_for_function("() => document.querySelectorAll('table.cards tbody tr').length === 4")
     return person.page.locator("table.cards tbody th").evaluate_all("found => found.map(each => each.innerText)")
 
 
@@ -125,7 +125,7 @@ def turn_pages(person: Person) -> dict:
             page.wait_for_function(CHANGED, arg=seen[-1])
         else:
             person.follow("#/mails")
-            page.wait_for_function("document.querySelectorAll('table.cards tbody tr').length === 2")
+            page.wait_for_function("() => document.querySelectorAll('table.cards tbody tr').length === 2")
         seen.append(page.locator("table.cards tbody th a").evaluate_all("found => found.map(each => each.href)"))
     page.unroute("**/api/mails?*")
     return {"pages": seen, "counts": page.inner_text(".counts")}
@@ -200,7 +200,7 @@ def set_aside(person: Person, key: str) -> dict:
     person.press("No")
     page.wait_for_selector(".ask", state="detached")
     kept = person.read_events()
-    page.wait_for_function("document.activeElement.innerText.startsWith('Set aside')")
+    page.wait_for_function("() => document.activeElement.innerText.startsWith('Set aside')")
     page.keyboard.press("Enter")
     page.wait_for_function(ASKED, arg="Yes, set it aside")
     page.keyboard.press("Enter")

@@ -19,6 +19,7 @@ import pytest
 import requests
 
 from devkit.azurite import install_azurite
+from devkit.installing import OUTSIDE
 from tests.house.source import ROOT, tracked_files
 from tests.http_file import send_all
 from twin.seeds import sample
@@ -57,7 +58,7 @@ class Up:
         self.process = subprocess.Popen(
             # a port of its own: other tests start apps at the usual one at the same time
             [sys.executable, "-m", "devkit", "up", "--port", str(find_free_port()), *options],
-            cwd=folder, env=os.environ | environ, stdout=self._file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            cwd=folder, env=OUTSIDE | environ, stdout=self._file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
     def wait(self) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def up(checkout: Path) -> Iterator[Up]:
 def run(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "devkit", *arguments],
-        cwd=folder, env=os.environ | environ, capture_output=True, text=True, timeout=300, check=False,
+        cwd=folder, env=OUTSIDE | environ, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
 
 

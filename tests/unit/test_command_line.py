@@ -73,8 +73,9 @@ def test_help_loads_no_package_and_little_of_our_own() -> None:
 
 def test_the_lines_of_a_running_world_are_printed_without_any_package() -> None:
     code = (
-        "import sys; from devkit.commands import main; main(['up', '--lines'])\n"
-        "print(*[each for each in sys.modules.values() if 'site-packages' in (getattr(each, '__file__', '') or '')])"
+        "import sys; known = set(sys.modules); from devkit.commands import main; main(['up', '--lines'])\n"
+        "found = [each for name, each in sys.modules.items() if name not in known]\n"
+        "print(*[each for each in found if 'site-packages' in (getattr(each, '__file__', '') or '')])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1:] == [""]

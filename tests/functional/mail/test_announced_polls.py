@@ -53,7 +53,7 @@ class Watched(Clockwork):
 
     @property
     def received(self) -> int:
-        return int(self.scenario.mailbox.ledger.state().values["new"])
+        return int(self.scenario.mailbox.ledger.state().values.get("new", 0))
 
     def graph_calls(self) -> int:
         """Return and forget the calls to Graph of any kind."""

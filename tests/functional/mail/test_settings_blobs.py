@@ -259,11 +259,11 @@ def test_an_alarm_says_so_and_is_cleared(blobs: BlobSettings, caplog: pytest.Log
     assert event["blobs"] == [f"{blobs.container_name}/{name}.json" for name in ("mailboxes", "sinks")]
     blobs.run("watch_mailboxes")
     assert [one for one in events(caplog) if one["event"] == "SettingsRefused"] == [], "once a day"
-    assert [alarm["event"] for alarm in blobs.status()["alarms"]] == ["SettingsRefused"]
+    assert "SettingsRefused" in [alarm["event"] for alarm in blobs.status()["alarms"]]
     blobs.put(mailboxes=blobs.mailboxes)
     blobs.run("watch_mailboxes")
-    assert [one["alarm"] for one in events(caplog) if one["event"] == "AlarmCleared"] == ["SettingsRefused"]
-    assert blobs.status()["alarms"] == []
+    assert "SettingsRefused" in [one["alarm"] for one in events(caplog) if one["event"] == "AlarmCleared"]
+    assert "SettingsRefused" not in [alarm["event"] for alarm in blobs.status()["alarms"]]
 
 
 # -- starts ------------------------------------------------------------------------------------------------------------
