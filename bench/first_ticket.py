@@ -27,13 +27,6 @@ _PAUSE = 0.05
 
 
 @dataclass(frozen=True)
-class Plan:
-    """`is_fresh`: packages are installed, as in a fresh clone; else those of this checkout are used."""
-
-    is_fresh: bool = True
-
-
-@dataclass(frozen=True)
 class Laps:
     """Seconds until the clone is there, `up` is ready, the console shows mails, and one of them has its ticket."""
 
@@ -43,9 +36,13 @@ class Laps:
     ticket: float
 
 
-def run(plan: Plan | None = None) -> None:
+def run() -> None:
     """Measure and print."""
-    laps = measure(plan or Plan())
+    report(measure())
+
+
+def report(laps: Laps) -> None:
+    """Print what was measured."""
     print(f"from a clone to the first ticket seen in the console (goal: at most {GOAL_SECONDS} s)")
     print(f"  clone                      {laps.clone:6.1f} s")
     print(f"  up, until it is ready      {laps.ready - laps.clone:6.1f} s")
@@ -55,34 +52,42 @@ def run(plan: Plan | None = None) -> None:
     print()
 
 
-def measure(plan: Plan) -> Laps:
+def measure() -> Laps:
     """Do what a new user does. Raises RuntimeError where a step does not come to its end."""
     up, send = read_commands((ROOT / "README.md").read_text(encoding="utf-8"))
-    browser, python = _find_browser(), find_python(LOCKED / "playwright.txt")
+    _find_browser()
+    find_python(LOCKED / "playwright.txt")
     with tempfile.TemporaryDirectory(prefix="first-ticket-", ignore_cleanup_errors=True) as folder:
         began = time.monotonic()
         clone = Path(folder) / "gateway"
         cloning = ["git", "clone", "--quiet", str(ROOT), str(clone)]
         subprocess.run(cloning, check=True, stdin=subprocess.DEVNULL)
         cloned = time.monotonic() - began
-        if not plan.is_fresh:
-            _share(clone)
-        with _running(up, clone) as log:
-            shown = _wait_for(log, "Ctrl-C stops all")
+        with running(up, clone) as log:
+            shown = wait_for(log, "Ctrl-C stops all")
             ready = time.monotonic() - began
-            environ = OUTSIDE | {"GATEWAY_KEY": _find(r"^ +key +(\S+)", shown)}
-            script = Path(__file__).with_name("first_ticket_browser.py")
-            address = _find(r"^ +console +(\S+)", shown)
-            command = [str(python), str(script), browser, address]
-            with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as person:
-                assert person.stdout is not None  # noqa: S101 - a pipe was asked for
-                if person.stdout.readline().strip() != "open":
-                    raise RuntimeError("The console did not open.")
-                opened = time.monotonic() - began
-                subprocess.run(send, shell=True, cwd=clone, env=OUTSIDE, check=True, stdout=subprocess.DEVNULL)  # noqa: S602 - as pasted
-                if not person.stdout.readline().startswith("ticket"):
-                    raise RuntimeError("The console showed no ticket.")
-                return Laps(cloned, ready, opened, time.monotonic() - began)
+            opened, seen = follow(shown, send, clone)
+            return Laps(cloned, ready, opened - began, seen - began)
+
+
+def follow(shown: str, send: str, folder: Path) -> tuple[float, float]:
+    """Open the console that `up` named and run the command that sends mails; `shown` is what `up` printed.
+
+    Return when the console was open and when it showed the ticket, by the monotonic clock.
+    """
+    environ = OUTSIDE | {"GATEWAY_KEY": _find(r"^ +key +(\S+)", shown)}
+    script = Path(__file__).with_name("first_ticket_browser.py")
+    address = _find(r"^ +console +(\S+)", shown)
+    command = [str(find_python(LOCKED / "playwright.txt")), str(script), _find_browser(), address]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as person:
+        assert person.stdout is not None  # noqa: S101 - a pipe was asked for
+        if person.stdout.readline().strip() != "open":
+            raise RuntimeError("The console did not open.")
+        opened = time.monotonic()
+        subprocess.run(send, shell=True, cwd=folder, env=OUTSIDE, check=True, stdout=subprocess.DEVNULL)  # noqa: S602 - as pasted
+        if not person.stdout.readline().startswith("ticket"):
+            raise RuntimeError("The console showed no ticket.")
+        return opened, time.monotonic()
 
 
 def read_commands(readme: str) -> tuple[str, str]:
@@ -106,15 +111,8 @@ def _find_browser() -> str:
     return found
 
 
-def _share(clone: Path) -> None:
-    """Let a clone use the environment and the emulator of this checkout."""
-    (clone / ".devkit").mkdir()
-    (clone / ".venv").symlink_to(ROOT / ".venv")
-    (clone / ".devkit" / "azurite").symlink_to(ROOT / ".devkit" / "azurite")
-
-
 @contextmanager
-def _running(command: str, folder: Path) -> Iterator[Path]:
+def running(command: str, folder: Path) -> Iterator[Path]:
     """Run a pasted command in a folder while the block runs, then press Ctrl-C; yield the file with what it prints."""
     log = folder.with_name("output.txt")
     with log.open("w") as file:
@@ -140,7 +138,8 @@ def _as_a_person(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
 
 
-def _wait_for(log: Path, words: str) -> str:
+def wait_for(log: Path, words: str) -> str:
+    """Return what a file has as soon as it has these words."""
     deadline = time.monotonic() + _LIMIT_SECONDS
     while words not in (text := log.read_text()):
         if time.monotonic() > deadline:

@@ -37,7 +37,12 @@ class Picture:
     scheme: str = "light"
     is_broken: bool = False
 
+    def hold(self, text: str) -> None:
+        """Assert that a page's text has what the picture is to show."""
+        assert not [words for words in self.shows if words not in text], self.name
 
+
+THE_API_PAGE = Picture("api-page", ("Function key", "Console", "Execute"), view=API_PAGE)
 # Of the running sample world.
 OF_THE_SAMPLE = (
     Picture(
@@ -48,7 +53,7 @@ OF_THE_SAMPLE = (
     Picture("console-dark", ("Well", "support", "Mails and tickets"), scheme="dark"),
     Picture("console-mails", ("Search", "delivered", "support"), view="mails"),
     Picture("console-bookings", ("Bookings", "Next free"), view="bookings/:business"),
-    Picture("api-page", ("Function key", "Console", "Execute"), view=API_PAGE),
+    THE_API_PAGE,
     Picture("console-broken", ("NoAnswer", "Try again", "What follows was last known"), is_broken=True),
 )
 # Of an app whose settings name no mailbox.
@@ -56,7 +61,9 @@ OF_AN_EMPTY_APP = (Picture("console-empty", ("Nothing is wrong", "name no suppor
 
 
 def take_pictures(base_url: str, key: str, pictures: Sequence[Picture], views: Mapping[str, str]) -> None:
-    """Open what pictures show, hold it to that, and write the pictures anew if that is wished."""
+    """Open what pictures show, hold it to that, and write the pictures anew, if that is wished: else nothing."""
+    if not os.environ.get(TAKE_PICTURES):
+        return
     asked = [
         {
             "name": one.name,
@@ -67,10 +74,9 @@ def take_pictures(base_url: str, key: str, pictures: Sequence[Picture], views: M
         }
         for one in pictures
     ]
-    folder = str(PICTURES) if os.environ.get(TAKE_PICTURES) else None
-    seen = use_console(base_url, key, "pictures", pictures=asked, folder=folder)["pictures"]
+    seen = use_console(base_url, key, "pictures", pictures=asked, folder=str(PICTURES))["pictures"]
     for one in pictures:
-        assert not [text for text in one.shows if text not in seen[one.name]], one.name
+        one.hold(seen[one.name])
 
 
 def find_views(**examples: str) -> dict[str, str]:

@@ -11,8 +11,8 @@ import os
 import sys
 from pathlib import Path
 
-from foreign_browser import FLAGS, Seen, open_page
-from playwright.sync_api import Browser, Page, sync_playwright
+from foreign_browser import DRAWN, FLAGS, Seen, open_page
+from playwright.sync_api import Page, sync_playwright
 
 PAGES = "#operations-Bookings-ListBookingPages"
 APPOINTMENTS = "#operations-Bookings-ListAppointments"
@@ -25,11 +25,13 @@ FIELDS = """found => found.map(row => [row.dataset.paramName, {
   picks: [...row.querySelectorAll("datalist option")].map(each => each.value),
 }])"""
 KEPT = "[{...localStorage}, {...sessionStorage}, document.cookie, location.href]"
-LOOKS = {
-    "light": {"color_scheme": "light"},
-    "dark": {"color_scheme": "dark"},
-    "phone": {"viewport": {"width": 390, "height": 844}},
-}
+USUAL, PHONE = {"width": 1280, "height": 1000}, {"width": 390, "height": 844}
+# In a second scheme colours alone differ.
+RULES = {"light": {}, "dark": {"runOnly": ["color-contrast", "link-in-text-block"]}}
+AXE = """async (rules) => {
+  const found = await axe.run({ ...rules, resultTypes: ["violations"], preload: false, iframes: false });
+  return found.violations.map(({ impact, id, nodes }) => `${impact} ${id}: ${nodes[0].html.slice(0, 200)}`);
+}"""
 SLOWEST = 90_000  # milliseconds, on a busy machine
 
 
@@ -66,9 +68,8 @@ def read_fields(page: Page, operation: str) -> dict:
     return dict(page.locator(f"{operation} tr[data-param-name]").evaluate_all(FIELDS))
 
 
-def use_page(browser: Browser, base_url: str, key: str) -> dict:
+def use_page(seen: Seen, base_url: str, key: str) -> dict:
     """Read the page, give a wrong key, ask, give the right one, ask again, pick; then open more."""
-    seen = open_page(browser)
     page = seen.page
     go(page, base_url)
     reported = {"title": page.title(), "shown": page.locator(".opblock:visible").count()}
@@ -122,36 +123,35 @@ def open_more(page: Page) -> None:
         page.locator(parts).evaluate_all("found => found.forEach(each => each.click())")
 
 
-def keep_key(browser: Browser, base_url: str, key: str) -> dict:
-    """Keep the key for the tab, load the page again, and forget it."""
-    page = open_page(browser).page
-    go(page, base_url)
+def keep_key(page: Page, key: str) -> dict:
+    """Keep the key for the tab, and load the page again."""
     page.check("#key-keep")
     give(page, key, "offer")
+    page.wait_for_function("sessionStorage.length")
     reported = {"kept": page.evaluate(KEPT)}
     page.reload()
     page.wait_for_selector("#key-state:has-text('offer')")
-    page.click("#key-forget")
-    reported["forgotten"] = page.evaluate(KEPT)
     return reported
 
 
-def look(browser: Browser, base_url: str, key: str, axe: str, **options: object) -> dict:
+def look(page: Page, axe: str) -> dict:
     """Look at the page, some operations open and one answered: what axe finds, and what is outside the screen."""
-    seen: Seen = open_page(browser, **options)
-    page = seen.page
-    go(page, base_url)
-    give(page, key, "offer")
     for operation in (PAGES, BOOK):
         open_operation(page, operation)
     execute(page, PAGES)
     page.evaluate(axe)
-    found = page.evaluate("axe.run()")["violations"]
-    return {
-        "faults": [f"{each['impact']} {each['id']}: {each['nodes'][0]['html'][:200]}" for each in found],
-        "overflow": page.evaluate("document.documentElement.scrollWidth - window.innerWidth"),
-        "background": page.evaluate("getComputedStyle(document.body).backgroundColor"),
-    }
+    looks = {}
+    for scheme, rules in RULES.items():
+        page.emulate_media(color_scheme=scheme)
+        page.evaluate(DRAWN)
+        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        looks[scheme] = {"faults": page.evaluate(AXE, rules), "background": background}
+    overflow = {}
+    for name, size in (("desk", USUAL), ("phone", PHONE)):
+        page.set_viewport_size(size)
+        page.evaluate(DRAWN)
+        overflow[name] = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    return {"looks": looks, "overflow": overflow}
 
 
 def main(program: str, base_url: str, axe: str) -> None:
@@ -160,9 +160,12 @@ def main(program: str, base_url: str, axe: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS), headless=True)
         try:
-            reported = use_page(browser, base_url, key)
-            reported["keeping"] = keep_key(browser, base_url, key)
-            reported["looks"] = {name: look(browser, base_url, key, code, **how) for name, how in LOOKS.items()}
+            seen = open_page(browser, viewport=USUAL)
+            reported = use_page(seen, base_url, key)
+            reported["keeping"] = keep_key(seen.page, key)
+            reported |= look(seen.page, code)
+            seen.page.click("#key-forget")
+            reported["keeping"]["forgotten"] = seen.page.evaluate(KEPT)
         finally:
             browser.close()
     print(json.dumps(reported))

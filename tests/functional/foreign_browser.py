@@ -7,12 +7,20 @@ FLAGS = (
     "--no-sandbox",
     "--no-proxy-server",
     "--disable-gpu",
+    "--disable-gpu-rasterization",
+    "--disable-software-rasterizer",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
 )
+# After a change of size or scheme: the page has followed, and its colours are no longer on their way.
+DRAWN = """async () => {
+  await new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)));
+  const moving = document.getAnimations().filter((each) => each instanceof CSSTransition);
+  await Promise.allSettled(moving.map((each) => each.finished));
+}"""
 WATCH_POLICY = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.blockedURI));

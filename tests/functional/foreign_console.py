@@ -12,10 +12,11 @@ import os
 import sys
 from pathlib import Path
 
-from foreign_browser import FLAGS, Seen
+from foreign_browser import DRAWN, FLAGS, Seen
 from playwright.sync_api import Browser, Page, sync_playwright
 
 WALL, WORK, PHONE = (1920, 1080), (1440, 900), (390, 844)
+SIZES = {"wall": WALL, "desk": WORK, "phone": PHONE}
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 SETTLED = "() => document.querySelector('main h1') && !document.querySelector('.loading')"
 KEPT = "() => [{...localStorage}, {...sessionStorage}, document.cookie, location.href, document.title]"
@@ -29,8 +30,12 @@ window.setHidden = (hidden) => {
 """
 # Small files: half of the pixels show the layout of the whole window.
 SCALE = 0.6
-AXE = """async () => {
-  const found = await axe.run(document, { resultTypes: ["violations"] });
+# All but rules without a serious or critical impact; in a second scheme colours alone differ.
+AXE = """async (colours) => {
+  const lesser = axe._audit.rules.filter((rule) => ["minor", "moderate"].includes(rule.impact));
+  const rules = Object.fromEntries(lesser.map((rule) => [rule.id, { enabled: false }]));
+  const which = colours ? { runOnly: ["color-contrast", "link-in-text-block"] } : { rules };
+  const found = await axe.run(document, { ...which, resultTypes: ["violations"], preload: false, iframes: false });
   return found.violations.map(({ id, impact, nodes }) => ({ id, impact, nodes: nodes.map((node) => node.html) }));
 }"""
 FOCUSED = """() => {
@@ -93,10 +98,15 @@ class Tab(Seen):
             "isFailed": self.page.locator(".failure:visible").count() > 0,
         }
 
-    def find_barriers(self) -> list:
+    def resize(self, size: tuple) -> None:
+        self.page.set_viewport_size({"width": size[0], "height": size[1]})
+        self.page.evaluate(DRAWN)
+
+    def find_barriers(self, *, colours: bool = False) -> list:
+        """Return what hinders seriously; `colours`: of the colours only."""
         if not self.page.evaluate("() => Boolean(window.axe)"):
             self.page.evaluate(Path(self.given["axe"]).read_text(encoding="utf-8"))
-        return [each for each in self.page.evaluate(AXE) if each["impact"] in ("serious", "critical")]
+        return [each for each in self.page.evaluate(AXE, colours) if each["impact"] in ("serious", "critical")]
 
 
 def use_key(browser: Browser, given: dict, key: str) -> dict:
@@ -209,32 +219,26 @@ def see_stop(browser: Browser, given: dict, key: str) -> dict:
 
 
 def walk(browser: Browser, given: dict, key: str) -> dict:
-    """Open every view on a wall, a desk and a phone, light and dark; look for barriers in both schemes."""
-    seen = {"looks": [], "barriers": [], "complaints": [], "violations": [], "heights": {}}
-    for name, size, scheme in (
-        ("wall", WALL, "light"), ("desk", WORK, "light"), ("phone", PHONE, "light"), ("desk", WORK, "dark"),
-        ("phone", PHONE, "dark"),
-    ):  # fmt: skip
-        has_axe = name == ("desk" if scheme == "light" else "phone")
-        # what looks for barriers is no part of the page, so the page's policy does not hold for it
-        tab = Tab(browser, given, size, scheme, bypass_csp=has_axe).open()
-        places = [("key", None), *given["views"].items()]
-        for view, address in places:
-            if view != "key":
-                tab.show(address)
-            at = {"view": view, "size": name, "scheme": scheme}
-            seen["looks"].append(at | tab.look())
-            if has_axe:
-                seen["barriers"].append(at | {"found": tab.find_barriers()})
-            if view == "key":
-                tab.enter(key)
-        tab.show("#/")
-        seen["heights"][name] = tab.page.evaluate("[document.documentElement.scrollHeight, innerHeight]")
-        summary = tab.summarise()
-        seen["complaints"] += summary["complaints"]
-        seen["violations"] += summary["violations"]
-        tab.page.context.close()
-    return seen
+    """Open every view; look at it on a wall, a desk and a phone, and for barriers on a desk, in light and dark."""
+    seen = {"looks": [], "barriers": [], "heights": {}}
+    tab = Tab(browser, given, WALL).open()
+    for view, address in [("key", None), *given["views"].items()]:
+        if view != "key":
+            tab.show(address)
+        for name, size in SIZES.items():
+            tab.resize(size)
+            seen["looks"].append({"view": view, "size": name} | tab.look())
+            if view == "overview":
+                seen["heights"][name] = tab.page.evaluate("[document.documentElement.scrollHeight, innerHeight]")
+        tab.resize(WORK)
+        for scheme in ("light", "dark"):
+            tab.page.emulate_media(color_scheme=scheme)
+            found = tab.find_barriers(colours=scheme == "dark")
+            seen["barriers"].append({"view": view, "scheme": scheme, "found": found})
+        tab.page.emulate_media(color_scheme="light")
+        if view == "key":
+            tab.enter(key)
+    return seen | tab.summarise()
 
 
 def open_api_page(page: Page, address: str, key: str) -> None:
@@ -252,7 +256,7 @@ def take_pictures(browser: Browser, given: dict, key: str) -> dict:
     """Take the pictures that are asked for: name, address, size, scheme and what breaks."""
     texts = {}
     for each in given["pictures"]:
-        size = {"wall": WALL, "desk": WORK, "phone": PHONE}[each["size"]]
+        size = SIZES[each["size"]]
         tab = Tab(browser, given, size, each["scheme"], device_scale_factor=SCALE)
         if each["address"].startswith("#"):
             tab.page.clock.install()
@@ -265,8 +269,7 @@ def take_pictures(browser: Browser, given: dict, key: str) -> dict:
             tab.page.wait_for_selector(".failure")
         tab.page.wait_for_load_state("networkidle")
         texts[each["name"]] = tab.page.inner_text("body")
-        if given.get("folder"):
-            tab.page.screenshot(path=f"{given['folder']}/{each['name']}.png")
+        tab.page.screenshot(path=f"{given['folder']}/{each['name']}.png")
         tab.page.context.close()
     return texts
 

@@ -9,9 +9,9 @@ each of them (null: nobody has signed in). What is right is the test's to say.
 import json
 import sys
 
+from foreign_browser import FLAGS
 from playwright.sync_api import Browser, sync_playwright
 
-FLAGS = ("--no-sandbox", "--no-proxy-server", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 SHOWN = "form.key, .person"
 
 

@@ -34,12 +34,13 @@ NOBODY = "1de00000-0000-4000-8000-00000000dead"
 
 
 class World:
-    """The broken installation, and the administrator who mends it."""
+    """The broken installation, and the administrator who mends it; `is_well`: the doctor has found nothing wrong."""
 
     def __init__(self, gateway: Gateway, folder: Path) -> None:
         self.installation = Installation(gateway)
         self.gateway, self.sim = gateway, gateway.sim
         self.folder = folder
+        self.is_well = False
         self.administrator = Administrator(self.installation)
         install_az(folder / "bin", self.sim.loopback_url, sample.ADMIN_USER)
 
