@@ -29,6 +29,10 @@ class Person:
             known = self._tokens[resource] = self._ask(resource)
         return f"Bearer {known.token}"
 
+    def forget(self, resource: str) -> None:
+        """Ask for a new token the next time: the one at hand was not accepted."""
+        self._tokens.pop(resource, None)
+
     def _ask(self, resource: str) -> Any:
         from azure.core.exceptions import ClientAuthenticationError  # noqa: PLC0415 - slow to load
         from azure.identity import AzureCliCredential  # noqa: PLC0415 - slow to load

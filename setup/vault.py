@@ -95,14 +95,20 @@ class Vault:
         self._send("PATCH", f"/secrets/{name}/{version.id}", {"attributes": {"enabled": False}})
 
     def _send(self, method: str, path: str, body: Any = None) -> Any:
-        def send() -> Any:
-            answer = self._transport.send(
+        def ask() -> Answer:
+            return self._transport.send(
                 method,
                 self.url + path,
                 authorization=self._person.authorization(self._resource),
                 query=None if "?" in path else {"api-version": _API},
                 json=body,
             )
+
+        def send() -> Any:
+            answer = ask()
+            if answer.status == HTTPStatus.UNAUTHORIZED:  # nothing was done; the token may have ended meanwhile
+                self._person.forget(self._resource)
+                answer = ask()
             if answer.status < HTTPStatus.MULTIPLE_CHOICES:
                 return json.loads(answer.body) if answer.body else None
             raise _translate(answer, self.url)

@@ -351,6 +351,16 @@ def test_throttled_requests_to_the_vault_are_repeated(registration: RegisterRun)
     assert len(registration.app.secrets) == 1
 
 
+def test_a_token_that_the_vault_does_not_take_any_more_is_asked_for_anew(registration: RegisterRun) -> None:
+    options = begin_anew(registration, "secret")
+    for method in ("GET", "PUT"):
+        registration.sim.faults.add(Answer(401), api="vault", method=method)
+    registration.do(*options)
+    assert registration.sim.faults.unfired() == []
+    assert registration.plan(*options) == []
+    assert len(registration.app.secrets) == 1
+
+
 ROLES: list[tuple[tuple[str, ...], str, tuple[str, ...]]] = [
     ((), "Application Developer", ()),
     (("Application Developer",), "Privileged Role Administrator", ()),
