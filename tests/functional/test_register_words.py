@@ -175,6 +175,7 @@ def settings_file(registration: RegisterRun, tmp_path: Path, monkeypatch: pytest
         environment=dict(registration.sim.environment()), settings_file=str(file),
     )  # fmt: skip
     monkeypatch.setattr(simulated, "find_running", lambda: running)
+    monkeypatch.setattr(simulated, "_BIN", tmp_path / "bin")  # an `az` for this test's world, and for no other's
     return file
 
 
