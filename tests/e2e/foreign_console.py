@@ -87,6 +87,8 @@ def sign_in(person: Person, base_url: str, key: str) -> None:
     person.write("Function key", key)
     person.page.keyboard.press("Enter")
     person.page.wait_for_selector("nav[aria-label=Views]")
+    # The page moves the focus to its contents a moment later; a key that is pressed before would go astray.
+    person.page.wait_for_function("() => document.activeElement?.id === 'main'")
 
 
 def find_ticket(person: Person, ticket: str) -> dict:
