@@ -25,15 +25,14 @@ import azure.functions as func
 import time_machine
 
 from bench.counting import CountingTable
+from bench.settings import SINK, load_mail_settings
 from blueprints import mail_search, operations
 from composition.connections import Services, build_services
 from composition.services import replace_services
 from inbound_mail.ledger.planned_polls import KnownPlan, QuietMailbox
 from inbound_mail.ledger.records import DeliveryState, MailState, NewMail, Phase
-from inbound_mail.sinks import check_sink
 from shared.cursors import Cursors
 from shared.json_text import parse_json
-from shared.settings.config import load_settings
 from shared.storage.queues import Queue
 from shared.storage.table_values import read_entity, write_entity
 from shared.storage.tables import Operation, Row, Table
@@ -42,16 +41,6 @@ GOAL = 0.200
 _DAYS = 30
 _STEPS = 60
 _BUSY, _NEW = 5, 3  # one of five mailboxes has three mails that are not rolled up
-_SINK = "tickets"
-_SETTINGS = {
-    "KEY_VAULT_URL": "https://contoso-vault.vault.azure.net/",
-    "GRAPH_TENANT_ID": "11111111-1111-1111-1111-111111111111",
-    "GRAPH_CLIENT_ID": "22222222-2222-2222-2222-222222222222",
-    "GRAPH_CREDENTIAL": "secret",
-    "GRAPH_CREDENTIAL_NAME": "graph-secret",
-    "SINKS": json.dumps({_SINK: {"kind": "storage-queue", "queue": "tickets"}}),
-    "AzureWebJobsStorage": "UseDevelopmentStorage=true",
-}
 _WORDS = re.findall(
     r"\w+",
     "printer laptop monitor password account network licence access meeting room phone docking station keyboard mouse "
@@ -178,7 +167,7 @@ def seed(used: Services, plan: Plan) -> None:
 def _bring(used: Services, mailbox: str, messages: Sequence[dict[str, Any]]) -> None:
     """Enter, deliver and close mails, as a poll does that ends now; the next one found nothing."""
     ledger, now = used.mail.mailboxes[mailbox].ledger, datetime.now(UTC)
-    ledger.add([NewMail(message["id"], message, "inbox", Phase.DELIVER) for message in messages], [_SINK])
+    ledger.add([NewMail(message["id"], message, "inbox", Phase.DELIVER) for message in messages], [SINK])
     for mail in ledger.open_mails():
         number = mail.graph_id[-7:]
         is_refused = number.endswith("99")
@@ -213,10 +202,10 @@ def _write_mail(chosen: random.Random, number: int) -> dict[str, Any]:
 def _open(plan: Plan, counts: Counter[str], is_read: Event) -> Iterator[Services]:
     """Yield the app's services, which its functions use, with tables in memory: see `_Wire`."""
     given = [
-        {"name": f"m{number:02}", "address": f"m{number:02}@contoso.com", "sinks": [_SINK]}
+        {"name": f"m{number:02}", "address": f"m{number:02}@contoso.com", "sinks": [SINK]}
         for number in range(plan.mailboxes)
     ]
-    settings = load_settings(_SETTINGS | {"MAILBOXES": json.dumps(given)}, check_sink=check_sink)
+    settings = load_mail_settings(given)
     key = base64.b64encode(bytes(32)).decode()
     used = replace(build_services(settings), cursors=Cursors(lambda: key))
     tables: dict[str, _Wire] = {}

@@ -25,6 +25,7 @@ import azure.functions as func
 import time_machine
 
 from bench.counting import MESSAGES, READS, WRITES, CountingQueue, CountingTable
+from bench.settings import SINK, load_mail_settings
 from blueprints import mail_work
 from composition import mail_requests
 from composition.mail import MailServices, build_mail_services
@@ -34,12 +35,10 @@ from inbound_mail.ledger.ledger import Ledger
 from inbound_mail.ledger.mail_store import MailStore
 from inbound_mail.ledger.planned_polls import PollPlan
 from inbound_mail.messages import DeliveryQueue, PollQueue
-from inbound_mail.sinks import check_sink
 from shared.auth import Authenticator
 from shared.graph.mail import POLL, DeltaPage
 from shared.json_text import Json
 from shared.retry import RetryPolicy
-from shared.settings.config import load_settings
 from shared.storage.account import Storage
 
 _SIZES = (10, 100, 1_000)
@@ -50,15 +49,6 @@ _ANNOUNCED_WARM_MINUTES, _ANNOUNCED_MINUTES = 5 * 60, 8 * 60
 _ANNOUNCED_FOR = timedelta(days=6)
 _GRAPH, _LEASES, _TIMER = "Graph", "blob leases", "of the timer"
 _PARTS = (_GRAPH, READS, WRITES, _LEASES, MESSAGES)
-_SETTINGS = {
-    "KEY_VAULT_URL": "https://contoso-vault.vault.azure.net/",
-    "GRAPH_TENANT_ID": "11111111-1111-1111-1111-111111111111",
-    "GRAPH_CLIENT_ID": "22222222-2222-2222-2222-222222222222",
-    "GRAPH_CREDENTIAL": "secret",
-    "GRAPH_CREDENTIAL_NAME": "graph-secret",
-    "SINKS": json.dumps({"flow": {"kind": "storage-queue", "queue": "tickets"}}),
-    "AzureWebJobsStorage": "UseDevelopmentStorage=true",
-}
 
 
 @dataclass(frozen=True)
@@ -185,8 +175,8 @@ def measure(
 
 def _open(size: int, counts: Counter[str]) -> tuple[MailServices, CountingQueue]:
     """Return the app's use cases for so many mailboxes, and its queue of poll requests."""
-    given = [{"name": f"m{number}", "address": f"m{number}@contoso.com", "sinks": ["flow"]} for number in range(size)]
-    settings = load_settings(_SETTINGS | {"MAILBOXES": json.dumps(given)}, check_sink=check_sink)
+    given = [{"name": f"m{number}", "address": f"m{number}@contoso.com", "sinks": [SINK]} for number in range(size)]
+    settings = load_mail_settings(given)
     clients: Any = dict.fromkeys(settings.connections)
     authenticator = Authenticator(settings)
     built = build_mail_services(settings, authenticator, clients, Storage(settings.storage, authenticator.identity))

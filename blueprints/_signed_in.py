@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.errors import Forbidden
-from shared.json_text import Json, parse_json
+from shared.json_text import Json, parse_json, write_json
 from shared.settings.config import has_sign_in_in_front, is_on
 
 READ, OPERATE = "Gateway.Read", "Gateway.Operate"
@@ -130,10 +130,8 @@ def check_person(headers: Mapping[str, str], *, acts: bool) -> Person:
 
 def name_person(body: bytes, person: Person) -> bytes:
     """Return a JSON body with the person as `by`. What is no JSON object is left for the route to refuse."""
-    import json
-
     try:
         given: Any = parse_json(body) if body.strip() else {}
     except ValueError:
         return body
-    return json.dumps(given | {"by": person.name}).encode() if isinstance(given, dict) else body
+    return write_json(given | {"by": person.name}) if isinstance(given, dict) else body

@@ -1,5 +1,6 @@
 """The app of a rehearsal: it runs on the local host in a process of its own, which may be killed at any moment."""
 
+import io
 import json
 import os
 import re
@@ -9,12 +10,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from devkit.azurite import start_azurite
 from devkit.bootstrap import ROOT
 from devkit.host.keys import Keys
+from devkit.progress import Progress
 from twin.seeds import mails, sample, service_desks, tiny
 from twin.simulator import Simulator
 from twin.world import World
@@ -67,6 +69,16 @@ def open_world() -> Iterator[tuple[Path, str, Simulator]]:
         Simulator(World(tiny.seed), latency=0).running() as sim,
     ):
         yield Path(scratch), storage.connection_string, sim
+
+
+@contextmanager
+def open_shown_world(progress: Progress | None) -> Iterator[tuple[Progress, Path, str, Simulator]]:
+    """Yield what shows how far a rehearsal is (nothing, without `progress`), and then what `open_world` yields."""
+    shown = progress or Progress(io.StringIO())
+    with ExitStack() as stack:
+        with shown.phase("Starting storage and the simulated cloud"):
+            world = stack.enter_context(open_world())
+        yield shown, *world
 
 
 class App:

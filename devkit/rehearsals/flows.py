@@ -6,12 +6,10 @@ the same id): what happened is known from the people, what fired from the engine
 ask for, but its clock runs faster.
 """
 
-import io
 import random
 import threading
 import time
 from collections import Counter
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -23,7 +21,7 @@ from azure.data.tables import TableClient
 
 from devkit.flow_engine import PREFIX, Backend, CursorFlow, Flow
 from devkit.progress import Done, Progress
-from devkit.rehearsals.app import App, make_settings, open_world
+from devkit.rehearsals.app import App, make_settings, open_shown_world
 from devkit.rehearsals.called_flows import CalledFlow, make_flow
 from devkit.rehearsals.calls import Calls
 from devkit.rehearsals.events import Event, Signature, Trigger, Verdict
@@ -106,10 +104,7 @@ class Findings:
 
 def rehearse(plan: Plan, progress: Progress | None = None) -> Findings:
     """Run it and show how far it is; this takes the plan's minutes and one or two more. All listens on loopback."""
-    shown = progress or Progress(io.StringIO())
-    with ExitStack() as stack:
-        with shown.phase("Starting storage and the simulated cloud"):
-            scratch, storage, sim = stack.enter_context(open_world())
+    with open_shown_world(progress) as (shown, scratch, storage, sim):
         rehearsal = _Rehearsal(plan, scratch, storage, sim)
         title = f"Flows run for {plan.minutes:g} minutes while the app is killed, {plan.kills} times"
         with shown.phase(title, rehearsal.measure):

@@ -4,7 +4,6 @@ Afterwards every mail must be exactly one ticket, with each of its files once; o
 expectation (`odd_mails`). The app works against the simulator and real Azurite, and is killed at random moments.
 """
 
-import io
 import json
 import random
 import re
@@ -12,7 +11,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,7 +20,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableClient
 
 from devkit.progress import Done, Progress
-from devkit.rehearsals.app import MAILBOX, App, make_settings, open_world
+from devkit.rehearsals.app import MAILBOX, App, make_settings, open_shown_world
 from devkit.rehearsals.odd_mails import KINDS, Expectation, Place, make_message_id
 from devkit.rehearsals.plans import MailsPlan as Plan
 from twin.mail.contents import File
@@ -84,10 +82,7 @@ class Findings:
 
 def rehearse(plan: Plan, progress: Progress | None = None) -> Findings:
     """Run it and show how far it is; this takes minutes. Everything listens on loopback."""
-    shown = progress or Progress(io.StringIO())
-    with ExitStack() as stack:
-        with shown.phase("Starting storage and the simulated cloud"):
-            scratch, storage, sim = stack.enter_context(open_world())
+    with open_shown_world(progress) as (shown, scratch, storage, sim):
         rehearsal = _Rehearsal(plan, scratch, storage, sim)
         title = f"{plan.mails} mails become tickets while the app is killed, at most {plan.kills} times"
         with shown.phase(title, rehearsal.measure):

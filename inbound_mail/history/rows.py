@@ -78,11 +78,6 @@ class HistoryRows:
                 found[row.row_key.removeprefix(_PLACE)] = _read_place(row)
         return Places(head, found)
 
-    def read_place(self, mailbox: str) -> Place:
-        """Return how far a mailbox is rolled up."""
-        row = self._table.get(PARTITION, f"{_PLACE}{mailbox}")
-        return _read_place(row) if row else Place()
-
     def read_hours(self, start: date, end: date) -> dict[str, dict[datetime, Figures]]:
         """Return the figures of the hours of these days (`end` included) by mailbox: a thousand days in a request."""
         found: dict[str, dict[datetime, Figures]] = {}

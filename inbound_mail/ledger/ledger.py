@@ -299,10 +299,6 @@ class Ledger:
             key, sink = rows.parts_of(row.row_key)
             yield QuarantinedDelivery(key, sink, str(row.values["cause"]), row.values["since"])
 
-    def count_quarantined(self) -> int:
-        """Return how many deliveries are in quarantine."""
-        return sum(1 for _ in self._query(rows.ALL_QUARANTINED, select=["RowKey"]))
-
     def skipped(self, reason: str, limit: int | None = None) -> Iterator[SkippedMail]:
         """Yield the mails that were skipped for a reason, in the order of their keys."""
         span = rows.range_from(rows.skipped_row(reason, ""))
